@@ -1,0 +1,204 @@
+"""One exception tree: what happened, where, what state things were left in, what to do next, and the exit code.
+
+    TurnoutError                 1  failed, and everything was put back
+    ├── UsageError               2  a request that cannot be carried out as asked: unknown tag, server, environment
+    │   └── ConfigError          2  every fault of a turnout.toml at once
+    ├── SourceError              1  the tree could not be made: revision, export, build, refused files
+    ├── ConnectError             3  no connection
+    │   ├── HostKeyUnknown       3  nobody has accepted this key yet
+    │   ├── HostKeyChanged       3  the key differs from the recorded one: never accepted silently
+    │   └── AuthenticationFailed 3  the server accepts none of the keys offered
+    ├── LockedError              4  another operation is at work on the server
+    ├── NeedsPerson              5  nothing is guessed: a person has to decide
+    ├── StateChanged             1  the server is no longer as the plan saw it
+    ├── ServerError              1  a request failed on the server
+    │   ├── DiskFull             1
+    │   ├── HookFailed           1
+    │   └── CheckFailed          1
+    ├── Cancelled                1  the operator cancelled
+    └── FleetError               the most serious code of the errors it holds, one a server
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_CONNECT = 3
+EXIT_LOCKED = 4
+EXIT_PERSON = 5
+
+
+class TurnoutError(Exception):
+    """What went wrong, in four parts that every screen shows the same way.
+
+    title   one line: what happened
+    detail  the facts: output, numbers, paths; may have several lines
+    hint    what to do next
+    server, phase   where, when known
+    """
+
+    exit_code = EXIT_FAILED
+
+    def __init__(
+        self, title: str, *, detail: str = "", hint: str = "", server: str = "", phase: str = ""
+    ) -> None:
+        super().__init__(title)
+        self.title = title
+        self.detail = detail
+        self.hint = hint
+        self.server = server
+        self.phase = phase
+
+    def at(self, *, server: str = "", phase: str = "") -> TurnoutError:
+        """This error with its place filled in where it was not known before."""
+        self.server = self.server or server
+        self.phase = self.phase or phase
+        return self
+
+    def __str__(self) -> str:
+        place = ", ".join(part for part in (self.server, self.phase) if part)
+        lines = [f"{place}: {self.title}" if place else self.title]
+        lines += [f"  {line}" for line in self.detail.splitlines()]
+        if self.hint:
+            lines.append(f"  -> {self.hint}")
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, str]:
+        """Flat strings, for events and `--json`."""
+        return {
+            "type": type(self).__name__,
+            "title": self.title,
+            "detail": self.detail,
+            "hint": self.hint,
+            "server": self.server,
+            "phase": self.phase,
+        }
+
+
+class UsageError(TurnoutError):
+    """The request names something that does not exist or is not allowed; nothing was touched."""
+
+    exit_code = EXIT_USAGE
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of a configuration file."""
+
+    file: str
+    key: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.file}: {self.key}: {self.message}" if self.key else f"{self.file}: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class ConfigError(UsageError):
+    """All faults of a configuration file at once."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__(
+            f"the configuration has {count}",
+            detail="\n".join(str(fault) for fault in faults),
+            hint="docs/configuration.md lists every key; nothing was touched",
+        )
+        self.faults = faults
+
+
+class SourceError(TurnoutError):
+    """The tree could not be made; no server was touched."""
+
+
+class ConnectError(TurnoutError):
+    """There is no usable connection to the server."""
+
+    exit_code = EXIT_CONNECT
+
+
+class HostKeyUnknown(ConnectError):
+    """The server's key is not in known_hosts. `host` is the name known_hosts uses, `key_line` its new line."""
+
+    def __init__(
+        self, title: str, *, host: str, key_type: str, fingerprint: str, key_line: str, server: str = ""
+    ) -> None:
+        super().__init__(
+            title,
+            detail=f"{host}: {key_type} key {fingerprint}",
+            hint="compare the fingerprint with the server's own, then accept it in the dashboard or with `ssh`",
+            server=server,
+            phase="connect",
+        )
+        self.host = host
+        self.key_type = key_type
+        self.fingerprint = fingerprint
+        self.key_line = key_line
+
+
+class HostKeyChanged(ConnectError):
+    """The server shows another key than the recorded one; never accepted by Turnout."""
+
+
+class AuthenticationFailed(ConnectError):
+    """The server refused every key that was offered."""
+
+
+class LockedError(TurnoutError):
+    """Another operation holds the server; the detail tells who, since when and in which phase."""
+
+    exit_code = EXIT_LOCKED
+
+
+class NeedsPerson(TurnoutError):
+    """The state is one that Turnout does not decide about by itself."""
+
+    exit_code = EXIT_PERSON
+
+
+class StateChanged(TurnoutError):
+    """Between the plan and the lock somebody changed the server; nothing was touched."""
+
+
+class ServerError(TurnoutError):
+    """A request failed on a server."""
+
+
+class DiskFull(ServerError):
+    """The server has not enough bytes or inodes; the detail has the numbers."""
+
+
+class HookFailed(ServerError):
+    """A hook ended with a status other than 0, or took too long."""
+
+
+class CheckFailed(ServerError):
+    """A check did not pass within its attempts."""
+
+
+class Cancelled(TurnoutError):
+    """The operator cancelled."""
+
+
+class FleetError(TurnoutError):
+    """Errors of one or more servers; `errors` maps a server's name to what happened there."""
+
+    def __init__(self, errors: Mapping[str, TurnoutError], *, phase: str = "") -> None:
+        self.errors = dict(errors)
+        for name, error in self.errors.items():
+            error.at(server=name, phase=phase)
+        first = next(iter(self.errors.values()))
+        title = first.title if len(self.errors) == 1 else f"{len(self.errors)} servers failed"
+        super().__init__(
+            title,
+            detail=first.detail if len(self.errors) == 1 else "\n".join(str(e) for e in self.errors.values()),
+            hint=first.hint if len(self.errors) == 1 else "",
+            server=first.server if len(self.errors) == 1 else "",
+            phase=phase or first.phase,
+        )
+        self.exit_code = max(error.exit_code for error in self.errors.values())

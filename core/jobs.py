@@ -1,0 +1,139 @@
+"""Operations on daemon threads that the engine owns: start, follow, cancel, wait."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from core.errors import Cancelled, TurnoutError
+from core.events import Emit, Event, UploadProgress
+
+T = TypeVar("T")
+
+
+class Cancel:
+    """A request to stop, given once from any thread and looked at by the engine between and during steps."""
+
+    def __init__(self) -> None:
+        self._set = threading.Event()
+        self._listeners: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+
+    @property
+    def requested(self) -> bool:
+        return self._set.is_set()
+
+    def request(self) -> None:
+        """Ask to stop; a second call does nothing more."""
+        with self._lock:
+            if self._set.is_set():
+                return
+            self._set.set()
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
+
+    def check(self) -> None:
+        """Raise Cancelled where a stop was asked for."""
+        if self._set.is_set():
+            raise Cancelled("cancelled by the operator")
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most so long; True as soon as a stop was asked for."""
+        return self._set.wait(seconds)
+
+    def on_request(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` once when a stop is asked for (at once where it was); returns what takes that back."""
+        with self._lock:
+            if not self._set.is_set():
+                self._listeners.append(listener)
+
+                def remove() -> None:
+                    with self._lock:
+                        if listener in self._listeners:
+                            self._listeners.remove(listener)
+
+                return remove
+        listener()
+        return lambda: None
+
+
+class Job(Generic[T]):
+    """One piece of engine work on its own daemon thread.
+
+    events    everything that was said so far; of UploadProgress only the newest a server is kept
+    outcome   what the work returned, once `finished`; `error` what it raised instead
+    """
+
+    def __init__(self, name: str, work: Callable[[Emit, Cancel], T]) -> None:
+        self.name = name
+        self.cancel = Cancel()
+        self.outcome: T | None = None
+        self.error: TurnoutError | None = None
+        self._work = work
+        self._done = threading.Event()
+        self._lock = threading.Lock()
+        self._events: list[Event] = []
+        self._progress: dict[str, UploadProgress] = {}
+        self._subscribers: list[Emit] = []
+
+    @property
+    def finished(self) -> bool:
+        return self._done.is_set()
+
+    @property
+    def events(self) -> list[Event]:
+        with self._lock:
+            return [*self._events, *self._progress.values()]
+
+    def start(self) -> Job[T]:
+        threading.Thread(target=self._run, name=f"job {self.name}", daemon=True).start()
+        return self
+
+    def subscribe(self, subscriber: Emit, *, replay: bool = True) -> Callable[[], None]:
+        """Hand every event to `subscriber`, from the engine's threads; first those already said. Returns what ends it."""
+        with self._lock:
+            if replay:
+                for event in [*self._events, *self._progress.values()]:
+                    subscriber(event)
+            self._subscribers.append(subscriber)
+
+        def end() -> None:
+            with self._lock:
+                if subscriber in self._subscribers:
+                    self._subscribers.remove(subscriber)
+
+        return end
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for the end; False where the time was not enough."""
+        return self._done.wait(seconds)
+
+    def result(self) -> T:
+        """Wait for the end; what the work returned. Raises what it raised."""
+        self._done.wait()
+        if self.error is not None:
+            raise self.error
+        return self.outcome  # type: ignore[return-value]  # set where no error was
+
+    def _emit(self, event: Event) -> None:
+        with self._lock:
+            if isinstance(event, UploadProgress):
+                self._progress[event.server] = event
+            else:
+                self._events.append(event)
+            subscribers = list(self._subscribers)
+        for subscriber in subscribers:
+            subscriber(event)
+
+    def _run(self) -> None:
+        try:
+            self.outcome = self._work(self._emit, self.cancel)
+        except TurnoutError as error:
+            self.error = error
+        except Exception as error:  # a fault of ours must reach the operator, not die on a thread
+            self.error = TurnoutError(f"a fault in Turnout: {error!r}", detail=traceback.format_exc())
+        finally:
+            self._done.set()

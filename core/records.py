@@ -1,0 +1,265 @@
+"""What is known of releases and servers: Record, Release, ServerState, Lock (pure; TOML by tomllib and tomli-w)."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from functools import cached_property
+
+import tomli_w
+
+TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""The allow list for tags: they become folder names, record names and words of commands."""
+
+
+def is_tag(text: str) -> bool:
+    """Whether a text may be a release's tag."""
+    return TAG.fullmatch(text) is not None and ".." not in text
+
+
+def make_tag(when: datetime, revision: str) -> str:
+    """A tag that sorts by time and names its revision: `20261121T193000Z-3f2c1ab`."""
+    return f"{when.astimezone(UTC):%Y%m%dT%H%M%SZ}-{revision[:7]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What is known of a release; `.turnout/records/<tag>.toml`. It outlives the files.
+
+    seq       its place in the order of all releases of the environment, from 1; the same on every server
+    created   seconds since the epoch, UTC
+    source    git or directory
+    revision  the commit, or "content:" and the start of the digest
+    digest    SHA-256 of the manifest
+    subject   the commit's first line, or what the person wrote
+    author    who wrote the revision; by: who deployed it, from which machine (`ana@laptop`)
+    ref       the branch, tag or commit that was asked for
+    bytes, files   of the tree
+    failed    why its checks or hooks failed after the switch; "" where they did not
+    left      a rollback left this release: "the previous one" skips it
+    pinned    never pruned
+    """
+
+    tag: str
+    seq: int
+    created: float
+    source: str = ""
+    revision: str = ""
+    digest: str = ""
+    subject: str = ""
+    author: str = ""
+    by: str = ""
+    ref: str = ""
+    bytes: int = 0
+    files: int = 0
+    failed: str = ""
+    left: bool = False
+    pinned: bool = False
+
+    def to_toml(self) -> str:
+        """The text of the record's file; `created` is a TOML date-time in UTC."""
+        values = asdict(self)
+        values["created"] = datetime.fromtimestamp(self.created, UTC).replace(microsecond=0)
+        return tomli_w.dumps(values)
+
+
+def parse_record(text: str) -> Record:
+    """The record in a file's text. ValueError where it is not one; unknown keys are passed over."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"not TOML: {error}") from error
+    created = values.get("created")
+    if isinstance(created, datetime):
+        values["created"] = created.replace(tzinfo=created.tzinfo or UTC).timestamp()
+    known: dict[str, object] = {}
+    for item in fields(Record):
+        if item.name not in values:
+            continue
+        kinds = {"str": str, "int": int, "bool": bool, "float": (int, float)}
+        value = values[item.name]
+        if not isinstance(value, kinds[str(item.type)]) or (item.type != "bool" and isinstance(value, bool)):
+            raise ValueError(f"{item.name} is not {item.type}")
+        known[item.name] = value
+    record = Record(**known)  # type: ignore[arg-type]  # each value's type was checked above
+    if not is_tag(record.tag):
+        raise ValueError("the tag is not one")
+    return record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A release on one server: its files, its record, or both.
+
+    present  its folder exists; a release without files was pruned and can be sent again
+    mtime    of the folder, in seconds since the epoch; what orders releases without a record
+    """
+
+    tag: str
+    record: Record | None = None
+    present: bool = False
+    mtime: float = 0.0
+    live: bool = False
+
+    @property
+    def created(self) -> float:
+        return self.record.created if self.record else self.mtime
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """Newest last: by sequence number and time; releases without a record come before all others, by mtime."""
+        return (self.record.seq, self.record.created, self.tag) if self.record else (0, self.mtime, self.tag)
+
+    @property
+    def returnable(self) -> bool:
+        """Whether "the previous one" may choose it: neither failed nor left by a rollback."""
+        return self.record is None or not (self.record.failed or self.record.left)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """Who holds a server: `.turnout/lock/owner`. `since` and `age` in seconds; `age` by the server's own clock."""
+
+    token: str = ""
+    operation: str = ""
+    kind: str = ""
+    who: str = ""
+    since: float = 0.0
+    age: float = 0.0
+    phase: str = ""
+    alive: bool = True
+
+    def describe(self) -> str:
+        """`ana@laptop is deploying since 14:03:10 UTC (4 min), now in upload`."""
+        since = f"{datetime.fromtimestamp(self.since, UTC):%H:%M:%S} UTC"
+        text = f"{self.who or 'somebody'}: {self.kind or 'an operation'} since {since} ({self.age:.0f} s ago)"
+        return f"{text}, now in {self.phase}" if self.phase else text
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerState:
+    """What one inspection found on a server; everything that a plan is made from.
+
+    current       tag that `current` leads to; "" where there is none
+    current_kind  link, absent, folder, file, dangling, or elsewhere (a link to outside `releases/`)
+    current_target  the link's text
+    releases      by tag: those with files, those with a record only
+    cache         digest of `.turnout/cache.manifest`; "" where the cache is unknown
+    manifests     digests of tags whose manifest is kept on the server
+    free_bytes, free_inodes   of the root's file system; -1 where the server does not tell
+    clock         the server's time in seconds since the epoch, and when we read it: clock_skew is the difference
+    features      what the server can do: gnu-cp, reflink, mv-T, zstd, gzip, sha256sum, sync-f …
+    faults        what could not be read (a record that is not TOML), one line each
+    """
+
+    server: str
+    root: str
+    exists: bool = True
+    current: str = ""
+    current_kind: str = "absent"
+    current_target: str = ""
+    releases: Mapping[str, Release] = field(default_factory=dict)
+    cache: str = ""
+    manifests: Mapping[str, str] = field(default_factory=dict)
+    lock: Lock | None = None
+    free_bytes: int = -1
+    free_inodes: int = -1
+    clock_skew: float = 0.0
+    features: frozenset[str] = frozenset()
+    shared_missing: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    rtt: float = 0.0
+    read_at: float = 0.0
+
+    @cached_property
+    def ordered(self) -> tuple[Release, ...]:
+        """All releases, newest first."""
+        return tuple(sorted(self.releases.values(), key=lambda release: release.order, reverse=True))
+
+    @property
+    def fingerprint(self) -> tuple[object, ...]:
+        """What a plan rests on: when it differs from the plan's, the plan no longer holds."""
+        releases = tuple((r.tag, r.present, r.record and r.record.digest) for r in self.ordered)
+        return (self.current_kind, self.current, self.cache, releases)
+
+
+@dataclass(frozen=True)
+class FleetRelease:
+    """A release as the whole environment sees it: one row of the dashboard's matrix."""
+
+    tag: str
+    on: Mapping[str, Release]
+    """By server: those that know the release."""
+
+    @property
+    def record(self) -> Record | None:
+        return next((release.record for release in self.on.values() if release.record), None)
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        return max(release.order for release in self.on.values())
+
+    @property
+    def created(self) -> float:
+        return self.record.created if self.record else max(release.mtime for release in self.on.values())
+
+    @property
+    def live_on(self) -> tuple[str, ...]:
+        return tuple(name for name, release in self.on.items() if release.live)
+
+    @property
+    def present_on(self) -> tuple[str, ...]:
+        return tuple(name for name, release in self.on.items() if release.present)
+
+    @property
+    def failed(self) -> str:
+        return next((r.record.failed for r in self.on.values() if r.record and r.record.failed), "")
+
+    @property
+    def returnable(self) -> bool:
+        return all(release.returnable for release in self.on.values())
+
+
+def fleet_releases(states: Iterable[ServerState]) -> list[FleetRelease]:
+    """The union of the servers' releases, newest first."""
+    by_tag: dict[str, dict[str, Release]] = {}
+    for state in states:
+        for release in state.releases.values():
+            by_tag.setdefault(release.tag, {})[state.server] = release
+    rows = [FleetRelease(tag, on) for tag, on in by_tag.items()]
+    return sorted(rows, key=lambda row: row.order, reverse=True)
+
+
+def live_tag(states: Iterable[ServerState]) -> str:
+    """The environment's live release: the one live on most servers, the newer one where two are even; "" for none."""
+    rows = [row for row in fleet_releases(states) if row.live_on]
+    return max(rows, key=lambda row: (len(row.live_on), row.order)).tag if rows else ""
+
+
+def previous_tag(states: Iterable[ServerState]) -> str:
+    """The one release that a rollback without a tag goes to: the newest before the live one that is returnable."""
+    states = list(states)
+    rows = fleet_releases(states)
+    live = live_tag(states)
+    before = [row.tag for row in _after(rows, live) if row.returnable]
+    return before[0] if before else ""
+
+
+def _after(rows: list[FleetRelease], tag: str) -> list[FleetRelease]:
+    """The rows behind the one of `tag` (older releases); none where the tag is unknown."""
+    place = next((index for index, row in enumerate(rows) if row.tag == tag), len(rows))
+    return rows[place + 1 :]
+
+
+def next_seq(states: Iterable[ServerState]) -> int:
+    """The sequence number for a new release: above every one that any server knows."""
+    return 1 + max((r.record.seq for s in states for r in s.releases.values() if r.record), default=0)
+
+
+def mark(record: Record, *, failed: str | None = None, left: bool | None = None) -> Record:
+    """The record with another fate."""
+    changed = record if failed is None else replace(record, failed=failed)
+    return changed if left is None else replace(changed, left=left)

@@ -1,0 +1,82 @@
+"""Names and text on their way to a shell, a file or a screen (pure)."""
+
+from __future__ import annotations
+
+import re
+
+_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+=:,@~-")
+_PERCENT = {byte: chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in range(256)}
+_OCTAL = {byte: chr(byte) if byte in _SAFE else f"\\0{byte:03o}" for byte in range(256)}
+_PERCENT_CODE = re.compile(rb"%([0-9A-F]{2})")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|.)?", re.DOTALL)
+
+
+def encode_path(path: bytes) -> str:
+    """A path as printable ASCII without white space: `%XX` for every other byte. decode_path undoes it."""
+    return "".join([_PERCENT[byte] for byte in path])
+
+
+def decode_path(text: str) -> bytes:
+    """The bytes that encode_path was given. ValueError where the text is not in its form."""
+    raw = text.encode("ascii")
+    if any(byte not in _SAFE and byte != 0x25 for byte in raw) or len(_PERCENT_CODE.findall(raw)) != raw.count(b"%"):
+        raise ValueError(f"not an encoded path: {text[:80]!r}")
+    return _PERCENT_CODE.sub(lambda match: bytes.fromhex(match[1].decode()), raw)
+
+
+def shell_word(value: bytes | str) -> str:
+    r"""One word of an agent request, decoded there by `printf %b`: ASCII, no white space, `\0ooo` for the rest."""
+    raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+    return "'" + "".join([_OCTAL[byte] for byte in raw]) + "'"
+
+
+def quote(value: str) -> str:
+    """Quoted for sh, bash, dash, ash, zsh and fish alike.
+
+    fish gives a backslash a meaning inside single quotes, so backslashes leave them.
+    """
+    return "'" + value.replace("\\", "\0").replace("'", "'\"'\"'").replace("\0", "'\"\\\\\"'") + "'"
+
+
+def clean(text: str, limit: int = 4000) -> str:
+    """Text from a server as one harmless line or more: no escape sequence, no control or bidi character.
+
+    Tabs become spaces, newlines stay; longer than `limit` characters is cut.
+    """
+    if len(text) > limit:
+        text = text[:limit] + "…"
+    return _CONTROL.sub("", _ESCAPE.sub("", text.replace("\r\n", "\n").replace("\t", "    ")))
+
+
+def show_path(path: bytes) -> str:
+    """A path for people: UTF-8 where it is, `\\xNN` and escapes for what is not printable."""
+    text = path.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def count(number: int, noun: str) -> str:
+    """`1 file`, `3 files`, `2 entries`."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun[:-1]}ies" if noun.endswith("y") else f"{number:,} {noun}s"
+
+
+def size(number: int) -> str:
+    """Bytes for people, decimal units: `58 MB`, `1.2 GB`, `812 B`."""
+    value = float(number)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 9.95 else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """A span for people: `0.4 s`, `12 s`, `4 min`, `2 h`, `20 d`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    for limit, unit, divisor in ((99.5, "s", 1), (5970, "min", 60), (48 * 3600, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / divisor:.0f} {unit}"
+    return f"{seconds / 86400:.0f} d"
