@@ -1,0 +1,57 @@
+# Everything runs in .venv, which the first target that needs it makes; after a change of pyproject.toml it is brought up to date.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+RUN := $(VENV)/bin/python
+SHELL_FILES := .ci/run $(shell find core tui tests -name '*.sh')
+# Each worker of pytest starts its own servers: more than four of them wait for one another.
+WORKERS ?= --numprocesses=auto --maxprocesses=4
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench screenshots soak clean
+
+# A .venv whose Python has gone (the system's was upgraded) is installed anew.
+STALE := $(shell test ! -d $(VENV) || $(RUN) -c 'import pip' 2>/dev/null || rm -f $(VENV)/.installed-*)
+
+help:
+	@echo 'make demo         try Turnout on three servers of its own, on this machine'
+	@echo 'make test         run the tests           (ARGS="-k rollback" for some)'
+	@echo 'make lint         check style, types, imports and shell programs'
+	@echo 'make bench        measure against other ways to deploy'
+	@echo 'make screenshots  render screenshots/ from the real dashboard'
+	@echo 'make soak         break deploys for a long time'
+	@echo 'make clean        remove .venv and what tools left behind'
+
+$(VENV)/.installed-%: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Turnout needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; }
+	@$(RUN) -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+demo: $(VENV)/.installed-demo
+	$(VENV)/bin/turnout demo
+
+test: $(VENV)/.installed-dev
+	$(RUN) -m pytest $(WORKERS) $(ARGS)
+
+lint: $(VENV)/.installed-dev
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+	shellcheck $(SHELL_FILES)
+
+bench: $(VENV)/.installed-dev
+	$(RUN) -m tests.bench $(ARGS)
+
+screenshots: $(VENV)/.installed-dev
+	$(RUN) -m tests.screenshots $(ARGS)
+
+soak: $(VENV)/.installed-dev
+	$(RUN) -m pytest -m soak --timeout=0 $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache snapshot_report.html
+	find core tui tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The tests: named after what Turnout promises, run against real servers."""

@@ -1,0 +1,1 @@
+"""Turnout measured beside other ways to deploy."""

@@ -1,0 +1,1 @@
+"""Tests that break things while an operation runs."""

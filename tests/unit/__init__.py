@@ -1,0 +1,1 @@
+"""Tests of pure code and of the pieces the other tests stand on."""
