@@ -1,0 +1,307 @@
+"""The models of turnout.toml: keys, types, defaults, and the rules between keys."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator, Strict, field_validator, model_validator
+
+from core.config import values
+from core.config.table import Broken, Table
+from core.config.words import nearest
+from core.errors import UsageError
+
+SHORTEST_SECRET = 4
+"""Shorter values are not masked: every `1` or `no` on the screen would become `***`, and they hide nothing."""
+
+Name = Annotated[str, AfterValidator(values.name)]
+Text = Annotated[str, AfterValidator(values.text)]
+Command = Annotated[str, AfterValidator(values.command)]
+Whole = Annotated[int, Strict()]
+Duration = Annotated[float, PlainValidator(values.duration)]
+Timeout = Annotated[float, PlainValidator(values.timeout)]
+Url = Annotated[str, AfterValidator(values.url)]
+
+
+def _exactly_one(table: Mapping[str, Any], first: str, second: str) -> Iterator[Broken]:
+    given = [key for key in table if key in (first, second)]
+    if not given:
+        yield (), f'needs "{first}" or "{second}"', ""
+    elif given != given[:1]:
+        yield (given[1],), f'cannot stand beside "{given[0]}": one of the two', ""
+
+
+def _texts(value: Any) -> Iterator[tuple[int, str]]:
+    for index, item in enumerate(value if isinstance(value, list | tuple) else ()):
+        if isinstance(item, str):
+            yield index, item
+
+
+def _destination(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """What makes a server the same as another one; None where the entry does not tell."""
+    host, root = entry.get("host"), entry.get("root")
+    if not isinstance(host, str) or not isinstance(root, str):
+        return None
+    try:
+        folder = values.root(root)
+    except ValueError:
+        return None
+    return (host.rpartition("@")[2].lower(), str(entry.get("port") or 22), str(entry.get("gateway") or ""), folder)
+
+
+class Source(Table):
+    """Where a tree comes from."""
+
+    git: Text | None = None
+    """A git repository: its folder, relative to turnout.toml."""
+    directory: Text | None = None
+    """A folder that is deployed as it is, relative to turnout.toml."""
+    ref: Annotated[str, AfterValidator(values.ref)] = "HEAD"
+    """The branch, tag or commit that is deployed when no other is asked for."""
+    exclude: tuple[Text, ...] = ()
+    """gitignore patterns of what is not deployed."""
+    build: tuple[Command, ...] = ()
+    """Commands that make the tree, run on the operator's machine in the exported folder."""
+    publish: Annotated[str, AfterValidator(values.publish)] = ""
+    """The part of the built tree that is deployed; "" for all of it."""
+
+    @classmethod
+    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
+        yield from _exactly_one(table, "git", "directory")
+        if "directory" in table and "git" not in table and "ref" in table:
+            yield ("ref",), "is for a git source; a directory has no revisions", ""
+
+
+class Deploy(Table):
+    """How releases are made and kept on every server."""
+
+    keep: Annotated[Whole, Field(ge=1)] = 10
+    """Releases whose files stay on a server."""
+    shared: tuple[Annotated[str, AfterValidator(values.shared)], ...] = ()
+    """Files and folders (a slash at the end) that all releases link to."""
+    copy_mode: Literal["auto", "hardlink"] = Field(default="auto", alias="copy")
+    """auto: reflink or copy; hardlink: faster, for trees that the application never writes."""
+
+    @classmethod
+    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
+        seen: dict[str, int] = {}
+        for index, written in _texts(table.get("shared")):
+            try:
+                path = values.shared(written).rstrip("/")
+            except ValueError:
+                continue
+            for other in seen:
+                if path == other:
+                    yield ("shared", index), f"{values.shown(written)} is there already", ""
+                elif path.startswith(other + "/") or other.startswith(path + "/"):
+                    inner, outer = (path, other) if len(path) > len(other) else (other, path)
+                    yield ("shared", index), f'"{inner}" lies inside "{outer}", which is shared as a whole', ""
+            seen.setdefault(path, index)
+
+
+class Server(Table):
+    """One SSH destination and one deploy root on it."""
+
+    name: Name
+    """Its name on screens and in `--server`."""
+    host: Annotated[str, AfterValidator(values.host)]
+    """`host`, `user@host`, or a name of ssh_config."""
+    root: Annotated[str, AfterValidator(values.root)]
+    """The absolute path of the deploy root."""
+    port: Annotated[Whole, Field(ge=1, le=65535)] | None = None
+    """The SSH port; else ssh_config's, else 22."""
+    user: Annotated[str, AfterValidator(values.user)] | None = None
+    """The login name, where it is not part of `host`."""
+    gateway: Annotated[str, AfterValidator(values.gateway)] | None = None
+    """The SSH server to go through: `user@host` or `user@host:port`."""
+    identity: Text | None = None
+    """The private key's file."""
+
+    @classmethod
+    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
+        if "user" in table and isinstance(table.get("host"), str) and "@" in table["host"]:
+            yield ("user",), "cannot stand beside a user in `host`: one of the two", ""
+
+
+class Environment(Table):
+    """A named set of servers."""
+
+    filled: ClassVar[frozenset[str]] = frozenset({"name"})
+
+    name: str = ""
+    """The key of its table."""
+    protected: Annotated[bool, Strict()] = False
+    """Whether a change wants the environment's name typed."""
+    strategy: Literal["all-at-once", "rolling"] = "all-at-once"
+    """How the servers are switched: all at once, or batch by batch."""
+    batch: Annotated[int | str, PlainValidator(values.batch)] = 1
+    """Servers a batch of a rolling deploy: a number or a share such as "25%"."""
+    servers: tuple[Server, ...]
+    """Its servers, in the order in which they are shown."""
+
+    @classmethod
+    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
+        if "batch" in table and table.get("strategy", "all-at-once") == "all-at-once":
+            yield ("batch",), 'is for strategy = "rolling"', ""
+        names: dict[str, int] = {}
+        places: dict[object, int] = {}
+        servers = table.get("servers")
+        if isinstance(servers, list | tuple) and not servers:
+            yield ("servers",), "needs at least one server", ""
+        for index, server in enumerate(servers if isinstance(servers, list | tuple) else ()):
+            entry = server.model_dump() if isinstance(server, Server) else server
+            if not isinstance(entry, dict):
+                continue
+            name, place = entry.get("name"), _destination(entry)
+            if isinstance(name, str) and names.setdefault(name, index) != index:
+                yield (
+                    ("servers", index, "name"),
+                    f"{values.shown(name)} is the name of servers[{names[name]}] already",
+                    "",
+                )
+            if place and places.setdefault(place, index) != index:
+                message = f"the same host, port and root as servers[{places[place]}]"
+                yield ("servers", index, "root"), message, ""
+
+
+class Hook(Table):
+    """A command or a message around the phases."""
+
+    on: Literal["build", "prepare", "before-switch", "after-switch", "after-rollback", "success", "failure"]
+    """When."""
+    run: Command | None = None
+    """A command for a shell."""
+    webhook: Url | None = Field(default=None, repr=False)
+    """A URL that gets JSON with a `text`, from the operator's machine."""
+    where: Literal["server", "first-server", "operator"] = "server"
+    """Where `run` runs; "operator" for build hooks and webhooks, whatever the file leaves out."""
+    timeout: Timeout = 300.0
+    """Seconds."""
+
+    @classmethod
+    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
+        yield from _exactly_one(table, "run", "webhook")
+        if table.get("on") == "build" and "webhook" in table:
+            yield ("webhook",), "a build hook runs a command: nothing has happened yet that could be told", ""
+        where = table.get("where", "operator")
+        if table.get("on") == "build" and where != "operator":
+            yield ("where",), "a build hook always runs on the operator's machine", "leave it out"
+        elif "webhook" in table and "run" not in table and where != "operator":
+            yield ("where",), "a webhook is always sent from the operator's machine", "leave it out"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _place(cls, table: Any) -> Any:
+        operators = isinstance(table, dict) and (table.get("on") == "build" or "webhook" in table)
+        return {"where": "operator", **table} if operators else table
+
+
+class Check(Table):
+    """What tells whether the new release works."""
+
+    http: Url | None = None
+    """A URL, asked from the server's side."""
+    run: Command | None = None
+    """A command on the server that ends with status 0."""
+    status: Annotated[Whole, Field(ge=100, le=599)] = 200
+    """The HTTP status that is right."""
+    contains: str = ""
+    """Text that the answer holds; {revision} and {tag} stand for the new release's."""
+    attempts: Annotated[Whole, Field(ge=1)] = 10
+    """How often it is tried."""
+    interval: Duration = 1.0
+    """Seconds between attempts."""
+    timeout: Timeout = 10.0
+    """Seconds for one attempt."""
+    host: Annotated[str, AfterValidator(values.host_header)] = ""
+    """The Host header; "" for the URL's own."""
+
+    @classmethod
+    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
+        yield from _exactly_one(table, "http", "run")
+        if "run" in table and "http" not in table:
+            for key in ("status", "contains", "host"):
+                if key in table:
+                    yield (key,), "is for http checks; a command passes with status 0", ""
+
+
+class Project(Table):
+    """What one turnout.toml describes."""
+
+    filled: ClassVar[frozenset[str]] = frozenset({"path", "secrets"})
+
+    project: Name
+    """The application's name."""
+    source: Source
+    """Where a tree comes from."""
+    deploy: Deploy = Deploy()
+    """How releases are made and kept."""
+    environments: dict[str, Environment]
+    """The environments by name."""
+    hooks: tuple[Hook, ...] = ()
+    """Commands and messages around the phases, in the order in which they run."""
+    checks: tuple[Check, ...] = ()
+    """What is checked after a switch."""
+    path: Path = Path("turnout.toml")
+    """The file, absolute."""
+    secrets: frozenset[str] = Field(default=frozenset(), repr=False)
+    """Values that came from the environment's variables."""
+
+    @classmethod
+    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
+        environments = table.get("environments")
+        if environments == {}:
+            yield ("environments",), "needs at least one environment", "[environments.production]"
+        for name in environments if isinstance(environments, dict) else ():
+            try:
+                values.name(name)
+            except ValueError as error:
+                yield ("environments", name), str(error), ""
+
+    @field_validator("environments")
+    @classmethod
+    def _named(cls, environments: dict[str, Environment]) -> dict[str, Environment]:
+        return {name: environment.model_copy(update={"name": name}) for name, environment in environments.items()}
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the file: what relative paths in it are relative to."""
+        return self.path.parent
+
+    def environment(self, name: str) -> Environment:
+        """The environment of that name. UsageError with the known ones where there is none."""
+        if name not in self.environments:
+            raise _unknown("environment", name, tuple(self.environments))
+        return self.environments[name]
+
+    def mask(self, text: str) -> str:
+        """The text with `***` for every secret of 4 characters or more, and for each line of one that has several."""
+        return self._secret.sub("***", text) if self._secret else text
+
+    @cached_property
+    def _secret(self) -> re.Pattern[str] | None:
+        parts = {part for secret in self.secrets for part in (secret, *(line.strip() for line in secret.splitlines()))}
+        long = sorted((part for part in parts if len(part) >= SHORTEST_SECRET), key=len, reverse=True)
+        return re.compile("|".join(map(re.escape, long))) if long else None
+
+
+def select(environment: Environment, names: Sequence[str]) -> tuple[Server, ...]:
+    """The servers of these names in the environment's order; all without names. UsageError for unknown ones."""
+    known = tuple(server.name for server in environment.servers)
+    for name in names:
+        if name not in known:
+            raise _unknown("server", name, known, f" in {environment.name}" if environment.name else "")
+    return tuple(server for server in environment.servers if not names or server.name in names)
+
+
+def _unknown(noun: str, name: str, known: tuple[str, ...], place: str = "") -> UsageError:
+    close = nearest(name, known)
+    return UsageError(
+        f"there is no {noun} {values.shown(name)}{place}",
+        detail=f"known: {', '.join(known)}",
+        hint=f'did you mean "{close}"?' if close else "",
+    )

@@ -1,0 +1,83 @@
+"""A table of turnout.toml as a model that tells all of its faults at once: keys, misspelt keys, rules between keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from core.config.words import nearest, suggestion, tell
+
+Place = tuple[str | int, ...]
+Broken = tuple[Place, str, str]
+"""A broken rule: where below the table, the message, the hint."""
+
+FROM_FILE = "from a file"
+"""Validation context in which keys that Turnout fills in itself (an environment's name) count as unknown."""
+
+
+class Table(BaseModel):
+    """A table of turnout.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    filled: ClassVar[frozenset[str]] = frozenset()
+    """Fields that do not come from the file."""
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """The keys that the file may hold, in the order of the model."""
+        return tuple(field.alias or name for name, field in cls.model_fields.items() if name not in cls.filled)
+
+    @classmethod
+    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
+        """Rules between keys that are broken. The values are the file's own, of any type: nothing is checked yet."""
+        yield from ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_every_fault(cls, table: Any, validate: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        """Pydantic stops before rules between keys where one key is wrong; a person wants to hear all at once."""
+        if not isinstance(table, dict):
+            return cls._told(validate, table, {}, [])
+        known: tuple[str, ...] = cls.keys() if info.context == FROM_FILE else (*cls.keys(), *cls.filled)
+        broken: list[Broken] = []
+        meant: dict[str, str] = {}
+        for key in table:
+            if key not in known:
+                broken.append(((key,), "unknown key", suggestion(key, cls.keys(), "keys")))
+                close = nearest(key, known)
+                if close and close not in table and close not in meant.values():
+                    meant[key] = close
+        corrected: dict[str, Any] = {
+            meant.get(key, key): value for key, value in table.items() if key in known or key in meant
+        }
+        broken += cls.rules(corrected)
+        return cls._told(validate, corrected, {close: key for key, close in meant.items()}, broken)
+
+    @classmethod
+    def _told(
+        cls, validate: ModelWrapValidatorHandler[Self], table: Any, written: Mapping[str, str], broken: list[Broken]
+    ) -> Self:
+        """The validated table. `written` maps keys to how the file misspells them."""
+        faults = [_line(place, message, hint) for place, message, hint in broken]
+        try:
+            made = validate(table)
+        except ValidationError as error:
+            for item in error.errors(include_url=False):
+                place = item["loc"]
+                if len(place) == 1 and place[0] in written:
+                    continue  # what is wrong with a key that was only guessed helps nobody
+                facts = item.get("ctx", {})
+                message, hint = (facts["message"], facts["hint"]) if item["type"] == "fault" else tell(item)
+                faults.append(_line((written.get(str(place[0]), place[0]), *place[1:]) if place else (), message, hint))
+        if faults:
+            raise ValidationError.from_exception_data(cls.__name__, faults)
+        return made
+
+
+def _line(place: Place, message: str, hint: str) -> InitErrorDetails:
+    kind = PydanticCustomError("fault", "{message}", {"message": message, "hint": hint})
+    return InitErrorDetails(type=kind, loc=place, input=None)

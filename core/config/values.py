@@ -1,0 +1,207 @@
+"""What a single value of turnout.toml may be: each function gives the value in its one form (pure).
+
+All raise ValueError with words for the person who wrote the file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from urllib.parse import urlsplit
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""The allow list for names of projects, environments and servers: they become words of commands and file names."""
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_PERCENT = re.compile(r"([1-9][0-9]{0,2})%")
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
+_USER = re.compile(r"[^\s@:/-][^\s@:/]*")
+
+
+def name(value: str) -> str:
+    """A name of a project, an environment or a server."""
+    if not NAME.fullmatch(value):
+        raise ValueError(
+            f"{shown(value)} is not a name: letters, digits, '.', '_' and '-', a letter or digit first, 64 at most"
+        )
+    return value
+
+
+def text(value: str) -> str:
+    """Text that says something on one line: not empty, no control character."""
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return _without_control(value)
+
+
+def command(value: str) -> str:
+    """A command for a shell; it may have several lines."""
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def ref(value: str) -> str:
+    """A git revision: not an option."""
+    if text(value).startswith("-"):
+        raise ValueError(f"{shown(value)} is not a revision: it begins with '-'")
+    return value
+
+
+def root(value: str) -> str:
+    """A deploy root: an absolute path below "/", without empty parts, "." and a slash at the end."""
+    _without_control(value)
+    if not value.startswith("/"):
+        more = ": '~' is not expanded" if value.startswith("~") else ", beginning with '/'"
+        raise ValueError(f"{shown(value)} must be an absolute path{more}")
+    parts = _parts(value)
+    if not parts:
+        raise ValueError("must not be the root of the file system: name a folder for this application alone")
+    return "/" + "/".join(parts)
+
+
+def shared(value: str) -> str:
+    """A shared path: relative to the release, a slash at the end for a folder."""
+    path = _relative(value)
+    if not path:
+        raise ValueError(f"{shown(value)} must name a file or folder inside the release")
+    return path + "/" if value.endswith(("/", "/.")) else path
+
+
+def publish(value: str) -> str:
+    """A folder inside the tree; "" is the whole tree."""
+    return _relative(value)
+
+
+def host(value: str) -> str:
+    """A server's address: `host`, `user@host` or a name from ssh_config; the port has its own key."""
+    address = _without_user(value)
+    if address.count(":") == 1 and address.partition(":")[2].isdecimal():
+        raise ValueError(f"{shown(value)} holds a port: write host and `port = {address.partition(':')[2]}`")
+    _address(value, address)
+    return value
+
+
+def gateway(value: str) -> str:
+    """The server to go through: `host`, `user@host` or `user@host:port`."""
+    address = _without_user(value)
+    if address.count(":") == 1:
+        address, _, port = address.partition(":")
+        if not port.isdecimal() or not 1 <= int(port) <= 65535:
+            raise ValueError(f"{shown(value)} has no valid port behind ':'")
+    _address(value, address)
+    return value
+
+
+def user(value: str) -> str:
+    """A login name."""
+    if not _USER.fullmatch(_without_control(value)):
+        raise ValueError(f"{shown(value)} is not a login name")
+    return value
+
+
+def url(value: str) -> str:
+    """An absolute http or https URL."""
+    if _without_control(value) != "".join(value.split()):
+        raise ValueError("must not hold white space")
+    try:
+        parts = urlsplit(value)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError as error:
+        raise ValueError(f"{shown(value)} is not a URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
+        raise ValueError(f"{shown(value)} is not a URL: it must be http://HOST… or https://HOST…")
+    return value
+
+
+def host_header(value: str) -> str:
+    """The value of a Host header; "" for the URL's own."""
+    if re.search(r"\s", _without_control(value)) or "/" in value:
+        raise ValueError(f"{shown(value)} is not a host name")
+    return value
+
+
+def duration(value: object) -> float:
+    """Seconds from a number or from text: "500ms", "90s", "5m", "1h"."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        seconds = float(value)
+    elif isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+        seconds = float(match[1]) * _SECONDS[match[2]]
+    else:
+        given = shown(value) if isinstance(value, str) else kind(value)
+        raise ValueError(f'must be a duration such as "90s", "5m", "1h", "500ms" or a number of seconds, not {given}')
+    if not math.isfinite(seconds) or seconds < 0:
+        raise ValueError("must be a duration of 0 seconds or more")
+    return seconds
+
+
+def timeout(value: object) -> float:
+    """A duration that is more than nothing, in seconds."""
+    seconds = duration(value)
+    if seconds == 0:
+        raise ValueError("must be more than 0 seconds")
+    return seconds
+
+
+def batch(value: object) -> int | str:
+    """Servers at a time: a number, or a share of all such as "25%"."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    if isinstance(value, str) and (match := _PERCENT.fullmatch(value)) and int(match[1]) <= 100:
+        return value
+    given = shown(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else kind(value)
+    raise ValueError(f'must be a number of servers from 1, or a share from "1%" to "100%", not {given}')
+
+
+def shown(value: object) -> str:
+    """A value in a message, short and on one line."""
+    quoted = f'"{value}"' if isinstance(value, str) and value.isprintable() else repr(value)
+    return quoted if len(quoted) <= 80 else quoted[:76] + '…"'
+
+
+def kind(value: object) -> str:
+    """What a TOML value is, in words."""
+    if isinstance(value, bool):
+        return "true or false"
+    kinds = {str: "text", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
+    return kinds.get(type(value), "a date or time")
+
+
+def _without_control(value: str) -> str:
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):
+        raise ValueError("must not hold control characters or line ends")
+    return value
+
+
+def _parts(value: str) -> list[str]:
+    parts = [part for part in value.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise ValueError(f"{shown(value)} must not hold '..'")
+    return parts
+
+
+def _relative(value: str) -> str:
+    if _without_control(value).startswith("/"):
+        raise ValueError(f"{shown(value)} must be relative, without '/' at the start")
+    return "/".join(_parts(value))
+
+
+def _without_user(value: str) -> str:
+    """The address behind `user@`, whose user was checked."""
+    if not text(value).isprintable() or re.search(r"\s", value):
+        raise ValueError(f"{shown(value)} must not hold white space")
+    login, at, address = value.rpartition("@")
+    if at:
+        user(login)
+    return address
+
+
+def _address(value: str, address: str) -> None:
+    if _HOST_NAME.fullmatch(address):
+        return
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        raise ValueError(f"{shown(value)} is not an address: write host, user@host or a name of ssh_config") from None
