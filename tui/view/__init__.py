@@ -1,0 +1,1 @@
+"""What the screens show, computed from what the engine says: pure, no Textual import."""

@@ -1,0 +1,115 @@
+"""The signs that the dashboard draws with: one set for every terminal font, one of plain ASCII."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """One set of signs, each one cell wide. A word stands beside each of them wherever there is room.
+
+    live, kept, failed, pruned, absent, unknown   cells of the releases matrix
+    busy, alert, wait    a server at work, in trouble, not looked at yet
+    done, skipped, now, todo, cross   phases
+    full, empty, parts   a bar; `parts` are the fractions of a cell, smallest first
+    """
+
+    live: str
+    kept: str
+    failed: str
+    pruned: str
+    absent: str
+    unknown: str
+    busy: str
+    alert: str
+    wait: str
+    done: str
+    skipped: str
+    now: str
+    todo: str
+    cross: str
+    full: str
+    empty: str
+    parts: str
+    marked: str
+    cursor: str
+    more: str
+    dot: str
+    rule: str
+    arrow: str
+    frames: str
+
+
+UNICODE = Glyphs(
+    live="●",
+    kept="○",
+    failed="✗",
+    pruned="◌",
+    absent="·",
+    unknown="?",
+    busy="◐",
+    alert="!",
+    wait="…",
+    done="✓",
+    skipped="-",
+    now="▸",
+    todo="·",
+    cross="✗",
+    full="█",
+    empty="░",
+    parts="▏▎▍▌▋▊▉",
+    marked="▪",
+    cursor="▌",
+    more="…",
+    dot="·",
+    rule="│",
+    arrow="→",
+    frames="◐◓◑◒",
+)
+
+ASCII = Glyphs(
+    live="*",
+    kept="o",
+    failed="x",
+    pruned="_",
+    absent=".",
+    unknown="?",
+    busy="@",
+    alert="!",
+    wait="~",
+    done="+",
+    skipped="-",
+    now=">",
+    todo=".",
+    cross="x",
+    full="#",
+    empty=".",
+    parts="",
+    marked="#",
+    cursor=">",
+    more="~",
+    dot="-",
+    rule="|",
+    arrow=">",
+    frames="|/-\\",
+)
+
+
+def choose(environ: Mapping[str, str]) -> Glyphs:
+    """The set for a terminal: ASCII on the Linux console, a dumb terminal, or where TURNOUT_ASCII is set."""
+    if environ.get("TURNOUT_ASCII") or environ.get("TERM", "") in ("linux", "dumb", "vt100", "vt220"):
+        return ASCII
+    locale = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
+    return ASCII if locale in ("C", "POSIX") and environ.get("PYTHONUTF8") != "1" else UNICODE
+
+
+def bar(fraction: float, cells: int, glyphs: Glyphs) -> tuple[str, str]:
+    """The done and the open part of a bar of so many cells."""
+    fraction = min(max(fraction, 0.0), 1.0)
+    steps = len(glyphs.parts) + 1
+    eighths = int(fraction * cells * steps)
+    whole, rest = divmod(eighths, steps)
+    done = glyphs.full * whole + (glyphs.parts[rest - 1] if rest else "")
+    return done, glyphs.empty * (cells - len(done))

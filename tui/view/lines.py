@@ -1,0 +1,102 @@
+"""A line of a screen as spans of text with a role each; roles get their colours in style.tcss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+
+from core.text import clean
+
+ROLES = ("dim", "strong", "ok", "warn", "bad", "busy", "accent", "head", "key", "off", "rail")
+"""Every role a span may have, apart from "" for plain text."""
+
+
+class Span(NamedTuple):
+    """A piece of a line. `role` is one of ROLES or ""."""
+
+    text: str
+    role: str = ""
+
+
+Line = tuple[Span, ...]
+
+
+def line(*parts: Span | str | tuple[str, str]) -> Line:
+    """A line from texts, spans and (text, role) pairs; empty texts are left out."""
+    spans = (Span(part) if isinstance(part, str) else Span(*part) for part in parts)
+    return tuple(span for span in spans if span.text)
+
+
+def plain(spans: Iterable[Span]) -> str:
+    """The text of a line."""
+    return "".join(span.text for span in spans)
+
+
+def width(spans: Iterable[Span]) -> int:
+    """Cells that a line takes."""
+    return sum(cell_len(span.text) for span in spans)
+
+
+def one_line(text: str) -> str:
+    """Text from a server or a repository as one harmless line."""
+    return " ".join(clean(text, 500).split())
+
+
+def fit(text: str, cells: int, more: str = "…") -> str:
+    """The text in exactly so many cells: padded with spaces, or cut and ended with `more`."""
+    if cells <= 0:
+        return ""
+    if cell_len(text) <= cells:
+        return set_cell_size(text, cells)
+    room = cells - cell_len(more)
+    return set_cell_size(set_cell_size(text, room).rstrip() + more, cells) if room > 0 else more[:cells]
+
+
+def short(text: str, cells: int, more: str = "…") -> str:
+    """The text in at most so many cells."""
+    return text if cell_len(text) <= cells else fit(text, cells, more).rstrip()
+
+
+def right(text: str, cells: int, more: str = "…") -> str:
+    """The text in exactly so many cells, set to the right."""
+    room = cells - cell_len(text)
+    return " " * room + text if room >= 0 else fit(text, cells, more)
+
+
+def crop(spans: Line, cells: int, more: str = "…") -> Line:
+    """The line in at most so many cells."""
+    if width(spans) <= cells:
+        return spans
+    out: list[Span] = []
+    room = cells
+    for span in spans:
+        size = cell_len(span.text)
+        if size >= room:
+            out.append(Span(fit(span.text + " ", room, more), span.role))
+            break
+        out.append(span)
+        room -= size
+    return tuple(span for span in out if span.text)
+
+
+def wrap(text: str, cells: int, indent: str = "") -> list[str]:
+    """The text in lines of at most so many cells, broken between words where that is possible."""
+    cells = max(cells, 8)
+    out: list[str] = []
+    for paragraph in text.splitlines() or [""]:
+        lead = paragraph[: len(paragraph) - len(paragraph.lstrip())]
+        current = lead
+        for word in paragraph.split():
+            candidate = f"{current} {word}" if current.strip() else current + word
+            if cell_len(candidate) <= cells:
+                current = candidate
+                continue
+            if current.strip():
+                out.append(current)
+            pieces = chop_cells(indent + word, cells)
+            out += pieces[:-1]
+            current = pieces[-1]
+        out.append(current)
+    return out

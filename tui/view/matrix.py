@@ -1,0 +1,268 @@
+"""The releases matrix: one row a release, one column a server, laid out for any width and any number of servers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.records import FleetRelease, Release
+from core.text import size
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, Span, fit, line, one_line, right
+from tui.view.sight import FleetSight
+from tui.view.words import age, range_name, short_tag
+
+NAMED, DENSE, COUNTED = "named", "dense", "counted"
+"""How the servers' cells are drawn: a column with a name each; one cell each; only how many of each kind."""
+
+COUNTED_CELLS = 16
+AGE_CELLS = 6
+WHAT = "what"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the matrix and its width in cells."""
+
+    name: str
+    cells: int
+    title: str = ""
+    to_right: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a matrix is laid out in a given width."""
+
+    cells: int
+    columns: tuple[Column, ...]
+    mode: str
+    servers: tuple[str, ...]
+    server_cells: tuple[int, ...]
+    """The width of each server's column in NAMED; of the whole block otherwise."""
+    full_tags: bool
+
+
+def plan_layout(sight: FleetSight, cells: int) -> Layout:
+    """The layout for a width: what matters least goes first when it is narrow."""
+    names = sight.names
+    shorts = [short_tag(row.tag) for row in sight.rows[:200]]
+    fulls = [row.tag for row in sight.rows[:200]]
+    short_cells = min(max([len(tag) for tag in shorts] + [7]), 24)
+    full_cells = min(max([len(tag) for tag in fulls] + [7]), 34)
+    mode, server_cells = _server_block(names, cells)
+    room = cells - 3 - sum(server_cells) - 1 - (short_cells + 2) - (AGE_CELLS + 2)
+    state_cells = max(8, len(f"live {len(names)}/{len(names)}") if len(names) > 1 else 0)
+    extra: list[str] = []
+    for name, wide, least in (
+        ("state", state_cells + 2, 18),
+        ("size", 9, 20),
+        ("by", 10, 24),
+        ("full", full_cells - short_cells, 30),
+    ):
+        if room - wide >= least:
+            extra.append(name)
+            room -= wide
+    tag_cells = full_cells if "full" in extra else short_cells
+    columns = [Column("release", tag_cells, "release")]
+    if "state" in extra:
+        columns.append(Column("state", state_cells, "state"))
+    columns.append(Column(WHAT, max(room, 4), WHAT))
+    if "by" in extra:
+        columns.append(Column("by", 8, "by"))
+    columns.append(Column("age", AGE_CELLS, "age", True))
+    if "size" in extra:
+        columns.append(Column("size", 7, "size", True))
+    return Layout(cells, tuple(columns), mode, names, server_cells, "full" in extra)
+
+
+def _server_block(names: Sequence[str], cells: int) -> tuple[str, tuple[int, ...]]:
+    named = tuple(max(len(name), 3) + 1 for name in names)
+    if cells >= 70 and sum(named) <= cells * 0.34 and len(names) <= 16:
+        return NAMED, named
+    dense = max(len(names), len(range_name(names)) if names else 0)
+    if dense <= max(cells * 0.3, 8):
+        return DENSE, (dense + 1,)
+    return COUNTED, (COUNTED_CELLS,)
+
+
+def head_line(layout: Layout, glyphs: Glyphs, selected: str = "") -> Line:
+    """The titles of the columns; the server chosen in the servers pane stands out."""
+    spans = [Span("   ", "head")]
+    for column in layout.columns:
+        title = right(column.title, column.cells) if column.to_right else fit(column.title, column.cells, glyphs.more)
+        spans.append(Span(title + "  ", "head"))
+    if layout.mode == NAMED:
+        for name, cells in zip(layout.servers, layout.server_cells, strict=True):
+            spans.append(
+                Span(
+                    fit(name, cells - 1, glyphs.more).center(cells - 1) + " ", "accent" if name == selected else "head"
+                )
+            )
+    else:
+        label = range_name(layout.servers) if layout.servers else ""
+        spans.append(Span(fit(label, sum(layout.server_cells), glyphs.more), "head"))
+    return tuple(spans)
+
+
+def row_line(
+    row: FleetRelease, sight: FleetSight, layout: Layout, glyphs: Glyphs, now: float, marked: bool = False
+) -> Line:
+    """One row of the matrix."""
+    glyph, role, word = row_state(row, sight, glyphs)
+    plain_role = "dim" if word == "pruned" else ""
+    spans = [Span(glyphs.marked if marked else " ", "accent"), Span(glyph + " ", role)]
+    for column in layout.columns:
+        text, text_role = _cell(column.name, row, layout, now, word, role)
+        text = right(text, column.cells, glyphs.more) if column.to_right else fit(text, column.cells, glyphs.more)
+        spans.append(Span(text + "  ", text_role or plain_role))
+    spans += server_cells(row, sight, layout, glyphs)
+    return tuple(spans)
+
+
+def _cell(name: str, row: FleetRelease, layout: Layout, now: float, word: str, role: str) -> tuple[str, str]:
+    record = row.record
+    if name == "release":
+        tag = row.tag if layout.full_tags else short_tag(row.tag)
+        return tag, "strong" if word.startswith("live") else ""
+    if name == "state":
+        return word, role
+    if name == WHAT:
+        return what(row, word, any(column.name == "state" for column in layout.columns)), ""
+    if name == "by":
+        return one_line(record.by).partition("@")[0] if record else "", "dim"
+    if name == "age":
+        return age(max(now - row.created, 0)) if row.created else "", "dim"
+    return size(record.bytes) if record and record.bytes else "", "dim"
+
+
+def what(row: FleetRelease, word: str, state_shown: bool) -> str:
+    """The subject of a release, with its fate in front where that is not said elsewhere."""
+    record = row.record
+    subject = one_line(record.subject) if record else "made by another tool: no record"
+    if row.failed:
+        return f"{one_line(row.failed)} ({subject})" if subject else one_line(row.failed)
+    if word in ("kept", "") or state_shown:
+        return subject
+    return f"{word.partition(' ')[0]}: {subject}"
+
+
+def row_state(row: FleetRelease, sight: FleetSight, glyphs: Glyphs) -> tuple[str, str, str]:
+    """Glyph, role and word for the release as a whole."""
+    known = len(sight.known)
+    live, present = len(row.live_on), len(row.present_on)
+    if row.failed:
+        return glyphs.failed, "bad", "failed" if not live else "live bad"
+    if live == known and live:
+        return glyphs.live, "ok", "live"
+    if live:
+        return glyphs.live, "ok" if row.tag == sight.live else "warn", f"live {live}/{known}"
+    if not present:
+        return glyphs.pruned, "dim", "pruned"
+    if not row.returnable:
+        return glyphs.kept, "", "left"
+    return glyphs.kept, "", "kept" if present == known else f"on {present}/{known}"
+
+
+def cell_state(release: Release | None, known: bool, glyphs: Glyphs) -> tuple[str, str]:
+    """The glyph and role of one release on one server."""
+    if not known:
+        return glyphs.unknown, "dim"
+    if release is None:
+        return glyphs.absent, "dim"
+    failed = bool(release.record and release.record.failed)
+    if release.live:
+        return glyphs.live, "bad" if failed else "ok"
+    if not release.present:
+        return glyphs.pruned, "dim"
+    return (glyphs.failed, "bad") if failed else (glyphs.kept, "")
+
+
+def server_cells(row: FleetRelease, sight: FleetSight, layout: Layout, glyphs: Glyphs) -> list[Span]:
+    """The cells of a row: one a server, or counts where there is no room for that."""
+    signs = [cell_state(row.on.get(server.name), server.known, glyphs) for server in sight.servers]
+    if layout.mode == NAMED:
+        return [
+            Span(sign.center(cells - 1) + " ", role)
+            for (sign, role), cells in zip(signs, layout.server_cells, strict=True)
+        ]
+    if layout.mode == DENSE:
+        return _runs(signs) + [Span(" " * (layout.server_cells[0] - len(signs)))]
+    counts = Counter(signs)
+    spans = [Span(f"{sign}{number} ", role) for (sign, role), number in counts.most_common(3)]
+    room = COUNTED_CELLS - sum(len(span.text) for span in spans)
+    return [*spans, Span(" " * room)]
+
+
+def _runs(signs: Sequence[tuple[str, str]]) -> list[Span]:
+    spans: list[Span] = []
+    for sign, role in signs:
+        if spans and spans[-1].role == role:
+            spans[-1] = Span(spans[-1].text + sign, role)
+        else:
+            spans.append(Span(sign, role))
+    return spans
+
+
+def legend(sight: FleetSight, glyphs: Glyphs) -> Line:
+    """What the signs mean, as one line for the help and the details."""
+    return line(
+        (glyphs.live, "ok"), " live   ",
+        glyphs.kept, " kept   ",
+        (glyphs.failed, "bad"), " failed   ",
+        (glyphs.pruned, "dim"), " pruned, can be sent again   ",
+        (glyphs.absent, "dim"), " never there   ",
+        (glyphs.unknown, "dim"), " not known",
+    )  # fmt: skip
+
+
+def matching(rows: Sequence[FleetRelease], text: str) -> tuple[FleetRelease, ...]:
+    """The rows that hold every word of a filter in tag, subject, author, revision or state."""
+    words = text.casefold().split()
+    if not words:
+        return tuple(rows)
+    return tuple(row for row in rows if all(word in _haystack(row) for word in words))
+
+
+def _haystack(row: FleetRelease) -> str:
+    record = row.record
+    parts = [row.tag, "live" if row.live_on else "", "failed" if row.failed else "", "" if row.present_on else "pruned"]
+    if record:
+        parts += [record.subject, record.author, record.by, record.revision, record.ref]
+    return " ".join(parts).casefold()
+
+
+def empty_sight(sight: FleetSight, filter_text: str, glyphs: Glyphs, keys: Mapping[str, str]) -> list[Line]:
+    """What the releases pane shows instead of rows: each sight names its next step.
+
+    keys  of `deploy`, `refresh-all`, `filter` as the user has them
+    """
+    if filter_text and sight.rows:
+        return [
+            line((f"{len(sight.rows)} releases, none matches ", ""), (f"“{one_line(filter_text)}”", "accent")),
+            line(("Escape", "key"), " shows them all again"),
+        ]
+    failed = [server for server in sight.servers if server.error is not None]
+    if not sight.known and failed and len(failed) == len(sight.servers):
+        out = [line((f"{glyphs.alert} no server can be reached", "bad"))]
+        out += [
+            line((f"  {server.name}  ", "strong"), one_line(server.error.title if server.error else ""))
+            for server in failed[:6]
+        ]
+        return [
+            *out,
+            (),
+            line((keys["refresh-all"], "key"), " connects anew, ", ("Enter", "key"), " on a server tells more"),
+        ]
+    if not sight.known:
+        return [
+            line((f"{glyphs.busy} connecting to {range_name(sight.names)}", "busy")),
+            line(("Releases appear as each server answers; a slow one holds up no other.", "dim")),
+        ]
+    if not sight.rows:
+        return [
+            line((f"{glyphs.kept} no release on {sight.environment} yet", "strong")),
+            line((keys["deploy"], "key"), " deploys the first"),
+        ]
+    return []

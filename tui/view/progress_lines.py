@@ -1,0 +1,291 @@
+"""How an operation's progress is drawn: one line a server, a summary above, a readable panel where it failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from core.errors import FleetError, TurnoutError
+from core.text import count, size
+from tui.view.glyphs import Glyphs, bar
+from tui.view.lines import Line, Span, crop, fit, line, one_line, short, wrap
+from tui.view.progress import VERBS, PhaseMark, Progress, ServerProgress
+from tui.view.sight import Activity
+from tui.view.words import clock, rate, servers, short_tag
+
+KIND_WORDS = {"deploy": "Deploy", "rollback": "Roll back", "prune": "Prune", "clear-cache": "Clear the deploy-cache"}
+
+WIDE = 96
+"""Cells from which every phase is written out with its seconds."""
+
+
+def title_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
+    """`Deploy 3f2c1ab to production · Fix cart totals             uploading · 12 s`."""
+    kind = KIND_WORDS.get(progress.kind, progress.kind)
+    what = f" {short_tag(progress.tag)}" if progress.tag else ""
+    to = "to" if progress.kind in ("deploy", "rollback") else "on"
+    left = (
+        f"{kind}{what} {to} {progress.environment}"
+        if progress.kind != "rollback"
+        else f"{kind} to{what or ' …'} on {progress.environment}"
+    )
+    word, role = state_words(progress)
+    end = f"{word} {glyphs.dot} {clock(progress.seconds(now))}"
+    subject = f" {glyphs.dot} {progress.subject}" if progress.subject else ""
+    room = cells - len(left) - len(end) - 2
+    subject = short(subject, max(room, 0), glyphs.more) if room > 8 else ""
+    gap = max(cells - len(left) - len(subject) - len(end), 1)
+    return crop(line((left, "strong"), (subject, "dim"), " " * gap, (end, role)), cells, glyphs.more)
+
+
+def state_words(progress: Progress) -> tuple[str, str]:
+    """Where the operation stands, in a word or two, and its role."""
+    if progress.finished:
+        outcome = progress.finished.outcome
+        return outcome, {"done": "ok", "failed": "bad", "cancelled": "warn"}.get(outcome, "warn")
+    if progress.cancelling:
+        return "cancelling", "warn"
+    if progress.fleet.phase:
+        return VERBS.get(progress.fleet.phase, progress.fleet.phase), "busy"
+    phases = Counter(one.phase for one in progress.servers.values() if one.phase)
+    if not phases:
+        return "starting", "busy"
+    phase, number = phases.most_common(1)[0]
+    rest = len(progress.servers)
+    return (VERBS[phase] if phase in VERBS else phase) + (f" {number} of {rest}" if number < rest else ""), "busy"
+
+
+def fleet_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
+    """What happens on the operator's machine: the build, its hooks, or "" where there is nothing to say."""
+    one = progress.fleet
+    if not one.phases and not one.hook:
+        return ()
+    spans: list[Span] = []
+    for phase, mark in one.phases.items():
+        spans += [Span(_glyph(mark, glyphs) + " ", _role(mark)), Span(phase, "strong" if not mark.outcome else "")]
+        spans.append(Span(f" {clock(mark.seconds if mark.outcome else max(now - mark.started, 0))}  ", "dim"))
+    if one.hook:
+        spans += [Span(f"{one.hook}  ", "accent"), Span(one.said, "dim")]
+    return crop(tuple(spans), cells, glyphs.more)
+
+
+def server_progress_line(
+    progress: Progress, name: str, cells: int, now: float, glyphs: Glyphs, name_cells: int
+) -> Line:
+    """One server: its phases with ticks and seconds, then what it does right now."""
+    one = progress.of(name)
+    spans = [*_sign(progress, one, glyphs), Span(fit(name, name_cells, glyphs.more) + "  ", "strong")]
+    phases = [phase for phase in progress.phases if phase != "build"]
+    if cells >= WIDE:
+        spans += _long_phases(progress, name, phases, glyphs, cells)
+    else:
+        spans += [
+            Span(_glyph(progress.mark(name, phase), glyphs), _role(progress.mark(name, phase))) for phase in phases
+        ]
+        spans.append(Span("  "))
+    room = cells - sum(len(span.text) for span in spans)
+    return crop((*spans, *now_spans(progress, one, room, now, glyphs)), cells, glyphs.more)
+
+
+def _sign(progress: Progress, one: ServerProgress, glyphs: Glyphs) -> list[Span]:
+    if one.failed:
+        return [Span(glyphs.alert + " ", "bad")]
+    if progress.finished:
+        good = progress.finished.outcome == "done"
+        return [Span((glyphs.done if good else glyphs.skipped) + " ", "ok" if good else "dim")]
+    return [Span(glyphs.busy + " ", "busy")]
+
+
+def _glyph(mark: PhaseMark | None, glyphs: Glyphs) -> str:
+    if mark is None:
+        return glyphs.todo
+    return {"": glyphs.now, "ok": glyphs.done, "skipped": glyphs.skipped}.get(mark.outcome, glyphs.cross)
+
+
+def _role(mark: PhaseMark | None) -> str:
+    if mark is None:
+        return "off"
+    return {"": "busy", "ok": "ok", "skipped": "dim"}.get(mark.outcome, "bad")
+
+
+def _long_phases(progress: Progress, name: str, phases: Sequence[str], glyphs: Glyphs, cells: int) -> list[Span]:
+    """`✓ connect 0.2  ✓ begin 0.1  ▸ upload  · stage  …`, in columns that do not move."""
+    seconds = cells >= WIDE + 5 * len(phases)
+    spans = []
+    for phase in phases:
+        mark = progress.mark(name, phase)
+        taken = ""
+        if seconds:
+            taken = (
+                clock(mark.seconds).removesuffix(" s").rjust(5)
+                if mark and mark.outcome in ("ok", "failed")
+                else " " * 5
+            )
+        spans += [
+            Span(_glyph(mark, glyphs) + " ", _role(mark)),
+            Span(phase, "off" if mark is None else "strong" if not mark.outcome else ""),
+            Span(taken, "dim"),
+            Span("  "),
+        ]
+    return spans
+
+
+def now_spans(progress: Progress, one: ServerProgress, cells: int, now: float, glyphs: Glyphs) -> list[Span]:
+    """What a server does at this moment, in at most so many cells."""
+    if one.failed:
+        return [Span(short(one.failed.title, cells, glyphs.more), "bad")]
+    phase = progress.running(one.name)
+    if progress.finished and not phase:
+        return _ended(progress, one, cells, glyphs)
+    if phase == "upload" and one.total:
+        return _upload_spans(one, cells, now, glyphs)
+    if one.hook:
+        waited = clock(max(now - one.hook_since, 0))
+        said = f"  {one.said}" if one.said else ""
+        return [
+            Span(f"{one.hook} {waited}", "accent"),
+            Span(short(said, max(cells - len(one.hook) - 8, 0), glyphs.more), "dim"),
+        ]
+    if phase == "verify" and one.check:
+        check = one.check
+        result = "passed" if check.passed else one_line(check.detail) or "not yet"
+        text = f"check {check.attempt} of {check.attempts}: {result}"
+        return [Span(short(text, cells, glyphs.more), "ok" if check.passed else "warn")]
+    if one.pruned:
+        return [Span(f"pruned {count(one.pruned, 'release')}, freed {size(one.freed)}", "")]
+    if one.tag and phase in ("", "verify", "finish"):
+        back = "switched back to" if one.switched_back else "live on"
+        return [Span(f"{back} {short_tag(one.tag)}", "warn" if one.switched_back else "ok")]
+    mark = progress.mark(one.name, phase) if phase else None
+    if mark is None:
+        return [Span("waiting", "dim")]
+    took = now - mark.started
+    return [Span(VERBS.get(phase, phase), "busy"), Span(f"  {clock(took)}" if took >= 1 else "", "dim")]
+
+
+def _ended(progress: Progress, one: ServerProgress, cells: int, glyphs: Glyphs) -> list[Span]:
+    parts = []
+    if one.tag:
+        parts.append(f"{'back on' if one.switched_back else 'live on'} {short_tag(one.tag)}")
+    elif progress.kind in ("deploy", "rollback"):
+        parts.append("not switched" if progress.finished and progress.finished.outcome != "done" else "already live")
+    if one.total:
+        parts.append(f"sent {size(one.sent)}")
+    if one.pruned:
+        parts.append(f"pruned {count(one.pruned, 'release')}" + (f", freed {size(one.freed)}" if one.freed else ""))
+    role = "warn" if one.switched_back else "ok" if one.tag else "dim"
+    return [Span(short(", ".join(parts) or "done", cells, glyphs.more), role)]
+
+
+def _upload_spans(one: ServerProgress, cells: int, now: float, glyphs: Glyphs) -> list[Span]:
+    """`████████▌░░░  63 %  36 of 58 MB  12 MB/s  2 s left`; what fits, the most useful first."""
+    percent = f"{one.fraction * 100:3.0f} %"
+    quiet = one.stalled(now)
+    facts = []
+    if quiet:
+        facts.append((f"stalled {clock(quiet)}", "warn"))
+    else:
+        left = one.seconds_left(now)
+        speed = one.rate(now)
+        facts += [(rate(speed), "")] if speed else []
+        facts += [(f"{clock(max(left, 0.1))} left", "")] if left is not None else []
+    amounts = (f"{size(one.sent)} of {size(one.total)}", "")
+    tail = [(percent, "strong"), *facts]
+    if cells >= 60:
+        tail.insert(1, amounts)
+    if cells >= 84 and one.files_total:
+        tail.append((f"{one.files:,} of {count(one.files_total, 'file')}", "dim"))
+    bar_cells = min(max(cells - sum(len(text) + 2 for text, _ in tail), 0), 28)
+    while bar_cells < 6 and len(tail) > 1:
+        dropped = tail.pop()
+        bar_cells = min(bar_cells + len(dropped[0]) + 2, 28)
+    done, rest = bar(one.fraction, max(bar_cells, 4), glyphs)
+    spans = [Span(done, "warn" if quiet else "busy"), Span(rest, "off")]
+    for text, role in tail:
+        spans += [Span("  "), Span(text, role)]
+    return spans
+
+
+def activity(progress: Progress, name: str, now: float, glyphs: Glyphs) -> Activity | None:
+    """What the servers pane says of a server while an operation runs; None where there is nothing."""
+    if progress.finished or name not in progress.servers:
+        return None
+    one = progress.of(name)
+    if one.failed:
+        return Activity(short(one.failed.title, 60), "bad", glyphs.alert)
+    phase = progress.running(name)
+    if phase == "upload" and one.total:
+        quiet = one.stalled(now)
+        if quiet:
+            return Activity(f"stalled {clock(quiet)}", "warn")
+        return Activity(f"uploading {one.fraction * 100:.0f} %")
+    if phase == "verify" and one.check and not one.check.passed:
+        return Activity(f"check {one.check.attempt} of {one.check.attempts}")
+    if one.tag and phase == "barrier":
+        return Activity("switched", "ok", glyphs.live)
+    return Activity(VERBS.get(phase, phase)) if phase else None
+
+
+def notes_lines(progress: Progress, cells: int, glyphs: Glyphs) -> list[Line]:
+    """Warnings that came up on the way."""
+    out = []
+    for note in progress.notes[-8:]:
+        place = f"{note.server}: " if note.server else ""
+        role = "bad" if note.level == "error" else "warn"
+        out.append(crop(line((f"{glyphs.alert} ", role), (place, "strong"), one_line(note.text)), cells, glyphs.more))
+    return out
+
+
+def end_lines(progress: Progress, error: TurnoutError | None, cells: int, glyphs: Glyphs) -> list[Line]:
+    """How it ended: one line where it went well; what, where, the state left and what to do next where it did not."""
+    finished = progress.finished
+    if finished is None and error is None:
+        return []
+    if finished is not None and finished.outcome == "done":
+        return [line((f"{glyphs.done} ", "ok"), (one_line(finished.summary), ""))]
+    out: list[Line] = []
+    cancelled = finished is not None and finished.outcome == "cancelled"
+    role = "warn" if cancelled else "bad"
+    word = "cancelled" if cancelled else "failed"
+    kind = KIND_WORDS.get(progress.kind, progress.kind)
+    out.append(line((f"{glyphs.cross} {kind} {word}", role)))
+    if error is not None and not cancelled:
+        out += error_lines(error, cells, glyphs)
+    if finished is not None and finished.summary:
+        out += _labelled("State", finished.summary, cells)
+    hint = error.hint if error is not None else ""
+    if isinstance(error, FleetError):
+        hint = hint or next((one.hint for one in error.errors.values() if one.hint), "")
+    out += _labelled("Next", hint or ("nothing needs to be done" if cancelled else "the Log tab has every line"), cells)
+    return out
+
+
+def error_lines(error: TurnoutError, cells: int, glyphs: Glyphs, limit: int = 6) -> list[Line]:
+    """What happened and where, for one server or several."""
+    errors = list(error.errors.values()) if isinstance(error, FleetError) else [error]
+    out: list[Line] = []
+    for one in errors[:limit]:
+        place = " in ".join(part for part in (one.server, one.phase) if part)
+        out += _labelled("What", one_line(one.title), cells)
+        if place:
+            out += _labelled("Where", place, cells)
+        for text in one.detail.splitlines()[:12]:
+            out += [line(("          " + part, "dim")) for part in wrap(text, cells - 10)]
+    if len(errors) > limit:
+        out.append(line((f"  and {servers(len(errors) - limit)} more", "dim")))
+    return out
+
+
+def _labelled(label: str, text: str, cells: int) -> list[Line]:
+    parts = wrap(text, cells - 10)
+    first = line((f"  {label:<6}  ", "dim"), parts[0])
+    return [first, *(line("          ", part) for part in parts[1:])]
+
+
+def idle_lines(keys: dict[str, str]) -> list[Line]:
+    """The Progress tab before anything has run."""
+    return [
+        line(("No operation has run since the dashboard was opened.", "dim")),
+        line((keys["deploy"], "key"), " deploys   ", (keys["rollback"], "key"), " rolls back to the release under the cursor   ",
+             (keys["undo"], "key"), " goes back to the previous one"),
+    ]  # fmt: skip

@@ -1,0 +1,273 @@
+"""What the dashboard knows of each server: its state, its error, whether it is being asked, and what is at work there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from core.errors import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, LockedError, TurnoutError
+from core.records import FleetRelease, Record, Release, ServerState, fleet_releases
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, Span, fit, line, one_line, right, short
+from tui.view.words import age, range_name, servers, short_tag
+
+
+@dataclass(frozen=True)
+class ServerSight:
+    """One server as the dashboard sees it.
+
+    state     of the last inspection that worked, kept when a later one fails; error   of the last one that failed
+    checking  an inspection is under way; since when: `asked`
+    at        when the state or the error came (seconds since the epoch); 0 for never
+    """
+
+    name: str
+    state: ServerState | None = None
+    error: TurnoutError | None = None
+    checking: bool = False
+    asked: float = 0.0
+    at: float = 0.0
+
+    @property
+    def known(self) -> bool:
+        return self.state is not None
+
+
+@dataclass(frozen=True)
+class FleetSight:
+    """All servers of the environment, and what follows from their states."""
+
+    project: str
+    environment: str
+    servers: tuple[ServerSight, ...] = ()
+    protected: bool = False
+    rows: tuple[FleetRelease, ...] = ()
+    live: str = ""
+    previous: str = ""
+    places: Mapping[str, int] = field(default_factory=dict)
+    """By tag: its place among the rows; 0 is the newest."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(server.name for server in self.servers)
+
+    @property
+    def known(self) -> tuple[ServerState, ...]:
+        return tuple(server.state for server in self.servers if server.state is not None)
+
+    @property
+    def checked_at(self) -> float:
+        """When the server that was looked at longest ago was looked at; 0 while one never was."""
+        return min((server.at for server in self.servers), default=0.0)
+
+    def server(self, name: str) -> ServerSight | None:
+        """The server of that name."""
+        return next((server for server in self.servers if server.name == name), None)
+
+    def row(self, tag: str) -> FleetRelease | None:
+        """The release of that tag."""
+        return self.rows[self.places[tag]] if tag in self.places else None
+
+    def drift(self, current: str) -> str:
+        """Where a release stands beside the live one: `behind`, `ahead`, or "" for the live one itself."""
+        if current == self.live or not self.live:
+            return ""
+        return "behind" if self.places.get(current, len(self.rows)) > self.places[self.live] else "ahead"
+
+
+def look(project: str, environment: str, servers: Sequence[ServerSight], *, protected: bool = False) -> FleetSight:
+    """The sight of a fleet: releases in order, the live one and the one before it (as core.records decides them)."""
+    states = [server.state for server in servers if server.state is not None]
+    rows = tuple(fleet_releases(states))
+    live = _live(rows)
+    places = {row.tag: index for index, row in enumerate(rows)}
+    return FleetSight(project, environment, tuple(servers), protected, rows, live, _previous(rows, live), places)
+
+
+def _live(rows: Sequence[FleetRelease]) -> str:
+    """core.records.live_tag for rows that are there already (newest first)."""
+    best, most = "", 0
+    for row in rows:
+        count = len(row.live_on)
+        if count > most:
+            best, most = row.tag, count
+    return best
+
+
+def _previous(rows: Sequence[FleetRelease], live: str) -> str:
+    """core.records.previous_tag for rows that are there already."""
+    behind = False
+    for row in rows:
+        if behind and row.returnable:
+            return row.tag
+        behind = behind or row.tag == live
+    return ""
+
+
+def after_switch(state: ServerState, tag: str, record: Record | None = None) -> ServerState:
+    """The state of a server on which `current` was just led to `tag`: what is shown until it is inspected again."""
+    releases: dict[str, Release] = {}
+    for name, release in state.releases.items():
+        releases[name] = replace(release, live=False) if release.live else release
+    known = releases.get(tag)
+    releases[tag] = Release(tag=tag, record=known.record if known else record, present=True, live=True)
+    return replace(state, current=tag, current_kind="link", exists=True, releases=releases)
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What an operation does on a server right now, in a few words."""
+
+    text: str
+    role: str = "busy"
+    glyph: str = ""
+
+
+def server_line(
+    server: ServerSight,
+    cells: int,
+    glyphs: Glyphs,
+    now: float,
+    sight: FleetSight,
+    activity: Activity | None = None,
+    name_cells: int = 0,
+) -> Line:
+    """A server's row: `● web1  3f2c1ab     2 ms`."""
+    name = fit(server.name, min(name_cells or len(server.name), max(cells // 2, 6)), glyphs.more)
+    glyph, role, text, note = _server_words(server, glyphs, now, sight)
+    if activity:
+        glyph, role, text, note = activity.glyph or glyphs.busy, activity.role, activity.text, ""
+    room = cells - 2 - len(name) - 2
+    note = note if len(note) + len(text) + 2 <= room else ""
+    return line(
+        Span(glyph + " ", role),
+        Span(name + "  ", "strong"),
+        Span(fit(text, max(room - len(note), 0), glyphs.more), role if role in ("bad", "warn", "busy") else ""),
+        Span(right(note, len(note)), "dim"),
+    )
+
+
+def _server_words(server: ServerSight, glyphs: Glyphs, now: float, sight: FleetSight) -> tuple[str, str, str, str]:
+    """Glyph, role, what is said of a server, and the note at the right."""
+    if server.error is not None:
+        return glyphs.alert, "bad", error_words(server.error), ""
+    if server.state is None:
+        if server.checking:
+            waited = now - server.asked
+            return glyphs.busy, "busy", "connecting" if waited < 3 else f"connecting, {age(waited)}", ""
+        return glyphs.wait, "dim", "not checked yet", ""
+    state = server.state
+    note = f"{state.rtt * 1000:.0f} ms" if state.rtt else ""
+    if server.checking and now - server.asked > 3:
+        return glyphs.busy, "busy", f"no answer for {age(now - server.asked)}", ""
+    if state.lock is not None:
+        return (
+            glyphs.busy,
+            "warn",
+            f"{one_line(state.lock.kind or 'locked')} by {one_line(state.lock.who) or 'somebody'}",
+            note,
+        )
+    if state.current_kind in ("folder", "file"):
+        return glyphs.alert, "warn", f"current is a {state.current_kind}", note
+    if state.current_kind == "dangling":
+        return glyphs.alert, "bad", "current dangles", note
+    if state.current_kind == "elsewhere":
+        return glyphs.alert, "warn", "current leads elsewhere", note
+    if not state.current:
+        return glyphs.kept, "dim", "nothing live yet", note
+    drift = sight.drift(state.current)
+    if drift:
+        return glyphs.kept, "warn", f"{short_tag(state.current)} {drift}", note
+    return glyphs.live, "ok", short_tag(state.current), note
+
+
+def error_words(error: TurnoutError) -> str:
+    """An error in the few words of a server's row."""
+    if isinstance(error, HostKeyUnknown):
+        return "unknown host key: a"
+    if isinstance(error, HostKeyChanged):
+        return "host key CHANGED"
+    if isinstance(error, AuthenticationFailed):
+        return "login refused"
+    if isinstance(error, LockedError):
+        return "locked"
+    return one_line(error.title)
+
+
+def headline(sight: FleetSight, now: float) -> tuple[str, str]:
+    """What is true of the whole fleet in one sentence, and its role."""
+    total = len(sight.servers)
+    failed = [server for server in sight.servers if server.error is not None]
+    states = sight.known
+    if not states:
+        if failed and len(failed) == total:
+            return f"none of {servers(total)} can be reached", "bad"
+        return f"connecting to {servers(total)}", "busy"
+    parts = []
+    on_live = sum(1 for state in states if sight.live and state.current == sight.live)
+    if sight.live:
+        parts.append(f"{servers(on_live)} live on {short_tag(sight.live)}")
+        if len(states) > on_live:
+            parts.append(f"{len(states) - on_live} {drift_word(sight, states)}")
+    else:
+        parts.append("no release is live yet")
+    if failed:
+        parts.append(f"{len(failed)} in trouble")
+    waiting = total - len(states) - sum(1 for server in failed if server.state is None)
+    if waiting:
+        parts.append(f"{waiting} not checked yet")
+    role = "bad" if failed else "warn" if sight.live and len(states) > on_live else "ok" if sight.live else "dim"
+    return ", ".join(parts), role
+
+
+def drift_word(sight: FleetSight, states: Sequence[ServerState]) -> str:
+    """`behind` or `ahead` where all servers off the live release are so, else `elsewhere`."""
+    words = {sight.drift(state.current) for state in states if state.current != sight.live}
+    return words.pop() if len(words) == 1 else "elsewhere"
+
+
+def checked(sight: FleetSight, now: float) -> str:
+    """`checked 3 s ago`, `checking 2 of 5`."""
+    slow = [server for server in sight.servers if server.checking and now - server.asked > 1.0]
+    if slow:
+        return f"checking {len(slow)} of {len(sight.servers)}" if len(slow) > 1 else f"checking {slow[0].name}"
+    if not sight.checked_at:
+        return ""
+    since = age(now - sight.checked_at)
+    return "checked now" if since == "now" else f"checked {since} ago"
+
+
+def header_line(sight: FleetSight, cells: int, glyphs: Glyphs, now: float) -> Line:
+    """The first line of the screen: project and environment, the fleet in one sentence, the age of what is shown."""
+    lock = " protected" if sight.protected else ""
+    left = f" {sight.project} {glyphs.dot} {sight.environment}"
+    sentence, role = headline(sight, now)
+    note = checked(sight, now)
+    room = cells - len(left) - len(lock) - len(note) - 4
+    if room < len(sentence):
+        lock, room = "", cells - len(left) - len(note) - 4
+    if room < len(sentence):
+        note, room = "", cells - len(left) - 3
+    sentence = short(sentence, max(room, 0), glyphs.more)
+    gap = cells - len(left) - len(lock) - len(sentence) - len(note) - 1
+    before = max(gap // 2, 2) if note else 2
+    return line(
+        Span(f" {sight.project}", "strong"),
+        Span(f" {glyphs.dot} ", "dim"),
+        Span(sight.environment, "accent"),
+        Span(lock, "dim"),
+        Span(" " * before),
+        Span(sentence, role),
+        Span(" " * max(gap - before, 0)),
+        Span(note + " ", "dim"),
+    )
+
+
+def servers_title(sight: FleetSight, glyphs: Glyphs, cells: int) -> str:
+    """The servers pane in one line, where it is collapsed: `web1-5 ●●●●!`."""
+    signs = []
+    for server in sight.servers:
+        signs.append(_server_words(server, glyphs, server.asked, sight)[0])
+    text = "".join(signs)
+    label = range_name(sight.names) if sight.servers else ""
+    return short(f"{label} {text}", cells, glyphs.more)

@@ -1,0 +1,63 @@
+"""How numbers, ages and names read in the dashboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from core.text import size
+
+
+def age(seconds: float) -> str:
+    """How long ago: `now`, `12 s`, `4 min`, `2 h`, `20 d`."""
+    if seconds < 1.5:
+        return "now"
+    for limit, unit, divisor in ((59.5, "s", 1), (3570, "min", 60), (48 * 3600, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / divisor:.0f} {unit}"
+    return f"{seconds / 86400:.0f} d"
+
+
+def rate(bytes_per_second: float) -> str:
+    """`12 MB/s`."""
+    return f"{size(int(bytes_per_second))}/s"
+
+
+def clock(seconds: float) -> str:
+    """A running time: `4.2 s`, `12 s`, `3:05`."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def short_tag(tag: str) -> str:
+    """The part of a tag that a person says: `3f2c1ab` of `20261121T193000Z-3f2c1ab`; other tags as they are."""
+    match = re.fullmatch(r"\d{8}T\d{6}Z-(.+)", tag)
+    return match[1] if match else tag
+
+
+def servers(number: int) -> str:
+    """`1 server`, `3 servers`."""
+    return "1 server" if number == 1 else f"{number} servers"
+
+
+def range_name(names: Sequence[str]) -> str:
+    """Several names as one: `web1-5` where they count up, else `5 servers`; a single name as it is."""
+    if len(names) == 1:
+        return names[0]
+    parts = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
+    found = [part for part in parts if part]
+    if len(found) == len(names) and len({part[1] for part in found}) == 1:
+        numbers = [int(part[2]) for part in found]
+        if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
+            return f"{names[0]}-{found[-1][2]}"
+    return f"{len(names)} servers"
+
+
+def listing(names: Sequence[str], limit: int = 4) -> str:
+    """`web1, web2, web3 and 97 more`."""
+    if len(names) <= limit:
+        return ", ".join(names)
+    return f"{', '.join(names[: limit - 1])} and {len(names) - limit + 1} more"
