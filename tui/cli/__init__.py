@@ -1,0 +1,104 @@
+"""The `turnout` command: the dashboard without a subcommand, else one operation as text or JSON lines.
+
+Only what a command needs is imported: its start until the first byte on the network is budgeted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tui.cli.arguments import BadUsage, Options, parse
+
+if TYPE_CHECKING:
+    from core.config import Project
+
+EXIT_FAILED, EXIT_USAGE = 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with these words (those of the process by default); its exit code, as `--help` documents it."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        options = parse(words)
+    except BadUsage as error:
+        return _bad_usage(error, "--json" in words)
+    except SystemExit as end:  # --help and --version have printed what they print
+        return end.code if isinstance(end.code, int) else EXIT_USAGE
+    try:
+        return _command(options)
+    except KeyboardInterrupt:
+        print("turnout: interrupted; nothing was changed", file=sys.stderr)
+        return EXIT_FAILED
+
+
+def _command(options: Options) -> int:
+    if options.command == "init":
+        from tui import init
+
+        return init.run(options.words)
+    if options.command == "demo":
+        from tui import demo
+
+        return demo.run()
+    if options.command == "":
+        return _dashboard(options)
+    from tui.cli.run import run
+
+    return run(options)
+
+
+def _dashboard(options: Options) -> int:
+    """Open the dashboard, also without a turnout.toml."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _bad_usage(
+            BadUsage("the dashboard needs a terminal", "`turnout --help` lists the commands that do without one"), False
+        )
+    from core.errors import TurnoutError
+
+    try:
+        project, environment = _dashboard_project(options)
+    except TurnoutError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    from tui.app import run_dashboard
+
+    ended: int | str = run_dashboard(project, environment)
+    if ended == "demo":
+        from tui import demo
+
+        return demo.run()
+    return int(ended)
+
+
+def _dashboard_project(options: Options) -> tuple[Project | None, str | None]:
+    """The project, or None where there is no turnout.toml and none was named, and the environment to show first."""
+    import os
+    from pathlib import Path
+
+    from core import config
+
+    path = Path(options.config).absolute() if options.config else config.find(Path.cwd())
+    if path is None:
+        return None, None
+    project = config.load(path, os.environ)
+    if options.environment:
+        project.environment(options.environment)
+    return project, options.environment
+
+
+def _bad_usage(error: BadUsage, as_json: bool) -> int:
+    """Say what is wrong with the words of the command; on stdout too where JSON lines were asked for."""
+    if as_json:
+        from core.errors import UsageError
+        from tui.cli.output import JsonOutput
+
+        output = JsonOutput()
+        output.error(UsageError(error.message, hint=error.hint))
+        output.result({"exit_code": EXIT_USAGE, "outcome": "failed", "summary": error.message})
+        return EXIT_USAGE
+    usage = f"{error.usage.rstrip()}\n" if error.usage else ""
+    hint = f"\n  -> {error.hint}" if error.hint else ""
+    print(f"{usage}turnout: {error.message}{hint}", file=sys.stderr)
+    return EXIT_USAGE

@@ -1,0 +1,243 @@
+"""The words of the `turnout` command: what argparse makes of them, and what it says when they are wrong."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+EPILOG = """\
+exit codes:
+  0  done (also: nothing to do, or a plan that could be executed)
+  1  failed or cancelled, and everything was put back (also: a plan that is refused)
+  2  bad usage or configuration; nothing was touched
+  3  no connection to a server, or its host key is not known or has changed
+  4  locked: another operation is at work there
+  5  needs a person: `turnout doctor` and the message say what to decide
+
+output:
+  Data (plans of --dry-run, tables, results) goes to stdout, narration to stderr.
+  With --json stdout has JSON lines only: one event each, errors with "event": "error", at last
+  one with "event": "result" that carries "exit_code" and "outcome".
+
+Ctrl-C (and SIGTERM, SIGHUP) cancels cleanly: before the barrier nothing has changed, after it
+everything goes back. A reader of the output that goes away does not stop an operation.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the words of the command ask for. `command` is "" for the dashboard; `words` are argparse's own values."""
+
+    command: str = ""
+    config: str | None = None
+    environment: str | None = None
+    servers: tuple[str, ...] = ()
+    dry_run: bool = False
+    yes: bool = False
+    json: bool = False
+    ref: str | None = None
+    tag: str | None = None
+    tags: tuple[str, ...] = ()
+    keep: int | None = None
+    cache: bool = False
+    words: argparse.Namespace = field(default_factory=argparse.Namespace)
+
+
+class BadUsage(Exception):
+    """Words that the command does not know."""
+
+    def __init__(self, message: str, hint: str = "", usage: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.usage = usage
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that this one is probably meant to be, or ""."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, list(known), 1, 0.6)), "")
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises BadUsage instead of leaving the process, with the nearest word that would have been right."""
+
+    def error(self, message: str) -> NoReturn:
+        hint = ""
+        choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message, re.DOTALL)
+        unknown = re.search(r"unrecognized arguments: (\S+)", message)
+        if choice:
+            message = f"there is no command {choice[1]!r}"
+            known = re.findall(r"[\w-]+", choice[2])
+            near = nearest(choice[1], known)
+            hint = f"did you mean `turnout {near}`?" if near else f"commands: {', '.join(known)}"
+        elif unknown:
+            near = nearest(unknown[1], self.known_options())
+            hint = f"did you mean {near}?" if near else f"`{self.prog} --help` lists what it takes"
+        raise BadUsage(message, hint, self.format_usage())
+
+    def known_options(self) -> set[str]:
+        """The long options of this parser and of its subcommands."""
+        known: set[str] = set()
+        for action in self._actions:
+            known.update(option for option in action.option_strings if option.startswith("--"))
+            if isinstance(action, argparse._SubParsersAction):
+                for parser in action.choices.values():
+                    known |= parser.known_options()
+        return known
+
+
+class _Version(argparse.Action):
+    """Prints the installed version; the look-up costs time, so that it is done only when asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"turnout {version('turnout')}")
+        except PackageNotFoundError:
+            print("turnout, run from a source folder that is not installed")
+        parser.exit()
+
+
+def parse(words: Sequence[str]) -> Options:
+    """What the words ask for. BadUsage for those that it does not know; SystemExit(0) after --help and --version."""
+    parser = _parser(with_init="init" in words)
+    values = parser.parse_args(list(words))
+    known = vars(values)
+    return Options(
+        command=known.get("command") or "",
+        config=known.get("config"),
+        environment=known.get("environment"),
+        servers=tuple(known.get("servers") or ()),
+        dry_run=known.get("dry_run", False),
+        yes=known.get("yes", False),
+        json=known.get("json", False),
+        ref=known.get("ref"),
+        tag=known.get("tag"),
+        tags=tuple(known.get("tags") or ()),
+        keep=known.get("keep"),
+        cache=known.get("cache", False),
+        words=values,
+    )
+
+
+def _parser(*, with_init: bool) -> _Parser:
+    parser = _Parser(
+        prog="turnout",
+        description="Put a version of an application on all its servers atomically, and go back to any release.\n"
+        "Without a command it opens the dashboard.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument(
+        "--config", metavar="FILE", help="the project's file (default: turnout.toml here or in a folder above)"
+    )
+    parser.add_argument("--environment", metavar="ENV", help="the environment that the dashboard shows first")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=_Parser)
+
+    deploy = _command(commands, "deploy", "put a revision on every server, then switch all of them at once")
+    _environment(deploy)
+    deploy.add_argument("--ref", metavar="REV", help="branch, tag or commit (default: `ref` of the project)")
+    deploy.add_argument("--tag", help="the new release's name (default: UTC time and revision)")
+    _changing(deploy)
+
+    rollback = _command(commands, "rollback", "switch every server back to a release")
+    _environment(rollback)
+    rollback.add_argument("tag", metavar="TAG", nargs="?", help="the release (default: the one before the live one)")
+    _changing(rollback)
+
+    releases = _command(commands, "releases", "list the releases and where they are")
+    _environment(releases)
+    _reading(releases)
+
+    prune = _command(
+        commands,
+        "prune",
+        "remove the files of old releases; their records stay",
+        "Without TAG, --keep and --cache: all releases beyond the project's `keep`. "
+        "The live release, the one before it and pinned ones are never removed.",
+    )
+    _environment(prune)
+    prune.add_argument("tags", metavar="TAG", nargs="*", help="releases to remove")
+    prune.add_argument("--keep", metavar="N", type=_at_least_one, help="remove all releases beyond the newest N")
+    prune.add_argument("--cache", action="store_true", help="empty the deploy-cache too; the next deploy rebuilds it")
+    _changing(prune)
+
+    doctor = _command(commands, "doctor", "check each server before anything is at stake; changes nothing")
+    _environment(doctor)
+    _reading(doctor)
+
+    init = commands.add_parser(
+        "init", help="write a commented turnout.toml", description="Write a commented turnout.toml."
+    )
+    if with_init:
+        from tui.init import add_arguments
+
+        add_arguments(init)
+    commands.add_parser(
+        "demo",
+        help="try everything on servers of its own",
+        description="Start three SSH servers on this machine, deploy a sample project to them and open the dashboard. "
+        "Nothing is left behind.",
+    )
+    return parser
+
+
+def _command(commands: Any, name: str, text: str, more: str = "") -> _Parser:
+    parser: _Parser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.\n{more}".rstrip(),
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    return parser
+
+
+def _environment(parser: _Parser) -> None:
+    parser.add_argument(
+        "environment",
+        metavar="ENV",
+        nargs="?",
+        default=argparse.SUPPRESS,
+        help="the environment (may be left out where the project has only one)",
+    )
+
+
+def _reading(parser: _Parser) -> None:
+    """The options of every command. SUPPRESS: a value given before the command must not be replaced by a default."""
+    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the project's file")
+    parser.add_argument(
+        "--server",
+        dest="servers",
+        metavar="NAME",
+        action="append",
+        help="only this server of the environment (may be repeated)",
+    )
+    parser.add_argument("--json", action="store_true", help="JSON lines on stdout, at last one with the result")
+
+
+def _changing(parser: _Parser) -> None:
+    """The options of commands that change servers."""
+    _reading(parser)
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask, also where the environment is protected; needed without a terminal",
+    )
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1 release is kept")
+    return number

@@ -1,0 +1,178 @@
+"""How a command speaks: as text (data on stdout, narration on stderr) or as JSON lines on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
+
+from core.errors import FleetError, TurnoutError
+from core.events import Event, Note, PlanMade
+from core.plan import Plan
+from core.text import clean
+from tui.cli.narration import Narrator
+from tui.cli.streams import stderr, stdout
+from tui.plantext import plan_lines
+from tui.view.glyphs import ASCII, UNICODE, Glyphs, choose
+
+if TYPE_CHECKING:
+    from tui.cli.bars import Bars
+
+Mask = Callable[[str], str]
+
+
+class Output(Protocol):
+    """What a command tells, whatever the form. `mask` hides the project's secrets in everything that is said."""
+
+    mask: Mask
+    narrator: Narrator
+    glyphs: Glyphs
+    columns: int
+    """Of the terminal that data goes to; 0 where lines may be as long as they are."""
+
+    def events(self, events: Iterable[Event]) -> None:
+        """Say what the engine said, in that order."""
+
+    def say(self, lines: Iterable[str]) -> None:
+        """Say something of the command's own."""
+
+    def plan(self, plan: Plan, *, asked: bool) -> None:
+        """Show a plan: as data, or with `asked` as a part of the question that follows."""
+
+    def table(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]], legend: str) -> None:
+        """Show data: its lines for people, its rows for programs."""
+
+    def error(self, error: TurnoutError) -> None:
+        """Say what went wrong."""
+
+    def result(self, result: Mapping[str, Any]) -> None:
+        """The end: `exit_code`, `outcome`, `summary` and what else a program may want."""
+
+    def progress(self) -> AbstractContextManager[None]:
+        """While an operation runs: bars, where the form has them."""
+
+
+class TextOutput:
+    """Text for people and logs."""
+
+    def __init__(self) -> None:
+        self.mask: Mask = str
+        self.narrator = Narrator()
+        self._data = stdout()
+        self._said = stderr()
+        self._bars: Bars | None = None
+        self._titles: set[str] = set()
+        self.columns = self._data.columns
+        self.glyphs = choose(os.environ) if self._data.can_show(UNICODE.live + UNICODE.failed) else ASCII
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a question would be seen."""
+        return self._said.is_tty
+
+    def events(self, events: Iterable[Event]) -> None:
+        lines = []
+        for event in events:
+            if isinstance(event, PlanMade):
+                continue
+            lines += self.narrator.lines(event)
+            if self._bars is not None:
+                self._bars.event(event)
+        self.say(lines)
+
+    def say(self, lines: Iterable[str]) -> None:
+        shown = [self.mask(line) for line in lines]
+        if self._bars is not None:
+            self._bars.say(shown)
+        else:
+            self._said.write(shown)
+
+    def ask(self, text: str) -> None:
+        """A question, with the cursor behind it."""
+        self._said.write([self.mask(text)], end=" ")
+
+    def plan(self, plan: Plan, *, asked: bool) -> None:
+        lines = [self.mask(line) for line in plan_lines(plan)]
+        (self._said if asked else self._data).write(lines)
+
+    def table(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]], legend: str) -> None:
+        self._data.write(self.mask(line) for line in lines)
+        if legend:
+            self._said.write([self.mask(legend)])
+
+    def error(self, error: TurnoutError) -> None:
+        self._titles.add(error.title)
+        self.say(clean(f"error: {error}", limit=20_000).splitlines())
+
+    def result(self, result: Mapping[str, Any]) -> None:
+        for warning in result.get("warnings", []):
+            self.say([f"warning: {' '.join(clean(str(warning)).split())}"])
+        summary = str(result.get("summary", ""))
+        if summary and summary not in self._titles:
+            stream = self._said if result["exit_code"] else self._data
+            stream.write([" ".join(self.mask(clean(summary)).split())])
+
+    def progress(self) -> AbstractContextManager[None]:
+        if not self._said.is_terminal:
+            return nullcontext()
+        from tui.cli.bars import Bars
+
+        return Bars(self._use_bars)
+
+    def _use_bars(self, bars: Bars | None) -> None:
+        self._bars = bars
+
+
+class JsonOutput:
+    """JSON lines on stdout, ASCII, each an object with `event`; nothing on stderr."""
+
+    def __init__(self) -> None:
+        self.mask: Mask = str
+        self.narrator = Narrator()
+        self.glyphs = ASCII
+        self.columns = 0
+        self._data = stdout()
+
+    def events(self, events: Iterable[Event]) -> None:
+        shown = []
+        for event in events:
+            self.narrator.lines(event)
+            shown.append(event.to_json())
+        self._write(shown)
+
+    def plan(self, plan: Plan, *, asked: bool) -> None:
+        self._write([PlanMade(plan=plan.to_json()).to_json()])
+
+    def table(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]], legend: str) -> None:
+        self._write(rows)
+
+    def say(self, lines: Iterable[str]) -> None:
+        self._write(Note(text=line).to_json() for line in lines)
+
+    def error(self, error: TurnoutError) -> None:
+        errors = error.errors.values() if isinstance(error, FleetError) else [error]
+        now = time.time()
+        self._write({"event": "error", "time": now, "exit_code": each.exit_code, **each.to_json()} for each in errors)
+
+    def result(self, result: Mapping[str, Any]) -> None:
+        self._write([{"event": "result", "time": time.time(), **result}])
+
+    def progress(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def _write(self, objects: Iterable[Mapping[str, Any]]) -> None:
+        self._data.write(json.dumps(_masked(item, self.mask), default=str) for item in objects)
+
+
+def _masked(value: Any, mask: Mask) -> Any:
+    """The value with every text in it masked, before JSON's escapes could hide a secret from the search."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {mask(str(key)): _masked(item, mask) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_masked(item, mask) for item in value]
+    return value
