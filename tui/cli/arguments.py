@@ -56,11 +56,11 @@ class BadUsage(Exception):
         self.usage = usage
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str], alike: float = 0.6) -> str:
     """The known word that this one is probably meant to be, or ""."""
     from difflib import get_close_matches
 
-    return next(iter(get_close_matches(word, list(known), 1, 0.6)), "")
+    return next(iter(get_close_matches(word, list(known), 1, alike)), "")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,7 +76,7 @@ class _Parser(argparse.ArgumentParser):
             near = nearest(choice[1], known)
             hint = f"did you mean `turnout {near}`?" if near else f"commands: {', '.join(known)}"
         elif unknown:
-            near = nearest(unknown[1], self.known_options())
+            near = nearest(unknown[1], self.known_options(), alike=0.7)
             hint = f"did you mean {near}?" if near else f"`{self.prog} --help` lists what it takes"
         raise BadUsage(message, hint, self.format_usage())
 

@@ -91,10 +91,11 @@ class _Command:
         self._output.mask = project.mask
         environment = _environment(project, options.environment)
         self.environment_name = environment.name
+        servers = config.select(environment, options.servers)
         request = self._request(project)
         from core.fleet import Fleet
 
-        fleet = self._fleet = Fleet(project, environment, config.select(environment, options.servers))
+        fleet = self._fleet = Fleet(project, environment, servers)
         if request is not None:
             return self._operate(fleet, request)
         return self._releases(fleet) if options.command == "releases" else self._doctor(fleet)
@@ -142,7 +143,6 @@ class _Command:
         options = self._options
         if options.command not in CHANGING:
             return None
-        from core.operations import DeployRequest, PruneRequest, RollbackRequest
         from core.records import is_tag
 
         for tag in [options.tag or "", *options.tags]:
@@ -151,6 +151,8 @@ class _Command:
                     f"{clean(tag)!r} cannot be a tag",
                     hint="a tag has 1 to 100 letters, digits, dots, dashes or underscores, a letter or digit first",
                 )
+        from core.operations import DeployRequest, PruneRequest, RollbackRequest
+
         if options.command == "deploy":
             return DeployRequest(ref=options.ref, tag=options.tag)
         if options.command == "rollback":

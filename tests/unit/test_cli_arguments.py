@@ -1,0 +1,171 @@
+"""The words of the command: what they mean, and what is said when they are wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tui.cli import main
+from tui.cli.arguments import BadUsage, parse
+
+ROOT = Path(__file__).parents[2]
+
+
+def turnout(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tui.cli", *words],
+        cwd=options.get("cwd", ROOT),
+        env={**__import__("os").environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_common_options_are_taken_before_and_after_the_command():
+    assert parse(["--config", "a.toml", "deploy", "production"]).config == "a.toml"
+    assert parse(["deploy", "production", "--config", "b.toml"]).config == "b.toml"
+    assert parse(["--config", "a.toml", "deploy", "production", "--config", "b.toml"]).config == "b.toml"
+
+
+def test_the_words_of_each_command_arrive():
+    deploy = parse(
+        ["deploy", "production", "--ref", "v2", "--tag", "t", "--server", "web1", "--server", "web2", "--yes"]
+    )
+    assert (deploy.command, deploy.environment, deploy.ref, deploy.tag) == ("deploy", "production", "v2", "t")
+    assert deploy.servers == ("web1", "web2") and deploy.yes and not deploy.json and not deploy.dry_run
+    rollback = parse(["rollback", "production", "t1", "--dry-run", "--json"])
+    assert (rollback.environment, rollback.tag, rollback.dry_run, rollback.json) == ("production", "t1", True, True)
+    assert parse(["rollback", "production"]).tag is None
+    prune = parse(["prune", "production", "a", "b", "--keep", "3", "--cache"])
+    assert (prune.tags, prune.keep, prune.cache) == (("a", "b"), 3, True)
+    assert parse(["--environment", "staging"]).command == ""
+    assert parse(["--environment", "staging"]).environment == "staging"
+    assert parse(["deploy"]).environment is None
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["deplyo"], "did you mean `turnout deploy`?"),
+        (["xyzzy"], "commands: deploy, rollback"),
+        (["deploy", "production", "--dryrun"], "did you mean --dry-run?"),
+        (["deploy", "production", "--whatever"], "`turnout --help`"),
+    ],
+)
+def test_a_wrong_word_is_answered_with_the_nearest_right_one(words, said):
+    with pytest.raises(BadUsage) as caught:
+        parse(words)
+    assert said in caught.value.hint
+
+
+@pytest.mark.parametrize("words", [["deploy", "--keep", "3"], ["prune", "--keep", "0"], ["prune", "--keep", "many"]])
+def test_wrong_values_are_bad_usage(words, capsys):
+    assert main(words) == 2
+    assert "usage: turnout" in capsys.readouterr().err
+
+
+def test_help_documents_every_exit_code(capsys):
+    for words in (["--help"], ["deploy", "--help"], ["doctor", "--help"]):
+        assert main(words) == 0
+        text = capsys.readouterr().out
+        for code in range(6):
+            assert f"\n  {code}  " in text
+
+
+def test_version_is_printed(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("turnout")
+
+
+def test_bad_usage_with_json_is_an_error_and_a_result_on_stdout(capsys):
+    assert main(["deploy", "--nonsense", "--json"]) == 2
+    captured = capsys.readouterr()
+    error, result = [json.loads(line) for line in captured.out.splitlines()]
+    assert error["event"] == "error" and "--nonsense" in error["title"]
+    assert result["event"] == "result" and result["exit_code"] == 2
+    assert captured.err == ""
+
+
+def test_a_change_without_a_terminal_wants_yes(tmp_path):
+    (tmp_path / "turnout.toml").write_text("project = 1")
+    for command in ("deploy", "rollback", "prune"):
+        ended = turnout(command, "production", cwd=tmp_path)
+        assert ended.returncode == 2
+        assert "pass --yes" in ended.stderr
+        assert ended.stdout == ""
+
+
+def test_no_configuration_is_bad_usage_with_the_way_out(tmp_path):
+    ended = turnout("releases", "production", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "turnout init" in ended.stderr
+
+
+def test_a_faulty_configuration_names_its_faults(tmp_path):
+    (tmp_path / "turnout.toml").write_text('project = "shop"\nenvironmens = 1\n')
+    ended = turnout("releases", "--json", cwd=tmp_path)
+    assert ended.returncode == 2
+    error, result = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert error["type"] == "ConfigError" and "environments" in error["detail"]
+    assert result["exit_code"] == 2
+    assert ended.stderr == ""
+
+
+CONFIG = """
+project = "shop"
+[source]
+git = "."
+[environments.production]
+servers = [{ name = "web1", host = "web1.invalid", root = "/srv/shop" }]
+"""
+
+
+def test_environments_servers_and_tags_are_checked_before_any_network(tmp_path):
+    config = tmp_path / "turnout.toml"
+    config.write_text(CONFIG)
+    for words, said in (
+        (["releases", "prodution"], "production"),
+        (["releases", "production", "--server", "wbe1"], "web1"),
+        (["deploy", "production", "--tag", "../up", "--yes"], "cannot be a tag"),
+        (["prune", "production", "a b", "--yes"], "cannot be a tag"),
+    ):
+        ended = turnout(*words, cwd=tmp_path)
+        assert ended.returncode == 2, ended.stderr
+        assert said in ended.stderr
+
+
+def test_the_environment_may_be_left_out_only_where_there_is_one(tmp_path):
+    config = tmp_path / "turnout.toml"
+    config.write_text(CONFIG + '[environments.staging]\nservers = [{ name = "s", host = "s", root = "/srv/shop" }]\n')
+    ended = turnout("releases", "--config", str(config))
+    assert ended.returncode == 2
+    assert "which environment?" in ended.stderr
+    assert "production, staging" in ended.stderr
+
+
+def test_the_dashboard_without_a_terminal_is_refused_with_a_hint():
+    ended = turnout()
+    assert ended.returncode == 2
+    assert "needs a terminal" in ended.stderr
+
+
+def test_the_command_itself_loads_nothing_heavy():
+    code = (
+        "import sys; from tui.cli.arguments import parse; import tui.cli; parse(['deploy', 'production', '--yes']);"
+        "print([m for m in ('pydantic', 'fabric', 'paramiko', 'textual', 'rich', 'asyncssh') if m in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
+
+
+def test_a_deploy_as_text_never_loads_the_screen():
+    code = (
+        "import sys; from tui.cli import main; main(['deploy', '--yes', '--config', '/nowhere/turnout.toml']);"
+        "print([m for m in ('textual', 'rich', 'asyncssh') if m in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"

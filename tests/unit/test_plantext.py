@@ -1,0 +1,109 @@
+"""A plan on a terminal says what, where, for how much, and everything that is against it."""
+
+from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, REMOVE, ROLLBACK, SWITCH, UPLOAD, Plan, Step
+from core.records import Record
+from tui.plantext import plan_lines, question
+
+RECORD = Record(
+    tag="20261121T193000Z-3f2c1ab",
+    seq=3,
+    created=0,
+    revision="3f2c1ab9d8e7",
+    subject="Fix cart totals",
+    author="ana",
+    ref="main",
+    bytes=58_000_000,
+    files=5000,
+)
+
+
+def deploy(*steps: Step, **more: object) -> Plan:
+    values = {"kind": DEPLOY, "environment": "production", "tag": RECORD.tag, "live": "old", "record": RECORD}
+    return Plan(**{**values, "steps": steps, **more})  # type: ignore[arg-type]
+
+
+def upload(server: str, current: str = "old", **more: object) -> Step:
+    values = {"action": UPLOAD, "send_bytes": 1_200_000, "send_files": 50, "copy_bytes": 58_000_000}
+    return Step(server=server, current=current, **{**values, **more})  # type: ignore[arg-type]
+
+
+def test_a_deploy_plan_reads_from_what_to_where_to_how_much():
+    plan = deploy(upload("web1"), upload("web2", "older"), hooks=("prepare: composer install",), checks=("GET /",))
+    assert plan_lines(plan) == [
+        "Deploy 20261121T193000Z-3f2c1ab to production",
+        "  what      Fix cart totals (ana, 3f2c1ab9d8e7, main)",
+        "  files     5,000 files, 58 MB",
+        "  live now  old",
+        "  in all    sends 2.4 MB to 2 servers",
+        "",
+        "  web1  send 1.2 MB in 50 files, copy 58 MB, switch",
+        "  web2  send 1.2 MB in 50 files, copy 58 MB, switch (live there: older)",
+        "",
+        "  hook   prepare: composer install",
+        "  check  GET /",
+    ]
+
+
+def test_a_prune_plan_names_every_release_and_the_bytes_in_all():
+    steps = (
+        Step(server="web1", action=REMOVE, prune=("a", "b"), frees=3_000_000),
+        Step(server="web2", action=REMOVE, prune=("b",), frees=1_000_000),
+    )
+    lines = plan_lines(Plan(kind=PRUNE, environment="production", steps=steps))
+    assert "  in all    frees 4.0 MB on 2 servers" in lines
+    assert "  removes a  on web1" in lines
+    assert "  removes b" in lines
+
+
+def test_every_refusal_is_named_with_its_server():
+    plan = deploy(upload("web1"), upload("web2", refusal="not enough space"), refusals=("no such release",))
+    lines = plan_lines(plan)
+    assert "  x refused: no such release" in lines
+    assert "  x refused: web2: not enough space" in lines
+    assert "  web2  refused, see below" in lines
+
+
+def test_a_plan_without_work_says_so():
+    lines = plan_lines(deploy(Step(server="web1", action=NONE, current="old")))
+    assert lines[-1] == "  nothing to do: every server is as asked"
+
+
+def test_many_servers_with_the_same_step_share_a_line():
+    plan = deploy(*(upload(f"web{number}") for number in range(1, 50)), upload("db1", "older"))
+    lines = plan_lines(plan)
+    assert "  web1 … web49 (49 servers)  send 1.2 MB in 50 files, copy 58 MB, switch" in lines
+    assert any(line.startswith("  db1 ") and line.endswith("(live there: older)") for line in lines)
+
+
+def test_text_from_a_repository_or_server_cannot_write_on_the_terminal():
+    record = Record(tag="t", seq=1, created=0, subject="evil \x1b[2J\x1b]0;title\x07\nline", revision="r")
+    plan = deploy(upload("web1"), record=record, warnings=("web1: \x1b[31mred\nsecond line",))
+    text = "\n".join(plan_lines(plan))
+    assert "\x1b" not in text and "\x07" not in text
+    assert "  what      evil line (r)" in plan_lines(plan)
+    assert "  ! warning: web1: red second line" in plan_lines(plan)
+
+
+def test_the_question_names_what_is_agreed_to():
+    kinds = {
+        DEPLOY: "Deploy to production?",
+        ROLLBACK: "Roll production back?",
+        PRUNE: "Prune on production?",
+        CLEAR_CACHE: "Clear the deploy-cache on production?",
+    }
+    for kind, text in kinds.items():
+        assert question(Plan(kind=kind, environment="production")) == text
+
+
+def test_a_rollback_to_kept_files_costs_a_switch_only():
+    plan = Plan(
+        kind=ROLLBACK,
+        environment="production",
+        tag=RECORD.tag,
+        record=RECORD,
+        live="new",
+        steps=(Step(server="web1", action=SWITCH, current="new"),),
+    )
+    lines = plan_lines(plan)
+    assert lines[0] == f"Roll production back to {RECORD.tag}"
+    assert "  web1  switch only" in lines
