@@ -1,0 +1,125 @@
+"""Where a tree comes from: a git revision, exported into a clean folder, or a directory as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.config import Project
+from core.errors import SourceError, UsageError
+from core.events import Emit
+from core.jobs import Cancel
+from core.records import Record
+from core.source.directory import directory_tree, located
+from core.source.export import exported
+from core.source.git import Branch, Commit, Repository
+from core.source.store import known, remember
+from core.source.tree import Tree
+
+__all__ = [
+    "Branch",
+    "Commit",
+    "Tree",
+    "branches",
+    "known",
+    "make_tree",
+    "recent",
+    "remember",
+    "tags",
+    "tree_of_record",
+]
+
+
+def make_tree(project: Project, ref: str | None, emit: Emit, cancel: Cancel) -> Tree:
+    """The tree of a revision (None: the project's own `ref`), or of the directory as it is now.
+
+    UsageError for a revision that does not exist, SourceError where the tree cannot be made. No server is touched.
+    """
+    cancel.check()
+    if project.source.git is None:
+        if ref:
+            raise UsageError(
+                "a directory has no revisions", hint="deploy without a revision, or use a `git` source in turnout.toml"
+            )
+        tree = directory_tree(project, emit, cancel)
+    else:
+        tree = _git_tree(project, ref or project.source.ref, emit, cancel)
+    remember(tree.manifest)
+    return tree
+
+
+def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel) -> Tree:
+    """The same tree that a release was made from. SourceError where it cannot be had any more."""
+    kind = "directory" if project.source.git is None else "git"
+    if record.source != kind:
+        raise SourceError(
+            f"{record.tag} was made from {record.source or 'an unknown'} source; turnout.toml has a {kind} source now",
+            hint="its files cannot be made again; deploy another release",
+        )
+    cancel.check()
+    if kind == "directory":
+        tree = directory_tree(project, emit, cancel)
+        if tree.manifest.digest != record.digest:
+            raise SourceError(
+                f"the content of {record.tag} is gone",
+                detail=f"it was made from {located(project)}, which holds other files now",
+                hint="put the same files there and try again, or deploy a new release",
+            )
+    else:
+        try:
+            tree = _git_tree(project, record.revision, emit, cancel, asked=record.ref)
+        except UsageError as error:
+            raise SourceError(
+                f"the revision of {record.tag} is gone: {record.revision[:12]} is not in the repository",
+                detail=error.detail,
+                hint="`git fetch` it, or deploy another release",
+            ) from error
+        if tree.manifest.digest != record.digest:
+            raise SourceError(
+                f"{record.tag} cannot be made again: its revision gives other files now",
+                detail="the build, or `exclude`, `publish` and `build` of turnout.toml, are no longer what they were",
+                hint=f"deploy {record.revision[:12]} as a new release, or put the settings back",
+            )
+    remember(tree.manifest)
+    return tree
+
+
+def recent(project: Project, limit: int = 50) -> list[Commit]:
+    """The newest commits of the project's own `ref`, newest first; none for a directory."""
+    repository = _repository(project)
+    return repository.recent(project.source.ref, limit) if repository else []
+
+
+def branches(project: Project) -> list[Branch]:
+    """Local and remote branches, those with the newest commits first; none for a directory."""
+    repository = _repository(project)
+    return repository.branches() if repository else []
+
+
+def tags(project: Project) -> list[Branch]:
+    """Tags, those with the newest commits first; none for a directory."""
+    repository = _repository(project)
+    return repository.tags() if repository else []
+
+
+def _repository(project: Project) -> Repository | None:
+    if project.source.git is None:
+        return None
+    return Repository(project.folder / Path(project.source.git).expanduser())
+
+
+def _git_tree(project: Project, ref: str, emit: Emit, cancel: Cancel, asked: str = "") -> Tree:
+    """The tree of a commit; `asked` is what a person once called it."""
+    repository = _repository(project)
+    assert repository is not None
+    resolved = repository.resolve(ref)
+    folder, manifest, about = exported(project, resolved, asked or ref, emit, cancel)
+    return Tree(
+        folder=folder,
+        manifest=manifest,
+        revision=resolved.commit,
+        subject=about.subject,
+        author=about.author,
+        ref=asked or ref,
+        source="git",
+        committed=about.committed,
+    )

@@ -1,0 +1,52 @@
+"""A directory as a source: taken as it is, where it is; nothing is copied."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+from core.config import Project
+from core.errors import SourceError
+from core.events import Emit
+from core.jobs import Cancel
+from core.source.build import build, variables
+from core.source.publish import excluding
+from core.source.scan import Hashes, part_of, scan
+from core.source.store import cache_folder
+from core.source.tree import Tree
+
+
+def directory_tree(project: Project, emit: Emit, cancel: Cancel) -> Tree:
+    """The tree of `source.directory` as it is now, after the build commands, which run in it, if there are any.
+
+    The folder may be given by a symbolic link, which is followed. `.git` at the top is never part of the tree; other
+    things are left out by `source.exclude`.
+    """
+    folder = located(project)
+    if not folder.is_dir():
+        raise SourceError(
+            f"source.directory: {folder} is not a folder"
+            if folder.exists()
+            else f"source.directory: there is no {folder}",
+            hint="does something have to be built first?",
+        )
+    build(project, folder, variables(project, "", ""), emit, cancel)
+    top = folder.resolve()
+    part = part_of(top, project.source.publish)
+    file = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
+    excluded = excluding(project.source.exclude)
+    manifest = scan(part, cancel, excluded=excluded, hashes=Hashes.load(file), without_git=True)
+    return Tree(
+        folder=part,
+        manifest=manifest,
+        revision=f"content:{manifest.digest[:12]}",
+        source="directory",
+        committed=time.time(),
+    )
+
+
+def located(project: Project) -> Path:
+    """`source.directory` relative to turnout.toml, `~` for the home folder."""
+    return project.folder / Path(project.source.directory or ".").expanduser()

@@ -1,0 +1,291 @@
+"""Asking git about a repository: revisions, history, branches, differences.
+
+Only plumbing, NUL-separated. What belongs to one person's machine (attributes, end-of-line and replace settings) is
+switched off, so that a revision gives the same tree whoever deploys it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from core.errors import SourceError, UsageError
+from core.text import clean
+
+_OF_ANOTHER_REPOSITORY = {
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+}
+"""What a hook of git sets for its own repository would lead every call to the wrong one."""
+
+_SAME_FOR_ALL = ("core.attributesFile=/dev/null", "core.autocrlf=false", "core.eol=lf", "tar.umask=0022")
+_HASH = re.compile(rb"(?:[0-9a-f]{40}|[0-9a-f]{64})")
+_LOG = "--format=tformat:%H%x00%s%x00%an%x00%ct%x00%D"
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit for people to choose. `committed` in seconds since the epoch, UTC; refs as `main`, `tag: v1`."""
+
+    revision: str
+    subject: str
+    author: str
+    committed: float
+    refs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch (`main`, `origin/main`) or a tag, and the commit that it leads to."""
+
+    name: str
+    revision: str
+    subject: str
+    author: str
+    committed: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """A path that differs between two commits; modes as git writes them, "000000" where the path does not exist."""
+
+    path: bytes
+    before: bytes
+    after: bytes
+
+
+def environment() -> dict[str, str]:
+    """The environment without what would lead git to another repository than the one in its folder."""
+    return {key: value for key, value in os.environ.items() if key not in _OF_ANOTHER_REPOSITORY}
+
+
+def _quiet_environment() -> dict[str, str]:
+    same = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    return environment() | same | {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_ATTR_NOSYSTEM": "1"}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """The folder that `source.git` names: a repository, bare or not, or a folder inside one."""
+
+    folder: Path
+
+    def command(self, *words: str | bytes) -> list[str | bytes]:
+        settings = [word for setting in _SAME_FOR_ALL for word in ("-c", setting)]
+        return ["git", "-C", str(self.folder), *settings, "--literal-pathspecs", *words]
+
+    def start(self, *words: str | bytes, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
+        """git as a process. SourceError where git is not installed."""
+        try:
+            return subprocess.Popen(
+                self.command(*words), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=_quiet_environment()
+            )
+        except FileNotFoundError as error:
+            raise SourceError("git is not installed", hint="install git, or use a `directory` source") from error
+
+    def ask(self, *words: str | bytes) -> subprocess.CompletedProcess[bytes]:
+        """One call of git with all that it says."""
+        with self.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            out, err = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def answer(self, *words: str | bytes) -> bytes:
+        """What git answers. SourceError with its own words where it fails."""
+        done = self.ask(*words)
+        if done.returncode:
+            raise SourceError(f"git {_text(words[0])} failed in {self.folder}", detail=_words(done.stderr))
+        return done.stdout
+
+    def resolve(self, ref: str) -> Resolved:
+        """The commit of a branch, tag or other revision. UsageError with the nearest names where there is none."""
+        if not self.folder.is_dir():
+            raise SourceError(
+                f"source.git: {self.folder} is not a folder",
+                hint="clone the repository and give the clone's folder" if _is_address(self.folder) else "",
+            )
+        asked = ref if ref and "\0" not in ref else "@{}"
+        done = self.ask(
+            "rev-parse", "--git-common-dir", "--show-prefix", "--verify", "--end-of-options", asked + "^{commit}"
+        )
+        if not done.stdout:
+            raise SourceError(
+                f"{self.folder} is not a git repository that can be read",
+                detail=_words(done.stderr),
+                hint="source.git in turnout.toml names the repository's folder",
+            )
+        places, _, commit = done.stdout.rstrip(b"\n").rpartition(b"\n")
+        if done.returncode or not _HASH.fullmatch(commit):
+            raise self._unknown(ref, done.stderr)
+        if places.endswith(b"\n"):  # the prefix is empty
+            common, prefix = places[:-1], b""
+        else:
+            common, _, prefix = places.partition(b"\n")
+        return Resolved(self, commit.decode(), os.path.join(os.fsencode(self.folder), common), prefix)
+
+    def _unknown(self, ref: str, said: bytes) -> UsageError:
+        names = [item.name for item in self.branches() + self.tags()]
+        if not names and self.ask("rev-parse", "--verify", "HEAD").returncode:
+            return UsageError(f"{self.folder} has no commits yet", hint="commit something first")
+        near = difflib.get_close_matches(ref, names, n=3, cutoff=0.5) or names[:3]
+        return UsageError(
+            f"there is no revision {clean(ref, 200)!r} in {self.folder}",
+            detail=_words(said) if b"ambiguous" in said else "",
+            hint=("did you mean " if len(near) == 1 else "nearest: ") + ", ".join(near) + "; or run `git fetch` first"
+            if near
+            else "run `git fetch` first, or commit something",
+        )
+
+    def recent(self, ref: str, limit: int) -> list[Commit]:
+        """The newest commits that a revision leads to, newest first."""
+        commit = self.resolve(ref).commit
+        return self._log(f"--max-count={limit}", commit)
+
+    def commit(self, revision: str) -> Commit:
+        """What is known of one commit."""
+        return self._log("--no-walk", revision)[0]
+
+    def _log(self, *words: str) -> list[Commit]:
+        out = self.answer(
+            "-c", "log.showSignature=false", "log", "-z", "--encoding=UTF-8", "--no-color", _LOG, *words, "--"
+        )
+        fields = out.split(b"\0")
+        return [
+            Commit(_text(revision), _line(subject), _line(author), _number(time), _refs(refs))
+            for revision, subject, author, time, refs in zip(*[iter(fields[:-1])] * 5, strict=True)
+        ]
+
+    def branches(self) -> list[Branch]:
+        """Local and remote branches, those with the newest commits first."""
+        return self._names("refs/heads", "refs/remotes")
+
+    def tags(self) -> list[Branch]:
+        """Tags that lead to commits, those with the newest commits first."""
+        return self._names("refs/tags")
+
+    def _names(self, *places: str) -> list[Branch]:
+        keys = ("refname", "symref", "objecttype", "objectname", "subject", "authorname", "committerdate:unix")
+        shape = "".join(f"%({key})%00" for key in keys) + "".join(f"%(*{key})%00" for key in keys[2:])
+        found = []
+        for fields in zip(
+            *[iter(self.answer("for-each-ref", f"--format={shape}", *places).split(b"\0"))] * 12, strict=False
+        ):
+            name, symref = fields[0].lstrip(b"\n"), fields[1]
+            kind, revision, subject, author, time = fields[7:] if fields[7] else fields[2:7]
+            if kind == b"commit" and not symref:
+                short = _text(name).split("/", 2)[2]
+                found.append(Branch(short, _text(revision), _line(subject), _line(author), _number(time)))
+        return sorted(found, key=lambda branch: branch.committed, reverse=True)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A commit of a repository. `prefix` is the part of the repository that `source.git` names, "" for all of it."""
+
+    repository: Repository
+    commit: str
+    common: bytes
+    prefix: bytes
+
+    @cached_property
+    def attributes(self) -> bytes:
+        """The repository's own attributes, which `git archive` honours beside those in the tree."""
+        try:
+            with open(os.path.join(self.common, b"info/attributes"), "rb") as file:
+                return file.read()
+        except OSError:
+            return b""
+
+    @cached_property
+    def identity(self) -> str:
+        """What tells this repository (and the folder in it) from others on this machine."""
+        return hashlib.sha256(os.path.realpath(self.common) + b"\0" + self.prefix).hexdigest()[:16]
+
+    @property
+    def name(self) -> str:
+        """The commit, and the repository's own attributes where it has some: what a plain export depends on."""
+        extra = f"-{hashlib.sha256(self.attributes).hexdigest()[:12]}" if self.attributes.strip() else ""
+        return self.commit + extra
+
+    def archive(self, *paths: bytes, stderr: int) -> subprocess.Popen[bytes]:
+        """`git archive` of the commit, of all of it or of the given paths, as a tar stream."""
+        only = [b"--", *(b"./" + path for path in paths)] if paths else []
+        return self.repository.start(
+            "archive", "--format=tar", self.commit, *only, stdout=subprocess.PIPE, stderr=stderr
+        )
+
+    def submodules(self) -> list[bytes]:
+        """Paths of the submodules, which `git archive` leaves as empty folders."""
+        done = self.repository.ask("ls-tree", "-r", "-z", self.commit)
+        lines = done.stdout.split(b"\0") if b"160000 commit " in done.stdout else []
+        return [line.partition(b"\t")[2] for line in lines if line.startswith(b"160000 ")]
+
+    def uniform(self) -> bool:
+        """Whether a file's exported content rests on its path, its blob and the attributes alone.
+
+        Not so with `export-subst`, which writes the commit into it, nor with filters, which are programs.
+        """
+        words = (b"export-subst", b"filter")
+        if self.prefix or any(word in self.attributes for word in words):
+            return False
+        patterns = [item for word in words for item in (b"-e", word)]
+        repository = self.repository
+        command = [word for word in repository.command() if word != "--literal-pathspecs"]
+        search = [*command, "grep", "-q", "-F", *patterns, self.commit, "--", ":(top,glob)**/.gitattributes"]
+        quiet = subprocess.DEVNULL
+        done = subprocess.run(search, env=_quiet_environment(), stdin=quiet, stdout=quiet, stderr=quiet, check=False)
+        return done.returncode == 1
+
+    def changes(self, base: str) -> list[Change] | None:
+        """The paths that differ from another commit; None where git no longer has that commit."""
+        done = self.repository.ask("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", base, self.commit)
+        if done.returncode:
+            return None
+        fields = done.stdout.split(b"\0")
+        pairs = zip(*[iter(fields[:-1])] * 2, strict=True)
+        return [Change(path, facts[1:7], facts[8:14]) for facts, path in pairs]
+
+
+def _is_address(folder: Path) -> bool:
+    """Whether somebody may have written a URL in place of a folder."""
+    return ":" in str(folder)
+
+
+def _text(raw: str | bytes) -> str:
+    return raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
+
+
+def _line(raw: bytes) -> str:
+    """One harmless line of what a person wrote in a commit."""
+    return " ".join(clean(_text(raw), 500).split())
+
+
+def _words(said: bytes) -> str:
+    """What git said on standard error, for an error's detail."""
+    return clean(_text(said)).strip()
+
+
+def _number(raw: bytes) -> float:
+    return float(raw) if raw.isdigit() else 0.0
+
+
+def _refs(raw: bytes) -> tuple[str, ...]:
+    return tuple(part.removeprefix("HEAD -> ") for part in _text(raw).split(", ") if part and part != "HEAD")

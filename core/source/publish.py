@@ -1,0 +1,82 @@
+"""What of a tree is deployed: the `publish` folder, without what `exclude` names (pure)."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from core.errors import SourceError
+from core.manifest import FOLDER, Entry, Manifest
+from core.text import show_path
+
+Excluded = Callable[[bytes, bool], bool]
+"""Whether a path, relative to the published folder, is left out; True as the second argument for a folder."""
+
+
+def nothing(path: bytes, folder: bool) -> bool:
+    """Leaves nothing out."""
+    return False
+
+
+def excluding(patterns: Sequence[str]) -> Excluded:
+    """What gitignore patterns leave out. SourceError for one that is none.
+
+    As in git, nothing below an excluded folder comes back by a later `!pattern`: who asks must not ask below it.
+    """
+    if not patterns:
+        return nothing
+    from pathspec import GitIgnoreSpec  # costs 20 ms at the start
+
+    try:
+        spec = GitIgnoreSpec.from_lines([_contents_only(pattern) for pattern in patterns])
+    except ValueError as error:
+        raise SourceError(f"source.exclude: {error}", hint="patterns are those of a .gitignore file") from error
+
+    def excluded(path: bytes, folder: bool) -> bool:
+        return spec.match_file(os.fsdecode(path) + ("/" if folder else ""))
+
+    return excluded
+
+
+def _contents_only(pattern: str) -> str:
+    """`a/**` as `a/**/*`, which means the same in git; pathspec takes the first for the folder `a` too."""
+    bare = pattern.rstrip()
+    return bare + "/*" if bare.endswith("/**") else pattern
+
+
+def published(tree: Manifest, publish: str, exclude: Sequence[str]) -> Manifest:
+    """The deployed part of a whole tree, with paths relative to `publish`. SourceError where that is no folder."""
+    part = os.fsencode(publish)
+    if not part and not exclude:
+        return tree
+    entries: Iterable[tuple[bytes, Entry]] = tree.entries.items()
+    if part:
+        entry = tree.entries.get(part)
+        if entry is None or entry.kind != FOLDER:
+            raise not_a_folder(
+                publish, [path for path, e in tree.entries.items() if e.kind == FOLDER], entry is not None
+            )
+        start = part + b"/"
+        entries = [(path[len(start) :], entry) for path, entry in entries if path.startswith(start)]
+    excluded = excluding(exclude)
+    left_out: set[bytes] = set()
+    kept: dict[bytes, Entry] = {}
+    for path, entry in sorted(entries):
+        if path.rpartition(b"/")[0] in left_out or excluded(path, entry.kind == FOLDER):
+            left_out.add(path)
+        else:
+            kept[path] = entry
+    return Manifest(kept)
+
+
+def not_a_folder(publish: str, folders: Iterable[bytes], exists: bool) -> SourceError:
+    """The error for a `publish` that is not there, with the nearest folder that is."""
+    near = difflib.get_close_matches(publish, [os.fsdecode(folder) for folder in folders], n=1)
+    shown = show_path(os.fsencode(publish))
+    return SourceError(
+        f"source.publish: {shown} is not a folder"
+        if exists
+        else f"source.publish: there is no folder {shown} in the tree",
+        hint=f"did you mean {show_path(os.fsencode(near[0]))}?" if near else "do the build commands make it?",
+    )

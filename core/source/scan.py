@@ -1,0 +1,236 @@
+"""A folder as a manifest: what lies in it is listed and hashed by content.
+
+Hashes are kept by path, size, mtime, ctime and inode of the file, so that unchanged files are not read again. A hash is
+only kept where the file had not been touched for a while before it was read: a second write within the clock's tick
+would leave the same times (git calls such entries racy).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.errors import SourceError
+from core.jobs import Cancel
+from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
+from core.source.publish import Excluded, not_a_folder, nothing
+from core.source.store import write_whole
+from core.text import count, show_path
+
+Stamp = tuple[int, int, int, int]
+"""Size in bytes, mtime and ctime in nanoseconds, inode."""
+
+SETTLED = 2_000_000_000
+"""Nanoseconds that a file has to be untouched for its hash to be kept: the coarsest clock of common file systems."""
+
+_WHOLE = 1 << 20
+_ATTEMPTS = 3
+_THREADS = 2
+_SHOWN = 20
+
+_REFUSED = {
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFCHR: "a character device",
+}
+
+
+@dataclass
+class Hashes:
+    """Hashes of files that were read before, by path; kept in `file` (None: not kept)."""
+
+    file: Path | None = None
+    known: dict[bytes, tuple[Stamp, str]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, file: Path) -> Hashes:
+        """What `save` kept; nothing where it cannot be read."""
+        try:
+            rows = json.loads(file.read_bytes())
+            return cls(file, {path.encode("latin-1"): (tuple(row[:4]), row[4]) for path, row in rows.items()})
+        except (OSError, ValueError, AttributeError, TypeError, IndexError):
+            return cls(file)
+
+    def save(self) -> None:
+        """Keep the hashes. A cache that cannot be written is passed over."""
+        if self.file is None:
+            return
+        rows = {path.decode("latin-1"): [*stamp, digest] for path, (stamp, digest) in self.known.items()}
+        try:
+            write_whole(self.file, json.dumps(rows).encode("ascii"))
+        except (OSError, SourceError):
+            return
+
+
+@dataclass
+class _Found:
+    entries: dict[bytes, Entry] = field(default_factory=dict)
+    files: list[tuple[bytes, Stamp, bool]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def scan(
+    folder: Path,
+    cancel: Cancel,
+    *,
+    excluded: Excluded = nothing,
+    hashes: Hashes | None = None,
+    without_git: bool = False,
+) -> Manifest:
+    """The manifest of a folder, without what is excluded; `without_git` leaves out `.git` at its top.
+
+    SourceError names everything that can be neither read nor sent (sockets, FIFOs, devices) at once.
+    """
+    hashes = hashes or Hashes()
+    began = time.time_ns()
+    found = _Found()
+    top = os.path.join(os.fsencode(folder), b"")
+    _list(top, b"", found, excluded, cancel, skip=b".git" if without_git else b"")
+    known: dict[bytes, tuple[Stamp, str]] = {}
+    unread = []
+    for path, stamp, executable in found.files:
+        before = hashes.known.get(path)
+        if before and before[0] == stamp:
+            known[path] = before
+            found.entries[path] = Entry(EXECUTABLE if executable else FILE, stamp[0], before[1])
+        else:
+            unread.append((path, stamp, executable))
+    for path, stamp, entry, problem in _hash_all(top, unread, cancel):
+        if problem:
+            found.unreadable.append(problem)
+            continue
+        found.entries[path] = entry
+        if max(stamp[1], stamp[2]) < began - SETTLED:
+            known[path] = (stamp, entry.content)
+    _complain(folder, found)
+    if known != hashes.known:
+        hashes.known = known
+        hashes.save()
+    return Manifest(found.entries)
+
+
+def part_of(top: Path, publish: str) -> Path:
+    """The folder `publish` of a folder, or all of it for "". SourceError where there is none; no link is followed."""
+    part = top / publish
+    if publish and (part.is_symlink() or not part.is_dir()):
+        near = [path for pattern in ("*/", "*/*/") for path in top.glob(pattern)]
+        raise not_a_folder(publish, [os.fsencode(path.relative_to(top)) for path in near], os.path.lexists(part))
+    return part
+
+
+def _list(top: bytes, part: bytes, found: _Found, excluded: Excluded, cancel: Cancel, *, skip: bytes) -> None:
+    """Everything below `part` (a path with a slash at its end, or "" for the top)."""
+    cancel.check()
+    folders = []
+    try:
+        with os.scandir(top + part) as items:
+            for item in items:
+                if item.name == skip:
+                    continue
+                path = part + item.name
+                try:
+                    facts = item.stat(follow_symlinks=False)
+                    kind = stat.S_IFMT(facts.st_mode)
+                    if excluded(path, kind == stat.S_IFDIR):
+                        continue
+                    if kind == stat.S_IFREG:
+                        found.files.append((path, _stamp(facts), bool(facts.st_mode & 0o100)))
+                    elif kind == stat.S_IFDIR:
+                        found.entries[path] = FOLDER_ENTRY
+                        folders.append(path + b"/")
+                    elif kind == stat.S_IFLNK:
+                        found.entries[path] = link(os.readlink(top + path))
+                    else:
+                        found.refused.append(f"{show_path(path)} is {_REFUSED.get(kind, 'no file, folder or link')}")
+                except OSError as error:
+                    found.unreadable.append(f"{show_path(path)}: {error.strerror}")
+    except OSError as error:
+        found.unreadable.append(f"{show_path(part) or 'the folder itself'}: {error.strerror}")
+    for path in folders:
+        _list(top, path, found, excluded, cancel, skip=b"")
+
+
+def _stamp(facts: os.stat_result) -> Stamp:
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino
+
+
+_Hashed = tuple[bytes, Stamp, Entry, str]
+
+
+def _hash_all(top: bytes, files: list[tuple[bytes, Stamp, bool]], cancel: Cancel) -> Iterable[_Hashed]:
+    """Path, stamp, entry and problem ("" for none) of each file; by several threads, as hashing gives the GIL free."""
+
+    def several(share: list[tuple[bytes, Stamp, bool]]) -> list[_Hashed]:
+        out = []
+        for number, (path, stamp, executable) in enumerate(share):
+            if number % 64 == 0 or stamp[0] > _WHOLE:
+                cancel.check()
+            out.append(_hash(top, path, stamp, executable))
+        return out
+
+    if len(files) < 16 and sum(stamp[0] for _, stamp, _ in files) < 4 * _WHOLE:
+        return several(files)
+    shares = [files[start::_THREADS] for start in range(_THREADS)]
+    with ThreadPoolExecutor(_THREADS, "hash") as pool:
+        return [item for share in pool.map(several, shares) for item in share]
+
+
+def _hash(top: bytes, path: bytes, stamp: Stamp, executable: bool) -> _Hashed:
+    """Read and hash one file; again where it changed meanwhile, which is a problem where it goes on."""
+    kind = EXECUTABLE if executable else FILE
+    try:
+        for _ in range(_ATTEMPTS):
+            handle = os.open(top + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                digest = _digest(handle, stamp[0])
+                after = _stamp(os.fstat(handle))
+            finally:
+                os.close(handle)
+            if after == stamp:
+                return path, stamp, Entry(kind, stamp[0], digest), ""
+            stamp = after
+    except OSError as error:
+        return path, stamp, FOLDER_ENTRY, f"{show_path(path)}: {error.strerror}"
+    return path, stamp, FOLDER_ENTRY, f"{show_path(path)}: it changes while it is read"
+
+
+def _digest(handle: int, size: int) -> str:
+    if size < _WHOLE:
+        # One byte more than expected: a file that grew is noticed, and no buffer is larger than the file.
+        return hashlib.sha256(os.read(handle, size + 1)).hexdigest()
+    digest = hashlib.sha256()
+    buffer = bytearray(_WHOLE)
+    view = memoryview(buffer)
+    while read := os.readv(handle, [view]):
+        digest.update(view[:read])
+    return digest.hexdigest()
+
+
+def _complain(folder: Path, found: _Found) -> None:
+    """SourceError for what can be neither sent nor read."""
+    if found.refused:
+        raise SourceError(
+            f"{folder} holds {count(len(found.refused), 'thing')} that cannot be deployed",
+            detail=_some(found.refused),
+            hint="remove them, or name them in source.exclude",
+        )
+    if found.unreadable:
+        raise SourceError(
+            f"{folder}: {count(len(found.unreadable), 'thing')} cannot be read",
+            detail=_some(found.unreadable),
+            hint="give yourself the right to read them, or name them in source.exclude",
+        )
+
+
+def _some(lines: list[str]) -> str:
+    shown = sorted(lines)[:_SHOWN]
+    return "\n".join([*shown, f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else shown)

@@ -1,0 +1,192 @@
+"""What is kept on the operator's machine: the cache folder, whole files or none, and manifests by their digest."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from core.errors import SourceError
+from core.manifest import Manifest, parse
+
+KEPT_MANIFESTS = 200
+"""How many manifests are kept; those used longest ago go first."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_MAKING, _TRASH, _LOCK = ".making-", ".trash-", "making.lock"
+_LOCKLESS_SECONDS = 3600
+"""A half-made folder without a lock is between two calls of a living process, unless it is older than this."""
+
+
+def cache_folder() -> Path:
+    """Turnout's folder below the user's cache directory; TURNOUT_CACHE_DIR names another."""
+    named = os.environ.get("TURNOUT_CACHE_DIR")
+    if named:
+        return Path(named).absolute()
+    from platformdirs import user_cache_dir  # costs milliseconds at the start
+
+    return Path(user_cache_dir("turnout"))
+
+
+def make_folder(folder: Path) -> None:
+    """The folder with its parents, readable by the user alone where it is new. SourceError where it cannot be made."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(
+            f"the cache folder {folder} cannot be made: {error.strerror}",
+            hint="set TURNOUT_CACHE_DIR to a folder that you can write to",
+        ) from error
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that readers, and whoever comes after a crash, see the old content or the new, never a part."""
+    make_folder(path.parent)
+    handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def known(digest: str) -> Manifest | None:
+    """The manifest with this digest where this machine has seen it; what does not hash to its name is not trusted."""
+    if not _DIGEST.fullmatch(digest):
+        return None
+    path = cache_folder() / "manifests" / digest
+    try:
+        content = path.read_bytes()
+        os.utime(path)
+        if hashlib.sha256(content).hexdigest() != digest:
+            return None
+        return parse(content.decode("ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def remember(manifest: Manifest) -> None:
+    """Keep a manifest for `known`. A cache that cannot be written is no reason to fail: it is passed over."""
+    folder = cache_folder() / "manifests"
+    path = folder / manifest.digest
+    with suppress(OSError, SourceError):
+        if path.exists():
+            os.utime(path)
+            return
+        write_whole(path, manifest.text.encode("ascii"))
+        _evict(folder, KEPT_MANIFESTS)
+
+
+def _evict(folder: Path, kept: int) -> None:
+    """Remove all but the `kept` files used last."""
+    names = [entry for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False)]
+    if len(names) <= kept:
+        return
+
+    def used(entry: os.DirEntry[str]) -> int:
+        with suppress(FileNotFoundError):
+            return entry.stat().st_mtime_ns
+        return 0
+
+    for entry in sorted(names, key=used, reverse=True)[kept:]:
+        with suppress(FileNotFoundError):
+            os.unlink(entry.path)
+
+
+@contextmanager
+def making(parent: Path) -> Iterator[Path]:
+    """A fresh folder below `parent` to make something in, for `publish`; what is left of it at the end is removed.
+
+    Its maker holds a lock on it, which the system drops when the maker dies: `sweep` tells by that what is half-made
+    for good.
+    """
+    make_folder(parent)
+    folder = Path(tempfile.mkdtemp(prefix=_MAKING, dir=parent))
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield folder
+    finally:
+        os.close(lock)
+        if folder.exists():
+            discard(folder)
+
+
+def publish(made: Path, final: Path) -> bool:
+    """Give a finished folder its name by one rename; False where another process was first."""
+    (made / _LOCK).unlink(missing_ok=True)
+    try:
+        os.rename(made, final)
+    except OSError:
+        if final.is_dir():
+            return False
+        raise
+    return True
+
+
+def discard(folder: Path, parent: Path | None = None) -> None:
+    """Make a folder vanish at once, by a rename to `parent`; its files are removed beside the work that goes on."""
+    trash = (parent or folder.parent) / (f"{_TRASH}{time.time_ns():x}-{os.getpid()}-{threading.get_ident():x}")
+    try:
+        os.rename(folder, trash)
+    except FileNotFoundError:
+        return
+    _remove([trash])
+
+
+def sweep(parent: Path) -> None:
+    """Remove what processes that died have left half-made or half-removed below `parent`."""
+    leftovers = []
+    for entry in os.scandir(parent):
+        path = Path(entry.path)
+        if entry.name.startswith(_TRASH):
+            leftovers.append(path)
+        elif entry.name.startswith(_MAKING) and _abandoned(path):
+            discard(path)
+    if leftovers:
+        _remove(leftovers)
+
+
+def _abandoned(folder: Path) -> bool:
+    """Whether the maker of a half-made folder is gone."""
+    try:
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        with suppress(FileNotFoundError):
+            return time.time() - folder.stat().st_mtime > _LOCKLESS_SECONDS
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(lock)
+
+
+def _remove(folders: list[Path]) -> None:
+    """Remove folders in the background, by a process that does not end with this one; sweep() finishes what is left."""
+    remover = shutil.which("rm")
+    if remover is None:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    command = [remover, "-rf", "--", *map(str, folders)]
+
+    def run() -> None:
+        quiet = subprocess.DEVNULL
+        subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, check=False)
+
+    threading.Thread(target=run, name="remove old exports", daemon=True).start()

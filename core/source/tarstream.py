@@ -1,0 +1,195 @@
+"""The tar stream of `git archive`, unpacked into a folder and hashed on its way: one pass over the bytes.
+
+Python's tarfile takes several times as long for thousands of small files, and the system's tar would leave the hashing
+for a second pass. Only what git writes is understood: ustar headers and pax records for long names and sizes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from core.errors import SourceError
+from core.jobs import Cancel
+from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, is_inside, link
+from core.text import show_path
+
+_BLOCK = 512
+_WHOLE = 1 << 20
+"""Files up to this size (bytes) are read at once, larger ones in pieces of it."""
+_CHECK_EVERY = 64
+_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+class Member(NamedTuple):
+    """One header: type flag of ustar, path, mode bits, size in bytes, time in seconds since the epoch, link target."""
+
+    flag: bytes
+    path: bytes
+    mode: int
+    size: int
+    time: int
+    target: bytes
+
+
+class Unpacked(NamedTuple):
+    """Entries by path, and the paths of files that hold a Git LFS pointer in place of their content."""
+
+    entries: dict[bytes, Entry]
+    pointers: list[bytes]
+
+
+def members(stream: BinaryIO) -> Iterator[Member]:
+    """The headers one by one; the caller reads `rounded(size)` bytes before it asks for the next."""
+    extended: dict[bytes, bytes] = {}
+    while True:
+        block = _read(stream, _BLOCK)
+        if not block.strip(b"\0"):
+            return
+        if block[257:262] != b"ustar":
+            raise SourceError("git archive wrote something that is not a tar stream")
+        flag, size = block[156:157], _number(block[124:136])
+        if flag in (b"x", b"g"):
+            records = _read(stream, rounded(size))[:size]
+            if flag == b"x":
+                extended = dict(_records(records))
+            continue
+        path, prefix = _string(block[:100]), _string(block[345:500])
+        if prefix:
+            path = prefix + b"/" + path
+        yield Member(
+            flag,
+            extended.get(b"path", path).rstrip(b"/"),
+            _number(block[100:108]),
+            int(extended.get(b"size", size)),
+            _number(block[136:148]),
+            extended.get(b"linkpath", _string(block[157:257])),
+        )
+        extended = {}
+
+
+def unpack(stream: BinaryIO, folder: Path, cancel: Cancel) -> Unpacked:
+    """Write the stream's files below `folder`, which nobody else writes to. SourceError for a path that would leave it.
+
+    A file is only ever created, below folders that this call has created: no link in the stream can lead anywhere else.
+    """
+    entries: dict[bytes, Entry] = {}
+    pointers: list[bytes] = []
+    base = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for number, member in enumerate(members(stream)):
+            if number % _CHECK_EVERY == 0:
+                cancel.check()
+            path = member.path
+            if not path:
+                continue  # the folder itself
+            if not is_inside(path):
+                raise SourceError(f"the revision holds a path that leaves its folder: {show_path(path)}")
+            _make_parents(path, entries, base)
+            try:
+                if member.flag == b"5":
+                    if path not in entries:
+                        os.mkdir(path, dir_fd=base)
+                        entries[path] = FOLDER_ENTRY
+                elif member.flag == b"2":
+                    os.symlink(member.target, path, dir_fd=base)
+                    entries[path] = link(member.target)
+                else:
+                    entries[path], pointer = _file(stream, member, base, cancel)
+                    if pointer:
+                        pointers.append(path)
+            except FileExistsError as error:
+                raise SourceError(
+                    f"{show_path(path)}: the file system of {folder} cannot tell it from another name of the revision",
+                    hint="set TURNOUT_CACHE_DIR to a folder on a file system that tells upper from lower case",
+                ) from error
+            except OSError as error:
+                raise SourceError(f"{show_path(path)} cannot be written to {folder}: {error.strerror}") from error
+    finally:
+        os.close(base)
+    return Unpacked(entries, pointers)
+
+
+def rounded(size: int) -> int:
+    """Bytes that content of `size` takes in the stream."""
+    return (size + _BLOCK - 1) // _BLOCK * _BLOCK
+
+
+def _file(stream: BinaryIO, member: Member, base: int, cancel: Cancel) -> tuple[Entry, bool]:
+    """Write one file; its entry, and whether it is a Git LFS pointer."""
+    executable = bool(member.mode & 0o100)
+    handle = os.open(
+        member.path,
+        os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+        0o777 if executable else 0o666,
+        dir_fd=base,
+    )
+    pointer = False
+    try:
+        if member.size <= _WHOLE:
+            content = memoryview(_read(stream, rounded(member.size)))[: member.size]
+            digest = hashlib.sha256(content)
+            _write(handle, content)
+            pointer = member.size < 1024 and bytes(content[: len(_POINTER)]) == _POINTER
+        else:
+            digest = hashlib.sha256()
+            left = member.size
+            while left:
+                cancel.check()
+                piece = _read(stream, min(left, _WHOLE))
+                digest.update(piece)
+                _write(handle, memoryview(piece))
+                left -= len(piece)
+            _read(stream, rounded(member.size) - member.size)
+        os.utime(handle, (member.time, member.time))
+    finally:
+        os.close(handle)
+    return Entry(EXECUTABLE if executable else FILE, member.size, digest.hexdigest()), pointer
+
+
+def _make_parents(path: bytes, entries: dict[bytes, Entry], base: int) -> None:
+    """The folders above `path`, as far as the stream has not named them; never through something else of that name."""
+    parent = path.rpartition(b"/")[0]
+    if not parent:
+        return
+    entry = entries.get(parent)
+    if entry is None:
+        _make_parents(parent, entries, base)
+        os.mkdir(parent, dir_fd=base)
+        entries[parent] = FOLDER_ENTRY
+    elif entry is not FOLDER_ENTRY:
+        raise SourceError(f"the revision holds {show_path(parent)} both as a folder and as something else")
+
+
+def _write(handle: int, content: memoryview) -> None:
+    while content:
+        content = content[os.write(handle, content) :]
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    content = stream.read(size)
+    if len(content) != size:
+        raise EOFError
+    return content
+
+
+def _number(field: bytes) -> int:
+    digits = field.rstrip(b" \0")
+    return int(digits, 8) if digits else 0
+
+
+def _string(field: bytes) -> bytes:
+    return field.split(b"\0", 1)[0]
+
+
+def _records(text: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The key and value of each pax record, `LENGTH key=value NEWLINE`, where LENGTH counts all of it."""
+    place = 0
+    while place < len(text):
+        length, _, _ = text[place:].partition(b" ")
+        key, _, value = text[place + len(length) + 1 : place + int(length) - 1].partition(b"=")
+        yield key, value
+        place += int(length)
