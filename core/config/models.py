@@ -56,6 +56,8 @@ def _destination(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
 class Source(Table):
     """Where a tree comes from."""
 
+    coming = {"archive": "archives come with a later version; use git or directory"}
+
     git: Text | None = None
     """A git repository: its folder, relative to turnout.toml."""
     directory: Text | None = None
@@ -71,7 +73,8 @@ class Source(Table):
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        yield from _exactly_one(table, "git", "directory")
+        if "archive" not in table:
+            yield from _exactly_one(table, "git", "directory")
         if "directory" in table and "git" not in table and "ref" in table:
             yield ("ref",), "is for a git source; a directory has no revisions", ""
 
@@ -118,8 +121,8 @@ class Server(Table):
     """The login name, where it is not part of `host`."""
     gateway: Annotated[str, AfterValidator(values.gateway)] | None = None
     """The SSH server to go through: `user@host` or `user@host:port`."""
-    identity: Text | None = None
-    """The private key's file."""
+    identity: Annotated[str, AfterValidator(values.identity)] | None = None
+    """The private key's file; absolute or below `~/`."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:

@@ -26,6 +26,9 @@ class Table(BaseModel):
     filled: ClassVar[frozenset[str]] = frozenset()
     """Fields that do not come from the file."""
 
+    coming: ClassVar[Mapping[str, str]] = {}
+    """Keys that the design has and this version not yet, each with what to say."""
+
     @classmethod
     def keys(cls) -> tuple[str, ...]:
         """The keys that the file may hold, in the order of the model."""
@@ -43,39 +46,47 @@ class Table(BaseModel):
         if not isinstance(table, dict):
             return cls._told(validate, table, {}, [])
         known: tuple[str, ...] = cls.keys() if info.context == FROM_FILE else (*cls.keys(), *cls.filled)
-        broken: list[Broken] = []
-        meant: dict[str, str] = {}
+        faults: list[InitErrorDetails] = []
+        written: dict[str, str] = {}  # how the file misspells a key
         for key in table:
-            if key not in known:
-                broken.append(((key,), "unknown key", suggestion(key, cls.keys(), "keys")))
+            if key in cls.coming:
+                faults.append(_line((key,), cls.coming[key], ""))
+            elif key not in known:
+                faults.append(_line((key,), "unknown key", suggestion(key, cls.keys(), "keys")))
                 close = nearest(key, known)
-                if close and close not in table and close not in meant.values():
-                    meant[key] = close
-        corrected: dict[str, Any] = {
-            meant.get(key, key): value for key, value in table.items() if key in known or key in meant
-        }
-        broken += cls.rules(corrected)
-        return cls._told(validate, corrected, {close: key for key, close in meant.items()}, broken)
+                if close and close not in table:
+                    written.setdefault(close, key)
+        meant = {key: close for close, key in written.items()}
+        corrected = {meant.get(key) or key: value for key, value in table.items() if key in known or key in meant}
+        unread = {key: table[key] for key in cls.coming if key in table}
+        faults += [_line(_as_written(place, written), *words) for place, *words in cls.rules({**corrected, **unread})]
+        return cls._told(validate, corrected, written, faults)
 
     @classmethod
     def _told(
-        cls, validate: ModelWrapValidatorHandler[Self], table: Any, written: Mapping[str, str], broken: list[Broken]
+        cls,
+        validate: ModelWrapValidatorHandler[Self],
+        table: Any,
+        written: dict[str, str],
+        faults: list[InitErrorDetails],
     ) -> Self:
-        """The validated table. `written` maps keys to how the file misspells them."""
-        faults = [_line(place, message, hint) for place, message, hint in broken]
+        """The validated table, or `faults` and all that pydantic finds."""
         try:
             made = validate(table)
         except ValidationError as error:
             for item in error.errors(include_url=False):
-                place = item["loc"]
+                place, facts = item["loc"], item.get("ctx", {})
                 if len(place) == 1 and place[0] in written:
                     continue  # what is wrong with a key that was only guessed helps nobody
-                facts = item.get("ctx", {})
                 message, hint = (facts["message"], facts["hint"]) if item["type"] == "fault" else tell(item)
-                faults.append(_line((written.get(str(place[0]), place[0]), *place[1:]) if place else (), message, hint))
+                faults.append(_line(_as_written(place, written), message, hint))
         if faults:
             raise ValidationError.from_exception_data(cls.__name__, faults)
         return made
+
+
+def _as_written(place: Place, written: Mapping[str, str]) -> Place:
+    return (written.get(str(place[0]), place[0]), *place[1:]) if place else ()
 
 
 def _line(place: Place, message: str, hint: str) -> InitErrorDetails:

@@ -102,6 +102,13 @@ def user(value: str) -> str:
     return value
 
 
+def identity(value: str) -> str:
+    """A private key's file, which does not depend on the folder Turnout is started in."""
+    if not text(value).startswith(("/", "~")):
+        raise ValueError(f"{shown(value)} must be an absolute path, or begin with '~/'")
+    return value
+
+
 def url(value: str) -> str:
     """An absolute http or https URL."""
     if _without_control(value) != "".join(value.split()):

@@ -67,6 +67,8 @@ def tell(item: ErrorDetails) -> tuple[str, str]:
             return f"must be {facts['ge']} or more, not {given}", ""
         case "less_than_equal":
             return f"must be {facts['le']} or less, not {given}", ""
+        case "tuple_type" if isinstance(given, dict):
+            return "must be a list of tables", f"[[{item['loc'][-1]}]]"
         case known if known in _EXPECTED:
             return f"must be {_EXPECTED[known]}, not {kind(given)}", ""
     return item["msg"], ""

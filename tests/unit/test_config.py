@@ -1,0 +1,181 @@
+"""turnout.toml becomes models: the values that are right, in their one form."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from core.config import Environment, Hook, Project, Server, Source, find, load, parse, select
+from core.errors import UsageError
+
+FILE = Path("/project/turnout.toml")
+WHOLE = """
+project = "shop"
+[source]
+git = "."
+ref = "main"
+exclude = ["/docs", "*.map"]
+build = ["npm ci", "npm run build"]
+publish = "./dist/"
+[deploy]
+keep = 3
+shared = ["storage//logs/", "./.env"]
+copy = "hardlink"
+[environments.staging]
+servers = [{ name = "stage", host = "stage", root = "/srv//shop/./" }]
+[environments.production]
+protected = true
+strategy = "rolling"
+batch = "25%"
+servers = [
+  { name = "web1", host = "deploy@web1.example.com", root = "/srv/shop", identity = "~/.ssh/deploy" },
+  { name = "web2", host = "2001:db8::2", root = "/srv/shop", port = 2222, user = "deploy", gateway = "ops@b:22" },
+]
+[[hooks]]
+on = "prepare"
+run = "composer install"
+timeout = "5m"
+[[hooks]]
+on = "build"
+run = "make"
+[[hooks]]
+on = "success"
+webhook = "https://chat.example.com/${TOKEN}"
+[[checks]]
+http = "http://127.0.0.1:8080/healthz"
+contains = "{revision}"
+interval = "500ms"
+[[checks]]
+run = "systemctl is-active shop"
+"""
+
+
+def project(text: str = WHOLE, **environ: str) -> Project:
+    return parse(text, FILE, {"TOKEN": "s3cr3t-token", **environ})
+
+
+def test_a_whole_file_is_read_with_every_value_in_its_one_form():
+    shop = project()
+    assert shop.source.publish == "dist"
+    assert shop.deploy.shared == ("storage/logs/", ".env")
+    assert (shop.deploy.keep, shop.deploy.copy_mode) == (3, "hardlink")
+    assert [server.root for server in shop.environments["staging"].servers] == ["/srv/shop"]
+    production = shop.environment("production")
+    assert (production.name, production.protected, production.strategy, production.batch) == (
+        "production",
+        True,
+        "rolling",
+        "25%",
+    )
+    assert production.servers[1].host == "2001:db8::2"
+    assert [hook.timeout for hook in shop.hooks] == [300.0, 300.0, 300.0]
+    assert shop.checks[0].interval == 0.5
+    assert (shop.path, shop.folder) == (FILE, FILE.parent)
+
+
+def test_build_hooks_and_webhooks_are_the_operators():
+    assert [hook.where for hook in project().hooks] == ["server", "operator", "operator"]
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [('"500ms"', 0.5), ('"90s"', 90), ('"5m"', 300), ('"1h"', 3600), ('"1.5s"', 1.5), ("7", 7), ("0.25", 0.25)],
+)
+def test_durations(written: str, seconds: float):
+    assert project(WHOLE.replace('"5m"', written)).hooks[0].timeout == seconds
+
+
+def test_variables_are_filled_in_any_text_and_a_doubled_dollar_keeps_them_out():
+    text = WHOLE.replace('"make"', '"echo $${TOKEN} $TOKEN $$ ${A}${B}"').replace('"npm ci"', '"${A}"')
+    shop = project(text, A="one", B="two")
+    assert shop.hooks[1].run == "echo ${TOKEN} $TOKEN $$ onetwo"
+    assert shop.source.build[0] == "one"
+    assert shop.hooks[2].webhook == "https://chat.example.com/s3cr3t-token"
+    assert shop.secrets == {"one", "two", "s3cr3t-token"}
+
+
+def test_what_a_variable_holds_is_not_filled_again():
+    assert project(TOKEN="${HOME}").hooks[2].webhook == "https://chat.example.com/${HOME}"
+
+
+def test_secrets_are_masked_longest_first_and_line_by_line():
+    text = WHOLE.replace('"make"', '"x ${KEY} ${LONG} ${SHORT} ${EMPTY}"')
+    shop = project(text, KEY="BEGIN\nabcdef\nEND", LONG="s3cr3t-token-and-more", SHORT="yes", EMPTY="")
+    assert shop.mask("is s3cr3t-token-and-more, s3cr3t-token.") == "is ***, ***."
+    assert shop.mask("out: abcdef") == "out: ***"
+    assert shop.mask("yes, the END") == "yes, the END"
+    assert project(WHOLE.replace("${TOKEN}", "x")).mask("s3cr3t-token") == "s3cr3t-token"
+
+
+def test_secrets_and_webhooks_stay_out_of_a_projects_representation():
+    assert "s3cr3t" not in repr(project())
+
+
+def test_an_environment_is_found_by_name_and_a_misspelt_one_is_named():
+    shop = project()
+    assert shop.environment("staging").name == "staging"
+    with pytest.raises(UsageError) as told:
+        shop.environment("prodution")
+    assert "prodution" in told.value.title
+    assert told.value.detail == "known: staging, production"
+    assert told.value.hint == 'did you mean "production"?'
+
+
+def test_servers_are_selected_in_the_order_of_the_environment():
+    production = project().environment("production")
+    assert [server.name for server in select(production, [])] == ["web1", "web2"]
+    assert [server.name for server in select(production, ["web2", "web1", "web2"])] == ["web1", "web2"]
+    assert [server.name for server in select(production, ("web2",))] == ["web2"]
+    with pytest.raises(UsageError, match='no server "wbe1" in production') as told:
+        select(production, ["web2", "wbe1"])
+    assert told.value.hint == 'did you mean "web1"?'
+    assert told.value.exit_code == 2
+
+
+def test_find_goes_up_past_folders_of_that_name_and_gives_an_absolute_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    (tmp_path / "a" / "turnout.toml").mkdir()
+    (tmp_path / "turnout.toml").write_text(WHOLE)
+    assert find(deep) == tmp_path / "turnout.toml"
+    monkeypatch.chdir(deep)
+    assert find(Path()) == tmp_path / "turnout.toml"
+    (deep / "turnout.toml").write_text(WHOLE)
+    assert find(Path()) == deep / "turnout.toml"
+
+
+def test_a_file_is_loaded_with_the_path_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("turnout.toml").write_bytes(b"\xef\xbb\xbf" + WHOLE.replace("\n", "\r\n").encode())
+    shop = load(Path("turnout.toml"), {**os.environ, "TOKEN": "s3cr3t-token"})
+    assert shop.path == tmp_path / "turnout.toml"
+    assert shop.source.ref == "main"
+
+
+def test_models_made_in_code_hold_to_the_same_rules():
+    server = Server(name="web1", host="web1", root="/srv/shop/")
+    assert server.root == "/srv/shop"
+    environment = Environment(name="production", servers=(server,))
+    made = Project(project="shop", source=Source(git="."), environments={"production": environment}, path=FILE)
+    assert made.environment("production").servers == (server,)
+    with pytest.raises(ValidationError, match="cannot stand beside"):
+        Source(git=".", directory="dist")
+    with pytest.raises(ValidationError, match="same host, port and root"):
+        Environment(name="x", servers=(server, server.model_copy(update={"name": "web2"})))
+    with pytest.raises(ValidationError, match='needs "run" or "webhook"'):
+        Hook(on="prepare")
+    with pytest.raises(ValidationError, match="frozen"):
+        server.root = "/"  # type: ignore[misc]
+
+
+@given(st.text().filter(lambda text: text.isprintable() and text.strip()))
+def test_any_value_of_a_variable_arrives_as_it_is(value: str):
+    shop = project(WHOLE.replace('"make"', '"a ${V} b"'), V=value)
+    assert shop.hooks[1].run == f"a {value} b"
+    if len(value) >= 4:
+        assert shop.mask(f"<{value}>") == "<***>"

@@ -1,0 +1,268 @@
+"""Every fault of a turnout.toml is told at once, with file, key and what would be right."""
+
+from pathlib import Path
+
+import pytest
+
+from core.config import load, parse
+from core.errors import ConfigError, Fault
+
+FILE = Path("turnout.toml")
+GOOD = """\
+project = "shop"
+[source]
+git = "."
+[deploy]
+keep = 10
+shared = ["storage/"]
+[environments.production]
+servers = [
+  { name = "web1", host = "deploy@web1", root = "/srv/shop" },
+  { name = "web2", host = "deploy@web2", root = "/srv/shop", port = 2222 },
+]
+[[hooks]]
+on = "prepare"
+run = "make"
+[[checks]]
+http = "http://127.0.0.1/"
+"""
+SERVERS = "environments.production.servers"
+HOOK, CHECK = "hooks[0]", "checks[0]"
+
+
+def faults_of(text: str, **environ: str) -> list[Fault]:
+    with pytest.raises(ConfigError) as told:
+        parse(text, FILE, environ)
+    assert told.value.exit_code == 2
+    return told.value.faults
+
+
+CASES = [
+    # names
+    ('"shop"', '"my shop"', "project", '"my shop" is not a name', ""),
+    ('"shop"', '"-shop"', "project", '"-shop" is not a name', ""),
+    ('"shop"', '""', "project", '"" is not a name', ""),
+    ("[environments.production]", '[environments."a b"]', 'environments."a b"', '"a b" is not a name', ""),
+    ('"web2", host', '"web1", host', f"{SERVERS}[1].name", '"web1" is the name of servers[0] already', ""),
+    ('"web2", host', '"a/b", host', f"{SERVERS}[1].name", '"a/b" is not a name', ""),
+    # misspelt, unknown, missing and reserved keys
+    ('project = "shop"\n', "", "project", "is missing", ""),
+    ("project =", "projekt =", "projekt", "unknown key", 'did you mean "project"?'),
+    ("keep =", "kep =", "deploy.kep", "unknown key", 'did you mean "keep"?'),
+    ("keep =", "Keep =", "deploy.Keep", "unknown key", 'did you mean "keep"?'),
+    ("keep = 10", "keep = 10\nxyz = 1", "deploy.xyz", "unknown key", "known keys: keep, shared, copy"),
+    ("keep = 10", 'copy_mode = "auto"', "deploy.copy_mode", "unknown key", 'did you mean "copy"?'),
+    ("[source]", "[sorce]", "sorce", "unknown key", 'did you mean "source"?'),
+    ("[environments.", "[enviroments.", "enviroments", "unknown key", 'did you mean "environments"?'),
+    ('"web2", host', '"web2", hots', f"{SERVERS}[1].hots", "unknown key", 'did you mean "host"?'),
+    ("run =", "rnu =", f"{HOOK}.rnu", "unknown key", 'did you mean "run"?'),
+    ("http =", "htp =", f"{CHECK}.htp", "unknown key", 'did you mean "http"?'),
+    ("[source]", 'path = "x"\n[source]', "path", "unknown key", "known keys: project"),
+    ("[source]", "secrets = []\n[source]", "secrets", "unknown key", ""),
+    ("servers =", 'name = "x"\nservers =', "environments.production.name", "unknown key", ""),
+    (', root = "/srv/shop", port', ", port", f"{SERVERS}[1].root", "is missing", ""),
+    ('on = "prepare"\n', "", f"{HOOK}.on", "is missing", ""),
+    # types
+    ("keep = 10", 'keep = "ten"', "deploy.keep", "must be a whole number, not text", ""),
+    ("keep = 10", "keep = true", "deploy.keep", "must be a whole number, not true or false", ""),
+    ("keep = 10", "keep = 1.5", "deploy.keep", "must be a whole number, not a number", ""),
+    ("keep = 10", "keep = 2026-01-01", "deploy.keep", "must be a whole number, not a date or time", ""),
+    ('"shop"', "7", "project", "must be text in quotes, not a whole number", ""),
+    ('["storage/"]', '"storage/"', "deploy.shared", "must be a list", ""),
+    ('["storage/"]', "[1]", "deploy.shared[0]", "must be text in quotes, not a whole number", ""),
+    ("servers =", "protected = 1\nservers =", "environments.production.protected", "must be true or false", ""),
+    ("[[hooks]]", "[hooks]", "hooks", "must be a list of tables", "[[hooks]]"),
+    ("[deploy]", "[[deploy]]", "deploy", "must be a table, not a list", ""),
+    ("keep = 10", 'copy = "hardlnk"', "deploy.copy", "must be one of auto, hardlink", 'did you mean "hardlink"?'),
+    ("keep = 10", "copy = 1", "deploy.copy", "must be one of auto, hardlink; a whole number is not", ""),
+    ('"prepare"', '"after-swich"', f"{HOOK}.on", "must be one of build, prepare", 'did you mean "after-switch"?'),
+    # source
+    ('git = "."', "", "source", 'needs "git" or "directory"', ""),
+    ('git = "."', 'git = "."\ndirectory = "d"', "source.directory", 'cannot stand beside "git"', ""),
+    ('git = "."', 'archive = "a.tar"', "source.archive", "archives come with a later version", ""),
+    ('git = "."', 'git = " "', "source.git", "must not be empty", ""),
+    ('git = "."', 'directory = "d"\nref = "main"', "source.ref", "is for a git source", ""),
+    ('git = "."', 'git = "."\nref = "--all"', "source.ref", "begins with '-'", ""),
+    ('git = "."', 'git = "."\nbuild = ["make", ""]', "source.build[1]", "must not be empty", ""),
+    ('git = "."', 'git = "."\npublish = "../x"', "source.publish", "must not hold '..'", ""),
+    ('git = "."', 'git = "."\npublish = "/x"', "source.publish", "must be relative", ""),
+    ('git = "."', 'git = ".\\u0000"', "source.git", "must not hold control characters", ""),
+    # deploy
+    ("keep = 10", "keep = 0", "deploy.keep", "must be 1 or more, not 0", ""),
+    ('["storage/"]', '["/etc"]', "deploy.shared[0]", "must be relative", ""),
+    ('["storage/"]', '["a/../../b"]', "deploy.shared[0]", "must not hold '..'", ""),
+    ('["storage/"]', '["./"]', "deploy.shared[0]", "must name a file or folder inside the release", ""),
+    ('["storage/"]', '["a/", "./a"]', "deploy.shared[1]", '"./a" is there already', ""),
+    ('["storage/"]', '["a/", "ab", "a/b"]', "deploy.shared[2]", '"a/b" lies inside "a"', ""),
+    ('["storage/"]', '["a/b", "a"]', "deploy.shared[1]", '"a/b" lies inside "a"', ""),
+    # servers
+    ('"/srv/shop", port', '"srv/shop", port', f"{SERVERS}[1].root", "must be an absolute path", ""),
+    ('"/srv/shop", port', '"~/shop", port', f"{SERVERS}[1].root", "'~' is not expanded", ""),
+    ('"/srv/shop", port', '"//", port', f"{SERVERS}[1].root", "must not be the root of the file system", ""),
+    ('"/srv/shop", port', '"/srv/../etc", port', f"{SERVERS}[1].root", "must not hold '..'", ""),
+    ('"/srv/shop", port', '"/srv/a\\nb", port', f"{SERVERS}[1].root", "must not hold control characters", ""),
+    ("port = 2222", "port = 70000", f"{SERVERS}[1].port", "must be 65535 or less, not 70000", ""),
+    ("port = 2222", "port = 0", f"{SERVERS}[1].port", "must be 1 or more, not 0", ""),
+    ("deploy@web2", "deploy@web2:22", f"{SERVERS}[1].host", "holds a port: write host and `port = 22`", ""),
+    ("deploy@web2", "-oProxyCommand=x", f"{SERVERS}[1].host", "is not an address", ""),
+    ("deploy@web2", "@web2", f"{SERVERS}[1].host", "is not a login name", ""),
+    ("deploy@web2", "[::1]", f"{SERVERS}[1].host", "is not an address", ""),
+    ("deploy@web2", "web 2", f"{SERVERS}[1].host", "must not hold white space", ""),
+    ("port = 2222", 'user = "ana"', f"{SERVERS}[1].user", "cannot stand beside a user in `host`", ""),
+    ('deploy@web2", root', 'web2", user = "-ana", root', f"{SERVERS}[1].user", '"-ana" is not a login name', ""),
+    ("port = 2222", 'gateway = "ops@b:0"', f"{SERVERS}[1].gateway", "has no valid port", ""),
+    ("port = 2222", 'identity = "keys/id"', f"{SERVERS}[1].identity", "must be an absolute path", ""),
+    (
+        'deploy@web2", root = "/srv/shop", port = 2222',
+        'ana@WEB1", root = "/srv//shop/", port = 22',
+        f"{SERVERS}[1].root",
+        "the same host, port and root as servers[0]",
+        "",
+    ),
+    # environments
+    ("servers =", 'strategy = "roling"\nservers =', "environments.production.strategy", "", 'did you mean "rolling"?'),
+    ("servers =", "batch = 2\nservers =", "environments.production.batch", 'is for strategy = "rolling"', ""),
+    *[
+        ("servers =", f'strategy = "rolling"\nbatch = {batch}\nservers =', "environments.production.batch", message, "")
+        for batch, message in [
+            ("0", 'a share from "1%" to "100%", not 0'),
+            ("true", "not true or false"),
+            ('"101%"', 'not "101%"'),
+            ('"all"', 'not "all"'),
+        ]
+    ],
+    # hooks
+    ('run = "make"', "", HOOK, 'needs "run" or "webhook"', ""),
+    ('run = "make"', 'run = "make"\nwebhook = "https://x/"', f"{HOOK}.webhook", 'cannot stand beside "run"', ""),
+    ('run = "make"', 'webhook = "x/y"', f"{HOOK}.webhook", '"x/y" is not a URL', ""),
+    (
+        'run = "make"',
+        'webhook = "http://x"\nwhere = "server"',
+        f"{HOOK}.where",
+        "from the operator's machine",
+        "leave it out",
+    ),
+    (
+        '"prepare"',
+        '"build"\nwhere = "server"',
+        f"{HOOK}.where",
+        "always runs on the operator's machine",
+        "leave it out",
+    ),
+    ('"prepare"\nrun = "make"', '"build"\nwebhook = "http://x"', f"{HOOK}.webhook", "a build hook runs a command", ""),
+    ('run = "make"', 'run = "make"\ntimeout = 0', f"{HOOK}.timeout", "must be more than 0 seconds", ""),
+    ('run = "make"', 'run = "make"\ntimeout = "5 days"', f"{HOOK}.timeout", 'such as "90s", "5m"', ""),
+    ('run = "make"', 'run = "make"\ntimeout = "90"', f"{HOOK}.timeout", "must be a duration", ""),
+    ('run = "make"', 'run = "make"\ntimeout = inf', f"{HOOK}.timeout", "0 seconds or more", ""),
+    ('run = "make"', 'run = "make"\ntimeout = -1', f"{HOOK}.timeout", "0 seconds or more", ""),
+    ('run = "make"', 'run = "make"\ntimeout = true', f"{HOOK}.timeout", "not true or false", ""),
+    # checks
+    ('http = "http://127.0.0.1/"', "", CHECK, 'needs "http" or "run"', ""),
+    ('http = "http://127.0.0.1/"', 'run = "true"\nstatus = 200', f"{CHECK}.status", "is for http checks", ""),
+    ('"http://127.0.0.1/"', '"127.0.0.1/healthz"', f"{CHECK}.http", "is not a URL", ""),
+    ('"http://127.0.0.1/"', '"ftp://127.0.0.1/"', f"{CHECK}.http", "is not a URL", ""),
+    ('"http://127.0.0.1/"', '"http:///healthz"', f"{CHECK}.http", "is not a URL", ""),
+    ('"http://127.0.0.1/"', '"http://h:99999/"', f"{CHECK}.http", "is not a URL", ""),
+    ('"http://127.0.0.1/"', '"http://h/a b"', f"{CHECK}.http", "must not hold white space", ""),
+    ('"http://127.0.0.1/"', '"http://h/"\nstatus = 20', f"{CHECK}.status", "must be 100 or more, not 20", ""),
+    ('"http://127.0.0.1/"', '"http://h/"\nattempts = 0', f"{CHECK}.attempts", "must be 1 or more", ""),
+    ('"http://127.0.0.1/"', '"http://h/"\nhost = "a b"', f"{CHECK}.host", "is not a host name", ""),
+    # variables
+    ('"make"', '"a ${NONE}"', f"{HOOK}.run", "the variable NONE is not set", "export NONE, or write $${NONE}"),
+    ('"/srv/shop", port', '"${NONE}", port', f"{SERVERS}[1].root", "the variable NONE is not set", ""),
+    ('"make"', '"a ${X:-1}"', f"{HOOK}.run", "'${X:-1}' is not ${NAME}", "write $${ for a plain ${"),
+    ('"make"', '"a ${X"', f"{HOOK}.run", "'${X' is not ${NAME}", ""),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "key", "message", "hint"), CASES)
+def test_one_fault_is_told_once_with_its_key(right: str, wrong: str, key: str, message: str, hint: str):
+    assert right in GOOD
+    faults = faults_of(GOOD.replace(right, wrong, 1))
+    assert [fault.key for fault in faults] == [key]
+    assert faults[0].file == "turnout.toml"
+    assert message in faults[0].message
+    assert hint in faults[0].hint
+    assert not any(jargon in str(faults[0]) for jargon in ("Input", "Value error", "pydantic", "type="))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a = ", "line 1, column 5: Invalid value"),
+        ("a = 1\nb = 'x", 'line 2, column 7: Expected "\'"'),
+        ("a = 1\n\na = 2\n", "line 3, column 6: Cannot overwrite a value"),
+        ("a = 1\n[x", "line 2, column 3: Expected ']' at the end of a table declaration"),
+        ("a = 2026-02-31", "line 1, column 5: Invalid date or datetime"),
+        (f"a = {'1' * 5000}", "not TOML: "),
+    ],
+)
+def test_a_fault_of_syntax_has_its_line_and_column(text: str, message: str):
+    (fault,) = faults_of(text)
+    assert fault.key == ""
+    assert fault.message.startswith(message)
+
+
+def test_five_faults_of_one_file_are_five_in_the_order_of_the_file():
+    text = GOOD.replace('"shop"', '"my shop"', 1).replace("keep =", "kep =").replace("2222", '"ssh"')
+    text = text.replace('"make"', '"${NONE}"').replace("http =", 'run = "x"\nhttp =')
+    assert [fault.key for fault in faults_of(text)] == [
+        "project",
+        "deploy.kep",
+        f"{SERVERS}[1].port",
+        f"{HOOK}.run",
+        f"{CHECK}.http",
+    ]
+
+
+def test_faults_within_a_misspelt_table_are_told_too():
+    text = GOOD.replace("[deploy]", "[deplyo]").replace("keep = 10", "keep = 0").replace("storage/", "/x")
+    assert [fault.key for fault in faults_of(text)] == ["deplyo", "deplyo.keep", "deplyo.shared[0]"]
+
+
+def test_rules_between_keys_are_told_beside_faults_of_single_keys():
+    text = GOOD.replace("2222", "0").replace('name = "web2"', 'name = "web1"').replace('git = "."', "ref = 7")
+    assert [fault.key for fault in faults_of(text)] == [
+        "source",
+        "source.ref",
+        f"{SERVERS}[1].name",
+        f"{SERVERS}[1].port",
+    ]
+
+
+def test_an_empty_file_misses_all_that_is_required():
+    assert [fault.key for fault in faults_of("")] == ["project", "source", "environments"]
+
+
+def test_no_environment_and_no_server_are_faults():
+    text = 'project = "shop"\n[source]\ngit = "."\n[environments]\n'
+    assert [(f.key, f.message) for f in faults_of(text)] == [("environments", "needs at least one environment")]
+    (fault,) = faults_of(text + "production = { servers = [] }\n")
+    assert (fault.key, fault.message) == ("environments.production.servers", "needs at least one server")
+
+
+def test_no_secret_is_shown_in_a_fault():
+    (fault,) = faults_of(GOOD.replace('"make"', '"make"\ntimeout = "${T}"'), T="hunter2hunter2")
+    assert fault.key == f"{HOOK}.timeout"
+    assert "hunter2" not in str(fault)
+    assert "***" in fault.message
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path):
+    with pytest.raises(ConfigError) as told:
+        load(tmp_path / "none.toml", {})
+    assert str(told.value.faults[0]) == f"{tmp_path}/none.toml: cannot be read: No such file or directory"
+    (tmp_path / "latin.toml").write_bytes(b'project = "shop"\nx = "\xe9"\n')
+    with pytest.raises(ConfigError) as told:
+        load(tmp_path / "latin.toml", {})
+    assert told.value.faults[0].message == "line 2: not UTF-8 text"
+
+
+def test_the_error_lists_every_fault_with_file_and_key():
+    with pytest.raises(ConfigError) as told:
+        parse(GOOD.replace("keep =", "kep =").replace("run =", "rum ="), FILE, {})
+    assert told.value.title == "the configuration has 2 faults"
+    assert told.value.detail.splitlines() == [
+        'turnout.toml: deploy.kep: unknown key (did you mean "keep"?)',
+        'turnout.toml: hooks[0].rum: unknown key (did you mean "run"?)',
+    ]

@@ -1,0 +1,144 @@
+"""docs/configuration.md and the models say the same: keys, types, defaults, and examples that are right."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import pytest
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from core.config import Check, Deploy, Environment, Hook, Project, Server, Source, parse, values
+from core.config.table import Table
+
+PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+SECTIONS: dict[str, type[Table]] = {
+    "Top level": Project,
+    "[source]": Source,
+    "[deploy]": Deploy,
+    "[environments.NAME]": Environment,
+    "servers": Server,
+    "[[hooks]]": Hook,
+    "[[checks]]": Check,
+}
+WORDS = {str: "text", int: "whole number", bool: "true or false", float: "duration"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table of keys."""
+
+    type: str
+    default: str
+    example: str
+
+
+def rows(section: str) -> dict[str, Row]:
+    """The rows of a section's table of keys."""
+    text = re.split(r"^## ", PAGE.split(f"\n## {section}\n", 1)[1], flags=re.MULTILINE)[0]
+    found: dict[str, Row] = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `") and len(cells) == 5:
+            assert cells[0] not in found
+            found[cells[0].strip("`")] = Row(cells[1], cells[2], cells[4].strip("`"))
+    return found
+
+
+def fields() -> Iterator[tuple[str, str, FieldInfo]]:
+    """Section, key and field of everything a file may hold."""
+    for section, model in SECTIONS.items():
+        for name, field in model.model_fields.items():
+            if name not in model.filled:
+                yield section, field.alias or name, field
+
+
+def type_words(kind: Any) -> str:
+    """A field's type as the page says it."""
+    if get_origin(kind) is Annotated:
+        return type_words(get_args(kind)[0])
+    if get_origin(kind) is Literal:
+        *most, last = (f'"{word}"' for word in get_args(kind))
+        return f"{', '.join(most)} or {last}"
+    if get_origin(kind) is tuple:
+        inner = type_words(get_args(kind)[0])
+        return "list of tables" if inner == "table" else f"list of {inner}s"
+    if get_origin(kind) is dict:
+        return "tables by name"
+    if get_args(kind):
+        return " or ".join(words for part in get_args(kind) if (words := type_words(part)))
+    if kind is type(None):
+        return ""
+    return "table" if issubclass(kind, Table) else WORDS[kind]
+
+
+def default_words(field: FieldInfo) -> str:
+    """A field's default as the page says it."""
+    if field.is_required():
+        return "required"
+    match field.default:
+        case None:
+            return "–"
+        case bool(value):
+            return f"`{str(value).lower()}`"
+        case str(value):
+            return f'`"{value}"`'
+        case ():
+            return "`[]`"
+        case Table():
+            return "`{}`"
+        case value:
+            return f"`{value:g}`"
+
+
+FIELDS = {f"{section} {key}": (section, key, field) for section, key, field in fields()}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_page_lists_exactly_the_keys_of_the_models(section: str):
+    assert list(rows(section)) == list(SECTIONS[section].keys())
+
+
+def test_every_table_of_keys_belongs_to_a_model():
+    sections = (text.split("\n", 1) for text in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:])
+    headed = [title for title, text in sections if "| key |" in text]
+    assert headed == list(SECTIONS)
+
+
+@pytest.mark.parametrize(("section", "key", "field"), FIELDS.values(), ids=FIELDS)
+def test_type_and_default_are_those_of_the_model(section: str, key: str, field: FieldInfo):
+    row = rows(section)[key]
+    assert row.type == type_words(field.annotation)
+    assert row.default == default_words(field)
+
+
+@pytest.mark.parametrize(("section", "key", "field"), FIELDS.values(), ids=FIELDS)
+def test_every_example_is_right_and_not_the_default(section: str, key: str, field: FieldInfo):
+    example = tomllib.loads(rows(section)[key].example.replace("${SLACK_WEBHOOK_URL}", "https://chat.example.com/x"))
+    assert list(example) == [key]
+    made = TypeAdapter(Annotated[field.annotation, field.description, *field.metadata]).validate_python(example[key])
+    assert made != field.default
+
+
+def test_the_whole_file_of_the_page_is_read():
+    (text,) = re.findall(r"^```toml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+    project = parse(text, Path("turnout.toml"), {"SLACK_WEBHOOK_URL": "https://chat.example.com/x"})
+    assert [len(environment.servers) for environment in project.environments.values()] == [1, 2]
+    assert (len(project.hooks), len(project.checks)) == (2, 2)
+
+
+def test_the_page_names_every_moment_of_a_hook():
+    moments = re.findall(
+        r"^\| ([a-z-]+) \| (?!moment)", PAGE.split("| on | moment |")[1].split("\n## ")[0], re.MULTILINE
+    )
+    assert moments == list(get_args(Hook.model_fields["on"].annotation))
+
+
+def test_the_page_tells_the_units_of_durations():
+    units = re.search(r"\*\*Durations\*\*.*", PAGE)
+    assert units
+    texts = re.findall(r'`"(.*?)"`', units[0])
+    assert [values.duration(text) for text in texts] == [0.5, 90, 300, 3600]

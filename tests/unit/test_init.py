@@ -1,0 +1,242 @@
+"""`turnout init` writes a turnout.toml that is right, and never over an existing file."""
+
+import argparse
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.config import Server, load, parse
+from core.errors import UsageError
+from tui.init import Answers, add_arguments, parse_server, render, run, write
+
+SERVER = Server(name="web1", host="deploy@web1.example.com", root="/srv/shop")
+
+
+class Terminal(io.StringIO):
+    """Standard input that a person types on."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def arguments(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(words)
+
+
+def asked(folder: Path, answers: str, *words: str) -> tuple[int, str]:
+    stdout = io.StringIO()
+    return run(arguments(*words), Terminal(answers), stdout, folder), stdout.getvalue()
+
+
+def test_flags_alone_make_a_file_that_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["--project", "shop", "--git", ".", "--environment", "staging", "--keep", "5"]
+    words += ["--server", "web1=deploy@web1.example.com:2222/srv/shop", "--server", "web2=web2/srv/shop/"]
+    assert run(arguments(*words), io.StringIO(), folder=tmp_path) == 0
+    project = load(tmp_path / "turnout.toml", {})
+    assert (project.project, project.source.git, project.deploy.keep) == ("shop", ".", 5)
+    assert project.environment("staging").servers == (
+        Server(name="web1", host="deploy@web1.example.com", root="/srv/shop", port=2222),
+        Server(name="web2", host="web2", root="/srv/shop"),
+    )
+    assert "turnout doctor staging" in capsys.readouterr().out
+
+
+def test_defaults_come_from_the_folder(tmp_path: Path):
+    folder = tmp_path / "My shop (new)"
+    (folder / "dist").mkdir(parents=True)
+    flags = arguments("--server", "web1=web1/srv/shop", "--yes")
+    without_git = write(folder / "a.toml", flags, Terminal(), io.StringIO())
+    assert (without_git.project, without_git.git, without_git.directory) == ("My-shop-new", None, "dist")
+    (folder / ".git").mkdir()
+    with_git = write(folder / "b.toml", flags, Terminal(), io.StringIO())
+    assert (with_git.git, with_git.directory, with_git.environment, with_git.keep) == (".", None, "production", 10)
+
+
+def test_a_person_is_asked_for_what_no_flag_gives(tmp_path: Path):
+    words = ["--project", "shop", "--git", "app", "--environment", "staging", "--keep", "7"]
+    code, shown = asked(tmp_path, "ana@web1\n/srv/shop\nfirst\n\n", *words)
+    assert code == 0, shown
+    asked_for = shown.partition("\n")[2].partition("wrote ")[0]
+    assert asked_for == (
+        "SSH destination of the first server (user@host or user@host:port): "
+        "Its folder for this project [/srv/shop]: "
+        "Its name on the screen [web1]: "
+        "SSH destination of one more server (Enter: no more): "
+    )
+    project = load(tmp_path / "turnout.toml", {})
+    assert (project.project, project.source.git, project.deploy.keep) == ("shop", "app", 7)
+    assert project.environment("staging").servers == (Server(name="first", host="ana@web1", root="/srv/shop"),)
+
+
+def test_enter_takes_the_defaults(tmp_path: Path):
+    (tmp_path / ".git").mkdir()
+    code, shown = asked(tmp_path, "\n\n\n\ndeploy@web1.example.com:2222\n\n\nweb2\n/srv/two\n\n\n\n")
+    assert code == 0, shown
+    project = load(tmp_path / "turnout.toml", {})
+    name = project.project
+    assert f"Name of the project [{name}]" in shown
+    assert project.source.git == "."
+    assert project.environment("production").servers == (
+        Server(name="web1", host="deploy@web1.example.com", port=2222, root=f"/srv/{name}"),
+        Server(name="web2", host="web2", root="/srv/two"),
+    )
+    assert project.deploy.keep == 10
+
+
+def test_a_bad_answer_is_refused_with_the_reason_and_asked_again(tmp_path: Path):
+    answers = ["my shop", "shop", "svn", "d", "", "prod/1", "prod", "", "a b", "ana@web1:99999", "ana@web1"]
+    answers += ["srv", "/srv/shop", "", "web1", "/srv/shop2", "web1", "web2", "", "0", "ten", "3"]
+    code, shown = asked(tmp_path, "\n".join(answers) + "\n")
+    assert code == 0, shown
+    project = load(tmp_path / "turnout.toml", {})
+    assert (project.project, project.source.directory, project.deploy.keep) == ("shop", ".", 3)
+    assert [(s.name, s.root) for s in project.environment("prod").servers] == [
+        ("web1", "/srv/shop"),
+        ("web2", "/srv/shop2"),
+    ]
+    for reason in [
+        '"my shop" is not a name',
+        "answer git or directory",
+        '"prod/1" is not a name',
+        "must not be empty",
+        "must not hold white space",
+        '"99999" is not a port',
+        '"srv" must be an absolute path',
+        '"web1" is the name of another server already',
+        "0 is not a number of releases",
+        "ten is not a number of releases",
+    ]:
+        assert shown.count(reason) == 1, reason
+
+
+def test_answers_that_end_leave_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    code, _ = asked(tmp_path, "shop\n")
+    assert code == 2
+    assert "no file was written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_is_left_as_it_is_and_nothing_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "turnout.toml").write_text("mine")
+    code, shown = asked(tmp_path, "", "--server", "web1=web1/srv/shop")
+    assert (code, shown) == (2, "")
+    assert "exists already" in capsys.readouterr().err
+    assert (tmp_path / "turnout.toml").read_text() == "mine"
+
+
+def test_a_dangling_link_counts_as_an_existing_file(tmp_path: Path):
+    (tmp_path / "turnout.toml").symlink_to(tmp_path / "elsewhere")
+    assert asked(tmp_path, "", "--server", "web1=web1/srv/shop", "--yes")[0] == 2
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_that_appears_while_questions_are_answered_is_left_as_it_is(tmp_path: Path):
+    path = tmp_path / "turnout.toml"
+
+    class Slow(Terminal):
+        def readline(self, *_: object) -> str:
+            path.write_text("theirs")
+            return "\n"
+
+    with pytest.raises(UsageError, match="exists already"):
+        write(path, arguments("--server", "web1=web1/srv/shop"), Slow(), io.StringIO())
+    assert path.read_text() == "theirs"
+
+
+def test_every_wrong_flag_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["--project", "my shop", "--git", os.fsdecode(b"\xff"), "--environment", "a b", "--keep", "0"]
+    words += ["--server", "web1", "--server", "web1=web1:0/srv", "--server", "web1=web1/"]
+    assert asked(tmp_path, "", *words)[0] == 2
+    told = capsys.readouterr().err
+    for fault in [
+        '--project: "my shop" is not a name',
+        "--git: is not UTF-8 text",
+        '--environment: "a b" is not a name',
+        "--keep: 0 is not a number of releases",
+        '--server: "web1" is not NAME=USER@HOST:PORT/ROOT',
+        '--server: "0" is not a port',
+        "--server: must not be the root of the file system",
+    ]:
+        assert fault in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_terminal_a_server_must_be_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(arguments(), io.StringIO("shop\n"), io.StringIO(), tmp_path) == 2
+    assert "no server is given" in capsys.readouterr().err
+
+
+def test_servers_that_are_one_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    words = ["--server", "web1=web1/srv/shop", "--server", "web2=web1:22/srv/shop/", "--yes"]
+    assert asked(tmp_path, "", *words)[0] == 2
+    assert "the same host, port and root" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert asked(tmp_path / "none", "", "--server", "web1=web1/srv/shop", "--yes")[0] == 2
+    assert "cannot be written: No such file or directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "root"),
+    [
+        ("w=web1/srv", "web1", None, "/srv"),
+        ("w=ana@web1:22/srv/a=b", "ana@web1", 22, "/srv/a=b"),
+        ("w=web1:/srv", "web1", None, "/srv"),
+        ("w=ana@[2001:db8::1]:2222/srv", "ana@2001:db8::1", 2222, "/srv"),
+        ("w=2001:db8::1/srv", "2001:db8::1", None, "/srv"),
+    ],
+)
+def test_forms_of_a_server(text: str, host: str, port: int | None, root: str):
+    assert parse_server(text) == Server(name="w", host=host, port=port, root=root)
+
+
+def test_every_commented_key_is_right_when_the_comment_is_removed():
+    text = render(Answers(project="shop", git=".", servers=(SERVER,)))
+    bare, count = re.subn(r"^# (?=\[\[|[a-z]+ = )", "", text, flags=re.MULTILINE)
+    project = parse(bare, Path("turnout.toml"), {})
+    assert count == 13
+    assert (project.source.ref, project.source.publish, project.deploy.shared) == ("main", "dist", ("storage/", ".env"))
+    assert (len(project.hooks), len(project.checks), project.environment("production").protected) == (1, 1, True)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip)
+names = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
+
+
+@given(project=names, environment=names, source=texts, folder=texts, name=names, port=st.integers(1, 65535) | st.none())
+def test_any_value_comes_back_from_the_file(
+    project: str, environment: str, source: str, folder: str, name: str, port: int | None
+):
+    root = "/srv/" + folder.replace("..", "")
+    server = Server(name=name, host="ana@web1", root=root, port=port, identity="~/" + folder)
+    for answers in (
+        Answers(project=project, git=source, environment=environment, servers=(server,)),
+        Answers(project=project, directory=source, environment=environment, servers=(server,), keep=3),
+    ):
+        made = parse(render(answers), Path("turnout.toml"), {})
+        assert (made.project, made.source.git, made.source.directory) == (project, answers.git, answers.directory)
+        assert made.deploy.keep == answers.keep
+        assert made.environment(environment).servers == (server,)
+        assert made.secrets == frozenset()
+
+
+@given(st.text())
+def test_any_flag_makes_a_file_that_holds_it_or_is_refused(tmp_path_factory: pytest.TempPathFactory, text: str):
+    path = tmp_path_factory.mktemp("init") / "turnout.toml"
+    flags = arguments("--server", "web1=web1/srv/shop", "--yes", f"--directory={text}")
+    try:
+        write(path, flags, Terminal(), io.StringIO())
+    except UsageError as error:
+        assert "--directory: " in error.detail
+        assert not path.exists()
+    else:
+        assert load(path, {}).source.directory == text

@@ -1,0 +1,337 @@
+"""`turnout init`: a commented turnout.toml from flags or answers, never over an existing file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, TypeVar
+
+if TYPE_CHECKING:
+    from core.config import Server
+
+T = TypeVar("T")
+
+SERVER_FORM = "NAME=USER@HOST:PORT/ROOT"
+_EXAMPLE = "web1=deploy@web1.example.com/srv/shop"
+_BUILT_FOLDERS = ("dist", "build", "public", "_site")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What a first turnout.toml is made from; exactly one of `git` and `directory`, at least one server."""
+
+    project: str
+    git: str | None = None
+    directory: str | None = None
+    environment: str = "production"
+    servers: tuple[Server, ...]
+    keep: int = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of `turnout init`."""
+    parser.add_argument("--project", metavar="NAME", help="the application's name (default: the folder's name)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--git", metavar="FOLDER", help="deploy revisions of this git repository")
+    source.add_argument("--directory", metavar="FOLDER", help="deploy this folder as it is")
+    parser.add_argument("--environment", metavar="NAME", help="the environment's name (default: production)")
+    parser.add_argument(
+        "--server",
+        dest="servers",
+        metavar=SERVER_FORM,
+        action="append",
+        help=f"a server, for example {_EXAMPLE}; USER@ and :PORT may be left out (may be repeated)",
+    )
+    parser.add_argument("--keep", metavar="N", type=int, help="releases that stay on a server (default: 10)")
+    parser.add_argument("--yes", action="store_true", help="ask nothing: take the default of whatever no flag gives")
+
+
+def run(
+    args: argparse.Namespace, stdin: TextIO | None = None, stdout: TextIO | None = None, folder: Path | None = None
+) -> int:
+    """Write the file from the flags, and from answers where `stdin` is a terminal; the exit code."""
+    from core.errors import TurnoutError
+
+    stdin, stdout = stdin or sys.stdin, stdout or sys.stdout
+    named = getattr(args, "config", None)
+    path = Path(named).absolute() if named else (folder or Path.cwd()) / "turnout.toml"
+    try:
+        answers = write(path, args, stdin, stdout)
+    except TurnoutError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    stdout.write(
+        f"wrote {path}\nnext: `turnout doctor {answers.environment}` checks the servers, and changes nothing\n"
+    )
+    return 0
+
+
+def write(path: Path, args: argparse.Namespace, stdin: TextIO, stdout: TextIO) -> Answers:
+    """Make the file and give the answers in it. UsageError with no file touched where one exists or a flag is wrong."""
+    from core.config import parse
+    from core.errors import UsageError
+
+    if os.path.lexists(path):
+        raise _exists(path)
+    answers = _from_flags(args, path.parent)
+    if stdin.isatty() and not args.yes:
+        answers = _from_person(args, answers, path.parent, _Dialogue(stdin, stdout))
+    if not answers.servers:
+        raise UsageError("no server is given", hint=f"add --server {_EXAMPLE}, or run `turnout init` on a terminal")
+    text = render(answers)
+    parse(text, path, {})
+    try:
+        file = open(path, "x", encoding="utf-8")  # noqa: SIM115 - closed below, apart from what opening it may raise
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+    try:
+        with file:
+            file.write(text)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise UsageError(f"{path} cannot be written: {error.strerror}", hint="no file was left") from None
+    return answers
+
+
+def render(answers: Answers) -> str:
+    """The text of a turnout.toml; every value is quoted by tomli-w. It reads back as the answers."""
+    if answers.git is not None:
+        source = [_line(git=answers.git), '# ref = "main"              # the revision deployed by default; else HEAD']
+    else:
+        source = [_line(directory=answers.directory or ".")]
+    header = _line(**{answers.environment: 0}).removesuffix(" = 0")
+    servers = [
+        f"  {{ {', '.join(_line(**{key: value}) for key, value in _given(server))} }}," for server in answers.servers
+    ]
+    return "\n".join(
+        [
+            "# What Turnout deploys, and where to. docs/configuration.md explains every key.",
+            "",
+            _line(project=answers.project),
+            "",
+            "[source]",
+            *source,
+            '# exclude = ["/docs", "*.map"]   # gitignore patterns',
+            '# build = ["npm ci", "npm run build"]   # run here, in a clean copy of the revision',
+            '# publish = "dist"            # the part of the built tree that is deployed',
+            "",
+            "[deploy]",
+            f"{_line(keep=answers.keep)}   # releases that stay on a server, to go back to",
+            "# Files and folders that all releases share; a slash at the end is a folder:",
+            '# shared = ["storage/", ".env"]',
+            "",
+            f"[environments.{header}]",
+            "# A change to a protected environment wants its name typed:",
+            "# protected = true",
+            "servers = [",
+            *servers,
+            "]",
+            "",
+            "# A command in the new release's folder before it goes live:",
+            "# [[hooks]]",
+            '# on = "prepare"',
+            '# run = "composer install --no-dev"',
+            '# timeout = "5m"',
+            "",
+            "# What has to be true after the switch; else every server goes back by itself:",
+            "# [[checks]]",
+            '# http = "http://127.0.0.1:8080/healthz"   # asked from the server itself',
+            '# contains = "{revision}"',
+            "",
+        ]
+    )
+
+
+def parse_server(text: str) -> Server:
+    """A server written as NAME=USER@HOST:PORT/ROOT. ValueError says what is wrong."""
+    from core.config import Server, values
+
+    name, equals, rest = text.partition("=")
+    destination, slash, root = rest.partition("/")
+    if not equals or not slash:
+        raise ValueError(f"{values.shown(text)} is not {SERVER_FORM}, for example {_EXAMPLE}")
+    host, port = _destination(destination)
+    return Server(name=values.name(name), host=host, port=port, root=values.root("/" + root))
+
+
+def _destination(text: str) -> tuple[str, int | None]:
+    """Host, with its user, and port of `user@host:port`; an IPv6 address with a port stands in brackets."""
+    from core.config import values
+
+    login, at, address = text.rpartition("@")
+    match = re.fullmatch(r"\[([^\]]*)\](?::(.*))?", address) or re.fullmatch(r"([^:]*)(?::([^:]*))?", address)
+    host, port = (match[1], match[2]) if match else (address, "")
+    if port and not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
+        raise ValueError(f"{values.shown(port)} is not a port: a number from 1 to 65535")
+    return values.host(login + at + host), int(port) if port else None
+
+
+def _given(server: Server) -> list[tuple[str, str | int]]:
+    return [(key, value) for key, value in server.model_dump().items() if value is not None]
+
+
+def _line(**entry: str | int) -> str:
+    """`key = value`, with `${` kept from being taken for a variable."""
+    import tomli_w
+
+    plain = {key: value.replace("${", "$${") if isinstance(value, str) else value for key, value in entry.items()}
+    return tomli_w.dumps(plain).removesuffix("\n")
+
+
+def _from_flags(args: argparse.Namespace, folder: Path) -> Answers:
+    """Answers from flags and defaults. UsageError with every flag that is wrong."""
+    from core.config import values
+    from core.errors import UsageError
+
+    faults: list[str] = []
+
+    def checked(flag: str, check: Callable[[str], T], text: str) -> T | None:
+        try:
+            return _checked(check, text)
+        except ValueError as error:
+            faults.append(f"{flag}: {error}")
+            return None
+
+    git, directory = args.git, args.directory
+    if git is None and directory is None:
+        git, directory = _default_source(folder)
+    answers = Answers(
+        project=checked("--project", values.name, args.project or _default_name(folder)) or "",
+        git=None if git is None else checked("--git", values.text, git),
+        directory=None if directory is None else checked("--directory", values.text, directory),
+        environment=checked("--environment", values.name, args.environment or "production") or "",
+        servers=tuple(s for text in args.servers or () if (s := checked("--server", parse_server, text))),
+        keep=checked("--keep", _count, str(10 if args.keep is None else args.keep)) or 0,
+    )
+    if faults:
+        raise UsageError("no file was written: a flag is wrong", detail="\n".join(faults))
+    return answers
+
+
+def _from_person(args: argparse.Namespace, default: Answers, folder: Path, person: _Dialogue) -> Answers:
+    """The answers to what no flag has given; `default` is what flags and defaults make."""
+    from core.config import values
+
+    person.say("This writes a turnout.toml. Enter takes what stands in brackets; ctrl+c leaves without a file.")
+    project = default.project if args.project else person.ask("Name of the project", values.name, default.project)
+    git, directory = default.git, default.directory
+    if args.git is None and args.directory is None:
+        kind = person.ask("Deploy from git, or a directory as it is", _source_kind, "git" if git else "directory")
+        if kind == "git":
+            git, directory = person.ask("Folder of the git repository", values.text, git or "."), None
+        else:
+            found = directory or _default_directory(folder)
+            git, directory = None, person.ask("Directory to deploy", values.text, found)
+    environment = args.environment or person.ask("Name of the environment", values.name, default.environment)
+    servers = default.servers or _servers_from_person(person, project)
+    keep = default.keep if args.keep is not None else person.ask("Releases that stay on a server", _count, "10")
+    return Answers(project=project, git=git, directory=directory, environment=environment, servers=servers, keep=keep)
+
+
+def _servers_from_person(person: _Dialogue, project: str) -> tuple[Server, ...]:
+    from core.config import Server, values
+
+    servers: list[Server] = []
+    root = f"/srv/{project}"
+    while True:
+        if not servers:
+            host, port = person.ask("SSH destination of the first server (user@host or user@host:port)", _destination)
+        elif answer := person.ask("SSH destination of one more server (Enter: no more)", _destination_or_none, ""):
+            host, port = answer
+        else:
+            return tuple(servers)
+        root = person.ask("Its folder for this project", values.root, root)
+        taken = [server.name for server in servers]
+
+        def free_name(text: str, taken: Sequence[str] = taken) -> str:
+            if text in taken:
+                raise ValueError(f"{values.shown(text)} is the name of another server already")
+            return values.name(text)
+
+        name = person.ask("Its name on the screen", free_name, _free_name(host, taken))
+        servers.append(Server(name=name, host=host, port=port, root=root))
+
+
+class _Dialogue:
+    """Questions on a terminal, each until its answer is a good one."""
+
+    def __init__(self, stdin: TextIO, stdout: TextIO) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+
+    def say(self, line: str) -> None:
+        self.stdout.write(f"{line}\n")
+
+    def ask(self, question: str, check: Callable[[str], T], default: str | None = None) -> T:
+        """What `check` makes of the answer; its ValueError is told and the question put again."""
+        from core.errors import UsageError
+
+        while True:
+            self.stdout.write(f"{question} [{default}]: " if default else f"{question}: ")
+            self.stdout.flush()
+            line = self.stdin.readline()
+            if not line:
+                raise UsageError("the answers ended; no file was written")
+            try:
+                return _checked(check, line.strip() or default or "")
+            except ValueError as error:
+                self.say(f"  {error}")
+
+
+def _checked(check: Callable[[str], T], text: str) -> T:
+    """What `check` makes of a text that a TOML file can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not UTF-8 text") from None
+    return check(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        raise ValueError(f"{text} is not a number of releases: 1 or more")
+    return int(text)
+
+
+def _source_kind(text: str) -> str:
+    kind = next((kind for kind in ("git", "directory") if text and kind.startswith(text.lower())), "")
+    if not kind:
+        raise ValueError("answer git or directory")
+    return kind
+
+
+def _destination_or_none(text: str) -> tuple[str, int | None] | None:
+    return _destination(text) if text else None
+
+
+def _default_source(folder: Path) -> tuple[str | None, str | None]:
+    """git where the folder is a repository, else the folder that a build usually makes."""
+    return (".", None) if (folder / ".git").exists() else (None, _default_directory(folder))
+
+
+def _default_directory(folder: Path) -> str:
+    return next((name for name in _BUILT_FOLDERS if (folder / name).is_dir()), ".")
+
+
+def _default_name(folder: Path) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.name).strip("-._")[:64] or "app"
+
+
+def _free_name(host: str, taken: Sequence[str]) -> str:
+    """A name that nobody has, from the host's own: `web1` of `deploy@web1.example.com`."""
+    first = host.rpartition("@")[2].partition(".")[0]
+    wanted = first if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", first) else f"web{len(taken) + 1}"
+    return next(name for name in (wanted, *(f"{wanted}-{number}" for number in range(2, 1000))) if name not in taken)
+
+
+def _exists(path: Path) -> Exception:
+    from core.errors import UsageError
+
+    return UsageError(f"{path} exists already", hint="edit it, or move it away first; it was left as it is")
