@@ -1,10 +1,10 @@
 """Live progress on a real terminal, and plain lines where the terminal cannot do that."""
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
+
+from tests.terminal import CONTROL, Terminal
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,34 +29,14 @@ with Follower(output) as follower:
 output.result({"exit_code": 0, "summary": "all done"})
 """
 
-CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def on_a_terminal(**environment: str) -> str:
-    """What the operation writes to a terminal of 100 cells."""
-    ours, theirs = os.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", OPERATION],
-        cwd=ROOT,
-        env={**os.environ, "COLUMNS": "100", "LINES": "30", "LANG": "C.UTF-8", **environment},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    written = b""
-    while True:
-        try:
-            chunk = os.read(ours, 65536)
-        except OSError:  # Linux: the last process that held the terminal has ended
-            break
-        if not chunk:
-            break
-        written += chunk
-    os.close(ours)
-    assert process.wait() == 0
-    return written.decode()
+    """What the operation writes to a terminal."""
+    with Terminal([sys.executable, "-c", OPERATION], ROOT, **environment) as terminal:
+        assert terminal.end() == 0
+        return terminal.written
 
 
 def test_bars_show_phase_bytes_and_narration_as_plain_text():

@@ -1,0 +1,117 @@
+"""The command on a real terminal: it shows the plan, asks, and takes no for an answer."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.test_cli import COMMAND, everything, held, live, turnout
+from tests.terminal import Terminal
+from tests.waiting import until
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+
+
+def on_terminal(project, *words: str, **options) -> Terminal:
+    return Terminal([*COMMAND, *words], project.folder, **options)
+
+
+@pytest.fixture
+def fleet(servers):
+    return servers(2)
+
+
+@pytest.fixture
+def project(fleet, project_factory):
+    return project_factory(fleet)
+
+
+def test_the_plan_is_shown_and_yes_deploys(project, fleet):
+    with on_terminal(project, "deploy", "production", "--tag", "one") as terminal:
+        terminal.expect("Deploy one to production")
+        terminal.expect("web2  send")
+        terminal.expect("Deploy to production? [y/N]")
+        assert [live(place) for place in fleet] == ["", ""]
+        terminal.type("y")
+        assert terminal.end() == 0, terminal.text
+    assert [live(place) for place in fleet] == ["one", "one"]
+
+
+@pytest.mark.parametrize("answer", ["", "n", "yess"])
+def test_anything_but_yes_changes_nothing(project, fleet, answer):
+    before = everything(fleet)
+    with on_terminal(project, "deploy", "production") as terminal:
+        terminal.expect("[y/N]")
+        terminal.type(answer)
+        assert terminal.end() == 1
+        assert "nothing was changed" in terminal.text
+    assert everything(fleet) == before
+
+
+def test_ctrl_c_at_the_question_changes_nothing(project, fleet):
+    before = everything(fleet)
+    with on_terminal(project, "deploy", "production") as terminal:
+        terminal.expect("[y/N]")
+        terminal.interrupt()
+        assert terminal.end() == 1
+        assert "nothing was changed" in terminal.text
+        assert "Traceback" not in terminal.text
+    assert everything(fleet) == before
+
+
+def test_a_protected_environment_wants_its_name(fleet, project_factory):
+    project = project_factory(fleet, environment_options={"protected": True})
+    for answer, code, tags in (("y", 1, ["", ""]), ("production", 0, ["one", "one"])):
+        with on_terminal(project, "deploy", "production", "--tag", "one") as terminal:
+            terminal.expect("type its name:")
+            terminal.type(answer)
+            assert terminal.end() == code, terminal.text
+        assert [live(place) for place in fleet] == tags
+
+
+def test_an_unknown_host_key_is_shown_and_accepted_by_a_person_only(project, fleet, home):
+    known_hosts = home / ".ssh/known_hosts"
+    known_hosts.write_text("")
+    with on_terminal(project, "releases", "production") as terminal:
+        terminal.expect("SHA256:")
+        terminal.expect("[yes/N]")
+        terminal.type("no")
+        assert terminal.end() == 3
+    assert known_hosts.read_text() == ""
+    with on_terminal(project, "deploy", "production", "--tag", "one") as terminal:
+        terminal.expect("SHA256:")
+        terminal.type("yes")
+        terminal.expect("Deploy to production? [y/N]")
+        terminal.type("y")
+        assert terminal.end() == 0, terminal.text
+    assert known_hosts.read_text() != ""
+    assert turnout(project, "releases", "production").returncode == 0
+
+
+def test_a_server_that_changed_after_the_plan_is_planned_again(project, fleet):
+    with on_terminal(project, "deploy", "production", "--tag", "mine") as terminal:
+        terminal.expect("[y/N]")
+        assert turnout(project, "deploy", "production", "--tag", "theirs", "--yes").returncode == 0
+        terminal.type("y")
+        terminal.expect("planning again")
+        terminal.expect("theirs")
+        terminal.expect("[y/N]")
+        terminal.type("y")
+        assert terminal.end() == 0, terminal.text
+    assert [live(place) for place in fleet] == ["mine", "mine"]
+
+
+def test_ctrl_c_during_a_hook_says_that_nothing_was_switched(fleet, project_factory, tmp_path):
+    hold = tmp_path / "hold"
+    hold.touch()
+    project = project_factory(fleet, extra=held(fleet, hold))
+    with on_terminal(project, "deploy", "production", "--yes") as terminal:
+        until(Path(f"{hold}.reached").exists, "the hook runs")
+        terminal.interrupt()
+        terminal.expect("cancelling: nothing has been switched")
+        assert terminal.end() == 1, terminal.text
+    assert [live(place) for place in fleet] == ["", ""]
