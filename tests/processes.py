@@ -1,0 +1,57 @@
+"""Processes of this machine, as /proc shows them: what a test must find by kinship before it kills it by id."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+
+def process_ids() -> list[int]:
+    """All processes of this machine."""
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdecimal()]
+
+
+def name_of(pid: int) -> str:
+    """A process's name of at most 15 characters; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def environ_of(pid: int) -> list[bytes]:
+    """The environment that a process was started with; empty where that cannot be read."""
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one, nearest first."""
+    children: dict[int, list[int]] = {}
+    for other in process_ids():
+        try:
+            status = Path(f"/proc/{other}/stat").read_text(errors="replace")
+        except OSError:
+            continue
+        parent = int(re.sub(r".*\)", "", status, flags=re.DOTALL).split()[1])
+        children.setdefault(parent, []).append(other)
+    found = list(children.get(pid, []))
+    for near in found:
+        found += children.get(near, [])
+    return found
+
+
+def kill(pids: list[int]) -> list[int]:
+    """Kill -9; those that were still there."""
+    killed = []
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+        killed.append(pid)
+    return killed

@@ -1,0 +1,21 @@
+"""Waiting for something to become true, with a limit and a reason instead of a sleep that hopes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+def until(condition: Callable[[], Value], what: str, seconds: float = 30.0) -> Value:
+    """The first true value of `condition`, asked every 10 ms; an AssertionError naming `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s in vain: {what}")
+        time.sleep(0.01)
