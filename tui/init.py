@@ -104,8 +104,10 @@ def render(answers: Answers) -> str:
     """The text of a turnout.toml; every value is quoted by tomli-w. It reads back as the answers."""
     if answers.git is not None:
         source = [_line(git=answers.git), '# ref = "main"              # the revision deployed by default; else HEAD']
+        place = "a clean copy of the revision"
     else:
         source = [_line(directory=answers.directory or ".")]
+        place = "that directory"
     header = _line(**{answers.environment: 0}).removesuffix(" = 0")
     servers = [
         f"  {{ {', '.join(_line(**{key: value}) for key, value in _given(server))} }}," for server in answers.servers
@@ -119,7 +121,7 @@ def render(answers: Answers) -> str:
             "[source]",
             *source,
             '# exclude = ["/docs", "*.map"]   # gitignore patterns',
-            '# build = ["npm ci", "npm run build"]   # run here, in a clean copy of the revision',
+            '# build = ["npm ci", "npm run build"]   # run here, in ' + place,
             '# publish = "dist"            # the part of the built tree that is deployed',
             "",
             "[deploy]",
@@ -204,7 +206,7 @@ def _from_flags(args: argparse.Namespace, folder: Path) -> Answers:
         git, directory = _default_source(folder)
     answers = Answers(
         project=checked("--project", values.name, args.project or _default_name(folder)) or "",
-        git=None if git is None else checked("--git", values.text, git),
+        git=None if git is None else checked("--git", values.repository, git),
         directory=None if directory is None else checked("--directory", values.text, directory),
         environment=checked("--environment", values.name, args.environment or "production") or "",
         servers=tuple(s for text in args.servers or () if (s := checked("--server", parse_server, text))),
@@ -225,7 +227,7 @@ def _from_person(args: argparse.Namespace, default: Answers, folder: Path, perso
     if args.git is None and args.directory is None:
         kind = person.ask("Deploy from git, or a directory as it is", _source_kind, "git" if git else "directory")
         if kind == "git":
-            git, directory = person.ask("Folder of the git repository", values.text, git or "."), None
+            git, directory = person.ask("Folder of the git repository", values.repository, git or "."), None
         else:
             found = directory or _default_directory(folder)
             git, directory = None, person.ask("Directory to deploy", values.text, found)

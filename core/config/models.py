@@ -58,7 +58,7 @@ class Source(Table):
 
     coming = {"archive": "archives come with a later version; use git or directory"}
 
-    git: Text | None = None
+    git: Annotated[str, AfterValidator(values.repository)] | None = None
     """A git repository: its folder, relative to turnout.toml."""
     directory: Text | None = None
     """A folder that is deployed as it is, relative to turnout.toml."""

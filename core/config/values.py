@@ -109,8 +109,17 @@ def identity(value: str) -> str:
     return value
 
 
+def repository(value: str) -> str:
+    """A git repository's folder."""
+    if re.match(r"[A-Za-z+]+://|[^/\s]+@[^/\s]+:", text(value)):
+        raise ValueError(f"{shown(value)} is an address: clone the repository, and give the clone's folder")
+    return value
+
+
 def url(value: str) -> str:
-    """An absolute http or https URL."""
+    """An absolute http or https URL, in the characters that HTTP can carry."""
+    if not value.isascii():
+        raise ValueError("must be ASCII: other characters are written as %XX, a host name in its xn-- form")
     if _without_control(value) != "".join(value.split()):
         raise ValueError("must not hold white space")
     try:
@@ -120,12 +129,14 @@ def url(value: str) -> str:
         raise ValueError(f"{shown(value)} is not a URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
         raise ValueError(f"{shown(value)} is not a URL: it must be http://HOST… or https://HOST…")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a login: it would not be sent")
     return value
 
 
 def host_header(value: str) -> str:
     """The value of a Host header; "" for the URL's own."""
-    if re.search(r"\s", _without_control(value)) or "/" in value:
+    if re.search(r"\s", _without_control(value)) or "/" in value or not value.isascii():
         raise ValueError(f"{shown(value)} is not a host name")
     return value
 

@@ -80,6 +80,10 @@ CASES = [
     ('git = "."', "", "source", 'needs "git" or "directory"', ""),
     ('git = "."', 'git = "."\ndirectory = "d"', "source.directory", 'cannot stand beside "git"', ""),
     ('git = "."', 'archive = "a.tar"', "source.archive", "archives come with a later version", ""),
+    *[
+        ('git = "."', f'git = "{address}"', "source.git", "clone the repository, and give the clone's folder", "")
+        for address in ("https://git.example.com/shop.git", "git@git.example.com:shop.git")
+    ],
     ('git = "."', 'git = " "', "source.git", "must not be empty", ""),
     ('git = "."', 'directory = "d"\nref = "main"', "source.ref", "is for a git source", ""),
     ('git = "."', 'git = "."\nref = "--all"', "source.ref", "begins with '-'", ""),
@@ -163,6 +167,8 @@ CASES = [
     ('"http://127.0.0.1/"', '"ftp://127.0.0.1/"', f"{CHECK}.http", "is not a URL", ""),
     ('"http://127.0.0.1/"', '"http:///healthz"', f"{CHECK}.http", "is not a URL", ""),
     ('"http://127.0.0.1/"', '"http://h:99999/"', f"{CHECK}.http", "is not a URL", ""),
+    ('"http://127.0.0.1/"', '"http://h/ä"', f"{CHECK}.http", "must be ASCII", ""),
+    ('"http://127.0.0.1/"', '"http://ana:pw@h/"', f"{CHECK}.http", "must not hold a login", ""),
     ('"http://127.0.0.1/"', '"http://h/a b"', f"{CHECK}.http", "must not hold white space", ""),
     ('"http://127.0.0.1/"', '"http://h/"\nstatus = 20', f"{CHECK}.status", "must be 100 or more, not 20", ""),
     ('"http://127.0.0.1/"', '"http://h/"\nattempts = 0', f"{CHECK}.attempts", "must be 1 or more", ""),

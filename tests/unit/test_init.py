@@ -218,6 +218,7 @@ def test_any_value_comes_back_from_the_file(
 ):
     root = "/srv/" + folder.replace("..", "")
     server = Server(name=name, host="ana@web1", root=root, port=port, identity="~/" + folder)
+    source = "./" + source
     for answers in (
         Answers(project=project, git=source, environment=environment, servers=(server,)),
         Answers(project=project, directory=source, environment=environment, servers=(server,), keep=3),
