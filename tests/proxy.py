@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -53,8 +55,10 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy to {port}", daemon=True)
         self._thread.start()
-        self._listener = self._call(asyncio.start_server(self._accept, "127.0.0.1", 0, limit=4 * CHUNK))
-        self.port: int = self._listener.sockets[0].getsockname()[1]
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setblocking(False)
+        self.port: int = self._listener.getsockname()[1]
+        self._accepting = asyncio.run_coroutine_threadsafe(self._accept(), self._loop)
 
     def __enter__(self) -> Proxy:
         return self
@@ -101,6 +105,7 @@ class Proxy:
         """Reset all connections and listen no more."""
         if self._loop.is_closed():
             return
+        self._accepting.cancel()
         self._call(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -122,7 +127,6 @@ class Proxy:
             pump.room.set()
 
     async def _end(self) -> None:
-        self._listener.close()
         tasks = list(self._tasks)
         self._abort()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -132,21 +136,27 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        task = self._loop.create_task(self._serve(reader, writer))
-        self._tasks.add(task)
+    async def _accept(self) -> None:
+        with self._listener:
+            while True:
+                client, _ = await self._loop.sock_accept(self._listener)
+                self.connections += 1
+                task = self._loop.create_task(self._serve(client))
+                self._tasks.add(task)
+                task.add_done_callback(partial(self._ended, client))
 
-        def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            writer.transport.abort()
+    def _ended(self, client: socket.socket, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        client.close()
 
-        task.add_done_callback(ended)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, client: socket.socket) -> None:
         pumps: set[_Pump] = set()
+        writers: list[asyncio.StreamWriter] = []
         try:
+            reader, writer = await asyncio.open_connection(sock=client, limit=4 * CHUNK)
+            writers.append(writer)
             far_reader, far_writer = await asyncio.open_connection(*self._target, limit=4 * CHUNK)
+            writers.append(far_writer)
             pumps = {_Pump(reader, far_writer, upward=True), _Pump(far_reader, writer, upward=False)}
             self._pumps |= pumps
             async with asyncio.TaskGroup() as directions:
@@ -157,8 +167,9 @@ class Proxy:
             pass
         finally:
             self._pumps -= pumps
-            for pump in pumps:
-                pump.writer.transport.abort()
+            for writer in writers:
+                writer.transport.abort()
+            await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
     async def _collect(self, pump: _Pump) -> None:
         """Stamp what arrives; stops reading while frozen, so that the sender's buffers fill as they would."""
