@@ -50,7 +50,7 @@ def from_json(data: dict[str, Any]) -> Event | None:
     if kind is None:
         return None
     known = {item.name for item in dataclasses.fields(kind)}
-    values = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items() if key in known}
+    values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items() if key in known}
     try:
         return kind(**values)
     except TypeError:

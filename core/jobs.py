@@ -93,7 +93,7 @@ class Job(Generic[T]):
         return self
 
     def subscribe(self, subscriber: Emit, *, replay: bool = True) -> Callable[[], None]:
-        """Hand every event to `subscriber`, from the engine's threads; first those already said. Returns what ends it."""
+        """Hand every event to `subscriber`, from the engine's threads, first those said so far; returns what ends it."""
         with self._lock:
             if replay:
                 for event in [*self._events, *self._progress.values()]:
@@ -134,6 +134,39 @@ class Job(Generic[T]):
         except TurnoutError as error:
             self.error = error
         except Exception as error:  # a fault of ours must reach the operator, not die on a thread
-            self.error = TurnoutError(f"a fault in Turnout: {error!r}", detail=traceback.format_exc())
+            self.error = fault(error)
         finally:
             self._done.set()
+
+
+class Ahead(Generic[T]):
+    """Work that is started at once on its own thread, because its result is needed a little later."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self._result: T | None = None
+        self._error: TurnoutError | None = None
+        self._work = work
+        self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
+        self._thread.start()
+
+    def get(self) -> T:
+        """Wait for the result. Raises what the work raised."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._result  # type: ignore[return-value]  # set where no error was
+
+    def _run(self) -> None:
+        try:
+            self._result = self._work()
+        except TurnoutError as error:
+            self._error = error
+        except Exception as error:  # a fault of ours must reach the operator, not die on a thread
+            self._error = fault(error)
+
+
+def fault(error: Exception) -> TurnoutError:
+    """An error of our own making, as one that a person can report; call it while the error is handled."""
+    return TurnoutError(
+        f"a fault in Turnout: {error!r}", detail=traceback.format_exc(), hint="please report it with these lines"
+    )

@@ -1,4 +1,4 @@
-"""What an operation will do on each server, and its price (pure): made from inspected state, shown, executed as shown."""
+"""What an operation will do on each server, and its price (pure): made from inspected state, executed as shown."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ class Step:
             frees = f", frees {size(self.frees)}" if self.action == REMOVE else ""
             parts.append(f"prune {count(len(self.prune), 'release')}{frees}")
         if self.clear_cache:
-            parts.append(f"clear the deploy-cache, frees {size(self.frees)}" if not self.prune else "clear the deploy-cache")
+            parts.append(
+                f"clear the deploy-cache, frees {size(self.frees)}" if not self.prune else "clear the deploy-cache"
+            )
         return ", ".join(parts) or "nothing to do"
 
 
@@ -333,7 +335,7 @@ def _release_step(
     if existing and existing.record and existing.record.digest != record.digest:
         refusal = refusal or f"{record.tag} was deployed there with other content; choose another tag"
     change = difference(cache or EMPTY, manifest)
-    fresh = cache is None and state.exists and "cache" in state.features
+    unknown = cache is None and "cache-unknown" in state.features
     room = change.bytes + (0 if around.shared_copy else manifest.bytes)
     if not refusal and 0 <= state.free_bytes < room + HEADROOM:
         refusal = f"not enough space: {size(room)} needed and {size(HEADROOM)} spare, {size(state.free_bytes)} free"
@@ -347,7 +349,7 @@ def _release_step(
         send_bytes=change.bytes,
         send_files=change.files,
         remove_entries=len(change.remove),
-        exact=not fresh,
+        exact=not unknown,
         copy_bytes=manifest.bytes,
         prune=old,
         refusal=refusal,
@@ -359,7 +361,8 @@ def _current_refusal(state: ServerState) -> str:
     if state.current_kind in ("folder", "file"):
         return (
             f"{state.root}/current is a {state.current_kind}, not a link; nothing was changed. "
-            f"Adopt it with: cd {state.root} && mv current releases/before-turnout && ln -s releases/before-turnout current"
+            f"Adopt it with: cd {state.root} && mkdir -p releases && mv current releases/before-turnout "
+            f"&& ln -s releases/before-turnout current"
         )
     return ""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 import tomli_w
 
@@ -79,7 +80,7 @@ def parse_record(text: str) -> Record:
     for item in fields(Record):
         if item.name not in values:
             continue
-        kinds = {"str": str, "int": int, "bool": bool, "float": (int, float)}
+        kinds: dict[str, Any] = {"str": str, "int": int, "bool": bool, "float": (int, float)}
         value = values[item.name]
         if not isinstance(value, kinds[str(item.type)]) or (item.type != "bool" and isinstance(value, bool)):
             raise ValueError(f"{item.name} is not {item.type}")
@@ -151,7 +152,8 @@ class ServerState:
     manifests     digests of tags whose manifest is kept on the server
     free_bytes, free_inodes   of the root's file system; -1 where the server does not tell
     clock         the server's time in seconds since the epoch, and when we read it: clock_skew is the difference
-    features      what the server can do: gnu-cp, reflink, mv-T, zstd, gzip, sha256sum, sync-f …
+    features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar; writable (the root);
+                  cache-unknown (deploy-cache holds something that no manifest tells of)
     faults        what could not be read (a record that is not TOML), one line each
     """
 

@@ -1,0 +1,143 @@
+"""Checks after the switch: HTTP through the SSH connection, or a command on the server; attempts and intervals."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import paramiko
+
+from core.errors import CheckFailed, ConnectError
+from core.events import CheckAttempted
+from core.remote.command import run as run_command
+from core.text import clean
+
+if TYPE_CHECKING:
+    from core.config import Check
+    from core.operations.run import Run
+    from core.remote.session import Session
+
+BODY_LIMIT = 4 << 20
+"""Bytes of an answer that are looked through for `contains`."""
+
+
+def describe(check: Check) -> str:
+    """A check in one line for a plan."""
+    return clean(check.http or check.run or "", 200)
+
+
+def verify(run: Run, check: Check, server: str, folder: str, told: dict[str, str]) -> None:
+    """Try a check on one server until it passes. CheckFailed after its attempts; Cancelled.
+
+    Every attempt is an event. Between attempts lies the check's interval.
+    """
+    shown = run.fleet.project.mask(describe(check))
+    reason = ""
+    for attempt in range(1, check.attempts + 1):
+        run.cancel.check()
+        session = run.session(server)
+        reason = _http(session, check, told) if check.http else _command(run, session, check, folder, told)
+        reason = run.fleet.project.mask(reason)
+        run.emit(
+            CheckAttempted(
+                server=server, check=shown, attempt=attempt, attempts=check.attempts, passed=not reason, detail=reason
+            )
+        )
+        if not reason:
+            return
+        if attempt < check.attempts:
+            run.cancel.wait(check.interval)
+    run.cancel.check()
+    tries = "1 attempt" if check.attempts == 1 else f"{check.attempts} attempts"
+    raise CheckFailed(f"the check failed after {tries}: {shown}", detail=reason, server=server, phase="verify")
+
+
+def _command(run: Run, session: Session, check: Check, folder: str, told: dict[str, str]) -> str:
+    """Why a command does not pass, or ""."""
+    assert check.run is not None
+    last: list[str] = []
+    ended = run_command(session, check.run, folder, told, check.timeout, last.append, run.cancel)
+    if ended.status == 0:
+        return ""
+    said = clean("\n".join(last[-5:]), 500)
+    if ended.late:
+        return f"no end within {check.timeout:g} s\n{said}".strip()
+    return f"status {ended.status}\n{said}".strip()
+
+
+def _http(session: Session, check: Check, told: dict[str, str]) -> str:
+    """Why a URL does not pass, or "". The connection starts on the server: `127.0.0.1` is the server itself."""
+    assert check.http is not None
+    wanted = check.contains.replace("{revision}", told["TURNOUT_REVISION"]).replace("{tag}", told["TURNOUT_TAG"])
+    url = urlsplit(check.http)
+    secure = url.scheme == "https"
+    port = url.port or (443 if secure else 80)
+    host = url.hostname or ""
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    try:
+        channel = session.connection.tunnel(host, port, check.timeout)
+    except paramiko.ChannelException as error:
+        if error.code == 1:
+            return "sshd forbids forwarding: allow it (AllowTcpForwarding local) or use a check with `run`"
+        return f"nothing answers at {host}:{port} on the server"
+    except (ConnectError, OSError, EOFError, paramiko.SSHException) as error:
+        return f"no connection: {error}"
+    client = _Client(host, port, channel, check.timeout, secure)
+    try:
+        client.request(
+            "GET", path, headers={"Host": check.host or url.netloc.rpartition("@")[2], "User-Agent": "turnout"}
+        )
+        answer = client.getresponse()
+        body = answer.read(BODY_LIMIT)
+    except (OSError, EOFError, http.client.HTTPException, paramiko.SSHException) as error:
+        return f"no answer: {error or type(error).__name__}"
+    finally:
+        client.close()
+        channel.close()
+    if answer.status != check.status:
+        return f"status {answer.status} instead of {check.status}"
+    if wanted.encode() not in body:
+        return f"the answer does not contain {wanted!r} (it is {len(body)} bytes long)"
+    return ""
+
+
+class _Client(http.client.HTTPConnection):
+    """HTTP over a channel that is already open, with TLS on top where the URL wants it."""
+
+    def __init__(self, host: str, port: int, channel: paramiko.Channel, seconds: float, secure: bool) -> None:
+        super().__init__(host, port, timeout=seconds)
+        channel.settimeout(seconds)
+        self.sock = _secured(channel, host, seconds) if secure else channel
+
+    def connect(self) -> None:
+        """It is connected from the start."""
+
+
+def _secured(channel: paramiko.Channel, host: str, seconds: float) -> ssl.SSLSocket:
+    """TLS needs a real socket: a pair of them, and two threads that carry bytes between one and the channel.
+
+    The certificate is not verified: the connection comes from the server itself, often by an address it does not name.
+    """
+    ours, theirs = socket.socketpair()
+    ours.settimeout(seconds)
+
+    def carry(receive: paramiko.Channel | socket.socket, send: paramiko.Channel | socket.socket) -> None:
+        try:
+            while piece := receive.recv(65536):
+                send.sendall(piece)
+        except (OSError, EOFError, paramiko.SSHException):
+            pass
+        finally:
+            theirs.close()
+            channel.close()
+
+    for pair in ((channel, theirs), (theirs, channel)):
+        threading.Thread(target=carry, args=pair, name="check", daemon=True).start()
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(ours, server_hostname=host)

@@ -1,0 +1,142 @@
+"""Many servers: run a step on all of them at once, wait for all, collect every error."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from core.errors import FleetError, HostKeyUnknown, TurnoutError, UsageError
+from core.jobs import Cancel, fault
+from core.records import ServerState
+
+if TYPE_CHECKING:
+    import fabric
+
+    from core.config import Environment, Project, Server
+    from core.remote.session import Session
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is known of each server: its state, or why there is none."""
+
+    states: Mapping[str, ServerState] = field(default_factory=dict)
+    errors: Mapping[str, TurnoutError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """What a step gave on each server, and what went wrong on the others."""
+
+    results: Mapping[str, T]
+    errors: Mapping[str, TurnoutError]
+
+    def unwrap(self, phase: str = "") -> Mapping[str, T]:
+        """The results. FleetError where any server failed; with a phase, errors without one get it."""
+        if self.errors:
+            raise FleetError(self.errors, phase=phase)
+        return self.results
+
+
+def at_once(names: Iterable[str], step: Callable[[str], T]) -> Outcome[T]:
+    """Run `step` for each name on a daemon thread of its own and wait for all."""
+    results: dict[str, T] = {}
+    errors: dict[str, TurnoutError] = {}
+
+    def run(name: str) -> None:
+        try:
+            results[name] = step(name)
+        except TurnoutError as error:
+            errors[name] = error
+        except Exception as error:  # a fault of ours must reach the operator, not die on a thread
+            errors[name] = fault(error)
+
+    names = list(names)
+    if len(names) == 1:
+        run(names[0])
+        return Outcome(results, errors)
+    threads = [threading.Thread(target=run, args=(name,), name=f"server {name}", daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    order = {name: index for index, name in enumerate(names)}
+    return Outcome(
+        dict(sorted(results.items(), key=lambda item: order[item[0]])),
+        dict(sorted(errors.items(), key=lambda item: order[item[0]])),
+    )
+
+
+class Fleet:
+    """The servers of an environment (or a part of them), each with a connection that stays open.
+
+    One operation at a time may use a fleet; inspecting is safe beside it and shares the connection.
+    """
+
+    def __init__(self, project: Project, environment: Environment, servers: Sequence[Server] | None = None) -> None:
+        self.project = project
+        self.environment = environment
+        self.servers: tuple[Server, ...] = tuple(servers if servers is not None else environment.servers)
+        self._sessions: dict[str, Session] = {}
+        self._settings: fabric.Config | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(server.name for server in self.servers)
+
+    def server(self, name: str) -> Server:
+        """A server of the fleet. UsageError where it has none of that name."""
+        for server in self.servers:
+            if server.name == name:
+                return server
+        raise UsageError(
+            f"there is no server {name} in {self.environment.name}", hint=f"known: {', '.join(self.names)}"
+        )
+
+    def session(self, name: str) -> Session:
+        """The session of a server; made when first asked for, not opened."""
+        server = self.server(name)
+        with self._lock:
+            from core.remote.session import Session
+
+            if self._settings is None:
+                from core.remote.connection import ssh_settings
+
+                self._settings = ssh_settings()
+            if name not in self._sessions:
+                self._sessions[name] = Session(server, server.root, self._settings)
+            return self._sessions[name]
+
+    def open(self, name: str) -> Session:
+        """The session of a server, connected."""
+        session = self.session(name)
+        session.open()
+        return session
+
+    def inspect(self, cancel: Cancel | None = None) -> Inspection:
+        """The state of every server, all at once; one that fails is among the errors and holds nobody up."""
+        if cancel:
+            cancel.check()
+        outcome = at_once(self.names, self.inspect_one)
+        return Inspection(outcome.results, outcome.errors)
+
+    def inspect_one(self, name: str) -> ServerState:
+        """The state of one server; connects where that is needed. Raises TurnoutError."""
+        return self.open(name).state()
+
+    def accept_host_key(self, error: HostKeyUnknown) -> None:
+        """Record a host key that a person compared and accepted, in known_hosts."""
+        self.session(error.server).accept(error)
+
+    def close(self) -> None:
+        """Close all connections. A lock that is still held is given back by the agents."""
+        with self._lock:
+            sessions = list(self._sessions.values())
+            self._sessions.clear()
+        for session in sessions:
+            session.close()

@@ -1,0 +1,98 @@
+"""One pass over the files for many servers: what is read and packed once goes to all that need the same."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+
+from core.errors import TurnoutError
+from core.jobs import fault
+from core.remote.tarstream import Chunk
+
+DEPTH = 16
+"""Chunks that wait for a slow server at most: the fast ones are ahead of it by 2 MB, memory does not grow."""
+
+COMPRESS_FROM = 256 << 10
+"""Bytes of content from which compression is thought of."""
+COMPRESS_RTT = 0.02
+"""Seconds of round trip from which it pays: one channel carries about 2 MB a round trip (DESIGN.md, section 11),
+gzip at level 1 about 80 MB/s."""
+
+
+class Broadcast:
+    """Hands the same chunks to several takers, each on a thread of its own. A taker that leaves holds nobody up."""
+
+    def __init__(self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str]) -> None:
+        self._make = make
+        self._queues: dict[str, queue.Queue[Chunk | None]] = {name: queue.Queue(DEPTH) for name in takers}
+        self._gone: set[str] = set()
+        self._error: TurnoutError | None = None
+        self._started = False
+        self._lock = threading.Lock()
+
+    def chunks(self, taker: str) -> Iterator[Chunk]:
+        """The stream for one taker. Raises what reading the files raised."""
+        if len(self._queues) == 1:
+            yield from self._make()
+            return
+        with self._lock:
+            if not self._started:
+                self._started = True
+                threading.Thread(target=self._produce, name="broadcast", daemon=True).start()
+        try:
+            while (chunk := self._queues[taker].get()) is not None:
+                yield chunk
+            if self._error:
+                raise self._error
+        finally:
+            self.leave(taker)
+
+    def leave(self, taker: str) -> None:
+        """A taker wants no more, or never will."""
+        with self._lock:
+            self._gone.add(taker)
+
+    def _produce(self) -> None:
+        try:
+            for chunk in self._make():
+                if not self._hand_out(chunk):
+                    return
+        except TurnoutError as error:
+            self._error = error
+        except Exception as error:  # a fault of ours must reach the operator, not die on a thread
+            self._error = fault(error)
+        self._hand_out(None)
+
+    def _hand_out(self, chunk: Chunk | None) -> bool:
+        """Put a chunk into every queue; False where nobody takes any more."""
+        for name, waiting in self._queues.items():
+            while name not in self._gone:
+                try:
+                    waiting.put(chunk, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+        return len(self._gone) < len(self._queues)
+
+
+def packed(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    """The stream through gzip at its fastest; the counts stay those of the content."""
+    squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
+    content = files = 0
+    for chunk in chunks:
+        raw = squeeze.compress(chunk.raw)
+        content += chunk.content
+        files += chunk.files
+        if raw:
+            yield Chunk(raw, content, files)
+            content = files = 0
+    yield Chunk(squeeze.flush(), content, files)
+
+
+def pays_to_compress(size: int, rtt: float, sample: bytes) -> bool:
+    """Whether gzip makes an upload faster: a long enough way, enough bytes, and content that shrinks by a quarter."""
+    if size < COMPRESS_FROM or rtt < COMPRESS_RTT:
+        return False
+    return not sample or len(zlib.compress(sample, 1)) < len(sample) * 0.75

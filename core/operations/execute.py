@@ -1,0 +1,195 @@
+"""Make a plan without touching anything, or carry one out from the first lock to the last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.errors import (
+    EXIT_DONE,
+    Cancelled,
+    DiskFull,
+    FleetError,
+    NeedsPerson,
+    StateChanged,
+    TurnoutError,
+    UsageError,
+)
+from core.events import Emit, OperationFinished, OperationStarted, PlanMade
+from core.fleet import Fleet
+from core.jobs import Ahead, Cancel
+from core.operations.planning import Prepared, check_request, prepare, start_tree
+from core.operations.prune import carry_out as carry_out_prune
+from core.operations.requests import DeployRequest, PruneRequest, Request, kind_of
+from core.operations.run import Run
+from core.operations.transition import Transition
+from core.plan import Plan
+from core.records import ServerState
+from core.source.tree import Tree
+from core.text import count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How an operation ended well. `outcome` is done or nothing-to-do; seconds of the whole operation."""
+
+    kind: str
+    tag: str
+    outcome: str
+    seconds: float
+    summary: str
+    plan: Plan
+    warnings: tuple[str, ...] = ()
+    exit_code: int = EXIT_DONE
+    round_trips: Mapping[str, int] | None = None
+    """By server: round trips over the open connection, the agent's start among them."""
+
+
+def make_plan(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Plan:
+    """The plan of a request: builds the tree, connects, inspects; takes no lock and changes nothing.
+
+    Raises FleetError where a server cannot be inspected: a plan speaks for all its servers or for none.
+    """
+    check_request(fleet, request)
+    tree = start_tree(fleet, request, emit, cancel)
+    inspection = fleet.inspect(cancel)
+    if inspection.errors:
+        raise FleetError(inspection.errors, phase="connect")
+    return prepare(fleet, request, inspection.states, tree, emit, cancel).plan
+
+
+def execute(fleet: Fleet, request: Request, plan: Plan | None, emit: Emit, cancel: Cancel) -> Result:
+    """Carry out a request on all servers of the fleet, or on none.
+
+    plan   what a person has seen: if the servers are no longer so when the locks are taken, StateChanged. None: the
+           plan is made under the locks and executed at once.
+    Raises TurnoutError after everything was put back; NeedsPerson where that was not possible.
+    """
+    run = Run(fleet, kind_of(request), emit, cancel)
+    run.emit(
+        OperationStarted(
+            kind=run.kind,
+            environment=fleet.environment.name,
+            servers=fleet.names,
+            tag=plan.tag if plan else getattr(request, "tag", None) or "",
+            who=run.who,
+            subject=plan.record.subject if plan and plan.record else "",
+        )
+    )
+    try:
+        result = _execute(run, request, plan)
+    except TurnoutError as error:
+        _finished(run, error, plan)
+        raise
+    _finished(run, None, result.plan, result.summary, result.outcome)
+    return result
+
+
+def _execute(run: Run, request: Request, plan: Plan | None) -> Result:
+    fleet = run.fleet
+    check_request(fleet, request)
+    tree = start_tree(fleet, request, run.emit, run.cancel)
+    try:
+        states = run.begin(uploads=isinstance(request, DeployRequest))
+    except TurnoutError:
+        _await_quietly(tree)
+        raise
+    try:
+        prepared = prepare(fleet, request, states, tree, run.emit, run.cancel, plan)
+        if plan:
+            _still_holds(plan, states)
+        run.emit(PlanMade(plan=prepared.plan.to_json()))
+        _refuse(prepared.plan, states)
+        run.cancel.check()
+    except TurnoutError:
+        run.give_back("refused")
+        raise
+    return _carry_out(run, request, prepared, states)
+
+
+def _carry_out(run: Run, request: Request, prepared: Prepared, states: Mapping[str, ServerState]) -> Result:
+    plan = prepared.plan
+    outcome = "done"
+    if plan.nothing_to_do:
+        run.give_back("nothing-to-do")
+        outcome, summary = "nothing-to-do", _nothing(plan)
+    elif isinstance(request, PruneRequest):
+        summary = carry_out_prune(run, plan)
+    else:
+        summary = Transition(run, prepared, states).carry_out()
+    return Result(
+        kind=run.kind,
+        tag=plan.tag,
+        outcome=outcome,
+        seconds=time.time() - run.began,
+        summary=summary,
+        plan=plan,
+        warnings=tuple(run.warnings),
+        round_trips={name: run.session(name).round_trips for name in run.fleet.names},
+    )
+
+
+def _nothing(plan: Plan) -> str:
+    if plan.tag:
+        return f"{plan.tag} is live on {count(len(plan.steps), 'server')} already: nothing to do"
+    return "there is nothing to prune"
+
+
+def _still_holds(plan: Plan, states: Mapping[str, ServerState]) -> None:
+    """StateChanged where a server is not as the plan saw it."""
+    changed = [name for name, state in states.items() if plan.fingerprints.get(name) != state.fingerprint]
+    if changed:
+        raise StateChanged(
+            f"{', '.join(changed)} changed since the plan was made",
+            hint="look at the new state and plan again; nothing was touched",
+            phase="begin",
+        )
+
+
+def _refuse(plan: Plan, states: Mapping[str, ServerState]) -> None:
+    """Raise what a plan's refusals mean: a person's decision, a full disk, or a request that cannot be."""
+    if plan.executable:
+        return
+    reasons = "\n".join(plan.all_refusals)
+    hint = "nothing was changed"
+    blocked = [step for step in plan.steps if step.refusal]
+    if any(states[step.server].current_kind in ("folder", "file") for step in blocked):
+        raise NeedsPerson("current is not a link", detail=reasons, hint=hint, phase="begin")
+    if any("not enough" in step.refusal for step in blocked):
+        raise DiskFull("not enough room on a server", detail=reasons, hint=hint, phase="begin")
+    raise UsageError(plan.all_refusals[0], detail=reasons if len(plan.all_refusals) > 1 else "", hint=hint)
+
+
+def _await_quietly(tree: Ahead[Tree] | None) -> None:
+    """Let a build that runs beside come to its end: the error that matters is the other one."""
+    if tree is None:
+        return
+    try:
+        tree.get()
+    except TurnoutError:
+        return
+
+
+def _finished(run: Run, error: TurnoutError | None, plan: Plan | None, summary: str = "", outcome: str = "") -> None:
+    """The event that ends every operation."""
+    if error is None:
+        code = EXIT_DONE
+    else:
+        cancelled = isinstance(error, Cancelled) or (
+            isinstance(error, FleetError) and all(isinstance(e, Cancelled) for e in error.errors.values())
+        )
+        outcome = "cancelled" if cancelled else "needs-person" if isinstance(error, NeedsPerson) else "failed"
+        place = ", ".join(part for part in (error.server, error.phase) if part)
+        summary = f"{error.title} ({place})" if place else error.title
+        code = error.exit_code
+    run.emit(
+        OperationFinished(
+            kind=run.kind,
+            outcome=outcome,
+            exit_code=code,
+            seconds=time.time() - run.began,
+            summary=summary,
+            tag=plan.tag if plan else "",
+        )
+    )

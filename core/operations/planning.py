@@ -1,0 +1,178 @@
+"""From a request and the servers' states to a plan: finds the tree and what each deploy-cache holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from core import checks, hooks
+from core.errors import SourceError, UsageError
+from core.events import Emit
+from core.fleet import Fleet, at_once
+from core.jobs import Ahead, Cancel
+from core.manifest import Manifest
+from core.operations.requests import DeployRequest, PruneRequest, Request, RollbackRequest
+from core.operations.run import who
+from core.plan import Around, Plan, plan_deploy, plan_prune, plan_rollback, rollback_target
+from core.records import Record, ServerState, is_tag, make_tag, next_seq
+from core.source import make_tree, tree_of_record
+from core.source.store import known, remember
+from core.source.tree import Tree
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan and what its execution needs besides: the tree to send, and what each deploy-cache holds."""
+
+    plan: Plan
+    tree: Tree | None = None
+    caches: Mapping[str, Manifest | None] = field(default_factory=dict)
+
+
+def check_request(fleet: Fleet, request: Request) -> None:
+    """UsageError for a request that no state of the servers could make right."""
+    if fleet.environment.strategy == "rolling":
+        raise UsageError(
+            f'{fleet.environment.name} has strategy = "rolling", which this version does not carry out yet',
+            hint='use strategy = "all-at-once", or deploy to a part of the servers with --server',
+        )
+    tags = request.tags if isinstance(request, PruneRequest) else (request.tag,)
+    for tag in tags:
+        if tag is not None and not is_tag(tag):
+            raise UsageError(
+                f"{tag!r} cannot be a tag", hint="a tag has letters, digits, '.', '_' and '-', at most 100, and no '..'"
+            )
+    if isinstance(request, PruneRequest) and request.keep is not None and request.keep < 1:
+        raise UsageError("--keep must be at least 1", hint="the live release is always kept")
+
+
+def start_tree(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Ahead[Tree] | None:
+    """Begin to make the tree of a deploy, while the servers are connected to."""
+    if not isinstance(request, DeployRequest):
+        return None
+    ref = request.ref
+    return Ahead(lambda: make_tree(fleet.project, ref, emit, cancel))
+
+
+def prepare(
+    fleet: Fleet,
+    request: Request,
+    states: Mapping[str, ServerState],
+    tree: Ahead[Tree] | None,
+    emit: Emit,
+    cancel: Cancel,
+    planned: Plan | None = None,
+) -> Prepared:
+    """The plan for these states. `planned` is an earlier plan of the same request whose tag and number are kept."""
+    ordered = [states[name] for name in fleet.names]
+    if isinstance(request, DeployRequest):
+        assert tree is not None
+        return _deploy(fleet, request, ordered, tree.get(), planned)
+    if isinstance(request, RollbackRequest):
+        tag = planned.tag if planned else request.tag
+        return _rollback(fleet, tag, ordered, emit, cancel)
+    return _prune(fleet, request, ordered)
+
+
+def around(fleet: Fleet, moments: Sequence[str]) -> Around:
+    """What the configuration has to say about an operation with hooks at these moments."""
+    project = fleet.project
+    mask = project.mask
+    return Around(
+        keep=project.deploy.keep,
+        hooks=tuple(mask(hooks.describe(hook)) for hook in project.hooks if hook.on in moments),
+        checks=tuple(mask(checks.describe(check)) for check in project.checks),
+        shared_copy=project.deploy.copy_mode == "hardlink",
+    )
+
+
+def cache_contents(fleet: Fleet, states: Sequence[ServerState]) -> dict[str, Manifest | None]:
+    """What each server's deploy-cache holds: from this machine's store, else asked for; None where nobody knows."""
+    contents: dict[str, Manifest | None] = {}
+    missing = []
+    for state in states:
+        found = known(state.cache) if state.cache else None
+        contents[state.server] = found
+        if state.cache and found is None:
+            missing.append(state)
+    # Servers with the same cache are asked once.
+    asked = {state.cache: state.server for state in missing}
+    outcome = at_once(list(asked.values()), lambda name: fleet.session(name).cached())
+    for state in missing:
+        manifest = outcome.results.get(asked[state.cache])
+        if manifest is not None and manifest.digest == state.cache:
+            remember(manifest)
+            contents[state.server] = manifest
+    return contents
+
+
+def _deploy(
+    fleet: Fleet, request: DeployRequest, states: Sequence[ServerState], tree: Tree, planned: Plan | None
+) -> Prepared:
+    now = time.time()
+    record = Record(
+        tag=request.tag or make_tag(datetime.fromtimestamp(now, UTC), tree.revision),
+        seq=next_seq(states),
+        created=now,
+        source=tree.source,
+        revision=tree.revision,
+        digest=tree.manifest.digest,
+        subject=tree.subject,
+        author=tree.author,
+        by=who(),
+        ref=tree.ref,
+        bytes=tree.manifest.bytes,
+        files=tree.manifest.files,
+    )
+    if planned and planned.record:
+        if planned.record.digest != record.digest:
+            raise SourceError(
+                "the source changed since the plan was made",
+                detail=f"planned {planned.record.revision}, now {record.revision}",
+                hint="look at the new plan; nothing was touched",
+            )
+        record = planned.record
+    caches = cache_contents(fleet, states)
+    moments = ("build", "prepare", "before-switch", "after-switch", "success")
+    plan = plan_deploy(fleet.environment.name, states, record, tree.manifest, caches, around(fleet, moments))
+    remember(tree.manifest)
+    return Prepared(plan, tree, caches)
+
+
+def _rollback(fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit: Emit, cancel: Cancel) -> Prepared:
+    row, _ = rollback_target(states, tag)
+    tree: Tree | None = None
+    problem = ""
+    caches: dict[str, Manifest | None] = {}
+    if row and row.record and len(row.present_on) < len(states):
+        try:
+            tree = tree_of_record(fleet.project, row.record, emit, cancel)
+            remember(tree.manifest)
+            caches = cache_contents(fleet, states)
+        except (SourceError, UsageError) as error:
+            problem = "; ".join(part for part in (error.title, error.hint) if part)
+    moments = ("prepare", "before-switch", "after-switch", "after-rollback", "success")
+    plan = plan_rollback(
+        fleet.environment.name,
+        states,
+        tag,
+        tree.manifest if tree else None,
+        problem,
+        caches,
+        around(fleet, moments),
+    )
+    return Prepared(plan, tree, caches)
+
+
+def _prune(fleet: Fleet, request: PruneRequest, states: Sequence[ServerState]) -> Prepared:
+    keep = request.keep
+    if keep is None and not request.tags and not request.cache:
+        keep = fleet.project.deploy.keep
+    draft = plan_prune(fleet.environment.name, states, request.tags, keep, request.cache, {})
+    sizes: Mapping[str, Mapping[str, int]] = {}
+    if draft.executable:
+        wanted = {step.server: step.prune for step in draft.steps if step.prune or step.clear_cache}
+        sizes = at_once(wanted, lambda name: fleet.session(name).sizes(wanted[name])).unwrap("begin")
+    return Prepared(plan_prune(fleet.environment.name, states, request.tags, keep, request.cache, sizes))

@@ -1,0 +1,46 @@
+"""What an operator asks for (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, ROLLBACK
+
+
+@dataclass(frozen=True)
+class DeployRequest:
+    """Deploy `ref` (None: the configuration's) under `tag` (None: made from time and revision)."""
+
+    ref: str | None = None
+    tag: str | None = None
+
+
+@dataclass(frozen=True)
+class RollbackRequest:
+    """Lead all servers to the release `tag`, or to the one before the live one."""
+
+    tag: str | None = None
+
+
+@dataclass(frozen=True)
+class PruneRequest:
+    """Remove the files of `tags`, of all releases beyond the newest `keep`, and the deploy-cache.
+
+    With nothing of the three given, `keep` is the configuration's.
+    """
+
+    tags: tuple[str, ...] = ()
+    keep: int | None = None
+    cache: bool = False
+
+
+Request = DeployRequest | RollbackRequest | PruneRequest
+
+
+def kind_of(request: Request) -> str:
+    """deploy, rollback, prune or clear-cache."""
+    if isinstance(request, DeployRequest):
+        return DEPLOY
+    if isinstance(request, RollbackRequest):
+        return ROLLBACK
+    return CLEAR_CACHE if request.cache and not request.tags and request.keep is None else PRUNE

@@ -1,0 +1,156 @@
+"""What all operations share: events with their id, phases with their time, locks taken and given back."""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from core.errors import Cancelled, FleetError, TurnoutError
+from core.events import Emit, Event, Note, PhaseFinished, PhaseStarted, ServerFailed
+from core.fleet import Fleet, Outcome, at_once
+from core.jobs import Cancel
+from core.records import Lock, ServerState
+from core.remote.session import Session
+from core.text import clean
+
+T = TypeVar("T")
+
+
+def who() -> str:
+    """`ana@laptop`: who is at work, for locks, records and journals."""
+    name = os.environ.get("TURNOUT_USER") or os.environ.get("GITLAB_USER_LOGIN") or os.environ.get("GITHUB_ACTOR")
+    if not name:
+        try:
+            name = getpass.getuser()
+        except (KeyError, OSError):
+            name = str(os.getuid())
+    return clean(f"{name}@{socket.gethostname().partition('.')[0]}", 100).replace("\n", " ")
+
+
+class Run:
+    """One operation on its way.
+
+    id, token   the operation's id in events and journals; the secret that every changing request carries
+    locked      servers whose lock this operation holds
+    """
+
+    def __init__(self, fleet: Fleet, kind: str, emit: Emit, cancel: Cancel) -> None:
+        self.fleet = fleet
+        self.kind = kind
+        self.cancel = cancel
+        self.id = secrets.token_hex(6)
+        self.token = secrets.token_hex(16)
+        self.who = who()
+        self.began = time.time()
+        self.locked: set[str] = set()
+        self.warnings: list[str] = []
+        self._emit = emit
+        self._mask = fleet.project.mask if fleet.project.secrets else None
+        self._guard = threading.Lock()
+
+    def emit(self, event: Event) -> None:
+        """Hand on an event with this operation's id, secrets masked."""
+        changes: dict[str, Any] = {"operation": self.id}
+        if self._mask:
+            for item in dataclasses.fields(event):
+                value = getattr(event, item.name)
+                if isinstance(value, str) and item.name != "operation":
+                    changes[item.name] = self._mask(value)
+        self._emit(dataclasses.replace(event, **changes))
+
+    def warn(self, text: str, server: str = "") -> None:
+        """Something that does not make the operation fail."""
+        with self._guard:
+            self.warnings.append(f"{server}: {text}" if server else text)
+        self.emit(Note(server=server, text=text, level="warning"))
+
+    def session(self, server: str) -> Session:
+        return self.fleet.session(server)
+
+    @contextmanager
+    def phase(self, name: str, server: str = "") -> Iterator[None]:
+        """A phase of a server or of the fleet: its events, and its name in errors that leave it."""
+        began = time.monotonic()
+        self.emit(PhaseStarted(server=server, phase=name))
+        outcome = "failed"
+        try:
+            yield
+            outcome = "ok"
+        except Cancelled as error:
+            outcome = "cancelled"
+            raise error.at(server=server, phase=name) from None
+        except FleetError:
+            raise
+        except TurnoutError as error:
+            error.at(server=server, phase=name)
+            self.emit(ServerFailed(server=server, phase=name, title=error.title, detail=error.detail, hint=error.hint))
+            raise
+        finally:
+            self.emit(PhaseFinished(server=server, phase=name, seconds=time.monotonic() - began, outcome=outcome))
+
+    def on_all(self, step: Callable[[str], T], servers: Iterable[str] | None = None) -> Outcome[T]:
+        """Run a step on all servers at once (or on some) and wait for all."""
+        return at_once(self.fleet.names if servers is None else servers, step)
+
+    def begin(self, *, uploads: bool) -> dict[str, ServerState]:
+        """Connect, take every lock, and inspect under it. Raises FleetError; locks that were taken are given back.
+
+        uploads   channels for uploads are opened at the same time, because they will probably be wanted
+
+        The first server's lock is taken before the others': of two operators that want the same servers one wins
+        everywhere and the other is told who, instead of both being refused somewhere.
+        """
+        names = self.fleet.names
+
+        def connect(name: str) -> None:
+            with self.phase("connect", name):
+                session = self.fleet.open(name)
+            if uploads:
+                session.expect_upload()
+
+        def lock(name: str) -> ServerState:
+            with self.phase("begin", name):
+                state = self.session(name).begin(self.token, self.owner(), self.journal("begin"))
+                self.locked.add(name)
+                if not state.exists:
+                    self.warn("the deploy root is new", name)
+                return state
+
+        self.on_all(connect).unwrap()
+        self.cancel.check()
+        first = at_once(names[:1], lock)
+        try:
+            states = dict(first.unwrap())
+            self.cancel.check()
+            states.update(self.on_all(lock, names[1:]).unwrap() if names[1:] else {})
+        except TurnoutError:
+            self.give_back("refused")
+            raise
+        return {name: states[name] for name in names}
+
+    def give_back(self, outcome: str) -> dict[str, TurnoutError]:
+        """Unlock every server that is locked, with a line in its journal; what failed there, by server."""
+
+        def unlock(name: str) -> None:
+            self.session(name).finish(self.token, self.journal("end", outcome=outcome))
+            self.locked.discard(name)
+
+        return dict(self.on_all(unlock, sorted(self.locked)).errors)
+
+    def journal(self, what: str, **facts: object) -> str:
+        """A line for the servers' journals."""
+        line = {"what": what, "operation": self.id, "kind": self.kind, "who": self.who, "time": round(time.time(), 1)}
+        return json.dumps({**line, "servers": self.fleet.names, **facts}, ensure_ascii=True)
+
+    def owner(self) -> Lock:
+        """What the lock tells others about this operation."""
+        return Lock(operation=self.id, kind=self.kind, who=self.who, since=self.began)

@@ -1,0 +1,155 @@
+"""The uploads of one operation: what each server needs, packed once for all that need the same."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from core.events import Note, UploadProgress
+from core.manifest import EMPTY, Difference, Manifest, difference
+from core.operations.broadcast import Broadcast, packed, pays_to_compress
+from core.operations.planning import Prepared
+from core.operations.run import Run
+from core.plan import UPLOAD
+from core.records import ServerState
+from core.remote.scan import with_sizes
+from core.remote.tarstream import Chunk, stream
+from core.text import count
+
+REPORT_EVERY = 0.1
+"""Seconds between progress events of one server."""
+SAMPLE = 128 << 10
+"""Bytes of content that tell whether compression pays."""
+
+
+class Sending:
+    """`bytes` and `files`: what was sent so far, to all servers."""
+
+    def __init__(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> None:
+        self.bytes = 0
+        self.files = 0
+        self._run = run
+        self._tree = prepared.tree
+        self._plan = prepared.plan
+        self._states = states
+        self._caches = prepared.caches
+        self._lock = threading.Lock()
+        self._broadcasts: dict[str, Packed] = {}
+        self._differences: dict[str, Difference] = {}
+        self._group_known()
+
+    def _group_known(self) -> None:
+        """Servers with the same cache get the same stream; a server whose cache is compared first has its own."""
+        if self._tree is None:
+            return
+        groups: dict[str, list[str]] = {}
+        for step in self._plan.steps:
+            cache = self._caches.get(step.server)
+            if step.action == UPLOAD and step.exact:
+                groups.setdefault(cache.digest if cache else "", []).append(step.server)
+        for names in groups.values():
+            cache = self._caches.get(names[0])
+            change = difference(cache or EMPTY, self._tree.manifest)
+            broadcast = self._broadcast(change, names, whole=cache is None)
+            for name in names:
+                self._differences[name] = change
+                self._broadcasts[name] = broadcast
+
+    def send(self, name: str) -> None:
+        """Bring a server's deploy-cache to the tree's content. Raises DiskFull, ServerError, ConnectError, Cancelled.
+
+        If it ends early, the cache is without a manifest: next time it is compared by checksum, and what arrived is
+        not sent again.
+        """
+        run, session, state = self._run, self._run.session(name), self._states[name]
+        assert self._tree is not None
+        wipe = False
+        if name not in self._differences:
+            scanned = session.scan(run.cancel)
+            wipe = scanned is None
+            present = with_sizes(scanned, self._tree.manifest) if scanned else EMPTY
+            self._differences[name] = difference(present, self._tree.manifest)
+            self._broadcasts[name] = self._broadcast(self._differences[name], [name], whole=True)
+            kept = self._tree.manifest.files - self._differences[name].files
+            run.emit(Note(server=name, text=f"deploy-cache compared: {count(kept, 'file')} are there already"))
+        change = self._differences[name]
+        upload = session.upload()
+        broadcast = self._broadcasts[name]
+        try:
+            with upload.watch(run.cancel):
+                upload.begin(state.root, run.token, broadcast.unpack, change.remove, wipe)
+                self._pump(name, change, upload.send, broadcast)
+                upload.finish()
+        finally:
+            broadcast.leave(name)
+
+    def _pump(self, name: str, change: Difference, send: Callable[[bytes], None], broadcast: Packed) -> None:
+        """Hand all chunks to one server; the progress as events, at most every REPORT_EVERY seconds."""
+        sent = files = 0
+        reported = 0.0
+        total: dict[str, Any] = {"total": change.bytes, "files_total": change.files}
+        self._run.emit(UploadProgress(server=name, sent=0, files=0, **total))
+        for chunk in broadcast.chunks(name):
+            send(chunk.raw)
+            sent += chunk.content
+            files += chunk.files
+            now = time.monotonic()
+            if now - reported >= REPORT_EVERY:
+                reported = now
+                self._run.emit(UploadProgress(server=name, sent=sent, files=files, **total))
+        self._run.emit(UploadProgress(server=name, sent=sent, files=files, **total))
+        with self._lock:
+            self.bytes += sent
+            self.files += files
+
+    def _broadcast(self, change: Difference, names: list[str], *, whole: bool) -> Packed:
+        """The stream for servers that need the same change; `whole`: with the whole manifest instead of its changes."""
+        tree = self._tree
+        assert tree is not None
+        sessions = [self._run.session(name) for name in names]
+        merging = all({"comm", "sha256sum"} <= self._states[name].features for name in names)
+        small = len(change.gone) + len(change.added) < len(tree.manifest.entries)
+        if not whole and merging and small:
+            tail = [
+                (b".turnout/incoming/added", _text(change.added)),
+                (b".turnout/incoming/gone", _text(change.gone)),
+            ]
+        else:
+            tail = [(b".turnout/incoming/manifest", tree.manifest.text.encode("ascii"))]
+        mtime = int(tree.committed) if tree.source == "git" else None
+
+        def make() -> Iterator[Chunk]:
+            verify = tree.source != "git"
+            return stream(tree.manifest, change.send, b"deploy-cache/", tree.open, mtime, tail, verify)
+
+        rtt = max(session.rtt for session in sessions)
+        gzip = all("gzip" in self._states[name].features for name in names)
+        if gzip and pays_to_compress(change.bytes, rtt, self._sample(tree.manifest, change)):
+            return Packed(lambda: packed(make()), names, "gzip")
+        return Packed(make, names, "none")
+
+    def _sample(self, manifest: Manifest, change: Difference) -> bytes:
+        """The beginnings of the largest files that are sent."""
+        assert self._tree is not None
+        largest = sorted(
+            (p for p in change.send if manifest.entries[p].is_file), key=lambda p: -manifest.entries[p].size
+        )
+        pieces = []
+        for path in largest[:4]:
+            with self._tree.open(path) as file:
+                pieces.append(file.read(SAMPLE // 4))
+        return b"".join(pieces)
+
+
+class Packed(Broadcast):
+    """A broadcast that knows what has to unpack it: `none` or `gzip`."""
+
+    def __init__(self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], unpack: str) -> None:
+        super().__init__(make, takers)
+        self.unpack = unpack
+
+
+def _text(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode("ascii")

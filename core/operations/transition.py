@@ -1,0 +1,241 @@
+"""Deploy and rollback: make the release on every server, wait for all, switch all, verify, or put everything back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from core import checks, hooks
+from core.config import Hook
+from core.errors import FleetError, TurnoutError
+from core.events import Pruned, Switched
+from core.jobs import Cancel
+from core.operations.planning import Prepared
+from core.operations.putback import put_back
+from core.operations.run import Run
+from core.operations.sending import Sending
+from core.plan import NONE, ROLLBACK, STAGE, UPLOAD
+from core.records import Record, ServerState, mark
+from core.text import count, size
+
+
+class Transition:
+    """The way of all servers from one release to another.
+
+    made      servers on which this operation published the release
+    switched  servers whose switch was asked for; whether it happened is certain only where it was answered
+    """
+
+    def __init__(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> None:
+        self.run = run
+        self.plan = prepared.plan
+        self.states = states
+        self.tag = prepared.plan.tag
+        self.record = prepared.plan.record
+        self.sending = Sending(run, prepared, states)
+        self.made: set[str] = set()
+        self.switched: set[str] = set()
+
+    def carry_out(self) -> str:
+        """All phases from upload to finish; the summary in one sentence.
+
+        Raises what went wrong after everything was put back, NeedsPerson where a server could not be put back.
+        """
+        try:
+            self._ready()
+            self._switch()
+            self._verify()
+        except TurnoutError as error:
+            put_back(self, error)
+            raise
+        return self._finish()
+
+    def told(self, server: str = "", **more: str) -> dict[str, str]:
+        """The variables that hooks and checks get; those of one server besides."""
+        values = {
+            "TURNOUT_PROJECT": self.run.fleet.project.project,
+            "TURNOUT_ENVIRONMENT": self.run.fleet.environment.name,
+            "TURNOUT_OPERATION": self.run.kind,
+            "TURNOUT_WHO": self.run.who,
+            "TURNOUT_TAG": self.tag,
+            "TURNOUT_REVISION": self.record.revision if self.record else "",
+            "TURNOUT_REF": self.record.ref if self.record else "",
+            "TURNOUT_PREVIOUS": self.plan.live,
+            "TURNOUT_SERVERS": " ".join(step.server for step in self.plan.steps),
+        }
+        if server:
+            root = self.states[server].root
+            values |= {
+                "TURNOUT_SERVER": server,
+                "TURNOUT_ROOT": root,
+                "TURNOUT_RELEASE_PATH": f"{root}/releases/{self.tag}",
+                "TURNOUT_SHARED_PATH": f"{root}/shared",
+                "TURNOUT_PREVIOUS": self.states[server].current,
+            }
+        return {**values, **more}
+
+    def run_hooks(self, moment: str, folder: str = "", servers: Sequence[str] | None = None) -> None:
+        """Run the hooks of a moment one after the other, each on all its servers at once.
+
+        folder   below the deploy root, where the command runs; by default the release
+        """
+        for hook in self.run.fleet.project.hooks:
+            if hook.on == moment:
+                self._run_hook(hook, folder or f"releases/{self.tag}", servers)
+
+    def _run_hook(self, hook: Hook, folder: str, servers: Sequence[str] | None) -> None:
+        run = self.run
+        run.cancel.check()
+        if hook.webhook:
+            hooks.webhook(run, hook, f"{self.run.fleet.project.project}: {hook.on} {self.tag}", self.told())
+        elif hook.where == "operator":
+            hooks.on_operator(run, hook, self.told())
+        else:
+            names = list(servers if servers is not None else self._moving)
+            if hook.where == "first-server":
+                names = [name for name in names if name == run.fleet.names[0]]
+            if names:
+                run.on_all(
+                    lambda name: hooks.on_server(
+                        run, hook, name, f"{self.states[name].root}/{folder}", self.told(name)
+                    ),
+                    names,
+                ).unwrap(hook.on)
+
+    @property
+    def _moving(self) -> tuple[str, ...]:
+        """The servers that switch; one that is on the release already stays out of it, but for the checks."""
+        return tuple(step.server for step in self.plan.steps if step.action != NONE)
+
+    def _ready(self) -> None:
+        """Upload, stage, prepare hooks, each server at its own pace; the barrier: all are ready or none switches."""
+        self.run.on_all(self._bring).unwrap()
+        with self.run.phase("barrier"):
+            self.run.cancel.check()
+            if self.made:
+                self._operator_hooks("prepare")
+            self.run_hooks("before-switch")
+            self.run.cancel.check()
+
+    def _bring(self, name: str) -> None:
+        """One server: from whatever its cache holds to a complete release."""
+        run, step = self.run, self.plan.step(name)
+        if step.action not in (UPLOAD, STAGE):
+            return
+        assert self.record is not None
+        if step.action == UPLOAD:
+            with run.phase("upload", name):
+                self.sending.send(name)
+        with run.phase("stage", name):
+            run.cancel.check()
+            session, deploy = run.session(name), run.fleet.project.deploy
+            prepare = [hook for hook in run.fleet.project.hooks if hook.on == "prepare" and self._runs_on(hook, name)]
+            session.stage(
+                run.token,
+                self.tag,
+                deploy.copy_mode,
+                self.record.digest,
+                replace(self.record, failed="", left=False),
+                deploy.shared,
+                publish=not prepare,
+                cancel=run.cancel,
+            )
+            for hook in prepare:
+                folder = f"{self.states[name].root}/.turnout/incoming/{self.tag}"
+                hooks.on_server(run, hook, name, folder, self.told(name))
+            if prepare:
+                run.cancel.check()
+                session.publish(run.token, self.tag)
+            self.made.add(name)
+
+    def _runs_on(self, hook: Hook, name: str) -> bool:
+        return hook.where == "server" or (hook.where == "first-server" and name == self.run.fleet.names[0])
+
+    def _operator_hooks(self, moment: str) -> None:
+        for hook in self.run.fleet.project.hooks:
+            if hook.on == moment and (hook.where == "operator" or hook.webhook):
+                self._run_hook(hook, "", None)
+
+    def _switch(self) -> None:
+        """One rename on every server, all at once."""
+        run = self.run
+
+        def switch(name: str) -> None:
+            with run.phase("switch", name):
+                self.switched.add(name)
+                state = self.states[name]
+                run.session(name).switch(run.token, self.tag, state.current_target)
+                run.emit(Switched(server=name, tag=self.tag, previous=state.current))
+
+        run.on_all(switch, self._moving).unwrap()
+        run.cancel.check()
+        self.run_hooks("after-switch")
+
+    def _verify(self) -> None:
+        """Every check on every server, all servers at once."""
+        run = self.run
+        if not run.fleet.project.checks:
+            return
+
+        def verify(name: str) -> None:
+            with run.phase("verify", name):
+                folder = f"{self.states[name].root}/releases/{self.tag}"
+                for check in run.fleet.project.checks:
+                    checks.verify(run, check, name, folder, self.told(name))
+
+        run.on_all(verify).unwrap()
+        run.cancel.check()
+
+    def _finish(self) -> str:
+        """Records, journal, pruning, success hooks, unlock. From here on nothing makes the operation fail."""
+        run = self.run
+        run.cancel = Cancel()
+        with run.phase("finish"):
+            if self.plan.kind == ROLLBACK:
+                self.softly(lambda: self.run_hooks("after-rollback"))
+            self.softly(lambda: self.run_hooks("success"))
+            outcome = run.on_all(self._conclude)
+            for name, error in outcome.errors.items():
+                run.warn(f"not finished: {error.title}: {error.detail}", name)
+        return self._summary()
+
+    def _conclude(self, name: str) -> None:
+        run = self.run
+        step = self.plan.step(name)
+        journal = run.journal("end", outcome="done", tag=self.tag, previous=self.states[name].current)
+        pruned = run.session(name).finish(run.token, journal, step.prune, self._fates(name))
+        run.locked.discard(name)
+        for tag in pruned:
+            run.emit(Pruned(server=name, tag=tag))
+
+    def _fates(self, name: str) -> list[Record]:
+        """The records that change with a finished switch: what a rollback left is marked, what is live is not."""
+        state = self.states[name]
+        fates = []
+        left = state.releases.get(state.current)
+        target = state.releases.get(self.tag)
+        if self.plan.kind == ROLLBACK and left and left.record and target and left.order > target.order:
+            fates.append(mark(left.record, left=True))
+        if target and target.record and (target.record.left or target.record.failed) and name not in self.made:
+            fates.append(mark(target.record, left=False, failed=""))
+        return fates
+
+    def softly(self, work: Callable[[], None]) -> None:
+        """Run hooks whose failure is only a warning."""
+        try:
+            work()
+        except FleetError as error:
+            for server, one in error.errors.items():
+                self.run.warn(f"{one.title}: {one.detail}", server)
+        except TurnoutError as error:
+            self.run.warn(f"{error.title}: {error.detail}")
+
+    def _summary(self) -> str:
+        moved = len(self._moving)
+        parts = []
+        if self.sending.bytes or self.sending.files:
+            parts.append(f"sent {size(self.sending.bytes)} in {count(self.sending.files, 'file')}")
+        if len(self.plan.steps) > moved:
+            parts.append(f"{count(len(self.plan.steps) - moved, 'server')} had it already")
+        text = f"{self.tag} is live on {count(len(self.plan.steps), 'server')}"
+        return f"{text}: {', '.join(parts)}" if parts else text

@@ -1,0 +1,1 @@
+"""One server: the connection, the agent that runs there, uploads."""

@@ -1,0 +1,249 @@
+"""The operator's end of the agent: starts it, sends requests, reads answers; one round trip a request."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import paramiko
+
+from core.errors import Cancelled, ConnectError
+from core.jobs import Cancel
+from core.remote.connection import Connection, start
+from core.text import clean, quote, shell_word
+
+SILENCE = 30.0
+"""Seconds without a sign of life after which a server counts as gone; the agent answers a beat at once, always."""
+BEAT = 5.0
+"""Seconds between beats while an answer is awaited."""
+ANSWER_LIMIT = 64 << 20
+"""Bytes of one answer; more is no sensible server."""
+
+DONE, FAILED, LOST, LOCKED, PERSON, UNTELLABLE, CANCELLED = 0, 1, 3, 4, 5, 6, 143
+"""Statuses of an answer; see agent.sh."""
+
+# No backslash and no single quote: the login shell (bash, dash, zsh, fish, ash) hands this to sh as it is.
+_BOOTSTRAP = """exec sh -c 'p=; while IFS= read -r l && [ "$l" != "#end" ]; do p="$p$l
+"; done; eval "$p"' turnout-agent"""
+
+
+@cache
+def program() -> str:
+    """agent.sh without comments and indentation: what travels at every start (about 11 kB)."""
+    return strip(script("agent.sh"))
+
+
+@cache
+def script(name: str) -> str:
+    """The text of a shell program of this package."""
+    return (files("core.remote") / name).read_text("utf-8")
+
+
+def strip(text: str) -> str:
+    """A shell program without its comment lines, blank lines and indentation. It must hold no here-document, and no
+    quoted text over several lines but a newline."""
+    lines = [line.strip() for line in text.splitlines()]
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An agent's answer: its lines, as they came (ASCII or cleaned by who shows them), and its status."""
+
+    lines: tuple[str, ...]
+    status: int
+
+    @property
+    def text(self) -> str:
+        """The lines for people, at most 4,000 characters."""
+        return clean("\n".join(self.lines)).strip()
+
+
+class Agent:
+    """One running agent.
+
+    round_trips   those that were waited for since the start: opening the channel is one, each request is one
+    rtt           seconds of the last `ping`, the shortest request there is; 0.0 before the first"""
+
+    def __init__(self, connection: Connection, root: str) -> None:
+        self._connection = connection
+        self._root = root
+        self._mark = secrets.token_hex(8)
+        self._buffer = b""
+        self._sent = 0
+        self._sending = threading.Lock()
+        self._one_at_a_time = threading.Lock()
+        self._heard = time.monotonic()
+        self._channel: paramiko.Channel | None = None
+        self.round_trips = 0
+        self._first_answer = 0.0
+        self.rtt = 0.0
+
+    @property
+    def alive(self) -> bool:
+        return self._channel is not None and not self._channel.closed and self._connection.is_open
+
+    def request(self, verb: str, *words: str | bytes, cancel: Cancel | None = None) -> Answer:
+        """Send a request and wait for its answer; the first one travels with the agent itself.
+
+        Raises ConnectError where the connection or the agent is gone, or silent for SILENCE seconds; Cancelled where
+        `cancel` was asked for and the agent ended the request for it.
+        """
+        return self.requests([(verb, words)], cancel=cancel)[-1]
+
+    def requests(
+        self, batch: Sequence[tuple[str, Sequence[str | bytes]]], *, cancel: Cancel | None = None
+    ) -> list[Answer]:
+        """Several requests that the agent carries out one after the other, sent together: one round trip."""
+        with self._one_at_a_time:
+            first = self._channel is None
+            lines = []
+            numbers = []
+            for verb, words in batch:
+                self._sent += 1
+                numbers.append(self._sent)
+                lines.append(" ".join([str(self._sent), verb, *(shell_word(word) for word in words)]))
+            text = "".join(f"{line}\n" for line in lines)
+            began = time.monotonic()
+            self._heard = began
+            if first:
+                self._start(text)
+            else:
+                self._send(text.encode("ascii"))
+            self.round_trips += 1
+            stop = cancel.on_request(self._ask_to_stop) if cancel else None
+            try:
+                if first:
+                    self._await_ready()
+                answers = [self._await(numbers[0])]
+                self._first_answer = time.monotonic()
+                answers += [self._await(number) for number in numbers[1:]]
+            finally:
+                if stop:
+                    stop()
+            if batch[0][0] == "ping" and not first:
+                self.rtt = self._first_answer - began
+            if cancel and cancel.requested and answers[-1].status == CANCELLED:
+                raise Cancelled("cancelled by the operator")
+            return answers
+
+    def leave(self) -> None:
+        """Tell the agent to go. Where it holds a lock it sweeps and gives it back."""
+        if self._channel is not None:
+            try:
+                self._channel.settimeout(1.0)
+                self._channel.sendall(b"leave\n")
+                self._channel.close()
+            except (OSError, EOFError, paramiko.SSHException):
+                return
+
+    def _start(self, text: str) -> None:
+        self._channel = self._connection.session()
+        self.round_trips += 1
+        self._channel.settimeout(BEAT)
+        head = f"root={quote(self._root)}\nmark={self._mark}\n"
+        start(self._channel, _BOOTSTRAP)
+        self._send((head + program() + "#end\n").encode("utf-8", "surrogateescape") + text.encode("ascii"))
+
+    def _ask_to_stop(self) -> None:
+        try:
+            self._send(b"cancel\n")
+        except ConnectError:
+            return  # who waits for the answer will say so
+
+    def _send(self, raw: bytes) -> None:
+        assert self._channel is not None
+        try:
+            with self._sending:
+                self._channel.sendall(raw)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise self._gone(str(error)) from None
+
+    def _await_ready(self) -> None:
+        """Skip what start-up files print, up to the agent's own first line."""
+        ready = re.compile(rf"{self._mark} ready \d+")
+        seen: list[str] = []
+        while True:
+            line = self._line(seen)
+            if ready.fullmatch(line):
+                return
+            seen.append(line)
+            if len(seen) > 10_000:
+                raise self._gone("the login shell printed more than 10,000 lines and started no agent")
+
+    def _await(self, number: int) -> Answer:
+        end = re.compile(rf"{self._mark} {number} (\d+)")
+        lines: list[str] = []
+        total = 0
+        while True:
+            line = self._line(lines)
+            match = end.fullmatch(line)
+            if match:
+                return Answer(tuple(lines), int(match[1]))
+            if line:
+                lines.append(line)
+                total += len(line)
+            if total > ANSWER_LIMIT:
+                raise self._gone(f"an answer of more than {ANSWER_LIMIT >> 20} MB")
+
+    def _line(self, before: Sequence[str]) -> str:
+        """The next line of the agent's output."""
+        assert self._channel is not None
+        parts: list[bytes] = []
+        while True:
+            head, newline, rest = self._buffer.partition(b"\n")
+            if newline:
+                self._buffer = rest
+                return b"".join([*parts, head]).decode("utf-8", "surrogateescape")
+            parts.append(head)
+            self._buffer = b""
+            if sum(map(len, parts)) > ANSWER_LIMIT:
+                raise self._gone("a line without end")
+            try:
+                chunk = self._channel.recv(1 << 16)
+            except TimeoutError:
+                self._still_there()
+                continue
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                raise self._gone(str(error)) from None
+            if not chunk:
+                said = clean("\n".join([*before[-5:], self._said()])).strip()
+                raise self._gone(said or "the connection was closed")
+            self._heard = time.monotonic()
+            self._buffer = chunk
+
+    def _still_there(self) -> None:
+        """Nothing came for a while: ask for a sign of life; a server that gives none for SILENCE seconds is gone."""
+        if self._said():
+            self._heard = time.monotonic()
+        silent = time.monotonic() - self._heard
+        if silent > SILENCE:
+            raise self._gone(f"no sign of life for {silent:.0f} s")
+        self._send(b"beat\n")
+
+    def _said(self) -> str:
+        """What came on standard error since the last look."""
+        raw = b""
+        channel = self._channel
+        while channel is not None and channel.recv_stderr_ready() and len(raw) < 65536:
+            chunk = channel.recv_stderr(4096)
+            if not chunk:
+                break
+            raw += chunk
+        return raw.decode("utf-8", "backslashreplace")
+
+    def _gone(self, detail: str) -> ConnectError:
+        if self._channel is not None:
+            self._channel.close()
+        return ConnectError(
+            "the connection to the server was lost",
+            detail=clean(detail),
+            hint="the agent there sweeps and unlocks by itself; refresh and look at what is live",
+            server=self._connection.server.name,
+        )

@@ -1,0 +1,504 @@
+# shellcheck shell=sh disable=SC2154,SC2317,SC2015  # root and mark are set by the bootstrap; verbs are called by name
+# The agent: what Turnout runs on a server, one process for one connection (docs/architecture.md).
+#
+# It is sent line by line, without its comments, and evaluated with `root` (the deploy root) and `mark` (a random
+# word) already set. It then reads requests from standard input, one a line:
+#
+#     ID VERB WORD...         the words are quoted for the shell; \0ooo in them is a byte (printf %b)
+#
+# and answers each with lines and, last, `MARK ID STATUS`. A request runs in a child process, so the agent keeps
+# listening meanwhile: `beat` is answered on standard error, `cancel` ends the child and what it has started.
+# When the input ends the operator is gone: the child is ended, half-made things are swept, the lock is given back.
+# Every verb that changes something is given the lock's token first and changes nothing where it is another one.
+#
+# Statuses: 0 done, 1 failed (the lines say why), 3 not the lock's owner, 4 locked, 5 needs a person, 143 cancelled.
+
+LC_ALL=C
+export LC_ALL
+umask 022
+own=.turnout job='' child='' newline='
+'
+
+# decode WORD: the bytes that a word stands for, in `decoded`. A command substitution strips newlines at the end,
+# so one more character keeps them.
+decode() {
+  case $1 in
+    *\\*) decoded=$(printf '%b_' "$1") && decoded=${decoded%_} ;;
+    *) decoded=$1 ;;
+  esac
+}
+
+# encode TEXT: printable, without white space, as core.text.encode_path writes it. Few names need the slow way.
+encode() {
+  case $1 in
+    '' | *[!A-Za-z0-9._/+=:,@~-]*)
+      encoded=$(printf %s "$1" | od -An -v -tx1 | tr -d ' \n' | tr a-f A-F | sed 's/../%&/g') ;;
+    *) encoded=$1 ;;
+  esac
+}
+
+# long COMMAND...: run what may take long so that a cancel ends it: a shell handles a signal only between commands
+# or in `wait`.
+long() {
+  "$@" &
+  child=$!
+  wait "$child"
+}
+
+say() { printf '%s\n' "$*"; }
+
+fail() {
+  say "$*"
+  exit 1
+}
+
+# phase NAME: what the lock tells others.
+phase() { say "$1" > "$own/lock/phase"; }
+
+# holds TOKEN: go into the root, or end this request unless the lock there is ours.
+holds() {
+  cd "$root" 2> /dev/null || { say "the deploy root $root is gone"; exit 3; }
+  held=
+  { read -r held < "$own/lock/token"; } 2> /dev/null
+  [ "$held" = "$1" ] || { say "the lock is not held by this operation any more"; exit 3; }
+}
+
+# digest FILE: SHA-256 in hex in `sum`, "" where the server has no program for it.
+digest() {
+  sum=
+  if command -v sha256sum > /dev/null 2>&1; then sum=$(sha256sum < "$1")
+  elif command -v shasum > /dev/null 2>&1; then sum=$(shasum -a 256 < "$1")
+  elif command -v openssl > /dev/null 2>&1; then sum=$(openssl dgst -sha256 -r < "$1")
+  fi
+  sum=${sum%% *}
+}
+
+# copier: the options with which `cp` copies a tree as it is, sharing blocks where the file system can.
+copier() {
+  copy=-a
+  [ "$1" = hardlink ] && copy=-al && return
+  case $(cp --help 2>&1) in *--reflink*) copy='-a --reflink=auto' ;; esac
+}
+
+# sweep: remove what is half-made and half-removed. Only with the lock held; the release that is half-made has no
+# other place than incoming/, so nothing here is ever live.
+sweep() {
+  rm -rf "$own/incoming" "$own/trash" .current-next
+  mkdir -p "$own/incoming" "$own/trash"
+}
+
+# state: what an inspection reads, one fact a line. Reads only.
+state() {
+  say "time $(date +%s)"
+  if ! cd "$root" 2> /dev/null; then
+    say "root absent"
+    parent=$root
+    while [ ! -d "$parent" ]; do parent=${parent%/*}; parent=${parent:-/}; done
+    [ -w "$parent" ] && say "writable yes"
+    cd "$parent" || return 1
+  else
+    say "root present"
+    [ -w . ] && say "writable yes"
+    here=$(pwd -P)
+    if [ -L current ]; then
+      encode "$(readlink current)"
+      say "current link $encoded"
+      if seen=$(cd current 2> /dev/null && pwd -P); then
+        case $seen in
+          "$here/releases/"*) encode "${seen#"$here/releases/"}"; say "live $encoded" ;;
+          *) say "live-elsewhere" ;;
+        esac
+      else
+        say "dangling"
+      fi
+    elif [ -d current ]; then say "current folder"
+    elif [ -e current ]; then say "current file"
+    else say "current absent"
+    fi
+    # A folder in releases/ that is itself a link is none of ours.
+    if [ -d releases ] && [ ! -L releases ]; then
+      for release in releases/* releases/.[!.]*; do
+        [ -d "$release" ] && [ ! -L "$release" ] && set -- "$@" "$release"
+      done
+      [ $# -eq 0 ] || {
+        stat -c 'release %Y %n' "$@" 2> /dev/null || for release in "$@"; do printf 'release 0 %s\n' "$release"; done
+      }
+    fi
+    if [ -f "$own/cache.manifest" ]; then
+      digest "$own/cache.manifest"
+      say "cache $sum"
+    elif [ -n "$(find deploy-cache 2> /dev/null | sed -n 2p)" ]; then say "cache-unknown"
+    fi
+    set -- "$own"/records/*.toml
+    # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
+    [ ! -e "$1" ] || grep '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | head -n 40000 | sed 's/^/record /'
+    lock_lines
+  fi
+  df -Pk . 2> /dev/null | sed -n '2s/^/space /p'
+  df -Pi . 2> /dev/null | sed -n '2s/^/inodes /p'
+  features
+}
+
+features() {
+  for tool in zstd gzip sha256sum shasum comm tar; do
+    command -v "$tool" > /dev/null 2>&1 && say "feature $tool"
+  done
+  case $(cp --help 2>&1) in *--reflink*) say "feature reflink" ;; esac
+}
+
+# lock_lines: the owner of the lock, its phase, and whether its process still lives.
+lock_lines() {
+  [ -d "$own/lock" ] || return 0
+  say "lock held"
+  sed 's/^/lock-/' "$own/lock/owner" 2> /dev/null | cut -c1-500 | head -n 20
+  sed 's/^/lock-phase /' "$own/lock/phase" 2> /dev/null | cut -c1-100 | head -n 1
+  pid=
+  { read -r pid started < "$own/lock/process"; } 2> /dev/null
+  [ -n "$pid" ] && [ -d /proc/self ] && [ "$(birth "$pid")" != "$started" ] && say "lock-dead yes"
+  return 0
+}
+
+# birth PID: when a process was started (clock ticks since boot) and the boot's id: together they never come again.
+birth() {
+  stat_line=
+  { read -r stat_line < "/proc/$1/stat"; } 2> /dev/null || return 0
+  stat_line=${stat_line##*) }
+  boot=
+  { read -r boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null
+  # shellcheck disable=SC2086  # the fields are split on purpose
+  set -- $stat_line
+  say "${20}-$boot"
+}
+
+verb_state() { state; }
+
+# ping: the shortest request, for a figure of the round trip.
+verb_ping() { :; }
+
+# begin TOKEN OWNER JOURNAL-LINE (OWNER: lines `word text`): make the root's folders, take the lock, sweep what an earlier operation left,
+# read the state. If the agent dies after the mkdir, the lock names a process that is gone.
+verb_begin() {
+  mkdir -p "$root" && cd "$root" || fail "cannot make $root"
+  [ -d "$own" ] || { mkdir -p "$own" && chmod 0750 "$own"; } || fail "cannot make $root/$own"
+  mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" || fail "cannot write in $root"
+  if ! mkdir "$own/lock" 2> /dev/null; then
+    [ -d "$own/lock" ] || fail "cannot make $root/$own/lock"
+    locked=$(lock_lines)
+    held=
+    { read -r held < "$own/lock/token"; } 2> /dev/null
+    [ "$held" != "$1" ] || displace
+    case $locked in
+      *lock-dead*) take_over ;;
+      *) say "$locked"; say "time $(date +%s)"; exit 4 ;;
+    esac
+  fi
+  decode "$2"
+  say "$1" > "$own/lock/token" && { say "$decoded"; say "server-since $(date +%s)"; } > "$own/lock/owner" &&
+    say "$self" > "$own/lock/process" && phase begin || { rm -rf "$own/lock"; fail "cannot write the lock"; }
+  sweep || { rm -rf "$own/lock"; fail "cannot sweep $root/$own"; }
+  decode "$3"
+  say "$decoded" >> "$own/journal.jsonl"
+  state
+}
+
+# displace: the operation that holds the lock is our own, over a connection that broke; its agent has not noticed yet.
+displace() {
+  { read -r pid started < "$own/lock/process"; } 2> /dev/null
+  [ "$(birth "$pid")" = "$started" ] && kill -KILL "$pid" 2> /dev/null
+  locked="lock-dead yes"
+}
+
+# take_over: the lock's owner is gone without cleaning up. One of several that see it wins, by the rename.
+take_over() {
+  mv "$own/lock" "$own/lock.stale.$$" 2> /dev/null || { say "$locked"; exit 4; }
+  rm -rf "$own/lock.stale.$$"
+  mkdir "$own/lock" 2> /dev/null || { lock_lines; exit 4; }
+  say "took-over"
+}
+
+# manifest: the text of what deploy-cache holds.
+verb_manifest() { cd "$root" && cat "$own/cache.manifest"; }
+
+# scan: what deploy-cache really holds, by checksum: `d NAME`, `l TARGET NAME`, `x NAME`, `f SUM NAME`. Status 6 where
+# a name cannot be told in a line; the cache is then made anew.
+verb_scan() {
+  cd "$root/deploy-cache" || exit 6
+  odd=$(find . -name "*$newline*" -o -name '*\\*' | head -n 1)
+  [ -z "$odd" ] && command -v sha256sum > /dev/null 2>&1 || exit 6
+  find . -type d | sed 's/^/d /'
+  find . -type f -perm -100 | sed 's/^/x /'
+  find . -type l | while IFS= read -r name; do
+    encode "$(readlink "$name")"
+    say "l $encoded $name"
+  done
+  find . -type f -size +0 -print0 | long xargs -0 -r sha256sum | sed 's/^/f /'
+  find . -type f -size 0 | sed 's/^/e /'
+  find . ! -type d ! -type f ! -type l | sed 's/^/? /'
+}
+
+# stage TOKEN TAG COPY DIGEST PUBLISH RECORD SHARED...: the upload is whole: make the cache's new manifest, copy the
+# cache into incoming/TAG, link the shared paths; with PUBLISH yes rename it into releases/ (else hooks come first).
+# If it dies, incoming/ is swept; the cache keeps its manifest, which is renamed into place before the copy.
+verb_stage() {
+  holds "$1"
+  phase stage
+  tag=$2 publish=$5 record=$6
+  if [ -f "$own/incoming/gone" ]; then
+    { comm -23 "$own/incoming/manifest.old" "$own/incoming/gone" | sort -m - "$own/incoming/added"; } > "$own/incoming/manifest" ||
+      fail "cannot write the manifest of deploy-cache"
+  fi
+  if [ -f "$own/incoming/manifest" ]; then
+    digest "$own/incoming/manifest"
+    [ -z "$sum" ] || [ "$sum" = "$4" ] || fail "what arrived in deploy-cache is not what was sent"
+    mv "$own/incoming/manifest" "$own/cache.manifest" || fail "cannot write the manifest of deploy-cache"
+  else
+    digest "$own/cache.manifest"
+    [ "$sum" = "$4" ] || fail "deploy-cache is not as the plan saw it"
+  fi
+  [ ! -e "releases/$tag" ] || fail "releases/$tag exists already"
+  copier "$3"
+  # shellcheck disable=SC2086  # options, split on purpose
+  long cp $copy deploy-cache "$own/incoming/$tag" || exit 1
+  ln "$own/cache.manifest" "$own/incoming/$tag.manifest" 2> /dev/null ||
+    cp "$own/cache.manifest" "$own/incoming/$tag.manifest" || exit 1
+  decode "$record"
+  printf %s "$decoded" > "$own/incoming/$tag.toml" || fail "cannot write the record"
+  shift 6
+  for word; do
+    decode "$word"
+    link_shared "$own/incoming/$tag" "$decoded" || fail "cannot link the shared path $decoded"
+  done
+  [ "$publish" = no ] || publish "$tag"
+}
+
+# link_shared FOLDER PATH: replace PATH in a release by a link to shared/PATH. What the release brings seeds shared/
+# where it is missing there; a trailing slash means a folder, which is made where nobody brings one.
+link_shared() {
+  path=${2%/}
+  up=../../shared/
+  rest=$path
+  while case $rest in */*) true ;; *) false ;; esac; do
+    up=../$up
+    rest=${rest#*/}
+  done
+  case $path in */*) mkdir -p "$1/${path%/*}" "shared/${path%/*}" || return 1 ;; esac
+  if [ ! -e "shared/$path" ] && [ ! -L "shared/$path" ]; then
+    if [ -e "$1/$path" ] || [ -L "$1/$path" ]; then mv "$1/$path" "shared/$path" || return 1
+    elif [ "$2" != "$path" ]; then mkdir -p "shared/$path" || return 1
+    fi
+  fi
+  rm -rf "${1:?}/$path" && ln -s "$up$path" "$1/$path"
+}
+
+# publish TAG: the release is complete: its record, then its folder, each by one rename.
+publish() {
+  mv "$own/incoming/$1.manifest" "$own/manifests/$1.manifest" &&
+    mv "$own/incoming/$1.toml" "$own/records/$1.toml" &&
+    mv "$own/incoming/$1" "releases/$1" || exit 1
+}
+
+verb_publish() {
+  holds "$1"
+  publish "$2"
+}
+
+# switch TOKEN TAG EXPECTED: lead `current` to releases/TAG by one rename, and read it back. EXPECTED is the target it
+# must have before ("" for none): whoever changed it behind our back wins.
+verb_switch() {
+  holds "$1"
+  phase switch
+  [ -d "releases/$2" ] && [ ! -L "releases/$2" ] || fail "releases/$2 does not exist"
+  decode "$3"
+  now=
+  [ -L current ] && now=$(readlink current)
+  [ -L current ] || [ ! -e current ] || fail "current is not a link"
+  [ "$now" = "$decoded" ] || fail "current leads to '$now' and not to '$decoded': somebody changed it meanwhile"
+  replace "releases/$2"
+}
+
+# replace TARGET: one rename(2). `ln -sfn` would remove the link first; `mv` without -T moves into the folder.
+replace() {
+  rm -f .current-next && ln -s "$1" .current-next || fail "cannot make a link in $root"
+  mv -T .current-next current 2> /dev/null || mv -fh .current-next current || fail "cannot rename over current"
+  [ "$(readlink current)" = "$1" ] || fail "current was not switched"
+}
+
+# restore TOKEN TARGET: lead `current` back to where it was; "" removes it: there was none.
+verb_restore() {
+  holds "$1"
+  decode "$2"
+  if [ -n "$decoded" ]; then replace "$decoded"
+  elif [ -L current ]; then rm -f current
+  fi
+}
+
+# withdraw TOKEN TAG: a release that this operation made and that never went live goes again, record and all.
+verb_withdraw() {
+  holds "$1"
+  [ "$(readlink current)" != "releases/$2" ] || fail "releases/$2 is live"
+  rm -f "$own/records/$2.toml" "$own/manifests/$2.manifest"
+  [ ! -e "releases/$2" ] || discard "$2"
+  long rm -rf "$own/trash/$2"
+}
+
+# record TOKEN TAG TEXT: replace a release's record.
+verb_record() {
+  holds "$1"
+  decode "$3"
+  printf %s "$decoded" > "$own/incoming/record" && mv "$own/incoming/record" "$own/records/$2.toml"
+}
+
+# discard TAG: out of releases/ by one rename, unless `current` leads there.
+discard() {
+  case $1 in '' | .* | */*) fail "not a release: $1" ;; esac
+  [ -d "releases/$1" ] && [ ! -L "releases/$1" ] || { say "missing $1"; return 0; }
+  real=$(cd "releases/$1" && pwd -P) || return 1
+  if live=$(cd current 2> /dev/null && pwd -P); then
+    case $live/ in "$real"/*) fail "releases/$1 is live" ;; esac
+  fi
+  mv "releases/$1" "$own/trash/$1"
+}
+
+# sizes TAG...: bytes on disk of releases, and of the deploy-cache under the name `.`.
+verb_sizes() {
+  cd "$root" || exit 1
+  for tag; do
+    [ -d "releases/$tag" ] && printf 'size %s %s\n' "$tag" "$(long du -sk "releases/$tag" | cut -f1)"
+  done
+  [ -d deploy-cache ] && printf 'size . %s\n' "$(long du -sk deploy-cache | cut -f1)"
+  return 0
+}
+
+# remove TOKEN TAG...: prune. The record stays.
+verb_remove() {
+  holds "$1"
+  phase prune
+  shift
+  for tag; do
+    discard "$tag" && say "removed $tag"
+  done
+  long rm -rf "$own/trash"
+  mkdir -p "$own/trash"
+}
+
+# clear TOKEN: empty the deploy-cache. Its manifest goes first, so that what is half gone is never trusted.
+verb_clear() {
+  holds "$1"
+  phase clear-cache
+  rm -f "$own/cache.manifest" && mv deploy-cache "$own/trash/deploy-cache" && mkdir deploy-cache || exit 1
+  long rm -rf "$own/trash"
+  mkdir -p "$own/trash"
+}
+
+# note TOKEN LINE: one line for the journal.
+verb_note() {
+  holds "$1"
+  decode "$2"
+  say "$decoded" >> "$own/journal.jsonl"
+}
+
+# finish TOKEN JOURNAL-LINE TAG...: prune TAG..., write the journal, sweep and unlock. What is renamed into trash/ is
+# removed after the lock is gone; whoever comes next sweeps it too.
+verb_finish() {
+  holds "$1"
+  phase finish
+  decode "$2"
+  line=$decoded
+  shift 2
+  for tag; do
+    ( discard "$tag" ) > /dev/null && say "removed $tag" || say "kept $tag"
+  done
+  say "$line" >> "$own/journal.jsonl"
+  unlock
+}
+
+# unlock: give the lock back in one rename, so that nobody sees half of it; then remove what is in trash/. From the
+# rename on another operation may be at work, so what is removed has a name of its own.
+unlock() {
+  rm -rf "$own/incoming" .current-next
+  mkdir -p "$own/incoming" "$own/trash"
+  mv "$own/trash" "$own/trash.$$" && mkdir "$own/trash"
+  mv "$own/lock" "$own/trash.$$/lock" || rm -rf "$own/lock"
+  [ -z "${id-}" ] || answer 0
+  rm -rf "$own"/trash.*
+}
+
+# stop PID: end a hook's processes. sshd makes each command the leader of a session, so its group is the command.
+verb_stop() {
+  case $1 in '' | *[!0-9]* | 0 | 1) fail "not a process: $1" ;; esac
+  kill -TERM "-$1" 2> /dev/null || kill -TERM "$1" 2> /dev/null
+  sleep 1
+  kill -KILL "-$1" 2> /dev/null || kill -KILL "$1" 2> /dev/null
+  return 0
+}
+
+# examine SHARED...: what `turnout doctor` asks beyond the state.
+verb_examine() {
+  state
+  say "user $(id -un 2> /dev/null || id -u)"
+  say "shell $(readlink "/proc/$$/exe" 2> /dev/null || echo sh)"
+  say "tar $(tar --version 2>&1 | head -n 1)"
+  cd "$root" 2> /dev/null || return 0
+  for word; do
+    decode "$word"
+    [ -e "shared/${decoded%/}" ] || { encode "$decoded"; say "shared-missing $encoded"; }
+  done
+  [ -w . ] || return 0
+  probe=.turnout-probe.$$
+  mkdir "$probe" && mkdir "$probe/a" "$probe/b" && ln -s a "$probe/current" && ln -s b "$probe/next" && {
+    if mv -T "$probe/next" "$probe/current" 2> /dev/null && [ "$(readlink "$probe/current")" = b ]; then say "switch mv -T"
+    elif mv -fh "$probe/next" "$probe/current" 2> /dev/null && [ "$(readlink "$probe/current")" = b ]; then say "switch mv -h"
+    else say "switch none"
+    fi
+  }
+  rm -rf "$probe"
+}
+
+# leave: the input ended or the agent was told to go. Only a lock of our own is given back.
+leave() {
+  trap '' HUP INT TERM PIPE
+  [ -z "$job" ] || { kill "$job" 2> /dev/null; wait "$job" 2> /dev/null; }
+  held=
+  cd "$root" 2> /dev/null && { read -r held < "$own/lock/process"; } 2> /dev/null
+  if [ "$held" = "$self" ]; then
+    was=
+    { read -r was < "$own/lock/phase"; } 2> /dev/null
+    printf '{"what":"interrupted","phase":"%s","time":%s}\n' "$was" "$(date +%s)" >> "$own/journal.jsonl"
+    unlock
+  fi 2> /dev/null
+  exit 0
+}
+
+# run ID VERB WORD...: one request, in a child of the agent. However it ends, an answer is given.
+run() {
+  id=$1 verb=$2
+  shift 2
+  trap 'answer "$?"' EXIT
+  trap '[ -z "$child" ] || kill "$child" 2> /dev/null; exit 143' TERM
+  exec 2>&1
+  "verb_$verb" "$@"
+  exit
+}
+
+# answer STATUS: the last line of an answer; what a verb does after it, nobody waits for.
+answer() {
+  trap - EXIT
+  printf '\n%s %s %s\n' "$mark" "$id" "$1"
+}
+
+self="$$ $(birth $$)"
+trap leave HUP INT TERM PIPE
+printf '\n%s ready %s\n' "$mark" "$$"
+while IFS= read -r request; do
+  case $request in
+    beat) say beat >&2 ;;
+    cancel) [ -z "$job" ] || kill "$job" 2> /dev/null ;;
+    leave) break ;;
+    *)
+      [ -z "$job" ] || wait "$job"
+      eval "run $request" < /dev/null &
+      job=$!
+      ;;
+  esac
+done
+leave

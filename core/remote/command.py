@@ -1,0 +1,133 @@
+"""People's own commands on a server: through Fabric, on a channel of their own, their output line by line."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import paramiko
+from invoke.exceptions import CommandTimedOut, Failure, ThreadException
+
+from core.errors import Cancelled, ConnectError
+from core.jobs import Cancel
+from core.remote.session import Session
+from core.text import quote
+
+LONGEST_LINE = 16384
+"""Characters after which a line without an end is handed on in pieces."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit status, or None where it was killed or took too long (`late`)."""
+
+    status: int | None
+    late: bool = False
+
+
+class Lines:
+    """A stream for Fabric to write to: hands on whole lines, and learns the process id from the first one."""
+
+    encoding = "utf-8"
+
+    def __init__(self, mark: str, on_line: Callable[[str], None]) -> None:
+        self.process = 0
+        self._mark = mark
+        self._on_line = on_line
+        self._rest = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._take(line)
+        while len(self._rest) > LONGEST_LINE:
+            self._take(self._rest[:LONGEST_LINE])
+            self._rest = self._rest[LONGEST_LINE:]
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back but an unfinished line."""
+
+    def finish(self) -> None:
+        if self._rest:
+            self._take(self._rest)
+            self._rest = ""
+
+    def _take(self, line: str) -> None:
+        word, _, number = line.partition(" ")
+        if not self.process:
+            # What a login shell's start-up files print before the command is not the command's.
+            if word == self._mark and number.strip().isdigit():
+                self.process = int(number)
+            return
+        # Of a progress display that overwrites its line, what stands last.
+        self._on_line(line.rstrip("\r").rpartition("\r")[2])
+
+
+def run(
+    session: Session,
+    command: str,
+    folder: str,
+    told: Mapping[str, str],
+    seconds: float,
+    on_line: Callable[[str], None],
+    cancel: Cancel,
+) -> Ended:
+    """Run a command for `sh` in a folder on the server, with `told` in its environment and no input.
+
+    When the time is up or a cancel is asked for, its processes there are ended. Raises Cancelled, ConnectError.
+    If the connection dies the server ends nothing by itself: a command that was running may run on.
+    """
+    mark = secrets.token_hex(8)
+    exports = "".join(f"export {name}={quote(value)}\n" for name, value in told.items())
+    program = f'echo "{mark} $$"\nexec 2>&1\n{exports}cd {quote(folder)} || exit 1\nexec sh -c {quote(command)}'
+    lines = Lines(mark, on_line)
+    unwatch = cancel.on_request(lambda: _stop(session, lines))
+    try:
+        result = session.connection.link.run(
+            f"exec sh -c {quote(program)}",
+            in_stream=False,
+            pty=False,
+            warn=True,
+            hide=False,
+            echo=False,
+            encoding="utf-8",
+            out_stream=lines,
+            err_stream=Lines(mark, on_line),
+            timeout=seconds,
+        )
+        lines.finish()
+        status = result.exited
+    except CommandTimedOut:
+        lines.finish()
+        _stop(session, lines)
+        return Ended(None, late=True)
+    except (Failure, ThreadException, OSError, EOFError, paramiko.SSHException) as error:
+        cancel.check()
+        raise ConnectError(
+            "the connection to the server was lost",
+            detail=f"while it ran: {command}: {error}",
+            hint="the command may still run there",
+            server=session.name,
+        ) from None
+    finally:
+        unwatch()
+    if cancel.requested:
+        raise Cancelled("cancelled by the operator")
+    return Ended(status if status >= 0 else None)
+
+
+def _stop(session: Session, lines: Lines) -> None:
+    """End the command's processes over the agent, without waiting for it."""
+    if lines.process:
+        process = lines.process
+
+        def stop() -> None:
+            try:
+                session.stop(process)
+            except ConnectError:
+                return
+
+        threading.Thread(target=stop, name="stop hook", daemon=True).start()

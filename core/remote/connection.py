@@ -1,0 +1,304 @@
+"""One SSH connection: Fabric over a tuned paramiko transport, host keys checked, every foreign error mapped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import fabric
+import paramiko
+from paramiko.common import cMSG_CHANNEL_REQUEST
+from paramiko.message import Message
+
+from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown
+from core.remote.sshconfig import KnownHosts, fingerprint, read_ssh_config
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds for the TCP connection."""
+BANNER_TIMEOUT = 15.0
+AUTH_TIMEOUT = 30.0
+CHANNEL_TIMEOUT = 20.0
+KEEPALIVE = 15
+"""Seconds between keepalives of the transport, so that firewalls keep an idle connection open."""
+
+
+class Destination(Protocol):
+    """What a connection needs to know of a server; core.config.Server has it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int | None: ...
+    @property
+    def user(self) -> str | None: ...
+    @property
+    def gateway(self) -> str | None: ...
+    @property
+    def identity(self) -> str | None: ...
+
+
+class _Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no types
+    """aes128-gcm first: 553 MB/s against 384 with paramiko's own first choice (DESIGN.md, section 3)."""
+
+    _preferred_ciphers = (
+        "aes128-gcm@openssh.com",
+        "aes256-gcm@openssh.com",
+        *(name for name in paramiko.Transport._preferred_ciphers if "gcm" not in name and "cbc" not in name),
+    )
+
+
+class _UnknownKey(paramiko.SSHException):  # type: ignore[misc]
+    """The server's key is in no known_hosts file."""
+
+    def __init__(self, key: paramiko.PKey) -> None:
+        super().__init__("unknown host key")
+        self.key = key
+
+
+class _Reject(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        raise _UnknownKey(key)
+
+
+class _Link(fabric.Connection):  # type: ignore[misc]
+    """Fabric's connection with host keys checked, also those of gateways, and Nagle's algorithm off."""
+
+    def __init__(self, host: str, **options: Any) -> None:
+        super().__init__(host, **options)
+        self.client.set_missing_host_key_policy(_Reject())
+        self._set(known_hosts=KnownHosts(self.ssh_config, self.host, self.port))
+
+    def get_gateway(self) -> Any:
+        """ProxyJump in OpenSSH's order: each hop is reached through the one named before it."""
+        if "proxyjump" not in self.ssh_config:
+            return self.ssh_config.get("proxycommand")
+        gateway: _Link | None = None
+        for hop in self.ssh_config["proxyjump"].split(","):
+            if hop.strip().lower() == "none" or self.derive_shorthand(hop)["host"] == self.original_host:
+                return None
+            gateway = _Link(hop.strip(), config=self.config, gateway=gateway, connect_kwargs=_connect_options())
+        return gateway
+
+    def open(self) -> Any:
+        if self.is_connected:
+            return None
+        known = self.client.get_host_keys()
+        known.clear()
+        paramiko_name = self.host if self.port == 22 else f"[{self.host}]:{self.port}"
+        for kind, key in self.known_hosts.keys().items():
+            known.add(paramiko_name, kind, key)
+        if not self.gateway:
+            self.connect_kwargs["sock"] = _connect(self.host, self.port, self.connect_timeout or CONNECT_TIMEOUT)
+        try:
+            return super().open()
+        except BaseException:
+            self.client.close()
+            raise
+        finally:
+            self.connect_kwargs.pop("sock", None)
+
+
+def _connect_options() -> dict[str, Any]:
+    return {
+        "banner_timeout": BANNER_TIMEOUT,
+        "auth_timeout": AUTH_TIMEOUT,
+        "channel_timeout": CHANNEL_TIMEOUT,
+        "transport_factory": _Transport,
+    }
+
+
+def _connect(host: str, port: int, seconds: float) -> socket.socket:
+    """A TCP connection without Nagle's algorithm and without the first delayed acknowledgement."""
+    sock = socket.create_connection((host, port), timeout=seconds)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with contextlib.suppress(AttributeError, OSError):  # Linux only
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    return sock
+
+
+def ssh_settings(environ: Mapping[str, str] | None = None) -> fabric.Config:
+    """Fabric's configuration with the person's ssh_config in it; one serves all connections of a fleet."""
+    return fabric.Config(ssh_config=read_ssh_config(os.environ if environ is None else environ))
+
+
+class Connection:
+    """An SSH connection to one server. `rtt`: the shortest round trip seen, in seconds; 0.0 before the first."""
+
+    def __init__(self, server: Destination, settings: fabric.Config) -> None:
+        self.server = server
+        self.rtt = 0.0
+        options = _connect_options()
+        if server.identity:
+            options["key_filename"] = [os.path.expanduser(server.identity)]
+        gateway = _Link(server.gateway, config=settings, connect_kwargs=_connect_options()) if server.gateway else None
+        self.link = _Link(
+            server.host,
+            user=server.user,
+            port=server.port,
+            config=settings,
+            gateway=gateway,
+            connect_timeout=int(CONNECT_TIMEOUT),
+            connect_kwargs=options,
+        )
+        if str(self.link.ssh_config.get("identitiesonly", "no")).lower() == "yes" and self.link.connect_kwargs.get(
+            "key_filename"
+        ):
+            self.link.connect_kwargs.update(look_for_keys=False, allow_agent=False)
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self.link.is_connected)
+
+    @property
+    def transport(self) -> paramiko.Transport:
+        transport = self.link.transport
+        if transport is None or not transport.is_active():
+            raise ConnectError("the connection is closed", server=self.server.name)
+        return transport
+
+    def open(self) -> None:
+        """Connect and log in. Raises ConnectError or one of its kinds, with what to do."""
+        link = self.link
+        where = f"{link.user}@{link.host}:{link.port}"
+        name = self.server.name
+        try:
+            link.open()
+            self.transport.set_keepalive(KEEPALIVE)
+        except ConnectError:
+            raise
+        except _UnknownKey as error:
+            raise self._unknown(error.key) from None
+        except paramiko.BadHostKeyException as error:
+            known = self._owner_of(error.key).known_hosts
+            raise HostKeyChanged(
+                "the host key changed: the connection was refused",
+                detail=f"{known.name} shows {fingerprint(error.key)},\nknown_hosts has {fingerprint(error.expected_key)}",
+                hint=f"find out why first; if it is right: ssh-keygen -R '{known.name}', then accept the new key",
+                server=name,
+                phase="connect",
+            ) from None
+        except paramiko.PasswordRequiredException as error:
+            raise AuthenticationFailed(
+                f"the private key for {where} needs a passphrase",
+                detail=str(error),
+                hint="load it into the agent: ssh-add",
+                server=name,
+                phase="connect",
+            ) from None
+        except paramiko.AuthenticationException as error:
+            raise AuthenticationFailed(
+                f"{where} refused the login",
+                detail=str(error),
+                hint=f"try `ssh {self.server.host}`: is your public key in its authorized_keys, your key in the agent?",
+                server=name,
+                phase="connect",
+            ) from None
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise _unreachable(error, where, name) from None
+
+    def _owner_of(self, key: paramiko.PKey) -> _Link:
+        """The hop whose key a complaint is about: the first that is not connected, gateways first."""
+        hops = [self.link]
+        while isinstance(hops[-1].gateway, _Link):
+            hops.append(hops[-1].gateway)
+        return next((hop for hop in reversed(hops) if not hop.is_connected), self.link)
+
+    def _unknown(self, key: paramiko.PKey) -> HostKeyUnknown:
+        known = self._owner_of(key).known_hosts
+        return HostKeyUnknown(
+            "the host key is not known yet",
+            host=known.name,
+            key_type=key.get_name(),
+            fingerprint=fingerprint(key),
+            key_line=known.line(key),
+            server=self.server.name,
+        )
+
+    def accept(self, error: HostKeyUnknown) -> None:
+        """Write an unknown key that a person accepted into known_hosts."""
+        hops = [self.link]
+        while isinstance(hops[-1].gateway, _Link):
+            hops.append(hops[-1].gateway)
+        owner = next((hop for hop in hops if hop.known_hosts.name == error.host), self.link)
+        owner.known_hosts.add(error.key_line)
+
+    def session(self) -> paramiko.Channel:
+        """A new channel: exactly one round trip, which is measured."""
+        began = time.monotonic()
+        try:
+            channel = self.transport.open_session(timeout=CHANNEL_TIMEOUT)
+            self.rtt = min(self.rtt or 3600.0, time.monotonic() - began)
+            return channel
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise ConnectError(
+                "the server opened no channel",
+                detail=str(error),
+                hint="sshd's MaxSessions must be 4 or more",
+                server=self.server.name,
+            ) from None
+
+    def tunnel(self, host: str, port: int, seconds: float) -> paramiko.Channel:
+        """A TCP connection from the server to `host`, as a channel. paramiko.ChannelException where it refuses."""
+        return self.transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=seconds)
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):  # it is being thrown away, in whatever state it is
+            self.link.close()
+        if isinstance(self.link.gateway, _Link):
+            with contextlib.suppress(Exception):
+                self.link.gateway.close()
+
+
+def start(channel: paramiko.Channel, command: str) -> None:
+    """Start a command without waiting for the server's consent: what is sent next travels with it.
+
+    Channel.exec_command waits a round trip for the answer; where a command is refused the channel just ends.
+    """
+    message = Message()
+    message.add_byte(cMSG_CHANNEL_REQUEST)
+    message.add_int(channel.remote_chanid)
+    message.add_string("exec")
+    message.add_boolean(False)
+    message.add_string(command)
+    channel.transport._send_user_message(message)
+
+
+def _unreachable(error: BaseException, where: str, name: str) -> ConnectError:
+    """What a failed connection means, in words."""
+    if isinstance(error, socket.gaierror):
+        return ConnectError(
+            f"the name of {where} cannot be resolved",
+            detail=str(error),
+            hint="check `host` in turnout.toml and ~/.ssh/config",
+            server=name,
+            phase="connect",
+        )
+    if isinstance(error, TimeoutError):
+        return ConnectError(
+            f"{where} does not answer",
+            detail="the connection timed out",
+            hint="is the server up, the address right, a firewall between?",
+            server=name,
+            phase="connect",
+        )
+    if isinstance(error, ConnectionRefusedError) or "Unable to connect to port" in str(error):
+        return ConnectError(
+            f"{where} refused the connection",
+            detail=str(error),
+            hint="is sshd running there, and is the port right?",
+            server=name,
+            phase="connect",
+        )
+    return ConnectError(
+        f"no SSH connection to {where}",
+        detail=str(error) or type(error).__name__,
+        hint=f"try `ssh {where.rpartition(':')[0]}`",
+        server=name,
+        phase="connect",
+    )

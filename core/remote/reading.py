@@ -1,0 +1,207 @@
+"""From an agent's answer to what Turnout knows of a server (pure). Nothing in it is trusted to be well-formed."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from core.records import Lock, Record, Release, ServerState, is_tag, parse_record
+from core.text import clean, decode_path
+
+
+@dataclass
+class _Seen:
+    """The facts of an answer, as they come line by line."""
+
+    current: str = ""
+    kind: str = "absent"
+    target: str = ""
+    folders: dict[str, float] = field(default_factory=dict)
+    records: dict[str, list[str]] = field(default_factory=dict)
+    cache: str = ""
+    cache_unknown: bool = False
+    root: bool = False
+    writable: bool = False
+    clock: float = 0.0
+    free_bytes: int = -1
+    free_inodes: int = -1
+    features: set[str] = field(default_factory=set)
+    lock: dict[str, str] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+
+def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt: float = 0.0) -> ServerState:
+    """The state in the lines of agent.sh's `state`. `now`: our clock when the answer came."""
+    seen = _Seen()
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        reader = _READERS.get(word)
+        if reader:
+            try:
+                reader(seen, rest)
+            except ValueError:
+                seen.faults.append(f"an answer that makes no sense: {clean(line, 100)}")
+        elif word.startswith("lock-"):
+            seen.lock[word.removeprefix("lock-")] = clean(rest, 200)
+    records = _records(seen)
+    tags = seen.folders.keys() | records.keys()
+    releases = {
+        tag: Release(
+            tag=tag,
+            record=records.get(tag),
+            present=tag in seen.folders,
+            mtime=seen.folders.get(tag, 0.0),
+            live=seen.kind == "link" and tag == seen.current,
+        )
+        for tag in tags
+    }
+    features = (
+        seen.features
+        | ({"writable"} if seen.writable else set())
+        | ({"cache-unknown"} if seen.cache_unknown else set())
+    )
+    return ServerState(
+        server=server,
+        root=root,
+        exists=seen.root,
+        current=seen.current if seen.kind == "link" else "",
+        current_kind=seen.kind,
+        current_target=seen.target,
+        releases=releases,
+        cache=seen.cache,
+        lock=_lock(seen),
+        free_bytes=seen.free_bytes,
+        free_inodes=seen.free_inodes,
+        clock_skew=seen.clock - now if seen.clock else 0.0,
+        features=frozenset(features),
+        faults=tuple(seen.faults[:20]),
+        rtt=rtt,
+        read_at=now,
+    )
+
+
+def parse_sizes(lines: Iterable[str]) -> dict[str, int]:
+    """Bytes on disk by tag from agent.sh's `sizes`; the deploy-cache under ""."""
+    sizes: dict[str, int] = {}
+    for line in lines:
+        words = line.split()
+        if len(words) == 3 and words[0] == "size" and words[2].isdigit():
+            sizes["" if words[1] == "." else words[1]] = int(words[2]) * 1024
+    return sizes
+
+
+def _current(seen: _Seen, rest: str) -> None:
+    kind, _, target = rest.partition(" ")
+    if kind not in ("link", "absent", "folder", "file"):
+        raise ValueError
+    seen.kind = kind
+    if kind == "link":
+        seen.target = decode_path(target).decode("utf-8", "surrogateescape")
+        tag = posixpath.basename(posixpath.normpath(seen.target))
+        seen.current = tag if is_tag(tag) else ""
+
+
+def _live(seen: _Seen, rest: str) -> None:
+    tag = decode_path(rest).decode("utf-8", "backslashreplace")
+    if is_tag(tag):
+        seen.current = tag
+    else:
+        seen.kind = "elsewhere"
+
+
+def _release(seen: _Seen, rest: str) -> None:
+    mtime, _, name = rest.partition(" ")
+    name = name.removeprefix("releases/")
+    if is_tag(name):
+        seen.folders[name] = float(mtime)
+    else:
+        seen.faults.append(f"releases/{clean(name, 60)}: not a release's name; left alone")
+
+
+def _record(seen: _Seen, rest: str) -> None:
+    path, _, line = rest.partition(":")
+    tag = posixpath.basename(path).removesuffix(".toml")
+    seen.records.setdefault(tag, []).append(line)
+
+
+def _records(seen: _Seen) -> dict[str, Record]:
+    records = {}
+    for tag, lines in seen.records.items():
+        try:
+            record = parse_record("\n".join(lines))
+            if record.tag != tag:
+                raise ValueError("it is the record of another tag")
+        except ValueError as error:
+            seen.faults.append(f"the record of {clean(tag, 60)} cannot be read: {clean(str(error), 200)}")
+            continue
+        records[tag] = record
+    return records
+
+
+def _space(seen: _Seen, rest: str) -> None:
+    """`df -Pk`: file system, 1024-blocks, used, available, capacity, mounted on."""
+    seen.free_bytes = int(rest.split()[3]) * 1024
+
+
+def _inodes(seen: _Seen, rest: str) -> None:
+    """`df -Pi`; some file systems have no fixed number and say 0 of 0, or `-`."""
+    words = rest.split()
+    if len(words) > 3 and words[1].isdigit() and int(words[1]) > 0:
+        seen.free_inodes = int(words[3])
+
+
+def _lock(seen: _Seen) -> Lock | None:
+    if not seen.lock:
+        return None
+    since = _number(seen.lock.get("since", ""))
+    return Lock(
+        operation=seen.lock.get("operation", ""),
+        kind=seen.lock.get("kind", ""),
+        who=seen.lock.get("who", ""),
+        since=since,
+        age=max(seen.clock - _number(seen.lock.get("server-since", "")), 0.0) if seen.clock else 0.0,
+        phase=seen.lock.get("phase", ""),
+        alive="dead" not in seen.lock,
+    )
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _set(name: str, convert: Callable[[str], object]) -> Callable[[_Seen, str], None]:
+    def reader(seen: _Seen, rest: str) -> None:
+        setattr(seen, name, convert(rest))
+
+    return reader
+
+
+def _feature(seen: _Seen, rest: str) -> None:
+    seen.features.add(rest)
+
+
+def _held(seen: _Seen, rest: str) -> None:
+    seen.lock["held"] = rest
+
+
+_READERS: dict[str, Callable[[_Seen, str], None]] = {
+    "time": _set("clock", float),
+    "root": _set("root", lambda rest: rest == "present"),
+    "writable": _set("writable", lambda rest: rest == "yes"),
+    "current": _current,
+    "live": _live,
+    "live-elsewhere": _set("kind", lambda rest: "elsewhere"),
+    "dangling": _set("kind", lambda rest: "dangling"),
+    "release": _release,
+    "record": _record,
+    "cache": _set("cache", str),
+    "cache-unknown": _set("cache_unknown", lambda rest: True),
+    "space": _space,
+    "inodes": _inodes,
+    "feature": _feature,
+    "lock": _held,
+}

@@ -1,0 +1,248 @@
+"""One server at work: connection and agent together, each verb as a typed method."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import fabric
+
+from core.errors import ConnectError, HostKeyUnknown, LockedError, NeedsPerson, ServerError, TurnoutError
+from core.jobs import Ahead, Cancel
+from core.manifest import Manifest, parse
+from core.records import Lock, Record, ServerState
+from core.remote.agent import CANCELLED, DONE, LOCKED, LOST, PERSON, UNTELLABLE, Agent, Answer
+from core.remote.connection import Connection, Destination
+from core.remote.reading import parse_sizes, parse_state
+from core.remote.scan import parse_scan
+from core.remote.upload import Upload, failure
+
+T = TypeVar("T")
+
+
+class Session:
+    """A server's connection and agent, opened when first needed and again after they broke.
+
+    Methods raise TurnoutError kinds with the server's name in them. `round_trips` counts those since the connection
+    was opened; each request and each wait for an upload is one.
+    """
+
+    def __init__(self, server: Destination, root: str, settings: fabric.Config) -> None:
+        self.server = server
+        self.root = root
+        self._settings = settings
+        self._connection = Connection(server, settings)
+        self._agent: Agent | None = None
+        self._upload: Ahead[Upload] | None = None
+        self._opening = threading.Lock()
+        self._extra_round_trips = 0
+
+    @property
+    def name(self) -> str:
+        return self.server.name
+
+    @property
+    def connection(self) -> Connection:
+        return self._connection
+
+    @property
+    def round_trips(self) -> int:
+        return self._extra_round_trips + (self._agent.round_trips if self._agent else 0)
+
+    @property
+    def rtt(self) -> float:
+        """Seconds of a round trip: of the last `ping`, else the shortest seen; 0.0 before the first."""
+        return (self._agent.rtt if self._agent else 0.0) or self._connection.rtt
+
+    def open(self) -> None:
+        """Connect and log in where that is not done. Raises ConnectError and its kinds."""
+        with self._opening:
+            if self._connection.is_open and self._agent is not None and self._agent.alive:
+                return
+            if not self._connection.is_open:
+                self._connection.close()
+                self._connection = Connection(self.server, self._settings)
+                self._connection.open()
+            self._agent = Agent(self._connection, self.root)
+            self._upload = None
+            self._extra_round_trips = 0
+
+    @property
+    def usable(self) -> bool:
+        """Whether the agent still runs, as far as this end can tell."""
+        return self._agent is not None and self._agent.alive
+
+    def accept(self, error: HostKeyUnknown) -> None:
+        """Record an unknown host key that a person accepted."""
+        self._connection.accept(error)
+
+    def state(self) -> ServerState:
+        """Inspect; takes no lock and changes nothing. Over a running agent it measures the round trip besides."""
+        agent = self._running()
+        batch: list[tuple[str, tuple[str, ...]]] = [("state", ())]
+        if agent.alive:
+            batch.insert(0, ("ping", ()))
+        answer = self._placed(lambda: agent.requests(batch)[-1])
+        if answer.status != DONE:
+            raise self._failed(answer, "the server cannot be inspected").at(server=self.name)
+        return self._state(answer)
+
+    def begin(self, token: str, owner: Lock, journal: str) -> ServerState:
+        """Take the lock, sweep what an earlier operation left half-made, and inspect: one round trip.
+
+        Raises LockedError, which says who holds it, since when and in which phase.
+        """
+        lines = {"operation": owner.operation, "kind": owner.kind, "who": owner.who, "since": f"{owner.since:.0f}"}
+        text = "\n".join(f"{key} {value}" for key, value in lines.items())
+        return self._state(self._ask("begin", token, text, journal, title="the lock cannot be taken"))
+
+    def expect_upload(self) -> None:
+        """Open a channel for an upload ahead, on a thread of its own while other requests run."""
+        if self._upload is None:
+            self._upload = Ahead(lambda: Upload(self._connection))
+
+    def upload(self) -> Upload:
+        """A channel for an upload, ready to begin. It serves once."""
+        ahead, self._upload = self._upload, None
+        upload = self._placed(ahead.get) if ahead else None
+        if upload is None or not upload.usable:
+            upload = self._placed(lambda: Upload(self._connection))
+            self._extra_round_trips += 1
+        self._extra_round_trips += 1
+        return upload
+
+    def cached(self) -> Manifest:
+        """What the server's deploy-cache holds, by its own manifest."""
+        answer = self._ask("manifest", title="the manifest of deploy-cache cannot be read")
+        try:
+            return parse("".join(f"{line}\n" for line in answer.lines))
+        except ValueError as error:
+            raise ServerError(
+                "the manifest of deploy-cache makes no sense", detail=str(error), server=self.name
+            ) from None
+
+    def scan(self, cancel: Cancel) -> Manifest | None:
+        """What the deploy-cache really holds, by checksum; None where its names cannot be told."""
+        answer = self._agent_request("scan", cancel=cancel)
+        return parse_scan(answer.lines) if answer.status == DONE else None
+
+    def stage(
+        self,
+        token: str,
+        tag: str,
+        copy: str,
+        digest: str,
+        record: Record,
+        shared: Sequence[str],
+        *,
+        publish: bool,
+        cancel: Cancel,
+    ) -> None:
+        """Make the release from the cache; with `publish` complete in releases/, else in incoming/ for hooks."""
+        words = [token, tag, copy, digest, "yes" if publish else "no", record.to_toml(), *shared]
+        self._ask("stage", *words, cancel=cancel, title="the release could not be made")
+
+    def publish(self, token: str, tag: str) -> None:
+        self._ask("publish", token, tag, title="the release could not be completed")
+
+    def switch(self, token: str, tag: str, expected: str) -> None:
+        """Lead `current` to a release by one rename; `expected` is the target it has now, "" for none."""
+        self._ask("switch", token, tag, expected, title="current was not switched")
+
+    def restore(self, token: str, target: str) -> None:
+        """Lead `current` back to a target, or remove it where there was none."""
+        self._ask("restore", token, target, title="current was not switched back")
+
+    def withdraw(self, token: str, tag: str) -> None:
+        """Remove a release that this operation made and that never went live."""
+        self._ask("withdraw", token, tag, title="the new release was not removed")
+
+    def record(self, token: str, record: Record) -> None:
+        self._ask("record", token, record.tag, record.to_toml(), title="the record was not written")
+
+    def sizes(self, tags: Sequence[str]) -> dict[str, int]:
+        """Bytes on disk by tag; the deploy-cache under ""."""
+        return parse_sizes(self._ask("sizes", *tags, title="the sizes cannot be read").lines)
+
+    def remove(self, token: str, tags: Sequence[str]) -> tuple[str, ...]:
+        """Prune; the tags that were removed."""
+        answer = self._ask("remove", token, *tags, title="the releases were not pruned")
+        return tuple(line.removeprefix("removed ") for line in answer.lines if line.startswith("removed "))
+
+    def clear(self, token: str) -> None:
+        self._ask("clear", token, title="the deploy-cache was not cleared")
+
+    def finish(
+        self, token: str, journal: str, prune: Sequence[str] = (), records: Sequence[Record] = ()
+    ) -> tuple[str, ...]:
+        """Replace records, prune, write the journal, unlock: one round trip; the tags that were pruned."""
+        agent = self._running()
+        batch: list[tuple[str, tuple[str, ...]]] = [
+            ("record", (token, record.tag, record.to_toml())) for record in records
+        ]
+        batch.append(("finish", (token, journal, *prune)))
+        answers = self._placed(lambda: agent.requests(batch))
+        for answer in answers:
+            if answer.status != DONE:
+                raise self._failed(answer, "the operation was not finished").at(server=self.name)
+        answer = answers[-1]
+        return tuple(line.removeprefix("removed ") for line in answer.lines if line.startswith("removed "))
+
+    def stop(self, process: int) -> None:
+        """End the processes of a hook."""
+        self._ask("stop", str(process), title="the hook's processes were not ended")
+
+    def examine(self, shared: Sequence[str]) -> tuple[ServerState, tuple[str, ...]]:
+        """The state, and the lines that only `turnout doctor` wants."""
+        answer = self._ask("examine", *shared, title="the server cannot be examined")
+        return self._state(answer), answer.lines
+
+    def close(self) -> None:
+        if self._agent is not None:
+            self._agent.leave()
+        self._connection.close()
+
+    def _state(self, answer: Answer) -> ServerState:
+        return parse_state(answer.lines, self.name, self.root, now=time.time(), rtt=self.rtt)
+
+    def _running(self) -> Agent:
+        if self._agent is None:
+            raise ConnectError("not connected", server=self.name)
+        return self._agent
+
+    def _placed(self, work: Callable[[], T]) -> T:
+        """What `work` gives; its errors get this server's name."""
+        try:
+            return work()
+        except TurnoutError as error:
+            raise error.at(server=self.name) from None
+
+    def _agent_request(self, verb: str, *words: str, cancel: Cancel | None = None) -> Answer:
+        agent = self._running()
+        return self._placed(lambda: agent.request(verb, *words, cancel=cancel))
+
+    def _ask(self, verb: str, *words: str, cancel: Cancel | None = None, title: str) -> Answer:
+        """A request whose status must be 0; any other becomes the error that it means."""
+        answer = self._agent_request(verb, *words, cancel=cancel)
+        if answer.status == DONE:
+            return answer
+        raise self._failed(answer, title).at(server=self.name)
+
+    def _failed(self, answer: Answer, title: str) -> TurnoutError:
+        if answer.status == LOCKED:
+            lock = self._state(answer).lock or Lock()
+            return LockedError(
+                f"locked by {lock.describe()}",
+                hint="wait for it to end and try again",
+            )
+        if answer.status == LOST:
+            return ServerError(title, detail=answer.text, hint="refresh and look at what is live; then try again")
+        if answer.status == PERSON:
+            return NeedsPerson(title, detail=answer.text)
+        if answer.status == CANCELLED:
+            return ServerError(title, detail="the request was ended by a signal on the server")
+        if answer.status == UNTELLABLE:
+            return ServerError(title, detail="names there cannot be told in a line")
+        return failure(title, answer.text or f"status {answer.status}")

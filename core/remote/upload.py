@@ -1,0 +1,113 @@
+"""A tree's changes on their way into one server's deploy-cache, over a channel of their own."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import paramiko
+
+from core.errors import Cancelled, ConnectError, DiskFull, ServerError, TurnoutError
+from core.jobs import Cancel
+from core.remote.agent import script, strip
+from core.remote.connection import Connection, start
+from core.remote.tarstream import CHUNK
+from core.text import clean, quote, shell_word
+
+STALL = 60.0
+"""Seconds in which not one byte left before the server counts as gone."""
+
+
+class Upload:
+    """One server's end of an upload: opened ahead (a round trip); `begin` and `send` do not wait, `finish` does."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._channel = connection.session()
+        self._channel.settimeout(STALL)
+        self._cancelled = False
+
+    @property
+    def usable(self) -> bool:
+        return not self._channel.closed
+
+    def begin(self, root: str, token: str, unpack: str, remove: Sequence[bytes], wipe: bool) -> None:
+        """Start the program there and name what leaves the cache first (`wipe`: all of it)."""
+        program = strip(script("upload.sh"))
+        command = f"exec sh -c {quote(program)} turnout-upload {quote(root)} {token} {unpack}"
+        start(self._channel, command)
+        lines = ["!"] if wipe else [shell_word(path).strip("'") for path in remove]
+        self.send("".join(f"{line}\n" for line in [*lines, ""]).encode("ascii"))
+
+    def send(self, raw: bytes) -> None:
+        """Hand on a piece of the stream; blocks while the server's window is full."""
+        try:
+            for place in range(0, len(raw), CHUNK):
+                self._channel.sendall(raw[place : place + CHUNK])
+        except TimeoutError:
+            raise self._lost(f"it took no byte for {STALL:.0f} s") from None
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            if self._cancelled:
+                raise Cancelled("cancelled by the operator") from None
+            # The program there ended early: it says why.
+            raise (self._ended(str(error)) or self._lost(str(error))) from None
+
+    def finish(self) -> None:
+        """End the stream and wait until everything is in the cache. Raises DiskFull, ServerError, ConnectError."""
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            self._channel.shutdown_write()
+        error = self._ended("")
+        if self._cancelled:
+            raise Cancelled("cancelled by the operator")
+        if error is not None:
+            raise error
+        self._channel.close()
+
+    def watch(self, cancel: Cancel) -> contextlib.AbstractContextManager[object]:
+        """While the context is entered, a cancel ends the upload at once."""
+        stack = contextlib.ExitStack()
+        stack.callback(cancel.on_request(self.abort))
+        return stack
+
+    def abort(self) -> None:
+        """Give up; what has arrived stays in the cache, which is unknown from now on."""
+        self._cancelled = True
+        self._channel.close()
+
+    def _ended(self, problem: str) -> TurnoutError | None:
+        """Wait for the program's end; the error that its end means, None where all is well."""
+        channel = self._channel
+        said = b""
+        try:
+            channel.settimeout(STALL)
+            while chunk := channel.recv_stderr(4096):
+                said = (said + chunk)[-8000:]
+            status = channel.recv_exit_status() if not channel.closed or channel.exit_status_ready() else -1
+        except TimeoutError:
+            return self._lost(f"it did not finish within {STALL:.0f} s")
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            return self._lost(str(error))
+        text = clean(said.decode("utf-8", "backslashreplace")).strip()
+        if status == 0 and not problem:
+            return None
+        if status == -1:
+            return self._lost(text or problem or "the channel was closed")
+        return failure("the upload failed", text or problem or f"tar ended with status {status}")
+
+    def _lost(self, detail: str) -> ConnectError:
+        return ConnectError(
+            "the connection to the server was lost", detail=clean(detail), server=self._connection.server.name
+        )
+
+
+def failure(title: str, text: str) -> ServerError:
+    """The error for what a program on the server said: a full disk gets its own."""
+    lowered = text.lower()
+    if "no space left" in lowered or "quota exceeded" in lowered or "disk full" in lowered:
+        return DiskFull(
+            "the disk is full",
+            detail=text,
+            hint="free space there, prune releases (`turnout prune`), then deploy again: what arrived is not sent again",
+        )
+    hint = "the deploy root must belong to the user who logs in" if "permission denied" in lowered else ""
+    return ServerError(title, detail=text, hint=hint)

@@ -1,0 +1,126 @@
+"""Deploy, rollback and prune on real servers: what is true there afterwards."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from core.errors import TurnoutError, UsageError
+from core.events import Event
+from core.fleet import Fleet
+from core.jobs import Cancel
+from core.operations import DeployRequest, PruneRequest, RollbackRequest, execute, make_plan
+from tests.projects import Link
+
+
+class Engine:
+    """A fleet on real servers, and every event that was said."""
+
+    def __init__(self, project, environment="production", servers=None):
+        loaded = project.load()
+        self.fleet = Fleet(loaded, loaded.environment(environment), servers)
+        self.events: list[Event] = []
+        self.cancel = Cancel()
+
+    def run(self, request, plan=None):
+        return execute(self.fleet, request, plan, self.events.append, self.cancel)
+
+    def plan(self, request):
+        return make_plan(self.fleet, request, self.events.append, self.cancel)
+
+    def deploy(self, **options):
+        return self.run(DeployRequest(**options))
+
+    def said(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def engine():
+    made = []
+
+    def make(project, **options):
+        made.append(Engine(project, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.fleet.close()
+
+
+def current(destination):
+    return os.readlink(destination.files / "current")
+
+
+def test_a_first_deploy_makes_everything_and_switches(sshd, project_factory, engine):
+    project = project_factory([sshd], files={"index.html": "one\n", "bin/run": "#!/bin/sh\n", "link": Link("index.html")})
+    one = engine(project)
+    result = one.deploy()
+    assert current(sshd) == f"releases/{result.tag}"
+    assert (sshd.files / "current/index.html").read_text() == "one\n"
+    assert os.readlink(sshd.files / "current/link") == "index.html"
+    assert (sshd.files / ".turnout/records" / f"{result.tag}.toml").exists()
+    assert not list((sshd.files / ".turnout/incoming").iterdir())
+    assert not (sshd.files / ".turnout/lock").exists()
+
+
+def test_only_what_changed_travels_and_nothing_when_nothing_did(sshd, project_factory, engine):
+    project = project_factory([sshd], files={f"f{n}": f"{n}\n" for n in range(50)})
+    one = engine(project)
+    one.deploy()
+    project.commit({"f7": "seven\n", "f8": None})
+    result = one.deploy()
+    step = result.plan.steps[0]
+    assert (step.send_files, step.remove_entries) == (1, 1)
+    assert (sshd.files / "current/f7").read_text() == "seven\n"
+    assert not (sshd.files / "current/f8").exists()
+    again = one.deploy()
+    assert again.plan.steps[0].send_bytes == 0
+
+
+def test_rollback_and_back(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    one = engine(project)
+    first = one.deploy()
+    project.commit({"index.html": "two\n"})
+    second = one.deploy()
+    back = one.run(RollbackRequest())
+    assert back.tag == first.tag
+    assert current(sshd) == f"releases/{first.tag}"
+    with pytest.raises(UsageError):
+        one.run(RollbackRequest())
+    one.run(RollbackRequest(second.tag))
+    assert (sshd.files / "current/index.html").read_text() == "two\n"
+
+
+def test_a_pruned_release_is_sent_again(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    one = engine(project)
+    tags = []
+    for number in range(4):
+        project.commit({"index.html": f"{number}\n"})
+        tags.append(one.deploy(tag=f"r{number}").tag)
+    plan = one.plan(PruneRequest(tags=("r0", "r1")))
+    assert plan.executable and plan.frees > 0
+    one.run(PruneRequest(tags=("r0", "r1")), plan)
+    assert sorted(p.name for p in (sshd.files / "releases").iterdir()) == ["r2", "r3"]
+    result = one.run(RollbackRequest("r0"))
+    assert result.plan.steps[0].action == "upload"
+    assert (sshd.files / "current/index.html").read_text() == "0\n"
+
+
+def test_a_failing_server_keeps_all_where_they_are(servers, project_factory, engine):
+    three = servers(3)
+    project = project_factory(three)
+    one = engine(project)
+    first = one.deploy()
+    project.commit({"index.html": "two\n"})
+    (three[1].files / "deploy-cache").rename(three[1].files / "gone")
+    (three[1].files / "deploy-cache").write_text("in the way")
+    with pytest.raises(TurnoutError) as failure:
+        one.deploy()
+    assert {current(each) for each in three} == {f"releases/{first.tag}"}
+    for each in three:
+        assert not (each.files / ".turnout/lock").exists()
+        assert [p.name for p in (each.files / "releases").iterdir()] == [first.tag]
