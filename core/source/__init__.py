@@ -112,14 +112,15 @@ def _git_tree(project: Project, ref: str, emit: Emit, cancel: Cancel, asked: str
     repository = _repository(project)
     assert repository is not None
     resolved = repository.resolve(ref)
-    folder, manifest, about = exported(project, resolved, asked or ref, emit, cancel)
+    found = exported(project, resolved, asked or ref, emit, cancel)
     return Tree(
-        folder=folder,
-        manifest=manifest,
+        folder=found.folders[0],
+        older=found.folders[1:],
+        manifest=found.manifest,
         revision=resolved.commit,
-        subject=about.subject,
-        author=about.author,
+        subject=found.about.subject,
+        author=found.about.author,
         ref=asked or ref,
         source="git",
-        committed=about.committed,
+        committed=found.about.committed,
     )

@@ -72,9 +72,10 @@ def members(stream: BinaryIO) -> Iterator[Member]:
 
 
 def unpack(stream: BinaryIO, folder: Path, cancel: Cancel) -> Unpacked:
-    """Write the stream's files below `folder`, which nobody else writes to. SourceError for a path that would leave it.
+    """Write the stream's files below `folder`, which is empty and which nobody else writes to.
 
-    A file is only ever created, below folders that this call has created: no link in the stream can lead anywhere else.
+    SourceError for a path that would leave the folder, EOFError where the stream ends too soon. A file is only ever
+    created, below folders that this call has created: no link in the stream can lead anywhere else.
     """
     entries: dict[bytes, Entry] = {}
     pointers: list[bytes] = []

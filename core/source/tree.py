@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,11 +15,13 @@ from core.text import show_path
 
 @dataclass(frozen=True)
 class Tree:
-    """A manifest and the folder where its files lie.
+    """A manifest and where its files lie.
 
-    The folder may hold more than the manifest names (what `exclude` left out); only the manifest counts. A tree of a
+    The folders may hold more than the manifest names (what `exclude` left out); only the manifest counts. A tree of a
     git revision does not change any more; one of a directory may: who sends a file compares its size and SHA-256.
 
+    folder     where the files lie
+    older      where those lie that `folder` does not have: earlier exports, the newest first
     revision   the commit, or "content:" and the start of the manifest's digest
     subject    the commit's first line; "" for a directory
     ref        what was asked for: a branch, tag or commit; "" for a directory
@@ -34,22 +37,27 @@ class Tree:
     ref: str = ""
     source: str = "git"
     committed: float = 0.0
-
-    def locate(self, path: bytes) -> bytes:
-        """The file of a manifest's path on this machine."""
-        return os.path.join(os.fsencode(self.folder), path)
+    older: tuple[Path, ...] = ()
 
     def open(self, path: bytes) -> BinaryIO:
         """A file's content. SourceError where it cannot be read any more; a symbolic link is never followed."""
-        try:
-            handle = os.open(self.locate(path), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            return os.fdopen(handle, "rb", buffering=0)
-        except OSError as error:
-            again = (
-                "run the command again" if self.source == "directory" else f"remove {self.folder.parent} and try again"
-            )
-            raise SourceError(
-                f"{show_path(path)} cannot be read any more: {error.strerror}",
-                detail=f"in {self.folder}",
-                hint=f"something changed the tree after it was read; {again}",
-            ) from error
+        problem: OSError | None = None
+        for top in self._tops:
+            try:
+                handle = os.open(top + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                return os.fdopen(handle, "rb", buffering=0)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                problem = error
+            except OSError as error:
+                problem = error
+                break
+        again = "run the command again" if self.source == "directory" else f"remove {self.folder.parent} and try again"
+        raise SourceError(
+            f"{show_path(path)} cannot be read any more: {problem and problem.strerror}",
+            detail=f"in {self.folder}",
+            hint=f"something changed the tree after it was read; {again}",
+        ) from problem
+
+    @cached_property
+    def _tops(self) -> tuple[bytes, ...]:
+        return tuple(os.path.join(os.fsencode(folder), b"") for folder in (self.folder, *self.older))

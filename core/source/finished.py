@@ -1,0 +1,170 @@
+"""Finished exports in the cache: published by one rename, never changed after, removed when not used any more.
+
+    exports/<repository>/<commit>/           of a plain export; with a digest of the build behind the commit else
+        files/        the exported files; unchanged ones may lie in other exports, its layers
+        manifest      all of them
+        about.json    the commit's facts, and what the next export may rest on
+        published-<digest>   the manifest of what is deployed under some `publish` and `exclude`
+
+A process that dies leaves only half-made folders, which have other names and are swept. After a restart of the machine
+sizes are compared first: the file system may have kept the rename and lost the content.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from core.manifest import FOLDER, LINK, Manifest, parse
+from core.source.store import discard, publish, sweep, write_whole
+
+KEPT = 5
+"""Exports kept of each repository, those used last."""
+
+_IN_USE = 3600
+"""Seconds after its last use in which an export is never removed: another process may be sending it."""
+FILES, _MANIFEST, _ABOUT = "files", "manifest", "about.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class About:
+    """An export's facts. Paths are encoded by core.text.encode_path.
+
+    uniform     the content of each file rests on its path, blob and attributes alone (git.Resolved.uniform)
+    submodules  folders that are empty because a submodule belongs there
+    pointers    files that hold a Git LFS pointer
+    layers      names of the exports beside this one that have the files that it has not, the newest first
+    boot        the run of the machine in which the files were last known to be whole
+    """
+
+    commit: str
+    subject: str
+    author: str
+    committed: float
+    uniform: bool = False
+    submodules: tuple[str, ...] = ()
+    pointers: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    boot: str = ""
+    format: int = _FORMAT
+
+
+@dataclass(frozen=True)
+class Export:
+    """A finished export: its folder in the cache, and the manifest of what is deployed of it."""
+
+    folder: Path
+    about: About
+    manifest: Manifest
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The folders of the files: its own, then those of its layers."""
+        return tuple(self.folder.with_name(name) / FILES for name in (self.folder.name, *self.about.layers))
+
+
+def finish(work: Path, final: Path, manifest: Manifest, about: About) -> Export:
+    """Publish a made export; where another process was first, its export is as good."""
+    (work / _MANIFEST).write_bytes(manifest.text.encode("ascii"))
+    about = replace(about, boot=_boot())
+    (work / _ABOUT).write_text(json.dumps(asdict(about)))
+    if not publish(work, final):
+        existing = load(final)
+        if existing:
+            return existing
+        # What lies there is no export that can be trusted.
+        discard(final)
+        publish(work, final)
+    evict(final.parent)
+    return Export(final, about, manifest)
+
+
+def load(folder: Path) -> Export | None:
+    """A finished export, or None where there is none that can be trusted."""
+    try:
+        values = json.loads((folder / _ABOUT).read_bytes())
+        if values.get("format") != _FORMAT:
+            return None
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        export = Export(folder, About(**values), parse((folder / _MANIFEST).read_text("ascii")))
+        if not all(folder.is_dir() for folder in export.files):
+            return None
+        boot = _boot()
+        if not boot or export.about.boot != boot:
+            if not _whole(export):
+                return None
+            about = replace(export.about, boot=boot)
+            write_whole(folder / _ABOUT, json.dumps(asdict(about)).encode())
+        os.utime(folder)
+        return export
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _whole(export: Export) -> bool:
+    """Whether every file and link is there with its kind and size."""
+    tops = [os.path.join(os.fsencode(folder), b"") for folder in export.files]
+    for path, entry in export.manifest.entries.items():
+        if entry.kind == FOLDER:
+            continue
+        place = next((top + path for top in tops if os.path.lexists(top + path)), None)
+        if place is None:
+            return False
+        facts = os.lstat(place)
+        if entry.kind == LINK:
+            same = stat.S_ISLNK(facts.st_mode) and os.readlink(place) == entry.target
+        else:
+            same = stat.S_ISREG(facts.st_mode) and facts.st_size == entry.size
+        if not same:
+            return False
+    return True
+
+
+def _boot() -> str:
+    """What tells one run of the machine from the next; "" where the system does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+def newest(parent: Path, commit: str, name: str) -> Export | None:
+    """The plain export of another commit that was used last, under the same attributes of the repository."""
+    ending = name[len(commit) :]
+    found = []
+    for entry in os.scandir(parent):
+        if not entry.name.startswith(".") and entry.name[len(commit) :] == ending:
+            found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path))
+    return load(Path(max(found)[1])) if found else None
+
+
+def evict(parent: Path) -> None:
+    """Remove the exports of a repository that were used longest ago, and what dead processes left.
+
+    Kept are the newest, all that were used lately, and the layers of those.
+    """
+    with suppress(OSError):
+        sweep(parent)
+        found = [entry for entry in os.scandir(parent) if not entry.name.startswith(".")]
+        if len(found) <= KEPT:
+            return
+        used = sorted(((entry.stat(follow_symlinks=False).st_mtime, entry.name) for entry in found), reverse=True)
+        kept = [name for place, (when, name) in enumerate(used) if place < KEPT or time.time() - when < _IN_USE]
+        needed = {layer for name in kept for layer in _layers(parent / name)}
+        for _, name in used:
+            if name not in kept and name not in needed:
+                discard(parent / name)
+
+
+def _layers(folder: Path) -> list[str]:
+    """The names of the exports that one rests on."""
+    try:
+        return list(json.loads((folder / _ABOUT).read_bytes())["layers"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
