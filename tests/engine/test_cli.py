@@ -64,12 +64,12 @@ def releases(place: Destination) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def everything(places: Sequence[Destination]) -> list[str]:
-    """Every path below the roots, with what a link leads to and what a file holds."""
+def everything(places: Sequence[Destination], *, but: str = "") -> list[str]:
+    """Every path below the roots, with what a link leads to and what a file holds, but for files of that name."""
     found = []
     for place in places:
         for folder, folders, files in os.walk(place.files):
-            for name in folders + files:
+            for name in (name for name in folders + files if name != but):
                 path = Path(folder, name)
                 what = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
                 found.append(f"{path}: {what!r}")
@@ -247,7 +247,7 @@ def test_secrets_appear_nowhere(fleet, project_factory, monkeypatch):
 
 
 def test_exit_2_for_what_does_not_exist(deployed, fleet):
-    before = everything(fleet)
+    before = everything(fleet, but="journal.jsonl")
     for words in (
         ["deploy", "staging", "--yes"],
         ["deploy", "production", "--server", "web9", "--yes"],
@@ -256,7 +256,7 @@ def test_exit_2_for_what_does_not_exist(deployed, fleet):
         ended = turnout(deployed, *words)
         assert ended.returncode == 2, ended.stderr
         assert ended.stdout == ""
-    assert everything(fleet) == before
+    assert everything(fleet, but="journal.jsonl") == before
 
 
 def test_exit_3_where_there_is_no_connection_and_nothing_changes(deployed, fleet, home):
@@ -286,19 +286,25 @@ def test_exit_3_for_an_unknown_host_key_without_a_person(project, fleet, home):
     assert everything(fleet) == before
 
 
-def held(fleet: Sequence[Destination], path: Path) -> str:
-    """A prepare hook that says that it runs, and goes on when `path` is gone."""
-    run = f"touch {path}.reached; while [ -e {path} ]; do sleep 0.05; done"
+def held(path: Path) -> str:
+    """A prepare hook that says on each server that it runs, and goes on when `path` is gone."""
+    run = f"touch {path}.$TURNOUT_SERVER; while [ -e {path} ]; do sleep 0.05; done"
     return f'[[hooks]]\non = "prepare"\nrun = "{run}"\n'
+
+
+def until_held(path: Path, fleet: Sequence[Destination]) -> None:
+    """Wait until that hook runs on every server."""
+    for place in fleet:
+        until(Path(f"{path}.{place.alias}").exists, f"the hook runs on {place.alias}")
 
 
 def test_exit_4_while_another_operation_is_at_work(fleet, project_factory, tmp_path):
     hold = tmp_path / "hold"
     hold.touch()
-    project = project_factory(fleet, extra=held(fleet, hold))
+    project = project_factory(fleet, extra=held(hold))
     first = start(project, "deploy", "production", "--tag", "one", "--yes")
     try:
-        until(Path(f"{hold}.reached").exists, "the first deploy reaches its hook")
+        until_held(hold, fleet)
         second = turnout(project, "deploy", "production", "--tag", "two", "--yes")
     finally:
         hold.unlink()
@@ -312,11 +318,12 @@ def test_exit_4_while_another_operation_is_at_work(fleet, project_factory, tmp_p
 def test_exit_5_where_current_is_a_folder(project, fleet):
     (fleet[1].files / "current").mkdir()
     (fleet[1].files / "current/precious").write_text("mine")
-    before = everything(fleet)
     ended = turnout(project, "deploy", "production", "--yes")
     assert ended.returncode == 5, ended.stderr
     assert "web2" in ended.stderr and "mv current" in ended.stderr
-    assert everything(fleet) == before
+    assert [live(place) for place in fleet] == ["", ""]
+    assert [releases(place) for place in fleet] == [[], []]
+    assert (fleet[1].files / "current/precious").read_text() == "mine"
 
 
 def test_exit_1_when_a_check_fails_and_everything_is_put_back(deployed, fleet):
@@ -332,14 +339,17 @@ def test_a_signal_during_a_slow_hook_leaves_everything_as_before(deployed, fleet
     hold = tmp_path / "hold"
     hold.touch()
     with deployed.config.open("a") as file:
-        file.write(held(fleet, hold))
+        file.write(held(hold))
     before = [(live(place), releases(place)) for place in fleet]
     process = start(deployed, "deploy", "production", "--tag", "three", "--yes")
-    until(Path(f"{hold}.reached").exists, "the hook runs")
+    until_held(hold, fleet)
     for number in signals:
         process.send_signal(number)
-    out, err = process.communicate(timeout=60)
-    hold.unlink()
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        hold.unlink()
     assert process.returncode == 1, out + err
     assert "cancelling: nothing has been switched" in err
     assert [(live(place), releases(place)) for place in fleet] == before

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.test_cli import COMMAND, everything, held, live, turnout
+from tests.engine.test_cli import COMMAND, everything, held, live, turnout, until_held
 from tests.terminal import Terminal
-from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -83,6 +82,7 @@ def test_an_unknown_host_key_is_shown_and_accepted_by_a_person_only(project, fle
         assert terminal.end() == 3
     assert known_hosts.read_text() == ""
     with on_terminal(project, "deploy", "production", "--tag", "one") as terminal:
+        terminal.expect("web1, web2: ")  # one sshd: asked once
         terminal.expect("SHA256:")
         terminal.type("yes")
         terminal.expect("Deploy to production? [y/N]")
@@ -108,9 +108,9 @@ def test_a_server_that_changed_after_the_plan_is_planned_again(project, fleet):
 def test_ctrl_c_during_a_hook_says_that_nothing_was_switched(fleet, project_factory, tmp_path):
     hold = tmp_path / "hold"
     hold.touch()
-    project = project_factory(fleet, extra=held(fleet, hold))
+    project = project_factory(fleet, extra=held(hold))
     with on_terminal(project, "deploy", "production", "--yes") as terminal:
-        until(Path(f"{hold}.reached").exists, "the hook runs")
+        until_held(hold, fleet)
         terminal.interrupt()
         terminal.expect("cancelling: nothing has been switched")
         assert terminal.end() == 1, terminal.text

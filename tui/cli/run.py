@@ -182,7 +182,7 @@ class _Command:
                 return {**_of(plan), "exit_code": EXIT_DONE, "outcome": "planned", "summary": summary}
             if plan.nothing_to_do:
                 summary = "nothing to do: every server is as asked"
-                return {**_of(plan), "exit_code": EXIT_DONE, "outcome": "done", "summary": summary}
+                return {**_of(plan), "exit_code": EXIT_DONE, "outcome": "nothing-to-do", "summary": summary}
             self._confirm(plan, fleet.environment)
             try:
                 return self._execute(fleet, request, plan)
@@ -204,6 +204,7 @@ class _Command:
             "tag": result.tag,
             "summary": result.summary,
             "warnings": list(result.warnings),
+            "round_trips": dict(result.round_trips or {}),
         }
 
     def _confirm(self, plan: Plan, environment: Environment) -> None:
@@ -238,8 +239,9 @@ class _Command:
         """Whether a person accepted all these keys; they are in known_hosts then."""
         if not self._can_ask or self._options.yes or not isinstance(self._output, TextOutput):
             return False
-        for key in unknown:
-            self._output.say([clean(line) for line in (f"{key.server}: {key.title}", f"  {key.detail}")])
+        for key in {(key.host, key.fingerprint): key for key in unknown}.values():
+            names = ", ".join(other.server for other in unknown if other.host == key.host)
+            self._output.say([clean(line) for line in (f"{names}: {key.title}", f"  {key.detail}")])
             if self._ask("Accept this key for good? Compare it with the server's own first [yes/N]") != "yes":
                 return False
             fleet.accept_host_key(key)
