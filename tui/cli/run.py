@@ -30,9 +30,8 @@ from tui.cli.output import JsonOutput, TextOutput
 from tui.plantext import question
 
 if TYPE_CHECKING:
-    from core.fleet import Fleet, Inspection
-
     from core.config import Environment, Project
+    from core.fleet import Fleet, Inspection
     from core.operations import Request
 
 T = TypeVar("T")
@@ -276,7 +275,6 @@ class _Command:
 
     def _doctor(self, fleet: Fleet) -> Answer:
         from core.doctor import examine
-
         from tui.cli.tables import finding_lines, finding_rows, finding_summary
 
         inspection = self._inspect(fleet)
