@@ -15,21 +15,20 @@ import asyncssh
 
 SHELL = "/bin/sh"
 PIPE_BYTES = 1 << 20
-GRACE_SECONDS = 5.0
-"""How long a command may go on after its channel closed: a shell whose input ended cleans up in that time."""
 
 
 class CommandSession(asyncssh.SSHServerSession[bytes]):
     """The server's side of a session channel that asks for a command or a shell; terminals and subsystems are refused.
 
     As with sshd, the end of the channel ends the command's input and closes its output; other than with sshd,
-    what is left of its process group then is killed after GRACE_SECONDS, so that nothing outlives the demo.
+    what is left of its process group then is killed after `grace` seconds, so that nothing outlives the demo.
     """
 
-    def __init__(self, home: Path, environ: Mapping[str, str], running: set[Command]) -> None:
+    def __init__(self, home: Path, environ: Mapping[str, str], running: set[Command], grace: float) -> None:
         self._home = home
         self._environ = environ
         self._running = running
+        self._grace = grace
         self._words: list[str] = [SHELL]
         self._channel: asyncssh.SSHServerChannel[bytes] | None = None
         self._command: Command | None = None
@@ -52,7 +51,7 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
             self._starting = asyncio.ensure_future(self._start(self._channel))
 
     async def _start(self, channel: asyncssh.SSHServerChannel[bytes]) -> None:
-        command = Command(channel, self._running)
+        command = Command(channel, self._running, self._grace)
         try:
             await command.start(self._words, self._home, self._environ)
         except OSError as error:
@@ -121,9 +120,10 @@ def _enlarge(pipe: int) -> None:
 class Command(asyncio.SubprocessProtocol):
     """A shell in its own session and process group, with pipes to a channel."""
 
-    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], running: set[Command]) -> None:
+    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], running: set[Command], grace: float) -> None:
         self._channel = channel
         self._running = running
+        self._grace = grace
         self._process: asyncio.SubprocessTransport | None = None
         self._input: asyncio.WriteTransport | None = None
         self._hung_up = False
@@ -176,14 +176,14 @@ class Command(asyncio.SubprocessProtocol):
                 act(cast(asyncio.ReadTransport, pipe))
 
     def hang_up(self) -> None:
-        """The channel is gone: end the input, close the output, and kill what is left after GRACE_SECONDS."""
+        """The channel is gone: end the input, close the output, and kill what is left after the grace."""
         self._hung_up = True
         self.end_input()
         self.each_output(lambda output: output.close())
         if self not in self._running:
             self._kill(signal.SIGKILL)
         else:
-            asyncio.get_running_loop().call_later(GRACE_SECONDS, self.kill)
+            asyncio.get_running_loop().call_later(self._grace, self.kill)
 
     def kill(self) -> None:
         """End the process group at once, where it has not ended."""

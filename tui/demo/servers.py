@@ -18,8 +18,16 @@ from core.errors import TurnoutError, UsageError
 
 SITE_PORT = 8080
 """On every server, a connection forwarded to this loopback port leads to that server's own website."""
+GRACE_SECONDS = 5.0
+"""How long a command may go on after its channel closed: a shell whose input ended cleans up in that time."""
 START_SECONDS = 30.0
 END_SECONDS = 5.0
+
+
+def require_asyncssh() -> None:
+    """UsageError that names the remedy where asyncssh is not installed."""
+    if importlib.util.find_spec("asyncssh") is None:
+        raise UsageError("the demo's servers need asyncssh, which is not installed", hint="pip install 'turnout[demo]'")
 
 
 @dataclass(frozen=True)
@@ -54,12 +62,10 @@ class EmbeddedServers:
         names: Sequence[str] | None = None,
         bandwidth: float | None = None,
         latency: float = 0.0,
+        grace: float = GRACE_SECONDS,
         remove: bool = False,
     ) -> None:
-        if importlib.util.find_spec("asyncssh") is None:
-            raise UsageError(
-                "the demo's servers need asyncssh, which is not installed", hint="pip install 'turnout[demo]'"
-            )
+        require_asyncssh()
         self.folder = folder.resolve()
         self.key = self.folder / "id_ed25519"
         self.known_hosts = self.folder / "known_hosts"
@@ -68,7 +74,7 @@ class EmbeddedServers:
         words = [sys.executable, "-m", "tui.demo.sshd", str(self.folder)]
         words += names or [f"web{number}" for number in range(1, count + 1)]
         words += [f"--bandwidth={bandwidth}"] if bandwidth is not None else []
-        words += [f"--latency={latency}", *(["--remove"] if remove else [])]
+        words += [f"--latency={latency}", f"--grace={grace}", *(["--remove"] if remove else [])]
         search_path = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
         with self._log.open("wb") as log:
             self._child = subprocess.Popen(
@@ -155,6 +161,7 @@ def embedded(
     names: Sequence[str] | None = None,
     bandwidth: float | None = None,
     latency: float = 0.0,
+    grace: float = GRACE_SECONDS,
     remove: bool = False,
 ) -> EmbeddedServers:
     """Servers that accept logins already; everything they write is below `folder`, which must exist.
@@ -162,5 +169,7 @@ def embedded(
     names      instead of web1, web2 …; `count` is passed over then
     bandwidth  bytes a second in each direction for each server; None is no limit, and no relay in between
     latency    seconds a round trip
+    grace      seconds that a command may go on after its channel closed
+    remove     the folder is removed when the servers end, however that comes
     """
-    return EmbeddedServers(count, folder, names=names, bandwidth=bandwidth, latency=latency, remove=remove)
+    return EmbeddedServers(count, folder, names=names, bandwidth=bandwidth, latency=latency, grace=grace, remove=remove)

@@ -24,7 +24,7 @@ import asyncssh
 
 from tui.demo.command import Command, CommandSession
 from tui.demo.link import Link
-from tui.demo.servers import SITE_PORT
+from tui.demo.servers import GRACE_SECONDS, SITE_PORT
 from tui.demo.website import Website
 
 USER = "deploy"
@@ -42,6 +42,7 @@ class Host:
     name: str
     folder: Path
     link: Link | None
+    grace: float
     running: set[Command] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -111,7 +112,7 @@ class Login(asyncssh.SSHServer):
         return username == USER and key.public_data == self._client_key
 
     def session_requested(self) -> CommandSession:
-        return CommandSession(self._host.home, self._host.environ, self._host.running)
+        return CommandSession(self._host.home, self._host.environ, self._host.running, self._host.grace)
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> Awaitable[Any]:
         if dest_host not in LOOPBACK:
@@ -122,11 +123,11 @@ class Login(asyncssh.SSHServer):
         return self._connection.forward_connection("127.0.0.1", port)
 
 
-async def serve(folder: Path, names: list[str], bandwidth: float | None, latency: float) -> None:
+async def serve(folder: Path, names: list[str], bandwidth: float | None, latency: float, grace: float) -> None:
     """Serve until standard input ends; then nothing that was started here runs any more."""
     client_key = asyncssh.generate_private_key("ssh-ed25519", comment="turnout demo")
     shaped = bandwidth is not None or latency > 0
-    hosts = [Host(name, folder / name, Link(bandwidth, latency) if shaped else None) for name in names]
+    hosts = [Host(name, folder / name, Link(bandwidth, latency) if shaped else None, grace) for name in names]
     ports = [await host.listen(client_key) for host in hosts]
     _write_client_files(folder, client_key, hosts, ports)
     entries = [
@@ -186,12 +187,13 @@ def main() -> None:
     parser.add_argument("names", nargs="+", metavar="NAME")
     parser.add_argument("--bandwidth", type=float, help="bytes a second in each direction")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds a round trip")
+    parser.add_argument("--grace", type=float, default=GRACE_SECONDS, help="seconds for commands after their channel")
     parser.add_argument("--remove", action="store_true", help="remove the folder at the end")
     arguments = parser.parse_args()
     logging.getLogger("asyncssh").setLevel(logging.ERROR)
     os.umask(0o022)
     try:
-        asyncio.run(serve(arguments.folder, arguments.names, arguments.bandwidth, arguments.latency))
+        asyncio.run(serve(arguments.folder, arguments.names, arguments.bandwidth, arguments.latency, arguments.grace))
     finally:
         if arguments.remove:
             shutil.rmtree(arguments.folder, ignore_errors=True)
