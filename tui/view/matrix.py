@@ -188,7 +188,7 @@ def server_cells(row: FleetRelease, sight: FleetSight, layout: Layout, glyphs: G
             for (sign, role), cells in zip(signs, layout.server_cells, strict=True)
         ]
     if layout.mode == DENSE:
-        return _runs(signs) + [Span(" " * (layout.server_cells[0] - len(signs)))]
+        return [*_runs(signs), Span(" " * (layout.server_cells[0] - len(signs)))]
     counts = Counter(signs)
     spans = [Span(f"{sign}{number} ", role) for (sign, role), number in counts.most_common(3)]
     room = COUNTED_CELLS - sum(len(span.text) for span in spans)
@@ -205,7 +205,7 @@ def _runs(signs: Sequence[tuple[str, str]]) -> list[Span]:
     return spans
 
 
-def legend(sight: FleetSight, glyphs: Glyphs) -> Line:
+def legend(glyphs: Glyphs) -> Line:
     """What the signs mean, as one line for the help and the details."""
     return line(
         (glyphs.live, "ok"), " live   ",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core.errors import FleetError, TurnoutError
 from core.text import count, size
@@ -15,8 +15,8 @@ from tui.view.words import clock, rate, servers, short_tag
 
 KIND_WORDS = {"deploy": "Deploy", "rollback": "Roll back", "prune": "Prune", "clear-cache": "Clear the deploy-cache"}
 
-WIDE = 96
-"""Cells from which every phase is written out with its seconds."""
+NOW_CELLS = 34
+"""Cells that what a server does right now needs at least, beside phases that are written out."""
 
 
 def title_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
@@ -38,6 +38,17 @@ def title_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Li
     return crop(line((left, "strong"), (subject, "dim"), " " * gap, (end, role)), cells, glyphs.more)
 
 
+def heading(progress: Progress) -> str:
+    """`Deploy 3f2c1ab to production`, `Roll production back to 9ab01cd`."""
+    kind = KIND_WORDS.get(progress.kind, progress.kind)
+    what = short_tag(progress.tag)
+    if progress.kind == "rollback":
+        return f"Roll {progress.environment} back" + (f" to {what}" if what else "")
+    if progress.kind == "deploy":
+        return f"{kind} {what} to {progress.environment}" if what else f"{kind} to {progress.environment}"
+    return f"{kind} on {progress.environment}"
+
+
 def state_words(progress: Progress) -> tuple[str, str]:
     """Where the operation stands, in a word or two, and its role."""
     if progress.finished:
@@ -52,7 +63,7 @@ def state_words(progress: Progress) -> tuple[str, str]:
         return "starting", "busy"
     phase, number = phases.most_common(1)[0]
     rest = len(progress.servers)
-    return (VERBS[phase] if phase in VERBS else phase) + (f" {number} of {rest}" if number < rest else ""), "busy"
+    return VERBS.get(phase, phase) + (f" {number} of {rest}" if number < rest else ""), "busy"
 
 
 def fleet_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
@@ -76,8 +87,10 @@ def server_progress_line(
     one = progress.of(name)
     spans = [*_sign(progress, one, glyphs), Span(fit(name, name_cells, glyphs.more) + "  ", "strong")]
     phases = [phase for phase in progress.phases if phase != "build"]
-    if cells >= WIDE:
-        spans += _long_phases(progress, name, phases, glyphs, cells)
+    room = cells - name_cells - 4 - NOW_CELLS
+    plain = sum(len(phase) + 4 for phase in phases)
+    if room >= plain:
+        spans += _long_phases(progress, name, phases, glyphs, seconds=room >= plain + 5 * len(phases))
     else:
         spans += [
             Span(_glyph(progress.mark(name, phase), glyphs), _role(progress.mark(name, phase))) for phase in phases
@@ -108,9 +121,8 @@ def _role(mark: PhaseMark | None) -> str:
     return {"": "busy", "ok": "ok", "skipped": "dim"}.get(mark.outcome, "bad")
 
 
-def _long_phases(progress: Progress, name: str, phases: Sequence[str], glyphs: Glyphs, cells: int) -> list[Span]:
+def _long_phases(progress: Progress, name: str, phases: Sequence[str], glyphs: Glyphs, *, seconds: bool) -> list[Span]:
     """`✓ connect 0.2  ✓ begin 0.1  ▸ upload  · stage  …`, in columns that do not move."""
-    seconds = cells >= WIDE + 5 * len(phases)
     spans = []
     for phase in phases:
         mark = progress.mark(name, phase)
@@ -282,10 +294,12 @@ def _labelled(label: str, text: str, cells: int) -> list[Line]:
     return [first, *(line("          ", part) for part in parts[1:])]
 
 
-def idle_lines(keys: dict[str, str]) -> list[Line]:
+def idle_lines(keys: Mapping[str, str]) -> list[Line]:
     """The Progress tab before anything has run."""
-    return [
-        line(("No operation has run since the dashboard was opened.", "dim")),
-        line((keys["deploy"], "key"), " deploys   ", (keys["rollback"], "key"), " rolls back to the release under the cursor   ",
-             (keys["undo"], "key"), " goes back to the previous one"),
-    ]  # fmt: skip
+    rows = (
+        ("deploy", "deploys a branch, tag or commit"),
+        ("rollback", "rolls back to the release under the cursor"),
+        ("undo", "goes back to the previous release"),
+    )
+    out = [line(("Nothing has run since the dashboard was opened.", "dim")), ()]
+    return out + [line((f"  {keys[name]}  ", "key"), text) for name, text in rows]

@@ -1,4 +1,4 @@
-"""What the dashboard knows of each server: its state, its error, whether it is being asked, and what is at work there."""
+"""What the dashboard knows of each server and of the fleet, and how the servers pane and the header say it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,262 @@
+"""The Textual app: it owns the bridge, the watch over the servers and the running operation, and wires them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import BindingType
+
+from core.errors import HostKeyUnknown, TurnoutError
+from core.plan import Plan
+from tui import keymap as keys
+from tui import theme as themes
+from tui.bridge import TICK, Bridge
+from tui.commands import Commands
+from tui.dialogs.base import Ask
+from tui.dialogs.hostkey import unknown_key
+from tui.dialogs.plan import PlanDialog
+from tui.operation import Operation
+from tui.screens.dashboard import Dashboard
+from tui.screens.help import HelpScreen
+from tui.screens.welcome import Welcome
+from tui.view import glyphs as signs
+from tui.view.lines import line
+from tui.watch import FleetWatch, open_fleet
+
+if TYPE_CHECKING:
+    from core.config import Environment, Project
+    from core.fleet import Fleet
+    from core.operations import Request
+
+DEMO = "demo"
+"""What the app returns where the demo was asked for."""
+
+
+class TurnoutApp(App[str], inherit_bindings=False):
+    """The dashboard of a project, or a welcome without one."""
+
+    CSS_PATH = "style.tcss"
+    TITLE = "Turnout"
+    COMMANDS: ClassVar = {Commands}
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("quit-anywhere", "copy", "palette", "help")
+    ENABLE_COMMAND_PALETTE = True
+
+    fleet_watch: FleetWatch
+
+    def __init__(
+        self,
+        project: Project | None,
+        environment: str | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        now: Callable[[], float] = time.time,
+        opener: Callable[[Project, Environment], Fleet] = open_fleet,
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        chosen = themes.choose(environ)
+        super().__init__(ansi_color=True if chosen.startswith("ansi") else None)
+        self.project = project
+        self.now = now
+        self.glyphs = signs.choose(environ)
+        self.keymap = keys.load(keys.keys_file(environ))
+        self.keys_place = str(keys.keys_file(environ))
+        self.bridge = Bridge()
+        self.operation: Operation | None = None
+        self._opener = opener
+        self._first = environment
+        self._asked_keys: set[str] = set()
+        for one in themes.THEMES:
+            self.register_theme(one)
+        self.theme = chosen if chosen in self.available_themes else themes.DARK.name
+        if self.glyphs is signs.ASCII:
+            self.add_class("-ascii")
+        if self.native_ansi_color:
+            self.add_class("-ansi")
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Textual's variables, and ours for quiet text, which follow from the theme."""
+        variables = super().get_css_variables()
+        return {**variables, **themes.quiet(self.current_theme, variables)}
+
+    def on_mount(self) -> None:
+        self.set_keymap(self.keymap.changed)
+        self.bridge.attach(self.set_interval(TICK, self.bridge.tick, pause=True))
+        for fault in self.keymap.faults:
+            self.notify(fault, title="keys.toml", severity="warning", timeout=12, markup=False)
+        if self.project is None:
+            self.push_screen(Welcome(self.keymap, str(Path.cwd())))
+            return
+        self._watch_fleet(self._first or next(iter(self.project.environments)))
+        self.push_screen(Dashboard())
+        self.fleet_watch.check()
+
+    def _watch_fleet(self, name: str) -> None:
+        if self.project is not None:
+            environment = self.project.environment(name)
+            self.fleet_watch = FleetWatch(self.project, environment, self.bridge, self.now, self._changed, self._opener)
+
+    @property
+    def dashboard(self) -> Dashboard | None:
+        """The main screen, also while a dialog lies over it."""
+        return next((screen for screen in self.screen_stack if isinstance(screen, Dashboard)), None)
+
+    def _changed(self) -> None:
+        if self.dashboard is not None:
+            self.dashboard.changed()
+
+    def open_environment(self, name: str) -> None:
+        """Look at another environment."""
+        dashboard = self.dashboard
+        if dashboard is None or name == self.fleet_watch.environment.name:
+            return
+        self.fleet_watch.close()
+        self._asked_keys.clear()
+        self.operation = None
+        self._watch_fleet(name)
+        dashboard.filters.update(servers="", releases="")
+        dashboard.releases.marked.clear()
+        dashboard.show_operation()
+        dashboard.show_fleet()
+        self.fleet_watch.check()
+
+    @property
+    def operation_runs(self) -> bool:
+        return self.operation is not None and not self.operation.outcome
+
+    def plan(self, request: Request, title: str) -> None:
+        """Have a plan made and shown; run it where a person agrees."""
+        fleet = self.fleet_watch.fleet
+        dialog = PlanDialog(
+            fleet, request, title, bridge=self.bridge, keymap=self.keymap, glyphs=self.glyphs, now=self.now
+        )
+
+        def decided(plan: Plan | None) -> None:
+            if plan is not None and not self.operation_runs:
+                self._run(Operation(fleet, request, plan, self.now()))
+
+        self.push_screen(dialog, decided)
+
+    def _run(self, operation: Operation) -> None:
+        dashboard = self.dashboard
+        if dashboard is None:
+            return
+        self.operation = operation
+        dashboard.releases.marked.clear()
+        operation.start(self.bridge, dashboard.operation_said, self._ended)
+        dashboard.operation_started()
+
+    def _ended(self) -> None:
+        operation, dashboard = self.operation, self.dashboard
+        if operation is None or dashboard is None:
+            return
+        dashboard.operation_ended()
+        severities = {"done": "information", "cancelled": "warning"}
+        severity = severities.get(operation.outcome, "error")
+        timeout = 6 if operation.outcome == "done" else 15
+        self.notify(operation.summary, title=operation.title, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]  # one of the three
+        self.fleet_watch.check()
+
+    def cancel_operation(self) -> None:
+        """Ask the engine to stop the running operation."""
+        if self.operation is not None and self.operation_runs:
+            self.operation.cancel()
+
+    def offer_host_keys(self) -> None:
+        """Show a key that nobody has accepted yet, once, where nothing else is asked at the moment."""
+        if not isinstance(self.screen, Dashboard) or self.operation_runs:
+            return
+        for error in self.fleet_watch.unknown_keys():
+            if error.fingerprint + error.host not in self._asked_keys:
+                self.ask_host_key(error)
+                return
+
+    def ask_host_key(self, error: HostKeyUnknown) -> None:
+        """Ask a person about a key; accepting writes known_hosts and looks at the server again."""
+        self._asked_keys.add(error.fingerprint + error.host)
+        waiting = len(self.fleet_watch.unknown_keys())
+        place = f" ({waiting} servers wait)" if waiting > 1 else ""
+
+        def answered(accepted: bool | None) -> None:
+            if accepted:
+                self.fleet_watch.accept(error, self._accepted)
+            else:
+                self.offer_host_keys()
+
+        self.push_screen(unknown_key(error, self.glyphs, self.keymap.shown("yes"), place), answered)
+
+    def _accepted(self, error: TurnoutError | None) -> None:
+        if error is not None:
+            self.notify(error.title, title="The key was not recorded", severity="error", markup=False)
+
+    def why_not(self, name: str) -> str:
+        """Why the key of this id does nothing now; "" where it does something."""
+        if self.dashboard is not None:
+            return self.dashboard.why_not(name)
+        return "" if name in ("demo", "help", "palette", "quit", "quit-anywhere", "copy") else "there is no project"
+
+    def press(self, action: str) -> None:
+        """Run an action of the main screen, as its key would."""
+        self.call_later(self.screen.run_action, action)
+
+    def use_theme(self, name: str) -> None:
+        """Other colours, until the program ends."""
+        self.theme = name
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen(self.keymap, self.glyphs, self.why_not, place=self.keys_place))
+
+    def action_help_quit(self) -> None:
+        """ctrl+c where nothing is selected: says how to leave, and never does."""
+        text = f"{self.keymap.shown('quit')} quits; ctrl+c copies selected text"
+        if self.operation_runs:
+            text = f"{self.keymap.shown('cancel')} cancels the operation; {text}"
+        self.notify(text, timeout=4, markup=False)
+
+    async def action_quit(self) -> None:
+        """Quit; ask first while an operation runs, and then cancel it cleanly."""
+        if not self.operation_runs or self.operation is None:
+            self.leave()
+            return
+        if isinstance(self.screen, QuitQuestion):
+            return
+        self.push_screen(QuitQuestion(self.operation.title, self.keymap.shown("yes")), self._leave_if)
+
+    def _leave_if(self, sure: bool | None) -> None:
+        operation = self.operation
+        if not sure:
+            return
+        if operation is None or not self.operation_runs:
+            self.leave()
+            return
+        operation.cancel()
+        self.notify("cancelling, then quitting: servers are put back first", timeout=30, markup=False)
+        self.bridge.follow(operation.job, lambda job: self.leave())
+
+    def leave(self) -> None:
+        """End the program: nothing runs any more."""
+        if self.project is not None:
+            self.fleet_watch.close()
+        self.exit()
+
+
+class QuitQuestion(Ask):
+    """Asked before an operation is given up to quit."""
+
+    def __init__(self, title: str, key: str) -> None:
+        lines = [
+            line((title, "strong"), " is still running."),
+            line("Quitting cancels it: servers that have switched go back first."),
+        ]
+        super().__init__("Quit?", lines, "Cancel it and quit", "Stay", key)
+
+
+def run_dashboard(project: Project | None, environment: str | None = None) -> int | str:
+    """Open the dashboard until a person leaves it: an exit code, or "demo" where the demo was asked for."""
+    app = TurnoutApp(project, environment)
+    ended = app.run()
+    return ended if ended == DEMO else app.return_code or 0

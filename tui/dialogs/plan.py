@@ -1,0 +1,179 @@
+"""The plan dialog: the engine makes the plan while its steps are shown, then a person sees the price and decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Button, Input
+
+from core.errors import Cancelled, TurnoutError
+from core.events import Event
+from core.jobs import Job
+from core.plan import Plan
+from tui.bridge import Bridge
+from tui.dialogs.base import Dialog, button
+from tui.keymap import Keymap, bindings
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, crop, line, one_line, wrap
+from tui.view.plan_lines import plan_lines, yes_words
+from tui.view.progress import Progress
+from tui.view.progress_lines import error_lines, fleet_line, state_words
+from tui.view.words import clock
+from tui.widgets.paint import Lines
+
+if TYPE_CHECKING:
+    from core.fleet import Fleet
+    from core.operations import Request
+
+
+class PlanDialog(Dialog[Plan]):
+    """Answers the plan that a person agreed to, or None. Planning is an engine job; leaving the dialog cancels it."""
+
+    BINDINGS = bindings("yes")
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        request: Request,
+        title: str,
+        *,
+        bridge: Bridge,
+        keymap: Keymap,
+        glyphs: Glyphs,
+        now: Callable[[], float],
+    ) -> None:
+        super().__init__()
+        self.title_text = title
+        self.plan: Plan | None = None
+        self.error: TurnoutError | None = None
+        self._fleet = fleet
+        self._request = request
+        self._bridge = bridge
+        self._keymap = keymap
+        self._glyphs = glyphs
+        self._now = now
+        self._environment = fleet.environment
+        self._progress = Progress("plan", fleet.environment.name, [], started=now())
+        self._job: Job[Plan] = Job("plan", self._work)
+        self._end_ticks: Callable[[], None] = lambda: None
+
+    def _work(self, emit: Callable[[Event], None], cancel: Any) -> Plan:
+        from core.operations import make_plan
+
+        return make_plan(self._fleet, self._request, emit, cancel)
+
+    def compose_body(self) -> ComposeResult:
+        with VerticalScroll(id="body", can_focus=False):
+            yield Lines(id="text")
+        with Horizontal(id="typed"):
+            yield Lines(id="typed-label")
+            yield Input(id="name", select_on_focus=False)
+
+    def compose_buttons(self) -> ComposeResult:
+        yield button("Cancel", "close")
+        yield button("Run", "yes", self._keymap.shown("yes"), risky=True, disabled=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#typed").display = False
+        self.query_one("#yes").display = False
+        self._end_ticks = self._bridge.on_tick(self._ticked)
+        self._bridge.follow(self._job, self._planned, self._said)
+        self._job.start()
+
+    def on_unmount(self) -> None:
+        self._end_ticks()
+
+    def _ticked(self) -> None:
+        if self.plan is None and self.error is None and self.is_attached:
+            self.draw()
+
+    def _said(self, events: list[Event]) -> None:
+        for event in events:
+            self._progress.apply(event)
+
+    def _planned(self, job: Job[Plan]) -> None:
+        if not self.is_attached:
+            return
+        self.plan, self.error = job.outcome, job.error
+        if isinstance(self.error, Cancelled):
+            self.dismiss(None)
+            return
+        if self.plan is None:
+            self.set_title("There is no plan", bad=True)
+        else:
+            self.set_title(self.plan.title(), bad=not self.plan.executable)
+            self._offer(self.plan)
+        if not self._may_run:
+            self.query_one("#close", Button).label = "Close"
+        self.draw()
+
+    def _offer(self, plan: Plan) -> None:
+        """Show what lets the plan run: the button, and for a protected environment the field for its name."""
+        if not self._may_run:
+            return
+        yes = self.query_one("#yes", Button)
+        yes.label = f"{self._keymap.shown('yes')}  {yes_words(plan)}"
+        yes.display = True
+        yes.disabled = self._environment.protected
+        if self._environment.protected:
+            self.query_one("#typed").display = True
+            label = line(("Protected: type ", "warn"), (self._environment.name, "strong"), (" to go on ", "warn"))
+            self.query_one("#typed-label", Lines).show([label])
+
+    @property
+    def _may_run(self) -> bool:
+        return self.plan is not None and self.plan.executable and not self.plan.nothing_to_do
+
+    @property
+    def _name_typed(self) -> bool:
+        return self.query_one("#name", Input).value.strip() == self._environment.name
+
+    def lines(self, cells: int) -> Sequence[Line]:
+        if self.plan is not None:
+            return plan_lines(self.plan, cells, self._glyphs)
+        if self.error is not None:
+            out = error_lines(self.error, cells, self._glyphs)
+            out += [line(("  State   ", "dim"), "nothing was changed")]
+            for index, text in enumerate(wrap(self.error.hint, cells - 10) if self.error.hint else []):
+                out.append(line(("  Next    " if index == 0 else "          ", "dim"), text))
+            return out
+        return self._planning(cells)
+
+    def _planning(self, cells: int) -> Sequence[Line]:
+        word, _ = state_words(self._progress)
+        now = self._now()
+        frame = self._glyphs.frames[int(now * 8) % len(self._glyphs.frames)]
+        out = [line((f"{frame} ", "busy"), ("Making the plan: ", "strong"), word,
+                    (f" {self._glyphs.dot} {clock(self._progress.seconds(now))}", "dim"))]  # fmt: skip
+        fleet = fleet_line(self._progress, cells, now, self._glyphs)
+        out += [fleet] if fleet else []
+        out += (
+            [crop(line(("  " + one_line(self._progress.fleet.said), "dim")), cells)]
+            if self._progress.fleet.said
+            else []
+        )
+        return [*out, line(("Nothing is changed before you say so.", "dim"))]
+
+    def action_yes(self) -> None:
+        if not self._may_run:
+            return
+        if self._environment.protected and not self._name_typed:
+            self.query_one("#name", Input).focus()
+            return
+        self.dismiss(self.plan)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.query_one("#yes", Button).disabled = not self._name_typed
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if self._name_typed:
+            self.dismiss(self.plan)
+        else:
+            self.notify(f"type {self._environment.name} exactly, or Escape", severity="warning", markup=False)
+
+    def action_close(self) -> None:
+        self._job.cancel.request()
+        self.dismiss(None)

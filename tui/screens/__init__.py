@@ -1,0 +1,1 @@
+"""The screens: the dashboard, the welcome without a project, and the help."""

@@ -1,0 +1,268 @@
+"""The dashboard: servers, the releases matrix and the tabs, kept in step with what is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input
+
+from core.events import Event, Switched
+from tui.keymap import bindings
+from tui.operation import Operation
+from tui.screens.actions import Actions
+from tui.view import details as details_view
+from tui.view.lines import Line, Span, crop, line
+from tui.view.log import log_lines
+from tui.view.progress_lines import activity, state_words
+from tui.view.sight import Activity, header_line, servers_title
+from tui.view.words import clock, servers
+from tui.widgets.bars import KeyBar, OneLine
+from tui.widgets.bottom import BottomPane
+from tui.widgets.releases import ReleasesPane
+from tui.widgets.rows import Rows
+from tui.widgets.servers import ServersPane
+
+if TYPE_CHECKING:
+    from tui.app import TurnoutApp
+
+SHORT = 20
+"""Rows of the terminal below which only one pane of a column is open at a time."""
+
+NARROW = 72
+"""Cells of the terminal below which the panes stand one above the other."""
+
+
+class Dashboard(Actions, Screen[None]):
+    """The main screen. `Actions` has what its keys do."""
+
+    app: TurnoutApp
+    AUTO_FOCUS = "#releases"
+    BINDINGS = bindings(
+        "deploy", "rollback", "undo", "prune", "cancel", "mark", "details", "filter", "refresh", "refresh-all",
+        "accept", "environment", "help", "palette", "pane-1", "pane-2", "pane-3", "next-pane", "previous-pane",
+        "next-tab", "previous-tab", "close", "quit",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filters = {"servers": "", "releases": "", "log": ""}
+        self.filtering = ""
+        self._changed = False
+        self._open_pane = "releases"
+
+    def compose(self) -> ComposeResult:
+        app = self.app
+        yield OneLine(id="header")
+        with Horizontal(id="body"):
+            yield ServersPane(app.glyphs, app.now, self._activity, id="servers")
+            with Vertical(id="main"):
+                yield ReleasesPane(app.glyphs, app.now, app.keymap, id="releases")
+                yield BottomPane(app.glyphs, app.now, app.keymap, id="bottom")
+        yield Input(id="filter", compact=True)
+        yield OneLine(id="status")
+        yield KeyBar(id="keys")
+
+    def on_mount(self) -> None:
+        self.servers_pane = self.query_one("#servers", ServersPane)
+        self.releases = self.query_one("#releases", ReleasesPane)
+        self.bottom = self.query_one("#bottom", BottomPane)
+        self.query_one("#filter").display = False
+        self.query_one("#status").display = False
+        self.set_interval(1.0, self.every_second)
+        self.app.bridge.on_tick(self.ticked)
+        self.show_fleet()
+
+    def on_screen_resume(self) -> None:
+        self.show_keys()
+
+    def changed(self) -> None:
+        """Something is known that was not: draw it once, however much comes at the same time."""
+        if not self._changed and self.is_attached:
+            self._changed = True
+            self.call_later(self.show_fleet)
+
+    def show_fleet(self) -> None:
+        """Draw what is known of the fleet now."""
+        self._changed = False
+        sight = self.app.fleet_watch.sight
+        self.servers_pane.show(sight, self.filters["servers"])
+        self.releases.show(sight, self.filters["releases"])
+        self.show_titles()
+        self.show_header()
+        self.show_details()
+        self.show_keys()
+        self.app.offer_host_keys()
+
+    def show_header(self) -> None:
+        """Draw the first line."""
+        self.query_one("#header", OneLine).show(
+            header_line(self.app.fleet_watch.sight, self.size.width, self.app.glyphs, self.app.now())
+        )
+
+    def show_titles(self) -> None:
+        """Name the panes in their borders, with the filter and the number of rows."""
+        sight, glyphs = self.app.fleet_watch.sight, self.app.glyphs
+        collapsed = self.servers_pane.has_class("-collapsed")
+        summary = servers_title(sight, glyphs, max(self.size.width - 16, 8)) if collapsed else ""
+        titles = {"servers": f"1 Servers {summary}".rstrip(), "releases": "2 Releases"}
+        for name, title in titles.items():
+            pane = self.query_one(f"#{name}", Rows)
+            text = self.filters[name]
+            pane.border_title = Content(f"{title} / {text}" if text else title)
+            place = f"{pane.cursor + 1} of {len(pane.keys)}" if pane.keys else ""
+            pane.border_subtitle = Content(place)
+        marked = len(self.releases.marked)
+        if marked:
+            self.releases.border_subtitle = Content(f"{marked} marked")
+
+    def show_details(self) -> None:
+        """Draw all about the row under the cursor of the pane that had the focus last."""
+        if self.bottom.tab == "details":
+            self.bottom.details.show(self._details)
+
+    def _details(self, cells: int) -> list[Line]:
+        app, sight = self.app, self.app.fleet_watch.sight
+        if self.details_of == "servers":
+            server = sight.server(self.servers_pane.key)
+            if server is None:
+                return []
+            config = app.fleet_watch.fleet.server(server.name)
+            return details_view.server_lines(server, sight, cells, app.glyphs, app.now(), config.host, config.root)
+        row = self.releases.row
+        if row is None:
+            return [line(("No release under the cursor.", "dim"))]
+        return details_view.release_lines(row, sight, cells, app.glyphs, app.now())
+
+    def show_keys(self) -> None:
+        """Draw the keys that matter now."""
+        self.query_one(KeyBar).offer(self.key_hints())
+
+    def show_operation(self) -> None:
+        """Draw how far the operation is, in the tabs, the servers pane and the status line."""
+        operation = self.app.operation
+        self.bottom.progress.show(operation.progress if operation else None, operation.error if operation else None)
+        self.servers_pane.refresh()
+        self.show_status()
+
+    def show_status(self) -> None:
+        """Draw the line above the keys: the running operation, or how the last one ended."""
+        status = self.query_one("#status", OneLine)
+        operation = self.app.operation
+        status.display = operation is not None and not operation.dismissed
+        if operation is None:
+            return
+        status.show(crop(self._status(operation), self.size.width, self.app.glyphs.more))
+
+    def _status(self, operation: Operation) -> Line:
+        glyphs, progress = self.app.glyphs, operation.progress
+        now = self.app.now()
+        if not operation.outcome:
+            word, role = state_words(progress)
+            frame = glyphs.frames[int(now * 4) % len(glyphs.frames)]
+            done = sum(1 for one in progress.servers.values() if one.tag)
+            switched = f"  {done} of {servers(len(progress.servers))} switched" if done else ""
+            return line((f" {frame} ", role), (operation.title, "strong"), (f"  {word} {glyphs.dot} ", role),
+                        (clock(progress.seconds(now)), ""), (switched, ""),
+                        ("   " + self.app.keymap.shown("cancel"), "key"), (" cancels", "dim"))  # fmt: skip
+        sign, role = {"done": (glyphs.done, "ok"), "cancelled": (glyphs.alert, "warn")}.get(
+            operation.outcome, (glyphs.cross, "bad")
+        )
+        return (Span(f" {sign} ", role), Span(operation.summary), Span("   Esc", "key"), Span(" hides this", "dim"))
+
+    def _activity(self, name: str) -> Activity | None:
+        operation = self.app.operation
+        if operation is None or operation.outcome:
+            return None
+        return activity(operation.progress, name, self.app.now(), self.app.glyphs)
+
+    def every_second(self) -> None:
+        """What changes with time alone; and a look at servers whose time has come, while nothing runs."""
+        if self.app.screen is not self and not self.app.operation_runs:
+            return
+        self.show_header()
+        if any(server.checking for server in self.app.fleet_watch.sight.servers):
+            self.servers_pane.refresh()
+        if not self.app.operation_runs:
+            due = self.app.fleet_watch.due
+            if due:
+                self.app.fleet_watch.check(*due)
+
+    def ticked(self) -> None:
+        """Ten times a second while something runs."""
+        if self.app.operation_runs and self.is_attached:
+            self.show_operation()
+
+    def operation_started(self) -> None:
+        """Show an operation that has just begun."""
+        operation = self.app.operation
+        if operation is not None:
+            self.bottom.log_tab.start(list(operation.progress.servers))
+        self.bottom.switch("progress")
+        if self.bottom.has_class("-collapsed"):
+            self.bottom.focus_target.focus()
+        self.show_operation()
+        self.show_keys()
+
+    def operation_said(self, said: list[Event]) -> None:
+        """Take in what the engine said since the last tick."""
+        self.bottom.log_tab.add([one for event in said for one in log_lines(event)])
+        operation = self.app.operation
+        for event in said:
+            if isinstance(event, Switched) and operation is not None:
+                self.app.fleet_watch.switched(event.server, event.tag, operation.plan.record)
+
+    def operation_ended(self) -> None:
+        """Show how it ended."""
+        self.show_operation()
+        self.show_keys()
+
+    def on_rows_moved(self, event: Rows.Moved) -> None:
+        if event.rows is self.servers_pane:
+            self.releases.selected_server = self.servers_pane.key
+            self.releases.refresh()
+        self.show_titles()
+        self.show_details()
+        self.show_keys()
+
+    def on_rows_chosen(self, event: Rows.Chosen) -> None:
+        self.action_details()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        pane = self.pane_of(event.widget)
+        if pane in ("servers", "releases"):
+            self.details_of = pane
+            self.releases.selected_server = self.servers_pane.key if pane == "servers" else ""
+            self.releases.refresh()
+            self.show_details()
+        if pane:
+            self._open_pane = pane
+            self.fold()
+        self.show_keys()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.fold()
+        self.call_after_refresh(self.show_fleet)
+        self.call_after_refresh(self.show_status)
+
+    def fold(self) -> None:
+        """Collapse panes where the terminal is too small for all of them: the one with the focus stays open."""
+        narrow, short = self.size.width < NARROW, self.size.height < SHORT
+        self.set_class(narrow, "-narrow")
+        column = {"servers", "releases", "bottom"} if narrow else {"releases", "bottom"}
+        keep = self._open_pane if self._open_pane in column else self._last_right
+        self._last_right = keep
+        for name in ("servers", "releases", "bottom"):
+            folded = (short and name in column and name != keep) or (narrow and name == "servers" and keep != name)
+            self.query_one(f"#{name}").set_class(folded, "-collapsed")
+        self.show_titles()
+
+    _last_right = "releases"
+    details_of = "releases"
+
+    def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
+        self.call_later(self.run_action, event.action)

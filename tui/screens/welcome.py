@@ -1,0 +1,71 @@
+"""What is shown where there is no turnout.toml: how to make one, and the demo."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import Screen
+
+from tui.keymap import Keymap, bindings
+from tui.view.keybar import KeyHint
+from tui.view.lines import Line, line
+from tui.widgets.bars import KeyBar
+from tui.widgets.paint import Lines
+
+
+class Welcome(Screen[None]):
+    """Ends the app with "demo" where the demo is wanted."""
+
+    BINDINGS = bindings("demo", "help", "palette", "quit")
+
+    def __init__(self, keymap: Keymap, folder: str) -> None:
+        super().__init__()
+        self._keymap = keymap
+        self._folder = folder
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="welcome"):
+            yield Lines(id="welcome-text")
+        yield KeyBar(id="keys")
+
+    def on_mount(self) -> None:
+        self.query_one("#welcome").border_title = Content(" Turnout ")
+        self.query_one("#welcome-text", Lines).show(self.lines())
+        key = self._keymap.shown
+        self.query_one(KeyBar).offer(
+            [
+                KeyHint("demo", key("demo"), "Start the demo", rank=1),
+                KeyHint("quit", key("quit"), "Quit", rank=1, to_right=True),
+            ]
+        )
+
+    def lines(self) -> list[Line]:
+        """What the screen says."""
+        return [
+            line("Puts a new version on one or many servers at once,"),
+            line("and goes back to any release with one key."),
+            (),
+            line(("No turnout.toml here ", "warn"), ("or in a folder above:", "dim")),
+            line(("  " + self._folder, "dim")),
+            (),
+            line(("To see it work, without a server of your own:", "head")),
+            line("  press ", (self._keymap.shown("demo"), "key"), "   three servers on this machine, a sample project"),
+            (),
+            line(("To deploy your own project:", "head")),
+            line(("  turnout init          ", "accent"), "asks a few things, writes turnout.toml"),
+            line(("  turnout doctor ENV    ", "accent"), "looks at the servers, changes nothing"),
+            line(("  turnout               ", "accent"), "opens the dashboard"),
+        ]
+
+    def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
+        self.run_worker(self.run_action(event.action), exclusive=True)
+
+    def action_demo(self) -> None:
+        self.app.exit("demo")
+
+    def action_quit(self) -> None:
+        self.app.exit()
+
+    def action_help(self) -> None:
+        self.run_worker(self.app.run_action("help"))

@@ -1,0 +1,95 @@
+"""The themes of the dashboard, and which one a terminal gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.color import Color
+from textual.theme import Theme
+
+DARK = Theme(
+    name="turnout-dark",
+    primary="#7cb7ff",
+    secondary="#8a94a6",
+    accent="#f0b35a",
+    success="#63d297",
+    warning="#f0b35a",
+    error="#ff7b72",
+    foreground="#d5dce6",
+    background="#10141b",
+    surface="#151a23",
+    panel="#1c2330",
+    dark=True,
+    variables={
+        "border": "#7cb7ff",
+        "border-blurred": "#39445a",
+        "block-cursor-background": "#27405f",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-background": "#1f2836",
+        "input-selection-background": "#7cb7ff 35%",
+        "scrollbar": "#39445a",
+        "scrollbar-hover": "#4d5b75",
+        "scrollbar-active": "#7cb7ff",
+        "scrollbar-background": "#151a23",
+        "scrollbar-background-hover": "#151a23",
+        "scrollbar-background-active": "#151a23",
+    },
+)
+
+LIGHT = Theme(
+    name="turnout-light",
+    primary="#0b5cad",
+    secondary="#5b6675",
+    accent="#9a5400",
+    success="#0f7a3d",
+    warning="#9a5400",
+    error="#b42318",
+    foreground="#1d2530",
+    background="#f6f7f9",
+    surface="#ffffff",
+    panel="#e9edf2",
+    dark=False,
+    variables={
+        "border": "#0b5cad",
+        "border-blurred": "#b9c2ce",
+        "block-cursor-background": "#cfe3f9",
+        "block-cursor-foreground": "#0d1117",
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-background": "#e9edf2",
+        "input-selection-background": "#0b5cad 25%",
+        "scrollbar": "#b9c2ce",
+        "scrollbar-hover": "#97a3b3",
+        "scrollbar-active": "#0b5cad",
+        "scrollbar-background": "#ffffff",
+        "scrollbar-background-hover": "#ffffff",
+        "scrollbar-background-active": "#ffffff",
+    },
+)
+
+THEMES = (DARK, LIGHT)
+
+
+def quiet(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
+    """Colours for text that stands back (`quiet`) and for what is off (`off`), between a theme's text and ground."""
+    if theme.ansi:
+        return {"quiet": "ansi_default", "off": "ansi_bright_black"}
+    ground, text = Color.parse(variables["background"]), Color.parse(variables["foreground"])
+    return {"quiet": ground.blend(text, 0.62).hex, "off": ground.blend(text, 0.36).hex}
+
+
+def choose(environ: Mapping[str, str]) -> str:
+    """The name of the theme to start with.
+
+    TURNOUT_THEME names one of Textual's or ours, `dark` and `light` for short. NO_COLOR, and terminals of
+    16 colours, get the terminal's own colours: any other theme would send greys.
+    """
+    if "NO_COLOR" in environ:
+        return "ansi-dark"
+    wanted = environ.get("TURNOUT_THEME", "")
+    wanted = {"dark": DARK.name, "light": LIGHT.name}.get(wanted, wanted)
+    if wanted:
+        return wanted
+    if environ.get("TERM", "") in ("linux", "vt100", "vt220", "dumb", "ansi"):
+        return "ansi-dark"
+    return DARK.name

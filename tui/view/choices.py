@@ -1,0 +1,57 @@
+"""What the deploy dialog offers: branches, tags and commits, narrowed while typing, and what was typed itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tui.view.lines import Line, Span, fit, line, one_line, right, short
+from tui.view.words import age
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One thing that can be deployed. `ref` is what the engine is asked for; `kind` is branch, tag, commit or text."""
+
+    kind: str
+    ref: str
+    revision: str = ""
+    subject: str = ""
+    author: str = ""
+    committed: float = 0.0
+    live: bool = False
+
+
+def narrowed(choices: Sequence[Choice], text: str) -> list[Choice]:
+    """The choices that hold every word typed; what was typed itself comes first where no ref is called so."""
+    typed = text.strip()
+    words = typed.casefold().split()
+    found = [choice for choice in choices if all(word in _haystack(choice) for word in words)]
+    if not typed or any(choice.ref == typed for choice in choices):
+        return sorted(found, key=lambda choice: choice.ref != typed) if typed else found
+    free = Choice("text", typed, subject="a branch, tag or commit by this name")
+    return [*found, free] if found else [free]
+
+
+def _haystack(choice: Choice) -> str:
+    return f"{choice.ref} {choice.revision} {choice.subject} {choice.author} {choice.kind}".casefold()
+
+
+def choice_line(choice: Choice, cells: int, now: float, more: str, live: str) -> Line:
+    """`branch  main      3f2c1ab  Fix cart totals     ana   2 h`."""
+    name = choice.ref[:7] if choice.kind == "commit" else one_line(choice.ref)
+    name_cells = min(max(cells // 4, 10), 24)
+    since = age(max(now - choice.committed, 0)) if choice.committed else ""
+    author = one_line(choice.author) if cells >= 64 else ""
+    note = f"  {live} live" if choice.live else ""
+    tail = right(short(author, 12, more), 12, more) + "  " if author else ""
+    room = cells - 8 - name_cells - 2 - len(note) - len(tail) - 7
+    kind = "" if choice.kind == "text" else choice.kind
+    return line(
+        (f"{kind:<8}", "dim"),
+        (fit(name, name_cells, more) + "  ", "accent"),
+        (fit(one_line(choice.subject), max(room, 0), more), ""),
+        Span(note, "ok"),
+        Span(tail, "dim"),
+        Span(right(since, 7, more), "dim"),
+    )

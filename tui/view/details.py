@@ -1,0 +1,160 @@
+"""Everything that is known of one release or one server, for the Details tab."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core.errors import ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
+from core.records import FleetRelease
+from core.text import count, size
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, line, one_line, wrap
+from tui.view.matrix import cell_state, row_state
+from tui.view.sight import FleetSight, ServerSight
+from tui.view.words import age, listing, short_tag
+
+LABEL = 11
+
+
+def _field(label: str, text: str, cells: int, role: str = "") -> list[Line]:
+    if not text:
+        return []
+    parts = wrap(text, cells - LABEL)
+    return [
+        line((f"{label:<{LABEL}}", "dim"), (parts[0], role)),
+        *(line(" " * LABEL, (part, role)) for part in parts[1:]),
+    ]
+
+
+def _moment(seconds: float, now: float) -> str:
+    """`2026-11-21 19:30:00 +00:00, 2 h ago`: by the operator's own clock."""
+    if not seconds:
+        return ""
+    local = datetime.fromtimestamp(seconds).astimezone()
+    return f"{local:%Y-%m-%d %H:%M:%S %z}, {age(max(now - seconds, 0))} ago"
+
+
+def release_lines(row: FleetRelease, sight: FleetSight, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
+    """One release: its record, its fate, and where it is."""
+    record = row.record
+    glyph, role, word = row_state(row, sight, glyphs)
+    out: list[Line] = [line((f"{glyph} ", role), (row.tag, "strong"), ("  " + word, role))]
+    if record is None:
+        out.append(line(("Another tool made it: there is no record, so nobody knows its revision or author.", "dim")))
+    else:
+        out += _field("What", one_line(record.subject), cells, "strong")
+        out += _field("Revision", one_line(record.revision), cells)
+        out += _field("Asked as", one_line(record.ref), cells)
+        out += _field("Written by", one_line(record.author), cells)
+        out += _field("Sent by", one_line(record.by), cells)
+        out += _field("Size", f"{size(record.bytes)} in {count(record.files, 'file')}" if record.files else "", cells)
+        out += _field("Manifest", one_line(record.digest)[:32], cells)
+    out += _field("Made", _moment(row.created, now), cells)
+    if row.failed:
+        out += _field("Failed", one_line(row.failed), cells, "bad")
+    if record is not None and record.left:
+        out += _field("Left", "a rollback left it: “the previous release” passes it over", cells, "warn")
+    if record is not None and record.pinned:
+        out += _field("Pinned", "never pruned", cells)
+    out += _whereabouts(row, sight, cells, glyphs)
+    return out
+
+
+def _whereabouts(row: FleetRelease, sight: FleetSight, cells: int, glyphs: Glyphs) -> list[Line]:
+    """On which servers it is live, kept, pruned or was never."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for server in sight.servers:
+        release = row.on.get(server.name)
+        glyph, role = cell_state(release, server.known, glyphs)
+        if not server.known:
+            word = "not known"
+        elif release is None:
+            word = "never there"
+        elif release.live:
+            word = "live"
+        elif not release.present:
+            word = "pruned"
+        else:
+            word = "kept"
+        groups.setdefault((f"{glyph} {word}", role), []).append(server.name)
+    out: list[Line] = []
+    for (word, role), names in groups.items():
+        out.append(line((f"{word:<{LABEL}}", role), listing(names, 12)))
+    if not row.present_on and row.record is not None:
+        out += _field(
+            "To return", "its files were pruned: a rollback makes them again from the revision and sends them", cells
+        )
+    return out
+
+
+def server_lines(
+    server: ServerSight, sight: FleetSight, cells: int, glyphs: Glyphs, now: float, host: str, root: str
+) -> list[Line]:
+    """One server: what is wrong and what to do, then what was found there."""
+    out: list[Line] = [line((server.name, "strong"), ("  " + host, "dim"))]
+    if server.error is not None:
+        out += server_error_lines(server, cells, glyphs)
+    state = server.state
+    if state is None:
+        if server.error is None:
+            words = "connecting" if server.checking else "not checked yet"
+            out.append(line((words, "busy")))
+        return [*out, *_field("Root", root, cells)]
+    if server.error is not None:
+        out.append(line((f"What follows was found {age(max(now - (state.read_at or server.at), 0))} ago.", "dim")))
+    live = f"{short_tag(state.current)} {sight.drift(state.current)}".rstrip() if state.current else "nothing"
+    out += _field("Live", live, cells, "warn" if sight.drift(state.current) else "ok" if state.current else "dim")
+    if state.current_kind not in ("link", "absent"):
+        kinds = {
+            "folder": "is a real folder: nothing is done until it is adopted; the plan of a deploy has the command",
+            "file": "is a file, not a link",
+            "dangling": f"leads to {one_line(state.current_target)}, which does not exist",
+            "elsewhere": f"leads to {one_line(state.current_target)}, outside releases/",
+        }
+        out += _field("current", kinds.get(state.current_kind, state.current_kind), cells, "warn")
+    if state.lock is not None:
+        out += _field("Locked", one_line(state.lock.describe()), cells, "warn")
+    out += _field("Root", state.root, cells)
+    present = sum(1 for release in state.releases.values() if release.present)
+    out += _field("Releases", f"{count(present, 'release')} with files, {len(state.releases) - present} pruned", cells)
+    free = f"{size(state.free_bytes)}" if state.free_bytes >= 0 else ""
+    inodes = f", {state.free_inodes:,} inodes" if state.free_inodes >= 0 else ""
+    out += _field("Free", free + inodes if free else "", cells)
+    out += _field(
+        "Cache", f"holds {state.cache[:12]}" if state.cache else "unknown: the next deploy compares it first", cells
+    )
+    if abs(state.clock_skew) >= 2:
+        side = "ahead of" if state.clock_skew > 0 else "behind"
+        out += _field("Clock", f"{abs(state.clock_skew):.0f} s {side} ours", cells, "warn")
+    out += _field("Round trip", f"{state.rtt * 1000:.1f} ms" if state.rtt else "", cells)
+    out += _field("Can do", ", ".join(sorted(state.features)), cells)
+    if state.shared_missing:
+        out += _field("Shared", f"missing: {', '.join(map(one_line, state.shared_missing))}", cells, "warn")
+    for fault in state.faults[:6]:
+        out += _field("Fault", one_line(fault), cells, "warn")
+    return out
+
+
+def server_error_lines(server: ServerSight, cells: int, glyphs: Glyphs, accept: str = "a") -> list[Line]:
+    """Why a server could not be looked at, and what to do about it."""
+    error = server.error
+    if error is None:
+        return []
+    out: list[Line] = []
+    for error_one in error.errors.values() if isinstance(error, FleetError) else [error]:
+        first, *rest = wrap(one_line(error_one.title), cells - 2)
+        out.append(line((f"{glyphs.alert} {first}", "bad")))
+        out += [line(("  " + part, "bad")) for part in rest]
+        for text in error_one.detail.splitlines()[:12]:
+            out += [line("  ", part) for part in wrap(text, cells - 2)]
+    if isinstance(error, HostKeyUnknown):
+        hint = f"press {accept} to see the fingerprint and accept it"
+    elif isinstance(error, HostKeyChanged):
+        hint = error.hint or "find out why before you remove the old key from known_hosts"
+    else:
+        hint = error.hint or ("press r to try again" if isinstance(error, ConnectError) else "")
+    if hint:
+        parts = wrap(hint, cells - 6)
+        out.append(line((f"{glyphs.arrow} ", "accent"), ("Next ", "strong"), parts[0]))
+        out += [line("  ", part) for part in parts[1:]]
+    return out

@@ -1,0 +1,118 @@
+"""A plan as the confirm dialog shows it: what changes, each server's price, hooks, checks, what is against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, ROLLBACK, Plan, Step
+from core.text import count, size
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, fit, line, one_line, wrap
+from tui.view.words import listing, range_name, servers, short_tag
+
+GROUPED_FROM = 9
+"""Servers from which those with the same step share a line."""
+
+YES_WORDS = {DEPLOY: "Deploy", ROLLBACK: "Roll back", PRUNE: "Prune", CLEAR_CACHE: "Clear"}
+
+
+def plan_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
+    """The whole plan, the most decisive first."""
+    out = _change(plan, cells, glyphs)
+    if plan.refusals:
+        out += [(), line(("This cannot be done:", "bad"))]
+        for reason in plan.refusals:
+            out += _bullet(reason, cells, glyphs.cross, "bad")
+    if plan.steps:
+        out += [(), *step_lines(plan, cells, glyphs)]
+    pruned = sorted({tag for step in plan.steps for tag in step.prune})
+    if pruned and plan.kind in (PRUNE, DEPLOY):
+        shown = [short_tag(tag) for tag in pruned]
+        out += _field("Removes", listing(shown, 6), cells)
+    if plan.warnings:
+        out.append(())
+        for warning in plan.warnings:
+            out += _bullet(warning, cells, glyphs.alert, "warn")
+    around = [("Hook", text) for text in plan.hooks] + [("Check", text) for text in plan.checks]
+    if around:
+        out.append(())
+        for word, text in around:
+            out += _field(word, text, cells)
+    if plan.executable and plan.nothing_to_do:
+        out += [(), line((f"{glyphs.done} nothing to do: every server is as asked", "ok"))]
+    return out
+
+
+def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
+    """What is live now, and what will be."""
+    if plan.kind in (PRUNE, CLEAR_CACHE):
+        total = f"frees {size(plan.frees)} on {servers(len(plan.steps))}" if plan.frees else ""
+        return _field("In all", total, cells) if total else []
+    record = plan.record
+    now = short_tag(plan.live) if plan.live else "nothing"
+    out = [
+        line(
+            ("Live     ", "dim"), (now, "strong"), (f" {glyphs.arrow} ", "accent"),
+            (short_tag(plan.tag) if plan.tag else "?", "ok"),
+        )
+    ]  # fmt: skip
+    if record is not None:
+        if record.subject:
+            out += _field("What", one_line(record.subject), cells)
+        made = [one_line(part) for part in (record.author, record.ref) if part]
+        amount = f"{count(record.files, 'file')}, {size(record.bytes)}" if record.files else ""
+        out += _field("Made", ", ".join([*made, amount] if amount else made), cells) if made or amount else []
+    if plan.send_bytes:
+        out += _field("Sends", f"{size(plan.send_bytes)} to {servers(len(plan.steps))}", cells)
+    return out
+
+
+def step_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
+    """The price on each server; servers with the same price share a line where there are many."""
+    groups = _grouped(plan.steps)
+    names = [_names(group) for group in groups]
+    name_cells = min(max(len(name) for name in names), max(cells // 3, 8))
+    out: list[Line] = []
+    for name, group in zip(names, groups, strict=True):
+        step = group[0]
+        price = one_line(step.price())
+        if step.current != plan.live and plan.kind in (DEPLOY, ROLLBACK) and not step.refusal:
+            price += f" (live there: {short_tag(step.current) if step.current else 'nothing'})"
+        role = "bad" if step.refusal else "dim" if price == "nothing to do" else ""
+        sign = (glyphs.cross, "bad") if step.refusal else (glyphs.dot if role else glyphs.now, role or "accent")
+        parts = wrap(price, cells - name_cells - 4)
+        out.append(
+            line((f"{sign[0]} ", sign[1]), (fit(name, name_cells, glyphs.more) + "  ", "strong"), (parts[0], role))
+        )
+        out += [line(" " * (name_cells + 4), (part, role)) for part in parts[1:]]
+    return out
+
+
+def _grouped(steps: Sequence[Step]) -> list[list[Step]]:
+    if len(steps) < GROUPED_FROM:
+        return [[step] for step in steps]
+    groups: dict[tuple[str, str], list[Step]] = {}
+    for step in steps:
+        groups.setdefault((step.price(), step.current), []).append(step)
+    return list(groups.values())
+
+
+def _names(group: Sequence[Step]) -> str:
+    names = [step.server for step in group]
+    label = range_name(names)
+    return f"{label} ({len(names)})" if len(names) > 1 and not label.endswith("servers") else label
+
+
+def _field(label: str, text: str, cells: int) -> list[Line]:
+    parts = wrap(one_line(text), cells - 9)
+    return [line((f"{label:<9}", "dim"), parts[0]), *(line(" " * 9, part) for part in parts[1:])]
+
+
+def _bullet(text: str, cells: int, sign: str, role: str) -> list[Line]:
+    parts = wrap(one_line(text), cells - 2)
+    return [line((f"{sign} ", role), (parts[0], role)), *(line("  ", (part, role)) for part in parts[1:])]
+
+
+def yes_words(plan: Plan) -> str:
+    """What the button says that runs the plan."""
+    return YES_WORDS.get(plan.kind, "Run")

@@ -1,0 +1,159 @@
+"""Keeps what is known of every server fresh: each is looked at on an engine thread of its own, so none waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from core.errors import HostKeyUnknown, TurnoutError
+from core.jobs import Job
+from core.records import Record, ServerState
+from tui.bridge import Bridge
+from tui.view.sight import FleetSight, ServerSight, after_switch, look
+
+if TYPE_CHECKING:
+    from core.config import Environment, Project
+    from core.fleet import Fleet
+
+EVERY = 15.0
+"""Seconds between two looks at a server while nothing runs; longer from MANY servers on, to stay cheap."""
+
+MANY = 20
+
+
+def open_fleet(project: Project, environment: Environment) -> Fleet:
+    """The engine's fleet of an environment; connects nowhere yet."""
+    from core.fleet import Fleet
+
+    return Fleet(project, environment)
+
+
+class FleetWatch:
+    """The servers of one environment. `on_change` is called when what is known has changed."""
+
+    def __init__(
+        self,
+        project: Project,
+        environment: Environment,
+        bridge: Bridge,
+        now: Callable[[], float],
+        on_change: Callable[[], None],
+        opener: Callable[[Project, Environment], Fleet] = open_fleet,
+    ) -> None:
+        self.project = project
+        self.environment = environment
+        self._bridge = bridge
+        self._now = now
+        self._on_change = on_change
+        self._opener = opener
+        self.fleet = opener(project, environment)
+        self._servers = {server.name: ServerSight(server.name) for server in environment.servers}
+        self._sight: FleetSight | None = None
+        self._generation = 0
+
+    @property
+    def sight(self) -> FleetSight:
+        """What is known now."""
+        if self._sight is None:
+            self._sight = look(
+                self.project.project,
+                self.environment.name,
+                tuple(self._servers.values()),
+                protected=self.environment.protected,
+            )
+        return self._sight
+
+    @property
+    def every(self) -> float:
+        """Seconds between two looks."""
+        return EVERY * max(len(self._servers) / MANY, 1.0)
+
+    @property
+    def due(self) -> list[str]:
+        """The servers whose time has come to be looked at again."""
+        now = self._now()
+        return [name for name, one in self._servers.items() if not one.checking and now - one.at >= self.every]
+
+    def check(self, *names: str) -> None:
+        """Look at these servers (all without a name), except those that are being looked at."""
+        for name in names or tuple(self._servers):
+            one = self._servers[name]
+            if one.checking:
+                continue
+            self._set(name, replace(one, checking=True, asked=self._now()))
+            self._inspect(name)
+
+    def _inspect(self, name: str) -> None:
+        fleet, generation = self.fleet, self._generation
+        job: Job[ServerState] = Job(f"inspect {name}", lambda emit, cancel: fleet.inspect_one(name))
+        self._bridge.follow(job, lambda job: self._inspected(name, generation, job))
+        job.start()
+
+    def _inspected(self, name: str, generation: int, job: Job[Any]) -> None:
+        if generation != self._generation:
+            return
+        one = self._servers[name]
+        state: ServerState | None = job.outcome
+        if job.error is not None or state is None:
+            error = job.error or TurnoutError("the server told nothing")
+            self._set(name, replace(one, error=error, checking=False, at=self._now()))
+            return
+        if (
+            one.state is not None
+            and one.state.fingerprint == state.fingerprint
+            and one.state.releases == state.releases
+        ):
+            state = replace(state, releases=one.state.releases)  # nothing new: the rows need not be made again
+        self._set(name, replace(one, state=state, error=None, checking=False, at=self._now()))
+
+    def _set(self, name: str, one: ServerSight) -> None:
+        before = self._servers[name]
+        self._servers[name] = one
+        same = before.state is one.state or (
+            before.state is not None and one.state is not None and before.state.releases is one.state.releases
+            and before.state.current == one.state.current
+        )  # fmt: skip
+        if same and self._sight is not None:
+            self._sight = replace(self._sight, servers=tuple(self._servers.values()))
+        else:
+            self._sight = None
+        self._on_change()
+
+    def switched(self, name: str, tag: str, record: Record | None) -> None:
+        """Show at once that a server's `current` leads to another release; the next look confirms it."""
+        one = self._servers.get(name)
+        if one is not None and one.state is not None and tag:
+            self._set(name, replace(one, state=after_switch(one.state, tag, record)))
+
+    def unknown_keys(self) -> list[HostKeyUnknown]:
+        """The host keys that nobody has accepted yet."""
+        return [one.error for one in self._servers.values() if isinstance(one.error, HostKeyUnknown)]
+
+    def accept(self, error: HostKeyUnknown, on_end: Callable[[TurnoutError | None], None]) -> None:
+        """Record a host key that a person accepted, then look at the server again."""
+        fleet = self.fleet
+        job: Job[None] = Job("accept host key", lambda emit, cancel: fleet.accept_host_key(error))
+
+        def ended(job: Job[Any]) -> None:
+            on_end(job.error)
+            if job.error is None:
+                self.check(error.server)
+
+        self._bridge.follow(job, ended)
+        job.start()
+
+    def reconnect(self) -> None:
+        """Close all connections, open new ones, look at every server."""
+        self.close()
+        self.fleet = self._opener(self.project, self.environment)
+        for name, one in self._servers.items():
+            self._servers[name] = replace(one, checking=False)
+        self._sight = None
+        self.check()
+
+    def close(self) -> None:
+        """Let go of the connections; what is still being asked is no longer listened to."""
+        self._generation += 1
+        fleet = self.fleet
+        Job("close", lambda emit, cancel: fleet.close()).start()

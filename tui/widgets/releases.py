@@ -1,0 +1,72 @@
+"""The Releases pane: the matrix of releases and servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from core.records import FleetRelease
+from tui.keymap import Keymap
+from tui.view import matrix
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line
+from tui.view.sight import FleetSight
+from tui.widgets.rows import Rows
+
+
+class ReleasesPane(Rows):
+    """Rows are tags; `marked` are those chosen for pruning."""
+
+    def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap, id: str | None = None) -> None:
+        super().__init__(id=id, classes="pane")
+        self._glyphs = glyphs
+        self._now = now
+        self._keymap = keymap
+        self._sight = FleetSight("", "")
+        self._rows: tuple[FleetRelease, ...] = ()
+        self._layout: matrix.Layout | None = None
+        self._filter = ""
+        self.marked: set[str] = set()
+        self.selected_server = ""
+
+    def show(self, sight: FleetSight, filter_text: str = "") -> None:
+        """Draw these releases, narrowed by the filter; marks of releases that are gone go too."""
+        self._sight = sight
+        self._filter = filter_text
+        self._layout = None
+        self._rows = matrix.matching(sight.rows, filter_text)
+        self.marked &= set(sight.places)
+        self.set_keys([row.tag for row in self._rows])
+
+    @property
+    def row(self) -> FleetRelease | None:
+        """The release under the cursor."""
+        return self._rows[self.cursor] if self.key else None
+
+    def toggle_mark(self) -> None:
+        """Mark the row under the cursor, or take its mark away, and go down."""
+        if self.key:
+            self.marked ^= {self.key}
+            self.cursor += 1
+            self.refresh()
+
+    def _laid_out(self, cells: int) -> matrix.Layout:
+        if self._layout is None or self._layout.cells != cells:
+            self._layout = matrix.plan_layout(self._sight, cells)
+        return self._layout
+
+    def draw_head(self, cells: int) -> Sequence[Line]:
+        if not self._rows:
+            return ()
+        return [matrix.head_line(self._laid_out(cells), self._glyphs, self.selected_server)]
+
+    def draw(self, index: int, cells: int) -> Line:
+        row = self._rows[index]
+        return matrix.row_line(
+            row, self._sight, self._laid_out(cells), self._glyphs, self._now(), row.tag in self.marked
+        )
+
+    def draw_sight(self, cells: int) -> Sequence[Line]:
+        names = ("deploy", "refresh-all", "filter")
+        return matrix.empty_sight(
+            self._sight, self._filter, self._glyphs, {name: self._keymap.shown(name) for name in names}
+        )

@@ -1,0 +1,192 @@
+"""A list of rows with a cursor that are drawn only when they are seen: the base of servers, releases and choices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.keymap import bindings
+from tui.view.lines import Line
+from tui.widgets.paint import ROLE_CLASSES, strip
+
+
+class Rows(ScrollView, can_focus=True):
+    """Rows by key; the cursor stays on its key when rows come and go. Sub-classes draw.
+
+    head    lines above the rows that do not scroll
+    sight   lines instead of the rows where there are none
+    """
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {*ROLE_CLASSES, "rows--cursor", "rows--cursor-blurred", "rows--head"}
+    BINDINGS = bindings("down", "up", "page-down", "page-up", "first", "last")
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+
+    class Moved(Message):
+        """The cursor stands on another row."""
+
+        def __init__(self, rows: Rows) -> None:
+            super().__init__()
+            self.rows = rows
+
+        @property
+        def control(self) -> Rows:
+            return self.rows
+
+    class Chosen(Message):
+        """A row was chosen with Enter or a double click."""
+
+        def __init__(self, rows: Rows) -> None:
+            super().__init__()
+            self.rows = rows
+
+        @property
+        def control(self) -> Rows:
+            return self.rows
+
+    def __init__(self, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._keys: tuple[str, ...] = ()
+
+    def draw_head(self, cells: int) -> Sequence[Line]:
+        """The lines above the rows."""
+        return ()
+
+    def draw(self, index: int, cells: int) -> Line:
+        """The line of a row."""
+        raise NotImplementedError
+
+    def draw_sight(self, cells: int) -> Sequence[Line]:
+        """The lines that stand where rows would."""
+        return ()
+
+    @property
+    def head_height(self) -> int:
+        return len(self.draw_head(max(self.size.width, 1)))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return self._keys
+
+    @property
+    def key(self) -> str:
+        """The key of the row under the cursor, "" for none."""
+        return self._keys[self.cursor] if 0 <= self.cursor < len(self._keys) else ""
+
+    def set_keys(self, keys: Sequence[str]) -> None:
+        """Other rows: the cursor stays on its row, or where that is gone on the same place."""
+        before = self.key
+        new = tuple(keys)
+        if new != self._keys:
+            self._keys = new
+            place = new.index(before) if before in new else min(self.cursor, max(len(new) - 1, 0))
+            moved = place != self.cursor
+            self._place_virtual_size()
+            self.cursor = place
+            if moved:
+                self._scroll_to_cursor()
+            if self.key != before:
+                self.post_message(self.Moved(self))
+        self.refresh()
+
+    def go_to(self, key: str) -> None:
+        """Put the cursor on a row."""
+        if key in self._keys:
+            self.cursor = self._keys.index(key)
+
+    def _place_virtual_size(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self._keys) + self.head_height)
+
+    def on_resize(self) -> None:
+        self._place_virtual_size()
+        self._scroll_to_cursor()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self.refresh()
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        if old == new:
+            return
+        head = self.head_height
+        for index in (old, new):
+            self.refresh(Region(0, head + index - self.scroll_offset.y, self.size.width, 1))
+        self._scroll_to_cursor()
+        self.post_message(self.Moved(self))
+
+    def validate_cursor(self, cursor: int) -> int:
+        return min(max(cursor, 0), max(len(self._keys) - 1, 0))
+
+    def _scroll_to_cursor(self) -> None:
+        height = self.scrollable_content_region.height - self.head_height
+        if height <= 0:
+            return
+        top = self.scroll_offset.y
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, immediate=True)
+        elif self.cursor >= top + height:
+            self.scroll_to(y=self.cursor - height + 1, animate=False, immediate=True)
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        cells = self.scrollable_content_region.width or self.size.width
+        ground = self.rich_style
+        head = self.draw_head(cells)
+        if y < len(head):
+            return strip(self, head[y], cells, ground)
+        index = y - len(head) + self.scroll_offset.y
+        if not self._keys:
+            sight = self.draw_sight(cells)
+            place = y - len(head) - 1
+            return strip(self, ((" ", ""), *sight[place]) if 0 <= place < len(sight) else (), cells, ground)  # type: ignore[arg-type]  # pairs are spans here
+        if index >= len(self._keys):
+            return strip(self, (), cells, ground)
+        if index == self.cursor:
+            ground = self._cursor_style()
+        return strip(self, self.draw(index, cells), cells, ground)
+
+    def _cursor_style(self) -> Style:
+        name = "rows--cursor" if self.has_focus else "rows--cursor-blurred"
+        return self.get_component_rich_style(name)
+
+    def action_cursor_down(self) -> None:
+        self.cursor += 1
+
+    def action_cursor_up(self) -> None:
+        self.cursor -= 1
+
+    def _page(self) -> int:
+        return max(self.scrollable_content_region.height - self.head_height - 1, 1)
+
+    def action_page_down(self) -> None:
+        self.cursor += self._page()
+
+    def action_page_up(self) -> None:
+        self.cursor -= self._page()
+
+    def action_first(self) -> None:
+        self.cursor = 0
+
+    def action_last(self) -> None:
+        self.cursor = len(self._keys) - 1
+
+    def on_click(self, event: events.Click) -> None:
+        index = event.y - self.head_height + self.scroll_offset.y
+        if event.y >= self.head_height and 0 <= index < len(self._keys):
+            self.cursor = index
+            if event.chain == 2:
+                self.post_message(self.Chosen(self))
