@@ -1,0 +1,194 @@
+"""Manifests: any tree goes to text and back, and a difference applied to the old tree gives the new one."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.manifest import (
+    EMPTY,
+    FOLDER,
+    FOLDER_ENTRY,
+    LINK,
+    Entry,
+    Manifest,
+    difference,
+    is_inside,
+    line,
+    link,
+    parse,
+)
+from tests.strategies import AWKWARD_NAMES, file_entry, manifests, targets
+
+SUM = "a" * 64
+
+
+def applied(old: Manifest, new: Manifest) -> dict[bytes, Entry]:
+    """What a server's folder holds after it has done what the difference says, as `rm -r` and `tar -x` would."""
+    change = difference(old, new)
+    held = dict(old.entries)
+    for path in change.remove:
+        assert path in held, "only what is there is removed"
+        for other in [other for other in held if other == path or other.startswith(path + b"/")]:
+            del held[other]
+    for path in change.send:
+        parent = path.rpartition(b"/")[0]
+        assert not parent or held[parent].kind == FOLDER, "a folder comes before what lies in it"
+        before = held.get(path)
+        after = new.entries[path]
+        # tar puts a file in a file's place and a link in a link's; nothing is written over a folder or through a link.
+        assert before is None or (before.is_file and after.is_file) or before.kind == after.kind == LINK
+        held[path] = new.entries[path]
+    return held
+
+
+@given(manifests())
+def test_any_tree_survives_its_text_form(tree: Manifest) -> None:
+    again = parse(tree.text)
+    assert again.entries == tree.entries
+    assert again.text == tree.text
+    assert again.digest == tree.digest == hashlib.sha256(tree.text.encode()).hexdigest()
+
+
+@given(manifests())
+def test_text_lines_are_sorted_by_their_bytes(tree: Manifest) -> None:
+    lines = tree.text.encode("ascii").splitlines()
+    assert lines == sorted(lines)
+    assert len(lines) == len(tree.entries)
+
+
+@given(manifests(), st.randoms(use_true_random=False))
+def test_the_digest_does_not_depend_on_the_order_of_listing(tree: Manifest, random: object) -> None:
+    items = list(tree.entries.items())
+    random.shuffle(items)  # type: ignore[attr-defined]
+    assert Manifest(dict(items)).digest == tree.digest
+    unsorted = "".join(f"{line(path, entry)}\n" for path, entry in items)
+    assert parse(unsorted).digest == tree.digest
+
+
+@given(manifests(), manifests())
+def test_two_trees_share_a_digest_only_if_they_are_the_same(one: Manifest, other: Manifest) -> None:
+    assert (one.digest == other.digest) == (one.entries == other.entries)
+
+
+@given(manifests(), manifests())
+def test_a_difference_turns_the_old_tree_into_the_new_one(old: Manifest, new: Manifest) -> None:
+    assert applied(old, new) == new.entries
+
+
+@given(manifests(), manifests())
+def test_a_difference_names_the_lines_that_one_side_alone_has(old: Manifest, new: Manifest) -> None:
+    change = difference(old, new)
+    assert sorted((set(old.lines) - set(change.gone)) | set(change.added)) == new.lines
+    assert list(change.gone) == sorted(set(old.lines) - set(new.lines))
+    assert list(change.added) == sorted(set(new.lines) - set(old.lines))
+
+
+@given(manifests(), manifests())
+def test_only_what_differs_is_sent_and_counted(old: Manifest, new: Manifest) -> None:
+    change = difference(old, new)
+    assert all(old.entries.get(path) != new.entries[path] for path in change.send)
+    assert change.bytes == sum(new.entries[path].size for path in change.send)
+    assert change.files == sum(new.entries[path].is_file for path in change.send)
+    assert change.empty == (old.entries == new.entries)
+
+
+@given(manifests())
+def test_a_tree_does_not_differ_from_itself(tree: Manifest) -> None:
+    change = difference(tree, Manifest(dict(tree.entries)))
+    assert change.empty and not change.remove and not change.send and not change.bytes
+
+
+def test_only_the_top_of_a_removed_folder_is_named() -> None:
+    old = Manifest({b"a": FOLDER_ENTRY, b"a/b": FOLDER_ENTRY, b"a/b/c": file_entry(b"1"), b"a.txt": file_entry(b"2")})
+    assert difference(old, EMPTY).remove == (b"a", b"a.txt")
+
+
+@pytest.mark.parametrize("old", [link(b"elsewhere"), FOLDER_ENTRY, file_entry(b"1")])
+@pytest.mark.parametrize("new", [link(b"here"), FOLDER_ENTRY, file_entry(b"2")])
+def test_what_changes_its_kind_is_removed_first(old: Entry, new: Entry) -> None:
+    change = difference(Manifest({b"x": old}), Manifest({b"x": new}))
+    assert (b"x" in change.remove) == (old.kind != new.kind)
+
+
+def test_a_file_that_becomes_executable_is_sent_and_not_removed() -> None:
+    change = difference(Manifest({b"x": file_entry(b"1")}), Manifest({b"x": file_entry(b"1", executable=True)}))
+    assert (change.send, change.remove) == ((b"x",), ())
+
+
+def test_sizes_and_files_are_those_of_regular_files() -> None:
+    tree = Manifest({b"d": FOLDER_ENTRY, b"d/f": file_entry(b"12345"), b"l": link(b"d"), b"x": file_entry(b"1", True)})
+    assert (tree.bytes, tree.files) == (6, 2)
+    assert (EMPTY.bytes, EMPTY.files, EMPTY.text) == (0, 0, "")
+
+
+@given(targets)
+def test_a_links_target_survives_byte_for_byte(target: bytes) -> None:
+    assert parse(Manifest({b"l": link(target)}).text).entries[b"l"].target == target
+
+
+@pytest.mark.parametrize("name", AWKWARD_NAMES)
+def test_awkward_names_survive_in_every_place(name: bytes) -> None:
+    tree = Manifest({name: FOLDER_ENTRY, name + b"/" + name: file_entry(b"1"), name + b"/l": link(name)})
+    assert parse(tree.text).entries == tree.entries
+
+
+@pytest.mark.parametrize("path", [b"", b"/", b"/a", b"a/", b"a//b", b".", b"..", b"a/..", b"../a", b"a/./b", b"a\0b"])
+def test_paths_that_leave_the_tree_are_not_inside(path: bytes) -> None:
+    assert not is_inside(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\tf\t1",
+        f"a\tf\t-1\t{SUM}",
+        f"a\tf\t1_0\t{SUM}",
+        f"a\tf\t+1\t{SUM}",
+        f"a\tf\t01\t{SUM}",
+        f"a\tf\t1\t{SUM}a",
+        f"a\tf\t1\t{SUM[:-1]}A",
+        f"a\tq\t1\t{SUM}",
+        f"a\tf\t1\t{SUM}\textra",
+        f"/etc/passwd\tf\t1\t{SUM}",
+        f"../a\tf\t1\t{SUM}",
+        f"a/../b\tf\t1\t{SUM}",
+        f"a/.\tf\t1\t{SUM}",
+        f"%2E%2E\tf\t1\t{SUM}",
+        f"a%00b\tf\t1\t{SUM}",
+        f"a b\tf\t1\t{SUM}",
+        f"a%zz\tf\t1\t{SUM}",
+        f"\tf\t1\t{SUM}",
+        "a\tl\t0\t",
+        "a\tl\t3\tb",
+        "a\tl\t0\tb%0",
+        "a\td\t0\tx",
+        "a\td\t1\t-",
+        "",
+    ],
+)
+def test_a_line_that_is_no_entry_is_named_by_its_number(text: str) -> None:
+    with pytest.raises(ValueError, match="line 2 of the manifest"):
+        parse(f"ok\td\t0\t-\n{text}\nzz\td\t0\t-\n")
+
+
+def test_a_manifest_that_names_a_path_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        parse("a\td\t0\t-\na\tl\t0\tx\n")
+
+
+@given(st.text(max_size=80))
+def test_text_that_is_no_manifest_is_a_value_error_and_nothing_else(text: str) -> None:
+    try:
+        tree = parse(text)
+    except ValueError:
+        return
+    assert all(is_inside(path) for path in tree.entries)
+
+
+def test_a_text_without_its_last_newline_or_out_of_order_is_still_the_same_tree() -> None:
+    tree = Manifest({b"a": FOLDER_ENTRY, b"b": Entry(LINK, 0, "x")})
+    assert parse("b\tl\t0\tx\na\td\t0\t-").digest == tree.digest
