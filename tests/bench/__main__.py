@@ -1,0 +1,97 @@
+"""`python -m tests.bench`: Turnout beside an expert's shell script and scp, in turn on one sshd, as ratios.
+
+Times depend on the machine and on who else uses it; a ratio of medians that were taken in turn does much less. Every
+command counts as a whole: Turnout's times include what it does with git, the script gets its work tree checked out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench.bed import Bed, Broken, Measured
+from tests.bench.cells import CELLS, Cell, Course
+from tests.servers import program
+
+NEEDED = ("sshd", "ssh", "ssh-keygen", "ssh-keyscan", "rsync", "scp", "git", "bash", "diff", "cmp")
+MEMORY = 200.0
+"""MB that Turnout's process may have at most."""
+ROUND_TRIPS = 8
+"""For a deploy of 1 % over an open connection."""
+
+
+def main() -> int:
+    words = _arguments()
+    cells = [cell for cell in CELLS if not words.only or cell.name in words.only]
+    missing = [name for name in NEEDED if program(name) is None]
+    if missing:
+        print(f"skipped: {', '.join(cell.name for cell in cells)}: not installed here: {', '.join(missing)}")
+        return 0
+    place = words.place or next((path for path in ("/dev/shm",) if os.access(path, os.W_OK)), None)
+    print(f"{words.files} files of {words.megabytes} MB, median of {words.rounds}, below {place or 'the temp folder'}")
+    print(f"{'cell':<45}{'Turnout':>9}{'other':>9}  {'':<7}{'ratio':>6}{'target':>8}")
+    rows = []
+    with Bed(Path(tempfile.mkdtemp(prefix="turnout-bench-", dir=place))) as bed:
+        course = Course(bed, words.rounds, words.files, words.megabytes, words.large)
+        for cell in cells:
+            try:
+                pairs = list(cell.run(course))
+            except Broken as error:
+                print(f"{cell.title:<45}failed: {error}")
+                rows.append({"cell": cell.name, "failed": str(error)})
+                continue
+            rows.append(_row(cell, pairs))
+    if words.json:
+        words.json.write_text(json.dumps(rows, indent=1))
+    return int(any("failed" in row for row in rows))
+
+
+def _row(cell: Cell, pairs: Sequence[tuple[Measured, Measured]]) -> dict[str, object]:
+    """Print a cell's line; what it says, for programs."""
+    ours = statistics.median(pair[0].seconds for pair in pairs)
+    other = statistics.median(pair[1].seconds for pair in pairs)
+    ratio = ours / other
+    memory = max(pair[0].memory for pair in pairs)
+    trips = max(pair[0].round_trips for pair in pairs)
+    target = f"<= {cell.target}" if cell.target else ""
+    verdict = "" if not cell.target else "  ok" if ratio <= cell.target else "  MISSED"
+    notes = [f"{trips} round trips"] if trips else []
+    if memory > MEMORY:
+        notes.append(f"{memory:.0f} MB: MISSED, at most {MEMORY:.0f}")
+    elif memory:
+        notes.append(f"{memory:.0f} MB")
+    if trips > ROUND_TRIPS:
+        notes.append(f"MISSED, at most {ROUND_TRIPS} round trips")
+    line = f"{cell.title:<45}{ours:>8.3f}s{other:>8.3f}s  {cell.other:<7}{ratio:>6.2f}{target:>8}{verdict}"
+    print(f"{line:<92}  {', '.join(notes)}".rstrip(), flush=True)
+    return {
+        "cell": cell.name,
+        "ours": [pair[0].seconds for pair in pairs],
+        "other": [pair[1].seconds for pair in pairs],
+        "ratio": ratio,
+        "target": cell.target,
+        "round_trips": trips,
+        "memory": memory,
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=[cell.name for cell in CELLS], help="some of the cells")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--files", type=int, default=5000)
+    parser.add_argument("--megabytes", type=int, default=60)
+    parser.add_argument("--large", type=int, default=300, help="MB of the one large file")
+    parser.add_argument("--place", help="folder for everything; by default /dev/shm, else the temporary folder")
+    parser.add_argument("--json", type=Path, help="write the times to a file too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,221 @@
+"""Where everything is measured: one sshd, a proxy that adds delay, deploy roots, and both ways to deploy to them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import tomli_w
+
+from tests.proxy import Proxy
+from tests.servers import OpenSSHServer
+
+EXPERT = Path(__file__).with_name("expert.sh")
+REPOSITORY = Path(__file__).parents[2]
+
+
+class Broken(Exception):
+    """A command that was to be measured failed; what it said."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds of one run, and of ours the round trips over the open connection and the peak of memory in MB."""
+
+    seconds: float
+    round_trips: int = 0
+    memory: float = 0.0
+
+
+class Bed:
+    """A context manager; `folder` is removed at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.server = OpenSSHServer(folder / "sshd")
+        self.proxy = Proxy(self.server.port)
+        self.ssh_config = folder / "ssh_config"
+        with self.server.known_hosts.open("a") as file:
+            file.write(self.server.known_hosts_line(self.proxy.port))
+        self.ssh_config.write_text(self.server.ssh_config("near") + self.server.ssh_config("far", self.proxy.port))
+        self.environ = {
+            **os.environ,
+            "HOME": str(folder / "home"),
+            "SSH_CONFIG": str(self.ssh_config),
+            "TURNOUT_SSH_CONFIG": str(self.ssh_config),
+            "PYTHONPATH": str(REPOSITORY),
+        }
+        self.environ.pop("SSH_AUTH_SOCK", None)
+        (folder / "home").mkdir()
+        script = Path(sys.executable).with_name("turnout")
+        self.turnout = [str(script)] if script.exists() else [sys.executable, "-m", "tui.cli"]
+
+    def __enter__(self) -> Bed:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.proxy.stop()
+        self.server.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def application(self, name: str, **options: int) -> Path:
+        """A repository of the sample application; made by a process of its own, so that this one stays small."""
+        folder = self.folder / name
+        words = [f"--{key}={value}" for key, value in options.items()]
+        command = [sys.executable, "-m", "tests.bench.application", str(folder), *words]
+        subprocess.run(command, check=True, env=self.environ, cwd=REPOSITORY)
+        return folder
+
+    def project(self, name: str, host: str, tree: Path, source: str = "git") -> Ours:
+        """Turnout's way to deploy a tree, with a root, a turnout.toml and a cache of its own."""
+        folder = self.folder / "ours" / name
+        (folder / "root").mkdir(parents=True)
+        server = {"name": "web1", "host": host, "root": str(folder / "root")}
+        config = {
+            "project": "bench",
+            "source": {source: str(tree)},
+            "environments": {"production": {"servers": [server]}},
+        }
+        (folder / "turnout.toml").write_text(tomli_w.dumps(config))
+        return Ours(self, folder)
+
+    def script(self, name: str, host: str) -> Expert:
+        """The expert's way, with a root of its own."""
+        root = self.folder / "expert" / name
+        root.mkdir(parents=True)
+        return Expert(self, host, root)
+
+    def timed(self, command: list[str], folder: Path, environ: dict[str, str]) -> Measured:
+        """A command from its start to its end."""
+        log = self.folder / "output"
+        with log.open("wb") as output:
+            began = time.perf_counter()
+            process = subprocess.Popen(
+                command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise Broken(f"{' '.join(command)}\n{log.read_text(errors='replace')[-3000:]}")
+        return Measured(seconds, memory=usage.ru_maxrss / 1024)
+
+
+class Ours:
+    """Turnout: as a command line that starts cold, or with a connection that stays open."""
+
+    def __init__(self, bed: Bed, folder: Path) -> None:
+        self.bed = bed
+        self.folder = folder
+        self.root = folder / "root"
+        self.environ = {**bed.environ, "TURNOUT_CACHE_DIR": str(folder / "cache")}
+
+    def cold(self, *words: str) -> Measured:
+        command, *rest = words
+        return self.bed.timed([*self.bed.turnout, command, "production", *rest, "--yes"], self.folder, self.environ)
+
+    def forget(self) -> None:
+        """As on the first day: nothing on the server, nothing in the cache of this machine."""
+        shutil.rmtree(self.root)
+        self.root.mkdir()
+        shutil.rmtree(self.folder / "cache", ignore_errors=True)
+
+    def opened(self) -> Opened:
+        return Opened(self)
+
+
+class Opened:
+    """A process of Turnout whose connection is open; a context manager."""
+
+    def __init__(self, ours: Ours) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.bench.opened", str(ours.folder / "turnout.toml")],
+            cwd=REPOSITORY,
+            env=ours.environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._answer()
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+    def run(self, *words: str) -> Measured:
+        """`deploy REF` or `rollback`, the time taken by the process itself."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{' '.join(words)}\n".encode())
+        self._process.stdin.flush()
+        answer = self._answer()
+        return Measured(answer["seconds"], answer["round_trips"], answer["memory"])
+
+    def _answer(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise Broken("the process with the open connection ended; see above")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+
+class Expert:
+    """The shell script of tests/bench/expert.sh."""
+
+    def __init__(self, bed: Bed, host: str, root: Path) -> None:
+        self.bed = bed
+        self.host = host
+        self.root = root
+        self._control = ""
+
+    def deploy(self, tree: Path) -> Measured:
+        return self._run("deploy", str(tree), self.host, str(self.root))
+
+    def rollback(self) -> Measured:
+        return self._run("rollback", self.host, str(self.root))
+
+    def forget(self) -> None:
+        shutil.rmtree(self.root)
+        self.root.mkdir()
+
+    def open(self) -> None:
+        """Open an ssh master that the script then uses."""
+        self._control = str(self.bed.folder / f"master-{self.root.name}")
+        self._ssh("-M", "-N", "-f")
+
+    def close(self) -> None:
+        self._ssh("-O", "exit")
+        self._control = ""
+
+    def _ssh(self, *words: str) -> None:
+        command = ["ssh", "-F", str(self.bed.ssh_config), "-S", self._control, *words, self.host]
+        quiet = subprocess.DEVNULL
+        subprocess.run(command, check=True, stdin=quiet, stdout=quiet, stderr=quiet)
+
+    def _run(self, *words: str) -> Measured:
+        environ = {**self.bed.environ, "CONTROL": self._control}
+        return self.bed.timed([str(EXPERT), *words], self.bed.folder, environ)
+
+
+def check_out(tree: Path, version: str) -> None:
+    """Bring the work tree, which the expert's script sends, to a version."""
+    subprocess.run(["git", "-C", str(tree), "checkout", "--quiet", "--detach", version], check=True)
+
+
+def same(live: Path, tree: Path) -> None:
+    """Broken where a live release is not, byte for byte, what the work tree holds."""
+    command = ["diff", "-r", "--no-dereference", "--exclude=.git", str(tree), f"{live}/"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Broken(f"{live} is not {tree}:\n{done.stdout[:2000]}{done.stderr[:2000]}")

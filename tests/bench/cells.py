@@ -1,0 +1,232 @@
+"""What is measured: each cell runs Turnout and another way in turn and gives the pairs of times."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from random import Random
+
+from tests.bench.bed import Bed, Measured, check_out, same
+
+Pair = tuple[Measured, Measured]
+ROUND_TRIP = 0.1
+"""Seconds that the proxy adds to a round trip where a cell is far away, half of them each way."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the table; `target` is the ratio Turnout / other at most, 0.0 where none is set."""
+
+    name: str
+    title: str
+    other: str
+    target: float
+    run: Callable[[Course], Iterator[Pair]]
+
+
+class Course:
+    """The applications on a bed, made when first asked for, and the number of rounds."""
+
+    def __init__(self, bed: Bed, rounds: int, files: int, megabytes: int, large: int) -> None:
+        self.bed = bed
+        self.rounds = rounds
+        self._files = files
+        self._megabytes = megabytes
+        self._large = large
+
+    @cached_property
+    def tree(self) -> Path:
+        """The sample application at v1; there is a version for each round and one more."""
+        return self.bed.application(
+            "application", files=self._files, megabytes=self._megabytes, versions=self.rounds + 2
+        )
+
+    @cached_property
+    def large(self) -> Path:
+        """A folder with one file that does not compress."""
+        folder = self.bed.folder / "large"
+        folder.mkdir()
+        random = Random(7)
+        with (folder / "image.bin").open("wb") as file:
+            for _ in range(self._large):
+                file.write(random.randbytes(1_000_000))
+        return folder
+
+    def versions(self) -> Iterator[str]:
+        """One new version a round, checked out."""
+        for number in range(self.rounds):
+            version = f"v{number + 3}"
+            check_out(self.tree, version)
+            yield version
+
+    @contextmanager
+    def far(self) -> Iterator[None]:
+        self.bed.proxy.delay = ROUND_TRIP / 2
+        try:
+            yield
+        finally:
+            self.bed.proxy.delay = 0.0
+
+
+def first(course: Course, host: str = "near") -> Iterator[Pair]:
+    check_out(course.tree, "v1")
+    ours = course.bed.project(f"first-{host}", host, course.tree)
+    expert = course.bed.script(f"first-{host}", host)
+    for _ in range(course.rounds):
+        ours.forget()
+        expert.forget()
+        yield ours.cold("deploy", "--ref", "v1"), expert.deploy(course.tree)
+    same(ours.root / "current", course.tree)
+    same(expert.root / "current", course.tree)
+    ours.forget()
+    expert.forget()
+
+
+def first_far(course: Course) -> Iterator[Pair]:
+    with course.far():
+        yield from first(course, "far")
+
+
+def first_folder(course: Course) -> Iterator[Pair]:
+    """As `first`, but Turnout takes the work tree itself, as the script does."""
+    check_out(course.tree, "v1")
+    ours = course.bed.project("first-folder", "near", course.tree, "directory")
+    expert = course.bed.script("first-folder", "near")
+    for _ in range(course.rounds):
+        ours.forget()
+        expert.forget()
+        yield ours.cold("deploy"), expert.deploy(course.tree)
+    same(ours.root / "current", course.tree)
+    ours.forget()
+    expert.forget()
+
+
+def changed_open(course: Course, host: str = "near") -> Iterator[Pair]:
+    """1 % changed; both have their connection, and the version before. One round goes ahead unmeasured."""
+    ours = course.bed.project(f"open-{host}", host, course.tree)
+    expert = course.bed.script(f"open-{host}", host)
+    expert.open()
+    try:
+        with ours.opened() as opened:
+            for version in ("v1", "v2"):
+                check_out(course.tree, version)
+                opened.run("deploy", version)
+                expert.deploy(course.tree)
+            for version in course.versions():
+                yield opened.run("deploy", version), expert.deploy(course.tree)
+    finally:
+        expert.close()
+    same(ours.root / "current", course.tree)
+    same(expert.root / "current", course.tree)
+
+
+def changed_open_far(course: Course) -> Iterator[Pair]:
+    with course.far():
+        yield from changed_open(course, "far")
+
+
+def unchanged_open(course: Course) -> Iterator[Pair]:
+    """The same tree under a new tag: for Turnout a new commit without a change."""
+    check_out(course.tree, "v1")
+    ours = course.bed.project("same", "near", course.tree)
+    expert = course.bed.script("same", "near")
+    expert.open()
+    try:
+        with ours.opened() as opened:
+            opened.run("deploy", "v1")
+            expert.deploy(course.tree)
+            for _ in range(course.rounds):
+                yield opened.run("deploy", "v1"), expert.deploy(course.tree)
+    finally:
+        expert.close()
+
+
+def large(course: Course) -> Iterator[Pair]:
+    """One large file into an empty root, and scp of the same file: whole commands."""
+    ours = course.bed.project("large", "near", course.large, "directory")
+    target = course.bed.folder / "copied"
+    source = course.large / "image.bin"
+    for _ in range(course.rounds):
+        ours.forget()
+        target.unlink(missing_ok=True)
+        copy = ["scp", "-q", "-F", str(course.bed.ssh_config), str(source), f"near:{target}"]
+        yield ours.cold("deploy"), course.bed.timed(copy, course.bed.folder, course.bed.environ)
+    subprocess.run(["cmp", source, ours.root / "current/image.bin"], check=True)
+    ours.forget()
+    target.unlink()
+
+
+def large_far(course: Course) -> Iterator[Pair]:
+    ours = course.bed.project("large-far", "far", course.large, "directory")
+    target = course.bed.folder / "copied"
+    source = course.large / "image.bin"
+    with course.far():
+        for _ in range(course.rounds):
+            ours.forget()
+            target.unlink(missing_ok=True)
+            copy = ["scp", "-q", "-F", str(course.bed.ssh_config), str(source), f"far:{target}"]
+            yield ours.cold("deploy"), course.bed.timed(copy, course.bed.folder, course.bed.environ)
+    ours.forget()
+    target.unlink()
+
+
+def changed_cold(course: Course, host: str = "near") -> Iterator[Pair]:
+    """1 % changed, as a command that has to start and connect; the releases then serve `rollback_cold`."""
+    ours = course.bed.project(f"cold-{host}", host, course.tree)
+    expert = course.bed.script(f"cold-{host}", host)
+    for version in ("v1", "v2"):
+        check_out(course.tree, version)
+        ours.cold("deploy", "--ref", version)
+        expert.deploy(course.tree)
+    for version in course.versions():
+        yield ours.cold("deploy", "--ref", version), expert.deploy(course.tree)
+    same(ours.root / "current", course.tree)
+    same(expert.root / "current", course.tree)
+
+
+def changed_cold_far(course: Course) -> Iterator[Pair]:
+    with course.far():
+        yield from changed_cold(course, "far")
+
+
+def rollback_cold(course: Course, host: str = "near") -> Iterator[Pair]:
+    """Back by one release a round, each a command that has to start and connect."""
+    ours = course.bed.project(f"back-{host}", host, course.tree)
+    expert = course.bed.script(f"back-{host}", host)
+    delay, course.bed.proxy.delay = course.bed.proxy.delay, 0.0
+    for version in ("v1", *course.versions()):
+        check_out(course.tree, version)
+        ours.cold("deploy", "--ref", version)
+        expert.deploy(course.tree)
+    course.bed.proxy.delay = delay
+    for _ in range(course.rounds):
+        yield ours.cold("rollback"), expert.rollback()
+    check_out(course.tree, "v1")
+    same(ours.root / "current", course.tree)
+    same(expert.root / "current", course.tree)
+
+
+def rollback_cold_far(course: Course) -> Iterator[Pair]:
+    with course.far():
+        yield from rollback_cold(course, "far")
+
+
+SCRIPT, COPY = "script", "scp"
+CELLS = (
+    Cell("first", "first upload, cold command", SCRIPT, 1.0, first),
+    Cell("first-folder", "first upload of a directory, cold command", SCRIPT, 0.0, first_folder),
+    Cell("changed", "1 % changed, connection open", SCRIPT, 0.8, changed_open),
+    Cell("unchanged", "the same version again, connection open", SCRIPT, 0.0, unchanged_open),
+    Cell("large", "one large file, cold command", COPY, 1.3, large),
+    Cell("changed-cold", "1 % changed, cold command", SCRIPT, 0.0, changed_cold),
+    Cell("rollback-cold", "rollback, cold command", SCRIPT, 0.0, rollback_cold),
+    Cell("far-changed-cold", "100 ms: 1 % changed, cold command", SCRIPT, 0.7, changed_cold_far),
+    Cell("far-rollback-cold", "100 ms: rollback, cold command", SCRIPT, 0.8, rollback_cold_far),
+    Cell("far-changed", "100 ms: 1 % changed, connection open", SCRIPT, 0.0, changed_open_far),
+    Cell("far-first", "100 ms: first upload, cold command", SCRIPT, 0.0, first_far),
+    Cell("far-large", "100 ms: one large file, cold command", COPY, 0.0, large_far),
+)
