@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.errors import ConnectError, TurnoutError
 from core.fleet import Fleet, at_once
+from core.plan import adoption
 from core.records import ServerState
 from core.text import clean, count, decode_path, duration, size
 
@@ -114,8 +115,8 @@ def _current(state: ServerState) -> Finding:
             f"leads to {clean(state.current_target)}, outside releases/",
             "a deploy replaces the link",
         )
-    hint = f"cd {state.root} && mkdir -p releases && mv current releases/before-turnout && ln -s releases/before-turnout current"
-    return Finding("current", ERROR, f"is a {state.current_kind}, not a link", f"adopt it with: {hint}")
+    hint = f"adopt it with: {adoption(state.root)}"
+    return Finding("current", ERROR, f"is a {state.current_kind}, not a link", hint)
 
 
 def _switch(state: ServerState, way: str) -> Finding:

@@ -93,7 +93,7 @@ class Job(Generic[T]):
         return self
 
     def subscribe(self, subscriber: Emit, *, replay: bool = True) -> Callable[[], None]:
-        """Hand every event to `subscriber`, from the engine's threads, first those said so far; returns what ends it."""
+        """Hand every event to `subscriber`, from the engine's threads, first those of before; returns what ends it."""
         with self._lock:
             if replay:
                 for event in [*self._events, *self._progress.values()]:

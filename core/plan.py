@@ -356,13 +356,19 @@ def _release_step(
     )
 
 
+def adoption(root: str) -> str:
+    """The one command that makes a `current` that is a folder into a release."""
+    return (
+        f"cd {root} && mkdir -p releases && mv current releases/before-turnout && ln -s releases/before-turnout current"
+    )
+
+
 def _current_refusal(state: ServerState) -> str:
     """Why `current` cannot be switched on a server, or ""."""
     if state.current_kind in ("folder", "file"):
         return (
             f"{state.root}/current is a {state.current_kind}, not a link; nothing was changed. "
-            f"Adopt it with: cd {state.root} && mkdir -p releases && mv current releases/before-turnout "
-            f"&& ln -s releases/before-turnout current"
+            f"Adopt it with: {adoption(state.root)}"
         )
     return ""
 

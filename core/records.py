@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -122,7 +123,12 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """Who holds a server: `.turnout/lock/owner`. `since` and `age` in seconds; `age` by the server's own clock."""
+    """Who holds a server: `.turnout/lock/`.
+
+    since     seconds since the epoch by the operator's clock
+    age       seconds since it was taken, silence: seconds since the operator's last sign of life; by the server's clock
+    alive     whether the process that took it still runs there
+    """
 
     token: str = ""
     operation: str = ""
@@ -130,6 +136,7 @@ class Lock:
     who: str = ""
     since: float = 0.0
     age: float = 0.0
+    silence: float = 0.0
     phase: str = ""
     alive: bool = True
 
@@ -138,6 +145,47 @@ class Lock:
         since = f"{datetime.fromtimestamp(self.since, UTC):%H:%M:%S} UTC"
         text = f"{self.who or 'somebody'}: {self.kind or 'an operation'} since {since} ({self.age:.0f} s ago)"
         return f"{text}, now in {self.phase}" if self.phase else text
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalLine:
+    """One line of a server's `.turnout/journal.jsonl`.
+
+    what      begin, plan, switch, restore, end (with its outcome), interrupted (by the agent, with the phase)
+    tag       the release that is or was to become live; previous: the one before, target: its link's text
+    servers   all servers of the operation
+    """
+
+    what: str
+    operation: str = ""
+    kind: str = ""
+    who: str = ""
+    time: float = 0.0
+    outcome: str = ""
+    exit_code: int = 0
+    phase: str = ""
+    tag: str = ""
+    previous: str = ""
+    target: str = ""
+    servers: tuple[str, ...] = ()
+
+
+def parse_journal_line(text: str) -> JournalLine:
+    """The line of a journal. ValueError where it is not one; unknown keys are passed over."""
+    values = json.loads(text)
+    if not isinstance(values, dict):
+        raise ValueError("not an object")
+    known: dict[str, Any] = {}
+    for item in fields(JournalLine):
+        value = values.get(item.name)
+        if item.name == "servers":
+            known["servers"] = tuple(str(name) for name in value) if isinstance(value, list) else ()
+        elif item.name in ("time", "exit_code"):
+            number = value if isinstance(value, int | float) else 0
+            known[item.name] = float(number) if item.name == "time" else int(number)
+        else:
+            known[item.name] = value if isinstance(value, str) else ""
+    return JournalLine(**known)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +202,7 @@ class ServerState:
     clock         the server's time in seconds since the epoch, and when we read it: clock_skew is the difference
     features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar; writable (the root);
                   cache-unknown (deploy-cache holds something that no manifest tells of)
+    journal       its last lines, oldest first
     faults        what could not be read (a record that is not TOML), one line each
     """
 
@@ -171,7 +220,7 @@ class ServerState:
     free_inodes: int = -1
     clock_skew: float = 0.0
     features: frozenset[str] = frozenset()
-    shared_missing: tuple[str, ...] = ()
+    journal: tuple[JournalLine, ...] = ()
     faults: tuple[str, ...] = ()
     rtt: float = 0.0
     read_at: float = 0.0

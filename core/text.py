@@ -6,14 +6,20 @@ import re
 
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+=:,@~-")
 _PERCENT = {byte: chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in range(256)}
-_OCTAL = {byte: chr(byte) if byte in _SAFE else f"\\0{byte:03o}" for byte in range(256)}
+_WORD = frozenset(range(0x20, 0x7F)) - frozenset(b"'\\!")
+_OCTAL = {byte: chr(byte) if byte in _WORD else f"\\0{byte:03o}" for byte in range(256)}
+_UNSAFE = re.compile(rb"[^A-Za-z0-9._/+=:,@~-]")
 _PERCENT_CODE = re.compile(rb"%([0-9A-F]{2})")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|.)?", re.DOTALL)
+_ESCAPE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|.)?", re.DOTALL
+)
 
 
 def encode_path(path: bytes) -> str:
     """A path as printable ASCII without white space: `%XX` for every other byte. decode_path undoes it."""
+    if _UNSAFE.search(path) is None:
+        return path.decode("ascii")
     return "".join([_PERCENT[byte] for byte in path])
 
 
@@ -26,7 +32,7 @@ def decode_path(text: str) -> bytes:
 
 
 def shell_word(value: bytes | str) -> str:
-    r"""One word of an agent request, decoded there by `printf %b`: ASCII, no white space, `\0ooo` for the rest."""
+    r"""One word of an agent request: printable ASCII as it is, `\0ooo` (for `printf %b`) for every other byte."""
     raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     return "'" + "".join([_OCTAL[byte] for byte in raw]) + "'"
 

@@ -82,6 +82,8 @@ def execute(fleet: Fleet, request: Request, plan: Plan | None, emit: Emit, cance
     except TurnoutError as error:
         _finished(run, error, plan)
         raise
+    finally:
+        run.heart.stop()
     _finished(run, None, result.plan, result.summary, result.outcome)
     return result
 

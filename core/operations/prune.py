@@ -25,8 +25,7 @@ def carry_out(run: Run, plan: Plan) -> str:
                 run.emit(Pruned(server=name, tag=tag))
             if step.clear_cache:
                 session.clear(run.token)
-            session.finish(run.token, run.journal("end", outcome="done", pruned=list(removed)))
-            run.locked.discard(name)
+            run.conclude(name, run.journal("end", outcome="done", pruned=list(removed)))
             return len(removed)
 
     outcome = run.on_all(prune)

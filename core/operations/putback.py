@@ -29,6 +29,7 @@ def put_back(transition: Transition, cause: TurnoutError) -> None:
     run.cancel = Cancel()
     went = bool(transition.switched)
     why = _reason(cause)
+    transition.exit_code = cause.exit_code
     with run.phase("finish"):
         run.emit(Note(text=f"putting back: {why}", level="warning"))
         outcome = run.on_all(lambda name: _restore(transition, name))
@@ -62,7 +63,8 @@ def _restore(transition: Transition, name: str) -> None:
     session = run.session(name)
     if name in transition.switched:
         with run.phase("switch", name):
-            session.restore(run.token, state.current_target)
+            journal = run.journal("restore", tag=state.current, target=state.current_target)
+            session.restore(run.token, state.current_target, journal)
             run.emit(Switched(server=name, tag=state.current, previous=transition.tag, back=True))
     elif name in transition.made:
         session.withdraw(run.token, transition.tag)
@@ -75,7 +77,7 @@ def _revive(transition: Transition, name: str) -> None:
     for attempt in range(1, REVIVALS + 1):
         try:
             run.fleet.open(name).begin(run.token, run.owner(), run.journal("put-back"))
-            run.locked.add(name)
+            run.holds(name)
             return
         except (ConnectError, LockedError):
             if attempt == REVIVALS:
@@ -89,9 +91,14 @@ def _conclude(transition: Transition, name: str, failed: str) -> None:
     records = []
     if failed and name in transition.made and transition.record:
         records.append(mark(transition.record, failed=failed))
-    journal = run.journal("end", outcome="put-back", tag=transition.tag, back_on=transition.states[name].current)
-    run.session(name).finish(run.token, journal, (), records)
-    run.locked.discard(name)
+    journal = run.journal(
+        "end",
+        outcome="put-back",
+        exit_code=transition.exit_code,
+        tag=transition.tag,
+        back_on=transition.states[name].current,
+    )
+    run.conclude(name, journal, (), records)
 
 
 def _hooks_after(transition: Transition, servers: list[str]) -> None:

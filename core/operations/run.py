@@ -10,7 +10,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -18,7 +18,8 @@ from core.errors import Cancelled, FleetError, TurnoutError
 from core.events import Emit, Event, Note, PhaseFinished, PhaseStarted, ServerFailed
 from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel
-from core.records import Lock, ServerState
+from core.operations.heart import Heart
+from core.records import Lock, Record, ServerState
 from core.remote.session import Session
 from core.text import clean
 
@@ -53,6 +54,7 @@ class Run:
         self.began = time.time()
         self.locked: set[str] = set()
         self.warnings: list[str] = []
+        self.heart = Heart()
         self._emit = emit
         self._mask = fleet.project.mask if fleet.project.secrets else None
         self._guard = threading.Lock()
@@ -65,7 +67,9 @@ class Run:
                 value = getattr(event, item.name)
                 if isinstance(value, str) and item.name != "operation":
                     changes[item.name] = self._mask(value)
-        self._emit(dataclasses.replace(event, **changes))
+        event = dataclasses.replace(event, **changes)
+        self.heart.tell(event)
+        self._emit(event)
 
     def warn(self, text: str, server: str = "") -> None:
         """Something that does not make the operation fail."""
@@ -120,7 +124,7 @@ class Run:
         def lock(name: str) -> ServerState:
             with self.phase("begin", name):
                 state = self.session(name).begin(self.token, self.owner(), self.journal("begin"))
-                self.locked.add(name)
+                self.holds(name)
                 if not state.exists:
                     self.warn("the deploy root is new", name)
                 return state
@@ -141,10 +145,24 @@ class Run:
         """Unlock every server that is locked, with a line in its journal; what failed there, by server."""
 
         def unlock(name: str) -> None:
-            self.session(name).finish(self.token, self.journal("end", outcome=outcome))
-            self.locked.discard(name)
+            self.conclude(name, self.journal("end", outcome=outcome))
 
         return dict(self.on_all(unlock, sorted(self.locked)).errors)
+
+    def holds(self, name: str) -> None:
+        """A server's lock was taken: from now on there are signs of life for it."""
+        self.locked.add(name)
+        self.heart.start(self.session(name))
+
+    def conclude(
+        self, name: str, journal: str, prune: Sequence[str] = (), records: Sequence[Record] = ()
+    ) -> tuple[str, ...]:
+        """The last request to a server: what happened is told to those who watch, then the lock is given back."""
+        session = self.session(name)
+        self.heart.deliver(session)
+        pruned = session.finish(self.token, journal, prune, records)
+        self.locked.discard(name)
+        return pruned
 
     def journal(self, what: str, **facts: object) -> str:
         """A line for the servers' journals."""

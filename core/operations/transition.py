@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core import checks, hooks
 from core.config import Hook
-from core.errors import FleetError, TurnoutError
+from core.errors import EXIT_DONE, FleetError, TurnoutError
 from core.events import Pruned, Switched
 from core.jobs import Cancel
 from core.operations.planning import Prepared
@@ -35,6 +35,7 @@ class Transition:
         self.sending = Sending(run, prepared, states)
         self.made: set[str] = set()
         self.switched: set[str] = set()
+        self.exit_code = EXIT_DONE
 
     def carry_out(self) -> str:
         """All phases from upload to finish; the summary in one sentence.
@@ -164,7 +165,8 @@ class Transition:
             with run.phase("switch", name):
                 self.switched.add(name)
                 state = self.states[name]
-                run.session(name).switch(run.token, self.tag, state.current_target)
+                journal = run.journal("switch", tag=self.tag, previous=state.current, target=state.current_target)
+                run.session(name).switch(run.token, self.tag, state.current_target, journal)
                 run.emit(Switched(server=name, tag=self.tag, previous=state.current))
 
         run.on_all(switch, self._moving).unwrap()
@@ -203,8 +205,7 @@ class Transition:
         run = self.run
         step = self.plan.step(name)
         journal = run.journal("end", outcome="done", tag=self.tag, previous=self.states[name].current)
-        pruned = run.session(name).finish(run.token, journal, step.prune, self._fates(name))
-        run.locked.discard(name)
+        pruned = run.conclude(name, journal, step.prune, self._fates(name))
         for tag in pruned:
             run.emit(Pruned(server=name, tag=tag))
 

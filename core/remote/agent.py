@@ -133,6 +133,14 @@ class Agent:
                 raise Cancelled("cancelled by the operator")
             return answers
 
+    def sign_of_life(self, events: str = "") -> None:
+        """Tell the agent that the operator is there, and what happened, for those who watch; nothing is awaited.
+
+        events   lines of JSON for operation.jsonl. Raises ConnectError where the connection is gone.
+        """
+        line = f"event {shell_word(events)}\n" if events else "beat\n"
+        self._send(line.encode("ascii"))
+
     def leave(self) -> None:
         """Tell the agent to go. Where it holds a lock it sweeps and gives it back."""
         if self._channel is not None:

@@ -10,6 +10,8 @@
 # listening meanwhile: `beat` is answered on standard error, `cancel` ends the child and what it has started.
 # When the input ends the operator is gone: the child is ended, half-made things are swept, the lock is given back.
 # Every verb that changes something is given the lock's token first and changes nothing where it is another one.
+# While it holds the lock, a watchdog beside it ends it when no beat came for `patience` seconds: a network that is
+# silent has no end of input.
 #
 # Statuses: 0 done, 1 failed (the lines say why), 3 not the lock's owner, 4 locked, 5 needs a person, 143 cancelled.
 
@@ -132,6 +134,7 @@ state() {
     set -- "$own"/records/*.toml
     # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
     [ ! -e "$1" ] || grep '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | head -n 40000 | sed 's/^/record /'
+    [ ! -f "$own/journal.jsonl" ] || tail -n 60 "$own/journal.jsonl" | cut -c1-4000 | sed 's/^/journal /'
     lock_lines
   fi
   df -Pk . 2> /dev/null | sed -n '2s/^/space /p'
@@ -146,16 +149,22 @@ features() {
   case $(cp --help 2>&1) in *--reflink*) say "feature reflink" ;; esac
 }
 
-# lock_lines: the owner of the lock, its phase, and whether its process still lives.
+# lock_lines: the owner of the lock, its phase, its last sign of life, and whether its process still lives.
 lock_lines() {
-  [ -d "$own/lock" ] || return 0
+  [ -e "$own/lock/token" ] || return 0
   say "lock held"
   sed 's/^/lock-/' "$own/lock/owner" 2> /dev/null | cut -c1-500 | head -n 20
   sed 's/^/lock-phase /' "$own/lock/phase" 2> /dev/null | cut -c1-100 | head -n 1
-  pid=
-  { read -r pid started < "$own/lock/process"; } 2> /dev/null
-  [ -n "$pid" ] && [ -d /proc/self ] && [ "$(birth "$pid")" != "$started" ] && say "lock-dead yes"
+  sed 's/^/lock-beat /' "$own/lock/beat" 2> /dev/null | cut -c1-100 | head -n 1
+  dead_owner > /dev/null && say "lock-dead yes"
   return 0
+}
+
+# dead_owner: whether the process that took the lock is gone; prints what it was.
+dead_owner() {
+  pid='' started=''
+  { read -r pid started < "$own/lock/process"; } 2> /dev/null
+  [ -d /proc/self ] && [ "$(birth "${pid:-0}")" != "$started" ] && say "$pid-$started"
 }
 
 # birth PID: when a process was started (clock ticks since boot) and the boot's id: together they never come again.
@@ -175,45 +184,79 @@ verb_state() { state; }
 # ping: the shortest request, for a figure of the round trip.
 verb_ping() { :; }
 
-# begin TOKEN OWNER JOURNAL-LINE (OWNER: lines `word text`): make the root's folders, take the lock, sweep what an earlier operation left,
-# read the state. If the agent dies after the mkdir, the lock names a process that is gone.
+# begin TOKEN OWNER JOURNAL-LINE PATIENCE (OWNER: lines `word text`): make the root's folders, take the lock, sweep
+# what an earlier operation left, read the state.
 verb_begin() {
   mkdir -p "$root" && cd "$root" || fail "cannot make $root"
   [ -d "$own" ] || { mkdir -p "$own" && chmod 0750 "$own"; } || fail "cannot make $root/$own"
   mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" || fail "cannot write in $root"
-  if ! mkdir "$own/lock" 2> /dev/null; then
-    [ -d "$own/lock" ] || fail "cannot make $root/$own/lock"
-    locked=$(lock_lines)
-    held=
-    { read -r held < "$own/lock/token"; } 2> /dev/null
-    [ "$held" != "$1" ] || displace
-    case $locked in
-      *lock-dead*) take_over ;;
-      *) say "$locked"; say "time $(date +%s)"; exit 4 ;;
-    esac
-  fi
-  decode "$2"
-  say "$1" > "$own/lock/token" && { say "$decoded"; say "server-since $(date +%s)"; } > "$own/lock/owner" &&
-    say "$self" > "$own/lock/process" && phase begin || { rm -rf "$own/lock"; fail "cannot write the lock"; }
-  sweep || { rm -rf "$own/lock"; fail "cannot sweep $root/$own"; }
+  for folder in releases deploy-cache "$own" "$own/records" "$own/manifests"; do
+    [ ! -L "$folder" ] || { say "$root/$folder is a link: Turnout would write outside the deploy root"; exit 5; }
+  done
+  lock "$1" "$2"
+  sweep || { unlock; fail "cannot sweep $root/$own"; }
+  : > "$own/operation.jsonl"
   decode "$3"
   say "$decoded" >> "$own/journal.jsonl"
+  watchdog "$4" > /dev/null 2>&1 &
   state
+}
+
+# lock TOKEN OWNER: take the lock, by renaming a folder that says who holds it already: there is never half a lock.
+# A rename of a folder onto one that is not empty fails.
+lock() {
+  fresh=$own/lock.new.$$
+  now=$(date +%s)
+  decode "$2"
+  rm -rf "$fresh" && mkdir "$fresh" && say "$1" > "$fresh/token" && say "$self" > "$fresh/process" &&
+    { say "$decoded"; say "server-since $now"; } > "$fresh/owner" && say begin > "$fresh/phase" &&
+    say "$now" > "$fresh/beat" || { rm -rf "$fresh"; fail "cannot write the lock in $root/$own"; }
+  mv -T "$fresh" "$own/lock" 2> /dev/null && return
+  held=
+  { read -r held < "$own/lock/token"; } 2> /dev/null
+  [ "$held" != "$1" ] || displace
+  if who=$(dead_owner); then
+    # Of several that see a dead owner one wins this rename: its target is not empty for the others.
+    mv -T "$own/lock" "$own/lock.dead.$who" 2> /dev/null && mv -T "$fresh" "$own/lock" 2> /dev/null &&
+      say "took-over" && return
+  fi
+  rm -rf "$fresh"
+  [ -e "$own/lock/token" ] || fail "cannot make the lock $root/$own/lock"
+  lock_lines
+  say "time $(date +%s)"
+  exit 4
+}
+
+# watchdog SECONDS: end the agent when its lock saw no beat for so long. It ends with the lock.
+watchdog() {
+  last='' silent=0
+  while [ "$silent" -lt "$1" ]; do
+    sleep 1
+    read -r held < "$own/lock/process" && [ "$held" = "$self" ] || exit 0
+    read -r beat < "$own/lock/beat"
+    silent=$((silent + 1))
+    [ "$beat" = "$last" ] || silent=0
+    last=$beat
+  done
+  kill -TERM $$
+  sleep 5
+  kill -KILL $$
 }
 
 # displace: the operation that holds the lock is our own, over a connection that broke; its agent has not noticed yet.
 displace() {
   { read -r pid started < "$own/lock/process"; } 2> /dev/null
-  [ "$(birth "$pid")" = "$started" ] && kill -KILL "$pid" 2> /dev/null
-  locked="lock-dead yes"
+  [ "$(birth "${pid:-0}")" = "$started" ] && kill -KILL "$pid" 2> /dev/null && sleep 1
 }
 
-# take_over: the lock's owner is gone without cleaning up. One of several that see it wins, by the rename.
-take_over() {
-  mv "$own/lock" "$own/lock.stale.$$" 2> /dev/null || { say "$locked"; exit 4; }
-  rm -rf "$own/lock.stale.$$"
-  mkdir "$own/lock" 2> /dev/null || { lock_lines; exit 4; }
-  say "took-over"
+# break OPERATION: remove a lock that will not heal, after a person said so; the process that holds it is ended.
+verb_break() {
+  cd "$root" || exit 1
+  pid='' started=''
+  grep -qx "operation $1" "$own/lock/owner" 2> /dev/null || fail "the lock is not held by this operation any more"
+  { read -r pid started < "$own/lock/process"; } 2> /dev/null
+  [ "$(birth "${pid:-0}")" != "$started" ] || kill -KILL "$pid" 2> /dev/null
+  mv -T "$own/lock" "$own/lock.dead.$pid-$started" && rm -rf "$own/lock.dead.$pid-$started"
 }
 
 # manifest: the text of what deploy-cache holds.
@@ -290,8 +333,10 @@ link_shared() {
   rm -rf "${1:?}/$path" && ln -s "$up$path" "$1/$path"
 }
 
-# publish TAG: the release is complete: its record, then its folder, each by one rename.
+# publish TAG: the release is complete: its files reach the disk, then its record and its folder get their names, each
+# by one rename.
 publish() {
+  long sync -f "$own/incoming/$1" 2> /dev/null || long sync
   mv "$own/incoming/$1.manifest" "$own/manifests/$1.manifest" &&
     mv "$own/incoming/$1.toml" "$own/records/$1.toml" &&
     mv "$own/incoming/$1" "releases/$1" || exit 1
@@ -302,8 +347,9 @@ verb_publish() {
   publish "$2"
 }
 
-# switch TOKEN TAG EXPECTED: lead `current` to releases/TAG by one rename, and read it back. EXPECTED is the target it
-# must have before ("" for none): whoever changed it behind our back wins.
+# switch TOKEN TAG EXPECTED JOURNAL-LINE: lead `current` to releases/TAG by one rename, and read it back. EXPECTED is
+# the target it must have before ("" for none): whoever changed it behind our back wins. The journal says what is going
+# to happen before it does; whether it did, `current` itself tells.
 verb_switch() {
   holds "$1"
   phase switch
@@ -313,6 +359,8 @@ verb_switch() {
   [ -L current ] && now=$(readlink current)
   [ -L current ] || [ ! -e current ] || fail "current is not a link"
   [ "$now" = "$decoded" ] || fail "current leads to '$now' and not to '$decoded': somebody changed it meanwhile"
+  decode "$4"
+  say "$decoded" >> "$own/journal.jsonl"
   replace "releases/$2"
 }
 
@@ -323,9 +371,12 @@ replace() {
   [ "$(readlink current)" = "$1" ] || fail "current was not switched"
 }
 
-# restore TOKEN TARGET: lead `current` back to where it was; "" removes it: there was none.
+# restore TOKEN TARGET JOURNAL-LINE: lead `current` back to where it was; "" removes it: there was none.
 verb_restore() {
   holds "$1"
+  phase switch
+  decode "$3"
+  say "$decoded" >> "$own/journal.jsonl"
   decode "$2"
   if [ -n "$decoded" ]; then replace "$decoded"
   elif [ -L current ]; then rm -f current
@@ -390,6 +441,16 @@ verb_clear() {
   mkdir -p "$own/trash"
 }
 
+# events OFFSET: what operation.jsonl has from a byte on, and whether somebody holds the lock: for those who watch.
+verb_events() {
+  cd "$root" 2> /dev/null || exit 1
+  say "time $(date +%s)"
+  lock_lines
+  [ -f "$own/operation.jsonl" ] || return 0
+  say "length $(wc -c < "$own/operation.jsonl")"
+  tail -c "+$(($1 + 1))" "$own/operation.jsonl" | head -c 262144 | sed 's/^/event /'
+}
+
 # note TOKEN LINE: one line for the journal.
 verb_note() {
   holds "$1"
@@ -418,6 +479,7 @@ unlock() {
   rm -rf "$own/incoming" .current-next
   mkdir -p "$own/incoming" "$own/trash"
   mv "$own/trash" "$own/trash.$$" && mkdir "$own/trash"
+  rm -rf "$own"/lock.dead.* "$own"/lock.new.*
   mv "$own/lock" "$own/trash.$$/lock" || rm -rf "$own/lock"
   [ -z "${id-}" ] || answer 0
   rm -rf "$own"/trash.*
@@ -454,6 +516,13 @@ verb_examine() {
   rm -rf "$probe"
 }
 
+# alive: a sign of life from the operator, for the watchdog and for others who look at the lock.
+alive() {
+  held=
+  { read -r held < "$root/$own/lock/process"; } 2> /dev/null
+  [ "$held" != "$self" ] || date +%s > "$root/$own/lock/beat"
+} 2> /dev/null
+
 # leave: the input ended or the agent was told to go. Only a lock of our own is given back.
 leave() {
   trap '' HUP INT TERM PIPE
@@ -463,7 +532,7 @@ leave() {
   if [ "$held" = "$self" ]; then
     was=
     { read -r was < "$own/lock/phase"; } 2> /dev/null
-    printf '{"what":"interrupted","phase":"%s","time":%s}\n' "$was" "$(date +%s)" >> "$own/journal.jsonl"
+    printf '{"what":"interrupted","phase":"%s","time":%s}\n' "$was" "$(date +%s)" | tee -a "$own/operation.jsonl" >> "$own/journal.jsonl"
     unlock
   fi 2> /dev/null
   exit 0
@@ -491,7 +560,8 @@ trap leave HUP INT TERM PIPE
 printf '\n%s ready %s\n' "$mark" "$$"
 while IFS= read -r request; do
   case $request in
-    beat) say beat >&2 ;;
+    beat) alive; say beat >&2 ;;
+    event\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && say "$decoded" >> "$root/$own/operation.jsonl" ) 2> /dev/null ;;
     cancel) [ -z "$job" ] || kill "$job" 2> /dev/null ;;
     leave) break ;;
     *)

@@ -178,7 +178,7 @@ class Connection:
             known = self._owner_of(error.key).known_hosts
             raise HostKeyChanged(
                 "the host key changed: the connection was refused",
-                detail=f"{known.name} shows {fingerprint(error.key)},\nknown_hosts has {fingerprint(error.expected_key)}",
+                detail=f"{known.name} shows {fingerprint(error.key)}\nrecorded is {fingerprint(error.expected_key)}",
                 hint=f"find out why first; if it is right: ssh-keygen -R '{known.name}', then accept the new key",
                 server=name,
                 phase="connect",

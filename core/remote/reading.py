@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from core.records import Lock, Record, Release, ServerState, is_tag, parse_record
+from core.records import JournalLine, Lock, Record, Release, ServerState, is_tag, parse_journal_line, parse_record
 from core.text import clean, decode_path
 
 
@@ -28,6 +28,7 @@ class _Seen:
     free_inodes: int = -1
     features: set[str] = field(default_factory=set)
     lock: dict[str, str] = field(default_factory=dict)
+    journal: list[JournalLine] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
@@ -75,6 +76,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         free_inodes=seen.free_inodes,
         clock_skew=seen.clock - now if seen.clock else 0.0,
         features=frozenset(features),
+        journal=tuple(seen.journal),
         faults=tuple(seen.faults[:20]),
         rtt=rtt,
         read_at=now,
@@ -160,10 +162,17 @@ def _lock(seen: _Seen) -> Lock | None:
         kind=seen.lock.get("kind", ""),
         who=seen.lock.get("who", ""),
         since=since,
-        age=max(seen.clock - _number(seen.lock.get("server-since", "")), 0.0) if seen.clock else 0.0,
+        age=_ago(seen, "server-since"),
+        silence=_ago(seen, "beat"),
         phase=seen.lock.get("phase", ""),
         alive="dead" not in seen.lock,
     )
+
+
+def _ago(seen: _Seen, name: str) -> float:
+    """Seconds since a time of the lock, by the server's own clock."""
+    then = _number(seen.lock.get(name, ""))
+    return max(seen.clock - then, 0.0) if seen.clock and then else 0.0
 
 
 def _number(text: str) -> float:
@@ -178,6 +187,10 @@ def _set(name: str, convert: Callable[[str], object]) -> Callable[[_Seen, str], 
         setattr(seen, name, convert(rest))
 
     return reader
+
+
+def _journal(seen: _Seen, rest: str) -> None:
+    seen.journal.append(parse_journal_line(clean(rest)))
 
 
 def _feature(seen: _Seen, rest: str) -> None:
@@ -202,6 +215,7 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "cache-unknown": _set("cache_unknown", lambda rest: True),
     "space": _space,
     "inodes": _inodes,
+    "journal": _journal,
     "feature": _feature,
     "lock": _held,
 }

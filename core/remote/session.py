@@ -21,6 +21,9 @@ from core.remote.upload import Upload, failure
 
 T = TypeVar("T")
 
+PATIENCE = 30
+"""Seconds without a beat after which a server's watchdog ends our agent there, sweeps and unlocks."""
+
 
 class Session:
     """A server's connection and agent, opened when first needed and again after they broke.
@@ -89,14 +92,14 @@ class Session:
             raise self._failed(answer, "the server cannot be inspected").at(server=self.name)
         return self._state(answer)
 
-    def begin(self, token: str, owner: Lock, journal: str) -> ServerState:
+    def begin(self, token: str, owner: Lock, journal: str, patience: int = PATIENCE) -> ServerState:
         """Take the lock, sweep what an earlier operation left half-made, and inspect: one round trip.
 
         Raises LockedError, which says who holds it, since when and in which phase.
         """
         lines = {"operation": owner.operation, "kind": owner.kind, "who": owner.who, "since": f"{owner.since:.0f}"}
         text = "\n".join(f"{key} {value}" for key, value in lines.items())
-        return self._state(self._ask("begin", token, text, journal, title="the lock cannot be taken"))
+        return self._state(self._ask("begin", token, text, journal, str(patience), title="the lock cannot be taken"))
 
     def expect_upload(self) -> None:
         """Open a channel for an upload ahead, on a thread of its own while other requests run."""
@@ -147,13 +150,13 @@ class Session:
     def publish(self, token: str, tag: str) -> None:
         self._ask("publish", token, tag, title="the release could not be completed")
 
-    def switch(self, token: str, tag: str, expected: str) -> None:
+    def switch(self, token: str, tag: str, expected: str, journal: str) -> None:
         """Lead `current` to a release by one rename; `expected` is the target it has now, "" for none."""
-        self._ask("switch", token, tag, expected, title="current was not switched")
+        self._ask("switch", token, tag, expected, journal, title="current was not switched")
 
-    def restore(self, token: str, target: str) -> None:
+    def restore(self, token: str, target: str, journal: str) -> None:
         """Lead `current` back to a target, or remove it where there was none."""
-        self._ask("restore", token, target, title="current was not switched back")
+        self._ask("restore", token, target, journal, title="current was not switched back")
 
     def withdraw(self, token: str, tag: str) -> None:
         """Remove a release that this operation made and that never went live."""
@@ -161,6 +164,18 @@ class Session:
 
     def record(self, token: str, record: Record) -> None:
         self._ask("record", token, record.tag, record.to_toml(), title="the record was not written")
+
+    def sign_of_life(self, events: str = "") -> None:
+        """For the watchdog there, and for those who watch; nothing is awaited. ConnectError where nobody is there."""
+        self._running().sign_of_life(events)
+
+    def break_lock(self, operation: str) -> None:
+        """Remove the lock of an operation that will not end by itself, and end the process that holds it."""
+        self._ask("break", operation, title="the lock was not broken")
+
+    def events(self, offset: int) -> tuple[str, ...]:
+        """The lines of agent.sh's `events`: the lock, and what operation.jsonl has from a byte on."""
+        return self._ask("events", str(offset), title="the operation cannot be watched").lines
 
     def sizes(self, tags: Sequence[str]) -> dict[str, int]:
         """Bytes on disk by tag; the deploy-cache under ""."""

@@ -107,7 +107,7 @@ def failure(title: str, text: str) -> ServerError:
         return DiskFull(
             "the disk is full",
             detail=text,
-            hint="free space there, prune releases (`turnout prune`), then deploy again: what arrived is not sent again",
+            hint="free space there or prune releases, then deploy again: what arrived is not sent again",
         )
     hint = "the deploy root must belong to the user who logs in" if "permission denied" in lowered else ""
     return ServerError(title, detail=text, hint=hint)
