@@ -26,7 +26,7 @@ output = TextOutput()
 with Follower(output) as follower:
     with output.progress():
         follower.run("deploy", work)
-output.result({"exit_code": 0, "summary": "all done"})
+output.result({"exit_code": 0, "outcome": "done", "summary": "all done"})
 """
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from core import events
+from core.doctor import Finding
 from core.errors import FleetError, LockedError, ServerError
 from core.records import Record, Release, ServerState
 from tui.cli.narration import UPLOAD_EVERY, Narrator
 from tui.cli.output import JsonOutput, TextOutput
 from tui.cli.streams import Stream
-from tui.cli.tables import release_legend, release_lines, release_rows
+from tui.cli.tables import finding_lines, finding_summary, release_legend, release_lines, release_rows
 from tui.view.glyphs import ASCII, UNICODE
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +88,8 @@ def test_a_cancel_says_what_it_means_before_and_after_the_switch():
     assert "web2: switch" in narrator.cancelling(again=True)
     narrator.lines(events.Switched(server="web1", tag="t1", previous="t2", back=True))
     assert "nothing has been switched" in narrator.cancelling(again=False)
+    narrator.lines(events.PhaseStarted(phase="finish"))
+    assert "too late to cancel" in narrator.cancelling(again=False)
 
 
 def json_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -134,7 +137,7 @@ def test_text_goes_to_stderr_and_results_to_stdout(capsys):
     output.mask = lambda text: text.replace("hunter2", "***")
     output.events([started("web1"), events.Note(text="password hunter2 \x1b[2J")])
     output.error(ServerError("boom", hint="do this", server="web1", phase="stage"))
-    output.result({"exit_code": 0, "summary": "deployed t2 hunter2", "warnings": ["slow"]})
+    output.result({"exit_code": 0, "outcome": "done", "summary": "deployed t2 hunter2", "warnings": ["slow"]})
     captured = capsys.readouterr()
     assert captured.out == "deployed t2 ***\n"
     assert captured.err.splitlines() == [
@@ -146,10 +149,28 @@ def test_text_goes_to_stderr_and_results_to_stdout(capsys):
     ]
 
 
+def test_findings_read_server_by_server_with_what_to_do():
+    findings = {
+        "web1": [Finding("tar", "ok", "GNU tar 1.35"), Finding("clock", "warning", "13 s behind", "run ntpd")],
+        "web2": [Finding("connection", "error", "refused\nin two lines \x1b[2J")],
+    }
+    assert finding_lines(findings, UNICODE) == [
+        "web1",
+        "  ✓ ok       tar         GNU tar 1.35",
+        "  ! warning  clock       13 s behind",
+        "                         -> run ntpd",
+        "",
+        "web2",
+        "  ✗ error    connection  refused in two lines",
+    ]
+    assert finding_summary(findings) == "2 servers checked: 1 error, 1 warning"
+    assert finding_summary({"web1": findings["web1"][:1]}) == "1 server checked: nothing stands in the way"
+
+
 def test_a_failure_is_not_said_twice(capsys):
     output = TextOutput()
     output.error(ServerError("boom"))
-    output.result({"exit_code": 1, "summary": "boom"})
+    output.result({"exit_code": 1, "outcome": "failed", "summary": "boom (web1, stage)"})
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "error: boom\n"

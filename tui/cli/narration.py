@@ -29,7 +29,6 @@ class Narrator:
 
     def __init__(self) -> None:
         self.finished: OperationFinished | None = None
-        self.kind = ""
         self._width = 0
         self._phase: dict[str, str] = {}
         self._switched: dict[str, str] = {}
@@ -68,7 +67,8 @@ class Narrator:
             case Switched():
                 return [self._at(event, _switch(event))]
             case Pruned():
-                return [self._at(event, f"pruned {event.tag}, freed {size(event.freed)}")]
+                freed = f", freed {size(event.freed)}" if event.freed else ""
+                return [self._at(event, f"pruned {event.tag}{freed}")]
             case Note():
                 level = "" if event.level == "info" else f"{event.level}: "
                 return [self._at(event, f"{level}{event.text}")]
@@ -81,6 +81,8 @@ class Narrator:
         if again:
             where = ", ".join(f"{server or 'here'}: {phase}" for server, phase in self._phase.items())
             return f"already cancelling, things are being put back{f' ({where})' if where else ''}; please wait"
+        if "finish" in self._phase.values():
+            return "too late to cancel: what was begun is being finished; please wait"
         if self._switched:
             went = ", ".join(self._switched)
             return f"cancelling: {went} had been switched and will be switched back"
@@ -94,7 +96,9 @@ class Narrator:
     def _remember(self, event: Event) -> None:
         match event:
             case OperationStarted():
-                self.kind = event.kind
+                self.finished = None
+                self._phase.clear()
+                self._switched.clear()
                 self._width = max((len(_one(name)) for name in event.servers), default=0)
             case PhaseStarted():
                 self._phase[event.server] = event.phase

@@ -111,8 +111,9 @@ class TextOutput:
         for warning in result.get("warnings", []):
             self.say([f"warning: {' '.join(clean(str(warning)).split())}"])
         summary = str(result.get("summary", ""))
-        if summary and summary not in self._titles:
-            stream = self._said if result["exit_code"] else self._data
+        said = any(summary.startswith(title) for title in self._titles)
+        if summary and not said:
+            stream = self._said if result["exit_code"] or result["outcome"] == "planned" else self._data
             stream.write([" ".join(self.mask(clean(summary)).split())])
 
     def progress(self) -> AbstractContextManager[None]:

@@ -174,8 +174,8 @@ class _Command:
             )
             self._output.plan(plan, asked=not self._options.dry_run)
             if not plan.executable:
-                reasons = "; ".join(plan.all_refusals)
-                return {**_of(plan), "exit_code": EXIT_FAILED, "outcome": "refused", "summary": f"refused: {reasons}"}
+                summary = "the plan is refused: nothing was changed"
+                return {**_of(plan), "exit_code": EXIT_FAILED, "outcome": "refused", "summary": summary}
             if self._options.dry_run:
                 summary = "dry run: nothing was changed"
                 return {**_of(plan), "exit_code": EXIT_DONE, "outcome": "planned", "summary": summary}
@@ -190,6 +190,7 @@ class _Command:
                     raise
                 self._output.error(error)
                 self._output.say(["planning again"])
+                self._output.narrator.finished = None
 
     def _execute(self, fleet: Fleet, request: Request, plan: Plan | None) -> Answer:
         from core.operations import execute
@@ -279,7 +280,7 @@ class _Command:
 
         inspection = self._inspect(fleet)
         findings = self._follower.run("doctor", lambda emit, cancel: examine(fleet), patient=False)
-        self._output.table(finding_lines(findings, self._output.glyphs), finding_rows(findings), "")
+        self._output.table([*finding_lines(findings, self._output.glyphs), ""], finding_rows(findings), "")
         bad = [server for server, found in findings.items() if any(f.level == "error" for f in found)]
         away = [server for server in bad if isinstance(inspection.errors.get(server), ConnectError)]
         code = EXIT_DONE if not bad else EXIT_CONNECT if away == bad else EXIT_FAILED
