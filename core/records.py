@@ -23,8 +23,8 @@ def is_tag(text: str) -> bool:
 
 
 def make_tag(when: datetime, revision: str) -> str:
-    """A tag that sorts by time and names its revision: `20261121T193000Z-3f2c1ab`."""
-    return f"{when.astimezone(UTC):%Y%m%dT%H%M%SZ}-{revision[:7]}"
+    """A tag that sorts by time and names its revision or content: `20261121T193000Z-3f2c1ab`."""
+    return f"{when.astimezone(UTC):%Y%m%dT%H%M%SZ}-{revision.rpartition(':')[2][:7]}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -82,7 +82,9 @@ def run(
     """
     mark = secrets.token_hex(8)
     exports = "".join(f"export {name}={quote(value)}\n" for name, value in told.items())
-    program = f'echo "{mark} $$"\nexec 2>&1\n{exports}cd {quote(folder)} || exit 1\nexec sh -c {quote(command)}'
+    # What a start-up file printed may end in the middle of a line.
+    hello = f'echo\necho "{mark} $$"\nexec 2>&1\n'
+    program = f"{hello}{exports}cd {quote(folder)} || exit 1\nexec sh -c {quote(command)}"
     lines = Lines(mark, on_line)
     unwatch = cancel.on_request(lambda: _stop(session, lines))
     try:
