@@ -7,54 +7,15 @@ import os
 import pytest
 
 from core.errors import TurnoutError, UsageError
-from core.events import Event
-from core.fleet import Fleet
-from core.jobs import Cancel
-from core.operations import DeployRequest, PruneRequest, RollbackRequest, execute, make_plan
+from core.operations import PruneRequest, RollbackRequest
+from tests.engine.driving import current
 from tests.projects import Link
 
 
-class Engine:
-    """A fleet on real servers, and every event that was said."""
-
-    def __init__(self, project, environment="production", servers=None):
-        loaded = project.load()
-        self.fleet = Fleet(loaded, loaded.environment(environment), servers)
-        self.events: list[Event] = []
-        self.cancel = Cancel()
-
-    def run(self, request, plan=None):
-        return execute(self.fleet, request, plan, self.events.append, self.cancel)
-
-    def plan(self, request):
-        return make_plan(self.fleet, request, self.events.append, self.cancel)
-
-    def deploy(self, **options):
-        return self.run(DeployRequest(**options))
-
-    def said(self, kind):
-        return [event for event in self.events if isinstance(event, kind)]
-
-
-@pytest.fixture
-def engine():
-    made = []
-
-    def make(project, **options):
-        made.append(Engine(project, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.fleet.close()
-
-
-def current(destination):
-    return os.readlink(destination.files / "current")
-
-
 def test_a_first_deploy_makes_everything_and_switches(sshd, project_factory, engine):
-    project = project_factory([sshd], files={"index.html": "one\n", "bin/run": "#!/bin/sh\n", "link": Link("index.html")})
+    project = project_factory(
+        [sshd], files={"index.html": "one\n", "bin/run": "#!/bin/sh\n", "link": Link("index.html")}
+    )
     one = engine(project)
     result = one.deploy()
     assert current(sshd) == f"releases/{result.tag}"
