@@ -89,7 +89,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
         for fault in self.keymap.faults:
             self.notify(fault, title="keys.toml", severity="warning", timeout=12, markup=False)
         if self.project is None:
-            self.push_screen(Welcome(self.keymap, str(Path.cwd())))
+            self.push_screen(Welcome(self.keymap, self.glyphs, str(Path.cwd())))
             return
         self._watch_fleet(self._first or next(iter(self.project.environments)))
         self.push_screen(Dashboard())

@@ -19,6 +19,12 @@ from tui.widgets.paint import Lines
 
 T = TypeVar("T")
 
+FRAME = 5
+"""Rows that a dialog's border and padding take, with one row free above and below."""
+
+BUTTONS = 3
+"""Rows of the buttons, with the space around them."""
+
 
 class Dialog(ModalScreen[T], Generic[T]):
     """A modal screen with a frame; answers None when it is left."""
@@ -57,7 +63,10 @@ class Dialog(ModalScreen[T], Generic[T]):
         box.set_class(bad, "-bad")
 
     def draw(self) -> None:
-        """Draw the lines for the width that there is."""
+        """Draw the lines for the width that there is, and let them scroll where the height does not do."""
+        body = self.query_one("#body")
+        taken = sum(one.outer_size.height for one in self.query_one("#box").children if one is not body and one.display)
+        body.styles.max_height = max(self.size.height - FRAME - max(taken, BUTTONS), 2)
         self.query_one("#text", Lines).show(self.lines(self.cells))
 
     @property

@@ -14,7 +14,7 @@ from core.jobs import Job
 from tui.bridge import Bridge
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
-from tui.view.choices import Choice, choice_line, narrowed
+from tui.view.choices import Choice, choice_line, name_width, narrowed
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line
 from tui.view.words import servers
@@ -56,7 +56,7 @@ class Pick(Dialog[T]):
         return self.choices
 
     def draw(self) -> None:
-        self.choices.refresh()
+        self.choices.redraw()
 
     def action_details(self) -> None:
         self.choose()
@@ -128,7 +128,8 @@ class DeployDialog(Pick[str]):
             self.choices.cursor = 0
 
     def _line(self, index: int, cells: int) -> Line:
-        return choice_line(self._found[index], cells, self._now(), self._glyphs.more, self._glyphs.live)
+        names = name_width(self._found, cells)
+        return choice_line(self._found[index], cells, names, self._now(), self._glyphs.more, self._glyphs.live)
 
     def _sight(self) -> Sequence[Line]:
         if self._problem:
@@ -209,11 +210,11 @@ class PruneDialog(Pick[PruneChoice]):
 
     def action_fewer(self) -> None:
         self.keep = max(self.keep - 1, 1)
-        self.choices.refresh()
+        self.choices.redraw()
 
     def action_more(self) -> None:
         self.keep += 1
-        self.choices.refresh()
+        self.choices.redraw()
 
     def choose(self) -> None:
         option = self.choices.key

@@ -81,7 +81,7 @@ class Actions(Screen[None]):
             case "mark" if not self.releases.key:
                 return "no release under the cursor"
             case "accept" if not isinstance(self._server_error(), HostKeyUnknown | HostKeyChanged):
-                return "no host key to decide about"
+                return "no host key waits"
             case "environment" if len(self.app.fleet_watch.project.environments) < 2:
                 return "there is one environment only"
             case "demo":
@@ -90,6 +90,9 @@ class Actions(Screen[None]):
 
     def key_hints(self) -> list[KeyHint]:
         """The keys for the bar, as the pane with the focus and the state of things want them."""
+        if self.filtering:
+            key = self.app.keymap.shown("close")
+            return [KeyHint("enter", "Enter", f"Filter {self.filtering}"), KeyHint("close", key, "Show all")]
         names: list[str] = ["cancel"] if self.app.operation_runs else []
         if self.pane == "bottom" and self.bottom.tab == "log":
             names += ["log-follow", "log-server", "log-copy", "log-save"]

@@ -37,6 +37,10 @@ NARROW = 72
 """Cells of the terminal below which the panes stand one above the other."""
 
 
+ROOMY = 108
+"""Cells of the terminal from which the servers pane may be wide."""
+
+
 class Dashboard(Actions, Screen[None]):
     """The main screen. `Actions` has what its keys do."""
 
@@ -114,7 +118,7 @@ class Dashboard(Actions, Screen[None]):
             pane = self.query_one(f"#{name}", Rows)
             text = self.filters[name]
             pane.border_title = Content(f"{title} / {text}" if text else title)
-            place = f"{pane.cursor + 1} of {len(pane.keys)}" if pane.keys else ""
+            place = f"{pane.cursor + 1} of {len(pane.keys)}" if pane.overflows else ""
             pane.border_subtitle = Content(place)
         marked = len(self.releases.marked)
         if marked:
@@ -146,7 +150,7 @@ class Dashboard(Actions, Screen[None]):
         """Draw how far the operation is, in the tabs, the servers pane and the status line."""
         operation = self.app.operation
         self.bottom.progress.show(operation.progress if operation else None, operation.error if operation else None)
-        self.servers_pane.refresh()
+        self.servers_pane.redraw()
         self.show_status()
 
     def show_status(self) -> None:
@@ -186,7 +190,7 @@ class Dashboard(Actions, Screen[None]):
             return
         self.show_header()
         if any(server.checking for server in self.app.fleet_watch.sight.servers):
-            self.servers_pane.refresh()
+            self.servers_pane.redraw()
         if not self.app.operation_runs:
             due = self.app.fleet_watch.due
             if due:
@@ -222,9 +226,9 @@ class Dashboard(Actions, Screen[None]):
         self.show_keys()
 
     def on_rows_moved(self, event: Rows.Moved) -> None:
-        if event.rows is self.servers_pane:
+        if event.rows is self.servers_pane and self.pane == "servers":
             self.releases.selected_server = self.servers_pane.key
-            self.releases.refresh()
+            self.releases.redraw()
         self.show_titles()
         self.show_details()
         self.show_keys()
@@ -237,7 +241,7 @@ class Dashboard(Actions, Screen[None]):
         if pane in ("servers", "releases"):
             self.details_of = pane
             self.releases.selected_server = self.servers_pane.key if pane == "servers" else ""
-            self.releases.refresh()
+            self.releases.redraw()
             self.show_details()
         if pane:
             self._open_pane = pane
@@ -253,6 +257,7 @@ class Dashboard(Actions, Screen[None]):
         """Collapse panes where the terminal is too small for all of them: the one with the focus stays open."""
         narrow, short = self.size.width < NARROW, self.size.height < SHORT
         self.set_class(narrow, "-narrow")
+        self.set_class(self.size.width >= ROOMY, "-roomy")
         column = {"servers", "releases", "bottom"} if narrow else {"releases", "bottom"}
         keep = self._open_pane if self._open_pane in column else self._last_right
         self._last_right = keep

@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.screen import Screen
 
 from tui.keymap import Keymap, bindings
+from tui.view.glyphs import Glyphs
 from tui.view.keybar import KeyHint
 from tui.view.lines import Line, line
 from tui.widgets.bars import KeyBar
@@ -19,9 +20,10 @@ class Welcome(Screen[None]):
 
     BINDINGS = bindings("demo", "help", "palette", "quit")
 
-    def __init__(self, keymap: Keymap, folder: str) -> None:
+    def __init__(self, keymap: Keymap, glyphs: Glyphs, folder: str) -> None:
         super().__init__()
         self._keymap = keymap
+        self._glyphs = glyphs
         self._folder = folder
 
     def compose(self) -> ComposeResult:
@@ -42,9 +44,22 @@ class Welcome(Screen[None]):
 
     def lines(self) -> list[Line]:
         """What the screen says."""
+        rail = self._glyphs.rail
         return [
-            line("Puts a new version on one or many servers at once,"),
-            line("and goes back to any release with one key."),
+            line(
+                (rail * 14, "dim"),
+                (self._glyphs.branch, "dim"),
+                (rail * 10 + " ", "ok"),
+                (self._glyphs.live, "ok"),
+                "  a new version on all servers at once,",
+            ),
+            line(
+                " " * 14,
+                (self._glyphs.curve, "dim"),
+                (rail * 10 + " ", "dim"),
+                (self._glyphs.kept, ""),
+                "  and back to any release with one key.",
+            ),
             (),
             line(("No turnout.toml here ", "warn"), ("or in a folder above:", "dim")),
             line(("  " + self._folder, "dim")),

@@ -37,19 +37,27 @@ def _haystack(choice: Choice) -> str:
     return f"{choice.ref} {choice.revision} {choice.subject} {choice.author} {choice.kind}".casefold()
 
 
-def choice_line(choice: Choice, cells: int, now: float, more: str, live: str) -> Line:
-    """`branch  main      3f2c1ab  Fix cart totals     ana   2 h`."""
-    name = choice.ref[:7] if choice.kind == "commit" else one_line(choice.ref)
-    name_cells = min(max(cells // 4, 10), 24)
+def name_width(choices: Sequence[Choice], cells: int) -> int:
+    """How wide the column of names is: as the names want it, but no more than a third."""
+    longest = max((len(_name(choice)) for choice in choices), default=7)
+    return min(max(longest, 7), max(cells // 3, 7))
+
+
+def _name(choice: Choice) -> str:
+    return choice.ref[:7] if choice.kind == "commit" else one_line(choice.ref)
+
+
+def choice_line(choice: Choice, cells: int, names: int, now: float, more: str, live: str) -> Line:
+    """`branch  main     Fix cart totals     ana   2 h`; `names` is the width of the names."""
     since = age(max(now - choice.committed, 0)) if choice.committed else ""
     author = one_line(choice.author) if cells >= 64 else ""
     note = f"  {live} live" if choice.live else ""
     tail = right(short(author, 12, more), 12, more) + "  " if author else ""
-    room = cells - 8 - name_cells - 2 - len(note) - len(tail) - 7
+    room = cells - 8 - names - 2 - len(note) - len(tail) - 7
     kind = "" if choice.kind == "text" else choice.kind
     return line(
         (f"{kind:<8}", "dim"),
-        (fit(name, name_cells, more) + "  ", "accent"),
+        (fit(_name(choice), names, more) + "  ", "accent"),
         (fit(one_line(choice.subject), max(room, 0), more), ""),
         Span(note, "ok"),
         Span(tail, "dim"),

@@ -44,7 +44,7 @@ def release_lines(row: FleetRelease, sight: FleetSight, cells: int, glyphs: Glyp
     else:
         out += _field("What", one_line(record.subject), cells, "strong")
         out += _field("Revision", one_line(record.revision), cells)
-        out += _field("Asked as", one_line(record.ref), cells)
+        out += _field("Asked as", one_line(record.ref) if record.ref != record.revision else "", cells)
         out += _field("Written by", one_line(record.author), cells)
         out += _field("Sent by", one_line(record.by), cells)
         out += _field("Size", f"{size(record.bytes)} in {count(record.files, 'file')}" if record.files else "", cells)
@@ -128,8 +128,6 @@ def server_lines(
         out += _field("Clock", f"{abs(state.clock_skew):.0f} s {side} ours", cells, "warn")
     out += _field("Round trip", f"{state.rtt * 1000:.1f} ms" if state.rtt else "", cells)
     out += _field("Can do", ", ".join(sorted(state.features)), cells)
-    if state.shared_missing:
-        out += _field("Shared", f"missing: {', '.join(map(one_line, state.shared_missing))}", cells, "warn")
     for fault in state.faults[:6]:
         out += _field("Fault", one_line(fault), cells, "warn")
     return out

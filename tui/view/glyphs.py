@@ -40,6 +40,9 @@ class Glyphs:
     rule: str
     arrow: str
     frames: str
+    rail: str
+    branch: str
+    curve: str
 
 
 UNICODE = Glyphs(
@@ -67,6 +70,9 @@ UNICODE = Glyphs(
     rule="│",
     arrow="→",
     frames="◐◓◑◒",
+    rail="━",
+    branch="┳",
+    curve="┗",
 )
 
 ASCII = Glyphs(
@@ -94,6 +100,9 @@ ASCII = Glyphs(
     rule="|",
     arrow=">",
     frames="|/-\\",
+    rail="=",
+    branch="+",
+    curve="+",
 )
 
 

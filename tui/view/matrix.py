@@ -247,7 +247,10 @@ def empty_sight(sight: FleetSight, filter_text: str, glyphs: Glyphs, keys: Mappi
     if not sight.known and failed and len(failed) == len(sight.servers):
         out = [line((f"{glyphs.alert} no server can be reached", "bad"))]
         out += [
-            line((f"  {server.name}  ", "strong"), one_line(server.error.title if server.error else ""))
+            line(
+                (f"  {server.name}  ", "strong"),
+                one_line(server.error.title if server.error else "").removeprefix(f"{server.name} "),
+            )
             for server in failed[:6]
         ]
         return [

@@ -15,6 +15,9 @@ from tui.view.words import clock, rate, servers, short_tag
 
 KIND_WORDS = {"deploy": "Deploy", "rollback": "Roll back", "prune": "Prune", "clear-cache": "Clear the deploy-cache"}
 
+LONG = 0.1
+"""Seconds from which a phase that has ended is worth its place in a line."""
+
 NOW_CELLS = 34
 """Cells that what a server does right now needs at least, beside phases that are written out."""
 
@@ -69,10 +72,12 @@ def state_words(progress: Progress) -> tuple[str, str]:
 def fleet_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
     """What happens on the operator's machine: the build, its hooks, or "" where there is nothing to say."""
     one = progress.fleet
-    if not one.phases and not one.hook:
+    if "build" not in one.phases and not one.hook:
         return ()
     spans: list[Span] = []
     for phase, mark in one.phases.items():
+        if phase != "build":  # the others stand in every server's row
+            continue
         spans += [Span(_glyph(mark, glyphs) + " ", _role(mark)), Span(phase, "strong" if not mark.outcome else "")]
         spans.append(Span(f" {clock(mark.seconds if mark.outcome else max(now - mark.started, 0))}  ", "dim"))
     if one.hook:
@@ -186,7 +191,14 @@ def _ended(progress: Progress, one: ServerProgress, cells: int, glyphs: Glyphs) 
     if one.pruned:
         parts.append(f"pruned {count(one.pruned, 'release')}" + (f", freed {size(one.freed)}" if one.freed else ""))
     role = "warn" if one.switched_back else "ok" if one.tag else "dim"
-    return [Span(short(", ".join(parts) or "done", cells, glyphs.more), role)]
+    said = short(", ".join(parts) or "done", cells, glyphs.more)
+    long = [
+        f"{phase} {clock(mark.seconds)}"
+        for phase in progress.phases
+        if (mark := progress.mark(one.name, phase)) and mark.seconds >= LONG and phase != "build"
+    ]
+    took = f"   {', '.join(long)}" if long else ""
+    return [Span(said, role), Span(took if len(said) + len(took) <= cells else "", "dim")]
 
 
 def _upload_spans(one: ServerProgress, cells: int, now: float, glyphs: Glyphs) -> list[Span]:

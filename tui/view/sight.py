@@ -150,7 +150,7 @@ def server_line(
 def _server_words(server: ServerSight, glyphs: Glyphs, now: float, sight: FleetSight) -> tuple[str, str, str, str]:
     """Glyph, role, what is said of a server, and the note at the right."""
     if server.error is not None:
-        return glyphs.alert, "bad", error_words(server.error), ""
+        return glyphs.alert, "bad", error_words(server.error).removeprefix(f"{server.name} "), ""
     if server.state is None:
         if server.checking:
             waited = now - server.asked
@@ -174,7 +174,7 @@ def _server_words(server: ServerSight, glyphs: Glyphs, now: float, sight: FleetS
     if state.current_kind == "elsewhere":
         return glyphs.alert, "warn", "current leads elsewhere", note
     if not state.current:
-        return glyphs.kept, "dim", "nothing live yet", note
+        return glyphs.kept, "dim", "nothing live", note
     drift = sight.drift(state.current)
     if drift:
         return glyphs.kept, "warn", f"{short_tag(state.current)} {drift}", note
@@ -184,7 +184,7 @@ def _server_words(server: ServerSight, glyphs: Glyphs, now: float, sight: FleetS
 def error_words(error: TurnoutError) -> str:
     """An error in the few words of a server's row."""
     if isinstance(error, HostKeyUnknown):
-        return "unknown host key: a"
+        return "unknown host key"
     if isinstance(error, HostKeyChanged):
         return "host key CHANGED"
     if isinstance(error, AuthenticationFailed):

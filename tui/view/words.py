@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from core.text import size
 
@@ -45,6 +46,11 @@ def servers(number: int) -> str:
 
 def range_name(names: Sequence[str]) -> str:
     """Several names as one: `web1-5` where they count up, else `5 servers`; a single name as it is."""
+    return _range_name(tuple(names))
+
+
+@lru_cache(maxsize=64)
+def _range_name(names: tuple[str, ...]) -> str:
     if len(names) == 1:
         return names[0]
     parts = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]

@@ -25,8 +25,11 @@ def role_style(widget: Widget, role: str) -> Style:
 
 
 def strip(widget: Widget, spans: Iterable[Span], cells: int, base: Style) -> Strip:
-    """A line as a strip of exactly so many cells on a ground."""
-    segments = [Segment(text, base + role_style(widget, role)) for text, role in spans]
+    """A line as a strip of exactly so many cells on a ground; on a reversed one roles lend no colours."""
+    if base.reverse:
+        segments = [Segment(text, base + Style(bold=role_style(widget, role).bold)) for text, role in spans]
+    else:
+        segments = [Segment(text, base + role_style(widget, role)) for text, role in spans]
     return Strip(segments).adjust_cell_length(cells, base)
 
 

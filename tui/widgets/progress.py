@@ -13,7 +13,7 @@ from core.errors import TurnoutError
 from tui.keymap import Keymap
 from tui.view import progress_lines as view
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line
+from tui.view.lines import Line, crop
 from tui.view.progress import Progress
 from tui.widgets.paint import ROLE_CLASSES, strip
 
@@ -45,7 +45,8 @@ class ProgressView(ScrollView, can_focus=True):
     def _build(self) -> None:
         cells = max(self.scrollable_content_region.width - 1, 20)
         if self._progress is None:
-            self._head = view.idle_lines({name: self._keymap.shown(name) for name in ("deploy", "rollback", "undo")})
+            idle = view.idle_lines({name: self._keymap.shown(name) for name in ("deploy", "rollback", "undo")})
+            self._head = [crop(spans, cells, self._glyphs.more) for spans in idle]
             self._names = []
         else:
             self._head = self._head_lines(self._progress, cells)

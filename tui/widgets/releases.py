@@ -47,7 +47,7 @@ class ReleasesPane(Rows):
         if self.key:
             self.marked ^= {self.key}
             self.cursor += 1
-            self.refresh()
+            self.redraw()
 
     def _laid_out(self, cells: int) -> matrix.Layout:
         if self._layout is None or self._layout.cells != cells:

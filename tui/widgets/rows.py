@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.keymap import bindings
-from tui.view.lines import Line
+from tui.view.lines import Line, line
 from tui.widgets.paint import ROLE_CLASSES, strip
 
 
@@ -56,6 +56,14 @@ class Rows(ScrollView, can_focus=True):
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._keys: tuple[str, ...] = ()
+        self._strips: dict[tuple[int, int, str], Strip] = {}
+        self._head: tuple[int, Sequence[Line]] = (-1, ())
+
+    def redraw(self) -> None:
+        """Draw every row anew: what stands in them may have changed. (Until then a drawn row is kept.)"""
+        self._strips.clear()
+        self._head = (-1, ())
+        self.refresh()
 
     def draw_head(self, cells: int) -> Sequence[Line]:
         """The lines above the rows."""
@@ -71,7 +79,17 @@ class Rows(ScrollView, can_focus=True):
 
     @property
     def head_height(self) -> int:
-        return len(self.draw_head(max(self.size.width, 1)))
+        return len(self._head_lines(self.scrollable_content_region.width or self.size.width))
+
+    def _head_lines(self, cells: int) -> Sequence[Line]:
+        if self._head[0] != cells:
+            self._head = (cells, self.draw_head(cells))
+        return self._head[1]
+
+    @property
+    def overflows(self) -> bool:
+        """Whether there are more rows than are seen."""
+        return len(self._keys) + self.head_height > self.scrollable_content_region.height > 0
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -86,6 +104,7 @@ class Rows(ScrollView, can_focus=True):
         """Other rows: the cursor stays on its row, or where that is gone on the same place."""
         before = self.key
         new = tuple(keys)
+        self._head = (-1, ())
         if new != self._keys:
             self._keys = new
             place = new.index(before) if before in new else min(self.cursor, max(len(new) - 1, 0))
@@ -96,7 +115,7 @@ class Rows(ScrollView, can_focus=True):
                 self._scroll_to_cursor()
             if self.key != before:
                 self.post_message(self.Moved(self))
-        self.refresh()
+        self.redraw()
 
     def go_to(self, key: str) -> None:
         """Put the cursor on a row."""
@@ -112,7 +131,7 @@ class Rows(ScrollView, can_focus=True):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self.refresh()
+        self.redraw()
 
     def watch_cursor(self, old: int, new: int) -> None:
         if old == new:
@@ -144,24 +163,28 @@ class Rows(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         cells = self.scrollable_content_region.width or self.size.width
-        ground = self.rich_style
-        head = self.draw_head(cells)
-        if y < len(head):
-            return strip(self, head[y], cells, ground)
-        index = y - len(head) + self.scroll_offset.y
+        head = self._head_lines(cells)
+        index = y - len(head) + (self.scroll_offset.y if y >= len(head) else 0)
+        state = (
+            "" if index != self.cursor or index < 0 else "rows--cursor" if self.has_focus else "rows--cursor-blurred"
+        )
+        known = self._strips.get((index, cells, state))
+        if known is None:
+            known = self._strips[index, cells, state] = self._make(index, cells, state, head)
+        return known
+
+    def _make(self, index: int, cells: int, state: str, head: Sequence[Line]) -> Strip:
+        """The strip of a row, or of a line of the head for negative indexes."""
+        ground: Style = self.rich_style
+        if index < 0:
+            return strip(self, head[index], cells, ground)
         if not self._keys:
             sight = self.draw_sight(cells)
-            place = y - len(head) - 1
-            return strip(self, ((" ", ""), *sight[place]) if 0 <= place < len(sight) else (), cells, ground)  # type: ignore[arg-type]  # pairs are spans here
+            return strip(self, line(" ", *sight[index - 1]) if 0 < index <= len(sight) else (), cells, ground)
         if index >= len(self._keys):
             return strip(self, (), cells, ground)
-        if index == self.cursor:
-            ground = self._cursor_style()
+        ground = self.get_component_rich_style(state) if state else ground
         return strip(self, self.draw(index, cells), cells, ground)
-
-    def _cursor_style(self) -> Style:
-        name = "rows--cursor" if self.has_focus else "rows--cursor-blurred"
-        return self.get_component_rich_style(name)
 
     def action_cursor_down(self) -> None:
         self.cursor += 1
