@@ -96,3 +96,17 @@ def test_what_the_work_raises_arrives_after_all_it_said(capsys):
     with Follower(TextOutput()) as follower, pytest.raises(ServerError, match="broken"):
         follower.run("deploy", work)
     assert capsys.readouterr().err.splitlines() == [f"line {number}" for number in range(1000)]
+
+
+def test_ctrl_c_before_the_question_is_not_lost(capsys):
+    with Follower(TextOutput()) as follower:
+        send(signal.SIGINT)
+        with pytest.raises(Cancelled):
+            follower.answer(lambda: pytest.fail("asked all the same"))
+
+
+def test_ctrl_c_right_at_the_question_is_not_lost(capsys):
+    with Follower(TextOutput()) as follower:
+        with pytest.raises(Cancelled):
+            follower.answer(lambda: send(signal.SIGINT))
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler

@@ -69,17 +69,21 @@ class Follower:
                 self._cancel(job, patient)
         return job.result()
 
-    def answer(self) -> str:
-        """What a person answers to the question on the screen, without white space around it; "" at the end of input.
+    def answer(self, ask: Callable[[], None]) -> str:
+        """What a person answers to what `ask` shows, without white space around it; "" at the end of input.
 
-        Raises Cancelled at Ctrl-C.
+        Raises Cancelled at Ctrl-C, also at one that came since the last job.
         """
-        with self._interruptible():
-            try:
+        try:
+            # Before the question is seen: a Ctrl-C that meets the other handler would not end the reading.
+            with self._interruptible():
+                if self._signalled():
+                    raise KeyboardInterrupt
+                ask()
                 return sys.stdin.readline().strip()
-            except KeyboardInterrupt:
-                self._output.say([""])
-                raise Cancelled("cancelled at the question", hint="nothing was changed") from None
+        except KeyboardInterrupt:
+            self._output.say([""])
+            raise Cancelled("cancelled at the question", hint="nothing was changed") from None
 
     def _heard(self, number: int, frame: FrameType | None) -> None:
         self._queue.put(signal.Signals(number))
@@ -96,6 +100,15 @@ class Follower:
             except Empty:
                 continue
         return items
+
+    def _signalled(self) -> bool:
+        """Whether a signal is in the queue, which is empty then."""
+        found = False
+        while True:
+            try:
+                found |= isinstance(self._queue.get_nowait(), signal.Signals)
+            except Empty:
+                return found
 
     def _cancel(self, job: Job[T], patient: bool) -> None:
         if not patient:

@@ -217,9 +217,9 @@ class _Command:
             raise Cancelled("not confirmed", hint="nothing was changed")
 
     def _ask(self, text: str) -> str:
-        assert isinstance(self._output, TextOutput)  # JSON lines have nobody to ask: _can_ask
-        self._output.ask(text)
-        return self._follower.answer()
+        output = self._output
+        assert isinstance(output, TextOutput)  # JSON lines have nobody to ask: _can_ask
+        return self._follower.answer(lambda: output.ask(text))
 
     def _with_host_keys(self, fleet: Fleet, work: Callable[[], T]) -> T:
         """What the work returns; a person may accept host keys that nobody has accepted before."""
