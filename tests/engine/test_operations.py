@@ -79,7 +79,7 @@ def test_a_failing_server_keeps_all_where_they_are(servers, project_factory, eng
     project.commit({"index.html": "two\n"})
     (three[1].files / "deploy-cache").rename(three[1].files / "gone")
     (three[1].files / "deploy-cache").write_text("in the way")
-    with pytest.raises(TurnoutError) as failure:
+    with pytest.raises(TurnoutError):
         one.deploy()
     assert {current(each) for each in three} == {f"releases/{first.tag}"}
     for each in three:
