@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -42,12 +42,12 @@ def whole(resolved: Resolved, folder: Path, cancel: Cancel) -> tuple[Manifest, A
     about = About(resolved.commit, commit.subject, commit.author, commit.committed)
     entries: dict[bytes, Entry] = {}
     pointers = _archive(resolved, folder, entries, cancel)
-    submodules = [path for path in resolved.submodules() if path in entries]
-    return Manifest(entries), replace(
+    submodules = {path for path in resolved.submodules() if path in entries}
+    return _manifest(entries, submodules), replace(
         about,
         uniform=resolved.uniform(),
-        submodules=tuple(map(encode_path, submodules)),
-        pointers=tuple(map(encode_path, pointers)),
+        submodules=tuple(sorted(map(encode_path, submodules))),
+        pointers=tuple(sorted(map(encode_path, pointers))),
     )
 
 
@@ -66,24 +66,29 @@ def upon(base: Export, resolved: Resolved, folder: Path, cancel: Cancel) -> tupl
     ):
         return None
     submodules = {decode_path(path) for path in base.about.submodules}
-    kept = {
-        path: entry
-        for path, entry in base.manifest.entries.items()
-        if path not in touched and (entry.kind != FOLDER or path in submodules)
-    }
-    entries = kept | dict.fromkeys(_parents(kept) | submodules, FOLDER_ENTRY)
+    entries = {path: entry for path, entry in base.manifest.entries.items() if path not in touched}
     pointers = [path for path in base.about.pointers if decode_path(path) not in touched]
     if send:
         pointers += map(encode_path, _archive(resolved, folder, entries, cancel, send))
     commit = resolved.repository.commit(resolved.commit)
     about = About(resolved.commit, commit.subject, commit.author, commit.committed)
-    return Manifest(entries), replace(
+    return _manifest(entries, submodules), replace(
         about,
         uniform=True,
         submodules=base.about.submodules,
         pointers=tuple(sorted(pointers)),
         layers=(base.folder.name, *base.about.layers),
     )
+
+
+def _manifest(entries: Mapping[bytes, Entry], submodules: Set[bytes]) -> Manifest:
+    """The manifest of the entries, with the folders that something lies in, and those of submodules.
+
+    git knows no empty folders; what `git archive` gives for a folder in which everything is ignored differs with its
+    version and with the paths asked for.
+    """
+    found = {path: entry for path, entry in entries.items() if entry.kind != FOLDER}
+    return Manifest(found | dict.fromkeys(_parents([*found, *submodules]) | submodules, FOLDER_ENTRY))
 
 
 def _parents(paths: Iterable[bytes]) -> Set[bytes]:

@@ -118,10 +118,7 @@ class Repository:
     def resolve(self, ref: str) -> Resolved:
         """The commit of a branch, tag or other revision. UsageError with the nearest names where there is none."""
         if not self.folder.is_dir():
-            raise SourceError(
-                f"source.git: {self.folder} is not a folder",
-                hint="clone the repository and give the clone's folder" if _is_address(self.folder) else "",
-            )
+            raise SourceError(f"source.git: {self.folder} is not a folder")
         asked = ref if ref and "\0" not in ref else "@{}"
         done = self.ask(
             "rev-parse", "--git-common-dir", "--show-prefix", "--verify", "--end-of-options", asked + "^{commit}"
@@ -262,11 +259,6 @@ class Resolved:
         fields = done.stdout.split(b"\0")
         pairs = zip(*[iter(fields[:-1])] * 2, strict=True)
         return [Change(path, facts[1:7], facts[8:14]) for facts, path in pairs]
-
-
-def _is_address(folder: Path) -> bool:
-    """Whether somebody may have written a URL in place of a folder."""
-    return ":" in str(folder)
 
 
 def _text(raw: str | bytes) -> str:

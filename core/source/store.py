@@ -40,7 +40,9 @@ def cache_folder() -> Path:
 def make_folder(folder: Path) -> None:
     """The folder with its parents, readable by the user alone where it is new. SourceError where it cannot be made."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in reversed((folder, *folder.parents)):
+            if not place.is_dir():
+                place.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise SourceError(
             f"the cache folder {folder} cannot be made: {error.strerror}",
@@ -184,9 +186,6 @@ def _remove(folders: list[Path]) -> None:
             shutil.rmtree(folder, ignore_errors=True)
         return
     command = [remover, "-rf", "--", *map(str, folders)]
-
-    def run() -> None:
-        quiet = subprocess.DEVNULL
-        subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True, check=False)
-
-    threading.Thread(target=run, name="remove old exports", daemon=True).start()
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    threading.Thread(target=process.wait, name="remove old exports", daemon=True).start()

@@ -1,0 +1,110 @@
+"""The cache folder: manifests found by digest and never trusted blindly, folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from core.errors import SourceError
+from core.manifest import FOLDER_ENTRY, Manifest
+from core.source import store
+from core.source.store import cache_folder, discard, known, making, publish, remember, sweep, write_whole
+from tests.strategies import file_entry
+from tests.waiting import until
+
+TREE = Manifest({b"a": FOLDER_ENTRY, b"a/\xff": file_entry(b"x")})
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TURNOUT_CACHE_DIR", str(tmp_path / "here"))
+    assert cache_folder() == tmp_path / "here"
+    monkeypatch.delenv("TURNOUT_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder().name == "turnout"
+    assert cache_folder().is_absolute()
+
+
+def test_a_manifest_is_known_once_it_was_remembered() -> None:
+    assert known(TREE.digest) is None
+    remember(TREE)
+    remember(TREE)
+    assert known(TREE.digest) == TREE
+    assert [path.name for path in (cache_folder() / "manifests").iterdir()] == [TREE.digest]
+    assert (cache_folder().stat().st_mode & 0o77) == 0, "for the user alone"
+
+
+def test_a_manifest_that_was_changed_is_not_trusted() -> None:
+    remember(TREE)
+    path = cache_folder() / "manifests" / TREE.digest
+    path.write_text(path.read_text().replace("a/", "b/"))
+    assert known(TREE.digest) is None
+
+
+@pytest.mark.parametrize("digest", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])
+def test_what_is_no_digest_is_not_looked_for(digest: str) -> None:
+    assert known(digest) is None
+
+
+def test_the_manifests_used_longest_ago_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "KEPT_MANIFESTS", 3)
+    trees = [Manifest({str(number).encode(): FOLDER_ENTRY}) for number in range(5)]
+    for number, tree in enumerate(trees[:4]):
+        remember(tree)
+        os.utime(cache_folder() / "manifests" / tree.digest, (number + 1, number + 1))
+    assert known(trees[0].digest) is None
+    assert known(trees[1].digest) == trees[1]  # which makes it the one used last
+    remember(trees[4])
+    assert [known(tree.digest) is not None for tree in trees] == [False, True, False, True, True]
+
+
+def test_a_cache_that_cannot_be_written_forgets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TURNOUT_CACHE_DIR", str(tmp_path / "file"))
+    remember(TREE)
+    assert known(TREE.digest) is None
+    with pytest.raises(SourceError, match="cannot be made"):
+        store.make_folder(cache_folder() / "exports")
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_whole(tmp_path / "new/file", b"one")
+    write_whole(tmp_path / "new/file", b"two")
+    with pytest.raises(TypeError):
+        write_whole(tmp_path / "new/file", "text")  # type: ignore[arg-type]
+    assert (tmp_path / "new/file").read_bytes() == b"two"
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["file"]
+
+
+def test_a_folder_appears_by_one_rename_and_the_first_one_wins(tmp_path: Path) -> None:
+    for name in "first", "second":
+        with making(tmp_path) as made:
+            (made / "who").write_text(name)
+            assert publish(made, tmp_path / "final") == (name == "first")
+    assert [path.name for path in (tmp_path / "final").iterdir()] == ["who"]
+    assert (tmp_path / "final/who").read_text() == "first"
+    until(lambda: [path.name for path in tmp_path.iterdir()] == ["final"], "the second one is removed")
+
+
+def test_what_could_not_be_made_is_removed(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), making(tmp_path) as made:
+        (made / "half").write_text("x")
+        raise ZeroDivisionError
+    until(lambda: not list(tmp_path.iterdir()), "nothing is left")
+
+
+def test_a_sweep_leaves_what_is_being_made(tmp_path: Path) -> None:
+    with making(tmp_path) as made:
+        (tmp_path / ".trash-old").mkdir()
+        (tmp_path / ".making-fresh").mkdir()
+        (tmp_path / ".making-old").mkdir()
+        os.utime(tmp_path / ".making-old", (1, 1))
+        sweep(tmp_path)
+        expected = {made.name, ".making-fresh"}
+        until(lambda: {path.name for path in tmp_path.iterdir()} == expected, "leftovers are removed")
+
+
+def test_what_is_gone_already_can_be_discarded(tmp_path: Path) -> None:
+    discard(tmp_path / "missing")
+    assert list(tmp_path.iterdir()) == []
