@@ -123,7 +123,7 @@ def run() -> int:
     except UsageError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    with _signals_end_it():
+    with _ended_by() as signals:
         before = {name: os.environ.get(name) for name in IN_FORCE}
         folder = Path(tempfile.mkdtemp(prefix="turnout-demo-")).resolve()
         demo: DemoProject | None = None
@@ -133,29 +133,38 @@ def run() -> int:
             from tui.app import run_dashboard
 
             ended = run_dashboard(demo.project, "production")
-            return ended if isinstance(ended, int) else EXIT_DONE
+            code = ended if isinstance(ended, int) else EXIT_DONE
         except TurnoutError as error:
             print(error, file=sys.stderr)
-            return error.exit_code
+            code = error.exit_code
         except KeyboardInterrupt:
-            return 128 + signal.SIGINT
+            code = 128 + signal.SIGINT
         finally:
             if demo is not None:
                 demo.close()
             shutil.rmtree(folder, ignore_errors=True)
             _restore(before)
+    return 128 + signals[0] if signals else code
 
 
 @contextmanager
-def _signals_end_it() -> Iterator[None]:
-    """SIGTERM and SIGHUP unwind like an error, so that what was started is ended and removed."""
+def _ended_by() -> Iterator[list[int]]:
+    """SIGTERM and SIGHUP end the demo as Ctrl-C does, by unwinding; yields those that came.
+
+    An exception out of the handler would tear Textual apart wherever it is just then; Python's and asyncio's own
+    handlers of SIGINT know how to stop the one and the other.
+    """
+    came: list[int] = []
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+        came.append(number)
+        interrupt = signal.getsignal(signal.SIGINT)
+        if callable(interrupt):
+            interrupt(signal.SIGINT, frame)
 
     before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
