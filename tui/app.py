@@ -43,7 +43,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
     CSS_PATH = "style.tcss"
     TITLE = "Turnout"
     COMMANDS: ClassVar = {Commands}
-    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("quit-anywhere", "copy", "palette", "help")
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("quit", "quit-anywhere", "copy", "palette", "help")
     ENABLE_COMMAND_PALETTE = True
 
     fleet_watch: FleetWatch
@@ -200,8 +200,10 @@ class TurnoutApp(App[str], inherit_bindings=False):
         return "" if name in ("demo", "help", "palette", "quit", "quit-anywhere", "copy") else "there is no project"
 
     def press(self, action: str) -> None:
-        """Run an action of the main screen, as its key would."""
-        self.call_later(self.screen.run_action, action)
+        """Run an action of the screen, or of the app where the screen has none of that name, as its key would."""
+        name = action.partition("(")[0]
+        place = self.screen if hasattr(self.screen, f"action_{name}") else self
+        self.call_later(place.run_action, action)
 
     def use_theme(self, name: str) -> None:
         """Other colours, until the program ends."""

@@ -1,4 +1,4 @@
-"""States as an inspection gives them, and a fleet that gives them back: for pictures and views, where time stands still."""
+"""Recorded states, and a fleet that gives them back: for views and pictures in which time stands still."""
 
 from __future__ import annotations
 
@@ -84,9 +84,13 @@ def state(
     return ServerState(**{**values, **changes})
 
 
-def project(servers: Sequence[str] = ("web1", "web2", "web3"), *, protected: bool = False, more: str = "") -> config.Project:
+WEB = ("web1", "web2", "web3")
+
+
+def project(servers: Sequence[str] = WEB, *, protected: bool = False, more: str = "") -> config.Project:
     """A project with these servers in production; `more` is TOML at the end."""
-    rows = ",\n".join(f'  {{ name = "{name}", host = "deploy@{name}.example.com", root = "/srv/shop" }}' for name in servers)
+    row = '  {{ name = "{0}", host = "deploy@{0}.example.com", root = "/srv/shop" }}'
+    rows = ",\n".join(row.format(name) for name in servers)
     text = f"""
 project = "shop"
 [source]

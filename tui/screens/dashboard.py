@@ -48,8 +48,8 @@ class Dashboard(Actions, Screen[None]):
     AUTO_FOCUS = "#releases"
     BINDINGS = bindings(
         "deploy", "rollback", "undo", "prune", "cancel", "mark", "details", "filter", "refresh", "refresh-all",
-        "accept", "environment", "help", "palette", "pane-1", "pane-2", "pane-3", "next-pane", "previous-pane",
-        "next-tab", "previous-tab", "close", "quit",
+        "accept", "environment", "pane-1", "pane-2", "pane-3", "next-pane", "previous-pane",
+        "next-tab", "previous-tab", "close",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -136,7 +136,9 @@ class Dashboard(Actions, Screen[None]):
             if server is None:
                 return []
             config = app.fleet_watch.fleet.server(server.name)
-            return details_view.server_lines(server, sight, cells, app.glyphs, app.now(), config.host, config.root)
+            return details_view.server_lines(
+                server, sight, cells, app.glyphs, app.now(), config.host, config.root, app.keymap.shown("accept")
+            )
         row = self.releases.row
         if row is None:
             return [line(("No release under the cursor.", "dim"))]
@@ -270,4 +272,4 @@ class Dashboard(Actions, Screen[None]):
     details_of = "releases"
 
     def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
-        self.call_later(self.run_action, event.action)
+        self.app.press(event.action)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -14,11 +16,16 @@ from tui.view.lines import Line, line
 from tui.widgets.bars import KeyBar
 from tui.widgets.paint import Lines
 
+if TYPE_CHECKING:
+    from tui.app import TurnoutApp
+
 
 class Welcome(Screen[None]):
     """Ends the app with "demo" where the demo is wanted."""
 
-    BINDINGS = bindings("demo", "help", "palette", "quit")
+    app: TurnoutApp
+
+    BINDINGS = bindings("demo")
 
     def __init__(self, keymap: Keymap, glyphs: Glyphs, folder: str) -> None:
         super().__init__()
@@ -74,13 +81,7 @@ class Welcome(Screen[None]):
         ]
 
     def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
-        self.run_worker(self.run_action(event.action), exclusive=True)
+        self.app.press(event.action)
 
     def action_demo(self) -> None:
         self.app.exit("demo")
-
-    def action_quit(self) -> None:
-        self.app.exit()
-
-    def action_help(self) -> None:
-        self.run_worker(self.app.run_action("help"))

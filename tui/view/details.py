@@ -8,10 +8,10 @@ from core.errors import ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
 from core.records import FleetRelease
 from core.text import count, size
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, line, one_line, wrap
+from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.matrix import cell_state, row_state
 from tui.view.sight import FleetSight, ServerSight
-from tui.view.words import age, listing, short_tag
+from tui.view.words import ago, listing, short_tag
 
 LABEL = 11
 
@@ -31,7 +31,7 @@ def _moment(seconds: float, now: float) -> str:
     if not seconds:
         return ""
     local = datetime.fromtimestamp(seconds).astimezone()
-    return f"{local:%Y-%m-%d %H:%M:%S %z}, {age(max(now - seconds, 0))} ago"
+    return f"{local:%Y-%m-%d %H:%M:%S %z}, {ago(now - seconds)}"
 
 
 def release_lines(row: FleetRelease, sight: FleetSight, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
@@ -88,12 +88,19 @@ def _whereabouts(row: FleetRelease, sight: FleetSight, cells: int, glyphs: Glyph
 
 
 def server_lines(
-    server: ServerSight, sight: FleetSight, cells: int, glyphs: Glyphs, now: float, host: str, root: str
+    server: ServerSight,
+    sight: FleetSight,
+    cells: int,
+    glyphs: Glyphs,
+    now: float,
+    host: str,
+    root: str,
+    accept: str = "a",
 ) -> list[Line]:
     """One server: what is wrong and what to do, then what was found there."""
-    out: list[Line] = [line((server.name, "strong"), ("  " + host, "dim"))]
+    out: list[Line] = [crop(line((server.name, "strong"), ("  " + host, "dim")), cells, glyphs.more)]
     if server.error is not None:
-        out += server_error_lines(server, cells, glyphs)
+        out += server_error_lines(server, cells, glyphs, accept)
     state = server.state
     if state is None:
         if server.error is None:
@@ -101,7 +108,11 @@ def server_lines(
             out.append(line((words, "busy")))
         return [*out, *_field("Root", root, cells)]
     if server.error is not None:
-        out.append(line((f"What follows was found {age(max(now - (state.read_at or server.at), 0))} ago.", "dim")))
+        out.append(
+            crop(
+                line((f"What follows was found {ago(now - (state.read_at or server.at))}.", "dim")), cells, glyphs.more
+            )
+        )
     live = f"{short_tag(state.current)} {sight.drift(state.current)}".rstrip() if state.current else "nothing"
     out += _field("Live", live, cells, "warn" if sight.drift(state.current) else "ok" if state.current else "dim")
     if state.current_kind not in ("link", "absent"):
@@ -133,7 +144,7 @@ def server_lines(
     return out
 
 
-def server_error_lines(server: ServerSight, cells: int, glyphs: Glyphs, accept: str = "a") -> list[Line]:
+def server_error_lines(server: ServerSight, cells: int, glyphs: Glyphs, accept: str) -> list[Line]:
     """Why a server could not be looked at, and what to do about it."""
     error = server.error
     if error is None:

@@ -52,7 +52,7 @@ def plan_layout(sight: FleetSight, cells: int) -> Layout:
     short_cells = min(max([len(tag) for tag in shorts] + [7]), 24)
     full_cells = min(max([len(tag) for tag in fulls] + [7]), 34)
     mode, server_cells = _server_block(names, cells)
-    room = cells - 3 - sum(server_cells) - 1 - (short_cells + 2) - (AGE_CELLS + 2)
+    room = cells - 3 - sum(server_cells) - 2 - (short_cells + 2) - (AGE_CELLS + 2)
     state_cells = max(8, len(f"live {len(names)}/{len(names)}") if len(names) > 1 else 0)
     extra: list[str] = []
     for name, wide, least in (

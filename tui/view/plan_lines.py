@@ -25,7 +25,7 @@ def plan_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
             out += _bullet(reason, cells, glyphs.cross, "bad")
     if plan.steps:
         out += [(), *step_lines(plan, cells, glyphs)]
-    pruned = sorted({tag for step in plan.steps for tag in step.prune})
+    pruned = list(dict.fromkeys(tag for step in plan.steps for tag in step.prune))
     if pruned and plan.kind in (PRUNE, DEPLOY):
         shown = [short_tag(tag) for tag in pruned]
         out += _field("Removes", listing(shown, 6), cells)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from core.errors import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, LockedError, TurnoutError
 from core.records import FleetRelease, Record, Release, ServerState, fleet_releases
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, Span, fit, line, one_line, right, short
+from tui.view.lines import Line, Span, crop, fit, line, one_line, right, short
 from tui.view.words import age, range_name, servers, short_tag
 
 
@@ -251,7 +251,7 @@ def header_line(sight: FleetSight, cells: int, glyphs: Glyphs, now: float) -> Li
     sentence = short(sentence, max(room, 0), glyphs.more)
     gap = cells - len(left) - len(lock) - len(sentence) - len(note) - 1
     before = max(gap // 2, 2) if note else 2
-    return line(
+    whole = line(
         Span(f" {sight.project}", "strong"),
         Span(f" {glyphs.dot} ", "dim"),
         Span(sight.environment, "accent"),
@@ -261,6 +261,7 @@ def header_line(sight: FleetSight, cells: int, glyphs: Glyphs, now: float) -> Li
         Span(" " * max(gap - before, 0)),
         Span(note + " ", "dim"),
     )
+    return crop(whole, cells, glyphs.more)
 
 
 def servers_title(sight: FleetSight, glyphs: Glyphs, cells: int) -> str:

@@ -19,6 +19,12 @@ def age(seconds: float) -> str:
     return f"{seconds / 86400:.0f} d"
 
 
+def ago(seconds: float) -> str:
+    """`2 h ago`, `just now`."""
+    since = age(max(seconds, 0))
+    return "just now" if since == "now" else f"{since} ago"
+
+
 def rate(bytes_per_second: float) -> str:
     """`12 MB/s`."""
     return f"{size(int(bytes_per_second))}/s"

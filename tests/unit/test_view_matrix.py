@@ -1,0 +1,171 @@
+"""The releases matrix: it fits any width and any number of servers, and every sign has a word."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from core.errors import ConnectError
+from core.records import Release, ServerState
+from tests.tui.recorded import NOW, SUBJECTS, record, state, tag
+from tui.view import matrix
+from tui.view.glyphs import ASCII, UNICODE
+from tui.view.lines import plain
+from tui.view.sight import FleetSight, ServerSight, look
+
+KEYS = {"deploy": "D", "refresh-all": "^r", "filter": "/"}
+
+
+def sight(states: list[ServerState]) -> FleetSight:
+    return look("shop", "production", [ServerSight(one.server, one, at=NOW) for one in states])
+
+
+def three() -> FleetSight:
+    return sight([state("web1"), state("web2"), state("web3", 1)])
+
+
+def rows(fleet: FleetSight, cells: int) -> list[str]:
+    layout = matrix.plan_layout(fleet, cells)
+    return [plain(matrix.row_line(row, fleet, layout, UNICODE, NOW)) for row in fleet.rows]
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(40, 220),
+    st.sampled_from([1, 2, 3, 5, 20, 100]),
+    st.sampled_from(["web{}", "a-rather-long-name-{}", "{}db"]),
+)
+def test_every_row_and_the_head_are_as_wide_as_the_pane_at_most(cells: int, count: int, pattern: str) -> None:
+    fleet = sight([state(pattern.format(number)) for number in range(1, count + 1)])
+    layout = matrix.plan_layout(fleet, cells)
+    head = plain(matrix.head_line(layout, UNICODE))
+    assert cell_len(head) <= cells
+    for text in rows(fleet, cells):
+        assert cell_len(text) <= cells
+
+
+def test_with_room_every_server_has_a_column_with_its_name() -> None:
+    fleet = three()
+    layout = matrix.plan_layout(fleet, 120)
+    assert layout.mode == matrix.NAMED
+    assert plain(matrix.head_line(layout, UNICODE)).rstrip().endswith("web1 web2 web3")
+
+
+def test_drift_is_seen_at_a_glance() -> None:
+    newest, older, *_ = rows(three(), 120)
+    assert newest.split()[-3:] == ["●", "●", "○"]
+    assert older.split()[-3:] == ["○", "○", "●"]
+
+
+def test_twenty_servers_get_one_cell_each() -> None:
+    fleet = sight([state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 21)])
+    assert matrix.plan_layout(fleet, 120).mode == matrix.DENSE
+    assert rows(fleet, 120)[0].rstrip().endswith("●●○" + "●" * 17)
+
+
+def test_a_hundred_servers_are_counted_where_their_cells_do_not_fit() -> None:
+    fleet = sight([state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 101)])
+    assert matrix.plan_layout(fleet, 100).mode == matrix.COUNTED
+    assert rows(fleet, 100)[0].rstrip().endswith("●99 ○1")
+
+
+def test_the_word_for_each_state_stands_beside_its_sign() -> None:
+    texts = rows(three(), 120)
+    for index, word in ((0, "live 2/3"), (1, "live 1/3"), (2, "kept"), (3, "failed"), (6, "pruned")):
+        assert word in texts[index]
+
+
+def test_without_a_column_for_states_the_word_stands_before_the_subject() -> None:
+    texts = rows(three(), 50)
+    assert "live: Fix" in texts[0]
+    assert "pruned:" in texts[6]
+
+
+def test_a_failed_release_says_why() -> None:
+    assert "its check failed" in rows(three(), 120)[3]
+
+
+def test_a_release_that_a_rollback_left_is_called_so() -> None:
+    one = state("web1", 1)
+    releases = {**one.releases, tag(0): Release(tag=tag(0), record=record(0, left=True), present=True)}
+    fleet = sight([ServerState(server="web1", root="/srv", current=tag(1), releases=releases)])
+    assert matrix.row_state(fleet.rows[0], fleet, UNICODE)[2] == "left"
+
+
+def test_a_release_of_another_tool_says_that_it_has_no_record() -> None:
+    releases = {"20260101000000": Release(tag="20260101000000", present=True, mtime=NOW - 90_000)}
+    fleet = sight([ServerState(server="web1", root="/srv", releases=releases)])
+    assert "made by another tool" in rows(fleet, 120)[0]
+
+
+def test_cells_of_a_server_that_was_not_looked_at_are_unknown_not_empty() -> None:
+    servers = [ServerSight("web1", state("web1")), ServerSight("web2", error=ConnectError("down"))]
+    fleet = look("shop", "production", servers)
+    assert rows(fleet, 120)[0].split()[-2:] == ["●", "?"]
+
+
+def test_a_release_that_was_never_on_a_server_has_a_sign_of_its_own() -> None:
+    fleet = sight([state("web1"), state("web2", 1, count=0)])
+    assert rows(fleet, 120)[0].split()[-2:] == ["●", "·"]
+
+
+def test_markup_and_escapes_in_a_subject_are_shown_as_they_are_or_not_at_all() -> None:
+    assert any("Fix [/x] markup" in text for text in rows(three(), 160))
+    releases = {tag(0): Release(tag=tag(0), record=record(0, subject="a\x1b]0;title\x07b\nc"), present=True)}
+    text = rows(sight([ServerState(server="web1", root="/", releases=releases)]), 120)[0]
+    assert "\x1b" not in text and "\n" not in text and "ab c" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("cart", 1),
+        ("SEARCH", 2),
+        ("ci", 3),
+        ("9ab01cd", 1),
+        ("failed", 1),
+        ("pruned", 2),
+        ("search typo", 1),
+        ("nope", 0),
+    ],
+)
+def test_the_filter_looks_at_tag_subject_people_and_state(words: str, found: int) -> None:
+    assert len(matrix.matching(three().rows, words)) == found
+
+
+def test_the_four_empty_sights_differ_and_each_names_the_next_step() -> None:
+    error = ConnectError("web1 does not answer")
+    sights = {
+        "empty": (sight([state("web1", count=0)]), "", "D deploys the first"),
+        "never": (look("shop", "production", [ServerSight("web1", checking=True)]), "", "connecting to web1"),
+        "unreachable": (look("shop", "production", [ServerSight("web1", error=error)]), "", "^r connects anew"),
+        "filtered": (three(), "zebra", "Escape shows them all again"),
+    }
+    texts = {}
+    for name, (fleet, filter_text, next_step) in sights.items():
+        texts[name] = "\n".join(plain(one) for one in matrix.empty_sight(fleet, filter_text, UNICODE, KEYS))
+        assert next_step in texts[name]
+    assert len(set(texts.values())) == 4
+
+
+def test_there_is_no_empty_sight_where_there_are_rows() -> None:
+    assert matrix.empty_sight(three(), "", UNICODE, KEYS) == []
+
+
+def test_a_marked_row_shows_its_mark_in_ascii_too() -> None:
+    fleet = three()
+    layout = matrix.plan_layout(fleet, 100)
+    for glyphs in (UNICODE, ASCII):
+        assert plain(matrix.row_line(fleet.rows[0], fleet, layout, glyphs, NOW, True)).startswith(glyphs.marked)
+
+
+def test_the_ascii_set_draws_ascii_only() -> None:
+    fleet = three()
+    layout = matrix.plan_layout(fleet, 60)
+    assert all(plain(matrix.row_line(row, fleet, layout, ASCII, NOW)).isascii() for row in fleet.rows)
+
+
+def test_subjects_are_whole_where_there_is_room() -> None:
+    assert SUBJECTS[1] in rows(three(), 160)[1]

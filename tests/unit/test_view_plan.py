@@ -1,0 +1,111 @@
+"""A plan in the confirm dialog: the change, the price on each server, and everything against it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from core.plan import NONE, REMOVE, STAGE, SWITCH, UPLOAD, Plan, Step
+from tests.tui.recorded import record, tag
+from tui.view.glyphs import UNICODE
+from tui.view.lines import plain, width
+from tui.view.plan_lines import plan_lines, yes_words
+
+
+def deploy(*steps: Step, **changes: object) -> Plan:
+    base = Plan(
+        kind="deploy",
+        environment="production",
+        tag=tag(0),
+        live=tag(1),
+        record=record(0),
+        steps=steps or tuple(upload(name) for name in ("web1", "web2", "web3")),
+        hooks=("prepare: composer install",),
+        checks=("http://127.0.0.1:8080/healthz answers 200",),
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]  # the caller names fields of Plan
+
+
+def upload(name: str, **changes: object) -> Step:
+    step = Step(server=name, action=UPLOAD, current=tag(1), send_bytes=41_000_000, send_files=50, copy_bytes=58_000_000)
+    return replace(step, **changes)  # type: ignore[arg-type]  # the caller names fields of Step
+
+
+def text(plan: Plan, cells: int = 76) -> str:
+    return "\n".join(plain(one) for one in plan_lines(plan, cells, UNICODE))
+
+
+def test_the_change_and_the_price_on_every_server_are_shown() -> None:
+    shown = text(deploy())
+    assert "9ab01cd → 3f2c1ab" in shown
+    assert "Fix cart totals for mixed VAT" in shown
+    assert shown.count("send 41 MB in 50 files, copy 58 MB, switch") == 3
+    assert "123 MB to 3 servers" in shown
+
+
+def test_hooks_and_checks_are_named_before_they_run() -> None:
+    shown = text(deploy())
+    assert "prepare: composer install" in shown and "/healthz answers 200" in shown
+
+
+def test_a_server_on_another_release_says_so() -> None:
+    assert "(live there: 77e0d12)" in text(deploy(upload("web1"), upload("web2", current=tag(2))))
+
+
+def test_an_upper_bound_is_not_shown_as_a_fact() -> None:
+    assert "send at most 41 MB" in text(deploy(upload("web1", exact=False)))
+
+
+def test_refusals_of_the_plan_and_of_a_server_stand_out() -> None:
+    plan = deploy(upload("web1", refusal="not enough space: 58 MB needed, 3.0 MB free"), refusals=("no such tag",))
+    shown = text(plan)
+    assert "This cannot be done:" in shown and "✗ no such tag" in shown
+    assert "✗ web1  not enough space" in shown
+
+
+def test_warnings_are_shown_with_their_sign() -> None:
+    assert "! servers differ: web1 on a, web2 on b" in text(deploy(warnings=("servers differ: web1 on a, web2 on b",)))
+
+
+def test_what_will_be_pruned_is_named() -> None:
+    assert "Removes  77e0d12, 5c1f9e0" in text(deploy(upload("web1", prune=(tag(2), tag(3)))))
+
+
+def test_many_servers_with_one_price_share_a_line() -> None:
+    steps = [upload(f"web{n}") for n in range(1, 31)]
+    shown = text(deploy(*steps[:29], replace(steps[29], action=STAGE)))
+    assert "web1-29 (29)  send 41 MB" in shown
+    assert shown.count("copy 58 MB") == 2
+
+
+def test_nothing_to_do_is_said_in_words() -> None:
+    assert "nothing to do: every server is as asked" in text(deploy(Step(server="web1", action=NONE, current=tag(0))))
+
+
+def test_a_rollback_by_switch_only_says_how_cheap_it_is() -> None:
+    plan = deploy(Step(server="web1", action=SWITCH, current=tag(1)), kind="rollback")
+    assert "switch only" in text(plan)
+    assert yes_words(plan) == "Roll back"
+
+
+def test_a_prune_tells_what_it_frees() -> None:
+    step = Step(server="web1", action=REMOVE, current=tag(0), prune=(tag(4),), frees=55_000_000)
+    plan = Plan(kind="prune", environment="production", live=tag(0), steps=(step,))
+    shown = text(plan)
+    assert "frees 55 MB" in shown and "1a2b3c4" in shown and "→" not in shown
+
+
+@pytest.mark.parametrize("cells", [40, 52, 76, 120])
+def test_no_line_is_wider_than_the_dialog(cells: int) -> None:
+    plan = deploy(
+        upload("a-very-long-server-name-1.example.com", refusal="r" * 200),
+        warnings=("w" * 300,),
+        refusals=("cd /srv && mv current releases/before-turnout " * 4,),
+    )
+    assert all(width(one) <= cells for one in plan_lines(plan, cells, UNICODE))
+
+
+def test_what_a_server_or_commit_says_cannot_bring_escapes() -> None:
+    shown = text(deploy(record=record(0, subject="a\x1b[2Jb\nc"), warnings=("x\x1b]0;t\x07y",)))
+    assert "\x1b" not in shown and "ab c" in shown

@@ -1,0 +1,255 @@
+"""Progress: what the events of an operation add up to, and how it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from core.errors import CheckFailed, FleetError
+from core.events import (
+    PHASES,
+    CheckAttempted,
+    Event,
+    HookFinished,
+    HookOutput,
+    HookStarted,
+    Note,
+    OperationFinished,
+    OperationStarted,
+    PhaseFinished,
+    PhaseStarted,
+    Pruned,
+    ServerFailed,
+    Switched,
+    UploadProgress,
+)
+from tests.tui.recorded import tag
+from tui.view import progress_lines as draw
+from tui.view.glyphs import ASCII, UNICODE
+from tui.view.lines import plain, width
+from tui.view.progress import Progress
+
+T = 1000.0
+SERVERS = ("web1", "web2", "web3")
+
+
+def follow(*events: Event, kind: str = "deploy") -> Progress:
+    progress = Progress(kind, "production", SERVERS, started=T)
+    for event in events:
+        progress.apply(event)
+    return progress
+
+
+def phase(server: str, *names: str, at: float = T) -> Iterable[Event]:
+    """Phases that have ended on a server, each within half a second."""
+    for name in names:
+        yield PhaseStarted(server=server, phase=name, time=at)
+        yield PhaseFinished(server=server, phase=name, seconds=0.5, time=at + 0.5)
+
+
+def uploading(sent: int = 36_000_000, total: int = 58_000_000, now: float = T + 10) -> Progress:
+    return follow(
+        *phase("web1", "connect", "begin"),
+        PhaseStarted(server="web1", phase="upload", time=T + 1),
+        UploadProgress(server="web1", sent=0, total=total, files=0, files_total=50, time=now - 3),
+        UploadProgress(server="web1", sent=sent, total=total, files=20, files_total=50, time=now),
+    )
+
+
+def row(progress: Progress, now: float = T + 10, cells: int = 150, name: str = "web1") -> str:
+    return plain(draw.server_progress_line(progress, name, cells, now, UNICODE, 4))
+
+
+def test_an_upload_shows_bar_bytes_rate_and_time_left() -> None:
+    text = row(uploading())
+    assert "█" in text and "62 %" in text
+    assert "36 MB of 58 MB" in text
+    assert "12 MB/s" in text
+    assert "1.8 s left" in text
+
+
+def test_silence_is_called_stalled_with_its_seconds() -> None:
+    text = row(uploading(), now=T + 22)
+    assert "stalled 12 s" in text
+    assert "left" not in text
+
+
+def test_a_finished_upload_is_not_called_stalled() -> None:
+    assert "stalled" not in row(uploading(sent=58_000_000), now=T + 60)
+
+
+def test_the_rate_forgets_what_is_long_ago() -> None:
+    progress = uploading()
+    for second in range(11, 31):
+        progress.apply(
+            UploadProgress(server="web1", sent=36_000_000 + second * 1000, total=58_000_000, time=T + second)
+        )
+    assert progress.of("web1").rate(T + 30) == pytest.approx(1000, rel=0.3)
+
+
+def test_phases_are_ticked_off_with_their_seconds_where_there_is_room() -> None:
+    text = row(uploading(), cells=180)
+    assert "✓ connect  0.5" in text and "✓ begin  0.5" in text and "▸ upload" in text and "· switch" in text
+
+
+def test_in_a_narrow_pane_phases_are_signs_only() -> None:
+    text = row(uploading(), cells=60)
+    assert "✓✓▸·····" in text and "connect" not in text
+
+
+@pytest.mark.parametrize("cells", [20, 40, 52, 80, 120, 165, 220])
+def test_no_row_is_wider_than_the_pane(cells: int) -> None:
+    progress = uploading()
+    for now in (T + 10, T + 40):
+        for name in SERVERS:
+            assert width(draw.server_progress_line(progress, name, cells, now, UNICODE, 4)) <= cells
+        assert width(draw.title_line(progress, cells, now, UNICODE)) <= cells
+
+
+def test_the_hook_that_runs_and_its_last_line_are_shown() -> None:
+    progress = follow(
+        PhaseStarted(server="web1", phase="stage", time=T),
+        HookStarted(server="web1", on="prepare", run="composer install", time=T),
+        HookOutput(server="web1", on="prepare", line="  - Installing \x1b[32mmonolog\x1b[0m", time=T),
+    )
+    text = row(progress, now=T + 4)
+    assert "composer install 4.0 s" in text and "- Installing monolog" in text
+    progress.apply(HookFinished(server="web1", on="prepare", run="composer install", status=0, seconds=4, time=T))
+    assert "composer" not in row(progress)
+
+
+def test_checks_count_their_attempts() -> None:
+    progress = follow(
+        PhaseStarted(server="web1", phase="verify", time=T),
+        CheckAttempted(server="web1", check="/healthz", attempt=3, attempts=10, passed=False, detail="503"),
+    )
+    assert "check 3 of 10: 503" in row(progress)
+    activity = draw.activity(progress, "web1", T, UNICODE)
+    assert activity is not None and activity.text == "check 3 of 10"
+
+
+def test_the_switch_shows_on_its_server_when_it_happens() -> None:
+    progress = follow(*phase("web1", "switch"), Switched(server="web1", tag=tag(0), previous=tag(1)))
+    assert "live on 3f2c1ab" in row(progress)
+    assert "live on" not in row(progress, name="web2")
+
+
+def test_a_switch_back_is_said() -> None:
+    progress = follow(Switched(server="web1", tag=tag(1), previous=tag(0), back=True))
+    assert "switched back to 9ab01cd" in row(progress)
+
+
+def test_a_phase_of_the_whole_fleet_counts_for_every_server() -> None:
+    progress = follow(PhaseStarted(phase="barrier", time=T))
+    assert progress.running("web2") == "barrier"
+    assert "waiting for the others" in row(progress, name="web2")
+
+
+def test_the_build_stands_above_the_servers() -> None:
+    progress = follow(
+        PhaseStarted(phase="build", time=T),
+        HookStarted(on="build", run="npm run build", time=T),
+        HookOutput(on="build", line="webpack 5 compiled"),
+    )
+    text = plain(draw.fleet_line(progress, 120, T + 2, UNICODE))
+    assert "build 2.0 s" in text and "npm run build" in text and "webpack 5 compiled" in text
+
+
+def test_the_title_says_what_runs_and_where_it_stands() -> None:
+    progress = follow(
+        OperationStarted(
+            kind="deploy", environment="production", servers=SERVERS, tag=tag(0), subject="Fix [/x] totals"
+        ),
+        PhaseStarted(server="web1", phase="upload", time=T),
+        PhaseStarted(server="web2", phase="upload", time=T),
+    )
+    text = plain(draw.title_line(progress, 100, T + 12, UNICODE))
+    assert text.startswith("Deploy 3f2c1ab to production · Fix [/x] totals")
+    assert text.endswith("uploading 2 of 3 · 12 s")
+
+
+def test_a_rollback_is_called_so() -> None:
+    progress = follow(kind="rollback")
+    progress.tag = tag(1)
+    assert draw.heading(progress) == "Roll production back to 9ab01cd"
+
+
+def test_pruned_releases_and_freed_bytes_add_up() -> None:
+    progress = follow(
+        Pruned(server="web1", tag=tag(5), freed=3_000_000), Pruned(server="web1", tag=tag(6), freed=4_000_000)
+    )
+    assert "pruned 2 releases, freed 7.0 MB" in row(progress)
+
+
+def test_a_good_end_is_one_line() -> None:
+    progress = follow(
+        OperationFinished(kind="deploy", outcome="done", exit_code=0, seconds=4.2, summary="live on 3 servers")
+    )
+    assert [plain(one) for one in draw.end_lines(progress, None, 80, UNICODE)] == ["✓ live on 3 servers"]
+    assert draw.activity(progress, "web1", T, UNICODE) is None
+
+
+def test_a_failure_says_what_where_the_state_left_and_what_next() -> None:
+    check = CheckFailed(
+        "/healthz answered 500", detail="attempt 10 of 10\nbody: boom", hint="look at the application's log"
+    )
+    error = FleetError({"web2": check}, phase="verify")
+    progress = follow(
+        ServerFailed(server="web2", phase="verify", title="/healthz answered 500"),
+        OperationFinished(
+            kind="deploy", outcome="failed", exit_code=1, seconds=9, summary="every server is back on 9ab01cd"
+        ),
+    )
+    text = "\n".join(plain(one) for one in draw.end_lines(progress, error, 80, UNICODE))
+    for part in (
+        "Deploy failed",
+        "What    /healthz answered 500",
+        "Where   web2 in verify",
+        "body: boom",
+        "State   every server is back on 9ab01cd",
+        "Next    look at the application's log",
+    ):
+        assert part in text
+    assert row(progress, name="web2").startswith("! web2")
+
+
+def test_several_failed_servers_are_all_named_up_to_a_limit() -> None:
+    errors = {f"web{n}": CheckFailed("no") for n in range(1, 10)}
+    lines = [plain(one) for one in draw.error_lines(FleetError(errors, phase="verify"), 80, UNICODE)]
+    assert sum("Where" in one for one in lines) == 6
+    assert lines[-1].strip() == "and 3 servers more"
+
+
+def test_a_cancelled_operation_is_not_called_failed() -> None:
+    progress = follow(
+        OperationFinished(kind="deploy", outcome="cancelled", exit_code=1, seconds=2, summary="nothing was switched")
+    )
+    text = "\n".join(plain(one) for one in draw.end_lines(progress, None, 80, UNICODE))
+    assert "cancelled" in text and "failed" not in text and "nothing was switched" in text
+
+
+def test_warnings_are_kept_in_sight_and_mere_notes_are_not() -> None:
+    progress = follow(Note(server="web1", text="cache was unknown", level="warning"), Note(text="fine"))
+    assert [plain(one) for one in draw.notes_lines(progress, 80, UNICODE)] == ["! web1: cache was unknown"]
+
+
+def test_the_phases_to_come_are_those_of_the_kind_and_at_the_end_those_that_were() -> None:
+    assert follow(*phase("web1", "connect")).phases == PHASES
+    ended = follow(
+        *phase("web1", "connect", "begin"),
+        OperationFinished(kind="deploy", outcome="done", exit_code=0, seconds=1, summary=""),
+    )
+    assert ended.phases == ("connect", "begin")
+
+
+def test_servers_say_in_their_row_what_is_done_there() -> None:
+    activity = draw.activity(uploading(), "web1", T + 10, UNICODE)
+    assert activity is not None and activity.text == "uploading 62 %"
+    stalled = draw.activity(uploading(), "web1", T + 20, UNICODE)
+    assert stalled is not None and stalled.text == "stalled 10 s"
+
+
+def test_the_ascii_set_draws_a_bar_in_ascii() -> None:
+    text = plain(draw.server_progress_line(uploading(), "web1", 100, T + 10, ASCII, 4))
+    assert text.isascii() and "#" in text

@@ -1,0 +1,212 @@
+"""Log lines, choices, details, the bar of keys, and small words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import AuthenticationFailed, ConnectError, HostKeyUnknown
+from core.events import (
+    CheckAttempted,
+    HookOutput,
+    HookStarted,
+    PhaseStarted,
+    ServerFailed,
+    Switched,
+    UploadProgress,
+)
+from tests.tui.recorded import NOW, record, state, tag
+from tui.view import details
+from tui.view.choices import Choice, choice_line, name_width, narrowed
+from tui.view.glyphs import UNICODE
+from tui.view.keybar import KeyHint, keybar
+from tui.view.lines import plain, width
+from tui.view.log import log_lines, wanted
+from tui.view.sight import ServerSight, look
+from tui.view.words import age, clock, listing, range_name, short_tag
+
+CHOICES = [
+    Choice("branch", "main", "3f2c1ab", "Fix cart totals", "Ana", NOW - 7200),
+    Choice("branch", "search", "9ab01cd", "Faster search", "Bo", NOW - 86400),
+    Choice("commit", "77e0d12" + "0" * 33, "77e0d12" + "0" * 33, "Show stock", "Ana", NOW - 90000),
+    Choice("tag", "v1.0", "5c1f9e0", "Release", "Ana", NOW - 1e6),
+]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "now"), (12, "12 s"), (59.6, "1 min"), (240, "4 min"), (7200, "2 h"), (172_800, "2 d"), (1_728_000, "20 d")],
+)
+def test_ages(seconds: float, text: str) -> None:
+    assert age(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.24, "0.2 s"), (12.4, "12 s"), (185, "3:05")])
+def test_running_times(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        (["web1"], "web1"),
+        (["web1", "web2", "web3"], "web1-3"),
+        (["web1", "web3"], "2 servers"),
+        (["web1", "db1"], "2 servers"),
+        (["web08", "web09", "web10"], "web08-10"),
+    ],
+)
+def test_several_names_as_one(names: list[str], text: str) -> None:
+    assert range_name(names) == text
+
+
+def test_short_tags_and_listings() -> None:
+    assert short_tag("20261121T193000Z-3f2c1ab") == "3f2c1ab"
+    assert short_tag("v1.2-hotfix") == "v1.2-hotfix"
+    assert listing([f"web{n}" for n in range(1, 11)]) == "web1, web2, web3 and 7 more"
+
+
+def test_the_log_says_each_thing_in_words() -> None:
+    said = {
+        log_lines(event)[0].text
+        for event in (
+            HookStarted(on="prepare", run="composer install"),
+            HookOutput(on="prepare", line="done [/x]"),
+            Switched(tag="b", previous="a"),
+            Switched(tag="a", previous="b", back=True),
+            CheckAttempted(check="/healthz", attempt=2, attempts=10, passed=False, detail="503"),
+            ServerFailed(phase="verify", title="no", hint="look"),
+        )
+    }
+    assert said == {
+        "$ composer install   (prepare)",
+        "  done [/x]",
+        "switched: a -> b",
+        "switched back: b -> a",
+        "check /healthz, attempt 2 of 10: 503",
+        "failed in verify: no",
+    }
+
+
+def test_mere_progress_is_not_logged() -> None:
+    assert log_lines(UploadProgress(sent=1, total=2)) == []
+    assert log_lines(PhaseStarted(phase="upload")) != []
+
+
+def test_output_of_several_lines_and_escapes_becomes_lines_of_text() -> None:
+    lines = log_lines(ServerFailed(server="web1", phase="stage", title="a\x1b[1mb", detail="one\ntwo", hint="next"))
+    assert [one.text for one in lines] == ["failed in stage: ab", "  one", "  two", "  -> next"]
+    assert lines[0].show(6)[10:].startswith("web1    failed")
+
+
+def test_a_log_narrowed_to_a_server_keeps_what_concerns_all() -> None:
+    fleet, one, other = (log_lines(PhaseStarted(server=name, phase="build"))[0] for name in ("", "web1", "web2"))
+    assert wanted(fleet, "web1", "") and wanted(one, "web1", "") and not wanted(other, "web1", "")
+    assert wanted(one, "", "BUILD") and not wanted(one, "", "verify")
+
+
+def test_choices_narrow_while_typing() -> None:
+    assert [one.ref for one in narrowed(CHOICES, "sea")] == ["search", "sea"]
+    assert [one.kind for one in narrowed(CHOICES, "ana stock")] == ["commit", "text"]
+    assert [one.ref for one in narrowed(CHOICES, "")] == [one.ref for one in CHOICES]
+
+
+def test_what_was_typed_is_a_choice_of_its_own_and_never_twice() -> None:
+    assert [one.kind for one in narrowed(CHOICES, "feature/unknown")] == ["text"]
+    assert [one.ref for one in narrowed(CHOICES, "main")] == ["main"]
+    assert narrowed(CHOICES, "v1.0")[0].kind == "tag"
+
+
+@given(st.integers(30, 120))
+def test_a_choice_fits_its_row(cells: int) -> None:
+    names = name_width(CHOICES, cells)
+    for one in CHOICES:
+        assert width(choice_line(one, cells, names, NOW, "…", "●")) <= cells
+
+
+def test_the_choice_that_is_live_says_so() -> None:
+    one = Choice("branch", "main", "3f2c1ab", "Fix", "Ana", NOW, live=True)
+    assert "● live" in plain(choice_line(one, 80, 7, NOW, "…", "●"))
+
+
+def hints(*reasons: str) -> list[KeyHint]:
+    names = ("Deploy", "Roll back", "Undo", "Mark")
+    out = [
+        KeyHint(name.lower(), name[0], name, reason, rank)
+        for rank, (name, reason) in enumerate(zip(names, reasons, strict=True))
+    ]
+    return [*out, KeyHint("quit", "q", "Quit", rank=0, to_right=True)]
+
+
+def test_the_bar_of_keys_drops_the_least_important_first() -> None:
+    line, _ = keybar(hints("", "", "", ""), 36)
+    assert "Deploy" in plain(line) and "Mark" not in plain(line) and "Quit" in plain(line)
+
+
+@given(st.integers(1, 120))
+def test_the_bar_of_keys_fits(cells: int) -> None:
+    line, placed = keybar(hints("", "", "", ""), cells)
+    assert width(line) <= max(cells, 1)
+    for key in placed:
+        assert plain(line)[key.start : key.end] == f"{key.hint.key} {key.hint.label}"
+
+
+def test_a_key_that_does_nothing_now_is_drawn_off() -> None:
+    line, _ = keybar(hints("", "nothing there", "", ""), 80)
+    assert [span.role for span in line if "Roll" in span.text] == ["off"]
+    assert [span.role for span in line if "Deploy" in span.text] == [""]
+
+
+def test_the_details_of_a_release_tell_everything_and_where_it_is() -> None:
+    fleet = look(
+        "shop", "production", [ServerSight(n, state(n, 1 if n == "web3" else 0)) for n in ("web1", "web2", "web3")]
+    )
+    text = "\n".join(plain(one) for one in details.release_lines(fleet.rows[0], fleet, 90, UNICODE, NOW))
+    for part in (
+        tag(0),
+        record(0).revision,
+        "Bo Li",
+        "ci@runner",
+        "58 MB in 4,812 files",
+        "2 h ago",
+        "● live",
+        "web1, web2",
+    ):
+        assert part in text
+
+
+def test_the_details_of_a_pruned_release_tell_the_way_back() -> None:
+    fleet = look("shop", "production", [ServerSight("web1", state("web1"))])
+    text = "\n".join(plain(one) for one in details.release_lines(fleet.rows[7], fleet, 90, UNICODE, NOW))
+    assert "a rollback makes them again" in text
+
+
+def test_the_details_of_a_server_in_trouble_begin_with_what_to_do() -> None:
+    error = AuthenticationFailed(
+        "web1 accepts no key", detail="tried: id_ed25519", hint="add your key to authorized_keys"
+    )
+    server = ServerSight("web1", state("web1"), error, at=NOW)
+    fleet = look("shop", "production", [server])
+    lines = [plain(one) for one in details.server_lines(server, fleet, 80, UNICODE, NOW, "deploy@web1", "/srv/shop")]
+    assert lines[1] == "! web1 accepts no key"
+    assert lines[3] == "→ Next add your key to authorized_keys"
+    assert any("was found" in one for one in lines), "what is known from before is kept"
+
+
+def test_the_details_of_an_unknown_key_name_the_key_to_press() -> None:
+    error = HostKeyUnknown("new", host="web1", key_type="ssh-ed25519", fingerprint="SHA256:abc", key_line="")
+    server = ServerSight("web1", error=error)
+    text = "\n".join(
+        plain(one)
+        for one in details.server_lines(server, look("s", "p", [server]), 80, UNICODE, NOW, "web1", "/srv", "K")
+    )
+    assert "SHA256:abc" in text and "press K" in text
+
+
+def test_details_fit_the_pane() -> None:
+    server = ServerSight("web1", state("web1", faults=("f" * 300,)), ConnectError("x " * 100, detail="d " * 200))
+    fleet = look("shop", "production", [server])
+    for cells in (24, 50, 120):
+        lines = details.server_lines(server, fleet, cells, UNICODE, NOW, "host", "/srv")
+        assert all(width(one) <= max(cells, 30) for one in lines[1:])
