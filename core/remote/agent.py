@@ -32,6 +32,13 @@ DONE, FAILED, LOST, LOCKED, PERSON, UNTELLABLE, CANCELLED = 0, 1, 3, 4, 5, 6, 14
 _BOOTSTRAP = """exec sh -c 'p=; while IFS= read -r l && [ "$l" != "#end" ]; do p="$p$l
 "; done; eval "$p"' turnout-agent"""
 
+# The same with the program on the command line, for a server that takes input only once a command runs.
+_BOOTSTRAP_WHOLE = """exec sh -c 'eval "$(printf %s "$1" | tr "\\2\\5\\6" "\\134\\47\\12")"' turnout-agent """
+_STAND_INS = "\2\5\6"
+_SPECIAL = "\\'\n"
+LONGEST_COMMAND = 96 << 10
+"""Characters of a command line; Linux takes 128 kB for one word."""
+
 
 @cache
 def program() -> str:
@@ -50,6 +57,17 @@ def strip(text: str) -> str:
     quoted text over several lines but a newline."""
     lines = [line.strip() for line in text.splitlines()]
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
+
+
+def command_with(text: str) -> str | None:
+    """The command that runs a shell program given as one quoted word; None where it cannot be one.
+
+    Login shells differ in what a backslash or a newline means between single quotes: three control characters stand
+    for backslash, quote and newline until `tr` has put them back.
+    """
+    if any(character in text for character in _STAND_INS) or len(text) > LONGEST_COMMAND:
+        return None
+    return f"{_BOOTSTRAP_WHOLE}'{text.translate(str.maketrans(_SPECIAL, _STAND_INS))}'"
 
 
 @dataclass(frozen=True)
@@ -156,8 +174,14 @@ class Agent:
         self.round_trips += 1
         self._channel.settimeout(BEAT)
         head = f"root={quote(self._root)}\nmark={self._mark}\n"
-        start(self._channel, _BOOTSTRAP)
-        self._send((head + program() + "#end\n").encode("utf-8", "surrogateescape") + text.encode("ascii"))
+        # OpenSSH opens the window of a session when its command runs: input would wait for one more round trip.
+        waits = self._channel.out_window_size == 0
+        whole = command_with(f"{head}first={quote(text)}\n{program()}") if waits else None
+        if whole is not None:
+            start(self._channel, whole)
+        else:
+            start(self._channel, _BOOTSTRAP)
+            self._send((f"{head}first=\n{program()}#end\n{text}").encode("utf-8", "surrogateescape"))
 
     def _ask_to_stop(self) -> None:
         try:

@@ -558,7 +558,12 @@ answer() {
 self="$$ $(birth $$)"
 trap leave HUP INT TERM PIPE
 printf '\n%s ready %s\n' "$mark" "$$"
-while IFS= read -r request; do
+# The requests that came with the program are in `first`, a line each.
+while
+  if [ -n "$first" ]; then request=${first%%"$newline"*} first=${first#*"$newline"}
+  else IFS= read -r request
+  fi
+do
   case $request in
     beat) alive; say beat >&2 ;;
     event\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && say "$decoded" >> "$root/$own/operation.jsonl" ) 2> /dev/null ;;

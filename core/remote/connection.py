@@ -265,7 +265,7 @@ def start(channel: paramiko.Channel, command: str) -> None:
     message.add_int(channel.remote_chanid)
     message.add_string("exec")
     message.add_boolean(False)
-    message.add_string(command)
+    message.add_string(command.encode("utf-8", "surrogateescape"))
     channel.transport._send_user_message(message)
 
 

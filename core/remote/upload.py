@@ -19,25 +19,28 @@ STALL = 60.0
 
 
 class Upload:
-    """One server's end of an upload: opened ahead (a round trip); `begin` and `send` do not wait, `finish` does."""
+    """One server's end of an upload: opened ahead; `begin` and `send` do not wait, `finish` does.
+
+    Its program is started ahead too, and changes nothing before `begin`: OpenSSH lets input through only a round trip
+    after that.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._channel = connection.session()
         self._channel.settimeout(STALL)
         self._cancelled = False
+        start(self._channel, f"exec sh -c {quote(strip(script('upload.sh')))} turnout-upload")
 
     @property
     def usable(self) -> bool:
         return not self._channel.closed
 
     def begin(self, root: str, token: str, unpack: str, remove: Sequence[bytes], wipe: bool) -> None:
-        """Start the program there and name what leaves the cache first (`wipe`: all of it)."""
-        program = strip(script("upload.sh"))
-        command = f"exec sh -c {quote(program)} turnout-upload {quote(root)} {token} {unpack}"
-        start(self._channel, command)
+        """Tell the program there what it is to do; first of all what leaves the cache (`wipe`: all of it)."""
         lines = ["!"] if wipe else [shell_word(path).strip("'") for path in remove]
-        self.send("".join(f"{line}\n" for line in [*lines, ""]).encode("ascii"))
+        head = [shell_word(root).strip("'"), token, unpack]
+        self.send("".join(f"{line}\n" for line in [*head, *lines, ""]).encode("ascii"))
 
     def send(self, raw: bytes) -> None:
         """Hand on a piece of the stream; blocks while the server's window is full."""

@@ -1,19 +1,21 @@
 # shellcheck shell=sh
-# upload.sh ROOT TOKEN UNPACK: takes a tree's changes on standard input into deploy-cache; on a channel of its own.
+# upload.sh: takes a tree's changes on standard input into deploy-cache; on a channel of its own, started ahead.
 #
-# First come lines, each a path below deploy-cache to remove (\0ooo is a byte; `!` alone: everything), up to an empty
-# line; then a tar stream relative to the root, as it is or as UNPACK (gzip, zstd) says. `read` takes a pipe byte by
-# byte, so the stream that follows the lines is left whole for tar.
+# First come lines: the root, the lock's token, UNPACK, then a path below deploy-cache to remove each (\0ooo is a byte;
+# `!` alone: everything), up to an empty line. Then a tar stream relative to the root, as it is or as UNPACK (gzip, zstd)
+# says. `read` takes a pipe byte by byte, so the stream that follows the lines is left whole for tar.
 #
 # The cache's manifest is moved away first: if this dies, the cache is unknown, and is compared by checksum next time.
 LC_ALL=C
 export LC_ALL
 umask 022
 held=
-cd "$1" && { read -r held < .turnout/lock/token; } 2> /dev/null
-[ "$held" = "$2" ] || { echo "the lock is not held by this operation any more" >&2; exit 3; }
+# No line: it was started ahead and is not wanted.
+IFS= read -r root && IFS= read -r token && IFS= read -r unpack || exit 0
+case $root in *\\*) root=$(printf '%b_' "$root") && root=${root%_} ;; esac
+cd "$root" && { read -r held < .turnout/lock/token; } 2> /dev/null
+[ "$held" = "$token" ] || { echo "the lock is not held by this operation any more" >&2; exit 3; }
 echo upload > .turnout/lock/phase
-unpack=$3
 if [ -f .turnout/cache.manifest ]; then
   mv -f .turnout/cache.manifest .turnout/incoming/manifest.old || exit 1
 fi

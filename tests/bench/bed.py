@@ -52,8 +52,11 @@ class Bed:
             "SSH_CONFIG": str(self.ssh_config),
             "TURNOUT_SSH_CONFIG": str(self.ssh_config),
             "PYTHONPATH": str(REPOSITORY),
+            # As where it is installed: compiled once, by the first run.
+            "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
         }
-        self.environ.pop("SSH_AUTH_SOCK", None)
+        for name in ("SSH_AUTH_SOCK", "PYTHONDONTWRITEBYTECODE"):
+            self.environ.pop(name, None)
         (folder / "home").mkdir()
         script = Path(sys.executable).with_name("turnout")
         self.turnout = [str(script)] if script.exists() else [sys.executable, "-m", "tui.cli"]
@@ -85,7 +88,9 @@ class Bed:
             "environments": {"production": {"servers": [server]}},
         }
         (folder / "turnout.toml").write_text(tomli_w.dumps(config))
-        return Ours(self, folder)
+        ours = Ours(self, folder)
+        ours.warm_up()
+        return ours
 
     def script(self, name: str, host: str) -> Expert:
         """The expert's way, with a root of its own."""
@@ -117,6 +122,11 @@ class Ours:
         self.folder = folder
         self.root = folder / "root"
         self.environ = {**bed.environ, "TURNOUT_CACHE_DIR": str(folder / "cache")}
+
+    def warm_up(self) -> None:
+        """Let Python compile what a command imports."""
+        for _ in range(2):
+            self.bed.timed([*self.bed.turnout, "deploy", "production", "--dry-run"], self.folder, self.environ)
 
     def cold(self, *words: str) -> Measured:
         command, *rest = words
