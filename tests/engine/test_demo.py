@@ -18,7 +18,7 @@ from core.operations import DeployRequest, RollbackRequest, execute
 from tests.processes import process_ids
 from tests.terminal import Terminal
 from tests.waiting import until
-from tui import demo
+from tui.demo import running as demo
 from tui.demo.sample import BROKEN_SUBJECT, RELEASED, history
 
 REPOSITORY = Path(__file__).parents[2]

@@ -1,0 +1,186 @@
+"""One demo from start to end: servers, a project and releases of its own on this machine, and the dashboard on them.
+
+The engine and the connections are the ones that real servers get; nothing is left behind, and nothing outside
+a temporary folder is written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from core.config import Environment, Project, load
+from core.errors import EXIT_DONE, TurnoutError, UsageError
+from core.events import Event
+from core.fleet import Fleet
+from core.jobs import Cancel
+from core.operations import DeployRequest, execute
+from tui.demo.sample import PHOTO_BYTES, RELEASED, WINTER_PHOTO_BYTES, history, make_repository, write_config
+from tui.demo.servers import EmbeddedServers, require_asyncssh
+
+BANDWIDTH = 6e6
+"""Bytes a second to each server once the dashboard is open: slow enough to watch."""
+UNNOTICED = 1e9
+SERVERS = ("web1", "web2", "web3", "stage1")
+IN_FORCE = ("TURNOUT_SSH_CONFIG", "TURNOUT_CACHE_DIR", "TURNOUT_USER")
+"""Environment variables that lead the engine to the demo's own files, and name who deployed."""
+
+
+@dataclass(frozen=True)
+class DemoProject:
+    """What the demo works on: the project, its servers, and the ids of its commits, oldest first."""
+
+    project: Project
+    servers: EmbeddedServers
+    commits: tuple[str, ...]
+
+    def fleet(self, environment: str = "production", *, leave_out: str = "") -> Fleet:
+        """A fleet of an environment's servers, or of all but one."""
+        chosen: Environment = self.project.environment(environment)
+        return Fleet(self.project, chosen, [one for one in chosen.servers if one.name != leave_out])
+
+    def close(self) -> None:
+        """End the servers."""
+        self.servers.close()
+
+
+def prepare(
+    folder: Path,
+    *,
+    say: Callable[[str], None] = lambda line: None,
+    bandwidth: float | None = BANDWIDTH,
+    photo_bytes: int = PHOTO_BYTES,
+    winter_photo_bytes: int = WINTER_PHOTO_BYTES,
+    newest: datetime | None = None,
+    remove: bool = False,
+) -> DemoProject:
+    """Everything short of the dashboard, below `folder`: servers, project, four releases, web3 one behind.
+
+    bandwidth   bytes a second to each server from then on; the first releases travel faster
+    newest      what the commits' ages count from; fixed, it fixes their ids
+    remove      let the servers' process remove `folder` at its end
+    The environment variables IN_FORCE are set for this process: the caller restores them.
+    """
+    say(f"starting {len(SERVERS)} SSH servers on 127.0.0.1")
+    servers = EmbeddedServers(
+        len(SERVERS), folder, names=SERVERS, bandwidth=None if bandwidth is None else UNNOTICED, remove=remove
+    )
+    try:
+        say("making a git project with a history")
+        repository = folder / "shop"
+        repository.mkdir()
+        changes = history(photo_bytes, winter_photo_bytes)
+        commits = make_repository(repository, changes, newest or datetime.now(UTC))
+        path = write_config(repository, [one for one in servers if one.name != "stage1"], [servers["stage1"]])
+        os.environ["TURNOUT_SSH_CONFIG"] = str(servers.ssh_config)
+        os.environ["TURNOUT_CACHE_DIR"] = str(folder / "cache")
+        demo = DemoProject(load(path, os.environ), servers, tuple(commits))
+        _deploy_releases(
+            demo, [(changes[index].author, changes[index].subject, commits[index]) for index in RELEASED], say
+        )
+        if bandwidth is not None:
+            servers.set_bandwidth(bandwidth)
+        return demo
+    except BaseException:
+        servers.close()
+        raise
+
+
+def _deploy_releases(demo: DemoProject, releases: list[tuple[str, str, str]], say: Callable[[str], None]) -> None:
+    """Deploy each (author, subject, commit) with the engine; the last not to web3."""
+    everywhere, without_one = demo.fleet(), demo.fleet(leave_out="web3")
+    before = os.environ.get("TURNOUT_USER")
+    try:
+        for number, (author, subject, commit) in enumerate(releases, start=1):
+            began = time.monotonic()
+            fleet = everywhere if number < len(releases) else without_one
+            os.environ["TURNOUT_USER"] = author.split()[0].lower()
+            execute(fleet, DeployRequest(ref=commit), None, _ignore, Cancel())
+            where = ", ".join(fleet.names)
+            say(f"release {number} of {len(releases)} on {where}: {subject} ({time.monotonic() - began:.1f} s)")
+    finally:
+        everywhere.close()
+        without_one.close()
+        _restore({"TURNOUT_USER": before})
+
+
+def run() -> int:
+    """`turnout demo`: prepare, open the dashboard, clean up however it ends. The exit code."""
+    try:
+        require_asyncssh()
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise UsageError("the demo needs a terminal: it opens the dashboard")
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    with _ended_by() as signals:
+        before = {name: os.environ.get(name) for name in IN_FORCE}
+        folder = Path(tempfile.mkdtemp(prefix="turnout-demo-")).resolve()
+        demo: DemoProject | None = None
+        try:
+            demo = prepare(folder, say=_say, remove=True)
+            _say("opening the dashboard; q ends the demo and removes everything")
+            from tui.app import run_dashboard
+
+            ended = run_dashboard(demo.project, "production")
+            code = ended if isinstance(ended, int) else EXIT_DONE
+        except TurnoutError as error:
+            print(error, file=sys.stderr)
+            code = error.exit_code
+        except KeyboardInterrupt:
+            code = 128 + signal.SIGINT
+        finally:
+            if demo is not None:
+                demo.close()
+            shutil.rmtree(folder, ignore_errors=True)
+            _restore(before)
+    return 128 + signals[0] if signals else code
+
+
+@contextmanager
+def _ended_by() -> Iterator[list[int]]:
+    """SIGTERM and SIGHUP end the demo as Ctrl-C does, by unwinding; yields those that came.
+
+    An exception out of the handler would tear Textual apart wherever it is just then; Python's and asyncio's own
+    handlers of SIGINT know how to stop the one and the other.
+    """
+    came: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        interrupt = signal.getsignal(signal.SIGINT)
+        if callable(interrupt):
+            interrupt(signal.SIGINT, frame)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _restore(variables: dict[str, str | None]) -> None:
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _ignore(event: Event) -> None:
+    """The dashboard shows events; before it there are plain lines."""
