@@ -13,8 +13,14 @@ from typing import Any
 
 import tomli_w
 
+from core.text import clean
+
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """The allow list for tags: they become folder names, record names and words of commands."""
+
+
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999: the last time that can be written as a date."""
 
 
 def is_tag(text: str) -> bool:
@@ -69,10 +75,13 @@ class Record:
 
 
 def parse_record(text: str) -> Record:
-    """The record in a file's text. ValueError where it is not one; unknown keys are passed over."""
+    """The record in a file's text. ValueError where it is not one; unknown keys are passed over.
+
+    The text comes from a server: what escapes in it stand for is made harmless too.
+    """
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"not TOML: {error}") from error
     created = values.get("created")
     if isinstance(created, datetime):
@@ -85,10 +94,15 @@ def parse_record(text: str) -> Record:
         value = values[item.name]
         if not isinstance(value, kinds[str(item.type)]) or (item.type != "bool" and isinstance(value, bool)):
             raise ValueError(f"{item.name} is not {item.type}")
-        known[item.name] = value
+        known[item.name] = clean(value) if isinstance(value, str) else value
+    for name in ("tag", "seq", "created"):
+        if name not in known:
+            raise ValueError(f"{name} is missing")
     record = Record(**known)  # type: ignore[arg-type]  # each value's type was checked above
     if not is_tag(record.tag):
         raise ValueError("the tag is not one")
+    if not 0 <= record.created <= _LAST_SECOND:
+        raise ValueError("created is no time")
     return record
 
 
@@ -171,20 +185,24 @@ class JournalLine:
 
 
 def parse_journal_line(text: str) -> JournalLine:
-    """The line of a journal. ValueError where it is not one; unknown keys are passed over."""
-    values = json.loads(text)
+    """The line of a journal. ValueError where it is not one; unknown keys are passed over, odd values are empty."""
+    try:
+        values = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
     if not isinstance(values, dict):
         raise ValueError("not an object")
     known: dict[str, Any] = {}
     for item in fields(JournalLine):
         value = values.get(item.name)
         if item.name == "servers":
-            known["servers"] = tuple(str(name) for name in value) if isinstance(value, list) else ()
+            names = value if isinstance(value, list) else []
+            known["servers"] = tuple(clean(name, 100) for name in names if isinstance(name, str))
         elif item.name in ("time", "exit_code"):
-            number = value if isinstance(value, int | float) else 0
+            number = value if isinstance(value, int | float) and 0 <= value <= _LAST_SECOND else 0
             known[item.name] = float(number) if item.name == "time" else int(number)
         else:
-            known[item.name] = value if isinstance(value, str) else ""
+            known[item.name] = clean(value) if isinstance(value, str) else ""
     return JournalLine(**known)
 
 

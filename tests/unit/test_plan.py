@@ -1,0 +1,295 @@
+"""Plans: what is refused, what travels, what is pruned and what never is; all from state alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.manifest import EMPTY, FOLDER_ENTRY, Manifest
+from core.plan import (
+    HEADROOM,
+    NONE,
+    REMOVE,
+    STAGE,
+    SWITCH,
+    UPLOAD,
+    Around,
+    beyond,
+    plan_deploy,
+    plan_prune,
+    plan_rollback,
+    protection,
+)
+from core.records import Record, Release, ServerState, live_tag, previous_tag
+from tests.strategies import file_entry
+
+OLD = Manifest({b"d": FOLDER_ENTRY, b"d/a": file_entry(b"one\n"), b"gone": file_entry(b"x" * 1000)})
+NEW = Manifest({b"d": FOLDER_ENTRY, b"d/a": file_entry(b"one\n"), b"new": file_entry(b"two\n")})
+AROUND = Around(keep=2)
+
+
+def record(tag: str, seq: int, tree: Manifest = NEW, **more: object) -> Record:
+    return Record(
+        tag=tag,
+        seq=seq,
+        created=float(seq),
+        source="git",
+        digest=tree.digest,
+        bytes=tree.bytes,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def release(
+    tag: str, seq: int = 0, *, live: bool = False, present: bool = True, tree: Manifest = NEW, **more: object
+) -> Release:
+    of = record(tag, seq, tree, **more) if seq else None
+    return Release(tag=tag, record=of, present=present, live=live, mtime=float(len(tag)))
+
+
+def state(server: str, *releases: Release, **more: object) -> ServerState:
+    current = next((item.tag for item in releases if item.live), "")
+    facts = {"current": current, "current_kind": "link" if current else "absent", **more}
+    return ServerState(server=server, root="/srv", releases={item.tag: item for item in releases}, **facts)  # type: ignore[arg-type]
+
+
+def deploy(*states: ServerState, cache: Manifest | None = None, around: Around = AROUND, of: Record | None = None):
+    return plan_deploy(
+        "production", states, of or record("new", 9), NEW, {item.server: cache for item in states}, around
+    )
+
+
+def rollback(*states: ServerState, tag: str | None = None, manifest: Manifest | None = None, problem: str = ""):
+    return plan_rollback("production", states, tag, manifest, problem, {}, AROUND)
+
+
+def prune(*states: ServerState, tags: tuple[str, ...] = (), keep: int | None = None, cache: bool = False):
+    sizes = {item.server: {"": 7, **dict.fromkeys(item.releases, 100)} for item in states}
+    return plan_prune("production", states, tags, keep, cache, sizes)
+
+
+def test_a_first_deploy_sends_everything() -> None:
+    (step,) = deploy(state("web1")).steps
+    assert (step.action, step.send_bytes, step.send_files, step.copy_bytes) == (UPLOAD, NEW.bytes, 2, NEW.bytes)
+    assert step.exact and not step.refusal
+
+
+def test_only_what_the_cache_has_not_is_sent() -> None:
+    (step,) = deploy(state("web1"), cache=OLD).steps
+    assert (step.action, step.send_bytes, step.send_files, step.remove_entries) == (UPLOAD, 4, 1, 1)
+    assert step.price() == "send 4 B in 1 file, copy 8 B, switch"
+
+
+def test_nothing_is_sent_where_the_cache_has_all() -> None:
+    (step,) = deploy(state("web1"), cache=NEW).steps
+    assert (step.action, step.send_bytes) == (STAGE, 0)
+
+
+def test_an_unknown_cache_makes_the_price_an_upper_bound() -> None:
+    (step,) = deploy(state("web1", features=frozenset({"cache-unknown"}))).steps
+    assert not step.exact
+    assert "at most" in step.price()
+
+
+def test_the_same_tag_with_the_same_tree_is_no_work() -> None:
+    plan = deploy(state("web1", release("new", 9, live=True)), state("web2", release("new", 9)))
+    assert [step.action for step in plan.steps] == [NONE, SWITCH]
+    assert plan.executable and not plan.nothing_to_do
+    assert deploy(state("web1", release("new", 9, live=True))).nothing_to_do
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_the_same_tag_with_another_tree_is_refused(present: bool) -> None:
+    plan = deploy(state("web1", release("new", 3, tree=OLD, present=present)), state("web2"))
+    assert not plan.executable
+    (reason,) = plan.all_refusals
+    assert reason.startswith("web1: new ") and "other content" in reason
+
+
+def test_the_tag_of_a_folder_that_nobody_recorded_is_refused() -> None:
+    assert not deploy(state("web1", release("new"))).executable
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_a_current_that_is_no_link_is_refused_with_the_command_that_adopts_it(kind: str) -> None:
+    plan = deploy(state("web1", current_kind=kind))
+    assert not plan.executable
+    assert "ln -s releases/before-turnout current" in plan.all_refusals[0]
+    assert not rollback(state("web1", release("a", 1), current_kind=kind), tag="a").executable
+
+
+def test_what_does_not_fit_is_refused_with_the_numbers() -> None:
+    need = NEW.bytes * 2 + HEADROOM
+    assert deploy(state("web1", free_bytes=need)).executable
+    refused = deploy(state("web1", free_bytes=need - 1))
+    assert "not enough space" in refused.all_refusals[0]
+    assert deploy(state("web1", free_bytes=need - 1), around=replace(AROUND, shared_copy=True)).executable
+    assert "not enough inodes" in deploy(state("web1", free_inodes=100)).all_refusals[0]
+    assert deploy(state("web1", free_bytes=-1, free_inodes=-1)).executable, "a server that does not tell is trusted"
+
+
+def test_a_deploy_keeps_the_newest_and_the_way_back() -> None:
+    releases = [release(f"r{seq}", seq, live=seq == 2) for seq in range(1, 7)]
+    (step,) = deploy(state("web1", *releases)).steps
+    # keep = 2: the coming one and r6; r2 is live now and becomes the one before.
+    assert step.prune == ("r1", "r3", "r4", "r5")
+
+
+seqs = st.lists(st.integers(0, 6), max_size=8)
+
+
+@st.composite
+def servers(draw: st.DrawFn) -> ServerState:
+    releases = {}
+    for number, seq in enumerate(draw(seqs)):
+        tag = f"t{number}"
+        releases[tag] = (
+            release(
+                tag,
+                seq,
+                present=draw(st.booleans()),
+                pinned=draw(st.booleans()),
+                failed=draw(st.sampled_from(["", "x"])),
+            )
+            if seq
+            else release(tag, present=True)
+        )
+    present = [tag for tag, item in releases.items() if item.present]
+    live = draw(st.sampled_from(present)) if present and draw(st.booleans()) else ""
+    if live:
+        releases[live] = replace(releases[live], live=True)
+    return state("web1", *releases.values())
+
+
+@given(servers(), st.integers(1, 5), st.booleans())
+def test_what_is_beyond_is_old_present_and_never_protected(server: ServerState, keep: int, coming: bool) -> None:
+    live, previous = live_tag([server]), previous_tag([server])
+    chosen = beyond(server, keep, live, previous, coming="coming" if coming else "")
+    assert len(chosen) == len(set(chosen))
+    left = [item for item in server.ordered if item.present and item.tag not in chosen]
+    for tag in chosen:
+        item = server.releases[tag]
+        assert item.present and tag not in (server.current, live, previous)
+        assert not (item.record and item.record.pinned)
+        assert not protection([server], tag, live, previous)
+    wanted = keep - (1 if coming else 0)
+    newest = [item for item in server.ordered if item.present][: max(wanted, 0)]
+    assert all(item in left for item in newest)
+    protected = [item for item in left if item not in newest]
+    assert all(protection([server], item.tag, live, previous) for item in protected)
+    assert chosen == [item.tag for item in reversed(server.ordered) if item.tag in chosen], "the oldest first"
+
+
+@given(servers(), st.integers(1, 5))
+def test_a_deploy_never_prunes_what_it_needs(server: ServerState, keep: int) -> None:
+    (step,) = deploy(server, around=Around(keep=keep)).steps
+    assert server.current not in step.prune and "new" not in step.prune
+
+
+def test_a_rollback_switches_where_the_files_are() -> None:
+    web1 = state("web1", release("a", 1), release("b", 2, live=True))
+    web2 = state("web2", release("a", 1, live=True), release("b", 2))
+    plan = rollback(web1, web2, tag="a")
+    assert [step.action for step in plan.steps] == [SWITCH, NONE]
+    assert plan.record == record("a", 1) and plan.tag == "a"
+    assert any("servers differ" in warning for warning in plan.warnings)
+
+
+def test_a_rollback_without_a_tag_goes_to_the_previous_one() -> None:
+    releases = [release("a", 1), release("b", 2, failed="checks"), release("c", 3, live=True)]
+    assert rollback(state("web1", *releases)).tag == "a"
+    refused = rollback(state("web1", release("a", 1, live=True)))
+    assert refused.all_refusals == ("there is no earlier release to go back to",)
+
+
+def test_a_rollback_to_what_nobody_knows_names_the_newest() -> None:
+    plan = rollback(state("web1", release("a", 1), release("b", 2)), tag="q")
+    assert not plan.executable
+    assert "b, a" in plan.all_refusals[0]
+
+
+def test_a_rollback_sends_pruned_files_again() -> None:
+    web1 = state("web1", release("a", 1, present=False), release("b", 2, live=True))
+    web2 = state("web2", release("a", 1), release("b", 2, live=True))
+    plan = rollback(web1, web2, tag="a", manifest=NEW)
+    assert [(step.action, step.send_bytes) for step in plan.steps] == [(UPLOAD, NEW.bytes), (SWITCH, 0)]
+
+
+def test_a_rollback_whose_content_is_gone_says_so_before_anything_starts() -> None:
+    web1 = state("web1", release("a", 1, present=False), release("b", 2, live=True))
+    plan = rollback(web1, tag="a", problem="the content of a is gone")
+    assert plan.all_refusals == ("web1: the content of a is gone",)
+    unrecorded = state("web2", release("b", 2, live=True))
+    other = rollback(state("web1", release("hand"), release("b", 2, live=True)), unrecorded, tag="hand")
+    assert not other.executable and "web2: its files are gone" in other.all_refusals[0]
+
+
+def test_a_rollback_to_a_failed_release_warns() -> None:
+    plan = rollback(state("web1", release("a", 1, failed="checks"), release("b", 2, live=True)), tag="a")
+    assert plan.executable
+    assert plan.warnings == ("a is marked as failed: checks",)
+
+
+def test_a_prune_tells_the_bytes_that_it_frees_once() -> None:
+    server = state("web1", *[release(f"r{seq}", seq, live=seq == 5) for seq in range(1, 6)])
+    (step,) = prune(server, tags=("r1", "r2", "r1"), keep=3).steps
+    assert (step.action, step.prune, step.frees) == (REMOVE, ("r1", "r2"), 200)
+    assert prune(server, tags=("r1",), cache=True).frees == 107
+    assert "frees 100 B" in prune(server, tags=("r1",)).steps[0].price()
+
+
+def test_protected_releases_are_refused_with_the_reason() -> None:
+    server = state(
+        "web1", release("old", 1), release("pin", 2, pinned=True), release("before", 3), release("live", 4, live=True)
+    )
+    plan = prune(server, tags=("live", "before", "pin", "old", "nobody"))
+    reasons = {reason.split()[0]: reason for reason in plan.refusals}
+    assert set(reasons) == {"live", "before", "pin", "no"}
+    assert "is live on web1" in reasons["live"]
+    assert "the one before the live release" in reasons["before"]
+    assert "is pinned" in reasons["pin"]
+    assert "no server knows the release nobody" in reasons["no"]
+
+
+def test_a_release_that_is_live_on_one_server_is_protected_on_all() -> None:
+    web1 = state("web1", release("a", 1, live=True), release("b", 2))
+    web2 = state("web2", release("a", 1), release("b", 2, live=True))
+    web3 = state("web3", release("a", 1), release("b", 2, live=True))
+    assert "is live on web1" in prune(web1, web2, web3, tags=("a",)).refusals[0]
+
+
+def test_keep_removes_the_oldest_and_nothing_twice() -> None:
+    server = state("web1", *[release(f"r{seq}", seq, live=seq == 6) for seq in range(1, 7)])
+    assert prune(server, keep=3).steps[0].prune == ("r1", "r2", "r3")
+    assert prune(server, keep=1).steps[0].prune == ("r1", "r2", "r3", "r4"), "the one before the live one stays"
+    assert prune(server, keep=10).nothing_to_do
+
+
+def test_clearing_the_cache_is_an_operation_of_its_own() -> None:
+    plan = prune(state("web1"), cache=True)
+    assert (plan.kind, plan.frees, plan.nothing_to_do) == ("clear-cache", 7, False)
+    assert plan.steps[0].price() == "clear the deploy-cache, frees 7 B"
+    assert prune(state("web1"), cache=True, keep=3).kind == "prune"
+
+
+def test_what_is_odd_on_a_server_is_a_warning() -> None:
+    plan = deploy(
+        state("web1", current_kind="dangling", current_target="releases/x", faults=("a record cannot be read",)),
+        state("web2", current_kind="elsewhere", current_target="/opt/app"),
+    )
+    assert len(plan.warnings) == 3 and plan.executable
+
+
+def test_a_plan_goes_to_json_whole() -> None:
+    plan = deploy(state("web1"), state("web2", current_kind="folder"), cache=EMPTY)
+    data = json.loads(json.dumps(plan.to_json()))
+    assert [step["server"] for step in data["steps"]] == ["web1", "web2"]
+    assert data["record"]["tag"] == "new"
+    assert data["refusals"] == list(plan.all_refusals)
+    assert plan.step("web2").refusal
+    with pytest.raises(KeyError):
+        plan.step("web3")

@@ -1,0 +1,249 @@
+"""Records, releases and the state of a fleet: what is written comes back, and order rests on records alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.records import (
+    Record,
+    Release,
+    ServerState,
+    fleet_releases,
+    is_tag,
+    live_tag,
+    make_tag,
+    mark,
+    next_seq,
+    parse_journal_line,
+    parse_record,
+    previous_tag,
+)
+from core.text import clean
+
+words = st.text(max_size=40).map(clean)
+tags = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True).filter(is_tag)
+records = st.builds(
+    Record,
+    tag=tags,
+    seq=st.integers(0, 10**9),
+    created=st.integers(0, 253_402_300_799).map(float),
+    source=st.sampled_from(["git", "directory", ""]),
+    revision=words,
+    digest=words,
+    subject=words,
+    author=words,
+    by=words,
+    ref=words,
+    bytes=st.integers(0, 2**60),
+    files=st.integers(0, 10**9),
+    failed=words,
+    left=st.booleans(),
+    pinned=st.booleans(),
+)
+
+
+def release(
+    tag: str, seq: int = 0, *, live: bool = False, present: bool = True, mtime: float = 0, **more: object
+) -> Release:
+    """A release with a record, or without one for seq 0."""
+    record = Record(tag=tag, seq=seq, created=float(seq), **more) if seq else None  # type: ignore[arg-type]
+    return Release(tag=tag, record=record, present=present, live=live, mtime=mtime)
+
+
+def state(server: str, *releases: Release) -> ServerState:
+    current = next((item.tag for item in releases if item.live), "")
+    return ServerState(
+        server=server,
+        root="/srv",
+        current=current,
+        current_kind="link" if current else "absent",
+        releases={item.tag: item for item in releases},
+    )
+
+
+@given(records)
+def test_a_record_survives_its_file(record: Record) -> None:
+    assert parse_record(record.to_toml()) == record
+    record.to_toml().encode()
+
+
+@given(records)
+def test_a_record_is_readable_with_keys_of_a_later_version(record: Record) -> None:
+    assert parse_record(record.to_toml() + 'another = "key"\n[table]\nx = 1\n') == record
+
+
+def test_a_record_says_when_in_utc() -> None:
+    text = Record(tag="one", seq=1, created=1_795_289_400.9).to_toml()
+    assert "created = 2026-11-21 19:30:00+00:00\n" in text.replace("T19", " 19").replace("Z\n", "+00:00\n")
+    assert parse_record('tag = "t"\nseq = 1\ncreated = 2026-11-21T20:30:00+01:00').created == 1_795_289_400
+    assert parse_record('tag = "t"\nseq = 1\ncreated = 2026-11-21T19:30:00').created == 1_795_289_400
+    assert parse_record('tag = "t"\nseq = 1\ncreated = 12.5').created == 12.5
+
+
+GOOD = {"tag": '"t"', "seq": "1", "created": "12.0"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("tag", None),
+        ("seq", None),
+        ("created", None),
+        ("tag", '"../etc"'),
+        ("tag", '"a/b"'),
+        ("tag", '""'),
+        ("tag", '"-rf"'),
+        ("tag", '"a..b"'),
+        ("tag", "7"),
+        ("seq", '"1"'),
+        ("seq", "true"),
+        ("seq", "1.5"),
+        ("created", "nan"),
+        ("created", "inf"),
+        ("created", "-1"),
+        ("created", "1e300"),
+        ("created", "2026-11-21"),
+        ("created", "19:30:00"),
+        ("subject", "1"),
+        ("left", "1"),
+        ("bytes", "9" * 5000),
+        ("subject", '"not closed'),
+        ("deep", "[" * 5000 + "]" * 5000),
+    ],
+)
+def test_what_is_no_record_is_a_value_error(key: str, value: str | None) -> None:
+    values = GOOD | {key: value or ""}
+    text = "\n".join(f"{name} = {written}" for name, written in values.items() if written)
+    with pytest.raises(ValueError):
+        parse_record(text)
+
+
+@given(st.text(max_size=100))
+def test_any_text_is_a_record_or_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_record(text + "\nseq = 'x'")
+
+
+def test_what_a_server_hides_behind_escapes_is_harmless() -> None:
+    record = parse_record('tag = "t"\nseq = 1\ncreated = 1\nsubject = "a\\u001B[2Jb\\u202Ec"\n')
+    assert record.subject == "abc"
+    line = parse_journal_line('{"what": "begin", "who": "a\\u001b]0;x\\u0007b\\ud800", "servers": ["w\\u001b[1m1", 3]}')
+    assert (line.who, line.servers) == ("ab", ("w1",))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", '"text"', "[" * 100_000, "{} x"])
+def test_what_is_no_journal_line_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_journal_line(text)
+
+
+@pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "1e400", "-5", '"12"', "null", "[]"])
+def test_odd_numbers_of_a_journal_are_none(number: str) -> None:
+    line = parse_journal_line(f'{{"what": "end", "time": {number}, "exit_code": {number}}}')
+    assert (line.what, line.time, line.exit_code) == ("end", 0.0, 0)
+
+
+@given(st.text(max_size=120))
+def test_a_tag_is_safe_as_a_folders_name_and_as_a_word(text: str) -> None:
+    if is_tag(text):
+        assert text.isascii() and "/" not in text and ".." not in text and len(text) <= 100
+        assert text[0] not in ".-" and not any(char.isspace() for char in text)
+
+
+@pytest.mark.parametrize("text", ["", ".", "..", "-x", "a/b", "a b", "a\n", "é", "a" * 101, ".hidden", "a..b", "_x"])
+def test_what_is_no_tag(text: str) -> None:
+    assert not is_tag(text)
+
+
+def test_a_made_tag_sorts_by_time_whatever_the_zone_and_names_what_it_is_of() -> None:
+    when = datetime(2026, 11, 21, 19, 30, tzinfo=UTC)
+    elsewhere = when.astimezone(timezone(timedelta(hours=9))) + timedelta(seconds=1)
+    assert make_tag(when, "3f2c1ab" + "0" * 33) == "20261121T193000Z-3f2c1ab"
+    assert make_tag(when, "content:0123456789ab") == "20261121T193000Z-0123456"
+    assert make_tag(when, "f" * 40) < make_tag(elsewhere, "0" * 40)
+    assert is_tag(make_tag(when, "content:0123456789ab"))
+
+
+def test_order_comes_from_records_and_never_from_names_or_mtimes() -> None:
+    one = state(
+        "web1",
+        release("zzz", 1, mtime=9e9),
+        release("aaa", 3, mtime=1),
+        release("mmm", 2, mtime=5e9),
+        release("by-hand-new", mtime=8e9),
+        release("by-hand-old", mtime=7e9),
+    )
+    assert [item.tag for item in one.ordered] == ["aaa", "mmm", "zzz", "by-hand-new", "by-hand-old"]
+    assert [row.tag for row in fleet_releases([one])] == ["aaa", "mmm", "zzz", "by-hand-new", "by-hand-old"]
+
+
+def test_a_fleets_releases_are_the_union_with_a_record_from_any_server() -> None:
+    rows = fleet_releases(
+        [
+            state("web1", release("a", 1), release("b", 2, live=True)),
+            state("web2", release("a", present=False), release("c", mtime=5, live=True)),
+        ]
+    )
+    assert [row.tag for row in rows] == ["b", "a", "c"]
+    a = next(row for row in rows if row.tag == "a")
+    assert a.record and a.record.seq == 1
+    assert (a.present_on, tuple(a.on)) == (("web1",), ("web1", "web2"))
+    assert [row.live_on for row in rows] == [("web1",), (), ("web2",)]
+
+
+def test_the_live_release_is_the_one_of_most_servers_and_the_newer_of_two() -> None:
+    old, new = release("old", 1, live=True), release("new", 2, live=True)
+    assert live_tag([state("1", old), state("2", old), state("3", new)]) == "old"
+    assert live_tag([state("1", old), state("2", new)]) == "new"
+    assert live_tag([state("1", release("old", 1))]) == ""
+    assert live_tag([]) == ""
+
+
+def test_previous_skips_what_failed_and_what_a_rollback_left() -> None:
+    releases = [
+        release("one", 1),
+        release("two", 2, failed="checks"),
+        release("three", 3, left=True),
+        release("four", 4, live=True),
+        release("five", 5),
+    ]
+    assert previous_tag([state("web1", *releases)]) == "one"
+
+
+def test_previous_is_one_tag_for_the_environment() -> None:
+    web1 = state("web1", release("one", 1), release("two", 2), release("three", 3, live=True))
+    web2 = state("web2", release("one", 1), release("two", 2, failed="there"), release("three", 3, live=True))
+    assert previous_tag([web1, web2]) == "one"
+
+
+def test_there_is_no_previous_without_a_live_release_or_before_the_first() -> None:
+    assert previous_tag([state("web1", release("one", 1))]) == ""
+    assert previous_tag([state("web1", release("one", 1, live=True))]) == ""
+
+
+def test_the_next_number_is_above_all_that_any_server_knows() -> None:
+    assert next_seq([]) == 1
+    assert next_seq([state("1", release("a", 4)), state("2", release("b", 7), release("hand"))]) == 8
+
+
+def test_a_mark_changes_only_what_it_is_asked_to() -> None:
+    record = Record(tag="t", seq=1, created=1, failed="x", left=True)
+    assert mark(record) == record
+    assert mark(record, failed="").left and mark(record, left=False).failed == "x"
+
+
+def test_a_states_fingerprint_changes_with_what_a_plan_rests_on() -> None:
+    base = state("web1", release("a", 1, live=True), release("b", 2))
+    same = state("web1", release("b", 2), release("a", 1, live=True))
+    assert base.fingerprint == same.fingerprint
+    others = [
+        state("web1", release("a", 1), release("b", 2, live=True)),
+        state("web1", release("a", 1, live=True), release("b", 2, present=False)),
+        state("web1", release("a", 1, live=True)),
+        state("web1", release("a", 1, live=True), release("b", 2, digest="other")),
+    ]
+    assert all(other.fingerprint != base.fingerprint for other in others)
