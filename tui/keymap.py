@@ -14,6 +14,9 @@ from typing import Any
 from textual.binding import Binding, BindingType
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key
 
+LAST_OF_KEYBOARDS = 0x250
+"""Signs from here on stand on no key of a Latin keyboard; below it, a sign may be called by its Unicode name."""
+
 CHANGE, LOOK, MOVE, LOG, ANSWER, LEAVE = (
     "Change servers",
     "Look",
@@ -202,10 +205,10 @@ def is_key(key: str) -> bool:
     if last in {one.value for one in Keys}:
         return True
     try:
-        unicodedata.lookup(last.replace("_", " "))
+        sign = unicodedata.lookup(last.replace("_", " "))
     except KeyError:
         return last in KEY_NAME_REPLACEMENTS.values()
-    return True
+    return ord(sign) < LAST_OF_KEYBOARDS
 
 
 def _clashes(changed: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -123,6 +123,10 @@ class RecordedFleet:
         self.errors = dict(errors)
         self.closed = threading.Event()
 
+    @property
+    def names_without_answer(self) -> list[str]:
+        return [one.name for one in self.servers if one.name not in self.states and one.name not in self.errors]
+
     def server(self, name: str) -> config.Server:
         return next(server for server in self.servers if server.name == name)
 

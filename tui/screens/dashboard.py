@@ -266,6 +266,7 @@ class Dashboard(Actions, Screen[None]):
         for name in ("servers", "releases", "bottom"):
             folded = (short and name in column and name != keep) or (narrow and name == "servers" and keep != name)
             self.query_one(f"#{name}").set_class(folded, "-collapsed")
+        self.query_one("#main").set_class(short and keep == "servers", "-folded")
         self.show_titles()
 
     _last_right = "releases"

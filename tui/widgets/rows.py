@@ -208,8 +208,11 @@ class Rows(ScrollView, can_focus=True):
         self.cursor = len(self._keys) - 1
 
     def on_click(self, event: events.Click) -> None:
-        index = event.y - self.head_height + self.scroll_offset.y
-        if event.y >= self.head_height and 0 <= index < len(self._keys):
+        place = event.get_content_offset(self)
+        if place is None or place.y < self.head_height:
+            return
+        index = place.y - self.head_height + self.scroll_offset.y
+        if index < len(self._keys):
             self.cursor = index
             if event.chain == 2:
                 self.post_message(self.Chosen(self))

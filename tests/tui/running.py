@@ -1,0 +1,87 @@
+"""The real app in a terminal of the test's own, on recorded states or on real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from textual.pilot import Pilot
+
+from core.config import Project
+from core.errors import TurnoutError
+from core.records import ServerState
+from tests.tui.recorded import NOW, RecordedFleet, project, state
+from tui.app import TurnoutApp
+
+XTERM = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TURNOUT_KEYS": "/nonexistent/keys.toml"}
+"""What the app is told of the terminal and of the user's keys, unless a test says otherwise."""
+
+
+def recorded_app(
+    states: Mapping[str, ServerState] | None = None,
+    errors: Mapping[str, TurnoutError] | None = None,
+    *,
+    of: Project | None = None,
+    environ: Mapping[str, str] | None = None,
+    now: Callable[[], float] = lambda: NOW + 3,
+) -> TurnoutApp:
+    """The app on a fleet that gives back what was recorded: by default three servers, web3 a release behind."""
+    if states is None and errors is None:
+        states = {"web1": state("web1"), "web2": state("web2"), "web3": state("web3", 1)}
+
+    def opener(project: Project, environment: Any) -> Any:
+        return RecordedFleet(project, environment, states or {}, errors or {})
+
+    return TurnoutApp(of or project(), environ={**XTERM, **(environ or {})}, now=now, opener=opener)
+
+
+@asynccontextmanager
+async def shown(app: TurnoutApp, size: tuple[int, int] = (120, 34)) -> AsyncIterator[Pilot[Any]]:
+    """Run the app until the end of the block; every server has been looked at, or is known not to answer."""
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await settled(pilot)
+        yield pilot
+
+
+async def settled(pilot: Pilot[Any]) -> None:
+    """Wait until the bridge has nothing more to hand over and the screen is drawn."""
+    app: Any = pilot.app
+    if app.project is not None:
+        recorded = isinstance(app.fleet_watch.fleet, RecordedFleet)
+        silent = set(app.fleet_watch.fleet.names_without_answer) if recorded else set()
+
+        def all_looked_at() -> bool:
+            return all(not one.checking or one.name in silent for one in app.fleet_watch.sight.servers)
+
+        await until(pilot, all_looked_at, "every server was looked at")
+    await pilot.pause()
+    await pilot.pause()
+
+
+async def until(pilot: Pilot[Any], condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+    """Wait, with the app running, until `condition` is true; an AssertionError names `what` where it never is."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain: {what}\n{screen_text(pilot.app)}"
+        await asyncio.sleep(0.02)
+        await pilot.pause()
+    return value
+
+
+def screen_text(app: Any) -> str:
+    """What stands on the screen, as text."""
+    compositor = app.screen._compositor
+    lines = ["".join(segment.text for segment in strip) for strip in compositor.render_strips()]
+    below = (
+        app.screen_stack[-2]._compositor.render_strips() if len(app.screen_stack) > 1 and app.screen.is_modal else []
+    )
+    rest = ["".join(segment.text for segment in strip) for strip in below]
+    return "\n".join([*lines, *rest])
+
+
+def toasts(app: Any) -> list[str]:
+    """The messages that have popped up."""
+    return [notification.message for notification in app._notifications]

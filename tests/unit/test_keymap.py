@@ -1,0 +1,104 @@
+"""The table of keys: complete, documented, and changed only by what makes sense."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tui.keymap import KEYS, WELCOME_ONLY, Keymap, check, is_key, keys_file, load, show_key, table_rows, textual_name
+
+PAGE = Path(__file__).parents[2] / "docs/keys.md"
+
+
+def test_the_page_lists_every_key_as_the_table_has_it() -> None:
+    written = re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    shown = Keymap()
+    expected = [
+        (key.id, " ".join(f"`{show_key(one)}`" for one in shown.keys(key.id)), key.help)
+        for _, keys in table_rows()
+        for key in keys
+    ]
+    assert written == expected
+
+
+def test_ids_and_keys_are_unique_where_they_could_meet() -> None:
+    ids = [key.id for key in (*KEYS, WELCOME_ONLY)]
+    assert len(ids) == len(set(ids))
+    keys = [one for key in KEYS for one in key.keys.split(",")]
+    assert len(keys) == len(set(keys))
+
+
+def test_what_changes_servers_is_a_capital_letter_or_opens_a_plan_first() -> None:
+    changing = [key for key in KEYS if key.group == "Change servers"]
+    assert all(key.keys.isupper() or "see the plan" in key.help for key in changing)
+
+
+@pytest.mark.parametrize(
+    "key", ["D", "?", "f5", "ctrl+r", "alt+x", "space", "pagedown", "question_mark", "ctrl+f5", "ä"]
+)
+def test_a_key_that_a_terminal_sends_is_taken(key: str) -> None:
+    assert is_key(key)
+
+
+@pytest.mark.parametrize("key", ["", "banana", "ctrl+", "hyper+x", "D D", ",", "ctrl+banana", "\x07"])
+def test_nonsense_is_not_a_key(key: str) -> None:
+    assert not is_key(key)
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("?", "question_mark"), ("/", "slash"), ("D", "D"), ("ctrl+r", "ctrl+r"), ("+", "plus"), ("-", "minus")],
+)
+def test_signs_get_the_name_that_textual_has_for_them(key: str, name: str) -> None:
+    assert textual_name(key) == name
+
+
+def test_chosen_keys_replace_the_old_ones() -> None:
+    keymap = check({"keys": {"rollback": "R", "refresh": ["f5", "?"]}})
+    assert keymap.faults == ("keys.toml: keys.refresh: ? is the key of help already",)
+    assert keymap.keys("rollback") == ["R"] and keymap.shown("rollback") == "R"
+    assert keymap.keys("refresh") == ["r"], "what clashes is left out as a whole"
+
+
+def test_keys_can_change_places() -> None:
+    keymap = check({"keys": {"undo": "b", "rollback": "u"}})
+    assert keymap.faults == ()
+    assert (keymap.shown("undo"), keymap.shown("rollback")) == ("b", "u")
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"keys": {"rolback": "R"}}, "keys.rolback: not known; did you mean rollback?"),
+        ({"keys": {"rollback": "banana"}}, "keys.rollback: 'banana' is not a key"),
+        ({"keys": {"rollback": 5}}, 'keys.rollback: must be a key such as "D" or a list of keys'),
+        ({"keys": {"rollback": []}}, 'keys.rollback: must be a key such as "D" or a list of keys'),
+        ({"keys": "D"}, "keys: must be a table, [keys]"),
+        ({"colours": {}}, "colours: not known; keys stand in [keys]"),
+    ],
+)
+def test_each_fault_is_named_and_changes_nothing(values: dict[str, object], fault: str) -> None:
+    keymap = check(values)
+    assert keymap.faults == (f"keys.toml: {fault}",)
+    assert keymap.changed == {}
+
+
+def test_one_fault_does_not_cost_the_rest() -> None:
+    keymap = check({"keys": {"nothing": "x", "deploy": "ctrl+y"}})
+    assert keymap.shown("deploy") == "^y" and len(keymap.faults) == 1
+
+
+def test_a_file_that_is_not_toml_is_reported_and_no_file_is_fine(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    assert load(path) == Keymap()
+    path.write_text("[keys\n")
+    assert len(load(path).faults) == 1 and load(path).changed == {}
+    path.write_bytes(b"\xff")
+    assert len(load(path).faults) == 1
+
+
+def test_the_place_of_the_file_can_be_named(tmp_path: Path) -> None:
+    assert keys_file({"TURNOUT_KEYS": str(tmp_path / "mine.toml")}) == tmp_path / "mine.toml"
+    assert keys_file({}).name == "keys.toml" and "turnout" in str(keys_file({}))
