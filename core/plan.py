@@ -10,7 +10,7 @@ from core.manifest import EMPTY, Manifest, difference
 from core.records import FleetRelease, Record, ServerState, fleet_releases, live_tag, previous_tag
 from core.text import count, size
 
-DEPLOY, ROLLBACK, PRUNE, CLEAR_CACHE = "deploy", "rollback", "prune", "clear-cache"
+DEPLOY, ROLLBACK, PRUNE, CLEAR_CACHE, RECOVER = "deploy", "rollback", "prune", "clear-cache", "recover"
 
 NONE, SWITCH, STAGE, UPLOAD, REMOVE = "none", "switch", "stage", "upload", "remove"
 """Actions of a step: nothing to do; switch only; copy the cache, then switch; upload, copy, switch; remove files."""
@@ -24,6 +24,7 @@ class Step:
     """What one server is asked to do. Bytes are bytes of file content.
 
     current      tag live there now, "" for none
+    back         where an undone switch leads back to: a link's text, "" where there was no `current`
     send_bytes, send_files   what travels; an upper bound where `exact` is false (the cache is compared first)
     remove_entries   entries that leave the deploy-cache
     copy_bytes   what is copied on the server from the cache into the release
@@ -35,6 +36,7 @@ class Step:
     server: str
     action: str
     current: str = ""
+    back: str | None = None
     send_bytes: int = 0
     send_files: int = 0
     remove_entries: int = 0
@@ -56,8 +58,10 @@ class Step:
         if self.action in (UPLOAD, STAGE):
             parts.append(f"copy {size(self.copy_bytes)}")
             parts.append("switch")
-        if self.action == SWITCH:
+        if self.action == SWITCH and self.back is None:
             parts.append("switch only")
+        elif self.action == SWITCH:
+            parts.append(f"switch back to {self.back}" if self.back else "remove current: there was none before")
         if self.prune:
             frees = f", frees {size(self.frees)}" if self.action == REMOVE else ""
             parts.append(f"prune {count(len(self.prune), 'release')}{frees}")
@@ -124,6 +128,9 @@ class Plan:
             return f"Prune on {self.environment}"
         if self.kind == CLEAR_CACHE:
             return f"Clear the deploy-cache on {self.environment}"
+        if self.kind == RECOVER:
+            undo = any(step.back is not None for step in self.steps)
+            return f"{'Undo' if undo else 'Finish'} the interrupted operation on {self.environment}"
         if self.kind == ROLLBACK:
             return f"Roll {self.environment} back to {self.tag}"
         return f"Deploy {self.tag} to {self.environment}"
@@ -252,6 +259,7 @@ def plan_prune(
     sizes  by server and tag: bytes on disk; the deploy-cache under the tag ""
     """
     live, previous = live_tag(states), previous_tag(states)
+    tags = tuple(dict.fromkeys(tags))
     known = {release.tag for state in states for release in state.releases.values()}
     refusals = [f"no server knows the release {tag}" for tag in tags if tag not in known]
     for tag in tags:

@@ -1,6 +1,15 @@
 """Operations: a request becomes a plan, a plan is executed under the locks of all its servers."""
 
 from core.operations.execute import Result, execute, make_plan
-from core.operations.requests import DeployRequest, PruneRequest, Request, RollbackRequest
+from core.operations.requests import DeployRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
 
-__all__ = ["DeployRequest", "PruneRequest", "Request", "Result", "RollbackRequest", "execute", "make_plan"]
+__all__ = [
+    "DeployRequest",
+    "PruneRequest",
+    "RecoverRequest",
+    "Request",
+    "Result",
+    "RollbackRequest",
+    "execute",
+    "make_plan",
+]

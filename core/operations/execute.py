@@ -21,11 +21,13 @@ from core.fleet import Fleet
 from core.jobs import Ahead, Cancel
 from core.operations.planning import Prepared, check_request, prepare, start_tree
 from core.operations.prune import carry_out as carry_out_prune
-from core.operations.requests import DeployRequest, PruneRequest, Request, kind_of
+from core.operations.recover import undo
+from core.operations.requests import DeployRequest, PruneRequest, RecoverRequest, Request, kind_of
 from core.operations.run import Run
 from core.operations.transition import Transition
 from core.plan import Plan
 from core.records import ServerState
+from core.recovery import UNDO
 from core.source.tree import Tree
 from core.text import count
 
@@ -59,11 +61,14 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Pla
     return prepare(fleet, request, inspection.states, tree, emit, cancel).plan
 
 
-def execute(fleet: Fleet, request: Request, plan: Plan | None, emit: Emit, cancel: Cancel) -> Result:
+def execute(
+    fleet: Fleet, request: Request, plan: Plan | None, emit: Emit, cancel: Cancel, *, wait: float = 0.0
+) -> Result:
     """Carry out a request on all servers of the fleet, or on none.
 
     plan   what a person has seen: if the servers are no longer so when the locks are taken, StateChanged. None: the
-           plan is made under the locks and executed at once.
+           plan is made under the locks and executed at once
+    wait   seconds to wait for locks that others hold
     Raises TurnoutError after everything was put back; NeedsPerson where that was not possible.
     """
     run = Run(fleet, kind_of(request), emit, cancel)
@@ -78,7 +83,7 @@ def execute(fleet: Fleet, request: Request, plan: Plan | None, emit: Emit, cance
         )
     )
     try:
-        result = _execute(run, request, plan)
+        result = _execute(run, request, plan, wait)
     except TurnoutError as error:
         _finished(run, error, plan)
         raise
@@ -88,12 +93,12 @@ def execute(fleet: Fleet, request: Request, plan: Plan | None, emit: Emit, cance
     return result
 
 
-def _execute(run: Run, request: Request, plan: Plan | None) -> Result:
+def _execute(run: Run, request: Request, plan: Plan | None, wait: float) -> Result:
     fleet = run.fleet
     check_request(fleet, request)
     tree = start_tree(fleet, request, run.emit, run.cancel)
     try:
-        states = run.begin(uploads=isinstance(request, DeployRequest))
+        states = run.begin(uploads=isinstance(request, DeployRequest), wait=wait)
     except TurnoutError:
         _await_quietly(tree)
         raise
@@ -113,11 +118,13 @@ def _execute(run: Run, request: Request, plan: Plan | None) -> Result:
 def _carry_out(run: Run, request: Request, prepared: Prepared, states: Mapping[str, ServerState]) -> Result:
     plan = prepared.plan
     outcome = "done"
-    if plan.nothing_to_do:
+    if isinstance(request, RecoverRequest) and (request.way == UNDO or plan.nothing_to_do):
+        summary = undo(run, prepared, states)
+    elif plan.nothing_to_do:
         run.give_back("nothing-to-do")
         outcome, summary = "nothing-to-do", _nothing(plan)
     elif isinstance(request, PruneRequest):
-        summary = carry_out_prune(run, plan)
+        summary = carry_out_prune(run, plan, force=request.force)
     else:
         summary = Transition(run, prepared, states).carry_out()
     return Result(

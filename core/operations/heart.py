@@ -25,6 +25,7 @@ class Heart:
         self._lines: list[str] = []
         self._progress: dict[str, UploadProgress] = {}
         self._told: dict[str, int] = {}
+        self._threads: dict[str, threading.Thread] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
 
@@ -38,8 +39,12 @@ class Heart:
                 self._lines.append(json.dumps(event.to_json()))
 
     def start(self, session: Session) -> None:
-        """Begin to beat for a server whose lock was taken."""
-        threading.Thread(target=self._beat, args=(session,), name=f"heart {session.name}", daemon=True).start()
+        """Begin to beat for a server whose lock was taken, or was taken again after its connection broke."""
+        beating = self._threads.get(session.name)
+        if beating is None or not beating.is_alive():
+            thread = threading.Thread(target=self._beat, args=(session,), name=f"heart {session.name}", daemon=True)
+            self._threads[session.name] = thread
+            thread.start()
 
     def stop(self) -> None:
         self._stopped.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from core import checks, hooks
@@ -13,10 +13,22 @@ from core.events import Emit
 from core.fleet import Fleet, at_once
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest
-from core.operations.requests import DeployRequest, PruneRequest, Request, RollbackRequest
+from core.operations.requests import DeployRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
 from core.operations.run import who
-from core.plan import Around, Plan, plan_deploy, plan_prune, plan_rollback, rollback_target
-from core.records import Record, ServerState, is_tag, make_tag, next_seq
+from core.plan import (
+    NONE,
+    RECOVER,
+    SWITCH,
+    Around,
+    Plan,
+    Step,
+    plan_deploy,
+    plan_prune,
+    plan_rollback,
+    rollback_target,
+)
+from core.records import Record, ServerState, is_tag, live_tag, make_tag, next_seq
+from core.recovery import FINISH, UNDO, interruption
 from core.source import make_tree, tree_of_record
 from core.source.store import known, remember
 from core.source.tree import Tree
@@ -38,6 +50,10 @@ def check_request(fleet: Fleet, request: Request) -> None:
             f'{fleet.environment.name} has strategy = "rolling", which this version does not carry out yet',
             hint='use strategy = "all-at-once", or deploy to a part of the servers with --server',
         )
+    if isinstance(request, RecoverRequest):
+        if request.way not in (FINISH, UNDO):
+            raise UsageError(f"an interrupted operation is finished or undone, not {request.way!r}")
+        return
     tags = request.tags if isinstance(request, PruneRequest) else (request.tag,)
     for tag in tags:
         if tag is not None and not is_tag(tag):
@@ -73,6 +89,8 @@ def prepare(
     if isinstance(request, RollbackRequest):
         tag = planned.tag if planned else request.tag
         return _rollback(fleet, tag, ordered, emit, cancel)
+    if isinstance(request, RecoverRequest):
+        return _recover(fleet, request, ordered, emit, cancel)
     return _prune(fleet, request, ordered)
 
 
@@ -164,6 +182,43 @@ def _rollback(fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit
         around(fleet, moments),
     )
     return Prepared(plan, tree, caches)
+
+
+def _recover(
+    fleet: Fleet, request: RecoverRequest, states: Sequence[ServerState], emit: Emit, cancel: Cancel
+) -> Prepared:
+    """Finish: a rollback's plan to the interrupted operation's release. Undo: each switched server back to its own."""
+    found = interruption(states)
+    if found is None:
+        raise UsageError(
+            f"no operation was interrupted on {fleet.environment.name}", hint="there is nothing to recover"
+        )
+    if request.way == FINISH and found.tag:
+        prepared = _rollback(fleet, found.tag, states, emit, cancel)
+        return replace(prepared, plan=replace(prepared.plan, kind=RECOVER))
+    undone = [
+        Step(
+            server=state.server,
+            action=SWITCH if state.server in found.switched else NONE,
+            current=state.current,
+            back=found.switched[state.server].target if state.server in found.switched else None,
+        )
+        for state in states
+    ]
+    release = next((state.releases[found.tag] for state in states if found.tag in state.releases), None)
+    moments = ("after-switch", "after-rollback") if found.switched else ()
+    plan = Plan(
+        kind=RECOVER,
+        environment=fleet.environment.name,
+        tag=found.tag,
+        live=live_tag(states),
+        record=release.record if release else None,
+        steps=tuple(undone),
+        hooks=around(fleet, moments).hooks,
+        warnings=(found.describe(time.time()),),
+        fingerprints={state.server: state.fingerprint for state in states},
+    )
+    return Prepared(plan)
 
 
 def _prune(fleet: Fleet, request: PruneRequest, states: Sequence[ServerState]) -> Prepared:

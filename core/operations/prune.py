@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from core.errors import FleetError
-from core.events import Pruned
 from core.operations.run import Run
 from core.plan import Plan
 from core.text import count, size
 
 
-def carry_out(run: Run, plan: Plan) -> str:
-    """Remove what the plan names on every server; the summary. A server that fails keeps nobody from pruning.
+def carry_out(run: Run, plan: Plan, *, force: bool) -> str:
+    """Remove what the plan names on every server; the summary. `force`: also releases that a
+    running process works in; without it they are kept with a warning. A server that fails keeps nobody from pruning.
 
     If a server dies in the middle, what was renamed into trash/ is swept by the next operation there. FleetError
     names the servers that failed.
@@ -20,13 +20,15 @@ def carry_out(run: Run, plan: Plan) -> str:
         step = plan.step(name)
         with run.phase("finish", name):
             session = run.session(name)
-            removed = session.remove(run.token, step.prune) if step.prune else ()
-            for tag in removed:
-                run.emit(Pruned(server=name, tag=tag))
+            tags: tuple[str, ...] = ()
+            if step.prune:
+                removed = session.remove(run.token, step.prune, force=force)
+                run.tell_removed(name, removed)
+                tags = removed.tags
             if step.clear_cache:
                 session.clear(run.token)
-            run.conclude(name, run.journal("end", outcome="done", pruned=list(removed)))
-            return len(removed)
+            run.conclude(name, run.journal("end", outcome="done", pruned=list(tags)))
+            return len(tags)
 
     outcome = run.on_all(prune)
     if outcome.errors:

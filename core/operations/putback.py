@@ -64,10 +64,11 @@ def _restore(transition: Transition, name: str) -> None:
     if name in transition.switched:
         with run.phase("switch", name):
             journal = run.journal("restore", tag=state.current, target=state.current_target)
-            session.restore(run.token, state.current_target, journal)
-            run.emit(Switched(server=name, tag=state.current, previous=transition.tag, back=True))
+            if session.restore(run.token, state.current_target, journal, f"releases/{transition.tag}"):
+                run.emit(Switched(server=name, tag=state.current, previous=transition.tag, back=True))
     elif name in transition.made:
-        session.withdraw(run.token, transition.tag)
+        before = state.releases.get(transition.tag)
+        session.withdraw(run.token, transition.tag, before.record if before else None)
         transition.made.discard(name)
 
 
@@ -88,6 +89,8 @@ def _revive(transition: Transition, name: str) -> None:
 def _conclude(transition: Transition, name: str, failed: str) -> None:
     """Mark the release as failed where it had been live, write the journal, unlock."""
     run = transition.run
+    if not run.session(name).usable:
+        _revive(transition, name)
     records = []
     if failed and name in transition.made and transition.record:
         records.append(mark(transition.record, failed=failed))
@@ -103,8 +106,10 @@ def _conclude(transition: Transition, name: str, failed: str) -> None:
 
 def _hooks_after(transition: Transition, servers: list[str]) -> None:
     """Services have to take up the old release again: the hooks that follow a switch run, now in that release."""
-    for moment in ("after-switch", "after-rollback"):
-        transition.softly(partial(transition.run_hooks, moment, "current", servers))
+    states = transition.states
+    back = {name: states[name].current for name in servers if states[name].current_target}
+    for moment in ("after-switch", "after-rollback") if back else ():
+        transition.softly(partial(transition.run_hooks, moment, "current", list(back), back))
 
 
 def _reason(cause: TurnoutError) -> str:

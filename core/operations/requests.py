@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, ROLLBACK
+from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK
 
 
 @dataclass(frozen=True)
@@ -26,19 +26,29 @@ class RollbackRequest:
 class PruneRequest:
     """Remove the files of `tags`, of all releases beyond the newest `keep`, and the deploy-cache.
 
-    With nothing of the three given, `keep` is the configuration's.
+    With nothing of the three given, `keep` is the configuration's. `force`: also releases that a process works in.
     """
 
     tags: tuple[str, ...] = ()
     keep: int | None = None
     cache: bool = False
+    force: bool = False
 
 
-Request = DeployRequest | RollbackRequest | PruneRequest
+@dataclass(frozen=True)
+class RecoverRequest:
+    """Bring an interrupted operation to an end: `finish` it on all servers, or `undo` it where it switched."""
+
+    way: str
+
+
+Request = DeployRequest | RollbackRequest | PruneRequest | RecoverRequest
 
 
 def kind_of(request: Request) -> str:
-    """deploy, rollback, prune or clear-cache."""
+    """deploy, rollback, prune, clear-cache or recover."""
+    if isinstance(request, RecoverRequest):
+        return RECOVER
     if isinstance(request, DeployRequest):
         return DEPLOY
     if isinstance(request, RollbackRequest):

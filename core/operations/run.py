@@ -6,6 +6,7 @@ import dataclasses
 import getpass
 import json
 import os
+import random
 import secrets
 import socket
 import threading
@@ -14,13 +15,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from core.errors import Cancelled, FleetError, TurnoutError
-from core.events import Emit, Event, Note, PhaseFinished, PhaseStarted, ServerFailed
+from core.errors import Cancelled, FleetError, LockedError, TurnoutError
+from core.events import Emit, Event, Note, PhaseFinished, PhaseStarted, Pruned, ServerFailed
 from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel
 from core.operations.heart import Heart
 from core.records import Lock, Record, ServerState
-from core.remote.session import Session
+from core.remote.session import Removed, Session
 from core.text import clean
 
 T = TypeVar("T")
@@ -105,15 +106,12 @@ class Run:
         """Run a step on all servers at once (or on some) and wait for all."""
         return at_once(self.fleet.names if servers is None else servers, step)
 
-    def begin(self, *, uploads: bool) -> dict[str, ServerState]:
+    def begin(self, *, uploads: bool, wait: float = 0.0) -> dict[str, ServerState]:
         """Connect, take every lock, and inspect under it. Raises FleetError; locks that were taken are given back.
 
         uploads   channels for uploads are opened at the same time, because they will probably be wanted
-
-        The first server's lock is taken before the others': of two operators that want the same servers one wins
-        everywhere and the other is told who, instead of both being refused somewhere.
+        wait      seconds to try again for, where others hold a lock
         """
-        names = self.fleet.names
 
         def connect(name: str) -> None:
             with self.phase("connect", name):
@@ -121,16 +119,34 @@ class Run:
             if uploads:
                 session.expect_upload()
 
+        self.on_all(connect).unwrap()
+        until = time.monotonic() + wait
+        while True:
+            self.cancel.check()
+            try:
+                return self._lock_all()
+            except FleetError as error:
+                others = all(isinstance(each, LockedError) for each in error.errors.values())
+                if not others or time.monotonic() >= until:
+                    raise
+                self.emit(Note(text=f"waiting: {error.title}", level="warning"))
+                # Not in step with others who wait for the same.
+                self.cancel.wait(random.uniform(0.5, 1.5))
+
+    def _lock_all(self) -> dict[str, ServerState]:
+        """The states of all servers under their locks, or none locked and FleetError.
+
+        The first server's lock is taken before the others': of two operators that want the same servers one wins
+        everywhere and the other is told who, instead of both being refused somewhere.
+        """
+        names = self.fleet.names
+
         def lock(name: str) -> ServerState:
             with self.phase("begin", name):
                 state = self.session(name).begin(self.token, self.owner(), self.journal("begin"))
                 self.holds(name)
-                if not state.exists:
-                    self.warn("the deploy root is new", name)
                 return state
 
-        self.on_all(connect).unwrap()
-        self.cancel.check()
         first = at_once(names[:1], lock)
         try:
             states = dict(first.unwrap())
@@ -154,15 +170,23 @@ class Run:
         self.locked.add(name)
         self.heart.start(self.session(name))
 
-    def conclude(
-        self, name: str, journal: str, prune: Sequence[str] = (), records: Sequence[Record] = ()
-    ) -> tuple[str, ...]:
+    def conclude(self, name: str, journal: str, prune: Sequence[str] = (), records: Sequence[Record] = ()) -> Removed:
         """The last request to a server: what happened is told to those who watch, then the lock is given back."""
         session = self.session(name)
         self.heart.deliver(session)
-        pruned = session.finish(self.token, journal, prune, records)
+        removed = session.finish(self.token, journal, prune, records)
         self.locked.discard(name)
-        return pruned
+        self.tell_removed(name, removed)
+        return removed
+
+    def tell_removed(self, name: str, removed: Removed) -> None:
+        """Events for what was pruned; warnings for what was not."""
+        for tag in removed.tags:
+            self.emit(Pruned(server=name, tag=tag))
+        for tag in removed.busy:
+            self.warn(f"{tag} was not pruned: a running process has it as its working directory", name)
+        for complaint in removed.complaints:
+            self.warn(complaint, name)
 
     def journal(self, what: str, **facts: object) -> str:
         """A line for the servers' journals."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from core import checks, hooks
 from core.config import Hook
 from core.errors import EXIT_DONE, FleetError, TurnoutError
-from core.events import Pruned, Switched
+from core.events import Switched
 from core.jobs import Cancel
 from core.operations.planning import Prepared
 from core.operations.putback import put_back
@@ -51,17 +51,27 @@ class Transition:
             raise
         return self._finish()
 
-    def told(self, server: str = "", **more: str) -> dict[str, str]:
-        """The variables that hooks and checks get; those of one server besides."""
+    def told(self, server: str = "", back: str | None = None) -> dict[str, str]:
+        """The variables that hooks and checks get; those of one server besides.
+
+        back  the tag that is live again, where things are put back
+        """
+        tag, record, previous = self.tag, self.record, self.plan.live
+        if server:
+            previous = self.states[server].current
+        if back is not None:
+            known = (state.releases.get(back) for state in self.states.values())
+            record = next((release.record for release in known if release and release.record), None)
+            tag, previous = back, self.tag
         values = {
             "TURNOUT_PROJECT": self.run.fleet.project.project,
             "TURNOUT_ENVIRONMENT": self.run.fleet.environment.name,
             "TURNOUT_OPERATION": self.run.kind,
             "TURNOUT_WHO": self.run.who,
-            "TURNOUT_TAG": self.tag,
-            "TURNOUT_REVISION": self.record.revision if self.record else "",
-            "TURNOUT_REF": self.record.ref if self.record else "",
-            "TURNOUT_PREVIOUS": self.plan.live,
+            "TURNOUT_TAG": tag,
+            "TURNOUT_REVISION": record.revision if record else "",
+            "TURNOUT_REF": record.ref if record else "",
+            "TURNOUT_PREVIOUS": previous,
             "TURNOUT_SERVERS": " ".join(step.server for step in self.plan.steps),
         }
         if server:
@@ -69,28 +79,38 @@ class Transition:
             values |= {
                 "TURNOUT_SERVER": server,
                 "TURNOUT_ROOT": root,
-                "TURNOUT_RELEASE_PATH": f"{root}/releases/{self.tag}",
+                "TURNOUT_RELEASE_PATH": f"{root}/releases/{tag}" if tag else f"{root}/current",
                 "TURNOUT_SHARED_PATH": f"{root}/shared",
-                "TURNOUT_PREVIOUS": self.states[server].current,
             }
-        return {**values, **more}
+        return values
 
-    def run_hooks(self, moment: str, folder: str = "", servers: Sequence[str] | None = None) -> None:
+    def run_hooks(
+        self,
+        moment: str,
+        folder: str = "",
+        servers: Sequence[str] | None = None,
+        back: Mapping[str, str] | None = None,
+    ) -> None:
         """Run the hooks of a moment one after the other, each on all its servers at once.
 
         folder   below the deploy root, where the command runs; by default the release
+        back     by server: the tag that is live again, where things are put back
         """
         for hook in self.run.fleet.project.hooks:
             if hook.on == moment:
-                self._run_hook(hook, folder or f"releases/{self.tag}", servers)
+                self._run_hook(hook, folder or f"releases/{self.tag}", servers, back)
 
-    def _run_hook(self, hook: Hook, folder: str, servers: Sequence[str] | None) -> None:
+    def _run_hook(
+        self, hook: Hook, folder: str, servers: Sequence[str] | None, back: Mapping[str, str] | None = None
+    ) -> None:
         run = self.run
         run.cancel.check()
+        everywhere = self.plan.live if back is not None else None
         if hook.webhook:
-            hooks.webhook(run, hook, f"{self.run.fleet.project.project}: {hook.on} {self.tag}", self.told())
+            told = self.told(back=everywhere)
+            hooks.webhook(run, hook, f"{told['TURNOUT_PROJECT']}: {hook.on} {told['TURNOUT_TAG']}", told)
         elif hook.where == "operator":
-            hooks.on_operator(run, hook, self.told())
+            hooks.on_operator(run, hook, self.told(back=everywhere))
         else:
             names = list(servers if servers is not None else self._moving)
             if hook.where == "first-server":
@@ -98,7 +118,11 @@ class Transition:
             if names:
                 run.on_all(
                     lambda name: hooks.on_server(
-                        run, hook, name, f"{self.states[name].root}/{folder}", self.told(name)
+                        run,
+                        hook,
+                        name,
+                        f"{self.states[name].root}/{folder}",
+                        self.told(name, back[name] if back is not None else None),
                     ),
                     names,
                 ).unwrap(hook.on)
@@ -205,9 +229,7 @@ class Transition:
         run = self.run
         step = self.plan.step(name)
         journal = run.journal("end", outcome="done", tag=self.tag, previous=self.states[name].current)
-        pruned = run.conclude(name, journal, step.prune, self._fates(name))
-        for tag in pruned:
-            run.emit(Pruned(server=name, tag=tag))
+        run.conclude(name, journal, step.prune, self._fates(name))
 
     def _fates(self, name: str) -> list[Record]:
         """The records that change with a finished switch: what a rollback left is marked, what is live is not."""

@@ -13,7 +13,7 @@
 # While it holds the lock, a watchdog beside it ends it when no beat came for `patience` seconds: a network that is
 # silent has no end of input.
 #
-# Statuses: 0 done, 1 failed (the lines say why), 3 not the lock's owner, 4 locked, 5 needs a person, 143 cancelled.
+# Statuses: 0 done, 1 failed (the lines say why), 3 not the lock's owner, 4 locked, 5 needs a person, 6 the server lacks a program, 143 cancelled.
 
 LC_ALL=C
 export LC_ALL
@@ -126,7 +126,7 @@ state() {
         stat -c 'release %Y %n' "$@" 2> /dev/null || for release in "$@"; do printf 'release 0 %s\n' "$release"; done
       }
     fi
-    if [ -f "$own/cache.manifest" ]; then
+    if [ -f "$own/cache.manifest" ] && untouched; then
       digest "$own/cache.manifest"
       say "cache $sum"
     elif [ -n "$(find deploy-cache 2> /dev/null | sed -n 2p)" ]; then say "cache-unknown"
@@ -140,6 +140,15 @@ state() {
   df -Pk . 2> /dev/null | sed -n '2s/^/space /p'
   df -Pi . 2> /dev/null | sed -n '2s/^/inodes /p'
   features
+}
+
+# untouched: whether nobody but us changed deploy-cache: what is younger than its manifest is not ours. Hard links
+# from releases change the inode's time, so with them only the content's time counts.
+untouched() {
+  age=-cnewer
+  [ ! -e "$own/cache.linked" ] || age=-newer
+  find deploy-cache "$age" "$own/cache.manifest" > /dev/null 2>&1 || age=-newer
+  [ -z "$(find deploy-cache "$age" "$own/cache.manifest" 2> /dev/null | head -n 1)" ]
 }
 
 features() {
@@ -259,24 +268,51 @@ verb_break() {
   mv -T "$own/lock" "$own/lock.dead.$pid-$started" && rm -rf "$own/lock.dead.$pid-$started"
 }
 
-# manifest: the text of what deploy-cache holds.
-verb_manifest() { cd "$root" && cat "$own/cache.manifest"; }
+# manifest FILE: the text of a manifest.
+verb_manifest() { cd "$root" && cat "$own/$1"; }
 
-# scan: what deploy-cache really holds, by checksum: `d NAME`, `l TARGET NAME`, `x NAME`, `f SUM NAME`. Status 6 where
-# a name cannot be told in a line; the cache is then made anew.
+# scan: what deploy-cache really holds, by checksum.
 verb_scan() {
-  cd "$root/deploy-cache" || exit 6
-  odd=$(find . -name "*$newline*" -o -name '*\\*' | head -n 1)
-  [ -z "$odd" ] && command -v sha256sum > /dev/null 2>&1 || exit 6
-  find . -type d | sed 's/^/d /'
-  find . -type f -perm -100 | sed 's/^/x /'
-  find . -type l | while IFS= read -r name; do
-    encode "$(readlink "$name")"
-    say "l $encoded $name"
+  cd "$root/deploy-cache" || exit 1
+  listing
+}
+
+# tree TAG: what a release really holds, by checksum, and what its prepare hooks had made when it was published.
+verb_tree() {
+  cd "$root/releases/$1" || exit 1
+  [ ! -f "$root/$own/manifests/$1.made" ] || sed 's/^/made /' "$root/$own/manifests/$1.made"
+  listing
+}
+
+# listing: everything below this folder: `d NAME`, `l TARGET NAME`, `x NAME` (is executable), `f SUM NAME`, `e NAME` (an
+# empty file), `? NAME`. Names that no line can hold come encoded: `D - NAME`, `L TARGET NAME`, `F SUM NAME`, `X SUM NAME`.
+listing() {
+  command -v sha256sum > /dev/null 2>&1 || { say "there is no sha256sum"; exit 6; }
+  # Some versions of sha256sum write a name with a carriage return in a form of their own.
+  return=$(printf '\r')
+  set -- ! -path "*$newline*" ! -path "*$return*" ! -path '*\\*'
+  find . -type d "$@" | sed 's/^/d /'
+  find . -type f -perm -100 "$@" | sed 's/^/x /'
+  find . -type l "$@" | while IFS= read -r name; do
+    target=$(readlink "$name" && printf _) && encode "${target%?_}" && say "l $encoded $name"
   done
-  find . -type f -size +0 -print0 | long xargs -0 -r sha256sum | sed 's/^/f /'
-  find . -type f -size 0 | sed 's/^/e /'
-  find . ! -type d ! -type f ! -type l | sed 's/^/? /'
+  find . -type f -size +0 "$@" -print0 | long xargs -0 -r sha256sum | sed 's/^/f /'
+  find . -type f -size 0 "$@" | sed 's/^/e /'
+  find . ! -type d ! -type f ! -type l "$@" | sed 's/^/? /'
+  find . \( -path "*$newline*" -o -path "*$return*" -o -path '*\\*' \) -exec sh -c '
+    code() { printf %s "$1" | od -An -v -tx1 | tr -d " \n" | tr a-f A-F | sed "s/../%&/g"; }
+    for path; do
+      if [ -L "$path" ]; then
+        target=$(readlink "$path" && printf _)
+        echo "L $(code "${target%?_}") $(code "$path")"
+      elif [ -d "$path" ]; then echo "D - $(code "$path")"
+      elif [ -f "$path" ]; then
+        [ -x "$path" ] && kind=X || kind=F
+        sum=$(sha256sum < "$path")
+        echo "$kind ${sum%% *} $(code "$path")"
+      else echo "? $(code "$path")"
+      fi
+    done' sh {} +
 }
 
 # stage TOKEN TAG COPY DIGEST PUBLISH RECORD SHARED...: the upload is whole: make the cache's new manifest, copy the
@@ -298,10 +334,12 @@ verb_stage() {
     digest "$own/cache.manifest"
     [ "$sum" = "$4" ] || fail "deploy-cache is not as the plan saw it"
   fi
+  touch "$own/cache.manifest"
   [ ! -e "releases/$tag" ] || fail "releases/$tag exists already"
   copier "$3"
   # shellcheck disable=SC2086  # options, split on purpose
   long cp $copy deploy-cache "$own/incoming/$tag" || exit 1
+  [ "$3" != hardlink ] || : > "$own/cache.linked"
   ln "$own/cache.manifest" "$own/incoming/$tag.manifest" 2> /dev/null ||
     cp "$own/cache.manifest" "$own/incoming/$tag.manifest" || exit 1
   decode "$record"
@@ -337,13 +375,18 @@ link_shared() {
 # by one rename.
 publish() {
   long sync -f "$own/incoming/$1" 2> /dev/null || long sync
+  [ ! -e "releases/$1" ] && [ ! -L "releases/$1" ] || fail "releases/$1 exists already"
+  # A manifest from before may be the same file under another name, which mv refuses.
+  rm -f "$own/manifests/$1.manifest"
   mv "$own/incoming/$1.manifest" "$own/manifests/$1.manifest" &&
     mv "$own/incoming/$1.toml" "$own/records/$1.toml" &&
     mv "$own/incoming/$1" "releases/$1" || exit 1
 }
 
+# publish TOKEN TAG: after the prepare hooks; what they made is remembered, so that it is not taken for drift.
 verb_publish() {
   holds "$1"
+  ( cd "$own/incoming/$2" && find . | LC_ALL=C sort ) > "$own/manifests/$2.made"
   publish "$2"
 }
 
@@ -371,10 +414,15 @@ replace() {
   [ "$(readlink current)" = "$1" ] || fail "current was not switched"
 }
 
-# restore TOKEN TARGET JOURNAL-LINE: lead `current` back to where it was; "" removes it: there was none.
+# restore TOKEN TARGET JOURNAL-LINE [FROM]: lead `current` back to where it was; "" removes it: there was none. Where
+# it does not lead to FROM, the switch never happened or somebody changed it since: it stays as it is.
 verb_restore() {
   holds "$1"
   phase switch
+  if [ -n "${4-}" ]; then
+    decode "$4"
+    [ "$(readlink current)" = "$decoded" ] || { say "not switched"; return 0; }
+  fi
   decode "$3"
   say "$decoded" >> "$own/journal.jsonl"
   decode "$2"
@@ -383,11 +431,17 @@ verb_restore() {
   fi
 }
 
-# withdraw TOKEN TAG: a release that this operation made and that never went live goes again, record and all.
+# withdraw TOKEN TAG [RECORD]: a release that this operation made and that never went live goes again, record and all;
+# one that had been pruned before keeps its manifest and gets its old RECORD back.
 verb_withdraw() {
   holds "$1"
   [ "$(readlink current)" != "releases/$2" ] || fail "releases/$2 is live"
-  rm -f "$own/records/$2.toml" "$own/manifests/$2.manifest"
+  if [ -n "${3-}" ]; then
+    decode "$3"
+    printf %s "$decoded" > "$own/incoming/record" && mv "$own/incoming/record" "$own/records/$2.toml" || exit 1
+  else
+    rm -f "$own/records/$2.toml" "$own/manifests/$2.manifest" "$own/manifests/$2.made"
+  fi
   [ ! -e "releases/$2" ] || discard "$2"
   long rm -rf "$own/trash/$2"
 }
@@ -397,6 +451,15 @@ verb_record() {
   holds "$1"
   decode "$3"
   printf %s "$decoded" > "$own/incoming/record" && mv "$own/incoming/record" "$own/records/$2.toml"
+}
+
+# busy TAG: whether a process has a release as its working directory, where /proc can be read; asks once a request.
+busy() {
+  [ -n "${folders-}" ] || folders=$(ls -l /proc/[0-9]*/cwd 2> /dev/null)
+  case "$folders$newline" in
+    *"-> $(pwd -P)/releases/$1/"* | *"-> $(pwd -P)/releases/$1$newline"*) return 0 ;;
+    *) return 1 ;;
+  esac
 }
 
 # discard TAG: out of releases/ by one rename, unless `current` leads there.
@@ -420,14 +483,22 @@ verb_sizes() {
   return 0
 }
 
-# remove TOKEN TAG...: prune. The record stays.
+# remove TOKEN FORCE TAG...: prune; the record stays. With FORCE `yes` also what a running process works in. What
+# cannot be removed, for it belongs to somebody else, is named and stays in trash/.
 verb_remove() {
   holds "$1"
   phase prune
-  shift
+  force=$2
+  shift 2
   for tag; do
-    discard "$tag" && say "removed $tag"
+    if [ "$force" = no ] && busy "$tag"; then say "busy $tag"
+    else discard "$tag" && say "removed $tag"
+    fi
   done
+  empty_trash
+}
+
+empty_trash() {
   long rm -rf "$own/trash"
   mkdir -p "$own/trash"
 }
@@ -437,8 +508,8 @@ verb_clear() {
   holds "$1"
   phase clear-cache
   rm -f "$own/cache.manifest" && mv deploy-cache "$own/trash/deploy-cache" && mkdir deploy-cache || exit 1
-  long rm -rf "$own/trash"
-  mkdir -p "$own/trash"
+  rm -f "$own/cache.linked"
+  empty_trash
 }
 
 # events OFFSET: what operation.jsonl has from a byte on, and whether somebody holds the lock: for those who watch.
@@ -467,7 +538,10 @@ verb_finish() {
   line=$decoded
   shift 2
   for tag; do
-    ( discard "$tag" ) > /dev/null && say "removed $tag" || say "kept $tag"
+    if busy "$tag"; then say "busy $tag"
+    elif ( discard "$tag" ) > /dev/null; then say "removed $tag"
+    else say "kept $tag"
+    fi
   done
   say "$line" >> "$own/journal.jsonl"
   unlock

@@ -32,8 +32,9 @@ class Lines:
 
     encoding = "utf-8"
 
-    def __init__(self, mark: str, on_line: Callable[[str], None]) -> None:
+    def __init__(self, mark: str, on_line: Callable[[str], None], on_process: Callable[[], None] = lambda: None) -> None:
         self.process = 0
+        self._on_process = on_process
         self._mark = mark
         self._on_line = on_line
         self._rest = ""
@@ -61,6 +62,7 @@ class Lines:
             # What a login shell's start-up files print before the command is not the command's.
             if word == self._mark and number.strip().isdigit():
                 self.process = int(number)
+                self._on_process()
             return
         # Of a progress display that overwrites its line, what stands last.
         self._on_line(line.rstrip("\r").rpartition("\r")[2])
@@ -85,7 +87,9 @@ def run(
     # What a start-up file printed may end in the middle of a line.
     hello = f'echo\necho "{mark} $$"\nexec 2>&1\n'
     program = f"{hello}{exports}cd {quote(folder)} || exit 1\nexec sh -c {quote(command)}"
-    lines = Lines(mark, on_line)
+    # A cancel may come before the command has said its process id: then it is ended as soon as that is known.
+    lines = Lines(mark, on_line, lambda: _stop(session, lines) if cancel.requested else None)
+    cancel.check()
     unwatch = cancel.on_request(lambda: _stop(session, lines))
     try:
         result = session.connection.link.run(
@@ -118,6 +122,13 @@ def run(
         unwatch()
     if cancel.requested:
         raise Cancelled("cancelled by the operator")
+    if status < 0 and not session.connection.is_open:
+        raise ConnectError(
+            "the connection to the server was lost",
+            detail=f"while it ran: {command}",
+            hint="the command may still run there",
+            server=session.name,
+        )
     return Ended(status if status >= 0 else None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import fabric
@@ -16,13 +17,34 @@ from core.records import Lock, Record, ServerState
 from core.remote.agent import CANCELLED, DONE, LOCKED, LOST, PERSON, UNTELLABLE, Agent, Answer
 from core.remote.connection import Connection, Destination
 from core.remote.reading import parse_sizes, parse_state
-from core.remote.scan import parse_scan
+from core.remote.scan import parse_made, parse_scan
 from core.remote.upload import Upload, failure
+from core.text import clean
 
 T = TypeVar("T")
 
 PATIENCE = 30
 """Seconds without a beat after which a server's watchdog ends our agent there, sweeps and unlocks."""
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a prune did: tags removed, tags kept because a process works in them, and what rm complained about."""
+
+    tags: tuple[str, ...]
+    busy: tuple[str, ...]
+    complaints: tuple[str, ...]
+
+
+def removed(answer: Answer) -> Removed:
+    """What agent.sh's `remove` and `finish` say."""
+
+    def of(word: str) -> tuple[str, ...]:
+        return tuple(line.removeprefix(word) for line in answer.lines if line.startswith(word))
+
+    return Removed(
+        of("removed "), of("busy "), tuple(clean(line, 300) for line in answer.lines if line.startswith("rm:"))
+    )
 
 
 class Session:
@@ -99,7 +121,10 @@ class Session:
         """
         lines = {"operation": owner.operation, "kind": owner.kind, "who": owner.who, "since": f"{owner.since:.0f}"}
         text = "\n".join(f"{key} {value}" for key, value in lines.items())
-        return self._state(self._ask("begin", token, text, journal, str(patience), title="the lock cannot be taken"))
+        state = self._state(self._ask("begin", token, text, journal, str(patience), title="the lock cannot be taken"))
+        # What we have just written there ourselves is no news.
+        before = tuple(line for line in state.journal if line.operation != owner.operation)
+        return replace(state, lock=None, journal=before)
 
     def expect_upload(self) -> None:
         """Open a channel for an upload ahead, on a thread of its own while other requests run."""
@@ -118,13 +143,18 @@ class Session:
 
     def cached(self) -> Manifest:
         """What the server's deploy-cache holds, by its own manifest."""
-        answer = self._ask("manifest", title="the manifest of deploy-cache cannot be read")
+        return self._manifest("cache.manifest")
+
+    def manifest(self, tag: str) -> Manifest:
+        """The manifest of a release, as the server keeps it."""
+        return self._manifest(f"manifests/{tag}.manifest")
+
+    def _manifest(self, file: str) -> Manifest:
+        answer = self._ask("manifest", file, title=f"{file} cannot be read")
         try:
             return parse("".join(f"{line}\n" for line in answer.lines))
         except ValueError as error:
-            raise ServerError(
-                "the manifest of deploy-cache makes no sense", detail=str(error), server=self.name
-            ) from None
+            raise ServerError(f"{file} makes no sense", detail=str(error), server=self.name) from None
 
     def scan(self, cancel: Cancel) -> Manifest | None:
         """What the deploy-cache really holds, by checksum; None where its names cannot be told."""
@@ -154,13 +184,18 @@ class Session:
         """Lead `current` to a release by one rename; `expected` is the target it has now, "" for none."""
         self._ask("switch", token, tag, expected, journal, title="current was not switched")
 
-    def restore(self, token: str, target: str, journal: str) -> None:
-        """Lead `current` back to a target, or remove it where there was none."""
-        self._ask("restore", token, target, journal, title="current was not switched back")
+    def restore(self, token: str, target: str, journal: str, left: str = "") -> bool:
+        """Lead `current` back to a target, or remove it where there was none.
 
-    def withdraw(self, token: str, tag: str) -> None:
-        """Remove a release that this operation made and that never went live."""
-        self._ask("withdraw", token, tag, title="the new release was not removed")
+        left  the target that it leads to now; where that is not so, nothing is changed and False given
+        """
+        answer = self._ask("restore", token, target, journal, left, title="current was not switched back")
+        return "not switched" not in answer.lines
+
+    def withdraw(self, token: str, tag: str, before: Record | None) -> None:
+        """Remove a release that this operation made and that never went live; `before` is the record it had."""
+        words = [token, tag, before.to_toml()] if before else [token, tag]
+        self._ask("withdraw", *words, title="the new release was not removed")
 
     def record(self, token: str, record: Record) -> None:
         self._ask("record", token, record.tag, record.to_toml(), title="the record was not written")
@@ -181,18 +216,21 @@ class Session:
         """Bytes on disk by tag; the deploy-cache under ""."""
         return parse_sizes(self._ask("sizes", *tags, title="the sizes cannot be read").lines)
 
-    def remove(self, token: str, tags: Sequence[str]) -> tuple[str, ...]:
-        """Prune; the tags that were removed."""
-        answer = self._ask("remove", token, *tags, title="the releases were not pruned")
-        return tuple(line.removeprefix("removed ") for line in answer.lines if line.startswith("removed "))
+    def remove(self, token: str, tags: Sequence[str], *, force: bool) -> Removed:
+        """Prune; `force`: also releases that a running process works in."""
+        answer = self._ask("remove", token, "yes" if force else "no", *tags, title="the releases were not pruned")
+        return removed(answer)
+
+    def tree(self, tag: str, cancel: Cancel) -> tuple[Manifest | None, frozenset[bytes]]:
+        """What a release really holds, by checksum (None: something odd lies there), and what hooks had made in it."""
+        answer = self._ask("tree", tag, cancel=cancel, title=f"{tag} cannot be read")
+        return parse_scan(answer.lines), parse_made(answer.lines)
 
     def clear(self, token: str) -> None:
         self._ask("clear", token, title="the deploy-cache was not cleared")
 
-    def finish(
-        self, token: str, journal: str, prune: Sequence[str] = (), records: Sequence[Record] = ()
-    ) -> tuple[str, ...]:
-        """Replace records, prune, write the journal, unlock: one round trip; the tags that were pruned."""
+    def finish(self, token: str, journal: str, prune: Sequence[str] = (), records: Sequence[Record] = ()) -> Removed:
+        """Replace records, prune, write the journal, unlock: one round trip."""
         agent = self._running()
         batch: list[tuple[str, tuple[str, ...]]] = [
             ("record", (token, record.tag, record.to_toml())) for record in records
@@ -202,8 +240,7 @@ class Session:
         for answer in answers:
             if answer.status != DONE:
                 raise self._failed(answer, "the operation was not finished").at(server=self.name)
-        answer = answers[-1]
-        return tuple(line.removeprefix("removed ") for line in answer.lines if line.startswith("removed "))
+        return removed(answers[-1])
 
     def stop(self, process: int) -> None:
         """End the processes of a hook."""

@@ -1,0 +1,52 @@
+"""Undo an interrupted operation: every server that it switched goes back to where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from core.errors import FleetError
+from core.events import Switched
+from core.operations.planning import Prepared
+from core.operations.run import Run
+from core.operations.transition import Transition
+from core.plan import NONE
+from core.records import ServerState, mark
+from core.text import count
+
+
+def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
+    """Switch back what the plan names, mark the release as failed, close the journals; the summary.
+
+    If it is interrupted itself, the journals still tell of the first operation, and it can be done again.
+    FleetError names the servers that did not go back.
+    """
+    plan = prepared.plan
+    transition = Transition(run, prepared, states)
+    moving = [step.server for step in plan.steps if step.action != NONE]
+
+    def back(name: str) -> None:
+        target = plan.step(name).back or ""
+        tag = target.rpartition("/")[2]
+        with run.phase("switch", name):
+            journal = run.journal("restore", tag=tag, target=target)
+            run.session(name).restore(run.token, target, journal)
+            run.emit(Switched(server=name, tag=tag, previous=states[name].current, back=True))
+
+    def conclude(name: str) -> None:
+        release = states[name].releases.get(plan.tag)
+        undone = [mark(release.record, failed="interrupted and undone")] if release and release.record else []
+        journal = run.journal("end", outcome="put-back", exit_code=0, tag=plan.tag)
+        run.conclude(name, journal, (), undone if name in moving else ())
+
+    with run.phase("finish"):
+        outcome = run.on_all(back, moving)
+        for moment in ("after-switch", "after-rollback"):
+            transition.softly(partial(transition.run_hooks, moment, "current", list(outcome.results)))
+        if outcome.errors:
+            run.give_back("failed")
+            raise FleetError(outcome.errors, phase="switch")
+        run.on_all(conclude).unwrap("finish")
+    if not moving:
+        return "nothing had been switched: swept and closed"
+    return f"{count(len(moving), 'server')} went back from {plan.tag}"

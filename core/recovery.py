@@ -1,0 +1,110 @@
+"""What an interrupted operation did where, from the journals of all servers (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from core.plan import DEPLOY, RECOVER, ROLLBACK
+from core.records import JournalLine, ServerState
+from core.text import duration
+
+FINISH, UNDO = "finish", "undo"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Before:
+    """Where `current` led on a server before the operation switched it: the tag, and the link's text ("" for none)."""
+
+    tag: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interruption:
+    """An operation that began and whose end no journal tells.
+
+    time      when it began, in seconds since the epoch by its operator's clock
+    phase     the last one that an agent noted, "" where it could not
+    tag       the release that was to become live; "" where it did not come so far
+    switched  by server: where it was before; `current` leads to `tag` there
+    waiting   servers of the operation that were not switched
+    """
+
+    operation: str
+    kind: str
+    who: str
+    time: float
+    phase: str
+    tag: str
+    switched: Mapping[str, Before] = field(default_factory=dict)
+    waiting: tuple[str, ...] = ()
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some servers are on the new release and some are not: a person has to choose."""
+        return bool(self.switched) and bool(self.waiting)
+
+    def describe(self, now: float) -> str:
+        """`interrupted deploy 4 min ago by ana@ci: web1, web2 switched; web3 not`."""
+        head = f"interrupted {self.kind} {duration(max(now - self.time, 0))} ago by {self.who}"
+        if not self.switched:
+            return f"{head}: nothing was switched"
+        text = f"{head}: {', '.join(self.switched)} switched"
+        return f"{text}; {', '.join(self.waiting)} not" if self.waiting else f"{text}, and no check or end is known"
+
+
+def interruption(states: Iterable[ServerState]) -> Interruption | None:
+    """The interrupted operation that the servers' journals tell of, or None. One that still runs is none."""
+    states = list(states)
+    if any(state.lock and state.lock.alive for state in states):
+        return None
+    opened = {state.server: lines for state in states if (lines := _open_operation(state.journal))}
+    if not opened:
+        return None
+    newest = max(opened.values(), key=lambda lines: (any(line.what == "switch" for line in lines), lines[0].time))
+    begin = newest[0]
+    switched: dict[str, Before] = {}
+    tag = next((line.tag for lines in opened.values() for line in lines if _is_switch(line, begin)), "")
+    for state in states:
+        line = next((line for line in opened.get(state.server, ()) if _is_switch(line, begin)), None)
+        if line and state.current == line.tag:
+            switched[state.server] = Before(tag=line.previous, target=line.target)
+    mine = {state.server for state in states if state.server in begin.servers or not begin.servers}
+    return Interruption(
+        operation=begin.operation,
+        kind=begin.kind,
+        who=begin.who,
+        time=begin.time,
+        phase=next((line.phase for lines in opened.values() for line in lines if line.what == "interrupted"), ""),
+        tag=tag,
+        switched=switched,
+        waiting=tuple(s.server for s in states if s.server in mine and s.server not in switched and s.current != tag),
+    )
+
+
+def _is_switch(line: JournalLine, begin: JournalLine) -> bool:
+    return line.what == "switch" and line.operation == begin.operation
+
+
+def _open_operation(journal: Sequence[JournalLine]) -> tuple[JournalLine, ...]:
+    """The lines of the last operation that changes what is live and has no end; its `begin` first.
+
+    An operation that ended without having done anything leaves open what was open before it. One that carried
+    something out, whichever way, closes everything before it.
+    """
+    open_ones: list[list[JournalLine]] = []
+    for line in journal:
+        if line.what == "begin":
+            if line.kind in (DEPLOY, ROLLBACK, RECOVER):
+                open_ones.append([line])
+        elif line.what == "end":
+            if line.outcome in ("done", "put-back") and line.kind in (DEPLOY, ROLLBACK, RECOVER):
+                open_ones.clear()
+            else:
+                open_ones = [lines for lines in open_ones if lines[0].operation != line.operation]
+        elif open_ones and (line.operation in ("", open_ones[-1][0].operation)):
+            open_ones[-1].append(line)
+    with_switch = [lines for lines in open_ones if any(line.what == "switch" for line in lines)]
+    chosen = with_switch[-1:] or open_ones[-1:]
+    return tuple(chosen[0]) if chosen else ()

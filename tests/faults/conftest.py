@@ -1,0 +1,106 @@
+"""What the fault tests share: the installed command as a process of its own, to be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from core.fleet import Fleet
+from core.jobs import Cancel
+from core.operations import execute
+from tests.waiting import until
+
+
+class Operator:
+    """`turnout ... --yes --json` as a process; its events as they come."""
+
+    def __init__(self, project, *words: str) -> None:
+        command = [sys.executable, "-m", "tui.cli", *words, "--config", str(project.config), "--json"]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
+        )
+        self.events: list[dict] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout:
+            self.events.append(json.loads(line))
+
+    def said(self, name: str, **facts) -> list[dict]:
+        return [e for e in self.events if e["event"] == name and all(e.get(k) == v for k, v in facts.items())]
+
+    def await_event(self, name: str, **facts) -> dict:
+        until(lambda: self.said(name, **facts) or self.process.poll() is not None, f"the event {name} {facts}")
+        assert self.said(name, **facts), (self.events, self.process.stderr.read().decode())
+        return self.said(name, **facts)[0]
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def end(self) -> int:
+        status = self.process.wait(100)
+        self._reader.join(10)
+        return status
+
+
+@pytest.fixture
+def operator():
+    started = []
+
+    def start(project, *words):
+        started.append(Operator(project, *words))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.kill()
+        one.process.stdout.close()
+        one.process.stderr.close()
+
+
+class Truth:
+    """What must hold on every server whatever happened, and the engine to ask and act with."""
+
+    def __init__(self, project, destinations) -> None:
+        self.project = project.load()
+        self.destinations = destinations
+
+    def fleet(self) -> Fleet:
+        return Fleet(self.project, self.project.environment("production"))
+
+    def do(self, request):
+        fleet = self.fleet()
+        try:
+            return execute(fleet, request, None, lambda event: None, Cancel())
+        finally:
+            fleet.close()
+
+    def live(self) -> list[str]:
+        return [os.readlink(each.files / "current").removeprefix("releases/") for each in self.destinations]
+
+    def unlocked(self) -> bool:
+        return not any((each.files / ".turnout/lock").exists() for each in self.destinations)
+
+    def rubbish(self) -> list[Path]:
+        """What lies where only half-made and half-removed things lie."""
+        folders = [each.files / ".turnout" for each in self.destinations]
+        inside = [path for folder in folders for name in ("incoming", "trash") for path in (folder / name).glob("*")]
+        return inside + [path for folder in folders for path in folder.glob("*.[0-9]*") if path.name != "journal.jsonl"]
+
+    def swept(self) -> bool:
+        return not self.rubbish()
+
+
+@pytest.fixture
+def truth():
+    return Truth

@@ -1,0 +1,132 @@
+"""Operations that were interrupted: what is known of them afterwards, from any machine, and the way out."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from core.jobs import Cancel
+from core.operations import DeployRequest, RecoverRequest
+from core.operations.verify import verify
+from core.recovery import interruption
+from core.watching import watch
+from tests.waiting import until
+
+
+@pytest.fixture
+def half_switched(servers, proxy, project_factory, operator, truth):
+    """Three servers; the third one's network went silent just before the switch, then the operator was killed."""
+    three = servers(3, separate=True)
+    network, slow = proxy(three[2])
+    hold = '[[hooks]]\non = "before-switch"\nwhere = "operator"\nrun = "touch holding; while [ -e holding ]; do sleep 0.05; done"\n'
+    project = project_factory([three[0], three[1], slow], extra="")
+    facts = truth(project, three)
+    first = facts.do(DeployRequest(tag="one"))
+    project.commit({"index.html": "two\n"})
+    project.config.write_text(project.config.read_text() + hold)
+    deploy = operator(project, "deploy", "production", "--yes", "--tag", "two")
+    until(lambda: (project.config.parent / "holding").exists(), "the hook")
+    network.freeze()
+    (project.config.parent / "holding").unlink()
+    until(lambda: len(deploy.said("switched")) == 2, "two servers to switch")
+    deploy.kill()
+    network.cut()
+    network.thaw()
+    until(facts.unlocked, "the agents to give their locks back")
+    project.config.write_text(project.config.read_text().replace(hold, ""))
+    assert first.tag == "one"
+    assert facts.live() == ["two", "two", "one"]
+    return facts
+
+
+def found(facts):
+    fleet = facts.fleet()
+    try:
+        return interruption(fleet.inspect().states.values())
+    finally:
+        fleet.close()
+
+
+def test_the_journals_tell_what_an_interrupted_deploy_did_where(half_switched):
+    seen = found(half_switched)
+    assert seen is not None
+    assert (seen.kind, seen.tag, tuple(seen.switched), len(seen.waiting)) == ("deploy", "two", ("web1", "web2"), 1)
+    assert "switched" in seen.describe(time.time())
+
+
+@pytest.mark.parametrize(("way", "live"), [("finish", "two"), ("undo", "one")])
+def test_recover_leads_all_servers_to_the_same_release(half_switched, way, live):
+    half_switched.do(RecoverRequest(way))
+    assert set(half_switched.live()) == {live}
+    assert found(half_switched) is None
+    try:
+        until(half_switched.swept, "the trash to be empty", 3)
+    except AssertionError:
+        raise AssertionError(half_switched.rubbish(), [p.read_text() for p in half_switched.rubbish() if p.is_file()])
+    again = half_switched.do(DeployRequest(tag="three"))
+    assert set(half_switched.live()) == {again.tag}
+
+
+def test_a_plain_deploy_is_a_way_out_too(half_switched):
+    half_switched.do(DeployRequest(tag="three"))
+    assert set(half_switched.live()) == {"three"}
+    assert found(half_switched) is None
+
+
+def test_an_operation_is_watched_from_elsewhere_to_its_end(servers, project_factory, operator, truth):
+    two = servers(2)
+    hook = '[[hooks]]\non = "prepare"\nrun = "for n in 1 2 3; do echo line $n; sleep 0.5; done"\n'
+    project = project_factory(two, extra=hook)
+    facts = truth(project, two)
+    deploy = operator(project, "deploy", "production", "--yes", "--tag", "one")
+    deploy.await_event("hook-started")
+    fleet = facts.fleet()
+    events = []
+    ended = watch(fleet, events.append, Cancel())
+    fleet.close()
+    assert deploy.end() == 0
+    assert ended.exit_code == 0
+    names = [event.name for event in events]
+    assert names.count("hook-output") == 6
+    assert "switched" in names
+    assert names[-1] == "operation-finished"
+
+
+def test_drift_is_told_by_checksum(sshd, project_factory, truth):
+    project = project_factory([sshd], files={"a": "a\n", "b": "b\n", "odd\nname": "c\n"}, deploy={"shared": ["log/"]})
+    facts = truth(project, [sshd])
+    facts.do(DeployRequest(tag="one"))
+    fleet = facts.fleet()
+    assert verify(fleet, None, Cancel()).drifts["web"].none
+    (sshd.files / "current/a").write_text("x\n")
+    (sshd.files / "current/b").unlink()
+    (sshd.files / "current/new").write_text("new\n")
+    (sshd.files / "current/log/today").write_text("a line\n")
+    drift = verify(fleet, "one", Cancel()).drifts["web"]
+    fleet.close()
+    assert (drift.changed, drift.removed, drift.added) == ((b"a",), (b"b",), (b"new",))
+
+
+def test_a_cache_that_was_tampered_with_is_noticed_and_rebuilt(sshd, project_factory, truth):
+    project = project_factory([sshd], files={"a": "a\n", "b": "b\n"})
+    facts = truth(project, [sshd])
+    facts.do(DeployRequest(tag="one"))
+    time.sleep(0.05)  # the kernel's clock for files has steps of some milliseconds
+    (sshd.files / "deploy-cache/a").write_text("evil\n")
+    result = facts.do(DeployRequest(tag="two"))
+    assert not result.plan.steps[0].exact
+    assert (sshd.files / "current/a").read_text() == "a\n"
+
+
+def test_a_silent_network_does_not_keep_the_lock(sshd, proxy, project_factory, operator, truth, monkeypatch):
+    network, slow = proxy(sshd)
+    hook = '[[hooks]]\non = "before-switch"\nrun = "sleep 1000"\n'
+    project = project_factory([slow], extra=hook)
+    facts = truth(project, [sshd])
+    deploy = operator(project, "deploy", "production", "--yes", "--tag", "one")
+    deploy.await_event("hook-started")
+    network.freeze()
+    until(facts.unlocked, "the watchdog to give the lock back", seconds=60)
+    deploy.kill()
+    until(facts.swept, "the agent to sweep")
