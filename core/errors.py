@@ -1,22 +1,22 @@
 """One exception tree: what happened, where, what state things were left in, what to do next, and the exit code.
 
-    TurnoutError                 1  failed, and everything was put back
-    ├── UsageError               2  a request that cannot be carried out as asked: unknown tag, server, environment
-    │   └── ConfigError          2  every fault of a turnout.toml at once
-    ├── SourceError              1  the tree could not be made: revision, export, build, refused files
-    ├── ConnectError             3  no connection
-    │   ├── HostKeyUnknown       3  nobody has accepted this key yet
-    │   ├── HostKeyChanged       3  the key differs from the recorded one: never accepted silently
-    │   └── AuthenticationFailed 3  the server accepts none of the keys offered
-    ├── LockedError              4  another operation is at work on the server
-    ├── NeedsPerson              5  nothing is guessed: a person has to decide
-    ├── StateChanged             1  the server is no longer as the plan saw it
-    ├── ServerError              1  a request failed on the server
-    │   ├── DiskFull             1
-    │   ├── HookFailed           1
-    │   └── CheckFailed          1
-    ├── Cancelled                1  the operator cancelled
-    └── FleetError               the most serious code of the errors it holds, one a server
+TurnoutError                 1  failed, and everything was put back
+├── UsageError               2  a request that cannot be carried out as asked: unknown tag, server, environment
+│   └── ConfigError          2  every fault of a turnout.toml at once
+├── SourceError              1  the tree could not be made: revision, export, build, refused files
+├── ConnectError             3  no connection
+│   ├── HostKeyUnknown       3  nobody has accepted this key yet
+│   ├── HostKeyChanged       3  the key differs from the recorded one: never accepted silently
+│   └── AuthenticationFailed 3  the server accepts none of the keys offered
+├── LockedError              4  another operation is at work on the server
+├── NeedsPerson              5  nothing is guessed: a person has to decide
+├── StateChanged             1  the server is no longer as the plan saw it
+├── ServerError              1  a request failed on the server
+│   ├── DiskFull             1
+│   ├── HookFailed           1
+│   └── CheckFailed          1
+├── Cancelled                1  the operator cancelled
+└── FleetError               the most serious code of the errors it holds, one a server
 """
 
 from __future__ import annotations
@@ -43,9 +43,7 @@ class TurnoutError(Exception):
 
     exit_code = EXIT_FAILED
 
-    def __init__(
-        self, title: str, *, detail: str = "", hint: str = "", server: str = "", phase: str = ""
-    ) -> None:
+    def __init__(self, title: str, *, detail: str = "", hint: str = "", server: str = "", phase: str = "") -> None:
         super().__init__(title)
         self.title = title
         self.detail = detail
