@@ -69,6 +69,9 @@ class _Reject(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
 class _Link(fabric.Connection):  # type: ignore[misc]
     """Fabric's connection with host keys checked, also those of gateways, and Nagle's algorithm off."""
 
+    inline_ssh_env: bool | None = None
+    """Declared here, or Fabric's assignment would rewrite the configuration while other servers' threads read it."""
+
     def __init__(self, host: str, **options: Any) -> None:
         super().__init__(host, **options)
         self.client.set_missing_host_key_policy(_Reject())

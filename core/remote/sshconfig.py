@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fnmatch
 import glob
 import hashlib
 import os
@@ -68,12 +69,19 @@ class KnownHosts:
 
     def keys(self) -> dict[str, paramiko.PKey]:
         """The host's trusted keys by type; empty where nobody has accepted one yet."""
-        found = paramiko.HostKeys()
-        for file in self._files:
-            if file.is_file():
-                found.load(str(file))
-        entry = found.lookup(self.name)
-        return {kind: entry[kind] for kind in entry.keys()} if entry else {}  # noqa: SIM118  # not a dict
+        found: dict[str, paramiko.PKey] = {}
+        for line in (line for file in self._files for line in _text_lines(file)):
+            names, _, rest = line.strip().partition(" ")
+            if rest and names[0] not in "#@" and self._named_by(names.split(",")):
+                key = _key(line)
+                if key is not None:
+                    found.setdefault(key.get_name(), key)
+        return found
+
+    def _named_by(self, names: list[str]) -> bool:
+        """Whether a line with these names, patterns and hashed names is about this host."""
+        refused = [name[1:] for name in names if name.startswith("!")]
+        return any(_names(name, self.name) for name in names) and not any(_names(name, self.name) for name in refused)
 
     def line(self, key: paramiko.PKey) -> str:
         """The line that known_hosts gets for a key."""
@@ -94,6 +102,32 @@ class KnownHosts:
             gap = b"" if end == 0 or stream.read(1) == b"\n" else b"\n"
             stream.write(gap + line.encode() + b"\n")
         return file
+
+
+def _text_lines(file: Path) -> list[str]:
+    try:
+        return file.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
+def _names(pattern: str, host: str) -> bool:
+    """Whether a name as known_hosts writes it, plain, with `*` and `?`, or hashed, stands for a host."""
+    if pattern.startswith("|1|"):
+        try:
+            return bool(paramiko.HostKeys.hash_host(host, pattern) == pattern)
+        except Exception:  # what is no hash raises whatever base64 makes of it
+            return False
+    return fnmatch.fnmatchcase(host, pattern.replace("[", "[[]"))
+
+
+def _key(line: str) -> paramiko.PKey | None:
+    """The key in a line of known_hosts, or None where the line makes no sense, as for OpenSSH."""
+    try:
+        entry = paramiko.hostkeys.HostKeyEntry.from_line(line)
+    except Exception:  # paramiko raises its own and bare exceptions
+        return None
+    return entry.key if entry else None
 
 
 def fingerprint(key: paramiko.PKey) -> str:
