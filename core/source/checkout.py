@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 
 from core.errors import SourceError
 from core.jobs import Cancel
-from core.manifest import FOLDER, FOLDER_ENTRY, Entry, Manifest
+from core.manifest import EMPTY, FOLDER, FOLDER_ENTRY, Entry, Manifest, derived
 from core.source.finished import About, Export
 from core.source.git import Resolved
 from core.source.tarstream import unpack
@@ -72,7 +72,7 @@ def upon(base: Export, resolved: Resolved, folder: Path, cancel: Cancel) -> tupl
         pointers += map(encode_path, _archive(resolved, folder, entries, cancel, send))
     commit = resolved.repository.commit(resolved.commit)
     about = About(resolved.commit, commit.subject, commit.author, commit.committed)
-    return _manifest(entries, submodules), replace(
+    return _manifest(entries, submodules, base.manifest), replace(
         about,
         uniform=True,
         submodules=base.about.submodules,
@@ -81,14 +81,14 @@ def upon(base: Export, resolved: Resolved, folder: Path, cancel: Cancel) -> tupl
     )
 
 
-def _manifest(entries: Mapping[bytes, Entry], submodules: Set[bytes]) -> Manifest:
+def _manifest(entries: Mapping[bytes, Entry], submodules: Set[bytes], base: Manifest = EMPTY) -> Manifest:
     """The manifest of the entries, with the folders that something lies in, and those of submodules.
 
     git knows no empty folders; what `git archive` gives for a folder in which everything is ignored differs with its
     version and with the paths asked for.
     """
     found = {path: entry for path, entry in entries.items() if entry.kind != FOLDER}
-    return Manifest(found | dict.fromkeys(_parents([*found, *submodules]) | submodules, FOLDER_ENTRY))
+    return derived(base, found | dict.fromkeys(_parents([*found, *submodules]) | submodules, FOLDER_ENTRY))
 
 
 def _parents(paths: Iterable[bytes]) -> Set[bytes]:

@@ -11,14 +11,14 @@ from pathlib import Path
 from core.config import Project
 from core.events import Emit, Note
 from core.jobs import Cancel
-from core.manifest import Manifest, parse
+from core.manifest import Manifest
 from core.source.build import build, commands, variables
 from core.source.checkout import upon, whole
 from core.source.finished import FILES, About, Export, finish, load, newest
 from core.source.git import Resolved
 from core.source.publish import published
 from core.source.scan import part_of, scan
-from core.source.store import cache_folder, discard, make_folder, making, write_whole
+from core.source.store import cache_folder, discard, make_folder, making, read_manifest, write_whole
 from core.text import count, decode_path, show_path
 
 
@@ -93,7 +93,7 @@ def _published(export: Export, part: str, exclude: tuple[str, ...]) -> Manifest:
     key = hashlib.sha256(json.dumps([part, exclude]).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     file = export.folder / f"published-{key}"
     try:
-        return parse(file.read_text("ascii"))
+        return read_manifest(file.read_bytes())
     except (OSError, ValueError):
         manifest = published(export.manifest, part, exclude)
         with suppress(OSError):

@@ -20,8 +20,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from core.manifest import FOLDER, LINK, Manifest, parse
-from core.source.store import discard, publish, sweep, write_whole
+from core.manifest import FOLDER, LINK, Manifest
+from core.source.store import discard, publish, read_manifest, sweep, write_whole
 
 KEPT = 5
 """Exports kept of each repository, those used last."""
@@ -92,7 +92,7 @@ def load(folder: Path) -> Export | None:
         if values.get("format") != _FORMAT:
             return None
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-        export = Export(folder, About(**values), parse((folder / _MANIFEST).read_text("ascii")))
+        export = Export(folder, About(**values), read_manifest((folder / _MANIFEST).read_bytes()))
         if not all(folder.is_dir() for folder in export.files):
             return None
         boot = _boot()

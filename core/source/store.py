@@ -21,6 +21,9 @@ from core.manifest import Manifest, parse
 KEPT_MANIFESTS = 200
 """How many manifests are kept; those used longest ago go first."""
 
+RECENT = 3
+"""How many manifests are at hand in memory."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAKING, _TRASH, _LOCK = ".making-", ".trash-", "making.lock"
 _LOCKLESS_SECONDS = 3600
@@ -64,6 +67,30 @@ def write_whole(path: Path, content: bytes) -> None:
         raise
 
 
+_recent: dict[str, Manifest] = {}
+_recent_lock = threading.Lock()
+
+
+def read_manifest(content: bytes) -> Manifest:
+    """The manifest of a text form, parsed once in this process: a deploy meets the same ones again and again.
+
+    ValueError as core.manifest.parse has it.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    with _recent_lock:
+        manifest = _recent.get(digest)
+    return manifest or _recall(digest, parse(content.decode("ascii")))
+
+
+def _recall(digest: str, manifest: Manifest) -> Manifest:
+    with _recent_lock:
+        _recent.pop(digest, None)
+        _recent[digest] = manifest
+        while len(_recent) > RECENT:
+            del _recent[next(iter(_recent))]
+    return manifest
+
+
 def known(digest: str) -> Manifest | None:
     """The manifest with this digest where this machine has seen it; what does not hash to its name is not trusted."""
     if not _DIGEST.fullmatch(digest):
@@ -74,7 +101,7 @@ def known(digest: str) -> Manifest | None:
         os.utime(path)
         if hashlib.sha256(content).hexdigest() != digest:
             return None
-        return parse(content.decode("ascii"))
+        return read_manifest(content)
     except (OSError, ValueError):
         return None
 
@@ -83,6 +110,7 @@ def remember(manifest: Manifest) -> None:
     """Keep a manifest for `known`. A cache that cannot be written is no reason to fail: it is passed over."""
     folder = cache_folder() / "manifests"
     path = folder / manifest.digest
+    _recall(manifest.digest, manifest)
     with suppress(OSError, SourceError):
         if path.exists():
             os.utime(path)
