@@ -107,7 +107,9 @@ class _Input(asyncio.BaseProtocol):
         self._channel.pause_reading()
 
     def resume_writing(self) -> None:
-        self._channel.resume_reading()
+        # Not at once: what the channel then delivers, its end among it, would come while asyncio's pipe is in the
+        # middle of a write, and it takes an end that comes there for the end of all that was written.
+        asyncio.get_running_loop().call_soon(self._channel.resume_reading)
 
 
 def _enlarge(pipe: int) -> None:
