@@ -121,13 +121,12 @@ def test_a_directory_that_is_not_there_is_explained(make: Make) -> None:
         tree_of(project)
 
 
-def test_everything_that_cannot_be_sent_is_named_at_once(make: Make) -> None:
+def test_everything_that_cannot_be_sent_is_named_at_once(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make({"a": "1", "d/": ""})
     os.mkfifo(project.tree / "d/pipe\n")
     with socket.socket(socket.AF_UNIX) as listening:
-        os.chdir(project.tree)
+        monkeypatch.chdir(project.tree)  # a socket's whole path may be too long for its address
         listening.bind("socket")
-    os.chdir("/")
     with pytest.raises(SourceError, match="2 things that cannot be deployed") as caught:
         tree_of(project)
     assert caught.value.detail.splitlines() == ["d/pipe\\n is a FIFO", "socket is a socket"]
