@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from core.jobs import Cancel
 
 GRACE = 5.0
 """Seconds between asking a command to end (TERM) and ending it (KILL), and for its last output to arrive."""
+
+_LOOK = 0.03
+"""Seconds between two looks at the clock, the command and the cancel request while nothing is printed."""
 
 _LONGEST_LINE = 1 << 14
 """Bytes; a longer line comes in pieces."""
@@ -89,41 +93,28 @@ def _follow(process: subprocess.Popen[bytes], output: _Output, until: float | No
     What a command leaves in the background may hold its output open: that is waited for no longer than GRACE.
     """
     assert process.stdout is not None
-    wake_reading, wake = os.pipe()
-    withdraw = cancel.on_request(lambda: _wake(wake))
-    try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            selector.register(wake_reading, selectors.EVENT_READ)
-            ended: float | None = None
-            while not cancel.requested:
-                now = time.monotonic()
-                if until is not None and now >= until and ended is None:
-                    return True
-                if ended is None and process.poll() is not None:
-                    ended = now
-                if ended is not None and now >= ended + GRACE:
-                    return False
-                for key, _ in selector.select(0.05 if ended is None else 0.01):
-                    if key.fileobj is process.stdout:
-                        piece = os.read(process.stdout.fileno(), 1 << 16)
-                        if not piece:
-                            return _wait(process, until, cancel)
-                        output.take(piece)
-        return False
-    finally:
-        withdraw()
-        os.close(wake_reading)
-        os.close(wake)
-
-
-def _wake(pipe: int) -> None:
-    os.write(pipe, b"!")
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        ended: float | None = None
+        while not cancel.requested:
+            now = time.monotonic()
+            if until is not None and now >= until and ended is None:
+                return True
+            if ended is None and process.poll() is not None:
+                ended = now
+            if ended is not None and now >= ended + GRACE:
+                return False
+            if selector.select(_LOOK):
+                piece = os.read(process.stdout.fileno(), 1 << 16)
+                if not piece:
+                    return _wait(process, until, cancel)
+                output.take(piece)
+    return False
 
 
 def _wait(process: subprocess.Popen[bytes], until: float | None, cancel: Cancel) -> bool:
     """Wait for a command that has closed its output; True where its time was up."""
-    while process.poll() is None and not cancel.wait(0.02):
+    while process.poll() is None and not cancel.wait(_LOOK):
         if until is not None and time.monotonic() >= until:
             return True
     return False
@@ -131,15 +122,26 @@ def _wait(process: subprocess.Popen[bytes], until: float | None, cancel: Cancel)
 
 def _end(process: subprocess.Popen[bytes]) -> int:
     """End the command's whole process group where it still runs; its status."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.poll() is not None:
-            break
-        try:
-            os.killpg(process.pid, number)
-            process.wait(GRACE)
-        except (ProcessLookupError, subprocess.TimeoutExpired):
-            continue
+    if process.poll() is None:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, number)
+            if _gone(process):
+                break
     status = process.wait()
     assert process.stdout is not None
     process.stdout.close()
     return status
+
+
+def _gone(process: subprocess.Popen[bytes]) -> bool:
+    """Whether nobody of the process group is left within GRACE: a shell dies of TERM before its children do."""
+    until = time.monotonic() + GRACE
+    while time.monotonic() < until:
+        process.poll()
+        try:
+            os.killpg(process.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return True
+        time.sleep(_LOOK)
+    return False
