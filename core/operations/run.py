@@ -106,6 +106,30 @@ class Run:
         """Run a step on all servers at once (or on some) and wait for all."""
         return at_once(self.fleet.names if servers is None else servers, step)
 
+    def all_or_stop(self, step: Callable[[str], T], servers: Iterable[str] | None = None) -> Outcome[T]:
+        """Like on_all, but the first server that fails makes the others stop: what they do would be undone anyway.
+
+        The errors are those of servers that failed by themselves; one that was stopped is in neither list.
+        """
+        outer = self.cancel
+        inner = self.cancel = Cancel()
+        unlink = outer.on_request(inner.request)
+
+        def guarded(name: str) -> T:
+            try:
+                return step(name)
+            except TurnoutError:
+                inner.request()
+                raise
+
+        try:
+            outcome = self.on_all(guarded, servers)
+        finally:
+            unlink()
+            self.cancel = outer
+        failed = {name: error for name, error in outcome.errors.items() if not isinstance(error, Cancelled)}
+        return Outcome(outcome.results, failed or outcome.errors)
+
     def begin(self, *, uploads: bool, wait: float = 0.0) -> dict[str, ServerState]:
         """Connect, take every lock, and inspect under it. Raises FleetError; locks that were taken are given back.
 

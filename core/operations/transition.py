@@ -134,7 +134,7 @@ class Transition:
 
     def _ready(self) -> None:
         """Upload, stage, prepare hooks, each server at its own pace; the barrier: all are ready or none switches."""
-        self.run.on_all(self._bring).unwrap()
+        self.run.all_or_stop(self._bring).unwrap()
         with self.run.phase("barrier"):
             self.run.cancel.check()
             if self.made:
@@ -209,7 +209,7 @@ class Transition:
                 for check in run.fleet.project.checks:
                     checks.verify(run, check, name, folder, self.told(name))
 
-        run.on_all(verify).unwrap()
+        run.all_or_stop(verify).unwrap()
         run.cancel.check()
 
     def _finish(self) -> str:
