@@ -99,10 +99,16 @@ def _http(session: Session, check: Check, told: dict[str, str]) -> str:
         client.close()
         channel.close()
     if answer.status != check.status:
-        return f"status {answer.status} instead of {check.status}"
+        return f"status {answer.status} instead of {check.status}{_beginning(body)}"
     if wanted.encode() not in body:
-        return f"the answer does not contain {wanted!r} (it is {len(body)} bytes long)"
+        return f"the answer does not contain {wanted!r}{_beginning(body)}"
     return ""
+
+
+def _beginning(body: bytes) -> str:
+    """The first line of an answer, for the reason: applications often say there what is wrong."""
+    text = clean(body[:2000].decode("utf-8", "replace")).strip()
+    return f": {text.splitlines()[0][:200]}" if text else " (it is empty)"
 
 
 class _Client(http.client.HTTPConnection):
