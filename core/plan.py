@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -171,9 +171,8 @@ def plan_deploy(
     around: Around,
 ) -> Plan:
     """The plan of a deploy. `caches` has what each server's deploy-cache holds, None where nobody knows."""
-    steps = tuple(
-        _release_step(state, record, manifest, caches.get(state.server), around, prune=True) for state in states
-    )
+    lives = {state.current for state in states}
+    steps = tuple(_release_step(state, record, manifest, caches.get(state.server), around, lives) for state in states)
     return Plan(
         kind=DEPLOY,
         environment=environment,
@@ -239,7 +238,7 @@ def plan_rollback(
             reason = manifest_problem or "its files are gone and it has no record to make them from again"
             steps.append(Step(server=state.server, action=UPLOAD, current=state.current, refusal=reason))
         else:
-            steps.append(_release_step(state, row.record, manifest, caches.get(state.server), around, prune=False))
+            steps.append(_release_step(state, row.record, manifest, caches.get(state.server), around, None))
     warnings = _state_warnings(states)
     if row.failed:
         warnings += (f"{row.tag} is marked as failed: {row.failed}",)
@@ -267,10 +266,11 @@ def plan_prune(
         if reason:
             refusals.append(f"{tag} {reason}")
     steps = []
+    lives = {state.current for state in states}
     for state in states:
         chosen = [tag for tag in tags if tag in state.releases and state.releases[tag].present]
         if keep is not None:
-            chosen += [tag for tag in beyond(state, keep, live, previous) if tag not in chosen]
+            chosen += [tag for tag in beyond(state, keep, lives | {live, previous}) if tag not in chosen]
         of_server = sizes.get(state.server, {})
         frees = sum(of_server.get(tag, 0) for tag in chosen) + (of_server.get("", 0) if cache else 0)
         refusal = "" if state.current_kind in ("link", "absent") else _current_refusal(state)
@@ -310,12 +310,13 @@ def protection(states: Sequence[ServerState], tag: str, live: str, previous: str
     return ""
 
 
-def beyond(state: ServerState, keep: int, live: str, previous: str, *, coming: str = "") -> list[str]:
+def beyond(state: ServerState, keep: int, needed: Set[str], *, coming: str = "") -> list[str]:
     """The tags with files on a server beyond the newest `keep` (at least 1), oldest first, without protected ones.
 
+    needed  tags that are kept on every server: live on any of them, or the way back
     coming  a tag that this operation makes live: it counts as the newest and as kept
     """
-    safe = {live, previous, coming, state.current}
+    safe = {*needed, coming, state.current}
     present = [r for r in state.ordered if r.present and r.tag != coming]
     room = max(keep, 1) - (1 if coming else 0)
     return [
@@ -326,15 +327,23 @@ def beyond(state: ServerState, keep: int, live: str, previous: str, *, coming: s
 
 
 def _release_step(
-    state: ServerState, record: Record, manifest: Manifest, cache: Manifest | None, around: Around, *, prune: bool
+    state: ServerState,
+    record: Record,
+    manifest: Manifest,
+    cache: Manifest | None,
+    around: Around,
+    lives: Set[str] | None,
 ) -> Step:
-    """The step that makes `record`'s release live on a server that may or may not have its files."""
+    """The step that makes `record`'s release live on a server that may or may not have its files.
+
+    lives  what is live on any server, where old releases are pruned after the switch; None: they are not
+    """
     refusal = _current_refusal(state)
     existing = state.releases.get(record.tag)
     old: tuple[str, ...] = ()
-    if prune:
+    if lives is not None:
         # After the switch the release that is live now is the one before: both are safe.
-        old = tuple(beyond(state, around.keep, state.current, "", coming=record.tag))
+        old = tuple(beyond(state, around.keep, lives, coming=record.tag))
     if existing and existing.present:
         if existing.record is None or existing.record.digest != record.digest:
             refusal = refusal or f"{record.tag} exists there with other content; choose another tag"

@@ -168,7 +168,7 @@ def servers(draw: st.DrawFn) -> ServerState:
 @given(servers(), st.integers(1, 5), st.booleans())
 def test_what_is_beyond_is_old_present_and_never_protected(server: ServerState, keep: int, coming: bool) -> None:
     live, previous = live_tag([server]), previous_tag([server])
-    chosen = beyond(server, keep, live, previous, coming="coming" if coming else "")
+    chosen = beyond(server, keep, {live, previous}, coming="coming" if coming else "")
     assert len(chosen) == len(set(chosen))
     left = [item for item in server.ordered if item.present and item.tag not in chosen]
     for tag in chosen:
