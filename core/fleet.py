@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from core.errors import FleetError, HostKeyUnknown, TurnoutError, UsageError
-from core.jobs import Cancel, fault
+from core.jobs import Ahead, Cancel, fault
 from core.records import ServerState
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class Fleet:
         self._sessions: dict[str, Session] = {}
         self._settings: fabric.Config | None = None
         self._lock = threading.Lock()
+        self._ahead: dict[str, Ahead[None]] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -114,9 +115,20 @@ class Fleet:
 
     def open(self, name: str) -> Session:
         """The session of a server, connected."""
+        with self._lock:
+            ahead = self._ahead.pop(name, None)
+        if ahead is not None:
+            ahead.get()
         session = self.session(name)
         session.open()
         return session
+
+    def connect_ahead(self) -> None:
+        """Begin to connect to every server; the next `open` of each waits for that, and raises what it raised."""
+        for name in self.names:
+            session = self.session(name)
+            with self._lock:
+                self._ahead[name] = Ahead(session.open)
 
     def inspect(self, cancel: Cancel | None = None) -> Inspection:
         """The state of every server, all at once; one that fails is among the errors and holds nobody up."""

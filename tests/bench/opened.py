@@ -6,6 +6,7 @@ answers each with one line of JSON: seconds, round trips, what was sent, and the
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
@@ -18,9 +19,11 @@ from core.errors import FleetError
 from core.fleet import Fleet
 from core.jobs import Cancel
 from core.operations import DeployRequest, RollbackRequest, execute
+from tui.cli import COLLECT_AFTER
 
 
 def main() -> None:
+    gc.set_threshold(*COLLECT_AFTER)
     project = load(Path(sys.argv[1]), os.environ)
     fleet = Fleet(project, project.environment("production"))
     inspection = fleet.inspect()

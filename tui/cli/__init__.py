@@ -5,9 +5,11 @@ Only what a command needs is imported: its start until the first byte on the net
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from tui.cli.arguments import BadUsage, Options, parse
 
@@ -15,6 +17,25 @@ if TYPE_CHECKING:
     from core.config import Project
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
+
+
+COLLECT_AFTER = (50_000, 20, 50)
+"""Thresholds of the garbage collector: with Python's own it takes a fifth of the time of a short command."""
+
+
+def script() -> NoReturn:
+    """The console script: `main`, then the end of the process at once, without taking every module apart (50 ms).
+
+    Nothing is lost by that: the engine's threads are daemons, its connections are closed, output is flushed here.
+    """
+    gc.set_threshold(*COLLECT_AFTER)
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = code or EXIT_FAILED
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,7 +95,6 @@ def _dashboard(options: Options) -> int:
 
 def _dashboard_project(options: Options) -> tuple[Project | None, str | None]:
     """The project, or None where there is no turnout.toml and none was named, and the environment to show first."""
-    import os
     from pathlib import Path
 
     from core import config
