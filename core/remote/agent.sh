@@ -18,7 +18,7 @@
 LC_ALL=C
 export LC_ALL
 umask 022
-own=.turnout job='' child='' newline='
+own=.turnout job='' child='' now='' newline='
 '
 
 # decode WORD: the bytes that a word stands for, in `decoded`. A command substitution strips newlines at the end,
@@ -40,9 +40,9 @@ encode() {
 }
 
 # long COMMAND...: run what may take long so that a cancel ends it: a shell handles a signal only between commands
-# or in `wait`.
+# or in `wait`. What runs beside a shell gets /dev/null as its input, in dash whatever it was; hence the descriptor 3.
 long() {
-  "$@" &
+  { "$@" <&3 3<&- & } 3<&0
   child=$!
   wait "$child"
 }
@@ -85,14 +85,23 @@ copier() {
 # sweep: remove what is half-made and half-removed. Only with the lock held; the release that is half-made has no
 # other place than incoming/, so nothing here is ever live.
 sweep() {
+  bare "$own/incoming" && bare "$own/trash" && [ ! -e .current-next ] && [ ! -L .current-next ] && return
   rm -rf "$own/incoming" "$own/trash" .current-next
   mkdir -p "$own/incoming" "$own/trash"
 }
 
+# bare FOLDER: whether it is a folder and empty, found without starting a program: each costs a millisecond.
+bare() {
+  [ -d "$1" ] && [ ! -L "$1" ] || return 1
+  for found in "$1"/* "$1"/.[!.]* "$1"/..?*; do
+    if [ -e "$found" ] || [ -L "$found" ]; then return 1; fi
+  done
+}
+
 # state: what an inspection reads, one fact a line. Reads only.
 state() {
-  say "time $(date +%s)"
-  if ! cd "$root" 2> /dev/null; then
+  say "time ${now:-$(date +%s)}"
+  if ! cd -P "$root" 2> /dev/null; then
     say "root absent"
     parent=$root
     while [ ! -d "$parent" ]; do parent=${parent%/*}; parent=${parent:-/}; done
@@ -101,11 +110,13 @@ state() {
   else
     say "root present"
     [ -w . ] && say "writable yes"
-    here=$(pwd -P)
+    here=$PWD
     if [ -L current ]; then
       encode "$(readlink current)"
       say "current link $encoded"
-      if seen=$(cd current 2> /dev/null && pwd -P); then
+      if cd -P current 2> /dev/null; then
+        seen=$PWD
+        cd "$here" || return 1
         case $seen in
           "$here/releases/"*) encode "${seen#"$here/releases/"}"; say "live $encoded" ;;
           *) say "live-elsewhere" ;;
@@ -133,12 +144,14 @@ state() {
     fi
     set -- "$own"/records/*.toml
     # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
-    [ ! -e "$1" ] || grep '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | head -n 40000 | sed 's/^/record /'
+    [ ! -e "$1" ] || grep '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | sed -e 's/^/record /' -e 40000q
     [ ! -f "$own/journal.jsonl" ] || tail -n 60 "$own/journal.jsonl" | cut -c1-4000 | sed 's/^/journal /'
     lock_lines
   fi
-  df -Pk . 2> /dev/null | sed -n '2s/^/space /p'
-  df -Pi . 2> /dev/null | sed -n '2s/^/inodes /p'
+  stat -f -c 'statfs %S %a %c %d' . 2> /dev/null || {
+    df -Pk . 2> /dev/null | sed -n '2s/^/space /p'
+    df -Pi . 2> /dev/null | sed -n '2s/^/inodes /p'
+  }
   features
 }
 
@@ -147,7 +160,7 @@ state() {
 untouched() {
   age=-cnewer
   [ ! -e "$own/cache.linked" ] || age=-newer
-  find deploy-cache "$age" "$own/cache.manifest" > /dev/null 2>&1 || age=-newer
+  find "$own/cache.manifest" "$age" "$own/cache.manifest" > /dev/null 2>&1 || age=-newer
   [ -z "$(find deploy-cache "$age" "$own/cache.manifest" 2> /dev/null | head -n 1)" ]
 }
 
@@ -162,9 +175,15 @@ features() {
 lock_lines() {
   [ -e "$own/lock/token" ] || return 0
   say "lock held"
-  sed 's/^/lock-/' "$own/lock/owner" 2> /dev/null | cut -c1-500 | head -n 20
-  sed 's/^/lock-phase /' "$own/lock/phase" 2> /dev/null | cut -c1-100 | head -n 1
-  sed 's/^/lock-beat /' "$own/lock/beat" 2> /dev/null | cut -c1-100 | head -n 1
+  {
+    lines=0
+    while [ "$lines" -lt 20 ] && IFS= read -r line; do
+      printf 'lock-%.500s\n' "$line"
+      lines=$((lines + 1))
+    done < "$own/lock/owner"
+    IFS= read -r line < "$own/lock/phase" && printf 'lock-phase %.100s\n' "$line"
+    IFS= read -r line < "$own/lock/beat" && printf 'lock-beat %.100s\n' "$line"
+  } 2> /dev/null
   dead_owner > /dev/null && say "lock-dead yes"
   return 0
 }
@@ -196,9 +215,10 @@ verb_ping() { :; }
 # begin TOKEN OWNER JOURNAL-LINE PATIENCE (OWNER: lines `word text`): make the root's folders, take the lock, sweep
 # what an earlier operation left, read the state.
 verb_begin() {
-  mkdir -p "$root" && cd "$root" || fail "cannot make $root"
+  cd "$root" 2> /dev/null || { mkdir -p "$root" && cd "$root"; } || fail "cannot make $root"
   [ -d "$own" ] || { mkdir -p "$own" && chmod 0750 "$own"; } || fail "cannot make $root/$own"
-  mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" || fail "cannot write in $root"
+  [ -d releases ] && [ -d shared ] && [ -d deploy-cache ] && [ -d "$own/records" ] && [ -d "$own/manifests" ] ||
+    mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" || fail "cannot write in $root"
   for folder in releases deploy-cache "$own" "$own/records" "$own/manifests"; do
     [ ! -L "$folder" ] || { say "$root/$folder is a link: Turnout would write outside the deploy root"; exit 5; }
   done
@@ -217,7 +237,7 @@ lock() {
   fresh=$own/lock.new.$$
   now=$(date +%s)
   decode "$2"
-  rm -rf "$fresh" && mkdir "$fresh" && say "$1" > "$fresh/token" && say "$self" > "$fresh/process" &&
+  { [ ! -e "$fresh" ] || rm -rf "$fresh"; } && mkdir "$fresh" && say "$1" > "$fresh/token" && say "$self" > "$fresh/process" &&
     { say "$decoded"; say "server-since $now"; } > "$fresh/owner" && say begin > "$fresh/phase" &&
     say "$now" > "$fresh/beat" || { rm -rf "$fresh"; fail "cannot write the lock in $root/$own"; }
   mv -T "$fresh" "$own/lock" 2> /dev/null && return
@@ -409,7 +429,7 @@ verb_switch() {
 
 # replace TARGET: one rename(2). `ln -sfn` would remove the link first; `mv` without -T moves into the folder.
 replace() {
-  rm -f .current-next && ln -s "$1" .current-next || fail "cannot make a link in $root"
+  { [ ! -e .current-next ] && [ ! -L .current-next ] || rm -f .current-next; } && ln -s "$1" .current-next || fail "cannot make a link in $root"
   mv -T .current-next current 2> /dev/null || mv -fh .current-next current || fail "cannot rename over current"
   [ "$(readlink current)" = "$1" ] || fail "current was not switched"
 }
@@ -550,10 +570,12 @@ verb_finish() {
 # unlock: give the lock back in one rename, so that nobody sees half of it; then remove what is in trash/. From the
 # rename on another operation may be at work, so what is removed has a name of its own.
 unlock() {
-  rm -rf "$own/incoming" .current-next
-  mkdir -p "$own/incoming" "$own/trash"
+  bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ] || rm -rf "$own/incoming" .current-next
+  [ -d "$own/incoming" ] && [ -d "$own/trash" ] || mkdir -p "$own/incoming" "$own/trash"
   mv "$own/trash" "$own/trash.$$" && mkdir "$own/trash"
-  rm -rf "$own"/lock.dead.* "$own"/lock.new.*
+  for left in "$own"/lock.dead.* "$own"/lock.new.*; do
+    [ ! -e "$left" ] || rm -rf "$left"
+  done
   mv "$own/lock" "$own/trash.$$/lock" || rm -rf "$own/lock"
   [ -z "${id-}" ] || answer 0
   rm -rf "$own"/trash.*
