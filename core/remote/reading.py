@@ -146,6 +146,14 @@ def _space(seen: _Seen, rest: str) -> None:
     seen.free_bytes = int(rest.split()[3]) * 1024
 
 
+def _statfs(seen: _Seen, rest: str) -> None:
+    """`stat -f`: bytes of a block, free blocks for this user, inodes, free inodes; none where they have no number."""
+    block, blocks, inodes, free = map(int, rest.split())
+    seen.free_bytes = block * blocks
+    if inodes > 0:
+        seen.free_inodes = free
+
+
 def _inodes(seen: _Seen, rest: str) -> None:
     """`df -Pi`; some file systems have no fixed number and say 0 of 0, or `-`."""
     words = rest.split()
@@ -215,6 +223,7 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "cache-unknown": _set("cache_unknown", lambda rest: True),
     "space": _space,
     "inodes": _inodes,
+    "statfs": _statfs,
     "journal": _journal,
     "feature": _feature,
     "lock": _held,
