@@ -129,7 +129,7 @@ class HostKeyUnknown(ConnectError):
         super().__init__(
             title,
             detail=f"{host}: {key_type} key {fingerprint}",
-            hint="compare the fingerprint with the server's own, then accept it in the dashboard or with `ssh`",
+            hint="compare the fingerprint with the server's own, then accept it in the dashboard or with `turnout trust`",
             server=server,
             phase="connect",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, ROLLBACK, Plan, Step
+from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK, Plan, Step
 from core.text import clean, count, size
 
 GROUPED_FROM = 11
@@ -25,7 +25,8 @@ def plan_lines(plan: Plan) -> list[str]:
     if plan.warnings:
         lines += ["", *(f"  ! warning: {_one_line(warning)}" for warning in plan.warnings)]
     if plan.executable and plan.nothing_to_do:
-        lines += ["", "  nothing to do: every server is as asked"]
+        closes = "no server switches: what was interrupted is swept and closed in the journals"
+        lines += ["", f"  {closes if plan.kind == RECOVER else 'nothing to do: every server is as asked'}"]
     if not plan.executable:
         lines += ["", *(f"  x refused: {_one_line(reason)}" for reason in plan.all_refusals)]
     return lines
@@ -39,6 +40,8 @@ def question(plan: Plan) -> str:
         return f"Prune on {plan.environment}?"
     if plan.kind == CLEAR_CACHE:
         return f"Clear the deploy-cache on {plan.environment}?"
+    if plan.kind == RECOVER:
+        return f"{plan.title()}?"
     return f"Deploy to {plan.environment}?"
 
 
@@ -65,7 +68,7 @@ def _price(step: Step, plan: Plan) -> str:
     """A step's price, with what is live there where that is not what is live elsewhere."""
     if step.refusal:
         return "refused, see below"
-    differs = plan.kind in (DEPLOY, ROLLBACK) and step.current != plan.live
+    differs = plan.kind in (DEPLOY, ROLLBACK, RECOVER) and step.current != plan.live
     return step.price() + (f" (live there: {step.current or 'nothing'})" if differs else "")
 
 

@@ -85,13 +85,22 @@ def prepare(
     ordered = [states[name] for name in fleet.names]
     if isinstance(request, DeployRequest):
         assert tree is not None
-        return _deploy(fleet, request, ordered, tree.get(), planned)
+        return _warned(_deploy(fleet, request, ordered, tree.get(), planned), ordered)
     if isinstance(request, RollbackRequest):
         tag = planned.tag if planned else request.tag
-        return _rollback(fleet, tag, ordered, emit, cancel)
+        return _warned(_rollback(fleet, tag, ordered, emit, cancel), ordered)
     if isinstance(request, RecoverRequest):
         return _recover(fleet, request, ordered, emit, cancel)
     return _prune(fleet, request, ordered)
+
+
+def _warned(prepared: Prepared, states: Sequence[ServerState]) -> Prepared:
+    """The same, with a word on an interrupted operation: this one ends it, for all servers reach the same release."""
+    found = interruption(states)
+    if found is None:
+        return prepared
+    plan = prepared.plan
+    return replace(prepared, plan=replace(plan, warnings=(*plan.warnings, found.describe(time.time()))))
 
 
 def around(fleet: Fleet, moments: Sequence[str]) -> Around:

@@ -26,6 +26,9 @@ from core.text import clean
 
 T = TypeVar("T")
 
+WAIT_TOLD_EVERY = 15.0
+"""Seconds between two notes about who is being waited for."""
+
 
 def who() -> str:
     """`ana@laptop`: who is at work, for locks, records and journals."""
@@ -82,8 +85,11 @@ class Run:
         return self.fleet.session(server)
 
     @contextmanager
-    def phase(self, name: str, server: str = "") -> Iterator[None]:
-        """A phase of a server or of the fleet: its events, and its name in errors that leave it."""
+    def phase(self, name: str, server: str = "", *, expected: type[TurnoutError] | tuple[()] = ()) -> Iterator[None]:
+        """A phase of a server or of the fleet: its events, and its name in errors that leave it.
+
+        expected  an error that is no failure yet, because it will be tried again
+        """
         began = time.monotonic()
         self.emit(PhaseStarted(server=server, phase=name))
         outcome = "failed"
@@ -95,6 +101,9 @@ class Run:
             raise error.at(server=server, phase=name) from None
         except FleetError:
             raise
+        except expected as error:
+            outcome = "skipped"
+            raise error.at(server=server, phase=name) from None
         except TurnoutError as error:
             error.at(server=server, phase=name)
             self.emit(ServerFailed(server=server, phase=name, title=error.title, detail=error.detail, hint=error.hint))
@@ -145,20 +154,25 @@ class Run:
 
         self.on_all(connect).unwrap()
         until = time.monotonic() + wait
+        told = -WAIT_TOLD_EVERY
         while True:
             self.cancel.check()
             try:
-                return self._lock_all()
+                return self._lock_all(patient=time.monotonic() < until)
             except FleetError as error:
                 others = all(isinstance(each, LockedError) for each in error.errors.values())
                 if not others or time.monotonic() >= until:
                     raise
-                self.emit(Note(text=f"waiting: {error.title}", level="warning"))
+                if time.monotonic() - told >= WAIT_TOLD_EVERY:
+                    told = time.monotonic()
+                    self.emit(Note(text=f"waiting: {error.title}", level="warning"))
                 # Not in step with others who wait for the same.
                 self.cancel.wait(random.uniform(0.5, 1.5))
 
-    def _lock_all(self) -> dict[str, ServerState]:
+    def _lock_all(self, *, patient: bool) -> dict[str, ServerState]:
         """The states of all servers under their locks, or none locked and FleetError.
+
+        patient  a lock that is held is no failure: it is tried again
 
         The first server's lock is taken before the others': of two operators that want the same servers one wins
         everywhere and the other is told who, instead of both being refused somewhere.
@@ -166,7 +180,7 @@ class Run:
         names = self.fleet.names
 
         def lock(name: str) -> ServerState:
-            with self.phase("begin", name):
+            with self.phase("begin", name, expected=LockedError if patient else ()):
                 state = self.session(name).begin(self.token, self.owner(), self.journal("begin"))
                 self.holds(name)
                 return state

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import fabric
@@ -41,6 +42,15 @@ class Destination(Protocol):
     def gateway(self) -> str | None: ...
     @property
     def identity(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class TrustedKey:
+    """A host key that was compared with known_hosts and found right; `host` is the name that known_hosts uses."""
+
+    host: str
+    key_type: str
+    fingerprint: str
 
 
 class _Transport(paramiko.Transport):  # type: ignore[misc]  # paramiko has no types
@@ -182,7 +192,7 @@ class Connection:
             raise HostKeyChanged(
                 "the host key changed: the connection was refused",
                 detail=f"{known.name} shows {fingerprint(error.key)}\nrecorded is {fingerprint(error.expected_key)}",
-                hint=f"find out why first; if it is right: ssh-keygen -R '{known.name}', then accept the new key",
+                hint=f"find out why first; if it is right: ssh-keygen -R '{known.name}', then `turnout trust`",
                 server=name,
                 phase="connect",
             ) from None
@@ -207,10 +217,22 @@ class Connection:
 
     def _owner_of(self, key: paramiko.PKey) -> _Link:
         """The hop whose key a complaint is about: the first that is not connected, gateways first."""
+        return next((hop for hop in self._hops() if not hop.is_connected), self.link)
+
+    def _hops(self) -> list[_Link]:
+        """The links on the way to the server, the outermost gateway first."""
         hops = [self.link]
         while isinstance(hops[-1].gateway, _Link):
             hops.append(hops[-1].gateway)
-        return next((hop for hop in reversed(hops) if not hop.is_connected), self.link)
+        return hops[::-1]
+
+    @property
+    def host_keys(self) -> tuple[TrustedKey, ...]:
+        """The keys that known_hosts had for what is connected: gateways first, then the server itself."""
+        keys = [
+            (hop.known_hosts.name, hop.transport.get_remote_server_key()) for hop in self._hops() if hop.is_connected
+        ]
+        return tuple(TrustedKey(host, key.get_name(), fingerprint(key)) for host, key in keys)
 
     def _unknown(self, key: paramiko.PKey) -> HostKeyUnknown:
         known = self._owner_of(key).known_hosts
@@ -225,10 +247,7 @@ class Connection:
 
     def accept(self, error: HostKeyUnknown) -> None:
         """Write an unknown key that a person accepted into known_hosts."""
-        hops = [self.link]
-        while isinstance(hops[-1].gateway, _Link):
-            hops.append(hops[-1].gateway)
-        owner = next((hop for hop in hops if hop.known_hosts.name == error.host), self.link)
+        owner = next((hop for hop in self._hops() if hop.known_hosts.name == error.host), self.link)
         owner.known_hosts.add(error.key_line)
 
     def session(self) -> paramiko.Channel:

@@ -65,9 +65,13 @@ def releases(place: Destination) -> list[str]:
 
 
 def everything(places: Sequence[Destination], *, but: str = "") -> list[str]:
-    """Every path below the roots, with what a link leads to and what a file holds, but for names that end so."""
+    """Every path below the roots, with what a link leads to and what a file holds, but for names that end so.
+
+    What agents still remove after they have answered is waited for.
+    """
     found = []
     for place in places:
+        until(lambda own=place.files / ".turnout": not list(own.glob("trash.*")), f"{place.alias} to be swept")
         for folder, folders, files in os.walk(place.files):
             for name in (name for name in folders + files if not but or not name.endswith(but)):
                 path = Path(folder, name)

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 EPILOG = """\
 exit codes:
   0  done (also: nothing to do, or a plan that could be executed)
-  1  failed or cancelled, and everything was put back (also: a plan that is refused)
+  1  failed or cancelled, and everything was put back (also: a plan that is refused, drift found)
   2  bad usage or configuration; nothing was touched
   3  no connection to a server, or its host key is not known or has changed
   4  locked: another operation is at work there
-  5  needs a person: `turnout doctor` and the message say what to decide
+  5  needs a person: the message says what to decide (docs/operations.md has every case)
 
 output:
   Data (plans of --dry-run, tables, results) goes to stdout, narration to stderr.
@@ -24,6 +24,7 @@ output:
 
 Ctrl-C (and SIGTERM, SIGHUP) cancels cleanly: before the barrier nothing has changed, after it
 everything goes back. A reader of the output that goes away does not stop an operation.
+After a crash `turnout recover` says what was interrupted where, and finishes or undoes it.
 """
 
 
@@ -43,6 +44,13 @@ class Options:
     tags: tuple[str, ...] = ()
     keep: int | None = None
     cache: bool = False
+    wait: float = 0.0
+    """Seconds to wait for locks that others hold."""
+    force: bool = False
+    way: str = ""
+    """What becomes of an interrupted operation: finish, undo, or "" where a person is to be asked."""
+    breaks: str = ""
+    """The id of the operation whose lock is to be broken without a question."""
     words: argparse.Namespace = field(default_factory=argparse.Namespace)
 
 
@@ -122,6 +130,10 @@ def parse(words: Sequence[str]) -> Options:
         tags=tuple(known.get("tags") or ()),
         keep=known.get("keep"),
         cache=known.get("cache", False),
+        wait=known.get("wait", 0.0),
+        force=known.get("force", False),
+        way=known.get("way") or "",
+        breaks=known.get("breaks") or "",
         words=values,
     )
 
@@ -146,11 +158,13 @@ def _parser(*, with_init: bool) -> _Parser:
     _environment(deploy)
     deploy.add_argument("--ref", metavar="REV", help="branch, tag or commit (default: `ref` of the project)")
     deploy.add_argument("--tag", help="the new release's name (default: UTC time and revision)")
+    _waiting(deploy)
     _changing(deploy)
 
     rollback = _command(commands, "rollback", "switch every server back to a release")
     _environment(rollback)
     rollback.add_argument("tag", metavar="TAG", nargs="?", help="the release (default: the one before the live one)")
+    _waiting(rollback)
     _changing(rollback)
 
     releases = _command(commands, "releases", "list the releases and where they are")
@@ -168,11 +182,25 @@ def _parser(*, with_init: bool) -> _Parser:
     prune.add_argument("tags", metavar="TAG", nargs="*", help="releases to remove")
     prune.add_argument("--keep", metavar="N", type=_at_least_one, help="remove all releases beyond the newest N")
     prune.add_argument("--cache", action="store_true", help="empty the deploy-cache too; the next deploy rebuilds it")
+    prune.add_argument("--force", action="store_true", help="also releases that a running process works in")
+    _waiting(prune)
     _changing(prune)
+    _after_a_failure(commands)
 
     doctor = _command(commands, "doctor", "check each server before anything is at stake; changes nothing")
     _environment(doctor)
     _reading(doctor)
+
+    verify = _command(
+        commands,
+        "verify",
+        "compare a release on each server with its manifest, by checksum",
+        "Lists what was changed, added or removed since it was deployed; shared paths and what prepare hooks made are\n"
+        "left out. Takes no lock and changes nothing. Ends with 1 for drift, with 3 if a server could not be asked.",
+    )
+    _environment(verify)
+    verify.add_argument("tag", metavar="TAG", nargs="?", help="the release (default: the live one)")
+    _reading(verify)
 
     init = commands.add_parser(
         "init", help="write a commented turnout.toml", description="Write a commented turnout.toml."
@@ -188,6 +216,67 @@ def _parser(*, with_init: bool) -> _Parser:
         "Nothing is left behind.",
     )
     return parser
+
+
+def _after_a_failure(commands: Any) -> None:
+    """The commands for locks, interruptions and host keys: docs/operations.md tells when."""
+    recover = _command(
+        commands,
+        "recover",
+        "say what was interrupted where, and finish or undo it",
+        "Without --finish and --undo it asks which; where there is nobody to ask it ends with 5 if something was\n"
+        "interrupted, and with 0 if nothing was.",
+    )
+    _environment(recover)
+    ways = recover.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--finish", dest="way", action="store_const", const="finish", help="lead every server to the new release"
+    )
+    ways.add_argument(
+        "--undo", dest="way", action="store_const", const="undo", help="lead every server back to where it was"
+    )
+    _waiting(recover)
+    _changing(recover)
+
+    watch = _command(
+        commands,
+        "watch",
+        "follow the operation that is running, whoever started it",
+        "Ends with the operation's exit code; with 0 if nothing is running. Ctrl-C stops watching, ends with 0 and\n"
+        "never disturbs the operation.",
+    )
+    _environment(watch)
+    _reading(watch)
+
+    unlock = _command(
+        commands,
+        "unlock",
+        "show who holds the servers, and break a lock that will not heal",
+        "A lock whose process is gone is left alone: the next operation takes it over. A living one is broken only\n"
+        "after the environment's name was typed, or for the one operation that --break names. Ends with 4 while a\n"
+        "living one is held.",
+    )
+    _environment(unlock)
+    unlock.add_argument(
+        "--break",
+        dest="breaks",
+        metavar="OPERATION",
+        help="break the locks of the operation with this id, as `turnout unlock` shows it, without a question",
+    )
+    _reading(unlock)
+
+    trust = _command(
+        commands,
+        "trust",
+        "list the servers' host keys and record the unknown ones in known_hosts",
+        "Gateways' keys too. A key that differs from the recorded one is refused, always. Ends with 3 while a key is\n"
+        "changed, unaccepted, or could not be looked at.",
+    )
+    _environment(trust)
+    trust.add_argument(
+        "--yes", action="store_true", help="record unknown keys without a question: whoever answers is trusted"
+    )
+    _reading(trust)
 
 
 def _command(commands: Any, name: str, text: str, more: str = "") -> _Parser:
@@ -234,6 +323,24 @@ def _changing(parser: _Parser) -> None:
         action="store_true",
         help="do not ask, also where the environment is protected; needed without a terminal",
     )
+
+
+def _waiting(parser: _Parser) -> None:
+    parser.add_argument(
+        "--wait",
+        metavar="DURATION",
+        type=_duration,
+        default=0.0,
+        help="wait so long (90s, 5m, 1h) for locks that others hold, instead of ending with 4 at once",
+    )
+
+
+def _duration(text: str) -> float:
+    """Seconds in `90s`, `5m`, `1h` or a plain number."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration: 90s, 5m, 1h")
+    return float(found[1]) * {"m": 60, "h": 3600}.get(found[2], 1)
 
 
 def _at_least_one(text: str) -> int:

@@ -72,7 +72,7 @@ class Follower:
     def answer(self, ask: Callable[[], None]) -> str:
         """What a person answers to what `ask` shows, without white space around it; "" at the end of input.
 
-        Raises Cancelled at Ctrl-C, also at one that came since the last job.
+        Raises Cancelled at a signal, also at one that came since the last job.
         """
         try:
             # Before the question is seen: a Ctrl-C that meets the other handler would not end the reading.
@@ -119,15 +119,14 @@ class Follower:
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
-        """Ctrl-C raises KeyboardInterrupt, as long as a person is asked."""
-        if signal.SIGINT not in self._before:
-            yield
-            return
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        """Every signal raises KeyboardInterrupt, as long as a person is asked: a line is being waited for."""
+        for number in self._before:
+            signal.signal(number, signal.default_int_handler)
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, self._heard)
+            for number in self._before:
+                signal.signal(number, self._heard)
 
 
 def _newest_progress(events: list[Event]) -> list[Event]:

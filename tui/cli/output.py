@@ -45,6 +45,9 @@ class Output(Protocol):
     def table(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]], legend: str) -> None:
         """Show data: its lines for people, its rows for programs."""
 
+    def aside(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Say what should be known besides the data: lines for people, rows for programs."""
+
     def error(self, error: TurnoutError) -> None:
         """Say what went wrong."""
 
@@ -103,6 +106,9 @@ class TextOutput:
         if legend:
             self._said.write([self.mask(legend)])
 
+    def aside(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
+        self.say(f"{self.glyphs.alert} {line}" for line in lines)
+
     def error(self, error: TurnoutError) -> None:
         self._titles.add(error.title)
         self.say(clean(f"error: {error}", limit=20_000).splitlines())
@@ -148,6 +154,9 @@ class JsonOutput:
         self._write([PlanMade(plan=plan.to_json()).to_json()])
 
     def table(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]], legend: str) -> None:
+        self._write(rows)
+
+    def aside(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
         self._write(rows)
 
     def say(self, lines: Iterable[str]) -> None:

@@ -1,0 +1,166 @@
+"""What every subcommand works with: its words, its voice, its servers, and a person to ask where there is one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from core.errors import Cancelled, FleetError, HostKeyUnknown, NeedsPerson, TurnoutError, UsageError
+from core.text import clean
+from tui.cli.arguments import Options
+from tui.cli.following import Follower
+from tui.cli.output import JsonOutput, TextOutput
+
+if TYPE_CHECKING:
+    from core.config import Environment, Project
+    from core.fleet import Fleet, Inspection
+
+T = TypeVar("T")
+Kind = TypeVar("Kind", bound=TurnoutError)
+Answer = dict[str, Any]
+"""What the result line says beside the exit code: at least `exit_code`, `outcome` and `summary`."""
+
+
+class Command:
+    """One command from its configuration on. `environment_name` is what was asked for until `open` knows better."""
+
+    project: Project
+    fleet: Fleet
+
+    def __init__(self, options: Options, output: TextOutput | JsonOutput, follower: Follower) -> None:
+        self.options = options
+        self.output = output
+        self.follower = follower
+        self.environment_name = options.environment or ""
+        self._opened = False
+
+    def open(self) -> None:
+        """Read the configuration and choose environment and servers; connects to nothing. Raises UsageError."""
+        from core import config
+
+        self.project = config.load(self._config_file(), os.environ)
+        self.output.mask = self.project.mask
+        environment = _environment(self.project, self.options.environment)
+        self.environment_name = environment.name
+        servers = config.select(environment, self.options.servers)
+        self._check_tags()
+        from core.fleet import Fleet
+
+        self.fleet = Fleet(self.project, environment, servers)
+        self._opened = True
+
+    def close(self) -> None:
+        """Close the connections; what was to be done has been done and said."""
+        if self._opened:
+            self.fleet.close()
+
+    def failed(self, error: TurnoutError) -> Answer:
+        """The answer after an error: how the engine ended, where it had begun."""
+        finished = self.output.narrator.finished
+        outcome = "cancelled" if isinstance(error, Cancelled) else "failed"
+        if find(error, NeedsPerson):
+            outcome = "needs-person"
+        answer: Answer = {"exit_code": error.exit_code, "outcome": outcome, "summary": error.title}
+        if finished is not None:
+            answer |= {
+                "outcome": finished.outcome,
+                "summary": finished.summary,
+                "tag": finished.tag,
+                "kind": finished.kind,
+            }
+        return answer
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a person who sees a question and can answer it."""
+        return isinstance(self.output, TextOutput) and self.output.can_ask and sys.stdin.isatty()
+
+    def ask(self, text: str) -> str:
+        """What a person answers. Only where `can_ask` is true; Cancelled at Ctrl-C."""
+        output = self.output
+        assert isinstance(output, TextOutput)  # JSON lines have nobody to ask: can_ask
+        return self.follower.answer(lambda: output.ask(text))
+
+    def with_host_keys(self, work: Callable[[], T]) -> T:
+        """What the work returns; a person may accept host keys that nobody has accepted before."""
+        accepted: set[tuple[str, str]] = set()
+        while True:
+            try:
+                return work()
+            except TurnoutError as error:
+                unknown = find(error, HostKeyUnknown)
+                if not unknown or any((key.host, key.fingerprint) in accepted for key in unknown):
+                    raise
+                if not self._accept(unknown):
+                    raise
+                accepted |= {(key.host, key.fingerprint) for key in unknown}
+
+    def inspect(self, *, accepting: bool = True) -> Inspection:
+        """What is on the servers; a person may accept unknown host keys on the way, unless `accepting` is false."""
+        while True:
+            inspection = self.follower.run("inspect", lambda emit, cancel: self.fleet.inspect(cancel), patient=False)
+            unknown = [error for error in inspection.errors.values() if isinstance(error, HostKeyUnknown)]
+            if not unknown or not accepting or not self._accept(unknown):
+                return inspection
+
+    def _accept(self, unknown: list[HostKeyUnknown]) -> bool:
+        """Whether a person accepted all these keys; they are in known_hosts then."""
+        if not self.can_ask or self.options.yes:
+            return False
+        for key, names in by_key(unknown):
+            self.output.say([clean(line) for line in (f"{', '.join(names)}: {key.title}", f"  {key.detail}")])
+            if self.ask("Accept this key for good? Compare it with the server's own first [yes/N]") != "yes":
+                return False
+            self.fleet.accept_host_key(key)
+        return True
+
+    def _config_file(self) -> Path:
+        if self.options.config:
+            return Path(self.options.config).absolute()
+        from core import config
+
+        path = config.find(Path.cwd())
+        if path is None:
+            raise UsageError(
+                f"there is no turnout.toml in {Path.cwd()} or a folder above",
+                hint="`turnout init` writes one; --config FILE names one elsewhere",
+            )
+        return path
+
+    def _check_tags(self) -> None:
+        from core.records import is_tag
+
+        for tag in [self.options.tag or "", *self.options.tags]:
+            if tag and not is_tag(tag):
+                raise UsageError(
+                    f"{clean(tag)!r} cannot be a tag",
+                    hint="a tag has 1 to 100 letters, digits, dots, dashes or underscores, a letter or digit first",
+                )
+
+
+def find(error: TurnoutError, kind: type[Kind]) -> list[Kind]:
+    """The errors of that kind in an error, which may hold one a server."""
+    each = error.errors.values() if isinstance(error, FleetError) else [error]
+    return [item for item in each if isinstance(item, kind)]
+
+
+def by_key(unknown: Iterable[HostKeyUnknown]) -> list[tuple[HostKeyUnknown, list[str]]]:
+    """Each unknown key once, with the servers that showed it: several roots on one host are one question."""
+    servers: dict[tuple[str, str], list[str]] = {}
+    keys = {}
+    for key in unknown:
+        servers.setdefault((key.host, key.fingerprint), []).append(key.server)
+        keys[key.host, key.fingerprint] = key
+    return [(key, servers[place]) for place, key in keys.items()]
+
+
+def _environment(project: Project, name: str | None) -> Environment:
+    """The environment of that name, or the only one."""
+    if name is not None:
+        return project.environment(name)
+    if len(project.environments) == 1:
+        return next(iter(project.environments.values()))
+    raise UsageError("which environment?", hint=f"this project has {', '.join(project.environments)}")

@@ -1,0 +1,120 @@
+"""Operations from the command line: plan, show, ask, execute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, StateChanged, TurnoutError, UsageError
+from core.plan import RECOVER, Plan
+from tui.cli.command import Answer, Command, find
+from tui.plantext import question
+
+if TYPE_CHECKING:
+    from core.operations import Request
+
+
+def carry_out(command: Command) -> Answer:
+    """deploy, rollback and prune."""
+    ask_or_refuse(command)
+    command.open()
+    # What is imported from here on is imported while the servers answer.
+    command.fleet.connect_ahead()
+    return operate(command, _request(command))
+
+
+def ask_or_refuse(command: Command) -> None:
+    """UsageError where somebody would have to be asked and nobody is there."""
+    options = command.options
+    if not (options.yes or options.dry_run or command.can_ask):
+        raise UsageError(
+            f"there is nobody to ask whether to {options.command}",
+            detail="standard input and error are not both a terminal, or --json was given",
+            hint="pass --yes to do it without a question, or --dry-run to see the plan",
+        )
+
+
+def operate(command: Command, request: Request) -> Answer:
+    """Execute at once with --yes; else plan, show and ask, again and again while the servers change meanwhile."""
+    options, output = command.options, command.output
+    if options.yes and not options.dry_run:
+        return _execute(command, request, None)
+    while True:
+        plan = show_plan(command, request)
+        if not plan.executable:
+            summary = "the plan is refused: nothing was changed"
+            return {**_of(plan), "exit_code": EXIT_FAILED, "outcome": "refused", "summary": summary}
+        if options.dry_run:
+            summary = "dry run: nothing was changed"
+            return {**_of(plan), "exit_code": EXIT_DONE, "outcome": "planned", "summary": summary}
+        if plan.nothing_to_do and plan.kind != RECOVER:  # a recover still has journals to close
+            summary = "nothing to do: every server is as asked"
+            return {**_of(plan), "exit_code": EXIT_DONE, "outcome": "nothing-to-do", "summary": summary}
+        _confirm(command, plan)
+        try:
+            return _execute(command, request, plan)
+        except TurnoutError as error:
+            if not find(error, StateChanged):
+                raise
+            output.error(error)
+            output.say(["planning again"])
+            output.narrator.finished = None
+
+
+def show_plan(command: Command, request: Request) -> Plan:
+    """Make the plan and show it: as data of a dry run, else as a part of the question."""
+    from core.operations import make_plan
+
+    fleet = command.fleet
+    plan = command.with_host_keys(
+        lambda: command.follower.run("plan", lambda emit, cancel: make_plan(fleet, request, emit, cancel)),
+    )
+    command.output.plan(plan, asked=not command.options.dry_run)
+    return plan
+
+
+def _request(command: Command) -> Request:
+    """What the engine is asked to do."""
+    from core.operations import DeployRequest, PruneRequest, RollbackRequest
+
+    options = command.options
+    if options.command == "deploy":
+        return DeployRequest(ref=options.ref, tag=options.tag)
+    if options.command == "rollback":
+        return RollbackRequest(tag=options.tag)
+    everything_old = not options.tags and options.keep is None and not options.cache
+    keep = command.project.deploy.keep if everything_old else options.keep
+    return PruneRequest(tags=options.tags, keep=keep, cache=options.cache, force=options.force)
+
+
+def _execute(command: Command, request: Request, plan: Plan | None) -> Answer:
+    from core.operations import execute
+
+    fleet, wait = command.fleet, command.options.wait
+    with command.output.progress():
+        result = command.follower.run(
+            "execute", lambda emit, cancel: execute(fleet, request, plan, emit, cancel, wait=wait)
+        )
+    return {
+        "exit_code": result.exit_code,
+        "outcome": result.outcome,
+        "kind": result.kind,
+        "tag": result.tag,
+        "summary": result.summary,
+        "warnings": list(result.warnings),
+        "round_trips": dict(result.round_trips or {}),
+    }
+
+
+def _confirm(command: Command, plan: Plan) -> None:
+    """Raises Cancelled unless a person agrees; a protected environment wants its name typed."""
+    environment = command.fleet.environment
+    if environment.protected:
+        agreed = command.ask(f"{question(plan)} It is protected: type its name:") == environment.name
+    else:
+        agreed = command.ask(f"{question(plan)} [y/N]").lower() in ("y", "yes")
+    if not agreed:
+        raise Cancelled("not confirmed", hint="nothing was changed")
+
+
+def _of(plan: Plan) -> Answer:
+    return {"kind": plan.kind, "tag": plan.tag, "warnings": list(plan.warnings)}

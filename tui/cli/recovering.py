@@ -1,0 +1,76 @@
+"""`turnout recover`: says what was interrupted where, and finishes or undoes it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from core.errors import EXIT_DONE, EXIT_PERSON, Cancelled, FleetError, LockedError, NeedsPerson
+from core.recovery import FINISH, UNDO, Interruption, interruption
+from tui.cli.command import Answer, Command
+from tui.cli.operating import ask_or_refuse, operate, show_plan
+from tui.cli.troubles import interruption_lines, interruption_row
+
+if TYPE_CHECKING:
+    from core.fleet import Inspection
+
+WORDS = {"f": FINISH, "finish": FINISH, "u": UNDO, "undo": UNDO}
+
+
+def carry_out(command: Command) -> Answer:
+    """Nothing is guessed: without a way it asks, or ends with what a person has to decide."""
+    options = command.options
+    if options.way:
+        ask_or_refuse(command)
+    command.open()
+    found = _found(command, command.inspect())
+    if found is None:
+        summary = f"nothing was interrupted on {command.environment_name}: there is nothing to recover"
+        return {"exit_code": EXIT_DONE, "outcome": "nothing-to-do", "summary": summary}
+    command.output.table(interruption_lines(found, time.time()), [interruption_row(found, time.time())], "")
+    from core.operations import RecoverRequest
+
+    if options.dry_run and not options.way:
+        for each in _ways(found):
+            show_plan(command, RecoverRequest(each))
+        summary = "dry run: a person has to choose between --finish and --undo"
+        return {"exit_code": EXIT_PERSON, "outcome": "needs-person", "summary": summary}
+    return operate(command, RecoverRequest(options.way or _choose(command, found)))
+
+
+def _found(command: Command, inspection: Inspection) -> Interruption | None:
+    """What the journals tell. FleetError where a server is silent; LockedError while an operation is at work."""
+    found = interruption(inspection.states.values())
+    if inspection.errors:
+        if found is not None:
+            command.output.say(interruption_lines(found, time.time()))
+        raise FleetError(inspection.errors, phase="connect")
+    for name, state in inspection.states.items():
+        if state.lock and state.lock.alive:
+            raise LockedError(
+                f"an operation is at work: {state.lock.describe()}",
+                hint=f"`turnout watch {command.environment_name}` follows it; `turnout unlock` where it hangs",
+                server=name,
+            )
+    return found
+
+
+def _ways(found: Interruption) -> tuple[str, ...]:
+    """The ways out that differ: where no server was ever to be switched, undoing is all there is to do."""
+    return (FINISH, UNDO) if found.tag else (UNDO,)
+
+
+def _choose(command: Command, found: Interruption) -> str:
+    """The way that a person chooses. NeedsPerson where there is nobody to ask."""
+    ways = _ways(found)
+    if len(ways) == 1 and (command.options.yes or command.can_ask):
+        return ways[0]
+    if not command.can_ask or command.options.yes:
+        raise NeedsPerson(
+            "a person has to choose what becomes of the interrupted operation",
+            hint=f"turnout recover {command.environment_name} --finish (all new) or --undo (all old), with --yes",
+        )
+    answer = command.ask(f"finish: all servers to {found.tag}; undo: all back to where they were [f/u/N]").lower()
+    if answer not in WORDS:
+        raise Cancelled("not chosen", hint="nothing was changed")
+    return WORDS[answer]

@@ -1,0 +1,102 @@
+"""`turnout trust`: lists the host keys of servers and gateways, and records unknown ones that a person accepts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.errors import EXIT_CONNECT, EXIT_DONE, ConnectError, HostKeyChanged, HostKeyUnknown
+from core.text import clean, count
+from tui.cli.command import Answer, Command, by_key
+from tui.cli.troubles import CHANGED, KNOWN, RECORDED, UNKNOWN_KEY, UNSEEN, HostKey, key_lines, key_rows
+
+if TYPE_CHECKING:
+    from core.fleet import Inspection
+
+
+def carry_out(command: Command) -> Answer:
+    """Behind a gateway a server's key is seen only when the gateway's is trusted: look, record, look again."""
+    command.open()
+    recorded: set[tuple[str, str]] = set()
+    while True:
+        inspection = command.inspect(accepting=False)
+        unknown = [error for error in inspection.errors.values() if isinstance(error, HostKeyUnknown)]
+        if not unknown or any((key.host, key.fingerprint) in recorded for key in unknown):
+            break
+        if not _accepted(command, unknown):
+            break
+        for key, _ in by_key(unknown):
+            command.fleet.accept_host_key(key)
+            recorded.add((key.host, key.fingerprint))
+    keys = _keys(command, inspection, recorded)
+    command.output.table(key_lines(keys), key_rows(keys), "")
+    for error in inspection.errors.values():
+        if not isinstance(error, HostKeyUnknown):
+            command.output.error(error)
+    return _answer(command, keys)
+
+
+def _accepted(command: Command, unknown: list[HostKeyUnknown]) -> bool:
+    """Whether these keys are to be recorded: with --yes, or because a person says so."""
+    if command.options.yes:
+        return True
+    if not command.can_ask:
+        return False
+    shown = [HostKey(servers=tuple(names), standing=UNKNOWN_KEY, **_facts(key)) for key, names in by_key(unknown)]
+    command.output.say(
+        [
+            *key_lines(shown),
+            "compare with what each server says of itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+        ]
+    )
+    return command.ask(f"Record {'this key' if len(shown) == 1 else 'these keys'} for good? [yes/N]") == "yes"
+
+
+def _facts(key: HostKeyUnknown) -> dict[str, str]:
+    return {"host": clean(key.host), "type": clean(key.key_type), "fingerprint": key.fingerprint}
+
+
+def _keys(command: Command, inspection: Inspection, recorded: set[tuple[str, str]]) -> list[HostKey]:
+    """Every key that was seen, once, with all servers that it is for; and the servers that showed none."""
+    found: list[HostKey] = []
+    for name in command.fleet.names:
+        error = inspection.errors.get(name)
+        for key in command.fleet.session(name).connection.host_keys:
+            standing = RECORDED if (key.host, key.fingerprint) in recorded else KNOWN
+            facts = {"host": key.host, "type": key.key_type, "fingerprint": key.fingerprint}
+            found.append(HostKey(servers=(name,), standing=standing, **facts))
+        if isinstance(error, HostKeyUnknown):
+            found.append(HostKey(servers=(name,), standing=UNKNOWN_KEY, **_facts(error)))
+        elif isinstance(error, HostKeyChanged):
+            found.append(HostKey(servers=(name,), standing=CHANGED))
+        elif isinstance(error, ConnectError):
+            found.append(HostKey(servers=(name,), standing=UNSEEN))
+    merged: dict[HostKey, HostKey] = {}
+    for each in found:
+        same = replace(each, servers=()) if each.fingerprint else each
+        before = merged.get(same)
+        merged[same] = replace(each, servers=(*(before.servers if before else ()), *each.servers))
+    return list(merged.values())
+
+
+def _answer(command: Command, keys: list[HostKey]) -> Answer:
+    standings = [key.standing for key in keys]
+    parts = [
+        f"{count(standings.count(standing), 'key')} {word}"
+        for standing, word in (
+            (RECORDED, "recorded"),
+            (KNOWN, "known already"),
+            (UNKNOWN_KEY, "not accepted"),
+            (CHANGED, "refused: changed"),
+            (UNSEEN, "not compared"),
+        )
+        if standing in standings
+    ]
+    if UNKNOWN_KEY in standings and not command.can_ask:
+        parts.append(f"turnout trust {command.environment_name} on a terminal, or with --yes, records them")
+    good = set(standings) <= {KNOWN, RECORDED}
+    return {
+        "exit_code": EXIT_DONE if good else EXIT_CONNECT,
+        "outcome": "done" if good else "failed",
+        "summary": "; ".join(parts),
+    }

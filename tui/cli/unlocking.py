@@ -1,0 +1,101 @@
+"""`turnout unlock`: shows who holds the servers, and breaks a lock that will not heal by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_LOCKED, Cancelled, UsageError
+from core.fleet import at_once
+from core.records import Lock, ServerState
+from core.recovery import interruption
+from core.text import count
+from tui.cli.command import Answer, Command
+from tui.cli.troubles import lock_lines, lock_rows
+
+if TYPE_CHECKING:
+    from core.fleet import Inspection
+
+
+def carry_out(command: Command) -> Answer:
+    """Break a lock only for a person who typed the environment's name, or for the one operation that was named."""
+    command.open()
+    inspection = command.inspect()
+    states = inspection.states
+    command.output.table(lock_lines(states), lock_rows(states), "")
+    for error in inspection.errors.values():
+        command.output.error(error)
+    living = {name: state.lock for name, state in states.items() if state.lock and state.lock.alive}
+    breaks = command.options.breaks
+    if breaks:
+        chosen = {name: lock for name, lock in living.items() if lock.operation == breaks}
+        if not chosen:
+            known = ", ".join(sorted({lock.operation for lock in living.values()}))
+            raise UsageError(
+                f"no server is held by a living operation {breaks!r}",
+                hint=f"at work: {known}" if known else "nothing is locked by a process that lives",
+            )
+    else:
+        chosen = living
+    if not chosen:
+        return _unlocked(inspection)
+    if not breaks and not _agreed(command, living):
+        operation = next(iter(living.values())).operation
+        command.output.say([f"without a question: turnout unlock {command.environment_name} --break {operation}"])
+        summary = f"{count(len(living), 'server')} locked: nothing was changed"
+        return {"exit_code": EXIT_LOCKED, "outcome": "locked", "summary": summary}
+    return _break(command, chosen)
+
+
+def _unlocked(inspection: Inspection) -> Answer:
+    """Nothing stands in the way of the next operation, as far as the servers answered."""
+    code = max((error.exit_code for error in inspection.errors.values()), default=EXIT_DONE)
+    held = [state for state in inspection.states.values() if state.lock]
+    summary = "nothing to break: the next operation takes over" if held else "nothing is locked"
+    return {"exit_code": code, "outcome": "failed" if code else "nothing-to-do", "summary": summary}
+
+
+def _agreed(command: Command, living: Mapping[str, Lock]) -> bool:
+    """Whether a person typed the environment's name, knowing what it means. False where there is nobody to ask."""
+    if not command.can_ask:
+        return False
+    name = command.environment_name
+    silence = min(lock.silence for lock in living.values())
+    beats = silence < 30
+    command.output.say(
+        [
+            "",
+            "its operator's side gave a sign of life just now: it is at work, and `turnout watch` follows it"
+            if beats
+            else "no sign of life: the server's own watchdog ends it after 30 s of silence, unless that hangs too",
+            "breaking ends its process there at once: what it was doing stays as it is, and may have to be recovered",
+        ]
+    )
+    if command.ask(f"Break it? Type {name} to do it:") != name:
+        raise Cancelled("not confirmed", hint="nothing was changed")
+    return True
+
+
+def _break(command: Command, chosen: Mapping[str, Lock]) -> Answer:
+    """End the processes that hold the locks; what is true afterwards."""
+
+    def work(name: str) -> None:
+        command.fleet.open(name).break_lock(chosen[name].operation)
+
+    outcome = command.follower.run("unlock", lambda emit, cancel: at_once(chosen, work))
+    for name in outcome.results:
+        command.output.say([f"{name}: the lock of {chosen[name].who}'s {chosen[name].kind} was broken"])
+    for error in outcome.errors.values():
+        command.output.error(error)
+    states: Mapping[str, ServerState] = command.inspect().states
+    found = interruption(states.values())
+    summary = f"{count(len(outcome.results), 'lock')} broken"
+    if found is not None:
+        summary += f"; {found.describe(time.time())}: turnout recover {command.environment_name}"
+    code = max((error.exit_code for error in outcome.errors.values()), default=EXIT_DONE)
+    if not code and any(state.lock and state.lock.alive for state in states.values()):
+        code, summary = EXIT_LOCKED, f"{summary}; another lock is held"
+    if not code and len(states) < len(command.fleet.names):
+        code = EXIT_CONNECT
+    return {"exit_code": code, "outcome": "failed" if code else "done", "summary": summary}
