@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import time
@@ -64,7 +65,7 @@ def webhook(run: Run, hook: Hook, text: str, told: Mapping[str, str]) -> None:
         with urllib.request.urlopen(request, timeout=min(hook.timeout, WEBHOOK_TIMEOUT)) as answer:
             answer.read(4096)
             status = 0
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", "") or error).replace(hook.webhook, "the webhook")
         raise HookFailed("the webhook failed", detail=clean(reason, 300)) from None
     finally:

@@ -15,6 +15,15 @@ from core.jobs import Cancel
 from core.remote.session import Session
 from core.text import quote
 
+_LEAD = """\
+lead= fields=
+{ read -r fields < /proc/$$/stat; } 2> /dev/null
+set -- ${fields##*) }
+[ "${3:-$$}" = $$ ] || ! command -v setsid > /dev/null || lead=setsid
+"""
+"""Shell: OpenSSH makes each command the leader of a process group, by which a hook is ended as a whole; dropbear does
+not (field 3 after the name in /proc/PID/stat is the group), so there it becomes one."""
+
 LONGEST_LINE = 16384
 """Characters after which a line without an end is handed on in pieces."""
 
@@ -32,7 +41,9 @@ class Lines:
 
     encoding = "utf-8"
 
-    def __init__(self, mark: str, on_line: Callable[[str], None], on_process: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, mark: str, on_line: Callable[[str], None], on_process: Callable[[], None] = lambda: None
+    ) -> None:
         self.process = 0
         self._on_process = on_process
         self._mark = mark
@@ -85,8 +96,8 @@ def run(
     mark = secrets.token_hex(8)
     exports = "".join(f"export {name}={quote(value)}\n" for name, value in told.items())
     # What a start-up file printed may end in the middle of a line.
-    hello = f'echo\necho "{mark} $$"\nexec 2>&1\n'
-    program = f"{hello}{exports}cd {quote(folder)} || exit 1\nexec sh -c {quote(command)}"
+    hello = f'echo\necho "{mark} $$"\nexec 2>&1 < /dev/null\n'
+    program = f"{hello}{_LEAD}{exports}cd {quote(folder)} || exit 1\nexec $lead sh -c {quote(command)}"
     # A cancel may come before the command has said its process id: then it is ended as soon as that is known.
     lines = Lines(mark, on_line, lambda: _stop(session, lines) if cancel.requested else None)
     cancel.check()

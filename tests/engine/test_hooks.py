@@ -1,0 +1,325 @@
+"""Hooks and webhooks on real servers: when and where they run, what they are told, and what their failure means."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import socket
+import threading
+
+import pytest
+
+from core.errors import HookFailed
+from core.events import HookFinished, HookOutput, HookStarted, Note, PhaseStarted, Switched
+from tests.engine.driving import at_rest, live
+from tests.processes import environ_of, process_ids
+from tests.waiting import until
+
+MOMENTS = ("prepare", "before-switch", "after-switch", "after-rollback", "success", "failure")
+
+
+def hook(on, run, **options):
+    lines = [f'on = "{on}"', f"run = '''{run}'''", *(f'{key} = "{value}"' for key, value in options.items())]
+    return "\n[[hooks]]\n" + "\n".join(lines) + "\n"
+
+
+def log(place):
+    path = place.files / "log"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_every_moment_has_its_place_in_the_order_and_its_folder(sshd, project_factory, engine):
+    extra = "".join(
+        hook(on, f'echo "{on} $(basename "$(pwd -P)") $(readlink "$TURNOUT_ROOT/current")" >> "$TURNOUT_ROOT/log"')
+        for on in MOMENTS
+    )
+    project = project_factory([sshd], extra=extra + '[[checks]]\nrun = "test ! -e bad"\nattempts = 1\n')
+    one = engine(project)
+    one.deploy(tag="r1")
+    assert log(sshd) == [
+        "prepare r1 ",
+        "before-switch r1 ",
+        "after-switch r1 releases/r1",
+        "success r1 releases/r1",
+    ]
+    project.commit({"index.html": "two\n"})
+    one.deploy(tag="r2")
+    (sshd.files / "log").unlink()
+    one.rollback()
+    assert log(sshd) == [
+        "before-switch r1 releases/r2",
+        "after-switch r1 releases/r1",
+        "after-rollback r1 releases/r1",
+        "success r1 releases/r1",
+    ]
+    (sshd.files / "log").unlink()
+    project.commit({"bad": "x"})
+    one.fails(lambda: one.deploy(tag="r3"))
+    assert log(sshd) == [
+        "prepare r3 releases/r1",
+        "before-switch r3 releases/r1",
+        "after-switch r3 releases/r3",
+        "after-switch r1 releases/r1",
+        "after-rollback r1 releases/r1",
+        f"failure {sshd.alias} releases/r1",
+    ]
+
+
+def test_where_says_on_which_machine_a_hook_runs(servers, project_factory, engine, tmp_path):
+    three = servers(3)
+    extra = (
+        hook("before-switch", 'echo all >> "$TURNOUT_ROOT/log"')
+        + hook("before-switch", 'echo first >> "$TURNOUT_ROOT/log"', where="first-server")
+        + hook("prepare", 'echo first-prepare >> "$TURNOUT_ROOT/log"', where="first-server")
+        + hook(
+            "before-switch", f'echo "$PWD $(env | grep -c TURNOUT_SERVER=)" >> {tmp_path}/operator', where="operator"
+        )
+        + hook("prepare", f"echo prepare >> {tmp_path}/operator", where="operator")
+    )
+    project = project_factory(three, extra=extra)
+    one = engine(project)
+    one.deploy()
+    assert [log(each) for each in three] == [["first-prepare", "all", "first"], ["all"], ["all"]]
+    assert (tmp_path / "operator").read_text().splitlines() == ["prepare", f"{project.folder} 0"]
+    assert {event.server for event in one.said(HookStarted)} == {"", "web1", "web2", "web3"}
+
+
+def test_hooks_are_told_everything_about_the_release(servers, project_factory, engine, monkeypatch):
+    two = servers(2)
+    monkeypatch.setenv("TURNOUT_USER", "ana")
+    extra = hook("after-switch", 'env | grep ^TURNOUT_ | sort > "$TURNOUT_ROOT/told"')
+    project = project_factory(two, extra=extra)
+    one = engine(project)
+    one.deploy(tag="r1")
+    revision = project.commit({"index.html": "two\n"})
+    one.deploy(tag="r2", ref="main")
+    told = dict(line.split("=", 1) for line in (two[1].files / "told").read_text().splitlines())
+    who = told.pop("TURNOUT_WHO")
+    told = {name: value for name, value in told.items() if not name.startswith("TURNOUT_TEST")}
+    assert who.startswith("ana@")
+    assert told == {
+        "TURNOUT_PROJECT": "shop",
+        "TURNOUT_ENVIRONMENT": "production",
+        "TURNOUT_OPERATION": "deploy",
+        "TURNOUT_TAG": "r2",
+        "TURNOUT_REVISION": revision,
+        "TURNOUT_REF": "main",
+        "TURNOUT_PREVIOUS": "r1",
+        "TURNOUT_SERVERS": "web1 web2",
+        "TURNOUT_SERVER": "web2",
+        "TURNOUT_ROOT": two[1].root,
+        "TURNOUT_RELEASE_PATH": f"{two[1].root}/releases/r2",
+        "TURNOUT_SHARED_PATH": f"{two[1].root}/shared",
+    }
+
+
+@pytest.mark.parametrize("where", ["server", "operator"])
+def test_output_is_streamed_line_by_line_before_the_hook_ends(sshd, project_factory, engine, tmp_path, where):
+    go = tmp_path / "go"
+    wait = f"i=0; while [ ! -e {go} ] && [ $i -lt 1000 ]; do sleep 0.05; i=$((i+1)); done"
+    extra = hook("before-switch", f"echo one; echo two >&2; {wait}; test -e {go} && echo three", where=where)
+    one = engine(project_factory([sshd], extra=extra))
+    seen = []
+
+    def watch(event):
+        if isinstance(event, HookOutput):
+            seen.append((event.line, bool(one.said(HookFinished))))
+            if len(seen) == 2:
+                go.touch()
+
+    one.on_event = watch
+    one.deploy()
+    assert seen == [("one", False), ("two", False), ("three", False)]
+    assert [(event.status, event.on) for event in one.said(HookFinished)] == [(0, "before-switch")]
+
+
+def test_what_a_hook_prints_is_made_harmless(sshd, project_factory, engine):
+    run = r"printf 'a\033[31mred\033[0m\tb\000c\377\n\033]0;title\007x\r50 %%\r100 %%\nno end'; printf '\n%20000s' ''"
+    one = engine(project_factory([sshd], extra=hook("success", run)))
+    one.deploy()
+    lines = [event.line for event in one.said(HookOutput)]
+    assert lines[1:3] == ["100 %", "no end"]
+    assert lines[0].startswith("ared") and not any(ord(char) < 32 for line in lines for char in line)
+    assert sum(map(len, lines[3:])) <= 20_000 + 10
+
+
+def test_a_hook_that_prints_much_holds_nothing_up(sshd, project_factory, engine):
+    one = engine(project_factory([sshd], extra=hook("prepare", "seq 1 20000")))
+    one.deploy()
+    assert [event.line for event in one.said(HookOutput)] == [str(number) for number in range(1, 20001)]
+
+
+def marked(word):
+    """Processes with a variable in their environment."""
+    return [pid for pid in process_ids() if f"MARK={word}".encode() in environ_of(pid)]
+
+
+@pytest.mark.parametrize("where", ["server", "operator", "busybox"])
+def test_a_hook_that_takes_too_long_is_ended_with_all_its_processes(
+    shell_server, project_factory, engine, tmp_path, where
+):
+    place = shell_server("busybox" if where == "busybox" else "bash")
+    word = tmp_path.name
+    run = f'export MARK={word}; trap "" TERM; sleep 600 & sh -c "trap : TERM; sleep 601; sleep 602" & wait; sleep 603'
+    extra = hook("before-switch", run, where="operator" if where == "operator" else "server", timeout="1s")
+    one = engine(project_factory([place], extra=extra))
+    error = one.fails(one.deploy, HookFailed, "took longer than 1.0 s")
+    assert error.phase
+    assert [event.status for event in one.said(HookFinished)] == [None]
+    assert live(place) == ""
+    until(lambda: not marked(word), "the hook's processes are gone")
+    at_rest([place])
+
+
+def test_a_hook_that_leaves_a_daemon_behind_does_not_hold_the_deploy(sshd, project_factory, engine):
+    run = 'nohup sleep 30 > /dev/null 2>&1 & echo $! > "$TURNOUT_ROOT/daemon"'
+    one = engine(project_factory([sshd], extra=hook("after-switch", run)))
+    one.deploy()
+    pid = int((sshd.files / "daemon").read_text())
+    os.kill(pid, 9)  # ProcessLookupError where the hook's end had ended it
+
+
+@pytest.mark.parametrize("where", ["server", "operator"])
+def test_a_success_hook_that_fails_is_a_warning(sshd, project_factory, engine, where):
+    one = engine(project_factory([sshd], extra=hook("success", "echo sorry; exit 4", where=where)))
+    result = one.deploy()
+    assert result.exit_code == 0 and live(sshd) == result.tag
+    assert any("status 4" in warning and "sorry" in warning for warning in result.warnings)
+    assert one.said(Note, level="warning")
+    at_rest([sshd])
+
+
+def test_a_hook_has_no_input_and_ends_where_it_waits_for_some(sshd, project_factory, engine):
+    one = engine(project_factory([sshd], extra=hook("prepare", "cat; read -r x; echo $?", timeout="20s")))
+    one.deploy()
+    assert [event.line for event in one.said(HookOutput)] == ["1"]
+
+
+def test_hooks_of_one_moment_run_one_after_the_other_and_stop_at_the_first_failure(servers, project_factory, engine):
+    two = servers(2)
+    extra = (
+        hook("before-switch", 'sleep 0.2; echo 1 >> "$TURNOUT_ROOT/log"')
+        + hook("before-switch", 'echo 2 >> "$TURNOUT_ROOT/log"; test $TURNOUT_SERVER = web1')
+        + hook("before-switch", 'echo 3 >> "$TURNOUT_ROOT/log"')
+    )
+    one = engine(project_factory(two, extra=extra))
+    error = one.fails(one.deploy, HookFailed)
+    assert error.server == "web2"
+    assert [log(each) for each in two] == [["1", "2"], ["1", "2"]]
+    assert [live(each) for each in two] == ["", ""]
+
+
+@pytest.fixture
+def receiver():
+    """A local web server that keeps what is posted to it; `answer` is what it says."""
+
+    class Receiver(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            length = int(self.headers["Content-Length"])
+            server.got.append((self.path, self.headers["Content-Type"], json.loads(self.rfile.read(length))))
+            self.wfile.write(server.answer)
+            self.close_connection = True
+
+        def log_message(self, *_):
+            """Nobody reads it."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    server.got = []
+    server.answer = b"HTTP/1.0 204 No Content\r\n\r\n"
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def webhook(on):
+    return f'\n[[hooks]]\non = "{on}"\nwebhook = "${{HOOK_URL}}"\n'
+
+
+def test_a_webhook_gets_json_with_a_text_once_and_its_address_is_never_said(
+    servers, project_factory, engine, receiver, monkeypatch
+):
+    url = f"http://127.0.0.1:{receiver.server_address[1]}/services/T0/S3CRET"
+    monkeypatch.setenv("HOOK_URL", url)
+    two = servers(2)
+    one = engine(project_factory(two, extra=webhook("success") + webhook("before-switch")))
+    one.deploy(tag="r1")
+    assert [path for path, _, _ in receiver.got] == ["/services/T0/S3CRET"] * 2
+    _, kind, body = receiver.got[1]
+    assert kind == "application/json"
+    assert body["text"] == "shop: success r1" and body["tag"] == "r1" and body["servers"] == "web1 web2"
+    said = json.dumps([event.to_json() for event in one.events]) + "".join(
+        path.read_text(errors="replace")
+        for each in two
+        for path in (each.files / ".turnout").rglob("*")
+        if path.is_file()
+    )
+    assert "S3CRET" not in said and url not in said
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.0 500 Oh\r\n\r\n",
+        b"this is no HTTP\r\n",
+        b"",
+        b"HTTP/1.0 302 Found\r\nLocation: http://nowhere.invalid/S3CRET\r\n\r\n",
+    ],
+    ids=["500", "garbage", "nothing", "redirect"],
+)
+@pytest.mark.parametrize("moment", ["before-switch", "after-switch", "success"])
+def test_a_webhook_that_fails_fails_as_a_hook_does_and_says_no_address(
+    sshd, project_factory, engine, receiver, monkeypatch, answer, moment
+):
+    receiver.answer = answer
+    monkeypatch.setenv("HOOK_URL", f"http://127.0.0.1:{receiver.server_address[1]}/S3CRET")
+    one = engine(project_factory([sshd], extra=webhook(moment)))
+    if moment == "success":
+        result = one.deploy()
+        assert "the webhook failed" in result.warnings[0]
+        said = str(result)
+    else:
+        error = one.fails(one.deploy, HookFailed, "the webhook failed")
+        assert live(sshd) == ""
+        said = str(error)
+    assert "S3CRET" not in said + json.dumps([event.to_json() for event in one.events])
+    one.well_formed()
+    at_rest([sshd])
+
+
+def test_a_webhook_that_nobody_answers_does_not_hold_the_deploy_for_long(sshd, project_factory, engine, monkeypatch):
+    from core import hooks
+
+    monkeypatch.setattr(hooks, "WEBHOOK_TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("HOOK_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/S3CRET")
+        one = engine(project_factory([sshd], extra=webhook("success")))
+        result = one.deploy()
+    assert live(sshd) == result.tag and "timed out" in result.warnings[0]
+
+
+def test_a_secret_in_a_hook_is_masked_wherever_it_is_said(sshd, project_factory, engine, monkeypatch):
+    monkeypatch.setenv("API_TOKEN", "hunter2-and-more")
+    extra = hook("before-switch", "echo with ${API_TOKEN}; exit 1")
+    one = engine(project_factory([sshd], extra=extra))
+    error = one.fails(one.deploy, HookFailed)
+    assert one.said(HookOutput)[0].line == "with ***"
+    kept = "".join(path.read_text() for path in (sshd.files / ".turnout").rglob("*") if path.is_file())
+    said = str(error) + repr(error.__cause__) + json.dumps([event.to_json() for event in one.events]) + kept
+    assert "hunter2" not in said
+
+
+def test_the_barrier_waits_for_the_before_switch_hooks_of_all(servers, project_factory, engine):
+    three = servers(3)
+    run = 'test $TURNOUT_SERVER != web2 || { i=0; while [ ! -e "$TURNOUT_ROOT/go" ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i+1)); done; }'
+    one = engine(project_factory(three, extra=hook("before-switch", run)))
+
+    def watch(event):
+        if isinstance(event, HookFinished) and event.server == "web3":
+            assert not one.said(Switched) and not one.said(PhaseStarted, phase="switch")
+            (three[1].files / "go").touch()
+
+    one.on_event = watch
+    one.deploy()
+    assert len(one.said(Switched)) == 3
