@@ -14,7 +14,7 @@ import pytest
 
 from core.fleet import Fleet
 from core.jobs import Cancel
-from core.operations import execute
+from core.operations import DeployRequest, execute
 from tests.waiting import until
 
 
@@ -72,6 +72,7 @@ class Truth:
     """What must hold on every server whatever happened, and the engine to ask and act with."""
 
     def __init__(self, project, destinations) -> None:
+        self.sample = project
         self.project = project.load()
         self.destinations = destinations
 
@@ -104,3 +105,30 @@ class Truth:
 @pytest.fixture
 def truth():
     return Truth
+
+
+@pytest.fixture
+def half_switched(servers, proxy, project_factory, operator, truth):
+    """Three servers; the third one's network went silent just before the switch, then the operator was killed."""
+    three = servers(3, separate=True)
+    network, slow = proxy(three[2])
+    run = "touch holding; while [ -e holding ]; do sleep 0.05; done"
+    hold = f'[[hooks]]\non = "before-switch"\nwhere = "operator"\nrun = "{run}"\n'
+    project = project_factory([three[0], three[1], slow], extra="")
+    facts = truth(project, three)
+    first = facts.do(DeployRequest(tag="one"))
+    project.commit({"index.html": "two\n"})
+    project.config.write_text(project.config.read_text() + hold)
+    deploy = operator(project, "deploy", "production", "--yes", "--tag", "two")
+    until(lambda: (project.config.parent / "holding").exists(), "the hook")
+    network.freeze()
+    (project.config.parent / "holding").unlink()
+    until(lambda: len(deploy.said("switched")) == 2, "two servers to switch")
+    deploy.kill()
+    network.cut()
+    network.thaw()
+    until(facts.unlocked, "the agents to give their locks back")
+    project.config.write_text(project.config.read_text().replace(hold, ""))
+    assert first.tag == "one"
+    assert facts.live() == ["two", "two", "one"]
+    return facts

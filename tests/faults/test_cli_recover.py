@@ -1,0 +1,97 @@
+"""`turnout recover`: what was interrupted is said, a person or a word chooses the way, and one command ends it."""
+
+import pytest
+
+from tests.engine.test_cli import COMMAND, REPOSITORY, everything, turnout, turnout_json
+from tests.terminal import Terminal
+
+
+@pytest.fixture
+def half(half_switched, monkeypatch):
+    """A deploy of `two` that switched web1 and web2 and not web3, where `one` is live."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    return half_switched
+
+
+def test_without_a_person_and_a_way_it_says_what_happened_and_ends_with_5(half):
+    before = everything(half.destinations)
+    ended = turnout(half.sample, "recover", "production")
+    assert ended.returncode == 5
+    assert "interrupted deploy" in ended.stdout and "web1, web2 switched" in ended.stdout
+    assert "web1: two is live, before it one" in ended.stdout
+    assert "--finish (all new) or --undo (all old)" in ended.stderr
+    assert turnout(half.sample, "recover", "production", "--yes").returncode == 5, "--yes is no choice"
+    assert everything(half.destinations) == before
+
+
+def test_a_dry_run_without_a_way_shows_both_plans(half):
+    before = everything(half.destinations)
+    ended = turnout(half.sample, "recover", "production", "--dry-run")
+    assert ended.returncode == 5
+    assert "Finish the interrupted operation on production" in ended.stdout
+    assert "Undo the interrupted operation on production" in ended.stdout
+    assert "switch back to releases/one" in ended.stdout
+    assert everything(half.destinations) == before
+
+
+@pytest.mark.parametrize(("way", "tag"), [("--finish", "two"), ("--undo", "one")])
+def test_a_named_way_is_carried_out_and_then_nothing_is_left_to_recover(half, way, tag):
+    code, lines = turnout_json(half.sample, "recover", "production", way, "--yes")
+    assert code == 0
+    assert lines[0]["event"] == "interruption" and lines[0]["switched"] == {"web1": "one", "web2": "one"}
+    assert lines[-1]["kind"] == "recover"
+    assert half.live() == [tag] * 3
+    again = turnout(half.sample, "recover", "production")
+    assert again.returncode == 0
+    assert "nothing was interrupted on production" in again.stdout
+
+
+def test_a_way_without_a_person_wants_yes(half):
+    ended = turnout(half.sample, "recover", "production", "--undo")
+    assert ended.returncode == 2
+    assert "pass --yes" in ended.stderr
+    assert half.live() == ["two", "two", "one"]
+
+
+def test_on_a_terminal_it_asks_which_way_and_shows_the_plan(half):
+    with Terminal([*COMMAND, "recover", "production"], half.sample.folder) as terminal:
+        terminal.expect("interrupted deploy")
+        terminal.expect("[f/u/N]")
+        terminal.type("u")
+        terminal.expect("switch back to releases/one")
+        terminal.expect("Undo the interrupted operation on production? [y/N]")
+        assert half.live() == ["two", "two", "one"]
+        terminal.type("y")
+        assert terminal.end() == 0, terminal.text
+    assert half.live() == ["one"] * 3
+
+
+def test_on_a_terminal_anything_else_changes_nothing(half):
+    with Terminal([*COMMAND, "recover", "production"], half.sample.folder) as terminal:
+        terminal.expect("[f/u/N]")
+        terminal.type("")
+        assert terminal.end() == 1
+        assert "nothing was changed" in terminal.text
+    assert half.live() == ["two", "two", "one"]
+
+
+def test_whoever_looks_is_told_of_the_interruption(half):
+    ended = turnout(half.sample, "releases", "production")
+    assert ended.returncode == 0
+    assert "interrupted deploy" in ended.stderr and "turnout recover production" in ended.stderr
+    assert "turnout recover production" in turnout(half.sample, "doctor", "production").stderr
+    plan = turnout(half.sample, "deploy", "production", "--dry-run")
+    assert plan.returncode == 0
+    assert "warning: interrupted deploy" in plan.stdout
+    code, lines = turnout_json(half.sample, "releases", "production")
+    assert code == 0
+    assert [line["event"] for line in lines[-2:]] == ["interruption", "result"]
+
+
+def test_a_server_that_is_silent_is_not_guessed_about(half, home):
+    config = home / ".ssh/config"
+    config.write_text(config.read_text().replace("Host web1\n", "Host web1\n    Port 1\n"))
+    ended = turnout(half.sample, "recover", "production", "--undo", "--yes")
+    assert ended.returncode == 3
+    assert "web1" in ended.stderr
+    assert half.live() == ["two", "two", "one"]
