@@ -104,7 +104,7 @@ def test_a_server_ahead_of_the_others_is_called_ahead() -> None:
     [
         (ConnectError("web1 does not answer"), "does not answer"),
         (AuthenticationFailed("web1 accepts none of the keys"), "login refused"),
-        (HostKeyChanged("another key"), "host key CHANGED"),
+        (HostKeyChanged("another key"), "key CHANGED"),
         (
             HostKeyUnknown("new", host="web1", key_type="ssh-ed25519", fingerprint="SHA256:x", key_line=""),
             "unknown host key",

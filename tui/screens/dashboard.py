@@ -13,14 +13,12 @@ from textual.widgets import Input
 
 from core.events import Event, Switched
 from tui.keymap import bindings
-from tui.operation import Operation
 from tui.screens.actions import Actions
 from tui.view import details as details_view
-from tui.view.lines import Line, Span, crop, line
+from tui.view.lines import Line, crop, line
 from tui.view.log import log_lines
-from tui.view.progress_lines import activity, state_words
+from tui.view.progress_lines import activity, status_line
 from tui.view.sight import Activity, header_line, servers_title
-from tui.view.words import clock, servers
 from tui.widgets.bars import KeyBar, OneLine
 from tui.widgets.bottom import BottomPane
 from tui.widgets.releases import ReleasesPane
@@ -162,23 +160,11 @@ class Dashboard(Actions, Screen[None]):
         status.display = operation is not None and not operation.dismissed
         if operation is None:
             return
-        status.show(crop(self._status(operation), self.size.width, self.app.glyphs.more))
-
-    def _status(self, operation: Operation) -> Line:
-        glyphs, progress = self.app.glyphs, operation.progress
-        now = self.app.now()
-        if not operation.outcome:
-            word, role = state_words(progress)
-            frame = glyphs.frames[int(now * 4) % len(glyphs.frames)]
-            done = sum(1 for one in progress.servers.values() if one.tag)
-            switched = f"  {done} of {servers(len(progress.servers))} switched" if done else ""
-            return line((f" {frame} ", role), (operation.title, "strong"), (f"  {word} {glyphs.dot} ", role),
-                        (clock(progress.seconds(now)), ""), (switched, ""),
-                        ("   " + self.app.keymap.shown("cancel"), "key"), (" cancels", "dim"))  # fmt: skip
-        sign, role = {"done": (glyphs.done, "ok"), "cancelled": (glyphs.alert, "warn")}.get(
-            operation.outcome, (glyphs.cross, "bad")
+        now, glyphs, close = self.app.now(), self.app.glyphs, self.app.keymap.shown("close")
+        spans = status_line(
+            operation.progress, operation.outcome, operation.summary, self.size.width, now, glyphs, close
         )
-        return (Span(f" {sign} ", role), Span(operation.summary), Span("   Esc", "key"), Span(" hides this", "dim"))
+        status.show(crop(spans, self.size.width, glyphs.more))
 
     def _activity(self, name: str) -> Activity | None:
         operation = self.app.operation

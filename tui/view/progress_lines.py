@@ -152,7 +152,7 @@ def now_spans(progress: Progress, one: ServerProgress, cells: int, now: float, g
     if one.failed:
         return [Span(short(one.failed.title, cells, glyphs.more), "bad")]
     phase = progress.running(one.name)
-    if progress.finished and not phase:
+    if progress.finished:
         return _ended(progress, one, cells, glyphs)
     if phase == "upload" and one.total:
         return _upload_spans(one, cells, now, glyphs)
@@ -230,6 +230,23 @@ def _upload_spans(one: ServerProgress, cells: int, now: float, glyphs: Glyphs) -
     return spans
 
 
+def status_line(
+    progress: Progress, outcome: str, summary: str, cells: int, now: float, glyphs: Glyphs, close: str
+) -> Line:
+    """The line above the keys: the running operation in short, or how it ended and the key that hides this."""
+    if outcome:
+        signs = {"done": (glyphs.done, "ok"), "cancelled": (glyphs.alert, "warn")}
+        sign, role = signs.get(outcome, (glyphs.cross, "bad"))
+        said = short(one_line(summary), max(cells - len(close) - 18, 8), glyphs.more)
+        return line((f" {sign} ", role), said, (f"   {close}", "key"), (" hides this", "dim"))
+    word, role = state_words(progress)
+    frame = glyphs.frames[int(now * 4) % len(glyphs.frames)]
+    done = sum(1 for one in progress.servers.values() if one.tag)
+    switched = f"   {done} of {servers(len(progress.servers))} switched" if done else ""
+    start = line((f" {frame} ", role), (heading(progress), "strong"), (f"  {word} {glyphs.dot} ", role))
+    return (*start, *line(clock(progress.seconds(now)), switched))
+
+
 def activity(progress: Progress, name: str, now: float, glyphs: Glyphs) -> Activity | None:
     """What the servers pane says of a server while an operation runs; None where there is nothing."""
     if progress.finished or name not in progress.servers:
@@ -266,7 +283,8 @@ def end_lines(progress: Progress, error: TurnoutError | None, cells: int, glyphs
     if finished is None and error is None:
         return []
     if finished is not None and finished.outcome == "done":
-        return [line((f"{glyphs.done} ", "ok"), (one_line(finished.summary), ""))]
+        parts = wrap(one_line(finished.summary), cells - 2)
+        return [line((f"{glyphs.done} ", "ok"), parts[0]), *(line("  ", part) for part in parts[1:])]
     out: list[Line] = []
     cancelled = finished is not None and finished.outcome == "cancelled"
     role = "warn" if cancelled else "bad"

@@ -186,7 +186,7 @@ def error_words(error: TurnoutError) -> str:
     if isinstance(error, HostKeyUnknown):
         return "unknown host key"
     if isinstance(error, HostKeyChanged):
-        return "host key CHANGED"
+        return "key CHANGED"
     if isinstance(error, AuthenticationFailed):
         return "login refused"
     if isinstance(error, LockedError):

@@ -1,0 +1,357 @@
+"""Operations from the dashboard, on real servers: every key's way from the press to what is on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.conftest import ProjectFactory, Servers
+from tests.projects import SampleProject
+from tests.servers import Destination
+from tests.tui.running import XTERM, screen_text, settled, shown, toasts, until
+from tui.app import QuitQuestion, TurnoutApp
+from tui.dialogs.base import Ask
+from tui.dialogs.pick import DeployDialog
+from tui.dialogs.plan import PlanDialog
+
+pytestmark = pytest.mark.timeout(180)
+
+CHECK = """
+[[checks]]
+run = "test ! -e broken"
+attempts = 2
+interval = "0.1s"
+"""
+SLOW_HOOK = """
+[[hooks]]
+on = "prepare"
+run = "echo working; sleep 60"
+"""
+
+
+def open_app(sample: SampleProject) -> TurnoutApp:
+    return TurnoutApp(sample.load(), environ=XTERM)
+
+
+def live(place: Destination) -> str:
+    """What `current` leads to on a server, "" for nothing."""
+    link = place.files / "current"
+    return Path(os.readlink(link)).name if link.is_symlink() else ""
+
+
+async def plan_made(pilot: Pilot[Any]) -> PlanDialog:
+    """The plan dialog, once the engine has made the plan or has said why there is none."""
+    app: Any = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, PlanDialog), "the plan dialog")
+    dialog: PlanDialog = app.screen
+    await until(pilot, lambda: dialog.plan or dialog.error, "a plan")
+    await pilot.pause()
+    return dialog
+
+
+async def ended(pilot: Pilot[Any]) -> None:
+    """Wait for the end of the operation that runs, and for the look at the servers after it."""
+    app: Any = pilot.app
+    await until(pilot, lambda: app.operation is not None and app.operation.outcome, "the operation's end", 90)
+    await settled(pilot)
+
+
+async def deploy(pilot: Pilot[Any]) -> None:
+    """Deploy what the dialog offers first."""
+    app: Any = pilot.app
+    await pilot.press("D")
+    await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions to choose")
+    await pilot.press("enter")
+    await plan_made(pilot)
+    await pilot.press("y")
+    await ended(pilot)
+
+
+@pytest.fixture
+def web(servers: Servers) -> list[Destination]:
+    return servers(3)
+
+
+@pytest.fixture
+def shop(web: list[Destination], project_factory: ProjectFactory) -> SampleProject:
+    return project_factory(web, extra=CHECK)
+
+
+async def test_the_first_deploy_from_an_empty_sight_to_live_everywhere(
+    shop: SampleProject, web: list[Destination]
+) -> None:
+    app = open_app(shop)
+    async with shown(app) as pilot:
+        assert "no release on production yet" in screen_text(app)
+        await deploy(pilot)
+        tags = {live(place) for place in web}
+        assert len(tags) == 1 and tags != {""}
+        text = screen_text(app)
+        assert "3 servers live on" in text
+        assert app.operation is not None and app.operation.outcome == "done"
+        assert toasts(app)[-1] == app.operation.summary
+        assert app.operation.summary in text, "the status line and the Progress tab say how it ended"
+
+
+async def test_the_plan_is_shown_before_anything_happens_and_cancel_has_the_focus(
+    shop: SampleProject, web: list[Destination]
+) -> None:
+    app = open_app(shop)
+    async with shown(app) as pilot:
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
+        await pilot.press("enter")
+        dialog = await plan_made(pilot)
+        assert dialog.plan is not None
+        text = screen_text(app)
+        for step in dialog.plan.steps:
+            assert step.price() in text
+        assert app.focused is not None and app.focused.id == "close"
+        await pilot.press("enter")
+        await pilot.pause()
+        assert len(app.screen_stack) == 2 and app.operation is None
+        assert all(not (place.files / "releases").exists() or not live(place) for place in web)
+
+
+async def test_b_rolls_back_to_the_row_under_the_cursor_and_u_to_the_previous(
+    shop: SampleProject, web: list[Destination]
+) -> None:
+    app = open_app(shop)
+    async with shown(app) as pilot:
+        for text in ("one\n", "two\n", "three\n"):
+            shop.write({"index.html": text})
+            shop.commit({"index.html": text})
+            await deploy(pilot)
+        third, second, first = (row.tag for row in app.fleet_watch.sight.rows)
+        await pilot.press("u")
+        await plan_made(pilot)
+        await pilot.press("y")
+        await ended(pilot)
+        assert {live(place) for place in web} == {second}
+        dashboard: Any = app.dashboard
+        dashboard.releases.go_to(first)
+        await pilot.press("b")
+        await plan_made(pilot)
+        await pilot.press("y")
+        await ended(pilot)
+        assert {live(place) for place in web} == {first}
+        assert third in app.fleet_watch.sight.places
+
+
+async def test_marked_releases_are_pruned_and_can_be_sent_again(shop: SampleProject, web: list[Destination]) -> None:
+    app = open_app(shop)
+    async with shown(app) as pilot:
+        for text in ("one\n", "two\n", "three\n"):
+            shop.commit({"index.html": text})
+            await deploy(pilot)
+        oldest = app.fleet_watch.sight.rows[-1].tag
+        dashboard: Any = app.dashboard
+        dashboard.releases.go_to(oldest)
+        await pilot.press("space", "P")
+        dialog = await plan_made(pilot)
+        assert dialog.plan is not None and dialog.plan.kind == "prune"
+        await pilot.press("y")
+        await ended(pilot)
+        assert all(not (place.files / "releases" / oldest).exists() for place in web)
+        assert "pruned" in screen_text(app)
+        dashboard.releases.go_to(oldest)
+        await pilot.press("b")
+        await plan_made(pilot)
+        await pilot.press("y")
+        await ended(pilot)
+        assert {live(place) for place in web} == {oldest}
+
+
+async def test_a_failed_check_puts_all_back_and_leaves_a_readable_panel(
+    shop: SampleProject, web: list[Destination]
+) -> None:
+    app = open_app(shop)
+    async with shown(app) as pilot:
+        await deploy(pilot)
+        before = live(web[0])
+        shop.commit({"broken": "x\n"})
+        await deploy(pilot)
+        assert {live(place) for place in web} == {before}
+        assert app.operation is not None and app.operation.outcome == "failed"
+        lines = "\n".join("".join(span.text for span in one) for one in board(app).bottom.progress.lines)
+        for part in ("Deploy failed", "What", "Where", "State", "Next"):
+            assert part in lines
+        assert "failed" in screen_text(app), "the release is marked in the matrix"
+
+
+async def test_a_protected_environment_wants_its_name_typed(
+    web: list[Destination], project_factory: ProjectFactory
+) -> None:
+    sample = project_factory(web, environment_options={"protected": True})
+    app = open_app(sample)
+    async with shown(app) as pilot:
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
+        await pilot.press("enter")
+        await plan_made(pilot)
+        await pilot.press("y")
+        await pilot.pause()
+        assert isinstance(app.screen, PlanDialog), "y alone is not enough"
+        await pilot.press(*"productio", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, PlanDialog), "nor is a part of the name"
+        await pilot.press("n", "enter")
+        await ended(pilot)
+        assert all(live(place) for place in web)
+
+
+async def test_a_plan_that_cannot_be_executed_offers_only_close(shop: SampleProject, web: list[Destination]) -> None:
+    (web[1].files / "current").mkdir()
+    app = open_app(shop)
+    async with shown(app) as pilot:
+        assert "current is a folder" in screen_text(app)
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
+        await pilot.press("enter")
+        dialog = await plan_made(pilot)
+        assert dialog.plan is not None and not dialog.plan.executable
+        assert "is a folder, not a link" in screen_text(app)
+        await pilot.press("y")
+        await pilot.pause()
+        assert isinstance(app.screen, PlanDialog) and app.operation is None
+        await pilot.press("enter")
+        await pilot.pause()
+        assert len(app.screen_stack) == 2
+
+
+async def test_a_revision_that_does_not_exist_is_said_in_the_dialog(shop: SampleProject) -> None:
+    app = open_app(shop)
+    async with shown(app) as pilot:
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
+        await pilot.press(*"no-such-branch", "enter")
+        dialog = await plan_made(pilot)
+        assert dialog.error is not None
+        assert "there is no revision 'no-such-branch'" in screen_text(app)
+        await pilot.press("escape")
+        assert app.operation is None
+
+
+async def test_a_running_operation_is_followed_and_cancelled_with_x(
+    web: list[Destination], project_factory: ProjectFactory
+) -> None:
+    app = open_app(project_factory(web, extra=SLOW_HOOK))
+    async with shown(app) as pilot:
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
+        await pilot.press("enter")
+        await plan_made(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: "working" in screen_text(app), "the hook's output in the Progress tab")
+        await pilot.press("D")
+        assert toasts(app)[-1] == "D: an operation is running"
+        await pilot.press("q")
+        await pilot.pause()
+        assert isinstance(app.screen, QuitQuestion), "quitting asks while something runs"
+        await pilot.press("enter")
+        await pilot.press("X")
+        await pilot.pause()
+        assert isinstance(app.screen, Ask) and "No server has switched" in screen_text(app)
+        await pilot.press("y")
+        await ended(pilot)
+        assert app.operation is not None and app.operation.outcome == "cancelled"
+        assert not any(live(place) for place in web)
+        lines = board(app).bottom.log_tab.lines()
+        assert any("working" in one for one in lines)
+
+
+async def test_quitting_while_something_runs_puts_everything_back_first(
+    web: list[Destination], project_factory: ProjectFactory
+) -> None:
+    app = open_app(project_factory(web, extra=SLOW_HOOK))
+    async with shown(app) as pilot:
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
+        await pilot.press("enter")
+        await plan_made(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: "working" in screen_text(app), "the hook's output")
+        await pilot.press("ctrl+q")
+        await pilot.pause()
+        await pilot.press("y")
+        await until(pilot, lambda: app.operation is not None and app.operation.job.finished, "the end of the job")
+        await until(pilot, lambda: app._exit, "the end of the app")
+    assert not any(live(place) for place in web)
+    assert all(not (place.files / ".turnout/lock").exists() for place in web)
+
+
+async def test_the_log_is_narrowed_to_a_server_and_saved(
+    shop: SampleProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = open_app(shop)
+    async with shown(app) as pilot:
+        await deploy(pilot)
+        await pilot.press("3", "3", "s")
+        log = board(app).bottom.log_tab
+        assert log.server == "web1"
+        assert not any("  web2  " in one for one in log.lines())
+        await pilot.press("w")
+        await pilot.pause()
+        saved = list(tmp_path.glob("turnout-*.log"))
+        assert len(saved) == 1 and saved[0].read_text().splitlines() == log.lines()
+        await pilot.press("c")
+        assert app.clipboard == "\n".join(log.lines())
+        await pilot.press("f")
+        assert not log.follow and "staying here" in screen_text(app)
+
+
+async def test_a_deploy_to_servers_of_which_one_is_down_says_which(
+    web: list[Destination], project_factory: ProjectFactory, proxy: Any
+) -> None:
+    between, far = proxy(web[2])
+    sample = project_factory([web[0], web[1], far])
+    between.stop()
+    app = open_app(sample)
+    async with shown(app) as pilot:
+        text = screen_text(app)
+        assert "1 in trouble" in text and "no release" in text
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
+        await pilot.press("enter")
+        dialog = await plan_made(pilot)
+        assert dialog.error is not None and far.alias in screen_text(app)
+
+
+async def test_a_frozen_server_holds_up_no_other_and_no_key(
+    web: list[Destination], project_factory: ProjectFactory, proxy: Any
+) -> None:
+    between, far = proxy(web[2])
+    between.freeze()
+    app = open_app(project_factory([web[0], web[1], far]))
+    async with app.run_test(size=(120, 34)) as pilot:
+        await until(pilot, lambda: len(app.fleet_watch.sight.known) == 2, "the two others")
+        await pilot.press("1", "end", "enter")
+        await pilot.pause()
+        assert "connecting" in screen_text(app)
+        between.thaw()
+
+
+async def test_accepting_an_unknown_host_key_writes_known_hosts_and_connects(
+    web: list[Destination], project_factory: ProjectFactory, home: Path
+) -> None:
+    known = home / ".ssh/known_hosts"
+    known.write_text("")
+    app = open_app(project_factory(web[:1]))
+    async with app.run_test(size=(120, 34)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, Ask), "the question about the host key")
+        await until(pilot, lambda: "SHA256:" in screen_text(app), "the fingerprint")
+        assert known.read_text() == ""
+        await pilot.press("y")
+        await until(pilot, lambda: app.fleet_watch.sight.known, "the server's state")
+        assert "ssh-ed25519" in known.read_text()
+
+
+def board(app: TurnoutApp) -> Any:
+    dashboard = app.dashboard
+    assert dashboard is not None
+    return dashboard

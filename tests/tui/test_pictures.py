@@ -1,0 +1,296 @@
+"""Pictures of the screens, compared with those that were found good (`pytest --snapshot-update` takes new ones)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from core.errors import CheckFailed, ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
+from core.events import (
+    CheckAttempted,
+    Event,
+    OperationFinished,
+    OperationStarted,
+    PhaseFinished,
+    PhaseStarted,
+    ServerFailed,
+    Switched,
+    UploadProgress,
+)
+from core.jobs import Job
+from core.plan import SWITCH, UPLOAD, Plan, Step
+from tests.tui.recorded import NOW, WEB, project, record, state, tag
+from tests.tui.running import XTERM, recorded_app, settled
+from tui.app import TurnoutApp
+from tui.dialogs.plan import PlanDialog
+from tui.operation import Operation
+
+Before = Callable[[Pilot[Any]], Awaitable[None]]
+ERROR = ConnectError("web3 does not answer", detail="port 22: connection refused", hint="is the server up?")
+
+
+@pytest.fixture
+def utc() -> Iterator[None]:
+    """Local time is UTC."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture
+def picture(snap_compare: Any, utc: None) -> Callable[..., bool]:
+    """Compare a picture of an app, after what `before` does to it."""
+
+    def compare(app: TurnoutApp, size: tuple[int, int] = (100, 30), before: Before | None = None) -> bool:
+        async def prepare(pilot: Pilot[Any]) -> None:
+            await settled(pilot)
+            if before is not None:
+                await before(pilot)
+            await settled(pilot)
+            for screen in pilot.app.screen_stack:
+                for field in screen.query(Input):
+                    field.cursor_blink = False
+
+        return bool(snap_compare(app, terminal_size=size, run_before=prepare))
+
+    return compare
+
+
+def pressing(*keys: str) -> Before:
+    async def press(pilot: Pilot[Any]) -> None:
+        await pilot.press(*keys)
+
+    return press
+
+
+def deploy_plan(**changes: Any) -> Plan:
+    step = Step(server="", action=UPLOAD, current=tag(1), send_bytes=41_000_000, send_files=50, copy_bytes=58_000_000)
+    steps = tuple(Step(**{**vars(step), "server": name}) for name in WEB)
+    values: dict[str, Any] = {
+        "kind": "deploy",
+        "environment": "production",
+        "tag": tag(0),
+        "live": tag(1),
+        "record": record(0),
+        "steps": steps,
+        "hooks": ("prepare: composer install --no-dev",),
+        "checks": ("http://127.0.0.1:8080/healthz answers 200 within 10 attempts",),
+    }
+    return Plan(**{**values, **changes})
+
+
+def rollback_plan() -> Plan:
+    steps = tuple(Step(server=name, action=SWITCH, current=tag(0)) for name in WEB)
+    return deploy_plan(kind="rollback", tag=tag(1), live=tag(0), record=record(1), steps=steps)
+
+
+class RecordedPlan(PlanDialog):
+    """A plan dialog whose plan was made before."""
+
+    made: Plan
+
+    def _work(self, emit: Any, cancel: Any) -> Plan:
+        return self.made
+
+
+def with_plan(plan: Plan) -> Before:
+    async def push(pilot: Pilot[Any]) -> None:
+        app: Any = pilot.app
+        request: Any = None
+        dialog = RecordedPlan(
+            app.fleet_watch.fleet, request, "Plan", bridge=app.bridge, keymap=app.keymap, glyphs=app.glyphs, now=app.now
+        )
+        dialog.made = plan
+        await app.push_screen(dialog)
+        while dialog.plan is None:
+            await pilot.pause(0.05)
+        await pilot.pause()
+
+    return push
+
+
+def phases(server: str, *names: str) -> list[Event]:
+    out: list[Event] = []
+    for name in names:
+        out.append(PhaseStarted(server=server, phase=name, time=NOW - 10))
+        out.append(PhaseFinished(server=server, phase=name, seconds=0.4, time=NOW - 9))
+    return out
+
+
+STARTED = OperationStarted(
+    kind="deploy", environment="production", servers=WEB, tag=tag(0), subject="Fix cart [/x]", time=NOW
+)
+UPLOADING: list[Event] = [
+    STARTED,
+    *phases("", "build"),
+    *(event for name in WEB for event in phases(name, "connect", "begin")),
+    *(PhaseStarted(server=name, phase="upload", time=NOW - 5) for name in WEB),
+    *(UploadProgress(server=name, sent=0, total=41_000_000, files_total=50, time=NOW - 1) for name in WEB),
+    UploadProgress(server="web1", sent=26_000_000, total=41_000_000, files=31, files_total=50, time=NOW + 2.9),
+    UploadProgress(server="web2", sent=30_500_000, total=41_000_000, files=36, files_total=50, time=NOW + 2.9),
+    UploadProgress(server="web3", sent=4_000_000, total=41_000_000, files=4, files_total=50, time=NOW - 9),
+]
+SWITCHING: list[Event] = [
+    STARTED,
+    *(event for name in WEB for event in phases(name, "connect", "begin", "upload", "stage", "barrier", "switch")),
+    Switched(server="web1", tag=tag(0), previous=tag(1), time=NOW),
+    Switched(server="web2", tag=tag(0), previous=tag(1), time=NOW),
+    *(PhaseStarted(server=name, phase="verify", time=NOW) for name in WEB[:2]),
+    CheckAttempted(server="web1", check="/healthz", attempt=1, attempts=10, passed=True, time=NOW),
+    CheckAttempted(
+        server="web2", check="/healthz", attempt=3, attempts=10, passed=False, detail="answered 503", time=NOW
+    ),
+]
+FAILED: list[Event] = [
+    *SWITCHING,
+    ServerFailed(server="web2", phase="verify", title="/healthz answered 503", time=NOW),
+    Switched(server="web1", tag=tag(1), previous=tag(0), back=True, time=NOW),
+    Switched(server="web2", tag=tag(1), previous=tag(0), back=True, time=NOW),
+    OperationFinished(
+        kind="deploy", outcome="failed", exit_code=1, seconds=12.4, time=NOW,
+        summary="nothing is live of it: every server is back on 20261127T193000Z-9ab01cd",
+    ),
+]  # fmt: skip
+
+
+def operating(events: list[Event], error: FleetError | None = None, *keys: str) -> Before:
+    async def feed(pilot: Pilot[Any]) -> None:
+        app: Any = pilot.app
+        request: Any = None
+        operation = Operation(app.fleet_watch.fleet, request, deploy_plan(), NOW - 9)
+        for event in events:
+            operation.progress.apply(event)
+        operation.error = error
+        app.operation = operation
+        app.dashboard.operation_started()
+        app.dashboard.operation_said(events)
+        app.dashboard.operation_ended()
+        await pilot.press(*keys)
+
+    return feed
+
+
+BEHIND = {name: state(name, 1) for name in WEB}
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 34)], ids=str)
+def test_main_screen(picture: Any, size: tuple[int, int]) -> None:
+    assert picture(recorded_app(), size)
+
+
+def test_main_screen_with_24_servers(picture: Any) -> None:
+    names = [f"web{number}" for number in range(1, 25)]
+    states = {name: state(name, 1 if name in ("web3", "web17") else 0) for name in names}
+    assert picture(recorded_app(states, of=project(names)), (200, 60))
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [{"TURNOUT_THEME": "light"}, {"TERM": "linux"}, {"TURNOUT_ASCII": "1"}],
+    ids=["light", "console", "ascii"],
+)
+def test_looks(picture: Any, environ: Mapping[str, str]) -> None:
+    assert picture(recorded_app(environ=environ))
+
+
+def test_empty(picture: Any) -> None:
+    assert picture(recorded_app({name: state(name, count=0) for name in WEB}))
+
+
+def test_connecting(picture: Any) -> None:
+    assert picture(recorded_app({}, {}))
+
+
+def test_unreachable(picture: Any) -> None:
+    assert picture(recorded_app({}, dict.fromkeys(WEB, ERROR)))
+
+
+def test_filtered_to_nothing(picture: Any) -> None:
+    assert picture(recorded_app(), before=pressing("slash", *"zebra"))
+
+
+def test_trouble_on_some_servers(picture: Any) -> None:
+    errors = {"web2": HostKeyChanged("web2 shows another host key than the one in known_hosts"), "web3": ERROR}
+    assert picture(recorded_app({"web1": state("web1")}, errors), before=pressing("1", "end", "enter"))
+
+
+def test_unknown_host_key(picture: Any) -> None:
+    error = HostKeyUnknown(
+        "the key of web2 is not known", host="web2.example.com", key_type="ssh-ed25519", server="web2",
+        fingerprint="SHA256:Zk9mT3ZlciB0aGUgbW9vbiBhbmQgYmFjayBhZ2Fpbg", key_line="",
+    )  # fmt: skip
+    assert picture(recorded_app({"web1": state("web1"), "web3": state("web3")}, {"web2": error}))
+
+
+def test_plan_of_a_deploy(picture: Any) -> None:
+    assert picture(recorded_app(BEHIND), before=with_plan(deploy_plan()))
+
+
+def test_plan_of_a_rollback_in_a_small_terminal(picture: Any) -> None:
+    assert picture(recorded_app(), (60, 16), before=with_plan(rollback_plan()))
+
+
+def test_plan_for_a_protected_environment(picture: Any) -> None:
+    assert picture(recorded_app(BEHIND, of=project(protected=True)), before=with_plan(deploy_plan()))
+
+
+def test_plan_that_is_refused(picture: Any) -> None:
+    refusal = "not enough space: 99 MB needed and 17 MB spare, 52 MB free"
+    steps = tuple(
+        Step(**{**vars(step), "refusal": refusal if step.server == "web2" else ""}) for step in deploy_plan().steps
+    )
+    assert picture(recorded_app(BEHIND), before=with_plan(deploy_plan(steps=steps)))
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 34), (200, 50)], ids=str)
+def test_uploading(picture: Any, size: tuple[int, int]) -> None:
+    assert picture(recorded_app(BEHIND), size, before=operating(UPLOADING))
+
+
+def test_switching_and_checking(picture: Any) -> None:
+    assert picture(recorded_app(BEHIND), (120, 34), before=operating(SWITCHING))
+
+
+def test_a_failed_deploy(picture: Any) -> None:
+    check = CheckFailed("/healthz answered 503", detail="attempt 10 of 10", hint="look at the application's own log")
+    assert picture(
+        recorded_app(BEHIND), (120, 34), before=operating(FAILED, FleetError({"web2": check}, phase="verify"))
+    )
+
+
+def test_log(picture: Any) -> None:
+    assert picture(recorded_app(BEHIND), before=operating(FAILED, None, "3", "right_square_bracket"))
+
+
+def test_details_of_a_release(picture: Any) -> None:
+    assert picture(recorded_app(), before=pressing("down", "enter"))
+
+
+def test_help(picture: Any) -> None:
+    assert picture(recorded_app(), (100, 40), before=pressing("question_mark"))
+
+
+def test_prune_dialog(picture: Any) -> None:
+    assert picture(recorded_app(), before=pressing("end", "P"))
+
+
+def test_environment_picker(picture: Any) -> None:
+    more = '[environments.staging]\nprotected = true\nservers = [{ name = "s1", host = "s1", root = "/srv" }]\n'
+    assert picture(recorded_app(of=project(more=more)), before=pressing("e"))
+
+
+def test_welcome(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    assert picture(TurnoutApp(None, environ=XTERM), (80, 24))
+
+
+def test_a_job_that_never_started_is_no_reason_to_wait() -> None:
+    """The pictures above rely on it: an operation that was only fed with events counts as running."""
+    assert not Job("idle", lambda emit, cancel: None).finished

@@ -1,0 +1,142 @@
+"""The installed program in a real terminal: tmux shows what a person would see, and types what a person would."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ProjectFactory, Servers
+from tests.servers import need
+from tests.waiting import until
+
+pytestmark = pytest.mark.timeout(180)
+
+INSTALLED = Path(sys.executable).parent / "turnout"
+TURNOUT = [str(INSTALLED)] if INSTALLED.exists() else [sys.executable, "-m", "tui.cli"]
+"""The program as it was installed beside this Python; from the checkout where it was not."""
+
+CHECKOUT = str(Path(__file__).parents[2])
+
+
+class Tmux:
+    """A program in a terminal of tmux."""
+
+    def __init__(
+        self, folder: Path, where: Path, *command: str, size: tuple[int, int] = (100, 30), **environ: str
+    ) -> None:
+        self._tmux = [need("tmux"), "-f", "/dev/null", "-S", str(folder / "tmux.sock")]
+        environ = {"PYTHONPATH": CHECKOUT, "TERM": "tmux-256color", "LANG": "C.UTF-8", **environ}
+        settings = [word for name, value in environ.items() for word in ("-e", f"{name}={value}")]
+        self._do(
+            "new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), "-c", str(where), *settings, *command,
+            ";", "set-option", "-g", "remain-on-exit", "on",
+        )  # fmt: skip
+
+    def _do(self, *words: str) -> str:
+        done = subprocess.run([*self._tmux, *words], check=True, capture_output=True, timeout=30)
+        return done.stdout.decode("utf-8", "replace")
+
+    def screen(self, *, colours: bool = False) -> str:
+        """What stands on the screen."""
+        return self._do("capture-pane", "-p", *(["-e"] if colours else []))
+
+    def press(self, *keys: str) -> None:
+        self._do("send-keys", *keys)
+
+    def shows(self, text: str, seconds: float = 60.0) -> str:
+        """Wait until a text stands on the screen; the screen."""
+
+        def look() -> str:
+            screen = self.screen()
+            return screen if text in screen else ""
+
+        try:
+            return until(look, f"{text!r} on the screen", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.screen()}") from None
+
+    def ended(self) -> int:
+        """Wait for the program's end; its exit code."""
+        until(lambda: self._do("display-message", "-p", "#{pane_dead}").strip() == "1", "the end of the program")
+        return int(self._do("display-message", "-p", "#{pane_dead_status}").strip() or 0)
+
+    def close(self) -> None:
+        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)
+
+
+@pytest.fixture
+def terminals(tmp_path: Path) -> Iterator[list[Tmux]]:
+    """The terminals that a test opens; closed at its end."""
+    opened: list[Tmux] = []
+    yield opened
+    for one in opened:
+        one.close()
+
+
+def test_a_deploy_and_a_way_back_in_a_real_terminal(
+    tmp_path: Path, terminals: list[Tmux], servers: Servers, project_factory: ProjectFactory
+) -> None:
+    web = servers(2)
+    sample = project_factory(web)
+    terminal = Tmux(tmp_path, sample.folder, *TURNOUT)
+    terminals.append(terminal)
+    terminal.shows("no release on production yet")
+    for text in ("first", "second"):
+        sample.commit({"index.html": text}, f"The {text} page")
+        terminal.press("D")
+        terminal.shows(f"The {text} page")
+        terminal.press("Enter")
+        terminal.shows("y  Deploy")
+        terminal.press("y")
+        terminal.shows("Esc hides this")
+        terminal.press("Escape")
+        until(lambda: "Esc hides this" not in terminal.screen(), "the status line is gone")
+        assert {(place.files / "current/index.html").read_text() for place in web} == {text}
+    terminal.press("u")
+    terminal.shows("y  Roll back")
+    terminal.press("y")
+    terminal.shows("Esc hides this")
+    assert {(place.files / "current/index.html").read_text() for place in web} == {"first"}
+    terminal.press("q")
+    assert terminal.ended() == 0
+
+
+def test_without_a_project_the_program_says_how_to_make_one(tmp_path: Path, terminals: list[Tmux]) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    terminal = Tmux(tmp_path, empty, *TURNOUT, size=(80, 24))
+    terminals.append(terminal)
+    screen = terminal.shows("No turnout.toml here")
+    assert "turnout init" in screen and "Start the demo" in screen
+    terminal.press("q")
+    assert terminal.ended() == 0
+
+
+def test_no_color_means_no_colour(
+    tmp_path: Path, terminals: list[Tmux], servers: Servers, project_factory: ProjectFactory
+) -> None:
+    sample = project_factory(servers(1))
+    terminal = Tmux(tmp_path, sample.folder, *TURNOUT, NO_COLOR="1")
+    terminals.append(terminal)
+    terminal.shows("no release on production yet")
+    codes = {
+        code for part in terminal.screen(colours=True).split("\x1b[")[1:] for code in part.partition("m")[0].split(";")
+    }
+    assert codes <= {"", "0", "1", "2", "3", "4", "7", "22", "23", "24", "27", "39", "49"}, codes
+
+
+def test_control_c_does_not_kill(
+    tmp_path: Path, terminals: list[Tmux], servers: Servers, project_factory: ProjectFactory
+) -> None:
+    sample = project_factory(servers(1))
+    terminal = Tmux(tmp_path, sample.folder, *TURNOUT)
+    terminals.append(terminal)
+    terminal.shows("no release on production yet")
+    terminal.press("C-c")
+    terminal.shows("q quits")
+    terminal.press("q")
+    assert terminal.ended() == 0
