@@ -63,6 +63,8 @@ holds() {
   held=
   { read -r held < "$own/lock/token"; } 2> /dev/null
   [ "$held" = "$1" ] || { say "the lock is not held by this operation any more"; exit 3; }
+  # Who takes over after the agent was killed ends this process too.
+  { read -r me stat_line < /proc/self/stat; } 2> /dev/null && birth "$me" && say "$me $born" > "$own/lock/job"
 }
 
 # digest FILE: SHA-256 in hex in `sum`, "" where the server has no program for it.
@@ -142,9 +144,12 @@ state() {
       say "cache $sum"
     elif [ -n "$(find deploy-cache 2> /dev/null | sed -n 2p)" ]; then say "cache-unknown"
     fi
-    set -- "$own"/records/*.toml
+    set --
+    for record in "$own"/records/*.toml; do
+      [ -f "$record" ] && [ ! -L "$record" ] && set -- "$@" "$record"
+    done
     # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
-    [ ! -e "$1" ] || grep '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | sed -e 's/^/record /' -e 40000q
+    [ $# -eq 0 ] || grep -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | sed -e 's/^/record /' -e 40000q
     [ ! -f "$own/journal.jsonl" ] || tail -n 60 "$own/journal.jsonl" | cut -c1-4000 | sed 's/^/journal /'
     lock_lines
   fi
@@ -188,23 +193,46 @@ lock_lines() {
   return 0
 }
 
-# dead_owner: whether the process that took the lock is gone; prints what it was.
+# dead_owner: whether the process that took the lock is gone; prints what it was. Where the processes of others are
+# hidden from us (hidepid), nobody can tell.
 dead_owner() {
   pid='' started=''
   { read -r pid started < "$own/lock/process"; } 2> /dev/null
-  [ -d /proc/self ] && [ "$(birth "${pid:-0}")" != "$started" ] && say "$pid-$started"
+  birth "${pid:-0}"
+  [ -r /proc/1/stat ] && [ "$born" != "$started" ] && say "$pid-$started"
 }
 
-# birth PID: when a process was started (clock ticks since boot) and the boot's id: together they never come again.
+# birth PID: in `born` when a process was started (clock ticks since boot) and the boot's id: together they never come
+# again. "" for one that has ended.
 birth() {
-  stat_line=
+  stat_line='' born=''
   { read -r stat_line < "/proc/$1/stat"; } 2> /dev/null || return 0
   stat_line=${stat_line##*) }
+  case $stat_line in Z* | X*) return 0 ;; esac
   boot=
   { read -r boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null
   # shellcheck disable=SC2086  # the fields are split on purpose
   set -- $stat_line
-  say "${20}-$boot"
+  born=${20}-$boot
+}
+
+# end_left FILE...: end what an operation left running, by the lines `PID BIRTH` of its lock: an upload that goes on, or
+# a request whose agent was killed, would write where somebody else is at work.
+end_left() {
+  for file; do
+    [ ! -f "$file" ] || while read -r pid started; do
+      case $pid in '' | *[!0-9]* | 0 | 1) continue ;; esac
+      tries=0
+      while birth "$pid" && [ -n "$born" ] && [ "$born" = "$started" ] && [ "$tries" -lt 200 ]; do
+        signal=TERM
+        [ "$tries" -lt 100 ] || signal=KILL
+        # sshd makes each command the leader of a group.
+        kill "-$signal" "-$pid" 2> /dev/null || kill "-$signal" "$pid" 2> /dev/null
+        sleep 0.02 2> /dev/null || sleep 1
+        tries=$((tries + 1))
+      done
+    done < "$file"
+  done
 }
 
 verb_state() { state; }
@@ -216,12 +244,14 @@ verb_ping() { :; }
 # what an earlier operation left, read the state.
 verb_begin() {
   cd "$root" 2> /dev/null || { mkdir -p "$root" && cd "$root"; } || fail "cannot make $root"
+  # Before anything is made there: a link would lead it out of the root.
+  for place in releases deploy-cache "$own" "$own/records" "$own/manifests" "$own/lock" "$own/journal.jsonl" \
+    "$own/operation.jsonl" "$own/cache.manifest" "$own/cache.linked"; do
+    [ ! -L "$place" ] || { say "$root/$place is a link: Turnout would write outside the deploy root"; exit 5; }
+  done
   [ -d "$own" ] || { mkdir -p "$own" && chmod 0750 "$own"; } || fail "cannot make $root/$own"
   [ -d releases ] && [ -d shared ] && [ -d deploy-cache ] && [ -d "$own/records" ] && [ -d "$own/manifests" ] ||
     mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" || fail "cannot write in $root"
-  for folder in releases deploy-cache "$own" "$own/records" "$own/manifests"; do
-    [ ! -L "$folder" ] || { say "$root/$folder is a link: Turnout would write outside the deploy root"; exit 5; }
-  done
   lock "$1" "$2"
   sweep || { unlock; fail "cannot sweep $root/$own"; }
   : > "$own/operation.jsonl"
@@ -246,8 +276,16 @@ lock() {
   [ "$held" != "$1" ] || displace
   if who=$(dead_owner); then
     # Of several that see a dead owner one wins this rename: its target is not empty for the others.
-    mv -T "$own/lock" "$own/lock.dead.$who" 2> /dev/null && mv -T "$fresh" "$own/lock" 2> /dev/null &&
-      say "took-over" && return
+    dead=$own/lock.dead.$who
+    if mv -T "$own/lock" "$dead" 2> /dev/null; then
+      held=
+      { read -r held < "$dead/process"; } 2> /dev/null
+      if [ "$held" = "${who%%-*} ${who#*-}" ]; then
+        end_left "$dead/job" "$dead/upload"
+        mv -T "$fresh" "$own/lock" 2> /dev/null && say "took-over" && return
+      else mv -T "$dead" "$own/lock" # somebody was faster, and this lock is another one already
+      fi
+    fi
   fi
   rm -rf "$fresh"
   [ -e "$own/lock/token" ] || fail "cannot make the lock $root/$own/lock"
@@ -269,13 +307,15 @@ watchdog() {
   done
   kill -TERM $$
   sleep 5
-  kill -KILL $$
+  birth $$
+  [ "$$ $born" != "$self" ] || kill -KILL $$
 }
 
 # displace: the operation that holds the lock is our own, over a connection that broke; its agent has not noticed yet.
 displace() {
   { read -r pid started < "$own/lock/process"; } 2> /dev/null
-  [ "$(birth "${pid:-0}")" = "$started" ] && kill -KILL "$pid" 2> /dev/null && sleep 1
+  birth "${pid:-0}"
+  [ "$born" = "$started" ] && kill -KILL "$pid" 2> /dev/null && sleep 1
 }
 
 # break OPERATION: remove a lock that will not heal, after a person said so; the process that holds it is ended.
@@ -284,8 +324,12 @@ verb_break() {
   pid='' started=''
   grep -qx "operation $1" "$own/lock/owner" 2> /dev/null || fail "the lock is not held by this operation any more"
   { read -r pid started < "$own/lock/process"; } 2> /dev/null
-  [ "$(birth "${pid:-0}")" != "$started" ] || kill -KILL "$pid" 2> /dev/null
-  mv -T "$own/lock" "$own/lock.dead.$pid-$started" && rm -rf "$own/lock.dead.$pid-$started"
+  dead=$own/lock.dead.$pid-$started
+  birth "${pid:-0}"
+  [ "$born" != "$started" ] || kill -KILL "$pid" 2> /dev/null
+  mv -T "$own/lock" "$dead" || exit 1
+  end_left "$dead/job" "$dead/upload"
+  rm -rf "$dead"
 }
 
 # manifest FILE: the text of a manifest.
@@ -358,10 +402,10 @@ verb_stage() {
   [ ! -e "releases/$tag" ] || fail "releases/$tag exists already"
   copier "$3"
   # shellcheck disable=SC2086  # options, split on purpose
-  long cp $copy deploy-cache "$own/incoming/$tag" || exit 1
+  long cp $copy deploy-cache "$own/incoming/$tag" || { room; exit 1; }
   [ "$3" != hardlink ] || : > "$own/cache.linked"
   ln "$own/cache.manifest" "$own/incoming/$tag.manifest" 2> /dev/null ||
-    cp "$own/cache.manifest" "$own/incoming/$tag.manifest" || exit 1
+    cp "$own/cache.manifest" "$own/incoming/$tag.manifest" || { room; exit 1; }
   decode "$record"
   printf %s "$decoded" > "$own/incoming/$tag.toml" || fail "cannot write the record"
   shift 6
@@ -372,13 +416,28 @@ verb_stage() {
   [ "$publish" = no ] || publish "$tag"
 }
 
+# room: what the disk has left, for an error.
+room() {
+  for unit in k i; do
+    df "-P$unit" . 2> /dev/null | while read -r _ total _ left _; do
+      case $unit-$total in
+        *-*[!0-9]*) ;; # the heading
+        k-*) say "$left kB of $total kB are free in $root" ;;
+        *) say "$left of $total inodes are free in $root" ;;
+      esac
+    done
+  done
+}
+
 # link_shared FOLDER PATH: replace PATH in a release by a link to shared/PATH. What the release brings seeds shared/
 # where it is missing there; a trailing slash means a folder, which is made where nobody brings one.
 link_shared() {
   path=${2%/}
   up=../../shared/
-  rest=$path
+  rest=$path inside=$1
   while case $rest in */*) true ;; *) false ;; esac; do
+    inside=$inside/${rest%%/*}
+    [ ! -L "$inside" ] || { say "${inside#"$1/"} is a link in the release: what is shared below it would lie elsewhere"; return 1; }
     up=../$up
     rest=${rest#*/}
   done
@@ -568,17 +627,22 @@ verb_finish() {
 }
 
 # unlock: give the lock back in one rename, so that nobody sees half of it; then remove what is in trash/. From the
-# rename on another operation may be at work, so what is removed has a name of its own.
+# rename on another operation may be at work, so what is removed has a name of its own, and was there before. Nothing
+# interrupts it: an operator who leaves at the answer would leave rubbish behind.
 unlock() {
+  trap '' HUP INT TERM PIPE
+  end_left "$own/lock/upload"
   bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ] || rm -rf "$own/incoming" .current-next
   [ -d "$own/incoming" ] && [ -d "$own/trash" ] || mkdir -p "$own/incoming" "$own/trash"
   mv "$own/trash" "$own/trash.$$" && mkdir "$own/trash"
-  for left in "$own"/lock.dead.* "$own"/lock.new.*; do
-    [ ! -e "$left" ] || rm -rf "$left"
+  set -- "$own"/trash.* "$own"/lock.dead.*
+  for left in "$own"/lock.new.*; do
+    # Of one that lives the owner is about to take the lock.
+    [ -d "/proc/${left##*.}" ] || set -- "$@" "$left"
   done
   mv "$own/lock" "$own/trash.$$/lock" || rm -rf "$own/lock"
   [ -z "${id-}" ] || answer 0
-  rm -rf "$own"/trash.*
+  rm -rf "$@"
 }
 
 # stop PID: end a hook's processes. sshd makes each command the leader of a session, so its group is the command.
@@ -616,7 +680,8 @@ verb_examine() {
 alive() {
   held=
   { read -r held < "$root/$own/lock/process"; } 2> /dev/null
-  [ "$held" != "$self" ] || date +%s > "$root/$own/lock/beat"
+  # Not emptied first: on a full disk it could not be filled again.
+  [ "$held" != "$self" ] || date +%s 1<> "$root/$own/lock/beat"
 } 2> /dev/null
 
 # leave: the input ended or the agent was told to go. Only a lock of our own is given back.
@@ -651,7 +716,8 @@ answer() {
   printf '\n%s %s %s\n' "$mark" "$id" "$1"
 }
 
-self="$$ $(birth $$)"
+birth $$
+self="$$ $born"
 trap leave HUP INT TERM PIPE
 printf '\n%s ready %s\n' "$mark" "$$"
 # The requests that came with the program are in `first`, a line each.

@@ -15,6 +15,18 @@ IFS= read -r root && IFS= read -r token && IFS= read -r unpack || exit 0
 case $root in *\\*) root=$(printf '%b_' "$root") && root=${root%_} ;; esac
 cd "$root" && { read -r held < .turnout/lock/token; } 2> /dev/null
 [ "$held" = "$token" ] || { echo "the lock is not held by this operation any more" >&2; exit 3; }
+# Whoever takes the lock from here on ends this first: it must not write where another operation is at work.
+mine() {
+  line=
+  { read -r line < "/proc/$1/stat" && read -r boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null || return 0
+  pid=$1
+  # shellcheck disable=SC2086  # the fields are split on purpose
+  set -- ${line##*) }
+  echo "$pid ${20}-$boot" >> .turnout/lock/upload
+}
+mine $$
+{ read -r held < .turnout/lock/token; } 2> /dev/null
+[ "$held" = "$token" ] || { echo "the lock is not held by this operation any more" >&2; exit 3; }
 echo upload > .turnout/lock/phase
 if [ -f .turnout/cache.manifest ]; then
   mv -f .turnout/cache.manifest .turnout/incoming/manifest.old || exit 1
@@ -29,8 +41,21 @@ while IFS= read -r path && [ -n "$path" ]; do
   [ $# -lt 200 ] || { rm -rf -- "$@" || exit 1; set --; }
 done
 [ $# -eq 0 ] || rm -rf -- "$@" || exit 1
-case $unpack in
-  gzip) gzip -dc | tar -xpof - ;;
-  zstd) zstd -dcq | tar -xpof - ;;
-  *) tar -xpof - ;;
-esac
+# What runs beside a shell gets /dev/null as its input, hence the descriptor 3.
+{
+  case $unpack in
+    gzip) gzip -dc <&3 3<&- | tar -xpof - 3<&- & ;;
+    zstd) zstd -dcq <&3 3<&- | tar -xpof - 3<&- & ;;
+    *) tar -xpof - <&3 3<&- & ;;
+  esac
+} 3<&0
+mine $!
+wait $! && exit 0
+status=$?
+{
+  df -Pk .
+  df -Pi .
+} 2> /dev/null | while read -r _ total _ left _; do
+  case $total in *[!0-9]*) ;; *) echo "$left of $total blocks or inodes are free" >&2 ;; esac
+done
+exit $status
