@@ -126,13 +126,35 @@ def _connect_options() -> dict[str, Any]:
     }
 
 
-def _connect(host: str, port: int, seconds: float) -> socket.socket:
-    """A TCP connection without Nagle's algorithm and without the first delayed acknowledgement."""
+class _Prompt:
+    """A socket that acknowledges at once what it receives.
+
+    sshd leaves Nagle's algorithm on: its second small packet waits until the first is acknowledged, which Linux puts off
+    for 40 ms. The option does not last, so that it is set again after every read.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._acknowledge()
+
+    def recv(self, size: int) -> bytes:
+        received = self._sock.recv(size)
+        self._acknowledge()
+        return received
+
+    def _acknowledge(self) -> None:
+        with contextlib.suppress(AttributeError, OSError):  # Linux only
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+def _connect(host: str, port: int, seconds: float) -> _Prompt:
+    """A TCP connection without Nagle's algorithm and without delayed acknowledgements."""
     sock = socket.create_connection((host, port), timeout=seconds)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with contextlib.suppress(AttributeError, OSError):  # Linux only
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-    return sock
+    return _Prompt(sock)
 
 
 def ssh_settings(environ: Mapping[str, str] | None = None) -> fabric.Config:
