@@ -59,36 +59,39 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
     states = list(states)
     if any(state.lock and state.lock.alive for state in states):
         return None
-    opened = {state.server: lines for state in states if (lines := _open_operation(state.journal))}
+    opened = [lines for state in states for lines in _open_operations(state.journal)]
     if not opened:
         return None
-    newest = max(opened.values(), key=lambda lines: (any(line.what == "switch" for line in lines), lines[0].time))
+    newest = max(opened, key=lambda lines: (any(line.what == "switch" for line in lines), lines[0].time))
     begin = newest[0]
+    switches = [line for lines in opened for line in lines if line.what == "switch"]
+    tag = next((line.tag for line in switches if line.operation == begin.operation), "")
+    # A recovery that was interrupted itself goes on with what another operation began; and where an operation has
+    # ended on some servers only, those are as it left them all the same.
+    involved = {line.operation for line in switches if line.tag == tag}
     switched: dict[str, Before] = {}
-    tag = next((line.tag for lines in opened.values() for line in lines if _is_switch(line, begin)), "")
     for state in states:
-        line = next((line for line in opened.get(state.server, ()) if _is_switch(line, begin)), None)
-        if line and state.current == line.tag:
+        mine = (line for line in reversed(state.journal) if line.what == "switch" and line.operation in involved)
+        line = next((line for line in mine if line.tag == tag), None)
+        if line and state.current == tag:
             switched[state.server] = Before(tag=line.previous, target=line.target)
-    mine = {state.server for state in states if state.server in begin.servers or not begin.servers}
+    concerned = {state.server for state in states if state.server in begin.servers or not begin.servers}
     return Interruption(
         operation=begin.operation,
         kind=begin.kind,
         who=begin.who,
         time=begin.time,
-        phase=next((line.phase for lines in opened.values() for line in lines if line.what == "interrupted"), ""),
+        phase=next((line.phase for line in newest if line.what == "interrupted"), ""),
         tag=tag,
         switched=switched,
-        waiting=tuple(s.server for s in states if s.server in mine and s.server not in switched and s.current != tag),
+        waiting=tuple(
+            s.server for s in states if s.server in concerned and s.server not in switched and s.current != tag
+        ),
     )
 
 
-def _is_switch(line: JournalLine, begin: JournalLine) -> bool:
-    return line.what == "switch" and line.operation == begin.operation
-
-
-def _open_operation(journal: Sequence[JournalLine]) -> tuple[JournalLine, ...]:
-    """The lines of the last operation that changes what is live and has no end; its `begin` first.
+def _open_operations(journal: Sequence[JournalLine]) -> list[list[JournalLine]]:
+    """The lines of the operations that change what is live and have no end, oldest first; each one's `begin` first.
 
     An operation that ended without having done anything leaves open what was open before it. One that carried
     something out, whichever way, closes everything before it.
@@ -105,6 +108,4 @@ def _open_operation(journal: Sequence[JournalLine]) -> tuple[JournalLine, ...]:
                 open_ones = [lines for lines in open_ones if lines[0].operation != line.operation]
         elif open_ones and (line.operation in ("", open_ones[-1][0].operation)):
             open_ones[-1].append(line)
-    with_switch = [lines for lines in open_ones if any(line.what == "switch" for line in lines)]
-    chosen = with_switch[-1:] or open_ones[-1:]
-    return tuple(chosen[0]) if chosen else ()
+    return open_ones

@@ -53,5 +53,10 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
     if complete:
         return f"{plan.tag} is live on {count(len(states), 'server')}: closed; its checks were not run again"
     if not moving:
-        return "nothing had been switched: swept and closed"
+        everywhere = plan.tag and all(state.current == plan.tag for state in states.values())
+        return (
+            f"{plan.tag} is live everywhere: swept and closed"
+            if everywhere
+            else "nothing had been switched: swept and closed"
+        )
     return f"{count(len(moving), 'server')} went back from {plan.tag}"

@@ -6,7 +6,8 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -24,6 +25,8 @@ BEAT = 5.0
 """Seconds between beats while an answer is awaited."""
 ANSWER_LIMIT = 64 << 20
 """Bytes of one answer; more is no sensible server."""
+GREETING_LIMIT = 4 << 20
+"""Characters that start-up files may print before the agent is ready."""
 
 DONE, FAILED, LOST, LOCKED, PERSON, UNTELLABLE, CANCELLED = 0, 1, 3, 4, 5, 6, 143
 """Statuses of an answer; see agent.sh."""
@@ -94,6 +97,7 @@ class Agent:
         self._root = root
         self._mark = secrets.token_hex(8)
         self._buffer = b""
+        self._place = 0
         self._sent = 0
         self._sending = threading.Lock()
         self._one_at_a_time = threading.Lock()
@@ -200,14 +204,16 @@ class Agent:
     def _await_ready(self) -> None:
         """Skip what start-up files print, up to the agent's own first line."""
         ready = re.compile(rf"{self._mark} ready \d+")
-        seen: list[str] = []
+        seen: deque[str] = deque(maxlen=5)
+        total = 0
         while True:
             line = self._line(seen)
             if ready.fullmatch(line):
                 return
-            seen.append(line)
-            if len(seen) > 10_000:
-                raise self._gone("the login shell printed more than 10,000 lines and started no agent")
+            seen.append(line[:1000])
+            total += len(line) + 1
+            if total > GREETING_LIMIT:
+                raise self._gone(f"the login shell printed more than {GREETING_LIMIT >> 20} MB and started no agent")
 
     def _await(self, number: int) -> Answer:
         end = re.compile(rf"{self._mark} {number} (\d+)")
@@ -220,22 +226,25 @@ class Agent:
                 return Answer(tuple(lines), int(match[1]))
             if line:
                 lines.append(line)
-                total += len(line)
+            total += len(line) + 1
             if total > ANSWER_LIMIT:
                 raise self._gone(f"an answer of more than {ANSWER_LIMIT >> 20} MB")
 
-    def _line(self, before: Sequence[str]) -> str:
+    def _line(self, before: Collection[str]) -> str:
         """The next line of the agent's output."""
         assert self._channel is not None
         parts: list[bytes] = []
+        length = 0
         while True:
-            head, newline, rest = self._buffer.partition(b"\n")
-            if newline:
-                self._buffer = rest
-                return b"".join([*parts, head]).decode("utf-8", "surrogateescape")
-            parts.append(head)
-            self._buffer = b""
-            if sum(map(len, parts)) > ANSWER_LIMIT:
+            end = self._buffer.find(b"\n", self._place)
+            if end >= 0:
+                parts.append(self._buffer[self._place : end])
+                self._place = end + 1
+                return b"".join(parts).decode("utf-8", "surrogateescape")
+            parts.append(self._buffer[self._place :])
+            length += len(parts[-1])
+            self._buffer, self._place = b"", 0
+            if length > ANSWER_LIMIT:
                 raise self._gone("a line without end")
             try:
                 chunk = self._channel.recv(1 << 16)
@@ -245,7 +254,7 @@ class Agent:
             except (OSError, EOFError, paramiko.SSHException) as error:
                 raise self._gone(str(error)) from None
             if not chunk:
-                said = clean("\n".join([*before[-5:], self._said()])).strip()
+                said = clean("\n".join([*list(before)[-5:], self._said()])).strip()
                 raise self._gone(said or "the connection was closed")
             self._heard = time.monotonic()
             self._buffer = chunk

@@ -184,10 +184,12 @@ def _ago(seen: _Seen, name: str) -> float:
 
 
 def _number(text: str) -> float:
+    """The number of a text, 0.0 where it is none or no time of the next thousands of years."""
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         return 0.0
+    return value if 0 <= value < 1e11 else 0.0
 
 
 def _set(name: str, convert: Callable[[str], object]) -> Callable[[_Seen, str], None]:

@@ -16,6 +16,8 @@ from core.text import clean, quote, shell_word
 
 STALL = 60.0
 """Seconds in which not one byte left before the server counts as gone."""
+MOST_SAID = 16 << 20
+"""Bytes of complaints (tar names each file that fails) after which a server makes no sense."""
 
 
 class Upload:
@@ -83,9 +85,17 @@ class Upload:
         said = b""
         try:
             channel.settimeout(STALL)
+            total = 0
             while chunk := channel.recv_stderr(4096):
                 said = (said + chunk)[-8000:]
-            status = channel.recv_exit_status() if not channel.closed or channel.exit_status_ready() else -1
+                total += len(chunk)
+                if total > MOST_SAID:
+                    channel.close()
+                    return self._lost(f"it complained without end: {said[:200].decode('utf-8', 'backslashreplace')}")
+            # Its end may have been said without a status, or never: recv_exit_status() would wait for ever.
+            if not channel.closed and not channel.status_event.wait(STALL):
+                return self._lost(f"it did not finish within {STALL:.0f} s")
+            status = channel.exit_status if channel.exit_status_ready() else -1
         except TimeoutError:
             return self._lost(f"it did not finish within {STALL:.0f} s")
         except (OSError, EOFError, paramiko.SSHException) as error:
