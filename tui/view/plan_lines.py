@@ -8,7 +8,7 @@ from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, ROLLBACK, Plan, Step
 from core.text import count, size
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, wrap
-from tui.view.words import listing, range_name, servers, short_tag
+from tui.view.words import listing, range_name, servers, short_tag, short_tags
 
 GROUPED_FROM = 9
 """Servers from which those with the same step share a line."""
@@ -32,7 +32,7 @@ def plan_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     if plan.warnings:
         out.append(())
         for warning in plan.warnings:
-            out += _bullet(warning, cells, glyphs.alert, "warn")
+            out += _bullet(short_tags(warning), cells, glyphs.alert, "warn")
     around = [("Hook", text) for text in plan.hooks] + [("Check", text) for text in plan.checks]
     if around:
         out.append(())
@@ -59,7 +59,8 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     if record is not None:
         if record.subject:
             out += _field("What", one_line(record.subject), cells)
-        made = [one_line(part) for part in (record.author, record.ref) if part]
+        ref = record.ref if record.ref != record.revision else record.revision[:7]
+        made = [one_line(part) for part in (record.author, ref) if part]
         amount = f"{count(record.files, 'file')}, {size(record.bytes)}" if record.files else ""
         out += _field("Made", ", ".join([*made, amount] if amount else made), cells) if made or amount else []
     if plan.send_bytes:

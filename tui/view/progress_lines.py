@@ -192,13 +192,14 @@ def _ended(progress: Progress, one: ServerProgress, cells: int, glyphs: Glyphs) 
         parts.append(f"pruned {count(one.pruned, 'release')}" + (f", freed {size(one.freed)}" if one.freed else ""))
     role = "warn" if one.switched_back else "ok" if one.tag else "dim"
     said = short(", ".join(parts) or "done", cells, glyphs.more)
-    long = [
-        f"{phase} {clock(mark.seconds)}"
-        for phase in progress.phases
-        if (mark := progress.mark(one.name, phase)) and mark.seconds >= LONG and phase != "build"
-    ]
-    took = f"   {', '.join(long)}" if long else ""
-    return [Span(said, role), Span(took if len(said) + len(took) <= cells else "", "dim")]
+    marks = {phase: mark for phase in progress.phases if phase != "build" and (mark := progress.mark(one.name, phase))}
+    took = ""
+    for phase, mark in sorted(marks.items(), key=lambda item: -item[1].seconds):
+        longer = f"{took}, {phase} {clock(mark.seconds)}" if took else f"   {phase} {clock(mark.seconds)}"
+        if mark.seconds < LONG or len(said) + len(longer) > cells:
+            break
+        took = longer
+    return [Span(said, role), Span(took, "dim")]
 
 
 def _upload_spans(one: ServerProgress, cells: int, now: float, glyphs: Glyphs) -> list[Span]:
@@ -211,9 +212,9 @@ def _upload_spans(one: ServerProgress, cells: int, now: float, glyphs: Glyphs) -
     else:
         left = one.seconds_left(now)
         speed = one.rate(now)
-        facts += [(rate(speed), "")] if speed else []
-        facts += [(f"{clock(max(left, 0.1))} left", "")] if left is not None else []
-    amounts = (f"{size(one.sent)} of {size(one.total)}", "")
+        facts += [(rate(speed).rjust(8), "")] if speed else []
+        facts += [(f"{clock(max(left, 0.1))} left".rjust(10), "")] if left is not None else []
+    amounts = (f"{size(one.sent):>6} of {size(one.total)}", "")
     tail = [(percent, "strong"), *facts]
     if cells >= 60:
         tail.insert(1, amounts)

@@ -45,6 +45,11 @@ def short_tag(tag: str) -> str:
     return match[1] if match else tag
 
 
+def short_tags(text: str) -> str:
+    """A sentence with every tag in it as a person says it."""
+    return re.sub(r"\b\d{8}T\d{6}Z-(?=\w)", "", text)
+
+
 def servers(number: int) -> str:
     """`1 server`, `3 servers`."""
     return "1 server" if number == 1 else f"{number} servers"
