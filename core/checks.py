@@ -86,17 +86,21 @@ def _http(session: Session, check: Check, told: dict[str, str]) -> str:
         return f"nothing answers at {host}:{port} on the server"
     except (ConnectError, OSError, EOFError, paramiko.SSHException) as error:
         return f"no connection: {error}"
-    client = _Client(host, port, channel, check.timeout, secure)
+    client: _Client | None = None
     try:
+        client = _Client(host, port, channel, check.timeout, secure)
         client.request(
             "GET", path, headers={"Host": check.host or url.netloc.rpartition("@")[2], "User-Agent": "turnout"}
         )
         answer = client.getresponse()
         body = answer.read(BODY_LIMIT)
+        if answer.length and len(body) < BODY_LIMIT:
+            return f"no answer: it ended after {len(body)} bytes, {answer.length} too early"
     except (OSError, EOFError, http.client.HTTPException, paramiko.SSHException) as error:
         return f"no answer: {error or type(error).__name__}"
     finally:
-        client.close()
+        if client:
+            client.sock.close()
         channel.close()
     if answer.status != check.status:
         return f"status {answer.status} instead of {check.status}{_beginning(body)}"
@@ -121,6 +125,10 @@ class _Client(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """It is connected from the start."""
+
+    def close(self) -> None:
+        """The caller closes the channel. http.client does as soon as it knows that no second answer will come, which
+        leaves a socket open for who still reads from it, but not a channel: the body would be lost."""
 
 
 def _secured(channel: paramiko.Channel, host: str, seconds: float) -> ssl.SSLSocket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -102,6 +103,7 @@ def run(
     lines = Lines(mark, on_line, lambda: _stop(session, lines) if cancel.requested else None)
     cancel.check()
     unwatch = cancel.on_request(lambda: _stop(session, lines))
+    began = time.monotonic()
     try:
         result = session.connection.link.run(
             f"exec sh -c {quote(program)}",
@@ -140,6 +142,10 @@ def run(
             hint="the command may still run there",
             server=session.name,
         )
+    if status < 0 and time.monotonic() - began >= seconds:
+        # Fabric closed the channel because the time was up, and was not asked in time whether it had.
+        _stop(session, lines)
+        return Ended(None, late=True)
     return Ended(status if status >= 0 else None)
 
 

@@ -1,0 +1,260 @@
+"""Checks on real servers: what is asked, from where, how often, and that one that fails leads all servers back."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+
+import pytest
+
+from core.errors import CheckFailed
+from core.events import CheckAttempted, Switched
+from tests.engine.driving import at_rest, live, record
+from tests.servers import OpenSSHServer, need
+from tests.waiting import until
+
+
+def check(**options):
+    lines = [f"{key} = {value!r}" if isinstance(value, str) else f"{key} = {value}" for key, value in options.items()]
+    return "\n[[checks]]\n" + "\n".join(lines) + "\n"
+
+
+def test_a_release_is_live_when_its_page_is_served_with_its_revision_and_tag(sshd, project_factory, engine, web_server):
+    port = web_server(sshd.files / "current")
+    url = f"http://127.0.0.1:{port}/page"
+    prepare = "[[hooks]]\non = 'prepare'\nrun = 'echo $TURNOUT_REVISION $TURNOUT_TAG > page'\n"
+    extra = prepare + check(http=url, contains="{revision}", attempts=3) + check(http=url, contains="{tag}")
+    one = engine(project_factory([sshd], extra=extra))
+    result = one.deploy()
+    assert live(sshd) == result.tag
+    assert [(event.passed, event.attempt) for event in one.said(CheckAttempted)] == [(True, 1), (True, 1)]
+
+
+def test_a_check_that_fails_on_one_server_leads_all_three_back(servers, project_factory, engine, web_server):
+    three = servers(3)
+    ports = [web_server(each.files / "current") for each in three]
+    # Each server is asked at the same address in real life; here the port tells them apart.
+    run = " || ".join(f"test $TURNOUT_SERVER = web{n}" for n in (1, 3))
+    extra = check(run=run, attempts=2, interval="10ms") + check(http=f"http://127.0.0.1:{ports[0]}/index.html")
+    project = project_factory(three, extra=extra)
+    one = engine(project)
+    one.fails(one.deploy, CheckFailed)
+    text = project.config.read_text()
+    project.config.write_text(text.replace(run, f"{run} || ! grep -q two index.html"))
+    two = engine(project)
+    two.deploy(tag="good")
+    project.commit({"index.html": "two\n"})
+    error = two.fails(lambda: two.deploy(tag="bad"), CheckFailed, "after 2 attempts")
+    assert error.server == "web2" and error.phase == "verify"
+    assert [live(each) for each in three] == ["good"] * 3
+    assert all("check failed" in record(each, "bad").failed for each in three)
+    assert {event.server for event in two.said(Switched, back=True)} == {"web1", "web2", "web3"}
+    attempts = two.said(CheckAttempted, server="web2", passed=False)
+    assert [(event.attempt, event.attempts) for event in attempts] == [(1, 2), (2, 2)]
+    at_rest(three)
+
+
+def test_attempts_go_on_until_the_application_is_up(sshd, project_factory, engine):
+    run = "echo x >> ../../tries; test $(wc -l < ../../tries) -ge 3"
+    one = engine(project_factory([sshd], extra=check(run=run, attempts=5, interval="1ms")))
+    result = one.deploy()
+    assert [event.passed for event in one.said(CheckAttempted)] == [False, False, True]
+    assert live(sshd) == result.tag
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"path": "/nothing"}, "status 404 instead of 200"),
+        ({"path": "/index.html", "contains": "two"}, "does not contain 'two'"),
+        ({"path": "/index.html", "contains": "{revision}"}, "does not contain"),
+        ({"path": "/index.html", "status": 204}, "status 200 instead of 204"),
+    ],
+)
+def test_why_an_answer_is_not_right_is_said(sshd, project_factory, engine, web_server, options, reason):
+    path = options.pop("path")
+    url = f"http://127.0.0.1:{web_server(sshd.files / 'current')}{path}"
+    one = engine(project_factory([sshd], extra=check(http=url, attempts=1, **options)))
+    error = one.fails(one.deploy, CheckFailed)
+    assert reason in error.detail
+    assert live(sshd) == ""
+
+
+def test_a_port_where_nobody_listens_is_said(sshd, project_factory, engine):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    one = engine(project_factory([sshd], extra=check(http=f"http://127.0.0.1:{port}/", attempts=2, interval="1ms")))
+    error = one.fails(one.deploy, CheckFailed)
+    assert f"nothing answers at 127.0.0.1:{port}" in error.detail
+    assert len(one.said(CheckAttempted)) == 2
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", b"HTTP/1.1 two\r\n"]
+)
+def test_a_port_that_answers_nonsense_is_a_failed_attempt(sshd, project_factory, engine, answer):
+    with answering(answer) as port:
+        one = engine(project_factory([sshd], extra=check(http=f"http://127.0.0.1:{port}/", attempts=2, interval="1ms")))
+        error = one.fails(one.deploy, CheckFailed)
+    assert "no answer" in error.detail
+    assert len(one.said(CheckAttempted, passed=False)) == 2
+    at_rest([sshd])
+
+
+def test_an_answer_that_comes_in_pieces_is_read_to_its_end(sshd, project_factory, engine):
+    """Also where the server says that it will hang up, which is when clients stop listening too early."""
+    pieces = [b"HTTP/1.0 200 OK\r\n", b"Content-Length: 10\r\nConnection: close\r\n\r\n", b"12345", b"67890"]
+    with answering(*pieces) as port:
+        extra = check(http=f"http://127.0.0.1:{port}/", contains="1234567890", attempts=1)
+        one = engine(project_factory([sshd], extra=extra))
+        result = one.deploy()
+    assert live(sshd) == result.tag
+
+
+def test_a_port_that_is_silent_costs_no_more_than_the_timeout(sshd, project_factory, engine):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        one = engine(project_factory([sshd], extra=check(http=url, attempts=1, timeout="300ms")))
+        error = one.fails(one.deploy, CheckFailed)
+    assert "no answer" in error.detail
+
+
+class answering:
+    """A TCP server that says the same to everybody, in pieces with a pause between, and hangs up."""
+
+    def __init__(self, *pieces):
+        self.pieces = pieces
+
+    def __enter__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self.serve, daemon=True).start()
+        return self.listener.getsockname()[1]
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+                for piece in self.pieces:
+                    connection.sendall(piece)
+                    threading.Event().wait(0.05)
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+@pytest.fixture
+def secure_port(tmp_path):
+    """HTTPS with a certificate that signs itself, for the name shop.example; the page says which Host was asked for."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=shop.example"]
+    subprocess.run([need("openssl"), *words, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = f"{self.headers['Host']} {self.path} {'x' * 300_000} end".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            """Nobody reads it."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+def test_https_with_a_certificate_of_its_own_and_a_host_header(sshd, project_factory, engine, secure_port):
+    url = f"https://127.0.0.1:{secure_port}/a?b=c"
+    extra = check(http=url, host="shop.example", contains="shop.example /a?b=c") + check(http=url, contains="x end")
+    one = engine(project_factory([sshd], extra=extra))
+    result = one.deploy()
+    assert live(sshd) == result.tag
+
+
+def test_https_where_only_http_is_spoken_is_a_failed_attempt(sshd, project_factory, engine, web_server):
+    url = f"https://127.0.0.1:{web_server(sshd.files)}/"
+    one = engine(project_factory([sshd], extra=check(http=url, attempts=2, interval="1ms", timeout="2s")))
+    error = one.fails(one.deploy, CheckFailed)
+    assert "no answer" in error.detail
+    at_rest([sshd])
+
+
+def test_an_sshd_that_forbids_forwarding_is_said(tmp_path, project_factory, engine, announce, web_server):
+    with OpenSSHServer(tmp_path / "server") as server:
+        config = server.folder / "sshd_config"
+        config.write_text("AllowTcpForwarding no\n" + config.read_text())
+        assert server._process is not None
+        os.kill(server._process.pid, signal.SIGHUP)
+        until(lambda: b"allowtcpforwarding no" in effective(config), "sshd's configuration is read")
+        place = announce(server.place(tmp_path / "roots", "web"))
+        url = f"http://127.0.0.1:{web_server(tmp_path)}/"
+        one = engine(project_factory([place], extra=check(http=url, attempts=1)))
+        until(lambda: server.run("true").returncode == 0, "sshd answers again")
+        error = one.fails(one.deploy, CheckFailed)
+        assert "AllowTcpForwarding" in error.detail
+
+
+def effective(config):
+    return subprocess.run([need("sshd"), "-T", "-f", str(config)], capture_output=True, check=False).stdout
+
+
+def test_a_command_that_hangs_is_ended_and_its_last_words_are_said(sshd, project_factory, engine):
+    run = "echo still starting; sleep 600"
+    one = engine(project_factory([sshd], extra=check(run=run, attempts=1, timeout="500ms")))
+    error = one.fails(one.deploy, CheckFailed)
+    assert "no end within 0.5 s" in error.detail and "still starting" in error.detail
+    until(lambda: not list(sshd.server.session_processes()) or b"sleep" not in commands(sshd), "the command is ended")
+
+
+def commands(place):
+    found = b""
+    for pid in place.server.session_processes():
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                found += file.read().split(b"\0")[0] + b"\n"
+        except OSError:
+            continue
+    return found
+
+
+def test_a_check_of_a_rollback_that_fails_leads_back_to_the_newer_release(servers, project_factory, engine):
+    two = servers(2)
+    project = project_factory(
+        two, extra=check(run="test ! -e ../../old-is-broken || test $TURNOUT_TAG != r1", attempts=1)
+    )
+    one = engine(project)
+    one.deploy(tag="r1")
+    project.commit({"index.html": "two\n"})
+    one.deploy(tag="r2")
+    (two[1].files / "old-is-broken").touch()
+    one.fails(lambda: one.rollback("r1"), CheckFailed)
+    assert [live(each) for each in two] == ["r2", "r2"]
+    assert not record(two[0], "r2").left
+    at_rest(two)
+
+
+def test_a_deploy_that_changes_nothing_is_checked_nowhere_but_where_it_is_live(sshd, project_factory, engine):
+    """The same tag with the same content is a no-op: nothing is run for it."""
+    one = engine(project_factory([sshd], extra=check(run="echo x >> ../../tries")))
+    one.deploy(tag="r1")
+    again = one.deploy(tag="r1")
+    assert again.outcome == "nothing-to-do"
+    assert (sshd.files / "tries").read_text() == "x\n"
+    at_rest([sshd])
