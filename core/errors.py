@@ -21,7 +21,7 @@ TurnoutError                 1  failed, and everything was put back
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 EXIT_DONE = 0
@@ -56,6 +56,11 @@ class TurnoutError(Exception):
         self.server = self.server or server
         self.phase = self.phase or phase
         return self
+
+    def mask(self, mask: Callable[[str], str]) -> None:
+        """Replace what `mask` replaces, secrets, in all its parts."""
+        self.title, self.detail, self.hint = mask(self.title), mask(self.detail), mask(self.hint)
+        self.args = (self.title,)
 
     def __str__(self) -> str:
         place = ", ".join(part for part in (self.server, self.phase) if part)
@@ -200,3 +205,8 @@ class FleetError(TurnoutError):
             phase=phase or first.phase,
         )
         self.exit_code = max(error.exit_code for error in self.errors.values())
+
+    def mask(self, mask: Callable[[str], str]) -> None:
+        super().mask(mask)
+        for error in self.errors.values():
+            error.mask(mask)

@@ -18,7 +18,7 @@ from core.errors import (
 )
 from core.events import Emit, OperationFinished, OperationStarted, PlanMade
 from core.fleet import Fleet
-from core.jobs import Ahead, Cancel
+from core.jobs import Ahead, Cancel, fault
 from core.operations.planning import Prepared, check_request, prepare, start_tree
 from core.operations.prune import carry_out as carry_out_prune
 from core.operations.recover import undo
@@ -84,9 +84,13 @@ def execute(
     )
     try:
         result = _execute(run, request, plan, wait)
-    except TurnoutError as error:
+    except Exception as problem:
+        error = problem if isinstance(problem, TurnoutError) else fault(problem)
+        error.mask(fleet.project.mask)
         _finished(run, error, plan)
-        raise
+        if error is problem:
+            raise
+        raise error from problem
     finally:
         run.heart.stop()
     _finished(run, None, result.plan, result.summary, result.outcome)
@@ -109,7 +113,7 @@ def _execute(run: Run, request: Request, plan: Plan | None, wait: float) -> Resu
         run.emit(PlanMade(plan=prepared.plan.to_json()))
         _refuse(prepared.plan, states)
         run.cancel.check()
-    except TurnoutError:
+    except Exception:  # whatever it is, the locks are given back
         run.give_back("refused")
         raise
     return _carry_out(run, request, prepared, states)

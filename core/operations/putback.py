@@ -28,7 +28,7 @@ def put_back(transition: Transition, cause: TurnoutError) -> None:
     run = transition.run
     run.cancel = Cancel()
     went = bool(transition.switched)
-    why = _reason(cause)
+    why = run.fleet.project.mask(_reason(cause))
     transition.exit_code = cause.exit_code
     with run.phase("finish"):
         run.emit(Note(text=f"putting back: {why}", level="warning"))

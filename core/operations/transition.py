@@ -9,7 +9,7 @@ from core import checks, hooks
 from core.config import Hook
 from core.errors import EXIT_DONE, FleetError, TurnoutError
 from core.events import Switched
-from core.jobs import Cancel
+from core.jobs import Cancel, fault
 from core.operations.planning import Prepared
 from core.operations.putback import put_back
 from core.operations.run import Run
@@ -46,9 +46,13 @@ class Transition:
             self._ready()
             self._switch()
             self._verify()
-        except TurnoutError as error:
+        except Exception as problem:
+            # A fault of ours is no reason to leave servers half-way.
+            error = problem if isinstance(problem, TurnoutError) else fault(problem)
             put_back(self, error)
-            raise
+            if error is problem:
+                raise
+            raise error from problem
         return self._finish()
 
     def told(self, server: str = "", back: str | None = None) -> dict[str, str]:
