@@ -18,7 +18,7 @@
 LC_ALL=C
 export LC_ALL
 umask 022
-own=.turnout job='' child='' now='' newline='
+own=.turnout job='' child='' now='' ended='' newline='
 '
 
 # decode WORD: the bytes that a word stands for, in `decoded`. A command substitution strips newlines at the end,
@@ -236,6 +236,14 @@ end_left() {
 }
 
 verb_state() { state; }
+
+# then VERB WORD...: another verb, but only where the request before it was carried out.
+verb_then() {
+  [ "$ended" = 0 ] || fail "not done, because what comes before it was not"
+  verb=$1
+  shift
+  "verb_$verb" "$@"
+}
 
 # ping: the shortest request, for a figure of the round trip.
 verb_ping() { :; }
@@ -635,9 +643,9 @@ unlock() {
   bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ] || rm -rf "$own/incoming" .current-next
   [ -d "$own/incoming" ] && [ -d "$own/trash" ] || mkdir -p "$own/incoming" "$own/trash"
   mv "$own/trash" "$own/trash.$$" && mkdir "$own/trash"
-  set -- "$own"/trash.* "$own"/lock.dead.*
-  for left in "$own"/lock.new.*; do
-    # Of one that lives the owner is about to take the lock.
+  set -- "$own/trash.$$" "$own"/lock.dead.*
+  for left in "$own"/trash.* "$own"/lock.new.*; do
+    # Where the agent lives, it is removing this (two that remove the same disturb each other), or taking the lock.
     [ -d "/proc/${left##*.}" ] || set -- "$@" "$left"
   done
   mv "$own/lock" "$own/trash.$$/lock" || rm -rf "$own/lock"
@@ -732,7 +740,7 @@ do
     cancel) [ -z "$job" ] || kill "$job" 2> /dev/null ;;
     leave) break ;;
     *)
-      [ -z "$job" ] || wait "$job"
+      [ -z "$job" ] || { wait "$job"; ended=$?; }
       eval "run $request" < /dev/null &
       job=$!
       ;;
