@@ -63,8 +63,9 @@ class _Login(AuthHandler):  # type: ignore[misc]  # paramiko has no types
     """
 
     def _request_auth(self) -> None:
-        super()._request_auth()
+        # Before it is sent: the answer comes on another thread.
         self._early = self.auth_method == "publickey" and "rsa" not in self.private_key.get_name()
+        super()._request_auth()
         if self._early:
             super()._parse_service_accept(_userauth())
 
