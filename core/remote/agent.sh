@@ -704,6 +704,8 @@ leave() {
     printf '{"what":"interrupted","phase":"%s","time":%s}\n' "$was" "$(date +%s)" | tee -a "$own/operation.jsonl" >> "$own/journal.jsonl"
     unlock
   fi 2> /dev/null
+  # Told to go while it was about to take the lock.
+  [ ! -e "$root/$own/lock.new.$$" ] || rm -rf "$root/$own/lock.new.$$"
   exit 0
 }
 
