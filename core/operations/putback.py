@@ -91,7 +91,7 @@ def _conclude(transition: Transition, name: str, failed: str) -> None:
     run = transition.run
     if not run.session(name).usable:
         _revive(transition, name)
-    records = []
+    records = transition.fates_undone(name)
     if failed and name in transition.made and transition.record:
         records.append(mark(transition.record, failed=failed))
     journal = run.journal(

@@ -16,6 +16,7 @@ from core.operations.run import Run
 from core.operations.sending import Sending
 from core.plan import NONE, ROLLBACK, STAGE, UPLOAD
 from core.records import Record, ServerState, mark
+from core.remote.session import Removed
 from core.text import count, size
 
 
@@ -24,6 +25,7 @@ class Transition:
 
     made      servers on which this operation published the release
     switched  servers whose switch was asked for; whether it happened is certain only where it was answered
+    concluding   those that were asked to finish in the same breath
     """
 
     def __init__(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> None:
@@ -35,6 +37,8 @@ class Transition:
         self.sending = Sending(run, prepared, states)
         self.made: set[str] = set()
         self.switched: set[str] = set()
+        self.concluding: set[str] = set()
+        self._concluded: dict[str, Removed] = {}
         self.exit_code = EXIT_DONE
 
     def carry_out(self) -> str:
@@ -194,12 +198,42 @@ class Transition:
                 self.switched.add(name)
                 state = self.states[name]
                 journal = run.journal("switch", tag=self.tag, previous=state.current, target=state.current_target)
-                run.session(name).switch(run.token, self.tag, state.current_target, journal)
+                if self._nothing_between:
+                    self._switch_and_conclude(name, journal)
+                else:
+                    run.session(name).switch(run.token, self.tag, state.current_target, journal)
                 run.emit(Switched(server=name, tag=self.tag, previous=state.current))
 
         run.on_all(switch, self._moving).unwrap()
-        run.cancel.check()
-        self.run_hooks("after-switch")
+        if not self._concluded:
+            run.cancel.check()
+            self.run_hooks("after-switch")
+
+    @property
+    def _nothing_between(self) -> bool:
+        """Whether nothing can come between the switch and the end: one server, no checks, no hooks after it."""
+        project = self.run.fleet.project
+        moments = ("after-switch", "after-rollback", "success")
+        return (
+            len(self.plan.steps) == 1 and not project.checks and all(hook.on not in moments for hook in project.hooks)
+        )
+
+    def _switch_and_conclude(self, name: str, journal: str) -> None:
+        """Both in one round trip; a cancel that comes meanwhile is too late."""
+        run, session, step = self.run, self.run.session(name), self.plan.step(name)
+        run.heart.deliver(session)
+        self.concluding.add(name)
+        target = self.states[name].current_target
+        end, fates = self._end(name), self._fates(name)
+        removed = session.switch_and_finish(run.token, self.tag, target, journal, end, step.prune, fates)
+        if removed is not None:
+            run.locked.discard(name)
+            self._concluded[name] = removed
+
+    def fates_undone(self, name: str) -> list[Record]:
+        """The records as they were before a finish that may have happened."""
+        before = [self.states[name].releases[record.tag].record for record in self._fates(name)]
+        return [record for record in before if record] if name in self.concluding else []
 
     def _verify(self) -> None:
         """Every check on every server, all servers at once."""
@@ -230,10 +264,14 @@ class Transition:
         return self._summary()
 
     def _conclude(self, name: str) -> None:
-        run = self.run
-        step = self.plan.step(name)
-        journal = run.journal("end", outcome="done", tag=self.tag, previous=self.states[name].current)
-        run.conclude(name, journal, step.prune, self._fates(name))
+        if name in self._concluded:
+            self.run.tell_removed(name, self._concluded[name])
+        else:
+            self.run.conclude(name, self._end(name), self.plan.step(name).prune, self._fates(name))
+
+    def _end(self, name: str) -> str:
+        """The journal's line of an operation that ended well."""
+        return self.run.journal("end", outcome="done", tag=self.tag, previous=self.states[name].current)
 
     def _fates(self, name: str) -> list[Record]:
         """The records that change with a finished switch: what a rollback left is marked, what is live is not."""

@@ -242,6 +242,26 @@ class Session:
                 raise self._failed(answer, "the operation was not finished").at(server=self.name)
         return removed(answers[-1])
 
+    def switch_and_finish(
+        self,
+        token: str,
+        tag: str,
+        expected: str,
+        journal: str,
+        end: str,
+        prune: Sequence[str] = (),
+        records: Sequence[Record] = (),
+    ) -> Removed | None:
+        """`switch`, and where that is done `finish`, in one round trip; None where only the switch was done."""
+        agent = self._running()
+        batch: list[tuple[str, tuple[str, ...]]] = [("switch", (token, tag, expected, journal))]
+        batch += [("then", ("record", token, record.tag, record.to_toml())) for record in records]
+        batch.append(("then", ("finish", token, end, *prune)))
+        answers = self._placed(lambda: agent.requests(batch))
+        if answers[0].status != DONE:
+            raise self._failed(answers[0], "current was not switched").at(server=self.name)
+        return removed(answers[-1]) if all(answer.status == DONE for answer in answers) else None
+
     def stop(self, process: int) -> None:
         """End the processes of a hook."""
         self._ask("stop", str(process), title="the hook's processes were not ended")
