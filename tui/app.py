@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from core.fleet import Fleet
     from core.operations import Request
 
+FIRST_LOOK = 0.02
+"""Seconds from the first paint to the first look at the servers."""
+
 DEMO = "demo"
 """What the app returns where the demo was asked for."""
 
@@ -93,7 +96,8 @@ class TurnoutApp(App[str], inherit_bindings=False):
             return
         self._watch_fleet(self._first or next(iter(self.project.environments)))
         self.push_screen(Dashboard())
-        self.fleet_watch.check()
+        # Connecting takes the processor from the first paint: it begins when that is on the screen.
+        self.set_timer(FIRST_LOOK, self.fleet_watch.check)
 
     def _watch_fleet(self, name: str) -> None:
         if self.project is not None:

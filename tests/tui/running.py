@@ -54,7 +54,8 @@ async def settled(pilot: Pilot[Any]) -> None:
         silent = set(app.fleet_watch.fleet.names_without_answer) if recorded else set()
 
         def all_looked_at() -> bool:
-            return all(not one.checking or one.name in silent for one in app.fleet_watch.sight.servers)
+            servers = app.fleet_watch.sight.servers
+            return all(one.asked and (not one.checking or one.name in silent) for one in servers)
 
         await until(pilot, all_looked_at, "every server was looked at")
     await pilot.pause()

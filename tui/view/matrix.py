@@ -19,6 +19,7 @@ NAMED, DENSE, COUNTED = "named", "dense", "counted"
 COUNTED_CELLS = 16
 AGE_CELLS = 6
 WHAT = "what"
+LEAST_WHAT = 8
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def plan_layout(sight: FleetSight, cells: int) -> Layout:
         if room - wide >= least:
             extra.append(name)
             room -= wide
+    aged = room >= LEAST_WHAT
+    room += 0 if aged else AGE_CELLS + 2
     tag_cells = full_cells if "full" in extra else short_cells
     columns = [Column("release", tag_cells, "release")]
     if "state" in extra:
@@ -71,7 +74,8 @@ def plan_layout(sight: FleetSight, cells: int) -> Layout:
     columns.append(Column(WHAT, max(room, 4), WHAT))
     if "by" in extra:
         columns.append(Column("by", 8, "by"))
-    columns.append(Column("age", AGE_CELLS, "age", True))
+    if aged:
+        columns.append(Column("age", AGE_CELLS, "age", True))
     if "size" in extra:
         columns.append(Column("size", 7, "size", True))
     return Layout(cells, tuple(columns), mode, names, server_cells, "full" in extra)
