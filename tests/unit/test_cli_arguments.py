@@ -45,6 +45,37 @@ def test_the_words_of_each_command_arrive():
     assert parse(["--environment", "staging"]).command == ""
     assert parse(["--environment", "staging"]).environment == "staging"
     assert parse(["deploy"]).environment is None
+    recover = parse(["recover", "production", "--undo", "--wait", "90s"])
+    assert (recover.way, recover.wait) == ("undo", 90)
+    assert parse(["recover", "production"]).way == ""
+    assert parse(["prune", "production", "--force"]).force and not parse(["prune", "production"]).force
+    assert parse(["unlock", "production", "--break", "0a1b"]).breaks == "0a1b"
+    assert parse(["verify", "production", "t1"]).tag == "t1"
+    assert parse(["trust", "production", "--yes"]).yes
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("5m", 300), ("90s", 90), ("1h", 3600), ("2.5m", 150), ("7", 7), ("0s", 0)]
+)
+def test_a_wait_is_a_duration(text, seconds):
+    assert parse(["deploy", "production", "--wait", text]).wait == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5 m", "-1s", "soon", "5d"])
+def test_what_is_no_duration_is_bad_usage(text):
+    with pytest.raises(BadUsage):
+        parse(["deploy", "production", f"--wait={text}"])
+
+
+def test_an_interruption_is_finished_or_undone_and_never_both():
+    with pytest.raises(BadUsage):
+        parse(["recover", "production", "--finish", "--undo"])
+
+
+@pytest.mark.parametrize("command", ["watch", "verify", "trust", "unlock", "releases", "doctor"])
+def test_commands_that_are_no_operation_have_no_wait(command):
+    with pytest.raises(BadUsage):
+        parse([command, "production", "--wait", "5m"])
 
 
 @pytest.mark.parametrize(
@@ -92,8 +123,8 @@ def test_bad_usage_with_json_is_an_error_and_a_result_on_stdout(capsys):
 
 def test_a_change_without_a_terminal_wants_yes(tmp_path):
     (tmp_path / "turnout.toml").write_text("project = 1")
-    for command in ("deploy", "rollback", "prune"):
-        ended = turnout(command, "production", cwd=tmp_path)
+    for words in (["deploy"], ["rollback"], ["prune"], ["recover", "--finish"], ["recover", "--undo"]):
+        ended = turnout(*words, "production", cwd=tmp_path)
         assert ended.returncode == 2
         assert "pass --yes" in ended.stderr
         assert ended.stdout == ""

@@ -105,8 +105,9 @@ def test_ctrl_c_before_the_question_is_not_lost(capsys):
             follower.answer(lambda: pytest.fail("asked all the same"))
 
 
-def test_ctrl_c_right_at_the_question_is_not_lost(capsys):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_right_at_the_question_is_not_lost(number, capsys):
     with Follower(TextOutput()) as follower:
         with pytest.raises(Cancelled):
-            follower.answer(lambda: send(signal.SIGINT))
-        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+            follower.answer(lambda: send(number))
+        assert signal.getsignal(number) is not signal.default_int_handler

@@ -1,6 +1,6 @@
 """A plan on a terminal says what, where, for how much, and everything that is against it."""
 
-from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, REMOVE, ROLLBACK, SWITCH, UPLOAD, Plan, Step
+from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, RECOVER, REMOVE, ROLLBACK, SWITCH, UPLOAD, Plan, Step
 from core.records import Record
 from tui.plantext import plan_lines, question
 
@@ -107,3 +107,15 @@ def test_a_rollback_to_kept_files_costs_a_switch_only():
     lines = plan_lines(plan)
     assert lines[0] == f"Roll production back to {RECORD.tag}"
     assert "  web1  switch only" in lines
+
+
+def test_a_recovery_says_its_way_and_closes_journals_even_where_nothing_switches():
+    undo = Step(server="web1", action=SWITCH, current="two", back="releases/one")
+    plan = Plan(kind=RECOVER, environment="production", tag="two", live="two", steps=(undo,))
+    assert "  web1  switch back to releases/one" in plan_lines(plan)
+    assert question(plan) == "Undo the interrupted operation on production?"
+    finish = Plan(
+        kind=RECOVER, environment="production", tag="two", live="two", steps=(Step(server="web1", action=NONE),)
+    )
+    assert question(finish) == "Finish the interrupted operation on production?"
+    assert plan_lines(finish)[-1] == "  no server switches: what was interrupted is swept and closed in the journals"
