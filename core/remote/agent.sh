@@ -451,7 +451,12 @@ link_shared() {
   done
   case $path in */*) mkdir -p "$1/${path%/*}" "shared/${path%/*}" || return 1 ;; esac
   if [ ! -e "shared/$path" ] && [ ! -L "shared/$path" ]; then
-    if [ -e "$1/$path" ] || [ -L "$1/$path" ]; then mv "$1/$path" "shared/$path" || return 1
+    if [ -e "$1/$path" ] || [ -L "$1/$path" ]; then
+      # The application writes there: a hard link's other names, in the cache and in other releases, stay as they are.
+      if [ -e "$own/cache.linked" ]; then
+        rm -rf "$own/incoming/seed" && cp -a "$1/$path" "$own/incoming/seed" && mv "$own/incoming/seed" "shared/$path"
+      else mv "$1/$path" "shared/$path"
+      fi || return 1
     elif [ "$2" != "$path" ]; then mkdir -p "shared/$path" || return 1
     fi
   fi
