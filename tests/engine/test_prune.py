@@ -1,0 +1,227 @@
+"""Prune and clear-cache on real servers: what goes, what is protected, and what a deploy makes of the cache after."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from core.errors import UsageError
+from core.events import Note, Pruned
+from core.operations import DeployRequest, PruneRequest
+from tests.engine.driving import at_rest, current, live, records, releases, snapshot, tree_of
+from tests.projects import Link, Script
+
+
+def deployed(one, project, count):
+    for number in range(1, count + 1):
+        project.commit({"index.html": f"{number}\n"})
+        one.deploy(tag=f"r{number}")
+
+
+def test_a_deploy_keeps_as_many_releases_as_the_configuration_says(sshd, project_factory, engine):
+    project = project_factory([sshd], deploy={"keep": 3})
+    one = engine(project)
+    deployed(one, project, 6)
+    assert releases(sshd) == ["r4", "r5", "r6"]
+    assert records(sshd) == ["r1", "r2", "r3", "r4", "r5", "r6"]
+    assert [event.tag for event in one.said(Pruned)] == ["r1", "r2", "r3"]
+    at_rest([sshd])
+
+
+def test_one_kept_release_still_leaves_the_way_back(sshd, project_factory, engine):
+    project = project_factory([sshd], deploy={"keep": 1})
+    one = engine(project)
+    deployed(one, project, 4)
+    assert releases(sshd) == ["r3", "r4"]
+    assert one.rollback().tag == "r3"
+
+
+def test_a_release_a_rollback_went_to_is_never_pruned_away_from_under_it(sshd, project_factory, engine):
+    project = project_factory([sshd], deploy={"keep": 2})
+    one = engine(project)
+    deployed(one, project, 2)
+    one.rollback("r1")
+    project.commit({"index.html": "3\n"})
+    one.deploy(tag="r3")
+    assert {"r1", "r3"} <= set(releases(sshd))
+    assert live(sshd) == "r3"
+
+
+def test_prune_frees_about_what_its_plan_said(sshd, project_factory, engine):
+    project = project_factory([sshd], {"index.html": "0\n"})
+    one = engine(project)
+    project.commit({"big": os.urandom(2_000_000)})
+    one.deploy(tag="r1")
+    project.commit({"big": None})
+    one.deploy(tag="r2")
+    project.commit({"index.html": "3\n"})
+    one.deploy(tag="r3")
+    plan = one.plan(PruneRequest(tags=("r1",)))
+    assert 2_000_000 <= plan.frees <= 2_200_000
+    assert plan.steps[0].prune == ("r1",)
+    assert releases(sshd) == ["r1", "r2", "r3"]
+    result = one.run(PruneRequest(tags=("r1",)), plan)
+    assert "freed 2.0 MB" in result.summary or "freed 2.1 MB" in result.summary
+    assert releases(sshd) == ["r2", "r3"]
+    at_rest([sshd])
+
+
+@pytest.mark.parametrize(
+    ("tag", "reason"),
+    [("r3", "is live on web1, web2"), ("r2", "is the one before the live release"), ("r9", "no server knows")],
+)
+def test_what_is_protected_is_refused_with_the_reason_and_nothing_goes(servers, project_factory, engine, tag, reason):
+    two = servers(2)
+    project = project_factory(two)
+    one = engine(project)
+    deployed(one, project, 3)
+    plan = one.plan(PruneRequest(tags=("r1", tag)))
+    assert not plan.executable and reason in "".join(plan.all_refusals)
+    one.fails(lambda: one.prune("r1", tag), UsageError, reason)
+    assert [releases(each) for each in two] == [["r1", "r2", "r3"]] * 2
+    at_rest(two)
+
+
+def test_a_release_live_on_one_drifted_server_is_protected_everywhere(servers, project_factory, engine):
+    two = servers(2)
+    project = project_factory(two)
+    one = engine(project)
+    deployed(one, project, 4)
+    engine(project, servers=[one.fleet.server("web2")]).rollback("r1")
+    one.fails(lambda: one.prune("r1"), UsageError, "is live on web2")
+    one.prune(keep=1)
+    assert live(two[1]) == "r1" and "r1" in releases(two[1])
+    assert (two[1].files / "current/index.html").read_text() == "1\n"
+
+
+def test_keep_n_prunes_the_oldest_on_every_server(servers, project_factory, engine):
+    two = servers(2)
+    project = project_factory(two)
+    one = engine(project)
+    deployed(one, project, 5)
+    result = one.prune(keep=2)
+    assert [releases(each) for each in two] == [["r4", "r5"]] * 2
+    assert "3 releases" in result.summary
+    assert one.prune(keep=2).outcome == "nothing-to-do"
+
+
+def test_what_is_no_release_is_left_alone(sshd, project_factory, engine, tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/file").write_text("x")
+    project = project_factory([sshd])
+    one = engine(project)
+    deployed(one, project, 2)
+    folder = sshd.files / "releases"
+    os.symlink(tmp_path / "precious", folder / "a-link")
+    (folder / "a-file").write_text("x")
+    (folder / "with space").mkdir()
+    (folder / "new\nline live r1").mkdir()
+    (folder / "..dots").mkdir()
+    one.prune(keep=1)
+    assert {"a-link", "a-file", "with space", "new\nline live r1", "..dots"} <= set(releases(sshd))
+    assert (tmp_path / "precious/file").exists()
+    assert live(sshd) == "r2"
+    for tag in ("a-link", "a-file", "..", "../shared", "", "with space"):
+        one.fails(lambda tag=tag: one.prune(tag), UsageError)
+    assert (sshd.files / "shared").is_dir()
+
+
+def test_clearing_the_cache_empties_it_and_the_next_deploy_rebuilds_it(sshd, project_factory, engine):
+    project = project_factory([sshd], {"index.html": "0\n", "a": "a", "b/c": "c"})
+    one = engine(project)
+    deployed(one, project, 1)
+    plan = one.plan(PruneRequest(cache=True))
+    assert plan.kind == "clear-cache" and plan.frees > 0
+    one.run(PruneRequest(cache=True), plan)
+    assert list((sshd.files / "deploy-cache").iterdir()) == []
+    assert releases(sshd) == ["r1"]
+    project.commit({"index.html": "2\n"})
+    result = one.deploy(tag="r2")
+    assert result.plan.steps[0].send_files == 3
+    assert snapshot(sshd.files / "releases/r2") == tree_of(project) == snapshot(sshd.files / "deploy-cache")
+
+
+CACHE_FAULTS = {
+    "file-changed": lambda cache: (cache / "a").write_text("tampered"),
+    "file-removed": lambda cache: (cache / "a").unlink(),
+    "file-added": lambda cache: (cache / "b/extra").write_text("x"),
+    "folder-removed": lambda cache: shutil.rmtree(cache / "b"),
+    "link-changed": lambda cache: ((cache / "link").unlink(), os.symlink("/etc", cache / "link")),
+    "mode-changed": lambda cache: (cache / "run").chmod(0o644),
+    "kind-changed": lambda cache: ((cache / "a").unlink(), (cache / "a").mkdir(), (cache / "a/x").touch()),
+    "folder-became-a-link": lambda cache: (shutil.rmtree(cache / "b"), os.symlink("/etc", cache / "b")),
+    "pipe": lambda cache: os.mkfifo(cache / "pipe"),
+    "newline": lambda cache: (cache / "new\nline").touch(),
+}
+
+
+@pytest.mark.parametrize("fault", CACHE_FAULTS)
+def test_a_cache_that_nobody_vouches_for_is_compared_and_only_what_differs_is_sent(
+    sshd, project_factory, engine, fault
+):
+    files = {"a": "a" * 100, "b/c": "c", "b/d/e": "e", "link": Link("a"), "run": Script("x"), "empty/": ""}
+    files |= {f"many/{number}": f"{number}" for number in range(30)}
+    project = project_factory([sshd], files, source="directory")
+    one = engine(project)
+    one.deploy(tag="r1")
+    CACHE_FAULTS[fault](sshd.files / "deploy-cache")
+    (sshd.files / ".turnout/cache.manifest").unlink()
+    project.write({"new": "n"})
+    plan = one.plan(DeployRequest(tag="r2"))
+    assert not plan.steps[0].exact
+    one.run(DeployRequest(tag="r2"), plan)
+    assert snapshot(sshd.files / "releases/r2") == tree_of(project) == snapshot(sshd.files / "deploy-cache")
+    kept = [event.text for event in one.said(Note) if "compared" in event.text]
+    assert kept and (fault in ("pipe",) or "3" in kept[0]), kept
+    at_rest([sshd])
+
+
+def test_an_upload_that_was_cut_off_sends_only_the_rest(sshd, project_factory, engine, proxy):
+    between, far = proxy(sshd)
+    files = {f"f{number:02}": os.urandom(100_000) for number in range(40)}
+    project = project_factory([far], files)
+    one = engine(project)
+    between.cut_after(2_000_000)
+    one.fails(one.deploy)
+    assert current(sshd) == ""
+    at_rest([sshd])
+    two = engine(project)
+    result = two.deploy(tag="r2")
+    assert snapshot(sshd.files / "current/") == tree_of(project)
+    note = next(event.text for event in two.said(Note) if "compared" in event.text)
+    assert int(note.split(": ")[1].split()[0]) >= 1, note
+    assert result.outcome == "done"
+
+
+def test_hard_links_keep_old_releases_as_they_were(sshd, project_factory, engine):
+    files = {"a": "a", "b": "b", "run": Script("x"), "conf/app": "seed", "link": Link("a")}
+    project = project_factory([sshd], files, deploy={"copy": "hardlink", "shared": ["conf/app"]}, source="directory")
+    one = engine(project)
+    one.deploy(tag="r1")
+    before = snapshot(sshd.files / "releases/r1")
+    assert os.stat(sshd.files / "releases/r1/a").st_nlink > 1
+    # What the application writes into a shared file stays there.
+    with (sshd.files / "current/conf/app").open("a") as file:
+        file.write(" and more")
+    assert (sshd.files / "deploy-cache/conf/app").read_text() == "seed"
+    project.write({"a": "changed", "b": Script("b"), "run": "x", "link": "file"})
+    one.deploy(tag="r2")
+    assert snapshot(sshd.files / "releases/r1") == before
+    found = {path: what for path, what in snapshot(sshd.files / "releases/r2").items() if path != b"conf/app"}
+    assert found == {path: what for path, what in tree_of(project).items() if path != b"conf/app"}
+    assert (sshd.files / "current/conf/app").read_text() == "seed and more"
+
+
+def test_a_shared_path_never_reaches_outside_of_the_release(sshd, project_factory, engine, tmp_path):
+    precious = tmp_path / "precious"
+    (precious / "uploads").mkdir(parents=True)
+    (precious / "uploads/file").write_text("x")
+    files = {"index.html": "1", "storage": Link(str(precious))}
+    project = project_factory([sshd], files, source="directory", deploy={"shared": ["storage/uploads/"]})
+    one = engine(project)
+    one.fails(one.deploy, match="storage")
+    assert (precious / "uploads/file").read_text() == "x"
+    assert live(sshd) == ""
+    at_rest([sshd])

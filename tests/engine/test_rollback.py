@@ -1,0 +1,244 @@
+"""Rollback on real servers: to which release, with what sent again, and what is said before anything starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from core.errors import StateChanged, UsageError
+from core.events import PlanMade
+from core.operations import DeployRequest, RollbackRequest
+from tests.engine.driving import at_rest, live, record, records, releases, snapshot
+
+
+def deployed(one, project, count):
+    for number in range(1, count + 1):
+        project.commit({"index.html": f"{number}\n"})
+        one.deploy(tag=f"r{number}")
+
+
+def everything(place):
+    """All there is below the root, once what was removed is gone."""
+    at_rest([place])
+    return snapshot(place.files)
+
+
+def test_without_a_tag_it_goes_to_the_release_before_and_never_to_one_that_was_left(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    one = engine(project)
+    deployed(one, project, 3)
+    assert one.rollback().tag == "r2"
+    assert record(sshd, "r3").left
+    assert one.rollback().tag == "r1"
+    project.commit({"index.html": "4\n"})
+    one.deploy(tag="r4")
+    assert one.rollback().tag == "r1"  # r2 and r3 were left
+
+
+def test_a_release_that_failed_its_checks_is_never_the_one_before(sshd, project_factory, engine):
+    extra = '[[checks]]\nrun = "! grep -q bad index.html"\nattempts = 1\n'
+    project = project_factory([sshd], extra=extra)
+    one = engine(project)
+    deployed(one, project, 1)
+    project.commit({"index.html": "bad\n"})
+    one.fails(lambda: one.deploy(tag="bad"))
+    deployed_again = project.commit({"index.html": "2\n"})
+    one.deploy(tag="r2")
+    assert deployed_again
+    plan = one.plan(RollbackRequest())
+    assert (plan.tag, plan.executable) == ("r1", True)
+    assert one.rollback().tag == "r1"
+
+
+def test_a_release_that_was_left_can_be_gone_to_by_name_and_is_left_no_more(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    one = engine(project)
+    deployed(one, project, 2)
+    one.rollback()
+    one.rollback("r2")
+    assert live(sshd) == "r2" and not record(sshd, "r2").left
+    assert one.rollback().tag == "r1"
+
+
+def test_there_is_nothing_before_the_first(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    one = engine(project)
+    with pytest.raises(UsageError, match="no earlier release"):
+        one.rollback()
+    deployed(one, project, 1)
+    with pytest.raises(UsageError, match="no earlier release"):
+        one.rollback()
+    with pytest.raises(UsageError, match="no server knows the release r9"):
+        one.rollback("r9")
+    assert live(sshd) == "r1"
+    at_rest([sshd])
+
+
+def test_servers_that_differ_are_all_led_to_one_release(servers, project_factory, engine):
+    three = servers(3)
+    project = project_factory(three)
+    one = engine(project)
+    deployed(one, project, 2)
+    part = engine(project, servers=[one.fleet.server("web3")])
+    project.commit({"index.html": "3\n"})
+    part.deploy(tag="r3")
+    assert [live(each) for each in three] == ["r2", "r2", "r3"]
+    plan = one.plan(RollbackRequest())
+    assert plan.tag == "r1" and any("differ" in warning for warning in plan.warnings)
+    one.rollback()
+    assert [live(each) for each in three] == ["r1"] * 3
+    part.rollback("r2")
+    one.rollback("r3")
+    assert [live(each) for each in three] == ["r3"] * 3
+    assert [(each.files / "current/index.html").read_text() for each in three] == ["3\n"] * 3
+    at_rest(three)
+
+
+def test_files_that_were_pruned_on_some_servers_are_sent_again_from_the_revision(servers, project_factory, engine):
+    three = servers(3)
+    project = project_factory(three, {"index.html": "0\n", "same": "x" * 1000})
+    one = engine(project)
+    deployed(one, project, 4)
+    part = engine(project, servers=[one.fleet.server("web2")])
+    part.prune("r1")
+    plan = one.plan(RollbackRequest("r1"))
+    assert [step.action for step in plan.steps] == ["switch", "upload", "switch"]
+    assert plan.steps[1].send_files == 1
+    one.run(RollbackRequest("r1"), plan)
+    assert [(each.files / "current/index.html").read_text() for each in three] == ["1\n"] * 3
+    assert snapshot(three[1].files / "releases/r1") == snapshot(three[0].files / "releases/r1")
+    at_rest(three)
+
+
+def test_a_revision_that_is_gone_from_the_repository_is_said_before_anything_starts(
+    sshd, project_factory, engine, home
+):
+    project = project_factory([sshd])
+    one = engine(project)
+    deployed(one, project, 3)
+    one.prune("r1")
+    before = everything(sshd)
+    shutil.rmtree(project.tree / ".git")
+    shutil.rmtree(home / "cache")
+    project.git("init", "--quiet")
+    project.commit({}, "history was rewritten")
+    plan = one.plan(RollbackRequest("r1"))
+    assert not plan.executable
+    assert everything(sshd) == before
+    two = engine(project)
+    with pytest.raises(UsageError):
+        two.rollback("r1")
+    assert live(sshd) == "r3" and releases(sshd) == ["r2", "r3"]
+    at_rest([sshd])
+
+
+def test_a_folder_whose_content_is_gone_is_said_in_the_plan(sshd, project_factory, engine):
+    project = project_factory([sshd], source="directory")
+    one = engine(project)
+    for number in range(1, 4):
+        project.write({"index.html": f"{number}\n"})
+        one.deploy(tag=f"r{number}")
+    one.prune("r1")
+    before = everything(sshd)
+    plan = one.plan(RollbackRequest("r1"))
+    assert not plan.executable and plan.steps[0].refusal
+    assert everything(sshd) == before
+    # Where the folder holds that content again, it can be sent.
+    project.write({"index.html": "1\n"})
+    assert one.plan(RollbackRequest("r1")).executable
+    one.rollback("r1")
+    assert (sshd.files / "current/index.html").read_text() == "1\n"
+
+
+def test_a_release_of_another_tool_can_be_gone_back_to(sshd, project_factory, engine):
+    old = sshd.files / "releases/20200101000000"
+    old.mkdir(parents=True)
+    (old / "index.html").write_text("old\n")
+    os.symlink("releases/20200101000000", sshd.files / "current")
+    project = project_factory([sshd])
+    one = engine(project)
+    deployed(one, project, 1)
+    assert one.rollback().tag == "20200101000000"
+    assert (sshd.files / "current/index.html").read_text() == "old\n"
+    assert records(sshd) == ["r1"]
+
+
+def test_an_absolute_or_untidy_link_counts_as_the_release_it_leads_to(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    one = engine(project)
+    deployed(one, project, 2)
+    for target in (f"{sshd.root}/releases/r2", "./releases//r2/", "releases/../releases/r2"):
+        (sshd.files / "current").unlink()
+        os.symlink(target, sshd.files / "current")
+        assert one.plan(RollbackRequest()).live == "r2"
+    one.rollback()
+    assert os.readlink(sshd.files / "current") == "releases/r1"
+
+
+@pytest.mark.parametrize("target", ["releases/gone", "/etc", "no\nwhere \N{SNOWMAN} 'x'"])
+def test_a_link_to_nowhere_or_elsewhere_is_warned_of_and_replaced(sshd, project_factory, engine, target):
+    os.symlink(target, sshd.files / "current")
+    project = project_factory([sshd])
+    one = engine(project)
+    plan = one.plan(DeployRequest(tag="r1"))
+    assert plan.warnings and plan.executable
+    one.run(DeployRequest(tag="r1"), plan)
+    assert live(sshd) == "r1"
+
+
+def test_a_link_to_elsewhere_comes_back_when_the_deploy_fails(sshd, project_factory, engine, tmp_path):
+    elsewhere = tmp_path / "else \N{SNOWMAN}\nwhere"
+    elsewhere.mkdir()
+    os.symlink(elsewhere, sshd.files / "current")
+    one = engine(project_factory([sshd], extra='[[checks]]\nrun = "false"\nattempts = 1\n'))
+    one.fails(lambda: one.deploy(tag="r1"))
+    assert os.readlink(sshd.files / "current") == str(elsewhere)
+    at_rest([sshd])
+
+
+def test_a_plan_that_somebody_overtook_is_not_carried_out(servers, project_factory, engine):
+    two = servers(2)
+    project = project_factory(two)
+    one = engine(project)
+    deployed(one, project, 3)
+    plan = one.plan(RollbackRequest("r1"))
+    other = engine(project, servers=[one.fleet.server("web2")])
+    other.rollback("r2")
+    with pytest.raises(StateChanged, match="web2 changed"):
+        one.run(RollbackRequest("r1"), plan)
+    assert [live(each) for each in two] == ["r3", "r2"]
+    at_rest(two)
+
+
+def test_a_plan_is_carried_out_as_it_was_shown(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    one = engine(project)
+    plan = one.plan(DeployRequest())
+    result = one.run(DeployRequest(), plan)
+    assert result.tag == plan.tag and live(sshd) == plan.tag
+    assert record(sshd, plan.tag).created == int(plan.record.created)
+    made = one.said(PlanMade)[-1].plan
+    assert made["tag"] == plan.tag and made["steps"] == plan.to_json()["steps"]
+
+
+def test_a_source_that_changed_since_the_plan_is_refused(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    one = engine(project)
+    plan = one.plan(DeployRequest())
+    project.commit({"index.html": "something else\n"})
+    one.fails(lambda: one.run(DeployRequest(), plan), match="the source changed since the plan was made")
+    assert live(sshd) == "" and releases(sshd) == []
+    at_rest([sshd])
+
+
+def test_the_same_tag_with_other_content_is_refused_everywhere(servers, project_factory, engine):
+    two = servers(2)
+    project = project_factory(two)
+    one = engine(project)
+    one.deploy(tag="r1")
+    project.commit({"index.html": "other\n"})
+    one.fails(lambda: one.deploy(tag="r1"), UsageError, "other content")
+    assert [(each.files / "current/index.html").read_text() for each in two] == ["one\n"] * 2
+    at_rest(two)
