@@ -48,8 +48,8 @@ def put_back(transition: Transition, cause: TurnoutError) -> None:
         raise NeedsPerson(
             f"{', '.join(left)} could not be led back to the release before",
             detail="\n".join([f"first failure: {cause}", *(str(error) for error in left.values())]),
-            hint=f"all other servers are back; when the server answers again: turnout rollback "
-            f"{run.fleet.environment.name} {transition.plan.live}",
+            hint=f"all other servers are back; when the server answers again: turnout recover "
+            f"{run.fleet.environment.name} --undo",
             phase="finish",
         ) from cause
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from core.operations import DeployRequest
 from tests.engine.test_cli import COMMAND, REPOSITORY, everything, turnout, turnout_json
 from tests.terminal import Terminal
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -95,3 +97,33 @@ def test_a_server_that_is_silent_is_not_guessed_about(half, home):
     assert ended.returncode == 3
     assert "web1" in ended.stderr
     assert half.live() == ["two", "two", "one"]
+
+
+def test_a_server_that_was_left_behind_is_led_back_by_recover(
+    servers, proxy, project_factory, operator, truth, home, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    three = servers(3, separate=True)
+    network, cut_off = proxy(three[2])
+    project = project_factory([three[0], three[1], cut_off])
+    facts = truth(project, three)
+    facts.do(DeployRequest(tag="one"))
+    project.commit({"index.html": "two\n"})
+    without = project.config.read_text()
+    run = "touch switched; while [ ! -e go ]; do sleep 0.05; done; exit 1"
+    project.config.write_text(f'{without}\n[[hooks]]\non = "after-switch"\nwhere = "operator"\nrun = "{run}"\n')
+    deploy = operator(project, "deploy", "production", "--yes", "--tag", "two")
+    until((project.folder / "switched").exists, "the switch")
+    network.stop()
+    (project.folder / "go").touch()
+    assert deploy.end() == 5
+    assert "turnout recover production --undo" in deploy.said("error")[0]["hint"]
+    assert facts.live() == ["one", "one", "two"]
+    config = home / ".ssh/config"
+    config.write_text(config.read_text().replace(f"Port {network.port}\n", f"Port {three[2].server.port}\n"))
+    project.config.write_text(without)
+    until(facts.unlocked, "the agent to give its lock back")
+    assert turnout(project, "recover", "production").returncode == 5
+    ended = turnout(project, "recover", "production", "--undo", "--yes")
+    assert ended.returncode == 0, ended.stderr
+    assert facts.live() == ["one", "one", "one"]
