@@ -307,7 +307,7 @@ class Session:
             lock = self._state(answer).lock or Lock()
             return LockedError(
                 f"locked by {lock.describe()}",
-                hint="wait for it to end and try again",
+                hint="`turnout watch` follows it, `--wait 5m` waits for it; `turnout unlock` where it hangs",
             )
         if answer.status == LOST:
             return ServerError(title, detail=answer.text, hint="refresh and look at what is live; then try again")
