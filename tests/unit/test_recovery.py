@@ -1,0 +1,73 @@
+"""What the journals of several servers say together about an operation that has no end."""
+
+from core.records import JournalLine, Lock, ServerState
+from core.recovery import interruption
+
+SERVERS = ("web1", "web2")
+
+
+def line(what: str, **facts: object) -> JournalLine:
+    values = {"operation": "0a1b", "kind": "deploy", "who": "ana@ci", "time": 1000.0, "servers": SERVERS}
+    return JournalLine(what=what, **{**values, **facts})  # type: ignore[arg-type]
+
+
+BEGIN = line("begin")
+SWITCH = line("switch", tag="two", previous="one", target="releases/one", time=1001.0)
+DONE = line("end", outcome="done", tag="two", time=1002.0)
+PUT_BACK = line("end", outcome="put-back", tag="two", time=1002.0)
+
+
+def state(server: str, current: str, *journal: JournalLine, lock: Lock | None = None) -> ServerState:
+    return ServerState(
+        server=server,
+        root="/srv/shop",
+        current=current,
+        current_kind="link",
+        current_target=f"releases/{current}",
+        journal=journal,
+        lock=lock,
+    )
+
+
+def test_a_half_switched_fleet_names_who_switched_and_who_waits():
+    found = interruption([state("web1", "two", BEGIN, SWITCH), state("web2", "one", BEGIN)])
+    assert found is not None and found.mixed
+    assert found.tag == "two" and found.switched["web1"].target == "releases/one" and found.waiting == ("web2",)
+
+
+def test_a_switch_that_was_announced_and_did_not_happen_is_none():
+    found = interruption([state("web1", "one", BEGIN, SWITCH), state("web2", "one", BEGIN)])
+    assert found is not None and not found.switched and found.waiting == SERVERS
+
+
+def test_where_one_server_missed_the_end_all_that_switched_are_named():
+    found = interruption([state("web1", "two", BEGIN, SWITCH, DONE), state("web2", "two", BEGIN, SWITCH)])
+    assert found is not None and not found.mixed
+    assert list(found.switched) == ["web1", "web2"]
+
+
+def test_a_server_that_could_not_be_put_back_is_interrupted():
+    found = interruption([state("web1", "one", BEGIN, SWITCH, PUT_BACK), state("web2", "two", BEGIN, SWITCH)])
+    assert found is not None
+    assert list(found.switched) == ["web2"] and found.waiting == ("web1",)
+
+
+def test_what_still_runs_was_not_interrupted():
+    running = state("web1", "two", BEGIN, SWITCH, lock=Lock(operation="0a1b", kind="deploy"))
+    assert interruption([running, state("web2", "one", BEGIN)]) is None
+    dead = state("web1", "two", BEGIN, SWITCH, lock=Lock(operation="0a1b", kind="deploy", alive=False))
+    assert interruption([dead, state("web2", "one", BEGIN)]) is not None
+
+
+def test_an_operation_that_was_refused_leaves_open_what_was_open_before():
+    refused = [
+        line("begin", operation="ffff", time=2000.0),
+        line("end", operation="ffff", outcome="refused", time=2001.0),
+    ]
+    found = interruption([state("web1", "two", BEGIN, SWITCH, *refused), state("web2", "one", BEGIN, *refused)])
+    assert found is not None and found.operation == "0a1b"
+
+
+def test_the_next_operation_that_is_carried_out_closes_it():
+    after = [line("begin", operation="ffff", time=2000.0), line("end", operation="ffff", outcome="done", time=2001.0)]
+    assert interruption([state("web1", "three", BEGIN, SWITCH, *after), state("web2", "three", BEGIN, *after)]) is None
