@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 from core.fleet import Fleet
 from core.jobs import Cancel
+from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, LINK, Entry, parse
 from core.operations import DeployRequest, execute
+from core.records import parse_record
+from core.recovery import interruption
+from core.text import encode_path
+from tests.engine.driving import snapshot
+from tests.faults.operators import Operators
 from tests.waiting import until
 
 
@@ -75,16 +83,20 @@ class Truth:
         self.sample = project
         self.project = project.load()
         self.destinations = destinations
+        self.kept: Fleet | None = None
 
     def fleet(self) -> Fleet:
         return Fleet(self.project, self.project.environment("production"))
 
-    def do(self, request):
-        fleet = self.fleet()
-        try:
-            return execute(fleet, request, None, lambda event: None, Cancel())
-        finally:
-            fleet.close()
+    def do(self, request, wait=0.0):
+        """Carry out a request over connections that stay open."""
+        self.kept = self.kept or self.fleet()
+        return execute(self.kept, request, None, lambda event: None, Cancel(), wait=wait)
+
+    def close(self) -> None:
+        if self.kept:
+            self.kept.close()
+        self.kept = None
 
     def live(self) -> list[str]:
         return [os.readlink(each.files / "current").removeprefix("releases/") for each in self.destinations]
@@ -101,10 +113,60 @@ class Truth:
     def swept(self) -> bool:
         return not self.rubbish()
 
+    def complete(self, *, live_only: bool = False) -> None:
+        """`current` leads to a release on every server, and every release there is, is what its manifest says.
+
+        live_only   while an agent may still be removing others
+        """
+        for each in self.destinations:
+            link = each.files / "current"
+            assert link.is_symlink(), f"{each.alias}: current is no link"
+            folder, _, live = os.readlink(link).rpartition("/")
+            assert folder == "releases", f"{each.alias}: current leads to {folder}/{live}"
+            for tag in [live] if live_only else os.listdir(each.files / "releases"):
+                record = parse_record((each.files / f".turnout/records/{tag}.toml").read_text())
+                manifest = parse((each.files / f".turnout/manifests/{tag}.manifest").read_text())
+                assert manifest.digest == record.digest, f"{each.alias}: {tag}"
+                assert entries_of(each.files / "releases" / tag) == manifest.entries, (
+                    f"{each.alias}: {tag} is not complete"
+                )
+
+    def at_rest(self) -> None:
+        """The agents have left, nothing half-made is there, and all that is there is complete."""
+        until(self.unlocked, "the agents to give their locks back", 60)
+        self.complete()
+
+    def interrupted(self) -> bool:
+        self.kept = self.kept or self.fleet()
+        return interruption(self.kept.inspect().states.values()) is not None
+
+
+def entries_of(folder: Path) -> dict[bytes, Entry]:
+    """What a folder really holds, in a manifest's terms."""
+    entries = {}
+    for path, (kind, content) in snapshot(folder).items():
+        if kind == "folder":
+            entries[path] = FOLDER_ENTRY
+        elif kind == "link":
+            entries[path] = Entry(LINK, 0, encode_path(content))
+        else:
+            mode = EXECUTABLE if kind == "executable" else FILE
+            entries[path] = Entry(mode, len(content), hashlib.sha256(content).hexdigest())
+    return entries
+
 
 @pytest.fixture
 def truth():
-    return Truth
+    """Make a Truth; its connections are closed when the test ends."""
+    with ExitStack() as stack:
+        yield lambda project, destinations: stack.enter_context(closing(Truth(project, destinations)))
+
+
+@pytest.fixture
+def operators(tmp_path):
+    """Make an Operators; its processes end with the test."""
+    with ExitStack() as stack:
+        yield lambda name="operator": stack.enter_context(closing(Operators(tmp_path, name)))
 
 
 @pytest.fixture
