@@ -57,7 +57,7 @@ def test_hints_name_the_command_that_helps():
     journal = (JournalLine(what="begin", operation="0a1b", kind="deploy", who="ana@ci", time=1000.0),)
     lines, rows = hints([replace(state("web1"), journal=journal)], "production", 1240.0)
     assert (
-        lines == ["interrupted deploy 4 min ago by ana@ci: nothing was switched: turnout recover production"]
+        lines == ["interrupted deploy 4 min ago by ana@ci: nothing was switched -> turnout recover production"]
         and rows[0]["operation"] == "0a1b"
     )
     assert hints([state("web1")], "production", 1240.0) == ([], [])

@@ -32,6 +32,7 @@ def carry_out(command: Command) -> Answer:
 
     if options.dry_run and not options.way:
         for each in _ways(found):
+            command.output.table([""], [], "")
             show_plan(command, RecoverRequest(each))
         summary = "dry run: a person has to choose between --finish and --undo"
         return {"exit_code": EXIT_PERSON, "outcome": "needs-person", "summary": summary}
@@ -66,10 +67,15 @@ def _choose(command: Command, found: Interruption) -> str:
     if len(ways) == 1 and (command.options.yes or command.can_ask):
         return ways[0]
     if not command.can_ask or command.options.yes:
-        raise NeedsPerson(
-            "a person has to choose what becomes of the interrupted operation",
-            hint=f"turnout recover {command.environment_name} --finish (all new) or --undo (all old), with --yes",
-        )
+        if len(ways) == 1:
+            title, hint = (
+                "nothing had been switched, but its end is not known",
+                "--undo --yes closes it; the next deploy does too",
+            )
+        else:
+            title = "a person has to choose what becomes of the interrupted operation"
+            hint = "--finish (all new) or --undo (all old), with --yes"
+        raise NeedsPerson(title, hint=f"turnout recover {command.environment_name} {hint}")
     answer = command.ask(f"finish: all servers to {found.tag}; undo: all back to where they were [f/u/N]").lower()
     if answer not in WORDS:
         raise Cancelled("not chosen", hint="nothing was changed")

@@ -113,7 +113,7 @@ def release_legend(glyphs: Glyphs, rows: Sequence[Mapping[str, Any]]) -> str:
     words = {
         LIVE: "live",
         KEPT: "kept, a switch away",
-        FAILED: "kept, but it failed its checks",
+        FAILED: "kept, but marked as failed",
         PRUNED: "pruned, a rollback sends it again",
         ABSENT: "never there",
         UNKNOWN: "not known: no answer",

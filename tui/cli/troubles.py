@@ -64,11 +64,11 @@ def hints(states: Iterable[ServerState], environment: str, now: float) -> tuple[
     working = [state.lock for state in states if state.lock and state.lock.alive]
     if working:
         lock = working[0]
-        return [f"at work: {one_line(lock.describe())}: turnout watch {environment}"], [_lock_row("", lock)]
+        return [f"at work: {one_line(lock.describe())} -> turnout watch {environment}"], [_lock_row("", lock)]
     found = interruption(states)
     if found is None:
         return [], []
-    return [f"{one_line(found.describe(now))}: turnout recover {environment}"], [interruption_row(found, now)]
+    return [f"{one_line(found.describe(now))} -> turnout recover {environment}"], [interruption_row(found, now)]
 
 
 def lock_lines(states: Mapping[str, ServerState]) -> list[str]:
