@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -14,6 +15,11 @@ from core.config import values
 from core.config.table import Broken, Table
 from core.config.words import nearest
 from core.errors import UsageError
+
+# Plugins of whatever else is installed have no say here, and looking for them takes 10 ms. Models are made once.
+_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
+_plugins_before = os.environ.get(_PLUGINS)
+os.environ[_PLUGINS] = "__all__"
 
 SHORTEST_SECRET = 4
 """Shorter values are not masked: every `1` or `no` on the screen would become `***`, and they hide nothing."""
@@ -308,3 +314,9 @@ def _unknown(noun: str, name: str, known: tuple[str, ...], place: str = "") -> U
         detail=f"known: {', '.join(known)}",
         hint=f'did you mean "{close}"?' if close else "",
     )
+
+
+if _plugins_before is None:
+    del os.environ[_PLUGINS]
+else:
+    os.environ[_PLUGINS] = _plugins_before
