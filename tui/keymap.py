@@ -54,7 +54,7 @@ KEYS = (
     Key("mark", "space", "mark", "mark the release under the cursor, for P", LOOK, "Mark", 6),
     Key("details", "enter", "details", "all about the row under the cursor; never acts", LOOK, "Details", 8),
     Key("filter", "slash", "filter", "filter the pane that has the focus", LOOK, "Filter", 5),
-    Key("refresh", "r", "refresh", "look at the server under the cursor again", LOOK, "Refresh", 9),
+    Key("refresh", "r", "refresh", "look again: at the server under the cursor, else at all", LOOK, "Refresh", 9),
     Key("refresh-all", "ctrl+r", "refresh_all", "look at all servers again, over new connections", LOOK),
     Key("accept", "a", "accept", "see an unknown host key and accept or refuse it", LOOK, "Host key", 1),
     Key("environment", "e", "environment", "change to another environment", LOOK, "Environment", 7),

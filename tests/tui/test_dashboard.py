@@ -145,12 +145,31 @@ async def test_servers_are_filtered_by_name() -> None:
 async def test_space_marks_and_escape_takes_marks_away() -> None:
     app = recorded_app()
     async with shown(app) as pilot:
-        await pilot.press("end", "up", "space", "space")
+        await pilot.press("home", *["down"] * 4, "space", "space")
         releases = board(app).releases
-        assert releases.marked == {tag(6), tag(7)}
+        assert releases.marked == {tag(4), tag(5)}
         assert "2 marked" in screen_text(app)
         await pilot.press("escape")
         assert releases.marked == set()
+
+
+async def test_what_cannot_be_pruned_cannot_be_marked() -> None:
+    app = recorded_app()
+    async with shown(app) as pilot:
+        await pilot.press("space", "end", "space")
+        assert board(app).releases.marked == set()
+        assert toasts(app) == ["space: a live release is never pruned", "space: it has no files"]
+
+
+async def test_a_switch_shows_in_the_matrix_as_it_happens() -> None:
+    app = recorded_app()
+    async with shown(app) as pilot:
+        app.fleet_watch.switched("web3", tag(0), None)
+        await pilot.pause()
+        await pilot.pause()
+        assert "3 servers live on 3f2c1ab" in screen_text(app)
+        row = next(one for one in screen_text(app).splitlines() if "Fix cart totals" in one)
+        assert row.count("●") >= 4, "the sign of the row and a cell for each server"
 
 
 async def test_a_key_that_does_nothing_now_says_why_and_is_drawn_off() -> None:

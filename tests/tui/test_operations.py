@@ -61,13 +61,18 @@ async def ended(pilot: Pilot[Any]) -> None:
     await settled(pilot)
 
 
-async def deploy(pilot: Pilot[Any]) -> None:
-    """Deploy what the dialog offers first."""
+async def deploy_planned(pilot: Pilot[Any], *typed: str) -> PlanDialog:
+    """Ask for a deploy of what the dialog offers first, or of what is typed into it."""
     app: Any = pilot.app
     await pilot.press("D")
     await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions to choose")
-    await pilot.press("enter")
-    await plan_made(pilot)
+    await pilot.press(*typed, "enter")
+    return await plan_made(pilot)
+
+
+async def deploy(pilot: Pilot[Any]) -> None:
+    """Deploy what the dialog offers first."""
+    await deploy_planned(pilot)
     await pilot.press("y")
     await ended(pilot)
 
@@ -103,10 +108,7 @@ async def test_the_plan_is_shown_before_anything_happens_and_cancel_has_the_focu
 ) -> None:
     app = open_app(shop)
     async with shown(app) as pilot:
-        await pilot.press("D")
-        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
-        await pilot.press("enter")
-        dialog = await plan_made(pilot)
+        dialog = await deploy_planned(pilot)
         assert dialog.plan is not None
         text = screen_text(app)
         for step in dialog.plan.steps:
@@ -190,10 +192,7 @@ async def test_a_protected_environment_wants_its_name_typed(
     sample = project_factory(web, environment_options={"protected": True})
     app = open_app(sample)
     async with shown(app) as pilot:
-        await pilot.press("D")
-        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
-        await pilot.press("enter")
-        await plan_made(pilot)
+        await deploy_planned(pilot)
         await pilot.press("y")
         await pilot.pause()
         assert isinstance(app.screen, PlanDialog), "y alone is not enough"
@@ -210,10 +209,7 @@ async def test_a_plan_that_cannot_be_executed_offers_only_close(shop: SampleProj
     app = open_app(shop)
     async with shown(app) as pilot:
         assert "current is a folder" in screen_text(app)
-        await pilot.press("D")
-        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
-        await pilot.press("enter")
-        dialog = await plan_made(pilot)
+        dialog = await deploy_planned(pilot)
         assert dialog.plan is not None and not dialog.plan.executable
         assert "is a folder, not a link" in screen_text(app)
         await pilot.press("y")
@@ -227,10 +223,7 @@ async def test_a_plan_that_cannot_be_executed_offers_only_close(shop: SampleProj
 async def test_a_revision_that_does_not_exist_is_said_in_the_dialog(shop: SampleProject) -> None:
     app = open_app(shop)
     async with shown(app) as pilot:
-        await pilot.press("D")
-        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
-        await pilot.press(*"no-such-branch", "enter")
-        dialog = await plan_made(pilot)
+        dialog = await deploy_planned(pilot, *"no-such-branch")
         assert dialog.error is not None
         assert "there is no revision 'no-such-branch'" in screen_text(app)
         await pilot.press("escape")
@@ -242,10 +235,7 @@ async def test_a_running_operation_is_followed_and_cancelled_with_x(
 ) -> None:
     app = open_app(project_factory(web, extra=SLOW_HOOK))
     async with shown(app) as pilot:
-        await pilot.press("D")
-        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
-        await pilot.press("enter")
-        await plan_made(pilot)
+        await deploy_planned(pilot)
         await pilot.press("y")
         await until(pilot, lambda: "working" in screen_text(app), "the hook's output in the Progress tab")
         await pilot.press("D")
@@ -270,10 +260,7 @@ async def test_quitting_while_something_runs_puts_everything_back_first(
 ) -> None:
     app = open_app(project_factory(web, extra=SLOW_HOOK))
     async with shown(app) as pilot:
-        await pilot.press("D")
-        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
-        await pilot.press("enter")
-        await plan_made(pilot)
+        await deploy_planned(pilot)
         await pilot.press("y")
         await until(pilot, lambda: "working" in screen_text(app), "the hook's output")
         await pilot.press("ctrl+q")
@@ -316,10 +303,7 @@ async def test_a_deploy_to_servers_of_which_one_is_down_says_which(
     async with shown(app) as pilot:
         text = screen_text(app)
         assert "1 in trouble" in text and "no release" in text
-        await pilot.press("D")
-        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
-        await pilot.press("enter")
-        dialog = await plan_made(pilot)
+        dialog = await deploy_planned(pilot)
         assert dialog.error is not None and far.alias in screen_text(app)
 
 

@@ -78,8 +78,11 @@ class Actions(Screen[None]):
                 return "there is no release yet"
             case "cancel" if not self.app.operation_runs:
                 return "nothing is running"
-            case "mark" if not self.releases.key:
-                return "no release under the cursor"
+            case "mark":
+                row = self.releases.row
+                if row is None:
+                    return "no release under the cursor"
+                return "a live release is never pruned" if row.live_on else "" if row.present_on else "it has no files"
             case "accept" if not isinstance(self._server_error(), HostKeyUnknown | HostKeyChanged):
                 return "no host key waits"
             case "environment" if len(self.app.fleet_watch.project.environments) < 2:
