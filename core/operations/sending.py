@@ -121,8 +121,7 @@ class Sending:
         mtime = int(tree.committed) if tree.source == "git" else None
 
         def make() -> Iterator[Chunk]:
-            verify = tree.source != "git"
-            return stream(tree.manifest, change.send, b"deploy-cache/", tree.open, mtime, tail, verify)
+            return stream(tree.manifest, change.send, b"deploy-cache/", tree.open, mtime, tail, tree.is_hashed)
 
         rtt = max(session.rtt for session in sessions)
         gzip = all("gzip" in self._states[name].features for name in names)

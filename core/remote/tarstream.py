@@ -79,13 +79,14 @@ def stream(
     opener: Callable[[bytes], BinaryIO],
     mtime: int | None,
     tail: Sequence[tuple[bytes, bytes]] = (),
-    verify: bool = False,
+    is_hashed: Callable[[bytes, os.stat_result], bool] = lambda path, facts: True,
 ) -> Iterator[Chunk]:
     """Chunks of a tar stream with the entries of `paths`, their names below `prefix`, then the small files of `tail`.
 
     opener   opens a file of the tree by its path
     mtime    of all entries in seconds since the epoch; None: each file's own
-    verify   compare each file's content with the manifest while it is read
+    is_hashed   whether a file's facts say that it is as the manifest has it; else its content is compared while it is
+             read. Asked before and after.
     Raises SourceError where a file is not as the manifest says.
     """
     held: list[bytes] = []
@@ -100,9 +101,10 @@ def stream(
         else:
             mode = 0o755 if entry.kind == EXECUTABLE else 0o644
             with opener(path) as file:
-                when = int(os.fstat(file.fileno()).st_mtime) if mtime is None else mtime
+                facts = os.fstat(file.fileno())
+                when = int(facts.st_mtime) if mtime is None else mtime
                 left = entry.size
-                digest = hashlib.sha256() if verify else None
+                digest = None if is_hashed(path, facts) else hashlib.sha256()
                 held.append(header(name, b"0", mode, left, when))
                 size += len(held[-1])
                 while left:
@@ -118,7 +120,8 @@ def stream(
                     if size >= CHUNK:
                         yield Chunk(b"".join(held), content, files)
                         held, size, content, files = [], 0, 0, 0
-                if file.read(1) or (digest and digest.hexdigest() != entry.content):
+                same = digest.hexdigest() == entry.content if digest else is_hashed(path, os.fstat(file.fileno()))
+                if not same or file.read(1):
                     raise _changed(path)
             piece = padding(entry.size)
             files += 1

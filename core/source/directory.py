@@ -37,13 +37,15 @@ def directory_tree(project: Project, emit: Emit, cancel: Cancel) -> Tree:
     part = part_of(top, project.source.publish)
     file = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
     excluded = excluding(project.source.exclude)
-    manifest = scan(part, cancel, excluded=excluded, hashes=Hashes.load(file), without_git=True)
+    hashes = Hashes.load(file)
+    manifest = scan(part, cancel, excluded=excluded, hashes=hashes, without_git=True)
     return Tree(
         folder=part,
         manifest=manifest,
         revision=f"content:{manifest.digest[:12]}",
         source="directory",
         committed=time.time(),
+        stamps={path: stamp for path, (stamp, _) in hashes.known.items()},
     )
 
 

@@ -22,10 +22,8 @@ from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
 from core.source.publish import Excluded, not_a_folder, nothing
 from core.source.store import write_whole
+from core.source.tree import Stamp, stamp_of
 from core.text import count, show_path
-
-Stamp = tuple[int, int, int, int]
-"""Size in bytes, mtime and ctime in nanoseconds, inode."""
 
 SETTLED = 2_000_000_000
 """Nanoseconds that a file has to be untouched for its hash to be kept: the coarsest clock of common file systems."""
@@ -143,7 +141,7 @@ def _list(top: bytes, part: bytes, found: _Found, excluded: Excluded, cancel: Ca
                     if excluded(path, kind == stat.S_IFDIR):
                         continue
                     if kind == stat.S_IFREG:
-                        found.files.append((path, _stamp(facts), bool(facts.st_mode & 0o100)))
+                        found.files.append((path, stamp_of(facts), bool(facts.st_mode & 0o100)))
                     elif kind == stat.S_IFDIR:
                         found.entries[path] = FOLDER_ENTRY
                         folders.append(path + b"/")
@@ -157,10 +155,6 @@ def _list(top: bytes, part: bytes, found: _Found, excluded: Excluded, cancel: Ca
         found.unreadable.append(f"{show_path(part) or 'the folder itself'}: {error.strerror}")
     for path in folders:
         _list(top, path, found, excluded, cancel, skip=b"")
-
-
-def _stamp(facts: os.stat_result) -> Stamp:
-    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino
 
 
 _Hashed = tuple[bytes, Stamp, Entry, str]
@@ -192,7 +186,7 @@ def _hash(top: bytes, path: bytes, stamp: Stamp, executable: bool) -> _Hashed:
             handle = os.open(top + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 digest = _digest(handle, stamp[0])
-                after = _stamp(os.fstat(handle))
+                after = stamp_of(os.fstat(handle))
             finally:
                 os.close(handle)
             if after == stamp:

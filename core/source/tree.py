@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +12,14 @@ from typing import BinaryIO
 from core.errors import SourceError
 from core.manifest import Manifest
 from core.text import show_path
+
+Stamp = tuple[int, int, int, int]
+"""Size in bytes, mtime and ctime in nanoseconds, inode."""
+
+
+def stamp_of(facts: os.stat_result) -> Stamp:
+    """What changes when a file's content does."""
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,7 @@ class Tree:
     subject    the commit's first line; "" for a directory
     ref        what was asked for: a branch, tag or commit; "" for a directory
     source     git or directory
+    stamps     of a directory: what tells that a file is still the one that was hashed; files touched lately have none
     committed  seconds since the epoch, UTC; of a directory: when it was read
     """
 
@@ -38,6 +48,7 @@ class Tree:
     source: str = "git"
     committed: float = 0.0
     older: tuple[Path, ...] = ()
+    stamps: Mapping[bytes, Stamp] = field(default_factory=dict)
 
     def open(self, path: bytes) -> BinaryIO:
         """A file's content. SourceError where it cannot be read any more; a symbolic link is never followed."""
@@ -57,6 +68,10 @@ class Tree:
             detail=f"in {self.folder}",
             hint=f"something changed the tree after it was read; {again}",
         ) from problem
+
+    def is_hashed(self, path: bytes, facts: os.stat_result) -> bool:
+        """Whether an open file's facts say that its content is what the manifest says, so that it need not be read."""
+        return self.source == "git" or self.stamps.get(path) == stamp_of(facts)
 
     @cached_property
     def _tops(self) -> tuple[bytes, ...]:
