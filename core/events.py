@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from core.text import clean
+
 PHASES = ("build", "connect", "begin", "upload", "stage", "barrier", "switch", "verify", "finish")
 """The phases of a deploy in their order (DESIGN.md, section 4); other operations use some of them."""
 
@@ -44,17 +46,88 @@ class Event:
 KINDS: dict[str, type[Event]] = {}
 
 
-def from_json(data: dict[str, Any]) -> Event | None:
-    """The event that `to_json` wrote, or None where the kind is not known; unknown fields are passed over."""
+def from_json(data: object) -> Event | None:
+    """The event that `to_json` wrote, or None where it is none of ours or a value is not of its kind.
+
+    Unknown fields are passed over. What is read came from a server: texts are made harmless, numbers are those that
+    can be shown.
+    """
+    if not isinstance(data, dict):
+        return None
     kind = KINDS.get(str(data.get("event", "")))
     if kind is None:
         return None
-    known = {item.name for item in dataclasses.fields(kind)}
-    values: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items() if key in known}
+    values: dict[str, Any] = {}
+    for item in dataclasses.fields(kind):
+        if item.name in data:
+            try:
+                values[item.name] = _SHAPES[str(item.type)](data[item.name])
+            except ValueError:
+                return None
     try:
         return kind(**values)
     except TypeError:
         return None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return clean(value)
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _LARGEST:
+        raise ValueError("not a number")
+    return value
+
+
+def _number(value: object) -> float:
+    """Seconds, of a span or since the epoch."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LATEST:
+        raise ValueError("not a time")
+    return float(value)
+
+
+def _yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("not true or false")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError("not a list")
+    return tuple(_text(each) for each in value)
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("not an object")
+    harmless: dict[str, Any] = _harmless(value)
+    return harmless
+
+
+def _harmless(value: object) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(str(key)): _harmless(each) for key, each in value.items()}
+    return [_harmless(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+_LATEST = 32_503_680_000
+"""The year 3000, in seconds since the epoch: every calendar can write it."""
+_LARGEST = 1 << 62
+_SHAPES: dict[str, Callable[[object], Any]] = {
+    "str": _text,
+    "int": _whole,
+    "int | None": lambda value: None if value is None else _whole(value),
+    "float": _number,
+    "bool": _yes_or_no,
+    "tuple[str, ...]": _texts,
+    "dict[str, Any]": _object,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,7 +80,7 @@ class _Seen:
         self._lines.add(line)
         try:
             event = from_json(json.loads(line))
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if event is not None and event.operation == self._operation:
             if isinstance(event, OperationFinished):
