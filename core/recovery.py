@@ -93,8 +93,8 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
 def _open_operations(journal: Sequence[JournalLine]) -> list[list[JournalLine]]:
     """The lines of the operations that change what is live and have no end, oldest first; each one's `begin` first.
 
-    An operation that ended without having done anything leaves open what was open before it. One that carried
-    something out, whichever way, closes everything before it.
+    An operation that did nothing, or whose work was put back, leaves open what was open before it. One that was
+    carried out closes everything before it.
     """
     open_ones: list[list[JournalLine]] = []
     for line in journal:
@@ -102,10 +102,15 @@ def _open_operations(journal: Sequence[JournalLine]) -> list[list[JournalLine]]:
             if line.kind in (DEPLOY, ROLLBACK, RECOVER):
                 open_ones.append([line])
         elif line.what == "end":
-            if line.outcome in ("done", "put-back") and line.kind in (DEPLOY, ROLLBACK, RECOVER):
+            if line.kind in (DEPLOY, ROLLBACK, RECOVER) and _carried_out(line):
                 open_ones.clear()
             else:
                 open_ones = [lines for lines in open_ones if lines[0].operation != line.operation]
         elif open_ones and (line.operation in ("", open_ones[-1][0].operation)):
             open_ones[-1].append(line)
     return open_ones
+
+
+def _carried_out(end: JournalLine) -> bool:
+    """Whether an operation did what it was to do: for a recovery that may be to put back, and then it ends with 0."""
+    return end.outcome == "done" or (end.outcome == "put-back" and end.kind == RECOVER and end.exit_code == 0)

@@ -48,6 +48,18 @@ def test_a_named_way_is_carried_out_and_then_nothing_is_left_to_recover(half, wa
     assert "nothing was interrupted on production" in again.stdout
 
 
+def test_a_finish_that_fails_can_still_be_undone(half):
+    good = half.sample.config.read_text()
+    half.sample.config.write_text(f'{good}\n[[checks]]\nrun = "false"\nattempts = 1\n')
+    failed = turnout(half.sample, "recover", "production", "--finish", "--yes")
+    assert failed.returncode == 1, failed.stderr
+    assert half.live() == ["two", "two", "one"]
+    half.sample.config.write_text(good)
+    ended = turnout(half.sample, "recover", "production", "--undo", "--yes")
+    assert ended.returncode == 0, ended.stderr
+    assert half.live() == ["one"] * 3
+
+
 def test_a_way_without_a_person_wants_yes(half):
     ended = turnout(half.sample, "recover", "production", "--undo")
     assert ended.returncode == 2

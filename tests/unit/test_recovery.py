@@ -71,3 +71,26 @@ def test_an_operation_that_was_refused_leaves_open_what_was_open_before():
 def test_the_next_operation_that_is_carried_out_closes_it():
     after = [line("begin", operation="ffff", time=2000.0), line("end", operation="ffff", outcome="done", time=2001.0)]
     assert interruption([state("web1", "three", BEGIN, SWITCH, *after), state("web2", "three", BEGIN, *after)]) is None
+
+
+def test_an_operation_that_failed_and_was_put_back_leaves_open_what_was_open_before():
+    for kind in ("deploy", "recover"):
+        after = [
+            line("begin", operation="ffff", kind=kind, time=2000.0),
+            line("end", operation="ffff", kind=kind, outcome="put-back", exit_code=1, time=2001.0),
+        ]
+        found = interruption([state("web1", "two", BEGIN, SWITCH, *after), state("web2", "one", BEGIN, *after)])
+        assert found is not None and found.mixed and found.operation == "0a1b"
+
+
+def test_undoing_closes_it():
+    after = [
+        line("begin", operation="ffff", kind="recover", time=2000.0),
+        line("end", operation="ffff", kind="recover", outcome="put-back", exit_code=0, time=2001.0),
+    ]
+    assert interruption([state("web1", "one", BEGIN, SWITCH, *after), state("web2", "one", BEGIN, *after)]) is None
+
+
+def test_what_was_put_back_itself_is_no_interruption():
+    put_back = line("end", outcome="put-back", exit_code=1, time=1002.0)
+    assert interruption([state("web1", "one", BEGIN, SWITCH, put_back), state("web2", "one", BEGIN, put_back)]) is None
