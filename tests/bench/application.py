@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-WORDS = (
+WORDS = (  # noqa: SIM905  # fewer lines
     "user order item cart price total email name date status active token session cache query index config route "
     "model view render return const export import function async await where limit sort filter invoice payment "
     "address shipping product category image upload folder store queue worker schedule event listener message"

@@ -15,6 +15,7 @@ else
   trap 'rm -rf "$own"' EXIT
   ssh="ssh -F $SSH_CONFIG -o ControlMaster=auto -o ControlPath=$own/%C -o ControlPersist=20"
 fi
+# shellcheck disable=SC2016  # expanded on the server
 switch='ln -sfn "releases/$release" current.new && mv -T current.new current'
 case $command in
   deploy)
