@@ -278,28 +278,37 @@ lock() {
   { [ ! -e "$fresh" ] || rm -rf "$fresh"; } && mkdir "$fresh" && say "$1" > "$fresh/token" && say "$self" > "$fresh/process" &&
     { say "$decoded"; say "server-since $now"; } > "$fresh/owner" && say begin > "$fresh/phase" &&
     say "$now" > "$fresh/beat" || { rm -rf "$fresh"; fail "cannot write the lock in $root/$own"; }
-  mv -T "$fresh" "$own/lock" 2> /dev/null && return
-  held=
-  { read -r held < "$own/lock/token"; } 2> /dev/null
-  [ "$held" != "$1" ] || displace
-  if who=$(dead_owner); then
-    # Of several that see a dead owner one wins this rename: its target is not empty for the others.
-    dead=$own/lock.dead.$who
-    if mv -T "$own/lock" "$dead" 2> /dev/null; then
-      held=
-      { read -r held < "$dead/process"; } 2> /dev/null
-      if [ "$held" = "${who%%-*} ${who#*-}" ]; then
-        end_left "$dead/job" "$dead/upload"
-        mv -T "$fresh" "$own/lock" 2> /dev/null && say "took-over" && return
-      else mv -T "$dead" "$own/lock" # somebody was faster, and this lock is another one already
-      fi
-    fi
-  fi
+  tries=0
+  while ! mv -T "$fresh" "$own/lock" 2> /dev/null; do
+    held=
+    { read -r held < "$own/lock/token"; } 2> /dev/null
+    [ "$held" != "$1" ] || displace
+    take_dead && continue
+    # Where it was given back in this moment, or is being taken over, who has it is not settled yet.
+    tries=$((tries + 1))
+    { [ ! -e "$own/lock/token" ] || [ -e "$own/lock/taking" ]; } && [ "$tries" -lt 100 ] || break
+  done
+  [ -e "$fresh" ] || return 0
   rm -rf "$fresh"
   [ -e "$own/lock/token" ] || fail "cannot make the lock $root/$own/lock"
   lock_lines
   say "time $(date +%s)"
   exit 4
+}
+
+# take_dead: move the lock of an owner that is gone out of the way. Of several that see it one makes the folder in it;
+# it looks again, for by then the lock may be another one.
+take_dead() {
+  who=$(dead_owner) && mkdir "$own/lock/taking" 2> /dev/null || return 1
+  if [ "$(dead_owner)" != "$who" ]; then
+    rmdir "$own/lock/taking" 2> /dev/null
+    return 1
+  fi
+  dead=$own/lock.dead.$who
+  rm -rf "$dead"
+  mv -T "$own/lock" "$dead" 2> /dev/null || return 1
+  end_left "$dead/job" "$dead/upload"
+  say "took-over"
 }
 
 # watchdog SECONDS: end the agent when its lock saw no beat for so long. It ends with the lock.
