@@ -1,0 +1,395 @@
+"""Two operators at once, operators that vanish, and cancels: who wins, what the loser is told, what is left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+
+import pytest
+
+from core.errors import EXIT_LOCKED, Cancelled, ConnectError, FleetError, LockedError, TurnoutError
+from core.events import (
+    CheckAttempted,
+    HookFinished,
+    HookOutput,
+    HookStarted,
+    OperationFinished,
+    PhaseStarted,
+    Switched,
+    UploadProgress,
+)
+from core.jobs import Job
+from core.operations import DeployRequest, execute
+from core.operations.requests import RollbackRequest
+from core.records import Lock
+from tests.engine.driving import at_rest, live, record, records, releases
+from tests.processes import environ_of, process_ids
+from tests.waiting import until
+
+WAIT = """
+[[hooks]]
+on = "before-switch"
+run = "echo waiting; i=0; while [ ! -e $TURNOUT_ROOT/go ] && [ $i -lt 1200 ]; do sleep 0.05; i=$((i+1)); done"
+"""
+
+
+def start(one, request):
+    """Run a request on the engine's own thread, as the dashboard does."""
+    job = Job("test", lambda emit, cancel: execute(one.fleet, request, None, emit, cancel))
+    job.subscribe(one.hear)
+    return job.start()
+
+
+def seen(one, kind, **wanted):
+    until(lambda: one.said(kind, **wanted), f"{kind.__name__} {wanted}")
+
+
+def test_the_second_operator_is_told_who_is_at_work_since_when_and_in_which_phase(
+    sshd, project_factory, engine, monkeypatch
+):
+    monkeypatch.setenv("TURNOUT_USER", "ana")
+    project = project_factory([sshd], extra=WAIT)
+    ana, ben = engine(project), engine(project)
+    job = start(ana, DeployRequest(tag="ana"))
+    seen(ana, HookStarted)
+    monkeypatch.setenv("TURNOUT_USER", "ben")
+    before = records(sshd)
+    error = ben.fails(lambda: ben.deploy(tag="ben"), LockedError)
+    assert error.exit_code == EXIT_LOCKED
+    assert "ana@" in error.title and "deploy since " in error.title and "now in stage" in error.title
+    assert ben.said(OperationFinished)[-1].exit_code == EXIT_LOCKED
+    assert records(sshd) == before and live(sshd) == ""
+    assert ben.fleet.inspect().states[sshd.alias].lock.who.startswith("ana@")
+    (sshd.files / "go").touch()
+    job.result()
+    assert live(sshd) == "ana"
+    assert ben.deploy(tag="ben").tag == "ben"
+    at_rest([sshd])
+
+
+def test_of_two_fleets_over_overlapping_servers_exactly_one_wins(servers, project_factory, engine):
+    three = servers(3)
+    project = project_factory(three)
+    fleets = [engine(project), engine(project)]
+    every = fleets[0].fleet.servers
+    turned = engine(project, servers=list(reversed(every)))
+    part = engine(project, servers=list(every[1:]))
+    contenders = [*fleets, turned, part]
+    for one in contenders:
+        assert not one.fleet.inspect().errors
+    for number in range(5):
+        line = threading.Barrier(len(contenders))
+        outcomes = {}
+
+        def race(index, one, line=line, outcomes=outcomes, number=number):
+            line.wait()
+            try:
+                outcomes[index] = one.deploy(tag=f"n{number}-{index}")
+            except TurnoutError as error:
+                outcomes[index] = error
+
+        threads = [threading.Thread(target=race, args=item) for item in enumerate(contenders)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for error in outcomes.values():
+            if isinstance(error, FleetError):
+                assert all(isinstance(one, LockedError) for one in error.errors.values()), error
+                assert error.exit_code == EXIT_LOCKED
+        # Who won did so everywhere; who lost left nothing.
+        won = {outcome.tag for outcome in outcomes.values() if not isinstance(outcome, Exception)}
+        there = {tag for each in three for tag in releases(each) if tag.startswith(f"n{number}-")}
+        assert there == won
+        at_rest(three)
+    assert live(three[1]) == live(three[2])
+
+
+def dead_lock(place, token="f" * 32):
+    """A lock as an agent leaves it that was killed without a chance to clean up."""
+    folder = place.files / ".turnout/lock"
+    folder.mkdir(parents=True)
+    (folder / "token").write_text(f"{token}\n")
+    (folder / "process").write_text("999999 12345-gone\n")
+    (folder / "owner").write_text("operation x\nkind deploy\nwho eve@desk\nsince 1000000000\nserver-since 1000000000\n")
+    (folder / "phase").write_text("upload\n")
+
+
+def test_the_lock_of_a_dead_agent_is_taken_over(servers, project_factory, engine):
+    two = servers(2)
+    one = engine(project_factory(two))
+    one.deploy(tag="r1")
+    at_rest(two)
+    dead_lock(two[0])
+    (two[0].files / ".turnout/incoming/half").mkdir(parents=True)
+    assert one.fleet.inspect().states["web1"].lock.alive is False
+    one.deploy(tag="r2")
+    assert [live(each) for each in two] == ["r2", "r2"]
+    at_rest(two)
+
+
+def test_of_many_that_find_a_dead_lock_exactly_one_takes_it(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    contenders = [engine(project) for _ in range(6)]
+    for one in contenders:
+        one.fleet.open(sshd.alias)
+        assert not one.fleet.inspect().errors
+    for number in range(6):
+        dead_lock(sshd)
+        line = threading.Barrier(len(contenders))
+        got, refused = [], []
+
+        def race(index, one, line=line, got=got, refused=refused, number=number):
+            line.wait()
+            token = f"{number}{index}" * 8
+            try:
+                one.fleet.session(sshd.alias).begin(token, Lock(kind="deploy", who=f"n{index}"), "{}")
+                got.append((one, token))
+            except TurnoutError as error:
+                refused.append(error)
+
+        threads = [threading.Thread(target=race, args=item) for item in enumerate(contenders)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(got) == 1, (got, refused)
+        assert [type(error) for error in refused] == [LockedError] * (len(contenders) - 1), refused
+        assert all(f"by n{got[0][1][1]}:" in error.title for error in refused), refused
+        got[0][0].fleet.session(sshd.alias).finish(got[0][1], "{}")
+        at_rest([sshd])
+
+
+def test_a_lock_whose_agent_lives_is_never_taken_over(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    one, other = engine(project), engine(project)
+    one.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana"), "{}")
+    for _ in range(3):
+        other.fails(other.deploy, LockedError, "ana")
+    one.fleet.session(sshd.alias).finish("a" * 32, "{}")
+    other.deploy()
+
+
+def test_a_wrong_token_changes_nothing(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    one = engine(project)
+    one.deploy(tag="r1")
+    project.commit({"index.html": "2\n"})
+    one.deploy(tag="r2")
+    session = one.fleet.open(sshd.alias)
+    session.begin("a" * 32, Lock(kind="deploy", who="ana"), "{}")
+    wrong = "b" * 32
+    for work in (
+        lambda: session.switch(wrong, "r1", "releases/r2", "{}"),
+        lambda: session.restore(wrong, "releases/r1", "{}"),
+        lambda: session.remove(wrong, ["r1"], force=True),
+        lambda: session.clear(wrong),
+        lambda: session.withdraw(wrong, "r1", None),
+        lambda: session.record(wrong, record(sshd, "r1")),
+        lambda: session.finish(wrong, "{}", ["r1"]),
+    ):
+        with pytest.raises(TurnoutError, match=r"."):
+            work()
+    assert live(sshd) == "r2" and releases(sshd) == ["r1", "r2"] == records(sshd)
+    assert list((sshd.files / "deploy-cache").iterdir())
+    session.finish("a" * 32, "{}")
+
+
+@pytest.mark.parametrize("phase", ["upload", "before-switch", "after-switch"])
+@pytest.mark.parametrize("kind", ["bash", "busybox"])
+def test_a_connection_that_dies_leaves_nothing_locked_and_nothing_half_made(
+    shell_server, project_factory, engine, phase, kind
+):
+    place = shell_server(kind)
+    wait = WAIT.replace("before-switch", phase) if phase != "upload" else ""
+    project = project_factory([place], extra=wait)
+    one = engine(project)
+    (place.files / "go").touch()
+    one.deploy(tag="r1")
+    (place.files / "go").unlink()
+    project.commit({f"f{n}": os.urandom(1 << 20) for n in range(12)})
+    killed = threading.Event()
+
+    def watch(event):
+        moment = (
+            isinstance(event, UploadProgress) and event.sent > 1 << 20
+            if phase == "upload"
+            else isinstance(event, HookOutput)
+        )
+        if moment and not killed.is_set():
+            killed.set()
+            place.server.kill_sessions()
+            (place.files / "go").touch()
+
+    one.on_event = watch
+    error = one.fails(lambda: one.deploy(tag="r2"), ConnectError)
+    assert error.exit_code in (3, 5)
+    until(lambda: not (place.files / ".turnout/lock").exists(), "the agent gives its lock back")
+    assert live(place) == "r1"
+    one.on_event = lambda event: None
+    result = one.deploy(tag="r3")
+    assert live(place) == result.tag == "r3"
+    at_rest([place])
+
+
+def test_an_operator_that_vanishes_leaves_nothing_locked(sshd, project_factory, engine):
+    """The connections end and nobody comes back: the agent alone puts things right."""
+    project = project_factory([sshd], extra=WAIT)
+    one = engine(project)
+    job = start(one, DeployRequest(tag="r1"))
+    seen(one, HookStarted)
+    assert (sshd.files / ".turnout/lock").exists()
+    one.fleet.close()
+    until(lambda: not (sshd.files / ".turnout/lock").exists(), "the lock is given back")
+    (sshd.files / "go").touch()
+    job.wait(60)
+    assert live(sshd) == ""
+    other = engine(project)
+    other.deploy(tag="r2")
+    assert live(sshd) == "r2"
+
+
+@pytest.fixture
+def three(servers):
+    return servers(3)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        lambda event: isinstance(event, PhaseStarted) and event.phase == "connect",
+        lambda event: isinstance(event, PhaseStarted) and event.phase == "begin" and event.server == "web2",
+        lambda event: isinstance(event, UploadProgress) and event.sent > 100_000,
+        lambda event: isinstance(event, PhaseStarted) and event.phase == "stage",
+        lambda event: isinstance(event, PhaseStarted) and event.phase == "barrier",
+        lambda event: isinstance(event, HookOutput) and event.on == "prepare",
+        lambda event: isinstance(event, HookOutput) and event.on == "before-switch",
+    ],
+    ids=["connect", "begin", "upload", "stage", "barrier", "prepare-hook", "before-switch-hook"],
+)
+def test_a_cancel_before_the_switch_changes_nothing(three, project_factory, engine, moment, request):
+    slow = "\n[[hooks]]\non = '{0}'\nrun = 'echo here; test ! -e $TURNOUT_ROOT/{0}-hook || sleep 500'\n"
+    extra = slow.format("prepare") + slow.format("before-switch")
+    name = request.node.callspec.id
+    project = project_factory(three, extra=extra)
+    one = engine(project)
+    one.deploy(tag="r1")
+    for each in three:
+        (each.files / name).touch()
+    project.commit({"index.html": "2\n", "big": os.urandom(4 << 20)})
+    two = engine(project)
+    two.on_event = lambda event: two.cancel.request() if moment(event) else None
+    two.fails(lambda: two.deploy(tag="r2"), Cancelled)
+    finished = two.said(OperationFinished)[-1]
+    assert finished.outcome == "cancelled" and two.events[-1] is finished
+    assert not two.said(Switched)
+    for each in three:
+        until(lambda each=each: not (each.files / ".turnout/lock").exists(), "unlocked")
+        assert live(each) == "r1" and releases(each) == ["r1"] == records(each)
+    at_rest(three)
+    until(lambda: not hooks_left(three), "the hooks' processes are gone")
+    for each in three:
+        (each.files / name).unlink()
+    engine(project).deploy(tag="r3")
+    assert [live(each) for each in three] == ["r3"] * 3
+
+
+def hooks_left(places):
+    roots = {f"TURNOUT_ROOT={place.root}".encode() for place in places}
+    return [pid for pid in process_ids() if roots & set(environ_of(pid))]
+
+
+@pytest.mark.parametrize("moment", ["switched", "after-switch-hook", "check"])
+def test_a_cancel_after_the_switch_leads_everything_back(three, project_factory, engine, moment):
+    extra = """
+[[hooks]]
+on = "after-switch"
+run = "echo here; test $TURNOUT_TAG = r1 || test ! -e ../../slow || sleep 500"
+[[checks]]
+run = "test $TURNOUT_TAG = r1"
+attempts = 1000
+interval = "50ms"
+"""
+    project = project_factory(three, extra=extra)
+    one = engine(project)
+    one.deploy(tag="r1")
+    if moment != "check":
+        for each in three:
+            (each.files / "slow").touch()
+    project.commit({"index.html": "2\n"})
+    two = engine(project)
+
+    def watch(event):
+        when = {
+            "switched": isinstance(event, Switched) and not event.back,
+            "after-switch-hook": isinstance(event, HookOutput) and len(two.said(Switched)) == 3,
+            "check": isinstance(event, CheckAttempted) and event.attempt == 3,
+        }
+        if when[moment]:
+            two.cancel.request()
+
+    two.on_event = watch
+    two.fails(lambda: two.deploy(tag="r2"), Cancelled)
+    assert two.said(OperationFinished)[-1].outcome == "cancelled"
+    assert [live(each) for each in three] == ["r1"] * 3
+    assert {event.server for event in two.said(Switched, back=True)} == {"web1", "web2", "web3"}
+    at_rest(three)
+    until(lambda: not hooks_left(three), "the hooks' processes are gone")
+
+
+def test_a_cancel_that_comes_too_late_does_not_undo_what_is_done(sshd, project_factory, engine):
+    extra = "\n[[hooks]]\non = 'success'\nrun = 'echo here'\n"
+    one = engine(project_factory([sshd], extra=extra))
+    one.on_event = lambda event: one.cancel.request() if isinstance(event, HookStarted) else None
+    result = one.deploy(tag="r1")
+    assert result.outcome == "done" and live(sshd) == "r1"
+    assert one.said(HookFinished)[0].status == 0
+    at_rest([sshd])
+
+
+def test_the_agents_own_processes_end_with_the_connection(sshd, project_factory, engine):
+    others = set(sshd.server.session_processes())
+    one = engine(project_factory([sshd]))
+    one.deploy()
+    ours = set(sshd.server.session_processes()) - others
+    assert ours
+    one.fleet.close()
+    until(lambda: not ours & set(sshd.server.session_processes()), "every process of ours on the server is gone")
+
+
+def test_a_rollback_waits_for_nobody_and_is_refused_while_a_deploy_runs(sshd, project_factory, engine):
+    project = project_factory([sshd], extra=WAIT)
+    ana, ben = engine(project), engine(project)
+    (sshd.files / "go").touch()
+    for number in (1, 2):
+        project.commit({"index.html": f"{number}\n"})
+        ana.deploy(tag=f"r{number}")
+    (sshd.files / "go").unlink()
+    project.commit({"index.html": "3\n"})
+    job = start(ana, DeployRequest(tag="r3"))
+    until(lambda: len(ana.said(HookStarted)) == 3, "the third deploy's hook")
+    for work in (lambda: ben.run(RollbackRequest()), lambda: ben.prune(keep=1)):
+        ben.fails(work, LockedError)
+    assert live(sshd) == "r2" and releases(sshd) == ["r1", "r2", "r3"]
+    (sshd.files / "go").touch()
+    job.result()
+    assert live(sshd) == "r3"
+
+
+def test_no_process_is_left_that_holds_the_lock_folder(sshd, project_factory, engine):
+    one = engine(project_factory([sshd]))
+    for number in range(3):
+        one.deploy(tag=f"r{number}")
+    own = sshd.files / ".turnout"
+    until(lambda: not list(own.glob("lock*")) and not list(own.glob("trash.*")), "all is swept")
+    listed = subprocess.run(["ls", "-A", str(own)], capture_output=True, text=True, check=True).stdout.split()
+    assert set(listed) <= {
+        "cache.manifest",
+        "records",
+        "manifests",
+        "journal.jsonl",
+        "operation.jsonl",
+        "incoming",
+        "trash",
+    }
