@@ -43,7 +43,7 @@ def removed(answer: Answer) -> Removed:
         return tuple(line.removeprefix(word) for line in answer.lines if line.startswith(word))
 
     return Removed(
-        of("removed "), of("busy "), tuple(clean(line, 300) for line in answer.lines if line.startswith("rm:"))
+        of("removed "), of("busy "), tuple(clean(line, 300) for line in answer.lines if line.startswith(("rm:", "mv:")))
     )
 
 

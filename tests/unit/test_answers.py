@@ -1,0 +1,17 @@
+"""What agent.sh says about a prune becomes what was removed, what was kept, and what a person has to look at."""
+
+from core.remote.agent import Answer
+from core.remote.session import removed
+
+
+def test_a_prune_names_what_it_removed_what_works_there_and_what_it_could_not():
+    lines = (
+        "removed one",
+        "busy two",
+        "mv: cannot move 'releases/three': Permission denied",
+        "rm: cannot remove '.turnout/trash/one/owned\x1b[31m': Operation not permitted",
+        "missing four",
+    )
+    found = removed(Answer(lines, 0))
+    assert (found.tags, found.busy) == (("one",), ("two",))
+    assert found.complaints == (lines[2], lines[3].replace("\x1b[31m", ""))
