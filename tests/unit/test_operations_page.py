@@ -12,7 +12,7 @@ EXAMPLES = re.compile(
     r"|\b(?:prepare|after-switch|success|environment|deploy$|folder|things|files are|ahead|switched,)"
     r"|\b(?:failed in|with status|cannot remove|Permission denied)"
 )
-"""What stands for values of the moment or is said by a program on the server, and splits a quotation into the code's own words."""
+"""What stands for values of the moment, or is said by a program on the server; the rest are the code's own words."""
 
 
 def quotations() -> list[str]:
