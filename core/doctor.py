@@ -88,7 +88,7 @@ def _root(state: ServerState) -> Finding:
         if "writable" in state.features:
             return Finding("deploy root", OK, f"{state.root} does not exist yet; the first deploy makes it")
         hint = f"as an administrator there: mkdir -p {state.root} && chown USER {state.root}"
-        return Finding("deploy root", ERROR, f"{state.root} does not exist and cannot be made", hint)
+        return Finding("deploy root", ERROR, f"{state.root} is no folder to go into, and cannot be made", hint)
     if "writable" not in state.features:
         return Finding(
             "deploy root", ERROR, f"{state.root} is not writable", f"chown it to the user who logs in: {state.root}"

@@ -107,7 +107,7 @@ state() {
     say "root absent"
     parent=$root
     while [ ! -d "$parent" ]; do parent=${parent%/*}; parent=${parent:-/}; done
-    [ -w "$parent" ] && say "writable yes"
+    [ -w "$parent" ] && [ ! -e "$root" ] && [ ! -L "$root" ] && say "writable yes"
     cd "$parent" || return 1
   else
     say "root present"
@@ -149,7 +149,7 @@ state() {
       [ -f "$record" ] && [ ! -L "$record" ] && set -- "$@" "$record"
     done
     # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
-    [ $# -eq 0 ] || grep -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | sed -e 's/^/record /' -e 40000q
+    [ $# -eq 0 ] || grep -a -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | sed -e 's/^/record /' -e 40000q
     [ ! -f "$own/journal.jsonl" ] || tail -n 60 "$own/journal.jsonl" | cut -c1-4000 | sed 's/^/journal /'
     lock_lines
   fi
