@@ -312,7 +312,8 @@ def test_a_secret_in_a_hook_is_masked_wherever_it_is_said(sshd, project_factory,
 
 def test_the_barrier_waits_for_the_before_switch_hooks_of_all(servers, project_factory, engine):
     three = servers(3)
-    run = 'test $TURNOUT_SERVER != web2 || { i=0; while [ ! -e "$TURNOUT_ROOT/go" ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i+1)); done; }'
+    wait = 'i=0; while [ ! -e "$TURNOUT_ROOT/go" ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i+1)); done'
+    run = f"test $TURNOUT_SERVER != web2 || {{ {wait}; }}"
     one = engine(project_factory(three, extra=hook("before-switch", run)))
 
     def watch(event):

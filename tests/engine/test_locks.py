@@ -86,18 +86,18 @@ def test_of_two_fleets_over_overlapping_servers_exactly_one_wins(servers, projec
             line.wait()
             try:
                 outcomes[index] = one.deploy(tag=f"n{number}-{index}")
-            except TurnoutError as error:
-                outcomes[index] = error
+            except TurnoutError as lost:
+                outcomes[index] = lost
 
         threads = [threading.Thread(target=race, args=item) for item in enumerate(contenders)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        for error in outcomes.values():
-            if isinstance(error, FleetError):
-                assert all(isinstance(one, LockedError) for one in error.errors.values()), error
-                assert error.exit_code == EXIT_LOCKED
+        for outcome in outcomes.values():
+            if isinstance(outcome, FleetError):
+                assert all(isinstance(one, LockedError) for one in outcome.errors.values()), outcome
+                assert outcome.exit_code == EXIT_LOCKED
         # Who won did so everywhere; who lost left nothing.
         won = {outcome.tag for outcome in outcomes.values() if not isinstance(outcome, Exception)}
         there = {tag for each in three for tag in releases(each) if tag.startswith(f"n{number}-")}
@@ -146,8 +146,8 @@ def test_of_many_that_find_a_dead_lock_exactly_one_takes_it(sshd, project_factor
             try:
                 one.fleet.session(sshd.alias).begin(token, Lock(kind="deploy", who=f"n{index}"), "{}")
                 got.append((one, token))
-            except TurnoutError as error:
-                refused.append(error)
+            except TurnoutError as lost:
+                refused.append(lost)
 
         threads = [threading.Thread(target=race, args=item) for item in enumerate(contenders)]
         for thread in threads:
