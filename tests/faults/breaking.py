@@ -1,0 +1,115 @@
+"""Operations that are broken at random moments on three servers, and what must hold after each of them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from core.errors import EXIT_PERSON
+from core.operations import DeployRequest, RecoverRequest
+from tests.faults.operators import Operators
+from tests.waiting import until
+
+FILES = {f"folder{n % 4}/file{n}": f"{n} " * n for n in range(40)} | {"large": "x" * 400_000}
+PHASES = ("upload", "stage", "switch", "finish")
+
+
+class Breaking:
+    """Three servers, two of them behind slow networks so that they are not in step, and what happened, counted."""
+
+    def __init__(
+        self, seed: int, servers, proxy, project_factory, operators, truth, how: Callable[[Breaking], str]
+    ) -> None:
+        """`how` breaks something and gives a name for what it did."""
+        self.seed = seed
+        self.how = how
+        self.one_release = False
+        self.choose = random.Random(seed)
+        self.servers = three = servers(3, separate=True)
+        self.networks, far = zip(*[proxy(place) for place in three[1:]], strict=True)
+        self.project = project_factory([three[0], *far], files=FILES, source="directory", deploy={"keep": 3})
+        self.facts = truth(self.project, three)
+        self.operator: Operators = operators()
+        self.seen: Counter = Counter()
+        self.facts.do(DeployRequest(tag="first"))
+        self.facts.do(DeployRequest(tag="second"))
+        self.seconds = 1.0
+
+    def run(self, kills: int) -> Counter:
+        """Break so many operations, each followed by the check of what must hold and by a way out."""
+        for number in itertools.count(1):
+            if self.seen["kills"] >= kills:
+                return self.seen
+            place = self._kill_one(number)
+            try:
+                self._check(number)
+            except Exception as error:
+                about = f"seed {self.seed}, operator {number}, killed after {place!r}"
+                left = f"{self.facts.live()}, left: {self.facts.rubbish()}"
+                raise AssertionError(f"{about}: {left}: {error!r}") from error
+
+    def _kill_one(self, number: int) -> str:
+        choose, operator = self.choose, self.operator
+        for network in self.networks:
+            network.delay = choose.uniform(0.0, 0.02)
+        # More often something new, sometimes the same content under another tag.
+        if choose.random() < 0.8:
+            names = choose.sample(sorted(FILES), 5)
+            self.project.write({name: f"{number} of {name}\n" * choose.randint(1, 200) for name in names})
+        if choose.random() < 0.3:
+            operator.start(self.project, "rollback", "production", "--yes")
+        else:
+            operator.start(self.project, "deploy", "production", "--yes", "--tag", f"r{number}")
+        # A random moment of the whole, or shortly after a random phase has begun. Nothing rests on how long it is.
+        if choose.random() < 0.5:
+            time.sleep(choose.uniform(0.0, self.seconds))
+        else:
+            phase = choose.choice(PHASES)
+            until(lambda: operator.said_phase(phase) or operator.said_phase("finish"), f"the phase {phase}")
+            time.sleep(choose.uniform(0.0, 0.05))
+        how = self.how(self)
+        status = operator.end()
+        # Half of the moments shall lie within the operation.
+        self.seconds *= 0.95 if status == 0 else 1.03
+        place = next((f"{e['event']} {e.get('phase', '')}" for e in reversed(operator.events())), "nothing")
+        if status == 0:
+            self.seen["too late"] += 1
+        else:
+            self.seen.update(["kills", how, f"ended with {status}", f"last said: {place}"])
+        # Whoever was not killed has put everything back, or says that a person is needed.
+        self.one_release = 0 < status != EXIT_PERSON
+        return f"{how}, {place}"
+
+    def _check(self, number: int) -> None:
+        facts = self.facts
+        facts.complete(live_only=True)
+        facts.at_rest()
+        assert not self.one_release or len(set(facts.live())) == 1
+        self._recover(f"n{number}")
+        facts.complete()
+        assert len(set(facts.live())) == 1
+        assert not facts.interrupted()
+        until(facts.swept, "incoming/ and trash/ to be empty", 20)
+
+    def _recover(self, tag: str) -> None:
+        """A way out without manual work: the next deploy, or `recover` where something was interrupted."""
+        facts, seen = self.facts, self.seen
+        if facts.interrupted():
+            seen["interrupted"] += 1
+            seen["half switched"] += len(set(facts.live())) > 1
+            way = self.choose.choice(["finish", "undo", "deploy"])
+            if way != "deploy":
+                seen[way] += 1
+                facts.do(RecoverRequest(way))
+                return
+        seen["next deploy"] += 1
+        facts.do(DeployRequest(tag=tag))
+        assert set(facts.live()) == {tag}
+
+
+def seeded() -> int:
+    return int(os.environ.get("TURNOUT_SEED") or random.randrange(1 << 30))

@@ -1,0 +1,160 @@
+"""The same with everything else that can break: sessions, agents, networks, signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from core.errors import EXIT_PERSON
+from core.manifest import parse
+from core.operations import DeployRequest, RecoverRequest
+from tests.faults.breaking import Breaking, seeded
+from tests.faults.conftest import entries_of
+from tests.processes import kill
+from tests.waiting import until
+
+HOLD = '[[hooks]]\non = "{}"\nwhere = "operator"\nrun = "touch holding; while [ -e holding ]; do sleep 0.05; done"\n'
+SLOW = '[[hooks]]\non = "{}"\nrun = "test $TURNOUT_TAG = one || sleep 1000"\n'
+
+
+def session_killed(broken: Breaking) -> str:
+    """Kill sshd's processes for the connections of one server."""
+    broken.choose.choice(broken.servers).server.kill_sessions()
+    return "session killed"
+
+
+def agents_of(place) -> list[int]:
+    """The agents on a server, each before its children."""
+    found = []
+    for pid in place.server.session_processes():
+        try:
+            if b"\0turnout-agent\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+        except OSError:
+            continue
+    return found
+
+
+def agent_killed(broken: Breaking) -> str:
+    """Kill -9 of the agents on one server, or of the newest one's request as well."""
+    agents = agents_of(broken.choose.choice(broken.servers))
+    kill(agents if broken.choose.random() < 0.3 else agents[:1])
+    return "agent killed"
+
+
+def network_cut(broken: Breaking) -> str:
+    broken.choose.choice(broken.networks).cut()
+    return "network cut"
+
+
+def signalled(broken: Breaking) -> str:
+    """SIGTERM, SIGHUP or SIGINT, once or twice."""
+    number = broken.choose.choice([signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+    for _ in range(broken.choose.choice([1, 2])):
+        broken.operator.signal(number)
+    return number.name
+
+
+def anything(broken: Breaking) -> str:
+    broken.facts.close()  # only the operator's connections are there to be broken
+    return broken.choose.choice([session_killed, agent_killed, network_cut, signalled])(broken)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_whatever_breaks_at_random_moments_leaves_one_release_or_says_so(
+    servers, proxy, project_factory, operators, truth
+):
+    seed = seeded()
+    print(f"seed {seed}")
+    print(dict(Breaking(seed, servers, proxy, project_factory, operators, truth, anything).run(12)))
+
+
+@pytest.mark.soak
+def test_soak_whatever_breaks(servers, proxy, project_factory, operators, truth, capsys):
+    seed = seeded()
+    count = int(os.environ.get("TURNOUT_BREAKS") or 200)
+    seen = Breaking(seed, servers, proxy, project_factory, operators, truth, anything).run(count)
+    with capsys.disabled():
+        print(f"\nseed {seed}: {seen['kills']} broken: {dict(seen)}")
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT, signal.SIGINT]])
+@pytest.mark.parametrize("moment", ["before-switch", "after-switch"])
+def test_a_signal_puts_everything_back_and_a_second_one_spoils_nothing(
+    servers, project_factory, operators, truth, moment, signals
+):
+    two = servers(2)
+    project = project_factory(two)
+    facts = truth(project, two)
+    facts.do(DeployRequest(tag="one"))
+    project.commit({"index.html": "two\n"})
+    project.config.write_text(project.config.read_text() + SLOW.format(moment))
+    operator = operators()
+    operator.start(project, "deploy", "production", "--yes", "--tag", "two")
+    operator.await_event("hook-started")
+    for number in signals:
+        operator.signal(number)
+    assert operator.end() == 1
+    assert operator.events()[-1]["outcome"] == "cancelled"
+    assert facts.live() == ["one", "one"]
+    assert facts.unlocked()
+    facts.complete()
+    until(facts.swept, "the agents to sweep")
+    assert not facts.interrupted()
+
+
+@pytest.mark.slow
+def test_an_upload_that_was_held_up_never_writes_into_the_next_operations_cache(
+    sshd, proxy, project_factory, operators, truth
+):
+    """The network falls silent in the middle of an upload; the server gives the lock to the next one after 30 s."""
+    network, far = proxy(sshd)
+    files = {f"f{number:03}": f"slow {number}\n" * 5000 for number in range(200)}
+    slow = project_factory([far], files=files, source="directory")
+    fast = project_factory([sshd], files=dict.fromkeys(files, "fast\n"), source="directory")
+    facts = truth(fast, [sshd])
+    operator = operators()
+    network.delay = 0.05
+    operator.start(slow, "deploy", "production", "--yes", "--tag", "slow")
+    until(lambda: len(list((sshd.files / "deploy-cache").glob("f*"))) > 10, "the upload to begin")
+    network.freeze()
+    until(facts.unlocked, "the watchdog to give the lock back", 60)
+    facts.do(DeployRequest(tag="fast"))
+    network.thaw()
+    status = operator.end()
+    assert status not in (0, EXIT_PERSON)
+    manifest = parse((sshd.files / ".turnout/cache.manifest").read_text())
+    assert entries_of(sshd.files / "deploy-cache") == manifest.entries
+    facts.do(DeployRequest(tag="again"))
+    facts.complete()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("way", ["finish", "undo"])
+def test_soak_a_network_that_falls_silent_in_the_switch_is_said_and_recovered(
+    servers, proxy, project_factory, operators, truth, way
+):
+    three = servers(3, separate=True)
+    network, far = proxy(three[2])
+    project = project_factory([three[0], three[1], far])
+    facts = truth(project, three)
+    facts.do(DeployRequest(tag="one"))
+    project.commit({"index.html": "two\n"})
+    project.config.write_text(project.config.read_text() + HOLD.format("before-switch"))
+    operator = operators()
+    operator.start(project, "deploy", "production", "--yes", "--tag", "two")
+    until(lambda: (project.folder / "holding").exists(), "the hook")
+    network.freeze()
+    (project.folder / "holding").unlink()
+    assert operator.end() == EXIT_PERSON
+    network.thaw()
+    until(facts.unlocked, "the agents to give their locks back", 60)
+    facts.complete()
+    if facts.interrupted():
+        facts.do(RecoverRequest(way))
+    assert len(set(facts.live())) == 1
+    facts.complete()

@@ -1,0 +1,121 @@
+"""Disks that fill while an operation runs, and those that are too small for it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from core.errors import DiskFull, FleetError
+from core.events import PhaseStarted
+from core.jobs import Cancel
+from core.operations import DeployRequest, execute, make_plan
+from tests.servers import unavailable
+
+FILES = {f"f{number}": os.urandom(100_000) for number in range(40)}
+
+
+@pytest.fixture
+def small_disk(sshd):
+    """The server's root on a file system of its own: 64 MB and 400 inodes."""
+    words = ["mount", "-t", "tmpfs", "-o", "size=64m,nr_inodes=400", "none", str(sshd.files)]
+    mounted = subprocess.run(words, capture_output=True, check=False)
+    if mounted.returncode:
+        unavailable("this user may not mount a file system")
+    yield sshd
+    subprocess.run(["umount", "--lazy", str(sshd.files)], check=True)
+
+
+def fill(place, leave: int):
+    """Write until only `leave` bytes are left; gives the file that is in the way."""
+    filler = place.files / "shared/filler"
+    with filler.open("ab", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(1 << 16))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+        file.truncate(max(file.tell() - leave, 0))
+    return filler
+
+
+def deploy(facts, tag: str, at: str = "", leave: int = 0):
+    """Deploy, and let the disk fill when a phase begins on the server."""
+    place = facts.destinations[0]
+
+    def hear(event):
+        if isinstance(event, PhaseStarted) and event.phase == at:
+            fill(place, leave)
+
+    fleet = facts.fleet()
+    try:
+        return execute(fleet, DeployRequest(tag=tag), None, hear, Cancel())
+    finally:
+        fleet.close()
+
+
+@pytest.mark.parametrize("phase", ["upload", "stage"])
+def test_a_disk_that_fills_is_told_with_numbers_and_everything_is_put_back(small_disk, project_factory, truth, phase):
+    project = project_factory([small_disk], files={"f0": "0\n"}, source="directory")
+    facts = truth(project, [small_disk])
+    facts.do(DeployRequest(tag="one"))
+    facts.close()
+    project.write(FILES)
+    with pytest.raises(FleetError) as raised:
+        deploy(facts, "two", phase, leave=1_000_000)
+    error = raised.value.errors["web"]
+    assert isinstance(error, DiskFull), error
+    assert (error.server, error.phase) == ("web", phase)
+    assert "f1" in error.detail or "f2" in error.detail, error.detail
+    assert "free" in error.detail, error.detail
+    assert facts.live() == ["one"]
+    assert os.listdir(small_disk.files / "releases") == ["one"]
+    assert facts.unlocked()
+    facts.complete()
+    (small_disk.files / "shared/filler").unlink()
+    facts.do(DeployRequest(tag="three"))
+    facts.complete()
+    assert facts.live() == ["three"]
+
+
+@pytest.mark.parametrize("phase", ["switch", "finish"])
+def test_a_disk_without_one_byte_left_does_not_keep_the_lock(small_disk, project_factory, truth, phase):
+    project = project_factory([small_disk], files={"f0": "0\n"}, source="directory")
+    facts = truth(project, [small_disk])
+    facts.do(DeployRequest(tag="one"))
+    facts.close()
+    project.write({"f0": "1\n"})
+    try:
+        deploy(facts, "two", phase)
+    except FleetError as error:
+        assert isinstance(error.errors["web"], DiskFull), error
+        assert facts.live() == ["one"]
+    else:
+        assert facts.live() == ["two"]
+    assert facts.unlocked()
+    facts.complete()
+    (small_disk.files / "shared/filler").unlink()
+    facts.do(DeployRequest(tag="three"))
+    facts.complete()
+
+
+def test_what_cannot_fit_is_refused_before_anything_is_touched(small_disk, project_factory, truth):
+    project = project_factory([small_disk], files={"large": bytes(30_000_000)}, source="directory")
+    facts = truth(project, [small_disk])
+    with pytest.raises(DiskFull) as raised:
+        facts.do(DeployRequest(tag="one"))
+    assert "web: not enough space: 60 MB needed" in raised.value.detail
+    project.write({"large": "small", **{f"n{number}": "" for number in range(150)}})
+    with pytest.raises(DiskFull) as raised:
+        facts.do(DeployRequest(tag="one"))
+    assert "not enough inodes" in raised.value.detail
+    assert facts.unlocked()
+    assert os.listdir(small_disk.files / "deploy-cache") == []
+    fleet = facts.fleet()
+    plan = make_plan(fleet, DeployRequest(tag="one"), lambda event: None, Cancel())
+    fleet.close()
+    assert not plan.executable
+    assert replace(plan, steps=()).executable, "it is the server that has no room"
