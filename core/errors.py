@@ -134,7 +134,7 @@ class HostKeyUnknown(ConnectError):
         super().__init__(
             title,
             detail=f"{host}: {key_type} key {fingerprint}",
-            hint="compare the fingerprint with the server's own, then accept it in the dashboard or with `turnout trust`",
+            hint="compare the fingerprint with the server's own, then accept it: dashboard, or `turnout trust`",
             server=server,
             phase="connect",
         )
