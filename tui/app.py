@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import App
 from textual.binding import BindingType
@@ -20,10 +20,15 @@ from tui.commands import Commands
 from tui.dialogs.base import Ask
 from tui.dialogs.hostkey import unknown_key
 from tui.dialogs.plan import PlanDialog
-from tui.operation import Operation
+from tui.dialogs.recover import RecoverDialog
+from tui.dialogs.unlock import BreakLockDialog
+from tui.lookout import Lookout
+from tui.operation import Followed, Operation
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
+from tui.unlocking import breaking, told
+from tui.verifying import Verifying
 from tui.view import glyphs as signs
 from tui.view.lines import line
 from tui.watch import FleetWatch, open_fleet
@@ -50,6 +55,8 @@ class TurnoutApp(App[str], inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = True
 
     fleet_watch: FleetWatch
+    lookout: Lookout
+    verifying: Verifying
 
     def __init__(
         self,
@@ -69,7 +76,8 @@ class TurnoutApp(App[str], inherit_bindings=False):
         self.keymap = keys.load(keys.keys_file(environ))
         self.keys_place = str(keys.keys_file(environ))
         self.bridge = Bridge()
-        self.operation: Operation | None = None
+        self.operation: Followed | None = None
+        """The one that is shown: ours or somebody else's, running or ended."""
         self._opener = opener
         self._first = environment
         self._asked_keys: set[str] = set()
@@ -103,6 +111,8 @@ class TurnoutApp(App[str], inherit_bindings=False):
         if self.project is not None:
             environment = self.project.environment(name)
             self.fleet_watch = FleetWatch(self.project, environment, self.bridge, self.now, self._changed, self._opener)
+            self.lookout = Lookout(self)
+            self.verifying = Verifying(self.bridge, self.now, self._compared)
 
     @property
     def dashboard(self) -> Dashboard | None:
@@ -113,11 +123,16 @@ class TurnoutApp(App[str], inherit_bindings=False):
         if self.dashboard is not None:
             self.dashboard.changed()
 
+    def _compared(self) -> None:
+        if self.dashboard is not None:
+            self.dashboard.compared()
+
     def open_environment(self, name: str) -> None:
         """Look at another environment."""
         dashboard = self.dashboard
         if dashboard is None or name == self.fleet_watch.environment.name:
             return
+        self.let_go()
         self.fleet_watch.close()
         self._asked_keys.clear()
         self.operation = None
@@ -128,13 +143,27 @@ class TurnoutApp(App[str], inherit_bindings=False):
         dashboard.show_fleet()
         self.fleet_watch.check()
 
+    def let_go(self) -> None:
+        """Stop what only looks: following the operation of somebody else, and comparing a release."""
+        if self.watches:
+            self.operation = None
+        self.lookout.stop()
+        self.verifying.stop()
+
     @property
     def operation_runs(self) -> bool:
-        return self.operation is not None and not self.operation.outcome
+        """Whether an operation of ours runs."""
+        return self.operation is not None and self.operation.ours and not self.operation.outcome
+
+    @property
+    def watches(self) -> bool:
+        """Whether the running operation of somebody else is shown."""
+        return self.operation is not None and not self.operation.ours and not self.operation.outcome
 
     def plan(self, request: Request, title: str) -> None:
         """Have a plan made and shown; run it where a person agrees."""
         fleet = self.fleet_watch.fleet
+        self.verifying.stop()
         dialog = PlanDialog(
             fleet, request, title, bridge=self.bridge, keymap=self.keymap, glyphs=self.glyphs, now=self.now
         )
@@ -149,26 +178,65 @@ class TurnoutApp(App[str], inherit_bindings=False):
         dashboard = self.dashboard
         if dashboard is None:
             return
+        self.verifying.stop()
+        self.verifying.hide()
+        self.lookout.forget()
         self.operation = operation
         dashboard.releases.marked.clear()
-        operation.start(self.bridge, dashboard.operation_said, self._ended)
+        operation.start(self.bridge, dashboard.operation_said, lambda: self._ended(operation))
         dashboard.operation_started()
 
-    def _ended(self) -> None:
-        operation, dashboard = self.operation, self.dashboard
-        if operation is None or dashboard is None:
-            return
-        dashboard.operation_ended()
-        severities = {"done": "information", "cancelled": "warning"}
-        severity = severities.get(operation.outcome, "error")
-        timeout = 6 if operation.outcome == "done" else 15
-        self.notify(operation.summary, title=operation.title, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]  # one of the three
+    def _ended(self, operation: Operation) -> None:
+        self.lookout.own(operation.id)
+        self.tell_end(operation)
         self.fleet_watch.check()
+        if self.dashboard is not None:
+            self.dashboard.offer_force(operation)
+
+    def tell_end(self, operation: Followed) -> None:
+        """Show and say how an operation ended."""
+        if self.dashboard is not None:
+            self.dashboard.operation_ended()
+        severities = {"done": "information", "nothing-to-do": "information", "cancelled": "warning"}
+        severity = severities.get(operation.outcome, "error")
+        timeout = 6 if severity == "information" else 15
+        by = "" if operation.ours else f" by {operation.progress.by}"
+        self.notify(operation.summary, title=operation.title + by, severity=severity, timeout=timeout, markup=False)  # type: ignore[arg-type]  # one of the three
 
     def cancel_operation(self) -> None:
         """Ask the engine to stop the running operation."""
-        if self.operation is not None and self.operation_runs:
+        if isinstance(self.operation, Operation) and self.operation_runs:
             self.operation.cancel()
+
+    def recover(self) -> None:
+        """Show what was interrupted, and let a person choose the way out, of which the plan comes next."""
+        found = self.lookout.interruption
+        if found is None or not isinstance(self.screen, Dashboard):
+            return
+        from core.operations import RecoverRequest
+
+        dialog = RecoverDialog(found, self.keymap, self.glyphs, self.now)
+        self.push_screen(dialog, lambda way: self.plan(RecoverRequest(way), "Recover") if way else None)
+
+    def break_lock(self) -> None:
+        """Break the lock of an operation that will not end, once a person has typed the environment's name."""
+        held = self.lookout.locks
+        locks = {name: lock for name, lock in held.items() if lock.operation == next(iter(held.values())).operation}
+        if not locks:
+            return
+        fleet = self.fleet_watch.fleet
+
+        def answered(sure: bool | None) -> None:
+            if sure:
+                job = breaking(fleet, locks)
+                self.bridge.follow(job, lambda job: self._broken(*told(job, locks)))
+                job.start()
+
+        self.push_screen(BreakLockDialog(self.fleet_watch.environment.name, locks, self.keymap), answered)
+
+    def _broken(self, said: str, severity: Literal["information", "error"]) -> None:
+        self.notify(said, title="Break lock", severity=severity, timeout=10, markup=False)
+        self.fleet_watch.check()
 
     def offer_host_keys(self) -> None:
         """Show a key that nobody has accepted yet, once, where nothing else is asked at the moment."""
@@ -225,7 +293,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
 
     async def action_quit(self) -> None:
         """Quit; ask first while an operation runs, and then cancel it cleanly."""
-        if not self.operation_runs or self.operation is None:
+        if self.operation is None or not self.operation_runs:
             self.leave()
             return
         if isinstance(self.screen, QuitQuestion):
@@ -236,7 +304,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
         operation = self.operation
         if not sure:
             return
-        if operation is None or not self.operation_runs:
+        if not isinstance(operation, Operation) or not self.operation_runs:
             self.leave()
             return
         operation.cancel()
@@ -246,6 +314,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
     def leave(self) -> None:
         """End the program: nothing runs any more."""
         if self.project is not None:
+            self.let_go()
             self.fleet_watch.close()
         self.exit()
 

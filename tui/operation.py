@@ -1,49 +1,58 @@
-"""One operation as the dashboard runs it: its job, its progress, and how it ended."""
+"""One operation as the dashboard shows it: its job, its progress, and how it ended; our own, or somebody else's."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.errors import FleetError, TurnoutError
-from core.events import Event
+from core.events import PHASES, Event, OperationStarted, PhaseFinished, PhaseStarted
 from core.jobs import Job
 from core.plan import Plan
+from core.records import Lock, Record
 from tui.bridge import Bridge
+from tui.view.locks import owner
 from tui.view.progress import Progress
 from tui.view.progress_lines import heading
 
 if TYPE_CHECKING:
     from core.fleet import Fleet
     from core.operations import Request, Result
+    from core.watching import Watched
+
+SKEW = 2.0
+"""Seconds that two clocks may differ before times are put right."""
+
+YEAR = 365 * 86400.0
+"""Seconds from which what a server says of times is nonsense."""
 
 
-class Operation:
-    """A plan that a person agreed to, being carried out as it was shown."""
+class Followed:
+    """An operation that is followed by what its job says."""
 
-    def __init__(self, fleet: Fleet, request: Request, plan: Plan, started: float) -> None:
+    ours = True
+    """Whether this dashboard started it: then it is ours to cancel, and quitting asks."""
+
+    def __init__(self, fleet: Fleet, job: Job[Any], progress: Progress) -> None:
         self.fleet = fleet
-        self.request = request
-        self.plan = plan
+        self.job = job
+        self.progress = progress
+        self.id = ""
+        """The engine's id of it, as soon as it is known."""
         self.error: TurnoutError | None = None
         self.dismissed = False
         """The status line about its end was hidden."""
-        self.progress = Progress(plan.kind, plan.environment, [step.server for step in plan.steps], started=started)
-        self.progress.tag = plan.tag
-        self.job: Job[Result] = Job(plan.kind, self._work)
-
-    def _work(self, emit: Callable[[Event], None], cancel: Any) -> Result:
-        from core.operations import execute
-
-        return execute(self.fleet, self.request, self.plan, emit, cancel)
 
     def start(self, bridge: Bridge, on_events: Callable[[list[Event]], None], on_end: Callable[[], None]) -> None:
-        """Run it on an engine thread; both callbacks come on Textual's."""
+        """Run its job on an engine thread; both callbacks come on Textual's."""
 
         def take(events: list[Event]) -> None:
-            for event in events:
+            said = [one for event in events if (one := self.taken(event)) is not None]
+            for event in said:
+                self.id = event.operation or self.id
                 self.progress.apply(event)
-            on_events(events)
+            on_events(said)
 
         def ended(job: Job[Any]) -> None:
             self.error = job.error
@@ -52,14 +61,14 @@ class Operation:
         bridge.follow(self.job, ended, take)
         self.job.start()
 
-    @property
-    def running(self) -> bool:
-        return not self.job.finished
+    def taken(self, event: Event) -> Event | None:
+        """The event as it is to be shown; None where it is not."""
+        return event
 
-    def cancel(self) -> None:
-        """Ask the engine to stop; it puts everything back and says so."""
-        self.progress.cancelling = True
-        self.job.cancel.request()
+    @property
+    def record(self) -> Record | None:
+        """The record of the release that becomes live, where it is known."""
+        return None
 
     @property
     def title(self) -> str:
@@ -67,7 +76,7 @@ class Operation:
 
     @property
     def outcome(self) -> str:
-        """`done`, `failed` or `cancelled`; "" while it runs."""
+        """`done`, `failed`, `cancelled` or `needs-person`; "" while it runs."""
         if self.progress.finished is not None:
             return self.progress.finished.outcome
         return "failed" if self.error is not None else ""
@@ -80,3 +89,70 @@ class Operation:
         if isinstance(self.error, FleetError):
             return f"{self.error.title}: {', '.join(self.error.errors)}"
         return self.error.title if self.error is not None else ""
+
+
+class Operation(Followed):
+    """A plan that a person agreed to, being carried out as it was shown."""
+
+    def __init__(self, fleet: Fleet, request: Request, plan: Plan, started: float) -> None:
+        self.request = request
+        self.plan = plan
+        progress = Progress(plan.kind, plan.environment, [step.server for step in plan.steps], started=started)
+        progress.tag = plan.tag
+        job: Job[Result] = Job(plan.kind, self._work)
+        super().__init__(fleet, job, progress)
+
+    def _work(self, emit: Callable[[Event], None], cancel: Any) -> Result:
+        from core.operations import execute
+
+        return execute(self.fleet, self.request, self.plan, emit, cancel)
+
+    @property
+    def record(self) -> Record | None:
+        return self.plan.record
+
+    def cancel(self) -> None:
+        """Ask the engine to stop; it puts everything back and says so."""
+        self.progress.cancelling = True
+        self.job.cancel.request()
+
+
+class Watching(Followed):
+    """An operation that somebody else runs, as its servers tell of it. Stopping touches nothing there.
+
+    lock   what its servers' lock says of it: its times are by the clock of its operator's machine
+    """
+
+    ours = False
+
+    def __init__(self, fleet: Fleet, lock: Lock, now: float) -> None:
+        self.lock = lock
+        self.who = owner(lock)
+        age = lock.age if 0 <= lock.age < YEAR else 0.0
+        progress = Progress(lock.kind, fleet.environment.name, [server.name for server in fleet.servers],
+                            started=now - age, by=self.who)  # fmt: skip
+        ahead = now - (lock.since + age)
+        self._ahead = ahead if SKEW < abs(ahead) < YEAR else 0.0
+        job: Job[Watched] = Job("watch", self._work)
+        super().__init__(fleet, job, progress)
+        self.id = lock.operation
+
+    def _work(self, emit: Callable[[Event], None], cancel: Any) -> Watched:
+        from core.watching import watch
+
+        return watch(self.fleet, emit, cancel)
+
+    def taken(self, event: Event) -> Event | None:
+        """The event by our own clock; nothing of servers and phases that we do not know."""
+        if event.server and event.server not in self.progress.servers:
+            return None
+        if isinstance(event, PhaseStarted | PhaseFinished) and event.phase not in PHASES:
+            return None
+        if isinstance(event, OperationStarted):
+            known = tuple(name for name in event.servers if name in self.progress.servers)
+            event = replace(event, servers=known, environment=self.progress.environment)
+        return replace(event, time=event.time + self._ahead) if self._ahead else event
+
+    def stop(self) -> None:
+        """Look no longer."""
+        self.job.cancel.request()

@@ -283,7 +283,7 @@ async def test_the_log_is_narrowed_to_a_server_and_saved(
         log = board(app).bottom.log_tab
         assert log.server == "web1"
         assert not any("  web2  " in one for one in log.lines())
-        await pilot.press("w")
+        await pilot.press("o")
         await pilot.pause()
         saved = list(tmp_path.glob("turnout-*.log"))
         assert len(saved) == 1 and saved[0].read_text().splitlines() == log.lines()

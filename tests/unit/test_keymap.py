@@ -56,9 +56,9 @@ def test_signs_get_the_name_that_textual_has_for_them(key: str, name: str) -> No
 
 
 def test_chosen_keys_replace_the_old_ones() -> None:
-    keymap = check({"keys": {"rollback": "R", "refresh": ["f5", "?"]}})
+    keymap = check({"keys": {"rollback": "B", "refresh": ["f5", "?"]}})
     assert keymap.faults == ("keys.toml: keys.refresh: ? is the key of help already",)
-    assert keymap.keys("rollback") == ["R"] and keymap.shown("rollback") == "R"
+    assert keymap.keys("rollback") == ["B"] and keymap.shown("rollback") == "B"
     assert keymap.keys("refresh") == ["r"], "what clashes is left out as a whole"
 
 

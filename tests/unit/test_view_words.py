@@ -26,6 +26,8 @@ from tui.view.log import log_lines, wanted
 from tui.view.sight import ServerSight, look
 from tui.view.words import age, clock, listing, range_name, short_tag
 
+KEYS = {"accept": "a", "watch": "w", "break-lock": "L"}
+
 CHOICES = [
     Choice("branch", "main", "3f2c1ab", "Fix cart totals", "Ana", NOW - 7200),
     Choice("branch", "search", "9ab01cd", "Faster search", "Bo", NOW - 86400),
@@ -188,7 +190,9 @@ def test_the_details_of_a_server_in_trouble_begin_with_what_to_do() -> None:
     )
     server = ServerSight("web1", state("web1"), error, at=NOW)
     fleet = look("shop", "production", [server])
-    lines = [plain(one) for one in details.server_lines(server, fleet, 80, UNICODE, NOW, "deploy@web1", "/srv/shop")]
+    lines = [
+        plain(one) for one in details.server_lines(server, fleet, 80, UNICODE, NOW, "deploy@web1", "/srv/shop", KEYS)
+    ]
     assert lines[1] == "! web1 accepts no key"
     assert lines[3] == "→ Next add your key to authorized_keys"
     assert any("was found" in one for one in lines), "what is known from before is kept"
@@ -199,7 +203,9 @@ def test_the_details_of_an_unknown_key_name_the_key_to_press() -> None:
     server = ServerSight("web1", error=error)
     text = "\n".join(
         plain(one)
-        for one in details.server_lines(server, look("s", "p", [server]), 80, UNICODE, NOW, "web1", "/srv", "K")
+        for one in details.server_lines(
+            server, look("s", "p", [server]), 80, UNICODE, NOW, "web1", "/srv", {**KEYS, "accept": "K"}
+        )
     )
     assert "SHA256:abc" in text and "press K" in text
 
@@ -208,5 +214,5 @@ def test_details_fit_the_pane() -> None:
     server = ServerSight("web1", state("web1", faults=("f" * 300,)), ConnectError("x " * 100, detail="d " * 200))
     fleet = look("shop", "production", [server])
     for cells in (24, 50, 120):
-        lines = details.server_lines(server, fleet, cells, UNICODE, NOW, "host", "/srv")
+        lines = details.server_lines(server, fleet, cells, UNICODE, NOW, "host", "/srv", KEYS)
         assert all(width(one) <= max(cells, 30) for one in lines[1:])

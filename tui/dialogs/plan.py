@@ -12,7 +12,7 @@ from textual.widgets import Button, Input
 from core.errors import Cancelled, TurnoutError
 from core.events import Event
 from core.jobs import Job
-from core.plan import Plan
+from core.plan import RECOVER, Plan
 from tui.bridge import Bridge
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
@@ -125,7 +125,9 @@ class PlanDialog(Dialog[Plan]):
 
     @property
     def _may_run(self) -> bool:
-        return self.plan is not None and self.plan.executable and not self.plan.nothing_to_do
+        # A recovery that finds every server as asked still has journals to close.
+        plan = self.plan
+        return plan is not None and plan.executable and (plan.kind == RECOVER or not plan.nothing_to_do)
 
     @property
     def _name_typed(self) -> bool:

@@ -13,6 +13,7 @@ from tui.dialogs.base import Ask
 from tui.dialogs.hostkey import changed_key
 from tui.dialogs.pick import DeployDialog, EnvironmentDialog, PruneChoice, PruneDialog
 from tui.keymap import BY_ID
+from tui.screens.troubles import CHANGING, Troubles
 from tui.view.keybar import KeyHint
 from tui.view.lines import line
 from tui.view.words import short_tag
@@ -27,7 +28,7 @@ PANES = ("servers", "releases", "bottom")
 RUNNING = "an operation is running"
 
 
-class Actions(Screen[None]):
+class Actions(Troubles, Screen[None]):
     """The actions of the dashboard."""
 
     app: TurnoutApp
@@ -63,7 +64,10 @@ class Actions(Screen[None]):
     def why_not(self, name: str) -> str:
         """Why the key of this id does nothing now, in a few words; "" where it does something."""
         sight = self.app.fleet_watch.sight
-        if name in ("deploy", "rollback", "undo", "prune", "refresh-all", "environment") and self.app.operation_runs:
+        reason = self.trouble(name)
+        if reason:
+            return reason
+        if name in (*CHANGING, "refresh-all", "environment") and self.app.operation_runs:
             return RUNNING
         match name:
             case "rollback":
@@ -76,7 +80,9 @@ class Actions(Screen[None]):
                 return "there is no earlier release"
             case "prune" if not sight.rows:
                 return "there is no release yet"
-            case "cancel" if not self.app.operation_runs:
+            case "cancel" if self.app.watches and self.app.operation:
+                return f"{self.app.operation.progress.by} runs it: it is cancelled there"
+            case "cancel" if not self.app.operation_runs and not self.app.verifying.tag:
                 return "nothing is running"
             case "mark":
                 row = self.releases.row
@@ -97,12 +103,14 @@ class Actions(Screen[None]):
             key = self.app.keymap.shown("close")
             return [KeyHint("enter", "Enter", f"Filter {self.filtering}"), KeyHint("close", key, "Show all")]
         names: list[str] = ["cancel"] if self.app.operation_runs else []
+        names += ["watch", "break-lock"] if self.app.lookout.locks else []
+        names += ["recover"] if not self.why_not("recover") else []
         if self.pane == "bottom" and self.bottom.tab == "log":
             names += ["log-follow", "log-server", "log-copy", "log-save"]
         if self.pane == "servers":
             names += ["accept"] if not self.why_not("accept") else []
         names += ["deploy", "rollback", "undo", "prune"]
-        names += ["mark"] if self.pane == "releases" else ["refresh"] if self.pane == "servers" else []
+        names += ["mark", "verify"] if self.pane == "releases" else ["refresh"] if self.pane == "servers" else []
         names += ["details", "filter"] if self.pane != "bottom" else ["filter"] if self.bottom.tab == "log" else []
         names += ["environment"] if not self.why_not("environment") else []
         names += ["help", "palette", "quit"]
@@ -180,7 +188,12 @@ class Actions(Screen[None]):
 
     def action_cancel(self) -> None:
         operation = self.app.operation
-        if not self.allowed("cancel") or operation is None:
+        if not self.allowed("cancel"):
+            return
+        if self.app.verifying.tag:
+            self.app.verifying.stop()
+            return
+        if operation is None:
             return
         switched = any(one.tag for one in operation.progress.servers.values())
         state = "Servers that have switched go back." if switched else "No server has switched: nothing changes."
@@ -208,6 +221,7 @@ class Actions(Screen[None]):
 
     def action_refresh_all(self) -> None:
         if self.allowed("refresh-all"):
+            self.app.let_go()
             self.app.fleet_watch.reconnect()
 
     def action_accept(self) -> None:
@@ -303,6 +317,8 @@ class Actions(Screen[None]):
         elif self.releases.marked:
             self.releases.marked.clear()
             self.show_fleet()
+        elif self.app.verifying.hide():
+            self.show_status()
         elif self.app.operation is not None and self.app.operation.outcome and not self.app.operation.dismissed:
             self.app.operation.dismissed = True
             self.show_status()

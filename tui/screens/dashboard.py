@@ -18,6 +18,7 @@ from tui.view import details as details_view
 from tui.view.lines import Line, crop, line
 from tui.view.log import log_lines
 from tui.view.progress_lines import activity, status_line
+from tui.view.recovery_lines import banner_line
 from tui.view.sight import Activity, header_line, servers_title
 from tui.widgets.bars import KeyBar, OneLine
 from tui.widgets.bottom import BottomPane
@@ -45,7 +46,8 @@ class Dashboard(Actions, Screen[None]):
     app: TurnoutApp
     AUTO_FOCUS = "#releases"
     BINDINGS = bindings(
-        "deploy", "rollback", "undo", "prune", "cancel", "mark", "details", "filter", "refresh", "refresh-all",
+        "deploy", "rollback", "undo", "prune", "recover", "break-lock", "cancel", "watch",
+        "verify", "mark", "details", "filter", "refresh", "refresh-all",
         "accept", "environment", "pane-1", "pane-2", "pane-3", "next-pane", "previous-pane",
         "next-tab", "previous-tab", "close",
     )  # fmt: skip
@@ -60,6 +62,7 @@ class Dashboard(Actions, Screen[None]):
     def compose(self) -> ComposeResult:
         app = self.app
         yield OneLine(id="header")
+        yield OneLine(id="banner")
         with Horizontal(id="body"):
             yield ServersPane(app.glyphs, app.now, self._activity, id="servers")
             with Vertical(id="main"):
@@ -75,6 +78,7 @@ class Dashboard(Actions, Screen[None]):
         self.bottom = self.query_one("#bottom", BottomPane)
         self.query_one("#filter").display = False
         self.query_one("#status").display = False
+        self.query_one("#banner").display = False
         self.set_interval(1.0, self.every_second)
         self.app.bridge.on_tick(self.ticked)
         self.show_fleet()
@@ -92,6 +96,7 @@ class Dashboard(Actions, Screen[None]):
         """Draw what is known of the fleet now."""
         self._changed = False
         sight = self.app.fleet_watch.sight
+        self.app.lookout.look()
         self.servers_pane.show(sight, self.filters["servers"])
         self.releases.show(sight, self.filters["releases"])
         self.show_titles()
@@ -105,6 +110,16 @@ class Dashboard(Actions, Screen[None]):
         self.query_one("#header", OneLine).show(
             header_line(self.app.fleet_watch.sight, self.size.width, self.app.glyphs, self.app.now())
         )
+        self.show_banner()
+
+    def show_banner(self) -> None:
+        """Draw the line that tells of an interrupted operation, as long as there is one that switched something."""
+        app, banner = self.app, self.query_one("#banner", OneLine)
+        found = app.lookout.interruption
+        banner.display = found is not None and bool(found.switched)
+        if found is not None and banner.display:
+            key = app.keymap.shown("recover")
+            banner.show(banner_line(found, self.size.width, app.now(), app.glyphs, key))
 
     def show_titles(self) -> None:
         """Name the panes in their borders, with the filter and the number of rows."""
@@ -135,12 +150,15 @@ class Dashboard(Actions, Screen[None]):
                 return []
             config = app.fleet_watch.fleet.server(server.name)
             return details_view.server_lines(
-                server, sight, cells, app.glyphs, app.now(), config.host, config.root, app.keymap.shown("accept")
-            )
+                server, sight, cells, app.glyphs, app.now(), config.host, config.root,
+                {name: app.keymap.shown(name) for name in ("accept", "watch", "break-lock")},
+            )  # fmt: skip
         row = self.releases.row
         if row is None:
             return [line(("No release under the cursor.", "dim"))]
-        return details_view.release_lines(row, sight, cells, app.glyphs, app.now())
+        lines = details_view.release_lines(row, sight, cells, app.glyphs, app.now())
+        compared = app.verifying.lines(row.tag, sight, cells, app.glyphs)
+        return [*lines, (), *compared] if compared else lines
 
     def show_keys(self) -> None:
         """Draw the keys that matter now."""
@@ -157,10 +175,17 @@ class Dashboard(Actions, Screen[None]):
         """Draw the line above the keys: the running operation, or how the last one ended."""
         status = self.query_one("#status", OneLine)
         operation = self.app.operation
+        now, glyphs, close = self.app.now(), self.app.glyphs, self.app.keymap.shown("close")
+        compared = self.app.verifying.status(
+            self.app.fleet_watch.sight, self.size.width, glyphs, stop=self.app.keymap.shown("cancel"), close=close
+        )
+        if compared and (operation is None or operation.outcome):
+            status.display = True
+            status.show(compared)
+            return
         status.display = operation is not None and not operation.dismissed
         if operation is None:
             return
-        now, glyphs, close = self.app.now(), self.app.glyphs, self.app.keymap.shown("close")
         spans = status_line(
             operation.progress, operation.outcome, operation.summary, self.size.width, now, glyphs, close
         )
@@ -168,35 +193,52 @@ class Dashboard(Actions, Screen[None]):
 
     def _activity(self, name: str) -> Activity | None:
         operation = self.app.operation
+        if self.app.verifying.tag:
+            return Activity("comparing")
         if operation is None or operation.outcome:
             return None
         return activity(operation.progress, name, self.app.now(), self.app.glyphs)
 
     def every_second(self) -> None:
         """What changes with time alone; and a look at servers whose time has come, while nothing runs."""
-        if self.app.screen is not self and not self.app.operation_runs:
+        if self.app.screen is not self and not self.app.operation_runs and not self.app.watches:
             return
         self.show_header()
         if any(server.checking for server in self.app.fleet_watch.sight.servers):
             self.servers_pane.redraw()
-        if not self.app.operation_runs:
+        if not self.app.operation_runs and not self.app.verifying.tag:
             due = self.app.fleet_watch.due
             if due:
                 self.app.fleet_watch.check(*due)
 
     def ticked(self) -> None:
         """Ten times a second while something runs."""
-        if self.app.operation_runs and self.is_attached:
+        if not self.is_attached:
+            return
+        if self.app.operation_runs or self.app.watches:
             self.show_operation()
+        elif self.app.verifying.tag:
+            self.show_status()
+            self.show_details()
+
+    def compared(self) -> None:
+        """Show that a release is being compared with its manifest, or what came of it."""
+        self.servers_pane.redraw()
+        self.show_status()
+        self.show_details()
+        self.show_keys()
 
     def operation_started(self) -> None:
-        """Show an operation that has just begun."""
+        """Show an operation that has just begun; one of somebody else's takes no focus, nor the tab being read."""
         operation = self.app.operation
-        if operation is not None:
-            self.bottom.log_tab.start(list(operation.progress.servers))
-        self.bottom.switch("progress")
-        if self.bottom.has_class("-collapsed"):
+        if operation is None:
+            return
+        self.bottom.log_tab.start(list(operation.progress.servers))
+        if operation.ours or self.pane != "bottom" or self.bottom.tab != "details":
+            self.bottom.switch("progress")
+        if operation.ours and self.bottom.has_class("-collapsed"):
             self.bottom.focus_target.focus()
+        self.show_banner()
         self.show_operation()
         self.show_keys()
 
@@ -206,7 +248,11 @@ class Dashboard(Actions, Screen[None]):
         operation = self.app.operation
         for event in said:
             if isinstance(event, Switched) and operation is not None:
-                self.app.fleet_watch.switched(event.server, event.tag, operation.plan.record)
+                known = operation.record is not None or event.tag in self.app.fleet_watch.sight.places
+                if known or not event.tag:
+                    self.app.fleet_watch.switched(event.server, event.tag, operation.record)
+                else:
+                    self.app.fleet_watch.check(event.server)
 
     def operation_ended(self) -> None:
         """Show how it ended."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from core.errors import ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
@@ -9,6 +10,7 @@ from core.records import FleetRelease
 from core.text import count, size
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
+from tui.view.locks import fields as lock_fields
 from tui.view.matrix import cell_state, row_state
 from tui.view.sight import FleetSight, ServerSight
 from tui.view.words import ago, listing, short_tag
@@ -95,12 +97,12 @@ def server_lines(
     now: float,
     host: str,
     root: str,
-    accept: str = "a",
+    keys: Mapping[str, str],
 ) -> list[Line]:
-    """One server: what is wrong and what to do, then what was found there."""
+    """One server: what is wrong and what to do, then what was found there. `keys` by id, as people write them."""
     out: list[Line] = [crop(line((server.name, "strong"), ("  " + host, "dim")), cells, glyphs.more)]
     if server.error is not None:
-        out += server_error_lines(server, cells, glyphs, accept)
+        out += server_error_lines(server, cells, glyphs, keys["accept"])
     state = server.state
     if state is None:
         if server.error is None:
@@ -124,7 +126,8 @@ def server_lines(
         }
         out += _field("current", kinds.get(state.current_kind, state.current_kind), cells, "warn")
     if state.lock is not None:
-        out += _field("Locked", one_line(state.lock.describe()), cells, "warn")
+        for label, text, role in lock_fields(state.lock, keys):
+            out += _field(label, text, cells, role)
     out += _field("Root", state.root, cells)
     present = sum(1 for release in state.releases.values() if release.present)
     out += _field("Releases", f"{count(present, 'release')} with files, {len(state.releases) - present} pruned", cells)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, ROLLBACK, Plan, Step
+from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK, Plan, Step
 from core.text import count, size
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, wrap
@@ -39,7 +39,8 @@ def plan_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
         for word, text in around:
             out += _field(word, text, cells)
     if plan.executable and plan.nothing_to_do:
-        out += [(), line((f"{glyphs.done} nothing to do: every server is as asked", "ok"))]
+        rest = "this closes the journals" if plan.kind == RECOVER else "nothing to do"
+        out += [(), line((f"{glyphs.done} {rest}: every server is as asked", "ok"))]
     return out
 
 
@@ -49,6 +50,8 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
         total = f"frees {size(plan.frees)} on {servers(len(plan.steps))}" if plan.frees else ""
         return _field("In all", total, cells) if total else []
     record = plan.record
+    if _undoes(plan):
+        return _way_back(plan, glyphs)
     now = short_tag(plan.live) if plan.live else "nothing"
     out = [
         line(
@@ -68,6 +71,17 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     return out
 
 
+def _undoes(plan: Plan) -> bool:
+    return plan.kind == RECOVER and any(step.back is not None for step in plan.steps)
+
+
+def _way_back(plan: Plan, glyphs: Glyphs) -> list[Line]:
+    """From what an interrupted operation switched to, to where each server was."""
+    before = dict.fromkeys(step.back.rpartition("/")[2] for step in plan.steps if step.back is not None)
+    names = ", ".join(short_tag(one_line(tag)) or "nothing" for tag in before)
+    return [line(("Live     ", "dim"), (short_tag(plan.tag), "strong"), (f" {glyphs.arrow} ", "accent"), (names, "ok"))]
+
+
 def step_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     """The price on each server; servers with the same price share a line where there are many."""
     groups = _grouped(plan.steps)
@@ -76,8 +90,8 @@ def step_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     out: list[Line] = []
     for name, group in zip(names, groups, strict=True):
         step = group[0]
-        price = one_line(step.price())
-        if step.current != plan.live and plan.kind in (DEPLOY, ROLLBACK) and not step.refusal:
+        price = short_tags(one_line(step.price()))
+        if step.current != plan.live and plan.kind in (DEPLOY, ROLLBACK, RECOVER) and not step.refusal:
             price += f" (live there: {short_tag(step.current) if step.current else 'nothing'})"
         role = "bad" if step.refusal else "dim" if price == "nothing to do" else ""
         sign = (glyphs.cross, "bad") if step.refusal else (glyphs.dot if role else glyphs.now, role or "accent")
@@ -116,4 +130,6 @@ def _bullet(text: str, cells: int, sign: str, role: str) -> list[Line]:
 
 def yes_words(plan: Plan) -> str:
     """What the button says that runs the plan."""
+    if plan.kind == RECOVER:
+        return "Undo" if _undoes(plan) or not plan.tag else "Finish"
     return YES_WORDS.get(plan.kind, "Run")

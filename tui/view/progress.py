@@ -106,13 +106,17 @@ class ServerProgress:
 class Progress:
     """One operation, followed by its events."""
 
-    def __init__(self, kind: str, environment: str, servers: Iterable[str], *, started: float, title: str = "") -> None:
+    def __init__(
+        self, kind: str, environment: str, servers: Iterable[str], *, started: float, title: str = "", by: str = ""
+    ) -> None:
         self.kind = kind
         self.environment = environment
         self.tag = ""
         self.subject = ""
         self.started = started
         self.title = title
+        self.by = by
+        """Who runs it, where that is somebody else."""
         self.fleet = ServerProgress("")
         self.servers = {name: ServerProgress(name) for name in servers}
         self.plan: dict[str, Any] = {}

@@ -13,7 +13,13 @@ from tui.view.progress import VERBS, PhaseMark, Progress, ServerProgress
 from tui.view.sight import Activity
 from tui.view.words import clock, rate, servers, short_tag
 
-KIND_WORDS = {"deploy": "Deploy", "rollback": "Roll back", "prune": "Prune", "clear-cache": "Clear the deploy-cache"}
+KIND_WORDS = {
+    "deploy": "Deploy",
+    "rollback": "Roll back",
+    "prune": "Prune",
+    "clear-cache": "Clear the deploy-cache",
+    "recover": "Recover",
+}
 
 LONG = 0.1
 """Seconds from which a phase that has ended is worth its place in a line."""
@@ -34,7 +40,8 @@ def title_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Li
     )
     word, role = state_words(progress)
     end = f"{word} {glyphs.dot} {clock(progress.seconds(now))}"
-    subject = f" {glyphs.dot} {progress.subject}" if progress.subject else ""
+    subject = f" {glyphs.dot} by {progress.by}" if progress.by else ""
+    subject += f" {glyphs.dot} {progress.subject}" if progress.subject else ""
     room = cells - len(left) - len(end) - 2
     subject = short(subject, max(room, 0), glyphs.more) if room > 8 else ""
     gap = max(cells - len(left) - len(subject) - len(end), 1)
@@ -237,6 +244,7 @@ def status_line(
     """The line above the keys: the running operation in short, or how it ended and the key that hides this."""
     if outcome:
         signs = {"done": (glyphs.done, "ok"), "cancelled": (glyphs.alert, "warn")}
+        signs["nothing-to-do"] = signs["done"]
         sign, role = signs.get(outcome, (glyphs.cross, "bad"))
         said = short(one_line(summary), max(cells - len(close) - 18, 8), glyphs.more)
         return line((f" {sign} ", role), said, (f"   {close}", "key"), (" hides this", "dim"))
@@ -244,7 +252,8 @@ def status_line(
     frame = glyphs.frames[int(now * 4) % len(glyphs.frames)]
     done = sum(1 for one in progress.servers.values() if one.tag)
     switched = f"   {done} of {servers(len(progress.servers))} switched" if done else ""
-    start = line((f" {frame} ", role), (heading(progress), "strong"), (f"  {word} {glyphs.dot} ", role))
+    by = f" by {progress.by}" if progress.by else ""
+    start = line((f" {frame} ", role), (heading(progress), "strong"), by, (f"  {word} {glyphs.dot} ", role))
     return (*start, *line(clock(progress.seconds(now)), switched))
 
 
@@ -283,13 +292,14 @@ def end_lines(progress: Progress, error: TurnoutError | None, cells: int, glyphs
     finished = progress.finished
     if finished is None and error is None:
         return []
-    if finished is not None and finished.outcome == "done":
+    if finished is not None and finished.outcome in ("done", "nothing-to-do"):
         parts = wrap(one_line(finished.summary), cells - 2)
         return [line((f"{glyphs.done} ", "ok"), parts[0]), *(line("  ", part) for part in parts[1:])]
     out: list[Line] = []
     cancelled = finished is not None and finished.outcome == "cancelled"
+    undecided = finished is not None and finished.outcome == "needs-person"
     role = "warn" if cancelled else "bad"
-    word = "cancelled" if cancelled else "failed"
+    word = "cancelled" if cancelled else "needs a person" if undecided else "failed"
     kind = KIND_WORDS.get(progress.kind, progress.kind)
     out.append(line((f"{glyphs.cross} {kind} {word}", role)))
     if error is not None and not cancelled:

@@ -9,6 +9,7 @@ from core.errors import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, Lo
 from core.records import FleetRelease, Record, Release, ServerState, fleet_releases
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, right, short
+from tui.view.locks import row_words
 from tui.view.words import age, range_name, servers, short_tag
 
 
@@ -134,10 +135,10 @@ def server_line(
 ) -> Line:
     """A server's row: `● web1  3f2c1ab     2 ms`."""
     name = fit(server.name, min(name_cells or len(server.name), max(cells // 2, 6)), glyphs.more)
-    glyph, role, text, note = _server_words(server, glyphs, now, sight)
+    room = cells - 2 - len(name) - 2
+    glyph, role, text, note = _server_words(server, glyphs, now, sight, room)
     if activity:
         glyph, role, text, note = activity.glyph or glyphs.busy, activity.role, activity.text, ""
-    room = cells - 2 - len(name) - 2
     note = note if len(note) + len(text) + 2 <= room else ""
     return line(
         Span(glyph + " ", role),
@@ -147,8 +148,10 @@ def server_line(
     )
 
 
-def _server_words(server: ServerSight, glyphs: Glyphs, now: float, sight: FleetSight) -> tuple[str, str, str, str]:
-    """Glyph, role, what is said of a server, and the note at the right."""
+def _server_words(
+    server: ServerSight, glyphs: Glyphs, now: float, sight: FleetSight, room: int = 80
+) -> tuple[str, str, str, str]:
+    """Glyph, role, what is said of a server in about so many cells, and the note at the right."""
     if server.error is not None:
         return glyphs.alert, "bad", error_words(server.error).removeprefix(f"{server.name} "), ""
     if server.state is None:
@@ -161,12 +164,7 @@ def _server_words(server: ServerSight, glyphs: Glyphs, now: float, sight: FleetS
     if server.checking and now - server.asked > 3:
         return glyphs.busy, "busy", f"no answer for {age(now - server.asked)}", ""
     if state.lock is not None:
-        return (
-            glyphs.busy,
-            "warn",
-            f"{one_line(state.lock.kind or 'locked')} by {one_line(state.lock.who) or 'somebody'}",
-            note,
-        )
+        return *row_words(state.lock, room, glyphs), ""
     if state.current_kind in ("folder", "file"):
         return glyphs.alert, "warn", f"current is a {state.current_kind}", note
     if state.current_kind == "dangling":

@@ -1,0 +1,51 @@
+"""The recover dialog: what an interrupted operation did where, and the choice between all new and all old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from textual.app import ComposeResult
+from textual.widgets import Button
+
+from core.recovery import FINISH, UNDO, Interruption
+from tui.dialogs.base import Dialog, button
+from tui.keymap import Keymap, bindings
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line
+from tui.view.recovery_lines import recover_lines
+
+
+class RecoverDialog(Dialog[str]):
+    """Answers FINISH or UNDO, of which the plan comes next, or None."""
+
+    BINDINGS = bindings("finish", "take-back")
+    title_text = "An operation was interrupted"
+    bad = True
+
+    def __init__(self, found: Interruption, keymap: Keymap, glyphs: Glyphs, now: Callable[[], float]) -> None:
+        super().__init__()
+        self._found = found
+        self._keymap = keymap
+        self._glyphs = glyphs
+        self._now = now
+
+    def compose_buttons(self) -> ComposeResult:
+        yield button("Not now", "close")
+        if self._found.tag:
+            yield button("Finish …", "finish", self._keymap.shown("finish"), risky=True)
+        yield button("Undo …", "take-back", self._keymap.shown("take-back"), risky=True)
+
+    def lines(self, cells: int) -> Sequence[Line]:
+        keys = {name: self._keymap.shown(name) for name in ("finish", "take-back")}
+        return recover_lines(self._found, cells, self._now(), self._glyphs, keys)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        actions = {"finish": self.action_finish, "take-back": self.action_take_back}
+        actions.get(event.button.id or "", self.action_close)()
+
+    def action_finish(self) -> None:
+        if self._found.tag:
+            self.dismiss(FINISH)
+
+    def action_take_back(self) -> None:
+        self.dismiss(UNDO)

@@ -1,0 +1,139 @@
+"""Notices what others do on the servers: follows a running operation live, knows one that was interrupted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.errors import Cancelled
+from core.events import Event
+from core.records import Lock, ServerState
+from core.recovery import Interruption, interruption
+from tui.operation import Watching
+from tui.view.locks import living
+from tui.view.recovery_lines import complete
+
+if TYPE_CHECKING:
+    from tui.app import TurnoutApp
+
+AGAIN = 2.0
+"""Seconds after the end of an operation at which servers that still seemed locked are looked at once more."""
+
+
+class Lookout:
+    """For one environment; all on Textual's thread.
+
+    interruption   what the journals told when all servers were looked at last; None while anybody is at work
+    """
+
+    def __init__(self, app: TurnoutApp) -> None:
+        self._app = app
+        self.interruption: Interruption | None = None
+        self._watching: Watching | None = None
+        self._asked = False
+        self._met: set[str] = set()
+        """Operations that are not followed by themselves (any more)."""
+        self._judged: tuple[ServerState, ...] = ()
+        self._offered = False
+
+    @property
+    def locks(self) -> dict[str, Lock]:
+        """By server: what others hold, with a process that lives."""
+        return {} if self._app.operation_runs else living(self._app.fleet_watch.sight.known)
+
+    @property
+    def follows(self) -> bool:
+        """Whether an operation of somebody else is being followed."""
+        return self._watching is not None
+
+    def look(self) -> None:
+        """Take in what the servers were found to be."""
+        if self._app.operation_runs:
+            return
+        sight = self._app.fleet_watch.sight
+        if complete(sight) and not _same(sight.known, self._judged):
+            self._judged = sight.known
+            self.interruption = interruption(sight.known)
+            first, self._offered = not self._offered, True
+            if first and self.interruption is not None and self.interruption.switched:
+                self._app.call_later(self._app.recover)
+        new = [lock for lock in self.locks.values() if lock.operation not in self._met]
+        if new and self._watching is None:
+            self._follow(new[0])
+
+    def own(self, operation: str) -> None:
+        """Remember an operation as ours."""
+        self._met.add(operation)
+
+    def forget(self) -> None:
+        """What is about to happen makes the present judgement void: an operation of ours begins."""
+        self.interruption = None
+        self._judged = ()
+        self.stop()
+
+    def watch(self) -> None:
+        """Show the running operation, because a person asked for it."""
+        locks = list(self.locks.values())
+        if self._watching is None and locks:
+            self._asked = True
+            self._follow(locks[0])
+        dashboard = self._app.dashboard
+        if dashboard is not None:
+            dashboard.action_tab("progress")
+
+    def stop(self) -> None:
+        """Follow nothing any more; what runs on the servers goes on."""
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            self._met.discard(watching.id)
+            watching.stop()
+
+    def _follow(self, lock: Lock) -> None:
+        self._met.add(lock.operation)
+        watching = Watching(self._app.fleet_watch.fleet, lock, self._app.now())
+        self._watching = watching
+        watching.start(self._app.bridge, lambda said: self._said(watching, said), lambda: self._ended(watching))
+
+    def _said(self, watching: Watching, said: list[Event]) -> None:
+        dashboard = self._app.dashboard
+        if watching is not self._watching or dashboard is None or not said:
+            return
+        if self._app.operation is not watching:
+            self.interruption = None
+            self._app.operation = watching
+            dashboard.operation_started()
+        dashboard.operation_said(said)
+
+    def _ended(self, watching: Watching) -> None:
+        if watching is not self._watching:
+            return
+        self._watching = None
+        asked, self._asked = self._asked, False
+        shown = self._app.operation is watching
+        if shown and watching.progress.finished is not None:
+            self._app.tell_end(watching)
+        elif watching.error is not None and not isinstance(watching.error, Cancelled):
+            self._lost(watching, shown=shown)
+        elif asked:
+            self._app.notify("nothing is running any more", markup=False)
+        self._app.fleet_watch.check()
+        self._app.set_timer(AGAIN, self._again)
+
+    def _lost(self, watching: Watching, *, shown: bool) -> None:
+        """The watching failed, not what is watched: say so, and show nothing that might be wrong."""
+        error = watching.error
+        if shown:
+            self._app.operation = None
+            if self._app.dashboard is not None:
+                self._app.dashboard.show_operation()
+        key = self._app.keymap.shown("watch")
+        title = f"{watching.who}'s operation was lost sight of"
+        text = f"{error.title if error else ''}; {key} watches again while it runs"
+        self._app.notify(text, title=title, severity="warning", timeout=10, markup=False)
+
+    def _again(self) -> None:
+        if self.locks and self._watching is None:
+            self._app.fleet_watch.check(*self.locks)
+
+
+def _same(some: tuple[ServerState, ...], others: tuple[ServerState, ...]) -> bool:
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))

@@ -1,0 +1,100 @@
+"""Compares releases with their manifests on all servers: one at a time, on an engine thread; results are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.errors import Cancelled, TurnoutError
+from core.jobs import Job
+from tui.bridge import Bridge
+from tui.view.drift_lines import drift_lines, error_line, running_line, said_line
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line
+from tui.view.sight import FleetSight
+
+if TYPE_CHECKING:
+    from core.fleet import Fleet
+    from core.operations.verify import Verification
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison gave, and when it came."""
+
+    found: Verification | None
+    error: TurnoutError | None
+    at: float
+
+
+class Verifying:
+    """The comparisons of one environment. `tag` is that of the one that runs, "" for none."""
+
+    def __init__(self, bridge: Bridge, now: Callable[[], float], on_change: Callable[[], None]) -> None:
+        self.tag = ""
+        self._bridge = bridge
+        self._now = now
+        self._on_change = on_change
+        self._job: Job[Verification] | None = None
+        self._since = 0.0
+        self._found: dict[str, Compared] = {}
+        self._last = ""
+        """The release whose result stands in the status line, "" for none."""
+
+    def start(self, fleet: Fleet, tag: str) -> None:
+        """Compare a release."""
+
+        def work(emit: Any, cancel: Any) -> Verification:
+            from core.operations.verify import verify
+
+            return verify(fleet, tag, cancel)
+
+        job: Job[Verification] = Job(f"verify {tag}", work)
+        self.tag, self._job, self._since, self._last = tag, job, self._now(), ""
+        self._bridge.follow(job, self._ended)
+        job.start()
+        self._on_change()
+
+    def stop(self) -> None:
+        """Give up the comparison that runs: it changes nothing."""
+        if self._job is not None:
+            self._job.cancel.request()
+            self._job, self.tag = None, ""
+            self._on_change()
+
+    def hide(self) -> bool:
+        """Take the result out of the status line; False where none was there."""
+        shown, self._last = bool(self._last), ""
+        return shown
+
+    def _ended(self, job: Job[Any]) -> None:
+        if job is not self._job:
+            return
+        if not isinstance(job.error, Cancelled):
+            self._found[self.tag] = Compared(job.outcome, job.error, self._now())
+            self._last = self.tag
+        self._job, self.tag = None, ""
+        self._on_change()
+
+    def lines(self, tag: str, sight: FleetSight, cells: int, glyphs: Glyphs) -> list[Line]:
+        """What is known of a release, for Details; nothing where it was never compared."""
+        if tag == self.tag:
+            return [running_line(tag, cells, self._now() - self._since, glyphs)]
+        one = self._found.get(tag)
+        if one is None:
+            return []
+        if one.found is None:
+            return [error_line(tag, one.error, cells, glyphs)]
+        return drift_lines(one.found, sight, cells, glyphs, one.at, self._now())
+
+    def status(self, sight: FleetSight, cells: int, glyphs: Glyphs, *, stop: str, close: str) -> Line:
+        """The line above the keys: the comparison that runs, or the result of the last; () for neither."""
+        if self.tag:
+            return running_line(self.tag, cells, self._now() - self._since, glyphs, stop)
+        one = self._found.get(self._last)
+        if one is None:
+            return ()
+        if one.found is None:
+            return error_line(self._last, one.error, cells, glyphs, close)
+        return said_line(one.found, sight, cells, glyphs, close)

@@ -1,0 +1,107 @@
+"""A release compared with its manifest: one sentence for the status line, every path for Details (pure)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.drift import Drift, verdict
+from core.errors import TurnoutError
+from core.text import show_path
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, crop, line, one_line, short, width, wrap
+from tui.view.sight import FleetSight
+from tui.view.words import ago, clock, servers, short_tag
+
+if TYPE_CHECKING:
+    from core.operations.verify import Verification
+
+PATHS_SHOWN = 500
+"""Paths of one server that Details lists."""
+
+SIGNS = {"changed": ("~", "warn"), "added": ("+", "ok"), "removed": ("-", "bad")}
+
+
+def kinds(drift: Drift) -> tuple[tuple[str, tuple[bytes, ...]], ...]:
+    """The paths by what became of them."""
+    return ("changed", drift.changed), ("added", drift.added), ("removed", drift.removed)
+
+
+def without(found: Verification, sight: FleetSight) -> list[str]:
+    """The servers that were asked and do not have the release's files."""
+    return [name for name in sight.names if name not in found.drifts and name not in found.errors]
+
+
+def summary(found: Verification, sight: FleetSight) -> tuple[str, str]:
+    """How the release stands on the whole fleet, and the role of that."""
+    absent = without(found, sight)
+    said = [verdict(found.drifts.values())] if found.drifts else []
+    said += [f"{servers(len(absent))} without it"] if absent else []
+    said += [f"{servers(len(found.errors))} not compared"] if found.errors else []
+    bad = bool(found.errors) or any(not drift.none for drift in found.drifts.values())
+    return f"{short_tag(found.tag)}: {', '.join(said)}", "warn" if bad else "ok"
+
+
+def drift_lines(
+    found: Verification, sight: FleetSight, cells: int, glyphs: Glyphs, at: float, now: float
+) -> list[Line]:
+    """Server by server: as deployed, or every path that is not."""
+    _, role = summary(found, sight)
+    out = [line(("Compared with its manifest ", "head"), (ago(now - at), "dim"))]
+    for name, drift in found.drifts.items():
+        sign = (glyphs.done, "ok") if drift.none else (glyphs.alert, "warn")
+        out.append(line((f"{sign[0]} ", sign[1]), (f"{name}  ", "strong"), (drift.describe(), sign[1])))
+        out += _paths(drift, cells, glyphs)
+    for name in without(found, sight):
+        out.append(line((f"{glyphs.absent} ", "dim"), (f"{name}  ", "strong"), ("does not have its files", "dim")))
+    for name, error in found.errors.items():
+        out += _error(name, error, cells, glyphs)
+    if role == "warn" and found.drifts:
+        hint = "A deploy or a rollback makes a whole release; this one stays as it is until then."
+        out += [line((part, "dim")) for part in wrap(hint, cells)]
+    return out
+
+
+def _paths(drift: Drift, cells: int, glyphs: Glyphs) -> list[Line]:
+    paths = [(word, path) for word, some in kinds(drift) for path in some]
+    out = [
+        crop(line((f"    {SIGNS[word][0]} {word:<8} ", SIGNS[word][1]), show_path(path)), cells, glyphs.more)
+        for word, path in paths[:PATHS_SHOWN]
+    ]
+    if len(paths) > PATHS_SHOWN:
+        more = f"    and {len(paths) - PATHS_SHOWN:,} more; `turnout verify --json` lists all"
+        out.append(line((more, "dim")))
+    return out
+
+
+def _error(name: str, error: TurnoutError, cells: int, glyphs: Glyphs) -> list[Line]:
+    first, *rest = wrap(one_line(error.title).removeprefix(f"{name} "), cells - len(name) - 4)
+    return [
+        line((f"{glyphs.cross} ", "bad"), (f"{name}  ", "strong"), (first, "bad")),
+        *(line(" " * (len(name) + 4), (part, "bad")) for part in rest),
+    ]
+
+
+def running_line(tag: str, cells: int, seconds: float, glyphs: Glyphs, stop: str = "") -> Line:
+    """`◐ Comparing 3f2c1ab with its manifest · 4 s   X stops it`."""
+    frame = glyphs.frames[int(seconds * 4) % len(glyphs.frames)]
+    said = line((f" {frame} ", "busy"), "Comparing ", (short_tag(tag), "strong"), " with its manifest on every server")
+    end = line((f"  {stop}", "key"), (" stops it", "dim")) if stop else ()
+    return crop((*said, *line((f" {glyphs.dot} {clock(seconds)}", "dim")), *end), cells, glyphs.more)
+
+
+def said_line(found: Verification, sight: FleetSight, cells: int, glyphs: Glyphs, close: str) -> Line:
+    """`✓ 3f2c1ab: all 3 servers as deployed   Esc hides this`."""
+    said, role = summary(found, sight)
+    return _status(glyphs.done if role == "ok" else glyphs.alert, role, said, cells, glyphs, close)
+
+
+def error_line(tag: str, error: TurnoutError | None, cells: int, glyphs: Glyphs, close: str = "") -> Line:
+    """Why a release could not be compared."""
+    title = one_line(error.title) if error else "no answer"
+    return _status(glyphs.cross, "bad", f"{short_tag(tag)} was not compared: {title}", cells, glyphs, close)
+
+
+def _status(sign: str, role: str, said: str, cells: int, glyphs: Glyphs, close: str) -> Line:
+    end = line((f"   {close}", "key"), (" hides this", "dim")) if close else ()
+    said = short(said, max(cells - width(end) - 4, 8), glyphs.more)
+    return crop((*line((f" {sign} ", role), said), *end), cells, glyphs.more)

@@ -1,0 +1,93 @@
+"""Who holds a server: in the few words of its row, in the fields of its details, and as a reason (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from core.records import Lock, ServerState
+from core.text import duration
+from tui.view.glyphs import Glyphs
+from tui.view.lines import one_line
+from tui.view.progress import VERBS
+from tui.view.words import listing
+
+SILENT = 30.0
+"""Seconds without a sign of life after which a server's watchdog ends an operation."""
+
+
+def living(states: Iterable[ServerState]) -> dict[str, Lock]:
+    """By server: the locks whose process lives."""
+    return {state.server: state.lock for state in states if state.lock and state.lock.alive}
+
+
+def owner(lock: Lock, *, short: bool = False) -> str:
+    """`ana@ci`, or `ana`."""
+    who = one_line(lock.who) or "somebody"
+    return who.partition("@")[0] or who if short else who
+
+
+def doing(lock: Lock) -> str:
+    """What its operation does just now: `uploading`, or its kind where no phase is known."""
+    return VERBS.get(lock.phase, one_line(lock.phase)) or one_line(lock.kind) or "at work"
+
+
+def row_words(lock: Lock, room: int, glyphs: Glyphs) -> tuple[str, str, str]:
+    """Glyph, role and words of a server's row: the longest words that fit into so many cells."""
+    kind = one_line(lock.kind) or "operation"
+    if not lock.alive:
+        gone = f"{kind} by {owner(lock)} is gone, heals by itself"
+        return glyphs.alert, "warn", _fitting(room, gone, f"{owner(lock, short=True)} gone: heals", "gone: heals")
+    if lock.silence >= SILENT:
+        quiet = f"silent {duration(lock.silence)}"
+        texts = (f"{kind} by {owner(lock)}, {quiet}", f"{owner(lock)}: {quiet}", f"{owner(lock, short=True)}: {quiet}")
+        return glyphs.alert, "warn", _fitting(room, *texts, quiet)
+    act = doing(lock)
+    texts = (f"{kind} by {owner(lock)}, {act}", f"{owner(lock)}: {act}", f"{owner(lock, short=True)}: {act}")
+    return glyphs.busy, "warn", _fitting(room, *texts)
+
+
+def _fitting(room: int, *texts: str) -> str:
+    return next((text for text in texts if len(text) <= room), texts[-1])
+
+
+def _summary(lock: Lock) -> str:
+    """`deploy by ana@ci, in upload, for 40 s`."""
+    phase = f", in {one_line(lock.phase)}" if lock.phase else ""
+    return f"{one_line(lock.kind) or 'an operation'} by {owner(lock)}{phase}, for {duration(max(lock.age, 0))}"
+
+
+def fields(lock: Lock, keys: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """The lock for Details: label, text, role. `keys` has those of watch and break-lock."""
+    out = [("Locked", _summary(lock), "warn")]
+    if not lock.alive:
+        return [*out, ("Owner", "its process is gone: the lock heals by itself with the next operation", "warn")]
+    if lock.silence >= SILENT:
+        quiet = f"none for {duration(lock.silence)}: the watchdog there should have ended it"
+        return [*out, ("Heartbeat", quiet, "bad"), ("Next", f"{keys['break-lock']} breaks the lock; it asks first", "")]
+    beat = f"{duration(max(lock.silence, 0))} ago; its process lives"
+    return [*out, ("Heartbeat", beat, ""), ("Next", f"{keys['watch']} watches it live", "")]
+
+
+def reason(locks: Mapping[str, Lock]) -> str:
+    """Why nothing can be changed: who is at work where; "" where nobody is."""
+    if not locks:
+        return ""
+    lock = next(iter(locks.values()))
+    return f"{owner(lock)} runs a {one_line(lock.kind) or 'n operation'} on {listing(list(locks), 3)}"
+
+
+def break_words(locks: Mapping[str, Lock]) -> list[tuple[str, str]]:
+    """What breaking these locks means: text and role of each line."""
+    quiet = min(lock.silence for lock in locks.values())
+    if quiet < SILENT:
+        life = (f"Its last sign of life came {duration(max(quiet, 0))} ago: it is at work.", "warn")
+    else:
+        life = (f"No sign of life for {duration(quiet)}: the server's own watchdog did not end it either.", "")
+    said = "Breaking ends its process there at once. What it was doing stays as it is, and may have to be recovered."
+    return [
+        (_summary(next(iter(locks.values()))), "strong"),
+        (f"on {listing(list(locks), 8)}", ""),
+        ("", ""),
+        life,
+        (said, ""),
+    ]
