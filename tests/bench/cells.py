@@ -143,17 +143,18 @@ def unchanged_open(course: Course) -> Iterator[Pair]:
                 yield opened.run("deploy", "v1"), expert.deploy(course.tree)
     finally:
         expert.close()
+    same(ours.root / "current", course.tree)
 
 
-def large(course: Course) -> Iterator[Pair]:
+def large(course: Course, host: str = "near") -> Iterator[Pair]:
     """One large file into an empty root, and scp of the same file: whole commands."""
-    ours = course.bed.project("large", "near", course.large, "directory")
+    ours = course.bed.project(f"large-{host}", host, course.large, "directory")
     target = course.bed.folder / "copied"
     source = course.large / "image.bin"
     for _ in range(course.rounds):
         ours.forget()
         target.unlink(missing_ok=True)
-        copy = ["scp", "-q", "-F", str(course.bed.ssh_config), str(source), f"near:{target}"]
+        copy = ["scp", "-q", "-F", str(course.bed.ssh_config), str(source), f"{host}:{target}"]
         yield ours.cold("deploy"), course.bed.timed(copy, course.bed.folder, course.bed.environ)
     subprocess.run(["cmp", source, ours.root / "current/image.bin"], check=True)
     ours.forget()
@@ -161,17 +162,8 @@ def large(course: Course) -> Iterator[Pair]:
 
 
 def large_far(course: Course) -> Iterator[Pair]:
-    ours = course.bed.project("large-far", "far", course.large, "directory")
-    target = course.bed.folder / "copied"
-    source = course.large / "image.bin"
     with course.far():
-        for _ in range(course.rounds):
-            ours.forget()
-            target.unlink(missing_ok=True)
-            copy = ["scp", "-q", "-F", str(course.bed.ssh_config), str(source), f"far:{target}"]
-            yield ours.cold("deploy"), course.bed.timed(copy, course.bed.folder, course.bed.environ)
-    ours.forget()
-    target.unlink()
+        yield from large(course, "far")
 
 
 def changed_cold(course: Course, host: str = "near") -> Iterator[Pair]:
