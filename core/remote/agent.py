@@ -25,6 +25,8 @@ BEAT = 5.0
 """Seconds between beats while an answer is awaited."""
 ANSWER_LIMIT = 64 << 20
 """Bytes of one answer; more is no sensible server."""
+LINE = 32
+"""Bytes that a line counts besides its own: many that are empty are no small answer either."""
 GREETING_LIMIT = 4 << 20
 """Characters that start-up files may print before the agent is ready."""
 
@@ -211,7 +213,7 @@ class Agent:
             if ready.fullmatch(line):
                 return
             seen.append(line[:1000])
-            total += len(line) + 1
+            total += len(line) + LINE
             if total > GREETING_LIMIT:
                 raise self._gone(f"the login shell printed more than {GREETING_LIMIT >> 20} MB and started no agent")
 
@@ -226,7 +228,7 @@ class Agent:
                 return Answer(tuple(lines), int(match[1]))
             if line:
                 lines.append(line)
-            total += len(line) + 1
+            total += len(line) + LINE
             if total > ANSWER_LIMIT:
                 raise self._gone(f"an answer of more than {ANSWER_LIMIT >> 20} MB")
 

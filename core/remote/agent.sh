@@ -182,10 +182,10 @@ lock_lines() {
   say "lock held"
   {
     lines=0
-    while [ "$lines" -lt 20 ] && IFS= read -r line; do
+    head -c 4000 "$own/lock/owner" | while [ "$lines" -lt 20 ] && IFS= read -r line; do
       printf 'lock-%.500s\n' "$line"
       lines=$((lines + 1))
-    done < "$own/lock/owner"
+    done
     IFS= read -r line < "$own/lock/phase" && printf 'lock-phase %.100s\n' "$line"
     IFS= read -r line < "$own/lock/beat" && printf 'lock-beat %.100s\n' "$line"
   } 2> /dev/null
