@@ -122,8 +122,10 @@ def _execute(run: Run, request: Request, plan: Plan | None, wait: float) -> Resu
 def _carry_out(run: Run, request: Request, prepared: Prepared, states: Mapping[str, ServerState]) -> Result:
     plan = prepared.plan
     outcome = "done"
-    if isinstance(request, RecoverRequest) and (request.way == UNDO or plan.nothing_to_do):
+    if isinstance(request, RecoverRequest) and (request.way == UNDO or not plan.tag):
         summary = undo(run, prepared, states)
+    elif isinstance(request, RecoverRequest) and plan.nothing_to_do:
+        summary = Transition(run, prepared, states).verify_and_finish()
     elif plan.nothing_to_do:
         run.give_back("nothing-to-do")
         outcome, summary = "nothing-to-do", _nothing(plan)

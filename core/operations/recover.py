@@ -18,15 +18,12 @@ from core.text import count
 def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
     """Switch back what the plan names, mark the release as failed, close the journals; the summary.
 
-    Also the end of a finish that finds every server on the release: then there is nothing but journals to close.
-
     If it is interrupted itself, the journals still tell of the first operation, and it can be done again.
     FleetError names the servers that did not go back.
     """
     plan = prepared.plan
     transition = Transition(run, prepared, states)
     moving = [step.server for step in plan.steps if step.action != NONE]
-    complete = bool(plan.tag) and all(state.current == plan.tag for state in states.values()) and not moving
 
     def back(name: str) -> None:
         target = plan.step(name).back or ""
@@ -39,7 +36,7 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
     def conclude(name: str) -> None:
         release = states[name].releases.get(plan.tag)
         undone = [mark(release.record, failed="interrupted and undone")] if release and release.record else []
-        journal = run.journal("end", outcome="done" if complete else "put-back", exit_code=0, tag=plan.tag)
+        journal = run.journal("end", outcome="put-back", exit_code=0, tag=plan.tag)
         run.conclude(name, journal, (), undone if name in moving else ())
 
     with run.phase("finish"):
@@ -50,13 +47,6 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
             run.give_back("failed")
             raise FleetError(outcome.errors, phase="switch")
         run.on_all(conclude).unwrap("finish")
-    if complete:
-        return f"{plan.tag} is live on {count(len(states), 'server')}: closed; its checks were not run again"
     if not moving:
-        everywhere = plan.tag and all(state.current == plan.tag for state in states.values())
-        return (
-            f"{plan.tag} is live everywhere: swept and closed"
-            if everywhere
-            else "nothing had been switched: swept and closed"
-        )
+        return "nothing had been switched: swept and closed"
     return f"{count(len(moving), 'server')} went back from {plan.tag}"

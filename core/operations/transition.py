@@ -59,6 +59,18 @@ class Transition:
             raise error from problem
         return self._finish()
 
+    def verify_and_finish(self) -> str:
+        """For an interrupted operation that had switched every server: the checks it has missed, and the end.
+
+        Where a check fails nothing is switched: the journals still tell of the interruption, and it can be undone.
+        """
+        try:
+            self._verify()
+        except TurnoutError:
+            self.run.give_back("refused")
+            raise
+        return self._finish()
+
     def told(self, server: str = "", back: str | None = None) -> dict[str, str]:
         """The variables that hooks and checks get; those of one server besides.
 

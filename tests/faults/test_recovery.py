@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from core.errors import FleetError
 from core.jobs import Cancel
 from core.operations import DeployRequest, RecoverRequest
 from core.operations.verify import verify
@@ -101,3 +102,27 @@ def test_a_silent_network_does_not_keep_the_lock(sshd, proxy, project_factory, o
     until(facts.unlocked, "the watchdog to give the lock back", seconds=60)
     deploy.kill()
     until(facts.swept, "the agent to sweep")
+
+
+def test_finishing_a_deploy_that_was_killed_while_it_was_checked_runs_the_checks(
+    sshd, tmp_path, project_factory, operator, truth
+):
+    sign = tmp_path / "healthy"
+    sign.touch()
+    check = f'[[checks]]\nrun = "test -e {sign}"\nattempts = 1000\ninterval = "50ms"\n'
+    project = project_factory([sshd], extra=check)
+    truth(project, [sshd]).do(DeployRequest(tag="one"))
+    sign.unlink()
+    deploy = operator(project, "deploy", "production", "--yes", "--tag", "two")
+    deploy.await_event("check-attempted")
+    deploy.kill()
+    project.config.write_text(project.config.read_text().replace("attempts = 1000", "attempts = 1"))
+    facts = truth(project, [sshd])
+    until(facts.unlocked, "the agent to give its lock back")
+    with pytest.raises(FleetError):
+        facts.do(RecoverRequest("finish"))
+    assert found(facts) is not None
+    sign.touch()
+    facts.do(RecoverRequest("finish"))
+    assert facts.live() == ["two"]
+    assert found(facts) is None

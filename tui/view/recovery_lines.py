@@ -85,7 +85,7 @@ def _ways(found: Interruption, cells: int, keys: dict[str, str]) -> list[Line]:
     finish = (
         f"all new: {servers(len(found.waiting))} more to {new}, then its checks on all"
         if found.waiting
-        else f"{new} is live everywhere: only close the journals"
+        else f"{new} is live everywhere: run the checks and close"
     )
     undo = f"all old: {servers(len(found.switched))} back to where it was" if found.switched else "close the journals"
     if len(found.switched) > 1:
