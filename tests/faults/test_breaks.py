@@ -70,7 +70,7 @@ def test_whatever_breaks_at_random_moments_leaves_one_release_or_says_so(
 ):
     seed = seeded()
     print(f"seed {seed}")
-    print(dict(Breaking(seed, servers, proxy, project_factory, operators, truth, anything).run(12)))
+    print(dict(Breaking(seed, servers, proxy, project_factory, operators, truth, anything).run(6)))
 
 
 @pytest.mark.soak

@@ -1,0 +1,223 @@
+"""Random sequences of operations and crashes on one real server, compared with a small model of what must be true."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from collections import Counter
+
+import pytest
+
+from core.errors import TurnoutError, UsageError
+from core.manifest import parse
+from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
+from tests.engine.driving import record, records, releases
+from tests.faults.breaking import PHASES, seeded
+from tests.faults.conftest import entries_of
+from tests.waiting import until
+
+KEEP = 3
+
+
+class Model:
+    """What must be true: `order` has every tag that was ever released, oldest first."""
+
+    def __init__(self) -> None:
+        self.order: list[str] = []
+        self.content: dict[str, str] = {}
+        self.present: set[str] = set()
+        self.skipped: set[str] = set()
+        """left by a rollback, or marked as failed"""
+        self.live = ""
+
+    @property
+    def previous(self) -> str:
+        """What a rollback without a tag leads to."""
+        older = self.order[: self.order.index(self.live)] if self.live else []
+        return next((tag for tag in reversed(older) if tag not in self.skipped), "")
+
+    def newest(self, number: int) -> set[str]:
+        """The newest releases that have their files."""
+        return set([tag for tag in self.order if tag in self.present][-number:])
+
+    def deployed(self, tag: str, content: str) -> None:
+        before = self.live
+        self.order.append(tag)
+        self.content[tag] = content
+        self.present.add(tag)
+        self.live = tag
+        self.present &= self.newest(KEEP) | {before}
+
+    def rolled_back(self, tag: str) -> None:
+        if self.order.index(tag) < self.order.index(self.live):
+            self.skipped.add(self.live)
+        self.skipped.discard(tag)
+        self.present.add(tag)
+        self.live = tag
+
+    def pruned(self, keep: int) -> None:
+        self.present &= self.newest(keep) | {self.live, self.previous}
+
+
+class Walk:
+    """A random walk; each step is taken on the server and in the model, and then they are compared."""
+
+    def __init__(self, seed: int, sshd, project_factory, operators, truth) -> None:
+        self.choose = random.Random(seed)
+        self.place = sshd
+        files = {"index.html": "0", **{f"f{n}": f"{n}\n" * 50 for n in range(20)}}
+        self.project = project_factory([sshd], files=files, deploy={"keep": KEEP})
+        self.facts = truth(self.project, [sshd])
+        self.operator = operators()
+        self.model = Model()
+        self.numbers = itertools.count(1)
+        self.done: list[str] = []
+        self.counted: Counter = Counter()
+
+    def walk(self, steps: int) -> Counter:
+        kinds = {
+            self.deploy: 4,
+            self.rollback: 3,
+            self.rollback_to: 3,
+            self.prune: 1,
+            self.prune_one: 2,
+            self.clear_cache: 1,
+            self.crash: 5,
+        }
+        self.deploy()
+        while len(self.done) < steps:
+            step = self.choose.choices(list(kinds), list(kinds.values()))[0]
+            self.counted[step.__name__] += 1
+            step()
+            try:
+                self.compare()
+            except AssertionError as error:
+                raise AssertionError(f"{error} after {self.done[-12:]}") from error
+        return self.counted
+
+    def compare(self) -> None:
+        model, facts = self.model, self.facts
+        facts.complete()
+        assert facts.live() == [model.live]
+        assert set(releases(self.place)) == model.present
+        assert records(self.place) == sorted(model.order)
+        assert {tag for tag in model.order if self.is_skipped(tag)} == model.skipped
+        assert (self.place.files / "current/index.html").read_text() == model.content[model.live]
+        seqs = [record(self.place, tag).seq for tag in model.order]
+        assert seqs == sorted(set(seqs))
+        cache = self.place.files / ".turnout/cache.manifest"
+        if cache.exists():
+            assert entries_of(self.place.files / "deploy-cache") == parse(cache.read_text()).entries
+        assert facts.unlocked()
+
+    def is_skipped(self, tag: str) -> bool:
+        known = record(self.place, tag)
+        return bool(known.failed) or known.left
+
+    def deploy(self) -> None:
+        tag, content = self.changed()
+        self.facts.do(DeployRequest(tag=tag))
+        self.model.deployed(tag, content)
+        self.done.append(f"deploy {tag}")
+
+    def changed(self) -> tuple[str, str]:
+        number = next(self.numbers)
+        files = {f"f{n}": f"{number} {n}\n" * 50 for n in self.choose.sample(range(20), 5)}
+        self.project.commit({"index.html": f"content {number}", **files})
+        return f"r{number}", f"content {number}"
+
+    def rollback(self) -> None:
+        target = self.model.previous
+        self.done.append(f"rollback (to {target or 'nothing'})")
+        if target:
+            assert self.facts.do(RollbackRequest()).tag == target
+            self.model.rolled_back(target)
+        else:
+            with pytest.raises(UsageError):
+                self.facts.do(RollbackRequest())
+
+    def rollback_to(self) -> None:
+        tag = self.choose.choice(self.model.order[-8:])
+        self.done.append(f"rollback to {tag}")
+        self.facts.do(RollbackRequest(tag))
+        if tag != self.model.live:
+            self.model.rolled_back(tag)
+
+    def prune(self) -> None:
+        keep = self.choose.randint(1, 3)
+        self.done.append(f"prune --keep {keep}")
+        self.facts.do(PruneRequest(keep=keep))
+        self.model.pruned(keep)
+
+    def prune_one(self) -> None:
+        tag = self.choose.choice(sorted(self.model.present))
+        self.done.append(f"prune {tag}")
+        if tag in (self.model.live, self.model.previous):
+            with pytest.raises(UsageError):
+                self.facts.do(PruneRequest((tag,)))
+        else:
+            self.facts.do(PruneRequest((tag,)))
+            self.model.present.discard(tag)
+
+    def clear_cache(self) -> None:
+        self.done.append("clear the cache")
+        self.facts.do(PruneRequest(cache=True))
+        assert os.listdir(self.place.files / "deploy-cache") == []
+
+    def crash(self) -> None:
+        """Kill the operator of a deploy or a rollback when a phase has begun; then recover, or leave it as it is."""
+        model, facts = self.model, self.facts
+        before, had = model.live, set(model.present)
+        phase = self.choose.choice(PHASES)
+        if self.choose.random() < 0.7:
+            target, content = self.changed()
+            self.operator.start(self.project, "deploy", "production", "--yes", "--tag", target)
+        else:
+            target = self.choose.choice(model.order[-5:])
+            content = model.content[target]
+            self.operator.start(self.project, "rollback", "production", target, "--yes")
+        until(lambda: self.operator.said_phase(phase) or self.operator.said_phase("finish"), f"the phase {phase}")
+        self.operator.signal()
+        self.operator.end()
+        facts.at_rest()
+        self.done.append(f"crash at {phase} on the way from {before} to {target}")
+        assert facts.live()[0] in (before, target)
+        assert facts.live()[0] in set(releases(self.place)) <= had | {target}
+        if facts.interrupted() and self.choose.random() < 0.7:
+            way = self.choose.choice(["finish", "undo"])
+            was = facts.live()[0]
+            try:
+                facts.do(RecoverRequest(way))
+            except TurnoutError as error:
+                raise AssertionError(f"{error} after {self.done[-12:]}, {way}") from error
+            self.counted[way] += 1
+            self.done.append(way)
+            assert not facts.interrupted()
+            # Undo leads back where it was switched; finish leads on where it came so far that there is a target.
+            expected = {"undo": {before}, "finish": {target} if was == target else {before, target}}[way]
+            assert facts.live()[0] in expected, f"{facts.live()} is none of {expected}"
+        # What was not said to be so is as it is; that it is complete and consistent is what is compared.
+        if target not in model.order and target in records(self.place):
+            model.order.append(target)
+            model.content[target] = content
+        model.live = facts.live()[0]
+        model.present = set(releases(self.place))
+        model.skipped = {tag for tag in model.order if self.is_skipped(tag)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_random_walk_agrees_with_the_model(sshd, project_factory, operators, truth):
+    seed = seeded()
+    print(f"seed {seed}")
+    print(dict(Walk(seed, sshd, project_factory, operators, truth).walk(40)))
+
+
+@pytest.mark.soak
+def test_soak_a_long_random_walk_agrees_with_the_model(sshd, project_factory, operators, truth, capsys):
+    seed = seeded()
+    steps = int(os.environ.get("TURNOUT_STEPS") or 500)
+    counted = Walk(seed, sshd, project_factory, operators, truth).walk(steps)
+    with capsys.disabled():
+        print(f"\nseed {seed}: a walk of {steps} steps: {dict(counted)}")
