@@ -119,7 +119,7 @@ def test_an_answer_that_comes_in_pieces_is_read_to_its_end(sshd, project_factory
 def test_a_port_that_is_silent_costs_no_more_than_the_timeout(sshd, project_factory, engine):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        one = engine(project_factory([sshd], extra=check(http=url, attempts=1, timeout="300ms")))
+        one = engine(project_factory([sshd], extra=check(http=url, attempts=1, timeout="2s")))
         error = one.fails(one.deploy, CheckFailed)
     assert "no answer" in error.detail
 

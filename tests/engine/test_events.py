@@ -24,6 +24,7 @@ from core.events import (
 )
 from core.operations import DeployRequest, PruneRequest, RollbackRequest
 from core.plan import UPLOAD
+from tests.engine.driving import at_rest
 from tests.projects import SampleProject
 
 EXTRA = """
@@ -41,10 +42,14 @@ attempts = 1
 
 
 @pytest.fixture
-def one(servers, project_factory, engine, monkeypatch):
+def places(servers):
+    return servers(2)
+
+
+@pytest.fixture
+def one(places, project_factory, engine, monkeypatch):
     monkeypatch.setenv("DEPLOY_TOKEN", "s3cret-token")
-    made = engine(project_factory(servers(2), extra=EXTRA))
-    return made
+    return engine(project_factory(places, extra=EXTRA))
 
 
 @pytest.fixture
@@ -122,11 +127,12 @@ def test_every_event_goes_through_json_and_comes_back(one, project):
     assert len(kinds) >= 12
 
 
-def test_secrets_are_in_no_event_no_record_and_no_journal(one, project):
+def test_secrets_are_in_no_event_no_record_and_no_journal(one, project, places):
     said = every_kind(one, project)
     lines = [event.line for events in said for event in events if isinstance(event, HookOutput)]
     assert "***" in lines and "key=***" in lines
     assert "s3cret-token" not in json.dumps([event.to_json() for events in said for event in events])
+    at_rest(places)
     for server in one.fleet.servers:
         kept = sorted(p for p in Path(server.root, ".turnout").rglob("*") if p.is_file())
         assert kept and not any(b"s3cret-token" in path.read_bytes() for path in kept)

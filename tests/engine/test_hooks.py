@@ -249,6 +249,7 @@ def test_a_webhook_gets_json_with_a_text_once_and_its_address_is_never_said(
     _, kind, body = receiver.got[1]
     assert kind == "application/json"
     assert body["text"] == "shop: success r1" and body["tag"] == "r1" and body["servers"] == "web1 web2"
+    at_rest(two)
     said = json.dumps([event.to_json() for event in one.events]) + "".join(
         path.read_text(errors="replace")
         for each in two
@@ -305,6 +306,7 @@ def test_a_secret_in_a_hook_is_masked_wherever_it_is_said(sshd, project_factory,
     one = engine(project_factory([sshd], extra=extra))
     error = one.fails(one.deploy, HookFailed)
     assert one.said(HookOutput)[0].line == "with ***"
+    at_rest([sshd])
     kept = "".join(path.read_text() for path in (sshd.files / ".turnout").rglob("*") if path.is_file())
     said = str(error) + repr(error.__cause__) + json.dumps([event.to_json() for event in one.events]) + kept
     assert "hunter2" not in said

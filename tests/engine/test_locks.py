@@ -16,6 +16,7 @@ from core.events import (
     HookStarted,
     OperationFinished,
     PhaseStarted,
+    PlanMade,
     Switched,
     UploadProgress,
 )
@@ -393,3 +394,25 @@ def test_no_process_is_left_that_holds_the_lock_folder(sshd, project_factory, en
         "incoming",
         "trash",
     }
+
+
+@pytest.mark.parametrize("kind", [PlanMade, PhaseStarted, UploadProgress, Switched])
+def test_a_fault_of_our_own_leaves_nothing_locked_and_nothing_switched(servers, project_factory, engine, kind):
+    two = servers(2)
+    project = project_factory(two)
+    engine(project).deploy(tag="r1")
+    project.commit({"index.html": "2\n"})
+    one = engine(project)
+    faults = iter([ValueError("a fault")])
+
+    def watch(event):
+        begun = isinstance(event, kind) and getattr(event, "phase", "barrier") == "barrier"
+        if begun and (fault := next(faults, None)):
+            raise fault
+
+    one.on_event = watch
+    one.fails(lambda: one.deploy(tag="r2"), TurnoutError, "a fault")
+    assert isinstance(one.events[-1], OperationFinished)
+    assert [live(each) for each in two] == ["r1", "r1"]
+    at_rest(two)
+    engine(project).deploy(tag="r3")
