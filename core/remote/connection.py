@@ -112,6 +112,14 @@ class _Reject(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
         raise _UnknownKey(key)
 
 
+class _Runner(fabric.runners.Remote):  # type: ignore[misc]
+    """Hands on what a command prints and keeps none of it: a hook that prints without end fills no memory."""
+
+    def _handle_output(self, buffer_: list[str], hide: bool, output: Any, reader: Any) -> None:
+        for text in self.read_proc_output(reader):
+            self.write_our_output(stream=output, string=text)
+
+
 class _Link(fabric.Connection):  # type: ignore[misc]
     """Fabric's connection with host keys checked, also those of gateways, and Nagle's algorithm off."""
 
@@ -122,6 +130,9 @@ class _Link(fabric.Connection):  # type: ignore[misc]
         super().__init__(host, **options)
         self.client.set_missing_host_key_policy(_Reject())
         self._set(known_hosts=KnownHosts(self.ssh_config, self.host, self.port))
+
+    def _remote_runner(self) -> _Runner:
+        return _Runner(context=self, inline_env=self.inline_ssh_env)
 
     def get_gateway(self) -> Any:
         """ProxyJump in OpenSSH's order: each hop is reached through the one named before it."""
