@@ -112,4 +112,4 @@ class Breaking:
 
 
 def seeded() -> int:
-    return int(os.environ.get("TURNOUT_SEED") or random.randrange(1 << 30))
+    return int(os.environ.get("FAULTS_SEED") or random.randrange(1 << 30))

@@ -76,7 +76,7 @@ def test_whatever_breaks_at_random_moments_leaves_one_release_or_says_so(
 @pytest.mark.soak
 def test_soak_whatever_breaks(servers, proxy, project_factory, operators, truth, capsys):
     seed = seeded()
-    count = int(os.environ.get("TURNOUT_BREAKS") or 200)
+    count = int(os.environ.get("FAULTS_BREAKS") or 200)
     seen = Breaking(seed, servers, proxy, project_factory, operators, truth, anything).run(count)
     with capsys.disabled():
         print(f"\nseed {seed}: {seen['kills']} broken: {dict(seen)}")

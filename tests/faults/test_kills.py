@@ -31,7 +31,7 @@ def test_forty_operators_killed_at_random_leave_nothing_to_repair(servers, proxy
 @pytest.mark.soak
 def test_soak_five_hundred_operators_killed_at_random(servers, proxy, project_factory, operators, truth, capsys):
     seed = seeded()
-    kills = int(os.environ.get("TURNOUT_KILLS") or 500)
+    kills = int(os.environ.get("FAULTS_KILLS") or 500)
     seen = Breaking(seed, servers, proxy, project_factory, operators, truth, kill).run(kills)
     with capsys.disabled():
         print(f"\nseed {seed}: {seen['kills']} kills: {dict(seen)}")

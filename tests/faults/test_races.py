@@ -75,7 +75,7 @@ def test_two_operators_that_wait_come_one_after_the_other(races):
 
 @pytest.mark.soak
 def test_soak_fifty_races(races, capsys):
-    count = int(os.environ.get("TURNOUT_RACES") or 50)
+    count = int(os.environ.get("FAULTS_RACES") or 50)
     losers = waits = 0
     for number in range(count):
         if random.random() < 0.2:

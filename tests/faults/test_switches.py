@@ -109,7 +109,7 @@ def test_no_read_fails_and_none_is_mixed_during_a_thousand_switches(sshd, facts)
 
 @pytest.mark.soak
 def test_soak_ten_thousand_switches(sshd, facts, capsys):
-    switches = int(os.environ.get("TURNOUT_SWITCHES") or 10_000)
+    switches = int(os.environ.get("FAULTS_SWITCHES") or 10_000)
     seen = switch_many(sshd, facts, switches)
     judge(seen)
     with capsys.disabled():
