@@ -1,0 +1,87 @@
+"""What an interrupted operation did where, from the journals alone."""
+
+from __future__ import annotations
+
+from core.records import JournalLine, Lock, ServerState
+from core.recovery import Before, interruption
+
+SERVERS = ("web1", "web2", "web3")
+
+
+def begin(operation, kind="deploy", time=1.0):
+    return JournalLine(what="begin", operation=operation, kind=kind, who="ana@laptop", time=time, servers=SERVERS)
+
+
+def switch(operation, tag, previous, kind="deploy"):
+    target = f"releases/{previous}" if previous else ""
+    return JournalLine(what="switch", operation=operation, kind=kind, tag=tag, previous=previous, target=target)
+
+
+def end(operation, outcome="done", kind="deploy"):
+    return JournalLine(what="end", operation=operation, kind=kind, outcome=outcome)
+
+
+def interrupted(phase):
+    return JournalLine(what="interrupted", phase=phase)
+
+
+def state(server, current, *journal, lock=None):
+    return ServerState(server=server, root="/srv", current=current, current_kind="link", journal=journal, lock=lock)
+
+
+def test_an_operation_that_ended_everywhere_is_none():
+    assert interruption([state("web1", "b", begin("1"), switch("1", "b", "a"), end("1"))]) is None
+
+
+def test_one_that_still_runs_is_none():
+    assert interruption([state("web1", "b", begin("1"), switch("1", "b", "a"), lock=Lock(alive=True))]) is None
+
+
+def test_servers_that_switched_and_those_that_did_not_are_told_apart():
+    found = interruption(
+        [
+            state("web1", "b", begin("1"), switch("1", "b", "a"), interrupted("switch")),
+            state("web2", "a", begin("1"), switch("1", "b", "a"), interrupted("switch")),
+            state("web3", "a", begin("1"), interrupted("stage")),
+        ]
+    )
+    assert found.mixed
+    assert dict(found.switched) == {"web1": Before(tag="a", target="releases/a")}
+    assert found.waiting == ("web2", "web3")
+
+
+def test_where_it_had_ended_on_some_servers_an_undo_leads_those_back_too():
+    """Killed while it gave its locks back: undoing only the others would leave the fleet on two releases."""
+    found = interruption(
+        [
+            state("web1", "b", begin("1"), switch("1", "b", "a"), end("1")),
+            state("web2", "b", begin("1"), switch("1", "b", "a"), interrupted("finish")),
+        ]
+    )
+    assert set(found.switched) == {"web1", "web2"}
+    assert found.waiting == ()
+
+
+def test_a_recovery_that_was_interrupted_is_undone_together_with_what_it_finished():
+    found = interruption(
+        [
+            state("web1", "b", begin("1"), switch("1", "b", "a"), begin("2", "recover", 2.0)),
+            state("web2", "b", begin("1"), begin("2", "recover", 2.0), switch("2", "b", "a", "recover")),
+            state("web3", "a", begin("1"), begin("2", "recover", 2.0), interrupted("switch")),
+        ]
+    )
+    assert (found.operation, found.tag) == ("2", "b")
+    assert set(found.switched) == {"web1", "web2"}
+    assert found.waiting == ("web3",)
+
+
+def test_an_operation_that_did_nothing_leaves_open_what_was_open_and_one_that_did_something_closes_it():
+    before = (begin("1"), switch("1", "b", "a"))
+    assert interruption([state("web1", "b", *before, begin("2"), end("2", "refused"))]).operation == "1"
+    assert interruption([state("web1", "c", *before, begin("2"), switch("2", "c", "b"), end("2"))]) is None
+
+
+def test_a_first_deploy_has_nothing_to_go_back_to():
+    found = interruption([state("web1", "a", begin("1"), switch("1", "a", ""), interrupted("verify"))])
+    assert found.switched == {"web1": Before(tag="", target="")}
+    assert found.phase == "verify"
