@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.errors import FleetError, TurnoutError
-from core.events import PHASES, Event, OperationStarted, PhaseFinished, PhaseStarted
+from core.events import PHASES, Event, OperationFinished, OperationStarted, PhaseFinished, PhaseStarted
 from core.jobs import Job
 from core.plan import Plan
 from core.records import Lock, Record
@@ -151,6 +151,8 @@ class Watching(Followed):
         if isinstance(event, OperationStarted):
             known = tuple(name for name in event.servers if name in self.progress.servers)
             event = replace(event, servers=known, environment=self.progress.environment)
+        if isinstance(event, OperationFinished) and not event.seconds:  # said for it by whoever watched it
+            return replace(event, seconds=max(event.time - self.progress.started, 0.0))
         return replace(event, time=event.time + self._ahead) if self._ahead else event
 
     def stop(self) -> None:

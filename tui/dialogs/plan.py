@@ -163,7 +163,7 @@ class PlanDialog(Dialog[Plan]):
         if not self._may_run:
             return
         if self._environment.protected and not self._name_typed:
-            self.query_one("#name", Input).focus()
+            self.set_focus(self.query_one("#name", Input))
             return
         self.dismiss(self.plan)
 

@@ -55,7 +55,7 @@ class BreakLockDialog(Dialog[bool]):
         if self._typed:
             self.dismiss(True)
         else:
-            self.query_one("#name", Input).focus()
+            self.set_focus(self.query_one("#name", Input))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.query_one("#yes", Button).disabled = not self._typed

@@ -16,6 +16,7 @@ from tui.keymap import BY_ID
 from tui.screens.troubles import CHANGING, Troubles
 from tui.view.keybar import KeyHint
 from tui.view.lines import line
+from tui.view.locks import SILENT
 from tui.view.words import short_tag
 from tui.widgets.bottom import BottomPane
 from tui.widgets.releases import ReleasesPane
@@ -103,8 +104,11 @@ class Actions(Troubles, Screen[None]):
             key = self.app.keymap.shown("close")
             return [KeyHint("enter", "Enter", f"Filter {self.filtering}"), KeyHint("close", key, "Show all")]
         names: list[str] = ["cancel"] if self.app.operation_runs else []
-        names += ["watch", "break-lock"] if self.app.lookout.locks else []
-        names += ["recover"] if not self.why_not("recover") else []
+        locks = self.app.lookout.locks
+        names += ["watch"] if locks and not self.app.watches else []
+        names += ["break-lock"] if any(lock.silence >= SILENT for lock in locks.values()) else []
+        found = self.app.lookout.interruption
+        names += ["recover"] if found is not None and found.switched else []
         if self.pane == "bottom" and self.bottom.tab == "log":
             names += ["log-follow", "log-server", "log-copy", "log-save"]
         if self.pane == "servers":

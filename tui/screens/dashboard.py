@@ -158,7 +158,7 @@ class Dashboard(Actions, Screen[None]):
             return [line(("No release under the cursor.", "dim"))]
         lines = details_view.release_lines(row, sight, cells, app.glyphs, app.now())
         compared = app.verifying.lines(row.tag, sight, cells, app.glyphs)
-        return [*lines, (), *compared] if compared else lines
+        return [lines[0], *compared, (), *lines[1:]] if compared else lines
 
     def show_keys(self) -> None:
         """Draw the keys that matter now."""

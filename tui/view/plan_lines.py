@@ -53,6 +53,9 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     if _undoes(plan):
         return _way_back(plan, glyphs)
     now = short_tag(plan.live) if plan.live else "nothing"
+    if plan.kind == RECOVER:  # some servers are on it already: the others matter
+        others = dict.fromkeys(step.current for step in plan.steps if step.current != plan.tag)
+        now = ", ".join(short_tag(one_line(tag)) or "nothing" for tag in others) or now
     out = [
         line(
             ("Live     ", "dim"), (now, "strong"), (f" {glyphs.arrow} ", "accent"),
@@ -91,7 +94,8 @@ def step_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     for name, group in zip(names, groups, strict=True):
         step = group[0]
         price = short_tags(one_line(step.price()))
-        if step.current != plan.live and plan.kind in (DEPLOY, ROLLBACK, RECOVER) and not step.refusal:
+        told = plan.kind in (DEPLOY, ROLLBACK) or (plan.kind == RECOVER and not _undoes(plan))
+        if step.current != plan.live and told and not step.refusal:
             price += f" (live there: {short_tag(step.current) if step.current else 'nothing'})"
         role = "bad" if step.refusal else "dim" if price == "nothing to do" else ""
         sign = (glyphs.cross, "bad") if step.refusal else (glyphs.dot if role else glyphs.now, role or "accent")

@@ -79,7 +79,7 @@ def state_words(progress: Progress) -> tuple[str, str]:
 def fleet_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
     """What happens on the operator's machine: the build, its hooks, or "" where there is nothing to say."""
     one = progress.fleet
-    if "build" not in one.phases and not one.hook:
+    if "build" not in one.phases and (not one.hook or progress.finished):
         return ()
     spans: list[Span] = []
     for phase, mark in one.phases.items():
@@ -87,7 +87,7 @@ def fleet_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Li
             continue
         spans += [Span(_glyph(mark, glyphs) + " ", _role(mark)), Span(phase, "strong" if not mark.outcome else "")]
         spans.append(Span(f" {clock(mark.seconds if mark.outcome else max(now - mark.started, 0))}  ", "dim"))
-    if one.hook:
+    if one.hook and not progress.finished:
         spans += [Span(f"{one.hook}  ", "accent"), Span(one.said, "dim")]
     return crop(tuple(spans), cells, glyphs.more)
 
@@ -191,6 +191,8 @@ def _ended(progress: Progress, one: ServerProgress, cells: int, glyphs: Glyphs) 
     parts = []
     if one.tag:
         parts.append(f"{'back on' if one.switched_back else 'live on'} {short_tag(one.tag)}")
+    elif progress.finished and progress.finished.outcome == "needs-person":
+        parts.append("not told: look at what is live there")
     elif progress.kind in ("deploy", "rollback"):
         parts.append("not switched" if progress.finished and progress.finished.outcome != "done" else "already live")
     if one.total:
@@ -274,7 +276,7 @@ def activity(progress: Progress, name: str, now: float, glyphs: Glyphs) -> Activ
         return Activity(f"check {one.check.attempt} of {one.check.attempts}")
     if one.tag and phase == "barrier":
         return Activity("switched", "ok", glyphs.live)
-    return Activity(VERBS.get(phase, phase)) if phase else None
+    return Activity("waiting" if phase == "barrier" else VERBS.get(phase, phase)) if phase else None
 
 
 def notes_lines(progress: Progress, cells: int, glyphs: Glyphs) -> list[Line]:
@@ -307,6 +309,8 @@ def end_lines(progress: Progress, error: TurnoutError | None, cells: int, glyphs
     if finished is not None and finished.summary:
         out += _labelled("State", finished.summary, cells)
     hint = error.hint if error is not None else ""
+    if undecided and not hint:
+        hint = "look at what is live on each server, and recover what was interrupted"
     if isinstance(error, FleetError):
         hint = hint or next((one.hint for one in error.errors.values() if one.hint), "")
     out += _labelled("Next", hint or ("nothing needs to be done" if cancelled else "the Log tab has every line"), cells)
