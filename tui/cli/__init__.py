@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _command(options)
     except KeyboardInterrupt:
-        print("turnout: interrupted; nothing was changed", file=sys.stderr)
+        print("turnout: interrupted", file=sys.stderr)
         return EXIT_FAILED
 
 

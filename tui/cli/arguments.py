@@ -84,7 +84,7 @@ class _Parser(argparse.ArgumentParser):
             near = nearest(choice[1], known)
             hint = f"did you mean `turnout {near}`?" if near else f"commands: {', '.join(known)}"
         elif unknown:
-            near = nearest(unknown[1], self.known_options(), alike=0.7)
+            near = nearest(unknown[1], self.known_options() - {unknown[1]}, alike=0.7)
             hint = f"did you mean {near}?" if near else f"`{self.prog} --help` lists what it takes"
         raise BadUsage(message, hint, self.format_usage())
 
@@ -344,7 +344,7 @@ def _duration(text: str) -> float:
 
 
 def _at_least_one(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.isdecimal() else 0
     if number < 1:
-        raise argparse.ArgumentTypeError("at least 1 release is kept")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of releases to keep, 1 or more")
     return number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.recovery import Interruption, interruption
+from core.recovery import Interruption
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, width, wrap
 from tui.view.sight import FleetSight
@@ -10,13 +10,6 @@ from tui.view.words import ago, range_name, servers, short_tag
 
 GROUPED_FROM = 9
 """Servers from which those with the same fate share a line."""
-
-
-def interrupted(sight: FleetSight) -> Interruption | None:
-    """What the journals of all servers tell together; None where one of them is not known as it is now."""
-    if not complete(sight):
-        return None
-    return interruption(sight.known)
 
 
 def complete(sight: FleetSight) -> bool:

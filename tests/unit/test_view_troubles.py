@@ -1,0 +1,189 @@
+"""Locks, interruptions and drift as the dashboard says them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.drift import Drift
+from core.errors import ConnectError
+from core.operations.verify import Verification
+from core.plan import NONE, RECOVER, SWITCH, Plan, Step
+from core.records import Lock, ServerState
+from core.recovery import Before, Interruption
+from tests.tui.recorded import NOW, record, state, tag
+from tui.view import drift_lines, locks, recovery_lines
+from tui.view.glyphs import UNICODE
+from tui.view.lines import Line, plain, width
+from tui.view.plan_lines import plan_lines, yes_words
+from tui.view.sight import FleetSight, ServerSight, look, server_line
+
+KEYS = {"watch": "w", "break-lock": "L", "finish": "F", "take-back": "U"}
+AT_WORK = Lock(operation="0a", kind="deploy", who="bo@ci", since=NOW - 60, age=60, silence=2, phase="upload")
+HUNG = Lock(operation="0a", kind="deploy", who="bo@ci", since=NOW - 90, age=90, silence=45, phase="upload")
+DEAD = Lock(operation="0a", kind="deploy", who="bo@ci", since=NOW - 90, age=90, silence=45, phase="upload", alive=False)
+
+
+def text(lines: list[Line]) -> str:
+    return "\n".join(plain(one) for one in lines)
+
+
+def sight(*states: ServerState) -> FleetSight:
+    return look("shop", "production", [ServerSight(one.server, one, at=NOW) for one in states])
+
+
+def row(lock: Lock, cells: int) -> str:
+    held = state("web1", lock=lock)
+    return plain(server_line(ServerSight("web1", held), cells, UNICODE, NOW, sight(held)))
+
+
+@pytest.mark.parametrize(
+    ("lock", "cells", "said"),
+    [
+        (AT_WORK, 60, "◐ web1  deploy by bo@ci, uploading"),
+        (AT_WORK, 25, "◐ web1  bo@ci: uploading"),
+        (AT_WORK, 22, "◐ web1  bo: uploading"),
+        (HUNG, 60, "! web1  deploy by bo@ci, silent 45 s"),
+        (HUNG, 22, "! web1  silent 45 s"),
+        (DEAD, 60, "! web1  deploy by bo@ci is gone, heals by itself"),
+        (DEAD, 25, "! web1  bo gone: heals"),
+    ],
+)
+def test_a_locked_row_says_who_and_what_in_any_width(lock: Lock, cells: int, said: str) -> None:
+    assert row(lock, cells).rstrip() == said
+
+
+@given(st.sampled_from([AT_WORK, HUNG, DEAD]), st.integers(12, 80))
+def test_a_locked_row_never_leaves_its_pane(lock: Lock, cells: int) -> None:
+    assert len(row(lock, cells)) <= cells
+
+
+def test_a_lock_of_a_hostile_server_is_one_harmless_line() -> None:
+    lock = Lock(kind="de\x1b[31mploy", who="bo\n[/x]\x07", phase="\x9bup\nload")
+    said = row(lock, 80) + "".join(value for _, value, _ in locks.fields(lock, KEYS))
+    assert not any(ord(sign) < 32 or 0x7F <= ord(sign) < 0xA0 for sign in said)
+
+
+def test_the_details_of_a_lock_say_age_silence_and_what_to_do() -> None:
+    fields = {label: value for label, value, _ in locks.fields(AT_WORK, KEYS)}
+    assert fields["Locked"] == "deploy by bo@ci, in upload, for 60 s"
+    assert fields["Heartbeat"].startswith("2.0 s ago")
+    assert fields["Next"] == "w watches it live"
+    assert "L breaks the lock" in {label: value for label, value, _ in locks.fields(HUNG, KEYS)}["Next"]
+    dead = {label: value for label, value, _ in locks.fields(DEAD, KEYS)}
+    assert "heals by itself with the next operation" in dead["Owner"] and "Next" not in dead
+
+
+def test_only_a_living_lock_is_a_reason_to_wait() -> None:
+    held = locks.living([state("web1", lock=AT_WORK), state("web2", lock=DEAD), state("web3")])
+    assert list(held) == ["web1"]
+    assert locks.reason(held) == "bo@ci runs a deploy on web1"
+    assert locks.reason({}) == ""
+
+
+def test_breaking_a_lock_says_whether_it_is_at_work() -> None:
+    assert "it is at work" in "\n".join(said for said, _ in locks.break_words({"web1": AT_WORK}))
+    assert "No sign of life for 45 s" in "\n".join(said for said, _ in locks.break_words({"web1": HUNG}))
+
+
+def interrupted(switched: tuple[str, ...], waiting: tuple[str, ...]) -> Interruption:
+    before = {name: Before(tag=tag(1), target=f"releases/{tag(1)}") for name in switched}
+    return Interruption(
+        operation="0a", kind="deploy", who="ana@ci", time=NOW - 240, phase="switch", tag=tag(0), switched=before,
+        waiting=waiting,
+    )  # fmt: skip
+
+
+def test_the_banner_is_the_engines_sentence_where_it_fits() -> None:
+    found = interrupted(("web1", "web2"), ("web3",))
+    said = plain(recovery_lines.banner_line(found, 100, NOW, UNICODE, "R"))
+    assert "interrupted deploy 4 min ago by ana@ci: web1, web2 switched; web3 not" in said
+    assert said.endswith("R Recover ") and len(said) == 100
+
+
+@given(st.integers(30, 140), st.integers(1, 60), st.integers(0, 60))
+def test_the_banner_fits_and_its_key_is_always_seen(cells: int, switched: int, waiting: int) -> None:
+    names = [f"server-{number}" for number in range(switched + waiting)]
+    found = interrupted(tuple(names[:switched]), tuple(names[switched:]))
+    said = plain(recovery_lines.banner_line(found, cells, NOW, UNICODE, "R"))
+    assert len(said) <= cells and "R Recover" in said
+
+
+def test_the_dialog_says_what_happened_where_and_both_ways_out() -> None:
+    said = text(recovery_lines.recover_lines(interrupted(("web1", "web2"), ("web3",)), 76, NOW, UNICODE, KEYS))
+    assert "A deploy of 3f2c1ab by ana@ci, begun 4 min ago, broke off in switch" in said
+    assert "● web1  switched: 3f2c1ab is live, before it 9ab01cd" in said
+    assert "○ web3  not switched" in said
+    assert "F Finish   all new: 1 server more to 3f2c1ab" in said
+    assert "U Undo     all old: 2 servers back to where they were" in said
+
+
+def test_many_servers_of_the_same_fate_share_a_line() -> None:
+    names = tuple(f"web{number}" for number in range(1, 41))
+    lines = recovery_lines.recover_lines(interrupted(names[:30], names[30:]), 76, NOW, UNICODE, KEYS)
+    assert "web1-30   switched" in text(lines) and "web31-40  not switched" in text(lines)
+    assert len(lines) < 14 and all(width(one) <= 76 for one in lines)
+
+
+def test_nothing_is_judged_until_every_server_was_looked_at() -> None:
+    one = ServerSight("web1", state("web1"), at=NOW)
+    others = {
+        "known": ServerSight("web2", state("web2"), at=NOW),
+        "unknown": ServerSight("web2"),
+        "away": ServerSight("web2", state("web2"), ConnectError("away")),
+        "asked": ServerSight("web2", state("web2"), checking=True),
+    }
+    judged = {word for word, other in others.items() if recovery_lines.complete(look("s", "p", [one, other]))}
+    assert judged == {"known"}
+
+
+def recovery_plan(*steps: Step) -> Plan:
+    return Plan(kind=RECOVER, environment="production", tag=tag(0), live=tag(0), record=record(0), steps=steps)
+
+
+def test_the_plans_of_both_ways_show_from_where_to_where() -> None:
+    finish = recovery_plan(Step(server="web1", action=NONE, current=tag(0)),
+                           Step(server="web3", action=SWITCH, current=tag(1)))  # fmt: skip
+    assert yes_words(finish) == "Finish"
+    assert "9ab01cd → 3f2c1ab" in text(plan_lines(finish, 70, UNICODE))
+    undo = recovery_plan(Step(server="web1", action=SWITCH, current=tag(0), back=f"releases/{tag(1)}"),
+                         Step(server="web3", action=NONE, current=tag(1)))  # fmt: skip
+    assert yes_words(undo) == "Undo"
+    said = text(plan_lines(undo, 70, UNICODE))
+    assert "3f2c1ab → 9ab01cd" in said and "web1  switch back to releases/9ab01cd" in said
+
+
+def test_a_recovery_that_finds_all_as_asked_says_that_it_closes_the_journals() -> None:
+    plan = recovery_plan(Step(server="web1", action=NONE, current=tag(0)))
+    assert "this closes the journals" in text(plan_lines(plan, 70, UNICODE))
+
+
+DRIFT = Drift(changed=(b"a.php",), added=(b"[/x]\x1b[31m\xff",), removed=())
+
+
+def compared(**errors: ConnectError) -> Verification:
+    return Verification(tag(0), {"web1": Drift(), "web2": DRIFT}, errors)
+
+
+def test_drift_names_every_path_harmlessly_and_servers_as_deployed() -> None:
+    fleet = sight(state("web1"), state("web2"), state("web3"))
+    said = text(drift_lines.drift_lines(compared(), fleet, 80, UNICODE, NOW - 5, NOW))
+    assert "✓ web1  as deployed" in said and "! web2  1 changed, 1 added" in said
+    assert "~ changed  a.php" in said and r"+ added    [/x]\x1b[31m\xff" in said
+    assert "web3  does not have its files" in said and "\x1b" not in said
+
+
+def test_many_paths_are_cut_and_the_rest_is_counted() -> None:
+    drift = Drift(changed=tuple(b"%d" % number for number in range(900)))
+    found = Verification(tag(0), {"web1": drift}, {})
+    lines = drift_lines.drift_lines(found, sight(state("web1")), 80, UNICODE, NOW, NOW)
+    assert len(lines) < drift_lines.PATHS_SHOWN + 6 and "and 400 more" in text(lines)
+
+
+def test_one_sentence_says_how_a_release_stands() -> None:
+    fleet = sight(state("web1"), state("web2"), state("web3"))
+    said, role = drift_lines.summary(compared(web3=ConnectError("away")), fleet)
+    assert (said, role) == ("3f2c1ab: 1 server drifted, 1 server not compared", "warn")
+    good = Verification(tag(0), {"web1": Drift()}, {})
+    assert drift_lines.summary(good, sight(state("web1"))) == ("3f2c1ab: all 1 server as deployed", "ok")
