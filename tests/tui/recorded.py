@@ -9,6 +9,7 @@ from typing import Any
 
 from core import config
 from core.errors import TurnoutError
+from core.jobs import Cancel
 from core.records import Record, Release, ServerState
 
 NOW = 1_795_000_000.0
@@ -136,6 +137,13 @@ class RecordedFleet:
         if name not in self.states:
             self.closed.wait()
         return self.states[name]
+
+    def inspect(self, cancel: Cancel) -> Any:
+        """For whoever watches: nothing is heard until the watching ends."""
+        cancel.on_request(self.closed.set)
+        self.closed.wait()
+        cancel.check()
+        raise TurnoutError("the recorded fleet was closed")
 
     def close(self) -> None:
         self.closed.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,11 +25,13 @@ from core.events import (
 )
 from core.jobs import Job
 from core.plan import SWITCH, UPLOAD, Plan, Step
+from core.records import JournalLine, Lock
 from tests.tui.recorded import NOW, WEB, project, record, state, tag
-from tests.tui.running import XTERM, recorded_app, settled
+from tests.tui.running import XTERM, recorded_app, settled, until
 from tui.app import TurnoutApp
 from tui.dialogs.plan import PlanDialog
-from tui.operation import Operation
+from tui.dialogs.recover import RecoverDialog
+from tui.operation import Operation, Watching
 
 Before = Callable[[Pilot[Any]], Awaitable[None]]
 ERROR = ConnectError("web3 does not answer", detail="port 22: connection refused", hint="is the server up?")
@@ -289,6 +292,62 @@ def test_environment_picker(picture: Any) -> None:
 def test_welcome(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
     assert picture(TurnoutApp(None, environ=XTERM), (80, 24))
+
+
+JOURNAL = (
+    JournalLine(what="begin", operation="0a", kind="deploy", who="ana@ci", time=NOW - 240, servers=WEB, tag=tag(0)),
+    JournalLine(what="switch", operation="0a", tag=tag(0), previous=tag(1), target=f"releases/{tag(1)}"),
+    JournalLine(what="interrupted", operation="0a", phase="switch"),
+)
+HALF = {
+    "web1": state("web1", journal=JOURNAL),
+    "web2": state("web2", journal=JOURNAL),
+    "web3": state("web3", 1, journal=JOURNAL[:1]),
+}
+LOCK = Lock(operation="0b", kind="deploy", who="bo@ci", since=NOW - 12, age=12, silence=1, phase="upload")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 34)], ids=str)
+def test_an_interrupted_deploy(picture: Any, size: tuple[int, int]) -> None:
+    async def open_dialog(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecoverDialog), "the recover dialog, by itself")
+
+    assert picture(recorded_app(HALF), size, before=open_dialog)
+
+
+def test_the_banner_of_an_interrupted_deploy(picture: Any) -> None:
+    async def close_dialog(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: isinstance(pilot.app.screen, RecoverDialog), "the recover dialog, by itself")
+        await pilot.press("escape")
+
+    assert picture(recorded_app(HALF), before=close_dialog)
+
+
+def test_a_deploy_that_somebody_else_runs(picture: Any) -> None:
+    async def feed(pilot: Pilot[Any]) -> None:
+        app: Any = pilot.app
+        watching = Watching(app.fleet_watch.fleet, LOCK, NOW + 3)
+        for event in UPLOADING:
+            watching.progress.apply(event)
+        app.operation = watching
+        app.dashboard.operation_started()
+        app.dashboard.operation_said(UPLOADING)
+        app.dashboard.show_operation()
+
+    held = {name: state(name, 1, lock=LOCK) for name in WEB}
+    assert picture(recorded_app(held), (120, 34), before=feed)
+
+
+def test_locks_and_their_details(picture: Any) -> None:
+    hung = replace(LOCK, age=300, silence=240)
+    held = {"web1": state("web1", 1, lock=LOCK), "web2": state("web2", 1, lock=replace(LOCK, alive=False)),
+            "web3": state("web3", 1, lock=hung)}  # fmt: skip
+    assert picture(recorded_app(held), before=pressing("1", "end", "enter"))
+
+
+def test_breaking_a_lock(picture: Any) -> None:
+    held = {name: state(name, 1, lock=replace(LOCK, age=300, silence=240)) for name in WEB}
+    assert picture(recorded_app(held), (80, 24), before=pressing("L"))
 
 
 def test_a_job_that_never_started_is_no_reason_to_wait() -> None:

@@ -129,6 +129,8 @@ class Actions(Troubles, Screen[None]):
         reason = self.why_not(name)
         if reason:
             self.notify(f"{self.app.keymap.shown(name)}: {reason}", severity="warning", timeout=3, markup=False)
+            if self.app.lookout.locks:
+                self.app.fleet_watch.check(*self.app.lookout.locks)  # it may have ended since they were looked at
         return not reason
 
     def _server_error(self) -> Exception | None:

@@ -9,7 +9,7 @@ from textual.screen import Screen
 from tui.dialogs.base import Ask
 from tui.operation import Operation
 from tui.view.lines import line, one_line, wrap
-from tui.view.locks import reason
+from tui.view.locks import SILENT, reason
 from tui.view.words import short_tags
 from tui.widgets.bottom import BottomPane
 from tui.widgets.releases import ReleasesPane
@@ -42,8 +42,9 @@ class Troubles(Screen[None]):
         """Why the key of this id does nothing now; "" where it does something, or is none of these."""
         locks = self.app.lookout.locks
         if name in CHANGING and locks:
-            key = self.app.keymap.shown("watch")
-            return f"{reason(locks)}; {key} watches it"
+            silent = all(lock.silence >= SILENT for lock in locks.values())
+            key = self.app.keymap.shown("break-lock" if silent else "watch")
+            return f"{reason(locks)}; {key} {'breaks the lock' if silent else 'watches it'}"
         match name:
             case "watch" if self.app.operation_runs:
                 return "your own operation is shown already"
