@@ -40,7 +40,7 @@ def verify(run: Run, check: Check, server: str, folder: str, told: dict[str, str
     for attempt in range(1, check.attempts + 1):
         run.cancel.check()
         session = run.session(server)
-        reason = _http(session, check, told) if check.http else _command(run, session, check, folder, told)
+        reason = _http(run, session, check, told) if check.http else _command(run, session, check, folder, told)
         reason = run.fleet.project.mask(reason)
         run.emit(
             CheckAttempted(
@@ -69,8 +69,11 @@ def _command(run: Run, session: Session, check: Check, folder: str, told: dict[s
     return f"status {ended.status}\n{said}".strip()
 
 
-def _http(session: Session, check: Check, told: dict[str, str]) -> str:
-    """Why a URL does not pass, or "". The connection starts on the server: `127.0.0.1` is the server itself."""
+def _http(run: Run, session: Session, check: Check, told: dict[str, str]) -> str:
+    """Why a URL does not pass, or "". The connection starts on the server: `127.0.0.1` is the server itself.
+
+    The whole attempt has the check's `timeout`, however slowly an answer drips; a cancel ends it at once.
+    """
     assert check.http is not None
     wanted = check.contains.replace("{revision}", told["TURNOUT_REVISION"]).replace("{tag}", told["TURNOUT_TAG"])
     url = urlsplit(check.http)
@@ -87,6 +90,16 @@ def _http(session: Session, check: Check, told: dict[str, str]) -> str:
     except (ConnectError, OSError, EOFError, paramiko.SSHException) as error:
         return f"no connection: {error}"
     client: _Client | None = None
+    late = threading.Event()
+
+    def give_up() -> None:
+        late.set()
+        channel.close()
+
+    timer = threading.Timer(check.timeout, give_up)
+    timer.daemon = True
+    timer.start()
+    unwatch = run.cancel.on_request(channel.close)
     try:
         client = _Client(host, port, channel, check.timeout, secure)
         client.request(
@@ -94,11 +107,17 @@ def _http(session: Session, check: Check, told: dict[str, str]) -> str:
         )
         answer = client.getresponse()
         body = answer.read(BODY_LIMIT)
+        if late.is_set():
+            return f"no answer as a whole within {check.timeout:g} s"
         if answer.length and len(body) < BODY_LIMIT:
             return f"no answer: it ended after {len(body)} bytes, {answer.length} too early"
     except (OSError, EOFError, http.client.HTTPException, paramiko.SSHException) as error:
+        if late.is_set():
+            return f"no answer as a whole within {check.timeout:g} s"
         return f"no answer: {error or type(error).__name__}"
     finally:
+        timer.cancel()
+        unwatch()
         if client:
             client.sock.close()
         channel.close()

@@ -115,7 +115,7 @@ def _current(state: ServerState) -> Finding:
             f"leads to {clean(state.current_target)}, outside releases/",
             "a deploy replaces the link",
         )
-    hint = f"adopt it with: {adoption(state.root)}"
+    hint = adoption(state)
     return Finding("current", ERROR, f"is a {state.current_kind}, not a link", hint)
 
 

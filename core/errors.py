@@ -189,18 +189,22 @@ class Cancelled(TurnoutError):
 
 
 class FleetError(TurnoutError):
-    """Errors of one or more servers; `errors` maps a server's name to what happened there."""
+    """Errors of one or more servers; `errors` maps a server's name to what happened there.
+
+    cancelled  none failed by itself: the operator cancelled
+    """
 
     def __init__(self, errors: Mapping[str, TurnoutError], *, phase: str = "") -> None:
         self.errors = dict(errors)
         for name, error in self.errors.items():
             error.at(server=name, phase=phase)
         first = next(iter(self.errors.values()))
-        title = first.title if len(self.errors) == 1 else f"{len(self.errors)} servers failed"
+        self.cancelled = all(isinstance(error, Cancelled) for error in self.errors.values())
+        alike = len(self.errors) == 1 or self.cancelled
         super().__init__(
-            title,
-            detail=first.detail if len(self.errors) == 1 else "\n".join(str(e) for e in self.errors.values()),
-            hint=first.hint if len(self.errors) == 1 else "",
+            first.title if alike else f"{len(self.errors)} servers failed",
+            detail=first.detail if alike else "\n".join(str(e) for e in self.errors.values()),
+            hint=first.hint if alike else "",
             server=first.server if len(self.errors) == 1 else "",
             phase=phase or first.phase,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import shlex
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -226,7 +228,12 @@ def plan_rollback(
         fingerprints={state.server: state.fingerprint for state in states},
     )
     if row is None:
-        return replace(base, refusals=(problem,))
+        blocked = tuple(
+            Step(server=state.server, action=NONE, refusal=refusal)
+            for state in states
+            if (refusal := _current_refusal(state))
+        )
+        return replace(base, steps=blocked, refusals=() if blocked else (problem,))
     steps = []
     for state in states:
         release = state.releases.get(row.tag)
@@ -373,19 +380,23 @@ def _release_step(
     )
 
 
-def adoption(root: str) -> str:
-    """The one command that makes a `current` that is a folder into a release."""
-    return (
-        f"cd {root} && mkdir -p releases && mv current releases/before-turnout && ln -s releases/before-turnout current"
-    )
+def adoption(state: ServerState) -> str:
+    """What to do about a `current` that is no link: for a folder the one command that makes it a release."""
+    if state.current_kind != "folder":
+        return f"look at {state.root}/current and move it away"
+    numbers = itertools.count(2)
+    name = "before-turnout"
+    while name in state.releases:
+        name = f"before-turnout-{next(numbers)}"
+    root = shlex.quote(state.root)
+    return f"cd {root} && mkdir -p releases && mv -T current releases/{name} && ln -s releases/{name} current"
 
 
 def _current_refusal(state: ServerState) -> str:
     """Why `current` cannot be switched on a server, or ""."""
     if state.current_kind in ("folder", "file"):
         return (
-            f"{state.root}/current is a {state.current_kind}, not a link; nothing was changed. "
-            f"Adopt it with: {adoption(state.root)}"
+            f"{state.root}/current is a {state.current_kind}, not a link; nothing was changed. Then: {adoption(state)}"
         )
     return ""
 

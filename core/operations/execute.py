@@ -54,9 +54,15 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Pla
     Raises FleetError where a server cannot be inspected: a plan speaks for all its servers or for none.
     """
     check_request(fleet, request)
-    tree = start_tree(fleet, request, emit, cancel)
-    inspection = fleet.inspect(cancel)
+    building = Cancel()
+    unlink = cancel.on_request(building.request)
+    tree = start_tree(fleet, request, emit, building)
+    try:
+        inspection = fleet.inspect(cancel)
+    finally:
+        unlink()
     if inspection.errors:
+        building.request()
         raise FleetError(inspection.errors, phase="connect")
     return prepare(fleet, request, inspection.states, tree, emit, cancel).plan
 
@@ -100,10 +106,14 @@ def execute(
 def _execute(run: Run, request: Request, plan: Plan | None, wait: float) -> Result:
     fleet = run.fleet
     check_request(fleet, request)
-    tree = start_tree(fleet, request, run.emit, run.cancel)
+    building = Cancel()
+    unlink = run.cancel.on_request(building.request)
+    tree = start_tree(fleet, request, run.emit, building)
     try:
         states = run.begin(uploads=isinstance(request, DeployRequest), wait=wait)
     except TurnoutError:
+        # A build that runs beside is ended: the error that matters is the other one.
+        building.request()
         _await_quietly(tree)
         raise
     try:
@@ -116,6 +126,8 @@ def _execute(run: Run, request: Request, plan: Plan | None, wait: float) -> Resu
     except Exception:  # whatever it is, the locks are given back
         run.give_back("refused")
         raise
+    finally:
+        unlink()
     return _carry_out(run, request, prepared, states)
 
 
@@ -191,12 +203,12 @@ def _finished(run: Run, error: TurnoutError | None, plan: Plan | None, summary: 
     if error is None:
         code = EXIT_DONE
     else:
-        cancelled = isinstance(error, Cancelled) or (
-            isinstance(error, FleetError) and all(isinstance(e, Cancelled) for e in error.errors.values())
-        )
+        cancelled = isinstance(error, Cancelled) or (isinstance(error, FleetError) and error.cancelled)
         outcome = "cancelled" if cancelled else "needs-person" if isinstance(error, NeedsPerson) else "failed"
         place = ", ".join(part for part in (error.server, error.phase) if part)
-        summary = f"{error.title} ({place})" if place else error.title
+        summary = f"{error.title} ({place})" if place and not cancelled else error.title
+        if cancelled and error.hint:
+            summary = f"{summary}: {error.hint}"
         code = error.exit_code
     run.emit(
         OperationFinished(

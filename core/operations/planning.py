@@ -29,7 +29,7 @@ from core.plan import (
 )
 from core.records import Record, ServerState, is_tag, live_tag, make_tag, next_seq
 from core.recovery import FINISH, UNDO, interruption
-from core.source import make_tree, tree_of_record
+from core.source import check_revision, make_tree, tree_of_record
 from core.source.store import known, remember
 from core.source.tree import Tree
 
@@ -65,10 +65,14 @@ def check_request(fleet: Fleet, request: Request) -> None:
 
 
 def start_tree(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Ahead[Tree] | None:
-    """Begin to make the tree of a deploy, while the servers are connected to."""
+    """Begin to make the tree of a deploy, while the servers are connected to.
+
+    A revision that does not exist is told at once (UsageError): no server is touched for it.
+    """
     if not isinstance(request, DeployRequest):
         return None
     ref = request.ref
+    check_revision(fleet.project, ref)
     return Ahead(lambda: make_tree(fleet.project, ref, emit, cancel))
 
 

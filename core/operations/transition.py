@@ -54,6 +54,7 @@ class Transition:
             # A fault of ours is no reason to leave servers half-way.
             error = problem if isinstance(problem, TurnoutError) else fault(problem)
             put_back(self, error)
+            error.hint = error.hint or ("every server was switched back" if self.switched else "nothing was switched")
             if error is problem:
                 raise
             raise error from problem

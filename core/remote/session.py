@@ -121,7 +121,9 @@ class Session:
         """
         lines = {"operation": owner.operation, "kind": owner.kind, "who": owner.who, "since": f"{owner.since:.0f}"}
         text = "\n".join(f"{key} {value}" for key, value in lines.items())
-        state = self._state(self._ask("begin", token, text, journal, str(patience), title="the lock cannot be taken"))
+        state = self._state(
+            self._ask("begin", token, text, journal, str(patience), title="no operation can begin there")
+        )
         # What we have just written there ourselves is no news.
         before = tuple(line for line in state.journal if line.operation != owner.operation)
         return replace(state, lock=None, journal=before)

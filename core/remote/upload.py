@@ -122,5 +122,7 @@ def failure(title: str, text: str) -> ServerError:
             detail=text,
             hint="free space there or prune releases, then deploy again: what arrived is not sent again",
         )
-    hint = "the deploy root must belong to the user who logs in" if "permission denied" in lowered else ""
+    hint = "`turnout doctor` tells what is wrong there"
+    if "permission denied" in lowered or "cannot make" in lowered:
+        hint = "the deploy root must belong to the user who logs in; `turnout doctor` tells more"
     return ServerError(title, detail=text, hint=hint)

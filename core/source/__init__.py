@@ -20,6 +20,7 @@ __all__ = [
     "Commit",
     "Tree",
     "branches",
+    "check_revision",
     "known",
     "make_tree",
     "recent",
@@ -27,6 +28,20 @@ __all__ = [
     "tags",
     "tree_of_record",
 ]
+
+
+def check_revision(project: Project, ref: str | None) -> None:
+    """UsageError where a revision does not exist; some milliseconds, nothing is made."""
+    repository = _repository(project)
+    if repository is not None:
+        repository.resolve(ref or project.source.ref)
+    elif ref:
+        raise _no_revisions()
+
+
+def _no_revisions() -> UsageError:
+    hint = "deploy without a revision, or use a `git` source in turnout.toml"
+    return UsageError("a directory has no revisions", hint=hint)
 
 
 def make_tree(project: Project, ref: str | None, emit: Emit, cancel: Cancel) -> Tree:
@@ -37,9 +52,7 @@ def make_tree(project: Project, ref: str | None, emit: Emit, cancel: Cancel) -> 
     cancel.check()
     if project.source.git is None:
         if ref:
-            raise UsageError(
-                "a directory has no revisions", hint="deploy without a revision, or use a `git` source in turnout.toml"
-            )
+            raise _no_revisions()
         tree = directory_tree(project, emit, cancel)
     else:
         tree = _git_tree(project, ref or project.source.ref, emit, cancel)

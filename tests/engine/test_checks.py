@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import os
 import signal
@@ -12,8 +13,8 @@ import threading
 
 import pytest
 
-from core.errors import CheckFailed
-from core.events import CheckAttempted, Switched
+from core.errors import Cancelled, CheckFailed
+from core.events import CheckAttempted, PhaseStarted, Switched
 from tests.engine.driving import at_rest, live, record
 from tests.servers import OpenSSHServer, need
 from tests.waiting import until
@@ -143,13 +144,37 @@ class answering:
                 return
             with connection:
                 connection.recv(65536)
-                for piece in self.pieces:
-                    connection.sendall(piece)
-                    threading.Event().wait(0.05)
+                with contextlib.suppress(OSError):  # who asked may have lost patience
+                    for piece in self.pieces:
+                        connection.sendall(piece)
+                        threading.Event().wait(0.05)
 
     def __exit__(self, *_):
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
+
+
+DRIPPING = (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", *[b"x"] * 2000)
+
+
+def test_an_answer_that_drips_costs_no_more_than_the_timeout(sshd, project_factory, engine):
+    with answering(*DRIPPING) as port:
+        url = f"http://127.0.0.1:{port}/"
+        one = engine(project_factory([sshd], extra=check(http=url, attempts=1, timeout="1s")))
+        error = one.fails(one.deploy, CheckFailed)
+    assert "no answer as a whole within 1 s" in error.detail
+
+
+def test_a_cancel_ends_a_check_that_waits_for_an_answer_and_everything_goes_back(sshd, project_factory, engine):
+    with answering(*DRIPPING) as port:
+        url = f"http://127.0.0.1:{port}/"
+        one = engine(project_factory([sshd], extra=check(http=url, attempts=3, timeout="60s")))
+        one.on_event = lambda event: (
+            one.cancel.request() if isinstance(event, PhaseStarted) and event.phase == "verify" else None
+        )
+        error = one.fails(one.deploy, Cancelled)
+    assert not (sshd.files / "current").is_symlink()
+    assert error.title == "cancelled by the operator"
 
 
 @pytest.fixture

@@ -85,3 +85,18 @@ def test_a_failing_server_keeps_all_where_they_are(servers, project_factory, eng
     for each in three:
         assert not (each.files / ".turnout/lock").exists()
         assert [p.name for p in (each.files / "releases").iterdir()] == [first.tag]
+
+
+def test_a_change_of_one_percent_takes_at_most_eight_round_trips(sshd, proxy, project_factory, engine):
+    """Counted where they are waited for: requests, channels that are opened then, and the end of the upload."""
+    project = project_factory([sshd], files={f"d{n % 10}/f{n}": f"{n}\n" for n in range(500)})
+    one = engine(project)
+    one.deploy()
+    project.commit({"d1/f11": "eleven\n", "d2/f12": None, "d3/new": "new\n", "d4/f14": "fourteen\n"})
+    other = engine(project)
+    other.fleet.inspect()
+    before = other.fleet.session("web").round_trips
+    result = other.deploy()
+    step = result.plan.steps[0]
+    assert (step.send_files, step.remove_entries) == (3, 1)
+    assert result.round_trips["web"] - before <= 8

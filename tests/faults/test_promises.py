@@ -210,13 +210,12 @@ def test_a_current_that_is_no_link_stops_the_operation_with_the_command_that_ado
         current.write_text("by hand\n")
     with pytest.raises(NeedsPerson) as raised:
         facts.do(DeployRequest(tag="r5"))
-    assert "mv current releases/before-turnout" in raised.value.detail
+    if kind == "file":
+        assert "move it away" in raised.value.detail
     assert not current.is_symlink() and current.exists()
     assert facts.unlocked()
     if kind == "folder":
-        command = next(line for line in raised.value.detail.splitlines() if "cd " in line).partition("Adopt it with: ")[
-            2
-        ]
+        command = next(line for line in raised.value.detail.splitlines() if "Then: cd" in line).partition("Then: ")[2]
         subprocess.run(["sh", "-c", command], check=True)
         assert os.readlink(current) == "releases/before-turnout"
         facts.do(DeployRequest(tag="r5"))

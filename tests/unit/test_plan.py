@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -18,6 +19,7 @@ from core.plan import (
     SWITCH,
     UPLOAD,
     Around,
+    adoption,
     beyond,
     plan_deploy,
     plan_prune,
@@ -118,8 +120,17 @@ def test_the_tag_of_a_folder_that_nobody_recorded_is_refused() -> None:
 def test_a_current_that_is_no_link_is_refused_with_the_command_that_adopts_it(kind: str) -> None:
     plan = deploy(state("web1", current_kind=kind))
     assert not plan.executable
-    assert "ln -s releases/before-turnout current" in plan.all_refusals[0]
+    adopts = "cd /srv && " if kind == "folder" else "move it away"
+    assert adopts in plan.all_refusals[0]
     assert not rollback(state("web1", release("a", 1), current_kind=kind), tag="a").executable
+    assert "is a " + kind in rollback(state("web1", current_kind=kind), tag=None).all_refusals[0]
+
+
+def test_the_command_that_adopts_a_folder_takes_a_free_name_and_any_root() -> None:
+    odd = replace(state("web1", release("before-turnout"), current_kind="folder"), root="/srv/my app's")
+    command = adoption(odd)
+    assert shlex.split(command)[:2] == ["cd", "/srv/my app's"]
+    assert "mv -T current releases/before-turnout-2" in command
 
 
 def test_what_does_not_fit_is_refused_with_the_numbers() -> None:
