@@ -108,6 +108,10 @@ def render(answers: Answers) -> str:
     else:
         source = [_line(directory=answers.directory or ".")]
         place = "that directory"
+    exclude = '# exclude = ["/docs", "*.map"]   # gitignore patterns'
+    if answers.git is None and (answers.directory or ".") == ".":
+        # This file lies in what is deployed, and often a file of secrets beside it.
+        exclude = 'exclude = ["/turnout.toml", ".env"]   # gitignore patterns: what is not deployed'
     header = _line(**{answers.environment: 0}).removesuffix(" = 0")
     servers = [
         f"  {{ {', '.join(_line(**{key: value}) for key, value in _given(server))} }}," for server in answers.servers
@@ -120,7 +124,7 @@ def render(answers: Answers) -> str:
             "",
             "[source]",
             *source,
-            '# exclude = ["/docs", "*.map"]   # gitignore patterns',
+            exclude,
             '# build = ["npm ci", "npm run build"]   # run here, in ' + place,
             '# publish = "dist"            # the part of the built tree that is deployed',
             "",

@@ -97,6 +97,7 @@ def test_a_bad_answer_is_refused_with_the_reason_and_asked_again(tmp_path: Path)
     assert code == 0, shown
     project = load(tmp_path / "turnout.toml", {})
     assert (project.project, project.source.directory, project.deploy.keep) == ("shop", ".", 3)
+    assert project.source.exclude == ("/turnout.toml", ".env")
     assert [(s.name, s.root) for s in project.environment("prod").servers] == [
         ("web1", "/srv/shop"),
         ("web2", "/srv/shop2"),
