@@ -104,6 +104,18 @@ class Truth:
     def unlocked(self) -> bool:
         return not any((each.files / ".turnout/lock").exists() for each in self.destinations)
 
+    def holders(self) -> list[int]:
+        """The agents that live and hold a lock."""
+        found = []
+        for each in self.destinations:
+            try:
+                pid = int((each.files / ".turnout/lock/process").read_text().split()[0])
+                state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+            except OSError:
+                continue
+            found += [pid] if state not in "ZX" else []
+        return found
+
     def rubbish(self) -> list[Path]:
         """What lies where only half-made and half-removed things lie."""
         folders = [each.files / ".turnout" for each in self.destinations]
@@ -132,8 +144,8 @@ class Truth:
                 )
 
     def at_rest(self) -> None:
-        """The agents have left, nothing half-made is there, and all that is there is complete."""
-        until(self.unlocked, "the agents to give their locks back", 60)
+        """The agents have left (one that was killed leaves a lock that the next operation takes), all is complete."""
+        until(lambda: not self.holders(), "the agents to give their locks back", 60)
         self.complete()
 
     def interrupted(self) -> bool:

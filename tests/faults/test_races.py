@@ -85,4 +85,4 @@ def test_soak_fifty_races(races, capsys):
             losers += races.refused(number)
     assert losers > 0
     with capsys.disabled():
-        print(f"\n{count} races: {losers} refused with 4, {waits} of them with --wait")
+        print(f"\n{count} races: {losers} losers refused, {waits} races with --wait")
