@@ -14,6 +14,7 @@ from core.operations import DeployRequest
 from tests.tui.running import XTERM, screen_text, settled, shown, toasts, until
 from tui.app import TurnoutApp
 from tui.dialogs.base import Ask
+from tui.dialogs.pick import DeployDialog
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.recover import RecoverDialog
 from tui.dialogs.unlock import BreakLockDialog
@@ -112,6 +113,26 @@ async def test_leaving_while_another_operation_runs_asks_nothing_and_disturbs_no
         await until(pilot, lambda: app._exit, "the end of the app")
     let_go(web)
     assert deploy.end() == 0
+
+
+async def test_who_comes_second_is_told_who_was_first_and_watches(servers, project_factory, operator) -> None:
+    web = servers(2)
+    project = project_factory(web, extra=HOOK)
+    app = open_app(project)
+    async with shown(app) as pilot:
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
+        await pilot.press("enter")
+        await planned(pilot)
+        deploy = operator(project, "deploy", "production", "--yes", "--tag", "one")
+        await until(pilot, lambda: deploy.said("hook-started"), "the other's hook")
+        await pilot.press("y")
+        await until(pilot, lambda: any("locked by" in text for text in toasts(app)), "the engine's refusal")
+        await until(pilot, lambda: app.watches, "the other's operation to be followed instead")
+        let_go(web)
+        await ended(pilot)
+        assert deploy.end() == 0 and app.operation.outcome == "done"
+        assert [os.readlink(place.files / "current") for place in web] == ["releases/one"] * 2
 
 
 async def test_a_lock_is_broken_only_once_the_name_was_typed(held) -> None:
