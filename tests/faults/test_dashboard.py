@@ -104,6 +104,20 @@ async def test_the_operation_of_somebody_else_is_shown_live_by_itself_until_its_
         assert board(app).why_not("deploy") == ""
 
 
+async def test_over_new_connections_it_is_followed_again(held) -> None:
+    project, web, deploy = held
+    app = open_app(project)
+    async with shown(app) as pilot:
+        await until(pilot, lambda: app.watches, "the operation of the other to be followed")
+        first = app.operation
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: app.watches and app.operation is not first, "it to be followed once more")
+        let_go(web)
+        await ended(pilot)
+        assert app.operation.outcome == "done" and deploy.end() == 0
+        assert not any("lost sight" in text for text in toasts(app))
+
+
 async def test_leaving_while_another_operation_runs_asks_nothing_and_disturbs_nothing(held) -> None:
     project, web, deploy = held
     app = open_app(project)
