@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
+from core.errors import TurnoutError
 from core.manifest import FOLDER, Manifest
 from core.text import count
 
@@ -29,6 +30,15 @@ class Drift:
             if paths
         ]
         return ", ".join(parts) or "as deployed"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was compared, and the outcome by server: how it differs, or why it could not be compared."""
+
+    tag: str
+    drifts: Mapping[str, Drift]
+    errors: Mapping[str, TurnoutError]
 
 
 def compare(wanted: Manifest, found: Manifest, shared: Iterable[str], made: Set[bytes]) -> Drift:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.drift import Verification
 from core.errors import Cancelled, TurnoutError
 from core.jobs import Job
 from tui.bridge import Bridge
@@ -16,7 +17,6 @@ from tui.view.sight import FleetSight
 
 if TYPE_CHECKING:
     from core.fleet import Fleet
-    from core.operations.verify import Verification
 
 
 @dataclass(frozen=True)

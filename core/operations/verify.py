@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from core.drift import Drift, compare
-from core.errors import FleetError, ServerError, TurnoutError, UsageError
+from core.drift import Drift, Verification, compare
+from core.errors import FleetError, ServerError, UsageError
 from core.fleet import Fleet, at_once
 from core.jobs import Cancel
 from core.records import live_tag
 from core.source.store import known, remember
-
-
-@dataclass(frozen=True)
-class Verification:
-    """What was compared, and the outcome by server: how it differs, or why it could not be compared."""
-
-    tag: str
-    drifts: Mapping[str, Drift]
-    errors: Mapping[str, TurnoutError]
 
 
 def verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:

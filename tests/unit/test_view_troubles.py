@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.drift import Drift
+from core.drift import Drift, Verification
 from core.errors import ConnectError
-from core.operations.verify import Verification
 from core.plan import NONE, RECOVER, SWITCH, Plan, Step
 from core.records import Lock, ServerState
 from core.recovery import Before, Interruption

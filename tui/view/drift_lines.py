@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from core.drift import Drift, verdict
+from core.drift import Drift, Verification, verdict
 from core.errors import TurnoutError
 from core.text import show_path
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, short, width, wrap
 from tui.view.sight import FleetSight
 from tui.view.words import ago, clock, servers, short_tag
-
-if TYPE_CHECKING:
-    from core.operations.verify import Verification
 
 PATHS_SHOWN = 500
 """Paths of one server that Details lists."""
