@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from core.errors import EXIT_PERSON
+from core.errors import EXIT_DONE, EXIT_PERSON, EXIT_USAGE
 from core.operations import DeployRequest, RecoverRequest
 from tests.faults.operators import Operators
 from tests.waiting import until
@@ -76,7 +76,7 @@ class Breaking:
         # Half of the moments shall lie within the operation.
         self.seconds *= 0.95 if status == 0 else 1.03
         place = next((f"{e['event']} {e.get('phase', '')}" for e in reversed(operator.events())), "nothing")
-        if status == 0:
+        if status in (EXIT_DONE, EXIT_USAGE):  # done, or there was nothing to roll back to
             self.seen["too late"] += 1
         else:
             self.seen.update(["kills", how, f"ended with {status}", f"last said: {place}"])
