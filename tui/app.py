@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -96,6 +99,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
 
     def on_mount(self) -> None:
         self.set_keymap(self.keymap.changed)
+        self._hear_signals()
         self.bridge.attach(self.set_interval(TICK, self.bridge.tick, pause=True))
         for fault in self.keymap.faults:
             self.notify(fault, title="keys.toml", severity="warning", timeout=12, markup=False)
@@ -106,6 +110,13 @@ class TurnoutApp(App[str], inherit_bindings=False):
         self.push_screen(Dashboard())
         # Connecting takes the processor from the first paint: it begins when that is on the screen.
         self.set_timer(FIRST_LOOK, self.fleet_watch.check)
+
+    def _hear_signals(self) -> None:
+        """A closed terminal or a plain kill is a wish to quit: what runs is cancelled and put back first."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # not on the main thread
+                loop.add_signal_handler(number, self._leave_if, True)
 
     def _watch_fleet(self, name: str) -> None:
         if self.project is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +267,22 @@ async def test_quitting_while_something_runs_puts_everything_back_first(
         await pilot.press("ctrl+q")
         await pilot.pause()
         await pilot.press("y")
+        await until(pilot, lambda: app.operation is not None and app.operation.job.finished, "the end of the job")
+        await until(pilot, lambda: app._exit, "the end of the app")
+    assert not any(live(place) for place in web)
+    assert all(not (place.files / ".turnout/lock").exists() for place in web)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_closed_terminal_while_something_runs_puts_everything_back_first(
+    number: int, web: list[Destination], project_factory: ProjectFactory
+) -> None:
+    app = open_app(project_factory(web, extra=SLOW_HOOK))
+    async with shown(app) as pilot:
+        await deploy_planned(pilot)
+        await pilot.press("y")
+        await until(pilot, lambda: "working" in screen_text(app), "the hook's output")
+        os.kill(os.getpid(), number)
         await until(pilot, lambda: app.operation is not None and app.operation.job.finished, "the end of the job")
         await until(pilot, lambda: app._exit, "the end of the app")
     assert not any(live(place) for place in web)
