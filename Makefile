@@ -5,8 +5,8 @@ ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 SHELL_FILES := .ci/run $(shell find core tui tests -name '*.sh')
-# Each worker of pytest starts its own servers: more than four of them wait for one another.
-WORKERS ?= --numprocesses=auto --maxprocesses=4
+# Many tests wait for servers: more workers than cores. Each starts its own servers; more than four wait for one another.
+WORKERS ?= --numprocesses=4
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench screenshots soak clean

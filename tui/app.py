@@ -57,6 +57,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("quit", "quit-anywhere", "copy", "palette", "help")
     ENABLE_COMMAND_PALETTE = True
 
+    _code = 0
     fleet_watch: FleetWatch
     lookout: Lookout
     verifying: Verifying
@@ -116,7 +117,12 @@ class TurnoutApp(App[str], inherit_bindings=False):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not on the main thread
-                loop.add_signal_handler(number, self._leave_if, True)
+                loop.add_signal_handler(number, self._told_to_go, number)
+
+    def _told_to_go(self, number: int) -> None:
+        """As a signal asks: with the exit code that a shell gives to it."""
+        self._code = 128 + number
+        self._leave_if(True)
 
     def _watch_fleet(self, name: str) -> None:
         if self.project is not None:
@@ -327,7 +333,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
         if self.project is not None:
             self.let_go()
             self.fleet_watch.close()
-        self.exit()
+        self.exit(return_code=self._code)
 
 
 class QuitQuestion(Ask):
