@@ -72,7 +72,8 @@ class _Output:
     def take(self, piece: bytes) -> None:
         *lines, self._rest = (self._rest + piece).split(b"\n")
         for line in lines:
-            self._say(line)
+            for place in range(0, max(len(line), 1), _LONGEST_LINE):
+                self._say(line[place : place + _LONGEST_LINE])
         while len(self._rest) > _LONGEST_LINE:
             self._say(self._rest[:_LONGEST_LINE])
             self._rest = self._rest[_LONGEST_LINE:]

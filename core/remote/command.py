@@ -54,7 +54,8 @@ class Lines:
     def write(self, text: str) -> int:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            self._take(line)
+            for place in range(0, max(len(line), 1), LONGEST_LINE):
+                self._take(line[place : place + LONGEST_LINE])
         while len(self._rest) > LONGEST_LINE:
             self._take(self._rest[:LONGEST_LINE])
             self._rest = self._rest[LONGEST_LINE:]

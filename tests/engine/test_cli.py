@@ -324,7 +324,7 @@ def test_exit_5_where_current_is_a_folder(project, fleet):
     (fleet[1].files / "current/precious").write_text("mine")
     ended = turnout(project, "deploy", "production", "--yes")
     assert ended.returncode == 5, ended.stderr
-    assert "web2" in ended.stderr and "mv current" in ended.stderr
+    assert "web2" in ended.stderr and "mv -T current" in ended.stderr
     assert [live(place) for place in fleet] == ["", ""]
     assert [releases(place) for place in fleet] == [[], []]
     assert (fleet[1].files / "current/precious").read_text() == "mine"

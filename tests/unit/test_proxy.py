@@ -165,6 +165,7 @@ def test_a_cut_after_a_number_of_bytes_lets_exactly_these_pass(far: Far) -> None
 
 def test_a_stopped_proxy_listens_no_more(far: Far) -> None:
     with Proxy(far.port) as proxy, connected(proxy) as client:
+        until(lambda: proxy.connections, "the connection to be accepted")
         proxy.stop()
         assert ended(client)
         with pytest.raises(ConnectionRefusedError):
