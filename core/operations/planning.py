@@ -184,7 +184,8 @@ def _rollback(fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit
             caches = cache_contents(fleet, states)
         except (SourceError, UsageError) as error:
             problem = "; ".join(part for part in (error.title, error.hint) if part)
-    moments = ("prepare", "before-switch", "after-switch", "after-rollback", "success")
+    made_again = ("prepare",) if tree else ()
+    moments = (*made_again, "before-switch", "after-switch", "after-rollback", "success")
     plan = plan_rollback(
         fleet.environment.name,
         states,
