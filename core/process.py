@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.jobs import Cancel
+from core.text import cut_lines
 
 GRACE = 5.0
 """Seconds between asking a command to end (TERM) and ending it (KILL), and for its last output to arrive."""
@@ -70,13 +71,9 @@ class _Output:
         self._rest = b""
 
     def take(self, piece: bytes) -> None:
-        *lines, self._rest = (self._rest + piece).split(b"\n")
+        lines, self._rest = cut_lines(self._rest + piece, b"\n", _LONGEST_LINE)
         for line in lines:
-            for place in range(0, max(len(line), 1), _LONGEST_LINE):
-                self._say(line[place : place + _LONGEST_LINE])
-        while len(self._rest) > _LONGEST_LINE:
-            self._say(self._rest[:_LONGEST_LINE])
-            self._rest = self._rest[_LONGEST_LINE:]
+            self._say(line)
 
     def finish(self) -> None:
         if self._rest:

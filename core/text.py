@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import AnyStr
 
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+=:,@~-")
 _PERCENT = {byte: chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in range(256)}
@@ -59,6 +60,20 @@ def show_path(path: bytes) -> str:
     """A path for people: UTF-8 where it is, `\\xNN` and escapes for what is not printable."""
     text = path.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def cut_lines(text: AnyStr, newline: AnyStr, longest: int) -> tuple[list[AnyStr], AnyStr]:
+    """Whole lines, and the unfinished rest that waits for more; what is longer than `longest` comes in pieces."""
+    lines: list[AnyStr] = []
+    whole: list[AnyStr] = text.split(newline)
+    rest = whole.pop()
+    for line in whole:
+        for place in range(0, max(len(line), 1), longest):
+            lines.append(line[place : place + longest])
+    while len(rest) > longest:
+        lines.append(rest[:longest])
+        rest = rest[longest:]
+    return lines, rest
 
 
 def count(number: int, noun: str) -> str:

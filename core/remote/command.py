@@ -14,7 +14,7 @@ from invoke.exceptions import CommandTimedOut, Failure, ThreadException
 from core.errors import Cancelled, ConnectError
 from core.jobs import Cancel
 from core.remote.session import Session
-from core.text import quote
+from core.text import cut_lines, quote
 
 _LEAD = """\
 lead= fields=
@@ -52,13 +52,9 @@ class Lines:
         self._rest = ""
 
     def write(self, text: str) -> int:
-        *lines, self._rest = (self._rest + text).split("\n")
+        lines, self._rest = cut_lines(self._rest + text, "\n", LONGEST_LINE)
         for line in lines:
-            for place in range(0, max(len(line), 1), LONGEST_LINE):
-                self._take(line[place : place + LONGEST_LINE])
-        while len(self._rest) > LONGEST_LINE:
-            self._take(self._rest[:LONGEST_LINE])
-            self._rest = self._rest[LONGEST_LINE:]
+            self._take(line)
         return len(text)
 
     def flush(self) -> None:

@@ -22,6 +22,7 @@ from core.errors import (
 from core.events import OperationFinished, PhaseStarted, Switched
 from core.records import Lock
 from tests.engine.driving import at_rest, current, live, record, records, releases, snapshot, tree_of
+from tests.servers import unavailable
 from tests.waiting import until
 
 HOOKS = """
@@ -70,7 +71,7 @@ def full_disk(place):
         ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(cache)], capture_output=True, check=False
     )
     if mounted.returncode:
-        pytest.skip("this user may not mount a file system")
+        unavailable("this user may not mount a file system")
     (place.files / ".turnout/cache.manifest").unlink()
     return lambda: subprocess.run(["umount", str(cache)], check=True)
 

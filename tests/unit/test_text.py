@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from core.text import (
     clean,
     count,
+    cut_lines,
     decode_path,
     duration,
     encode_path,
@@ -186,3 +187,11 @@ def test_every_shell_that_matters_is_installed_where_all_is_to_be_tested() -> No
     for name in missing:
         need(name)
     assert set(missing) < set(SHELLS)
+
+
+@given(st.text(alphabet="ab\n", max_size=60), st.integers(1, 7))
+def test_lines_that_are_cut_lose_nothing_and_are_never_too_long(text: str, longest: int) -> None:
+    lines, rest = cut_lines(text, "\n", longest)
+    assert all(len(line) <= longest for line in [*lines, rest])
+    assert "".join([*lines, rest]) == text.replace("\n", "")
+    assert cut_lines(text.encode(), b"\n", longest) == ([line.encode() for line in lines], rest.encode())
