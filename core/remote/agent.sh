@@ -63,9 +63,11 @@ holds() {
   held=
   { read -r held < "$own/lock/token"; } 2> /dev/null
   [ "$held" = "$1" ] || { say "the lock is not held by this operation any more"; exit 3; }
-  # Who takes over after the agent was killed ends this process too.
-  { read -r me stat_line < /proc/self/stat; } 2> /dev/null && birth "$me" && say "$me $born" > "$own/lock/job"
+  itself && say "$me $born" > "$own/lock/job"
 }
+
+# itself: the process of this request in `me` and `born`. Who takes over after the agent was killed ends it too.
+itself() { { read -r me stat_line < /proc/self/stat; } 2> /dev/null && birth "$me"; }
 
 # digest FILE: SHA-256 in hex in `sum`, "" where the server has no program for it.
 digest() {
@@ -193,13 +195,17 @@ lock_lines() {
   return 0
 }
 
-# dead_owner: whether the process that took the lock is gone; prints what it was. Where the processes of others are
-# hidden from us (hidepid), nobody can tell.
+# dead_owner: whether the process that took the lock is gone; prints what it was.
 dead_owner() {
   pid='' started=''
   { read -r pid started < "$own/lock/process"; } 2> /dev/null
-  birth "${pid:-0}"
-  [ -r /proc/1/stat ] && [ "$born" != "$started" ] && say "$pid-$started"
+  gone "${pid:-0}" "$started" && say "$pid-$started"
+}
+
+# gone PID BIRTH: whether a process has ended. Where those of others are hidden from us (hidepid), nobody can tell.
+gone() {
+  birth "$1"
+  [ -r /proc/1/stat ] && [ "$born" != "$2" ]
 }
 
 # birth PID: in `born` when a process was started (clock ticks since boot) and the boot's id: together they never come
@@ -265,7 +271,7 @@ verb_begin() {
   : > "$own/operation.jsonl"
   decode "$3"
   say "$decoded" >> "$own/journal.jsonl"
-  watchdog "$4" > /dev/null 2>&1 &
+  watchdog "$4" &
   state
 }
 
@@ -276,6 +282,7 @@ lock() {
   now=$(date +%s)
   decode "$2"
   { [ ! -e "$fresh" ] || rm -rf "$fresh"; } && mkdir "$fresh" && say "$1" > "$fresh/token" && say "$self" > "$fresh/process" &&
+    { ! itself || say "$me $born" > "$fresh/job"; } &&
     { say "$decoded"; say "server-since $now"; } > "$fresh/owner" && say begin > "$fresh/phase" &&
     say "$now" > "$fresh/beat" || { rm -rf "$fresh"; fail "cannot write the lock in $root/$own"; }
   tries=0
@@ -286,7 +293,7 @@ lock() {
     take_dead && continue
     # Where it was given back in this moment, or is being taken over, who has it is not settled yet.
     tries=$((tries + 1))
-    { [ ! -e "$own/lock/token" ] || [ -e "$own/lock/taking" ]; } && [ "$tries" -lt 100 ] || break
+    { [ ! -e "$own/lock/token" ] || [ -L "$own/lock/taking.1" ]; } && [ "$tries" -lt 100 ] || break
   done
   [ -e "$fresh" ] || return 0
   rm -rf "$fresh"
@@ -296,12 +303,18 @@ lock() {
   exit 4
 }
 
-# take_dead: move the lock of an owner that is gone out of the way. Of several that see it one makes the folder in it;
-# it looks again, for by then the lock may be another one.
+# take_dead: move the lock of an owner that is gone out of the way. Of several that see it one makes the link taking.1
+# in it, which says who; should that one be killed too, one of the next makes taking.2. It looks at the owner again,
+# for by then the lock may be another one.
 take_dead() {
-  who=$(dead_owner) && mkdir "$own/lock/taking" 2> /dev/null || return 1
+  who=$(dead_owner) && itself || return 1
+  mine="$me-$born" turn=1
+  while ! ln -s "$mine" "$own/lock/taking.$turn" 2> /dev/null; do
+    taker=$(readlink "$own/lock/taking.$turn") && gone "${taker%%-*}" "${taker#*-}" || return 1
+    turn=$((turn + 1))
+  done
   if [ "$(dead_owner)" != "$who" ]; then
-    rmdir "$own/lock/taking" 2> /dev/null
+    [ "$(readlink "$own/lock/taking.$turn")" != "$mine" ] || rm -f "$own/lock/taking.$turn"
     return 1
   fi
   dead=$own/lock.dead.$who
@@ -311,11 +324,16 @@ take_dead() {
   say "took-over"
 }
 
-# watchdog SECONDS: end the agent when its lock saw no beat for so long. It ends with the lock.
+# watchdog SECONDS: end the agent when its lock saw no beat for so long. It ends with the lock, and with the agent.
+# It lets go of the channel by `exec`: for a redirection of the function the shell keeps the old descriptor open, and
+# while it is, an operator whose agent was killed is not told.
 watchdog() {
+  exec > /dev/null 2>&1
   last='' silent=0
   while [ "$silent" -lt "$1" ]; do
     sleep 1
+    birth $$
+    [ "$$ $born" = "$self" ] || exit 0
     read -r held < "$own/lock/process" && [ "$held" = "$self" ] || exit 0
     read -r beat < "$own/lock/beat"
     silent=$((silent + 1))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import EXIT_PERSON
+from core.errors import EXIT_CONNECT, EXIT_PERSON
 from core.manifest import parse
 from core.operations import DeployRequest, RecoverRequest
 from tests.faults.breaking import Breaking, seeded
@@ -105,6 +105,31 @@ def test_a_signal_puts_everything_back_and_a_second_one_spoils_nothing(
     facts.complete()
     until(facts.swept, "the agents to sweep")
     assert not facts.interrupted()
+
+
+def test_an_agent_that_was_killed_is_missed_at_once_and_not_after_a_silence(sshd, project_factory, operators, truth):
+    """Nothing that it leaves behind, the watchdog above all, may keep its channel open."""
+    project = project_factory([sshd])
+    facts = truth(project, [sshd])
+    facts.do(DeployRequest(tag="one"))
+    facts.close()
+    project.commit({"index.html": "two\n"})
+    config = project.config.read_text()
+    project.config.write_text(config + HOLD.format("before-switch"))
+    operator = operators()
+    operator.start(project, "deploy", "production", "--yes", "--tag", "two")
+    until(lambda: (project.folder / "holding").exists(), "the hook")
+    kill(agents_of(sshd)[:1])
+    (project.folder / "holding").unlink()
+    assert operator.end() == EXIT_CONNECT
+    assert "sign of life" not in operator.said.read_text()
+    assert facts.live() == ["one"]
+    facts.complete()
+    project.config.write_text(config)
+    facts.project = project.load()
+    facts.do(DeployRequest(tag="three"))
+    assert facts.live() == ["three"]
+    facts.complete()
 
 
 @pytest.mark.slow
