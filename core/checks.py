@@ -60,7 +60,9 @@ def _command(run: Run, session: Session, check: Check, folder: str, told: dict[s
     """Why a command does not pass, or ""."""
     assert check.run is not None
     last: list[str] = []
-    ended = run_command(session, check.run, folder, told, check.timeout, last.append, run.cancel)
+    ended = run_command(
+        session, check.run, folder, told, check.timeout, last.append, run.cancel, token=run.token_on(session.name)
+    )
     if ended.status == 0:
         return ""
     said = clean("\n".join(last[-5:]), 500)

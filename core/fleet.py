@@ -141,6 +141,10 @@ class Fleet:
         """The state of one server; connects where that is needed. Raises TurnoutError."""
         return self.open(name).state()
 
+    def glance(self, name: str) -> str:
+        """Session.glance of one server. Raises TurnoutError."""
+        return self.open(name).glance()
+
     def accept_host_key(self, error: HostKeyUnknown) -> None:
         """Record a host key that a person compared and accepted, in known_hosts."""
         self.session(error.server).accept(error)

@@ -37,7 +37,16 @@ def on_server(run: Run, hook: Hook, server: str, folder: str, told: Mapping[str,
 
     assert hook.run is not None
     output = _Output(run, hook, server)
-    ended = run_command(run.session(server), hook.run, folder, told, hook.timeout, output.say, run.cancel)
+    ended = run_command(
+        run.session(server),
+        hook.run,
+        folder,
+        told,
+        hook.timeout,
+        output.say,
+        run.cancel,
+        token=run.token_on(server),
+    )
     output.finish(ended.status, ended.late)
 
 

@@ -222,6 +222,7 @@ class ServerState:
                   cache-unknown (deploy-cache holds something that no manifest tells of)
     journal       its last lines, oldest first
     faults        what could not be read (a record that is not TOML), one line each
+    news          differs from what Session.glance gives once an operation has begun or ended since
     """
 
     server: str
@@ -242,6 +243,7 @@ class ServerState:
     faults: tuple[str, ...] = ()
     rtt: float = 0.0
     read_at: float = 0.0
+    news: str = ""
 
     @cached_property
     def ordered(self) -> tuple[Release, ...]:

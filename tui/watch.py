@@ -21,6 +21,10 @@ EVERY = 15.0
 
 MANY = 20
 
+GLANCE_EVERY = 2
+"""Seconds from one glance to the next at the first server, where every operation on all of them takes its lock first;
+in the seconds between, the others get theirs in turn. A glance that shows news makes it a look."""
+
 
 def open_fleet(project: Project, environment: Environment) -> Fleet:
     """The engine's fleet of an environment; connects nowhere yet."""
@@ -51,6 +55,8 @@ class FleetWatch:
         self._servers = {server.name: ServerSight(server.name) for server in environment.servers}
         self._sight: FleetSight | None = None
         self._generation = 0
+        self._glances = 0
+        self._glancing: set[str] = set()
 
     @property
     def sight(self) -> FleetSight:
@@ -83,6 +89,28 @@ class FleetWatch:
                 continue
             self._set(name, replace(one, checking=True, asked=self._now()))
             self._inspect(name)
+
+    def glance(self) -> None:
+        """Ask the server whose turn it is whether anybody began or ended an operation; to be called every second."""
+        first, *others = self._servers
+        turn, self._glances = self._glances, self._glances + 1
+        if turn % GLANCE_EVERY and not others:
+            return
+        name = others[turn // GLANCE_EVERY % len(others)] if turn % GLANCE_EVERY else first
+        state = self._servers[name].state
+        if state is None or self._servers[name].error or self._servers[name].checking or name in self._glancing:
+            return
+        fleet, generation = self.fleet, self._generation
+        self._glancing.add(name)
+
+        def ended(job: Job[Any]) -> None:
+            self._glancing.discard(name)
+            if generation == self._generation and (job.error is not None or job.outcome != state.news):
+                self.check(name)
+
+        job: Job[str] = Job(f"glance {name}", lambda emit, cancel: fleet.glance(name))
+        self._bridge.follow(job, ended)
+        job.start()
 
     def _inspect(self, name: str) -> None:
         fleet, generation = self.fleet, self._generation

@@ -81,6 +81,10 @@ class Run:
             self.warnings.append(f"{server}: {text}" if server else text)
         self.emit(Note(server=server, text=text, level="warning"))
 
+    def token_on(self, server: str) -> str:
+        """The token where this operation holds the server's lock, else ""."""
+        return self.token if server in self.locked else ""
+
     def session(self, server: str) -> Session:
         return self.fleet.session(server)
 

@@ -154,6 +154,7 @@ state() {
     [ $# -eq 0 ] || grep -a -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | sed -e 's/^/record /' -e 40000q
     [ ! -f "$own/journal.jsonl" ] || tail -n 60 "$own/journal.jsonl" | cut -c1-4000 | sed 's/^/journal /'
     lock_lines
+    news
   fi
   stat -f -c 'statfs %S %a %c %d' . 2> /dev/null || {
     df -Pk . 2> /dev/null | sed -n '2s/^/space /p'
@@ -177,6 +178,15 @@ features() {
   done
   case $(cp --help 2>&1) in *--reflink*) say "feature reflink" ;; esac
 }
+
+# news: a line that is another one whenever an operation has begun or ended: who holds the lock, and how long the
+# journal is.
+news() {
+  held=-
+  [ ! -f "$own/lock/process" ] || read -r held < "$own/lock/process"
+  [ -f "$own/journal.jsonl" ] && length=$(wc -c < "$own/journal.jsonl") || length=0
+  printf 'news %.100s %s\n' "$held" "$length"
+} 2> /dev/null
 
 # lock_lines: the owner of the lock, its phase, its last sign of life, and whether its process still lives.
 lock_lines() {
@@ -222,8 +232,8 @@ birth() {
   born=${20}-$boot
 }
 
-# end_left FILE...: end what an operation left running, by the lines `PID BIRTH` of its lock: an upload that goes on, or
-# a request whose agent was killed, would write where somebody else is at work.
+# end_left FILE...: end what an operation left running, by the lines `PID BIRTH` of its lock: an upload or a hook that
+# goes on, or a request whose agent was killed, would write where somebody else is at work.
 end_left() {
   for file; do
     [ ! -f "$file" ] || while read -r pid started; do
@@ -250,6 +260,9 @@ verb_then() {
   shift
   "verb_$verb" "$@"
 }
+
+# glance: whether a look is worth while, for next to nothing.
+verb_glance() { ! cd "$root" 2> /dev/null || news; }
 
 # ping: the shortest request, for a figure of the round trip.
 verb_ping() { :; }
@@ -320,7 +333,7 @@ take_dead() {
   dead=$own/lock.dead.$who
   rm -rf "$dead"
   mv -T "$own/lock" "$dead" 2> /dev/null || return 1
-  end_left "$dead/job" "$dead/upload"
+  end_left "$dead/job" "$dead/upload" "$dead/commands"
   say "took-over"
 }
 
@@ -363,7 +376,7 @@ verb_break() {
   birth "${pid:-0}"
   [ "$born" != "$started" ] || kill -KILL "$pid" 2> /dev/null
   mv -T "$own/lock" "$dead" || exit 1
-  end_left "$dead/job" "$dead/upload"
+  end_left "$dead/job" "$dead/upload" "$dead/commands"
   rm -rf "$dead"
 }
 
@@ -671,7 +684,7 @@ verb_finish() {
 # interrupts it: an operator who leaves at the answer would leave rubbish behind.
 unlock() {
   trap '' HUP INT TERM PIPE
-  end_left "$own/lock/upload"
+  end_left "$own/lock/upload" "$own/lock/commands"
   bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ] || rm -rf "$own/incoming" .current-next
   [ -d "$own/incoming" ] && [ -d "$own/trash" ] || mkdir -p "$own/incoming" "$own/trash"
   mv "$own/trash" "$own/trash.$$" && mkdir "$own/trash"

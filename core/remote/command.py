@@ -25,6 +25,15 @@ set -- ${fields##*) }
 """Shell: OpenSSH makes each command the leader of a process group, by which a hook is ended as a whole; dropbear does
 not (field 3 after the name in /proc/PID/stat is the group), so there it becomes one."""
 
+_UNDER_LOCK = """{ read -r boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null
+[ ! -d "$lock" ] || [ -z "$boot" ] || echo "$$ ${20}-$boot" >> "$lock/commands"
+held=
+{ read -r held < "$lock/token"; } 2> /dev/null
+[ "$held" = "$token" ] || { echo "not run: the lock is not held by this operation any more"; exit 3; }
+"""
+"""Shell, after _LEAD: whoever gives the lock back or takes it over ends what is in its `commands` first (agent.sh's
+end_left); a command that arrives later than that does not run."""
+
 LONGEST_LINE = 16384
 """Characters after which a line without an end is handed on in pieces."""
 
@@ -85,19 +94,25 @@ def run(
     seconds: float,
     on_line: Callable[[str], None],
     cancel: Cancel,
+    *,
+    token: str = "",
 ) -> Ended:
     """Run a command for `sh` in a folder on the server, with `told` in its environment and no input.
 
+    token   of the lock that it runs under; "" for none. With it the command ends with the lock, also where the
+            operator is gone; without it, one that was running when the connection died may run on
+
     When the time is up or a cancel is asked for, its processes there are ended. Raises Cancelled, ConnectError.
-    If the connection dies the server ends nothing by itself: a command that was running may run on.
     """
     mark = secrets.token_hex(8)
     exports = "".join(f"export {name}={quote(value)}\n" for name, value in told.items())
     # What a start-up file printed may end in the middle of a line.
     hello = f'echo\necho "{mark} $$"\nexec 2>&1 < /dev/null\n'
-    program = f"{hello}{_LEAD}{exports}cd {quote(folder)} || exit 1\nexec $lead sh -c {quote(command)}"
+    under = f"lock={quote(session.root)}/.turnout/lock token={token}\n{_UNDER_LOCK}" if token else ""
+    program = f"{hello}{_LEAD}{under}{exports}cd {quote(folder)} || exit 1\nexec $lead sh -c {quote(command)}"
     # A cancel may come before the command has said its process id: then it is ended as soon as that is known.
     lines = Lines(mark, on_line, lambda: _stop(session, lines) if cancel.requested else None)
+    hint = "the agent there ends the command" if token else "the command may still run there"
     cancel.check()
     unwatch = cancel.on_request(lambda: _stop(session, lines))
     began = time.monotonic()
@@ -125,7 +140,7 @@ def run(
         raise ConnectError(
             "the connection to the server was lost",
             detail=f"while it ran: {command}: {error}",
-            hint="the command may still run there",
+            hint=hint,
             server=session.name,
         ) from None
     finally:
@@ -136,7 +151,7 @@ def run(
         raise ConnectError(
             "the connection to the server was lost",
             detail=f"while it ran: {command}",
-            hint="the command may still run there",
+            hint=hint,
             server=session.name,
         )
     if status < 0 and time.monotonic() - began >= seconds:

@@ -30,6 +30,7 @@ class _Seen:
     lock: dict[str, str] = field(default_factory=dict)
     journal: list[JournalLine] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    news: str = ""
 
 
 def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt: float = 0.0) -> ServerState:
@@ -80,6 +81,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         faults=tuple(seen.faults[:20]),
         rtt=rtt,
         read_at=now,
+        news=seen.news,
     )
 
 
@@ -229,4 +231,5 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "journal": _journal,
     "feature": _feature,
     "lock": _held,
+    "news": _set("news", str),
 }

@@ -114,6 +114,11 @@ class Session:
             raise self._failed(answer, "the server cannot be inspected").at(server=self.name)
         return self._state(answer)
 
+    def glance(self) -> str:
+        """What ServerState.news would be now: whether it is worth while to look again, for next to nothing."""
+        lines = self._ask("glance", title="the server cannot be inspected").lines
+        return next((line.removeprefix("news ") for line in lines if line.startswith("news ")), "")
+
     def begin(self, token: str, owner: Lock, journal: str, patience: int = PATIENCE) -> ServerState:
         """Take the lock, sweep what an earlier operation left half-made, and inspect: one round trip.
 

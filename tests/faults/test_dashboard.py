@@ -104,6 +104,28 @@ async def test_the_operation_of_somebody_else_is_shown_live_by_itself_until_its_
         assert board(app).why_not("deploy") == ""
 
 
+@pytest.mark.parametrize("only", [(), ("--server", "web2")])
+async def test_what_others_begin_and_end_is_noticed_between_two_looks(
+    servers, project_factory, operator, monkeypatch, only
+) -> None:
+    monkeypatch.setattr("tui.watch.EVERY", 1e6)
+    web = servers(2)
+    project = project_factory(web, extra=HOOK)
+    app = open_app(project)
+    async with shown(app) as pilot:
+        await settled(pilot)
+        deploy = operator(project, "deploy", "production", "--yes", "--tag", "one", *only)
+        await until(pilot, lambda: app.watches, "the operation of the other to be followed")
+        await until(pilot, lambda: deploy.said("hook-started"), "its hook")
+        let_go(web[1:] if only else web)
+        await ended(pilot)
+        assert deploy.end() == 0
+        project.config.write_text(project.config.read_text().replace(HOOK, ""))
+        quick = operator(project, "deploy", "production", "--yes", "--tag", "two", *only)
+        await until(pilot, lambda: "live on two" in screen_text(app), "the release of the short operation")
+        assert quick.end() == 0
+
+
 async def test_over_new_connections_it_is_followed_again(held) -> None:
     project, web, deploy = held
     app = open_app(project)

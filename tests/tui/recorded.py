@@ -138,6 +138,9 @@ class RecordedFleet:
             self.closed.wait()
         return self.states[name]
 
+    def glance(self, name: str) -> str:
+        return self.inspect_one(name).news
+
     def inspect(self, cancel: Cancel) -> Any:
         """For whoever watches: nothing is heard until the watching ends."""
         cancel.on_request(self.closed.set)

@@ -210,6 +210,8 @@ class Dashboard(Actions, Screen[None]):
             due = self.app.fleet_watch.due
             if due:
                 self.app.fleet_watch.check(*due)
+            if not self.app.watches:
+                self.app.fleet_watch.glance()
 
     def ticked(self) -> None:
         """Ten times a second while something runs."""

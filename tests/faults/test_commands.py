@@ -1,0 +1,88 @@
+"""Hooks and checks on servers end with the lock they run under, however their operator went."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.jobs import Cancel
+from core.operations import DeployRequest
+from core.records import Lock
+from core.remote.command import run
+from tests.processes import kill
+from tests.waiting import until
+
+LONG = "echo $$ > hook.pid.$TURNOUT_SERVER; mv hook.pid.$TURNOUT_SERVER {place}; sleep 1000"
+HOOK = '[[hooks]]\non = "{on}"\nrun = "test $TURNOUT_TAG = one || {{ {run}; }}"\n'
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("on", ["prepare", "before-switch", "after-switch"])
+def test_a_hook_ends_with_its_operator(sshd, project_factory, operators, truth, tmp_path, on):
+    place = tmp_path / "pid"
+    project = project_factory([sshd])
+    facts = truth(project, [sshd])
+    facts.do(DeployRequest(tag="one"))
+    facts.close()
+    project.commit({"index.html": "two\n"})
+    project.config.write_text(project.config.read_text() + HOOK.format(on=on, run=LONG.format(place=place)))
+    operator = operators()
+    operator.start(project, "deploy", "production", "--yes", "--tag", "two")
+    pid = int(until(lambda: place.exists() and place.read_text(), "the hook"))
+    operator.signal()
+    operator.end()
+    until(lambda: not lives(pid), "the hook to end", 30)
+    facts.at_rest()
+    assert facts.unlocked()
+    assert facts.live() == ["two" if on == "after-switch" else "one"]
+
+
+def test_whoever_takes_over_from_an_agent_that_was_killed_ends_its_hook(
+    sshd, project_factory, operators, truth, tmp_path
+):
+    place = tmp_path / "pid"
+    project = project_factory([sshd])
+    facts = truth(project, [sshd])
+    facts.do(DeployRequest(tag="one"))
+    facts.close()
+    config = project.config.read_text()
+    project.config.write_text(config + HOOK.format(on="before-switch", run=LONG.format(place=place)))
+    project.commit({"index.html": "two\n"})
+    operator = operators()
+    operator.start(project, "deploy", "production", "--yes", "--tag", "two")
+    pid = int(until(lambda: place.exists() and place.read_text(), "the hook"))
+    kill(facts.holders())
+    operator.signal()
+    operator.end()
+    project.config.write_text(config)
+    facts.project = project.load()
+    facts.do(DeployRequest(tag="three"))
+    until(lambda: not lives(pid), "the hook to end", 30)
+    assert facts.live() == ["three"]
+
+
+def test_a_command_that_arrives_after_its_lock_is_gone_does_not_run(sshd, project_factory, truth):
+    with closing(truth(project_factory([sshd]), [sshd]).fleet()) as fleet:
+        session = fleet.open(sshd.alias)
+        session.begin("a" * 32, Lock(kind="deploy", who="ana"), "{}")
+        mark = sshd.files / "ran"
+
+        def carried_out(token: str) -> tuple[int | None, list[str], bool]:
+            said: list[str] = []
+            mark.unlink(missing_ok=True)
+            ended = run(session, "touch ran", sshd.root, {}, 60.0, said.append, Cancel(), token=token)
+            return ended.status, said, mark.exists()
+
+        refused = (3, ["not run: the lock is not held by this operation any more"], False)
+        assert carried_out("b" * 32) == refused
+        assert carried_out("a" * 32) == (0, [], True)
+        session.finish("a" * 32, "{}")
+        assert carried_out("a" * 32) == refused
