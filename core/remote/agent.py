@@ -45,16 +45,20 @@ LONGEST_COMMAND = 96 << 10
 """Characters of a command line; Linux takes 128 kB for one word."""
 
 
+PARTS = ("inspect.sh", "lock.sh", "release.sh", "agent.sh")
+"""The files of the agent, in the order in which a shell reads them; the last one starts to listen."""
+
+
 @cache
 def program() -> str:
-    """agent.sh without comments and indentation: what travels at every start (about 19 kB)."""
-    return strip(script("agent.sh"))
+    """The agent without comments and indentation: what travels at every start (about 20 kB)."""
+    return strip("".join(script(name) for name in PARTS))
 
 
 @cache
 def script(name: str) -> str:
     """The text of a shell program of this package."""
-    return (files("core.remote") / name).read_text("utf-8")
+    return (files("core.remote") / "shell" / name).read_text("utf-8")
 
 
 def strip(text: str) -> str:

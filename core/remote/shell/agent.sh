@@ -1,0 +1,142 @@
+# shellcheck shell=sh disable=SC2034,SC2154,SC2317,SC2015  # set by the bootstrap and used in the other parts; verbs are called by name
+# The agent: what Turnout runs on a server, one process for one connection (docs/architecture.md).
+#
+# inspect.sh, lock.sh and release.sh come before this file and are parts of it: verbs and what they share.
+# It is sent line by line, without its comments, and evaluated with `root` (the deploy root) and `mark` (a random
+# word) already set. It then reads requests from standard input, one a line:
+#
+#     ID VERB WORD...         the words are quoted for the shell; \0ooo in them is a byte (printf %b)
+#
+# and answers each with lines and, last, `MARK ID STATUS`. A request runs in a child process, so the agent keeps
+# listening meanwhile: `beat` is answered on standard error, `cancel` ends the child and what it has started.
+# When the input ends the operator is gone: the child is ended, half-made things are swept, the lock is given back.
+# Every verb that changes something is given the lock's token first and changes nothing where it is another one.
+# While it holds the lock, a watchdog beside it ends it when no beat came for `patience` seconds: a network that is
+# silent has no end of input.
+#
+# Statuses: 0 done, 1 failed (the lines say why), 3 not the lock's owner, 4 locked, 5 needs a person, 6 the server lacks a program, 143 cancelled.
+
+LC_ALL=C
+export LC_ALL
+umask 022
+own=.turnout job='' child='' now='' ended='' newline='
+'
+
+# decode WORD: the bytes that a word stands for, in `decoded`. A command substitution strips newlines at the end,
+# so one more character keeps them.
+decode() {
+  case $1 in
+    *\\*) decoded=$(printf '%b_' "$1") && decoded=${decoded%_} ;;
+    *) decoded=$1 ;;
+  esac
+}
+
+# encode TEXT: printable, without white space, as core.text.encode_path writes it. Few names need the slow way.
+encode() {
+  case $1 in
+    '' | *[!A-Za-z0-9._/+=:,@~-]*)
+      encoded=$(printf %s "$1" | od -An -v -tx1 | tr -d ' \n' | tr a-f A-F | sed 's/../%&/g') ;;
+    *) encoded=$1 ;;
+  esac
+}
+
+# long COMMAND...: run what may take long so that a cancel ends it: a shell handles a signal only between commands
+# or in `wait`. What runs beside a shell gets /dev/null as its input, in dash whatever it was; hence the descriptor 3.
+long() {
+  { "$@" <&3 3<&- & } 3<&0
+  child=$!
+  wait "$child"
+}
+
+say() { printf '%s\n' "$*"; }
+
+fail() {
+  say "$*"
+  exit 1
+}
+
+# then VERB WORD...: another verb, but only where the request before it was carried out.
+verb_then() {
+  [ "$ended" = 0 ] || fail "not done, because what comes before it was not"
+  verb=$1
+  shift
+  "verb_$verb" "$@"
+}
+
+# ping: the shortest request, for a figure of the round trip.
+verb_ping() { :; }
+
+# stop PID: end a hook's processes. sshd makes each command the leader of a session, so its group is the command.
+verb_stop() {
+  case $1 in '' | *[!0-9]* | 0 | 1) fail "not a process: $1" ;; esac
+  kill -TERM "-$1" 2> /dev/null || kill -TERM "$1" 2> /dev/null
+  sleep 1
+  kill -KILL "-$1" 2> /dev/null || kill -KILL "$1" 2> /dev/null
+  return 0
+}
+
+# alive: a sign of life from the operator, for the watchdog and for others who look at the lock.
+alive() {
+  held=
+  { read -r held < "$root/$own/lock/process"; } 2> /dev/null
+  # Not emptied first: on a full disk it could not be filled again.
+  [ "$held" != "$self" ] || date +%s 1<> "$root/$own/lock/beat"
+} 2> /dev/null
+
+# leave: the input ended or the agent was told to go. Only a lock of our own is given back.
+leave() {
+  trap '' HUP INT TERM PIPE
+  [ -z "$job" ] || { kill "$job" 2> /dev/null; wait "$job" 2> /dev/null; }
+  held=
+  cd "$root" 2> /dev/null && { read -r held < "$own/lock/process"; } 2> /dev/null
+  if [ "$held" = "$self" ]; then
+    was=
+    { read -r was < "$own/lock/phase"; } 2> /dev/null
+    printf '{"what":"interrupted","phase":"%s","time":%s}\n' "$was" "$(date +%s)" | tee -a "$own/operation.jsonl" >> "$own/journal.jsonl"
+    unlock
+  fi 2> /dev/null
+  # Told to go while it was about to take the lock.
+  [ ! -e "$root/$own/lock.new.$$" ] || rm -rf "$root/$own/lock.new.$$"
+  exit 0
+}
+
+# run ID VERB WORD...: one request, in a child of the agent. However it ends, an answer is given.
+run() {
+  id=$1 verb=$2
+  shift 2
+  trap 'answer "$?"' EXIT
+  trap '[ -z "$child" ] || kill "$child" 2> /dev/null; exit 143' TERM
+  exec 2>&1
+  "verb_$verb" "$@"
+  exit
+}
+
+# answer STATUS: the last line of an answer; what a verb does after it, nobody waits for.
+answer() {
+  trap - EXIT
+  printf '\n%s %s %s\n' "$mark" "$id" "$1"
+}
+
+birth $$
+self="$$ $born"
+trap leave HUP INT TERM PIPE
+printf '\n%s ready %s\n' "$mark" "$$"
+# The requests that came with the program are in `first`, a line each.
+while
+  if [ -n "$first" ]; then request=${first%%"$newline"*} first=${first#*"$newline"}
+  else IFS= read -r request
+  fi
+do
+  case $request in
+    beat) alive; say beat >&2 ;;
+    event\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && say "$decoded" >> "$root/$own/operation.jsonl" ) 2> /dev/null ;;
+    cancel) [ -z "$job" ] || kill "$job" 2> /dev/null ;;
+    leave) break ;;
+    *)
+      [ -z "$job" ] || { wait "$job"; ended=$?; }
+      eval "run $request" < /dev/null &
+      job=$!
+      ;;
+  esac
+done
+leave

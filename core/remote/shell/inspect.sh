@@ -1,0 +1,209 @@
+# shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
+# A part of the agent: what only looks.
+
+verb_state() { state; }
+
+# state: what an inspection reads, one fact a line. Reads only.
+state() {
+  say "time ${now:-$(date +%s)}"
+  if ! cd -P "$root" 2> /dev/null; then
+    say "root absent"
+    parent=$root
+    while [ ! -d "$parent" ]; do parent=${parent%/*}; parent=${parent:-/}; done
+    [ -w "$parent" ] && [ ! -e "$root" ] && [ ! -L "$root" ] && say "writable yes"
+    cd "$parent" || return 1
+  else
+    say "root present"
+    [ -w . ] && say "writable yes"
+    here=$PWD
+    if [ -L current ]; then
+      encode "$(readlink current)"
+      say "current link $encoded"
+      if cd -P current 2> /dev/null; then
+        seen=$PWD
+        cd "$here" || return 1
+        case $seen in
+          "$here/releases/"*) encode "${seen#"$here/releases/"}"; say "live $encoded" ;;
+          *) say "live-elsewhere" ;;
+        esac
+      else
+        say "dangling"
+      fi
+    elif [ -d current ]; then say "current folder"
+    elif [ -e current ]; then say "current file"
+    else say "current absent"
+    fi
+    # A folder in releases/ that is itself a link is none of ours.
+    if [ -d releases ] && [ ! -L releases ]; then
+      for release in releases/* releases/.[!.]*; do
+        [ -d "$release" ] && [ ! -L "$release" ] && set -- "$@" "$release"
+      done
+      [ $# -eq 0 ] || {
+        stat -c 'release %Y %n' "$@" 2> /dev/null || for release in "$@"; do printf 'release 0 %s\n' "$release"; done
+      }
+    fi
+    if [ -f "$own/cache.manifest" ] && untouched; then
+      digest "$own/cache.manifest"
+      say "cache $sum"
+    elif [ -n "$(find deploy-cache 2> /dev/null | sed -n 2p)" ]; then say "cache-unknown"
+    fi
+    set --
+    for record in "$own"/records/*.toml; do
+      [ -f "$record" ] && [ ! -L "$record" ] && set -- "$@" "$record"
+    done
+    # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
+    [ $# -eq 0 ] || grep -a -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | sed -e 's/^/record /' -e 40000q
+    [ ! -f "$own/journal.jsonl" ] || tail -n 60 "$own/journal.jsonl" | cut -c1-4000 | sed 's/^/journal /'
+    lock_lines
+    news
+  fi
+  stat -f -c 'statfs %S %a %c %d' . 2> /dev/null || {
+    df -Pk . 2> /dev/null | sed -n '2s/^/space /p'
+    df -Pi . 2> /dev/null | sed -n '2s/^/inodes /p'
+  }
+  features
+}
+
+# untouched: whether nobody but us changed deploy-cache: what is younger than its manifest is not ours. Hard links
+# from releases change the inode's time, so with them only the content's time counts.
+untouched() {
+  age=-cnewer
+  [ ! -e "$own/cache.linked" ] || age=-newer
+  find "$own/cache.manifest" "$age" "$own/cache.manifest" > /dev/null 2>&1 || age=-newer
+  [ -z "$(find deploy-cache "$age" "$own/cache.manifest" 2> /dev/null | head -n 1)" ]
+}
+
+features() {
+  for tool in zstd gzip sha256sum shasum comm tar; do
+    command -v "$tool" > /dev/null 2>&1 && say "feature $tool"
+  done
+  case $(cp --help 2>&1) in *--reflink*) say "feature reflink" ;; esac
+}
+
+# news: a line that is another one whenever an operation has begun or ended: who holds the lock, and how long the
+# journal is.
+news() {
+  held=-
+  [ ! -f "$own/lock/process" ] || read -r held < "$own/lock/process"
+  [ -f "$own/journal.jsonl" ] && length=$(wc -c < "$own/journal.jsonl") || length=0
+  printf 'news %.100s %s\n' "$held" "$length"
+} 2> /dev/null
+
+# lock_lines: the owner of the lock, its phase, its last sign of life, and whether its process still lives.
+lock_lines() {
+  [ -e "$own/lock/token" ] || return 0
+  say "lock held"
+  {
+    lines=0
+    head -c 4000 "$own/lock/owner" | while [ "$lines" -lt 20 ] && IFS= read -r line; do
+      printf 'lock-%.500s\n' "$line"
+      lines=$((lines + 1))
+    done
+    IFS= read -r line < "$own/lock/phase" && printf 'lock-phase %.100s\n' "$line"
+    IFS= read -r line < "$own/lock/beat" && printf 'lock-beat %.100s\n' "$line"
+  } 2> /dev/null
+  dead_owner > /dev/null && say "lock-dead yes"
+  return 0
+}
+
+# digest FILE: SHA-256 in hex in `sum`, "" where the server has no program for it.
+digest() {
+  sum=
+  if command -v sha256sum > /dev/null 2>&1; then sum=$(sha256sum < "$1")
+  elif command -v shasum > /dev/null 2>&1; then sum=$(shasum -a 256 < "$1")
+  elif command -v openssl > /dev/null 2>&1; then sum=$(openssl dgst -sha256 -r < "$1")
+  fi
+  sum=${sum%% *}
+}
+
+# glance: whether a look is worth while, for next to nothing.
+verb_glance() { ! cd "$root" 2> /dev/null || news; }
+
+# manifest FILE: the text of a manifest.
+verb_manifest() { cd "$root" && cat "$own/$1"; }
+
+# events OFFSET: what operation.jsonl has from a byte on, and whether somebody holds the lock: for those who watch.
+verb_events() {
+  cd "$root" 2> /dev/null || exit 1
+  say "time $(date +%s)"
+  lock_lines
+  [ -f "$own/operation.jsonl" ] || return 0
+  say "length $(wc -c < "$own/operation.jsonl")"
+  tail -c "+$(($1 + 1))" "$own/operation.jsonl" | head -c 262144 | sed 's/^/event /'
+}
+
+# sizes TAG...: bytes on disk of releases, and of the deploy-cache under the name `.`.
+verb_sizes() {
+  cd "$root" || exit 1
+  for tag; do
+    [ -d "releases/$tag" ] && printf 'size %s %s\n' "$tag" "$(long du -sk "releases/$tag" | cut -f1)"
+  done
+  [ -d deploy-cache ] && printf 'size . %s\n' "$(long du -sk deploy-cache | cut -f1)"
+  return 0
+}
+
+# examine SHARED...: what `turnout doctor` asks beyond the state.
+verb_examine() {
+  state
+  say "user $(id -un 2> /dev/null || id -u)"
+  say "shell $(readlink "/proc/$$/exe" 2> /dev/null || echo sh)"
+  say "tar $(tar --version 2>&1 | head -n 1)"
+  cd "$root" 2> /dev/null || return 0
+  for word; do
+    decode "$word"
+    [ -e "shared/${decoded%/}" ] || { encode "$decoded"; say "shared-missing $encoded"; }
+  done
+  [ -w . ] || return 0
+  probe=.turnout-probe.$$
+  mkdir "$probe" && mkdir "$probe/a" "$probe/b" && ln -s a "$probe/current" && ln -s b "$probe/next" && {
+    if mv -T "$probe/next" "$probe/current" 2> /dev/null && [ "$(readlink "$probe/current")" = b ]; then say "switch mv -T"
+    elif mv -fh "$probe/next" "$probe/current" 2> /dev/null && [ "$(readlink "$probe/current")" = b ]; then say "switch mv -h"
+    else say "switch none"
+    fi
+  }
+  rm -rf "$probe"
+}
+
+# scan: what deploy-cache really holds, by checksum.
+verb_scan() {
+  cd "$root/deploy-cache" || exit 1
+  listing
+}
+
+# tree TAG: what a release really holds, by checksum, and what its prepare hooks had made when it was published.
+verb_tree() {
+  cd "$root/releases/$1" || exit 1
+  [ ! -f "$root/$own/manifests/$1.made" ] || sed 's/^/made /' "$root/$own/manifests/$1.made"
+  listing
+}
+
+# listing: everything below this folder: `d NAME`, `l TARGET NAME`, `x NAME` (is executable), `f SUM NAME`, `e NAME` (an
+# empty file), `? NAME`. Names that no line can hold come encoded: `D - NAME`, `L TARGET NAME`, `F SUM NAME`, `X SUM NAME`.
+listing() {
+  command -v sha256sum > /dev/null 2>&1 || { say "there is no sha256sum"; exit 6; }
+  # Some versions of sha256sum write a name with a carriage return in a form of their own.
+  return=$(printf '\r')
+  set -- ! -path "*$newline*" ! -path "*$return*" ! -path '*\\*'
+  find . -type d "$@" | sed 's/^/d /'
+  find . -type f -perm -100 "$@" | sed 's/^/x /'
+  find . -type l "$@" | while IFS= read -r name; do
+    target=$(readlink "$name" && printf _) && encode "${target%?_}" && say "l $encoded $name"
+  done
+  find . -type f -size +0 "$@" -print0 | long xargs -0 -r sha256sum | sed 's/^/f /'
+  find . -type f -size 0 "$@" | sed 's/^/e /'
+  find . ! -type d ! -type f ! -type l "$@" | sed 's/^/? /'
+  find . \( -path "*$newline*" -o -path "*$return*" -o -path '*\\*' \) -exec sh -c '
+    code() { printf %s "$1" | od -An -v -tx1 | tr -d " \n" | tr a-f A-F | sed "s/../%&/g"; }
+    for path; do
+      if [ -L "$path" ]; then
+        target=$(readlink "$path" && printf _)
+        echo "L $(code "${target%?_}") $(code "$path")"
+      elif [ -d "$path" ]; then echo "D - $(code "$path")"
+      elif [ -f "$path" ]; then
+        [ -x "$path" ] && kind=X || kind=F
+        sum=$(sha256sum < "$path")
+        echo "$kind ${sum%% *} $(code "$path")"
+      else echo "? $(code "$path")"
+      fi
+    done' sh {} +
+}

@@ -1,0 +1,241 @@
+# shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
+# A part of the agent: releases made, switched to, and removed; only with the lock held.
+
+# stage TOKEN TAG COPY DIGEST PUBLISH RECORD SHARED...: the upload is whole: make the cache's new manifest, copy the
+# cache into incoming/TAG, link the shared paths; with PUBLISH yes rename it into releases/ (else hooks come first).
+# If it dies, incoming/ is swept; the cache keeps its manifest, which is renamed into place before the copy.
+verb_stage() {
+  holds "$1"
+  phase stage
+  tag=$2 publish=$5 record=$6
+  if [ -f "$own/incoming/gone" ]; then
+    { comm -23 "$own/incoming/manifest.old" "$own/incoming/gone" | sort -m - "$own/incoming/added"; } > "$own/incoming/manifest" ||
+      fail "cannot write the manifest of deploy-cache"
+  fi
+  if [ -f "$own/incoming/manifest" ]; then
+    digest "$own/incoming/manifest"
+    [ -z "$sum" ] || [ "$sum" = "$4" ] || fail "what arrived in deploy-cache is not what was sent"
+    mv "$own/incoming/manifest" "$own/cache.manifest" || fail "cannot write the manifest of deploy-cache"
+  else
+    digest "$own/cache.manifest"
+    [ "$sum" = "$4" ] || fail "deploy-cache is not as the plan saw it"
+  fi
+  touch "$own/cache.manifest"
+  [ ! -e "releases/$tag" ] || fail "releases/$tag exists already"
+  copier "$3"
+  # shellcheck disable=SC2086  # options, split on purpose
+  long cp $copy deploy-cache "$own/incoming/$tag" || { room; exit 1; }
+  [ "$3" != hardlink ] || : > "$own/cache.linked"
+  ln "$own/cache.manifest" "$own/incoming/$tag.manifest" 2> /dev/null ||
+    cp "$own/cache.manifest" "$own/incoming/$tag.manifest" || { room; exit 1; }
+  decode "$record"
+  printf %s "$decoded" > "$own/incoming/$tag.toml" || fail "cannot write the record"
+  shift 6
+  for word; do
+    decode "$word"
+    link_shared "$own/incoming/$tag" "$decoded" || fail "cannot link the shared path $decoded"
+  done
+  [ "$publish" = no ] || publish "$tag"
+}
+
+# copier: the options with which `cp` copies a tree as it is, sharing blocks where the file system can.
+copier() {
+  copy=-a
+  [ "$1" = hardlink ] && copy=-al && return
+  case $(cp --help 2>&1) in *--reflink*) copy='-a --reflink=auto' ;; esac
+}
+
+# room: what the disk has left, for an error.
+room() {
+  for unit in k i; do
+    df "-P$unit" . 2> /dev/null | while read -r _ total _ left _; do
+      case $unit-$total in
+        *-*[!0-9]*) ;; # the heading
+        k-*) say "$left kB of $total kB are free in $root" ;;
+        *) say "$left of $total inodes are free in $root" ;;
+      esac
+    done
+  done
+}
+
+# link_shared FOLDER PATH: replace PATH in a release by a link to shared/PATH. What the release brings seeds shared/
+# where it is missing there; a trailing slash means a folder, which is made where nobody brings one.
+link_shared() {
+  path=${2%/}
+  up=../../shared/
+  rest=$path inside=$1
+  while case $rest in */*) true ;; *) false ;; esac; do
+    inside=$inside/${rest%%/*}
+    [ ! -L "$inside" ] || { say "${inside#"$1/"} is a link in the release: what is shared below it would lie elsewhere"; return 1; }
+    up=../$up
+    rest=${rest#*/}
+  done
+  case $path in */*) mkdir -p "$1/${path%/*}" "shared/${path%/*}" || return 1 ;; esac
+  if [ ! -e "shared/$path" ] && [ ! -L "shared/$path" ]; then
+    if [ -e "$1/$path" ] || [ -L "$1/$path" ]; then
+      # The application writes there: a hard link's other names, in the cache and in other releases, stay as they are.
+      if [ -e "$own/cache.linked" ]; then
+        rm -rf "$own/incoming/seed" && cp -a "$1/$path" "$own/incoming/seed" && mv "$own/incoming/seed" "shared/$path"
+      else mv "$1/$path" "shared/$path"
+      fi || return 1
+    elif [ "$2" != "$path" ]; then mkdir -p "shared/$path" || return 1
+    fi
+  fi
+  rm -rf "${1:?}/$path" && ln -s "$up$path" "$1/$path"
+}
+
+# publish TAG: the release is complete: its files reach the disk, then its record and its folder get their names, each
+# by one rename.
+publish() {
+  long sync -f "$own/incoming/$1" 2> /dev/null || long sync
+  [ ! -e "releases/$1" ] && [ ! -L "releases/$1" ] || fail "releases/$1 exists already"
+  # A manifest from before may be the same file under another name, which mv refuses.
+  rm -f "$own/manifests/$1.manifest"
+  mv "$own/incoming/$1.manifest" "$own/manifests/$1.manifest" &&
+    mv "$own/incoming/$1.toml" "$own/records/$1.toml" &&
+    mv "$own/incoming/$1" "releases/$1" || exit 1
+}
+
+# publish TOKEN TAG: after the prepare hooks; what they made is remembered, so that it is not taken for drift.
+verb_publish() {
+  holds "$1"
+  ( cd "$own/incoming/$2" && find . | LC_ALL=C sort ) > "$own/manifests/$2.made"
+  publish "$2"
+}
+
+# switch TOKEN TAG EXPECTED JOURNAL-LINE: lead `current` to releases/TAG by one rename, and read it back. EXPECTED is
+# the target it must have before ("" for none): whoever changed it behind our back wins. The journal says what is going
+# to happen before it does; whether it did, `current` itself tells.
+verb_switch() {
+  holds "$1"
+  phase switch
+  [ -d "releases/$2" ] && [ ! -L "releases/$2" ] || fail "releases/$2 does not exist"
+  decode "$3"
+  now=
+  [ -L current ] && now=$(readlink current)
+  [ -L current ] || [ ! -e current ] || fail "current is not a link"
+  [ "$now" = "$decoded" ] || fail "current leads to '$now' and not to '$decoded': somebody changed it meanwhile"
+  decode "$4"
+  say "$decoded" >> "$own/journal.jsonl"
+  replace "releases/$2"
+}
+
+# replace TARGET: one rename(2). `ln -sfn` would remove the link first; `mv` without -T moves into the folder.
+replace() {
+  { [ ! -e .current-next ] && [ ! -L .current-next ] || rm -f .current-next; } && ln -s "$1" .current-next || fail "cannot make a link in $root"
+  mv -T .current-next current 2> /dev/null || mv -fh .current-next current || fail "cannot rename over current"
+  [ "$(readlink current)" = "$1" ] || fail "current was not switched"
+}
+
+# restore TOKEN TARGET JOURNAL-LINE [FROM]: lead `current` back to where it was; "" removes it: there was none. Where
+# it does not lead to FROM, the switch never happened or somebody changed it since: it stays as it is.
+verb_restore() {
+  holds "$1"
+  phase switch
+  if [ -n "${4-}" ]; then
+    decode "$4"
+    [ "$(readlink current)" = "$decoded" ] || { say "not switched"; return 0; }
+  fi
+  decode "$3"
+  say "$decoded" >> "$own/journal.jsonl"
+  decode "$2"
+  if [ -n "$decoded" ]; then replace "$decoded"
+  elif [ -L current ]; then rm -f current
+  fi
+}
+
+# withdraw TOKEN TAG [RECORD]: a release that this operation made and that never went live goes again, record and all;
+# one that had been pruned before keeps its manifest and gets its old RECORD back.
+verb_withdraw() {
+  holds "$1"
+  [ "$(readlink current)" != "releases/$2" ] || fail "releases/$2 is live"
+  if [ -n "${3-}" ]; then
+    decode "$3"
+    printf %s "$decoded" > "$own/incoming/record" && mv "$own/incoming/record" "$own/records/$2.toml" || exit 1
+  else
+    rm -f "$own/records/$2.toml" "$own/manifests/$2.manifest" "$own/manifests/$2.made"
+  fi
+  [ ! -e "releases/$2" ] || discard "$2"
+  long rm -rf "$own/trash/$2"
+}
+
+# record TOKEN TAG TEXT: replace a release's record.
+verb_record() {
+  holds "$1"
+  decode "$3"
+  printf %s "$decoded" > "$own/incoming/record" && mv "$own/incoming/record" "$own/records/$2.toml"
+}
+
+# note TOKEN LINE: one line for the journal.
+verb_note() {
+  holds "$1"
+  decode "$2"
+  say "$decoded" >> "$own/journal.jsonl"
+}
+
+# remove TOKEN FORCE TAG...: prune; the record stays. With FORCE `yes` also what a running process works in. What
+# cannot be removed, for it belongs to somebody else, is named and stays in trash/.
+verb_remove() {
+  holds "$1"
+  phase prune
+  force=$2
+  shift 2
+  for tag; do
+    if [ "$force" = no ] && busy "$tag"; then say "busy $tag"
+    else discard "$tag" && say "removed $tag"
+    fi
+  done
+  empty_trash
+}
+
+# busy TAG: whether a process has a release as its working directory, where /proc can be read; asks once a request.
+busy() {
+  [ -n "${folders-}" ] || folders=$(ls -l /proc/[0-9]*/cwd 2> /dev/null)
+  case "$folders$newline" in
+    *"-> $(pwd -P)/releases/$1/"* | *"-> $(pwd -P)/releases/$1$newline"*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# discard TAG: out of releases/ by one rename, unless `current` leads there.
+discard() {
+  case $1 in '' | .* | */*) fail "not a release: $1" ;; esac
+  [ -d "releases/$1" ] && [ ! -L "releases/$1" ] || { say "missing $1"; return 0; }
+  real=$(cd "releases/$1" && pwd -P) || return 1
+  if live=$(cd current 2> /dev/null && pwd -P); then
+    case $live/ in "$real"/*) fail "releases/$1 is live" ;; esac
+  fi
+  mv "releases/$1" "$own/trash/$1"
+}
+
+# clear TOKEN: empty the deploy-cache. Its manifest goes first, so that what is half gone is never trusted.
+verb_clear() {
+  holds "$1"
+  phase clear-cache
+  rm -f "$own/cache.manifest" && mv deploy-cache "$own/trash/deploy-cache" && mkdir deploy-cache || exit 1
+  rm -f "$own/cache.linked"
+  empty_trash
+}
+
+empty_trash() {
+  long rm -rf "$own/trash"
+  mkdir -p "$own/trash"
+}
+
+# finish TOKEN JOURNAL-LINE TAG...: prune TAG..., write the journal, sweep and unlock. What is renamed into trash/ is
+# removed after the lock is gone; whoever comes next sweeps it too.
+verb_finish() {
+  holds "$1"
+  phase finish
+  decode "$2"
+  line=$decoded
+  shift 2
+  for tag; do
+    if busy "$tag"; then say "busy $tag"
+    elif ( discard "$tag" ) > /dev/null; then say "removed $tag"
+    else say "kept $tag"
+    fi
+  done
+  say "$line" >> "$own/journal.jsonl"
+  unlock
+}
