@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from core.errors import ConnectError, TurnoutError
 from core.fleet import Fleet, at_once
-from core.plan import adoption
+from core.planner import adoption
 from core.records import ServerState
 from core.text import clean, count, decode_path, duration, size
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK, Plan, Step
+from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK, Plan, Step, alike
 from core.text import clean, count, size
 
 GROUPED_FROM = 11
@@ -17,7 +17,12 @@ def plan_lines(plan: Plan) -> list[str]:
     lines = [_one_line(plan.title())]
     lines += [f"  {line}" for line in _what(plan)]
     if plan.steps:
-        lines += ["", *_columns([(_names(steps), _one_line(_price(steps[0], plan))) for steps in _grouped(plan.steps)])]
+        lines += [
+            "",
+            *_columns(
+                [(_names(steps), _one_line(_price(steps[0], plan))) for steps in alike(plan.steps, GROUPED_FROM)]
+            ),
+        ]
     lines += _pruned(plan)
     around = [("hook", hook) for hook in plan.hooks] + [("check", check) for check in plan.checks]
     if around:
@@ -85,16 +90,6 @@ def _pruned(plan: Plan) -> list[str]:
         where = "" if len(servers) == len(plan.steps) else f"on {', '.join(servers)}"
         rows.append((f"removes {tag}", where))
     return ["", *_columns(rows)]
-
-
-def _grouped(steps: tuple[Step, ...]) -> list[list[Step]]:
-    """Steps that share a line."""
-    if len(steps) < GROUPED_FROM:
-        return [[step] for step in steps]
-    groups: dict[tuple[str, str], list[Step]] = {}
-    for step in steps:
-        groups.setdefault((step.price(), step.current), []).append(step)
-    return list(groups.values())
 
 
 def _names(steps: list[Step]) -> str:

@@ -15,18 +15,8 @@ from core.jobs import Ahead, Cancel
 from core.manifest import Manifest
 from core.operations.requests import DeployRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
 from core.operations.run import who
-from core.plan import (
-    NONE,
-    RECOVER,
-    SWITCH,
-    Around,
-    Plan,
-    Step,
-    plan_deploy,
-    plan_prune,
-    plan_rollback,
-    rollback_target,
-)
+from core.plan import NONE, RECOVER, SWITCH, Plan, Step
+from core.planner import Around, plan_deploy, plan_prune, plan_rollback, rollback_target
 from core.records import Record, ServerState, is_tag, live_tag, make_tag, next_seq
 from core.recovery import FINISH, UNDO, interruption
 from core.source import check_revision, make_tree, tree_of_record

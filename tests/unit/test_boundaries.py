@@ -13,7 +13,17 @@ import core
 
 SCREEN = {"textual", "rich", "tui"}
 NETWORK = {"paramiko", "fabric", "invoke", "asyncssh"}
-PURE = ["core.errors", "core.events", "core.text", "core.manifest", "core.records", "core.plan", "core.jobs"]
+PURE = [
+    "core.errors",
+    "core.events",
+    "core.text",
+    "core.manifest",
+    "core.records",
+    "core.plan",
+    "core.planner",
+    "core.retention",
+    "core.jobs",
+]
 ENGINE = sorted(module.name for module in pkgutil.walk_packages(core.__path__, "core."))
 REPORT = "import json, sys; print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
 

@@ -11,22 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.manifest import EMPTY, FOLDER_ENTRY, Manifest
-from core.plan import (
-    HEADROOM,
-    NONE,
-    REMOVE,
-    STAGE,
-    SWITCH,
-    UPLOAD,
-    Around,
-    adoption,
-    beyond,
-    plan_deploy,
-    plan_prune,
-    plan_rollback,
-    protection,
-)
+from core.plan import NONE, REMOVE, STAGE, SWITCH, UPLOAD
+from core.planner import HEADROOM, Around, adoption, plan_deploy, plan_prune, plan_rollback
 from core.records import Record, Release, ServerState, live_tag, previous_tag
+from core.retention import beyond, protection
 from tests.strategies import file_entry
 
 OLD = Manifest({b"d": FOLDER_ENTRY, b"d/a": file_entry(b"one\n"), b"gone": file_entry(b"x" * 1000)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK, Plan, Step
+from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK, Plan, Step, alike
 from core.text import count, size
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, wrap
@@ -87,7 +87,7 @@ def _way_back(plan: Plan, glyphs: Glyphs) -> list[Line]:
 
 def step_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     """The price on each server; servers with the same price share a line where there are many."""
-    groups = _grouped(plan.steps)
+    groups = alike(plan.steps, GROUPED_FROM)
     names = [_names(group) for group in groups]
     name_cells = min(max(len(name) for name in names), max(cells // 3, 8))
     out: list[Line] = []
@@ -105,15 +105,6 @@ def step_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
         )
         out += [line(" " * (name_cells + 4), (part, role)) for part in parts[1:]]
     return out
-
-
-def _grouped(steps: Sequence[Step]) -> list[list[Step]]:
-    if len(steps) < GROUPED_FROM:
-        return [[step] for step in steps]
-    groups: dict[tuple[str, str], list[Step]] = {}
-    for step in steps:
-        groups.setdefault((step.price(), step.current), []).append(step)
-    return list(groups.values())
 
 
 def _names(group: Sequence[Step]) -> str:

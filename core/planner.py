@@ -1,0 +1,250 @@
+"""Plans made from inspected state: deploy, rollback, prune (pure)."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+
+from core.manifest import EMPTY, Manifest, difference
+from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, REMOVE, ROLLBACK, STAGE, SWITCH, UPLOAD, Plan, Step
+from core.records import FleetRelease, Record, ServerState, fleet_releases, live_tag, previous_tag
+from core.retention import beyond, protection
+from core.text import size
+
+HEADROOM = 16 << 20
+"""Bytes that have to stay free on a server beyond what an operation writes (records, logs, the application itself)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """What surrounds an operation and comes from the configuration: kept releases, and hooks and checks for people."""
+
+    keep: int = 10
+    hooks: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    shared_copy: bool = False
+    """Whether a release costs a full copy (false with hard links)."""
+
+
+def plan_deploy(
+    environment: str,
+    states: Sequence[ServerState],
+    record: Record,
+    manifest: Manifest,
+    caches: Mapping[str, Manifest | None],
+    around: Around,
+) -> Plan:
+    """The plan of a deploy. `caches` has what each server's deploy-cache holds, None where nobody knows."""
+    lives = {state.current for state in states}
+    steps = tuple(_release_step(state, record, manifest, caches.get(state.server), around, lives) for state in states)
+    return Plan(
+        kind=DEPLOY,
+        environment=environment,
+        tag=record.tag,
+        live=live_tag(states),
+        record=record,
+        steps=steps,
+        hooks=around.hooks,
+        checks=around.checks,
+        warnings=_state_warnings(states),
+        fingerprints={state.server: state.fingerprint for state in states},
+    )
+
+
+def rollback_target(states: Sequence[ServerState], tag: str | None) -> tuple[FleetRelease | None, str]:
+    """The release that a rollback leads to, chosen once for all servers, or None and the reason."""
+    rows = fleet_releases(states)
+    wanted = tag or previous_tag(states)
+    if not wanted:
+        return None, "there is no earlier release to go back to"
+    row = next((row for row in rows if row.tag == wanted), None)
+    if row is None:
+        known = ", ".join(row.tag for row in rows[:5]) or "none"
+        return None, f"no server knows the release {wanted} (newest: {known})"
+    return row, ""
+
+
+def plan_rollback(
+    environment: str,
+    states: Sequence[ServerState],
+    tag: str | None,
+    manifest: Manifest | None,
+    manifest_problem: str,
+    caches: Mapping[str, Manifest | None],
+    around: Around,
+) -> Plan:
+    """The plan of a rollback to `tag`, or to the previous release.
+
+    manifest  of the release's tree where some server needs its files again; None with the reason in
+              `manifest_problem` where they cannot be had any more
+    """
+    row, problem = rollback_target(states, tag)
+    base = Plan(
+        kind=ROLLBACK,
+        environment=environment,
+        tag=row.tag if row else tag or "",
+        live=live_tag(states),
+        record=row.record if row else None,
+        hooks=around.hooks,
+        checks=around.checks,
+        fingerprints={state.server: state.fingerprint for state in states},
+    )
+    if row is None:
+        blocked = tuple(
+            Step(server=state.server, action=NONE, refusal=refusal)
+            for state in states
+            if (refusal := _current_refusal(state))
+        )
+        return replace(base, steps=blocked, refusals=() if blocked else (problem,))
+    steps = []
+    for state in states:
+        release = state.releases.get(row.tag)
+        if release and release.present:
+            refusal = _current_refusal(state)
+            action = NONE if state.current == row.tag and not refusal else SWITCH
+            steps.append(Step(server=state.server, action=action, current=state.current, refusal=refusal))
+        elif manifest is None or row.record is None:
+            reason = manifest_problem or "its files are gone and it has no record to make them from again"
+            steps.append(Step(server=state.server, action=UPLOAD, current=state.current, refusal=reason))
+        else:
+            steps.append(_release_step(state, row.record, manifest, caches.get(state.server), around, None))
+    warnings = _state_warnings(states)
+    if row.failed:
+        warnings += (f"{row.tag} is marked as failed: {row.failed}",)
+    return replace(base, steps=tuple(steps), warnings=warnings)
+
+
+def plan_prune(
+    environment: str,
+    states: Sequence[ServerState],
+    tags: Sequence[str],
+    keep: int | None,
+    cache: bool,
+    sizes: Mapping[str, Mapping[str, int]],
+) -> Plan:
+    """The plan of a prune: the named releases, all beyond the newest `keep` where it is given, and the deploy-cache.
+
+    sizes  by server and tag: bytes on disk; the deploy-cache under the tag ""
+    """
+    live, previous = live_tag(states), previous_tag(states)
+    tags = tuple(dict.fromkeys(tags))
+    known = {release.tag for state in states for release in state.releases.values()}
+    refusals = [f"no server knows the release {tag}" for tag in tags if tag not in known]
+    for tag in tags:
+        reason = protection(states, tag, live, previous)
+        if reason:
+            refusals.append(f"{tag} {reason}")
+    steps = []
+    lives = {state.current for state in states}
+    for state in states:
+        chosen = [tag for tag in tags if tag in state.releases and state.releases[tag].present]
+        if keep is not None:
+            chosen += [tag for tag in beyond(state, keep, lives | {live, previous}) if tag not in chosen]
+        of_server = sizes.get(state.server, {})
+        frees = sum(of_server.get(tag, 0) for tag in chosen) + (of_server.get("", 0) if cache else 0)
+        refusal = "" if state.current_kind in ("link", "absent") else _current_refusal(state)
+        action = REMOVE if chosen or cache else NONE
+        steps.append(
+            Step(
+                server=state.server,
+                action=action,
+                current=state.current,
+                prune=tuple(chosen),
+                frees=frees,
+                clear_cache=cache,
+                refusal=refusal,
+            )
+        )
+    return Plan(
+        kind=CLEAR_CACHE if cache and not tags and keep is None else PRUNE,
+        environment=environment,
+        live=live,
+        steps=tuple(steps),
+        refusals=tuple(dict.fromkeys(refusals)),
+        fingerprints={state.server: state.fingerprint for state in states},
+    )
+
+
+def _release_step(
+    state: ServerState,
+    record: Record,
+    manifest: Manifest,
+    cache: Manifest | None,
+    around: Around,
+    lives: Set[str] | None,
+) -> Step:
+    """The step that makes `record`'s release live on a server that may or may not have its files.
+
+    lives  what is live on any server, where old releases are pruned after the switch; None: they are not
+    """
+    refusal = _current_refusal(state)
+    existing = state.releases.get(record.tag)
+    old: tuple[str, ...] = ()
+    if lives is not None:
+        # After the switch the release that is live now is the one before: both are safe.
+        old = tuple(beyond(state, around.keep, lives, coming=record.tag))
+    if existing and existing.present:
+        if existing.record is None or existing.record.digest != record.digest:
+            refusal = refusal or f"{record.tag} exists there with other content; choose another tag"
+        action = NONE if state.current == record.tag else SWITCH
+        return Step(server=state.server, action=action, current=state.current, refusal=refusal)
+    if existing and existing.record and existing.record.digest != record.digest:
+        refusal = refusal or f"{record.tag} was deployed there with other content; choose another tag"
+    change = difference(cache or EMPTY, manifest)
+    unknown = cache is None and "cache-unknown" in state.features
+    room = change.bytes + (0 if around.shared_copy else manifest.bytes)
+    if not refusal and 0 <= state.free_bytes < room + HEADROOM:
+        refusal = f"not enough space: {size(room)} needed and {size(HEADROOM)} spare, {size(state.free_bytes)} free"
+    inodes = len(change.send) + len(manifest.entries)
+    if not refusal and 0 <= state.free_inodes < inodes + 100:
+        refusal = f"not enough inodes: {inodes:,} needed, {state.free_inodes:,} free"
+    return Step(
+        server=state.server,
+        action=STAGE if change.empty and cache is not None else UPLOAD,
+        current=state.current,
+        send_bytes=change.bytes,
+        send_files=change.files,
+        remove_entries=len(change.remove),
+        exact=not unknown,
+        copy_bytes=manifest.bytes,
+        prune=old,
+        refusal=refusal,
+    )
+
+
+def adoption(state: ServerState) -> str:
+    """What to do about a `current` that is no link: for a folder the one command that makes it a release."""
+    if state.current_kind != "folder":
+        return f"look at {state.root}/current and move it away"
+    numbers = itertools.count(2)
+    name = "before-turnout"
+    while name in state.releases:
+        name = f"before-turnout-{next(numbers)}"
+    root = shlex.quote(state.root)
+    return f"cd {root} && mkdir -p releases && mv -T current releases/{name} && ln -s releases/{name} current"
+
+
+def _current_refusal(state: ServerState) -> str:
+    """Why `current` cannot be switched on a server, or ""."""
+    if state.current_kind in ("folder", "file"):
+        return (
+            f"{state.root}/current is a {state.current_kind}, not a link; nothing was changed. Then: {adoption(state)}"
+        )
+    return ""
+
+
+def _state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:
+    """What is odd on the servers before anything starts."""
+    warnings = []
+    lives = {state.server: state.current for state in states}
+    if len(set(lives.values())) > 1:
+        warnings.append("servers differ: " + ", ".join(f"{s} on {t or 'nothing'}" for s, t in lives.items()))
+    for state in states:
+        if state.current_kind == "dangling":
+            warnings.append(f"{state.server}: current leads to {state.current_target}, which does not exist")
+        if state.current_kind == "elsewhere":
+            warnings.append(f"{state.server}: current leads to {state.current_target}, outside releases/")
+        warnings += [f"{state.server}: {fault}" for fault in state.faults]
+    return tuple(warnings)
