@@ -246,11 +246,15 @@ class Connection:
 
     def open(self) -> None:
         """Connect and log in. Raises ConnectError or one of its kinds, with what to do."""
-        link = self.link
-        where = f"{link.user}@{link.host}:{link.port}"
-        name = self.server.name
         try:
-            link.open()
+            self._log_in()
+        except ConnectError as error:
+            raise error.at(server=self.server.name, phase="connect") from None
+
+    def _log_in(self) -> None:
+        where = f"{self.link.user}@{self.link.host}:{self.link.port}"
+        try:
+            self.link.open()
             self.transport.set_keepalive(KEEPALIVE)
         except ConnectError:
             raise
@@ -262,27 +266,21 @@ class Connection:
                 "the host key changed: the connection was refused",
                 detail=f"{known.name} shows {fingerprint(error.key)}\nrecorded is {fingerprint(error.expected_key)}",
                 hint=f"find out why first; if it is right: ssh-keygen -R '{known.name}', then `turnout trust`",
-                server=name,
-                phase="connect",
             ) from None
         except paramiko.PasswordRequiredException as error:
             raise AuthenticationFailed(
                 f"the private key for {where} needs a passphrase",
                 detail=str(error),
                 hint="load it into the agent: ssh-add",
-                server=name,
-                phase="connect",
             ) from None
         except paramiko.AuthenticationException as error:
             raise AuthenticationFailed(
                 f"{where} refused the login",
                 detail=str(error),
                 hint=f"try `ssh {self.server.host}`: is your public key in its authorized_keys, your key in the agent?",
-                server=name,
-                phase="connect",
             ) from None
         except (OSError, EOFError, paramiko.SSHException) as error:
-            raise _unreachable(error, where, name) from None
+            raise _unreachable(error, where) from None
 
     def _owner_of(self, key: paramiko.PKey) -> _Link:
         """The hop whose key a complaint is about: the first that is not connected, gateways first."""
@@ -311,7 +309,6 @@ class Connection:
             key_type=key.get_name(),
             fingerprint=fingerprint(key),
             key_line=known.line(key),
-            server=self.server.name,
         )
 
     def accept(self, error: HostKeyUnknown) -> None:
@@ -360,36 +357,28 @@ def start(channel: paramiko.Channel, command: str) -> None:
     channel.transport._send_user_message(message)
 
 
-def _unreachable(error: BaseException, where: str, name: str) -> ConnectError:
+def _unreachable(error: BaseException, where: str) -> ConnectError:
     """What a failed connection means, in words."""
     if isinstance(error, socket.gaierror):
         return ConnectError(
             f"the name of {where} cannot be resolved",
             detail=str(error),
             hint="check `host` in turnout.toml and ~/.ssh/config",
-            server=name,
-            phase="connect",
         )
     if isinstance(error, TimeoutError):
         return ConnectError(
             f"{where} does not answer",
             detail="the connection timed out",
             hint="is the server up, the address right, a firewall between?",
-            server=name,
-            phase="connect",
         )
     if isinstance(error, ConnectionRefusedError) or "Unable to connect to port" in str(error):
         return ConnectError(
             f"{where} refused the connection",
             detail=str(error),
             hint="is sshd running there, and is the port right?",
-            server=name,
-            phase="connect",
         )
     return ConnectError(
         f"no SSH connection to {where}",
         detail=str(error) or type(error).__name__,
         hint=f"try `ssh {where.rpartition(':')[0]}`",
-        server=name,
-        phase="connect",
     )
