@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.errors import (
     EXIT_DONE,
@@ -16,7 +16,7 @@ from core.errors import (
     TurnoutError,
     UsageError,
 )
-from core.events import Emit, OperationFinished, OperationStarted, PlanMade
+from core.events import Emit, Event, Note, OperationFinished, OperationStarted, PlanMade
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, fault
 from core.operations.planning import Prepared, check_request, prepare, start_tree
@@ -28,6 +28,7 @@ from core.operations.transition import Transition
 from core.plan import Plan
 from core.records import ServerState
 from core.recovery import UNDO
+from core.source import uncommitted
 from core.source.tree import Tree
 from core.text import count
 
@@ -51,12 +52,23 @@ class Result:
 def make_plan(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Plan:
     """The plan of a request: builds the tree, connects, inspects; takes no lock and changes nothing.
 
-    Raises FleetError where a server cannot be inspected: a plan speaks for all its servers or for none.
+    Warnings of the source are among the plan's. Raises FleetError where a server cannot be inspected: a plan speaks for
+    all its servers or for none.
     """
+    noted: list[str] = []
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Note) and event.level == "warning":
+            noted.append(event.text)
+        else:
+            emit(event)
+
     check_request(fleet, request)
     building = Cancel()
     unlink = cancel.on_request(building.request)
-    tree = start_tree(fleet, request, emit, building)
+    tree = start_tree(fleet, request, hear, building)
+    ref = request.ref if isinstance(request, DeployRequest) else None
+    left_out = Ahead(lambda: uncommitted(fleet.project, ref)) if tree else None
     try:
         inspection = fleet.inspect(cancel)
     finally:
@@ -64,7 +76,10 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Pla
     if inspection.errors:
         building.request()
         raise FleetError(inspection.errors, phase="connect")
-    return prepare(fleet, request, inspection.states, tree, emit, cancel).plan
+    plan = prepare(fleet, request, inspection.states, tree, hear, cancel).plan
+    if left_out and left_out.get():
+        noted.append(left_out.get())
+    return replace(plan, warnings=(*noted, *plan.warnings))
 
 
 def execute(

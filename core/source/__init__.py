@@ -14,6 +14,7 @@ from core.source.export import exported
 from core.source.git import Branch, Commit, Repository
 from core.source.store import known, remember
 from core.source.tree import Tree
+from core.text import count, show_path
 
 __all__ = [
     "Branch",
@@ -27,6 +28,7 @@ __all__ = [
     "remember",
     "tags",
     "tree_of_record",
+    "uncommitted",
 ]
 
 
@@ -94,6 +96,19 @@ def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel)
             )
     remember(tree.manifest)
     return tree
+
+
+def uncommitted(project: Project, ref: str | None) -> str:
+    """What a person may take for deployed and is not: changes that are not committed; "" where there are none."""
+    repository = _repository(project)
+    if repository is None:
+        return ""
+    paths = repository.uncommitted(repository.resolve(ref or project.source.ref).commit)
+    if not paths:
+        return ""
+    names = ", ".join(show_path(path) for path in paths[:3])
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return f"not committed, so not deployed: changes in {count(len(paths), 'file')} ({names}{more})"
 
 
 def recent(project: Project, limit: int = 50) -> list[Commit]:

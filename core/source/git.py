@@ -151,6 +151,15 @@ class Repository:
             else "run `git fetch` first, or commit something",
         )
 
+    def uncommitted(self, commit: str) -> list[bytes]:
+        """Tracked paths that the work tree has otherwise than a commit, where that commit is checked out."""
+        done = self.ask("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--no-renames", "--", ".")
+        rows = done.stdout.split(b"\0")[:-1]
+        if b"# branch.oid " + commit.encode() not in rows:
+            return []
+        # `1 XY sub mH mI mW hH hI path`; an unmerged one has three hashes (`git status`, porcelain format 2).
+        return [row.split(b" ", 10 if row.startswith(b"u") else 8)[-1] for row in rows if not row.startswith(b"#")]
+
     def recent(self, ref: str, limit: int) -> list[Commit]:
         """The newest commits that a revision leads to, newest first."""
         commit = self.resolve(ref).commit

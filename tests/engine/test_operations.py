@@ -7,7 +7,7 @@ import os
 import pytest
 
 from core.errors import TurnoutError, UsageError
-from core.operations import PruneRequest, RollbackRequest
+from core.operations import DeployRequest, PruneRequest, RollbackRequest
 from tests.engine.driving import current
 from tests.projects import Link
 
@@ -100,3 +100,15 @@ def test_a_change_of_one_percent_takes_at_most_eight_round_trips(sshd, proxy, pr
     step = result.plan.steps[0]
     assert (step.send_files, step.remove_entries) == (3, 1)
     assert result.round_trips["web"] - before <= 8
+
+
+def test_a_plan_warns_of_what_is_not_committed_and_a_deploy_leaves_it_out(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    one = engine(project)
+    assert one.plan(DeployRequest()).warnings == ()
+    before = (project.tree / "index.html").read_bytes()
+    (project.tree / "index.html").write_text("half done\n")
+    plan = one.plan(DeployRequest())
+    assert plan.warnings == ("not committed, so not deployed: changes in 1 file (index.html)",)
+    one.run(DeployRequest(), plan)
+    assert (sshd.files / "current/index.html").read_bytes() == before

@@ -16,7 +16,7 @@ from core.events import Event, Note
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER, LINK
 from core.records import Record
-from core.source import Tree, branches, make_tree, recent, tags, tree_of_record
+from core.source import Tree, branches, make_tree, recent, tags, tree_of_record, uncommitted
 from core.source.git import Repository
 from tests.projects import Link, SampleProject, Script, make_project
 from tests.strategies import AWKWARD_NAMES
@@ -200,6 +200,25 @@ def test_a_submodule_is_an_empty_folder_and_a_warning(make: Make, tmp_path: Path
         tree = tree_of(project, events=events)
         assert tree.manifest.entries[b"vendor/lib"].kind == FOLDER
         assert ["vendor/lib" in text and "submodule" in text for text in notes(events)] == [True]
+
+
+def test_what_is_not_committed_is_named_where_the_work_tree_is_at_the_revision(make: Make, tmp_path: Path) -> None:
+    project = make({"a": "one", "b c": "one", "d/e": "one", "f": "one", "g": "one"})
+    old = project.git("rev-parse", "HEAD").strip()
+    project.commit({"a": "two"})
+    assert uncommitted(project.load(), None) == ""
+    (project.tree / "untracked").write_text("x")
+    (project.tree / "b c").write_text("changed")
+    said = uncommitted(project.load(), None)
+    assert said == "not committed, so not deployed: changes in 1 file (b c)"
+    (project.tree / "d/e").unlink()
+    project.git("mv", "f", "new")
+    said = uncommitted(project.load(), "main")
+    assert said == "not committed, so not deployed: changes in 4 files (b c, d/e, f and 1 more)"
+    assert uncommitted(project.load(), old) == ""
+    subprocess.run(["git", "clone", "-q", "--bare", project.tree, tmp_path / "bare.git"], check=True)
+    project.config.write_text(project.config.read_text().replace('git = "app"', f'git = "{tmp_path}/bare.git"'))
+    assert uncommitted(project.load(), None) == ""
 
 
 def test_a_pointer_in_place_of_content_is_a_warning(make: Make) -> None:
