@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import queue
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from core.errors import TurnoutError
 from core.jobs import fault
+from core.manifest import Manifest
 from core.remote.tarstream import Chunk
 
 DEPTH = 16
@@ -19,13 +22,21 @@ COMPRESS_FROM = 256 << 10
 COMPRESS_RTT = 0.02
 """Seconds of round trip from which it pays: one channel carries about 2 MB a round trip (DESIGN.md, section 11),
 gzip at level 1 about 80 MB/s."""
+PIECES, PIECE = 24, 8 << 10
+"""Samples of content that tell whether compression pays, and the bytes of each."""
+SHRINKS = 0.85
+"""What content has to shrink to."""
 
 
 class Broadcast:
-    """Hands the same chunks to several takers, each on a thread of its own. A taker that leaves holds nobody up."""
+    """Hands the same chunks to several takers, each on a thread of its own. A taker that leaves holds nobody up.
 
-    def __init__(self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str]) -> None:
+    ahead   chunks are made on a thread of their own also for one taker: they cost time that it else would wait
+    """
+
+    def __init__(self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], *, ahead: bool = False) -> None:
         self._make = make
+        self._ahead = ahead
         self._queues: dict[str, queue.Queue[Chunk | None]] = {name: queue.Queue(DEPTH) for name in takers}
         self._gone: set[str] = set()
         self._error: TurnoutError | None = None
@@ -34,7 +45,7 @@ class Broadcast:
 
     def chunks(self, taker: str) -> Iterator[Chunk]:
         """The stream for one taker. Raises what reading the files raised."""
-        if len(self._queues) == 1:
+        if len(self._queues) == 1 and not self._ahead:
             yield from self._make()
             return
         with self._lock:
@@ -91,8 +102,26 @@ def packed(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
     yield Chunk(squeeze.flush(), content, files)
 
 
-def pays_to_compress(size: int, rtt: float, sample: bytes) -> bool:
-    """Whether gzip makes an upload faster: a long enough way, enough bytes, and content that shrinks by a quarter."""
+def probes(manifest: Manifest, paths: Sequence[bytes]) -> list[tuple[bytes, int]]:
+    """Where to read PIECE bytes each for a sample of what is sent: files and offsets, evenly spread over its bytes."""
+    sizes = [(path, manifest.entries[path].size) for path in paths if manifest.entries[path].is_file]
+    ends = list(itertools.accumulate(size for _, size in sizes))
+    found = []
+    for number in range(PIECES if ends else 0):
+        place = ends[-1] * (2 * number + 1) // (2 * PIECES)
+        index = bisect.bisect_right(ends, place)
+        if index < len(sizes):
+            path, size = sizes[index]
+            found.append((path, place - (ends[index] - size)))
+    return found
+
+
+def pays_to_compress(size: int, rtt: float, pieces: Iterable[bytes]) -> bool:
+    """Whether gzip makes an upload faster: a long enough way, enough bytes, and content that shrinks."""
     if size < COMPRESS_FROM or rtt < COMPRESS_RTT:
         return False
-    return not sample or len(zlib.compress(sample, 1)) < len(sample) * 0.75
+    before = after = 0
+    for piece in pieces:
+        before += len(piece)
+        after += len(zlib.compress(piece, 1))
+    return after < before * SHRINKS

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.events import Note, UploadProgress
 from core.manifest import EMPTY, Difference, Manifest, difference
-from core.operations.broadcast import Broadcast, packed, pays_to_compress
+from core.operations.broadcast import PIECE, Broadcast, packed, pays_to_compress, probes
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.plan import UPLOAD
@@ -20,8 +20,6 @@ from core.text import count
 
 REPORT_EVERY = 0.1
 """Seconds between progress events of one server."""
-SAMPLE = 128 << 10
-"""Bytes of content that tell whether compression pays."""
 
 
 class Sending:
@@ -126,27 +124,24 @@ class Sending:
         rtt = max(session.rtt for session in sessions)
         gzip = all("gzip" in self._states[name].features for name in names)
         if gzip and pays_to_compress(change.bytes, rtt, self._sample(tree.manifest, change)):
-            return Packed(lambda: packed(make()), names, "gzip")
+            return Packed(lambda: packed(make()), names, "gzip", ahead=True)
         return Packed(make, names, "none")
 
-    def _sample(self, manifest: Manifest, change: Difference) -> bytes:
-        """The beginnings of the largest files that are sent."""
+    def _sample(self, manifest: Manifest, change: Difference) -> Iterator[bytes]:
         assert self._tree is not None
-        largest = sorted(
-            (p for p in change.send if manifest.entries[p].is_file), key=lambda p: -manifest.entries[p].size
-        )
-        pieces = []
-        for path in largest[:4]:
+        for path, place in probes(manifest, change.send):
             with self._tree.open(path) as file:
-                pieces.append(file.read(SAMPLE // 4))
-        return b"".join(pieces)
+                file.seek(place)
+                yield file.read(PIECE)
 
 
 class Packed(Broadcast):
     """A broadcast that knows what has to unpack it: `none` or `gzip`."""
 
-    def __init__(self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], unpack: str) -> None:
-        super().__init__(make, takers)
+    def __init__(
+        self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], unpack: str, *, ahead: bool = False
+    ) -> None:
+        super().__init__(make, takers, ahead=ahead)
         self.unpack = unpack
 
 

@@ -1,0 +1,54 @@
+"""Whether an upload is compressed is told from a sample that is spread over all that is sent."""
+
+from __future__ import annotations
+
+import os
+import zlib
+
+import pytest
+
+from core.manifest import FILE, FOLDER_ENTRY, Entry, Manifest
+from core.operations.broadcast import COMPRESS_FROM, COMPRESS_RTT, PIECE, PIECES, packed, pays_to_compress, probes
+from core.remote.tarstream import Chunk
+
+TEXT = b"the same words again and again; " * (PIECE // 32)
+NOISE = os.urandom(PIECE)
+
+
+def sized(sizes: dict[bytes, int]) -> Manifest:
+    return Manifest({path: Entry(FILE, size, "0" * 64) for path, size in sizes.items()} | {b"folder": FOLDER_ENTRY})
+
+
+def test_samples_are_spread_over_the_bytes_whatever_the_files_are() -> None:
+    small = {f"small{number:04}".encode(): 1000 for number in range(1000)}
+    manifest = sized({b"large": 1_000_000, **small})
+    found = probes(manifest, sorted(manifest.entries))
+    assert len(found) == PIECES
+    assert sum(path == b"large" for path, _ in found) == PIECES // 2
+    assert len({path for path, _ in found}) == PIECES // 2 + 1
+    assert all(0 <= place < manifest.entries[path].size for path, place in found)
+
+
+@pytest.mark.parametrize("sizes", [{}, {b"empty": 0}, {b"empty": 0, b"last": 1}])
+def test_what_has_hardly_a_byte_has_samples_within_it(sizes: dict[bytes, int]) -> None:
+    manifest = sized(sizes)
+    assert {path for path, _ in probes(manifest, sorted(manifest.entries))} <= {b"last"}
+
+
+def test_text_is_compressed_over_a_long_way_and_noise_never() -> None:
+    far, much = COMPRESS_RTT, COMPRESS_FROM
+    assert pays_to_compress(much, far, [TEXT])
+    assert not pays_to_compress(much, far, [NOISE])
+    assert pays_to_compress(much, far, [TEXT, NOISE, TEXT, NOISE])
+    assert not pays_to_compress(much, far, [TEXT, *[NOISE] * 9])
+    assert not pays_to_compress(much, far / 2, [TEXT])
+    assert not pays_to_compress(much - 1, far, [TEXT])
+    assert not pays_to_compress(much, far, [])
+
+
+def test_a_packed_stream_holds_what_went_in_and_counts_it() -> None:
+    chunks = [Chunk(TEXT, len(TEXT), 2), Chunk(NOISE, 10, 0), Chunk(b"", 0, 1)]
+    out = list(packed(chunks))
+    assert zlib.decompress(b"".join(chunk.raw for chunk in out), 31) == TEXT + NOISE
+    assert sum(chunk.content for chunk in out) == len(TEXT) + 10
+    assert sum(chunk.files for chunk in out) == 3
