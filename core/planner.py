@@ -11,10 +11,7 @@ from core.manifest import EMPTY, Manifest, difference
 from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, REMOVE, ROLLBACK, STAGE, SWITCH, UPLOAD, Plan, Step
 from core.records import FleetRelease, Record, ServerState, fleet_releases, live_tag, previous_tag
 from core.retention import beyond, protection
-from core.text import size
-
-HEADROOM = 16 << 20
-"""Bytes that have to stay free on a server beyond what an operation writes (records, logs, the application itself)."""
+from core.room import of_release, of_unknown_cache, of_upload, shortage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,12 +191,10 @@ def _release_step(
         refusal = refusal or f"{record.tag} was deployed there with other content; choose another tag"
     change = difference(cache or EMPTY, manifest)
     unknown = cache is None and "cache-unknown" in state.features
-    room = change.bytes + (0 if around.shared_copy else manifest.bytes)
-    if not refusal and 0 <= state.free_bytes < room + HEADROOM:
-        refusal = f"not enough space: {size(room)} needed and {size(HEADROOM)} spare, {size(state.free_bytes)} free"
-    inodes = len(change.send) + len(manifest.entries)
-    if not refusal and 0 <= state.free_inodes < inodes + 100:
-        refusal = f"not enough inodes: {inodes:,} needed, {state.free_inodes:,} free"
+    if not refusal:
+        # An unknown cache is compared before the upload: what fits in no case is refused here, the rest there.
+        upload = of_unknown_cache(state, manifest) if unknown else of_upload(state, manifest, change)
+        refusal = shortage(state, upload + of_release(state, manifest, shared=around.shared_copy))
     return Step(
         server=state.server,
         action=STAGE if change.empty and cache is not None else UPLOAD,

@@ -217,6 +217,8 @@ class ServerState:
     cache         digest of `.turnout/cache.manifest`; "" where the cache is unknown
     manifests     digests of tags whose manifest is kept on the server
     free_bytes, free_inodes   of the root's file system; -1 where the server does not tell
+    block         bytes in which that file system gives room to files
+    cache_bytes, cache_entries   what a deploy-cache that no manifest tells of occupies on disk, and holds
     clock         the server's time in seconds since the epoch, and when we read it: clock_skew is the difference
     features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar; writable (the root);
                   cache-unknown (deploy-cache holds something that no manifest tells of)
@@ -237,6 +239,9 @@ class ServerState:
     lock: Lock | None = None
     free_bytes: int = -1
     free_inodes: int = -1
+    block: int = 4096
+    cache_bytes: int = 0
+    cache_entries: int = 0
     clock_skew: float = 0.0
     features: frozenset[str] = frozenset()
     journal: tuple[JournalLine, ...] = ()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from core.errors import DiskFull
 from core.events import Note, UploadProgress
 from core.manifest import EMPTY, Difference, Manifest, difference
 from core.operations.broadcast import PIECE, Broadcast, packed, pays_to_compress, probes
@@ -16,6 +18,7 @@ from core.plan import UPLOAD
 from core.records import ServerState
 from core.remote.scan import with_sizes
 from core.remote.tarstream import Chunk, stream
+from core.room import of_release, of_upload, shortage
 from core.text import count
 
 REPORT_EVERY = 0.1
@@ -72,6 +75,7 @@ class Sending:
             self._broadcasts[name] = self._broadcast(self._differences[name], [name], whole=True)
             kept = self._tree.manifest.files - self._differences[name].files
             run.emit(Note(server=name, text=f"deploy-cache compared: {count(kept, 'file')} are there already"))
+            self._refuse_what_does_not_fit(state, self._differences[name], wipe=wipe)
         change = self._differences[name]
         upload = session.upload()
         broadcast = self._broadcasts[name]
@@ -82,6 +86,19 @@ class Sending:
                 upload.finish()
         finally:
             broadcast.leave(name)
+
+    def _refuse_what_does_not_fit(self, state: ServerState, change: Difference, *, wipe: bool) -> None:
+        """DiskFull where a cache that the plan did not know needs more than there is; `wipe`: it is emptied first."""
+        assert self._tree is not None
+        shared = self._run.fleet.project.deploy.copy_mode == "hardlink"
+        if wipe and not shared and state.free_bytes >= 0:
+            state = replace(state, free_bytes=state.free_bytes + state.cache_bytes)
+        manifest = self._tree.manifest
+        needed = of_upload(state, manifest, change) + of_release(state, manifest, shared=shared)
+        reason = shortage(state, needed)
+        if reason:
+            hint = "free space there or prune releases, then deploy again: what arrived is not sent again"
+            raise DiskFull("not enough room on a server", detail=reason, hint=hint, server=state.server)
 
     def _pump(self, name: str, change: Difference, send: Callable[[bytes], None], broadcast: Packed) -> None:
         """Hand all chunks to one server; the progress as events, at most every REPORT_EVERY seconds."""

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from core.records import JournalLine, Lock, Record, Release, ServerState, is_tag, parse_journal_line, parse_record
 from core.text import clean, decode_path
 
+BLOCKS = range(512, (64 << 10) + 1)
+"""Bytes of a block that are what the smallest file occupies."""
+
 
 @dataclass
 class _Seen:
@@ -26,6 +29,9 @@ class _Seen:
     clock: float = 0.0
     free_bytes: int = -1
     free_inodes: int = -1
+    block: int = ServerState.block
+    cache_bytes: int = 0
+    cache_entries: int = 0
     features: set[str] = field(default_factory=set)
     lock: dict[str, str] = field(default_factory=dict)
     journal: list[JournalLine] = field(default_factory=list)
@@ -75,6 +81,9 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         lock=_lock(seen),
         free_bytes=seen.free_bytes,
         free_inodes=seen.free_inodes,
+        block=seen.block,
+        cache_bytes=seen.cache_bytes,
+        cache_entries=seen.cache_entries,
         clock_skew=seen.clock - now if seen.clock else 0.0,
         features=frozenset(features),
         journal=tuple(seen.journal),
@@ -152,8 +161,19 @@ def _statfs(seen: _Seen, rest: str) -> None:
     """`stat -f`: bytes of a block, free blocks for this user, inodes, free inodes; none where they have no number."""
     block, blocks, inodes, free = map(int, rest.split())
     seen.free_bytes = block * blocks
+    # Network file systems count in blocks of megabytes and yet store a small file in less.
+    if block in BLOCKS:
+        seen.block = block
     if inodes > 0:
         seen.free_inodes = free
+
+
+def _cache_unknown(seen: _Seen, rest: str) -> None:
+    """What it holds: kB on disk (`du -sk`) and entries with the folder itself; a server may tell neither."""
+    seen.cache_unknown = True
+    words = rest.split()
+    if len(words) == 2:
+        seen.cache_bytes, seen.cache_entries = max(int(words[0]), 0) * 1024, max(int(words[1]) - 1, 0)
 
 
 def _inodes(seen: _Seen, rest: str) -> None:
@@ -224,7 +244,7 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "release": _release,
     "record": _record,
     "cache": _set("cache", str),
-    "cache-unknown": _set("cache_unknown", lambda rest: True),
+    "cache-unknown": _cache_unknown,
     "space": _space,
     "inodes": _inodes,
     "statfs": _statfs,

@@ -15,10 +15,11 @@ from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
 from core.records import Lock, Record, ServerState
 from core.remote.agent import CANCELLED, DONE, LOCKED, LOST, PERSON, UNTELLABLE, Agent, Answer
+from core.remote.complaints import failure
 from core.remote.connection import Connection, Destination
 from core.remote.reading import parse_sizes, parse_state
 from core.remote.scan import parse_made, parse_scan
-from core.remote.upload import Upload, failure
+from core.remote.upload import Upload
 from core.text import clean
 
 T = TypeVar("T")
@@ -324,4 +325,4 @@ class Session:
             return ServerError(title, detail="the request was ended by a signal on the server")
         if answer.status == UNTELLABLE:
             return ServerError(title, detail="names there cannot be told in a line")
-        return failure(title, answer.text or f"status {answer.status}")
+        return failure(title, answer.lines, f"status {answer.status}")

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 import paramiko
 
-from core.errors import Cancelled, ConnectError, DiskFull, ServerError, TurnoutError
+from core.errors import Cancelled, ConnectError, TurnoutError
 from core.jobs import Cancel
 from core.remote.agent import script, strip
+from core.remote.complaints import LONGEST_SAID, Complaints
 from core.remote.connection import Connection, start
 from core.remote.tarstream import CHUNK
-from core.text import clean, quote, shell_word
+from core.text import clean, cut_lines, quote, shell_word
 
 STALL = 60.0
 """Seconds in which not one byte left before the server counts as gone."""
-MOST_SAID = 16 << 20
+MOST_SAID = 64 << 20
 """Bytes of complaints (tar names each file that fails) after which a server makes no sense."""
 
 
@@ -82,16 +83,21 @@ class Upload:
     def _ended(self, problem: str) -> TurnoutError | None:
         """Wait for the program's end; the error that its end means, None where all is well."""
         channel = self._channel
-        said = b""
+        said = Complaints()
         try:
             channel.settimeout(STALL)
             total = 0
+            rest = b""
             while chunk := channel.recv_stderr(4096):
-                said = (said + chunk)[-8000:]
+                lines, rest = cut_lines(rest + chunk, b"\n", LONGEST_SAID)
+                for line in lines:
+                    said.add(line.decode("utf-8", "backslashreplace"))
                 total += len(chunk)
                 if total > MOST_SAID:
                     channel.close()
-                    return self._lost(f"it complained without end: {said[:200].decode('utf-8', 'backslashreplace')}")
+                    words = said.text or rest[:200].decode("utf-8", "backslashreplace")
+                    return self._lost(f"it complained without end: {words}")
+            said.add(rest.decode("utf-8", "backslashreplace"))
             # Its end may have been said without a status, or never: recv_exit_status() would wait for ever.
             if not channel.closed and not channel.status_event.wait(STALL):
                 return self._lost(f"it did not finish within {STALL:.0f} s")
@@ -100,29 +106,15 @@ class Upload:
             return self._lost(f"it did not finish within {STALL:.0f} s")
         except (OSError, EOFError, paramiko.SSHException) as error:
             return self._lost(str(error))
-        text = clean(said.decode("utf-8", "backslashreplace")).strip()
         if status == 0 and not problem:
             return None
         if status == -1:
-            return self._lost(text or problem or "the channel was closed")
-        return failure("the upload failed", text or problem or f"tar ended with status {status}")
+            return self._lost(said.text or problem or "the channel was closed")
+        if not said.text:
+            said.add(problem or f"tar ended with status {status}")
+        return said.error("the upload failed")
 
     def _lost(self, detail: str) -> ConnectError:
         return ConnectError(
             "the connection to the server was lost", detail=clean(detail), server=self._connection.server.name
         )
-
-
-def failure(title: str, text: str) -> ServerError:
-    """The error for what a program on the server said: a full disk gets its own."""
-    lowered = text.lower()
-    if "no space left" in lowered or "quota exceeded" in lowered or "disk full" in lowered:
-        return DiskFull(
-            "the disk is full",
-            detail=text,
-            hint="free space there or prune releases, then deploy again: what arrived is not sent again",
-        )
-    hint = "`turnout doctor` tells what is wrong there"
-    if "permission denied" in lowered or "cannot make" in lowered:
-        hint = "the deploy root must belong to the user who logs in; `turnout doctor` tells more"
-    return ServerError(title, detail=text, hint=hint)

@@ -23,6 +23,7 @@ from core.recovery import interruption
 from core.text import encode_path
 from tests.engine.driving import snapshot
 from tests.faults.operators import Operators
+from tests.servers import unavailable
 from tests.waiting import until
 
 
@@ -179,6 +180,23 @@ def operators(tmp_path):
     """Make an Operators; its processes end with the test."""
     with ExitStack() as stack:
         yield lambda name="operator": stack.enter_context(closing(Operators(tmp_path, name)))
+
+
+@pytest.fixture
+def disk(sshd):
+    """Give the server's root a file system of its own: its bytes, its inodes (0: as many as fit)."""
+    mounted = []
+
+    def mount(size: str, inodes: int = 0):
+        words = ["mount", "-t", "tmpfs", "-o", f"size={size},nr_inodes={inodes}", "none", str(sshd.files)]
+        if subprocess.run(words, capture_output=True, check=False).returncode:
+            unavailable("this user may not mount a file system")
+        mounted.append(sshd.files)
+        return sshd
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture

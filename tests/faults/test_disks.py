@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
+import re
 from dataclasses import replace
 
 import pytest
@@ -13,20 +13,15 @@ from core.errors import DiskFull, FleetError
 from core.events import PhaseStarted
 from core.jobs import Cancel
 from core.operations import DeployRequest, execute, make_plan
-from tests.servers import unavailable
+from core.room import HEADROOM
 
-FILES = {f"f{number}": os.urandom(100_000) for number in range(40)}
+FILES = {f"f{number}": os.urandom(13_000) for number in range(300)}
 
 
 @pytest.fixture
-def small_disk(sshd):
-    """The server's root on a file system of its own: 64 MB and 400 inodes."""
-    words = ["mount", "-t", "tmpfs", "-o", "size=64m,nr_inodes=400", "none", str(sshd.files)]
-    mounted = subprocess.run(words, capture_output=True, check=False)
-    if mounted.returncode:
-        unavailable("this user may not mount a file system")
-    yield sshd
-    subprocess.run(["umount", "--lazy", str(sshd.files)], check=True)
+def small_disk(disk):
+    """The server's root on a file system of its own: 64 MB and 1,000 inodes."""
+    return disk("64m", 1000)
 
 
 def fill(place, leave: int):
@@ -69,8 +64,13 @@ def test_a_disk_that_fills_is_told_with_numbers_and_everything_is_put_back(small
     error = raised.value.errors["web"]
     assert isinstance(error, DiskFull), error
     assert (error.server, error.phase) == ("web", phase)
-    assert "f1" in error.detail or "f2" in error.detail, error.detail
-    assert "free" in error.detail, error.detail
+    space, inodes, *complaints, more = error.detail.splitlines()
+    assert re.fullmatch(rf"\d+ kB of 65536 kB are free in {small_disk.files}", space)
+    assert re.fullmatch(rf"\d+ of 1000 inodes are free in {small_disk.files}", inodes)
+    assert len(complaints) == 3
+    for line in complaints:
+        assert re.fullmatch(r"(tar|cp): .*\bf\d+\b.*: No space left on device", line), error.detail
+    assert re.fullmatch(r"and \d{3} more", more), "one for each file that was left"
     assert facts.live() == ["one"]
     assert os.listdir(small_disk.files / "releases") == ["one"]
     assert facts.unlocked()
@@ -108,7 +108,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_touched(small_disk, proje
     with pytest.raises(DiskFull) as raised:
         facts.do(DeployRequest(tag="one"))
     assert "web: not enough space: 60 MB needed" in raised.value.detail
-    project.write({"large": "small", **{f"n{number}": "" for number in range(150)}})
+    project.write({"large": "small", **{f"n{number}": "" for number in range(450)}})
     with pytest.raises(DiskFull) as raised:
         facts.do(DeployRequest(tag="one"))
     assert "not enough inodes" in raised.value.detail
@@ -119,3 +119,21 @@ def test_what_cannot_fit_is_refused_before_anything_is_touched(small_disk, proje
     fleet.close()
     assert not plan.executable
     assert replace(plan, steps=()).executable, "it is the server that has no room"
+
+
+def test_many_small_files_are_counted_in_blocks(sshd, disk, project_factory, truth):
+    files = {f"d{number % 10}/f{number}": "ten bytes\n" for number in range(4000)}
+    project = project_factory([disk("32m")], files=files, source="directory")
+    facts = truth(project, [sshd])
+    with pytest.raises(DiskFull) as raised:
+        facts.do(DeployRequest(tag="one"))
+    assert raised.value.detail == "web: not enough space: 33 MB needed and 17 MB spare, 34 MB free"
+    assert os.listdir(sshd.files / "deploy-cache") == []
+
+
+def test_what_a_plan_accepts_fits(sshd, disk, project_factory, truth):
+    files = {f"d{number % 10}/f{number}": "ten bytes\n" for number in range(1000)}
+    needed = 2 * 1010 * 4096 + HEADROOM
+    facts = truth(project_factory([disk(str(needed + (1 << 20)))], files=files, source="directory"), [sshd])
+    facts.do(DeployRequest(tag="one"))
+    facts.complete()

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from core.errors import TurnoutError
+from core.errors import DiskFull, FleetError, TurnoutError
 from core.operations import DeployRequest
 from tests.waiting import until
 
@@ -50,3 +50,76 @@ def test_what_arrived_before_the_operator_was_killed_is_not_sent_again(sshd, pro
     facts.do(DeployRequest(tag="one"))
     assert network.up - before < (200 - arrived + 1) * 50_000 + 500_000
     facts.complete()
+
+
+def test_what_arrived_is_not_counted_as_room_that_is_needed_again(disk, proxy, project_factory, truth):
+    place = disk("100m")
+    network, far = proxy(place)
+    files = {f"f{number:03}": os.urandom(500_000) for number in range(80)}
+    facts = truth(project_factory([far], files=files, source="directory"), [place])
+    network.cut_after(32_000_000)
+    with pytest.raises(TurnoutError):
+        facts.do(DeployRequest(tag="one"))
+    until(facts.unlocked, "the agent to give the lock back")
+    until(facts.swept, "the agent to sweep")
+    before = network.up
+    facts.do(DeployRequest(tag="one"))
+    assert network.up - before < 20_000_000
+    facts.complete()
+
+
+@pytest.fixture
+def other_cache(disk, project_factory, truth):
+    """A disk of 100 MB whose deploy-cache holds 40 MB that no manifest tells of, and a tree of 40 MB to deploy."""
+    place = disk("100m", 1000)
+    project = project_factory([place], source="directory")
+    facts = truth(project, [place])
+    facts.do(DeployRequest(tag="one"))
+    facts.close()
+    (place.files / ".turnout/cache.manifest").unlink()
+    (place.files / "deploy-cache/other").write_bytes(bytes(40_000_000))
+    project.write({f"f{number}": os.urandom(5_000_000) for number in range(8)})
+    return place, facts
+
+
+def test_what_turns_out_not_to_fit_is_refused_before_the_first_byte_is_sent(other_cache):
+    place, facts = other_cache
+    with pytest.raises(FleetError) as raised:
+        facts.do(DeployRequest(tag="two"))
+    error = raised.value.errors[place.alias]
+    assert isinstance(error, DiskFull), error
+    assert error.server == place.alias
+    assert error.detail.startswith("not enough space: 80 MB needed and 17 MB spare, ")
+    assert sorted(os.listdir(place.files / "deploy-cache")) == ["index.html", "other"]
+    assert facts.live() == ["one"]
+    assert facts.unlocked()
+    until(facts.swept, "the agent to sweep")
+    facts.complete()
+
+
+def test_what_is_emptied_first_gives_its_room_back(other_cache):
+    place, facts = other_cache
+    os.mkfifo(place.files / "deploy-cache/pipe")
+    facts.do(DeployRequest(tag="two"))
+    assert facts.live() == ["two"]
+    facts.complete()
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+def test_a_server_tells_what_a_cache_that_nobody_knows_occupies(shell_server, project_factory, truth, shell):
+    place = shell_server(shell)
+    files = {f"folder/f{number}": os.urandom(10_000) for number in range(9)}
+    facts = truth(project_factory([place], files=files, source="directory"), [place])
+    facts.do(DeployRequest(tag="one"))
+    fleet = facts.fleet()
+    try:
+        (known,) = fleet.inspect().states.values()
+        (place.files / ".turnout/cache.manifest").unlink()
+        (unknown,) = fleet.inspect().states.values()
+    finally:
+        fleet.close()
+    assert (known.cache_bytes, known.cache_entries) == (0, 0)
+    assert "cache-unknown" in unknown.features
+    assert unknown.cache_entries == 10
+    assert 90_000 <= unknown.cache_bytes <= 90_000 + 12 * 4096
+    assert unknown.block == os.statvfs(place.files).f_frsize

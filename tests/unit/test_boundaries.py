@@ -22,6 +22,7 @@ PURE = [
     "core.plan",
     "core.planner",
     "core.retention",
+    "core.room",
     "core.jobs",
 ]
 ENGINE = sorted(module.name for module in pkgutil.walk_packages(core.__path__, "core."))

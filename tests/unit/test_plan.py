@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from core.manifest import EMPTY, FOLDER_ENTRY, Manifest
 from core.plan import NONE, REMOVE, STAGE, SWITCH, UPLOAD
-from core.planner import HEADROOM, Around, adoption, plan_deploy, plan_prune, plan_rollback
+from core.planner import Around, adoption, plan_deploy, plan_prune, plan_rollback
 from core.records import Record, Release, ServerState, live_tag, previous_tag
 from core.retention import beyond, protection
+from core.room import HEADROOM, SPARE_INODES
 from tests.strategies import file_entry
 
 OLD = Manifest({b"d": FOLDER_ENTRY, b"d/a": file_entry(b"one\n"), b"gone": file_entry(b"x" * 1000)})
@@ -122,13 +123,59 @@ def test_the_command_that_adopts_a_folder_takes_a_free_name_and_any_root() -> No
 
 
 def test_what_does_not_fit_is_refused_with_the_numbers() -> None:
-    need = NEW.bytes * 2 + HEADROOM
+    need = len(NEW.entries) * 2 * 4096 + HEADROOM
     assert deploy(state("web1", free_bytes=need)).executable
     refused = deploy(state("web1", free_bytes=need - 1))
-    assert "not enough space" in refused.all_refusals[0]
-    assert deploy(state("web1", free_bytes=need - 1), around=replace(AROUND, shared_copy=True)).executable
-    assert "not enough inodes" in deploy(state("web1", free_inodes=100)).all_refusals[0]
+    assert refused.all_refusals == ("web1: not enough space: 25 kB needed and 17 MB spare, 17 MB free",)
+    inodes = len(NEW.entries) * 2 + SPARE_INODES
+    assert deploy(state("web1", free_inodes=inodes)).executable
+    refused = deploy(state("web1", free_inodes=inodes - 1))
+    assert refused.all_refusals == ("web1: not enough inodes: 6 needed, 105 free",)
     assert deploy(state("web1", free_bytes=-1, free_inodes=-1)).executable, "a server that does not tell is trusted"
+
+
+def test_only_what_the_cache_has_not_needs_room_there() -> None:
+    need = (1 + len(NEW.entries)) * 4096 + HEADROOM
+    assert deploy(state("web1", free_bytes=need), cache=OLD).executable
+    assert not deploy(state("web1", free_bytes=need - 1), cache=OLD).executable
+
+
+def test_with_hard_links_a_release_needs_room_for_its_folders_alone() -> None:
+    shared = replace(AROUND, shared_copy=True)
+    need = (len(NEW.entries) + 1) * 4096 + HEADROOM
+    assert deploy(state("web1", free_bytes=need), around=shared).executable
+    assert not deploy(state("web1", free_bytes=need - 1), around=shared).executable
+    inodes = len(NEW.entries) + 1 + SPARE_INODES
+    assert deploy(state("web1", free_inodes=inodes), around=shared).executable
+    assert not deploy(state("web1", free_inodes=inodes - 1), around=shared).executable
+
+
+@pytest.mark.parametrize("block", [512, 4096, 65536])
+def test_many_small_files_need_a_block_each_and_cost_their_content(block: int) -> None:
+    tree = Manifest({f"f{number}".encode(): file_entry(b"ten bytes\n") for number in range(1000)})
+    need = 2 * 1000 * block + HEADROOM
+
+    def plan(free: int):
+        server = state("web1", free_bytes=free, block=block)
+        return plan_deploy("production", [server], record("new", 9, tree), tree, {"web1": None}, AROUND)
+
+    assert plan(need).executable
+    assert plan(need).steps[0].price() == "send 10 kB in 1,000 files, copy 10 kB, switch"
+    assert not plan(need - 1).executable
+
+
+def test_of_a_cache_that_nobody_knows_only_what_fits_in_no_case_is_refused() -> None:
+    def plan(holds: int, entries: int = 0, **free: int):
+        unknown = frozenset({"cache-unknown"})
+        return deploy(state("web1", features=unknown, cache_bytes=holds, cache_entries=entries, **free))
+
+    tree = len(NEW.entries) * 4096
+    assert plan(tree - 4096, free_bytes=tree + 4096 + HEADROOM).executable
+    assert not plan(tree - 4096, free_bytes=tree + 4095 + HEADROOM).executable
+    assert plan(10 * tree, free_bytes=tree + HEADROOM).executable
+    assert not plan(10 * tree, free_bytes=tree + HEADROOM - 1).executable, "the release is a copy in any case"
+    assert plan(0, 2, free_inodes=1 + 3 + SPARE_INODES).executable
+    assert not plan(0, 2, free_inodes=3 + SPARE_INODES).executable
 
 
 def test_a_deploy_keeps_the_newest_and_the_way_back() -> None:

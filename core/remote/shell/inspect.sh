@@ -45,7 +45,9 @@ state() {
     if [ -f "$own/cache.manifest" ] && untouched; then
       digest "$own/cache.manifest"
       say "cache $sum"
-    elif [ -n "$(find deploy-cache 2> /dev/null | sed -n 2p)" ]; then say "cache-unknown"
+    elif [ -n "$(find deploy-cache 2> /dev/null | sed -n 2p)" ]; then
+      set -- "$(du -sk deploy-cache 2> /dev/null)" "$(find deploy-cache 2> /dev/null | wc -l)"
+      say "cache-unknown ${1%%[!0-9]*} $(($2))"
     fi
     set --
     for record in "$own"/records/*.toml; do

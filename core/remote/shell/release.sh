@@ -10,7 +10,7 @@ verb_stage() {
   tag=$2 publish=$5 record=$6
   if [ -f "$own/incoming/gone" ]; then
     { comm -23 "$own/incoming/manifest.old" "$own/incoming/gone" | sort -m - "$own/incoming/added"; } > "$own/incoming/manifest" ||
-      fail "cannot write the manifest of deploy-cache"
+      { room; fail "cannot write the manifest of deploy-cache"; }
   fi
   if [ -f "$own/incoming/manifest" ]; then
     digest "$own/incoming/manifest"
@@ -29,11 +29,11 @@ verb_stage() {
   ln "$own/cache.manifest" "$own/incoming/$tag.manifest" 2> /dev/null ||
     cp "$own/cache.manifest" "$own/incoming/$tag.manifest" || { room; exit 1; }
   decode "$record"
-  printf %s "$decoded" > "$own/incoming/$tag.toml" || fail "cannot write the record"
+  printf %s "$decoded" > "$own/incoming/$tag.toml" || { room; fail "cannot write the record"; }
   shift 6
   for word; do
     decode "$word"
-    link_shared "$own/incoming/$tag" "$decoded" || fail "cannot link the shared path $decoded"
+    link_shared "$own/incoming/$tag" "$decoded" || { room; fail "cannot link the shared path $decoded"; }
   done
   [ "$publish" = no ] || publish "$tag"
 }
@@ -45,7 +45,8 @@ copier() {
   case $(cp --help 2>&1) in *--reflink*) copy='-a --reflink=auto' ;; esac
 }
 
-# room: what the disk has left, for an error.
+# room: what the disk has left, for an error; core/remote/complaints.py puts it before the complaints, of which cp has
+# one for every file.
 room() {
   for unit in k i; do
     df "-P$unit" . 2> /dev/null | while read -r _ total _ left _; do

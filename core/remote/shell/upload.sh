@@ -52,10 +52,14 @@ done
 mine $!
 wait $! && exit 0
 status=$?
-{
-  df -Pk .
-  df -Pi .
-} 2> /dev/null | while read -r _ total _ left _; do
-  case $total in *[!0-9]*) ;; *) echo "$left of $total blocks or inodes are free" >&2 ;; esac
-done
+# As `room` in release.sh says it.
+for unit in k i; do
+  df "-P$unit" . 2> /dev/null | while read -r _ total _ left _; do
+    case $unit-$total in
+      *-*[!0-9]*) ;; # the heading
+      k-*) printf '%s\n' "$left kB of $total kB are free in $root" ;;
+      *) printf '%s\n' "$left of $total inodes are free in $root" ;;
+    esac
+  done
+done >&2
 exit $status

@@ -1,0 +1,59 @@
+"""The room that a release takes on a server's disk, in whole blocks and in inodes, and whether it is there (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core.manifest import FOLDER, Difference, Entry, Manifest
+from core.records import ServerState
+from core.text import size
+
+HEADROOM = 16 << 20
+"""Bytes that have to stay free on a server beyond what an operation writes (records, logs, the application itself)."""
+SPARE_INODES = 100
+"""Inodes that have to stay free likewise."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes and inodes of a file system."""
+
+    bytes: int
+    inodes: int
+
+    def __add__(self, other: Room) -> Room:
+        return Room(self.bytes + other.bytes, self.inodes + other.inodes)
+
+
+def occupied(entries: Iterable[Entry], block: int) -> Room:
+    """What entries take on a disk: files in whole blocks (of `block` bytes), folders and links a block each."""
+    taken = [-(-entry.size // block) if entry.is_file else 1 for entry in entries]
+    return Room(sum(taken) * block, len(taken))
+
+
+def of_upload(state: ServerState, manifest: Manifest, change: Difference) -> Room:
+    """What a change of the deploy-cache adds to it; what it removes or replaces is not counted as room."""
+    return occupied((manifest.entries[path] for path in change.send), state.block)
+
+
+def of_unknown_cache(state: ServerState, manifest: Manifest) -> Room:
+    """The least that has to be added to a deploy-cache that nobody knows: all that it holds may be of the tree."""
+    whole = occupied(manifest.entries.values(), state.block)
+    return Room(max(whole.bytes - state.cache_bytes, 0), max(whole.inodes - state.cache_entries, 0))
+
+
+def of_release(state: ServerState, manifest: Manifest, *, shared: bool) -> Room:
+    """What a release takes besides the deploy-cache; `shared`: its files are hard links to the cache's."""
+    entries = (entry for entry in manifest.entries.values() if not shared or entry.kind == FOLDER)
+    return occupied(entries, state.block)
+
+
+def shortage(state: ServerState, needed: Room) -> str:
+    """Why a server has not the room, with the numbers; "" where it has, or does not tell."""
+    if 0 <= state.free_bytes < needed.bytes + HEADROOM:
+        spare = f"{size(needed.bytes)} needed and {size(HEADROOM)} spare"
+        return f"not enough space: {spare}, {size(state.free_bytes)} free"
+    if 0 <= state.free_inodes < needed.inodes + SPARE_INODES:
+        return f"not enough inodes: {needed.inodes:,} needed, {state.free_inodes:,} free"
+    return ""
