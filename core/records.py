@@ -6,6 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -75,14 +76,16 @@ class Record:
 
 
 def parse_record(text: str) -> Record:
-    """The record in a file's text. ValueError where it is not one; unknown keys are passed over.
-
-    The text comes from a server: what escapes in it stand for is made harmless too.
-    """
+    """The record in a file's text. ValueError where it is not one; unknown keys are passed over."""
     try:
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"not TOML: {error}") from error
+    return _record_of(values)
+
+
+def _record_of(values: dict[str, Any]) -> Record:
+    """The record with these values, which come from a server: what escapes in them stand for is made harmless."""
     created = values.get("created")
     if isinstance(created, datetime):
         values["created"] = created.replace(tzinfo=created.tzinfo or UTC).timestamp()
@@ -112,6 +115,7 @@ class Release:
 
     present  its folder exists; a release without files was pruned and can be sent again
     mtime    of the folder, in seconds since the epoch; what orders releases without a record
+    unused   it was made there and never went live
     """
 
     tag: str
@@ -119,6 +123,7 @@ class Release:
     present: bool = False
     mtime: float = 0.0
     live: bool = False
+    unused: bool = False
 
     @property
     def created(self) -> float:
@@ -131,8 +136,8 @@ class Release:
 
     @property
     def returnable(self) -> bool:
-        """Whether "the previous one" may choose it: neither failed nor left by a rollback."""
-        return self.record is None or not (self.record.failed or self.record.left)
+        """Whether "the previous one" may choose it: it was live, and neither failed nor was left by a rollback."""
+        return not self.unused and (self.record is None or not (self.record.failed or self.record.left))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,9 +170,10 @@ class Lock:
 class JournalLine:
     """One line of a server's `.turnout/journal.jsonl`.
 
-    what      begin, plan, switch, restore, end (with its outcome), interrupted (by the agent, with the phase)
+    what      begin, switch, restore, end (with its outcome), interrupted (by the agent, with the phase)
     tag       the release that is or was to become live; previous: the one before, target: its link's text
     servers   all servers of the operation
+    record    in `begin`: of that release, from which it can be made also where no server has it yet
     """
 
     what: str
@@ -182,6 +188,7 @@ class JournalLine:
     previous: str = ""
     target: str = ""
     servers: tuple[str, ...] = ()
+    record: Record | None = None
 
 
 def parse_journal_line(text: str) -> JournalLine:
@@ -198,6 +205,9 @@ def parse_journal_line(text: str) -> JournalLine:
         if item.name == "servers":
             names = value if isinstance(value, list) else []
             known["servers"] = tuple(clean(name, 100) for name in names if isinstance(name, str))
+        elif item.name == "record":
+            with suppress(ValueError):
+                known["record"] = _record_of(value) if isinstance(value, dict) else None
         elif item.name in ("time", "exit_code"):
             number = value if isinstance(value, int | float) and 0 <= value <= _LAST_SECOND else 0
             known[item.name] = float(number) if item.name == "time" else int(number)
@@ -223,6 +233,8 @@ class ServerState:
     features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar; writable (the root);
                   cache-unknown (deploy-cache holds something that no manifest tells of)
     journal       its last lines, oldest first
+    transitions   lines of the last operation that was carried out there, and of those since that have no end
+    took_over     by `begin`: the lock whose dead owner it was taken from
     faults        what could not be read (a record that is not TOML), one line each
     news          differs from what Session.glance gives once an operation has begun or ended since
     """
@@ -245,6 +257,8 @@ class ServerState:
     clock_skew: float = 0.0
     features: frozenset[str] = frozenset()
     journal: tuple[JournalLine, ...] = ()
+    transitions: tuple[JournalLine, ...] = ()
+    took_over: Lock | None = None
     faults: tuple[str, ...] = ()
     rtt: float = 0.0
     read_at: float = 0.0
@@ -296,7 +310,9 @@ class FleetRelease:
 
     @property
     def returnable(self) -> bool:
-        return all(release.returnable for release in self.on.values())
+        """Whether "the previous one" may choose it: it was live somewhere, and failed or was left nowhere."""
+        fates = self.on.values()
+        return all(replace(fate, unused=False).returnable for fate in fates) and not all(fate.unused for fate in fates)
 
 
 def fleet_releases(states: Iterable[ServerState]) -> list[FleetRelease]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.plan import DEPLOY, RECOVER, ROLLBACK
-from core.records import JournalLine, ServerState
+from core.records import JournalLine, Record, ServerState
 from core.text import duration
 
 FINISH, UNDO = "finish", "undo"
@@ -22,11 +22,12 @@ class Before:
 
 @dataclass(frozen=True, kw_only=True)
 class Interruption:
-    """An operation that began and whose end no journal tells.
+    """An operation that began to change something and whose end no journal tells.
 
     time      when it began, in seconds since the epoch by its operator's clock
     phase     the last one that an agent noted, "" where it could not
-    tag       the release that was to become live; "" where it did not come so far
+    tag       the release that was to become live, and its record where the journal has it
+    fresh     a deploy was to make that release live for the first time
     switched  by server: where it was before; `current` leads to `tag` there
     waiting   servers of the operation that were not switched
     """
@@ -37,6 +38,8 @@ class Interruption:
     time: float
     phase: str
     tag: str
+    record: Record | None = None
+    fresh: bool = False
     switched: Mapping[str, Before] = field(default_factory=dict)
     waiting: tuple[str, ...] = ()
 
@@ -59,19 +62,19 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
     states = list(states)
     if any(state.lock and state.lock.alive for state in states):
         return None
-    opened = [lines for state in states for lines in _open_operations(state.journal)]
+    opened = [lines for state in states for lines in _open_operations(state.transitions)]
     if not opened:
         return None
     newest = max(opened, key=lambda lines: (any(line.what == "switch" for line in lines), lines[0].time))
     begin = newest[0]
     switches = [line for lines in opened for line in lines if line.what == "switch"]
-    tag = next((line.tag for line in switches if line.operation == begin.operation), "")
+    tag = next((line.tag for line in switches if line.operation == begin.operation), begin.tag)
     # A recovery that was interrupted itself goes on with what another operation began; and where an operation has
     # ended on some servers only, those are as it left them all the same.
     involved = {line.operation for line in switches if line.tag == tag}
     switched: dict[str, Before] = {}
     for state in states:
-        mine = (line for line in reversed(state.journal) if line.what == "switch" and line.operation in involved)
+        mine = (line for line in reversed(state.transitions) if line.what == "switch" and line.operation in involved)
         line = next((line for line in mine if line.tag == tag), None)
         if line and state.current == tag:
             switched[state.server] = Before(tag=line.previous, target=line.target)
@@ -83,6 +86,8 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
         time=begin.time,
         phase=next((line.phase for line in newest if line.what == "interrupted"), ""),
         tag=tag,
+        record=next((lines[0].record for lines in opened if lines[0].tag == tag and lines[0].record), None),
+        fresh=any(lines[0].kind == DEPLOY for lines in opened if lines[0].tag == tag),
         switched=switched,
         waiting=tuple(
             s.server for s in states if s.server in concerned and s.server not in switched and s.current != tag
@@ -90,14 +95,14 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
     )
 
 
-def _open_operations(journal: Sequence[JournalLine]) -> list[list[JournalLine]]:
+def _open_operations(transitions: Sequence[JournalLine]) -> list[list[JournalLine]]:
     """The lines of the operations that change what is live and have no end, oldest first; each one's `begin` first.
 
     An operation that did nothing, or whose work was put back, leaves open what was open before it. One that was
     carried out closes everything before it.
     """
     open_ones: list[list[JournalLine]] = []
-    for line in journal:
+    for line in transitions:
         if line.what == "begin":
             if line.kind in (DEPLOY, ROLLBACK, RECOVER):
                 open_ones.append([line])

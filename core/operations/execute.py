@@ -138,8 +138,8 @@ def _execute(run: Run, request: Request, plan: Plan | None, wait: float) -> Resu
         run.emit(PlanMade(plan=prepared.plan.to_json()))
         _refuse(prepared.plan, states)
         run.cancel.check()
-    except Exception:  # whatever it is, the locks are given back
-        run.give_back("refused")
+    except Exception as error:  # whatever it is, the locks are given back
+        run.give_back("refused", error)
         raise
     finally:
         unlink()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from core import checks, hooks
-from core.errors import SourceError, UsageError
+from core.errors import NeedsPerson, SourceError, UsageError
 from core.events import Emit
 from core.fleet import Fleet, at_once
 from core.jobs import Ahead, Cancel
@@ -17,8 +17,8 @@ from core.operations.requests import DeployRequest, PruneRequest, RecoverRequest
 from core.operations.run import who
 from core.plan import NONE, RECOVER, SWITCH, Plan, Step
 from core.planner import Around, plan_deploy, plan_prune, plan_rollback, rollback_target
-from core.records import Record, ServerState, is_tag, live_tag, make_tag, next_seq
-from core.recovery import FINISH, UNDO, interruption
+from core.records import Record, Release, ServerState, is_tag, live_tag, make_tag, next_seq
+from core.recovery import FINISH, UNDO, Interruption, interruption
 from core.source import check_revision, make_tree, tree_of_record
 from core.source.store import known, remember
 from core.source.tree import Tree
@@ -31,6 +31,7 @@ class Prepared:
     plan: Plan
     tree: Tree | None = None
     caches: Mapping[str, Manifest | None] = field(default_factory=dict)
+    interruption: Interruption | None = None
 
 
 def check_request(fleet: Fleet, request: Request) -> None:
@@ -103,8 +104,8 @@ def around(fleet: Fleet, moments: Sequence[str]) -> Around:
     mask = project.mask
     return Around(
         keep=project.deploy.keep,
-        hooks=tuple(mask(hooks.describe(hook)) for hook in project.hooks if hook.on in moments),
-        checks=tuple(mask(checks.describe(check)) for check in project.checks),
+        hooks=tuple(hooks.describe(hook, mask) for hook in project.hooks if hook.on in moments),
+        checks=tuple(checks.describe(check, mask) for check in project.checks),
         shared_copy=project.deploy.copy_mode == "hardlink",
     )
 
@@ -133,6 +134,7 @@ def _deploy(
     fleet: Fleet, request: DeployRequest, states: Sequence[ServerState], tree: Tree, planned: Plan | None
 ) -> Prepared:
     now = time.time()
+    mask = fleet.project.mask
     record = Record(
         tag=request.tag or make_tag(datetime.fromtimestamp(now, UTC), tree.revision),
         seq=next_seq(states),
@@ -140,9 +142,9 @@ def _deploy(
         source=tree.source,
         revision=tree.revision,
         digest=tree.manifest.digest,
-        subject=tree.subject,
-        author=tree.author,
-        by=who(),
+        subject=mask.line(tree.subject, 500),
+        author=mask.line(tree.author, 500),
+        by=mask(who()),
         ref=tree.ref,
         bytes=tree.manifest.bytes,
         files=tree.manifest.files,
@@ -197,9 +199,8 @@ def _recover(
         raise UsageError(
             f"no operation was interrupted on {fleet.environment.name}", hint="there is nothing to recover"
         )
-    if request.way == FINISH and found.tag:
-        prepared = _rollback(fleet, found.tag, states, emit, cancel)
-        return replace(prepared, plan=replace(prepared.plan, kind=RECOVER))
+    if request.way == FINISH:
+        return replace(_finish(fleet, found, states, emit, cancel), interruption=found)
     undone = [
         Step(
             server=state.server,
@@ -222,7 +223,28 @@ def _recover(
         warnings=(found.describe(time.time()),),
         fingerprints={state.server: state.fingerprint for state in states},
     )
-    return Prepared(plan)
+    return Prepared(plan, interruption=found)
+
+
+def _finish(fleet: Fleet, found: Interruption, states: Sequence[ServerState], emit: Emit, cancel: Cancel) -> Prepared:
+    """The plan of a rollback to the interrupted operation's release, for the servers that took part in it.
+
+    Where no server knows the release yet, the journal's record tells from what it is made.
+    """
+    if not found.tag:
+        raise NeedsPerson("the journals do not tell what it was to make live", hint="undo it, then deploy again")
+    ahead = Release(tag=found.tag, record=found.record)
+    known = [
+        replace(state, releases={found.tag: ahead, **state.releases}) if found.record else state for state in states
+    ]
+    prepared = _rollback(fleet, found.tag, known, emit, cancel)
+    part = {*found.switched, *found.waiting}
+    steps = tuple(
+        step if step.server in part else Step(server=step.server, action=NONE, current=step.current)
+        for step in prepared.plan.steps
+    )
+    fingerprints = {state.server: state.fingerprint for state in states}
+    return replace(prepared, plan=replace(prepared.plan, kind=RECOVER, steps=steps, fingerprints=fingerprints))
 
 
 def _prune(fleet: Fleet, request: PruneRequest, states: Sequence[ServerState]) -> Prepared:

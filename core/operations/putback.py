@@ -9,6 +9,7 @@ from core.errors import Cancelled, ConnectError, FleetError, LockedError, NeedsP
 from core.events import Note, Switched
 from core.jobs import Cancel
 from core.records import mark
+from core.remote.session import CLOSES_OWN
 
 if TYPE_CHECKING:
     from core.operations.transition import Transition
@@ -77,7 +78,7 @@ def _revive(transition: Transition, name: str) -> None:
     run = transition.run
     for attempt in range(1, REVIVALS + 1):
         try:
-            run.fleet.open(name).begin(run.token, run.owner(), run.journal("put-back"))
+            run.fleet.open(name).begin(run.token, run.owner())
             run.holds(name)
             return
         except (ConnectError, LockedError):
@@ -101,7 +102,7 @@ def _conclude(transition: Transition, name: str, failed: str) -> None:
         tag=transition.tag,
         back_on=transition.states[name].current,
     )
-    run.conclude(name, journal, (), records)
+    run.conclude(name, CLOSES_OWN, journal, (), records)
 
 
 def _hooks_after(transition: Transition, servers: list[str]) -> None:

@@ -12,17 +12,19 @@ from core.operations.run import Run
 from core.operations.transition import Transition
 from core.plan import NONE
 from core.records import ServerState, mark
+from core.remote.session import CLOSES_ALL
 from core.text import count
 
 
 def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
-    """Switch back what the plan names, mark the release as failed, close the journals; the summary.
+    """Switch back what the plan names, close the journals; the summary. A release that was new is marked as failed.
 
     If it is interrupted itself, the journals still tell of the first operation, and it can be done again.
     FleetError names the servers that did not go back.
     """
     plan = prepared.plan
     transition = Transition(run, prepared, states)
+    fresh = prepared.interruption is not None and prepared.interruption.fresh
     moving = [step.server for step in plan.steps if step.action != NONE]
 
     def back(name: str) -> None:
@@ -37,15 +39,17 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
         release = states[name].releases.get(plan.tag)
         undone = [mark(release.record, failed="interrupted and undone")] if release and release.record else []
         journal = run.journal("end", outcome="put-back", exit_code=0, tag=plan.tag)
-        run.conclude(name, journal, (), undone if name in moving else ())
+        run.conclude(name, CLOSES_ALL, journal, (), undone if name in moving and fresh else ())
 
+    run.open(plan.tag, plan.record)
     with run.phase("finish"):
         outcome = run.on_all(back, moving)
         for moment in ("after-switch", "after-rollback") if outcome.results else ():
             transition.softly(partial(transition.run_hooks, moment, "current", list(outcome.results)))
         if outcome.errors:
-            run.give_back("failed")
-            raise FleetError(outcome.errors, phase="switch")
+            failed = FleetError(outcome.errors, phase="switch")
+            run.give_back("failed", failed)
+            raise failed
         run.on_all(conclude).unwrap("finish")
     if not moving:
         return "nothing had been switched: swept and closed"

@@ -13,15 +13,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
-from core.errors import Cancelled, FleetError, LockedError, TurnoutError
+from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockedError, TurnoutError
 from core.events import Emit, Event, Note, PhaseFinished, PhaseStarted, Pruned, ServerFailed
 from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel
 from core.operations.heart import Heart
 from core.records import Lock, Record, ServerState
-from core.remote.session import Removed, Session
+from core.remote.session import CLOSES_OWN, Removed, Session
 from core.text import clean
 
 T = TypeVar("T")
@@ -54,7 +55,7 @@ class Run:
         self.cancel = cancel
         self.id = secrets.token_hex(6)
         self.token = secrets.token_hex(16)
-        self.who = who()
+        self.who = fleet.project.mask(who())
         self.began = time.time()
         self.locked: set[str] = set()
         self.warnings: list[str] = []
@@ -69,8 +70,8 @@ class Run:
         if self._mask:
             for item in dataclasses.fields(event):
                 value = getattr(event, item.name)
-                if isinstance(value, str) and item.name != "operation":
-                    changes[item.name] = self._mask(value)
+                if isinstance(value, (str, tuple, dict)) and item.name != "operation":
+                    changes[item.name] = self._mask.all(value)
         event = dataclasses.replace(event, **changes)
         self.heart.tell(event)
         self._emit(event)
@@ -89,13 +90,14 @@ class Run:
         return self.fleet.session(server)
 
     @contextmanager
-    def phase(self, name: str, server: str = "", *, expected: type[TurnoutError] | tuple[()] = ()) -> Iterator[None]:
+    def phase(self, name: str, server: str = "", *, tell: Emit | None = None) -> Iterator[None]:
         """A phase of a server or of the fleet: its events, and its name in errors that leave it.
 
-        expected  an error that is no failure yet, because it will be tried again
+        tell   takes the events instead of `emit`
         """
+        tell = tell or self.emit
         began = time.monotonic()
-        self.emit(PhaseStarted(server=server, phase=name))
+        tell(PhaseStarted(server=server, phase=name))
         outcome = "failed"
         try:
             yield
@@ -105,15 +107,12 @@ class Run:
             raise error.at(server=server, phase=name) from None
         except FleetError:
             raise
-        except expected as error:
-            outcome = "skipped"
-            raise error.at(server=server, phase=name) from None
         except TurnoutError as error:
             error.at(server=server, phase=name)
-            self.emit(ServerFailed(server=server, phase=name, title=error.title, detail=error.detail, hint=error.hint))
+            tell(ServerFailed(server=server, phase=name, title=error.title, detail=error.detail, hint=error.hint))
             raise
         finally:
-            self.emit(PhaseFinished(server=server, phase=name, seconds=time.monotonic() - began, outcome=outcome))
+            tell(PhaseFinished(server=server, phase=name, seconds=time.monotonic() - began, outcome=outcome))
 
     def on_all(self, step: Callable[[str], T], servers: Iterable[str] | None = None) -> Outcome[T]:
         """Run a step on all servers at once (or on some) and wait for all."""
@@ -161,11 +160,16 @@ class Run:
         told = -WAIT_TOLD_EVERY
         while True:
             self.cancel.check()
+            # Of a try that is followed by another one nothing is told.
+            later: list[Event] = []
             try:
-                return self._lock_all(patient=time.monotonic() < until)
+                states = self._lock_all(later.append if wait else self.emit)
+                self._tell(later)
+                return states
             except FleetError as error:
                 others = all(isinstance(each, LockedError) for each in error.errors.values())
                 if not others or time.monotonic() >= until:
+                    self._tell(later)
                     raise
                 if time.monotonic() - told >= WAIT_TOLD_EVERY:
                     told = time.monotonic()
@@ -173,10 +177,14 @@ class Run:
                 # Not in step with others who wait for the same.
                 self.cancel.wait(random.uniform(0.5, 1.5))
 
-    def _lock_all(self, *, patient: bool) -> dict[str, ServerState]:
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.emit(event)
+
+    def _lock_all(self, tell: Emit) -> dict[str, ServerState]:
         """The states of all servers under their locks, or none locked and FleetError.
 
-        patient  a lock that is held is no failure: it is tried again
+        tell   takes the events of it
 
         The first server's lock is taken before the others': of two operators that want the same servers one wins
         everywhere and the other is told who, instead of both being refused somewhere.
@@ -184,9 +192,12 @@ class Run:
         names = self.fleet.names
 
         def lock(name: str) -> ServerState:
-            with self.phase("begin", name, expected=LockedError if patient else ()):
-                state = self.session(name).begin(self.token, self.owner(), self.journal("begin"))
+            with self.phase("begin", name, tell=tell):
+                state = self.session(name).begin(self.token, self.owner())
                 self.holds(name)
+                if state.took_over:
+                    text = f"took the lock over from {state.took_over.describe()}: its process is gone"
+                    self.emit(Note(server=name, text=text, level="warning"))
                 return state
 
         first = at_once(names[:1], lock)
@@ -195,15 +206,28 @@ class Run:
             self.cancel.check()
             states.update(self.on_all(lock, names[1:]).unwrap() if names[1:] else {})
         except TurnoutError:
-            self.give_back("refused")
+            self.give_back("")
             raise
         return {name: states[name] for name in names}
 
-    def give_back(self, outcome: str) -> dict[str, TurnoutError]:
-        """Unlock every server that is locked, with a line in its journal; what failed there, by server."""
+    def open(self, tag: str, record: Record | None) -> None:
+        """Tell every server's journal what is about to become live: if this process dies, that is what is known."""
+        facts: dict[str, Any] = {"tag": tag}
+        if record:
+            facts["record"] = asdict(replace(record, subject=record.subject[:200], author=record.author[:100]))
+        line = self.journal("begin", **facts)
+        self.on_all(lambda name: self.session(name).open_operation(line)).unwrap("begin")
+
+    def give_back(self, outcome: str, error: BaseException | None = None) -> dict[str, TurnoutError]:
+        """Unlock every server that is locked, with a line in its journal; what failed there, by server.
+
+        outcome  "" where it was not even begun: nobody needs to read of that
+        """
+        code = getattr(error, "exit_code", EXIT_FAILED) if error else EXIT_DONE
 
         def unlock(name: str) -> None:
-            self.conclude(name, self.journal("end", outcome=outcome))
+            line = self.journal("end", outcome=outcome, exit_code=code) if outcome else ""
+            self.conclude(name, CLOSES_OWN, line)
 
         return dict(self.on_all(unlock, sorted(self.locked)).errors)
 
@@ -212,11 +236,13 @@ class Run:
         self.locked.add(name)
         self.heart.start(self.session(name))
 
-    def conclude(self, name: str, journal: str, prune: Sequence[str] = (), records: Sequence[Record] = ()) -> Removed:
+    def conclude(
+        self, name: str, closes: str, journal: str, prune: Sequence[str] = (), records: Sequence[Record] = ()
+    ) -> Removed:
         """The last request to a server: what happened is told to those who watch, then the lock is given back."""
         session = self.session(name)
         self.heart.deliver(session)
-        removed = session.finish(self.token, journal, prune, records)
+        removed = session.finish(self.token, closes, journal, prune, records)
         self.locked.discard(name)
         self.tell_removed(name, removed)
         return removed

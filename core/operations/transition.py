@@ -16,7 +16,7 @@ from core.operations.run import Run
 from core.operations.sending import Sending
 from core.plan import NONE, ROLLBACK, STAGE, UPLOAD
 from core.records import Record, ServerState, mark
-from core.remote.session import Removed
+from core.remote.session import CLOSES_ALL, Removed
 from core.text import count, size
 
 
@@ -47,6 +47,7 @@ class Transition:
         Raises what went wrong after everything was put back, NeedsPerson where a server could not be put back.
         """
         try:
+            self.run.open(self.tag, self.record)
             self._ready()
             self._switch()
             self._verify()
@@ -67,8 +68,8 @@ class Transition:
         """
         try:
             self._verify()
-        except TurnoutError:
-            self.run.give_back("refused")
+        except TurnoutError as error:
+            self.run.give_back("refused", error)
             raise
         return self._finish()
 
@@ -152,6 +153,12 @@ class Transition:
     def _moving(self) -> tuple[str, ...]:
         """The servers that switch; one that is on the release already stays out of it, but for the checks."""
         return tuple(step.server for step in self.plan.steps if step.action != NONE)
+
+    @property
+    def _concerned(self) -> tuple[str, ...]:
+        """The servers that are on the release in the end; finishing an operation of a part leaves the others alone."""
+        steps = self.plan.steps
+        return tuple(step.server for step in steps if step.action != NONE or step.current == self.tag)
 
     def _ready(self) -> None:
         """Upload, stage, prepare hooks, each server at its own pace; the barrier: all are ready or none switches."""
@@ -260,7 +267,7 @@ class Transition:
                 for check in run.fleet.project.checks:
                     checks.verify(run, check, name, folder, self.told(name))
 
-        run.all_or_stop(verify).unwrap()
+        run.all_or_stop(verify, self._concerned).unwrap()
         run.cancel.check()
 
     def _finish(self) -> str:
@@ -280,7 +287,7 @@ class Transition:
         if name in self._concluded:
             self.run.tell_removed(name, self._concluded[name])
         else:
-            self.run.conclude(name, self._end(name), self.plan.step(name).prune, self._fates(name))
+            self.run.conclude(name, CLOSES_ALL, self._end(name), self.plan.step(name).prune, self._fates(name))
 
     def _end(self, name: str) -> str:
         """The journal's line of an operation that ended well."""
@@ -313,7 +320,8 @@ class Transition:
         parts = []
         if self.sending.bytes or self.sending.files:
             parts.append(f"sent {size(self.sending.bytes)} in {count(self.sending.files, 'file')}")
-        if len(self.plan.steps) > moved:
-            parts.append(f"{count(len(self.plan.steps) - moved, 'server')} had it already")
-        text = f"{self.tag} is live on {count(len(self.plan.steps), 'server')}"
+        concerned = len(self._concerned)
+        if concerned > moved:
+            parts.append(f"{count(concerned - moved, 'server')} had it already")
+        text = f"{self.tag} is live on {count(concerned, 'server')}"
         return f"{text}: {', '.join(parts)}" if parts else text

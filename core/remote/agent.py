@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import threading
@@ -17,7 +18,7 @@ import paramiko
 from core.errors import Cancelled, ConnectError
 from core.jobs import Cancel
 from core.remote.connection import Connection, start
-from core.text import clean, quote, shell_word
+from core.text import clean_lines, quote, shell_word
 
 SILENCE = 30.0
 """Seconds without a sign of life after which a server counts as gone; the agent answers a beat at once, always."""
@@ -88,8 +89,8 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The lines for people, at most 4,000 characters."""
-        return clean("\n".join(self.lines)).strip()
+        """The lines for people."""
+        return clean_lines("\n".join(self.lines)).strip()
 
 
 class Agent:
@@ -108,6 +109,7 @@ class Agent:
         self._sending = threading.Lock()
         self._one_at_a_time = threading.Lock()
         self._heard = time.monotonic()
+        self._until = math.inf
         self._channel: paramiko.Channel | None = None
         self.round_trips = 0
         self._first_answer = 0.0
@@ -117,16 +119,20 @@ class Agent:
     def alive(self) -> bool:
         return self._channel is not None and not self._channel.closed and self._connection.is_open
 
-    def request(self, verb: str, *words: str | bytes, cancel: Cancel | None = None) -> Answer:
-        """Send a request and wait for its answer; the first one travels with the agent itself.
+    def request(self, verb: str, *words: str | bytes, cancel: Cancel | None = None, within: float = math.inf) -> Answer:
+        """Send a request and wait for its answer, at most `within` seconds; the first one travels with the agent.
 
-        Raises ConnectError where the connection or the agent is gone, or silent for SILENCE seconds; Cancelled where
-        `cancel` was asked for and the agent ended the request for it.
+        Raises ConnectError where no answer came in that time, and where the connection or the agent is gone or silent
+        for SILENCE seconds; Cancelled where `cancel` was asked for and the agent ended the request for it.
         """
-        return self.requests([(verb, words)], cancel=cancel)[-1]
+        return self.requests([(verb, words)], cancel=cancel, within=within)[-1]
 
     def requests(
-        self, batch: Sequence[tuple[str, Sequence[str | bytes]]], *, cancel: Cancel | None = None
+        self,
+        batch: Sequence[tuple[str, Sequence[str | bytes]]],
+        *,
+        cancel: Cancel | None = None,
+        within: float = math.inf,
     ) -> list[Answer]:
         """Several requests that the agent carries out one after the other, sent together: one round trip."""
         with self._one_at_a_time:
@@ -140,6 +146,7 @@ class Agent:
             text = "".join(f"{line}\n" for line in lines)
             began = time.monotonic()
             self._heard = began
+            self._until = began + within
             if first:
                 self._start(text)
             else:
@@ -168,6 +175,10 @@ class Agent:
         """
         line = f"event {shell_word(events)}\n" if events else "beat\n"
         self._send(line.encode("ascii"))
+
+    def tell(self, word: str, line: str) -> None:
+        """Hand the agent a line that it acts on before the next request; nothing is awaited. Raises ConnectError."""
+        self._send(f"{word} {shell_word(line)}\n".encode("ascii"))
 
     def leave(self) -> None:
         """Tell the agent to go. Where it holds a lock it sweeps and gives it back."""
@@ -260,7 +271,7 @@ class Agent:
             except (OSError, EOFError, paramiko.SSHException) as error:
                 raise self._gone(str(error)) from None
             if not chunk:
-                said = clean("\n".join([*list(before)[-5:], self._said()])).strip()
+                said = clean_lines("\n".join([*list(before)[-5:], self._said()])).strip()
                 raise self._gone(said or "the connection was closed")
             self._heard = time.monotonic()
             self._buffer = chunk
@@ -270,6 +281,8 @@ class Agent:
         # Any noise would do for a server that wants to be waited for.
         if "beat" in self._said().split():
             self._heard = time.monotonic()
+        if time.monotonic() > self._until:
+            raise self._gone("the agent lives and gives no answer: does a disk hang there?")
         silent = time.monotonic() - self._heard
         if silent > SILENCE:
             raise self._gone(f"no sign of life for {silent:.0f} s")
@@ -291,7 +304,7 @@ class Agent:
             self._channel.close()
         return ConnectError(
             "the connection to the server was lost",
-            detail=clean(detail),
+            detail=clean_lines(detail),
             hint="the agent there sweeps and unlocks by itself; refresh and look at what is live",
             server=self._connection.server.name,
         )

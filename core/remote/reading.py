@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from core.records import JournalLine, Lock, Record, Release, ServerState, is_tag, parse_journal_line, parse_record
@@ -34,7 +34,10 @@ class _Seen:
     cache_entries: int = 0
     features: set[str] = field(default_factory=set)
     lock: dict[str, str] = field(default_factory=dict)
+    took: dict[str, str] = field(default_factory=dict)
     journal: list[JournalLine] = field(default_factory=list)
+    transitions: list[JournalLine] = field(default_factory=list)
+    unused: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
     news: str = ""
 
@@ -52,6 +55,8 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
                 seen.faults.append(f"an answer that makes no sense: {clean(line, 100)}")
         elif word.startswith("lock-"):
             seen.lock[word.removeprefix("lock-")] = clean(rest, 200)
+        elif word.startswith("took-"):
+            seen.took[word.removeprefix("took-")] = clean(rest, 200)
     records = _records(seen)
     tags = seen.folders.keys() | records.keys()
     releases = {
@@ -61,6 +66,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
             present=tag in seen.folders,
             mtime=seen.folders.get(tag, 0.0),
             live=seen.kind == "link" and tag == seen.current,
+            unused=tag in seen.unused,
         )
         for tag in tags
     }
@@ -78,7 +84,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         current_target=seen.target,
         releases=releases,
         cache=seen.cache,
-        lock=_lock(seen),
+        lock=_lock(seen.lock, seen.clock),
         free_bytes=seen.free_bytes,
         free_inodes=seen.free_inodes,
         block=seen.block,
@@ -87,6 +93,8 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         clock_skew=seen.clock - now if seen.clock else 0.0,
         features=frozenset(features),
         journal=tuple(seen.journal),
+        transitions=tuple(seen.transitions),
+        took_over=_lock(seen.took, seen.clock),
         faults=tuple(seen.faults[:20]),
         rtt=rtt,
         read_at=now,
@@ -130,6 +138,11 @@ def _release(seen: _Seen, rest: str) -> None:
         seen.folders[name] = float(mtime)
     else:
         seen.faults.append(f"releases/{clean(name, 60)}: not a release's name; left alone")
+
+
+def _leftover(seen: _Seen, rest: str) -> None:
+    path = clean(decode_path(rest).decode("utf-8", "backslashreplace"), 200)
+    seen.faults.append(f"{path} could not be removed: it belongs to somebody else, or is immutable")
 
 
 def _record(seen: _Seen, rest: str) -> None:
@@ -183,26 +196,25 @@ def _inodes(seen: _Seen, rest: str) -> None:
         seen.free_inodes = int(words[3])
 
 
-def _lock(seen: _Seen) -> Lock | None:
-    if not seen.lock:
+def _lock(facts: Mapping[str, str], clock: float) -> Lock | None:
+    """The lock in its lines; `clock`: the server's time, by which its ages are told."""
+    if not facts:
         return None
-    since = _number(seen.lock.get("since", ""))
+
+    def ago(name: str) -> float:
+        then = _number(facts.get(name, ""))
+        return max(clock - then, 0.0) if clock and then else 0.0
+
     return Lock(
-        operation=seen.lock.get("operation", ""),
-        kind=seen.lock.get("kind", ""),
-        who=seen.lock.get("who", ""),
-        since=since,
-        age=_ago(seen, "server-since"),
-        silence=_ago(seen, "beat"),
-        phase=seen.lock.get("phase", ""),
-        alive="dead" not in seen.lock,
+        operation=facts.get("operation", ""),
+        kind=facts.get("kind", ""),
+        who=facts.get("who", ""),
+        since=_number(facts.get("since", "")),
+        age=ago("server-since"),
+        silence=ago("beat"),
+        phase=facts.get("phase", ""),
+        alive="dead" not in facts,
     )
-
-
-def _ago(seen: _Seen, name: str) -> float:
-    """Seconds since a time of the lock, by the server's own clock."""
-    then = _number(seen.lock.get(name, ""))
-    return max(seen.clock - then, 0.0) if seen.clock and then else 0.0
 
 
 def _number(text: str) -> float:
@@ -225,6 +237,14 @@ def _journal(seen: _Seen, rest: str) -> None:
     seen.journal.append(parse_journal_line(clean(rest)))
 
 
+def _transition(seen: _Seen, rest: str) -> None:
+    seen.transitions.append(parse_journal_line(clean(rest)))
+
+
+def _unused(seen: _Seen, rest: str) -> None:
+    seen.unused.add(decode_path(rest).decode("utf-8", "backslashreplace"))
+
+
 def _feature(seen: _Seen, rest: str) -> None:
     seen.features.add(rest)
 
@@ -243,12 +263,15 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "dangling": _set("kind", lambda rest: "dangling"),
     "release": _release,
     "record": _record,
+    "leftover": _leftover,
     "cache": _set("cache", str),
     "cache-unknown": _cache_unknown,
     "space": _space,
     "inodes": _inodes,
     "statfs": _statfs,
     "journal": _journal,
+    "transition": _transition,
+    "unused": _unused,
     "feature": _feature,
     "lock": _held,
     "news": _set("news", str),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 import fabric
 
+from core.drift import Held
 from core.errors import ConnectError, HostKeyUnknown, LockedError, NeedsPerson, ServerError, TurnoutError
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
@@ -18,11 +20,18 @@ from core.remote.agent import CANCELLED, DONE, LOCKED, LOST, PERSON, UNTELLABLE,
 from core.remote.complaints import failure
 from core.remote.connection import Connection, Destination
 from core.remote.reading import parse_sizes, parse_state
-from core.remote.scan import parse_made, parse_scan
+from core.remote.scan import parse_scan, parse_tree
 from core.remote.upload import Upload
 from core.text import clean
 
 T = TypeVar("T")
+
+CLOSES_ALL, CLOSES_OWN, CLOSES_NONE = "all", "own", "none"
+"""What the end of an operation settles: every interrupted one before it (it was carried out), only itself (it left
+things as they were), nothing (it was none that could be interrupted)."""
+
+ANSWER_WITHIN = 60.0
+"""Seconds for the answer to a look, which takes milliseconds: a server whose disk hangs is not waited for."""
 
 PATIENCE = 30
 """Seconds without a beat after which a server's watchdog ends our agent there, sweeps and unlocks."""
@@ -30,22 +39,29 @@ PATIENCE = 30
 
 @dataclass(frozen=True)
 class Removed:
-    """What a prune did: tags removed, tags kept because a process works in them, and what rm complained about."""
+    """What a prune did.
+
+    tags        that are in releases/ no more
+    busy, kept  tags that still are: a process works in them, they could not be moved
+    left        of `tags` those whose files could not all be removed; "deploy-cache" likewise
+    complaints  what mv and rm said of it
+    """
 
     tags: tuple[str, ...]
     busy: tuple[str, ...]
+    kept: tuple[str, ...]
+    left: tuple[str, ...]
     complaints: tuple[str, ...]
 
 
 def removed(answer: Answer) -> Removed:
-    """What agent.sh's `remove` and `finish` say."""
+    """What agent.sh's `remove`, `clear` and `finish` say."""
 
     def of(word: str) -> tuple[str, ...]:
         return tuple(line.removeprefix(word) for line in answer.lines if line.startswith(word))
 
-    return Removed(
-        of("removed "), of("busy "), tuple(clean(line, 300) for line in answer.lines if line.startswith(("rm:", "mv:")))
-    )
+    complaints = tuple(clean(line, 300) for line in answer.lines if line.startswith(("rm:", "mv:")))
+    return Removed(of("removed "), of("busy "), of("kept "), of("left "), complaints)
 
 
 class Session:
@@ -110,29 +126,29 @@ class Session:
         batch: list[tuple[str, tuple[str, ...]]] = [("state", ())]
         if agent.alive:
             batch.insert(0, ("ping", ()))
-        answer = self._placed(lambda: agent.requests(batch)[-1])
+        answer = self._placed(lambda: agent.requests(batch, within=ANSWER_WITHIN)[-1])
         if answer.status != DONE:
             raise self._failed(answer, "the server cannot be inspected").at(server=self.name)
         return self._state(answer)
 
     def glance(self) -> str:
         """What ServerState.news would be now: whether it is worth while to look again, for next to nothing."""
-        lines = self._ask("glance", title="the server cannot be inspected").lines
+        lines = self._ask("glance", title="the server cannot be inspected", within=ANSWER_WITHIN).lines
         return next((line.removeprefix("news ") for line in lines if line.startswith("news ")), "")
 
-    def begin(self, token: str, owner: Lock, journal: str, patience: int = PATIENCE) -> ServerState:
+    def begin(self, token: str, owner: Lock, patience: int = PATIENCE) -> ServerState:
         """Take the lock, sweep what an earlier operation left half-made, and inspect: one round trip.
 
         Raises LockedError, which says who holds it, since when and in which phase.
         """
         lines = {"operation": owner.operation, "kind": owner.kind, "who": owner.who, "since": f"{owner.since:.0f}"}
         text = "\n".join(f"{key} {value}" for key, value in lines.items())
-        state = self._state(
-            self._ask("begin", token, text, journal, str(patience), title="no operation can begin there")
-        )
-        # What we have just written there ourselves is no news.
-        before = tuple(line for line in state.journal if line.operation != owner.operation)
-        return replace(state, lock=None, journal=before)
+        state = self._state(self._ask("begin", token, text, str(patience), title="no operation can begin there"))
+        return replace(state, lock=None)
+
+    def open_operation(self, journal: str) -> None:
+        """Let the journal know what is about to be changed; nothing is awaited, and the next request finds it there."""
+        self._placed(lambda: self._running().tell("open", journal))
 
     def expect_upload(self) -> None:
         """Open a channel for an upload ahead, on a thread of its own while other requests run."""
@@ -158,7 +174,7 @@ class Session:
         return self._manifest(f"manifests/{tag}.manifest")
 
     def _manifest(self, file: str) -> Manifest:
-        answer = self._ask("manifest", file, title=f"{file} cannot be read")
+        answer = self._ask("manifest", file, title=f"{file} cannot be read", within=ANSWER_WITHIN)
         try:
             return parse("".join(f"{line}\n" for line in answer.lines))
         except ValueError as error:
@@ -218,7 +234,7 @@ class Session:
 
     def events(self, offset: int) -> tuple[str, ...]:
         """The lines of agent.sh's `events`: the lock, and what operation.jsonl has from a byte on."""
-        return self._ask("events", str(offset), title="the operation cannot be watched").lines
+        return self._ask("events", str(offset), title="the operation cannot be watched", within=ANSWER_WITHIN).lines
 
     def sizes(self, tags: Sequence[str]) -> dict[str, int]:
         """Bytes on disk by tag; the deploy-cache under ""."""
@@ -229,21 +245,30 @@ class Session:
         answer = self._ask("remove", token, "yes" if force else "no", *tags, title="the releases were not pruned")
         return removed(answer)
 
-    def tree(self, tag: str, cancel: Cancel) -> tuple[Manifest | None, frozenset[bytes]]:
-        """What a release really holds, by checksum (None: something odd lies there), and what hooks had made in it."""
+    def tree(self, tag: str, cancel: Cancel) -> Held:
+        """What a release really holds, by checksum, and what it held when its prepare hooks had ended."""
         answer = self._ask("tree", tag, cancel=cancel, title=f"{tag} cannot be read")
-        return parse_scan(answer.lines), parse_made(answer.lines)
+        try:
+            return parse_tree(answer.lines)
+        except ValueError as error:
+            raise ServerError(f"{tag} cannot be read", detail=clean(str(error), 300), server=self.name) from None
 
-    def clear(self, token: str) -> None:
-        self._ask("clear", token, title="the deploy-cache was not cleared")
+    def clear(self, token: str) -> Removed:
+        """Empty the deploy-cache."""
+        return removed(self._ask("clear", token, title="the deploy-cache was not cleared"))
 
-    def finish(self, token: str, journal: str, prune: Sequence[str] = (), records: Sequence[Record] = ()) -> Removed:
-        """Replace records, prune, write the journal, unlock: one round trip."""
+    def finish(
+        self, token: str, closes: str, journal: str, prune: Sequence[str] = (), records: Sequence[Record] = ()
+    ) -> Removed:
+        """Replace records, prune, write the journal ("" for none), unlock: one round trip.
+
+        closes  which interrupted operations this end settles: one of CLOSES_ALL, CLOSES_OWN, CLOSES_NONE
+        """
         agent = self._running()
         batch: list[tuple[str, tuple[str, ...]]] = [
             ("record", (token, record.tag, record.to_toml())) for record in records
         ]
-        batch.append(("finish", (token, journal, *prune)))
+        batch.append(("finish", (token, closes, journal, *prune)))
         answers = self._placed(lambda: agent.requests(batch))
         for answer in answers:
             if answer.status != DONE:
@@ -264,7 +289,7 @@ class Session:
         agent = self._running()
         batch: list[tuple[str, tuple[str, ...]]] = [("switch", (token, tag, expected, journal))]
         batch += [("then", ("record", token, record.tag, record.to_toml())) for record in records]
-        batch.append(("then", ("finish", token, end, *prune)))
+        batch.append(("then", ("finish", token, CLOSES_ALL, end, *prune)))
         answers = self._placed(lambda: agent.requests(batch))
         if answers[0].status != DONE:
             raise self._failed(answers[0], "current was not switched").at(server=self.name)
@@ -299,13 +324,15 @@ class Session:
         except TurnoutError as error:
             raise error.at(server=self.name) from None
 
-    def _agent_request(self, verb: str, *words: str, cancel: Cancel | None = None) -> Answer:
+    def _agent_request(self, verb: str, *words: str, cancel: Cancel | None = None, within: float = math.inf) -> Answer:
         agent = self._running()
-        return self._placed(lambda: agent.request(verb, *words, cancel=cancel))
+        return self._placed(lambda: agent.request(verb, *words, cancel=cancel, within=within))
 
-    def _ask(self, verb: str, *words: str, cancel: Cancel | None = None, title: str) -> Answer:
+    def _ask(
+        self, verb: str, *words: str, cancel: Cancel | None = None, within: float = math.inf, title: str
+    ) -> Answer:
         """A request whose status must be 0; any other becomes the error that it means."""
-        answer = self._agent_request(verb, *words, cancel=cancel)
+        answer = self._agent_request(verb, *words, cancel=cancel, within=within)
         if answer.status == DONE:
             return answer
         raise self._failed(answer, title).at(server=self.name)

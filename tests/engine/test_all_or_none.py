@@ -78,7 +78,7 @@ def full_disk(place):
 
 def locked(place, engine, project):
     other = engine(project)
-    other.fleet.open(place.alias).begin("f" * 32, Lock(kind="deploy", who="ben@desk"), "{}")
+    other.fleet.open(place.alias).begin("f" * 32, Lock(kind="deploy", who="ben@desk"))
 
     def restore():
         other.fleet.close()
@@ -115,7 +115,7 @@ FAILURES = {
     "begin-locked": Failure(LockedError, locked),
     "begin-cannot-write": Failure(ServerError, lambda place, *_: replaced(place, "shared")),
     "begin-current-is-a-folder": Failure(NeedsPerson, lambda place, *_: folder_as_current(place)),
-    "upload-cache-is-a-file": Failure(ServerError, lambda place, *_: replaced(place, "deploy-cache")),
+    "begin-cache-is-a-file": Failure(NeedsPerson, lambda place, *_: replaced(place, "deploy-cache")),
     "upload-disk-full": Failure(DiskFull, lambda place, *_: full_disk(place)),
     "stage-shared-path": Failure(ServerError, lambda place, *_: replaced(place, "shared/data")),
     "prepare-hook": Failure(HookFailed, moment="prepare", run="echo no room; exit 7"),
@@ -152,7 +152,7 @@ def project(three, project_factory):
 # One failure of each phase on each server in turn; all others on one of the three.
 EACH = (
     "begin-locked",
-    "upload-cache-is-a-file",
+    "upload-disk-full",
     "prepare-hook",
     "before-switch-hook",
     "switch-release-is-gone",

@@ -100,7 +100,7 @@ def test_a_record_that_cannot_be_read_is_named_and_spoils_nothing_else(sshd, pro
 def test_a_server_at_work_is_told(sshd, project_factory, engine):
     project = project_factory([sshd])
     one, other = engine(project), engine(project)
-    other.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana@desk"), "{}")
+    other.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana@desk"))
     finding = found(one, "lock")
     assert finding.level == WARNING and "ana@desk" in finding.text
 

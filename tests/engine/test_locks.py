@@ -24,6 +24,7 @@ from core.jobs import Job
 from core.operations import DeployRequest, execute
 from core.operations.requests import RollbackRequest
 from core.records import Lock
+from core.remote.session import CLOSES_NONE
 from tests.engine.driving import at_rest, live, record, records, releases
 from tests.processes import environ_of, process_ids
 from tests.waiting import until
@@ -110,10 +111,10 @@ def test_of_two_fleets_over_overlapping_servers_exactly_one_wins(servers, projec
 def test_a_lock_whose_agent_lives_is_never_taken_over(sshd, project_factory, engine):
     project = project_factory([sshd])
     one, other = engine(project), engine(project)
-    one.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana"), "{}")
+    one.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana"))
     for _ in range(3):
         other.fails(other.deploy, LockedError, "ana")
-    one.fleet.session(sshd.alias).finish("a" * 32, "{}")
+    one.fleet.session(sshd.alias).finish("a" * 32, CLOSES_NONE, "{}")
     other.deploy()
 
 
@@ -124,7 +125,7 @@ def test_a_wrong_token_changes_nothing(sshd, project_factory, engine):
     project.commit({"index.html": "2\n"})
     one.deploy(tag="r2")
     session = one.fleet.open(sshd.alias)
-    session.begin("a" * 32, Lock(kind="deploy", who="ana"), "{}")
+    session.begin("a" * 32, Lock(kind="deploy", who="ana"))
     wrong = "b" * 32
     for work in (
         lambda: session.switch(wrong, "r1", "releases/r2", "{}"),
@@ -133,13 +134,13 @@ def test_a_wrong_token_changes_nothing(sshd, project_factory, engine):
         lambda: session.clear(wrong),
         lambda: session.withdraw(wrong, "r1", None),
         lambda: session.record(wrong, record(sshd, "r1")),
-        lambda: session.finish(wrong, "{}", ["r1"]),
+        lambda: session.finish(wrong, CLOSES_NONE, "{}", ["r1"]),
     ):
         with pytest.raises(TurnoutError, match=r"."):
             work()
     assert live(sshd) == "r2" and releases(sshd) == ["r1", "r2"] == records(sshd)
     assert list((sshd.files / "deploy-cache").iterdir())
-    session.finish("a" * 32, "{}")
+    session.finish("a" * 32, CLOSES_NONE, "{}")
 
 
 @pytest.mark.parametrize("phase", ["upload", "before-switch", "after-switch"])
@@ -335,6 +336,7 @@ def test_no_process_is_left_that_holds_the_lock_folder(sshd, project_factory, en
         "records",
         "manifests",
         "journal.jsonl",
+        "transitions.jsonl",
         "operation.jsonl",
         "incoming",
         "trash",

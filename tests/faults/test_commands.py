@@ -11,6 +11,7 @@ from core.jobs import Cancel
 from core.operations import DeployRequest
 from core.records import Lock
 from core.remote.command import run
+from core.remote.session import CLOSES_NONE
 from tests.processes import kill
 from tests.waiting import until
 
@@ -72,7 +73,7 @@ def test_whoever_takes_over_from_an_agent_that_was_killed_ends_its_hook(
 def test_a_command_that_arrives_after_its_lock_is_gone_does_not_run(sshd, project_factory, truth):
     with closing(truth(project_factory([sshd]), [sshd]).fleet()) as fleet:
         session = fleet.open(sshd.alias)
-        session.begin("a" * 32, Lock(kind="deploy", who="ana"), "{}")
+        session.begin("a" * 32, Lock(kind="deploy", who="ana"))
         mark = sshd.files / "ran"
 
         def carried_out(token: str) -> tuple[int | None, list[str], bool]:
@@ -84,5 +85,5 @@ def test_a_command_that_arrives_after_its_lock_is_gone_does_not_run(sshd, projec
         refused = (3, ["not run: the lock is not held by this operation any more"], False)
         assert carried_out("b" * 32) == refused
         assert carried_out("a" * 32) == (0, [], True)
-        session.finish("a" * 32, "{}")
+        session.finish("a" * 32, CLOSES_NONE, "{}")
         assert carried_out("a" * 32) == refused

@@ -14,6 +14,7 @@ from core.jobs import Cancel, Job
 from core.operations import DeployRequest, PruneRequest, RollbackRequest, execute
 from core.records import Lock, fleet_releases
 from core.remote import agent
+from core.remote.session import CLOSES_NONE
 from tests.engine.driving import record, releases
 from tests.faults.test_breaks import agents_of
 from tests.processes import kill
@@ -115,7 +116,7 @@ def test_a_directory_in_releases_is_complete(facts, sshd):
 
 def test_a_release_leaves_releases_by_one_rename(facts, calls):
     facts.do(PruneRequest(("r1",)))
-    assert [call for call in calls() if "releases/r1" in call] == ["mv releases/r1 .turnout/trash/r1"]
+    assert [call for call in calls() if "releases/r1" in call] == ["mv -T releases/r1 .turnout/trash/r1"]
 
 
 @pytest.mark.parametrize("tag", ["r4", "r3"])
@@ -141,13 +142,13 @@ def test_what_current_really_leads_to_is_never_removed(facts, sshd):
     """Somebody leads `current` elsewhere after the plan was made: real paths are compared on the server."""
     fleet = facts.fleet()
     session = fleet.open("web")
-    session.begin("a" * 32, OWNER, "{}")
+    session.begin("a" * 32, OWNER)
     (sshd.files / "by-hand").symlink_to("releases/r1")
     os.symlink("by-hand", sshd.files / "next")
     os.rename(sshd.files / "next", sshd.files / "current")
     with pytest.raises(TurnoutError, match="releases/r1 is live"):
         session.remove("a" * 32, ["r1"], force=True)
-    session.finish("a" * 32, "{}", ["r1"])
+    session.finish("a" * 32, CLOSES_NONE, "{}", ["r1"])
     fleet.close()
     assert "r1" in releases(sshd)
 

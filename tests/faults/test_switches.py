@@ -12,6 +12,7 @@ import pytest
 
 from core.operations import DeployRequest
 from core.records import Lock
+from core.remote.session import CLOSES_NONE
 
 NAMES = [f"folder/file{number}" for number in range(5)]
 TOKEN = "a" * 32
@@ -74,7 +75,7 @@ def switch_many(sshd, facts, switches: int) -> list[dict]:
     facts.do(DeployRequest(tag="two"))
     fleet = facts.fleet()
     session = fleet.open("web")
-    session.begin(TOKEN, Lock(operation="switches", kind="deploy", who="ana@laptop", since=1.0), "{}")
+    session.begin(TOKEN, Lock(operation="switches", kind="deploy", who="ana@laptop", since=1.0))
     live, other = "two", "one"
     with ExitStack() as stack:
         readers = [stack.enter_context(Reader(sshd.files)) for _ in range(2)]
@@ -84,7 +85,7 @@ def switch_many(sshd, facts, switches: int) -> list[dict]:
             if number % 100 == 0:
                 session.sign_of_life()
         seen = [reader.end() for reader in readers]
-    session.finish(TOKEN, "{}")
+    session.finish(TOKEN, CLOSES_NONE, "{}")
     fleet.close()
     assert os.readlink(sshd.files / "current") == f"releases/{live}"
     return seen

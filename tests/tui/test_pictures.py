@@ -300,9 +300,9 @@ JOURNAL = (
     JournalLine(what="interrupted", operation="0a", phase="switch"),
 )
 HALF = {
-    "web1": state("web1", journal=JOURNAL),
-    "web2": state("web2", journal=JOURNAL),
-    "web3": state("web3", 1, journal=JOURNAL[:1]),
+    "web1": state("web1", transitions=JOURNAL),
+    "web2": state("web2", transitions=JOURNAL),
+    "web3": state("web3", 1, transitions=JOURNAL[:1]),
 }
 LOCK = Lock(operation="0b", kind="deploy", who="bo@ci", since=NOW - 12, age=12, silence=1, phase="upload")
 

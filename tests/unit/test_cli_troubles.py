@@ -55,7 +55,7 @@ def test_hints_name_the_command_that_helps():
     lines, rows = hints([state("web1", LOCK)], "production", 1240.0)
     assert lines[0].endswith("turnout watch production") and rows[0]["event"] == "lock"
     journal = (JournalLine(what="begin", operation="0a1b", kind="deploy", who="ana@ci", time=1000.0),)
-    lines, rows = hints([replace(state("web1"), journal=journal)], "production", 1240.0)
+    lines, rows = hints([replace(state("web1"), transitions=journal)], "production", 1240.0)
     assert (
         lines == ["interrupted deploy 4 min ago by ana@ci: nothing was switched -> turnout recover production"]
         and rows[0]["operation"] == "0a1b"

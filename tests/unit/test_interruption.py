@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from core.records import JournalLine, Lock, ServerState
+from dataclasses import replace
+
+from core.records import JournalLine, Lock, Record, ServerState
 from core.recovery import Before, interruption
 
 SERVERS = ("web1", "web2", "web3")
@@ -26,7 +28,7 @@ def interrupted(phase):
 
 
 def state(server, current, *journal, lock=None):
-    return ServerState(server=server, root="/srv", current=current, current_kind="link", journal=journal, lock=lock)
+    return ServerState(server=server, root="/srv", current=current, current_kind="link", transitions=journal, lock=lock)
 
 
 def test_an_operation_that_ended_everywhere_is_none():
@@ -48,6 +50,17 @@ def test_servers_that_switched_and_those_that_did_not_are_told_apart():
     assert found.mixed
     assert dict(found.switched) == {"web1": Before(tag="a", target="releases/a")}
     assert found.waiting == ("web2", "web3")
+
+
+def test_before_the_switch_the_journal_knows_what_was_to_become_live():
+    release = Record(tag="b", seq=2, created=1.0, source="git", revision="2" * 40, digest="d")
+    begun = replace(begin("1"), tag="b", record=release)
+    found = interruption([state("web1", "a", begun), state("web2", "a")])
+    assert (found.tag, found.record, found.fresh) == ("b", release, True)
+    assert not found.switched
+    assert found.waiting == ("web1", "web2")
+    back = interruption([state("web1", "b", replace(begin("2", "rollback"), tag="a"))])
+    assert (back.tag, back.fresh) == ("a", False)
 
 
 def test_where_it_had_ended_on_some_servers_an_undo_leads_those_back_too():

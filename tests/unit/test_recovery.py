@@ -24,7 +24,7 @@ def state(server: str, current: str, *journal: JournalLine, lock: Lock | None = 
         current=current,
         current_kind="link",
         current_target=f"releases/{current}",
-        journal=journal,
+        transitions=journal,
         lock=lock,
     )
 

@@ -78,7 +78,7 @@ verb_stop() {
 # alive: a sign of life from the operator, for the watchdog and for others who look at the lock.
 alive() {
   held=
-  { read -r held < "$root/$own/lock/process"; } 2> /dev/null
+  [ ! -f "$root/$own/lock/process" ] || read -r held < "$root/$own/lock/process"
   # Not emptied first: on a full disk it could not be filled again.
   [ "$held" != "$self" ] || date +%s 1<> "$root/$own/lock/beat"
 } 2> /dev/null
@@ -86,18 +86,31 @@ alive() {
 # leave: the input ended or the agent was told to go. Only a lock of our own is given back.
 leave() {
   trap '' HUP INT TERM PIPE
-  [ -z "$job" ] || { kill "$job" 2> /dev/null; wait "$job" 2> /dev/null; }
+  [ -z "$job" ] || end_job
   held=
-  cd "$root" 2> /dev/null && { read -r held < "$own/lock/process"; } 2> /dev/null
+  cd "$root" 2> /dev/null && [ -f "$own/lock/process" ] && read -r held < "$own/lock/process"
   if [ "$held" = "$self" ]; then
-    was=
-    { read -r was < "$own/lock/phase"; } 2> /dev/null
-    printf '{"what":"interrupted","phase":"%s","time":%s}\n' "$was" "$(date +%s)" | tee -a "$own/operation.jsonl" >> "$own/journal.jsonl"
+    first_line "$own/lock/phase"
+    was=$line operation=
+    read -r _ operation < "$own/lock/owner"
+    line="{\"what\":\"interrupted\",\"operation\":\"$operation\",\"phase\":\"$was\",\"time\":$(date +%s)}"
+    say "$line" >> "$own/operation.jsonl"
+    # Where it had not begun to change anything, nobody needs to know.
+    [ -n "$operation" ] && grep -qaF "$operation" "$own/transitions.jsonl" && remember "$line"
     unlock
   fi 2> /dev/null
   # Told to go while it was about to take the lock.
   [ ! -e "$root/$own/lock.new.$$" ] || rm -rf "$root/$own/lock.new.$$"
   exit 0
+}
+
+# end_job: end the request that runs. It has five seconds to see to what it has started.
+end_job() {
+  kill "$job" 2> /dev/null
+  { sleep 5; kill -KILL "$job"; } > /dev/null 2>&1 &
+  killer=$!
+  wait "$job" 2> /dev/null
+  kill "$killer" 2> /dev/null
 }
 
 # run ID VERB WORD...: one request, in a child of the agent. However it ends, an answer is given.
@@ -130,6 +143,7 @@ do
   case $request in
     beat) alive; say beat >&2 ;;
     event\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && say "$decoded" >> "$root/$own/operation.jsonl" ) 2> /dev/null ;;
+    open\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && cd "$root" && remember "$decoded" ) 2> /dev/null ;;
     cancel) [ -z "$job" ] || kill "$job" 2> /dev/null ;;
     leave) break ;;
     *)

@@ -55,7 +55,12 @@ state() {
     done
     # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
     [ $# -eq 0 ] || grep -a -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | sed -e 's/^/record /' -e 40000q
-    [ ! -f "$own/journal.jsonl" ] || tail -n 60 "$own/journal.jsonl" | cut -c1-4000 | sed 's/^/journal /'
+    [ ! -f "$own/journal.jsonl" ] || tail -n 20 "$own/journal.jsonl" | cut -c1-4000 | sed 's/^/journal /'
+    [ ! -f "$own/transitions.jsonl" ] || tail -n 200 "$own/transitions.jsonl" | cut -c1-4000 | sed 's/^/transition /'
+    for file in "$own"/manifests/*.unused; do
+      [ ! -f "$file" ] || { file=${file%.unused}; encode "${file##*/}"; say "unused $encoded"; }
+    done
+    leftovers
     lock_lines
     news
   fi
@@ -64,6 +69,13 @@ state() {
     df -Pi . 2> /dev/null | sed -n '2s/^/inodes /p'
   }
   features
+}
+
+# leftovers: what could not be removed after an operation, as far as it is still there.
+leftovers() {
+  [ ! -f "$own/leftovers" ] || head -c 8000 "$own/leftovers" | while IFS= read -r path; do
+    [ ! -e "$path" ] && [ ! -L "$path" ] || { encode "$path"; say "leftover $encoded"; }
+  done
 }
 
 # untouched: whether nobody but us changed deploy-cache: what is younger than its manifest is not ours. Hard links
@@ -85,25 +97,20 @@ features() {
 # news: a line that is another one whenever an operation has begun or ended: who holds the lock, and how long the
 # journal is.
 news() {
-  held=-
-  [ ! -f "$own/lock/process" ] || read -r held < "$own/lock/process"
+  first_line "$own/lock/process"
   [ -f "$own/journal.jsonl" ] && length=$(wc -c < "$own/journal.jsonl") || length=0
-  printf 'news %.100s %s\n' "$held" "$length"
+  say "news ${line:--} $length"
 } 2> /dev/null
 
 # lock_lines: the owner of the lock, its phase, its last sign of life, and whether its process still lives.
 lock_lines() {
-  [ -e "$own/lock/token" ] || return 0
+  [ -d "$own/lock" ] && ! bare "$own/lock" || return 0
   say "lock held"
-  {
-    lines=0
-    head -c 4000 "$own/lock/owner" | while [ "$lines" -lt 20 ] && IFS= read -r line; do
-      printf 'lock-%.500s\n' "$line"
-      lines=$((lines + 1))
-    done
-    IFS= read -r line < "$own/lock/phase" && printf 'lock-phase %.100s\n' "$line"
-    IFS= read -r line < "$own/lock/beat" && printf 'lock-beat %.100s\n' "$line"
-  } 2> /dev/null
+  [ ! -f "$own/lock/owner" ] || head -c 4000 "$own/lock/owner" 2> /dev/null | sed -e 's/^/lock-/' -e 20q
+  for fact in phase beat; do
+    first_line "$own/lock/$fact"
+    [ -z "$line" ] || say "lock-$fact $line"
+  done
   dead_owner > /dev/null && say "lock-dead yes"
   return 0
 }
@@ -172,28 +179,37 @@ verb_scan() {
   listing
 }
 
-# tree TAG: what a release really holds, by checksum, and what its prepare hooks had made when it was published.
+# tree TAG: what a release really holds, by checksum, and what it held when its prepare hooks had ended.
 verb_tree() {
   cd "$root/releases/$1" || exit 1
   [ ! -f "$root/$own/manifests/$1.made" ] || sed 's/^/made /' "$root/$own/manifests/$1.made"
   listing
 }
 
-# listing: everything below this folder: `d NAME`, `l TARGET NAME`, `x NAME` (is executable), `f SUM NAME`, `e NAME` (an
-# empty file), `? NAME`. Names that no line can hold come encoded: `D - NAME`, `L TARGET NAME`, `F SUM NAME`, `X SUM NAME`.
+# listing [BEFORE]: everything below this folder: `d NAME`, `l TARGET NAME`, `x NAME` (is executable), `f SUM NAME`,
+# `e NAME` (an empty file), `? NAME`. Names that no line can hold come encoded: `D - NAME`, `L TARGET NAME`,
+# `F SUM NAME`, `X SUM NAME`, `O - NAME` (neither file, folder nor link). With BEFORE, a file of earlier `marks`, what
+# has the same mark still is not read again: `k NAME`.
 listing() {
   command -v sha256sum > /dev/null 2>&1 || { say "there is no sha256sum"; exit 6; }
+  before=${1-}
   # Some versions of sha256sum write a name with a carriage return in a form of their own.
   return=$(printf '\r')
   set -- ! -path "*$newline*" ! -path "*$return*" ! -path '*\\*'
   find . -type d "$@" | sed 's/^/d /'
   find . -type f -perm -100 "$@" | sed 's/^/x /'
-  find . -type l "$@" | while IFS= read -r name; do
-    target=$(readlink "$name" && printf _) && encode "${target%?_}" && say "l $encoded $name"
-  done
-  find . -type f -size +0 "$@" -print0 | long xargs -0 -r sha256sum | sed 's/^/f /'
-  find . -type f -size 0 "$@" | sed 's/^/e /'
   find . ! -type d ! -type f ! -type l "$@" | sed 's/^/? /'
+  if [ -n "$before" ]; then
+    marks > "$before.now"
+    comm -12 "$before" "$before.now" | sed 's/^[fl] [0-9]* [0-9.]* /k /'
+    comm -13 "$before" "$before.now" > "$before.new"
+    sed -n 's/^l [0-9]* [0-9.]* //p' "$before.new" | targets
+    sed -n 's/^f [0-9]* [0-9.]* //p' "$before.new" | tr '\n' '\0' | long xargs -0 -r sha256sum | sed 's/^/f /'
+  else
+    find . -type l "$@" | targets
+    find . -type f -size +0 "$@" -print0 | long xargs -0 -r sha256sum | sed 's/^/f /'
+    find . -type f -size 0 "$@" | sed 's/^/e /'
+  fi
   find . \( -path "*$newline*" -o -path "*$return*" -o -path '*\\*' \) -exec sh -c '
     code() { printf %s "$1" | od -An -v -tx1 | tr -d " \n" | tr a-f A-F | sed "s/../%&/g"; }
     for path; do
@@ -205,7 +221,21 @@ listing() {
         [ -x "$path" ] && kind=X || kind=F
         sum=$(sha256sum < "$path")
         echo "$kind ${sum%% *} $(code "$path")"
-      else echo "? $(code "$path")"
+      else echo "O - $(code "$path")"
       fi
     done' sh {} +
+}
+
+# targets: `l TARGET NAME` for the names of links on standard input.
+targets() {
+  while IFS= read -r name; do
+    target=$(readlink "$name" && printf _) && encode "${target%?_}" && say "l $encoded $name"
+  done
+}
+
+# marks: a line for each file and link below this folder that is another one once it was touched or replaced: its kind,
+# inode and the time of the inode's last change. Those that a line cannot hold are left out.
+marks() {
+  return=$(printf '\r')
+  find . \( -type f -o -type l \) ! -path "*$newline*" ! -path "*$return*" ! -path '*\\*' -printf '%y %i %C@ %p\n' | sort
 }

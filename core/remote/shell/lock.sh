@@ -1,25 +1,47 @@
 # shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
 # A part of the agent: the lock, who holds it, who may take it, and what ends with it.
 
-# begin TOKEN OWNER JOURNAL-LINE PATIENCE (OWNER: lines `word text`): make the root's folders, take the lock, sweep
-# what an earlier operation left, read the state.
+# begin TOKEN OWNER PATIENCE (OWNER: lines `word text`, the first `operation ID`): make the root's folders, take the
+# lock, sweep what an earlier operation left, read the state. The journal hears of it by `open`, once there is a plan.
 verb_begin() {
   cd "$root" 2> /dev/null || { mkdir -p "$root" && cd "$root"; } || fail "cannot make $root"
-  # Before anything is made there: a link would lead it out of the root.
-  for place in releases deploy-cache "$own" "$own/records" "$own/manifests" "$own/lock" "$own/journal.jsonl" \
-    "$own/operation.jsonl" "$own/cache.manifest" "$own/cache.linked"; do
+  # Before anything is made there: a link would lead it out of the root, and what is no file may hold us up for ever.
+  for place in releases deploy-cache "$own" "$own/records" "$own/manifests" "$own/lock"; do
     [ ! -L "$place" ] || { say "$root/$place is a link: Turnout would write outside the deploy root"; exit 5; }
+    [ ! -e "$place" ] || [ -d "$place" ] || { say "$root/$place is no folder: move it away"; exit 5; }
+  done
+  for place in "$own/journal.jsonl" "$own/transitions.jsonl" "$own/operation.jsonl" "$own/cache.manifest" "$own/cache.linked"; do
+    [ ! -L "$place" ] || { say "$root/$place is a link: Turnout would write outside the deploy root"; exit 5; }
+    [ ! -e "$place" ] || [ -f "$place" ] || { say "$root/$place is no regular file: move it away"; exit 5; }
   done
   [ -d "$own" ] || { mkdir -p "$own" && chmod 0750 "$own"; } || fail "cannot make $root/$own"
   [ -d releases ] && [ -d shared ] && [ -d deploy-cache ] && [ -d "$own/records" ] && [ -d "$own/manifests" ] ||
     mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" || fail "cannot write in $root"
   lock "$1" "$2"
+  watchdog "$3" &
   sweep || { unlock; fail "cannot sweep $root/$own"; }
-  : > "$own/operation.jsonl"
-  decode "$3"
-  say "$decoded" >> "$own/journal.jsonl"
-  watchdog "$4" &
+  for place in "$own/journal.jsonl" "$own/transitions.jsonl"; do
+    # Of an operation that nobody could tell of later, nothing is begun. A line that a crash tore is ended.
+    # shellcheck disable=SC2094
+    { [ ! -s "$place" ] || [ -z "$(tail -c 1 "$place")" ] || echo; } >> "$place" || { unlock; fail "cannot write $root/$place"; }
+  done
+  : > "$own/operation.jsonl" || { unlock; fail "cannot write $root/$own/operation.jsonl"; }
   state
+}
+
+# remember LINE: what happens now, for the journal and for `transitions`: the last operation that was carried out here
+# and those since that have no end, which is all that recovery rests on, and which nothing pushes out.
+remember() { say "$1" >> "$own/transitions.jsonl" && say "$1" >> "$own/journal.jsonl"; }
+
+# close WHAT LINE: the end of an operation in `transitions`: `all` that was open there is settled by it; `own`: it left
+# things as they were before it; `none`: it was not among them.
+close() {
+  { read -r _ operation < "$own/lock/owner"; } 2> /dev/null
+  [ "$1" != none ] && [ -n "$operation" ] && [ -s "$own/transitions.jsonl" ] || return 0
+  case $1 in
+    all) { grep -aF "$operation" "$own/transitions.jsonl"; say "$2"; } > "$own/incoming/transitions" ;;
+    own) grep -avF "$operation" "$own/transitions.jsonl" > "$own/incoming/transitions" || [ $? -eq 1 ] ;;
+  esac && mv -T "$own/incoming/transitions" "$own/transitions.jsonl"
 }
 
 # lock TOKEN OWNER: take the lock, by renaming a folder that says who holds it already: there is never half a lock.
@@ -34,27 +56,36 @@ lock() {
     say "$now" > "$fresh/beat" || { rm -rf "$fresh"; fail "cannot write the lock in $root/$own"; }
   tries=0
   while ! mv -T "$fresh" "$own/lock" 2> /dev/null; do
-    held=
-    { read -r held < "$own/lock/token"; } 2> /dev/null
-    [ "$held" != "$1" ] || displace
+    first_line "$own/lock/token"
+    [ "$line" != "$1" ] || displace
     take_dead && continue
     # Where it was given back in this moment, or is being taken over, who has it is not settled yet.
     tries=$((tries + 1))
-    { [ ! -e "$own/lock/token" ] || [ -L "$own/lock/taking.1" ]; } && [ "$tries" -lt 100 ] || break
+    { [ ! -e "$own/lock" ] || [ -L "$own/lock/taking.1" ]; } && [ "$tries" -lt 100 ] || break
   done
   [ -e "$fresh" ] || return 0
   rm -rf "$fresh"
-  [ -e "$own/lock/token" ] || fail "cannot make the lock $root/$own/lock"
+  [ -e "$own/lock" ] || fail "cannot make the lock $root/$own/lock"
   lock_lines
   say "time $(date +%s)"
   exit 4
 }
 
-# dead_owner: whether the process that took the lock is gone; prints what it was.
+# first_line FILE: in `line`, at most 300 bytes; "" for what is no regular file: reading a FIFO would never end.
+first_line() {
+  line=
+  [ ! -f "$1" ] || { line=$(head -c 300 "$1"; echo) && line=${line%%"$newline"*}; } 2> /dev/null
+}
+
+# dead_owner: whether the process that took the lock is gone; prints what it was. A lock that does not say whose it is
+# has lost that with the power: it came there whole, by a rename.
 dead_owner() {
-  pid='' started=''
-  { read -r pid started < "$own/lock/process"; } 2> /dev/null
-  gone "${pid:-0}" "$started" && say "$pid-$started"
+  first_line "$own/lock/process"
+  pid=${line%% *} started=${line#* }
+  case $pid-$started in
+    -* | *[!0-9a-f-]*) [ -r "$own/lock" ] && [ -x "$own/lock" ] && { [ ! -e "$own/lock/process" ] || [ -r "$own/lock/process" ]; } && say none ;;
+    *) gone "$pid" "$started" && say "$pid-$started" ;;
+  esac
 }
 
 # gone PID BIRTH: whether a process has ended. Where those of others are hidden from us (hidepid), nobody can tell.
@@ -91,18 +122,23 @@ take_dead() {
     [ "$(readlink "$own/lock/taking.$turn")" != "$mine" ] || rm -f "$own/lock/taking.$turn"
     return 1
   fi
+  lock_lines | sed 's/^lock/took/'
   dead=$own/lock.dead.$who
   rm -rf "$dead"
   mv -T "$own/lock" "$dead" 2> /dev/null || return 1
   end_left "$dead/job" "$dead/upload" "$dead/commands"
-  say "took-over"
 }
 
 # displace: the operation that holds the lock is our own, over a connection that broke; its agent has not noticed yet.
-displace() {
-  { read -r pid started < "$own/lock/process"; } 2> /dev/null
-  birth "${pid:-0}"
-  [ "$born" = "$started" ] && kill -KILL "$pid" 2> /dev/null && sleep 1
+displace() { end_owner && sleep 1; }
+
+# end_owner: kill the process that the lock names, where it still is the same.
+end_owner() {
+  first_line "$own/lock/process"
+  pid=${line%% *} started=${line#* }
+  case $pid in '' | *[!0-9]* | 0 | 1) return 1 ;; esac
+  birth "$pid"
+  [ -n "$born" ] && [ "$born" = "$started" ] && kill -KILL "$pid" 2> /dev/null
 }
 
 # end_left FILE...: end what an operation left running, by the lines `PID BIRTH` of its lock: an upload or a hook that
@@ -127,12 +163,11 @@ end_left() {
 # break OPERATION: remove a lock that will not heal, after a person said so; the process that holds it is ended.
 verb_break() {
   cd "$root" || exit 1
-  pid='' started=''
-  grep -qx "operation $1" "$own/lock/owner" 2> /dev/null || fail "the lock is not held by this operation any more"
-  { read -r pid started < "$own/lock/process"; } 2> /dev/null
-  dead=$own/lock.dead.$pid-$started
-  birth "${pid:-0}"
-  [ "$born" != "$started" ] || kill -KILL "$pid" 2> /dev/null
+  held=
+  [ ! -f "$own/lock/owner" ] || held=$(head -c 4000 "$own/lock/owner" | sed -n 's/^operation //p' | head -n 1)
+  [ -d "$own/lock" ] && [ "$held" = "$1" ] || fail "the lock is not held by this operation any more"
+  dead=$own/lock.dead.$$
+  end_owner
   mv -T "$own/lock" "$dead" || exit 1
   end_left "$dead/job" "$dead/upload" "$dead/commands"
   rm -rf "$dead"
@@ -148,8 +183,8 @@ watchdog() {
     sleep 1
     birth $$
     [ "$$ $born" = "$self" ] || exit 0
-    read -r held < "$own/lock/process" && [ "$held" = "$self" ] || exit 0
-    read -r beat < "$own/lock/beat"
+    [ -f "$own/lock/process" ] && read -r held < "$own/lock/process" && [ "$held" = "$self" ] || exit 0
+    [ -f "$own/lock/beat" ] && read -r beat < "$own/lock/beat"
     silent=$((silent + 1))
     [ "$beat" = "$last" ] || silent=0
     last=$beat
@@ -167,7 +202,7 @@ phase() { say "$1" > "$own/lock/phase"; }
 holds() {
   cd "$root" 2> /dev/null || { say "the deploy root $root is gone"; exit 3; }
   held=
-  { read -r held < "$own/lock/token"; } 2> /dev/null
+  [ ! -f "$own/lock/token" ] || { read -r held < "$own/lock/token"; } 2> /dev/null
   [ "$held" = "$1" ] || { say "the lock is not held by this operation any more"; exit 3; }
   itself && say "$me $born" > "$own/lock/job"
 }
@@ -191,10 +226,11 @@ bare() {
   done
 }
 
-# unlock: give the lock back in one rename, so that nobody sees half of it; then remove what is in trash/. From the
-# rename on another operation may be at work, so what is removed has a name of its own, and was there before. Nothing
-# interrupts it: an operator who leaves at the answer would leave rubbish behind.
+# unlock [and-answer]: give the lock back in one rename, so that nobody sees half of it; then remove what is in trash/.
+# From the rename on another operation may be at work, so what is removed has a name of its own, and was there before.
+# Nothing interrupts it: an operator who leaves at the answer would leave rubbish behind.
 unlock() {
+  how=${1-}
   trap '' HUP INT TERM PIPE
   end_left "$own/lock/upload" "$own/lock/commands"
   bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ] || rm -rf "$own/incoming" .current-next
@@ -206,6 +242,14 @@ unlock() {
     [ -d "/proc/${left##*.}" ] || set -- "$@" "$left"
   done
   mv "$own/lock" "$own/trash.$$/lock" || rm -rf "$own/lock"
-  [ -z "${id-}" ] || answer 0
-  rm -rf "$@"
+  [ "$how" != and-answer ] || answer 0
+  rm -rf "$@" 2> /dev/null || note_left "$@"
 }
+
+# note_left HEAP...: a path of each that could not be removed, for those who look later. Who unlocks next tries again.
+note_left() {
+  mkdir -p "$own/trash.$$"
+  for heap; do find "$heap" -depth | head -n 1; done > "$own/trash.$$/leftovers" &&
+    mv -T "$own/trash.$$/leftovers" "$own/leftovers"
+  rmdir "$own/trash.$$"
+} 2> /dev/null

@@ -15,7 +15,9 @@ verb_stage() {
   if [ -f "$own/incoming/manifest" ]; then
     digest "$own/incoming/manifest"
     [ -z "$sum" ] || [ "$sum" = "$4" ] || fail "what arrived in deploy-cache is not what was sent"
-    mv "$own/incoming/manifest" "$own/cache.manifest" || fail "cannot write the manifest of deploy-cache"
+    # What the manifest vouches for has to outlive the power as well.
+    long sync -f deploy-cache 2> /dev/null || long sync
+    place "$own/incoming/manifest" "$own/cache.manifest" || fail "cannot write the manifest of deploy-cache"
   else
     digest "$own/cache.manifest"
     [ "$sum" = "$4" ] || fail "deploy-cache is not as the plan saw it"
@@ -35,7 +37,17 @@ verb_stage() {
     decode "$word"
     link_shared "$own/incoming/$tag" "$decoded" || { room; fail "cannot link the shared path $decoded"; }
   done
-  [ "$publish" = no ] || publish "$tag"
+  if [ "$publish" = yes ]; then publish "$tag"
+  elif command -v comm > /dev/null 2>&1 && find "$own" -prune -printf '' 2> /dev/null; then
+    ( cd "$own/incoming/$tag" && marks ) > "$own/incoming/$tag.before"
+  fi
+}
+
+# place FILE NAME: give a finished file its name, by one rename. `mv` alone would go through a link that lies there to
+# a folder, or into a folder; neither is anything of ours, and a link is removed without following it.
+place() {
+  [ -f "$2" ] || [ ! -e "$2" ] || rm -rf "$2" || return 1
+  mv -T "$1" "$2"
 }
 
 # copier: the options with which `cp` copies a tree as it is, sharing blocks where the file system can.
@@ -60,24 +72,28 @@ room() {
 }
 
 # link_shared FOLDER PATH: replace PATH in a release by a link to shared/PATH. What the release brings seeds shared/
-# where it is missing there; a trailing slash means a folder, which is made where nobody brings one.
+# where it is missing there; a trailing slash means a folder, which is made where nobody brings one. shared/ itself and
+# what has the name of a shared path may be links that a person made; nothing is made through one.
 link_shared() {
   path=${2%/}
   up=../../shared/
-  rest=$path inside=$1
+  rest=$path inside=$1 beside=shared
   while case $rest in */*) true ;; *) false ;; esac; do
-    inside=$inside/${rest%%/*}
+    inside=$inside/${rest%%/*} beside=$beside/${rest%%/*}
     [ ! -L "$inside" ] || { say "${inside#"$1/"} is a link in the release: what is shared below it would lie elsewhere"; return 1; }
+    [ ! -L "$beside" ] || { say "$beside is a link: what is below it would lie outside the deploy root"; return 1; }
     up=../$up
     rest=${rest#*/}
   done
-  case $path in */*) mkdir -p "$1/${path%/*}" "shared/${path%/*}" || return 1 ;; esac
+  case $path in */*) mkdir -p "$1/${path%/*}" || return 1 ;; esac
   if [ ! -e "shared/$path" ] && [ ! -L "shared/$path" ]; then
+    [ ! -L shared ] || { say "shared is a link, and nothing is made through it: make shared/$path there"; return 1; }
+    case $path in */*) mkdir -p "shared/${path%/*}" || return 1 ;; esac
     if [ -e "$1/$path" ] || [ -L "$1/$path" ]; then
       # The application writes there: a hard link's other names, in the cache and in other releases, stay as they are.
       if [ -e "$own/cache.linked" ]; then
-        rm -rf "$own/incoming/seed" && cp -a "$1/$path" "$own/incoming/seed" && mv "$own/incoming/seed" "shared/$path"
-      else mv "$1/$path" "shared/$path"
+        rm -rf "$own/incoming/seed" && cp -a "$1/$path" "$own/incoming/seed" && mv -T "$own/incoming/seed" "shared/$path"
+      else mv -T "$1/$path" "shared/$path"
       fi || return 1
     elif [ "$2" != "$path" ]; then mkdir -p "shared/$path" || return 1
     fi
@@ -90,17 +106,26 @@ link_shared() {
 publish() {
   long sync -f "$own/incoming/$1" 2> /dev/null || long sync
   [ ! -e "releases/$1" ] && [ ! -L "releases/$1" ] || fail "releases/$1 exists already"
+  # Until it is switched to, it is no release that anybody would go back to by "the previous one".
+  [ ! -L "$own/manifests/$1.unused" ] || rm -f "$own/manifests/$1.unused"
+  [ -e "$own/records/$1.toml" ] || : > "$own/manifests/$1.unused" || fail "cannot write in $root/$own/manifests"
   # A manifest from before may be the same file under another name, which mv refuses.
-  rm -f "$own/manifests/$1.manifest"
-  mv "$own/incoming/$1.manifest" "$own/manifests/$1.manifest" &&
-    mv "$own/incoming/$1.toml" "$own/records/$1.toml" &&
-    mv "$own/incoming/$1" "releases/$1" || exit 1
+  rm -rf "$own/manifests/$1.manifest" "$own/manifests/$1.made"
+  [ ! -f "$own/incoming/$1.made" ] || place "$own/incoming/$1.made" "$own/manifests/$1.made" || exit 1
+  place "$own/incoming/$1.manifest" "$own/manifests/$1.manifest" &&
+    place "$own/incoming/$1.toml" "$own/records/$1.toml" &&
+    mv -T "$own/incoming/$1" "releases/$1" || exit 1
 }
 
-# publish TOKEN TAG: after the prepare hooks; what they made is remembered, so that it is not taken for drift.
+# publish TOKEN TAG: after the prepare hooks; what they left is remembered, so that it is not taken for drift.
 verb_publish() {
   holds "$1"
-  ( cd "$own/incoming/$2" && find . | LC_ALL=C sort ) > "$own/manifests/$2.made"
+  if command -v sha256sum > /dev/null 2>&1; then
+    before=$root/$own/incoming/$2.before
+    [ -f "$before" ] || before=
+    { cd "$own/incoming/$2" && listing "$before" && say end; } > "$own/incoming/$2.made" && cd "$root" ||
+      fail "cannot note what the hooks made"
+  fi
   publish "$2"
 }
 
@@ -117,8 +142,9 @@ verb_switch() {
   [ -L current ] || [ ! -e current ] || fail "current is not a link"
   [ "$now" = "$decoded" ] || fail "current leads to '$now' and not to '$decoded': somebody changed it meanwhile"
   decode "$4"
-  say "$decoded" >> "$own/journal.jsonl"
+  remember "$decoded" || fail "cannot write the journal"
   replace "releases/$2"
+  [ ! -e "$own/manifests/$2.unused" ] || rm -f "$own/manifests/$2.unused"
 }
 
 # replace TARGET: one rename(2). `ln -sfn` would remove the link first; `mv` without -T moves into the folder.
@@ -138,7 +164,7 @@ verb_restore() {
     [ "$(readlink current)" = "$decoded" ] || { say "not switched"; return 0; }
   fi
   decode "$3"
-  say "$decoded" >> "$own/journal.jsonl"
+  remember "$decoded" || say "the journal was not written"
   decode "$2"
   if [ -n "$decoded" ]; then replace "$decoded"
   elif [ -L current ]; then rm -f current
@@ -152,9 +178,9 @@ verb_withdraw() {
   [ "$(readlink current)" != "releases/$2" ] || fail "releases/$2 is live"
   if [ -n "${3-}" ]; then
     decode "$3"
-    printf %s "$decoded" > "$own/incoming/record" && mv "$own/incoming/record" "$own/records/$2.toml" || exit 1
+    printf %s "$decoded" > "$own/incoming/record" && place "$own/incoming/record" "$own/records/$2.toml" || exit 1
   else
-    rm -f "$own/records/$2.toml" "$own/manifests/$2.manifest" "$own/manifests/$2.made"
+    rm -rf "$own/records/$2.toml" "$own/manifests/$2.manifest" "$own/manifests/$2.made" "$own/manifests/$2.unused"
   fi
   [ ! -e "releases/$2" ] || discard "$2"
   long rm -rf "$own/trash/$2"
@@ -164,18 +190,11 @@ verb_withdraw() {
 verb_record() {
   holds "$1"
   decode "$3"
-  printf %s "$decoded" > "$own/incoming/record" && mv "$own/incoming/record" "$own/records/$2.toml"
-}
-
-# note TOKEN LINE: one line for the journal.
-verb_note() {
-  holds "$1"
-  decode "$2"
-  say "$decoded" >> "$own/journal.jsonl"
+  printf %s "$decoded" > "$own/incoming/record" && place "$own/incoming/record" "$own/records/$2.toml"
 }
 
 # remove TOKEN FORCE TAG...: prune; the record stays. With FORCE `yes` also what a running process works in. What
-# cannot be removed, for it belongs to somebody else, is named and stays in trash/.
+# cannot be removed, for it belongs to somebody else, is named and stays where it is named.
 verb_remove() {
   holds "$1"
   phase prune
@@ -183,10 +202,19 @@ verb_remove() {
   shift 2
   for tag; do
     if [ "$force" = no ] && busy "$tag"; then say "busy $tag"
-    else discard "$tag" && say "removed $tag"
+    elif ! discard "$tag"; then say "kept $tag"
+    elif [ -d "$own/trash/$tag" ]; then
+      say "removed $tag"
+      throw "$own/trash/$tag" "$tag"
     fi
   done
-  empty_trash
+}
+
+# throw FOLDER NAME: remove it, under a name that it keeps where something in it cannot be removed.
+throw() {
+  heap=$own/trash.$2.$$
+  mv -T "$1" "$heap" && long rm -rf "$heap"
+  [ ! -e "$heap" ] || say "left $2"
 }
 
 # busy TAG: whether a process has a release as its working directory, where /proc can be read; asks once a request.
@@ -206,37 +234,35 @@ discard() {
   if live=$(cd current 2> /dev/null && pwd -P); then
     case $live/ in "$real"/*) fail "releases/$1 is live" ;; esac
   fi
-  mv "releases/$1" "$own/trash/$1"
+  mv -T "releases/$1" "$own/trash/$1"
 }
 
 # clear TOKEN: empty the deploy-cache. Its manifest goes first, so that what is half gone is never trusted.
 verb_clear() {
   holds "$1"
   phase clear-cache
-  rm -f "$own/cache.manifest" && mv deploy-cache "$own/trash/deploy-cache" && mkdir deploy-cache || exit 1
+  rm -f "$own/cache.manifest" && mv -T deploy-cache "$own/trash/deploy-cache" && mkdir deploy-cache || exit 1
   rm -f "$own/cache.linked"
-  empty_trash
+  throw "$own/trash/deploy-cache" deploy-cache
 }
 
-empty_trash() {
-  long rm -rf "$own/trash"
-  mkdir -p "$own/trash"
-}
-
-# finish TOKEN JOURNAL-LINE TAG...: prune TAG..., write the journal, sweep and unlock. What is renamed into trash/ is
-# removed after the lock is gone; whoever comes next sweeps it too.
+# finish TOKEN CLOSES JOURNAL-LINE TAG...: prune TAG..., write the journal ("" for none), sweep and unlock. CLOSES: see
+# `close`. What is renamed into trash/ is removed after the lock is gone; whoever comes next sweeps it too.
 verb_finish() {
   holds "$1"
   phase finish
-  decode "$2"
-  line=$decoded
-  shift 2
+  closes=$2
+  decode "$3"
+  end=$decoded
+  shift 3
   for tag; do
     if busy "$tag"; then say "busy $tag"
     elif ( discard "$tag" ) > /dev/null; then say "removed $tag"
     else say "kept $tag"
     fi
   done
-  say "$line" >> "$own/journal.jsonl"
-  unlock
+  if [ -n "$end" ]; then
+    say "$end" >> "$own/journal.jsonl" && close "$closes" "$end" || say "the journal was not written"
+  fi
+  unlock and-answer
 }
