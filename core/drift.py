@@ -3,16 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core.errors import TurnoutError
-from core.manifest import FOLDER, Manifest
+from core.manifest import FOLDER, Entry, Manifest
 from core.text import count
+
+KEPT = "k"
+"""The kind of an entry of which nothing is told but that it is what the manifest says."""
+
+OTHER = "?"
+"""The kind of what is neither file, folder nor link."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A release on a server.
+
+    found  what it holds now
+    made   what it held when its prepare hooks had ended; None where it had none
+    names  paths that were there then, where nobody noted more than that
+    """
+
+    found: Manifest
+    made: Manifest | None = None
+    names: frozenset[bytes] = frozenset()
+
+    def expected(self, wanted: Manifest) -> tuple[Manifest, Set[bytes]]:
+        """What it should hold: `wanted`, as its hooks left it; and paths of which any content will do."""
+        if self.made is None:
+            return wanted, self.names
+        entries: dict[bytes, Entry] = {}
+        unknown = set()
+        for path, entry in self.made.entries.items():
+            if entry.kind != KEPT:
+                entries[path] = entry
+            elif path in wanted.entries:
+                entries[path] = wanted.entries[path]
+            else:
+                unknown.add(path)
+        return Manifest(entries), unknown
 
 
 @dataclass(frozen=True)
 class Drift:
-    """Paths that differ, sorted. Shared paths are left out, and what prepare hooks had made is not "added"."""
+    """Paths that differ, sorted. Shared paths are left out; what prepare hooks did is no difference."""
 
     changed: tuple[bytes, ...] = ()
     added: tuple[bytes, ...] = ()
@@ -34,15 +69,22 @@ class Drift:
 
 @dataclass(frozen=True)
 class Verification:
-    """What was compared, and the outcome by server: how it differs, or why it could not be compared."""
+    """What was compared, and the outcome by server: how it differs, or why it could not be compared.
+
+    tag     "" where nothing could be chosen, for no `current` leads to a release
+    astray  servers whose `current` leads to no release, and what is the matter with it
+    """
 
     tag: str
     drifts: Mapping[str, Drift]
     errors: Mapping[str, TurnoutError]
+    astray: Mapping[str, str] = field(default_factory=dict)
 
 
-def compare(wanted: Manifest, found: Manifest, shared: Iterable[str], made: Set[bytes]) -> Drift:
-    """What tells `found` from `wanted`. A file's size is not looked at: its checksum says more."""
+def compare(manifest: Manifest, held: Held, shared: Iterable[str]) -> Drift:
+    """What tells a release from its manifest. A file's size is not looked at: its checksum says more."""
+    wanted, any_content = held.expected(manifest)
+    found = held.found
     links = [path.rstrip("/").encode("utf-8", "surrogateescape") for path in shared]
 
     def is_shared(path: bytes) -> bool:
@@ -64,15 +106,22 @@ def compare(wanted: Manifest, found: Manifest, shared: Iterable[str], made: Set[
         path
         for path, entry in found.entries.items()
         if path not in wanted.entries
-        and path not in made
+        and path not in any_content
         and not is_shared(path)
         and not (entry.kind == FOLDER and above_shared(path))
     ]
     return Drift(tuple(sorted(changed)), tuple(sorted(added)), tuple(sorted(removed)))
 
 
-def verdict(drifts: Iterable[Drift]) -> str:
-    """One sentence on a whole fleet."""
-    drifts = list(drifts)
-    bad = sum(not drift.none for drift in drifts)
-    return f"{count(bad, 'server')} drifted" if bad else f"all {count(len(drifts), 'server')} as deployed"
+def verdict(found: Verification, absent: int) -> str:
+    """One sentence on a whole fleet. `absent`: servers that do not have the release's files."""
+    said = []
+    if found.drifts:
+        bad = sum(not drift.none for drift in found.drifts.values())
+        alone = not (bad or absent or found.errors or found.astray)
+        as_deployed = f"{'all ' if alone else ''}{count(len(found.drifts), 'server')} as deployed"
+        said.append(f"{count(bad, 'server')} drifted" if bad else as_deployed)
+    said += [f"{count(absent, 'server')} without it"] if absent else []
+    said += [f"{count(len(found.errors), 'server')} not compared"] if found.errors else []
+    said += [f"current leads astray on {count(len(found.astray), 'server')}"] if found.astray else []
+    return ", ".join(said)

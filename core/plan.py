@@ -25,6 +25,7 @@ class Step:
     remove_entries   entries that leave the deploy-cache
     copy_bytes   what is copied on the server from the cache into the release
     prune        tags whose files go after the switch, or in a prune; `frees` their bytes
+    sizes        of a prune: bytes on disk by tag, the deploy-cache under ""
     clear_cache  the deploy-cache is emptied
     refusal      why this server cannot do it; "" where it can
     """
@@ -40,6 +41,7 @@ class Step:
     copy_bytes: int = 0
     prune: tuple[str, ...] = ()
     frees: int = 0
+    sizes: Mapping[str, int] = field(default_factory=dict)
     clear_cache: bool = False
     refusal: str = ""
 

@@ -150,6 +150,7 @@ def plan_prune(
                 current=state.current,
                 prune=tuple(chosen),
                 frees=frees,
+                sizes={tag: of_server.get(tag, 0) for tag in (*chosen, *([""] if cache else []))},
                 clear_cache=cache,
                 refusal=refusal,
             )

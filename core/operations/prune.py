@@ -2,42 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
 from core.errors import FleetError
 from core.operations.run import Run
 from core.plan import Plan
+from core.remote.session import CLOSES_NONE, Removed
 from core.text import count, size
 
 
+@dataclass(frozen=True)
+class Pruned:
+    """What became of a server's step: tags that went, those that are still there, what is left in the trash; bytes."""
+
+    gone: tuple[str, ...]
+    cleared: bool
+    kept: tuple[str, ...]
+    left: tuple[str, ...]
+    freed: int
+
+
 def carry_out(run: Run, plan: Plan, *, force: bool) -> str:
-    """Remove what the plan names on every server; the summary. `force`: also releases that a
+    """Remove what the plan names on every server; the summary says what really went. `force`: also releases that a
     running process works in; without it they are kept with a warning. A server that fails keeps nobody from pruning.
 
     If a server dies in the middle, what was renamed into trash/ is swept by the next operation there. FleetError
     names the servers that failed.
     """
 
-    def prune(name: str) -> int:
+    def prune(name: str) -> Pruned:
         step = plan.step(name)
         with run.phase("finish", name):
             session = run.session(name)
-            tags: tuple[str, ...] = ()
+            did: list[Removed] = []
             if step.prune:
-                removed = session.remove(run.token, step.prune, force=force)
-                run.tell_removed(name, removed)
-                tags = removed.tags
+                did.append(session.remove(run.token, step.prune, force=force))
             if step.clear_cache:
-                session.clear(run.token)
-            run.conclude(name, run.journal("end", outcome="done", pruned=list(tags)))
-            return len(tags)
+                did.append(session.clear(run.token))
+            for removed in did:
+                run.tell_removed(name, removed)
+            gone = tuple(tag for removed in did for tag in removed.tags)
+            left = tuple(tag for removed in did for tag in removed.left)
+            freed = [tag for tag in gone if tag not in left]
+            freed += [""] if step.clear_cache and "deploy-cache" not in left else []
+            run.conclude(name, CLOSES_NONE, run.journal("end", outcome="done", pruned=list(gone)))
+            kept = tuple(tag for removed in did for tag in removed.busy + removed.kept)
+            return Pruned(gone, step.clear_cache, kept, left, sum(step.sizes.get(tag, 0) for tag in freed))
 
     outcome = run.on_all(prune)
     if outcome.errors:
-        run.give_back("failed")
-        raise FleetError(outcome.errors, phase="finish")
-    parts = []
-    if any(step.prune for step in plan.steps):
-        tags = {tag for step in plan.steps for tag in step.prune}
-        parts.append(f"pruned {count(len(tags), 'release')}")
-    if any(step.clear_cache for step in plan.steps):
-        parts.append("cleared the deploy-cache")
-    return f"{' and '.join(parts)} on {count(len(plan.steps), 'server')}, freed {size(plan.frees)}"
+        failed = FleetError(outcome.errors, phase="finish")
+        run.give_back("failed", failed)
+        raise failed
+    return summary(outcome.results)
+
+
+def summary(pruned: Mapping[str, Pruned]) -> str:
+    """`pruned 2 releases on 3 servers, freed 40 MB; kept r2 on web1`."""
+    tags = {tag for one in pruned.values() for tag in one.gone}
+    cleared = any(one.cleared for one in pruned.values())
+    parts = [f"pruned {count(len(tags), 'release')}"] if tags else []
+    parts += ["cleared the deploy-cache"] if cleared else []
+    at = sum(bool(one.gone or one.cleared) for one in pruned.values())
+    freed = sum(one.freed for one in pruned.values())
+    said = [f"{' and '.join(parts)} on {count(at, 'server')}, freed {size(freed)}" if parts else "nothing was pruned"]
+    said += _where("kept", {name: one.kept for name, one in pruned.items()})
+    said += _where("not all could be removed of", {name: one.left for name, one in pruned.items()})
+    return "; ".join(said)
+
+
+def _where(what: str, tags: Mapping[str, Iterable[str]]) -> list[str]:
+    """`kept r2 on web1, web3; kept r3 on web1`."""
+    by_tag: dict[str, list[str]] = {}
+    for name, some in tags.items():
+        for tag in some:
+            by_tag.setdefault(tag, []).append(name)
+    return [f"{what} {tag} on {', '.join(names)}" for tag, names in by_tag.items()]

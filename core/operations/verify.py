@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections.abc import Iterable
+
 from core.drift import Drift, Verification, compare
 from core.errors import FleetError, ServerError, UsageError
 from core.fleet import Fleet, at_once
 from core.jobs import Cancel
-from core.records import live_tag
+from core.records import ServerState, is_tag, live_tag
 from core.source.store import known, remember
+from core.text import clean
 
 
 def verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
-    """Compare `tag`, or the live release. UsageError where no server has it; FleetError where none can be asked."""
+    """Compare `tag`, or the live release. UsageError where no server has it; FleetError where none can be asked.
+
+    Where no server has it because `current` leads nowhere, that is the finding and no error.
+    """
     inspection = fleet.inspect(cancel)
     if not inspection.states:
         raise FleetError(inspection.errors, phase="connect")
     states = inspection.states
-    chosen = tag or live_tag(states.values())
+    chosen = tag or live_tag(states.values()) or _gone_tag(states.values())
+    astray = {name: said for name, state in states.items() if (said := _astray(state, live=bool(chosen) and not tag))}
+    having = [name for name, state in states.items() if chosen in state.releases and state.releases[chosen].present]
+    if not having and astray:
+        return Verification(chosen, {}, inspection.errors, astray)
     if not chosen:
         raise UsageError("nothing is live yet", hint="name a release: turnout releases lists them")
-    having = [name for name, state in states.items() if chosen in state.releases and state.releases[chosen].present]
     if not having:
         raise UsageError(f"no server has the files of {chosen}", hint="turnout releases lists what is where")
 
@@ -34,11 +44,27 @@ def verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
             if manifest.digest != record.digest:
                 raise ServerError(f"the manifest of {chosen} there is not the one of its record", server=name)
             remember(manifest)
-        found, made = session.tree(chosen, cancel)
-        if found is None:
-            raise ServerError(f"{chosen} holds something that is neither file, folder nor link", server=name)
-        return compare(manifest, found, fleet.project.deploy.shared, made)
+        return compare(manifest, session.tree(chosen, cancel), fleet.project.deploy.shared)
 
     outcome = at_once(having, look)
     cancel.check()
-    return Verification(chosen, outcome.results, {**inspection.errors, **outcome.errors})
+    return Verification(chosen, outcome.results, {**inspection.errors, **outcome.errors}, astray)
+
+
+def _astray(state: ServerState, *, live: bool) -> str:
+    """What is wrong with where `current` leads, "" where it leads to a release. `live`: there should be one."""
+    target = clean(state.current_target)
+    if state.current_kind == "absent":
+        return "there is no current" if live and any(release.present for release in state.releases.values()) else ""
+    return {
+        "dangling": f"current leads to {target}, which does not exist",
+        "elsewhere": f"current leads to {target}, outside releases/",
+        "folder": "current is a folder, not a link",
+        "file": "current is a file, not a link",
+    }.get(state.current_kind, "")
+
+
+def _gone_tag(states: Iterable[ServerState]) -> str:
+    """A release that `current` still leads to and whose folder is gone; "" for none."""
+    tags = (posixpath.basename(state.current_target) for state in states if state.current_kind == "dangling")
+    return next((tag for tag in tags if is_tag(tag)), "")

@@ -1,39 +1,58 @@
-"""From the agent's `scan` of a deploy-cache to a manifest of what is really there (pure)."""
+"""From the agent's `scan` of a deploy-cache, or `tree` of a release, to what is really there (pure)."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
 
+from core.drift import KEPT, OTHER, Held
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, LINK, Entry, Manifest, is_inside
 from core.text import decode_path
 
-_ENCODED = frozenset("DLFX")
+_ENCODED = frozenset("DLFXO")
 _WITH_CONTENT = _ENCODED | frozenset("fl")
+_MADE = "made "
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
 def parse_scan(lines: Iterable[str]) -> Manifest | None:
-    """The manifest in the lines of agent.sh's `listing`; None where something is neither file, folder nor link.
+    """The manifest in the lines of inspect.sh's `listing`; None where something is neither file, folder nor link.
 
     Sizes are not read: a file's size is -1 here, for the checksum alone decides; `with_sizes` fills them in.
     """
+    try:
+        entries = _listed(lines)
+    except ValueError:
+        return None
+    return None if any(entry.kind in (OTHER, KEPT) for entry in entries.values()) else Manifest(entries)
+
+
+def parse_tree(lines: Iterable[str]) -> Held:
+    """What is in the lines of inspect.sh's `tree`. ValueError names the first line that makes no sense."""
+    lines = list(lines)
+    made = [line.removeprefix(_MADE) for line in lines if line.startswith(_MADE)]
+    found = Manifest(_listed(line for line in lines if not line.startswith(_MADE)))
+    if made and made[-1] == "end":
+        return Held(found, Manifest(_listed(made[:-1])))
+    # Names alone: as Turnout wrote it before it noted checksums.
+    return Held(found, None, frozenset(line.encode("utf-8", "surrogateescape").removeprefix(b"./") for line in made))
+
+
+def _listed(lines: Iterable[str]) -> dict[bytes, Entry]:
     entries: dict[bytes, Entry] = {}
     executable: set[bytes] = set()
     for line in lines:
         kind, _, rest = line.partition(" ")
         content = ""
-        if kind == "made":
-            continue
         if kind in _WITH_CONTENT:
             content, _, rest = rest.partition(" ")
             rest = rest[1:] if kind == "f" else rest
         encoded = kind in _ENCODED
         path = (decode_path(rest) if encoded else rest.encode("utf-8", "surrogateescape")).removeprefix(b"./")
-        if path == b".":
+        if path == b"." and kind == "d":
             continue
         if not is_inside(path):
-            return None
+            raise ValueError(line)
         if kind in ("d", "D"):
             entries[path] = FOLDER_ENTRY
         elif kind == "x":
@@ -44,11 +63,16 @@ def parse_scan(lines: Iterable[str]) -> Manifest | None:
             entries[path] = Entry(EXECUTABLE if kind == "X" else FILE, -1, content)
         elif kind == "e":
             entries[path] = Entry(FILE, 0, EMPTY_SHA256)
+        elif kind == "k":
+            entries[path] = Entry(KEPT, 0, "-")
+        elif kind in ("?", "O"):
+            entries[path] = Entry(OTHER, 0, "-")
         else:
-            return None
+            raise ValueError(line)
     for path in executable & entries.keys():
-        entries[path] = entries[path]._replace(kind=EXECUTABLE)
-    return Manifest(entries)
+        if entries[path].kind != KEPT:  # its mode is as it was, too
+            entries[path] = entries[path]._replace(kind=EXECUTABLE)
+    return entries
 
 
 def with_sizes(scanned: Manifest, wanted: Manifest) -> Manifest:
@@ -61,9 +85,3 @@ def with_sizes(scanned: Manifest, wanted: Manifest) -> Manifest:
         elif entry.size < 0:
             entries[path] = entry._replace(size=0)
     return Manifest(entries)
-
-
-def parse_made(lines: Iterable[str]) -> frozenset[bytes]:
-    """The paths that were in a release when its prepare hooks had ended, where it had any."""
-    made = (line.removeprefix("made ") for line in lines if line.startswith("made "))
-    return frozenset(path.encode("utf-8", "surrogateescape").removeprefix(b"./") for path in made)

@@ -25,6 +25,7 @@ def test_a_release_that_a_process_works_in_is_kept_with_a_warning(in_use, sshd):
     ended = turnout(in_use, "prune", "production", "one", "--yes")
     assert ended.returncode == 0, ended.stderr
     assert "a running process has it as its working directory" in ended.stderr
+    assert "nothing was pruned; kept one on web" in ended.stdout + ended.stderr
     assert releases(sshd) == ["one", "three", "two"]
 
 

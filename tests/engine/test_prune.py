@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -12,6 +13,8 @@ from core.events import Note, Pruned
 from core.operations import DeployRequest, PruneRequest
 from tests.engine.driving import at_rest, current, live, records, releases, snapshot, tree_of
 from tests.projects import Link, Script
+from tests.servers import unavailable
+from tests.waiting import until
 
 
 def deployed(one, project, count):
@@ -141,6 +144,73 @@ def test_clearing_the_cache_empties_it_and_the_next_deploy_rebuilds_it(sshd, pro
     result = one.deploy(tag="r2")
     assert result.plan.steps[0].send_files == 3
     assert snapshot(sshd.files / "releases/r2") == tree_of(project) == snapshot(sshd.files / "deploy-cache")
+
+
+@pytest.fixture
+def immutable():
+    """Make a path that even root cannot remove."""
+    made = []
+
+    def make(path):
+        if subprocess.run(["chattr", "+i", path], capture_output=True, check=False).returncode:
+            unavailable("no file can be made immutable here")
+        made.append(path)
+        number = os.stat(path).st_ino
+        return lambda: [each for each in path.parents[2].rglob(path.name) if each.stat().st_ino == number]
+
+    yield make
+    for path in made:
+        subprocess.run(["find", path.parents[2], "-name", path.name, "-exec", "chattr", "-i", "{}", "+"], check=True)
+
+
+def test_what_cannot_be_removed_is_named_where_it_lies_and_is_not_counted_as_freed(
+    sshd, project_factory, engine, immutable
+):
+    project = project_factory([sshd], {"index.html": "0\n", "big": os.urandom(500_000)})
+    one = engine(project)
+    deployed(one, project, 4)
+    where = immutable(sshd.files / "releases/r1/index.html")
+    result = one.prune("r1", "r2")
+    assert releases(sshd) == ["r3", "r4"]
+    assert "pruned 2 releases on 1 server, freed 5" in result.summary and " kB" in result.summary
+    assert "not all could be removed of r1 on web" in result.summary
+    [left] = where()
+    path = str(left.relative_to(sshd.files))
+    assert any(path in event.text for event in one.said(Note, level="warning")), path
+
+
+def test_what_a_deploys_own_prune_could_not_remove_is_named_from_then_on(sshd, project_factory, engine, immutable):
+    project = project_factory([sshd], deploy={"keep": 2})
+    one = engine(project)
+    deployed(one, project, 2)
+    where = immutable(sshd.files / "releases/r1/index.html")
+    project.commit({"index.html": "3\n"})
+    one.deploy(tag="r3")
+    assert releases(sshd) == ["r2", "r3"]
+    until(lambda: (sshd.files / ".turnout/leftovers").exists(), "what is left to be noted")
+    [left] = where()
+    path = str(left.relative_to(sshd.files))
+    assert path.startswith(".turnout/trash.") and path.endswith("/r1/index.html")
+    warning = f"web: {path} could not be removed: it belongs to somebody else, or is immutable"
+    for fresh in (one, engine(project)):
+        assert warning in fresh.plan(DeployRequest(tag="r4")).warnings
+    subprocess.run(["chattr", "-i", left], check=True)
+    project.commit({"index.html": "4\n"})
+    engine(project).deploy(tag="r4")
+    one.fleet.close()
+    engine(project).prune(cache=True)
+    until(lambda: not where(), "it to be removed once it can be")
+    assert not engine(project).plan(DeployRequest(tag="r5")).warnings
+
+
+def test_a_clearing_of_the_cache_that_leaves_something_says_so(sshd, project_factory, engine, immutable):
+    one = engine(project_factory([sshd], {"index.html": "0\n", "a/b": "b"}))
+    one.deploy(tag="r1")
+    where = immutable(sshd.files / "deploy-cache/a/b")
+    result = one.prune(cache=True)
+    assert result.summary.startswith("cleared the deploy-cache on 1 server, freed 0 B; not all could be removed of")
+    [left] = where()
+    assert any(str(left.relative_to(sshd.files)) in event.text for event in one.said(Note, level="warning"))
 
 
 CACHE_FAULTS = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_FAILED, Cancelled, ConnectError
 from core.text import count
 from tui.cli.command import Answer, Command
-from tui.cli.troubles import drift_lines, drift_rows, hints
+from tui.cli.troubles import astray_lines, astray_rows, drift_lines, drift_rows, hints
 
 if TYPE_CHECKING:
     from core.fleet import Inspection
@@ -53,7 +53,7 @@ def _doctor(command: Command) -> Answer:
 
 
 def _verify(command: Command) -> Answer:
-    """0 as deployed, 1 drift, 3 a server could not be asked."""
+    """0 as deployed, 1 drift or a `current` that leads to no release, 3 a server could not be asked."""
     from core.drift import verdict
     from core.operations.verify import verify
 
@@ -62,16 +62,18 @@ def _verify(command: Command) -> Answer:
     found = command.follower.run("verify", lambda emit, cancel: verify(command.fleet, tag, cancel), patient=False)
     drifts = {name: found.drifts[name] for name in command.fleet.names if name in found.drifts}
     without = [name for name in command.fleet.names if name not in found.drifts and name not in found.errors]
-    command.output.table(drift_lines(drifts, without, found.tag), drift_rows(drifts, without, found.tag), "")
+    if found.astray and not drifts:
+        without = []  # nothing was compared, and why is said
+    lines = [*drift_lines(drifts, without, found.tag), *astray_lines(found.astray)]
+    command.output.table(lines, [*drift_rows(drifts, without, found.tag), *astray_rows(found.astray)], "")
     for error in found.errors.values():
         command.output.error(error)
-    drifted = bool(without) or not all(drift.none for drift in drifts.values())
+    drifted = bool(without or found.astray) or not all(drift.none for drift in drifts.values())
     code = max([EXIT_FAILED if drifted else EXIT_DONE, *(error.exit_code for error in found.errors.values())])
-    said = [verdict(drifts.values())] if drifts else []
-    said += [f"{count(len(without), 'server')} without it"] if without else []
-    said += [f"{count(len(found.errors), 'server')} not compared"] if found.errors else []
+    said = verdict(found, len(without))
     outcome = "drift" if drifted else "failed" if code else "done"
-    return {"exit_code": code, "outcome": outcome, "tag": found.tag, "summary": f"{found.tag}: {', '.join(said)}"}
+    summary = f"{found.tag}: {said}" if found.tag else said
+    return {"exit_code": code, "outcome": outcome, "tag": found.tag, "summary": summary}
 
 
 def _watch(command: Command) -> Answer:

@@ -138,6 +138,16 @@ def drift_rows(drifts: Mapping[str, Drift], without: Sequence[str], tag: str) ->
     return rows + [{"event": "drift", "server": name, "tag": tag, "present": False} for name in without]
 
 
+def astray_lines(astray: Mapping[str, str]) -> list[str]:
+    """Server by server what is wrong with where `current` leads."""
+    return [f"{one_line(name)}  {one_line(said)}" for name, said in astray.items()]
+
+
+def astray_rows(astray: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One object a server whose `current` leads to no release."""
+    return [{"event": "current", "server": name, "text": said} for name, said in astray.items()]
+
+
 def _kinds(drift: Drift) -> tuple[tuple[str, tuple[bytes, ...]], ...]:
     return ("changed", drift.changed), ("added", drift.added), ("removed", drift.removed)
 

@@ -8,7 +8,7 @@ from core.text import show_path
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, short, width, wrap
 from tui.view.sight import FleetSight
-from tui.view.words import ago, clock, servers, short_tag
+from tui.view.words import ago, clock, short_tag
 
 PATHS_SHOWN = 500
 """Paths of one server that Details lists."""
@@ -29,11 +29,8 @@ def without(found: Verification, sight: FleetSight) -> list[str]:
 def summary(found: Verification, sight: FleetSight) -> tuple[str, str]:
     """How the release stands on the whole fleet, and the role of that."""
     absent = without(found, sight)
-    said = [verdict(found.drifts.values())] if found.drifts else []
-    said += [f"{servers(len(absent))} without it"] if absent else []
-    said += [f"{servers(len(found.errors))} not compared"] if found.errors else []
-    bad = bool(found.errors) or any(not drift.none for drift in found.drifts.values())
-    return f"{short_tag(found.tag)}: {', '.join(said)}", "warn" if bad else "ok"
+    bad = bool(found.errors or found.astray) or any(not drift.none for drift in found.drifts.values())
+    return f"{short_tag(found.tag)}: {verdict(found, len(absent))}", "warn" if bad else "ok"
 
 
 def drift_lines(
@@ -48,6 +45,8 @@ def drift_lines(
         out += _paths(drift, cells, glyphs)
     for name in without(found, sight):
         out.append(line((f"{glyphs.absent} ", "dim"), (f"{name}  ", "strong"), ("does not have its files", "dim")))
+    for name, said in found.astray.items():
+        out.append(crop(line((f"{glyphs.alert} {name}  ", "warn"), (one_line(said), "warn")), cells, glyphs.more))
     for name, error in found.errors.items():
         out += _error(name, error, cells, glyphs)
     if role == "warn" and found.drifts:

@@ -1,0 +1,200 @@
+"""Verify: what prepare hooks did is as deployed, everything later is not; and where `current` leads astray."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from core.drift import Drift
+from core.errors import ServerError, UsageError
+from core.jobs import Cancel
+from core.operations.verify import verify
+from core.remote.scan import parse_tree
+from tests.engine.test_cli import REPOSITORY, turnout, turnout_json
+from tests.engine.test_hooks import hook
+from tests.projects import Link, Script
+
+FILES = {
+    "conf": "shipped\n",
+    "drop": "d\n",
+    "same": "s\n",
+    "run": Script("x\n"),
+    "plain": "p\n",
+    "link": Link("conf"),
+    "old/file": "production\n",
+    "new/file": "production\n",
+    "odd\nname": "o\n",
+    "back\\slash": "b\n",
+    "with space": "w\n",
+}
+EDITS = r"""
+echo edited >> conf; rm -f drop; chmod +x plain; chmod -x run; ln -sfn same link
+rm -rf old; mv new old
+mkdir -p made/empty; echo one > made/one; : > made/nothing; ln -s one made/link; mkfifo made/pipe
+echo two > "$(printf 'made/new\nline')"; echo edited >> "$(printf 'odd\nname')"; rm 'back\slash'
+touch -d 2001-01-01 conf made/one
+"""
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+
+
+def drift(one, tag=None) -> Drift:
+    found = verify(one.fleet, tag, Cancel())
+    assert not found.errors and not found.astray
+    return next(iter(found.drifts.values()))
+
+
+@pytest.fixture(params=["own", "busybox"])
+def place(request, sshd):
+    return sshd if request.param == "own" else request.getfixturevalue("shell_server")("busybox")
+
+
+def test_what_a_prepare_hook_changed_made_or_removed_is_as_deployed(place, project_factory, engine):
+    one = engine(project_factory([place], FILES, extra=hook("prepare", EDITS), deploy={"shared": ["log/"]}))
+    one.deploy(tag="r1")
+    assert (place.files / "current/conf").read_text() == "shipped\nedited\n"
+    assert drift(one).none, drift(one)
+
+
+def test_whoever_touches_a_hooks_work_later_is_seen(place, project_factory, engine):
+    one = engine(project_factory([place], FILES, extra=hook("prepare", EDITS)))
+    one.deploy(tag="r1")
+    release = place.files / "releases/r1"
+    (release / "conf").write_text("shipped\n")  # as its manifest says, and yet not as the hook left it
+    (release / "drop").write_text("d\n")
+    (release / "made/one").write_text("tampered\n")
+    (release / "made/link").unlink()
+    (release / "made/nothing").unlink()
+    (release / "made/nothing").mkdir()
+    (release / "made/later").write_text("")
+    (release / "plain").chmod(0o644)
+    (release / "same").write_text("tampered\n")
+    (release / "made/new\nline").write_text("tampered\n")
+    assert drift(one) == Drift(
+        changed=(b"conf", b"made/new\nline", b"made/nothing", b"made/one", b"plain", b"same"),
+        added=(b"drop", b"made/later"),
+        removed=(b"made/link",),
+    )
+
+
+def test_a_release_whose_hooks_were_noted_by_names_alone_is_compared_as_before(sshd, project_factory, engine):
+    one = engine(project_factory([sshd], {"a": "a\n"}, extra=hook("prepare", "echo made > made")))
+    one.deploy(tag="r1")
+    (sshd.files / ".turnout/manifests/r1.made").write_text(".\n./a\n./made\n")
+    (sshd.files / "current/made").write_text("whatever\n")
+    assert drift(one).none
+    (sshd.files / "current/a").write_text("tampered\n")
+    (sshd.files / "current/b").write_text("")
+    assert drift(one) == Drift(changed=(b"a",), added=(b"b",))
+
+
+def test_a_release_that_is_made_again_without_its_hook_is_not_compared_with_what_the_hook_made(
+    sshd, project_factory, engine
+):
+    project = project_factory([sshd], {"a": "a\n"}, extra=hook("prepare", "echo edited > a"))
+    one = engine(project)
+    one.deploy(tag="r1")
+    for number in (2, 3):
+        project.commit({"a": f"{number}\n"})
+        one.deploy(tag=f"r{number}")
+    one.prune("r1")
+    project.config.write_text(project.config.read_text().partition("[[hooks]]")[0])
+    two = engine(project)
+    two.rollback("r1")
+    assert (sshd.files / "current/a").read_text() == "a\n"
+    assert drift(two).none
+
+
+@pytest.mark.parametrize("name", ["pipe", "new\nline"])
+def test_what_is_neither_file_nor_folder_is_added_or_changed_and_the_rest_is_still_compared(
+    sshd, project_factory, engine, name
+):
+    one = engine(project_factory([sshd], {"a": "a\n", "b": "b\n"}))
+    one.deploy(tag="r1")
+    os.mkfifo(sshd.files / "current" / name)
+    (sshd.files / "current/a").unlink()
+    os.mkfifo(sshd.files / "current/a")
+    (sshd.files / "current/b").unlink()
+    assert drift(one) == Drift(changed=(b"a",), added=(name.encode(),), removed=(b"b",))
+
+
+def test_an_answer_that_makes_no_sense_is_an_error_of_that_server(sshd, project_factory, engine):
+    one = engine(project_factory([sshd], extra=hook("prepare", "echo made > made")))
+    one.deploy(tag="r1")
+    (sshd.files / ".turnout/manifests/r1.made").write_text("f 00 ../../etc/passwd\nend\n")
+    error = verify(one.fleet, "r1", Cancel()).errors["web"]
+    assert isinstance(error, ServerError) and "etc/passwd" in error.detail
+    with pytest.raises(ValueError, match=r"\.\./x"):
+        parse_tree(["d .", "? ../x"])
+
+
+@pytest.fixture
+def three(servers):
+    return servers(3)
+
+
+@pytest.fixture
+def deployed(three, project_factory):
+    project = project_factory(three, {"a": "a\n"})
+    assert turnout(project, "deploy", "production", "--tag", "r1", "--yes").returncode == 0
+    return project
+
+
+def lead(place, target) -> None:
+    """Lead `current` elsewhere; "" removes it."""
+    (place.files / "current").unlink()
+    if target:
+        (place.files / "current").symlink_to(target)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("releases/gone", "current leads to releases/gone, which does not exist"),
+        ("/etc", "current leads to /etc, outside releases/"),
+        ("", "there is no current"),
+    ],
+)
+def test_a_server_whose_current_leads_to_no_release_is_not_as_deployed(deployed, three, target, said):
+    lead(three[2], target)
+    ended = turnout(deployed, "verify", "production")
+    assert ended.returncode == 1
+    assert f"web3  {said}" in ended.stdout.splitlines()
+    assert "r1: 3 servers as deployed, current leads astray on 1 server" in ended.stderr
+    code, lines = turnout_json(deployed, "verify", "production")
+    assert code == 1 and lines[-1]["outcome"] == "drift"
+    found = [line for line in lines if line["event"] == "current"]
+    assert [(line["server"], line["text"]) for line in found] == [("web3", said)]
+
+
+def test_a_live_release_whose_folder_is_gone_is_said(deployed, three):
+    for place in three:
+        shutil.rmtree(place.files / "releases/r1")
+    said = "current leads to releases/r1, which does not exist"
+    for words in ((), ("r1",)):
+        ended = turnout(deployed, "verify", "production", *words)
+        assert ended.returncode == 1, ended.stderr
+        assert [f"{place.alias}  {said}" for place in three] == ended.stdout.splitlines()
+        assert "r1: current leads astray on 3 servers" in ended.stderr
+    shutil.rmtree(three[0].files / "current", ignore_errors=True)
+    lead(three[0], "")
+    ended = turnout(deployed, "verify", "production")
+    assert ended.returncode == 1 and ended.stdout.count(said) == 2
+
+
+def test_a_current_that_leads_outside_everywhere_is_no_sign_that_nothing_is_live_yet(deployed, three):
+    for place in three:
+        lead(place, "/etc")
+    ended = turnout(deployed, "verify", "production")
+    assert ended.returncode == 1
+    assert ended.stdout.count("current leads to /etc, outside releases/") == 3
+
+
+def test_before_the_first_deploy_there_is_nothing_to_compare(sshd, project_factory, engine):
+    with pytest.raises(UsageError, match="nothing is live yet"):
+        verify(engine(project_factory([sshd])).fleet, None, Cancel())

@@ -1,0 +1,134 @@
+"""Links and folders planted where Turnout writes: nothing outside the deploy root is made, changed or removed."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import FleetError, TurnoutError
+from core.operations import DeployRequest, PruneRequest, RollbackRequest
+from tests.engine.driving import record, snapshot
+from tests.engine.test_hooks import hook
+
+HOOKED = hook("prepare", "echo made > made")
+KINDS = ["records/{}.toml", "manifests/{}.manifest", "manifests/{}.made"]
+
+
+@pytest.fixture
+def facts(sshd, project_factory, truth):
+    """A server with the releases r1 and r2, of which r2 is live, and a prepare hook."""
+    facts = truth(project_factory([sshd], extra=HOOKED), [sshd])
+    for number in (1, 2):
+        facts.sample.commit({"index.html": f"{number}\n"})
+        facts.do(DeployRequest(tag=f"r{number}"))
+    facts.close()
+    return facts
+
+
+@pytest.fixture
+def outside(sshd):
+    """A folder beside the deploy root in which nothing may happen."""
+    folder = sshd.files.parent / "outside"
+    (folder / "b").mkdir(parents=True)
+    (folder / "file").write_text("precious\n")
+    before = snapshot(folder)
+    yield folder
+    assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("target", [".", "file", "missing"])
+def test_a_link_where_a_file_gets_its_name_is_replaced_and_not_followed(facts, sshd, outside, kind, target):
+    place = sshd.files / ".turnout" / kind.format("r3")
+    place.symlink_to(outside / target)
+    facts.sample.commit({"index.html": "3\n"})
+    facts.do(DeployRequest(tag="r3"))
+    assert place.is_file() and not place.is_symlink()
+    assert record(sshd, "r3").tag == "r3" and facts.live() == ["r3"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_where_a_file_gets_its_name_does_not_take_it_in(facts, sshd, kind):
+    place = sshd.files / ".turnout" / kind.format("r3")
+    (place / "deep").mkdir(parents=True)
+    facts.sample.commit({"index.html": "3\n"})
+    facts.do(DeployRequest(tag="r3"))
+    assert place.is_file()
+    assert record(sshd, "r3").tag == "r3"
+
+
+def planting(moment: str, outside, target: str, end: str = "") -> str:
+    """A hook in whose time somebody makes the record of r1 or r2 a link."""
+    run = f'for tag in r1 r2; do ln -sfn {outside / target} "$TURNOUT_ROOT/.turnout/records/$tag.toml"; done; {end}'
+    return hook(moment, run)
+
+
+@pytest.mark.parametrize("target", [".", "file", "missing"])
+def test_a_record_that_is_written_anew_goes_through_no_link(facts, sshd, outside, project_factory, truth, target):
+    other = truth(project_factory([sshd], extra=planting("after-switch", outside, target)), [sshd])
+    other.do(RollbackRequest("r1"))
+    assert record(sshd, "r2").left and not (sshd.files / ".turnout/records/r2.toml").is_symlink()
+    # The one that nobody wrote is as it was planted.
+    assert (sshd.files / ".turnout/records/r1.toml").is_symlink()
+
+
+@pytest.mark.parametrize("target", [".", "file", "missing"])
+def test_a_record_that_is_taken_back_goes_through_no_link(facts, sshd, outside, project_factory, truth, target):
+    facts.do(DeployRequest(tag="r3"))
+    facts.do(PruneRequest(("r1",)))
+    facts.close()
+    before = record(sshd, "r1")
+    facts.sample.config.write_text(
+        facts.sample.config.read_text() + planting("before-switch", outside, target, "exit 1")
+    )
+    other = truth(facts.sample, [sshd])
+    with pytest.raises(TurnoutError, match="before-switch"):
+        other.do(RollbackRequest("r1"))
+    assert record(sshd, "r1") == before and not (sshd.files / ".turnout/records/r1.toml").is_symlink()
+
+
+def test_a_deploy_that_is_taken_back_removes_the_link_alone(facts, sshd, outside, project_factory, truth):
+    other = truth(project_factory([sshd], extra=HOOKED + hook("before-switch", "exit 1")), [sshd])
+    for kind in KINDS:
+        (sshd.files / ".turnout" / kind.format("r9")).symlink_to(outside)
+    with pytest.raises(TurnoutError, match="before-switch"):
+        other.do(DeployRequest(tag="r9"))
+    other.close()
+    assert not list((sshd.files / ".turnout").glob("*/r9*"))
+
+
+@pytest.mark.parametrize("copy", ["auto", "hardlink"])
+@pytest.mark.parametrize("planted", ["a", "a/b"])
+def test_a_link_above_a_shared_path_is_refused(sshd, project_factory, truth, outside, copy, planted):
+    files = {"index.html": "1\n", "a/b/c/x": "seed\n"}
+    facts = truth(project_factory([sshd], files, deploy={"shared": ["a/b/c/"], "copy": copy}), [sshd])
+    link = sshd.files / "shared" / planted
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    with pytest.raises(FleetError) as raised:
+        facts.do(DeployRequest(tag="r1"))
+    assert f"shared/{planted} is a link: what is below it would lie outside" in raised.value.errors["web"].detail
+    assert not (sshd.files / "current").is_symlink()
+
+
+@pytest.mark.parametrize("target", ["b", "file", "missing"])
+def test_a_shared_path_that_is_a_link_is_linked_to_and_left_as_it_is(sshd, project_factory, truth, outside, target):
+    files = {"index.html": "1\n", "a/b/x": "seed\n"}
+    facts = truth(project_factory([sshd], files, deploy={"shared": ["a/b/"]}), [sshd])
+    (sshd.files / "shared/a").mkdir(parents=True)
+    (sshd.files / "shared/a/b").symlink_to(outside / target)
+    facts.do(DeployRequest(tag="r1"))
+    assert (sshd.files / "current/a/b").readlink().as_posix() == "../../../shared/a/b"
+
+
+def test_shared_on_another_disk_is_used_and_nothing_is_made_there(sshd, project_factory, truth, outside):
+    files = {"index.html": "1\n", "b/x": "seed\n"}
+    project = project_factory([sshd], files, deploy={"shared": ["b/"]})
+    (sshd.files / "shared").symlink_to(outside)
+    truth(project, [sshd]).do(DeployRequest(tag="r1"))
+    assert (sshd.files / "current/b").resolve() == outside / "b"
+    for missing in ("c/", "c", "d/c/"):
+        other = truth(project_factory([sshd], files | {"c": "seed\n"}, deploy={"shared": [missing]}), [sshd])
+        with pytest.raises(FleetError) as raised:
+            other.do(DeployRequest())
+        detail = raised.value.errors["web"].detail
+        assert f"shared is a link, and nothing is made through it: make shared/{missing.rstrip('/')} there" in detail
