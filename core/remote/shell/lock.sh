@@ -81,6 +81,7 @@ first_line() {
 # has lost that with the power: it came there whole, by a rename.
 dead_owner() {
   first_line "$own/lock/process"
+  [ ${#line} -lt 100 ] || line=
   pid=${line%% *} started=${line#* }
   case $pid-$started in
     -* | *[!0-9a-f-]*) [ -r "$own/lock" ] && [ -x "$own/lock" ] && { [ ! -e "$own/lock/process" ] || [ -r "$own/lock/process" ]; } && say none ;;

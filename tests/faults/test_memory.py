@@ -1,0 +1,257 @@
+"""What a server remembers of an operation that was killed: nothing pushes it out, and it is enough for a way out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.errors import NeedsPerson, TurnoutError
+from core.events import Note
+from core.jobs import Cancel
+from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest, execute
+from core.records import JournalLine, parse_journal_line, previous_tag
+from tests.faults.test_recovery import found
+from tests.processes import kill
+from tests.waiting import until
+
+HOLD = '[[hooks]]\non = "{}"\nwhere = "operator"\nrun = "touch holding; while [ -e holding ]; do sleep 0.05; done"\n'
+
+
+@pytest.fixture
+def two(servers, project_factory, truth):
+    """Two servers with `one` live, a project at its next commit, and what must hold there."""
+    places = servers(2)
+    project = project_factory(places)
+    facts = truth(project, places)
+    facts.do(DeployRequest(tag="zero"))
+    project.commit({"index.html": "one\n"})
+    facts.do(DeployRequest(tag="one"))
+    project.commit({"index.html": "two\n"})
+    return facts
+
+
+def killed_in(facts, operators, moment: str, *words: str) -> None:
+    """Kill an operator in an operator's hook of this moment, and wait for its agents to leave."""
+    project, operator = facts.sample, operators(moment)
+    config = project.config.read_text()
+    project.config.write_text(config + HOLD.format(moment))
+    operator.start(project, *words, "--yes")
+    until(lambda: (project.config.parent / "holding").exists(), "the hook")
+    operator.signal()
+    operator.end()
+    (project.config.parent / "holding").unlink()
+    project.config.write_text(config)
+    facts.at_rest()
+
+
+@pytest.mark.parametrize("way", ["finish", "undo"])
+def test_a_deploy_that_was_killed_before_the_switch_can_be_finished_or_undone(two, operators, way):
+    killed_in(two, operators, "before-switch", "deploy", "production", "--tag", "two")
+    seen = found(two)
+    assert (seen.tag, dict(seen.switched), seen.waiting) == ("two", {}, ("web1", "web2"))
+    two.do(RecoverRequest(way))
+    assert two.live() == (["two", "two"] if way == "finish" else ["one", "one"])
+    assert found(two) is None
+    two.complete()
+
+
+def test_a_deploy_that_no_server_has_yet_is_finished_from_what_the_journal_says(two, operators):
+    """Killed before anything was staged: the record is in the journals alone."""
+    operator = operators()
+    operator.start(two.sample, "deploy", "production", "--yes", "--tag", "two")
+    until(lambda: operator.said_phase("upload") or operator.said_phase("stage"), "the upload")
+    operator.signal()
+    operator.end()
+    two.at_rest()
+    for place in two.destinations:
+        # Whatever it came to: as if it had come no further than the upload.
+        for path in ("records/two.toml", "manifests/two.manifest", "manifests/two.unused"):
+            (place.files / ".turnout" / path).unlink(missing_ok=True)
+        subprocess.run(["rm", "-rf", str(place.files / "releases/two")], check=True)
+    assert set(two.live()) == {"one"}
+    seen = found(two)
+    assert seen is not None and seen.record is not None and seen.tag == "two"
+    two.do(RecoverRequest("finish"))
+    assert two.live() == ["two", "two"]
+    assert all((place.files / "current/index.html").read_text() == "two\n" for place in two.destinations)
+    two.complete()
+
+
+def test_an_interruption_is_remembered_through_whatever_else_is_tried(two, operators):
+    killed_in(two, operators, "after-switch", "deploy", "production", "--tag", "two")
+    assert two.live() == ["two", "two"]
+    before = found(two)
+    for _ in range(30):
+        two.do(PruneRequest(keep=50))
+    for _ in range(5):
+        with pytest.raises(TurnoutError):
+            two.do(RollbackRequest("nowhere"))
+    waiting = operators("waiting")
+    lock = two.destinations[1].files / ".turnout/lock"
+    lock.mkdir()
+    for name, text in {
+        "token": "f" * 32,
+        "process": myself(),
+        "owner": "operation x\nkind deploy",
+    }.items():
+        (lock / name).write_text(f"{text}\n")
+    waiting.start(two.sample, "deploy", "production", "--yes", "--wait", "5s")
+    assert waiting.end() == 4
+    subprocess.run(["rm", "-rf", str(lock)], check=True)
+    assert found(two) == before
+    two.do(RecoverRequest("undo"))
+    assert two.live() == ["one", "one"]
+
+
+def myself() -> str:
+    """This process as a lock names it."""
+    words = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()
+    return f"{os.getpid()} {words[19]}-{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
+
+
+def test_a_release_that_never_went_live_is_not_the_previous_one(two, operators):
+    killed_in(two, operators, "before-switch", "deploy", "production", "--tag", "never")
+    two.do(RecoverRequest("undo"))
+    two.sample.commit({"index.html": "three\n"})
+    two.do(DeployRequest(tag="three"))
+    assert previous_tag(two.kept.inspect().states.values()) == "one"
+    two.do(RollbackRequest())
+    assert two.live() == ["one", "one"]
+    # A person may go there all the same, and then it has been live.
+    two.do(RollbackRequest("never"))
+    assert two.live() == ["never", "never"]
+    two.do(DeployRequest(tag="four"))
+    assert previous_tag(two.kept.inspect().states.values()) == "never"
+
+
+def test_undoing_an_interrupted_rollback_does_not_call_a_good_release_failed(two, operators):
+    killed_in(two, operators, "after-switch", "rollback", "production")
+    assert two.live() == ["zero", "zero"]
+    two.do(RecoverRequest("undo"))
+    assert two.live() == ["one", "one"]
+    assert previous_tag(two.kept.inspect().states.values()) == "zero"
+
+
+def test_undoing_a_deploy_marks_what_it_had_made_as_failed(two, operators):
+    killed_in(two, operators, "after-switch", "deploy", "production", "--tag", "two")
+    two.do(RecoverRequest("undo"))
+    assert previous_tag(two.kept.inspect().states.values()) == "zero"
+    assert two.kept.inspect().states["web1"].releases["two"].record.failed == "interrupted and undone"
+
+
+def journal(place) -> list[JournalLine]:
+    return [parse_journal_line(line) for line in (place.files / ".turnout/journal.jsonl").read_text().splitlines()]
+
+
+def test_an_operation_that_was_refused_says_so_with_its_exit_code(two):
+    with pytest.raises(TurnoutError) as refused:
+        two.do(RollbackRequest("nowhere"))
+    for place in two.destinations:
+        assert (journal(place)[-1].outcome, journal(place)[-1].exit_code) == ("refused", refused.value.exit_code)
+
+
+def test_a_line_that_a_crash_tore_spoils_only_itself(two):
+    for place in two.destinations:
+        for name in ("journal", "transitions"):
+            with (place.files / f".turnout/{name}.jsonl").open("a") as file:
+                file.write('{"what": "swi')
+    two.do(DeployRequest(tag="two"))
+    for place in two.destinations:
+        lines = (place.files / ".turnout/journal.jsonl").read_text().splitlines()
+        assert [json.loads(line)["what"] for line in lines[-3:]] == ["begin", "switch", "end"]
+    assert found(two) is None
+
+
+def test_a_journal_that_cannot_be_written_keeps_an_operation_from_beginning(two):
+    file = two.destinations[1].files / ".turnout/journal.jsonl"
+    if subprocess.run(["chattr", "+i", str(file)], check=False, capture_output=True).returncode:
+        file.unlink()
+        file.mkdir()
+    try:
+        with pytest.raises(TurnoutError) as refused:
+            two.do(DeployRequest(tag="two"))
+    finally:
+        subprocess.run(["chattr", "-i", str(file)], check=False, capture_output=True)
+    assert "journal.jsonl" in str(refused.value)
+    assert two.live() == ["one", "one"]
+    assert two.unlocked()
+
+
+def test_whoever_takes_a_lock_over_says_from_whom(two, operators):
+    operator = operators()
+    two.sample.config.write_text(two.sample.config.read_text() + HOLD.format("before-switch"))
+    operator.start(two.sample, "deploy", "production", "--yes", "--tag", "two")
+    until(lambda: (two.sample.config.parent / "holding").exists(), "the hook")
+    kill(two.holders())
+    operator.signal()
+    operator.end()
+    (two.sample.config.parent / "holding").unlink()
+    events: list = []
+    with closing(two.fleet()) as fleet:
+        execute(fleet, RecoverRequest("undo"), None, events.append, Cancel())
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert sum("took the lock over from" in text and "its process is gone" in text for text in notes) == 2, notes
+    assert two.live() == ["one", "one"]
+
+
+PLACES = (
+    "releases",
+    "deploy-cache",
+    ".turnout/journal.jsonl",
+    ".turnout/transitions.jsonl",
+    ".turnout/operation.jsonl",
+)
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_what_is_neither_file_nor_folder_is_refused_and_holds_nobody_up(sshd, project_factory, truth, path):
+    facts = truth(project_factory([sshd]), [sshd])
+    place = sshd.files / path
+    place.parent.mkdir(exist_ok=True)
+    os.mkfifo(place)
+    with pytest.raises(TurnoutError) as refused:
+        facts.do(DeployRequest(tag="one"))
+    errors = getattr(refused.value, "errors", {"": refused.value})
+    assert [type(error) for error in errors.values()] == [NeedsPerson], repr(refused.value)
+    assert path in str(refused.value) or any(path in str(error) for error in errors.values())
+    assert facts.unlocked()
+
+
+@pytest.mark.parametrize("name", ["token", "process", "owner", "phase", "beat"])
+@pytest.mark.parametrize("how", ["empty", "fifo", "huge", "gone", "folder"])
+def test_a_lock_whose_files_are_lost_or_odd_is_seen_and_healed(sshd, project_factory, truth, name, how):
+    facts = truth(project_factory([sshd]), [sshd])
+    facts.do(DeployRequest(tag="one"))
+    facts.close()
+    until(facts.unlocked, "the lock to be given back")
+    lock = sshd.files / ".turnout/lock"
+    lock.mkdir()
+    whole = {
+        "token": "f" * 32,
+        "process": "999999 12345-0",
+        "owner": "operation x\nkind deploy",
+        "phase": "stage",
+        "beat": "1",
+    }
+    for each, text in whole.items():
+        (lock / each).write_text(f"{text}\n")
+    odd = lock / name
+    odd.unlink()
+    if how == "empty":
+        odd.touch()
+    elif how == "fifo":
+        os.mkfifo(odd)
+    elif how == "folder":
+        odd.mkdir()
+    elif how == "huge":
+        odd.write_bytes(b"9" * (20 << 20))
+    state = facts.fleet().inspect_one(sshd.alias)
+    assert state.lock is not None and not state.lock.alive
+    facts.do(DeployRequest(tag="two"))
+    assert facts.live() == ["two"]
+    until(facts.swept, "all to be swept")
