@@ -56,6 +56,14 @@ def test_a_folder_where_a_file_gets_its_name_does_not_take_it_in(facts, sshd, ki
     assert record(sshd, "r3").tag == "r3"
 
 
+@pytest.mark.parametrize("target", ["file", "missing"])
+def test_the_mark_of_a_release_that_was_never_live_is_not_made_through_a_link(facts, sshd, outside, target):
+    place = sshd.files / ".turnout/manifests/r3.unused"
+    place.symlink_to(outside / target)
+    facts.do(DeployRequest(tag="r3"))
+    assert not place.is_symlink() and facts.live() == ["r3"]
+
+
 def planting(moment: str, outside, target: str, end: str = "") -> str:
     """A hook in whose time somebody makes the record of r1 or r2 a link."""
     run = f'for tag in r1 r2; do ln -sfn {outside / target} "$TURNOUT_ROOT/.turnout/records/$tag.toml"; done; {end}'
