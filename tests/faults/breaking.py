@@ -73,6 +73,8 @@ class Breaking:
             time.sleep(choose.uniform(0.0, 0.05))
         how = self.how(self)
         status = operator.end()
+        for network in self.networks:
+            network.thaw()
         # Half of the moments shall lie within the operation.
         self.seconds *= 0.95 if status == 0 else 1.03
         place = next((f"{e['event']} {e.get('phase', '')}" for e in reversed(operator.events())), "nothing")

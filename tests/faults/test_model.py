@@ -115,7 +115,8 @@ class Walk:
 
     def is_skipped(self, tag: str) -> bool:
         known = record(self.place, tag)
-        return bool(known.failed) or known.left
+        unused = (self.place.files / f".turnout/manifests/{tag}.unused").exists()
+        return bool(known.failed) or known.left or unused
 
     def deploy(self) -> None:
         tag, content = self.changed()
