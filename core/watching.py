@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from core.errors import EXIT_PERSON, ConnectError, FleetError, TurnoutError
-from core.events import Emit, OperationFinished, from_json
-from core.fleet import Fleet
+from core.errors import EXIT_DONE, EXIT_FAILED, EXIT_PERSON, ConnectError, FleetError, TurnoutError
+from core.events import Emit, Event, Note, OperationFinished, PlanMade, Pruned, from_json
+from core.fleet import Fleet, Inspection
 from core.jobs import Cancel
-from core.records import JournalLine, ServerState
+from core.plan import RECOVER
+from core.records import JournalLine, Lock, ServerState, is_tag
+from core.recovery import interruption
 
 LOOK_EVERY = 1.0
 """Seconds between looks."""
@@ -36,33 +40,75 @@ def watch(fleet: Fleet, emit: Emit, cancel: Cancel) -> Watched:
     inspection = fleet.inspect(cancel)
     if not inspection.states:
         raise FleetError(inspection.errors, phase="connect")
-    held = [name for name, state in inspection.states.items() if state.lock and state.lock.alive]
-    if not held:
+    first = next((state.lock for state in inspection.states.values() if state.lock and state.lock.alive), None)
+    if first is None:
         last = _last_end(inspection.states.values())
         return Watched(0, f"nothing is running; the last operation: {last}" if last else "nothing is running", False)
-    lock = inspection.states[held[0]].lock
-    assert lock is not None
-    seen = _Seen(emit, lock.operation)
-    for name in held:
-        try:
-            _follow(fleet, name, seen, cancel)
-        except ConnectError:
-            continue  # another server tells the same story
+    seen = _Seen(emit, first.operation)
+    held = _held(inspection, first.operation)
+    part = dict.fromkeys(held)
+    while held:
+        # Any of them tells the whole story. One that lost its operator's connection lets go before the others do.
+        followed = held[0]
+        with suppress(ConnectError):
+            _follow(fleet, followed, seen, cancel)
         if seen.finished is not None:
             return Watched(seen.finished.exit_code, seen.finished.summary)
-        end = _end_of(fleet.inspect_one(name), lock.operation)
-        finished = OperationFinished(
+        inspection = fleet.inspect(cancel)
+        held = _held(inspection, first.operation)
+        part |= dict.fromkeys(held)
+        if held and held[0] == followed:
+            cancel.wait(LOOK_EVERY)
+    if not any(name in inspection.states for name in part):
+        raise TurnoutError("the operation was lost sight of", hint="look at what is live", detail=first.describe())
+    finished = _finished(fleet, first, list(part), inspection.states)
+    if finished.outcome == "done":
+        seen.take_prunes(inspection.states, finished.time)
+    emit(finished)
+    return Watched(finished.exit_code, finished.summary)
+
+
+def _held(inspection: Inspection, operation: str) -> list[str]:
+    """The servers on which this operation lives."""
+    return [
+        name
+        for name, state in inspection.states.items()
+        if state.lock and state.lock.alive and state.lock.operation == operation
+    ]
+
+
+def _finished(fleet: Fleet, lock: Lock, part: list[str], states: Mapping[str, ServerState]) -> OperationFinished:
+    """How an operation ended that has let go of all servers that took part, as their journals tell."""
+    ends = [_end_of(states[name], lock.operation) for name in part if name in states]
+    end = next((one for one in ends if one is not None), None)
+    known = all(name in states for name in part)
+    found = interruption(states.values()) if known else None
+    if end is not None and (_went_well(end) or found is None or found.operation != lock.operation):
+        return OperationFinished(
+            time=end.time,
             operation=lock.operation,
             kind=lock.kind,
-            outcome=end.outcome if end else "needs-person",
-            exit_code=end.exit_code if end else EXIT_PERSON,
-            seconds=max(end.time - lock.since, 0.0) if end else 0.0,
-            summary=_sentence(end) if end else "it ended without saying how: look at what is live",
-            tag=end.tag if end else "",
+            outcome=end.outcome,
+            exit_code=end.exit_code or (EXIT_DONE if _went_well(end) else EXIT_FAILED),
+            seconds=max(end.time - lock.since, 0.0),
+            summary=_sentence(end),
+            tag=end.tag,
         )
-        emit(finished)
-        return Watched(finished.exit_code, finished.summary)
-    raise TurnoutError("the operation was lost sight of", hint="look at what is live", detail=lock.describe())
+    summary = "it ended without saying how: look at what is live"
+    if found is not None:
+        described = f"{found.describe(time.time())}: turnout recover {fleet.environment.name}"
+        summary = described if found.operation == lock.operation else f"{summary}; {described}"
+    elif not known:
+        summary = f"{summary}; no answer from {', '.join(name for name in part if name not in states)}"
+    return OperationFinished(
+        operation=lock.operation,
+        kind=lock.kind,
+        outcome="needs-person",
+        exit_code=EXIT_PERSON,
+        seconds=0.0,
+        summary=summary,
+        tag=found.tag if found and found.operation == lock.operation else "",
+    )
 
 
 class _Seen:
@@ -71,8 +117,10 @@ class _Seen:
     def __init__(self, emit: Emit, operation: str) -> None:
         self.finished: OperationFinished | None = None
         self._emit = emit
-        self._operation = operation
+        self.operation = operation
         self._lines: set[str] = set()
+        self._to_prune: dict[tuple[str, str], None] = {}
+        """Server and tag of what the plan prunes, as long as nobody has said what became of it."""
 
     def take(self, line: str) -> None:
         if line in self._lines:
@@ -82,19 +130,58 @@ class _Seen:
             event = from_json(json.loads(line))
         except (ValueError, RecursionError):
             return
-        if event is not None and event.operation == self._operation:
-            if isinstance(event, OperationFinished):
-                self.finished = event
+        if event is not None and event.operation == self.operation:
+            self._note(event)
             self._emit(event)
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case OperationFinished():
+                self.finished = event
+            case PlanMade():
+                self._to_prune = dict.fromkeys(_prunes(event.plan))
+            case Pruned():
+                self._to_prune.pop((event.server, event.tag), None)
+            case Note():
+                self._to_prune.pop((event.server, event.text.partition(" ")[0]), None)
+
+    def take_prunes(self, states: Mapping[str, ServerState], at: float) -> None:
+        """Say what became of what was to be pruned: an operation does that last, when it can tell nobody any more.
+
+        at   when it ended, by its operator's clock
+        """
+        for server, tag in self._to_prune:
+            if server not in states:
+                continue
+            release = states[server].releases.get(tag)
+            if release is not None and release.present:
+                text = f"{tag} was not pruned: its files are still there"
+                self._emit(Note(operation=self.operation, time=at, server=server, text=text, level="warning"))
+            else:
+                self._emit(Pruned(operation=self.operation, time=at, server=server, tag=tag))
+
+
+def _prunes(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Server and tag of everything that a plan prunes, read from what a server told of it."""
+    steps = plan.get("steps")
+    for step in steps if isinstance(steps, list) else []:
+        tags = step.get("prune") if isinstance(step, dict) else None
+        for tag in tags if isinstance(tags, list) else []:
+            if isinstance(tag, str) and is_tag(tag):
+                yield str(step.get("server")), tag
 
 
 def _follow(fleet: Fleet, name: str, seen: _Seen, cancel: Cancel) -> None:
     """Read one server's events until its lock is given back."""
     offset = 0
+    held = f"lock-operation {seen.operation}"
     while True:
         cancel.check()
         lines = fleet.open(name).events(offset)
         length = next((int(line.split()[1]) for line in lines if line.startswith("length ")), offset)
+        if length < offset:  # emptied: its operator lost the connection and took the lock again
+            offset = 0
+            continue
         budget = min(length - offset, PIECE)
         used = 0
         for line in lines:
@@ -107,9 +194,15 @@ def _follow(fleet: Fleet, name: str, seen: _Seen, cancel: Cancel) -> None:
         offset += used
         if used:
             continue
-        if "lock held" not in lines or "lock-dead yes" in lines:
+        if held not in lines or "lock-dead yes" in lines:
             return
         cancel.wait(LOOK_EVERY)
+
+
+def _went_well(end: JournalLine) -> bool:
+    """Whether an operation did what it was to do: for a recovery that may be to put back, and then it ends with 0."""
+    undone = end.outcome == "put-back" and end.kind == RECOVER
+    return not end.exit_code and (end.outcome in ("done", "nothing-to-do") or undone)
 
 
 def _end_of(state: ServerState, operation: str) -> JournalLine | None:

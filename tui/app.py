@@ -249,7 +249,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
                 self.bridge.follow(job, lambda job: self._broken(*told(job, locks)))
                 job.start()
 
-        self.push_screen(BreakLockDialog(self.fleet_watch.environment.name, locks, self.keymap), answered)
+        self.push_screen(BreakLockDialog(self.fleet_watch, locks, self.keymap, self.now), answered)
 
     def _broken(self, said: str, severity: Literal["information", "error"]) -> None:
         self.notify(said, title="Break lock", severity=severity, timeout=10, markup=False)

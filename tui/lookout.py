@@ -89,9 +89,15 @@ class Lookout:
 
     def _follow(self, lock: Lock) -> None:
         self._met.add(lock.operation)
-        watching = Watching(self._app.fleet_watch.fleet, lock, self._app.now())
+        watching = Watching(self._app.fleet_watch.fleet, lock, self._app.now(), self._part(lock.operation))
         self._watching = watching
         watching.start(self._app.bridge, lambda said: self._said(watching, said), lambda: self._ended(watching))
+
+    def _part(self, operation: str) -> tuple[str, ...]:
+        """The servers of an operation, where a journal names them already."""
+        known = self._app.fleet_watch.sight.known
+        lines = (line for state in known for line in (*state.transitions, *state.journal))
+        return next((line.servers for line in lines if line.operation == operation and line.servers), ())
 
     def _said(self, watching: Watching, said: list[Event]) -> None:
         dashboard = self._app.dashboard

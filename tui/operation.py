@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -120,18 +120,21 @@ class Operation(Followed):
 class Watching(Followed):
     """An operation that somebody else runs, as its servers tell of it. Stopping touches nothing there.
 
-    lock   what its servers' lock says of it: its times are by the clock of its operator's machine
+    lock      what its servers' lock says of it: its times are by the clock of its operator's machine
+    servers   those that it works on, as far as that is known before it says so itself; else all
     """
 
     ours = False
 
-    def __init__(self, fleet: Fleet, lock: Lock, now: float) -> None:
+    def __init__(self, fleet: Fleet, lock: Lock, now: float, servers: Sequence[str] = ()) -> None:
         self.lock = lock
         self.who = owner(lock)
         age = lock.age if 0 <= lock.age < YEAR else 0.0
-        progress = Progress(lock.kind, fleet.environment.name, [server.name for server in fleet.servers],
-                            started=now - age, by=self.who)  # fmt: skip
+        names = [server.name for server in fleet.servers]
+        part = [name for name in names if name in servers] or names
+        progress = Progress(lock.kind, fleet.environment.name, part, started=now - age, by=self.who)
         ahead = now - (lock.since + age)
+        self._known = frozenset(names)
         self._ahead = ahead if SKEW < abs(ahead) < YEAR else 0.0
         job: Job[Watched] = Job("watch", self._work)
         super().__init__(fleet, job, progress)
@@ -144,12 +147,12 @@ class Watching(Followed):
 
     def taken(self, event: Event) -> Event | None:
         """The event by our own clock; nothing of servers and phases that we do not know."""
-        if event.server and event.server not in self.progress.servers:
+        if event.server and event.server not in self._known:
             return None
         if isinstance(event, PhaseStarted | PhaseFinished) and event.phase not in PHASES:
             return None
         if isinstance(event, OperationStarted):
-            known = tuple(name for name in event.servers if name in self.progress.servers)
+            known = tuple(name for name in event.servers if name in self._known)
             event = replace(event, servers=known, environment=self.progress.environment)
         if isinstance(event, OperationFinished) and not event.seconds:  # said for it by whoever watched it
             return replace(event, seconds=max(event.time - self.progress.started, 0.0))

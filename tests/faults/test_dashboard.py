@@ -178,8 +178,8 @@ async def test_a_lock_is_broken_only_once_the_name_was_typed(held) -> None:
         await until(pilot, lambda: app.lookout.locks, "the locks")
         await pilot.press("L")
         await until(pilot, lambda: isinstance(app.screen, BreakLockDialog), "the question")
-        assert app.focused is not None and app.focused.id == "close"
-        await pilot.press("y", *"productio", "enter")
+        assert app.focused is not None and app.focused.id == "name"
+        await pilot.press(*"productio", "enter")
         await pilot.pause()
         assert isinstance(app.screen, BreakLockDialog), "a part of the name is not enough"
         assert all((place.files / ".turnout/lock").exists() for place in web)

@@ -194,10 +194,12 @@ async def test_a_protected_environment_wants_its_name_typed(
     app = open_app(sample)
     async with shown(app) as pilot:
         await deploy_planned(pilot)
-        await pilot.press("y")
+        assert app.focused is not None and app.focused.id == "name"
+        await pilot.press("y", "enter")
         await pilot.pause()
         assert isinstance(app.screen, PlanDialog), "y alone is not enough"
-        await pilot.press(*"productio", "enter")
+        assert toasts(app)[-1] == "type production exactly, or Escape"
+        await pilot.press("backspace", *"productio", "enter")
         await pilot.pause()
         assert isinstance(app.screen, PlanDialog), "nor is a part of the name"
         await pilot.press("n", "enter")

@@ -253,3 +253,16 @@ def test_servers_say_in_their_row_what_is_done_there() -> None:
 def test_the_ascii_set_draws_a_bar_in_ascii() -> None:
     text = plain(draw.server_progress_line(uploading(), "web1", 100, T + 10, ASCII, 4))
     assert text.isascii() and "#" in text
+
+
+def test_servers_that_the_operation_has_nothing_to_do_with_are_not_waited_for() -> None:
+    progress = follow(
+        OperationStarted(kind="deploy", environment="production", servers=("web3",)),
+        PhaseStarted(server="web3", phase="stage"),
+    )
+    assert list(progress.servers) == ["web3"]
+    assert draw.state_words(progress) == ("staging", "busy")
+
+
+def test_a_start_that_names_nobody_changes_nothing() -> None:
+    assert list(follow(OperationStarted(kind="deploy", environment="production", servers=())).servers) == list(SERVERS)

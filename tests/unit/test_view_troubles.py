@@ -60,17 +60,17 @@ def test_a_locked_row_never_leaves_its_pane(lock: Lock, cells: int) -> None:
 
 def test_a_lock_of_a_hostile_server_is_one_harmless_line() -> None:
     lock = Lock(kind="de\x1b[31mploy", who="bo\n[/x]\x07", phase="\x9bup\nload")
-    said = row(lock, 80) + "".join(value for _, value, _ in locks.fields(lock, KEYS))
+    said = row(lock, 80) + "".join(value for _, value, _ in locks.fields(lock, KEYS, 0))
     assert not any(ord(sign) < 32 or 0x7F <= ord(sign) < 0xA0 for sign in said)
 
 
 def test_the_details_of_a_lock_say_age_silence_and_what_to_do() -> None:
-    fields = {label: value for label, value, _ in locks.fields(AT_WORK, KEYS)}
+    fields = {label: value for label, value, _ in locks.fields(AT_WORK, KEYS, 0)}
     assert fields["Locked"] == "deploy by bo@ci, in upload, for 60 s"
     assert fields["Heartbeat"].startswith("2.0 s ago")
     assert fields["Next"] == "w watches it live"
-    assert "L breaks the lock" in {label: value for label, value, _ in locks.fields(HUNG, KEYS)}["Next"]
-    dead = {label: value for label, value, _ in locks.fields(DEAD, KEYS)}
+    assert "L breaks the lock" in {label: value for label, value, _ in locks.fields(HUNG, KEYS, 0)}["Next"]
+    dead = {label: value for label, value, _ in locks.fields(DEAD, KEYS, 0)}
     assert "heals by itself with the next operation" in dead["Owner"] and "Next" not in dead
 
 
@@ -81,9 +81,34 @@ def test_only_a_living_lock_is_a_reason_to_wait() -> None:
     assert locks.reason({}) == ""
 
 
+def breaking(lock: Lock, since: float) -> str:
+    return "\n".join(said for said, _ in locks.break_words({"web1": lock}, {"web1": since}))
+
+
 def test_breaking_a_lock_says_whether_it_is_at_work() -> None:
-    assert "it is at work" in "\n".join(said for said, _ in locks.break_words({"web1": AT_WORK}))
-    assert "No sign of life for 45 s" in "\n".join(said for said, _ in locks.break_words({"web1": HUNG}))
+    assert "Its last sign of life came 2.0 s ago: it is at work." in breaking(AT_WORK, 0)
+    assert "No sign of life for 45 s: the server's own watchdog" in breaking(HUNG, 0)
+
+
+def test_of_several_servers_the_latest_sign_of_life_counts() -> None:
+    said = locks.break_words({"web1": HUNG, "web2": AT_WORK}, {"web1": 1, "web2": 1})
+    assert "it is at work" in "\n".join(text for text, _ in said)
+
+
+def test_a_lock_gets_older_after_the_last_look_and_no_silence_is_made_up() -> None:
+    assert "for 60 s" in breaking(AT_WORK, 0) and "for 90 s" in breaking(AT_WORK, 30)
+    assert "came 2.0 s before the last look, which was 60 s ago: it is at work" in breaking(AT_WORK, 60)
+    assert "No sign of life for 45 s at the last look, 60 s ago:" in breaking(HUNG, 60)
+    fields = {label: value for label, value, _ in locks.fields(AT_WORK, KEYS, 31)}
+    assert fields["Locked"] == "deploy by bo@ci, in upload, for 91 s"
+    assert fields["Heartbeat"] == "2.0 s before the last look, which was 31 s ago; its process lived"
+    assert fields["Next"] == "w watches it live"
+    assert {label: value for label, value, _ in locks.fields(AT_WORK, KEYS, 3)}["Heartbeat"].startswith("5.0 s ago")
+
+
+@pytest.mark.parametrize(("read_at", "since"), [(0, 0), (NOW - 7, 7), (NOW + 7, 0)])
+def test_how_long_ago_a_server_was_looked_at(read_at: float, since: float) -> None:
+    assert locks.looked_ago(state("web1", read_at=read_at), NOW) == since
 
 
 def interrupted(switched: tuple[str, ...], waiting: tuple[str, ...]) -> Interruption:

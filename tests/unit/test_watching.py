@@ -47,6 +47,18 @@ def test_a_start_names_only_servers_of_the_environment() -> None:
     assert (event.servers, event.environment) == (("web1",), "production")
 
 
+def test_only_servers_of_the_operation_are_shown() -> None:
+    seen = watching()
+    event = seen.taken(OperationStarted(kind="deploy", environment="production", servers=("web3",), time=NOW))
+    assert event is not None
+    seen.progress.apply(event)
+    assert tuple(seen.progress.servers) == ("web3",)
+    one = project()
+    fleet: Any = RecordedFleet(one, one.environment("production"), {}, {})
+    assert tuple(Watching(fleet, LOCK, NOW, ("web2", "evil")).progress.servers) == ("web2",)
+    assert tuple(Watching(fleet, LOCK, NOW, ("evil",)).progress.servers) == WEB
+
+
 def test_times_of_a_clock_that_goes_wrong_are_put_right() -> None:
     ahead = watching(Lock(operation="0a", kind="deploy", who="bo", since=NOW - 60 + 3600, age=60))
     event = ahead.taken(PhaseStarted(server="web1", phase="upload", time=NOW - 5 + 3600))

@@ -30,8 +30,12 @@ if TYPE_CHECKING:
 
 
 class PlanDialog(Dialog[Plan]):
-    """Answers the plan that a person agreed to, or None. Planning is an engine job; leaving the dialog cancels it."""
+    """Answers the plan that a person agreed to, or None. Planning is an engine job; leaving the dialog cancels it.
 
+    In a protected environment the field for its name has the focus from the start: what is typed goes there.
+    """
+
+    AUTO_FOCUS = "#name, #close"
     BINDINGS = bindings("yes")
 
     def __init__(
@@ -70,14 +74,16 @@ class PlanDialog(Dialog[Plan]):
             yield Lines(id="text")
         with Horizontal(id="typed"):
             yield Lines(id="typed-label")
-            yield Input(id="name", select_on_focus=False)
+            yield Input(id="name", select_on_focus=False, disabled=not self._environment.protected)
 
     def compose_buttons(self) -> ComposeResult:
-        yield button("Cancel", "close")
-        yield button("Run", "yes", self._keymap.shown("yes"), risky=True, disabled=True)
+        yield button("Cancel", "close", self._keymap.shown("close") if self._environment.protected else "")
+        yield button("Run", "yes", risky=True, disabled=True)
 
     def on_mount(self) -> None:
-        self.query_one("#typed").display = False
+        self.query_one("#typed").display = self._environment.protected
+        label = line(("Protected: type ", "warn"), (self._environment.name, "strong"), (" to go on ", "warn"))
+        self.query_one("#typed-label", Lines).show([label])
         self.query_one("#yes").display = False
         self._end_ticks = self._bridge.on_tick(self._ticked)
         self._bridge.follow(self._job, self._planned, self._said)
@@ -107,21 +113,21 @@ class PlanDialog(Dialog[Plan]):
             self.set_title(self.plan.title(), bad=not self.plan.executable)
             self._offer(self.plan)
         if not self._may_run:
-            self.query_one("#close", Button).label = "Close"
+            close = self.query_one("#close", Button)
+            close.label = "Close"
+            self.set_focus(close)
+            self.query_one("#typed").display = False
         self.draw()
 
     def _offer(self, plan: Plan) -> None:
-        """Show what lets the plan run: the button, and for a protected environment the field for its name."""
+        """Show the button that lets the plan run; in a protected environment Enter in the field for its name does."""
         if not self._may_run:
             return
         yes = self.query_one("#yes", Button)
-        yes.label = f"{self._keymap.shown('yes')}  {yes_words(plan)}"
+        key = "Enter" if self._environment.protected else self._keymap.shown("yes")
+        yes.label = f"{key}  {yes_words(plan)}"
         yes.display = True
-        yes.disabled = self._environment.protected
-        if self._environment.protected:
-            self.query_one("#typed").display = True
-            label = line(("Protected: type ", "warn"), (self._environment.name, "strong"), (" to go on ", "warn"))
-            self.query_one("#typed-label", Lines).show([label])
+        yes.disabled = self._environment.protected and not self._name_typed
 
     @property
     def _may_run(self) -> bool:
@@ -164,6 +170,7 @@ class PlanDialog(Dialog[Plan]):
             return
         if self._environment.protected and not self._name_typed:
             self.set_focus(self.query_one("#name", Input))
+            self.notify(f"type {self._environment.name} exactly, or Escape", severity="warning", markup=False)
             return
         self.dismiss(self.plan)
 
@@ -171,10 +178,10 @@ class PlanDialog(Dialog[Plan]):
         self.query_one("#yes", Button).disabled = not self._name_typed
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if self._name_typed:
-            self.dismiss(self.plan)
+        if self.plan is None:
+            self.notify("the plan is being made: look at it first", severity="warning", markup=False)
         else:
-            self.notify(f"type {self._environment.name} exactly, or Escape", severity="warning", markup=False)
+            self.action_yes()
 
     def action_close(self) -> None:
         self._job.cancel.request()

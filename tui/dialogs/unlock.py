@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Input
 
-from core.records import Lock
+from core.records import Lock, ServerState
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
 from tui.view.lines import Line, line, wrap
-from tui.view.locks import break_words
+from tui.view.locks import break_words, living, looked_ago
+from tui.watch import FleetWatch
 from tui.widgets.paint import Lines
+
+LOOK_EVERY = 2
+"""Seconds between two looks at the locked servers while somebody decides."""
 
 
 class BreakLockDialog(Dialog[bool]):
-    """Answers True where a person typed the environment's name."""
+    """Answers True where a person typed the environment's name. What it says of the locks is kept true meanwhile."""
 
+    AUTO_FOCUS = "#name"
     BINDINGS = bindings("yes")
     title_text = "Break the lock?"
     bad = True
 
-    def __init__(self, environment: str, locks: Mapping[str, Lock], keymap: Keymap) -> None:
+    def __init__(self, watch: FleetWatch, locks: Mapping[str, Lock], keymap: Keymap, now: Callable[[], float]) -> None:
         super().__init__()
-        self._environment = environment
+        self._watch = watch
+        self._environment = watch.environment.name
         self._locks = locks
         self._keymap = keymap
+        self._now = now
+        self._seconds = 0
 
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(id="body", can_focus=False):
@@ -37,31 +45,57 @@ class BreakLockDialog(Dialog[bool]):
             yield Input(id="name", select_on_focus=False)
 
     def compose_buttons(self) -> ComposeResult:
-        yield button("Cancel", "close")
-        yield button("Break it", "yes", self._keymap.shown("yes"), risky=True, disabled=True)
+        yield button("Cancel", "close", self._keymap.shown("close"))
+        yield button("Break it", "yes", "Enter", risky=True, disabled=True)
 
     def on_mount(self) -> None:
         label = line(("Type ", "warn"), (self._environment, "strong"), (" to go on ", "warn"))
         self.query_one("#typed-label", Lines).show([label])
+        self.set_interval(1.0, self._every_second)
+
+    def _every_second(self) -> None:
+        self._seconds += 1
+        if self._seconds % LOOK_EVERY == 0:
+            self._watch.check(*self._locks)
+        self.draw()
+        self._allow()
+
+    @property
+    def _held(self) -> dict[str, ServerState]:
+        """By server: those that the operation holds still, as they were found last."""
+        known = {state.server: state for state in self._watch.sight.known}
+        now = living(known.values())
+        return {
+            name: known[name]
+            for name, lock in self._locks.items()
+            if name in now and now[name].operation == lock.operation
+        }
 
     def lines(self, cells: int) -> Sequence[Line]:
-        return [line((part, role)) for text, role in break_words(self._locks) for part in wrap(text, cells)]
+        held = self._held
+        locks = living(held.values())
+        since = {name: looked_ago(state, self._now()) for name, state in held.items()}
+        said = break_words(locks, since) if held else [("The lock is gone: there is nothing to break any more.", "ok")]
+        return [line((part, role)) for text, role in said for part in wrap(text, cells)]
 
     @property
     def _typed(self) -> bool:
         return self.query_one("#name", Input).value.strip() == self._environment
 
+    def _allow(self) -> None:
+        self.query_one("#yes", Button).disabled = not (self._typed and self._held)
+
     def action_yes(self) -> None:
-        if self._typed:
+        if not self._held:
+            self.notify("the lock is gone", markup=False)
+        elif self._typed:
             self.dismiss(True)
         else:
             self.set_focus(self.query_one("#name", Input))
+            self.notify(f"type {self._environment} exactly, or Escape", severity="warning", markup=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self.query_one("#yes", Button).disabled = not self._typed
+        self._allow()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if self._typed:
-            self.dismiss(True)
-        else:
-            self.notify(f"type {self._environment} exactly, or Escape", severity="warning", markup=False)
+        self.action_yes()

@@ -204,6 +204,7 @@ class Dashboard(Actions, Screen[None]):
         if self.app.screen is not self and not self.app.operation_runs and not self.app.watches:
             return
         self.show_header()
+        self._show_lock_ages()
         if any(server.checking for server in self.app.fleet_watch.sight.servers):
             self.servers_pane.redraw()
         if not self.app.operation_runs and not self.app.verifying.tag:
@@ -212,6 +213,11 @@ class Dashboard(Actions, Screen[None]):
                 self.app.fleet_watch.check(*due)
             if not self.app.watches:
                 self.app.fleet_watch.glance()
+
+    def _show_lock_ages(self) -> None:
+        server = self.app.fleet_watch.sight.server(self.servers_pane.key) if self.details_of == "servers" else None
+        if server is not None and server.state is not None and server.state.lock is not None:
+            self.show_details()
 
     def ticked(self) -> None:
         """Ten times a second while something runs."""

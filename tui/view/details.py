@@ -11,6 +11,7 @@ from core.text import count, size
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.locks import fields as lock_fields
+from tui.view.locks import looked_ago
 from tui.view.matrix import cell_state, row_state
 from tui.view.sight import FleetSight, ServerSight
 from tui.view.words import ago, listing, short_tag
@@ -126,7 +127,7 @@ def server_lines(
         }
         out += _field("current", kinds.get(state.current_kind, state.current_kind), cells, "warn")
     if state.lock is not None:
-        for label, text, role in lock_fields(state.lock, keys):
+        for label, text, role in lock_fields(state.lock, keys, looked_ago(state, now)):
             out += _field(label, text, cells, role)
     out += _field("Root", state.root, cells)
     present = sum(1 for release in state.releases.values() if release.present)

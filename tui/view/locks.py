@@ -14,6 +14,14 @@ from tui.view.words import listing
 SILENT = 30.0
 """Seconds without a sign of life after which a server's watchdog ends an operation."""
 
+FRESH = 5.0
+"""Seconds since a look up to which what it found is told as it is now."""
+
+
+def looked_ago(state: ServerState, now: float) -> float:
+    """Seconds since a server was found to be so."""
+    return max(now - state.read_at, 0.0) if state.read_at else 0.0
+
 
 def living(states: Iterable[ServerState]) -> dict[str, Lock]:
     """By server: the locks whose process lives."""
@@ -50,21 +58,39 @@ def _fitting(room: int, *texts: str) -> str:
     return next((text for text in texts if len(text) <= room), texts[-1])
 
 
-def _summary(lock: Lock) -> str:
+def _summary(lock: Lock, since: float) -> str:
     """`deploy by ana@ci, in upload, for 40 s`."""
     phase = f", in {one_line(lock.phase)}" if lock.phase else ""
-    return f"{one_line(lock.kind) or 'an operation'} by {owner(lock)}{phase}, for {duration(max(lock.age, 0))}"
+    kind = one_line(lock.kind) or "an operation"
+    return f"{kind} by {owner(lock)}{phase}, for {duration(max(lock.age, 0) + since)}"
 
 
-def fields(lock: Lock, keys: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """The lock for Details: label, text, role. `keys` has those of watch and break-lock."""
-    out = [("Locked", _summary(lock), "warn")]
+def _last_beat(lock: Lock, since: float) -> str:
+    """When the last sign of life came that anybody knows of: nobody has heard of those after the last look."""
+    silence = max(lock.silence, 0)
+    if since < FRESH:
+        return f"{duration(silence + since)} ago"
+    return f"{duration(silence)} before the last look, which was {duration(since)} ago"
+
+
+def _quiet(lock: Lock, since: float) -> str:
+    """How long there was no sign of life: a silence that grows because nobody looks is none of its operator."""
+    return duration(lock.silence) + (f" at the last look, {duration(since)} ago" if since >= FRESH else "")
+
+
+def fields(lock: Lock, keys: Mapping[str, str], since: float) -> list[tuple[str, str, str]]:
+    """The lock for Details: label, text, role.
+
+    keys    those of watch and break-lock
+    since   seconds since the server was looked at
+    """
+    out = [("Locked", _summary(lock, since), "warn")]
     if not lock.alive:
         return [*out, ("Owner", "its process is gone: the lock heals by itself with the next operation", "warn")]
     if lock.silence >= SILENT:
-        quiet = f"none for {duration(lock.silence)}: the watchdog there should have ended it"
+        quiet = f"none for {_quiet(lock, since)}: the watchdog there should have ended it"
         return [*out, ("Heartbeat", quiet, "bad"), ("Next", f"{keys['break-lock']} breaks the lock; it asks first", "")]
-    beat = f"{duration(max(lock.silence, 0))} ago; its process lives"
+    beat = f"{_last_beat(lock, since)}; its process {'lives' if since < FRESH else 'lived'}"
     return [*out, ("Heartbeat", beat, ""), ("Next", f"{keys['watch']} watches it live", "")]
 
 
@@ -76,16 +102,21 @@ def reason(locks: Mapping[str, Lock]) -> str:
     return f"{owner(lock)} runs a {one_line(lock.kind) or 'n operation'} on {listing(list(locks), 3)}"
 
 
-def break_words(locks: Mapping[str, Lock]) -> list[tuple[str, str]]:
-    """What breaking these locks means: text and role of each line."""
-    quiet = min(lock.silence for lock in locks.values())
-    if quiet < SILENT:
-        life = (f"Its last sign of life came {duration(max(quiet, 0))} ago: it is at work.", "warn")
+def break_words(locks: Mapping[str, Lock], since: Mapping[str, float]) -> list[tuple[str, str]]:
+    """What breaking these locks means: text and role of each line.
+
+    since   by server: seconds since it was looked at
+    """
+    name = min(locks, key=lambda name: locks[name].silence + since[name])
+    latest = locks[name]
+    if latest.silence < SILENT:
+        life = (f"Its last sign of life came {_last_beat(latest, since[name])}: it is at work.", "warn")
     else:
-        life = (f"No sign of life for {duration(quiet)}: the server's own watchdog did not end it either.", "")
+        quiet = _quiet(latest, since[name])
+        life = (f"No sign of life for {quiet}: the server's own watchdog did not end it either.", "")
     said = "Breaking ends its process there at once. What it was doing stays as it is, and may have to be recovered."
     return [
-        (_summary(next(iter(locks.values()))), "strong"),
+        (_summary(latest, since[name]), "strong"),
         (f"on {listing(list(locks), 8)}", ""),
         ("", ""),
         life,

@@ -139,8 +139,7 @@ class Progress:
             case OperationStarted():
                 self.kind, self.environment = event.kind, event.environment
                 self.tag, self.subject = event.tag or self.tag, one_line(event.subject) or self.subject
-                for name in event.servers:
-                    self.of(name)
+                self._only(event.servers)
             case PlanMade():
                 self.plan = event.plan
                 self.tag = str(event.plan.get("tag") or self.tag)
@@ -176,6 +175,12 @@ class Progress:
             case OperationFinished():
                 self.finished = event
                 self.tag = event.tag or self.tag
+
+    def _only(self, servers: Iterable[str]) -> None:
+        """The servers that the operation works on: others of the environment have nothing to do with it."""
+        named = {name: self.of(name) for name in servers}
+        if named:
+            self.servers = named | {name: one for name, one in self.servers.items() if one.phases}
 
     def _upload(self, one: ServerProgress, event: UploadProgress) -> None:
         if event.sent > one.sent or not one.moved_at:

@@ -1,0 +1,52 @@
+"""`--wait`: whoever waits for the locks of others says so, and not more."""
+
+import threading
+
+from core.events import HookStarted, Note, PhaseFinished, PhaseStarted, Switched
+from core.jobs import Job
+from core.operations import DeployRequest, execute
+from core.remote.session import Session
+from tests.engine.driving import live
+from tests.waiting import until
+
+HOLD = """
+[[hooks]]
+on = "prepare"
+run = "while [ ! -e $TURNOUT_ROOT/go ]; do sleep 0.05; done"
+"""
+
+
+def test_of_tries_that_are_followed_by_another_nothing_is_told(servers, project_factory, engine, monkeypatch):
+    three = servers(3, separate=True)
+    held, free = project_factory([three[1]], extra=HOLD), project_factory(three)
+    first, second = engine(held), engine(free)
+    job = Job("first", lambda emit, cancel: execute(first.fleet, DeployRequest(tag="one"), None, emit, cancel))
+    job.subscribe(first.hear)
+    job.start()
+    until(lambda: first.said(HookStarted), "the hook that holds the second server")
+    tries = threading.Semaphore(0)
+    begin = Session.begin
+
+    def counted(session, *words):
+        if session.name == "web2":
+            tries.release()
+        return begin(session, *words)
+
+    monkeypatch.setattr(Session, "begin", counted)
+    waiting = Job(
+        "second", lambda emit, cancel: execute(second.fleet, DeployRequest(tag="two"), None, emit, cancel, wait=60)
+    )
+    waiting.subscribe(second.hear)
+    waiting.start()
+    for _ in range(4):
+        assert tries.acquire(timeout=30), "it tries again and again"
+    assert [note.text[:18] for note in second.said(Note)] == ["waiting: locked by"]
+    assert not second.said(PhaseStarted, phase="begin")
+    (three[1].files / "go").touch()
+    first_result, second_result = job.result(), waiting.result()
+    assert (first_result.tag, second_result.tag) == ("one", "two")
+    assert sorted(event.server for event in second.said(PhaseStarted, phase="begin")) == ["web1", "web2", "web3"]
+    assert {event.outcome for event in second.said(PhaseFinished)} == {"ok"}
+    assert len(second.said(Switched)) == 3
+    second.well_formed()
+    assert [live(place) for place in three] == ["two"] * 3
