@@ -6,6 +6,7 @@ import http.client
 import socket
 import ssl
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,20 +15,22 @@ import paramiko
 from core.errors import CheckFailed, ConnectError
 from core.events import CheckAttempted
 from core.remote.command import run as run_command
-from core.text import clean
 
 if TYPE_CHECKING:
     from core.config import Check
+    from core.masking import Masking
     from core.operations.run import Run
     from core.remote.session import Session
 
+_LAST_LINES = 5
+"""Of what a command printed, for the reason."""
 BODY_LIMIT = 4 << 20
 """Bytes of an answer that are looked through for `contains`."""
 
 
-def describe(check: Check) -> str:
+def describe(check: Check, mask: Masking) -> str:
     """A check in one line for a plan."""
-    return clean(check.http or check.run or "", 200)
+    return mask.line(check.http or check.run or "", 200)
 
 
 def verify(run: Run, check: Check, server: str, folder: str, told: dict[str, str]) -> None:
@@ -35,13 +38,12 @@ def verify(run: Run, check: Check, server: str, folder: str, told: dict[str, str
 
     Every attempt is an event. Between attempts lies the check's interval.
     """
-    shown = run.fleet.project.mask(describe(check))
+    shown = describe(check, run.fleet.project.mask)
     reason = ""
     for attempt in range(1, check.attempts + 1):
         run.cancel.check()
         session = run.session(server)
         reason = _http(run, session, check, told) if check.http else _command(run, session, check, folder, told)
-        reason = run.fleet.project.mask(reason)
         run.emit(
             CheckAttempted(
                 server=server, check=shown, attempt=attempt, attempts=check.attempts, passed=not reason, detail=reason
@@ -59,13 +61,14 @@ def verify(run: Run, check: Check, server: str, folder: str, told: dict[str, str
 def _command(run: Run, session: Session, check: Check, folder: str, told: dict[str, str]) -> str:
     """Why a command does not pass, or ""."""
     assert check.run is not None
-    last: list[str] = []
+    mask = run.fleet.project.mask
+    last: deque[str] = deque(maxlen=_LAST_LINES)
     ended = run_command(
-        session, check.run, folder, told, check.timeout, last.append, run.cancel, token=run.token_on(session.name)
+        session, check.run, folder, told, check.timeout, last.append, run.cancel, mask, token=run.token_on(session.name)
     )
     if ended.status == 0:
         return ""
-    said = clean("\n".join(last[-5:]), 500)
+    said = mask.line("\n".join(last), 500)
     if ended.late:
         return f"no end within {check.timeout:g} s\n{said}".strip()
     return f"status {ended.status}\n{said}".strip()
@@ -77,6 +80,7 @@ def _http(run: Run, session: Session, check: Check, told: dict[str, str]) -> str
     The whole attempt has the check's `timeout`, however slowly an answer drips; a cancel ends it at once.
     """
     assert check.http is not None
+    mask = run.fleet.project.mask
     wanted = check.contains.replace("{revision}", told["TURNOUT_REVISION"]).replace("{tag}", told["TURNOUT_TAG"])
     url = urlsplit(check.http)
     secure = url.scheme == "https"
@@ -116,7 +120,7 @@ def _http(run: Run, session: Session, check: Check, told: dict[str, str]) -> str
     except (OSError, EOFError, http.client.HTTPException, paramiko.SSHException) as error:
         if late.is_set():
             return f"no answer as a whole within {check.timeout:g} s"
-        return f"no answer: {error or type(error).__name__}"
+        return mask.line(f"no answer: {error or type(error).__name__}")
     finally:
         timer.cancel()
         unwatch()
@@ -124,16 +128,17 @@ def _http(run: Run, session: Session, check: Check, told: dict[str, str]) -> str
             client.sock.close()
         channel.close()
     if answer.status != check.status:
-        return f"status {answer.status} instead of {check.status}{_beginning(body)}"
+        return f"status {answer.status} instead of {check.status}{_beginning(body, mask)}"
     if wanted.encode() not in body:
-        return f"the answer does not contain {wanted!r}{_beginning(body)}"
+        return f"the answer does not contain {mask(wanted)!r}{_beginning(body, mask)}"
     return ""
 
 
-def _beginning(body: bytes) -> str:
+def _beginning(body: bytes, mask: Masking) -> str:
     """The first line of an answer, for the reason: applications often say there what is wrong."""
-    text = clean(body[:2000].decode("utf-8", "replace")).strip()
-    return f": {text.splitlines()[0][:200]}" if text else " (it is empty)"
+    text = body[: 2000 + 4 * mask.longest].decode("utf-8", "replace")
+    shown = mask.line(text[: mask.cut(text, 2000)]).strip()
+    return f": {shown.splitlines()[0][:200]}" if shown else " (it is empty)"
 
 
 class _Client(http.client.HTTPConnection):

@@ -6,7 +6,9 @@ TurnoutError                 1  failed, and everything was put back
 ├── SourceError              1  the tree could not be made: revision, export, build, refused files
 ├── ConnectError             3  no connection
 │   ├── HostKeyUnknown       3  nobody has accepted this key yet
-│   ├── HostKeyChanged       3  the key differs from the recorded one: never accepted silently
+│   ├── HostKeyRefused       3  never accepted by Turnout
+│   │   ├── HostKeyChanged   3  the key differs from the recorded one
+│   │   └── HostKeyRevoked   3  known_hosts says that nobody may trust this key
 │   └── AuthenticationFailed 3  the server accepts none of the keys offered
 ├── LockedError              4  another operation is at work on the server
 ├── NeedsPerson              5  nothing is guessed: a person has to decide
@@ -23,6 +25,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from core.text import clean
+
+DETAIL = 20_000
+"""Characters of an error's detail that are shown."""
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -58,8 +65,8 @@ class TurnoutError(Exception):
         return self
 
     def mask(self, mask: Callable[[str], str]) -> None:
-        """Replace what `mask` replaces, secrets, in all its parts."""
-        self.title, self.detail, self.hint = mask(self.title), mask(self.detail), mask(self.hint)
+        """Replace what `mask` replaces, secrets, in all its parts; what is still too long for a person is cut then."""
+        self.title, self.detail, self.hint = mask(self.title), clean(mask(self.detail), DETAIL), mask(self.hint)
         self.args = (self.title,)
 
     def __str__(self) -> str:
@@ -144,8 +151,24 @@ class HostKeyUnknown(ConnectError):
         self.key_line = key_line
 
 
-class HostKeyChanged(ConnectError):
-    """The server shows another key than the recorded one; never accepted by Turnout."""
+class HostKeyRefused(ConnectError):
+    """The server shows a key that Turnout never accepts. `host` is the name known_hosts uses."""
+
+    def __init__(
+        self, title: str, *, detail: str = "", hint: str = "", host: str = "", key_type: str = "", fingerprint: str = ""
+    ) -> None:
+        super().__init__(title, detail=detail, hint=hint)
+        self.host = host
+        self.key_type = key_type
+        self.fingerprint = fingerprint
+
+
+class HostKeyChanged(HostKeyRefused):
+    """The server shows another key than the recorded ones."""
+
+
+class HostKeyRevoked(HostKeyRefused):
+    """A line `@revoked` of known_hosts is about the key that the server shows."""
 
 
 class AuthenticationFailed(ConnectError):

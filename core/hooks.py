@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from core import process
 from core.errors import HookFailed
 from core.events import HookFinished, HookOutput, HookStarted
-from core.text import clean, duration
+from core.text import duration
 
 if TYPE_CHECKING:
     from core.config import Hook
+    from core.masking import Masking
     from core.operations.run import Run
 
 _LAST_LINES = 20
@@ -25,10 +26,10 @@ WEBHOOK_TIMEOUT = 10.0
 """Seconds that a webhook may take at most."""
 
 
-def describe(hook: Hook) -> str:
+def describe(hook: Hook, mask: Masking) -> str:
     """A hook in one line for a plan; a webhook's address is a secret and is not shown."""
     where = "" if hook.where == "server" or hook.webhook else f" ({hook.where})"
-    return clean(f"{hook.on}: {hook.run or 'webhook'}{where}", 200)
+    return mask.line(f"{hook.on}: {hook.run or 'webhook'}{where}", 200)
 
 
 def on_server(run: Run, hook: Hook, server: str, folder: str, told: Mapping[str, str]) -> None:
@@ -45,6 +46,7 @@ def on_server(run: Run, hook: Hook, server: str, folder: str, told: Mapping[str,
         hook.timeout,
         output.say,
         run.cancel,
+        run.fleet.project.mask,
         token=run.token_on(server),
     )
     output.finish(ended.status, ended.late)
@@ -55,7 +57,8 @@ def on_operator(run: Run, hook: Hook, told: Mapping[str, str]) -> None:
     assert hook.run is not None
     output = _Output(run, hook, "")
     environment = {**os.environ, **told}
-    ended = process.run(hook.run, run.fleet.project.folder, environment, hook.timeout, output.say, run.cancel)
+    project = run.fleet.project
+    ended = process.run(hook.run, project.folder, environment, hook.timeout, output.say, run.cancel, project.mask)
     output.finish(None if run.cancel.requested or ended.status < 0 else ended.status, ended.late)
     run.cancel.check()
 
@@ -76,7 +79,7 @@ def webhook(run: Run, hook: Hook, text: str, told: Mapping[str, str]) -> None:
             status = 0
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", "") or error).replace(hook.webhook, "the webhook")
-        raise HookFailed("the webhook failed", detail=clean(reason, 300)) from None
+        raise HookFailed("the webhook failed", detail=run.fleet.project.mask.line(reason, 300)) from None
     finally:
         seconds = time.monotonic() - began
         run.emit(HookFinished(on=hook.on, run="webhook", status=status, seconds=seconds))
@@ -89,13 +92,14 @@ class _Output:
         self._run = run
         self._hook = hook
         self._server = server
-        self._shown = clean(hook.run or "", 500)
+        self._mask = run.fleet.project.mask
+        self._shown = self._mask.line(hook.run or "", 500)
         self._last: deque[str] = deque(maxlen=_LAST_LINES)
         self._began = time.monotonic()
         run.emit(HookStarted(server=server, on=hook.on, run=self._shown))
 
     def say(self, line: str) -> None:
-        shown = clean(line)
+        shown = self._mask.line(line)
         self._last.append(shown)
         self._run.emit(HookOutput(server=self._server, on=self._hook.on, line=shown))
 
@@ -113,5 +117,4 @@ class _Output:
         else:
             title = f"the {self._hook.on} hook failed with status {status}: {self._shown}"
         if not self._run.cancel.requested:
-            mask = self._run.fleet.project.mask
-            raise HookFailed(mask(title), detail=mask("\n".join(self._last)) or "it printed nothing")
+            raise HookFailed(title, detail="\n".join(self._last) or "it printed nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import selectors
 import signal
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.jobs import Cancel
+from core.masking import Masking
 from core.text import cut_lines
 
 GRACE = 5.0
@@ -22,7 +24,7 @@ _LOOK = 0.03
 """Seconds between two looks at the clock, the command and the cancel request while nothing is printed."""
 
 _LONGEST_LINE = 1 << 14
-"""Bytes; a longer line comes in pieces."""
+"""Characters; a longer line comes in pieces."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,11 @@ def run(
     seconds: float,
     on_line: Callable[[str], None],
     cancel: Cancel,
+    mask: Masking,
 ) -> Ended:
     """Run a command to its end, without input; `variables` is its whole environment, `seconds` 0 for no limit.
 
+    Lines come as they were printed; where a long one is cut, `mask` still finds every secret in its pieces.
     Where the time is up or a cancel is asked for, its whole process group is ended; the caller looks at `cancel`.
     """
     process = subprocess.Popen(
@@ -54,7 +58,7 @@ def run(
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    output = _Output(on_line)
+    output = _Output(on_line, mask)
     try:
         late = _follow(process, output, time.monotonic() + seconds if seconds else None, cancel)
     finally:
@@ -66,23 +70,27 @@ def run(
 class _Output:
     """A command's output, cut into lines."""
 
-    def __init__(self, on_line: Callable[[str], None]) -> None:
+    def __init__(self, on_line: Callable[[str], None], mask: Masking) -> None:
         self._on_line = on_line
-        self._rest = b""
+        self._mask = mask
+        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        self._rest = ""
 
     def take(self, piece: bytes) -> None:
-        lines, self._rest = cut_lines(self._rest + piece, b"\n", _LONGEST_LINE)
+        text = self._rest + self._decode(piece)
+        lines, self._rest = cut_lines(text, "\n", _LONGEST_LINE, self._mask.cut, self._mask.longest)
         for line in lines:
             self._say(line)
 
     def finish(self) -> None:
+        self._rest += self._decode(b"", final=True)
         if self._rest:
             self._say(self._rest)
-            self._rest = b""
+            self._rest = ""
 
-    def _say(self, line: bytes) -> None:
+    def _say(self, line: str) -> None:
         # Of a progress display that overwrites its line, what stands last.
-        self._on_line(line.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace"))
+        self._on_line(line.rstrip("\r").rpartition("\r")[2])
 
 
 def _follow(process: subprocess.Popen[bytes], output: _Output, until: float | None, cancel: Cancel) -> bool:

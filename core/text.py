@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import AnyStr
 
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+=:,@~-")
@@ -56,23 +57,43 @@ def clean(text: str, limit: int = 4000) -> str:
     return _CONTROL.sub("", _ESCAPE.sub("", text.replace("\r\n", "\n").replace("\t", "    ")))
 
 
+def clean_lines(text: str, limit: int = 1 << 16) -> str:
+    """`clean` for what is still to be masked: longer than `limit` characters is cut at the end of a line, so that no
+    secret lies across the cut."""
+    text = clean(text, len(text))
+    return text if len(text) <= limit else text[:limit].rpartition("\n")[0] + "\n…"
+
+
 def show_path(path: bytes) -> str:
     """A path for people: UTF-8 where it is, `\\xNN` and escapes for what is not printable."""
     text = path.decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def cut_lines(text: AnyStr, newline: AnyStr, longest: int) -> tuple[list[AnyStr], AnyStr]:
-    """Whole lines, and the unfinished rest that waits for more; what is longer than `longest` comes in pieces."""
+def cut_lines(
+    text: AnyStr, newline: AnyStr, longest: int, cut: Callable[[AnyStr, int], int] | None = None, spare: int = 0
+) -> tuple[list[AnyStr], AnyStr]:
+    """Whole lines, and the unfinished rest that waits for more; what is longer than `longest` comes in pieces.
+
+    cut    tells for a text and a place in it the first place from there on where it may be cut; None: anywhere
+    spare  how far `cut` may have to look beyond a place: an unfinished line waits until so much more is there
+    """
     lines: list[AnyStr] = []
     whole: list[AnyStr] = text.split(newline)
     rest = whole.pop()
     for line in whole:
-        for place in range(0, max(len(line), 1), longest):
-            lines.append(line[place : place + longest])
-    while len(rest) > longest:
-        lines.append(rest[:longest])
-        rest = rest[longest:]
+        while len(line) > longest:
+            place = cut(line, longest) if cut else longest
+            lines.append(line[:place])
+            line = line[place:]
+            if not line:
+                break
+        else:
+            lines.append(line)
+    while len(rest) > longest + spare:
+        place = cut(rest, longest) if cut else longest
+        lines.append(rest[:place])
+        rest = rest[place:]
     return lines, rest
 
 

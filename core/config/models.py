@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +14,12 @@ from core.config import values
 from core.config.table import Broken, Table
 from core.config.words import nearest
 from core.errors import UsageError
+from core.masking import Masking
 
 # Plugins of whatever else is installed have no say here, and looking for them takes 10 ms. Models are made once.
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
 _plugins_before = os.environ.get(_PLUGINS)
 os.environ[_PLUGINS] = "__all__"
-
-SHORTEST_SECRET = 4
-"""Shorter values are not masked: every `1` or `no` on the screen would become `***`, and they hide nothing."""
 
 Name = Annotated[str, AfterValidator(values.name)]
 Text = Annotated[str, AfterValidator(values.text)]
@@ -287,15 +284,10 @@ class Project(Table):
             raise _unknown("environment", name, tuple(self.environments))
         return self.environments[name]
 
-    def mask(self, text: str) -> str:
-        """The text with `***` for every secret of 4 characters or more, and for each line of one that has several."""
-        return self._secret.sub("***", text) if self._secret else text
-
     @cached_property
-    def _secret(self) -> re.Pattern[str] | None:
-        parts = {part for secret in self.secrets for part in (secret, *(line.strip() for line in secret.splitlines()))}
-        long = sorted((part for part in parts if len(part) >= SHORTEST_SECRET), key=len, reverse=True)
-        return re.compile("|".join(map(re.escape, long))) if long else None
+    def mask(self) -> Masking:
+        """Puts `***` for every secret in a text."""
+        return Masking(self.secrets)
 
 
 def select(environment: Environment, names: Sequence[str]) -> tuple[Server, ...]:

@@ -13,6 +13,7 @@ from invoke.exceptions import CommandTimedOut, Failure, ThreadException
 
 from core.errors import Cancelled, ConnectError
 from core.jobs import Cancel
+from core.masking import Masking
 from core.remote.session import Session
 from core.text import cut_lines, quote
 
@@ -52,16 +53,17 @@ class Lines:
     encoding = "utf-8"
 
     def __init__(
-        self, mark: str, on_line: Callable[[str], None], on_process: Callable[[], None] = lambda: None
+        self, mark: str, on_line: Callable[[str], None], mask: Masking, on_process: Callable[[], None] = lambda: None
     ) -> None:
         self.process = 0
+        self._mask = mask
         self._on_process = on_process
         self._mark = mark
         self._on_line = on_line
         self._rest = ""
 
     def write(self, text: str) -> int:
-        lines, self._rest = cut_lines(self._rest + text, "\n", LONGEST_LINE)
+        lines, self._rest = cut_lines(self._rest + text, "\n", LONGEST_LINE, self._mask.cut, self._mask.longest)
         for line in lines:
             self._take(line)
         return len(text)
@@ -94,6 +96,7 @@ def run(
     seconds: float,
     on_line: Callable[[str], None],
     cancel: Cancel,
+    mask: Masking,
     *,
     token: str = "",
 ) -> Ended:
@@ -102,7 +105,8 @@ def run(
     token   of the lock that it runs under; "" for none. With it the command ends with the lock, also where the
             operator is gone; without it, one that was running when the connection died may run on
 
-    When the time is up or a cancel is asked for, its processes there are ended. Raises Cancelled, ConnectError.
+    Lines come as they were printed; where a long one is cut, `mask` still finds every secret in its pieces. When the
+    time is up or a cancel is asked for, its processes there are ended. Raises Cancelled, ConnectError.
     """
     mark = secrets.token_hex(8)
     exports = "".join(f"export {name}={quote(value)}\n" for name, value in told.items())
@@ -111,7 +115,7 @@ def run(
     under = f"lock={quote(session.root)}/.turnout/lock token={token}\n{_UNDER_LOCK}" if token else ""
     program = f"{hello}{_LEAD}{under}{exports}cd {quote(folder)} || exit 1\nexec $lead sh -c {quote(command)}"
     # A cancel may come before the command has said its process id: then it is ended as soon as that is known.
-    lines = Lines(mark, on_line, lambda: _stop(session, lines) if cancel.requested else None)
+    lines = Lines(mark, on_line, mask, lambda: _stop(session, lines) if cancel.requested else None)
     hint = "the agent there ends the command" if token else "the command may still run there"
     cancel.check()
     unwatch = cancel.on_request(lambda: _stop(session, lines))
@@ -126,7 +130,7 @@ def run(
             echo=False,
             encoding="utf-8",
             out_stream=lines,
-            err_stream=Lines(mark, on_line),
+            err_stream=Lines(mark, on_line, mask),
             timeout=seconds,
         )
         lines.finish()

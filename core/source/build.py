@@ -14,7 +14,7 @@ from core.errors import SourceError
 from core.events import Emit, HookFinished, HookOutput, HookStarted
 from core.jobs import Cancel
 from core.source.git import environment
-from core.text import clean, duration
+from core.text import duration
 
 _LAST_LINES = 20
 
@@ -48,18 +48,18 @@ def build(project: Project, folder: Path, told: Mapping[str, str], emit: Emit, c
 
 def run(project: Project, command: Command, folder: Path, told: Mapping[str, str], emit: Emit, cancel: Cancel) -> None:
     """Run one command to its end. SourceError where it fails or takes too long; Cancelled where that was asked for."""
-    shown = clean(project.mask(command.run))
+    shown = project.mask.line(command.run)
     last: deque[str] = deque(maxlen=_LAST_LINES)
 
     def say(line: str) -> None:
-        last.append(clean(project.mask(line)))
+        last.append(project.mask.line(line))
         emit(HookOutput(on="build", line=last[-1]))
 
     began = time.monotonic()
     emit(HookStarted(on="build", run=shown))
     variables = {**environment(), **told}
     try:
-        ended = process.run(command.run, folder, variables, command.timeout, say, cancel)
+        ended = process.run(command.run, folder, variables, command.timeout, say, cancel, project.mask)
     except OSError as error:
         raise SourceError(
             f"the build command cannot be started in {folder}: {error.strerror}", phase="build"

@@ -275,8 +275,8 @@ def _text(raw: str | bytes) -> str:
 
 
 def _line(raw: bytes) -> str:
-    """One harmless line of what a person wrote in a commit."""
-    return " ".join(clean(_text(raw), 500).split())
+    """One harmless line of what a person wrote in a commit. Records have less of it, cut after secrets are masked."""
+    return " ".join(clean(_text(raw), 10_000).split())
 
 
 def _words(said: bytes) -> str:

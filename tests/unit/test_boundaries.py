@@ -23,6 +23,7 @@ PURE = [
     "core.planner",
     "core.retention",
     "core.room",
+    "core.masking",
     "core.jobs",
 ]
 ENGINE = sorted(module.name for module in pkgutil.walk_packages(core.__path__, "core."))

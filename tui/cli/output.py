@@ -111,16 +111,16 @@ class TextOutput:
 
     def error(self, error: TurnoutError) -> None:
         self._titles.add(error.title)
-        self.say(clean(f"error: {error}", limit=20_000).splitlines())
+        self.say(clean(self.mask(f"error: {error}"), limit=20_000).splitlines())
 
     def result(self, result: Mapping[str, Any]) -> None:
         for warning in result.get("warnings", []):
-            self.say([f"warning: {' '.join(clean(str(warning)).split())}"])
+            self.say([f"warning: {' '.join(clean(self.mask(str(warning))).split())}"])
         summary = str(result.get("summary", ""))
         said = any(summary.startswith(title) for title in self._titles)
         if summary and not said:
             stream = self._said if result["exit_code"] or result["outcome"] == "planned" else self._data
-            stream.write([" ".join(self.mask(clean(summary)).split())])
+            stream.write([" ".join(self.mask(clean(self.mask(summary))).split())])
 
     def progress(self) -> AbstractContextManager[None]:
         if not self._said.is_terminal:

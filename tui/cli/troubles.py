@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 PATHS_SHOWN = 50
 """Paths of one server that text lists; JSON has all."""
 
-KNOWN, RECORDED, UNKNOWN_KEY, CHANGED, UNSEEN = "known", "recorded", "unknown", "changed", "not-compared"
+KNOWN, RECORDED, UNKNOWN_KEY, UNSEEN = "known", "recorded", "unknown", "not-compared"
+CHANGED, REVOKED = "changed", "revoked"
 """What became of a server's host key."""
 
 
@@ -167,6 +168,7 @@ _STANDINGS = {
     RECORDED: "recorded now",
     UNKNOWN_KEY: "UNKNOWN",
     CHANGED: "REFUSED: it is not the recorded key",
+    REVOKED: "REFUSED: it is revoked",
     UNSEEN: "NOT COMPARED: no connection",
 }
 

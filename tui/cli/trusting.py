@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from core.errors import EXIT_CONNECT, EXIT_DONE, ConnectError, HostKeyChanged, HostKeyUnknown
+from core.errors import EXIT_CONNECT, EXIT_DONE, ConnectError, HostKeyChanged, HostKeyRefused, HostKeyUnknown
 from core.text import clean, count
 from tui.cli.command import Answer, Command, by_key
-from tui.cli.troubles import CHANGED, KNOWN, RECORDED, UNKNOWN_KEY, UNSEEN, HostKey, key_lines, key_rows
+from tui.cli.troubles import CHANGED, KNOWN, RECORDED, REVOKED, UNKNOWN_KEY, UNSEEN, HostKey, key_lines, key_rows
 
 if TYPE_CHECKING:
     from core.fleet import Inspection
@@ -52,7 +52,7 @@ def _accepted(command: Command, unknown: list[HostKeyUnknown]) -> bool:
     return command.ask(f"Record {'this key' if len(shown) == 1 else 'these keys'} for good? [yes/N]") == "yes"
 
 
-def _facts(key: HostKeyUnknown) -> dict[str, str]:
+def _facts(key: HostKeyUnknown | HostKeyRefused) -> dict[str, str]:
     return {"host": clean(key.host), "type": clean(key.key_type), "fingerprint": key.fingerprint}
 
 
@@ -67,8 +67,9 @@ def _keys(command: Command, inspection: Inspection, recorded: set[tuple[str, str
             found.append(HostKey(servers=(name,), standing=standing, **facts))
         if isinstance(error, HostKeyUnknown):
             found.append(HostKey(servers=(name,), standing=UNKNOWN_KEY, **_facts(error)))
-        elif isinstance(error, HostKeyChanged):
-            found.append(HostKey(servers=(name,), standing=CHANGED))
+        elif isinstance(error, HostKeyRefused):
+            standing = CHANGED if isinstance(error, HostKeyChanged) else REVOKED
+            found.append(HostKey(servers=(name,), standing=standing, **_facts(error)))
         elif isinstance(error, ConnectError):
             found.append(HostKey(servers=(name,), standing=UNSEEN))
     merged: dict[HostKey, HostKey] = {}
@@ -88,6 +89,7 @@ def _answer(command: Command, keys: list[HostKey]) -> Answer:
             (KNOWN, "known already"),
             (UNKNOWN_KEY, "not accepted"),
             (CHANGED, "refused: changed"),
+            (REVOKED, "refused: revoked"),
             (UNSEEN, "not compared"),
         )
         if standing in standings

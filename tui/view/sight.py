@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from core.errors import AuthenticationFailed, HostKeyChanged, HostKeyUnknown, LockedError, TurnoutError
+from core.errors import AuthenticationFailed, HostKeyChanged, HostKeyRevoked, HostKeyUnknown, LockedError, TurnoutError
 from core.records import FleetRelease, Record, Release, ServerState, fleet_releases
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, right, short
@@ -185,6 +185,8 @@ def error_words(error: TurnoutError) -> str:
         return "unknown host key"
     if isinstance(error, HostKeyChanged):
         return "key CHANGED"
+    if isinstance(error, HostKeyRevoked):
+        return "key REVOKED"
     if isinstance(error, AuthenticationFailed):
         return "login refused"
     if isinstance(error, LockedError):
