@@ -113,9 +113,12 @@ class TurnoutApp(App[str], inherit_bindings=False):
         self.set_timer(FIRST_LOOK, self.fleet_watch.check)
 
     def _hear_signals(self) -> None:
-        """A closed terminal or a plain kill is a wish to quit: what runs is cancelled and put back first."""
+        """A closed terminal or a plain kill is a wish to quit: what runs is cancelled and put back first.
+
+        So is SIGINT: ctrl+c on the keyboard is a key here and sends none.
+        """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not on the main thread
                 loop.add_signal_handler(number, self._told_to_go, number)
 

@@ -56,6 +56,7 @@ def run(
 ) -> int:
     """Write the file from the flags, and from answers where `stdin` is a terminal; the exit code."""
     from core.errors import TurnoutError
+    from tui.cli.streams import Stream, stderr
 
     stdin, stdout = stdin or sys.stdin, stdout or sys.stdout
     named = getattr(args, "config", None)
@@ -63,11 +64,10 @@ def run(
     try:
         answers = write(path, args, stdin, stdout)
     except TurnoutError as error:
-        sys.stderr.write(f"{error}\n")
+        stderr().write([str(error)])
         return error.exit_code
-    stdout.write(
-        f"wrote {path}\nnext: `turnout doctor {answers.environment}` checks the servers, and changes nothing\n"
-    )
+    next_step = f"next: `turnout doctor {answers.environment}` checks the servers, and changes nothing"
+    Stream(stdout).write([f"wrote {path}", next_step])
     return 0
 
 

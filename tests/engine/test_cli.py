@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -360,6 +361,40 @@ def test_a_signal_during_a_slow_hook_leaves_everything_as_before(deployed, fleet
     for place in fleet:
         assert not (place.files / ".turnout/lock").exists()
         assert not list((place.files / ".turnout/incoming").glob("*"))
+
+
+def test_a_server_that_answers_nothing_is_left_at_the_third_signal(deployed, fleet, tmp_path):
+    hold = tmp_path / "hold"
+    hold.touch()
+    with deployed.config.open("a") as file:
+        file.write(held(hold))
+    process = start(deployed, "deploy", "production", "--tag", "three", "--yes")
+    until_held(hold, fleet)
+    asleep = fleet[0].server.session_processes()
+    try:
+        for one in asleep:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGSTOP)
+
+        def hit() -> bool:
+            process.send_signal(signal.SIGINT)
+            return process.poll() is not None
+
+        until(hit, "it leaves", 60)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        hold.unlink()
+        for one in asleep:
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGCONT)
+    assert process.returncode == 5, out + err
+    assert "already cancelling" in err and "left before everything was put back" in err
+    assert "turnout recover production" in err and "Traceback" not in err
+    for place in fleet:
+        until(lambda place=place: not (place.files / ".turnout/lock").exists(), "its agent unlocks", 60)
+        until(lambda place=place: not list((place.files / ".turnout/incoming").glob("*")), "and sweeps", 60)
+    assert [live(place) for place in fleet] == ["two", "two"]
 
 
 def test_a_reader_that_goes_away_does_not_stop_a_deploy(project, fleet):

@@ -275,7 +275,7 @@ async def test_quitting_while_something_runs_puts_everything_back_first(
     assert all(not (place.files / ".turnout/lock").exists() for place in web)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_closed_terminal_while_something_runs_puts_everything_back_first(
     number: int, web: list[Destination], project_factory: ProjectFactory
 ) -> None:
@@ -287,6 +287,7 @@ async def test_a_closed_terminal_while_something_runs_puts_everything_back_first
         os.kill(os.getpid(), number)
         await until(pilot, lambda: app.operation is not None and app.operation.job.finished, "the end of the job")
         await until(pilot, lambda: app._exit, "the end of the app")
+    assert app.return_code == 128 + number
     assert not any(live(place) for place in web)
     assert all(not (place.files / ".turnout/lock").exists() for place in web)
 

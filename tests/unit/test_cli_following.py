@@ -7,8 +7,10 @@ import threading
 import pytest
 
 from core import events
-from core.errors import Cancelled, ServerError
+from core.errors import Cancelled, NeedsPerson, ServerError
 from core.jobs import Cancel
+from tests.waiting import until
+from tui.cli import following
 from tui.cli.following import Follower
 from tui.cli.output import TextOutput
 
@@ -52,6 +54,94 @@ def test_more_signals_change_nothing(capsys):
         assert follower.run("look", lambda emit, cancel: "again") == "again"
     assert cancelled.is_set()
     assert "cancelling: " in capsys.readouterr().err
+
+
+class Listener(TextOutput):
+    """Keeps what was said, so that a test can wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def say(self, lines) -> None:
+        self.heard += lines
+
+    def until(self, text: str) -> None:
+        until(lambda: any(text in line for line in self.heard), text)
+
+
+def stuck(output: Listener, go_on: threading.Event, *signals: tuple[int, str]):
+    """Work that heeds no cancel, and the signals that are sent meanwhile, each with what is said to it."""
+
+    def work(emit: events.Emit, cancel: Cancel) -> None:
+        started = events.OperationStarted(kind="deploy", environment="production", servers=("web1",))
+        emit(started)
+        emit(events.PhaseStarted(server="web1", phase="stage"))
+        for number, answer in signals:
+            send(number)
+            if answer:
+                output.until(answer)
+        go_on.wait(60)
+
+    return work
+
+
+CANCELLED_TWICE = ((signal.SIGINT, "nothing has been switched"), (signal.SIGTERM, "already cancelling"))
+
+
+def test_the_second_signal_says_what_is_waited_for_and_the_third_leaves(monkeypatch):
+    monkeypatch.setattr(following, "APART", 0.0)
+    output, go_on = Listener(), threading.Event()
+    with Follower(output) as follower, pytest.raises(NeedsPerson) as left:
+        follower.run("deploy", stuck(output, go_on, *CANCELLED_TWICE, (signal.SIGINT, "")))
+    go_on.set()
+    assert left.value.exit_code == 5
+    assert "sweeps and unlocks by itself" in left.value.hint and "turnout recover production" in left.value.hint
+    assert "web1: stage" in left.value.detail
+    said = "\n".join(output.heard)
+    assert "already cancelling, things are being put back (web1: stage)" in said
+    assert "a third signal, or 30 s in which nothing happens, leaves" in said
+
+
+def test_after_the_second_signal_an_engine_that_says_nothing_is_left(monkeypatch):
+    monkeypatch.setattr(following, "APART", 0.0)
+    monkeypatch.setattr(following, "LEFT_AFTER", 0.2)
+    output, go_on = Listener(), threading.Event()
+    with Follower(output) as follower, pytest.raises(NeedsPerson):
+        follower.run("deploy", stuck(output, go_on, *CANCELLED_TWICE))
+    go_on.set()
+
+
+def test_after_one_signal_the_end_is_waited_for_however_long_it_takes(monkeypatch):
+    monkeypatch.setattr(following, "APART", 0.0)
+    monkeypatch.setattr(following, "LEFT_AFTER", 0.0)
+    output, go_on = Listener(), threading.Event()
+    with Follower(output) as follower:
+
+        def work(emit: events.Emit, cancel: Cancel) -> str:
+            send(signal.SIGINT)
+            output.until("nothing has been switched")
+            # More than one look at the clock later.
+            return "put back" if not go_on.wait(0.5) else "never"
+
+        assert follower.run("deploy", work) == "put back"
+
+
+def test_a_key_that_is_held_is_one_wish(monkeypatch):
+    monkeypatch.setattr(following, "APART", 1e6)
+    output = Listener()
+
+    def work(emit: events.Emit, cancel: Cancel) -> str:
+        for number in range(50):
+            send(signal.SIGINT)
+            emit(events.Note(text=f"after {number}"))
+            output.until(f"after {number}")
+        assert cancel.requested
+        return "put back"
+
+    with Follower(output) as follower:
+        assert follower.run("deploy", work) == "put back"
+    assert sum("cancelling" in line for line in output.heard) == 1
 
 
 def test_work_that_changes_nothing_is_left_at_once():

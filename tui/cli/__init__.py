@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from tui.cli.arguments import BadUsage, Options, parse
+from tui.cli.streams import open_missing, stderr
 
 if TYPE_CHECKING:
     from core.config import Project
@@ -40,6 +41,7 @@ def script() -> NoReturn:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with these words (those of the process by default); its exit code, as `--help` documents it."""
+    open_missing()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         options = parse(words)
@@ -50,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _command(options)
     except KeyboardInterrupt:
-        print("turnout: interrupted", file=sys.stderr)
+        stderr().write(["turnout: interrupted"])
         return EXIT_FAILED
 
 
@@ -81,7 +83,7 @@ def _dashboard(options: Options) -> int:
     try:
         project, environment = _dashboard_project(options)
     except TurnoutError as error:
-        print(error, file=sys.stderr)
+        stderr().write([str(error)])
         return error.exit_code
     from tui.app import run_dashboard
 
@@ -120,5 +122,5 @@ def _bad_usage(error: BadUsage, as_json: bool) -> int:
         return EXIT_USAGE
     usage = f"{error.usage.rstrip()}\n" if error.usage else ""
     hint = f"\n  -> {error.hint}" if error.hint else ""
-    print(f"{usage}turnout: {error.message}{hint}", file=sys.stderr)
+    stderr().write([f"{usage}turnout: {error.message}{hint}"])
     return EXIT_USAGE

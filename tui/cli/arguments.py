@@ -105,10 +105,13 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any, **__: Any) -> None:
         from importlib.metadata import PackageNotFoundError, version
 
+        from tui.cli.streams import stdout
+
         try:
-            print(f"turnout {version('turnout')}")
+            shown = f"turnout {version('turnout')}"
         except PackageNotFoundError:
-            print("turnout, run from a source folder that is not installed")
+            shown = "turnout, run from a source folder that is not installed"
+        stdout().write([shown])
         parser.exit()
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
-from core.errors import Cancelled
+from core.errors import Cancelled, NeedsPerson
 from core.events import Emit, Event, UploadProgress
 from core.jobs import Cancel, Job
 from tui.cli.output import Output
@@ -19,6 +21,11 @@ T = TypeVar("T")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _END = None
+
+APART = 1.0
+"""Seconds between two signals that are two wishes: a held key, or one that is hit again and again, is one."""
+LEFT_AFTER = 30.0
+"""Seconds without a word from the engine after which a cancel that was asked for twice is waited for no longer."""
 
 
 class Follower:
@@ -60,13 +67,20 @@ class Follower:
         job = Job(name, work_and_end)
         job.subscribe(self._queue.put)
         job.start()
+        wishes = _Wishes()
         ended = False
         while not ended:
-            items = self._next()
+            items = self._next(wishes.patience)
             ended = _END in items
-            self._output.events(_newest_progress([item for item in items if isinstance(item, Event)]))
+            heard = [item for item in items if isinstance(item, Event)]
+            self._output.events(_newest_progress(heard))
+            if heard:
+                wishes.heard()
             for _ in range(sum(isinstance(item, signal.Signals) for item in items)):
-                self._cancel(job, patient)
+                if wishes.add():
+                    self._cancel(job, patient, wishes.number)
+            if wishes.leave and not ended:
+                raise self._left()
         return job.result()
 
     def answer(self, ask: Callable[[], None]) -> str:
@@ -88,10 +102,11 @@ class Follower:
     def _heard(self, number: int, frame: FrameType | None) -> None:
         self._queue.put(signal.Signals(number))
 
-    def _next(self) -> list[Event | signal.Signals | None]:
-        """What has come since the last call, at least one item."""
+    def _next(self, patience: float) -> list[Event | signal.Signals | None]:
+        """What has come since the last call; nothing only where nothing came for `patience` seconds."""
         items: list[Event | signal.Signals | None] = []
-        while not items:
+        until = time.monotonic() + patience
+        while not items and time.monotonic() < until:
             # The time limit is for systems that hand a signal to another thread, which does not wake this one.
             try:
                 items.append(self._queue.get(timeout=0.2))
@@ -110,12 +125,25 @@ class Follower:
             except Empty:
                 return found
 
-    def _cancel(self, job: Job[T], patient: bool) -> None:
+    def _cancel(self, job: Job[T], patient: bool, wish: int) -> None:
         if not patient:
             job.cancel.request()
             raise Cancelled("cancelled by the operator", hint="nothing was changed")
-        self._output.say([self._output.narrator.cancelling(again=job.cancel.requested)])
+        said = [self._output.narrator.cancelling(again=wish > 1)]
+        if wish == 2:
+            said.append(f"a third signal, or {LEFT_AFTER:g} s in which nothing happens, leaves without waiting for it")
+        self._output.say(said)
         job.cancel.request()
+
+    def _left(self) -> NeedsPerson:
+        """What is true where the end of a cancelled operation is not waited for."""
+        narrator = self._output.narrator
+        return NeedsPerson(
+            "left before everything was put back",
+            detail=f"still under way: {narrator.whereabouts}" if narrator.whereabouts else "",
+            hint="each server's agent sweeps and unlocks by itself once this side is gone; then see with "
+            f"`turnout recover{f' {narrator.environment}' if narrator.environment else ''}` what is live where",
+        )
 
     @contextmanager
     def _interruptible(self) -> Iterator[None]:
@@ -127,6 +155,37 @@ class Follower:
         finally:
             for number in self._before:
                 signal.signal(number, self._heard)
+
+
+class _Wishes:
+    """How often a person has asked to stop, and since when nothing was heard."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._last = -math.inf
+        self._quiet_since = time.monotonic()
+
+    def add(self) -> bool:
+        """A signal came; False where it belongs to the wish before."""
+        now = time.monotonic()
+        if now - self._last < APART:
+            return False
+        self._last = self._quiet_since = now
+        self.number += 1
+        return True
+
+    def heard(self) -> None:
+        """The engine said something: it is not stuck."""
+        self._quiet_since = time.monotonic()
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for the engine's next word."""
+        return self._quiet_since + LEFT_AFTER - time.monotonic() if self.number > 1 else math.inf
+
+    @property
+    def leave(self) -> bool:
+        return self.number > 2 or self.patience <= 0
 
 
 def _newest_progress(events: list[Event]) -> list[Event]:

@@ -29,6 +29,7 @@ class Narrator:
 
     def __init__(self) -> None:
         self.finished: OperationFinished | None = None
+        self.environment = ""
         self._width = 0
         self._phase: dict[str, str] = {}
         self._switched: dict[str, str] = {}
@@ -79,14 +80,19 @@ class Narrator:
     def cancelling(self, again: bool) -> str:
         """What a cancel means right now; `again` where it was asked for before."""
         if again:
-            where = ", ".join(f"{server or 'here'}: {phase}" for server, phase in self._phase.items())
-            return f"already cancelling, things are being put back{f' ({where})' if where else ''}; please wait"
+            where = f" ({self.whereabouts})" if self._phase else ""
+            return f"already cancelling, things are being put back{where}; please wait"
         if "finish" in self._phase.values():
             return "too late to cancel: what was begun is being finished; please wait"
         if self._switched:
             went = ", ".join(self._switched)
             return f"cancelling: {went} had been switched and will be switched back"
         return "cancelling: nothing has been switched; what was begun is being removed"
+
+    @property
+    def whereabouts(self) -> str:
+        """What runs where: `web1: switch, web2: switch`; "" where nothing does."""
+        return ", ".join(f"{server or 'here'}: {phase}" for server, phase in self._phase.items())
 
     @property
     def phases(self) -> dict[str, str]:
@@ -97,6 +103,7 @@ class Narrator:
         match event:
             case OperationStarted():
                 self.finished = None
+                self.environment = event.environment
                 self._phase.clear()
                 self._switched.clear()
                 self._width = max((len(_one(name)) for name in event.servers), default=0)

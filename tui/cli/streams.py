@@ -74,6 +74,18 @@ class Stream:
             return
 
 
+def open_missing() -> None:
+    """Give the process the standard streams that it was started without (`>&-`): they lead to /dev/null.
+
+    A free descriptor 1 would else be the next file or connection that is opened, and hooks would print into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8"))  # noqa: SIM115  # for as long as the process lives
+
+
 def stdout() -> Stream:
     return Stream(sys.stdout)
 
