@@ -55,3 +55,9 @@ def kill(pids: list[int]) -> list[int]:
             continue
         killed.append(pid)
     return killed
+
+
+def identity() -> str:
+    """This process as a lock on this machine names its owner: `PID START-BOOT`."""
+    words = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()
+    return f"{os.getpid()} {words[19]}-{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"

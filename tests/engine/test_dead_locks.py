@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from pathlib import Path
 
 from core.errors import LockedError, TurnoutError
 from core.records import Lock
 from core.remote.session import CLOSES_NONE
 from tests.engine.driving import at_rest, live
+from tests.processes import identity
 
 
 def dead_lock(place, token="f" * 32):
@@ -52,10 +51,8 @@ def test_a_dead_lock_that_somebody_is_taking_over_is_left_to_them(sshd, project_
     one.deploy(tag="r1")
     at_rest([sshd])
     dead_lock(sshd)
-    words = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     taking = sshd.files / ".turnout/lock/taking.1"
-    taking.symlink_to(f"{os.getpid()}-{words[19]}-{boot}")
+    taking.symlink_to(identity().replace(" ", "-"))
     one.fails(one.deploy, LockedError, "")
     assert taking.is_symlink()
     assert live(sshd) == "r1"

@@ -15,6 +15,7 @@ from core.records import ServerState
 from core.remote import agent
 from core.watching import watch
 from tests.engine.driving import snapshot
+from tests.processes import identity
 from tests.projects import Link
 from tests.servers import OpenSSHServer
 
@@ -244,6 +245,7 @@ def test_a_lock_that_makes_no_sense_is_shown_and_kept(facts, sshd, owner):
     lock = sshd.files / ".turnout/lock"
     lock.mkdir()
     (lock / "token").write_text("f" * 32)
+    (lock / "process").write_text(f"{identity()}\n")
     (lock / "owner").write_text(owner)
     (lock / "phase").write_text(NASTY)
     state = inspected(facts)

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,7 @@ from core.jobs import Cancel
 from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest, execute
 from core.records import JournalLine, parse_journal_line, previous_tag
 from tests.faults.test_recovery import found
-from tests.processes import kill
+from tests.processes import identity, kill
 from tests.waiting import until
 
 HOLD = '[[hooks]]\non = "{}"\nwhere = "operator"\nrun = "touch holding; while [ -e holding ]; do sleep 0.05; done"\n'
@@ -96,7 +95,7 @@ def test_an_interruption_is_remembered_through_whatever_else_is_tried(two, opera
     lock.mkdir()
     for name, text in {
         "token": "f" * 32,
-        "process": myself(),
+        "process": identity(),
         "owner": "operation x\nkind deploy",
     }.items():
         (lock / name).write_text(f"{text}\n")
@@ -106,12 +105,6 @@ def test_an_interruption_is_remembered_through_whatever_else_is_tried(two, opera
     assert found(two) == before
     two.do(RecoverRequest("undo"))
     assert two.live() == ["one", "one"]
-
-
-def myself() -> str:
-    """This process as a lock names it."""
-    words = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()
-    return f"{os.getpid()} {words[19]}-{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
 
 
 def test_a_release_that_never_went_live_is_not_the_previous_one(two, operators):

@@ -59,14 +59,22 @@ lock() {
     first_line "$own/lock/token"
     [ "$line" != "$1" ] || displace
     take_dead && continue
-    # Where it was given back in this moment, or is being taken over, who has it is not settled yet.
+    # Where it changes hands in this moment, is given back, or is being taken over, who has it is not settled yet.
+    first_line "$own/lock/process"
+    before=$line
+    holder=$(lock_lines)
+    first_line "$own/lock/process"
     tries=$((tries + 1))
-    { [ ! -e "$own/lock" ] || [ -L "$own/lock/taking.1" ]; } && [ "$tries" -lt 100 ] || break
+    case $tries-$holder in
+      100-*) break ;;
+      *-*lock-dead* | *-) ;;
+      *) [ "$line" != "$before" ] || [ -L "$own/lock/taking.1" ] || break ;;
+    esac
   done
   [ -e "$fresh" ] || return 0
   rm -rf "$fresh"
-  [ -e "$own/lock" ] || fail "cannot make the lock $root/$own/lock"
-  lock_lines
+  [ -n "$holder" ] || fail "cannot make the lock $root/$own/lock"
+  say "$holder"
   say "time $(date +%s)"
   exit 4
 }
