@@ -29,7 +29,7 @@ not (field 3 after the name in /proc/PID/stat is the group), so there it becomes
 _UNDER_LOCK = """{ read -r boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null
 [ ! -d "$lock" ] || [ -z "$boot" ] || echo "$$ ${20}-$boot" >> "$lock/commands"
 held=
-{ read -r held < "$lock/token"; } 2> /dev/null
+[ ! -f "$lock/token" ] || { read -r held < "$lock/token"; } 2> /dev/null
 [ "$held" = "$token" ] || { echo "not run: the lock is not held by this operation any more"; exit 3; }
 """
 """Shell, after _LEAD: whoever gives the lock back or takes it over ends what is in its `commands` first (agent.sh's

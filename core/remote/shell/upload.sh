@@ -13,7 +13,7 @@ held=
 # No line: it was started ahead and is not wanted.
 IFS= read -r root && IFS= read -r token && IFS= read -r unpack || exit 0
 case $root in *\\*) root=$(printf '%b_' "$root") && root=${root%_} ;; esac
-cd "$root" && { read -r held < .turnout/lock/token; } 2> /dev/null
+cd "$root" && [ -f .turnout/lock/token ] && read -r held < .turnout/lock/token 2> /dev/null
 [ "$held" = "$token" ] || { echo "the lock is not held by this operation any more" >&2; exit 3; }
 # Whoever takes the lock from here on ends this first: it must not write where another operation is at work.
 mine() {
