@@ -45,7 +45,7 @@ def plan_deploy(
         steps=steps,
         hooks=around.hooks,
         checks=around.checks,
-        warnings=_state_warnings(states),
+        warnings=state_warnings(states),
         fingerprints={state.server: state.fingerprint for state in states},
     )
 
@@ -107,7 +107,7 @@ def plan_rollback(
             steps.append(Step(server=state.server, action=UPLOAD, current=state.current, refusal=reason))
         else:
             steps.append(_release_step(state, row.record, manifest, caches.get(state.server), around, None))
-    warnings = _state_warnings(states)
+    warnings = state_warnings(states)
     if row.failed:
         warnings += (f"{row.tag} is marked as failed: {row.failed}",)
     return replace(base, steps=tuple(steps), warnings=warnings)
@@ -231,16 +231,25 @@ def _current_refusal(state: ServerState) -> str:
     return ""
 
 
-def _state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:
-    """What is odd on the servers before anything starts."""
-    warnings = []
+def state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:
+    """What is odd before anything starts, and no reason against it."""
     lives = {state.server: state.current for state in states}
+    odd = [text for state in states for text in _odd(state)]
     if len(set(lives.values())) > 1:
-        warnings.append("servers differ: " + ", ".join(f"{s} on {t or 'nothing'}" for s, t in lives.items()))
-    for state in states:
-        if state.current_kind == "dangling":
-            warnings.append(f"{state.server}: current leads to {state.current_target}, which does not exist")
-        if state.current_kind == "elsewhere":
-            warnings.append(f"{state.server}: current leads to {state.current_target}, outside releases/")
-        warnings += [f"{state.server}: {fault}" for fault in state.faults]
-    return tuple(warnings)
+        odd.insert(0, "servers differ: " + ", ".join(f"{s} on {t or 'nothing'}" for s, t in lives.items()))
+    return tuple(odd)
+
+
+def oddities(states: Sequence[ServerState]) -> tuple[str, ...]:
+    """Everything odd on the servers, for who looks at their releases, where it is seen that they differ."""
+    blocked = [f"{state.server}: {refusal}" for state in states if (refusal := _current_refusal(state))]
+    return (*blocked, *(text for state in states for text in _odd(state)))
+
+
+def _odd(state: ServerState) -> list[str]:
+    found = []
+    if state.current_kind == "dangling":
+        found.append(f"{state.server}: current leads to {state.current_target}, which does not exist")
+    if state.current_kind == "elsewhere":
+        found.append(f"{state.server}: current leads to {state.current_target}, outside releases/")
+    return found + [f"{state.server}: {fault}" for fault in state.faults]

@@ -168,6 +168,18 @@ def test_releases_is_a_matrix_on_stdout_and_one_object_a_release_as_json(deploye
     ]
 
 
+def test_releases_says_what_is_odd_on_the_servers(deployed, fleet):
+    (fleet[0].files / "current").unlink()
+    (fleet[0].files / "current").symlink_to("releases/nowhere")
+    (fleet[1].files / ".turnout/records/one.toml").write_text("no TOML")
+    ended = turnout(deployed, "releases", "production")
+    assert ended.returncode == 0
+    assert "web1: current leads to releases/nowhere, which does not exist" in ended.stderr
+    assert "web2: the record of one cannot be read" in ended.stderr
+    _, lines = turnout_json(deployed, "releases", "production")
+    assert [line["text"][:5] for line in lines if line.get("event") == "warning"] == ["web1:", "web2:"]
+
+
 def test_prune_removes_files_and_says_what_it_frees(deployed, fleet):
     deployed.commit({"index.html": "three\n"})
     assert turnout(deployed, "deploy", "production", "--tag", "three", "--yes").returncode == 0

@@ -9,6 +9,7 @@ from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_FAILED, Cancelled, Connect
 from core.text import count
 from tui.cli.command import Answer, Command
 from tui.cli.troubles import astray_lines, astray_rows, drift_lines, drift_rows, hints
+from tui.view.lines import one_line
 
 if TYPE_CHECKING:
     from core.fleet import Inspection
@@ -22,6 +23,7 @@ def carry_out(command: Command) -> Answer:
 
 
 def _releases(command: Command) -> Answer:
+    from core.planner import oddities
     from tui.cli.tables import release_legend, release_lines, release_rows
 
     output = command.output
@@ -33,6 +35,8 @@ def _releases(command: Command) -> Answer:
         f"no release on {command.environment_name} yet: `turnout deploy` makes the first" if inspection.states else ""
     )
     output.table(lines, rows, release_legend(output.glyphs, rows) if rows else empty)
+    odd = oddities(list(inspection.states.values()))
+    output.aside([one_line(text) for text in odd], [{"event": "warning", "text": text} for text in odd])
     _hint(command, inspection)
     code, away = _unreached(command, inspection)
     return {"exit_code": code, "outcome": "failed" if code else "done", "summary": away, "releases": len(rows)}

@@ -244,13 +244,15 @@ unlock() {
   end_left "$own/lock/upload" "$own/lock/commands"
   bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ] || rm -rf "$own/incoming" .current-next
   [ -d "$own/incoming" ] && [ -d "$own/trash" ] || mkdir -p "$own/incoming" "$own/trash"
-  mv "$own/trash" "$own/trash.$$" && mkdir "$own/trash"
-  set -- "$own/trash.$$" "$own"/lock.dead.*
+  # Of its own for each request: in one of before, what could not be removed may still lie.
+  heap=$own/trash.${id:-0}.$$
+  mv -T "$own/trash" "$heap" && mkdir "$own/trash"
+  set -- "$heap" "$own"/lock.dead.*
   for left in "$own"/trash.* "$own"/lock.new.*; do
     # Where the agent lives, it is removing this (two that remove the same disturb each other), or taking the lock.
     [ -d "/proc/${left##*.}" ] || set -- "$@" "$left"
   done
-  mv "$own/lock" "$own/trash.$$/lock" || rm -rf "$own/lock"
+  mv -T "$own/lock" "$heap/lock" || rm -rf "$own/lock"
   [ "$how" != and-answer ] || answer 0
   rm -rf "$@" 2> /dev/null || note_left "$@"
 }
