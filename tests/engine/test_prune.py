@@ -10,6 +10,7 @@ import pytest
 
 from core.errors import UsageError
 from core.events import Note, Pruned
+from core.jobs import Job
 from core.operations import DeployRequest, PruneRequest
 from tests.engine.driving import at_rest, current, live, records, releases, snapshot, tree_of
 from tests.projects import Link, Script
@@ -253,8 +254,12 @@ def test_an_upload_that_was_cut_off_sends_only_the_rest(sshd, project_factory, e
     files = {f"f{number:02}": os.urandom(100_000) for number in range(40)}
     project = project_factory([far], files)
     one = engine(project)
-    between.cut_after(2_000_000)
-    one.fails(one.deploy)
+    between.delay = 0.25  # one channel carries 2 MB a round trip: there is time to cut it in the middle
+    deploy = Job("deploy", lambda emit, cancel: one.deploy()).start()
+    until(lambda: len(list((sshd.files / "deploy-cache").glob("f*"))) > 3, "some files to arrive")
+    between.cut()
+    between.delay = 0.0
+    one.fails(deploy.result)
     assert current(sshd) == ""
     at_rest([sshd])
     two = engine(project)
