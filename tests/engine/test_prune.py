@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -157,7 +158,11 @@ def immutable():
             unavailable("no file can be made immutable here")
         made.append(path)
         number = os.stat(path).st_ino
-        return lambda: [each for each in path.parents[2].rglob(path.name) if each.stat().st_ino == number]
+        # What lies beside it may vanish while it is looked for.
+        search = ["find", path.parents[2], "-inum", str(number)]
+        return lambda: [
+            Path(line) for line in subprocess.run(search, capture_output=True, text=True).stdout.split("\n") if line
+        ]
 
     yield make
     for path in made:

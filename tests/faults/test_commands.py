@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.jobs import Cancel
+from core.masking import Masking
 from core.operations import DeployRequest
 from core.records import Lock
 from core.remote.command import run
@@ -79,7 +80,7 @@ def test_a_command_that_arrives_after_its_lock_is_gone_does_not_run(sshd, projec
         def carried_out(token: str) -> tuple[int | None, list[str], bool]:
             said: list[str] = []
             mark.unlink(missing_ok=True)
-            ended = run(session, "touch ran", sshd.root, {}, 60.0, said.append, Cancel(), token=token)
+            ended = run(session, "touch ran", sshd.root, {}, 60.0, said.append, Cancel(), Masking(), token=token)
             return ended.status, said, mark.exists()
 
         refused = (3, ["not run: the lock is not held by this operation any more"], False)

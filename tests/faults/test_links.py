@@ -8,6 +8,7 @@ from core.errors import FleetError, TurnoutError
 from core.operations import DeployRequest, PruneRequest, RollbackRequest
 from tests.engine.driving import record, snapshot
 from tests.engine.test_hooks import hook
+from tests.waiting import until
 
 HOOKED = hook("prepare", "echo made > made")
 KINDS = ["records/{}.toml", "manifests/{}.manifest", "manifests/{}.made"]
@@ -101,6 +102,7 @@ def test_a_deploy_that_is_taken_back_removes_the_link_alone(facts, sshd, outside
     with pytest.raises(TurnoutError, match="before-switch"):
         other.do(DeployRequest(tag="r9"))
     other.close()
+    until(other.swept, "the trash to be empty")
     assert not list((sshd.files / ".turnout").glob("*/r9*"))
 
 
