@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import time
 
@@ -11,11 +12,13 @@ import pytest
 from core.errors import NeedsPerson, TurnoutError, UsageError
 from core.events import PhaseStarted
 from core.jobs import Cancel, Job
+from core.manifest import parse
 from core.operations import DeployRequest, PruneRequest, RollbackRequest, execute
 from core.records import Lock, fleet_releases
 from core.remote import agent
 from core.remote.session import CLOSES_NONE
 from tests.engine.driving import record, releases
+from tests.faults.conftest import entries_of
 from tests.faults.test_breaks import agents_of
 from tests.processes import kill
 
@@ -222,3 +225,16 @@ def test_a_current_that_is_no_link_stops_the_operation_with_the_command_that_ado
         facts.do(DeployRequest(tag="r5"))
         facts.do(RollbackRequest("before-turnout"))
         assert (current / "index.html").read_text() == "by hand\n"
+
+
+def test_what_is_ours_is_hidden_from_strangers(facts, sshd):
+    assert stat.S_IMODE((sshd.files / ".turnout").stat().st_mode) == 0o750
+
+
+def test_record_and_manifest_outlive_the_files(facts, sshd):
+    facts.do(PruneRequest(("r1",)))
+    assert "r1" not in releases(sshd)
+    manifest = parse((sshd.files / ".turnout/manifests/r1.manifest").read_text())
+    assert manifest.digest == record(sshd, "r1").digest
+    facts.do(RollbackRequest("r1"))
+    assert entries_of(sshd.files / "releases/r1") == manifest.entries
