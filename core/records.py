@@ -172,7 +172,7 @@ class JournalLine:
 
     what      begin, switch, restore, end (with its outcome), interrupted (by the agent, with the phase)
     tag       the release that is or was to become live; previous: the one before, target: its link's text
-    servers   all servers of the operation
+    servers   in `begin`: all servers of the operation
     record    in `begin`: of that release, from which it can be made also where no server has it yet
     """
 

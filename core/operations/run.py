@@ -212,7 +212,7 @@ class Run:
 
     def open(self, tag: str, record: Record | None) -> None:
         """Tell every server's journal what is about to become live: if this process dies, that is what is known."""
-        facts: dict[str, Any] = {"tag": tag}
+        facts: dict[str, Any] = {"tag": tag, "servers": self.fleet.names}
         if record:
             facts["record"] = asdict(replace(record, subject=record.subject[:200], author=record.author[:100]))
         line = self.journal("begin", **facts)
@@ -259,7 +259,7 @@ class Run:
     def journal(self, what: str, **facts: object) -> str:
         """A line for the servers' journals."""
         line = {"what": what, "operation": self.id, "kind": self.kind, "who": self.who, "time": round(time.time(), 1)}
-        return json.dumps({**line, "servers": self.fleet.names, **facts}, ensure_ascii=True)
+        return json.dumps({**line, **facts}, ensure_ascii=True)
 
     def owner(self) -> Lock:
         """What the lock tells others about this operation."""

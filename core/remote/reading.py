@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from core.records import JournalLine, Lock, Record, Release, ServerState, is_tag, parse_journal_line, parse_record
 from core.text import clean, decode_path
 
+JOURNAL_LINE = 60_000
+"""Characters of a line of a journal, as inspect.sh sends them: it names all servers of its operation."""
 BLOCKS = range(512, (64 << 10) + 1)
 """Bytes of a block that are what the smallest file occupies."""
 
@@ -234,11 +236,11 @@ def _set(name: str, convert: Callable[[str], object]) -> Callable[[_Seen, str], 
 
 
 def _journal(seen: _Seen, rest: str) -> None:
-    seen.journal.append(parse_journal_line(clean(rest)))
+    seen.journal.append(parse_journal_line(clean(rest, JOURNAL_LINE)))
 
 
 def _transition(seen: _Seen, rest: str) -> None:
-    seen.transitions.append(parse_journal_line(clean(rest)))
+    seen.transitions.append(parse_journal_line(clean(rest, JOURNAL_LINE)))
 
 
 def _unused(seen: _Seen, rest: str) -> None:

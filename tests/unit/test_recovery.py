@@ -1,7 +1,10 @@
 """What the journals of several servers say together about an operation that has no end."""
 
+import json
+
 from core.records import JournalLine, Lock, ServerState
 from core.recovery import interruption
+from core.remote.reading import parse_state
 
 SERVERS = ("web1", "web2")
 
@@ -94,3 +97,11 @@ def test_undoing_closes_it():
 def test_what_was_put_back_itself_is_no_interruption():
     put_back = line("end", outcome="put-back", exit_code=1, time=1002.0)
     assert interruption([state("web1", "one", BEGIN, SWITCH, put_back), state("web2", "one", BEGIN, put_back)]) is None
+
+
+def test_the_lines_of_a_large_fleet_are_read_whole():
+    names = [f"a-server-with-a-rather-long-name-{number:03}.example.com" for number in range(300)]
+    facts = {"what": "begin", "operation": "1", "kind": "deploy", "servers": names, "tag": "b"}
+    state = parse_state([f"transition {json.dumps(facts)}", f"journal {json.dumps(facts)}"], "web1", "/srv", now=1.0)
+    assert [line.servers for line in (*state.transitions, *state.journal)] == [tuple(names)] * 2
+    assert state.faults == ()

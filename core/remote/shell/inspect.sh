@@ -55,8 +55,8 @@ state() {
     done
     # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
     [ $# -eq 0 ] || grep -a -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | sed -e 's/^/record /' -e 40000q
-    [ ! -f "$own/journal.jsonl" ] || tail -n 20 "$own/journal.jsonl" | cut -c1-4000 | sed 's/^/journal /'
-    [ ! -f "$own/transitions.jsonl" ] || tail -n 200 "$own/transitions.jsonl" | cut -c1-4000 | sed 's/^/transition /'
+    [ ! -f "$own/journal.jsonl" ] || tail -n 20 "$own/journal.jsonl" | cut -c1-60000 | sed 's/^/journal /'
+    [ ! -f "$own/transitions.jsonl" ] || tail -n 200 "$own/transitions.jsonl" | cut -c1-60000 | sed 's/^/transition /'
     for file in "$own"/manifests/*.unused; do
       [ ! -f "$file" ] || { file=${file%.unused}; encode "${file##*/}"; say "unused $encoded"; }
     done
