@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from core.manifest import EMPTY, Manifest, difference
 from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, REMOVE, ROLLBACK, STAGE, SWITCH, UPLOAD, Plan, Step
 from core.records import FleetRelease, Record, ServerState, fleet_releases, live_tag, previous_tag
+from core.recovery import interruption
 from core.retention import beyond, protection
 from core.room import of_release, of_unknown_cache, of_upload, shortage
 
@@ -126,11 +127,15 @@ def plan_prune(
     sizes  by server and tag: bytes on disk; the deploy-cache under the tag ""
     """
     live, previous = live_tag(states), previous_tag(states)
+    found = interruption(states)
+    before = {way.tag for way in found.switched.values() if way.tag} if found else set()
     tags = tuple(dict.fromkeys(tags))
     known = {release.tag for state in states for release in state.releases.values()}
     refusals = [f"no server knows the release {tag}" for tag in tags if tag not in known]
     for tag in tags:
         reason = protection(states, tag, live, previous)
+        if not reason and tag in before:
+            reason = "is where an interrupted operation leads back to when it is undone: recover first"
         if reason:
             refusals.append(f"{tag} {reason}")
     steps = []
@@ -138,7 +143,7 @@ def plan_prune(
     for state in states:
         chosen = [tag for tag in tags if tag in state.releases and state.releases[tag].present]
         if keep is not None:
-            chosen += [tag for tag in beyond(state, keep, lives | {live, previous}) if tag not in chosen]
+            chosen += [tag for tag in beyond(state, keep, lives | {live, previous} | before) if tag not in chosen]
         of_server = sizes.get(state.server, {})
         frees = sum(of_server.get(tag, 0) for tag in chosen) + (of_server.get("", 0) if cache else 0)
         refusal = "" if state.current_kind in ("link", "absent") else _current_refusal(state)

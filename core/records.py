@@ -20,7 +20,7 @@ TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """The allow list for tags: they become folder names, record names and words of commands."""
 
 
-_LAST_SECOND = 253_402_300_799
+LAST_SECOND = 253_402_300_799
 """The end of the year 9999: the last time that can be written as a date."""
 
 
@@ -97,6 +97,8 @@ def _record_of(values: dict[str, Any]) -> Record:
         value = values[item.name]
         if not isinstance(value, kinds[str(item.type)]) or (item.type != "bool" and isinstance(value, bool)):
             raise ValueError(f"{item.name} is not {item.type}")
+        if item.type == "int" and not 0 <= value < 1 << 63:
+            raise ValueError(f"{item.name} is no number of anything")
         known[item.name] = clean(value) if isinstance(value, str) else value
     for name in ("tag", "seq", "created"):
         if name not in known:
@@ -104,7 +106,7 @@ def _record_of(values: dict[str, Any]) -> Record:
     record = Record(**known)  # type: ignore[arg-type]  # each value's type was checked above
     if not is_tag(record.tag):
         raise ValueError("the tag is not one")
-    if not 0 <= record.created <= _LAST_SECOND:
+    if not 0 <= record.created <= LAST_SECOND:
         raise ValueError("created is no time")
     return record
 
@@ -209,7 +211,7 @@ def parse_journal_line(text: str) -> JournalLine:
             with suppress(ValueError):
                 known["record"] = _record_of(value) if isinstance(value, dict) else None
         elif item.name in ("time", "exit_code"):
-            number = value if isinstance(value, int | float) and 0 <= value <= _LAST_SECOND else 0
+            number = value if isinstance(value, int | float) and 0 <= value <= LAST_SECOND else 0
             known[item.name] = float(number) if item.name == "time" else int(number)
         else:
             known[item.name] = clean(value) if isinstance(value, str) else ""

@@ -28,6 +28,7 @@ class Interruption:
     phase     the last one that an agent noted, "" where it could not
     tag       the release that was to become live, and its record where the journal has it
     fresh     a deploy was to make that release live for the first time
+    settled   the ids of all operations that an undo of it settles; `others`: whether any is left open after that
     switched  by server: where it was before; `current` leads to `tag` there
     waiting   servers of the operation that were not switched
     """
@@ -40,6 +41,8 @@ class Interruption:
     tag: str
     record: Record | None = None
     fresh: bool = False
+    settled: tuple[str, ...] = ()
+    others: bool = False
     switched: Mapping[str, Before] = field(default_factory=dict)
     waiting: tuple[str, ...] = ()
 
@@ -71,7 +74,7 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
     tag = next((line.tag for line in switches if line.operation == begin.operation), begin.tag)
     # A recovery that was interrupted itself goes on with what another operation began; and where an operation has
     # ended on some servers only, those are as it left them all the same.
-    involved = {line.operation for line in switches if line.tag == tag}
+    involved = {line.operation for line in switches if line.tag == tag} | {begin.operation}
     switched: dict[str, Before] = {}
     for state in states:
         mine = (line for line in reversed(state.transitions) if line.what == "switch" and line.operation in involved)
@@ -88,6 +91,8 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
         tag=tag,
         record=next((lines[0].record for lines in opened if lines[0].tag == tag and lines[0].record), None),
         fresh=any(lines[0].kind == DEPLOY for lines in opened if lines[0].tag == tag),
+        settled=tuple(sorted(involved)),
+        others=any(lines[0].operation not in involved for lines in opened),
         switched=switched,
         waiting=tuple(
             s.server for s in states if s.server in concerned and s.server not in switched and s.current != tag
@@ -99,23 +104,20 @@ def _open_operations(transitions: Sequence[JournalLine]) -> list[list[JournalLin
     """The lines of the operations that change what is live and have no end, oldest first; each one's `begin` first.
 
     An operation that did nothing, or whose work was put back, leaves open what was open before it. One that was
-    carried out closes everything before it.
+    carried out closes everything before it. Where a `begin` was lost (a full disk), a switch speaks for itself.
     """
     open_ones: list[list[JournalLine]] = []
     for line in transitions:
-        if line.what == "begin":
-            if line.kind in (DEPLOY, ROLLBACK, RECOVER):
-                open_ones.append([line])
-        elif line.what == "end":
-            if line.kind in (DEPLOY, ROLLBACK, RECOVER) and _carried_out(line):
+        if line.what == "end":
+            if line.kind in (DEPLOY, ROLLBACK, RECOVER) and line.outcome == "done":
                 open_ones.clear()
             else:
                 open_ones = [lines for lines in open_ones if lines[0].operation != line.operation]
-        elif open_ones and (line.operation in ("", open_ones[-1][0].operation)):
-            open_ones[-1].append(line)
+            continue
+        same = (lines for lines in reversed(open_ones) if line.operation in ("", lines[0].operation))
+        mine = next(same, None)
+        if mine is not None:
+            mine.append(line)
+        elif line.what in ("begin", "switch") and line.kind in (DEPLOY, ROLLBACK, RECOVER):
+            open_ones.append([line])
     return open_ones
-
-
-def _carried_out(end: JournalLine) -> bool:
-    """Whether an operation did what it was to do: for a recovery that may be to put back, and then it ends with 0."""
-    return end.outcome == "done" or (end.outcome == "put-back" and end.kind == RECOVER and end.exit_code == 0)

@@ -25,7 +25,8 @@ class Heart:
         self._lines: list[str] = []
         self._progress: dict[str, UploadProgress] = {}
         self._told: dict[str, int] = {}
-        self._threads: dict[str, threading.Thread] = {}
+        self._beating: dict[str, int] = {}
+        """By server: the number of the thread that beats for it."""
         self._lock = threading.Lock()
         self._stopped = threading.Event()
 
@@ -40,11 +41,9 @@ class Heart:
 
     def start(self, session: Session) -> None:
         """Begin to beat for a server whose lock was taken, or was taken again after its connection broke."""
-        beating = self._threads.get(session.name)
-        if beating is None or not beating.is_alive():
-            thread = threading.Thread(target=self._beat, args=(session,), name=f"heart {session.name}", daemon=True)
-            self._threads[session.name] = thread
-            thread.start()
+        # One that still hangs in the connection that broke ends by itself, and is none to rely on.
+        number = self._beating[session.name] = self._beating.get(session.name, 0) + 1
+        threading.Thread(target=self._beat, args=(session, number), name=f"heart {session.name}", daemon=True).start()
 
     def stop(self) -> None:
         self._stopped.set()
@@ -71,9 +70,9 @@ class Heart:
         if progress:
             self._lines.append(json.dumps(progress.to_json()))
 
-    def _beat(self, session: Session) -> None:
+    def _beat(self, session: Session, number: int) -> None:
         last = time.monotonic()
-        while not self._stopped.wait(EVENTS_EVERY):
+        while not self._stopped.wait(EVENTS_EVERY) and self._beating[session.name] == number:
             try:
                 if self.deliver(session):
                     last = time.monotonic()

@@ -207,6 +207,7 @@ def _recover(
             action=SWITCH if state.server in found.switched else NONE,
             current=state.current,
             back=found.switched[state.server].target if state.server in found.switched else None,
+            refusal=_way_back_gone(state, found),
         )
         for state in states
     ]
@@ -224,6 +225,15 @@ def _recover(
         fingerprints={state.server: state.fingerprint for state in states},
     )
     return Prepared(plan, interruption=found)
+
+
+def _way_back_gone(state: ServerState, found: Interruption) -> str:
+    """Why a server cannot go back to where it was before an interrupted operation, or ""."""
+    before = found.switched.get(state.server)
+    release = state.releases.get(before.tag) if before and before.tag else None
+    if before and before.tag and not (release and release.present):
+        return f"{before.tag}, which was live there before, is gone: finish it, or roll back to another release"
+    return ""
 
 
 def _finish(fleet: Fleet, found: Interruption, states: Sequence[ServerState], emit: Emit, cancel: Cancel) -> Prepared:

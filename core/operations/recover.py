@@ -12,7 +12,7 @@ from core.operations.run import Run
 from core.operations.transition import Transition
 from core.plan import NONE
 from core.records import ServerState, mark
-from core.remote.session import CLOSES_ALL
+from core.remote.session import CLOSES_ALL, CLOSES_OWN
 from core.text import count
 
 
@@ -24,7 +24,12 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
     """
     plan = prepared.plan
     transition = Transition(run, prepared, states)
-    fresh = prepared.interruption is not None and prepared.interruption.fresh
+    found = prepared.interruption
+    assert found is not None
+    # Where the servers still differ then, an operation before this one was interrupted too: that one stays open.
+    after = {(step.back or "").rpartition("/")[2] if step.action != NONE else step.current for step in plan.steps}
+    others = found.others and len(after) > 1
+    closes = ",".join((CLOSES_OWN, *found.settled)) if others else CLOSES_ALL
     moving = [step.server for step in plan.steps if step.action != NONE]
 
     def back(name: str) -> None:
@@ -39,18 +44,21 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
         release = states[name].releases.get(plan.tag)
         undone = [mark(release.record, failed="interrupted and undone")] if release and release.record else []
         journal = run.journal("end", outcome="put-back", exit_code=0, tag=plan.tag)
-        run.conclude(name, CLOSES_ALL, journal, (), undone if name in moving and fresh else ())
+        run.conclude(name, closes, journal, (), undone if name in moving and found.fresh else ())
 
-    run.open(plan.tag, plan.record)
-    with run.phase("finish"):
-        outcome = run.on_all(back, moving)
-        for moment in ("after-switch", "after-rollback") if outcome.results else ():
-            transition.softly(partial(transition.run_hooks, moment, "current", list(outcome.results)))
-        if outcome.errors:
-            failed = FleetError(outcome.errors, phase="switch")
-            run.give_back("failed", failed)
-            raise failed
-        run.on_all(conclude).unwrap("finish")
+    try:
+        run.open(plan.tag, plan.record)
+        with run.phase("finish"):
+            outcome = run.on_all(back, moving)
+            for moment in ("after-switch", "after-rollback") if outcome.results else ():
+                transition.softly(partial(transition.run_hooks, moment, "current", list(outcome.results)))
+            if outcome.errors:
+                raise FleetError(outcome.errors, phase="switch")
+            run.on_all(conclude).unwrap("finish")
+    except Exception as error:  # whatever it is, the locks are given back
+        run.give_back("failed", error)
+        raise
+    left = "; another interrupted operation is left: recover again" if others else ""
     if not moving:
-        return "nothing had been switched: swept and closed"
-    return f"{count(len(moving), 'server')} went back from {plan.tag}"
+        return f"nothing had been switched: swept and closed{left}"
+    return f"{count(len(moving), 'server')} went back from {plan.tag}{left}"

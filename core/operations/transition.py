@@ -68,7 +68,7 @@ class Transition:
         """
         try:
             self._verify()
-        except TurnoutError as error:
+        except Exception as error:  # whatever it is, the locks are given back
             self.run.give_back("refused", error)
             raise
         return self._finish()

@@ -270,6 +270,8 @@ class Agent:
                 continue
             except (OSError, EOFError, paramiko.SSHException) as error:
                 raise self._gone(str(error)) from None
+            if time.monotonic() > self._until:
+                raise self._gone("the agent lives and gives no whole answer: does a disk hang there?")
             if not chunk:
                 said = clean_lines("\n".join([*list(before)[-5:], self._said()])).strip()
                 raise self._gone(said or "the connection was closed")

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from core.records import JournalLine, Lock, Record, Release, ServerState, is_tag, parse_journal_line, parse_record
+from core.records import (
+    LAST_SECOND,
+    JournalLine,
+    Lock,
+    Record,
+    Release,
+    ServerState,
+    is_tag,
+    parse_journal_line,
+    parse_record,
+)
 from core.text import clean, decode_path
 
 JOURNAL_LINE = 60_000
@@ -53,7 +64,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         if reader:
             try:
                 reader(seen, rest)
-            except ValueError:
+            except (ValueError, IndexError, OverflowError):
                 seen.faults.append(f"an answer that makes no sense: {clean(line, 100)}")
         elif word.startswith("lock-"):
             seen.lock[word.removeprefix("lock-")] = clean(rest, 200)
@@ -110,8 +121,17 @@ def parse_sizes(lines: Iterable[str]) -> dict[str, int]:
     for line in lines:
         words = line.split()
         if len(words) == 3 and words[0] == "size" and words[2].isdigit():
-            sizes["" if words[1] == "." else words[1]] = int(words[2]) * 1024
+            with suppress(ValueError):
+                sizes["" if words[1] == "." else words[1]] = _amount(words[2]) * 1024
     return sizes
+
+
+def _amount(text: str) -> int:
+    """A number of bytes, blocks or entries. ValueError for what is none that any file system could have."""
+    value = int(text) if len(text) < 25 else -1
+    if not 0 <= value < 1 << 63:
+        raise ValueError(f"{text[:30]} is no amount")
+    return value
 
 
 def _current(seen: _Seen, rest: str) -> None:
@@ -137,7 +157,7 @@ def _release(seen: _Seen, rest: str) -> None:
     mtime, _, name = rest.partition(" ")
     name = name.removeprefix("releases/")
     if is_tag(name):
-        seen.folders[name] = float(mtime)
+        seen.folders[name] = float(mtime) if 0 <= float(mtime) <= LAST_SECOND else 0.0
     else:
         seen.faults.append(f"releases/{clean(name, 60)}: not a release's name; left alone")
 
@@ -169,12 +189,12 @@ def _records(seen: _Seen) -> dict[str, Record]:
 
 def _space(seen: _Seen, rest: str) -> None:
     """`df -Pk`: file system, 1024-blocks, used, available, capacity, mounted on."""
-    seen.free_bytes = int(rest.split()[3]) * 1024
+    seen.free_bytes = _amount(rest.split()[3]) * 1024
 
 
 def _statfs(seen: _Seen, rest: str) -> None:
     """`stat -f`: bytes of a block, free blocks for this user, inodes, free inodes; none where they have no number."""
-    block, blocks, inodes, free = map(int, rest.split())
+    block, blocks, inodes, free = map(_amount, rest.split())
     seen.free_bytes = block * blocks
     # Network file systems count in blocks of megabytes and yet store a small file in less.
     if block in BLOCKS:
@@ -188,14 +208,14 @@ def _cache_unknown(seen: _Seen, rest: str) -> None:
     seen.cache_unknown = True
     words = rest.split()
     if len(words) == 2:
-        seen.cache_bytes, seen.cache_entries = max(int(words[0]), 0) * 1024, max(int(words[1]) - 1, 0)
+        seen.cache_bytes, seen.cache_entries = _amount(words[0]) * 1024, max(_amount(words[1]) - 1, 0)
 
 
 def _inodes(seen: _Seen, rest: str) -> None:
     """`df -Pi`; some file systems have no fixed number and say 0 of 0, or `-`."""
     words = rest.split()
-    if len(words) > 3 and words[1].isdigit() and int(words[1]) > 0:
-        seen.free_inodes = int(words[3])
+    if len(words) > 3 and words[1].isdigit() and _amount(words[1]) > 0:
+        seen.free_inodes = _amount(words[3])
 
 
 def _lock(facts: Mapping[str, str], clock: float) -> Lock | None:

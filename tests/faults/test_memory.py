@@ -248,3 +248,84 @@ def test_a_lock_whose_files_are_lost_or_odd_is_seen_and_healed(sshd, project_fac
     facts.do(DeployRequest(tag="two"))
     assert facts.live() == ["two"]
     until(facts.swept, "all to be swept")
+
+
+def lines_of(operation: str, tag: str, previous: str, *, begun: bool = True, when: float = 1.0) -> list[str]:
+    facts = {"operation": operation, "kind": "deploy", "who": "ana@ci", "time": when, "tag": tag}
+    begin = {"what": "begin", "servers": ["web1", "web2", "web3"], **facts}
+    switch = {"what": "switch", "previous": previous, "target": f"releases/{previous}", **facts}
+    return [json.dumps(line) for line in ([begin] if begun else []) + ([switch] if previous else [])]
+
+
+@pytest.fixture
+def three(servers, project_factory, truth):
+    """Three servers that have `one`, `two` and `three`, of which `one` is live."""
+    places = servers(3)
+    project = project_factory(places)
+    facts = truth(project, places)
+    for tag in ("one", "two", "three"):
+        facts.do(DeployRequest(tag=tag))
+        project.commit({"index.html": f"{tag}\n"})
+    facts.do(RollbackRequest("one"))
+    until(facts.swept, "all to be swept")
+    return facts
+
+
+def stopped(place, live: str, lines: list[str]) -> None:
+    """Make a server look as an operation that was killed has left it."""
+    subprocess.run(["ln", "-sfn", f"releases/{live}", str(place.files / "current")], check=True)
+    (place.files / ".turnout/transitions.jsonl").write_text("".join(f"{line}\n" for line in lines))
+
+
+def test_of_two_interrupted_operations_an_undo_leaves_the_other_known(three):
+    first, second = ("aaaaaaaaaaa1", "two", 1.0), ("aaaaaaaaaaa2", "three", 2.0)
+
+    def lines(op, previous=""):
+        return lines_of(op[0], op[1], previous, when=op[2])
+
+    web1, web2, web3 = three.destinations
+    stopped(web1, "two", [*lines(first, "one"), *lines(second)])
+    stopped(web2, "three", [*lines(first), *lines(second, "one")])
+    stopped(web3, "one", [*lines(first), *lines(second)])
+    three.do(RecoverRequest("undo"))
+    assert three.live() == ["two", "one", "one"]
+    seen = found(three)
+    assert seen is not None and (seen.tag, set(seen.switched)) == ("two", {"web1"})
+    three.do(RecoverRequest("undo"))
+    assert three.live() == ["one", "one", "one"]
+    assert found(three) is None
+
+
+def test_a_switch_whose_beginning_was_lost_is_an_interruption_all_the_same(three):
+    web1, web2, _ = three.destinations
+    for place in (web1, web2):
+        stopped(place, "two", lines_of("aaaaaaaaaaa1", "two", "one", begun=False))
+    seen = found(three)
+    assert seen is not None and set(seen.switched) == {"web1", "web2"} and seen.waiting == ("web3",)
+    three.do(RecoverRequest("undo"))
+    assert three.live() == ["one", "one", "one"]
+
+
+def test_an_undo_never_leads_to_a_release_that_is_gone(three):
+    for place in three.destinations:
+        stopped(place, "three", lines_of("aaaaaaaaaaa1", "three", "one"))
+    with pytest.raises(TurnoutError, match="one is where an interrupted operation leads back to"):
+        three.do(PruneRequest(tags=("one",)))
+    for place in three.destinations[:2]:
+        subprocess.run(["rm", "-rf", str(place.files / "releases/one")], check=True)
+    with pytest.raises(TurnoutError, match="one, which was live there before, is gone"):
+        three.do(RecoverRequest("undo"))
+    assert three.live() == ["three"] * 3
+    assert found(three) is not None
+    three.do(RecoverRequest("finish"))
+    assert found(three) is None
+
+
+def test_what_is_live_has_no_mark_that_it_never_was(three):
+    """Its operator was killed between the switch and the removal of the mark."""
+    for place in three.destinations:
+        stopped(place, "three", lines_of("aaaaaaaaaaa1", "three", "two"))
+        (place.files / ".turnout/manifests/three.unused").touch()
+    three.do(RecoverRequest("finish"))
+    three.do(DeployRequest(tag="four"))
+    assert previous_tag(three.kept.inspect().states.values()) == "three"

@@ -75,7 +75,7 @@ class Walk:
         self.done: list[str] = []
         self.counted: Counter = Counter()
         self.origins: set[str] = set()
-        """where crashes began that nobody has cleared up; an undo goes back to the one that switched last"""
+        """where crashes that nobody has cleared up began, and where they were to lead"""
 
     def walk(self, steps: int) -> Counter:
         kinds = {
@@ -207,7 +207,7 @@ class Walk:
             assert facts.live()[0] in expected, f"{facts.live()} is none of {expected}"
             self.origins.clear()
         else:
-            self.origins.add(before)
+            self.origins |= {before, target}
         # What was not said to be so is as it is; that it is complete and consistent is what is compared.
         if target not in model.order and target in records(self.place):
             model.order.append(target)

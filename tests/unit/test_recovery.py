@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from core.records import JournalLine, Lock, ServerState
 from core.recovery import interruption
 from core.remote.reading import parse_state
@@ -91,7 +93,10 @@ def test_undoing_closes_it():
         line("begin", operation="ffff", kind="recover", time=2000.0),
         line("end", operation="ffff", kind="recover", outcome="put-back", exit_code=0, time=2001.0),
     ]
-    assert interruption([state("web1", "one", BEGIN, SWITCH, *after), state("web2", "one", BEGIN, *after)]) is None
+    # What an undo settles is gone from a server's file with its end; only its own lines are there then.
+    assert interruption([state("web1", "one", *after), state("web2", "one", *after)]) is None
+    # What it did not settle goes on being open.
+    assert interruption([state("web1", "one", BEGIN, SWITCH, *after), state("web2", "one", *after)]) is not None
 
 
 def test_what_was_put_back_itself_is_no_interruption():
@@ -105,3 +110,25 @@ def test_the_lines_of_a_large_fleet_are_read_whole():
     state = parse_state([f"transition {json.dumps(facts)}", f"journal {json.dumps(facts)}"], "web1", "/srv", now=1.0)
     assert [line.servers for line in (*state.transitions, *state.journal)] == [tuple(names)] * 2
     assert state.faults == ()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        f"statfs 4096 {'9' * 400} 5 5",
+        "statfs 4096 -5 5 5",
+        "space 1 2",
+        f"space / 1 1 {'9' * 400} 1% /",
+        "inodes x 1 1",
+        f"inodes / {'9' * 30} 1 1",
+        f"cache-unknown {'9' * 400} 1",
+        "release nan releases/weird",
+        "release inf releases/weird",
+        "release -1e18 releases/weird",
+        f"record .turnout/records/r.toml:bytes = {'9' * 400}",
+    ],
+)
+def test_numbers_that_nothing_has_reach_no_screen(odd):
+    state = parse_state(["time 1", "root present", odd], "web1", "/srv", now=1.0)
+    assert -1 <= state.free_bytes < 1 << 75 and -1 <= state.free_inodes < 1 << 63
+    assert all(0 <= release.mtime < 1e12 and release.record is None for release in state.releases.values())

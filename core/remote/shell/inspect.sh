@@ -2,6 +2,8 @@
 # A part of the agent: what only looks.
 
 verb_state() { state; }
+  begun=${1-}
+  set --
 
 # state: what an inspection reads, one fact a line. Reads only.
 state() {
@@ -54,15 +56,15 @@ state() {
       [ -f "$record" ] && [ ! -L "$record" ] && set -- "$@" "$record"
     done
     # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
-    [ $# -eq 0 ] || grep -a -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-2000 | sed -e 's/^/record /' -e 40000q
+    [ $# -eq 0 ] || grep -a -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-8000 | sed -e 's/^/record /' -e 40000q
     [ ! -f "$own/journal.jsonl" ] || tail -n 20 "$own/journal.jsonl" | cut -c1-60000 | sed 's/^/journal /'
     [ ! -f "$own/transitions.jsonl" ] || tail -n 200 "$own/transitions.jsonl" | cut -c1-60000 | sed 's/^/transition /'
     for file in "$own"/manifests/*.unused; do
       [ ! -f "$file" ] || { file=${file%.unused}; encode "${file##*/}"; say "unused $encoded"; }
     done
     leftovers
-    lock_lines
-    news
+    # Of a lock that it has just taken itself, an operation needs no word.
+    [ "$begun" = begun ] || { lock_lines; news; }
   fi
   stat -f -c 'statfs %S %a %c %d' . 2> /dev/null || {
     df -Pk . 2> /dev/null | sed -n '2s/^/space /p'

@@ -26,7 +26,7 @@ verb_begin() {
     { [ ! -s "$place" ] || [ -z "$(tail -c 1 "$place")" ] || echo; } >> "$place" || { unlock; fail "cannot write $root/$place"; }
   done
   : > "$own/operation.jsonl" || { unlock; fail "cannot write $root/$own/operation.jsonl"; }
-  state
+  state begun
 }
 
 # remember LINE: what happens now, for the journal and for `transitions`: the last operation that was carried out here
@@ -34,13 +34,16 @@ verb_begin() {
 remember() { say "$1" >> "$own/transitions.jsonl" && say "$1" >> "$own/journal.jsonl"; }
 
 # close WHAT LINE: the end of an operation in `transitions`: `all` that was open there is settled by it; `own`: it left
-# things as they were before it; `none`: it was not among them.
+# things as they were before it; `own,ID...`: so does it with the operations of these ids, which it undid; `none`: it was
+# not among them.
 close() {
   { read -r _ operation < "$own/lock/owner"; } 2> /dev/null
   [ "$1" != none ] && [ -n "$operation" ] && [ -s "$own/transitions.jsonl" ] || return 0
+  settled=$operation
+  case $1 in own,*) settled=$settled$newline$(printf %s "${1#own,}" | tr , "$newline") ;; esac
   case $1 in
     all) { grep -aF "$operation" "$own/transitions.jsonl"; say "$2"; } > "$own/incoming/transitions" ;;
-    own) grep -avF "$operation" "$own/transitions.jsonl" > "$own/incoming/transitions" || [ $? -eq 1 ] ;;
+    *) grep -avF "$settled" "$own/transitions.jsonl" > "$own/incoming/transitions" || [ $? -eq 1 ] ;;
   esac && mv -T "$own/incoming/transitions" "$own/transitions.jsonl"
 }
 
@@ -156,14 +159,14 @@ end_left() {
   for file; do
     [ ! -f "$file" ] || while read -r pid started; do
       case $pid in '' | *[!0-9]* | 0 | 1) continue ;; esac
-      tries=0
-      while birth "$pid" && [ -n "$born" ] && [ "$born" = "$started" ] && [ "$tries" -lt 200 ]; do
+      rounds=0
+      while birth "$pid" && [ -n "$born" ] && [ "$born" = "$started" ] && [ "$rounds" -lt 200 ]; do
         signal=TERM
-        [ "$tries" -lt 100 ] || signal=KILL
+        [ "$rounds" -lt 100 ] || signal=KILL
         # sshd makes each command the leader of a group.
         kill "-$signal" "-$pid" 2> /dev/null || kill "-$signal" "$pid" 2> /dev/null
         sleep 0.02 2> /dev/null || sleep 1
-        tries=$((tries + 1))
+        rounds=$((rounds + 1))
       done
     done < "$file"
   done
@@ -214,17 +217,30 @@ holds() {
   [ ! -f "$own/lock/token" ] || { read -r held < "$own/lock/token"; } 2> /dev/null
   [ "$held" = "$1" ] || { say "the lock is not held by this operation any more"; exit 3; }
   itself && say "$me $born" > "$own/lock/job"
+  # Whoever took the lock before that line was written did not see whom to end.
+  held=
+  [ ! -f "$own/lock/token" ] || { read -r held < "$own/lock/token"; } 2> /dev/null
+  [ "$held" = "$1" ] || { say "the lock is not held by this operation any more"; exit 3; }
 }
 
 # itself: the process of this request in `me` and `born`. Who takes over after the agent was killed ends it too.
 itself() { { read -r me stat_line < /proc/self/stat; } 2> /dev/null && birth "$me"; }
 
 # sweep: remove what is half-made and half-removed. Only with the lock held; the release that is half-made has no
-# other place than incoming/, so nothing here is ever live.
+# other place than incoming/, so nothing here is ever live. It is removed under a name of its own: an `rm` whose shell
+# was killed goes on, and would take what the next operation makes.
 sweep() {
   bare "$own/incoming" && bare "$own/trash" && [ ! -e .current-next ] && [ ! -L .current-next ] && return
-  rm -rf "$own/incoming" "$own/trash" .current-next
+  heap=$own/trash.sweep.$$
+  mkdir -p "$heap" && heap_up "$own/incoming" "$own/trash" .current-next && rm -rf "$heap"
   mkdir -p "$own/incoming" "$own/trash"
+}
+
+# heap_up PATH...: move what is there into the heap.
+heap_up() {
+  for place; do
+    [ ! -e "$place" ] && [ ! -L "$place" ] || mv -T "$place" "$heap/${place##*/}" || return 1
+  done
 }
 
 # bare FOLDER: whether it is a folder and empty, found without starting a program: each costs a millisecond.
@@ -242,11 +258,12 @@ unlock() {
   how=${1-}
   trap '' HUP INT TERM PIPE
   end_left "$own/lock/upload" "$own/lock/commands"
-  bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ] || rm -rf "$own/incoming" .current-next
-  [ -d "$own/incoming" ] && [ -d "$own/trash" ] || mkdir -p "$own/incoming" "$own/trash"
+  [ -d "$own/trash" ] || mkdir -p "$own/trash"
   # Of its own for each request: in one of before, what could not be removed may still lie.
   heap=$own/trash.${id:-0}.$$
   mv -T "$own/trash" "$heap" && mkdir "$own/trash"
+  bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ] || heap_up "$own/incoming" .current-next
+  [ -d "$own/incoming" ] || mkdir "$own/incoming"
   set -- "$heap" "$own"/lock.dead.*
   for left in "$own"/trash.* "$own"/lock.new.*; do
     # Where the agent lives, it is removing this (two that remove the same disturb each other), or taking the lock.

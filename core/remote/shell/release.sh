@@ -143,9 +143,14 @@ verb_switch() {
   [ "$now" = "$decoded" ] || fail "current leads to '$now' and not to '$decoded': somebody changed it meanwhile"
   decode "$4"
   remember "$decoded" || fail "cannot write the journal"
+  # Also of what is live until now: whoever switched to it may have been killed in between.
+  used "${now##*/}"
   replace "releases/$2"
-  [ ! -e "$own/manifests/$2.unused" ] || rm -f "$own/manifests/$2.unused"
+  used "$2"
 }
+
+# used TAG: it is or was live.
+used() { [ -z "$1" ] || [ ! -e "$own/manifests/$1.unused" ] || rm -f "$own/manifests/$1.unused"; }
 
 # replace TARGET: one rename(2). `ln -sfn` would remove the link first; `mv` without -T moves into the folder.
 replace() {
@@ -163,6 +168,9 @@ verb_restore() {
     decode "$4"
     [ "$(readlink current)" = "$decoded" ] || { say "not switched"; return 0; }
   fi
+  decode "$2"
+  # What this operation has left is put back whatever it was; an undo leads to no place that is gone.
+  case $decoded-${4-} in releases/*-) [ -d "$decoded" ] || fail "$decoded does not exist any more" ;; esac
   decode "$3"
   remember "$decoded" || say "the journal was not written"
   decode "$2"
@@ -176,13 +184,14 @@ verb_restore() {
 verb_withdraw() {
   holds "$1"
   [ "$(readlink current)" != "releases/$2" ] || fail "releases/$2 is live"
+  # The folder first: one without a record would be taken for somebody else's, and its tag would be lost.
+  [ ! -e "releases/$2" ] || discard "$2"
   if [ -n "${3-}" ]; then
     decode "$3"
     printf %s "$decoded" > "$own/incoming/record" && place "$own/incoming/record" "$own/records/$2.toml" || exit 1
   else
     rm -rf "$own/records/$2.toml" "$own/manifests/$2.manifest" "$own/manifests/$2.made" "$own/manifests/$2.unused"
   fi
-  [ ! -e "releases/$2" ] || discard "$2"
   long rm -rf "$own/trash/$2"
 }
 
@@ -263,6 +272,9 @@ verb_finish() {
   done
   if [ -n "$end" ]; then
     say "$end" >> "$own/journal.jsonl" && close "$closes" "$end" || say "the journal was not written"
+    for file in "$own"/manifests/*.unused; do
+      [ "$closes" != all ] || [ ! -f "$file" ] || { now=$(readlink current) && used "${now##*/}"; break; }
+    done
   fi
   unlock and-answer
 }
