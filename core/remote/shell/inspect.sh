@@ -2,11 +2,11 @@
 # A part of the agent: what only looks.
 
 verb_state() { state; }
+
+# state [begun]: what an inspection reads, one fact a line. Reads only.
+state() {
   begun=${1-}
   set --
-
-# state: what an inspection reads, one fact a line. Reads only.
-state() {
   say "time ${now:-$(date +%s)}"
   if ! cd -P "$root" 2> /dev/null; then
     say "root absent"
