@@ -21,6 +21,7 @@ from tests.engine.driving import record, releases
 from tests.faults.conftest import entries_of
 from tests.faults.test_breaks import agents_of
 from tests.processes import kill
+from tests.waiting import until
 
 OWNER = Lock(operation="x", kind="deploy", who="ana@laptop", since=1.0)
 
@@ -238,3 +239,29 @@ def test_record_and_manifest_outlive_the_files(facts, sshd):
     assert manifest.digest == record(sshd, "r1").digest
     facts.do(RollbackRequest("r1"))
     assert entries_of(sshd.files / "releases/r1") == manifest.entries
+
+
+def test_a_release_that_is_withdrawn_keeps_its_record_as_long_as_its_folder(facts, calls):
+    """Killed in between, a folder without a record would be taken for somebody else's, and bar its tag."""
+    config = facts.sample.config
+    config.write_text(config.read_text() + '[[hooks]]\non = "before-switch"\nrun = "exit 1"\n')
+    facts.project = facts.sample.load()
+    with pytest.raises(TurnoutError, match="before-switch"):
+        facts.do(DeployRequest(tag="bad"))
+    made = calls()
+    folder = next(n for n, call in enumerate(made) if call.startswith("mv") and "releases/bad .turnout/trash" in call)
+    record = next(n for n, call in enumerate(made) if call.startswith("rm") and "records/bad.toml" in call)
+    assert folder < record
+
+
+def test_what_is_half_made_is_removed_under_a_name_of_its_own(facts, calls, sshd):
+    """An `rm` outlives a shell that was killed; under the common name it would take what the next operation makes."""
+    half = sshd.files / ".turnout/incoming/half/folder"
+    half.mkdir(parents=True)
+    (sshd.files / ".current-next").symlink_to("releases/r1")
+    facts.do(RollbackRequest("r2"))
+    until(facts.swept, "all to be swept")
+    assert not half.exists()
+    removed = [word for call in calls() if call.startswith("rm") for word in call.split()[1:]]
+    assert {".turnout/incoming", ".turnout/trash"}.isdisjoint(removed), removed
+    assert any(word.startswith(".turnout/trash.") for word in removed)
