@@ -77,8 +77,8 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Pla
         building.request()
         raise FleetError(inspection.errors, phase="connect")
     plan = prepare(fleet, request, inspection.states, tree, hear, cancel).plan
-    if left_out and left_out.get():
-        noted.append(left_out.get())
+    if left_out and (text := left_out.get()):
+        noted.append(text)
     return replace(plan, warnings=(*noted, *plan.warnings))
 
 
@@ -132,15 +132,13 @@ def _execute(run: Run, request: Request, plan: Plan | None, wait: float) -> Resu
         _await_quietly(tree)
         raise
     try:
-        prepared = prepare(fleet, request, states, tree, run.emit, run.cancel, plan)
-        if plan:
-            _still_holds(plan, states)
-        run.emit(PlanMade(plan=prepared.plan.to_json()))
-        _refuse(prepared.plan, states)
-        run.cancel.check()
-    except Exception as error:  # whatever it is, the locks are given back
-        run.give_back("refused", error)
-        raise
+        with run.or_give_back("refused"):
+            prepared = prepare(fleet, request, states, tree, run.emit, run.cancel, plan)
+            if plan:
+                _still_holds(plan, states)
+            run.emit(PlanMade(plan=prepared.plan.to_json()))
+            _refuse(prepared.plan, states)
+            run.cancel.check()
     finally:
         unlink()
     return _carry_out(run, request, prepared, states)

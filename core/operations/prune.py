@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from core.errors import FleetError
 from core.operations.run import Run
 from core.plan import Plan
 from core.remote.session import CLOSES_NONE, Removed
@@ -50,12 +49,8 @@ def carry_out(run: Run, plan: Plan, *, force: bool) -> str:
             kept = tuple(tag for removed in did for tag in removed.busy + removed.kept)
             return Pruned(gone, step.clear_cache, kept, left, sum(step.sizes.get(tag, 0) for tag in freed))
 
-    outcome = run.on_all(prune)
-    if outcome.errors:
-        failed = FleetError(outcome.errors, phase="finish")
-        run.give_back("failed", failed)
-        raise failed
-    return summary(outcome.results)
+    with run.or_give_back("failed"):
+        return summary(run.on_all(prune).unwrap("finish"))
 
 
 def summary(pruned: Mapping[str, Pruned]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from core.errors import FleetError
 from core.events import Switched
 from core.operations.planning import Prepared
 from core.operations.run import Run
@@ -46,18 +45,14 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
         journal = run.journal("end", outcome="put-back", exit_code=0, tag=plan.tag)
         run.conclude(name, closes, journal, (), undone if name in moving and found.fresh else ())
 
-    try:
+    with run.or_give_back("failed"):
         run.open(plan.tag, plan.record)
         with run.phase("finish"):
             outcome = run.on_all(back, moving)
             for moment in ("after-switch", "after-rollback") if outcome.results else ():
                 transition.softly(partial(transition.run_hooks, moment, "current", list(outcome.results)))
-            if outcome.errors:
-                raise FleetError(outcome.errors, phase="switch")
+            outcome.unwrap("switch")
             run.on_all(conclude).unwrap("finish")
-    except Exception as error:  # whatever it is, the locks are given back
-        run.give_back("failed", error)
-        raise
     left = "; another interrupted operation is left: recover again" if others else ""
     if not moving:
         return f"nothing had been switched: swept and closed{left}"

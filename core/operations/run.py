@@ -231,6 +231,15 @@ class Run:
 
         return dict(self.on_all(unlock, sorted(self.locked)).errors)
 
+    @contextmanager
+    def or_give_back(self, outcome: str) -> Iterator[None]:
+        """Work under the locks: where it raises, whatever it is, they are given back."""
+        try:
+            yield
+        except Exception as error:
+            self.give_back(outcome, error)
+            raise
+
     def holds(self, name: str) -> None:
         """A server's lock was taken: from now on there are signs of life for it."""
         self.locked.add(name)

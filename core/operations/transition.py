@@ -66,11 +66,8 @@ class Transition:
 
         Where a check fails nothing is switched: the journals still tell of the interruption, and it can be undone.
         """
-        try:
+        with self.run.or_give_back("refused"):
             self._verify()
-        except Exception as error:  # whatever it is, the locks are given back
-            self.run.give_back("refused", error)
-            raise
         return self._finish()
 
     def told(self, server: str = "", back: str | None = None) -> dict[str, str]:

@@ -213,11 +213,14 @@ phase() { say "$1" > "$own/lock/phase"; }
 # holds TOKEN: go into the root, or end this request unless the lock there is ours.
 holds() {
   cd "$root" 2> /dev/null || { say "the deploy root $root is gone"; exit 3; }
-  held=
-  [ ! -f "$own/lock/token" ] || { read -r held < "$own/lock/token"; } 2> /dev/null
-  [ "$held" = "$1" ] || { say "the lock is not held by this operation any more"; exit 3; }
+  held_by "$1"
   itself && say "$me $born" > "$own/lock/job"
   # Whoever took the lock before that line was written did not see whom to end.
+  held_by "$1"
+}
+
+# held_by TOKEN: end this request unless the lock is that operation's.
+held_by() {
   held=
   [ ! -f "$own/lock/token" ] || { read -r held < "$own/lock/token"; } 2> /dev/null
   [ "$held" = "$1" ] || { say "the lock is not held by this operation any more"; exit 3; }
