@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from core.fleet import Fleet
 from tests.engine.driving import Engine
 
 
@@ -23,6 +24,22 @@ def engine():
     yield make
     for one in made:
         one.fleet.close()
+
+
+@pytest.fixture
+def fleet_of(project_factory):
+    """Make a Fleet for places, with changes to its servers' settings; its connections are closed when the test ends."""
+    made = []
+
+    def make(*places, **changes):
+        project = project_factory(places).load()
+        servers = [server.model_copy(update=changes) for server in project.environment("production").servers]
+        made.append(Fleet(project, project.environment("production"), servers))
+        return made[-1]
+
+    yield make
+    for fleet in made:
+        fleet.close()
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):

@@ -15,27 +15,11 @@ import pytest
 
 from core.config import Server
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown
-from core.fleet import Fleet
 from core.remote import connection
 from core.remote.connection import Connection, ssh_settings
 from tests.engine.driving import live
 from tests.servers import OpenSSHServer, need, new_key
 from tests.waiting import until
-
-
-@pytest.fixture
-def fleet_of(project_factory):
-    made = []
-
-    def make(*places, **changes):
-        project = project_factory(places).load()
-        servers = [server.model_copy(update=changes) for server in project.environment("production").servers]
-        made.append(Fleet(project, project.environment("production"), servers))
-        return made[-1]
-
-    yield make
-    for fleet in made:
-        fleet.close()
 
 
 def forget(home, place):

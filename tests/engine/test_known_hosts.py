@@ -9,7 +9,7 @@ from core.errors import ConnectError, HostKeyChanged, HostKeyRevoked, HostKeyUnk
 from core.remote.connection import fingerprint
 from core.remote.sshconfig import KnownHosts
 from tests.engine.test_cli import turnout, turnout_json
-from tests.engine.test_connecting import b64, error_of, fleet_of, forget  # noqa: F401  # fleet_of is a fixture
+from tests.engine.test_connecting import b64, error_of, forget
 from tests.servers import need, new_key, public_key
 
 
@@ -67,7 +67,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_line_means_what_it_means_to_openssh(sshd, home, fleet_of, lines, case):  # noqa: F811
+def test_a_line_means_what_it_means_to_openssh(sshd, home, fleet_of, lines, case):
     templates, expected = CASES[case]
     known_hosts = forget(home, sshd)
     known_hosts.write_text(lines(*templates))
@@ -77,7 +77,7 @@ def test_a_line_means_what_it_means_to_openssh(sshd, home, fleet_of, lines, case
     assert known_hosts.read_text() == lines(*templates)
 
 
-def test_hashed_names_of_any_case_are_found(sshd, home, fleet_of, lines):  # noqa: F811
+def test_hashed_names_of_any_case_are_found(sshd, home, fleet_of, lines):
     known_hosts = forget(home, sshd)
     config = home / ".ssh/config"
     config.write_text(config.read_text().replace("HostName 127.0.0.1", "HostName LocalHost"))
@@ -91,7 +91,7 @@ def test_hashed_names_of_any_case_are_found(sshd, home, fleet_of, lines):  # noq
 
 
 @pytest.mark.parametrize(("name", "trusted"), [("web-key", True), ("NAME", False), ("127.0.0.1", False)])
-def test_a_host_key_alias_is_the_only_name(sshd, home, fleet_of, lines, name, trusted):  # noqa: F811
+def test_a_host_key_alias_is_the_only_name(sshd, home, fleet_of, lines, name, trusted):
     known_hosts = forget(home, sshd)
     config = home / ".ssh/config"
     config.write_text(config.read_text() + "    HostKeyAlias Web-Key\n")
@@ -145,7 +145,7 @@ def test_trust_lists_a_changed_key_with_what_is_shown(sshd, home, project_factor
     assert known_hosts.read_text() == lines("NAME OTHER")
 
 
-def test_where_an_authority_is_meant_it_is_said_that_certificates_are_not_taken(sshd, home, fleet_of, lines):  # noqa: F811
+def test_where_an_authority_is_meant_it_is_said_that_certificates_are_not_taken(sshd, home, fleet_of, lines):
     known_hosts = forget(home, sshd)
     known_hosts.write_text(lines("@cert-authority * OTHER"))
     error = error_of(fleet_of(sshd), HostKeyUnknown)

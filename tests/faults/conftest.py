@@ -154,6 +154,15 @@ class Truth:
         return interruption(self.kept.inspect().states.values()) is not None
 
 
+def two_releases(facts: Truth) -> Truth:
+    """Make r1 and r2, of which r2 is live, and close the connections."""
+    for number in (1, 2):
+        facts.sample.commit({"index.html": f"{number}\n"})
+        facts.do(DeployRequest(tag=f"r{number}"))
+    facts.close()
+    return facts
+
+
 def entries_of(folder: Path) -> dict[bytes, Entry]:
     """What a folder really holds, in a manifest's terms."""
     entries = {}

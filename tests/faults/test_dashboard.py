@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from core.operations import DeployRequest
-from tests.tui.running import XTERM, screen_text, settled, shown, toasts, until
+from tests.tui.running import XTERM, ended, plan_made, screen_text, settled, shown, toasts, until
 from tui.app import TurnoutApp
 from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog
@@ -43,20 +43,9 @@ def board(app: TurnoutApp) -> Any:
 
 async def planned(pilot: Pilot[Any]) -> PlanDialog:
     """The plan dialog, once the engine has made the plan."""
-    app: Any = pilot.app
-    await until(pilot, lambda: isinstance(app.screen, PlanDialog), "the plan dialog")
-    dialog: PlanDialog = app.screen
-    await until(pilot, lambda: dialog.plan or dialog.error, "a plan")
+    dialog = await plan_made(pilot)
     assert dialog.error is None, dialog.error
-    await pilot.pause()
     return dialog
-
-
-async def ended(pilot: Pilot[Any]) -> None:
-    """Wait for the end of the operation that is shown, and for the look at the servers after it."""
-    app: Any = pilot.app
-    await until(pilot, lambda: app.operation is not None and app.operation.outcome, "the operation's end", 90)
-    await settled(pilot)
 
 
 def let_go(places: list[Any]) -> None:

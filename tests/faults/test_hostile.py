@@ -15,6 +15,7 @@ from core.records import ServerState
 from core.remote import agent
 from core.watching import watch
 from tests.engine.driving import snapshot
+from tests.faults.conftest import two_releases
 from tests.processes import identity
 from tests.projects import Link
 from tests.servers import OpenSSHServer
@@ -25,12 +26,7 @@ NASTY = "\x1b]0;owned\x07\x1b[2J[red]x[/red]\u202e\r\x9b31m"
 @pytest.fixture
 def facts(sshd, project_factory, truth):
     """A server with the releases r1 and r2, of which r2 is live."""
-    facts = truth(project_factory([sshd]), [sshd])
-    for number in (1, 2):
-        facts.sample.commit({"index.html": f"{number}\n"})
-        facts.do(DeployRequest(tag=f"r{number}"))
-    facts.close()
-    return facts
+    return two_releases(truth(project_factory([sshd]), [sshd]))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from core.errors import FleetError, TurnoutError
 from core.operations import DeployRequest, PruneRequest, RollbackRequest
 from tests.engine.driving import record, snapshot
 from tests.engine.test_hooks import hook
+from tests.faults.conftest import two_releases
 from tests.waiting import until
 
 HOOKED = hook("prepare", "echo made > made")
@@ -17,12 +18,7 @@ KINDS = ["records/{}.toml", "manifests/{}.manifest", "manifests/{}.made"]
 @pytest.fixture
 def facts(sshd, project_factory, truth):
     """A server with the releases r1 and r2, of which r2 is live, and a prepare hook."""
-    facts = truth(project_factory([sshd], extra=HOOKED), [sshd])
-    for number in (1, 2):
-        facts.sample.commit({"index.html": f"{number}\n"})
-        facts.do(DeployRequest(tag=f"r{number}"))
-    facts.close()
-    return facts
+    return two_releases(truth(project_factory([sshd], extra=HOOKED), [sshd]))
 
 
 @pytest.fixture

@@ -11,15 +11,20 @@ from core.operations import DeployRequest
 from tests.waiting import until
 
 
-def test_an_upload_that_broke_at_80_percent_sends_the_rest_only(sshd, proxy, project_factory, truth):
-    network, far = proxy(sshd)
-    files = {f"f{number:03}": os.urandom(50_000) for number in range(200)}
-    facts = truth(project_factory([far], files=files, source="directory"), [sshd])
-    network.cut_after(8_000_000)
+def cut_off(facts, network, count):
+    """Begin a deploy whose network breaks after so many bytes, and wait until its agent has left."""
+    network.cut_after(count)
     with pytest.raises(TurnoutError):
         facts.do(DeployRequest(tag="one"))
     until(facts.unlocked, "the agent to give the lock back")
     until(facts.swept, "the agent to sweep")
+
+
+def test_an_upload_that_broke_at_80_percent_sends_the_rest_only(sshd, proxy, project_factory, truth):
+    network, far = proxy(sshd)
+    files = {f"f{number:03}": os.urandom(50_000) for number in range(200)}
+    facts = truth(project_factory([far], files=files, source="directory"), [sshd])
+    cut_off(facts, network, 8_000_000)
     arrived = len(os.listdir(sshd.files / "deploy-cache"))
     assert arrived >= 100
     assert not (sshd.files / ".turnout/cache.manifest").exists(), "a cache that is half made must not be trusted"
@@ -57,11 +62,7 @@ def test_what_arrived_is_not_counted_as_room_that_is_needed_again(disk, proxy, p
     network, far = proxy(place)
     files = {f"f{number:03}": os.urandom(500_000) for number in range(80)}
     facts = truth(project_factory([far], files=files, source="directory"), [place])
-    network.cut_after(32_000_000)
-    with pytest.raises(TurnoutError):
-        facts.do(DeployRequest(tag="one"))
-    until(facts.unlocked, "the agent to give the lock back")
-    until(facts.swept, "the agent to sweep")
+    cut_off(facts, network, 32_000_000)
     before = network.up
     facts.do(DeployRequest(tag="one"))
     assert network.up - before < 20_000_000

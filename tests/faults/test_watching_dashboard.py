@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from core.records import Lock
-from tests.faults.test_dashboard import HOOK, ended, let_go, open_app
+from tests.faults.test_dashboard import HOOK, let_go, open_app
 from tests.tui.recorded import NOW, WEB, project, state
-from tests.tui.running import recorded_app, screen_text, shown, toasts, until
+from tests.tui.running import ended, recorded_app, screen_text, shown, toasts, until
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.unlock import BreakLockDialog
 

@@ -15,6 +15,7 @@ from core.errors import TurnoutError
 from core.records import ServerState
 from tests.tui.recorded import NOW, RecordedFleet, project, state
 from tui.app import TurnoutApp
+from tui.dialogs.plan import PlanDialog
 
 XTERM = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TURNOUT_KEYS": "/nonexistent/keys.toml"}
 """What the app is told of the terminal and of the user's keys, unless a test says otherwise."""
@@ -86,3 +87,20 @@ def screen_text(app: Any) -> str:
 def toasts(app: Any) -> list[str]:
     """The messages that have popped up."""
     return [notification.message for notification in app._notifications]
+
+
+async def plan_made(pilot: Pilot[Any]) -> PlanDialog:
+    """The plan dialog, once the engine has made the plan or has said why there is none."""
+    app: Any = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, PlanDialog), "the plan dialog")
+    dialog: PlanDialog = app.screen
+    await until(pilot, lambda: dialog.plan or dialog.error, "a plan")
+    await pilot.pause()
+    return dialog
+
+
+async def ended(pilot: Pilot[Any]) -> None:
+    """Wait for the end of the operation that runs, and for the look at the servers after it."""
+    app: Any = pilot.app
+    await until(pilot, lambda: app.operation is not None and app.operation.outcome, "the operation's end", 90)
+    await settled(pilot)

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from tests.conftest import ProjectFactory, Servers
 from tests.projects import SampleProject
 from tests.servers import Destination
-from tests.tui.running import XTERM, screen_text, settled, shown, toasts, until
+from tests.tui.running import XTERM, ended, plan_made, screen_text, shown, toasts, until
 from tui.app import QuitQuestion, TurnoutApp
 from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog
@@ -43,23 +43,6 @@ def live(place: Destination) -> str:
     """What `current` leads to on a server, "" for nothing."""
     link = place.files / "current"
     return Path(os.readlink(link)).name if link.is_symlink() else ""
-
-
-async def plan_made(pilot: Pilot[Any]) -> PlanDialog:
-    """The plan dialog, once the engine has made the plan or has said why there is none."""
-    app: Any = pilot.app
-    await until(pilot, lambda: isinstance(app.screen, PlanDialog), "the plan dialog")
-    dialog: PlanDialog = app.screen
-    await until(pilot, lambda: dialog.plan or dialog.error, "a plan")
-    await pilot.pause()
-    return dialog
-
-
-async def ended(pilot: Pilot[Any]) -> None:
-    """Wait for the end of the operation that runs, and for the look at the servers after it."""
-    app: Any = pilot.app
-    await until(pilot, lambda: app.operation is not None and app.operation.outcome, "the operation's end", 90)
-    await settled(pilot)
 
 
 async def deploy_planned(pilot: Pilot[Any], *typed: str) -> PlanDialog:
@@ -233,14 +216,27 @@ async def test_a_revision_that_does_not_exist_is_said_in_the_dialog(shop: Sample
         assert app.operation is None
 
 
+async def hook_works(pilot: Pilot[Any]) -> None:
+    """Deploy, up to the hook of SLOW_HOOK, whose output is in the Progress tab then."""
+    app: Any = pilot.app
+    await deploy_planned(pilot)
+    await pilot.press("y")
+    await until(pilot, lambda: "working" in screen_text(app), "the hook's output in the Progress tab")
+
+
+async def left(pilot: Pilot[Any]) -> None:
+    """Wait for the end of the operation, and then of the app."""
+    app: Any = pilot.app
+    await until(pilot, lambda: app.operation is not None and app.operation.job.finished, "the end of the job")
+    await until(pilot, lambda: app._exit, "the end of the app")
+
+
 async def test_a_running_operation_is_followed_and_cancelled_with_x(
     web: list[Destination], project_factory: ProjectFactory
 ) -> None:
     app = open_app(project_factory(web, extra=SLOW_HOOK))
     async with shown(app) as pilot:
-        await deploy_planned(pilot)
-        await pilot.press("y")
-        await until(pilot, lambda: "working" in screen_text(app), "the hook's output in the Progress tab")
+        await hook_works(pilot)
         await pilot.press("D")
         assert toasts(app)[-1] == "D: an operation is running"
         await pilot.press("q")
@@ -263,14 +259,11 @@ async def test_quitting_while_something_runs_puts_everything_back_first(
 ) -> None:
     app = open_app(project_factory(web, extra=SLOW_HOOK))
     async with shown(app) as pilot:
-        await deploy_planned(pilot)
-        await pilot.press("y")
-        await until(pilot, lambda: "working" in screen_text(app), "the hook's output")
+        await hook_works(pilot)
         await pilot.press("ctrl+q")
         await pilot.pause()
         await pilot.press("y")
-        await until(pilot, lambda: app.operation is not None and app.operation.job.finished, "the end of the job")
-        await until(pilot, lambda: app._exit, "the end of the app")
+        await left(pilot)
     assert not any(live(place) for place in web)
     assert all(not (place.files / ".turnout/lock").exists() for place in web)
 
@@ -281,12 +274,9 @@ async def test_a_closed_terminal_while_something_runs_puts_everything_back_first
 ) -> None:
     app = open_app(project_factory(web, extra=SLOW_HOOK))
     async with shown(app) as pilot:
-        await deploy_planned(pilot)
-        await pilot.press("y")
-        await until(pilot, lambda: "working" in screen_text(app), "the hook's output")
+        await hook_works(pilot)
         os.kill(os.getpid(), number)
-        await until(pilot, lambda: app.operation is not None and app.operation.job.finished, "the end of the job")
-        await until(pilot, lambda: app._exit, "the end of the app")
+        await left(pilot)
     assert app.return_code == 128 + number
     assert not any(live(place) for place in web)
     assert all(not (place.files / ".turnout/lock").exists() for place in web)
