@@ -1,55 +1,18 @@
-"""`turnout doctor`: what would get in the way of a deploy, found before anything is at stake."""
+"""What a server's state and the answer to `examine` mean for the next deploy (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from core.errors import ConnectError, TurnoutError
-from core.fleet import Fleet, at_once
+from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.planner import adoption
 from core.records import ServerState
 from core.text import clean, count, decode_path, duration, size
-
-OK, WARNING, ERROR = "ok", "warning", "error"
 
 FEW_BYTES = 512 << 20
 FEW_INODES = 20_000
 CLOCK_LIMIT = 60.0
 """Seconds of difference between a server's clock and ours that are worth a warning: ages on screens are off by it."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. `level` is ok, warning or error; `hint` what to do about it."""
-
-    topic: str
-    level: str
-    text: str
-    hint: str = ""
-
-
-def examine(fleet: Fleet) -> dict[str, list[Finding]]:
-    """Look at every server of a fleet, all at once; changes nothing but for a probe folder that is removed again."""
-    shared = fleet.project.deploy.shared
-
-    def look(name: str) -> list[Finding]:
-        session = fleet.open(name)
-        state, lines = session.examine(shared)
-        return findings(state, lines, session.rtt)
-
-    outcome = at_once(fleet.names, look)
-    found = {}
-    for name in fleet.names:
-        error = outcome.errors.get(name)
-        found[name] = [failure(error)] if error else outcome.results[name]
-    return found
-
-
-def failure(error: TurnoutError) -> Finding:
-    """A server that could not even be asked."""
-    topic = "connection" if isinstance(error, ConnectError) else "inspection"
-    return Finding(topic, ERROR, f"{error.title}: {error.detail}" if error.detail else error.title, error.hint)
 
 
 def findings(state: ServerState, lines: Iterable[str], rtt: float) -> list[Finding]:

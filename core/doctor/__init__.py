@@ -1,0 +1,33 @@
+"""`turnout doctor`: what would get in the way of a deploy, found before anything is at stake."""
+
+from __future__ import annotations
+
+from core.doctor.finding import ERROR, OK, WARNING, Finding
+from core.doctor.findings import findings
+from core.errors import ConnectError, TurnoutError
+from core.fleet import Fleet, at_once
+
+__all__ = ["ERROR", "OK", "WARNING", "Finding", "examine", "failure", "findings"]
+
+
+def examine(fleet: Fleet) -> dict[str, list[Finding]]:
+    """Look at every server of a fleet, all at once; changes nothing but for a probe folder that is removed again."""
+    shared = fleet.project.deploy.shared
+
+    def look(name: str) -> list[Finding]:
+        session = fleet.open(name)
+        state, lines = session.examine(shared)
+        return findings(state, lines, session.rtt)
+
+    outcome = at_once(fleet.names, look)
+    found = {}
+    for name in fleet.names:
+        error = outcome.errors.get(name)
+        found[name] = [failure(error)] if error else outcome.results[name]
+    return found
+
+
+def failure(error: TurnoutError) -> Finding:
+    """A server that could not even be asked."""
+    topic = "connection" if isinstance(error, ConnectError) else "inspection"
+    return Finding(topic, ERROR, f"{error.title}: {error.detail}" if error.detail else error.title, error.hint)
