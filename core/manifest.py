@@ -19,9 +19,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from core.text import decode_path, encode_path
+from core.text import decode_path, encode_path, same_path
 
 FILE, EXECUTABLE, LINK, FOLDER = "f", "x", "l", "d"
+
+LONGEST_TARGET = 4095
+"""Bytes of a link's target (PATH_MAX, without the NUL)."""
 
 
 class Entry(NamedTuple):
@@ -101,27 +104,29 @@ def line(path: bytes, entry: Entry) -> str:
 
 _PATH = "[A-Za-z0-9._/+=:,@~%-]+"
 _LINE = re.compile(
-    rf"^({_PATH})\t(?:([fx])\t(0|[1-9][0-9]{{0,18}})\t([0-9a-f]{{64}})|(d)\t0\t-|l\t0\t({_PATH}))$", re.MULTILINE
+    rf"^({_PATH})\t(?:([fx])\t(0|[1-9][0-9]{{0,17}})\t([0-9a-f]{{64}})|(d)\t0\t-|l\t0\t({_PATH}))$", re.MULTILINE
 )
 
 
 def parse(text: str) -> Manifest:
-    """The manifest of a text form. ValueError names the first line that is not one.
+    """The manifest of a text form. ValueError says what makes it another text than `Manifest.text`.
 
-    One expression over the whole text: a manifest of 5,000 entries is on the way of every command.
+    A text that was cut, is out of order or is written in another way was not written by Turnout, and nothing in it
+    counts. One expression over the whole text: a manifest of 5,000 entries is on the way of every command.
     """
     rows = _LINE.findall(text)
     if len(rows) != text.count("\n") + (text[-1:] not in ("\n", "")):
         raise ValueError(_fault(text))
+    lines = text.split("\n")
+    if lines.pop():
+        raise ValueError("the manifest's last line is cut")
     entries: dict[bytes, Entry] = {}
-    plain = True
     new = tuple.__new__
     try:
         for encoded, kind, size, content, folder, target in rows:
             if "%" in encoded or "/." in encoded or "//" in encoded or encoded[0] in "./" or encoded[-1] == "/":
                 path = decode_path(encoded)
-                plain = plain and encode_path(path) == encoded
-                if not is_inside(path):
+                if encode_path(path) != encoded or not is_inside(path):
                     raise ValueError
             else:
                 path = encoded.encode("ascii")
@@ -130,18 +135,24 @@ def parse(text: str) -> Manifest:
             elif folder:
                 entries[path] = FOLDER_ENTRY
             else:
-                decode_path(target)
+                _check_target(target)
                 entries[path] = Entry(LINK, 0, target)
     except ValueError:
         raise ValueError(_fault(text)) from None
     if len(entries) != len(rows):
         raise ValueError("the manifest names a path twice")
+    if not all(map(operator.lt, lines, lines[1:])):
+        raise ValueError("the manifest's lines are out of order")
     manifest = Manifest(entries)
-    lines = text.split("\n")
-    if plain and lines.pop() == "" and all(map(operator.lt, lines, lines[1:])):
-        # The text is what `Manifest.text` would make again.
-        manifest.__dict__.update(text=text, lines=lines)
+    manifest.__dict__.update(text=text, lines=lines)
     return manifest
+
+
+def _check_target(encoded: str) -> None:
+    """ValueError where a link's target is not in the one form, or is none that a link can have."""
+    target = decode_path(encoded)
+    if encode_path(target) != encoded or b"\0" in target or len(target) > LONGEST_TARGET:
+        raise ValueError
 
 
 def _fault(text: str) -> str:
@@ -149,9 +160,9 @@ def _fault(text: str) -> str:
     for number, item in enumerate(text.removesuffix("\n").split("\n"), 1):
         match = _LINE.fullmatch(item)
         try:
-            if not match or not is_inside(decode_path(match[1])):
+            if not match or not is_inside(decode_path(match[1])) or same_path(match[1]) != match[1]:
                 raise ValueError
-            decode_path(match[6] or "")
+            _check_target(match[6] or "")
         except ValueError:
             return f"line {number} of the manifest is not an entry: {item[:80]!r}"
     return "the manifest is not one"

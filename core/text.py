@@ -11,6 +11,7 @@ _PERCENT = {byte: chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in ran
 _WORD = frozenset(range(0x20, 0x7F)) - frozenset(b"'\\!")
 _OCTAL = {byte: chr(byte) if byte in _WORD else f"\\0{byte:03o}" for byte in range(256)}
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._/+=:,@~-]")
+_PLAIN = re.compile(r"[A-Za-z0-9._/+=:,@~-]*")
 _PERCENT_CODE = re.compile(rb"%([0-9A-F]{2})")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _ESCAPE = re.compile(
@@ -26,11 +27,16 @@ def encode_path(path: bytes) -> str:
 
 
 def decode_path(text: str) -> bytes:
-    """The bytes that encode_path was given. ValueError where the text is not in its form."""
+    """The bytes that an encoded path stands for, whichever bytes are encoded. ValueError where the text is not one."""
     raw = text.encode("ascii")
     if any(byte not in _SAFE and byte != 0x25 for byte in raw) or len(_PERCENT_CODE.findall(raw)) != raw.count(b"%"):
         raise ValueError(f"not an encoded path: {text[:80]!r}")
     return _PERCENT_CODE.sub(lambda match: bytes.fromhex(match[1].decode()), raw)
+
+
+def same_path(text: str) -> str:
+    """The one form of an encoded path: servers encode more bytes than encode_path does. ValueError as decode_path."""
+    return text if "%" not in text and _PLAIN.fullmatch(text) else encode_path(decode_path(text))
 
 
 def shell_word(value: bytes | str) -> str:

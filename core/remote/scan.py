@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from core.drift import KEPT, OTHER, Held
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, LINK, Entry, Manifest, is_inside
-from core.text import decode_path
+from core.text import decode_path, same_path
 
 _ENCODED = frozenset("DLFXO")
 _WITH_CONTENT = _ENCODED | frozenset("fl")
@@ -58,7 +58,7 @@ def _listed(lines: Iterable[str]) -> dict[bytes, Entry]:
         elif kind == "x":
             executable.add(path)
         elif kind in ("l", "L"):
-            entries[path] = Entry(LINK, 0, content)
+            entries[path] = Entry(LINK, 0, same_path(content))
         elif kind in ("f", "F", "X"):
             entries[path] = Entry(EXECUTABLE if kind == "X" else FILE, -1, content)
         elif kind == "e":

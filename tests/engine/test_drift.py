@@ -9,6 +9,7 @@ import pytest
 
 from core.drift import Drift
 from core.errors import ServerError, UsageError
+from core.events import UploadProgress
 from core.jobs import Cancel
 from core.operations.verify import verify
 from core.remote.scan import parse_tree
@@ -80,6 +81,40 @@ def test_whoever_touches_a_hooks_work_later_is_seen(place, project_factory, engi
         added=(b"drop", b"made/later"),
         removed=(b"made/link",),
     )
+
+
+ODD = [
+    b"a b",
+    b"tab\tc",
+    "é".encode(),
+    b"50%",
+    b"%41",
+    b"back\\slash",
+    b"new\nline",
+    b"end\n",
+    b"end ",
+    b"\xff\xfe",
+    b"-n",
+    b"*?",
+]
+
+
+def test_names_and_targets_with_any_bytes_are_as_deployed(place, project_factory, engine):
+    files = {b"target " + odd: b"x" for odd in ODD}
+    files |= {b"link %d" % number: Link(odd) for number, odd in enumerate(ODD)}
+    files |= {b"link to " + odd: Link(b"target " + odd) for odd in ODD}
+    project = project_factory([place], files, source="directory")
+    one = engine(project)
+    one.deploy(tag="r1")
+    assert drift(one).none, drift(one)
+    # Nothing of it is sent again where the deploy-cache is compared.
+    (place.files / ".turnout/cache.manifest").unlink()
+    project.write({"another": "y"})
+    one.deploy(tag="r2")
+    assert [event.total for event in one.said(UploadProgress)][-1] == 1
+    (place.files / "current/link 1").unlink()
+    (place.files / "current/link 1").symlink_to("tab")
+    assert drift(one) == Drift(changed=(b"link 1",))
 
 
 def test_a_release_whose_hooks_were_noted_by_names_alone_is_compared_as_before(sshd, project_factory, engine):

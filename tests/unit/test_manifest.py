@@ -17,7 +17,6 @@ from core.manifest import (
     Manifest,
     difference,
     is_inside,
-    line,
     link,
     parse,
 )
@@ -65,8 +64,6 @@ def test_the_digest_does_not_depend_on_the_order_of_listing(tree: Manifest, rand
     items = list(tree.entries.items())
     random.shuffle(items)  # type: ignore[attr-defined]
     assert Manifest(dict(items)).digest == tree.digest
-    unsorted = "".join(f"{line(path, entry)}\n" for path, entry in items)
-    assert parse(unsorted).digest == tree.digest
 
 
 @given(manifests(), manifests())
@@ -189,6 +186,35 @@ def test_text_that_is_no_manifest_is_a_value_error_and_nothing_else(text: str) -
     assert all(is_inside(path) for path in tree.entries)
 
 
-def test_a_text_without_its_last_newline_or_out_of_order_is_still_the_same_tree() -> None:
-    tree = Manifest({b"a": FOLDER_ENTRY, b"b": Entry(LINK, 0, "x")})
-    assert parse("b\tl\t0\tx\na\td\t0\t-").digest == tree.digest
+TREE = Manifest({b"a": FOLDER_ENTRY, b"a/b": file_entry(b"1"), b"c": link(b"a b")}).text
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (TREE[:-1], "cut"),
+        (TREE[:-9], "not an entry"),
+        ("".join(reversed(TREE.splitlines(keepends=True))), "out of order"),
+        (TREE.replace("\n", "\r\n"), "not an entry"),
+        (TREE + "\0", "not an entry"),
+        ("\n" + TREE, "line 1 "),
+        (TREE + TREE.splitlines(keepends=True)[-1], "twice"),
+        (TREE.replace("a%20b", "%61%20b"), "line 3 "),
+        (TREE.replace("a/b", "a/%62"), "line 2 "),
+        (TREE.replace("a%20b", "a%00b"), "line 3 "),
+        (TREE.replace("a%20b", "a" * 4096), "line 3 "),
+        (TREE.replace("\t1\t", f"\t{10**17}\t"), None),
+        (TREE.replace("\t1\t", f"\t{10**18}\t"), "line 2 "),
+    ],
+)
+def test_a_text_that_turnout_did_not_write_is_no_manifest(text: str, reason: str | None) -> None:
+    if reason is None:
+        assert parse(text).text == text
+        return
+    with pytest.raises(ValueError, match=reason):
+        parse(text)
+
+
+@given(manifests())
+def test_the_text_is_the_only_form_of_a_tree(tree: Manifest) -> None:
+    assert parse(tree.text).text == tree.text == Manifest(parse(tree.text).entries).text

@@ -16,6 +16,7 @@ from core.text import (
     duration,
     encode_path,
     quote,
+    same_path,
     shell_word,
     show_path,
     size,
@@ -47,6 +48,12 @@ def test_any_bytes_survive_the_encoding_of_paths(raw: bytes) -> None:
 @given(st.binary(max_size=20), st.binary(max_size=20))
 def test_two_paths_never_share_an_encoding(one: bytes, other: bytes) -> None:
     assert (encode_path(one) == encode_path(other)) == (one == other)
+
+
+@given(st.binary(max_size=60), st.sets(st.integers(0, 59)))
+def test_an_encoded_path_has_one_form_whichever_bytes_a_server_encoded(raw: bytes, places: set[int]) -> None:
+    text = "".join(f"%{byte:02X}" if at in places else encode_path(bytes([byte])) for at, byte in enumerate(raw))
+    assert same_path(text) == encode_path(raw)
 
 
 @pytest.mark.parametrize("text", ["a b", "%4", "%zz", "%", "a%2", "%2f", "tab\t", "line\n", "é", "'", "a%%20"])
