@@ -29,20 +29,31 @@ def environ_of(pid: int) -> list[bytes]:
         return []
 
 
+def children(pid: int) -> list[int]:
+    """The processes that one has started and that have not gone to another parent."""
+    return _by_parent().get(pid, [])
+
+
 def descendants(pid: int) -> list[int]:
     """All processes below one, nearest first."""
-    children: dict[int, list[int]] = {}
+    by_parent = _by_parent()
+    found = list(by_parent.get(pid, []))
+    for near in found:
+        found += by_parent.get(near, [])
+    return found
+
+
+def _by_parent() -> dict[int, list[int]]:
+    """Each process's children."""
+    by_parent: dict[int, list[int]] = {}
     for other in process_ids():
         try:
             status = Path(f"/proc/{other}/stat").read_text(errors="replace")
         except OSError:
             continue
         parent = int(re.sub(r".*\)", "", status, flags=re.DOTALL).split()[1])
-        children.setdefault(parent, []).append(other)
-    found = list(children.get(pid, []))
-    for near in found:
-        found += children.get(near, [])
-    return found
+        by_parent.setdefault(parent, []).append(other)
+    return by_parent
 
 
 def kill(pids: list[int]) -> list[int]:

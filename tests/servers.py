@@ -15,9 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
+import paramiko
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.processes import descendants, environ_of, kill, name_of, process_ids
+from tests.processes import children, descendants, environ_of, kill, name_of, process_ids
 from tui.demo.servers import embedded
 
 HOST = "127.0.0.1"
@@ -45,8 +48,10 @@ def unavailable(reason: str) -> NoReturn:
 
 
 def program(name: str) -> str | None:
-    """The path of an installed program, also one for administrators."""
-    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *PROGRAM_FOLDERS]))
+    """The path of an installed program, also one for administrators; an empty file is none."""
+    folders = [*os.environ.get("PATH", os.defpath).split(os.pathsep), *PROGRAM_FOLDERS]
+    found = (shutil.which(name, path=folder) for folder in folders if folder)
+    return next((path for path in found if path is not None and os.path.getsize(path)), None)
 
 
 def need(name: str) -> str:
@@ -170,12 +175,9 @@ class SSHServer(ABC):
             self._process = subprocess.Popen(
                 tied, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
             )
-        ask = [need("ssh-keyscan"), "-T", "5", "-t", "ed25519", "-p", str(self.port), self.host]
         deadline = time.monotonic() + START_SECONDS
         while self._process.poll() is None:
-            # Its key, and not just a greeting: the one who answers could be the process that took the port.
-            answer = subprocess.run(ask, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-            if self.host_key in answer.stdout:
+            if self._answers():
                 return True
             if time.monotonic() > deadline:
                 break
@@ -185,6 +187,22 @@ class SSHServer(ABC):
             return False
         self._end([])
         pytest.fail(f"{words[0]} did not start on port {self.port}:\n{log_text[-2000:]}")
+
+    def _answers(self) -> bool:
+        """Whether this server listens. Its key, not just a greeting: who answers could have taken the port."""
+        try:
+            connection = socket.create_connection((self.host, self.port), timeout=5)
+        except OSError:
+            return False
+        transport = paramiko.Transport(connection)
+        try:
+            transport.start_client(timeout=5)
+            key = transport.get_remote_server_key()
+        except (paramiko.SSHException, OSError, EOFError):
+            return False
+        finally:
+            transport.close()
+        return f"{key.get_name()} {key.get_base64()}" == self.host_key
 
     def _start_on_a_free_port(self, words_for: Callable[[int], list[str]]) -> None:
         """Start the listener with the words that `words_for` gives for a port."""
@@ -262,8 +280,6 @@ class OpenSSHServer(SSHServer):
             "PrintMotd no\n"
             "PrintLastLog no\n"
             "UseDNS no\n"
-            "MaxStartups 100\n"
-            "MaxSessions 20\n"
         ) + (f"ForceCommand {stand_in}\n" if stand_in else "")
 
     def _stand_in(self, shell: str) -> Path:
@@ -295,7 +311,7 @@ class OpenSSHServer(SSHServer):
 
 
 class EmbeddedServer(SSHServer):
-    """The demo's server (asyncssh), for machines where no sshd is installed."""
+    """The demo's server (asyncssh), for machines where no sshd is installed; a process for each connection as there."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -307,19 +323,33 @@ class EmbeddedServer(SSHServer):
         self._write_client_files()
 
     def session_processes(self) -> list[int]:
-        return descendants(self._servers.pid)
+        (forker,) = children(self._servers.pid)
+        below = descendants(forker)
+        return below + [pid for pid in process_ids() if pid not in below and self._is_ours(pid)]
 
     def kill_sessions(self) -> list[int]:
-        unavailable("the embedded server has no process of its own for a connection: openssh-server is needed")
+        (forker,) = children(self._servers.pid)
+        return kill(children(forker))
 
     def stop(self) -> None:
         self._servers.close()
+        kill([pid for pid in process_ids() if self._is_ours(pid)])
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether a login's command started it, also where the process that served its connection was killed."""
+        return f"HOME={self.home}".encode() in environ_of(pid)
 
 
 def new_key(path: Path) -> Path:
-    """A new ed25519 key pair without a passphrase."""
-    words = [need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "turnout tests", "-f", str(path)]
-    subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
+    """A new ed25519 key pair without a passphrase; made here, because openssh-client may not be installed."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    path.touch(mode=0o600)
+    path.write_bytes(private)
+    path.with_suffix(".pub").write_bytes(public + b" turnout tests\n")
     return path
 
 

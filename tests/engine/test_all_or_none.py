@@ -44,6 +44,8 @@ attempts = 2
 interval = "10ms"
 """
 SHARED = {"shared": ["data/deep/"]}
+# The login's shell is below the server's process for this connection; no `ps`, which a bare machine does not have.
+KILL_CONNECTION = "kill -9 $(sed -n 's/^PPid:.//p' /proc/$PPID/status)"
 
 
 def sabotage(place, moment, command):
@@ -119,11 +121,9 @@ FAILURES = {
     "upload-disk-full": Failure(DiskFull, lambda place, *_: full_disk(place)),
     "stage-shared-path": Failure(ServerError, lambda place, *_: replaced(place, "shared/data")),
     "prepare-hook": Failure(HookFailed, moment="prepare", run="echo no room; exit 7"),
-    "prepare-hook-kills-the-connection": Failure(ConnectError, moment="prepare", run="kill -9 $(ps -o ppid= $PPID)"),
+    "prepare-hook-kills-the-connection": Failure(ConnectError, moment="prepare", run=KILL_CONNECTION),
     "before-switch-hook": Failure(HookFailed, moment="before-switch", run="exit 1"),
-    "before-switch-kills-the-connection": Failure(
-        ConnectError, moment="before-switch", run="kill -9 $(ps -o ppid= $PPID)"
-    ),
+    "before-switch-kills-the-connection": Failure(ConnectError, moment="before-switch", run=KILL_CONNECTION),
     "switch-release-is-gone": Failure(
         ServerError, moment="before-switch", run="rm -rf $TURNOUT_ROOT/releases/$TURNOUT_TAG", switched=True
     ),
@@ -132,7 +132,7 @@ FAILURES = {
     ),
     "after-switch-hook": Failure(HookFailed, moment="after-switch", run="exit 3", switched=True),
     "after-switch-kills-the-connection": Failure(
-        ConnectError, moment="after-switch", run="kill -9 $(ps -o ppid= $PPID)", switched=True
+        ConnectError, moment="after-switch", run=KILL_CONNECTION, switched=True
     ),
     "check": Failure(CheckFailed, moment="check", run="echo sick; exit 1", switched=True),
 }

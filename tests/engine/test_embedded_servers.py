@@ -19,6 +19,7 @@ import paramiko
 import pytest
 
 from tests.processes import descendants
+from tests.servers import need
 from tests.waiting import until
 from tui.demo.servers import SITE_PORT, EmbeddedServer, EmbeddedServers, embedded
 
@@ -111,7 +112,7 @@ def test_every_server_has_a_host_key_of_its_own(servers: EmbeddedServers) -> Non
 
 def test_openssh_logs_in_with_the_configuration_that_was_written(servers: EmbeddedServers) -> None:
     for server in servers:
-        words = ["ssh", "-F", str(servers.ssh_config), "-o", "BatchMode=yes", server.name, "pwd"]
+        words = [need("ssh"), "-F", str(servers.ssh_config), "-o", "BatchMode=yes", server.name, "pwd"]
         assert subprocess.check_output(words, text=True).strip() == str(server.home)
 
 
@@ -208,7 +209,7 @@ def test_the_child_and_its_commands_end_when_the_parent_is_killed(tmp_path: Path
     assert owner.stdout is not None
     child = int(owner.stdout.readline())
     ssh = subprocess.Popen(
-        ["ssh", "-F", str(folder / "ssh_config"), "-o", "BatchMode=yes", "web1", "echo $$; exec sleep 1000"],
+        [need("ssh"), "-F", str(folder / "ssh_config"), "-o", "BatchMode=yes", "web1", "echo $$; exec sleep 1000"],
         stdout=subprocess.PIPE,
         stdin=subprocess.PIPE,
         text=True,

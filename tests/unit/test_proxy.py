@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.proxy import Proxy
-from tests.servers import Destination
+from tests.servers import Destination, need
 from tests.waiting import until
 
 FOR_EVER = 3600.0
@@ -175,7 +175,7 @@ def test_a_stopped_proxy_listens_no_more(far: Far) -> None:
 def test_a_login_through_the_proxy_is_checked_and_counted(sshd: Destination, proxy, home) -> None:
     between, place = proxy(sshd)
     assert (place.alias, place.port, place.root) == ("web-far", between.port, sshd.root)
-    words = ["ssh", "-F", str(home / ".ssh/config"), "-o", "StrictHostKeyChecking=yes", place.alias, "echo hello"]
+    words = [need("ssh"), "-F", str(home / ".ssh/config"), "-o", "StrictHostKeyChecking=yes", place.alias, "echo hello"]
     done = subprocess.run(words, capture_output=True, check=True)
     assert done.stdout == b"hello\n"
     assert between.connections == 1

@@ -136,7 +136,7 @@ def test_killed_sessions_end_the_connection_and_the_commands_input(
 
 def test_a_stopped_server_leaves_no_process_behind(tmp_path: Path, home: Path) -> None:
     server = OpenSSHServer(tmp_path / "server")
-    words = ["ssh", "-F", str(tmp_path / "server/ssh_config"), "server", "setsid sh -c 'sleep 600 & echo $!'"]
+    words = [need("ssh"), "-F", str(tmp_path / "server/ssh_config"), "server", "setsid sh -c 'sleep 600 & echo $!'"]
     asked = subprocess.Popen([*words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     assert asked.stdout is not None
     left_behind = int(asked.stdout.readline())

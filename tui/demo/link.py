@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 
 CHUNK_BYTES = 16 * 1024
@@ -23,13 +23,13 @@ class Link:
         self.latency = latency
         self._free_at: dict[str, float] = {}
 
-    async def listen(self, serve: Callable[[socket.socket], Awaitable[object]]) -> asyncio.Server:
+    async def listen(self, serve: Callable[[socket.socket], object]) -> asyncio.Server:
         """Accept on a loopback port; every connection reaches `serve` as one end of a socket pair."""
 
         async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             near, far = socket.socketpair()
             inner_reader, inner_writer = await asyncio.open_connection(sock=near)
-            serving = asyncio.ensure_future(serve(far))
+            serve(far)
             try:
                 # Cancelled where the servers end while a client is connected.
                 with suppress(asyncio.CancelledError):
@@ -39,8 +39,6 @@ class Link:
             finally:
                 for end in (writer, inner_writer):
                     end.close()
-                with suppress(Exception):  # a login that did not come about has been answered by the server itself
-                    await serving
 
         listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * CHUNK_BYTES if self.bandwidth else 1 << 20)

@@ -14,7 +14,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 import asyncssh
 
 from tui.demo.command import Command, CommandSession
+from tui.demo.connections import Connections
 from tui.demo.link import Link
 from tui.demo.servers import GRACE_SECONDS, SITE_PORT
 from tui.demo.website import Website
@@ -33,16 +34,20 @@ LIMITED_WINDOW = 256 * 1024
 """Where the rate is limited, so that what a client calls sent is not far ahead of what has arrived."""
 END_SECONDS = 1.0
 """How long commands may clean up when the servers end."""
+POLL_SECONDS = 0.01
 
 
 @dataclass
 class Host:
-    """One server: its folders, its website, its host key and the commands that run on it."""
+    """One server: its folders, its host key, who may log in, and the commands that run in this connection to it."""
 
     name: str
     folder: Path
+    client_key: asyncssh.SSHKey
     link: Link | None
     grace: float
+    site_port: int = 0
+    """Of its website, which starts after the processes that serve connections."""
     running: set[Command] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -50,7 +55,6 @@ class Host:
         self.root = self.folder / "srv" / "app"
         self.home.mkdir(parents=True)
         self.root.mkdir(parents=True)
-        self.website = Website(self.root)
         self.key = asyncssh.generate_private_key("ssh-ed25519", comment=self.name)
         self.environ = {
             "HOME": str(self.home),
@@ -61,43 +65,45 @@ class Host:
             "LANG": os.environ.get("LANG", "C.UTF-8"),
         }
 
-    def options(self, client_key: asyncssh.SSHKey) -> dict[str, Any]:
+    def options(self) -> asyncssh.SSHServerConnectionOptions:
         """What asyncssh needs to serve a connection to this host."""
-        return {
-            "server_factory": partial(Login, self, client_key),
-            "server_host_keys": [self.key],
-            "encoding": None,
-            "line_editor": False,
-            "allow_pty": False,
-            "agent_forwarding": False,
-            "x11_forwarding": False,
-            "gss_host": None,
-            "compression_algs": ["none"],
-            "login_timeout": 60,
+        return asyncssh.SSHServerConnectionOptions(
+            server_factory=partial(Login, self),
+            server_host_keys=[self.key],
+            encoding=None,
+            line_editor=False,
+            allow_pty=False,
+            agent_forwarding=False,
+            x11_forwarding=False,
+            gss_host=None,
+            compression_algs=["none"],
+            login_timeout=60,
             **({"window": LIMITED_WINDOW} if self.link is not None and not self.link.latency else {}),
-        }
+        )
 
-    async def listen(self, client_key: asyncssh.SSHKey) -> int:
-        """Start to accept logins; the port."""
-        options = self.options(client_key)
-        if self.link is None:
-            acceptor = await asyncssh.listen("127.0.0.1", 0, **options)
-            return acceptor.get_port()
-        prepared = asyncssh.SSHServerConnectionOptions(**options)
+    async def listen(self, hand_over: Callable[[socket.socket], None]) -> int:
+        """Start to accept connections; the port."""
+        if self.link is not None:
+            server = await self.link.listen(hand_over)
+            return int(server.sockets[0].getsockname()[1])
+        listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+        listener.setblocking(False)
+        loop = asyncio.get_running_loop()
 
-        def serve(end: socket.socket) -> Awaitable[object]:
-            return asyncssh.run_server(end, options=prepared)
+        async def accept() -> None:
+            while True:
+                connection, _ = await loop.sock_accept(listener)
+                hand_over(connection)
 
-        server = await self.link.listen(serve)
-        return int(server.sockets[0].getsockname()[1])
+        self._accepting = asyncio.ensure_future(accept())
+        return int(listener.getsockname()[1])
 
 
 class Login(asyncssh.SSHServer):
     """One connection: lets in one user with one key, runs commands, forwards to loopback."""
 
-    def __init__(self, host: Host, client_key: asyncssh.SSHKey) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
-        self._client_key = client_key.public_data
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
@@ -109,7 +115,7 @@ class Login(asyncssh.SSHServer):
         return True
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        return username == USER and key.public_data == self._client_key
+        return username == USER and key.public_data == self._host.client_key.public_data
 
     def session_requested(self) -> CommandSession:
         return CommandSession(self._host.home, self._host.environ, self._host.running, self._host.grace)
@@ -119,28 +125,52 @@ class Login(asyncssh.SSHServer):
             raise asyncssh.ChannelOpenError(
                 asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, f"forwarding leads to 127.0.0.1 only, not to {dest_host}"
             )
-        port = self._host.website.server_port if dest_port == SITE_PORT else dest_port
+        port = self._host.site_port if dest_port == SITE_PORT else dest_port
         return self._connection.forward_connection("127.0.0.1", port)
 
 
-async def serve(folder: Path, names: list[str], bandwidth: float | None, latency: float, grace: float) -> None:
-    """Serve until standard input ends; then nothing that was started here runs any more."""
-    client_key = asyncssh.generate_private_key("ssh-ed25519", comment="turnout demo")
-    shaped = bandwidth is not None or latency > 0
-    hosts = [Host(name, folder / name, Link(bandwidth, latency) if shaped else None, grace) for name in names]
-    ports = [await host.listen(client_key) for host in hosts]
-    _write_client_files(folder, client_key, hosts, ports)
+async def serve_connection(
+    hosts: list[Host], number: int, site_port: int, connection: socket.socket, ended: asyncio.Event
+) -> None:
+    """Serve one connection, in a process of its own, until it and its commands have ended, or all servers shall."""
+    host = hosts[number]
+    host.site_port = site_port
+    options = host.options()
+
+    async def log_in_and_serve() -> None:
+        login = await asyncssh.run_server(connection, options=options)
+        await login.wait_closed()
+
+    serving, end = asyncio.ensure_future(log_in_and_serve()), asyncio.ensure_future(ended.wait())
+    await asyncio.wait((serving, end), return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        serving.exception()  # a login that did not come about has been answered already
+    else:
+        serving.cancel()
+    while host.running and not ended.is_set():  # each has its grace
+        await asyncio.sleep(POLL_SECONDS)
+    await _end(host)
+
+
+async def serve(folder: Path, hosts: list[Host], connections: Connections) -> None:
+    """Accept connections until standard input ends."""
+    websites = [Website(host.root) for host in hosts]
+    ports = [
+        await host.listen(partial(connections.hand_over, number, website.server_port))
+        for number, (host, website) in enumerate(zip(hosts, websites, strict=True))
+    ]
+    _write_client_files(folder, hosts, ports)
     entries = [
         {
             "name": host.name,
             "port": port,
             "host_key": host.key.export_public_key().decode().strip().removesuffix(f" {host.name}"),
             "fingerprint": host.key.get_fingerprint(),
-            "http_port": host.website.server_port,
+            "http_port": website.server_port,
             "root": str(host.root),
             "home": str(host.home),
         }
-        for host, port in zip(hosts, ports, strict=True)
+        for host, port, website in zip(hosts, ports, websites, strict=True)
     ]
     print(json.dumps({"servers": entries}), flush=True)
 
@@ -151,25 +181,25 @@ async def serve(folder: Path, names: list[str], bandwidth: float | None, latency
         for host in hosts:
             if host.link is not None:
                 host.link.bandwidth = limit
-    await _end(hosts)
 
 
-async def _end(hosts: list[Host]) -> None:
-    running = [command for host in hosts for command in host.running]
+async def _end(host: Host) -> None:
+    """End what still runs in a connection."""
+    running = list(host.running)
     for command in running:
         command.hang_up()
     deadline = asyncio.get_running_loop().time() + END_SECONDS
-    while any(host.running for host in hosts) and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(0.01)
+    while host.running and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(POLL_SECONDS)
     for command in running:
         command.kill()
 
 
-def _write_client_files(folder: Path, key: asyncssh.SSHKey, hosts: list[Host], ports: list[int]) -> None:
+def _write_client_files(folder: Path, hosts: list[Host], ports: list[int]) -> None:
     """Client key, known_hosts and an ssh_config with an alias for each server."""
     key_path, known_hosts = folder / "id_ed25519", folder / "known_hosts"
     key_path.touch(mode=0o600)
-    key_path.write_bytes(key.export_private_key())
+    key_path.write_bytes(hosts[0].client_key.export_private_key())
     known_lines, config_lines = [], []
     for host, port in zip(hosts, ports, strict=True):
         known_lines.append(f"[127.0.0.1]:{port} {host.key.export_public_key().decode()}")
@@ -192,11 +222,28 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.getLogger("asyncssh").setLevel(logging.ERROR)
     os.umask(0o022)
+    folder: Path = arguments.folder
     try:
-        asyncio.run(serve(arguments.folder, arguments.names, arguments.bandwidth, arguments.latency, arguments.grace))
+        client_key = asyncssh.generate_private_key("ssh-ed25519", comment="turnout demo")
+        shaped = arguments.bandwidth is not None or arguments.latency > 0
+        hosts = [
+            Host(
+                name,
+                folder / name,
+                client_key,
+                Link(arguments.bandwidth, arguments.latency) if shaped else None,
+                arguments.grace,
+            )
+            for name in arguments.names
+        ]
+        connections = Connections(partial(serve_connection, hosts))
+        try:
+            asyncio.run(serve(folder, hosts, connections))
+        finally:
+            connections.close()
     finally:
         if arguments.remove:
-            shutil.rmtree(arguments.folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
