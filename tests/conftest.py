@@ -17,7 +17,7 @@ import pytest
 from tests.busybox import DropbearServer
 from tests.projects import Files, SampleProject, make_project
 from tests.proxy import Proxy
-from tests.servers import Destination, EmbeddedServer, OpenSSHServer, SSHServer, program
+from tests.servers import LOGIN, Destination, EmbeddedServer, OpenSSHServer, SSHServer, program
 
 # What the developer's or CI's own environment must not decide.
 FOREIGN = {
@@ -114,7 +114,7 @@ class Running:
             return DropbearServer(folder)
         if not kind and program("sshd") is None:
             return EmbeddedServer(folder)
-        return OpenSSHServer(folder, shell=kind, noisy=kind == "bash")
+        return OpenSSHServer(folder, shell=kind, noisy=kind == "bash", login=LOGIN)
 
     def close(self) -> None:
         """End all of them."""

@@ -20,6 +20,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from tests import logins
 from tests.processes import children, descendants, environ_of, kill, name_of, process_ids
 from tui.demo.servers import embedded
 
@@ -29,15 +30,8 @@ PORTS_TO_TRY = 10
 SHELLS = ("bash", "dash", "zsh", "fish")
 # Ordinary users often lack these folders in PATH, and the servers are there.
 PROGRAM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-GREETING = "Welcome to a test server."
-# What a start-up file can do to a careless client.
-NOISE = f"""\
-echo '{GREETING}'
-echo 'It is "quoted" and costs $5'
-echo 'not an error' >&2
-printf 'a line without an end: '
-"""
-START_FILES = {"bash": ".bashrc", "zsh": ".zshenv", "fish": ".config/fish/config.fish", "dash": ".profile"}
+LOGIN = os.environ.get("TURNOUT_TEST_LOGIN", "tidy")
+"""What logins on servers that tests share are like: `tidy`, or `hostile` (see tests/logins.py)."""
 
 
 def unavailable(reason: str) -> NoReturn:
@@ -235,8 +229,13 @@ class OpenSSHServer(SSHServer):
     under sshd (bash reads .bashrc where SSH_CLIENT is set and no shell has run before, so SHLVL is unset again).
     """
 
-    def __init__(self, folder: Path, shell: str = "", noisy: bool = False, log_level: str = "INFO") -> None:
-        """`noisy`: the shell's start-up file prints. `log_level`: of sshd, whose log is `self.log`."""
+    def __init__(
+        self, folder: Path, shell: str = "", noisy: bool = False, log_level: str = "INFO", login: str = "tidy"
+    ) -> None:
+        """`noisy`: the shell's start-up file prints. `log_level`: of sshd, whose log is `self.log`.
+
+        login   "hostile": start-up files as in tests/logins.py, and what they export is set by sshd as well
+        """
         super().__init__(folder)
         sshd = need("sshd")
         account = pwd.getpwuid(os.getuid())
@@ -245,10 +244,15 @@ class OpenSSHServer(SSHServer):
         self.host_key = public_key(new_key(folder / "host_key"))
         self.home = folder / "home"
         self.home.mkdir()
-        if noisy:
-            start_file = self.home / START_FILES[shell or Path(account.pw_shell).name]
+        self.decoy = folder / "decoy"
+        """Where a hostile login leads who goes to a folder by its bare name."""
+        self.hostile = login == "hostile"
+        if self.hostile:
+            logins.write(self.home, self.decoy, shell or Path(account.pw_shell).name)
+        elif noisy:
+            start_file = self.home / logins.START_FILES[shell or Path(account.pw_shell).name]
             start_file.parent.mkdir(parents=True, exist_ok=True)
-            start_file.write_text(NOISE)
+            start_file.write_text(logins.NOISE)
         shutil.copy(folder / "client_key.pub", folder / "authorized_keys")
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where sshd, run by root, locks itself up
@@ -262,6 +266,10 @@ class OpenSSHServer(SSHServer):
         self._start_on_a_free_port(words_for)
 
     def _config(self, port: int, log_level: str, stand_in: Path | None) -> str:
+        variables = {"HOME": str(self.home), "TURNOUT_TEST_SERVER": str(self.folder)}
+        if self.hostile:
+            variables |= logins.set_env(self.home, self.decoy)
+        set_env = " ".join(f'"{name}={value}"' for name, value in variables.items())
         sftp_server = next(Path("/usr").glob("lib*/**/sftp-server"), None) or "internal-sftp"
         return (
             f"ListenAddress {HOST}\n"
@@ -269,7 +277,7 @@ class OpenSSHServer(SSHServer):
             f"HostKey {self.folder}/host_key\n"
             f"AuthorizedKeysFile {self.folder}/authorized_keys\n"
             f"LogLevel {log_level}\n"
-            f'SetEnv "HOME={self.home}" "TURNOUT_TEST_SERVER={self.folder}"\n'
+            f"SetEnv {set_env}\n"
             f"Subsystem sftp {sftp_server}\n"
             f"UsePAM {'yes' if password_is_locked(self.user) else 'no'}\n"
             "StrictModes no\n"
@@ -308,6 +316,8 @@ class OpenSSHServer(SSHServer):
     def stop(self) -> None:
         if self._process is not None:
             self._end(self.session_processes())
+            changed = logins.touched(self.decoy) if self.hostile else []
+            assert not changed, f"a hostile login led to other folders, and these files were changed: {changed}"
 
 
 class EmbeddedServer(SSHServer):

@@ -11,9 +11,10 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from tests.logins import GREETING
 from tests.processes import name_of
 from tests.projects import Link, Script
-from tests.servers import GREETING, SHELLS, Destination, EmbeddedServer, OpenSSHServer, need
+from tests.servers import SHELLS, Destination, EmbeddedServer, OpenSSHServer, need
 from tests.waiting import until
 
 AWKWARD = 'it\'s "quoted" $HOME `date` \\ * {a,b} ~ # ; & | \t !'
