@@ -306,8 +306,9 @@ class OpenSSHServer(SSHServer):
     def session_processes(self) -> list[int]:
         assert self._process is not None
         below = descendants(self._process.pid)
-        marker = f"TURNOUT_TEST_SERVER={self.folder}".encode()
-        return below + [pid for pid in process_ids() if pid not in below and marker in environ_of(pid)]
+        # The agent keeps only HOME of a login's environment.
+        marks = {f"TURNOUT_TEST_SERVER={self.folder}".encode(), f"HOME={self.home}".encode()}
+        return below + [pid for pid in process_ids() if pid not in below and marks & set(environ_of(pid))]
 
     def kill_sessions(self) -> list[int]:
         assert self._process is not None

@@ -18,6 +18,7 @@ import paramiko
 from core.errors import Cancelled, ConnectError
 from core.jobs import Cancel
 from core.remote.connection import Connection, start
+from core.remote.launch import PREPARATION, line_by_line, whole
 from core.text import clean_lines, quote, shell_word
 
 SILENCE = 30.0
@@ -34,17 +35,8 @@ GREETING_LIMIT = 4 << 20
 DONE, FAILED, LOST, LOCKED, PERSON, UNTELLABLE, CANCELLED = 0, 1, 3, 4, 5, 6, 143
 """Statuses of an answer; see agent.sh."""
 
-# No backslash and no single quote: the login shell (bash, dash, zsh, fish, ash) hands this to sh as it is.
-_BOOTSTRAP = """exec sh -c 'p=; while IFS= read -r l && [ "$l" != "#end" ]; do p="$p$l
-"; done; eval "$p"' turnout-agent"""
-
-# The same with the program on the command line, for a server that takes input only once a command runs.
-_BOOTSTRAP_WHOLE = """exec sh -c 'eval "$(printf %s "$1" | tr "\\2\\5\\6" "\\134\\47\\12")"' turnout-agent """
-_STAND_INS = "\2\5\6"
-_SPECIAL = "\\'\n"
-LONGEST_COMMAND = 96 << 10
-"""Characters of a command line; Linux takes 128 kB for one word."""
-
+NAME = "turnout-agent"
+"""What its process is called on the server."""
 
 PARTS = ("inspect.sh", "lock.sh", "release.sh", "agent.sh")
 """The files of the agent, in the order in which a shell reads them; the last one starts to listen."""
@@ -67,17 +59,6 @@ def strip(text: str) -> str:
     quoted text over several lines but a newline."""
     lines = [line.strip() for line in text.splitlines()]
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
-
-
-def command_with(text: str) -> str | None:
-    """The command that runs a shell program given as one quoted word; None where it cannot be one.
-
-    Login shells differ in what a backslash or a newline means between single quotes: three control characters stand
-    for backslash, quote and newline until `tr` has put them back.
-    """
-    if any(character in text for character in _STAND_INS) or len(text) > LONGEST_COMMAND:
-        return None
-    return f"{_BOOTSTRAP_WHOLE}'{text.translate(str.maketrans(_SPECIAL, _STAND_INS))}'"
 
 
 @dataclass(frozen=True)
@@ -194,14 +175,14 @@ class Agent:
         self._channel = self._connection.session()
         self.round_trips += 1
         self._channel.settimeout(BEAT)
-        head = f"root={quote(self._root)}\nmark={self._mark}\n"
+        head = f"{PREPARATION}root={quote(self._root)}\nmark={self._mark}\n"
         # OpenSSH opens the window of a session when its command runs: input would wait for one more round trip.
         waits = self._channel.out_window_size == 0
-        whole = command_with(f"{head}first={quote(text)}\n{program()}") if waits else None
-        if whole is not None:
-            start(self._channel, whole)
+        command = whole(NAME, f"{head}first={quote(text)}\n{program()}") if waits else None
+        if command is not None:
+            start(self._channel, command)
         else:
-            start(self._channel, _BOOTSTRAP)
+            start(self._channel, line_by_line(NAME))
             self._send((f"{head}first=\n{program()}#end\n{text}").encode("utf-8", "surrogateescape"))
 
     def _ask_to_stop(self) -> None:

@@ -11,29 +11,41 @@ from dataclasses import dataclass
 import paramiko
 from invoke.exceptions import CommandTimedOut, Failure, ThreadException
 
-from core.errors import Cancelled, ConnectError
+from core.errors import Cancelled, ConnectError, ServerError
 from core.jobs import Cancel
 from core.masking import Masking
 from core.remote.session import Session
 from core.text import cut_lines, quote
 
+_STEADY = """\
+turnout_options=$-
+set +efuxC
+unset -f [ cd command echo printf read test
+"""
+"""Shell: the login's environment is the command's, and may hold functions and options that change what stands before
+the command. What is used here are special built-ins, which no function replaces in `sh`, those that are unset here, and
+names that no login has."""
+
 _LEAD = """\
-lead= fields=
-{ read -r fields < /proc/$$/stat; } 2> /dev/null
-set -- ${fields##*) }
-[ "${3:-$$}" = $$ ] || ! command -v setsid > /dev/null || lead=setsid
+turnout_lead= turnout_fields=
+{ read -r turnout_fields < /proc/$$/stat; } 2> /dev/null
+set -- ${turnout_fields##*) }
+[ "${3:-$$}" = $$ ] || for turnout_lead in /usr/bin/setsid /bin/setsid ''; do [ ! -x "$turnout_lead" ] || break; done
 """
 """Shell: OpenSSH makes each command the leader of a process group, by which a hook is ended as a whole; dropbear does
 not (field 3 after the name in /proc/PID/stat is the group), so there it becomes one."""
 
-_UNDER_LOCK = """{ read -r boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null
-[ ! -d "$lock" ] || [ -z "$boot" ] || echo "$$ ${20}-$boot" >> "$lock/commands"
-held=
-[ ! -f "$lock/token" ] || { read -r held < "$lock/token"; } 2> /dev/null
-[ "$held" = "$token" ] || { echo "not run: the lock is not held by this operation any more"; exit 3; }
+_UNDER_LOCK = """{ read -r turnout_boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null
+[ ! -d "$turnout_lock" ] || [ -z "$turnout_boot" ] || echo "$$ ${20}-$turnout_boot" >> "$turnout_lock/commands"
+turnout_held=
+[ ! -f "$turnout_lock/token" ] || { read -r turnout_held < "$turnout_lock/token"; } 2> /dev/null
+[ "$turnout_held" = "$turnout_token" ] || { echo "not run: the lock is not held by this operation any more"; exit 3; }
 """
 """Shell, after _LEAD: whoever gives the lock back or takes it over ends what is in its `commands` first (agent.sh's
 end_left); a command that arrives later than that does not run."""
+
+_AS_BEFORE = "".join(f"case $turnout_options in *{option}*) set -{option} ;; esac\n" for option in "fuCex")
+"""Shell: the options with which the login starts a shell, for the command's own shell has them too."""
 
 LONGEST_LINE = 16384
 """Characters after which a line without an end is handed on in pieces."""
@@ -106,14 +118,17 @@ def run(
             operator is gone; without it, one that was running when the connection died may run on
 
     Lines come as they were printed; where a long one is cut, `mask` still finds every secret in its pieces. When the
-    time is up or a cancel is asked for, its processes there are ended. Raises Cancelled, ConnectError.
+    time is up or a cancel is asked for, its processes there are ended. Raises Cancelled, ConnectError, and ServerError
+    where the login shell ended with status 0 and the command never ran.
     """
     mark = secrets.token_hex(8)
     exports = "".join(f"export {name}={quote(value)}\n" for name, value in told.items())
     # What a start-up file printed may end in the middle of a line.
-    hello = f'echo\necho "{mark} $$"\nexec 2>&1 < /dev/null\n'
-    under = f"lock={quote(session.root)}/.turnout/lock token={token}\n{_UNDER_LOCK}" if token else ""
-    program = f"{hello}{_LEAD}{under}{exports}cd {quote(folder)} || exit 1\nexec $lead sh -c {quote(command)}"
+    hello = f'{_STEADY}echo\necho "{mark} $$"\nexec 2>&1 < /dev/null\n'
+    lock = f"{quote(session.root)}/.turnout/lock"
+    under = f"turnout_lock={lock} turnout_token={token} turnout_boot=\n{_UNDER_LOCK}" if token else ""
+    begin = f"cd {quote(folder)} || exit 1\n{_AS_BEFORE}exec $turnout_lead /bin/sh -c {quote(command)}"
+    program = f"{hello}{_LEAD}{under}{exports}{begin}"
     # A cancel may come before the command has said its process id: then it is ended as soon as that is known.
     lines = Lines(mark, on_line, mask, lambda: _stop(session, lines) if cancel.requested else None)
     hint = "the agent there ends the command" if token else "the command may still run there"
@@ -122,7 +137,7 @@ def run(
     began = time.monotonic()
     try:
         result = session.connection.link.run(
-            f"exec sh -c {quote(program)}",
+            f"exec '/bin/sh' '-c' {quote(program)}",
             in_stream=False,
             pty=False,
             warn=True,
@@ -162,6 +177,13 @@ def run(
         # Fabric closed the channel because the time was up, and was not asked in time whether it had.
         _stop(session, lines)
         return Ended(None, late=True)
+    if status == 0 and not lines.process:
+        raise ServerError(
+            "the login shell ended well without running the command",
+            detail=f"not run: {command}",
+            hint="look for an `exit` or `set -n` in the start-up files of the user who logs in",
+            server=session.name,
+        )
     return Ended(status if status >= 0 else None)
 
 

@@ -12,9 +12,12 @@ from core.jobs import Cancel
 from core.remote.agent import script, strip
 from core.remote.complaints import LONGEST_SAID, Complaints
 from core.remote.connection import Connection, start
+from core.remote.launch import PREPARATION, whole
 from core.remote.tarstream import CHUNK
-from core.text import clean, cut_lines, quote, shell_word
+from core.text import clean, cut_lines, shell_word
 
+NAME = "turnout-upload"
+"""What its process is called on the server."""
 STALL = 60.0
 """Seconds in which not one byte left before the server counts as gone."""
 MOST_SAID = 64 << 20
@@ -33,7 +36,9 @@ class Upload:
         self._channel = connection.session()
         self._channel.settimeout(STALL)
         self._cancelled = False
-        start(self._channel, f"exec sh -c {quote(strip(script('upload.sh')))} turnout-upload")
+        command = whole(NAME, PREPARATION + strip(script("upload.sh")))
+        assert command is not None
+        start(self._channel, command)
 
     @property
     def usable(self) -> bool:
