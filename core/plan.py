@@ -76,6 +76,7 @@ class Plan:
 
     record       of the release that becomes live (deploy, rollback); None for prune
     live         the environment's live tag before
+    build        what finished build is used again; "" where none is
     hooks, checks   what will run, one line each, for people
     fingerprints    by server: the state that the plan rests on
     """
@@ -86,6 +87,7 @@ class Plan:
     live: str = ""
     record: Record | None = None
     steps: tuple[Step, ...] = ()
+    build: str = ""
     hooks: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -142,6 +144,7 @@ class Plan:
             "live": self.live,
             "record": asdict(self.record) if self.record else None,
             "steps": [{**asdict(step), "prune": list(step.prune), "price": step.price()} for step in self.steps],
+            "build": self.build,
             "hooks": list(self.hooks),
             "checks": list(self.checks),
             "warnings": list(self.warnings),

@@ -60,6 +60,9 @@ def _what(plan: Plan) -> list[str]:
             ("what", f"{record.subject or record.revision}" + (f" ({made})" if made and record.subject else ""))
         )
         rows.append(("files", f"{count(record.files, 'file')}, {size(record.bytes)}"))
+    if plan.build:
+        again = "; --rebuild makes it anew" if plan.kind == DEPLOY else ""
+        rows.append(("build", f"{plan.build}{again}"))
     if plan.kind in (DEPLOY, ROLLBACK):
         rows.append(("live now", plan.live or "nothing"))
     if len(plan.steps) > 1 and plan.send_bytes:

@@ -17,6 +17,8 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PERCENT = re.compile(r"([1-9][0-9]{0,2})%")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
+_PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 _USER = re.compile(r"[^\s@:/-][^\s@:/]*")
 
 
@@ -40,6 +42,20 @@ def command(value: str) -> str:
     """A command for a shell; it may have several lines."""
     if not value.strip():
         raise ValueError("must not be empty")
+    return value
+
+
+def variable(value: str) -> str:
+    """The name of an environment variable, or with `*` at its end of all that begin so."""
+    if not _VARIABLE.fullmatch(value):
+        raise ValueError(f"{shown(value)} is not the name of a variable, such as API_URL or VITE_*")
+    return value
+
+
+def program(value: str) -> str:
+    """The name of a program in PATH."""
+    if not _PROGRAM.fullmatch(value):
+        raise ValueError(f"{shown(value)} is not the name of a program in PATH, such as node")
     return value
 
 

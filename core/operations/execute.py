@@ -123,7 +123,7 @@ def _execute(run: Run, request: Request, plan: Plan | None, wait: float) -> Resu
     check_request(fleet, request)
     building = Cancel()
     unlink = run.cancel.on_request(building.request)
-    tree = start_tree(fleet, request, run.emit, building)
+    tree = start_tree(fleet, request, run.emit, building, plan)
     try:
         states = run.begin(uploads=isinstance(request, DeployRequest), wait=wait)
     except TurnoutError:
@@ -136,6 +136,8 @@ def _execute(run: Run, request: Request, plan: Plan | None, wait: float) -> Resu
             prepared = prepare(fleet, request, states, tree, run.emit, run.cancel, plan)
             if plan:
                 _still_holds(plan, states)
+            if prepared.plan.build and not plan:
+                run.emit(Note(text=f"build {prepared.plan.build}; --rebuild makes it anew"))
             run.emit(PlanMade(plan=prepared.plan.to_json()))
             _refuse(prepared.plan, states)
             run.cancel.check()

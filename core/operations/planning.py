@@ -55,16 +55,21 @@ def check_request(fleet: Fleet, request: Request) -> None:
         raise UsageError("--keep must be at least 1", hint="the live release is always kept")
 
 
-def start_tree(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Ahead[Tree] | None:
+def start_tree(
+    fleet: Fleet, request: Request, emit: Emit, cancel: Cancel, planned: Plan | None = None
+) -> Ahead[Tree] | None:
     """Begin to make the tree of a deploy, while the servers are connected to.
 
+    planned   a plan that a person has seen: what it built is not built again
     A revision that does not exist is told at once (UsageError): no server is touched for it.
     """
     if not isinstance(request, DeployRequest):
         return None
     ref = request.ref
     check_revision(fleet.project, ref)
-    return Ahead(lambda: make_tree(fleet.project, ref, emit, cancel))
+    rebuild = request.rebuild and planned is None
+    target = fleet.environment.name
+    return Ahead(lambda: make_tree(fleet.project, ref, emit, cancel, target=target, rebuild=rebuild))
 
 
 def prepare(
@@ -161,7 +166,7 @@ def _deploy(
     moments = ("build", "prepare", "before-switch", "after-switch", "success")
     plan = plan_deploy(fleet.environment.name, states, record, tree.manifest, caches, around(fleet, moments))
     remember(tree.manifest)
-    return Prepared(plan, tree, caches)
+    return Prepared(replace(plan, build=_reuse(tree)), tree, caches)
 
 
 def _rollback(fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit: Emit, cancel: Cancel) -> Prepared:
@@ -171,7 +176,7 @@ def _rollback(fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit
     caches: dict[str, Manifest | None] = {}
     if row and row.record and len(row.present_on) < len(states):
         try:
-            tree = tree_of_record(fleet.project, row.record, emit, cancel)
+            tree = tree_of_record(fleet.project, row.record, emit, cancel, target=fleet.environment.name)
             remember(tree.manifest)
             caches = cache_contents(fleet, states)
         except (SourceError, UsageError) as error:
@@ -187,7 +192,14 @@ def _rollback(fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit
         caches,
         around(fleet, moments),
     )
-    return Prepared(plan, tree, caches)
+    return Prepared(replace(plan, build=_reuse(tree)), tree, caches)
+
+
+def _reuse(tree: Tree | None) -> str:
+    """What a plan says of its build: when that was made which is used again; "" where it was made for this plan."""
+    if tree is None or not tree.reused:
+        return ""
+    return f"reused, made {datetime.fromtimestamp(tree.reused, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _recover(

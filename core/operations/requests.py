@@ -9,10 +9,14 @@ from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK
 
 @dataclass(frozen=True)
 class DeployRequest:
-    """Deploy `ref` (None: the configuration's) under `tag` (None: made from time and revision)."""
+    """Deploy `ref` (None: the configuration's) under `tag` (None: made from time and revision).
+
+    `rebuild`: a finished build is not used again.
+    """
 
     ref: str | None = None
     tag: str | None = None
+    rebuild: bool = False
 
 
 @dataclass(frozen=True)

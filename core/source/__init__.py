@@ -46,24 +46,28 @@ def _no_revisions() -> UsageError:
     return UsageError("a directory has no revisions", hint=hint)
 
 
-def make_tree(project: Project, ref: str | None, emit: Emit, cancel: Cancel) -> Tree:
+def make_tree(
+    project: Project, ref: str | None, emit: Emit, cancel: Cancel, *, target: str = "", rebuild: bool = False
+) -> Tree:
     """The tree of a revision (None: the project's own `ref`), or of the directory as it is now.
 
+    target    the environment that it is built for
+    rebuild   a finished build is not used again
     UsageError for a revision that does not exist, SourceError where the tree cannot be made. No server is touched.
     """
     cancel.check()
     if project.source.git is None:
         if ref:
             raise _no_revisions()
-        tree = directory_tree(project, emit, cancel)
+        tree = directory_tree(project, target, emit, cancel)
     else:
-        tree = _git_tree(project, ref or project.source.ref, emit, cancel)
+        tree = _git_tree(project, ref or project.source.ref, emit, cancel, target=target, rebuild=rebuild)
     remember(tree.manifest)
     return tree
 
 
-def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel) -> Tree:
-    """The same tree that a release was made from. SourceError where it cannot be had any more."""
+def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel, *, target: str = "") -> Tree:
+    """The same tree that a release was made from, for the environment `target`. SourceError where it cannot be had."""
     kind = "directory" if project.source.git is None else "git"
     if record.source != kind:
         raise SourceError(
@@ -72,7 +76,7 @@ def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel)
         )
     cancel.check()
     if kind == "directory":
-        tree = directory_tree(project, emit, cancel)
+        tree = directory_tree(project, target, emit, cancel)
         if tree.manifest.digest != record.digest:
             raise SourceError(
                 f"the content of {record.tag} is gone",
@@ -81,7 +85,7 @@ def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel)
             )
     else:
         try:
-            tree = _git_tree(project, record.revision, emit, cancel, asked=record.ref)
+            tree = _git_tree(project, record.revision, emit, cancel, asked=record.ref, target=target)
         except UsageError as error:
             raise SourceError(
                 f"the revision of {record.tag} is gone: {record.revision[:12]} is not in the repository",
@@ -91,7 +95,8 @@ def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel)
         if tree.manifest.digest != record.digest:
             raise SourceError(
                 f"{record.tag} cannot be made again: its revision gives other files now",
-                detail="the build, or `exclude`, `publish` and `build` of turnout.toml, are no longer what they were",
+                detail="the build, its variables or programs, or `exclude`, `publish` and `build` of turnout.toml, "
+                "are no longer what they were",
                 hint=f"deploy {record.revision[:12]} as a new release, or put the settings back",
             )
     remember(tree.manifest)
@@ -135,12 +140,14 @@ def _repository(project: Project) -> Repository | None:
     return Repository(project.folder / Path(project.source.git).expanduser())
 
 
-def _git_tree(project: Project, ref: str, emit: Emit, cancel: Cancel, asked: str = "") -> Tree:
+def _git_tree(
+    project: Project, ref: str, emit: Emit, cancel: Cancel, *, asked: str = "", target: str, rebuild: bool = False
+) -> Tree:
     """The tree of a commit; `asked` is what a person once called it."""
     repository = _repository(project)
     assert repository is not None
     resolved = repository.resolve(ref)
-    found = exported(project, resolved, asked or ref, emit, cancel)
+    found = exported(project, resolved, asked or ref, target, emit, cancel, rebuild=rebuild)
     return Tree(
         folder=found.folders[0],
         older=found.folders[1:],
@@ -151,4 +158,5 @@ def _git_tree(project: Project, ref: str, emit: Emit, cancel: Cancel, asked: str
         ref=asked or ref,
         source="git",
         committed=found.about.committed,
+        reused=found.reused,
     )

@@ -13,7 +13,7 @@ from core.config import Project
 from core.errors import SourceError
 from core.events import Emit, HookFinished, HookOutput, HookStarted
 from core.jobs import Cancel
-from core.source.git import environment
+from core.source.inputs import environment
 from core.text import duration
 
 _LAST_LINES = 20
@@ -34,9 +34,14 @@ def commands(project: Project) -> tuple[Command, ...]:
     return tuple(built + hooks)
 
 
-def variables(project: Project, revision: str, ref: str) -> dict[str, str]:
-    """What build commands are told. There is no tag yet: one build can become several releases."""
-    return {"TURNOUT_PROJECT": project.project, "TURNOUT_REVISION": revision, "TURNOUT_REF": ref}
+def variables(project: Project, target: str, revision: str, ref: str) -> dict[str, str]:
+    """What build commands are told; `target` is the environment. No tag yet: one build can become several releases."""
+    return {
+        "TURNOUT_PROJECT": project.project,
+        "TURNOUT_ENVIRONMENT": target,
+        "TURNOUT_REVISION": revision,
+        "TURNOUT_REF": ref,
+    }
 
 
 def build(project: Project, folder: Path, told: Mapping[str, str], emit: Emit, cancel: Cancel) -> None:
@@ -57,7 +62,7 @@ def run(project: Project, command: Command, folder: Path, told: Mapping[str, str
 
     began = time.monotonic()
     emit(HookStarted(on="build", run=shown))
-    variables = {**environment(), **told}
+    variables = {**environment(project), **told}
     try:
         ended = process.run(command.run, folder, variables, command.timeout, say, cancel, project.mask)
     except OSError as error:
@@ -79,6 +84,6 @@ def run(project: Project, command: Command, folder: Path, told: Mapping[str, str
     raise SourceError(
         title,
         detail="\n".join(last) or "it printed nothing",
-        hint=f"it ran in {folder}; no server was touched",
+        hint=f"it ran in {folder}, without the variables that `build-env` does not name; no server was touched",
         phase="build",
     )

@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import EMPTY, FOLDER, FOLDER_ENTRY, Entry, Manifest, derived
-from core.source.finished import About, Export
+from core.source.finished import About, Export, still_there
 from core.source.git import Resolved
 from core.source.tarstream import unpack
 from core.text import clean, decode_path, encode_path
@@ -45,7 +45,7 @@ def whole(resolved: Resolved, folder: Path, cancel: Cancel) -> tuple[Manifest, A
     submodules = {path for path in resolved.submodules() if path in entries}
     return _manifest(entries, submodules), replace(
         about,
-        uniform=resolved.uniform(),
+        uniform=resolved.uniform,
         submodules=tuple(sorted(map(encode_path, submodules))),
         pointers=tuple(sorted(map(encode_path, pointers))),
     )
@@ -64,6 +64,8 @@ def upon(base: Export, resolved: Resolved, folder: Path, cancel: Cancel) -> tupl
         _SUBMODULE in (change.before, change.after) or change.path.rpartition(b"/")[2] == b".gitattributes"
         for change in changes
     ):
+        return None
+    if not still_there(base):
         return None
     submodules = {decode_path(path) for path in base.about.submodules}
     entries = {path: entry for path, entry in base.manifest.entries.items() if path not in touched}

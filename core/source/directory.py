@@ -18,8 +18,8 @@ from core.source.store import cache_folder
 from core.source.tree import Tree
 
 
-def directory_tree(project: Project, emit: Emit, cancel: Cancel) -> Tree:
-    """The tree of `source.directory` as it is now, after the build commands, which run in it, if there are any.
+def directory_tree(project: Project, target: str, emit: Emit, cancel: Cancel) -> Tree:
+    """The tree of `source.directory` as it is now, after the build commands, which run in it every time.
 
     The folder may be given by a symbolic link, which is followed. `.git` at the top is never part of the tree; other
     things are left out by `source.exclude`.
@@ -32,7 +32,7 @@ def directory_tree(project: Project, emit: Emit, cancel: Cancel) -> Tree:
             else f"source.directory: there is no {folder}",
             hint="does something have to be built first?",
         )
-    build(project, folder, variables(project, "", ""), emit, cancel)
+    build(project, folder, variables(project, target, "", ""), emit, cancel)
     top = folder.resolve()
     part = part_of(top, project.source.publish)
     file = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(part)).hexdigest()[:16]

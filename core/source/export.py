@@ -8,14 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from core import __version__
 from core.config import Project
 from core.events import Emit, Note
 from core.jobs import Cancel
 from core.manifest import Manifest
 from core.source.build import build, commands, variables
 from core.source.checkout import upon, whole
-from core.source.finished import FILES, About, Export, finish, load, newest
+from core.source.finished import FILES, About, Export, finish, last_made, load, newest, stamped
 from core.source.git import Resolved
+from core.source.inputs import build_key
 from core.source.publish import published
 from core.source.scan import part_of, scan
 from core.source.store import cache_folder, discard, make_folder, making, read_manifest, write_whole
@@ -24,20 +26,32 @@ from core.text import count, decode_path, show_path
 
 @dataclass(frozen=True)
 class Exported:
-    """What is deployed of a commit, and the folders where its files lie, those of the newest export first."""
+    """What is deployed of a commit, and the folders where its files lie, those of the newest export first.
+
+    reused   when the build was made that is used again, in seconds since the epoch, UTC; 0.0 where none is
+    """
 
     folders: tuple[Path, ...]
     manifest: Manifest
     about: About
+    reused: float = 0.0
 
 
-def exported(project: Project, resolved: Resolved, ref: str, emit: Emit, cancel: Cancel) -> Exported:
-    """What is deployed of a commit; taken from the cache where it is finished there."""
+def exported(
+    project: Project, resolved: Resolved, ref: str, target: str, emit: Emit, cancel: Cancel, *, rebuild: bool = False
+) -> Exported:
+    """What is deployed of a commit to the environment `target`; taken from the cache where it is finished there.
+
+    rebuild   a finished build is not used again
+    """
     source = project.source
     parent = cache_folder() / "exports" / resolved.identity
     if commands(project):
-        export = _built(project, resolved, ref, parent, emit, cancel)
-        out = Exported(export.files, export.manifest, export.about)
+        key = build_key(project, resolved, ref, target, [command.run for command in commands(project)])
+        name = f"{resolved.name}-{key}"
+        found = None if rebuild else last_made(parent, name)
+        export = found or _built(project, resolved, ref, target, parent / name, emit, cancel)
+        out = Exported(export.files, export.manifest, export.about, found.about.made if found else 0.0)
     else:
         export = _plain(resolved, parent, cancel)
         manifest = _published(export, source.publish, source.exclude)
@@ -58,31 +72,35 @@ def _plain(resolved: Resolved, parent: Path, cancel: Cancel) -> Export:
         files.mkdir()
         base = newest(parent, resolved.commit, resolved.name)
         made = upon(base, resolved, files, cancel) if base else None
+        around = "" if made else resolved.surroundings()
+        if around:
+            final = parent / f"{resolved.name}-{around}"
+            existing = load(final)
+            if existing and not existing.about.pointers:
+                return existing
+            if existing:  # what was missing may be there now
+                final = stamped(final)
         return finish(work, final, *(made or whole(resolved, files, cancel)))
 
 
-def _built(project: Project, resolved: Resolved, ref: str, parent: Path, emit: Emit, cancel: Cancel) -> Export:
-    """The commit after its build commands, and of that what is deployed.
-
-    A finished build is used again for the same commit, ref, commands and settings.
-    """
+def _built(
+    project: Project, resolved: Resolved, ref: str, target: str, place: Path, emit: Emit, cancel: Cancel
+) -> Export:
+    """The commit after its build commands, and of that what is deployed; kept in `place` with the time behind it."""
     source = project.source
-    key = [ref, [command.run for command in commands(project)], source.publish, source.exclude]
-    final = parent / f"{resolved.name}-{hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]}"
-    existing = load(final)
-    if existing:
-        return existing
+    final = stamped(place)
+    parent = final.parent
     make_folder(parent)
     with making(parent) as work:
-        place = work / "build"
-        place.mkdir()
-        _, about = whole(resolved, place, cancel)
-        build(project, place, variables(project, resolved.commit, ref), emit, cancel)
-        part = part_of(place, source.publish)
+        tree = work / "build"
+        tree.mkdir()
+        _, about = whole(resolved, tree, cancel)
+        build(project, tree, variables(project, target, resolved.commit, ref), emit, cancel)
+        part = part_of(tree, source.publish)
         manifest = published(scan(part, cancel), "", source.exclude)
         part.rename(work / FILES)
         if source.publish:
-            discard(place, parent)
+            discard(tree, parent)
         return finish(work, final, manifest, replace(about, uniform=False))
 
 
@@ -90,15 +108,19 @@ def _published(export: Export, part: str, exclude: tuple[str, ...]) -> Manifest:
     """What is deployed of a plain export; worked out once for each setting."""
     if not part and not exclude:
         return export.manifest
-    key = hashlib.sha256(json.dumps([part, exclude]).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([__version__, part, exclude]).encode()).hexdigest()[:16]
     file = export.folder / f"published-{key}"
     try:
-        return read_manifest(file.read_bytes())
+        digest, _, content = file.read_bytes().partition(b"\n")
+        manifest = read_manifest(content)
+        if manifest.digest.encode() == digest:
+            return manifest
     except (OSError, ValueError):
-        manifest = published(export.manifest, part, exclude)
-        with suppress(OSError):
-            write_whole(file, manifest.text.encode("ascii"))
-        return manifest
+        pass
+    manifest = published(export.manifest, part, exclude)
+    with suppress(OSError):
+        write_whole(file, f"{manifest.digest}\n{manifest.text}".encode("ascii"))
+    return manifest
 
 
 def _warn(about: About, emit: Emit) -> None:

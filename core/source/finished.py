@@ -1,10 +1,11 @@
 """Finished exports in the cache: published by one rename, never changed after, removed when not used any more.
 
-    exports/<repository>/<commit>/           of a plain export; with a digest of the build behind the commit else
+    exports/<repository>/<commit>/           of a plain export; behind the commit comes what else it rests on: the
+                                             repository's own attributes, what surrounds it, a build's inputs and time
         files/        the exported files; unchanged ones may lie in other exports, its layers
         manifest      all of them
         about.json    the commit's facts, and what the next export may rest on
-        published-<digest>   the manifest of what is deployed under some `publish` and `exclude`
+        published-<digest>   the manifest of what is deployed under some `publish` and `exclude`, behind its digest
 
 A process that dies leaves only half-made folders, which have other names and are swept. After a restart of the machine
 sizes are compared first: the file system may have kept the rename and lost the content.
@@ -29,7 +30,7 @@ KEPT = 5
 _IN_USE = 3600
 """Seconds after its last use in which an export is never removed: another process may be sending it."""
 FILES, _MANIFEST, _ABOUT = "files", "manifest", "about.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class About:
     pointers    files that hold a Git LFS pointer
     layers      names of the exports beside this one that have the files that it has not, the newest first
     boot        the run of the machine in which the files were last known to be whole
+    digest      of the manifest: a crash may leave the file empty, which would be a manifest too
+    made        seconds since the epoch, UTC
     """
 
     commit: str
@@ -52,6 +55,8 @@ class About:
     pointers: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     boot: str = ""
+    digest: str = ""
+    made: float = 0.0
     format: int = _FORMAT
 
 
@@ -72,7 +77,7 @@ class Export:
 def finish(work: Path, final: Path, manifest: Manifest, about: About) -> Export:
     """Publish a made export; where another process was first, its export is as good."""
     (work / _MANIFEST).write_bytes(manifest.text.encode("ascii"))
-    about = replace(about, boot=_boot())
+    about = replace(about, boot=_boot(), digest=manifest.digest, made=time.time())
     (work / _ABOUT).write_text(json.dumps(asdict(about)))
     if not publish(work, final):
         existing = load(final)
@@ -85,14 +90,16 @@ def finish(work: Path, final: Path, manifest: Manifest, about: About) -> Export:
     return Export(final, about, manifest)
 
 
-def load(folder: Path) -> Export | None:
-    """A finished export, or None where there is none that can be trusted."""
+def load(folder: Path, *, used: bool = True) -> Export | None:
+    """A finished export, or None where there is none that can be trusted. `used`: it counts as used just now."""
     try:
         values = json.loads((folder / _ABOUT).read_bytes())
         if values.get("format") != _FORMAT:
             return None
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
         export = Export(folder, About(**values), read_manifest((folder / _MANIFEST).read_bytes()))
+        if export.manifest.digest != export.about.digest:
+            return None
         if not all(folder.is_dir() for folder in export.files):
             return None
         boot = _boot()
@@ -101,7 +108,8 @@ def load(folder: Path) -> Export | None:
                 return None
             about = replace(export.about, boot=boot)
             write_whole(folder / _ABOUT, json.dumps(asdict(about)).encode())
-        os.utime(folder)
+        if used:
+            os.utime(folder)
         return export
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -135,13 +143,36 @@ def _boot() -> str:
 
 
 def newest(parent: Path, commit: str, name: str) -> Export | None:
-    """The plain export of another commit that was used last, under the same attributes of the repository."""
+    """The plain export of another commit that was used last, under the same attributes of the repository.
+
+    Whoever takes it for a layer says so (`still_there`): it does not count as used before.
+    """
     ending = name[len(commit) :]
     found = []
     for entry in os.scandir(parent):
         if not entry.name.startswith(".") and entry.name[len(commit) :] == ending:
             found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path))
-    return load(Path(max(found)[1])) if found else None
+    return load(Path(max(found)[1]), used=False) if found else None
+
+
+def still_there(export: Export) -> bool:
+    """Count an export as used just now, so that nobody removes it; False where it is gone."""
+    try:
+        os.utime(export.folder)
+    except OSError:
+        return False
+    return True
+
+
+def stamped(place: Path) -> Path:
+    """The place with the time behind its name: what is made anew never touches what another process may be sending."""
+    return place.with_name(f"{place.name}-{time.time_ns():016x}")
+
+
+def last_made(parent: Path, name: str) -> Export | None:
+    """The export that was made last under this name, the time behind it; None where none can be trusted."""
+    names = sorted((path.name for path in parent.glob(f"{name}-*")), reverse=True)
+    return next((export for found in names if (export := load(parent / found))), None)
 
 
 def evict(parent: Path) -> None:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from core.errors import SourceError, UsageError
+from core.source.programs import programs
 from core.text import clean
 
 _OF_ANOTHER_REPOSITORY = {
@@ -34,6 +37,7 @@ _OF_ANOTHER_REPOSITORY = {
     "GIT_GLOB_PATHSPECS",
     "GIT_NOGLOB_PATHSPECS",
     "GIT_ICASE_PATHSPECS",
+    "GIT_ATTR_SOURCE",
 }
 """What a hook of git sets for its own repository would lead every call to the wrong one."""
 
@@ -73,14 +77,14 @@ class Change:
     after: bytes
 
 
-def environment() -> dict[str, str]:
-    """The environment without what would lead git to another repository than the one in its folder."""
-    return {key: value for key, value in os.environ.items() if key not in _OF_ANOTHER_REPOSITORY}
+def without_repository(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables without those that would lead git to another repository than the one in its folder."""
+    return {key: value for key, value in environ.items() if key not in _OF_ANOTHER_REPOSITORY}
 
 
 def _quiet_environment() -> dict[str, str]:
     same = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
-    return environment() | same | {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_ATTR_NOSYSTEM": "1"}
+    return without_repository(os.environ) | same | {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_ATTR_NOSYSTEM": "1"}
 
 
 @dataclass(frozen=True)
@@ -234,9 +238,8 @@ class Resolved:
     def archive(self, *paths: bytes, stderr: int) -> subprocess.Popen[bytes]:
         """`git archive` of the commit, of all of it or of the given paths, as a tar stream."""
         only = [b"--", *(b"./" + path for path in paths)] if paths else []
-        return self.repository.start(
-            "archive", "--format=tar", self.commit, *only, stdout=subprocess.PIPE, stderr=stderr
-        )
+        words: list[str | bytes] = ["-c", "core.ignoreCase=false", "archive", "--format=tar", self.commit, *only]
+        return self.repository.start(*words, stdout=subprocess.PIPE, stderr=stderr)
 
     def submodules(self) -> list[bytes]:
         """Paths of the submodules, which `git archive` leaves as empty folders."""
@@ -244,21 +247,41 @@ class Resolved:
         lines = done.stdout.split(b"\0") if b"160000 commit " in done.stdout else []
         return [line.partition(b"\t")[2] for line in lines if line.startswith(b"160000 ")]
 
+    @property
     def uniform(self) -> bool:
-        """Whether a file's exported content rests on its path, its blob and the attributes alone.
+        """Whether a file's exported content rests on its path, its blob and the attributes alone."""
+        return not self.prefix and not self._conditional
 
-        Not so with `export-subst`, which writes the commit into it, nor with filters, which are programs.
+    def surroundings(self) -> str:
+        """What an export rests on besides the commit and the attributes, as a short digest; "" for nothing.
+
+        `export-subst` writes names of branches and tags into files. Filters are programs of this machine, such as
+        git-lfs and git-crypt: what they give rests on their settings, and on variables.
         """
+        if not self._conditional:
+            return ""
+        settings = self.repository.ask("config", "--list", "-z").stdout
+        names = self.repository.ask("for-each-ref", "--format=%(objectname) %(refname)").stdout
+        lines = settings.decode("utf-8", "replace").split("\0")
+        filters = [line.partition("\n")[2] for line in lines if line.startswith("filter.")]
+        variables = sorted(item for item in os.environ.items() if item[0].startswith("GIT_LFS"))
+        used = programs(filters, (), os.environ, self.repository.folder)
+        facts = b"\0".join([settings, names, json.dumps([variables, used]).encode()])
+        return hashlib.sha256(facts).hexdigest()[:16]
+
+    @cached_property
+    def _conditional(self) -> bool:
+        """Whether an attribute makes an export rest on more than the commit: `export-subst`, or a filter."""
         words = (b"export-subst", b"filter")
-        if self.prefix or any(word in self.attributes for word in words):
-            return False
+        if any(word in self.attributes for word in words):
+            return True
         patterns = [item for word in words for item in (b"-e", word)]
         repository = self.repository
         command = [word for word in repository.command() if word != "--literal-pathspecs"]
         search = [*command, "grep", "-q", "-F", *patterns, self.commit, "--", ":(top,glob)**/.gitattributes"]
         quiet = subprocess.DEVNULL
         done = subprocess.run(search, env=_quiet_environment(), stdin=quiet, stdout=quiet, stderr=quiet, check=False)
-        return done.returncode == 1
+        return done.returncode != 1
 
     def changes(self, base: str) -> list[Change] | None:
         """The paths that differ from another commit; None where git no longer has that commit."""

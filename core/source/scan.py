@@ -1,8 +1,8 @@
 """A folder as a manifest: what lies in it is listed and hashed by content.
 
-Hashes are kept by path, size, mtime, ctime and inode of the file, so that unchanged files are not read again. A hash is
-only kept where the file had not been touched for a while before it was read: a second write within the clock's tick
-would leave the same times (git calls such entries racy).
+Hashes are kept by path, size, mtime, ctime, inode and device of the file, so that unchanged files are not read again.
+A hash is only kept where the file had not been touched for a while before it was read: a second write within the
+clock's tick would leave the same times (git calls such entries racy).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Hashes:
         """What `save` kept; nothing where it cannot be read."""
         try:
             rows = json.loads(file.read_bytes())
-            return cls(file, {path.encode("latin-1"): (tuple(row[:4]), row[4]) for path, row in rows.items()})
+            return cls(file, {path.encode("latin-1"): (tuple(row[:5]), row[5]) for path, row in rows.items()})
         except (OSError, ValueError, AttributeError, TypeError, IndexError):
             return cls(file)
 

@@ -13,13 +13,13 @@ from core.errors import SourceError
 from core.manifest import Manifest
 from core.text import show_path
 
-Stamp = tuple[int, int, int, int]
-"""Size in bytes, mtime and ctime in nanoseconds, inode."""
+Stamp = tuple[int, int, int, int, int]
+"""Size in bytes, mtime and ctime in nanoseconds, inode, device: another disk may be mounted in the same place."""
 
 
 def stamp_of(facts: os.stat_result) -> Stamp:
     """What changes when a file's content does."""
-    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino
+    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Tree:
     source     git or directory
     stamps     of a directory: what tells that a file is still the one that was hashed; files touched lately have none
     committed  seconds since the epoch, UTC; of a directory: when it was read
+    reused     when the build was made that is used again, likewise; 0.0 where none is
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class Tree:
     source: str = "git"
     committed: float = 0.0
     older: tuple[Path, ...] = ()
+    reused: float = 0.0
     stamps: Mapping[bytes, Stamp] = field(default_factory=dict)
 
     def open(self, path: bytes) -> BinaryIO:

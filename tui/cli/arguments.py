@@ -41,6 +41,7 @@ class Options:
     json: bool = False
     ref: str | None = None
     tag: str | None = None
+    rebuild: bool = False
     tags: tuple[str, ...] = ()
     keep: int | None = None
     cache: bool = False
@@ -130,6 +131,7 @@ def parse(words: Sequence[str]) -> Options:
         json=known.get("json", False),
         ref=known.get("ref"),
         tag=known.get("tag"),
+        rebuild=known.get("rebuild", False),
         tags=tuple(known.get("tags") or ()),
         keep=known.get("keep"),
         cache=known.get("cache", False),
@@ -161,6 +163,7 @@ def _parser(*, with_init: bool) -> _Parser:
     _environment(deploy)
     deploy.add_argument("--ref", metavar="REV", help="branch, tag or commit (default: `ref` of the project)")
     deploy.add_argument("--tag", help="the new release's name (default: UTC time and revision)")
+    deploy.add_argument("--rebuild", action="store_true", help="run the build commands, also where a build is kept")
     _waiting(deploy)
     _changing(deploy)
 

@@ -78,7 +78,7 @@ def _request(command: Command) -> Request:
 
     options = command.options
     if options.command == "deploy":
-        return DeployRequest(ref=options.ref, tag=options.tag)
+        return DeployRequest(ref=options.ref, tag=options.tag, rebuild=options.rebuild)
     if options.command == "rollback":
         return RollbackRequest(tag=options.tag)
     everything_old = not options.tags and options.keep is None and not options.cache

@@ -69,6 +69,8 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
         made = [one_line(part) for part in (record.author, ref) if part]
         amount = f"{count(record.files, 'file')}, {size(record.bytes)}" if record.files else ""
         out += _field("Made", ", ".join([*made, amount] if amount else made), cells) if made or amount else []
+    if plan.build:
+        out += _field("Build", one_line(plan.build), cells)
     if plan.send_bytes:
         out += _field("Sends", f"{size(plan.send_bytes)} to {servers(len(plan.steps))}", cells)
     return out

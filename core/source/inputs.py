@@ -1,0 +1,71 @@
+"""What a build's result rests on besides its revision: the variables that it sees, its programs, its settings.
+
+A finished build is used again only where all of it is the same. A build sees the variables of PASSED and DECIDING,
+those that `build-env` declares, TURNOUT_*, and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+
+from core import __version__
+from core.config import Project
+from core.source.git import Resolved, without_repository
+from core.source.programs import programs
+
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+PASSED = frozenset(
+    (
+        *("HOME", "USER", "LOGNAME", "SHELL", "TERM", "TMPDIR", "TMP", "TEMP"),
+        *(f"XDG_{kind}" for kind in ("CACHE_HOME", "CONFIG_HOME", "DATA_HOME", "STATE_HOME", "RUNTIME_DIR")),
+        *("SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", *_PROXIES, *map(str.upper, _PROXIES)),
+    )
+)
+"""Variables that say who builds, where, and by which way the network is reached; they are no part of a build's key."""
+
+DECIDING = frozenset(("PATH", "LANG", "LANGUAGE", "TZ", "CI"))
+"""Variables that decide what a build gives, and LC_*: a build with others is another one."""
+
+
+def environment(project: Project) -> dict[str, str]:
+    """The variables that a build sees, but for TURNOUT_*."""
+    passed = {name: value for name, value in os.environ.items() if name in PASSED or _decides(name)}
+    return without_repository(passed | declared(project.source.build_env, os.environ))
+
+
+def build_key(project: Project, resolved: Resolved, ref: str, target: str, commands: Sequence[str]) -> str:
+    """The digest of all that tells this build of a commit from others; `target` is the environment it is made for.
+
+    `commands` have their `${…}` filled in.
+    """
+    source = project.source
+    seen = environment(project)
+    machine = os.uname()
+    inputs = {
+        "turnout": __version__,
+        "machine": [machine.sysname, machine.machine],
+        "environment": target,
+        "ref": ref,
+        "commands": list(commands),
+        "publish": source.publish,
+        "exclude": list(source.exclude),
+        "variables": {name: value for name, value in seen.items() if _decides(name)},
+        "declared": [sorted(source.build_env), declared(source.build_env, seen)],
+        "programs": programs(commands, source.build_tools, seen, project.folder),
+        "surroundings": resolved.surroundings(),
+    }
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def declared(names: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of these names, as far as they are set; a name with `*` at its end is all that begin so."""
+    exact = {name for name in names if not name.endswith("*")}
+    starts = tuple(name[:-1] for name in names if name.endswith("*"))
+    return {name: value for name, value in environ.items() if name in exact or (starts and name.startswith(starts))}
+
+
+def _decides(name: str) -> bool:
+    return name in DECIDING or name.startswith("LC_")

@@ -1,0 +1,90 @@
+"""Programs that a command may run: which file each is, and what tells one version of it from the next."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+VERSION_SECONDS = 10.0
+"""How long a program may take to say its version."""
+
+_WORD = re.compile(r"[A-Za-z0-9_./+@~-]+")
+_SMALL = 64 << 10
+"""Bytes up to which a program is told apart by its content: scripts and shims; larger ones by size and mtime."""
+_DEEPEST = 3
+"""Interpreters of interpreters that are followed."""
+_SHIMS = "/shims/"
+"""Where version managers (asdf, mise, pyenv, rbenv, nodenv) keep what they put in the place of a program."""
+
+
+def programs(
+    commands: Iterable[str], declared: Iterable[str], seen: Mapping[str, str], folder: Path
+) -> dict[str, list[str]]:
+    """What tells the programs apart that the commands name, or that are declared, by name.
+
+    Each word of a command that is a program in PATH counts: whether the shell runs it cannot be told without doing it.
+    A program is told apart by its file, a script also by its interpreter. Those that are declared, and the shims of
+    version managers, which are one file whatever they lead to, are asked for their version in `folder`; `seen` are
+    the variables that they see.
+    """
+    path, home = seen.get("PATH", os.defpath), seen.get("HOME", "")
+    asked = set(declared)
+    found: dict[str, list[str]] = {}
+    for name in sorted({word for command in commands for word in _WORD.findall(command)} | asked):
+        place = home + name[1:] if name.startswith("~/") else name
+        if "/" in place and not place.startswith("/"):
+            continue  # a file of the tree: the revision tells
+        program = shutil.which(place, path=path)
+        if program is not None:
+            found[name] = list(_identity(program, path))
+            if name in asked or _SHIMS in program:
+                found[name].append(_version(program, folder, seen))
+        elif name in asked:
+            found[name] = ["absent"]
+    return found
+
+
+def _identity(program: str, path: str, depth: int = 0) -> Iterator[str]:
+    """What changes when a program does, then the same of its interpreter."""
+    try:
+        real = os.path.realpath(program)
+        facts = os.stat(real)
+        content = Path(real).read_bytes() if facts.st_size <= _SMALL else b""
+    except OSError:
+        yield f"{program} cannot be read"
+        return
+    if not content:
+        yield f"{real} {facts.st_size} {facts.st_mtime_ns}"
+        return
+    yield f"{real} {hashlib.sha256(content).hexdigest()}"
+    first, _, _ = content.partition(b"\n")
+    if first.startswith(b"#!") and depth < _DEEPEST:
+        words = os.fsdecode(first[2:]).split()
+        if words and os.path.basename(words[0]) == "env":
+            words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+        interpreter = shutil.which(words[0], path=path) if words else None
+        if interpreter:
+            yield from _identity(interpreter, path, depth + 1)
+
+
+def _version(program: str, folder: Path, seen: Mapping[str, str]) -> str:
+    """What a program answers to `--version`; where it does not answer in time, that it does not."""
+    try:
+        done = subprocess.run(
+            [program, "--version"],
+            cwd=folder,
+            env=dict(seen),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=VERSION_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return "no answer"
+    return f"{done.returncode} {done.stdout[:4000].decode('utf-8', 'replace')}"
