@@ -169,6 +169,20 @@ class Lock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Whose deploy root it is: `.turnout/claim`.
+
+    id      random; a copy of the root has the same
+    copied  the claim was made in another folder or on another machine: it keeps nobody off
+    """
+
+    id: str
+    project: str
+    environment: str
+    copied: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class JournalLine:
     """One line of a server's `.turnout/journal.jsonl`.
 
@@ -238,6 +252,9 @@ class ServerState:
     transitions   lines of the last operation that was carried out there, and of those since that have no end
     took_over     by `begin`: the lock whose dead owner it was taken from
     faults        what could not be read (a record that is not TOML), one line each
+    claim         whose root it is; None where no operation has begun there since roots are claimed
+    outer, inner  another deploy root that this one lies in, or that lies in this one; "" where none was found
+    folder        the same for two servers whose roots are one folder, and for no others; "" where that is not asked
     news          differs from what Session.glance gives once an operation has begun or ended since
     """
 
@@ -264,6 +281,10 @@ class ServerState:
     faults: tuple[str, ...] = ()
     rtt: float = 0.0
     read_at: float = 0.0
+    claim: Claim | None = None
+    outer: str = ""
+    inner: str = ""
+    folder: str = ""
     news: str = ""
 
     @cached_property

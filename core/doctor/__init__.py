@@ -6,6 +6,8 @@ from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.doctor.findings import findings
 from core.errors import ConnectError, TurnoutError
 from core.fleet import Fleet, at_once
+from core.overlap import WAY_OUT, overlaps
+from core.records import ServerState
 
 __all__ = ["ERROR", "OK", "WARNING", "Finding", "examine", "failure", "findings"]
 
@@ -14,16 +16,20 @@ def examine(fleet: Fleet) -> dict[str, list[Finding]]:
     """Look at every server of a fleet, all at once; changes nothing but for a probe folder that is removed again."""
     shared = fleet.project.deploy.shared
 
-    def look(name: str) -> list[Finding]:
+    def look(name: str) -> tuple[ServerState, list[Finding]]:
         session = fleet.open(name)
         state, lines = session.examine(shared)
-        return findings(state, lines, session.rtt)
+        return state, findings(state, lines, session.rtt)
 
     outcome = at_once(fleet.names, look)
+    states = [state for state, _ in outcome.results.values()]
+    reasons = overlaps(states, fleet.project.project, fleet.environment.name)
     found = {}
     for name in fleet.names:
         error = outcome.errors.get(name)
-        found[name] = [failure(error)] if error else outcome.results[name]
+        found[name] = [failure(error)] if error else outcome.results[name][1]
+        if name in reasons:
+            found[name].append(Finding("deploy root", ERROR, reasons[name], WAY_OUT))
     return found
 
 

@@ -25,6 +25,7 @@ from core.operations.recover import undo
 from core.operations.requests import DeployRequest, PruneRequest, RecoverRequest, Request, kind_of
 from core.operations.run import Run
 from core.operations.transition import Transition
+from core.overlap import WAY_OUT, overlaps
 from core.plan import Plan
 from core.records import ServerState
 from core.recovery import UNDO
@@ -76,10 +77,24 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Pla
     if inspection.errors:
         building.request()
         raise FleetError(inspection.errors, phase="connect")
+    _alone(fleet, inspection.states)
     plan = prepare(fleet, request, inspection.states, tree, hear, cancel).plan
     if left_out and (text := left_out.get()):
         noted.append(text)
     return replace(plan, warnings=(*noted, *plan.warnings))
+
+
+def _alone(fleet: Fleet, states: Mapping[str, ServerState]) -> None:
+    """NeedsPerson, in a FleetError, where roots overlap or are claimed by others: no operation could begin there."""
+    found = overlaps(states.values(), fleet.project.project, fleet.environment.name)
+    if found:
+        raise FleetError(
+            {
+                name: NeedsPerson("no operation can begin there", detail=text, hint=WAY_OUT)
+                for name, text in found.items()
+            },
+            phase="begin",
+        )
 
 
 def execute(

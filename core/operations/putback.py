@@ -78,7 +78,8 @@ def _revive(transition: Transition, name: str) -> None:
     run = transition.run
     for attempt in range(1, REVIVALS + 1):
         try:
-            run.fleet.open(name).begin(run.token, run.owner())
+            run.fleet.open(name)
+            run.take(name)
             run.holds(name)
             return
         except (ConnectError, LockedError):

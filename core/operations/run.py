@@ -193,7 +193,7 @@ class Run:
 
         def lock(name: str) -> ServerState:
             with self.phase("begin", name, tell=tell):
-                state = self.session(name).begin(self.token, self.owner())
+                state = self.take(name)
                 self.holds(name)
                 if state.took_over:
                     text = f"took the lock over from {state.took_over.describe()}: its process is gone"
@@ -269,6 +269,11 @@ class Run:
         """A line for the servers' journals."""
         line = {"what": what, "operation": self.id, "kind": self.kind, "who": self.who, "time": round(time.time(), 1)}
         return json.dumps({**line, **facts}, ensure_ascii=True)
+
+    def take(self, name: str) -> ServerState:
+        """Take a server's lock, over a connection that is open. Raises LockedError, NeedsPerson."""
+        claim = (self.fleet.project.project, self.fleet.environment.name)
+        return self.session(name).begin(self.token, self.owner(), claim=claim)
 
     def owner(self) -> Lock:
         """What the lock tells others about this operation."""

@@ -38,7 +38,7 @@ DONE, FAILED, LOST, LOCKED, PERSON, UNTELLABLE, CANCELLED = 0, 1, 3, 4, 5, 6, 14
 NAME = "turnout-agent"
 """What its process is called on the server."""
 
-PARTS = ("inspect.sh", "lock.sh", "release.sh", "agent.sh")
+PARTS = ("inspect.sh", "claim.sh", "lock.sh", "release.sh", "agent.sh")
 """The files of the agent, in the order in which a shell reads them; the last one starts to listen."""
 
 

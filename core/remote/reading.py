@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from core.records import (
     LAST_SECOND,
+    Claim,
     JournalLine,
     Lock,
     Record,
@@ -52,6 +53,10 @@ class _Seen:
     transitions: list[JournalLine] = field(default_factory=list)
     unused: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
+    claim: Claim | None = None
+    outer: str = ""
+    inner: str = ""
+    folder: str = ""
     news: str = ""
 
 
@@ -111,6 +116,10 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         faults=tuple(seen.faults[:20]),
         rtt=rtt,
         read_at=now,
+        claim=seen.claim,
+        outer=seen.outer,
+        inner=seen.inner,
+        folder=seen.folder,
         news=seen.news,
     )
 
@@ -267,6 +276,21 @@ def _unused(seen: _Seen, rest: str) -> None:
     seen.unused.add(decode_path(rest).decode("utf-8", "backslashreplace"))
 
 
+def _claim(seen: _Seen, rest: str) -> None:
+    machine, id, place, project, environment = clean(rest, 400).split(" ")
+    inode = seen.folder.rpartition(":")[2]
+    seen.claim = Claim(id=id, project=project, environment=environment, copied=place != f"{inode}-{machine}")
+
+
+def _folder(seen: _Seen, rest: str) -> None:
+    # Without the boot's id it could be another machine's folder that has the same numbers.
+    seen.folder = rest if len(rest.split()) == 2 else ""
+
+
+def _path(text: str) -> str:
+    return clean(decode_path(text).decode("utf-8", "backslashreplace"), 300)
+
+
 def _feature(seen: _Seen, rest: str) -> None:
     seen.features.add(rest)
 
@@ -296,5 +320,9 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "unused": _unused,
     "feature": _feature,
     "lock": _held,
+    "claim": _claim,
+    "outer": _set("outer", _path),
+    "inner": _set("inner", _path),
+    "folder": _folder,
     "news": _set("news", str),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -136,14 +137,19 @@ class Session:
         lines = self._ask("glance", title="the server cannot be inspected", within=ANSWER_WITHIN).lines
         return next((line.removeprefix("news ") for line in lines if line.startswith("news ")), "")
 
-    def begin(self, token: str, owner: Lock, patience: int = PATIENCE) -> ServerState:
+    def begin(
+        self, token: str, owner: Lock, patience: int = PATIENCE, claim: tuple[str, str] | None = None
+    ) -> ServerState:
         """Take the lock, sweep what an earlier operation left half-made, and inspect: one round trip.
 
-        Raises LockedError, which says who holds it, since when and in which phase.
+        claim  project and environment, whose root this is from then on
+        Raises LockedError, which says who holds it, since when and in which phase; NeedsPerson where the root is
+        claimed by others, overlaps with another one, or is that of another server of this operation.
         """
         lines = {"operation": owner.operation, "kind": owner.kind, "who": owner.who, "since": f"{owner.since:.0f}"}
-        text = "\n".join(f"{key} {value}" for key, value in lines.items())
-        state = self._state(self._ask("begin", token, text, str(patience), title="no operation can begin there"))
+        text = "\n".join(f"{key} {value}" for key, value in {**lines, "server": self.name}.items())
+        words = [token, text, str(patience), *((secrets.token_hex(8), *claim) if claim else ())]
+        state = self._state(self._ask("begin", *words, title="no operation can begin there"))
         return replace(state, lock=None)
 
     def open_operation(self, journal: str) -> None:

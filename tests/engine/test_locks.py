@@ -338,6 +338,7 @@ def test_no_process_is_left_that_holds_the_lock_folder(sshd, project_factory, en
         "journal.jsonl",
         "transitions.jsonl",
         "operation.jsonl",
+        "claim",
         "incoming",
         "trash",
     }

@@ -13,10 +13,12 @@ state() {
     parent=$root
     while [ ! -d "$parent" ]; do parent=${parent%/*}; parent=${parent:-/}; done
     [ -w "$parent" ] && [ ! -e "$root" ] && [ ! -L "$root" ] && say "writable yes"
-    cd "$parent" || return 1
+    cd -P "$parent" || return 1
+    ! surrounded "$PWD" || { encode "$outer"; say "outer $encoded"; }
   else
     say "root present"
     [ -w . ] && say "writable yes"
+    whose "$begun"
     here=$PWD
     if [ -L current ]; then
       encode "$(readlink current)"
@@ -159,7 +161,8 @@ verb_examine() {
   say "user $(id -un 2> /dev/null || id -u)"
   say "shell $(readlink "/proc/$$/exe" 2> /dev/null || echo sh)"
   say "tar $(tar --version 2>&1 | head -n 1)"
-  cd "$root" 2> /dev/null || return 0
+  cd -P "$root" 2> /dev/null || return 0
+  ! around || { encode "$inner"; say "inner $encoded"; }
   for word; do
     decode "$word"
     [ -e "shared/${decoded%/}" ] || { encode "$decoded"; say "shared-missing $encoded"; }

@@ -1,24 +1,29 @@
 # shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
 # A part of the agent: the lock, who holds it, who may take it, and what ends with it.
 
-# begin TOKEN OWNER PATIENCE (OWNER: lines `word text`, the first `operation ID`): make the root's folders, take the
-# lock, sweep what an earlier operation left, read the state. The journal hears of it by `open`, once there is a plan.
+# begin TOKEN OWNER PATIENCE [ID PROJECT ENVIRONMENT] (OWNER: lines `word text`, the first `operation ID`): make the
+# root's folders, take the lock, claim the root, sweep what an earlier operation left, read the state. The journal hears
+# of it by `open`, once there is a plan.
 verb_begin() {
+  apart
   cd "$root" 2> /dev/null || { mkdir -p "$root" && cd "$root"; } || fail "cannot make $root"
   # Before anything is made there: a link would lead it out of the root, and what is no file may hold us up for ever.
   for place in releases deploy-cache "$own" "$own/records" "$own/manifests" "$own/lock"; do
     [ ! -L "$place" ] || { say "$root/$place is a link: Turnout would write outside the deploy root"; exit 5; }
     [ ! -e "$place" ] || [ -d "$place" ] || { say "$root/$place is no folder: move it away"; exit 5; }
   done
-  for place in "$own/journal.jsonl" "$own/transitions.jsonl" "$own/operation.jsonl" "$own/cache.manifest" "$own/cache.linked"; do
+  for place in "$own/journal.jsonl" "$own/transitions.jsonl" "$own/operation.jsonl" "$own/cache.manifest" "$own/cache.linked" \
+    "$own/claim"; do
     [ ! -L "$place" ] || { say "$root/$place is a link: Turnout would write outside the deploy root"; exit 5; }
     [ ! -e "$place" ] || [ -f "$place" ] || { say "$root/$place is no regular file: move it away"; exit 5; }
   done
+  [ -z "${4-}" ] || alone "$5" "$6"
   [ -d "$own" ] || { mkdir -p "$own" && chmod 0750 "$own"; } || fail "cannot make $root/$own"
   [ -d releases ] && [ -d shared ] && [ -d deploy-cache ] && [ -d "$own/records" ] && [ -d "$own/manifests" ] ||
     mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" || fail "cannot write in $root"
   lock "$1" "$2"
   watchdog "$3" &
+  [ -z "${4-}" ] || ( claim "$4" "$5" "$6" ) || { status=$?; unlock; [ "$status" -eq 5 ] && exit 5 || fail "cannot write in $root/$own"; }
   sweep || { unlock; fail "cannot sweep $root/$own"; }
   for place in "$own/journal.jsonl" "$own/transitions.jsonl"; do
     # Of an operation that nobody could tell of later, nothing is begun. A line that a crash tore is ended.
@@ -60,7 +65,7 @@ lock() {
   tries=0
   while ! mv -T "$fresh" "$own/lock" 2> /dev/null; do
     first_line "$own/lock/token"
-    [ "$line" != "$1" ] || displace
+    [ "$line" != "$1" ] || { same_folder && displace; }
     take_dead && continue
     # Where it changes hands in this moment, is given back, or is being taken over, who has it is not settled yet.
     first_line "$own/lock/process"
@@ -140,6 +145,22 @@ take_dead() {
   mv -T "$own/lock" "$dead" 2> /dev/null || return 1
   end_left "$dead/job" "$dead/upload" "$dead/commands"
 }
+
+# same_folder: end the request where our own operation holds this lock for another server: the two are one folder.
+same_folder() {
+  server_of "$own/lock/owner" && other=$server && server_of "$fresh/owner" && [ "$server" != "$other" ] || return 0
+  rm -rf "$fresh"
+  say "$root is the deploy root of $other too: the two servers are one folder there."
+  say "Remove one of them from the configuration."
+  exit 5
+}
+
+# server_of FILE: in `server`, the name of the server that the owner of a lock has for it.
+server_of() {
+  server=
+  while read -r word rest; do [ "$word" != server ] || server=$rest; done < "$1"
+  [ -n "$server" ]
+} 2> /dev/null
 
 # displace: the operation that holds the lock is our own, over a connection that broke; its agent has not noticed yet.
 displace() { end_owner && sleep 1; }

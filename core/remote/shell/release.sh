@@ -239,6 +239,7 @@ busy() {
 discard() {
   case $1 in '' | .* | */*) fail "not a release: $1" ;; esac
   [ -d "releases/$1" ] && [ ! -L "releases/$1" ] || { say "missing $1"; return 0; }
+  ! holds_root "releases/$1" || { say "mv: releases/$1 holds another deploy root"; return 1; }
   real=$(cd "releases/$1" && pwd -P) || return 1
   if live=$(cd current 2> /dev/null && pwd -P); then
     case $live/ in "$real"/*) fail "releases/$1 is live" ;; esac

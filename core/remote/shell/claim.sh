@@ -1,0 +1,110 @@
+# shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
+# A part of the agent: whose deploy root this is, and other deploy roots that it overlaps with.
+#
+# .turnout/claim is one line, `ID PLACE PROJECT ENVIRONMENT`: a random id, where the claim was made (`here`), and for
+# whom. A copy of a root (cp -a, a restored backup, a new machine) has the same claim in another place: its owner goes
+# on with it as before, and nobody else is kept off by it.
+
+# here: in `place`, the inode of this folder and the machine's id: both stay the same as long as nobody copies the root.
+here() {
+  machine=
+  { read -r machine < /etc/machine-id; } 2> /dev/null
+  # shellcheck disable=SC2012  # the inode comes before any name
+  place=$(ls -di . 2> /dev/null | sed 's/^ *//; s/ .*//')-${machine:-none}
+}
+
+# deploy_root FOLDER: whether releases are kept there, by Turnout or in the layout that other tools use too. What of
+# Turnout's may not be looked into counts.
+deploy_root() {
+  if [ -d "$1/.turnout" ] && { [ ! -x "$1/.turnout" ] || [ -d "$1/.turnout/records" ]; }; then return 0; fi
+  [ -L "$1/current" ] && [ -d "$1/releases" ]
+}
+
+# surrounded FOLDER: in `outer`, the deploy root that a folder (by its physical path) is or lies in; "" for none.
+surrounded() {
+  outer='' above=${1%/}
+  until deploy_root "$above"; do
+    [ -n "$above" ] || return 1
+    above=${above%/*}
+  done
+  outer=${above:-/}
+}
+
+# apart: end the request where the root lies inside another one, before anything is made there.
+apart() {
+  above=$root
+  while [ ! -d "$above" ]; do above=${above%/*} && above=${above:-/}; done
+  cd -P "$above" 2> /dev/null || return 0
+  [ "$above" != "$root" ] && above=$PWD || above=${PWD%/*}
+  surrounded "$above" || return 0
+  say "$root lies inside another deploy root, $outer: what is pruned or removed there would take this one along."
+  say "Choose a root outside of $outer; where nothing is deployed to $outer any more, move it away."
+  exit 5
+}
+
+# around: another deploy root at most four folders below this one, in `inner`; "" for none. It takes a walk, so only
+# the first operation and doctor look; whoever begins later below this root finds it by `apart`.
+around() {
+  inner=$(find . -mindepth 2 -maxdepth 5 \( -type d -name .turnout -o -type l -name current \) 2> /dev/null |
+    while IFS= read -r found; do
+      found=${found%/*}
+      if deploy_root "$found"; then say "${found#./}"; break; fi
+    done)
+  [ -n "$inner" ]
+}
+
+# holds_root FOLDER: whether another deploy root lies in a folder or up to two below it, without starting a program.
+holds_root() {
+  for found in "$1" "$1"/*/.turnout "$1"/.[!.]*/.turnout "$1"/*/*/.turnout; do
+    [ "$found" = "$1" ] || found=${found%/.turnout}
+    [ ! -L "$found" ] && [ ! -L "${found%/*}" ] && [ -d "$found/.turnout/records" ] && return 0
+  done
+  return 1
+}
+
+# claimed PROJECT ENVIRONMENT: whether this root is theirs: 0 it is, 1 nobody's or a copy of somebody else's. Ends the
+# request where it is somebody else's.
+claimed() {
+  [ -e "$own/claim" ] || return 1
+  claim_place='' claim_project='' claim_environment=''
+  { read -r _ claim_place claim_project claim_environment _ < "$own/claim"; } 2> /dev/null
+  [ -n "$claim_environment" ] || { say "$root/$own/claim cannot be read: remove it where the root is yours"; exit 5; }
+  [ "$claim_project $claim_environment" != "$1 $2" ] || return 0
+  here
+  [ "$claim_place" = "$place" ] || return 1
+  say "$root belongs to project $claim_project, environment $claim_environment; this is project $1, environment $2."
+  say "One deploy root serves one environment of one project: choose another root (--server is for a part of the servers)."
+  say "Where $claim_project $claim_environment does not use it any more: rm $root/$own/claim on the server."
+  exit 5
+}
+
+# alone PROJECT ENVIRONMENT: before the lock: end the request where this root is somebody else's or, unless it is
+# theirs already, where it holds another one.
+alone() {
+  claimed "$1" "$2" || ! around || {
+    say "$root holds another deploy root, $root/$inner: what is pruned or removed here would take that one along."
+    say "Move one of the two; where nothing is deployed to $root/$inner any more, remove it."
+    exit 5
+  }
+}
+
+# claim ID PROJECT ENVIRONMENT: with the lock held: the root is theirs from now on, if it was not before.
+claim() {
+  claimed "$2" "$3" && return
+  here
+  say "$1 $place $2 $3" > "$own/lock/claim" && mv -T "$own/lock/claim" "$own/claim"
+}
+
+# whose [begun]: for an inspection: the root around this one, the claim, and what tells whether two servers are one
+# folder. To an operation that holds the lock, `begin` has told that already.
+whose() {
+  ! surrounded "${PWD%/*}" || { encode "$outer"; say "outer $encoded"; }
+  [ -z "${1-}" ] || return 0
+  stat -c "folder $boot %d:%i" . 2> /dev/null
+  [ ! -f "$own/claim" ] || {
+    first_line "$own/claim"
+    machine=
+    { read -r machine < /etc/machine-id; } 2> /dev/null
+    say "claim ${machine:-none} $line"
+  }
+}
