@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 import os
+import secrets
 import selectors
 import signal
 import subprocess
@@ -15,16 +15,14 @@ from pathlib import Path
 
 from core.jobs import Cancel
 from core.masking import Masking
-from core.text import cut_lines
+from core.output import GRACE, QUIET, Output
+from core.program import reader, without_input
 
-GRACE = 5.0
-"""Seconds between asking a command to end (TERM) and ending it (KILL), and for its last output to arrive."""
+_PATIENCE = 5.0
+"""Seconds between asking a command to end (TERM) and ending it (KILL)."""
 
 _LOOK = 0.03
 """Seconds between two looks at the clock, the command and the cancel request while nothing is printed."""
-
-_LONGEST_LINE = 1 << 14
-"""Characters; a longer line comes in pieces."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +44,24 @@ def run(
 ) -> Ended:
     """Run a command to its end, without input; `variables` is its whole environment, `seconds` 0 for no limit.
 
-    Lines come as they were printed; where a long one is cut, `mask` still finds every secret in its pieces.
-    Where the time is up or a cancel is asked for, its whole process group is ended; the caller looks at `cancel`.
+    Its exit status is its end: what it leaves in the background lives on, and its output is read for a moment more.
+    Where the time is up or a cancel is asked for before that, its whole process group is ended; the caller looks at
+    `cancel`. The command travels on standard input, so that `ps` shows nothing of it.
+    Lines come as they were printed, bounded as core.output says.
     """
+    end = f"end-{secrets.token_hex(8)}"
     process = subprocess.Popen(
-        ["sh", "-c", command],
+        ["sh", "-c", reader(end), "sh"],
         cwd=folder,
         env=dict(variables),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    output = _Output(on_line, mask)
+    output = Output(on_line, mask)
     try:
+        _hand_over(process, f"{without_input(command)}{end}\n")
         late = _follow(process, output, time.monotonic() + seconds if seconds else None, cancel)
     finally:
         status = _end(process)
@@ -67,54 +69,39 @@ def run(
     return Ended(status, late)
 
 
-class _Output:
-    """A command's output, cut into lines."""
-
-    def __init__(self, on_line: Callable[[str], None], mask: Masking) -> None:
-        self._on_line = on_line
-        self._mask = mask
-        self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._rest = ""
-
-    def take(self, piece: bytes) -> None:
-        text = self._rest + self._decode(piece)
-        lines, self._rest = cut_lines(text, "\n", _LONGEST_LINE, self._mask.cut, self._mask.longest)
-        for line in lines:
-            self._say(line)
-
-    def finish(self) -> None:
-        self._rest += self._decode(b"", final=True)
-        if self._rest:
-            self._say(self._rest)
-            self._rest = ""
-
-    def _say(self, line: str) -> None:
-        # Of a progress display that overwrites its line, what stands last.
-        self._on_line(line.rstrip("\r").rpartition("\r")[2])
+def _hand_over(process: subprocess.Popen[bytes], program: str) -> None:
+    """Give the shell its program. One that has ended already is found to have done so by whoever waits for it."""
+    assert process.stdin is not None
+    with suppress(OSError):
+        process.stdin.write(program.encode("utf-8", "surrogateescape"))
+    with suppress(OSError):
+        process.stdin.close()
 
 
-def _follow(process: subprocess.Popen[bytes], output: _Output, until: float | None, cancel: Cancel) -> bool:
+def _follow(process: subprocess.Popen[bytes], output: Output, until: float | None, cancel: Cancel) -> bool:
     """Pass output on until the command has ended; True where its time was up. The command may still run then.
 
-    What a command leaves in the background may hold its output open: that is waited for no longer than GRACE.
+    What a command leaves in the background may hold its output open: QUIET and GRACE say how long that is read.
     """
     assert process.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         ended: float | None = None
+        spoke = time.monotonic()
         while not cancel.requested:
             now = time.monotonic()
             if until is not None and now >= until and ended is None:
                 return True
             if ended is None and process.poll() is not None:
                 ended = now
-            if ended is not None and now >= ended + GRACE:
+            if ended is not None and (now >= ended + GRACE or now >= max(ended, spoke) + QUIET):
                 return False
             if selector.select(_LOOK):
                 piece = os.read(process.stdout.fileno(), 1 << 16)
                 if not piece:
                     return _wait(process, until, cancel)
                 output.take(piece)
+                spoke = time.monotonic()
     return False
 
 
@@ -141,8 +128,8 @@ def _end(process: subprocess.Popen[bytes]) -> int:
 
 
 def _gone(process: subprocess.Popen[bytes]) -> bool:
-    """Whether nobody of the process group is left within GRACE: a shell dies of TERM before its children do."""
-    until = time.monotonic() + GRACE
+    """Whether nobody of the process group is left within _PATIENCE: a shell dies of TERM before its children do."""
+    until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         process.poll()
         try:

@@ -1,4 +1,4 @@
-"""People's own commands on a server: through Fabric, on a channel of their own, their output line by line."""
+"""People's own commands on a server: each on a channel of its own, its output line by line, its end its exit status."""
 
 from __future__ import annotations
 
@@ -6,98 +6,99 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import paramiko
-from invoke.exceptions import CommandTimedOut, Failure, ThreadException
 
 from core.errors import Cancelled, ConnectError, ServerError
 from core.jobs import Cancel
 from core.masking import Masking
+from core.output import GRACE, QUIET, Output
+from core.program import STEADY, reader, without_input
+from core.remote.connection import start
 from core.remote.session import Session
-from core.text import cut_lines, quote
+from core.text import quote
 
-_STEADY = """\
-turnout_options=$-
-set +efuxC
-unset -f [ cd command echo printf read test
-"""
-"""Shell: the login's environment is the command's, and may hold functions and options that change what stands before
-the command. What is used here are special built-ins, which no function replaces in `sh`, those that are unset here, and
-names that no login has."""
+_LEAD = (
+    STEADY + "turnout_lead= turnout_fields=; { read -r turnout_fields < /proc/$$/stat; } 2> /dev/null; "
+    'set -- ${turnout_fields##*) }; [ "${3:-$$}" = $$ ] || '
+    'for turnout_lead in /usr/bin/setsid /bin/setsid ""; do [ -x "$turnout_lead" ] && break; done; '
+    'exec $turnout_lead /bin/sh -c "$0" sh'
+)
+"""Shell, which is given the reader as its name: OpenSSH makes each command the leader of a process group, by which a
+hook is ended as a whole; dropbear does not (field 3 after the name in /proc/PID/stat is the group), so there it becomes
+one."""
 
-_LEAD = """\
-turnout_lead= turnout_fields=
-{ read -r turnout_fields < /proc/$$/stat; } 2> /dev/null
+_UNDER_LOCK = """\
+turnout_fields= turnout_boot= turnout_held=
+{ read -r turnout_fields < /proc/$$/stat && read -r turnout_boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null
 set -- ${turnout_fields##*) }
-[ "${3:-$$}" = $$ ] || for turnout_lead in /usr/bin/setsid /bin/setsid ''; do [ ! -x "$turnout_lead" ] || break; done
-"""
-"""Shell: OpenSSH makes each command the leader of a process group, by which a hook is ended as a whole; dropbear does
-not (field 3 after the name in /proc/PID/stat is the group), so there it becomes one."""
-
-_UNDER_LOCK = """{ read -r turnout_boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null
 [ ! -d "$turnout_lock" ] || [ -z "$turnout_boot" ] || echo "$$ ${20}-$turnout_boot" >> "$turnout_lock/commands"
-turnout_held=
 [ ! -f "$turnout_lock/token" ] || { read -r turnout_held < "$turnout_lock/token"; } 2> /dev/null
 [ "$turnout_held" = "$turnout_token" ] || { echo "not run: the lock is not held by this operation any more"; exit 3; }
+set --
+unset turnout_lock turnout_token turnout_held turnout_fields turnout_boot
 """
-"""Shell, after _LEAD: whoever gives the lock back or takes it over ends what is in its `commands` first (agent.sh's
-end_left); a command that arrives later than that does not run."""
+"""Shell: whoever gives the lock back or takes it over ends what is in its `commands` first (agent.sh's end_left); a
+command that arrives later than that does not run. What has ended by then is left alone, and what it started too."""
 
-_AS_BEFORE = "".join(f"case $turnout_options in *{option}*) set -{option} ;; esac\n" for option in "fuCex")
-"""Shell: the options with which the login starts a shell, for the command's own shell has them too."""
-
-LONGEST_LINE = 16384
-"""Characters after which a line without an end is handed on in pieces."""
+_LOOK = 0.1
+"""Seconds between two looks at the end, the clock and the cancel request while nothing is printed."""
+_STOPPED_WITHIN = 10.0
+"""Seconds for a command to end that was asked to; the agent needs 1 for the asking."""
+_NOISE = 1 << 14
+"""Bytes of what start-up files print before the command that are kept: they may say why it did not run."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: its exit status, or None where it was killed or took too long (`late`)."""
+    """How a command ended: its exit status, or None where it was killed or took too long (`late`).
+
+    left   it left something running that keeps its output open, of which no more is read
+    """
 
     status: int | None
     late: bool = False
+    left: bool = False
 
 
-class Lines:
-    """A stream for Fabric to write to: hands on whole lines, and learns the process id from the first one."""
+class _Heard:
+    """What comes from the channel: first what login shells print by themselves, then the command's own output."""
 
-    encoding = "utf-8"
-
-    def __init__(
-        self, mark: str, on_line: Callable[[str], None], mask: Masking, on_process: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, mark: str, output: Output, on_process: Callable[[], None]) -> None:
         self.process = 0
-        self._mask = mask
+        """The command's process on the server, the leader of its group; 0 before it is known."""
+        self._mark = f"{mark} ".encode()
+        self._output = output
         self._on_process = on_process
-        self._mark = mark
-        self._on_line = on_line
-        self._rest = ""
+        self._before = b""
+        self._aside = b""
 
-    def write(self, text: str) -> int:
-        lines, self._rest = cut_lines(self._rest + text, "\n", LONGEST_LINE, self._mask.cut, self._mask.longest)
-        for line in lines:
-            self._take(line)
-        return len(text)
+    def take(self, piece: bytes) -> None:
+        if self.process:
+            self._output.take(piece)
+            return
+        *lines, rest = (self._before + piece).split(b"\n")
+        for place, line in enumerate(lines):
+            number = line.removeprefix(self._mark).strip()
+            if line.startswith(self._mark) and number.isdigit():
+                self.process = int(number)
+                self._before = b""
+                self._on_process()
+                self._output.take(b"\n".join([*lines[place + 1 :], rest]))
+                return
+        self._before = b"\n".join([*lines, rest])[-_NOISE:]
 
-    def flush(self) -> None:
-        """Nothing is held back but an unfinished line."""
+    def aside(self, piece: bytes) -> None:
+        """What came on standard error: the command's own goes to its standard output."""
+        self._aside = (self._aside + piece)[-_NOISE:]
 
     def finish(self) -> None:
-        if self._rest:
-            self._take(self._rest)
-            self._rest = ""
-
-    def _take(self, line: str) -> None:
-        word, _, number = line.partition(" ")
+        """The end. Where the command never began, what was printed before it says why."""
         if not self.process:
-            # What a login shell's start-up files print before the command is not the command's.
-            if word == self._mark and number.strip().isdigit():
-                self.process = int(number)
-                self._on_process()
-            return
-        # Of a progress display that overwrites its line, what stands last.
-        self._on_line(line.rstrip("\r").rpartition("\r")[2])
+            self._output.take(b"\n".join([self._before, self._aside]).strip())
+        self._output.finish()
 
 
 def run(
@@ -117,85 +118,146 @@ def run(
     token   of the lock that it runs under; "" for none. With it the command ends with the lock, also where the
             operator is gone; without it, one that was running when the connection died may run on
 
-    Lines come as they were printed; where a long one is cut, `mask` still finds every secret in its pieces. When the
-    time is up or a cancel is asked for, its processes there are ended. Raises Cancelled, ConnectError, and ServerError
-    where the login shell ended with status 0 and the command never ran.
+    Its exit status is its end: what it leaves in the background lives on, and its output is read for a moment more
+    (QUIET, GRACE). When the time is up or a cancel is asked for before that, its whole process group is ended.
+    The command and `told` travel on standard input, so that `ps` on the server shows nothing of them.
+    Lines come as they were printed, bounded as core.output says. Raises Cancelled, ConnectError, and
+    ServerError where the login shell ended with status 0 and the command never ran.
     """
     mark = secrets.token_hex(8)
-    exports = "".join(f"export {name}={quote(value)}\n" for name, value in told.items())
-    # What a start-up file printed may end in the middle of a line.
-    hello = f'{_STEADY}echo\necho "{mark} $$"\nexec 2>&1 < /dev/null\n'
-    lock = f"{quote(session.root)}/.turnout/lock"
-    under = f"turnout_lock={lock} turnout_token={token} turnout_boot=\n{_UNDER_LOCK}" if token else ""
-    begin = f"cd {quote(folder)} || exit 1\n{_AS_BEFORE}exec $turnout_lead /bin/sh -c {quote(command)}"
-    program = f"{hello}{_LEAD}{under}{exports}{begin}"
+    sent, ended = threading.Event(), threading.Event()
+
+    def stop() -> None:
+        if heard.process and not ended.is_set():
+            _stop(session, heard.process)
+        elif not sent.is_set():
+            channel.close()
+
     # A cancel may come before the command has said its process id: then it is ended as soon as that is known.
-    lines = Lines(mark, on_line, mask, lambda: _stop(session, lines) if cancel.requested else None)
-    hint = "the agent there ends the command" if token else "the command may still run there"
+    heard = _Heard(mark, Output(on_line, mask), lambda: stop() if cancel.requested else None)
     cancel.check()
-    unwatch = cancel.on_request(lambda: _stop(session, lines))
-    began = time.monotonic()
+    channel = session.connection.session()
+    unwatch = cancel.on_request(stop)
     try:
-        result = session.connection.link.run(
-            f"exec '/bin/sh' '-c' {quote(program)}",
-            in_stream=False,
-            pty=False,
-            warn=True,
-            hide=False,
-            echo=False,
-            encoding="utf-8",
-            out_stream=lines,
-            err_stream=Lines(mark, on_line, mask),
-            timeout=seconds,
-        )
-        lines.finish()
-        status = result.exited
-    except CommandTimedOut:
-        lines.finish()
-        _stop(session, lines)
-        return Ended(None, late=True)
-    except (Failure, ThreadException, OSError, EOFError, paramiko.SSHException) as error:
+        began = time.monotonic()
+        _send(channel, mark, _program(mark, session.root, command, folder, told, token), seconds)
+        sent.set()
+        status, late, left = _follow(channel, heard, began + seconds, cancel, ended)
+    except TimeoutError:
+        status, late, left = -1, True, False
+    except (OSError, EOFError, paramiko.SSHException) as error:
         cancel.check()
-        raise ConnectError(
-            "the connection to the server was lost",
-            detail=f"while it ran: {command}: {error}",
-            hint=hint,
-            server=session.name,
-        ) from None
+        raise _lost(session, command, token, str(error)) from None
     finally:
         unwatch()
+        with suppress(OSError, EOFError, paramiko.SSHException):
+            channel.close()
+    if late:
+        stop()
+    heard.finish()
     if cancel.requested:
         raise Cancelled("cancelled by the operator")
+    if late:
+        return Ended(None, late=True)
     if status < 0 and not session.connection.is_open:
+        raise _lost(session, command, token)
+    if status < 0 and not heard.process:
         raise ConnectError(
-            "the connection to the server was lost",
-            detail=f"while it ran: {command}",
-            hint=hint,
+            "the server did not run a command",
+            detail=f"the channel was closed before it began: {command}",
+            hint=f"try `ssh {session.server.host} true`: does the login shell there run commands?",
             server=session.name,
         )
-    if status < 0 and time.monotonic() - began >= seconds:
-        # Fabric closed the channel because the time was up, and was not asked in time whether it had.
-        _stop(session, lines)
-        return Ended(None, late=True)
-    if status == 0 and not lines.process:
+    if status == 0 and not heard.process:
         raise ServerError(
             "the login shell ended well without running the command",
             detail=f"not run: {command}",
             hint="look for an `exit` or `set -n` in the start-up files of the user who logs in",
             server=session.name,
         )
-    return Ended(status if status >= 0 else None)
+    return Ended(status if status >= 0 else None, left=left)
 
 
-def _stop(session: Session, lines: Lines) -> None:
-    """End the command's processes over the agent, without waiting for it."""
-    if lines.process:
-        process = lines.process
+def _program(mark: str, root: str, command: str, folder: str, told: Mapping[str, str], token: str) -> str:
+    """What the reader on the server is sent, up to its last line."""
+    # What a start-up file printed may end in the middle of a line.
+    hello = f'echo\necho "{mark} $$"\nexec 2>&1\n'
+    lock = f"{quote(root)}/.turnout/lock"
+    under = f"turnout_lock={lock} turnout_token={token}\n{_UNDER_LOCK}" if token else ""
+    exports = "".join(f"export {name}={quote(value)}\n" for name, value in told.items())
+    return f"{hello}{under}{exports}cd {quote(folder)} || exit 1\n{without_input(command)}end-{mark}\n"
 
-        def stop() -> None:
+
+def _send(channel: paramiko.Channel, mark: str, program: str, seconds: float) -> None:
+    """Start the reader, and hand it the program. TimeoutError where it is not taken within so many seconds."""
+    channel.settimeout(seconds)
+    start(channel, f"exec '/bin/sh' '-c' {quote(_LEAD)} {quote(reader(f'end-{mark}'))}")
+    try:
+        channel.sendall(program.encode("utf-8", "surrogateescape"))
+    except TimeoutError:
+        raise
+    except OSError:
+        # It has ended already: what it printed says why.
+        if not channel.closed and not channel.exit_status_ready():
+            raise
+
+
+def _follow(
+    channel: paramiko.Channel, heard: _Heard, until: float, cancel: Cancel, ended: threading.Event
+) -> tuple[int, bool, bool]:
+    """Hand on what is printed until the command has ended: its status (-1 for none), whether its time was up, and
+    whether its output is still open.
+
+    `ended` is set as soon as the end is known. A connection that is closed ends everything here.
+    """
+    at_end: float | None = None
+    cancelled: float | None = None
+    spoke = time.monotonic()
+    open_ = True
+    while True:
+        if open_:
+            channel.settimeout(_LOOK)
             try:
-                session.stop(process)
-            except ConnectError:
-                return
+                piece = channel.recv(1 << 16)
+            except TimeoutError:
+                piece = None
+            if piece:
+                heard.take(piece)
+                spoke = time.monotonic()
+            open_ = piece != b""
+            while channel.recv_stderr_ready() and (piece := channel.recv_stderr(1 << 16)):
+                heard.aside(piece)
+        elif at_end is None:
+            channel.status_event.wait(_LOOK)
+        now = time.monotonic()
+        if at_end is None and channel.exit_status_ready():
+            ended.set()
+            at_end = now
+        if at_end is not None:
+            if not open_ or cancel.requested or now >= at_end + GRACE or now >= max(at_end, spoke) + QUIET:
+                return channel.exit_status, False, open_
+        elif cancel.requested:
+            cancelled = cancelled or now
+            if now >= cancelled + _STOPPED_WITHIN:
+                return -1, False, open_
+        elif now >= until:
+            return -1, True, open_
 
-        threading.Thread(target=stop, name="stop hook", daemon=True).start()
+
+def _stop(session: Session, process: int) -> None:
+    """End the command's processes over the agent, without waiting for it."""
+
+    def stop() -> None:
+        with suppress(ConnectError):
+            session.stop(process)
+
+    threading.Thread(target=stop, name="stop hook", daemon=True).start()
+
+
+def _lost(session: Session, command: str, token: str, error: str = "") -> ConnectError:
+    return ConnectError(
+        "the connection to the server was lost",
+        detail=f"while it ran: {command}: {error}" if error else f"while it ran: {command}",
+        hint="the agent there ends the command" if token else "the command may still run there",
+        server=session.name,
+    )

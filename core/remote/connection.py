@@ -10,15 +10,16 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import fabric
 import paramiko
 from paramiko.auth_handler import AuthHandler
-from paramiko.common import cMSG_CHANNEL_REQUEST
+from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_CHANNEL_REQUEST
 from paramiko.message import Message
 
 from core.errors import AuthenticationFailed, ConnectError, HostKeyUnknown
+from core.remote.ending import hear_request
 from core.remote.hostkeys import Judge, NotTrusted, refusal
 from core.remote.sshconfig import KnownHosts, fingerprint, read_ssh_config
 
@@ -94,6 +95,10 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]
         "aes256-gcm@openssh.com",
         *(name for name in paramiko.Transport._preferred_ciphers if "gcm" not in name and "cbc" not in name),
     )
+    _channel_handler_table: ClassVar = {
+        **paramiko.Transport._channel_handler_table,
+        MSG_CHANNEL_REQUEST: hear_request,
+    }
 
     def __init__(self, *arguments: Any, known_types: Collection[str] = (), **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -114,14 +119,6 @@ def _key_type(algorithm: str) -> str:
     return "ssh-rsa" if algorithm.startswith("rsa-sha2-") else algorithm
 
 
-class _Runner(fabric.runners.Remote):  # type: ignore[misc]
-    """Hands on what a command prints and keeps none of it: a hook that prints without end fills no memory."""
-
-    def _handle_output(self, buffer_: list[str], hide: bool, output: Any, reader: Any) -> None:
-        for text in self.read_proc_output(reader):
-            self.write_our_output(stream=output, string=text)
-
-
 class _Link(fabric.Connection):  # type: ignore[misc]
     """Fabric's connection with host keys checked, also those of gateways, and Nagle's algorithm off."""
 
@@ -131,9 +128,6 @@ class _Link(fabric.Connection):  # type: ignore[misc]
     def __init__(self, host: str, **options: Any) -> None:
         super().__init__(host, **options)
         self._set(known_hosts=KnownHosts(self.ssh_config, self.host, self.port))
-
-    def _remote_runner(self) -> _Runner:
-        return _Runner(context=self, inline_env=self.inline_ssh_env)
 
     def get_gateway(self) -> Any:
         """ProxyJump in OpenSSH's order: each hop is reached through the one named before it."""
@@ -203,7 +197,11 @@ def _connect(host: str, port: int, seconds: float) -> _Prompt:
 
 
 def ssh_settings(environ: Mapping[str, str] | None = None) -> fabric.Config:
-    """Fabric's configuration with the person's ssh_config in it; one serves all connections of a fleet."""
+    """Fabric's settings with the person's ssh_config in it; one serves all connections of a fleet.
+
+    `lazy`: Fabric's own files (~/.fabric.yaml, ~/.fabric.py, /etc/fabric.*) and variables are not read. They would
+    change users and keys behind ssh_config's back, and one of them is a program.
+    """
     return fabric.Config(ssh_config=read_ssh_config(os.environ if environ is None else environ))
 
 

@@ -15,6 +15,8 @@ import asyncssh
 
 SHELL = "/bin/sh"
 PIPE_BYTES = 1 << 20
+SETTLES_IN = 0.5
+"""Seconds after a command's end in which what it left running may still print; its end is reported then at last."""
 
 
 class CommandSession(asyncssh.SSHServerSession[bytes]):
@@ -129,6 +131,7 @@ class Command(asyncio.SubprocessProtocol):
         self._process: asyncio.SubprocessTransport | None = None
         self._input: asyncio.WriteTransport | None = None
         self._hung_up = False
+        self._reported = False
         self._pid = 0
 
     async def start(self, words: Sequence[str], home: Path, environ: Mapping[str, str]) -> None:
@@ -204,12 +207,19 @@ class Command(asyncio.SubprocessProtocol):
         self._running.discard(self)
         if self._hung_up:
             self._kill(signal.SIGKILL)
+        else:
+            asyncio.get_running_loop().call_later(SETTLES_IN, self._report)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The process has ended and both outputs with it: report how."""
+        """The process has ended and both outputs with it."""
+        self._report()
+
+    def _report(self) -> None:
+        """Say how the process ended, once, whoever still holds its output open."""
         status = self._process.get_returncode() if self._process is not None else None
-        if self._hung_up or status is None:
+        if self._hung_up or self._reported or status is None:
             return
+        self._reported = True
         if status < 0:
             self._channel.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
         else:

@@ -1,0 +1,38 @@
+"""Shell programs that travel on standard input: a command line is seen by everybody on the machine (pure).
+
+The environment in which they start is a person's own: exported functions and options must not change what stands
+before a command. What is used here are keywords, special built-ins, which no function replaces in `sh`, built-ins
+that are freed of functions here, and names that no login has.
+"""
+
+from __future__ import annotations
+
+STEADY = "set +efuxC; unset -f [ cd command echo printf read test; "
+"""Shell: no option and no function of the login's applies from here on."""
+
+_AS_BEFORE = "".join(f"case $turnout_options in *{option}*) set -{option} ;; esac\n" for option in "fuCex")
+"""Shell: the options with which the login starts a shell, for a command has them too."""
+
+
+def reader(end: str) -> str:
+    """A program for `sh -c` that runs the program on its standard input, up to the line `end`.
+
+    Half a program, whose other half never came, is not run. It reads with `read`: a shell that reads ahead would
+    swallow what follows. No backslash, quote, newline or exclamation mark is in it, so that every login shell hands
+    it on as it is; a newline is the third character of IFS, which a shell sets itself when it starts.
+    """
+    return (
+        f"turnout_options=$-; {STEADY}turnout_text=; turnout_newline=${{IFS#??}}; "
+        f"while IFS= read -r turnout_line; do case $turnout_line in {end}) "
+        'eval "$turnout_text"; exit ;; esac; turnout_text=$turnout_text$turnout_line$turnout_newline; done; exit 3'
+    )
+
+
+def without_input(command: str) -> str:
+    """A command for the reader's program to end with: it finds no input, and nothing of the reader's own."""
+    forget = "exec < /dev/null\nunset turnout_text turnout_newline turnout_line\n"
+    return f"{forget}{_AS_BEFORE}eval {_quote(command)}\n"
+
+
+def _quote(value: str) -> str:
+    return "'" + value.replace("'", "'\\''") + "'"

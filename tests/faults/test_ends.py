@@ -1,0 +1,217 @@
+"""The end of a command is its exit status, whatever it has left running, and however it has dealt with its streams."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from core import process
+from core.errors import ConnectError
+from core.fleet import Fleet
+from core.jobs import Cancel
+from core.masking import Masking
+from core.operations import DeployRequest, RollbackRequest
+from core.remote import command
+from core.remote.command import run
+from tests.faults.test_commands import lives
+from tests.processes import process_ids
+from tests.waiting import until
+
+LEFT = "sleep 1000 & echo $! >> left; "
+"""Leaves a process that holds both outputs open."""
+
+COMMANDS = {
+    "nothing": ("true", 0, []),
+    "no newline at the end": ("printf 'no end'; exit 7", 7, ["no end"]),
+    "in the background": (LEFT + "echo started; exit 0", 0, ["started"]),
+    "in the background, and a failure": (LEFT + "echo no >&2; exit 3", 3, ["no"]),
+    "holds standard error alone": ("sleep 1000 > /dev/null & echo $! >> left; exit 4", 4, []),
+    "in a session of its own": ("setsid sleep 1000 & echo $! >> left; echo started", 0, ["started"]),
+    "output after the end": ("{ sleep 0.3; echo later; sleep 1000; } & echo $! >> left; echo now", 0, ["now", "later"]),
+    "output closed before the end": ("echo now; exec > /dev/null 2>&1; sleep 0.3; exit 5", 5, ["now"]),
+    "killed": ("echo now; kill -9 $$", None, ["now"]),
+    "killed, with something in the background": (LEFT + "echo now; kill -9 $$", None, ["now"]),
+}
+
+
+by_case = pytest.mark.parametrize(("text", "status", "lines"), COMMANDS.values(), ids=COMMANDS)
+
+
+@pytest.fixture
+def end_left(tmp_path):
+    """End what a test's commands have left running; gives the ids that they wrote into `left` below the folder."""
+
+    def ids() -> list[int]:
+        return [int(word) for path in tmp_path.rglob("left") for word in path.read_text().split()]
+
+    yield ids
+    for pid in ids():
+        for kill in (os.killpg, os.kill):
+            with suppress(OSError):
+                kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def session_of(project_factory):
+    with closing(Fleets()) as fleets:
+        yield lambda place: fleets.session(project_factory([place]), place)
+
+
+class Fleets:
+    """Fleets of one server each, closed together."""
+
+    def __init__(self) -> None:
+        self._fleets: list[Fleet] = []
+
+    def session(self, project, place):
+        loaded = project.load()
+        self._fleets.append(Fleet(loaded, loaded.environment("production")))
+        return self._fleets[-1].open(place.alias)
+
+    def close(self) -> None:
+        for fleet in self._fleets:
+            fleet.close()
+
+
+def on_server(session, place, text, seconds=20.0, cancel=None):
+    said: list[str] = []
+    ended = run(session, text, place.root, {}, seconds, said.append, cancel or Cancel(), Masking())
+    return ended, said
+
+
+@by_case
+def test_a_command_on_a_server_ends_with_its_status(sshd, session_of, end_left, text, status, lines):
+    session = session_of(sshd)
+    ended, said = on_server(session, sshd, text)
+    assert (ended.status, ended.late, said) == (status, False, lines)
+    assert all(map(lives, end_left())), "what it started stays"
+
+
+@by_case
+def test_a_command_on_this_machine_ends_with_its_status(tmp_path, end_left, text, status, lines):
+    said: list[str] = []
+    ended = process.run(text, tmp_path, dict(os.environ), 20.0, said.append, Cancel(), Masking())
+    assert (ended.status, ended.late, said) == (-9 if status is None else status, False, lines)
+    assert all(map(lives, end_left())), "what it started stays"
+
+
+def test_a_command_on_dropbear_ends_with_its_status(shell_server, session_of):
+    place = shell_server("busybox")
+    session = session_of(place)
+    for text, status, lines in (
+        ("sleep 30 & echo started; exit 6", 6, ["started"]),
+        ("sleep 30 & echo now; kill -9 $$", None, ["now"]),
+        ("printf 'no end'", 0, ["no end"]),
+    ):
+        ended, said = on_server(session, place, text)
+        assert (ended.status, ended.late, said) == (status, False, lines)
+
+
+def test_what_a_command_left_running_is_not_listened_to_for_ever(sshd, session_of, tmp_path, end_left, monkeypatch):
+    for module in (command, process):
+        monkeypatch.setattr(module, "GRACE", 0.5)
+    talks = "while :; do echo on; sleep 0.1; done & echo $! >> left; exit 0"
+    ended, said = on_server(session_of(sshd), sshd, talks)
+    assert (ended.status, ended.left, set(said)) == (0, True, {"on"})
+    said.clear()
+    ended = process.run(talks, tmp_path, dict(os.environ), 20.0, said.append, Cancel(), Masking())
+    assert (ended.status, ended.late, set(said)) == (0, False, {"on"})
+
+
+def test_a_command_that_takes_too_long_ends_with_all_that_it_started(sshd, session_of, end_left):
+    ended, _ = on_server(session_of(sshd), sshd, LEFT + "sleep 1000", seconds=0.5)
+    assert (ended.status, ended.late) == (None, True)
+    until(lambda: not any(map(lives, end_left())), "the process in the background to end")
+
+
+def test_a_connection_that_is_cut_ends_the_wait(sshd, session_of, tmp_path, end_left):
+    session = session_of(sshd)
+    cut = []
+
+    def cut_it(line: str) -> None:
+        cut.append(line)
+        session.connection.transport.close()
+
+    with pytest.raises(ConnectError, match="the connection to the server was lost"):
+        run(session, LEFT + "echo now; sleep 1000", sshd.root, {}, 600.0, cut_it, Cancel(), Masking())
+    assert cut == ["now"]
+
+
+HOOK = """
+[[hooks]]
+on = "after-switch"
+run = "sleep 1000 & echo $! >> left; echo started"
+"""
+
+
+def test_a_daemon_that_a_hook_started_outlives_the_operation_and_the_next_ones(sshd, project_factory, truth, end_left):
+    project = project_factory([sshd], extra=HOOK)
+    facts = truth(project, [sshd])
+    facts.do(DeployRequest(tag="one"))
+    project.commit({"index.html": "two\n"})
+    facts.do(DeployRequest(tag="two"))
+    facts.do(RollbackRequest("one"))
+    assert len(end_left()) == 3 and all(map(lives, end_left()))
+
+
+SECRET = "s3cr3t-value-4711"
+
+
+def command_lines() -> str:
+    found = []
+    for pid in process_ids():
+        with suppress(OSError):
+            found.append(Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace"))
+    return "\n".join(found)
+
+
+def test_a_secret_in_a_command_stands_on_no_command_line(sshd, session_of, tmp_path):
+    seen = []
+    look = f"X='{SECRET}'; echo now; cat; test -n \"$X\" && sleep 0.2"
+    ended = run(
+        session_of(sshd),
+        look,
+        sshd.root,
+        {"TOLD": f"{SECRET}-too"},
+        20.0,
+        lambda line: seen.append((line, SECRET in command_lines())),
+        Cancel(),
+        Masking(),
+    )
+    assert (ended.status, seen) == (0, [("now", False)])
+    seen.clear()
+    ended = process.run(
+        look,
+        tmp_path,
+        dict(os.environ),
+        20.0,
+        lambda line: seen.append((line, SECRET in command_lines())),
+        Cancel(),
+        Masking(),
+    )
+    assert (ended.status, seen) == (0, [("now", False)])
+
+
+ODD = r"""printf '%s\n' "it's" 'a "b"' back\\slash "$0" "$#" "${TOLD-}" "${p-}${l-}${token-}${lock-}${held-}"
+#end
+printf '%s\n' 'two
+lines	é'
+cat"""
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash", "zsh", "fish", "busybox"])
+def test_a_command_arrives_as_it_is_written(shell_server, session_of, shell):
+    place = shell_server(shell)
+    session = session_of(place)
+    said: list[str] = []
+    ended = run(session, ODD, place.root, {"TOLD": "x 'y' \\z"}, 20.0, said.append, Cancel(), Masking())
+    assert said == ["it's", 'a "b"', "back\\slash", "sh", "0", "x 'y' \\z", "", "two", "lines\té"]
+    assert ended.status == 0
+    assert on_server(session, place, "if")[0].status not in (0, None)
+    long = f": {'x' * 200_000}; echo done"
+    ended, said = on_server(session, place, long)
+    assert (ended.status, said) == (0, ["done"])
