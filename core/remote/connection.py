@@ -202,7 +202,7 @@ def ssh_settings(environ: Mapping[str, str] | None = None) -> fabric.Config:
     `lazy`: Fabric's own files (~/.fabric.yaml, ~/.fabric.py, /etc/fabric.*) and variables are not read. They would
     change users and keys behind ssh_config's back, and one of them is a program.
     """
-    return fabric.Config(ssh_config=read_ssh_config(os.environ if environ is None else environ))
+    return fabric.Config(lazy=True, ssh_config=read_ssh_config(os.environ if environ is None else environ))
 
 
 class Connection:
