@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.doctor.facts import Facts
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.doctor.findings import findings
 from core.errors import ConnectError, TurnoutError
@@ -13,13 +14,24 @@ __all__ = ["ERROR", "OK", "WARNING", "Finding", "examine", "failure", "findings"
 
 
 def examine(fleet: Fleet) -> dict[str, list[Finding]]:
-    """Look at every server of a fleet, all at once; changes nothing but for a probe folder that is removed again."""
-    shared = fleet.project.deploy.shared
+    """Look at every server of a fleet, all at once, and try there what a deploy will do.
+
+    Needs no lock and disturbs no operation. What is made for a try is removed again, also where the connection dies.
+    """
+    project = fleet.project
 
     def look(name: str) -> tuple[ServerState, list[Finding]]:
+        from core.doctor.rehearsal import rehearse, runs_commands, tunnels
+
         session = fleet.open(name)
-        state, lines = session.examine(shared)
-        return state, findings(state, lines, session.rtt)
+        state, lines = session.examine(project.deploy.shared)
+        facts = Facts(lines)
+        commands = runs_commands(project, first=name == fleet.names[0])
+        found = findings(state, facts, project.deploy.copy_mode, session.rtt, commands=commands)
+        found += tunnels(session, project)
+        if facts.rehearsal:
+            found += rehearse(session, project, state, facts.rehearsal, commands=commands)
+        return state, found
 
     outcome = at_once(fleet.names, look)
     states = [state for state, _ in outcome.results.values()]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterator
 
+from core.doctor.facts import Facts, reason
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.planner import adoption
 from core.records import ServerState
-from core.text import clean, count, decode_path, duration, size
+from core.text import clean, count, duration, size
 
 FEW_BYTES = 512 << 20
 FEW_INODES = 20_000
@@ -15,48 +17,107 @@ CLOCK_LIMIT = 60.0
 """Seconds of difference between a server's clock and ours that are worth a warning: ages on screens are off by it."""
 
 
-def findings(state: ServerState, lines: Iterable[str], rtt: float) -> list[Finding]:
-    """What a state and the lines of agent.sh's `examine` mean (pure)."""
-    facts: dict[str, str] = {}
-    missing = []
-    for line in lines:
-        word, _, rest = line.partition(" ")
-        if word == "shared-missing":
-            missing.append(clean(decode_path(rest).decode("utf-8", "backslashreplace")))
-        elif word in ("user", "shell", "tar", "switch"):
-            facts[word] = clean(rest, 200)
+NEEDED = (
+    *("mv", "cp", "ln", "rm", "mkdir", "touch", "chmod", "find", "readlink", "date", "sleep"),
+    *("cat", "sed", "grep", "cut", "head", "tail", "wc", "tr"),
+)
+"""Programs without which no operation can run."""
+FOLLOWS = (
+    ("sort", ERROR, "a change cannot be merged into the manifest"),
+    ("od", WARNING, "names with white space or letters beyond ASCII cannot be read"),
+    ("sync", WARNING, "a release may be incomplete on the disk when the power fails right after a deploy"),
+    ("xargs", WARNING, "an interrupted upload is sent whole again, and `turnout verify` does not work"),
+    ("du", WARNING, "a prune cannot say how much it frees"),
+)
+"""What follows where one of the others is not there."""
+
+
+def findings(state: ServerState, facts: Facts, copy_mode: str, rtt: float, *, commands: bool = False) -> list[Finding]:
+    """What a state and what was tried beyond it mean.
+
+    commands   hooks or checks run commands on this server
+    """
+    user = facts.user or "the user who logs in"
     found = [
         Finding("host key", OK, "known"),
-        Finding("login", OK, f"as {facts.get('user', 'an unnamed user')}, a round trip takes {rtt * 1000:.0f} ms"),
-        _root(state),
+        Finding("login", OK, f"as {user}, a round trip takes {rtt * 1000:.0f} ms"),
+        *_root(state, facts, user),
         _current(state),
-        _switch(state, facts.get("switch", "")),
-        Finding("tar", OK, facts["tar"]) if "tar" in state.features else _no_tar(),
+        *_switch(facts),
+        *_tools(facts),
+        Finding("tar", OK, facts.tar) if "tar" in state.features else _no_tar(),
         _checksums(state),
+        *_copies(facts, copy_mode),
+        *_programs(facts, commands),
         _bytes(state),
         _inodes(state),
         _clock(state),
     ]
-    for path in missing:
+    for path in facts.missing:
         hint = "a folder is made; a file has to be put there unless the first release brings it"
         found.append(Finding("shared", WARNING, f"shared/{path} does not exist yet", hint))
     if state.lock:
-        found.append(Finding("lock", WARNING, state.lock.describe(), "an operation is at work"))
+        hint = (
+            "an operation is at work; what was tried did not touch it"
+            if state.lock.alive
+            else "its process is gone: the next operation takes the lock over"
+        )
+        found.append(Finding("lock", WARNING, state.lock.describe(), hint))
     found += [Finding("records", WARNING, fault) for fault in state.faults]
     return found
 
 
-def _root(state: ServerState) -> Finding:
-    if not state.exists:
-        if "writable" in state.features:
-            return Finding("deploy root", OK, f"{state.root} does not exist yet; the first deploy makes it")
-        hint = f"as an administrator there: mkdir -p {state.root} && chown USER {state.root}"
-        return Finding("deploy root", ERROR, f"{state.root} is no folder to go into, and cannot be made", hint)
-    if "writable" not in state.features:
-        return Finding(
-            "deploy root", ERROR, f"{state.root} is not writable", f"chown it to the user who logs in: {state.root}"
-        )
-    return Finding("deploy root", OK, f"{state.root} is writable")
+def _root(state: ServerState, facts: Facts, user: str) -> Iterator[Finding]:
+    """The deploy root, and each folder in it where an operation writes."""
+    root = state.root
+    if facts.in_the_way:
+        hint = "move it away, or correct `root`"
+        yield Finding("deploy root", ERROR, f"{facts.in_the_way} is not a folder", hint)
+        return
+    if facts.closed_to_us:
+        text = f"{user} may not go into {facts.closed_to_us}"
+        yield Finding("deploy root", ERROR, text, f"as an administrator there: chown or chmod {facts.closed_to_us}")
+        return
+    for problem in facts.problems("root"):
+        why = reason(problem)
+        if state.exists:
+            yield Finding("deploy root", ERROR, f"{root} is not writable: {why}", remedy(why, root, user))
+        else:
+            hint = f"as an administrator there: mkdir -p {shlex.quote(root)} && chown {user} {shlex.quote(root)}"
+            hint = hint if _is_permission(why) else remedy(why, root, user)
+            yield Finding("deploy root", ERROR, f"{root} does not exist and cannot be made: {why}", hint)
+    if facts.worked("root"):
+        text = f"{root} is writable" if state.exists else f"{root} does not exist yet; the first deploy makes it"
+        yield Finding("deploy root", OK, text)
+    for problem in facts.problems("odd"):
+        yield Finding("layout", ERROR, problem, "an operation would be refused; nothing was changed")
+    for problem in dict.fromkeys(facts.problems("folder")):
+        place, why = problem.partition(": ")[0], reason(problem)
+        path = f"{root}/{place}"
+        yield Finding(place.removeprefix(".turnout/"), ERROR, f"{path}: {why}", remedy(why, path, user))
+    for place in facts.problems("sticky"):
+        text = f"{root}/{place} belongs to somebody else and the folder has the sticky bit: it cannot be replaced"
+        hint = f"as an administrator there: chown -h {user} {shlex.quote(f'{root}/{place}')}, or chmod -t its folder"
+        yield Finding("current" if place == "current" else "layout", ERROR, text, hint)
+    if facts.closed:
+        text = f"others may not go through {facts.closed}: a web server that runs as another user finds no release"
+        yield Finding("way in", WARNING, text, f"if it does: chmod o+x {shlex.quote(facts.closed)}")
+
+
+def _is_permission(why: str) -> bool:
+    return any(words in why.lower() for words in ("permission", "not permitted", "not writable"))
+
+
+def remedy(why: str, path: str, user: str) -> str:
+    """What to do about a place where nothing can be written, as far as the reason tells."""
+    said = why.lower()
+    if "read-only" in said:
+        return "the file system is mounted read-only there: remount it, or name another `root`"
+    if "no space" in said or "quota" in said:
+        return "free bytes or inodes there, or prune releases"
+    if _is_permission(why):
+        return f"make it writable for {user}, by chown or chmod: {shlex.quote(path)}"
+    return ""
 
 
 def _current(state: ServerState) -> Finding:
@@ -82,14 +143,48 @@ def _current(state: ServerState) -> Finding:
     return Finding("current", ERROR, f"is a {state.current_kind}, not a link", hint)
 
 
-def _switch(state: ServerState, way: str) -> Finding:
-    if way in ("mv -T", "mv -h"):
-        return Finding("switch", OK, f"one rename, by {way}")
-    if not state.exists:
-        return Finding("switch", OK, "is tried when the deploy root exists")
-    return Finding(
-        "switch", ERROR, "mv can replace a link neither with -T nor with -h", "install coreutils or a newer BusyBox"
-    )
+def _switch(facts: Facts) -> Iterator[Finding]:
+    """Whether a link can be replaced by one rename; nothing where that could not be tried."""
+    if facts.switch in ("mv -T", "mv -h"):
+        yield Finding("switch", OK, f"one rename, by {facts.switch}")
+    elif facts.switch:
+        text = "mv can replace a link neither with -T nor with -h"
+        yield Finding("switch", ERROR, text, "install coreutils or a newer BusyBox")
+
+
+def _tools(facts: Facts) -> Iterator[Finding]:
+    needed = [tool for tool in NEEDED if tool in facts.lacks]
+    if needed:
+        yield Finding(
+            "programs", ERROR, f"not there: {', '.join(needed)}", "install coreutils, findutils, sed and grep"
+        )
+    for tool, level, follows in FOLLOWS:
+        if tool in facts.lacks:
+            yield Finding("programs", level, f"{tool} is not there: {follows}", "install it")
+
+
+def _copies(facts: Facts, copy_mode: str) -> Iterator[Finding]:
+    """How a release is copied from the deploy-cache."""
+    problems = facts.problems("hardlink")
+    if copy_mode == "hardlink" and problems:
+        text = f'`copy = "hardlink"` does not work there: {reason(problems[0])}'
+        yield Finding("copy", ERROR, text, 'use copy = "auto"')
+    elif copy_mode == "hardlink":
+        if facts.worked("hardlink"):
+            yield Finding("copy", OK, "releases share files with the deploy-cache, by hard links")
+    elif facts.worked("reflink"):
+        yield Finding("copy", OK, "releases share blocks with the deploy-cache, by reflinks")
+    elif facts.problems("reflink"):
+        yield Finding("copy", OK, "each release is a whole copy: the file system shares no blocks")
+
+
+def _programs(facts: Facts, commands: bool) -> Iterator[Finding]:
+    """Whether a script of a release can be run, where hooks or checks may want to."""
+    problems = facts.problems("program")
+    if commands and problems:
+        text = f"a script in the deploy root cannot be run: {reason(problems[0])}"
+        hint = "mounted noexec? Hooks and checks can run it by `sh script` only"
+        yield Finding("hooks", WARNING, text, hint)
 
 
 def _no_tar() -> Finding:
@@ -97,10 +192,10 @@ def _no_tar() -> Finding:
 
 
 def _checksums(state: ServerState) -> Finding:
-    if state.features & {"sha256sum", "shasum"}:
+    if "sha256sum" in state.features:
         return Finding("checksums", OK, "the server can compare what it has")
-    hint = "install coreutils; until then an interrupted upload is sent whole again"
-    return Finding("checksums", WARNING, "neither sha256sum nor shasum is there", hint)
+    text = "there is no sha256sum: an interrupted upload is sent whole again, and `turnout verify` does not work"
+    return Finding("checksums", WARNING, text, "install coreutils")
 
 
 def _bytes(state: ServerState) -> Finding:

@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from core.remote.agent import CANCELLED, DONE, LOCKED, LOST, PERSON, UNTELLABLE,
 from core.remote.complaints import failure
 from core.remote.connection import Connection, Destination
 from core.remote.reading import parse_sizes, parse_state
+from core.remote.rehearsal import Understudy, travelling
 from core.remote.scan import parse_scan, parse_tree
 from core.remote.upload import Upload
 from core.text import clean
@@ -307,8 +309,20 @@ class Session:
 
     def examine(self, shared: Sequence[str]) -> tuple[ServerState, tuple[str, ...]]:
         """The state, and the lines that only `turnout doctor` wants."""
-        answer = self._ask("examine", *shared, title="the server cannot be examined")
+        verb, words = travelling("examine", shared)
+        answer = self._ask(verb, *words, title="the server cannot be examined", within=ANSWER_WITHIN)
         return self._state(answer), answer.lines
+
+    def rehearsal(self, folder: str) -> Session:
+        """A session over this connection and agent whose operations work in `folder`, which `examine` has made."""
+        session = copy(self)
+        session.root, session._agent, session._upload = folder, Understudy(self._running(), folder), None
+        return session
+
+    def forget(self, folder: str) -> None:
+        """Remove the rehearsal's folder. Where the connection is gone the agent has done so, or will."""
+        verb, words = travelling("forget", [folder])
+        self._ask(verb, *words, title=f"{folder} was not removed", within=ANSWER_WITHIN)
 
     def close(self) -> None:
         if self._agent is not None:
@@ -330,12 +344,14 @@ class Session:
         except TurnoutError as error:
             raise error.at(server=self.name) from None
 
-    def _agent_request(self, verb: str, *words: str, cancel: Cancel | None = None, within: float = math.inf) -> Answer:
+    def _agent_request(
+        self, verb: str, *words: str | bytes, cancel: Cancel | None = None, within: float = math.inf
+    ) -> Answer:
         agent = self._running()
         return self._placed(lambda: agent.request(verb, *words, cancel=cancel, within=within))
 
     def _ask(
-        self, verb: str, *words: str, cancel: Cancel | None = None, within: float = math.inf, title: str
+        self, verb: str, *words: str | bytes, cancel: Cancel | None = None, within: float = math.inf, title: str
     ) -> Answer:
         """A request whose status must be 0; any other becomes the error that it means."""
         answer = self._agent_request(verb, *words, cancel=cancel, within=within)

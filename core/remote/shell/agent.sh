@@ -63,6 +63,15 @@ verb_then() {
   "verb_$verb" "$@"
 }
 
+# with PROGRAM VERB WORD...: a verb of a program that travels with the request, because it is seldom wanted.
+verb_with() {
+  decode "$1"
+  eval "$decoded"
+  verb=$2
+  shift 2
+  "verb_$verb" "$@"
+}
+
 # ping: the shortest request, for a figure of the round trip.
 verb_ping() { :; }
 
@@ -101,6 +110,9 @@ leave() {
   fi 2> /dev/null
   # Told to go while it was about to take the lock.
   [ ! -e "$root/$own/lock.new.$$" ] || rm -rf "$root/$own/lock.new.$$"
+  # Told to go while it rehearsed for `turnout doctor`, in the root or beside what is missing of it.
+  while [ ! -d "$root" ]; do root=${root%/*} root=${root:-/}; done
+  [ ! -d "$root/.turnout-probe.$$" ] || rm -rf "$root/.turnout-probe.$$"
   exit 0
 }
 

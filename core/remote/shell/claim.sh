@@ -45,7 +45,7 @@ apart() {
 # around: another deploy root at most four folders below this one, in `inner`; "" for none. It takes a walk, so only
 # the first operation and doctor look; whoever begins later below this root finds it by `apart`.
 around() {
-  inner=$(find . -mindepth 2 -maxdepth 5 \( -type d -name .turnout -o -type l -name current \) 2> /dev/null |
+  inner=$(find . -mindepth 2 -maxdepth 5 ! -path './.turnout-probe.*' \( -type d -name .turnout -o -type l -name current \) 2> /dev/null |
     while IFS= read -r found; do
       found=${found%/*}
       if deploy_root "$found"; then say "${found#./}"; break; fi

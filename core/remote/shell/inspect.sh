@@ -155,29 +155,6 @@ verb_sizes() {
   return 0
 }
 
-# examine SHARED...: what `turnout doctor` asks beyond the state.
-verb_examine() {
-  state
-  say "user $(id -un 2> /dev/null || id -u)"
-  say "shell $(readlink "/proc/$$/exe" 2> /dev/null || echo sh)"
-  say "tar $(tar --version 2>&1 | head -n 1)"
-  cd -P "$root" 2> /dev/null || return 0
-  ! around || { encode "$inner"; say "inner $encoded"; }
-  for word; do
-    decode "$word"
-    [ -e "shared/${decoded%/}" ] || { encode "$decoded"; say "shared-missing $encoded"; }
-  done
-  [ -w . ] || return 0
-  probe=.turnout-probe.$$
-  mkdir "$probe" && mkdir "$probe/a" "$probe/b" && ln -s a "$probe/current" && ln -s b "$probe/next" && {
-    if mv -T "$probe/next" "$probe/current" 2> /dev/null && [ "$(readlink "$probe/current")" = b ]; then say "switch mv -T"
-    elif mv -fh "$probe/next" "$probe/current" 2> /dev/null && [ "$(readlink "$probe/current")" = b ]; then say "switch mv -h"
-    else say "switch none"
-    fi
-  }
-  rm -rf "$probe"
-}
-
 # scan: what deploy-cache really holds, by checksum.
 verb_scan() {
   cd "$root/deploy-cache" || exit 1

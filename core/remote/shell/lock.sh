@@ -8,15 +8,8 @@ verb_begin() {
   apart
   cd "$root" 2> /dev/null || { mkdir -p "$root" && cd "$root"; } || fail "cannot make $root"
   # Before anything is made there: a link would lead it out of the root, and what is no file may hold us up for ever.
-  for place in releases deploy-cache "$own" "$own/records" "$own/manifests" "$own/lock"; do
-    [ ! -L "$place" ] || { say "$root/$place is a link: Turnout would write outside the deploy root"; exit 5; }
-    [ ! -e "$place" ] || [ -d "$place" ] || { say "$root/$place is no folder: move it away"; exit 5; }
-  done
-  for place in "$own/journal.jsonl" "$own/transitions.jsonl" "$own/operation.jsonl" "$own/cache.manifest" "$own/cache.linked" \
-    "$own/claim"; do
-    [ ! -L "$place" ] || { say "$root/$place is a link: Turnout would write outside the deploy root"; exit 5; }
-    [ ! -e "$place" ] || [ -f "$place" ] || { say "$root/$place is no regular file: move it away"; exit 5; }
-  done
+  misplaced
+  [ -z "$odd" ] || { say "$odd"; exit 5; }
   [ -z "${4-}" ] || alone "$5" "$6"
   [ -d "$own" ] || { mkdir -p "$own" && chmod 0750 "$own"; } || fail "cannot make $root/$own"
   [ -d releases ] && [ -d shared ] && [ -d deploy-cache ] && [ -d "$own/records" ] && [ -d "$own/manifests" ] ||
@@ -32,6 +25,23 @@ verb_begin() {
   done
   : > "$own/operation.jsonl" || { unlock; fail "cannot write $root/$own/operation.jsonl"; }
   state begun
+}
+
+# misplaced: in `odd` what has the name of a folder or file of ours and is something else, a line each: a link would lead
+# what is made there out of the root, and what is no file may hold us up for ever.
+misplaced() {
+  odd=
+  for place in releases deploy-cache "$own" "$own/records" "$own/manifests" "$own/lock"; do
+    if [ -L "$place" ]; then odd="$odd$root/$place is a link: Turnout would write outside the deploy root$newline"
+    elif [ -e "$place" ] && [ ! -d "$place" ]; then odd="$odd$root/$place is no folder: move it away$newline"
+    fi
+  done
+  for place in "$own/journal.jsonl" "$own/transitions.jsonl" "$own/operation.jsonl" "$own/cache.manifest" "$own/cache.linked" \
+    "$own/claim"; do
+    if [ -L "$place" ]; then odd="$odd$root/$place is a link: Turnout would write outside the deploy root$newline"
+    elif [ -e "$place" ] && [ ! -f "$place" ]; then odd="$odd$root/$place is no regular file: move it away$newline"
+    fi
+  done
 }
 
 # remember LINE: what happens now, for the journal and for `transitions`: the last operation that was carried out here
@@ -289,7 +299,7 @@ unlock() {
   bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ] || heap_up "$own/incoming" .current-next
   [ -d "$own/incoming" ] || mkdir "$own/incoming"
   set -- "$heap" "$own"/lock.dead.*
-  for left in "$own"/trash.* "$own"/lock.new.*; do
+  for left in "$own"/trash.* "$own"/lock.new.* .turnout-probe.*; do
     # Where the agent lives, it is removing this (two that remove the same disturb each other), or taking the lock.
     [ -d "/proc/${left##*.}" ] || set -- "$@" "$left"
   done

@@ -1,0 +1,68 @@
+"""The lines of doctor.sh's `examine` as facts (pure). Nothing in them is trusted to be well-formed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from core.text import clean, decode_path, show_path
+
+_WORDS = ("user", "tar", "switch")
+_PATHS = ("in-the-way", "closed-to-us", "closed", "rehearsal")
+LONGEST = 300
+"""Characters of what a program there said."""
+
+
+class Facts:
+    """What a server said beyond its state.
+
+    user, tar, switch   in its own words, "" where it said nothing
+    missing      shared paths that are not there, as configured
+    lacks        programs that it does not have
+    in_the_way   what is no folder on the way to the deploy root; closed_to_us: a folder that we may not go into
+    closed       the first folder on the way to the deploy root that others may not go through
+    rehearsal    the folder for a rehearsal, "" where it could not be made
+    """
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.missing: list[str] = []
+        self.lacks: set[str] = set()
+        words: dict[str, str] = {}
+        self._tried: dict[str, list[str]] = {}
+        for line in lines:
+            word, _, rest = line.partition(" ")
+            with suppress(ValueError):
+                if word == "shared-missing":
+                    self.missing.append(show_path(decode_path(rest)))
+                elif word == "lacks":
+                    self.lacks.add(clean(rest, 50))
+                elif word == "tried":
+                    what, _, problem = rest.partition(" ")
+                    said = clean(decode_path(problem).decode("utf-8", "replace"), LONGEST)
+                    self._tried.setdefault(what, []).append(said)
+                elif word in _WORDS:
+                    words[word] = clean(rest, 200)
+                elif word == "rehearsal":
+                    words[word] = decode_path(rest).decode("utf-8", "surrogateescape")
+                elif word in _PATHS:
+                    words[word] = show_path(decode_path(rest))
+        self.user = words.get("user", "")
+        self.tar = words.get("tar", "")
+        self.switch = words.get("switch", "")
+        self.in_the_way = words.get("in-the-way", "")
+        self.closed_to_us = words.get("closed-to-us", "")
+        self.closed = words.get("closed", "")
+        self.rehearsal = words.get("rehearsal", "")
+
+    def problems(self, what: str) -> list[str]:
+        """What tries of a kind ended with, those that went well left out: root, folder, odd, sticky, program …"""
+        return [problem for problem in self._tried.get(what, []) if problem]
+
+    def worked(self, what: str) -> bool:
+        """Whether it was tried, and went well."""
+        return what in self._tried and not self.problems(what)
+
+
+def reason(problem: str) -> str:
+    """Why, of what a program said: `mkdir: cannot create directory 'x': Permission denied` says it last."""
+    return problem.rpartition(": ")[2].strip() or problem

@@ -1,0 +1,223 @@
+"""A deploy rehearsed on one server: every request, channel and program that a real one needs, with a tiny release.
+
+It takes place in an empty deploy root of its own on the same file system (doctor.sh's `examine` makes it), so it needs
+no lock and disturbs no operation. The folder is removed however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+import time
+import zlib
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import paramiko
+
+from core.config import Project
+from core.doctor.finding import ERROR, OK, WARNING, Finding
+from core.errors import ConnectError, ServerError, TurnoutError
+from core.jobs import Cancel
+from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
+from core.records import Lock, Record, ServerState
+from core.remote.command import run as run_command
+from core.remote.session import CLOSES_NONE, Session
+from core.remote.tarstream import END, header, padding
+from core.remote.upload import Upload
+from core.text import clean
+
+TAG = "rehearsal"
+BEFORE = "releases/none"
+"""Where `current` leads in the rehearsal's root at first: the switch has to replace a link."""
+PATIENCE = 600
+"""Seconds after which the rehearsal's own lock counts as left; the whole takes a second."""
+HOOK_SECONDS = 20.0
+TUNNEL_SECONDS = 10.0
+PROHIBITED = 1
+"""The reason with which sshd refuses a channel that its configuration forbids (RFC 4254, section 5.1)."""
+
+_CONTENTS = {b"page/index.html": b"rehearsal\n", b"start": b"#!/bin/sh\nexit 0\n"}
+_TARGET = b"page/index.html"
+
+
+def _tree() -> Manifest:
+    entries: dict[bytes, Entry] = {b"page": FOLDER_ENTRY, b"latest": link(_TARGET)}
+    for path, content in _CONTENTS.items():
+        kind = EXECUTABLE if path == b"start" else FILE
+        entries[path] = Entry(kind, len(content), hashlib.sha256(content).hexdigest())
+    return Manifest(entries)
+
+
+def _stream(manifest: Manifest) -> bytes:
+    """The tar stream of the tree and its manifest."""
+    now = int(time.time())
+    parts = [header(b"deploy-cache/page/", b"5", 0o755, 0, now)]
+    for path, content in {**_CONTENTS, b"": manifest.text.encode("ascii")}.items():
+        name = b"deploy-cache/" + path if path else b".turnout/incoming/manifest"
+        mode = 0o755 if path == b"start" else 0o644
+        parts += [header(name, b"0", mode, len(content), now), content, padding(len(content))]
+    parts += [header(b"deploy-cache/latest", b"2", 0o777, 0, now, _TARGET), END]
+    return b"".join(parts)
+
+
+def runs_commands(project: Project, *, first: bool) -> bool:
+    """Whether an operation runs hooks or checks on a server, each over a channel of its own; `first`: of its fleet."""
+    where = ("server", "first-server") if first else ("server",)
+    hooks = any(hook.run and hook.where in where for hook in project.hooks)
+    return hooks or any(check.run for check in project.checks)
+
+
+def rehearse(
+    session: Session, project: Project, state: ServerState, folder: str, *, commands: bool
+) -> Iterator[Finding]:
+    """Rehearse a deploy in `folder`; a finding for each part, up to the first that does not work.
+
+    commands   hooks or checks run commands on this server
+    """
+    try:
+        yield from _rehearse(session.rehearsal(folder), project, state, commands)
+    finally:
+        with contextlib.suppress(ConnectError):
+            session.forget(folder)
+
+
+def _rehearse(session: Session, project: Project, state: ServerState, commands: bool) -> Iterator[Finding]:
+    needed = 3 if commands else 2
+    token = secrets.token_hex(16)
+    try:
+        session.begin(token, Lock(operation=secrets.token_hex(6), kind="doctor", who="doctor"), PATIENCE)
+    except TurnoutError as error:
+        yield _failed("begin", error)
+        return
+    # As in a deploy, the channel of the upload is open while a command may run.
+    try:
+        upload = session.upload()
+    except ConnectError as error:
+        yield _too_few(1, needed, error)
+        return
+    if commands:
+        try:
+            ended = run_command(session, "exit 0", session.root, {}, HOOK_SECONDS, _ignore, Cancel(), project.mask)
+        except ConnectError as error:
+            yield _too_few(2, needed, error)
+            return
+        if ended.status != 0:
+            text = f"a command that does nothing did not end with status 0: {_how(ended.status, ended.late)}"
+            yield Finding("hooks", ERROR, text, "hooks and checks cannot run like this: look at the login's shell")
+            return
+    yield Finding("sessions", OK, f"{needed} at the same time, as many as a deploy needs")
+    try:
+        yield from _release(session, project, state, token, upload, commands=commands)
+    except TurnoutError as error:
+        yield _failed(error.phase or "release", error)
+
+
+def _release(
+    session: Session, project: Project, state: ServerState, token: str, upload: Upload, *, commands: bool
+) -> Iterator[Finding]:
+    """Send, make, switch to, and finish a tiny release; errors have as their phase what did not work."""
+    manifest = _tree()
+    raw = _stream(manifest)
+    unpack = "gzip" if "gzip" in state.features else "none"
+    if unpack == "gzip":
+        squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
+        raw = squeeze.compress(raw) + squeeze.flush()
+    cancel = Cancel()
+    record = Record(
+        tag=TAG, seq=1, created=time.time(), digest=manifest.digest, bytes=manifest.bytes, files=manifest.files
+    )
+    try:
+        upload.begin(session.root, token, unpack, (), wipe=False)
+        upload.send(raw)
+        upload.finish()
+    except TurnoutError as error:
+        raise error.at(phase="upload") from None
+    packed = "packed with gzip" if unpack == "gzip" else "unpacked: there is no gzip"
+    yield Finding("upload", OK, f"files arrive, {packed}")
+    try:
+        session.stage(
+            token, TAG, project.deploy.copy_mode, manifest.digest, record, (), publish=not commands, cancel=cancel
+        )
+        if commands:
+            session.publish(token, TAG)
+    except TurnoutError as error:
+        raise error.at(phase="release") from None
+    if commands:
+        yield from _command(session, project, token)
+    try:
+        session.switch(token, TAG, BEFORE, "{}")
+    except TurnoutError as error:
+        raise error.at(phase="switch") from None
+    try:
+        session.finish(token, CLOSES_NONE, "")
+    except TurnoutError as error:
+        raise error.at(phase="finish") from None
+    yield Finding("rehearsal", OK, "a small release was made, switched to and removed, in a folder of its own")
+
+
+def _command(session: Session, project: Project, token: str) -> Iterator[Finding]:
+    """A command in the release's folder, as hooks run there."""
+    folder = f"{session.root}/releases/{TAG}"
+    said: list[str] = []
+    command = "[ -L latest ] && read -r line < latest && [ -x start ]"
+    ended = run_command(session, command, folder, {}, HOOK_SECONDS, said.append, Cancel(), project.mask, token=token)
+    if ended.status != 0:
+        text = f"a command in a release's folder fails: {_how(ended.status, ended.late)}"
+        detail = project.mask.line("; ".join(said[-3:]), 300)
+        raise ServerError(text, detail=detail, phase="hooks")
+    yield Finding("hooks", OK, "a command runs in a release's folder")
+
+
+def tunnels(session: Session, project: Project) -> Iterator[Finding]:
+    """Whether http checks get through: each of their addresses, asked as a check does it."""
+    places = dict.fromkeys(_place(check.http) for check in project.checks if check.http)
+    for host, port in places:
+        try:
+            session.connection.tunnel(host, port, TUNNEL_SECONDS).close()
+        except paramiko.ChannelException as error:
+            if error.code == PROHIBITED:
+                text = f"sshd forbids forwarding to {host}:{port}, which http checks need"
+                hint = (
+                    "in its configuration: AllowTcpForwarding local and no PermitOpen against it; or a check with `run`"
+                )
+                yield Finding("checks", ERROR, text, hint)
+            else:
+                yield _silent(host, port, error.text)
+        except (ConnectError, OSError, EOFError, paramiko.SSHException) as error:
+            yield _silent(host, port, str(error))
+        else:
+            yield Finding("checks", OK, f"{host}:{port} takes connections")
+
+
+def _silent(host: str, port: int, reason: str) -> Finding:
+    text = f"nothing takes connections at {host}:{port} on the server now: {clean(reason, 200) or 'no answer'}"
+    return Finding("checks", WARNING, text, "the http check passes only if something listens there after the switch")
+
+
+def _place(url: str) -> tuple[str, int]:
+    """Host and port of a check's URL."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _too_few(had: int, needed: int, error: TurnoutError) -> Finding:
+    text = f"the server opened {had} of the {needed} sessions that a deploy has open at the same time: {error.detail}"
+    return Finding("sessions", ERROR, text, f"in its sshd_config: MaxSessions {needed} or more (10 is the default)")
+
+
+def _failed(topic: str, error: TurnoutError) -> Finding:
+    """What a part of the rehearsal ended with."""
+    text = f"{error.title}: {'; '.join(error.detail.splitlines())}" if error.detail else error.title
+    return Finding(topic, ERROR, text, error.hint if "doctor" not in error.hint else "")
+
+
+def _how(status: int | None, late: bool) -> str:
+    if late:
+        return f"no end within {HOOK_SECONDS:.0f} s"
+    return "it was ended by a signal" if status is None else f"status {status}"
+
+
+def _ignore(line: str) -> None:
+    """What a command that does nothing prints is nobody's concern."""

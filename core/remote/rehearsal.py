@@ -1,0 +1,47 @@
+"""A deploy root of its own inside a server's, in which `turnout doctor` rehearses a deploy; over the same agent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from core.jobs import Cancel
+from core.remote.agent import Agent, Answer, script, strip
+
+WITHIN = 60.0
+"""Seconds for each answer: what is rehearsed is tiny, so a server that takes longer is not waited for."""
+
+
+def travelling(verb: str, words: Sequence[str | bytes]) -> tuple[str, tuple[str | bytes, ...]]:
+    """A request for a verb of doctor.sh, whose text travels with it."""
+    return "with", (strip(script("doctor.sh")), verb, *words)
+
+
+class Understudy(Agent):
+    """An agent whose verbs work in `folder` in place of the deploy root."""
+
+    def __init__(self, agent: Agent, folder: str) -> None:
+        self._agent = agent
+        self._folder = folder
+
+    @property
+    def alive(self) -> bool:
+        return self._agent.alive
+
+    @property
+    def rtt(self) -> float:  # type: ignore[override]
+        return self._agent.rtt
+
+    @property
+    def round_trips(self) -> int:  # type: ignore[override]
+        return self._agent.round_trips
+
+    def requests(
+        self,
+        batch: Sequence[tuple[str, Sequence[str | bytes]]],
+        *,
+        cancel: Cancel | None = None,
+        within: float = math.inf,
+    ) -> list[Answer]:
+        inside = [travelling("in", (self._folder, verb, *words)) for verb, words in batch]
+        return self._agent.requests(inside, cancel=cancel, within=min(within, WITHIN))

@@ -1,0 +1,160 @@
+# shellcheck shell=sh disable=SC2034,SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
+# What `turnout doctor` tries on a server. Its text travels with its requests (agent.sh's `with`): no other command
+# wants it. All that it makes lies in a folder of its own, REHEARSAL, beside `current` (beside what is missing of the
+# deploy root), or has its name and is gone at once. It needs no lock, and touches nothing that an operation works on.
+# If it dies, the agent removes the folder; if that dies too, the next operation there or the next doctor does.
+
+# examine SHARED...: the state; facts; by `tried PLACE [PROBLEM]` where an operation could write; last `rehearsal PATH`:
+# an empty deploy root, in which a deploy can be rehearsed.
+verb_examine() {
+  state
+  uid=$(id -u)
+  name=$(id -un 2> /dev/null) || name=$uid
+  say "user $name"
+  say "tar $(tar --version 2>&1 | head -n 1)"
+  for tool in mv cp ln rm mkdir tar cat sed grep cut head tail wc tr find date readlink touch chmod sleep sort od sync xargs du; do
+    command -v "$tool" > /dev/null 2>&1 || say "lacks $tool"
+  done
+  base=$root
+  while [ ! -d "$base" ]; do
+    if [ -e "$base" ] || [ -L "$base" ]; then encode "$base"; say "in-the-way $encoded"; return; fi
+    base=${base%/*} base=${base:-/}
+  done
+  cd -P "$base" 2> /dev/null || { encode "$base"; say "closed-to-us $encoded"; return; }
+  closed
+  [ "$base" != "$root" ] || ! around || { encode "$inner"; say "inner $encoded"; }
+  for left in .turnout-probe.*; do
+    [ ! -d "$left" ] || [ -d "/proc/${left##*.}" ] || rm -rf "$left"
+  done
+  rehearsal=.turnout-probe.$$
+  [ "$base" != "$root" ] || {
+    misplaced
+    [ -d shared ] || [ ! -e shared ] || odd="$odd$root/shared is no folder: move it away"
+    printf %s "$odd" | while IFS= read -r line || [ -n "$line" ]; do tried odd "$line"; done
+  }
+  problem=$({ mkdir "$rehearsal" && date > "$rehearsal/file" && mv "$rehearsal/file" "$rehearsal/moved"; } 2>&1) || {
+    tried root "${problem:-unknown}"
+    [ "$base" != "$root" ] || guess "$@"
+    rm -rf "$rehearsal"
+    return
+  }
+  tried root
+  abilities
+  [ "$base" != "$root" ] || folders "$@"
+  rm -rf "$rehearsal" && mkdir "$rehearsal" && ln -s releases/none "$rehearsal/current" || return
+  encode "${base%/}/$rehearsal"
+  say "rehearsal $encoded"
+}
+
+# tried PLACE [PROBLEM]: what came of a try, for core/doctor.
+tried() {
+  [ -z "${2-}" ] || encode "${2##*"$newline"}"
+  say "tried $1${2:+ $encoded}"
+}
+
+# closed: the first folder on the way to the deploy root that others may not go through: their web server cannot.
+closed() {
+  place=$PWD
+  while [ -n "$(find "$place/." -prune -perm -001 2> /dev/null)" ]; do
+    case $place in */*/*) place=${place%/*} ;; *) return ;; esac
+  done
+  encode "$place"
+  say "closed $encoded"
+}
+
+# abilities: what this file system can do, tried in the rehearsal's folder.
+abilities() {
+  # shellcheck disable=SC2016
+  printf '#!/bin/sh\nexit 0\n' > "$rehearsal/program" && chmod 755 "$rehearsal/program"
+  problem=$("$rehearsal/program" 2>&1) && tried program || tried program "${problem:-unknown}"
+  problem=$(ln "$rehearsal/moved" "$rehearsal/hard" 2>&1) && tried hardlink || tried hardlink "${problem:-unknown}"
+  cp --reflink=always "$rehearsal/moved" "$rehearsal/reflink" 2> /dev/null && tried reflink || tried reflink no
+  mkdir "$rehearsal/a" "$rehearsal/b" && ln -s a "$rehearsal/current" && ln -s b "$rehearsal/next" && {
+    if mv -T "$rehearsal/next" "$rehearsal/current" 2> /dev/null && [ "$(readlink "$rehearsal/current")" = b ]; then say "switch mv -T"
+    elif mv -fh "$rehearsal/next" "$rehearsal/current" 2> /dev/null && [ "$(readlink "$rehearsal/current")" = b ]; then say "switch mv -h"
+    else say "switch none"
+    fi
+  }
+}
+
+# put FOLDER: whether a file can be moved there, and removed again.
+put() {
+  # `date`, for a shell's own commands do not say why they cannot write.
+  problem=$({ date > "$rehearsal/file" && mv -f "$rehearsal/file" "$1/$rehearsal" && rm -f "$1/$rehearsal"; } 2>&1) ||
+    { tried folder "$1: ${problem:-unknown}"; return 1; }
+}
+
+# may_write PATH: whether we could, without touching it.
+may_write() {
+  [ ! -e "$1" ] || [ -w "$1" ] || tried folder "$1: not writable"
+}
+
+# guess SHARED...: where the root itself is not writable, by the rights alone.
+guess() {
+  for place in releases deploy-cache "$own" "$own/records" "$own/manifests"; do may_write "$place"; done
+}
+
+# folders SHARED...: where a deploy, a switch and a prune write.
+folders() {
+  for place in releases "$own" "$own/records" "$own/manifests"; do
+    [ ! -d "$place" ] || [ -L "$place" ] || put "$place"
+  done
+  # Nothing is made in these: deploy-cache would count as changed by somebody else, the others are swept.
+  for place in deploy-cache "$own/incoming" "$own/trash" "$own/journal.jsonl" "$own/transitions.jsonl" "$own/operation.jsonl" "$own/cache.manifest"; do
+    may_write "$place"
+  done
+  # Of its files none is a hindrance: what cannot be read is sent again, under the same name.
+  if [ -d deploy-cache ] && [ ! -L deploy-cache ] && [ "$uid" != 0 ]; then
+    place=$(find deploy-cache -type d -exec sh -c '
+      for path; do [ -r "$path" ] && [ -w "$path" ] && [ -x "$path" ] || printf "%s\n" "$path"; done' sh {} + 2> /dev/null | head -n 1)
+    [ -z "$place" ] || [ "$place" = deploy-cache ] || tried folder "$place: not writable"
+  fi
+  # In a folder with the sticky bit only its owner and a file's own may rename or remove that file.
+  [ "$uid" = 0 ] || for place in . "$own" "$own/records" "$own/manifests"; do
+    [ -d "$place" ] && [ -k "$place" ] && [ ! -O "$place" ] || continue
+    case $place in
+      .) theirs=$(find current ! -user "$uid" -prune 2> /dev/null) ;;
+      *) theirs=$(find "$place" ! -user "$uid" 2> /dev/null | sed -n 2p) ;;
+    esac
+    [ -z "$theirs" ] || tried sticky "$theirs"
+  done
+  for word; do
+    decode "$word"
+    shared "$decoded"
+  done
+}
+
+# shared PATH: whether link_shared can do with it what it will have to.
+shared() {
+  path=${1%/} rest=${1%/} beside=shared above=shared
+  encode "$1"
+  [ -e "shared/$path" ] || say "shared-missing $encoded"
+  while case $rest in */*) true ;; *) false ;; esac; do
+    beside=$beside/${rest%%/*}
+    [ ! -L "$beside" ] || { tried odd "$beside is a link: what is below it would lie outside the deploy root"; return; }
+    [ ! -d "$beside" ] || above=$beside
+    rest=${rest#*/}
+  done
+  if [ ! -e "shared/$path" ] && [ ! -L "shared/$path" ]; then
+    if [ -L shared ]; then tried odd "shared is a link, and nothing is made through it: make shared/$path there"
+    elif [ -d "$above" ]; then put "$above"
+    fi
+  fi
+}
+
+# in FOLDER VERB WORD...: a verb, in the rehearsal's root in place of the real one.
+verb_in() {
+  decode "$1"
+  case $decoded in */.turnout-probe.$$) root=$decoded ;; *) fail "not a rehearsal: $1" ;; esac
+  # That it lies in a deploy root is on purpose.
+  apart() { :; }
+  verb=$2
+  shift 2
+  "verb_$verb" "$@"
+}
+
+# forget FOLDER: the rehearsal is over.
+verb_forget() {
+  decode "$1"
+  case $decoded in */.turnout-probe.$$) rm -rf "$decoded" ;; *) fail "not a rehearsal: $1" ;; esac
+}

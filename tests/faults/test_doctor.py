@@ -1,0 +1,338 @@
+"""What `turnout doctor` finds stands in a deploy's way, and what it calls clean lets a deploy through."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from core.doctor import ERROR, WARNING, examine
+from core.records import Lock
+from tests.engine.driving import Engine, at_rest, snapshot
+from tests.obstacles import ORDINARY, ObstacleServer
+from tests.servers import free_ports, need, unavailable
+from tests.waiting import until
+
+HOOK = '[[hooks]]\non = "after-switch"\nrun = "true"\n'
+SHARED = {"shared": ["storage/", "conf/app/.env"]}
+
+
+@pytest.fixture(scope="module")
+def place_for_others():
+    """A folder that an ordinary user may go into."""
+    folder = Path(tempfile.mkdtemp(prefix="turnout-obstacles-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def started(place_for_others):
+    """Servers by their obstacle, each started once."""
+    with ExitStack() as stack:
+        servers = {}
+
+        def start(name, **options):
+            if name not in servers:
+                servers[name] = stack.enter_context(ObstacleServer(place_for_others / name, **options))
+                servers[name].folder.chmod(0o755)
+            return servers[name]
+
+        yield start
+
+
+@pytest.fixture
+def ordinary(started, place_for_others, announce):
+    """A root that belongs to an ordinary user, who logs in."""
+    server = started("ordinary", ordinary=True)
+    place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
+    place.files.parent.chmod(0o755)
+    os.chown(place.files, server.uid, -1)
+    return place
+
+
+@pytest.fixture
+def engine():
+    made = []
+
+    def make(project):
+        made.append(Engine(project))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.fleet.close()
+
+
+def findings(one):
+    (found,) = examine(one.fleet).values()
+    return found
+
+
+def errors(one):
+    return [finding for finding in findings(one) if finding.level == ERROR]
+
+
+def the_error(one, topic, *words):
+    """The one error there is, with its topic, its words and a remedy."""
+    (found,) = errors(one)
+    assert found.topic == topic, found
+    assert all(word in found.text for word in words), found
+    assert found.hint
+    return found
+
+
+def closed_root(root):
+    root.chmod(0o555)
+    return lambda: root.chmod(0o755)
+
+
+def closed_folder(name):
+    def close(root):
+        (root / name).chmod(0o555)
+        return lambda: (root / name).chmod(0o755)
+
+    return close
+
+
+def closed_shared(root):
+    shutil.rmtree(root / "shared/storage", ignore_errors=True)
+    return closed_folder("shared")(root)
+
+
+def others_file(name):
+    def make(root):
+        path = root / name
+        path.chmod(0o600)
+        os.chown(path, 0, 0)
+        return lambda: os.chown(path, ORDINARY, ORDINARY)
+
+    return make
+
+
+def others_folder_in_the_cache(root):
+    folder = root / "deploy-cache/css"
+    os.chown(folder, 0, 0)
+    return lambda: os.chown(folder, ORDINARY, ORDINARY)
+
+
+def sticky_root(root):
+    os.chown(root, 0, 0)
+    root.chmod(0o1777)
+    os.lchown(root / "current", 0, 0)
+    return lambda: (
+        os.lchown(root / "current", ORDINARY, ORDINARY),
+        root.chmod(0o755),
+        os.chown(root, ORDINARY, ORDINARY),
+    )
+
+
+def link_in_place(name):
+    def make(root):
+        (root / name).rename(root / f"{name}.away")
+        (root / name).symlink_to(root / f"{name}.away")
+        return lambda: ((root / name).unlink(), (root / f"{name}.away").rename(root / name))
+
+    return make
+
+
+OBSTACLES = [
+    (closed_root, "deploy root", "is not writable: Permission denied"),
+    (closed_folder(".turnout"), ".turnout", "Permission denied"),
+    (closed_folder("releases"), "releases", "Permission denied"),
+    (closed_folder("deploy-cache"), "deploy-cache", "not writable"),
+    (closed_shared, "shared", "Permission denied"),
+    (closed_folder(".turnout/records"), "records", "Permission denied"),
+    (closed_folder(".turnout/manifests"), "manifests", "Permission denied"),
+    (others_file(".turnout/journal.jsonl"), "journal.jsonl", "not writable"),
+    (others_file(".turnout/transitions.jsonl"), "transitions.jsonl", "not writable"),
+    (others_folder_in_the_cache, "deploy-cache/css", "not writable"),
+    (sticky_root, "current", "sticky bit"),
+    (link_in_place("releases"), "layout", "is a link"),
+    (link_in_place(".turnout/records"), "layout", "is a link"),
+]
+
+
+def test_what_an_ordinary_user_cannot_change_is_named_and_stops_a_deploy(ordinary, project_factory, engine):
+    if os.getuid():
+        unavailable("only root can put what belongs to others in the way")
+    project = project_factory([ordinary], files={"index.html": "one\n", "css/a.css": "a\n"}, deploy=SHARED)
+    one = engine(project)
+    one.deploy(tag="r1")
+    at_rest([ordinary])
+    for number, (obstacle, topic, words) in enumerate(OBSTACLES):
+        project.commit({"index.html": f"{number}\n", "css/a.css": f"{number}\n"})
+        undo = obstacle(ordinary.files)
+        found = the_error(one, topic, words)
+        assert "mv" not in found.text
+        one.fails(lambda: one.deploy(tag="r2"))
+        assert os.readlink(ordinary.files / "current") == "releases/r1", topic
+        undo()
+    assert errors(one) == []
+    one.deploy(tag="r3")
+    assert (ordinary.files / "current/index.html").read_text() == f"{number}\n"
+
+
+@pytest.mark.parametrize(("most", "extra"), [(1, ""), (2, HOOK)], ids=["upload", "hook"])
+def test_too_few_sessions_are_named(started, place_for_others, announce, project_factory, engine, most, extra):
+    server = started(f"sessions-{most}", lines=f"MaxSessions {most}")
+    place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
+    one = engine(project_factory([place], extra=extra))
+    found = the_error(one, "sessions", f"{most} of the {most + 1} sessions")
+    assert f"MaxSessions {most + 1}" in found.hint
+    one.fails(lambda: one.deploy(tag="r1"))
+    assert not (place.files / "current").is_symlink()
+    # As many as it asks for are enough.
+    enough = started(f"sessions-{most + 1}", lines=f"MaxSessions {most + 1}")
+    place = announce(enough.place(Path(tempfile.mkdtemp(dir=place_for_others)), "enough"))
+    one = engine(project_factory([place], extra=extra))
+    assert errors(one) == []
+    one.deploy(tag="r1")
+    assert (place.files / "current").is_symlink()
+
+
+@pytest.mark.parametrize("line", ["AllowTcpForwarding no", "PermitOpen 127.0.0.1:1", "DisableForwarding yes"])
+def test_forbidden_forwarding_is_named_where_http_checks_need_it(
+    started, place_for_others, announce, project_factory, engine, line
+):
+    server = started(line.replace(" ", "-").replace(":", "-"), lines=line)
+    place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
+    port = free_ports()[0]
+    check = f'[[checks]]\nhttp = "http://127.0.0.1:{port}/"\nattempts = 1\n'
+    one = engine(project_factory([place], extra=check))
+    found = the_error(one, "checks", f"forbids forwarding to 127.0.0.1:{port}")
+    assert "AllowTcpForwarding" in found.hint
+    one = engine(project_factory([place]))
+    assert errors(one) == []
+
+
+def test_a_check_that_nothing_answers_yet_is_a_warning(sshd, project_factory, engine):
+    port = free_ports()[0]
+    check = f'[[checks]]\nhttp = "http://127.0.0.1:{port}/health"\n'
+    found = findings(engine(project_factory([sshd], extra=check)))
+    (finding,) = [one for one in found if one.topic == "checks"]
+    assert finding.level == WARNING and f"127.0.0.1:{port}" in finding.text
+
+
+PROGRAMS = {
+    *("sh", "mv", "cp", "ln", "rm", "mkdir", "rmdir", "touch", "chmod", "find", "readlink", "date", "sleep", "sync"),
+    *("cat", "sed", "grep", "cut", "head", "tail", "wc", "tr", "sort", "comm", "od", "xargs", "tar", "gzip"),
+    *("du", "df", "stat", "id", "sha256sum", "ls"),
+}
+
+
+@pytest.mark.parametrize(
+    ("missing", "topic"), [("tar", "tar"), ("mv", "programs"), ("find", "programs"), ("cut", "programs")]
+)
+def test_missing_programs_are_named(started, place_for_others, announce, project_factory, engine, missing, topic):
+    server = started(f"without-{missing}", programs=PROGRAMS - {missing})
+    place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
+    one = engine(project_factory([place]))
+    assert topic in [found.topic for found in errors(one) if missing in found.text]
+    assert list(place.files.iterdir()) == []
+
+
+@pytest.mark.parametrize("missing", ["comm", "gzip", "sync", "du", "stat", "od"])
+def test_what_a_deploy_can_do_without_is_no_error(
+    started, place_for_others, announce, project_factory, engine, missing
+):
+    server = started(f"without-{missing}", programs=PROGRAMS - {missing})
+    place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
+    one = engine(project_factory([place], extra=HOOK))
+    assert errors(one) == []
+    one.deploy(tag="r1")
+    assert (place.files / "current/index.html").read_text() == "one\n"
+
+
+def test_a_full_disk_is_named_as_such(disk, project_factory, engine):
+    place = disk("4m")
+    one = engine(project_factory([place]))
+    assert not errors(one)
+    with (place.files / "filler").open("wb", buffering=0) as file:
+        left = os.statvfs(place.files).f_bfree
+        file.write(bytes(left * 4096))
+    found = the_error(one, "deploy root", "No space left")
+    assert "free" in found.hint
+    (place.files / "filler").unlink()
+    assert not errors(one)
+    assert not list(place.files.glob(".turnout-probe*"))
+
+
+@pytest.mark.parametrize(("option", "level"), [("ro", ERROR), ("noexec", WARNING)])
+def test_how_the_disk_is_mounted_is_named(disk, project_factory, engine, option, level):
+    place = disk("8m")
+    subprocess.run(["mount", "-o", f"remount,{option}", str(place.files)], check=True)
+    one = engine(project_factory([place], extra=HOOK))
+    topic, word = {"ro": ("deploy root", "Read-only"), "noexec": ("hooks", "Permission denied")}[option]
+    (found,) = [each for each in findings(one) if each.level == level and each.topic == topic]
+    assert word in found.text and option.replace("ro", "read-only") in found.hint
+
+
+def test_a_root_whose_way_there_is_a_file_cannot_be_made(sshd, project_factory, engine):
+    sshd.files.rmdir()
+    sshd.files.write_text("in the way")
+    project = project_factory([sshd])
+    text = project.config.read_text()
+    project.config.write_text(text.replace(f'root = "{sshd.root}"', f'root = "{sshd.root}/below/it"'))
+    found = the_error(engine(project), "deploy root", f"{sshd.root} is not a folder")
+    assert "move it away" in found.hint
+
+
+def test_shared_links_that_a_deploy_refuses_are_named(sshd, project_factory, engine):
+    one = engine(project_factory([sshd], deploy={"shared": ["a/b/"]}))
+    (sshd.files / "shared").mkdir()
+    (sshd.files / "shared/a").symlink_to("/tmp")
+    the_error(one, "layout", "shared/a is a link")
+    one.fails(one.deploy, match="shared/a is a link")
+    (sshd.files / "shared/a").unlink()
+    assert not errors(one)
+
+
+def test_doctor_needs_no_lock_and_leaves_a_running_operation_alone(sshd, project_factory, engine):
+    project = project_factory([sshd], extra=HOOK)
+    one, other = engine(project), engine(project)
+    one.deploy(tag="r1")
+    at_rest([sshd])
+    session = other.fleet.open(sshd.alias)
+    session.begin("a" * 32, Lock(operation="b" * 12, kind="deploy", who="ana@desk"))
+    before = snapshot(sshd.files)
+    assert not errors(one)
+    after = snapshot(sshd.files)
+    for told in (before, after):
+        told.pop(b".turnout/lock/beat")
+    assert after == before
+    session.finish("a" * 32, "own", "")
+    # Nor does the next deploy take the cache for one that somebody else changed.
+    assert one.fleet.open(sshd.alias).state().cache
+
+
+@pytest.mark.parametrize("root_exists", [True, False])
+def test_nothing_is_left_where_the_connection_dies_in_the_rehearsal(sshd, project_factory, engine, root_exists):
+    if not root_exists:
+        sshd.files.rmdir()
+    one = engine(project_factory([sshd]))
+    session = one.fleet.open(sshd.alias)
+    _, lines = session.examine(())
+    (folder,) = [line.split()[1] for line in lines if line.startswith("rehearsal ")]
+    assert Path(folder).is_dir()
+    session.rehearsal(folder).begin("a" * 32, Lock(kind="doctor", who="doctor"))
+    session.connection.close()
+    until(lambda: not Path(folder).exists(), "the agent to clean up")
+    assert sshd.files.exists() == root_exists
+
+
+def test_what_a_killed_agent_left_goes_with_the_next_operation_or_doctor(sshd, project_factory, engine):
+    need("sshd")
+    one = engine(project_factory([sshd]))
+    for sweeper in (lambda: errors(one), lambda: one.deploy(tag="r1")):
+        dead = subprocess.Popen(["true"])
+        dead.wait()
+        left = sshd.files / f".turnout-probe.{dead.pid}"
+        (left / "releases").mkdir(parents=True)
+        sweeper()
+        until(lambda left=left: not left.exists(), "the rest to be swept")
