@@ -9,7 +9,8 @@ TurnoutError                 1  failed, and everything was put back
 │   ├── HostKeyRefused       3  never accepted by Turnout
 │   │   ├── HostKeyChanged   3  the key differs from the recorded one
 │   │   └── HostKeyRevoked   3  known_hosts says that nobody may trust this key
-│   └── AuthenticationFailed 3  the server accepts none of the keys offered
+│   ├── AuthenticationFailed 3  the server accepts none of the keys offered
+│   └── NoChannel            3  the connection is there, and the server opens no more channels over it
 ├── LockedError              4  another operation is at work on the server
 ├── NeedsPerson              5  nothing is guessed: a person has to decide
 ├── StateChanged             1  the server is no longer as the plan saw it
@@ -173,6 +174,10 @@ class HostKeyRevoked(HostKeyRefused):
 
 class AuthenticationFailed(ConnectError):
     """The server refused every key that was offered."""
+
+
+class NoChannel(ConnectError):
+    """The server refused one more channel over a connection that goes on."""
 
 
 class LockedError(TurnoutError):

@@ -18,7 +18,7 @@ import paramiko
 
 from core.config import Project
 from core.doctor.finding import ERROR, OK, WARNING, Finding
-from core.errors import ConnectError, ServerError, TurnoutError
+from core.errors import ConnectError, NoChannel, ServerError, TurnoutError
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
 from core.records import Lock, Record, ServerState
@@ -78,6 +78,8 @@ def rehearse(
     """
     try:
         yield from _rehearse(session.rehearsal(folder), project, state, commands)
+    except ConnectError as error:
+        yield _failed("connection", error)
     finally:
         with contextlib.suppress(ConnectError):
             session.forget(folder)
@@ -88,19 +90,21 @@ def _rehearse(session: Session, project: Project, state: ServerState, commands: 
     token = secrets.token_hex(16)
     try:
         session.begin(token, Lock(operation=secrets.token_hex(6), kind="doctor", who="doctor"), PATIENCE)
+    except ConnectError:
+        raise
     except TurnoutError as error:
         yield _failed("begin", error)
         return
     # As in a deploy, the channel of the upload is open while a command may run.
     try:
         upload = session.upload()
-    except ConnectError as error:
+    except NoChannel as error:
         yield _too_few(1, needed, error)
         return
     if commands:
         try:
             ended = run_command(session, "exit 0", session.root, {}, HOOK_SECONDS, _ignore, Cancel(), project.mask)
-        except ConnectError as error:
+        except NoChannel as error:
             yield _too_few(2, needed, error)
             return
         if ended.status != 0:

@@ -18,7 +18,7 @@ from paramiko.auth_handler import AuthHandler
 from paramiko.common import MSG_CHANNEL_REQUEST, cMSG_CHANNEL_REQUEST
 from paramiko.message import Message
 
-from core.errors import AuthenticationFailed, ConnectError, HostKeyUnknown
+from core.errors import AuthenticationFailed, ConnectError, HostKeyUnknown, NoChannel
 from core.remote.ending import hear_request
 from core.remote.hostkeys import Judge, NotTrusted, refusal
 from core.remote.sshconfig import KnownHosts, fingerprint, read_ssh_config
@@ -298,11 +298,12 @@ class Connection:
             channel = self.transport.open_session(timeout=CHANNEL_TIMEOUT)
             self.rtt = min(self.rtt or 3600.0, time.monotonic() - began)
             return channel
+        except paramiko.ChannelException as error:
+            raise no_channel(error, self.server.name) from None
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise ConnectError(
-                "the server opened no channel",
-                detail=str(error),
-                hint="sshd's MaxSessions must be 4 or more",
+                "the connection to the server was lost",
+                detail=f"while a channel was opened: {error or type(error).__name__}",
                 server=self.server.name,
             ) from None
 
@@ -316,6 +317,16 @@ class Connection:
         if isinstance(self.link.gateway, _Link):
             with contextlib.suppress(Exception):
                 self.link.gateway.close()
+
+
+def no_channel(error: paramiko.ChannelException, server: str) -> NoChannel:
+    """The server refused a channel over a connection that goes on."""
+    return NoChannel(
+        "the server opened no channel",
+        detail=f"{error.text} (reason {error.code})",
+        hint="sshd's MaxSessions may be too low: `turnout doctor` tries how many channels it opens at the same time",
+        server=server,
+    )
 
 
 def start(channel: paramiko.Channel, command: str) -> None:
