@@ -155,7 +155,7 @@ def test_a_folder_that_cdpath_names_is_not_taken_for_what_is_live(hostile, sshd,
 
 def test_a_command_that_never_ran_did_not_pass(tmp_path, announce, project_factory, engine):
     with OpenSSHServer(tmp_path / "ending", shell="bash", noisy=True) as server:
-        ending = 'case $BASH_EXECUTION_STRING in *turnout_lead*) exit 0 ;; esac\n'
+        ending = "case $BASH_EXECUTION_STRING in *turnout_lead*) exit 0 ;; esac\n"
         (server.home / ".bashrc").write_text(ending)
         place = announce(server.place(tmp_path / "servers", "hostile"))
         one = engine(project_factory([place], extra='[[checks]]\nrun = "echo checked"\n'))
