@@ -34,7 +34,7 @@ def plan_deploy(
     caches: Mapping[str, Manifest | None],
     around: Around,
 ) -> Plan:
-    """The plan of a deploy. `caches` has what each server's deploy-cache holds, None where nobody knows."""
+    """The plan of a deploy. `caches` has what each server's deploy-cache holds, None where it is unknown or empty."""
     lives = {state.current for state in states}
     steps = tuple(_release_step(state, record, manifest, caches.get(state.server), around, lives) for state in states)
     return Plan(
@@ -196,7 +196,7 @@ def _release_step(
     if existing and existing.record and existing.record.digest != record.digest:
         refusal = refusal or f"{record.tag} was deployed there with other content; choose another tag"
     change = difference(cache or EMPTY, manifest)
-    unknown = cache is None and "cache-unknown" in state.features
+    unknown = cache is None and not state.cache_empty
     if not refusal:
         # An unknown cache is compared before the upload: what fits in no case is refused here, the rest there.
         upload = of_unknown_cache(state, manifest) if unknown else of_upload(state, manifest, change)

@@ -19,6 +19,7 @@ from core.text import clean
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """The allow list for tags: they become folder names, record names and words of commands."""
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 LAST_SECOND = 253_402_300_799
 """The end of the year 9999: the last time that can be written as a date."""
@@ -27,6 +28,11 @@ LAST_SECOND = 253_402_300_799
 def is_tag(text: str) -> bool:
     """Whether a text may be a release's tag."""
     return TAG.fullmatch(text) is not None and ".." not in text
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is a SHA-256 in hex."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def make_tag(when: datetime, revision: str) -> str:
@@ -240,14 +246,14 @@ class ServerState:
     current_kind  link, absent, folder, file, dangling, or elsewhere (a link to outside `releases/`)
     current_target  the link's text
     releases      by tag: those with files, those with a record only
-    cache         digest of `.turnout/cache.manifest`; "" where the cache is unknown
+    cache         digest of `.turnout/cache.manifest`; "" where the cache is unknown or empty
+    cache_empty   nothing lies in deploy-cache, which is more than that nobody knows what does
     manifests     digests of tags whose manifest is kept on the server
     free_bytes, free_inodes   of the root's file system; -1 where the server does not tell
     block         bytes in which that file system gives room to files
     cache_bytes, cache_entries   what a deploy-cache that no manifest tells of occupies on disk, and holds
     clock         the server's time in seconds since the epoch, and when we read it: clock_skew is the difference
-    features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar; writable (the root);
-                  cache-unknown (deploy-cache holds something that no manifest tells of)
+    features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar; writable (the root)
     journal       its last lines, oldest first
     transitions   lines of the last operation that was carried out there, and of those since that have no end
     took_over     by `begin`: the lock whose dead owner it was taken from
@@ -266,6 +272,7 @@ class ServerState:
     current_target: str = ""
     releases: Mapping[str, Release] = field(default_factory=dict)
     cache: str = ""
+    cache_empty: bool = False
     manifests: Mapping[str, str] = field(default_factory=dict)
     lock: Lock | None = None
     free_bytes: int = -1

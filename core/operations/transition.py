@@ -34,6 +34,7 @@ class Transition:
         self.states = states
         self.tag = prepared.plan.tag
         self.record = prepared.plan.record
+        self.tree = prepared.tree
         self.sending = Sending(run, prepared, states)
         self.made: set[str] = set()
         self.switched: set[str] = set()
@@ -172,7 +173,7 @@ class Transition:
         run, step = self.run, self.plan.step(name)
         if step.action not in (UPLOAD, STAGE):
             return
-        assert self.record is not None
+        assert self.record is not None and self.tree is not None
         if step.action == UPLOAD:
             with run.phase("upload", name):
                 self.sending.send(name)
@@ -184,7 +185,7 @@ class Transition:
                 run.token,
                 self.tag,
                 deploy.copy_mode,
-                self.record.digest,
+                self.tree.manifest,
                 replace(self.record, failed="", left=False),
                 deploy.shared,
                 publish=not prepare,

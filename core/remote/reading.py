@@ -15,6 +15,7 @@ from core.records import (
     Record,
     Release,
     ServerState,
+    is_digest,
     is_tag,
     parse_journal_line,
     parse_record,
@@ -37,7 +38,7 @@ class _Seen:
     folders: dict[str, float] = field(default_factory=dict)
     records: dict[str, list[str]] = field(default_factory=dict)
     cache: str = ""
-    cache_unknown: bool = False
+    cache_empty: bool = False
     root: bool = False
     writable: bool = False
     clock: float = 0.0
@@ -88,11 +89,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         )
         for tag in tags
     }
-    features = (
-        seen.features
-        | ({"writable"} if seen.writable else set())
-        | ({"cache-unknown"} if seen.cache_unknown else set())
-    )
+    features = seen.features | ({"writable"} if seen.writable else set())
     return ServerState(
         server=server,
         root=root,
@@ -102,6 +99,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         current_target=seen.target,
         releases=releases,
         cache=seen.cache,
+        cache_empty=seen.cache_empty and not seen.cache,
         lock=_lock(seen.lock, seen.clock),
         free_bytes=seen.free_bytes,
         free_inodes=seen.free_inodes,
@@ -214,7 +212,7 @@ def _statfs(seen: _Seen, rest: str) -> None:
 
 def _cache_unknown(seen: _Seen, rest: str) -> None:
     """What it holds: kB on disk (`du -sk`) and entries with the folder itself; a server may tell neither."""
-    seen.cache_unknown = True
+    seen.cache, seen.cache_empty = "", False
     words = rest.split()
     if len(words) == 2:
         seen.cache_bytes, seen.cache_entries = _amount(words[0]) * 1024, max(_amount(words[1]) - 1, 0)
@@ -264,6 +262,13 @@ def _set(name: str, convert: Callable[[str], object]) -> Callable[[_Seen, str], 
     return reader
 
 
+def _digest(text: str) -> str:
+    """A SHA-256 in hex. ValueError for what is none."""
+    if not is_digest(text):
+        raise ValueError
+    return text
+
+
 def _journal(seen: _Seen, rest: str) -> None:
     seen.journal.append(parse_journal_line(clean(rest, JOURNAL_LINE)))
 
@@ -310,7 +315,8 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "release": _release,
     "record": _record,
     "leftover": _leftover,
-    "cache": _set("cache", str),
+    "cache": _set("cache", _digest),
+    "cache-empty": _set("cache_empty", lambda rest: not rest),
     "cache-unknown": _cache_unknown,
     "space": _space,
     "inodes": _inodes,

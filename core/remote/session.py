@@ -18,13 +18,14 @@ from core.errors import ConnectError, HostKeyUnknown, LockedError, NeedsPerson, 
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
 from core.records import Lock, Record, ServerState
-from core.remote.agent import CANCELLED, DONE, LOCKED, LOST, PERSON, UNTELLABLE, Agent, Answer
+from core.remote.agent import CANCELLED, DONE, INCOMPLETE, LOCKED, LOST, PERSON, UNTELLABLE, Agent, Answer
 from core.remote.complaints import failure
 from core.remote.connection import Connection, Destination
 from core.remote.reading import parse_sizes, parse_state
 from core.remote.rehearsal import Understudy, travelling
 from core.remote.scan import parse_scan, parse_tree
 from core.remote.upload import Upload
+from core.shape import differences, shape_digest
 from core.text import clean
 
 T = TypeVar("T")
@@ -198,16 +199,34 @@ class Session:
         token: str,
         tag: str,
         copy: str,
-        digest: str,
+        manifest: Manifest,
         record: Record,
         shared: Sequence[str],
         *,
         publish: bool,
         cancel: Cancel,
     ) -> None:
-        """Make the release from the cache; with `publish` complete in releases/, else in incoming/ for hooks."""
-        words = [token, tag, copy, digest, "yes" if publish else "no", record.to_toml(), *shared]
-        self._ask("stage", *words, cancel=cancel, title="the release could not be made")
+        """Make the release from the cache, complete in releases/ with `publish`, else in incoming/ for hooks.
+
+        ServerError names what makes the copy another tree than the manifest's; the deploy-cache is unknown then.
+        """
+        title = "the release could not be made"
+        words = [token, tag, copy, manifest.digest, shape_digest(manifest), "yes" if publish else "no"]
+        answer = self._agent_request("stage", *words, record.to_toml(), *shared, cancel=cancel)
+        if answer.status not in (DONE, INCOMPLETE):
+            raise self._failed(answer, title).at(server=self.name)
+        prefix = "shape "
+        lines = [line.removeprefix(prefix) for line in answer.lines if line.startswith(prefix)]
+        told = differences(manifest, (line.encode("utf-8", "surrogateescape") for line in lines)) if lines else []
+        if told or answer.status == INCOMPLETE:
+            raise ServerError(
+                "the copy of the deploy-cache is not complete",
+                detail="\n".join(told) or "it has other entries than the tree",
+                hint="nothing was switched; deploy again: the deploy-cache is compared by checksum first",
+                server=self.name,
+            )
+        if lines and publish:  # a server without a program for a digest told them to be compared here
+            self.publish(token, tag)
 
     def publish(self, token: str, tag: str) -> None:
         self._ask("publish", token, tag, title="the release could not be completed")

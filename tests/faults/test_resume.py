@@ -120,7 +120,7 @@ def test_a_server_tells_what_a_cache_that_nobody_knows_occupies(shell_server, pr
     finally:
         fleet.close()
     assert (known.cache_bytes, known.cache_entries) == (0, 0)
-    assert "cache-unknown" in unknown.features
+    assert (unknown.cache, unknown.cache_empty) == ("", False)
     assert unknown.cache_entries == 10
     assert 90_000 <= unknown.cache_bytes <= 90_000 + 12 * 4096
     assert unknown.block == os.statvfs(place.files).f_frsize

@@ -44,7 +44,7 @@ def release(
 
 def state(server: str, *releases: Release, **more: object) -> ServerState:
     current = next((item.tag for item in releases if item.live), "")
-    facts = {"current": current, "current_kind": "link" if current else "absent", **more}
+    facts = {"current": current, "current_kind": "link" if current else "absent", "cache_empty": True, **more}
     return ServerState(server=server, root="/srv", releases={item.tag: item for item in releases}, **facts)  # type: ignore[arg-type]
 
 
@@ -81,7 +81,7 @@ def test_nothing_is_sent_where_the_cache_has_all() -> None:
 
 
 def test_an_unknown_cache_makes_the_price_an_upper_bound() -> None:
-    (step,) = deploy(state("web1", features=frozenset({"cache-unknown"}))).steps
+    (step,) = deploy(state("web1", cache_empty=False)).steps
     assert not step.exact
     assert "at most" in step.price()
 
@@ -166,8 +166,7 @@ def test_many_small_files_need_a_block_each_and_cost_their_content(block: int) -
 
 def test_of_a_cache_that_nobody_knows_only_what_fits_in_no_case_is_refused() -> None:
     def plan(holds: int, entries: int = 0, **free: int):
-        unknown = frozenset({"cache-unknown"})
-        return deploy(state("web1", features=unknown, cache_bytes=holds, cache_entries=entries, **free))
+        return deploy(state("web1", cache_empty=False, cache_bytes=holds, cache_entries=entries, **free))
 
     tree = len(NEW.entries) * 4096
     assert plan(tree - 4096, free_bytes=tree + 4096 + HEADROOM).executable

@@ -14,7 +14,8 @@
 # While it holds the lock, a watchdog beside it ends it when no beat came for `patience` seconds: a network that is
 # silent has no end of input.
 #
-# Statuses: 0 done, 1 failed (the lines say why), 3 not the lock's owner, 4 locked, 5 needs a person, 6 the server lacks a program, 143 cancelled.
+# Statuses: 0 done, 1 failed (the lines say why), 3 not the lock's owner, 4 locked, 5 needs a person, 6 the server lacks a program,
+# 7 what was copied is not complete, 143 cancelled.
 
 LC_ALL=C
 export LC_ALL

@@ -10,6 +10,7 @@ state() {
   say "time ${now:-$(date +%s)}"
   if ! cd -P "$root" 2> /dev/null; then
     say "root absent"
+    say "cache-empty"
     parent=$root
     while [ ! -d "$parent" ]; do parent=${parent%/*}; parent=${parent:-/}; done
     [ -w "$parent" ] && [ ! -e "$root" ] && [ ! -L "$root" ] && say "writable yes"
@@ -46,10 +47,15 @@ state() {
         stat -c 'release %Y %n' "$@" 2> /dev/null || for release in "$@"; do printf 'release 0 %s\n' "$release"; done
       }
     fi
-    if [ -f "$own/cache.manifest" ] && untouched; then
-      digest "$own/cache.manifest"
-      say "cache $sum"
-    elif [ -n "$(find deploy-cache 2> /dev/null | sed -n 2p)" ]; then
+    # What the cache holds is known where its manifest is whole: nothing younger lies there, and it has the digest that
+    # was noted with it. A cache that cannot be looked into is not empty.
+    sum='' noted=''
+    { [ ! -f "$own/cache.manifest" ] || [ ! -f "$own/cache.digest" ] || ! untouched || digest "$own/cache.manifest"; } 2> /dev/null
+    [ -z "$sum" ] || read -r noted < "$own/cache.digest"
+    if [ -n "$sum" ] && [ "$sum" = "$noted" ]; then say "cache $sum"
+    elif [ ! -e deploy-cache ] && [ ! -L deploy-cache ]; then say "cache-empty"
+    elif [ -r deploy-cache ] && [ -x deploy-cache ] && bare deploy-cache; then say "cache-empty"
+    else
       set -- "$(du -sk deploy-cache 2> /dev/null)" "$(find deploy-cache 2> /dev/null | wc -l)"
       say "cache-unknown ${1%%[!0-9]*} $(($2))"
     fi
@@ -83,12 +89,13 @@ leftovers() {
 }
 
 # untouched: whether nobody but us changed deploy-cache: what is younger than its manifest is not ours. Hard links
-# from releases change the inode's time, so with them only the content's time counts.
+# from releases change the inode's time, so with them only the content's time counts. A folder that cannot be read is a
+# complaint of find's, and a complaint is no emptiness.
 untouched() {
   age=-cnewer
   [ ! -e "$own/cache.linked" ] || age=-newer
   find "$own/cache.manifest" "$age" "$own/cache.manifest" > /dev/null 2>&1 || age=-newer
-  [ -z "$(find deploy-cache "$age" "$own/cache.manifest" 2> /dev/null | head -n 1)" ]
+  [ -z "$(find deploy-cache "$age" "$own/cache.manifest" 2>&1 | head -n 1)" ]
 }
 
 features() {
@@ -213,6 +220,21 @@ targets() {
   while IFS= read -r name; do
     target=$(readlink "$name" && printf _) && encode "${target%?_}" && say "l $encoded $name"
   done
+}
+
+# shape: below this folder, a line for each entry with its kind, size and target, sorted: what core/shape.py expects of
+# a complete release. BusyBox's find has no -printf, and says so before it prints anything.
+shape() {
+  {
+    find . -type d -printf 'd %p\n' -o -type l -printf 'l %p %l\n' -o -type f -perm -100 -printf 'x %s %p\n' \
+      -o -type f -printf 'f %s %p\n' -o -printf '? %p\n' 2> /dev/null || {
+      find . -type d -exec stat -c 'd %n' {} +
+      find . -type l -exec sh -c 'for path; do printf "l %s " "$path" && readlink "$path"; done' sh {} +
+      find . -type f -perm -100 -exec stat -c 'x %s %n' {} +
+      find . -type f ! -perm -100 -exec stat -c 'f %s %n' {} +
+      find . ! -type d ! -type l ! -type f -exec stat -c '? %n' {} +
+    }
+  } | sort
 }
 
 # marks: a line for each file and link below this folder that is another one once it was touched or replaced: its kind,

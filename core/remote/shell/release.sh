@@ -1,23 +1,29 @@
 # shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
 # A part of the agent: releases made, switched to, and removed; only with the lock held.
 
-# stage TOKEN TAG COPY DIGEST PUBLISH RECORD SHARED...: the upload is whole: make the cache's new manifest, copy the
-# cache into incoming/TAG, link the shared paths; with PUBLISH yes rename it into releases/ (else hooks come first).
+# stage TOKEN TAG COPY DIGEST SHAPE PUBLISH RECORD SHARED...: the upload is whole: make the cache's new manifest, copy
+# the cache into incoming/TAG, prove that the copy is complete, link the shared paths; with PUBLISH yes rename it into
+# releases/ (else hooks come first). DIGEST is the manifest's, SHAPE that of what `shape` has to print. Where the shape
+# is another one, it is told in lines `shape LINE`, with status 7. So it is where the server has no program for a
+# digest: the operator's side compares then, and asks for `publish`.
 # If it dies, incoming/ is swept; the cache keeps its manifest, which is renamed into place before the copy.
 verb_stage() {
   holds "$1"
   phase stage
-  tag=$2 publish=$5 record=$6
+  tag=$2 publish=$6 record=$7 merged=
   if [ -f "$own/incoming/gone" ]; then
+    merged=yes
     { comm -23 "$own/incoming/manifest.old" "$own/incoming/gone" | sort -m - "$own/incoming/added"; } > "$own/incoming/manifest" ||
       { room; fail "cannot write the manifest of deploy-cache"; }
   fi
   if [ -f "$own/incoming/manifest" ]; then
     digest "$own/incoming/manifest"
-    [ -z "$sum" ] || [ "$sum" = "$4" ] || fail "what arrived in deploy-cache is not what was sent"
+    # What came whole needs no digest; what was merged here counts only with it.
+    [ "$sum" = "$4" ] || [ -z "$sum$merged" ] || fail "what arrived in deploy-cache is not what was sent"
     # What the manifest vouches for has to outlive the power as well.
     long sync -f deploy-cache 2> /dev/null || long sync
-    place "$own/incoming/manifest" "$own/cache.manifest" || fail "cannot write the manifest of deploy-cache"
+    place "$own/incoming/manifest" "$own/cache.manifest" && say "$sum" > "$own/incoming/digest" &&
+      place "$own/incoming/digest" "$own/cache.digest" || fail "cannot write the manifest of deploy-cache"
   else
     digest "$own/cache.manifest"
     [ "$sum" = "$4" ] || fail "deploy-cache is not as the plan saw it"
@@ -27,12 +33,13 @@ verb_stage() {
   copier "$3"
   # shellcheck disable=SC2086  # options, split on purpose
   long cp $copy deploy-cache "$own/incoming/$tag" || { room; exit 1; }
+  prove "$tag" "$5"
   [ "$3" != hardlink ] || : > "$own/cache.linked"
   ln "$own/cache.manifest" "$own/incoming/$tag.manifest" 2> /dev/null ||
     cp "$own/cache.manifest" "$own/incoming/$tag.manifest" || { room; exit 1; }
   decode "$record"
   printf %s "$decoded" > "$own/incoming/$tag.toml" || { room; fail "cannot write the record"; }
-  shift 6
+  shift 7
   for word; do
     decode "$word"
     link_shared "$own/incoming/$tag" "$decoded" || { room; fail "cannot link the shared path $decoded"; }
@@ -40,6 +47,20 @@ verb_stage() {
   if [ "$publish" = yes ]; then publish "$tag"
   elif command -v comm > /dev/null 2>&1 && find "$own" -prune -printf '' 2> /dev/null; then
     ( cd "$own/incoming/$tag" && marks ) > "$own/incoming/$tag.before"
+  fi
+}
+
+# prove TAG SHAPE: whether the copy in incoming/ has every path with its kind, size, target and execute bit, and no other.
+# The deploy-cache it was made from is not what its manifest says then, and is compared next time.
+prove() {
+  ( cd "$own/incoming/$1" && shape ) > "$own/incoming/$1.shape" || { room; fail "cannot list what was copied"; }
+  digest "$own/incoming/$1.shape"
+  [ "$sum" != "$2" ] || return 0
+  sed 's/^/shape /' "$own/incoming/$1.shape"
+  if [ -z "$sum" ]; then publish=no
+  else
+    rm -f "$own/cache.manifest"
+    exit 7
   fi
 }
 
@@ -251,7 +272,7 @@ discard() {
 verb_clear() {
   holds "$1"
   phase clear-cache
-  rm -f "$own/cache.manifest" && mv -T deploy-cache "$own/trash/deploy-cache" && mkdir deploy-cache || exit 1
+  rm -f "$own/cache.manifest" "$own/cache.digest" && mv -T deploy-cache "$own/trash/deploy-cache" && mkdir deploy-cache || exit 1
   rm -f "$own/cache.linked"
   throw "$own/trash/deploy-cache" deploy-cache
 }

@@ -1,0 +1,63 @@
+"""What a complete release looks like from outside: paths, kinds, sizes, targets and execute bits, no content (pure).
+
+`shape` in inspect.sh prints a line for each entry: `d PATH`, `f SIZE PATH`, `x SIZE PATH`, `l PATH TARGET`, `? PATH`
+(neither file, folder nor link), the path as it is, with `./` before it. A name with a newline makes two lines of one.
+All lines are sorted by their bytes, so both sides have the same ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from core.manifest import FOLDER, LINK, Entry, Manifest
+from core.text import count, show_path
+
+NAMED = 3
+"""Differences that are told; there may be thousands."""
+
+_FOUND = re.compile(rb"[dl?] \./(.+)|[fx] [0-9]+ \./(.+)", re.DOTALL)
+
+
+def shape_digest(manifest: Manifest) -> str:
+    """SHA-256 in hex of the sorted lines of a release that has exactly these entries."""
+    lines = b"\n".join([b"d .", *(_line(path, entry) for path, entry in manifest.entries.items())]).split(b"\n")
+    lines.sort()
+    return hashlib.sha256(b"".join([item + b"\n" for item in lines])).hexdigest()
+
+
+def differences(manifest: Manifest, lines: Iterable[bytes]) -> list[str]:
+    """How a release with these lines differs from its manifest, the first paths by name; none where it is complete."""
+    expected: dict[bytes, str] = {b"d .": "."}
+    for path, entry in manifest.entries.items():
+        for item in _line(path, entry).split(b"\n"):
+            expected[item] = show_path(path)
+    found = set(lines)
+    lacking = dict.fromkeys(name for item, name in expected.items() if item not in found)
+    more = dict.fromkeys(_name(item, manifest) for item in sorted(found - expected.keys()))
+    told = [f"{name} is not what was sent" for name in lacking if name in more]
+    told += [f"{name} is missing" for name in lacking if name not in more]
+    told += [f"{name} does not belong there" for name in more if name not in lacking]
+    return told if len(told) <= NAMED else [*told[:NAMED], f"and {count(len(told) - NAMED, 'other difference')}"]
+
+
+def _line(path: bytes, entry: Entry) -> bytes:
+    if entry.kind == FOLDER:
+        return b"d ./" + path
+    if entry.kind == LINK:
+        return b"l ./%b %b" % (path, entry.target)
+    return b"%b %d ./%b" % (entry.kind.encode("ascii"), entry.size, path)
+
+
+def _name(item: bytes, manifest: Manifest) -> str:
+    """The path that a line is about. That of a link ends where a path of the manifest does, if any does."""
+    match = _FOUND.fullmatch(item)
+    if match is None:
+        return show_path(item)
+    path: bytes = match[1] or match[2]
+    if item.startswith(b"l"):
+        words = path.split(b" ")
+        starts = (b" ".join(words[:number]) for number in range(len(words), 0, -1))
+        path = next((start for start in starts if start in manifest.entries), path)
+    return show_path(path)
