@@ -34,8 +34,8 @@ def differences(manifest: Manifest, lines: Iterable[bytes]) -> list[str]:
         for item in _line(path, entry).split(b"\n"):
             expected[item] = show_path(path)
     found = set(lines)
-    lacking = dict.fromkeys(name for item, name in expected.items() if item not in found)
-    more = dict.fromkeys(_name(item, manifest) for item in sorted(found - expected.keys()))
+    lacking = sorted({name for item, name in expected.items() if item not in found})
+    more = sorted({_name(item, manifest) for item in found - expected.keys()})
     told = [f"{name} is not what was sent" for name in lacking if name in more]
     told += [f"{name} is missing" for name in lacking if name not in more]
     told += [f"{name} does not belong there" for name in more if name not in lacking]

@@ -9,7 +9,7 @@ from core import checks, hooks
 from core.config import Hook
 from core.errors import EXIT_DONE, FleetError, TurnoutError
 from core.events import Switched
-from core.jobs import Cancel, fault
+from core.jobs import Ahead, Cancel, fault
 from core.operations.planning import Prepared
 from core.operations.putback import put_back
 from core.operations.run import Run
@@ -17,6 +17,7 @@ from core.operations.sending import Sending
 from core.plan import NONE, ROLLBACK, STAGE, UPLOAD
 from core.records import Record, ServerState, mark
 from core.remote.session import CLOSES_ALL, Removed
+from core.shape import shape_digest
 from core.text import count, size
 
 
@@ -34,7 +35,9 @@ class Transition:
         self.states = states
         self.tag = prepared.plan.tag
         self.record = prepared.plan.record
-        self.tree = prepared.tree
+        self.tree = tree = prepared.tree
+        # While files travel: it takes some milliseconds.
+        self._shape = Ahead(lambda: shape_digest(tree.manifest)) if tree else None
         self.sending = Sending(run, prepared, states)
         self.made: set[str] = set()
         self.switched: set[str] = set()
@@ -173,7 +176,7 @@ class Transition:
         run, step = self.run, self.plan.step(name)
         if step.action not in (UPLOAD, STAGE):
             return
-        assert self.record is not None and self.tree is not None
+        assert self.record and self.tree and self._shape
         if step.action == UPLOAD:
             with run.phase("upload", name):
                 self.sending.send(name)
@@ -186,6 +189,7 @@ class Transition:
                 self.tag,
                 deploy.copy_mode,
                 self.tree.manifest,
+                self._shape.get(),
                 replace(self.record, failed="", left=False),
                 deploy.shared,
                 publish=not prepare,

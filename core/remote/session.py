@@ -25,7 +25,7 @@ from core.remote.reading import parse_sizes, parse_state
 from core.remote.rehearsal import Understudy, travelling
 from core.remote.scan import parse_scan, parse_tree
 from core.remote.upload import Upload
-from core.shape import differences, shape_digest
+from core.shape import differences
 from core.text import clean
 
 T = TypeVar("T")
@@ -200,6 +200,7 @@ class Session:
         tag: str,
         copy: str,
         manifest: Manifest,
+        shape: str,
         record: Record,
         shared: Sequence[str],
         *,
@@ -208,10 +209,11 @@ class Session:
     ) -> None:
         """Make the release from the cache, complete in releases/ with `publish`, else in incoming/ for hooks.
 
+        shape  what core.shape.shape_digest gives for the manifest
         ServerError names what makes the copy another tree than the manifest's; the deploy-cache is unknown then.
         """
         title = "the release could not be made"
-        words = [token, tag, copy, manifest.digest, shape_digest(manifest), "yes" if publish else "no"]
+        words = [token, tag, copy, manifest.digest, shape, "yes" if publish else "no"]
         answer = self._agent_request("stage", *words, record.to_toml(), *shared, cancel=cancel)
         if answer.status not in (DONE, INCOMPLETE):
             raise self._failed(answer, title).at(server=self.name)
