@@ -26,6 +26,7 @@ from core.remote.command import run as run_command
 from core.remote.session import CLOSES_NONE, Session
 from core.remote.tarstream import END, header, padding
 from core.remote.upload import Upload
+from core.shape import shape_digest
 from core.text import clean
 
 TAG = "rehearsal"
@@ -142,7 +143,15 @@ def _release(
     yield Finding("upload", OK, f"files arrive, {packed}")
     try:
         session.stage(
-            token, TAG, project.deploy.copy_mode, manifest.digest, record, (), publish=not commands, cancel=cancel
+            token,
+            TAG,
+            project.deploy.copy_mode,
+            manifest,
+            shape_digest(manifest),
+            record,
+            (),
+            publish=not commands,
+            cancel=cancel,
         )
         if commands:
             session.publish(token, TAG)

@@ -65,6 +65,7 @@ def harmless(text: str) -> bool:
         ".turnout/journal.jsonl",
         ".turnout/operation.jsonl",
         ".turnout/cache.manifest",
+        ".turnout/cache.digest",
     ],
 )
 @pytest.mark.parametrize("target", ["there", "nothing"])
@@ -72,7 +73,7 @@ def test_a_link_to_outside_stops_the_operation_and_nothing_is_written_there(fact
     path = sshd.files / place
     if path.exists():
         path.rename(sshd.files / "moved")
-    file = place.endswith(("jsonl", "manifest"))
+    file = place.endswith(("jsonl", "manifest", "digest"))
     path.symlink_to(outside / "missing" if target == "nothing" else outside / "index.html" if file else outside)
     inspected(facts)
     facts.sample.commit({"index.html": "3\n"})

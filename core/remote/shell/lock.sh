@@ -36,8 +36,8 @@ misplaced() {
     elif [ -e "$place" ] && [ ! -d "$place" ]; then odd="$odd$root/$place is no folder: move it away$newline"
     fi
   done
-  for place in "$own/journal.jsonl" "$own/transitions.jsonl" "$own/operation.jsonl" "$own/cache.manifest" "$own/cache.linked" \
-    "$own/claim"; do
+  for place in "$own/journal.jsonl" "$own/transitions.jsonl" "$own/operation.jsonl" "$own/cache.manifest" \
+    "$own/cache.digest" "$own/cache.linked" "$own/claim"; do
     if [ -L "$place" ]; then odd="$odd$root/$place is a link: Turnout would write outside the deploy root$newline"
     elif [ -e "$place" ] && [ ! -f "$place" ]; then odd="$odd$root/$place is no regular file: move it away$newline"
     fi
