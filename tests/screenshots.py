@@ -42,7 +42,7 @@ async def take(folder: Path) -> None:
 
 async def _tour(app: TurnoutApp) -> None:
     async with app.run_test(size=SIZE) as pilot:
-        await _until(pilot, lambda: len(app.fleet_watch.sight.known) == 3)
+        await _until(pilot, lambda: len(app.workspace.fleet_watch.sight.known) == 3)
         dashboard: Any = app.dashboard
         await pilot.press("down", "enter")
         await pilot.press("2")
@@ -57,9 +57,9 @@ async def _tour(app: TurnoutApp) -> None:
         await _planned(pilot)
         await _picture(pilot, "plan")
         await pilot.press("y")
-        await _until(pilot, lambda: app.operation is not None and _half_way(app.operation.progress))
+        await _until(pilot, lambda: app.workspace.operation is not None and _half_way(app.workspace.operation.progress))
         await _picture(pilot, "deploy")
-        await _until(pilot, lambda: not app.operation_runs)
+        await _until(pilot, lambda: not app.workspace.operation_runs)
         dashboard.releases.go_to(dashboard.releases.keys[0])
         await _until(pilot, lambda: not app.bridge.busy)
         await _picture(pilot, "done")

@@ -1,13 +1,13 @@
-"""Every key of the dashboard in one table, and the user's own choice of keys, read from keys.toml and checked."""
+"""What a key is, the keys of widgets and dialogs, and the user's own choice of keys from keys.toml."""
 
 from __future__ import annotations
 
 import difflib
-import os
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Key:
 
     id      its name in keys.toml     keys   what it is by default, in Textual's names, separated by commas
     label   in the bar at the bottom; "" keeps it out of the bar     rank   what leaves the bar first when it is narrow
+    priority   also where a field or a dialog has the focus     alone   on a screen where no other key is
     """
 
     id: str
@@ -43,80 +44,74 @@ class Key:
     label: str = ""
     rank: int = 5
     priority: bool = False
+    alone: bool = False
 
 
-KEYS = (
-    Key("deploy", "D", "deploy", "deploy: choose a revision, see the plan", CHANGE, "Deploy", 1),
-    Key("rollback", "b", "rollback", "roll back to the release under the cursor: see the plan", CHANGE, "Roll back", 2),
-    Key("undo", "u", "undo", "go back to the previous release: see the plan", CHANGE, "Undo", 3),
-    Key("prune", "P", "prune", "remove marked or old releases, or the deploy-caches: see the plan", CHANGE, "Prune", 4),
-    Key("recover", "R", "recover", "finish or undo an interrupted operation: see the plan", CHANGE, "Recover", 0),
-    Key("break-lock", "L", "break_lock", "break a lock that will not heal; the name is typed", CHANGE, "Break lock", 3),
-    Key("cancel", "X", "cancel", "cancel the running operation; asks first", CHANGE, "Cancel", 0),
-    Key("mark", "space", "mark", "mark the release under the cursor, for P", LOOK, "Mark", 6),
-    Key("details", "enter", "details", "all about the row under the cursor; never acts", LOOK, "Details", 8),
-    Key("watch", "w", "watch", "watch the operation that somebody else runs", LOOK, "Watch", 1),
-    Key("verify", "v", "verify", "compare the release under the cursor with its manifest", LOOK, "Verify", 6),
-    Key("filter", "slash", "filter", "filter the pane that has the focus", LOOK, "Filter", 5),
-    Key("refresh", "r", "refresh", "look again: at the server under the cursor, else at all", LOOK, "Refresh", 9),
-    Key("refresh-all", "ctrl+r", "refresh_all", "look at all servers again, over new connections", LOOK),
-    Key("accept", "a", "accept", "see an unknown host key and accept or refuse it", LOOK, "Host key", 1),
-    Key("environment", "e", "environment", "change to another environment", LOOK, "Environment", 7),
-    Key("help", "question_mark,f1", "help", "this help", LOOK, "Help", 2),
-    Key("palette", "colon,ctrl+p", "command_palette", "every command by name", LOOK, "Commands", 4),
-    Key("pane-1", "1", "pane(1)", "the servers", MOVE),
-    Key("pane-2", "2", "pane(2)", "the releases", MOVE),
-    Key("pane-3", "3", "pane(3)", "Progress, Log and Details; again: the next tab", MOVE),
-    Key("next-pane", "tab", "next_pane", "the next pane", MOVE),
-    Key("previous-pane", "shift+tab", "previous_pane", "the pane before", MOVE),
-    Key("next-tab", "right_square_bracket", "next_tab", "the next tab", MOVE),
-    Key("previous-tab", "left_square_bracket", "previous_tab", "the tab before", MOVE),
+LIST_KEYS = (
     Key("down", "down,j", "cursor_down", "one row down", MOVE),
     Key("up", "up,k", "cursor_up", "one row up", MOVE),
     Key("page-down", "pagedown,ctrl+d", "page_down", "one page down", MOVE),
     Key("page-up", "pageup,ctrl+u", "page_up", "one page up", MOVE),
     Key("first", "home,g", "first", "the first row", MOVE),
     Key("last", "end,G", "last", "the last row", MOVE),
+)
+"""Keys of every list and of text that scrolls."""
+
+LOG_KEYS = (
     Key("log-follow", "f", "follow", "follow new lines, or stay", LOG, "Follow", 1),
     Key("log-server", "s", "log_server", "lines of one server, of the next, of all", LOG, "Server", 2),
     Key("log-copy", "c", "copy_log", "copy the selection, else all lines shown", LOG, "Copy", 3),
     Key("log-save", "o", "save_log", "write the lines shown to a file", LOG, "Save", 3),
+)
+"""Keys of the Log tab."""
+
+ANSWER_KEYS = (
     Key("fewer", "left,h,minus", "fewer", "one release fewer to keep", ANSWER),
     Key("more", "right,l,plus", "more", "one release more to keep", ANSWER),
     Key("finish", "F", "finish", "finish the interrupted operation: all new", ANSWER),
     Key("take-back", "U", "take_back", "undo the interrupted operation: all old", ANSWER),
     Key("yes", "y", "yes", "do what the dialog describes", ANSWER),
     Key("close", "escape", "close", "close the innermost dialog, filter or mark", ANSWER),
-    Key("quit", "q", "quit", "quit; asks while an operation runs", LEAVE, "Quit", 2),
-    Key("quit-anywhere", "ctrl+q", "quit", "the same, also from a dialog", LEAVE, priority=True),
-    Key("copy", "ctrl+c", "help_quit", "copy the selected text; never quits", LEAVE),
-)  # fmt: skip
+)
+"""Keys of dialogs."""
 
-BY_ID: Mapping[str, Key] = {key.id: key for key in KEYS}
+DETAILS = Key("details", "enter", "details", "all about the row under the cursor; never acts", LOOK, "Details", 8)
+"""Chooses in a list of a dialog."""
 
-WELCOME_ONLY = Key("demo", "d", "demo", "start the demo, where there is no turnout.toml", LEAVE, "Demo", 1)
+WIDGET_KEYS: Mapping[str, Key] = {key.id: key for key in (DETAILS, *LIST_KEYS, *LOG_KEYS, *ANSWER_KEYS)}
+"""By id: the keys that belong to a widget or a dialog. Those of the dashboard are in tui/commands."""
 
 
 def bindings(*ids: str) -> list[BindingType]:
-    """The Textual bindings of these keys."""
-    out: list[BindingType] = []
-    for name in ids:
-        key = WELCOME_ONLY if name == WELCOME_ONLY.id else BY_ID[name]
-        out.append(Binding(key.keys, key.action, key.help, show=False, priority=key.priority, id=key.id))
-    return out
+    """The Textual bindings of these keys of widgets and dialogs."""
+    return [binding(WIDGET_KEYS[name]) for name in ids]
+
+
+def binding(key: Key) -> Binding:
+    """A key as Textual binds it; by its id the user's keys.toml changes it."""
+    return Binding(key.keys, key.action, key.help, show=False, priority=key.priority, id=key.id)
 
 
 @dataclass(frozen=True)
 class Keymap:
-    """The keys as the user has them. `changed` maps ids to keys; `faults` says what of keys.toml was not taken."""
+    """The keys as the user has them.
 
+    known    all keys that there are
+    changed  by id: the user's own keys
+    faults   what of keys.toml was not taken
+    """
+
+    known: tuple[Key, ...]
     changed: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
 
+    @cached_property
+    def by_id(self) -> Mapping[str, Key]:
+        return {key.id: key for key in self.known}
+
     def keys(self, name: str) -> list[str]:
         """The keys of an id, in Textual's names."""
-        key = WELCOME_ONLY if name == WELCOME_ONLY.id else BY_ID[name]
-        return self.changed.get(name, key.keys).split(",")
+        return self.changed.get(name, self.by_id[name].keys).split(",")
 
     def shown(self, name: str) -> str:
         """The first key of an id, as people write it: `D`, `^r`, `?`."""
@@ -147,28 +142,28 @@ def keys_file(environ: Mapping[str, str]) -> Path:
     return Path(platformdirs.user_config_dir("turnout", appauthor=False)) / "keys.toml"
 
 
-def load(path: Path) -> Keymap:
-    """The keymap of a keys.toml; what is wrong in it is left out and named in `faults`. No file is no fault."""
+def load(path: Path, known: tuple[Key, ...]) -> Keymap:
+    """The keymap of a keys.toml for the `known` keys. What is wrong is left out and named; no file is no fault."""
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
-        return Keymap()
+        return Keymap(known)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return Keymap(faults=(f"{path}: {error}; all keys are as they were",))
-    return check(values, str(path))
+        return Keymap(known, faults=(f"{path}: {error}; all keys are as they were",))
+    return check(values, known, str(path))
 
 
-def check(values: Mapping[str, Any], place: str = "keys.toml") -> Keymap:
-    """The keymap in a parsed keys.toml: `[keys]` with ids of KEYS, each a key or a list of keys."""
+def check(values: Mapping[str, Any], known: tuple[Key, ...], place: str = "keys.toml") -> Keymap:
+    """The keymap in a parsed keys.toml: `[keys]` with ids of `known`, each a key or a list of keys."""
     faults = [f"{place}: {name}: not known; keys stand in [keys]" for name in values if name != "keys"]
     table = values.get("keys", {})
     if not isinstance(table, dict):
-        return Keymap(faults=(*faults, f"{place}: keys: must be a table, [keys]"))
-    known = [*BY_ID, WELCOME_ONLY.id]
+        return Keymap(known, faults=(*faults, f"{place}: keys: must be a table, [keys]"))
+    ids = [key.id for key in known]
     changed: dict[str, str] = {}
     for name, value in table.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
+        if name not in ids:
+            near = difflib.get_close_matches(name, ids, 1)
             faults.append(f"{place}: keys.{name}: not known" + (f"; did you mean {near[0]}?" if near else ""))
             continue
         chosen = [value] if isinstance(value, str) else value
@@ -180,11 +175,11 @@ def check(values: Mapping[str, Any], place: str = "keys.toml") -> Keymap:
             faults.append(f"{place}: keys.{name}: {wrong[0]!r} is not a key")
             continue
         changed[name] = ",".join(textual_name(key) for key in chosen)
-    clashes = _clashes(changed)
+    clashes = _clashes(changed, known)
     for name, (key, other) in clashes.items():
         faults.append(f"{place}: keys.{name}: {show_key(key)} is the key of {other} already")
         changed.pop(name, None)
-    return Keymap(changed, tuple(faults))
+    return Keymap(known, changed, tuple(faults))
 
 
 def textual_name(key: str) -> str:
@@ -217,12 +212,12 @@ def is_key(key: str) -> bool:
     return ord(sign) < LAST_OF_KEYBOARDS
 
 
-def _clashes(changed: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def _clashes(changed: Mapping[str, str], known: tuple[Key, ...]) -> dict[str, tuple[str, str]]:
     """By id: the key that another id of the same place has already, and that id."""
     out: dict[str, tuple[str, str]] = {}
     taken: dict[str, str] = {}
-    for key in KEYS:
-        if key.id not in changed:
+    for key in known:
+        if key.id not in changed and not key.alone:
             for one in key.keys.split(","):
                 taken.setdefault(one, key.id)
     for name, keys in changed.items():
@@ -231,13 +226,3 @@ def _clashes(changed: Mapping[str, str]) -> dict[str, tuple[str, str]]:
             if other != name:
                 out[name] = (one, other)
     return out
-
-
-def table_rows(groups: Iterable[str] = (CHANGE, LOOK, MOVE, LOG, ANSWER, LEAVE)) -> list[tuple[str, list[Key]]]:
-    """The keys by group, for the help and docs/keys.md."""
-    return [(group, [key for key in (*KEYS, WELCOME_ONLY) if key.group == group]) for group in groups]
-
-
-def of_user() -> Keymap:
-    """The keymap of whoever runs the program."""
-    return load(keys_file(os.environ))

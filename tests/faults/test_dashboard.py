@@ -70,9 +70,9 @@ async def test_the_operation_of_somebody_else_is_shown_live_by_itself_until_its_
     project, web, deploy = held
     app = open_app(project)
     async with shown(app) as pilot:
-        await until(pilot, lambda: app.watches, "the operation of the other to be followed")
+        await until(pilot, lambda: app.workspace.watches, "the operation of the other to be followed")
         await until(pilot, lambda: "pressing pictures" in screen_text(app), "its hook's output in Progress")
-        who = app.operation.progress.by
+        who = app.workspace.operation.progress.by
         assert who and f"by {who}" in screen_text(app)
         await pilot.press("D")
         assert toasts(app)[-1] == f"D: {who} runs a deploy on web1, web2; w watches it"
@@ -85,11 +85,11 @@ async def test_the_operation_of_somebody_else_is_shown_live_by_itself_until_its_
         let_go(web)
         await ended(pilot)
         assert deploy.end() == 0
-        assert app.operation.outcome == "done" and not app.operation.ours
+        assert app.workspace.operation.outcome == "done" and not app.workspace.operation.ours
         assert [os.readlink(place.files / "current") for place in web] == ["releases/one"] * 2
         assert any("pressing pictures" in text for text in board(app).bottom.log_tab.lines())
         await until(pilot, lambda: "2 servers live on one" in screen_text(app), "the new release")
-        await until(pilot, lambda: not app.lookout.locks, "the locks to be gone")
+        await until(pilot, lambda: not app.workspace.others.locks, "the locks to be gone")
         assert board(app).why_not("deploy") == ""
 
 
@@ -97,14 +97,14 @@ async def test_the_operation_of_somebody_else_is_shown_live_by_itself_until_its_
 async def test_what_others_begin_and_end_is_noticed_between_two_looks(
     servers, project_factory, operator, monkeypatch, only
 ) -> None:
-    monkeypatch.setattr("tui.watch.EVERY", 1e6)
+    monkeypatch.setattr("tui.model.fleet_watch.EVERY", 1e6)
     web = servers(2)
     project = project_factory(web, extra=HOOK)
     app = open_app(project)
     async with shown(app) as pilot:
         await settled(pilot)
         deploy = operator(project, "deploy", "production", "--yes", "--tag", "one", *only)
-        await until(pilot, lambda: app.watches, "the operation of the other to be followed")
+        await until(pilot, lambda: app.workspace.watches, "the operation of the other to be followed")
         await until(pilot, lambda: deploy.said("hook-started"), "its hook")
         let_go(web[1:] if only else web)
         await ended(pilot)
@@ -119,13 +119,15 @@ async def test_over_new_connections_it_is_followed_again(held) -> None:
     project, web, deploy = held
     app = open_app(project)
     async with shown(app) as pilot:
-        await until(pilot, lambda: app.watches, "the operation of the other to be followed")
-        first = app.operation
+        await until(pilot, lambda: app.workspace.watches, "the operation of the other to be followed")
+        first = app.workspace.operation
         await pilot.press("ctrl+r")
-        await until(pilot, lambda: app.watches and app.operation is not first, "it to be followed once more")
+        await until(
+            pilot, lambda: app.workspace.watches and app.workspace.operation is not first, "it to be followed once more"
+        )
         let_go(web)
         await ended(pilot)
-        assert app.operation.outcome == "done" and deploy.end() == 0
+        assert app.workspace.operation.outcome == "done" and deploy.end() == 0
         assert not any("lost sight" in text for text in toasts(app))
 
 
@@ -133,7 +135,7 @@ async def test_leaving_while_another_operation_runs_asks_nothing_and_disturbs_no
     project, web, deploy = held
     app = open_app(project)
     async with shown(app) as pilot:
-        await until(pilot, lambda: app.watches, "the operation of the other to be followed")
+        await until(pilot, lambda: app.workspace.watches, "the operation of the other to be followed")
         await pilot.press("q")
         await until(pilot, lambda: app._exit, "the end of the app")
     let_go(web)
@@ -153,10 +155,10 @@ async def test_who_comes_second_is_told_who_was_first_and_watches(servers, proje
         await until(pilot, lambda: deploy.said("hook-started"), "the other's hook")
         await pilot.press("y")
         await until(pilot, lambda: any("locked by" in text for text in toasts(app)), "the engine's refusal")
-        await until(pilot, lambda: app.watches, "the other's operation to be followed instead")
+        await until(pilot, lambda: app.workspace.watches, "the other's operation to be followed instead")
         let_go(web)
         await ended(pilot)
-        assert deploy.end() == 0 and app.operation.outcome == "done"
+        assert deploy.end() == 0 and app.workspace.operation.outcome == "done"
         assert [os.readlink(place.files / "current") for place in web] == ["releases/one"] * 2
 
 
@@ -164,7 +166,7 @@ async def test_a_lock_is_broken_only_once_the_name_was_typed(held) -> None:
     project, web, deploy = held
     app = open_app(project)
     async with shown(app) as pilot:
-        await until(pilot, lambda: app.lookout.locks, "the locks")
+        await until(pilot, lambda: app.workspace.others.locks, "the locks")
         await pilot.press("L")
         await until(pilot, lambda: isinstance(app.screen, BreakLockDialog), "the question")
         assert app.focused is not None and app.focused.id == "name"
@@ -174,7 +176,9 @@ async def test_a_lock_is_broken_only_once_the_name_was_typed(held) -> None:
         assert all((place.files / ".turnout/lock").exists() for place in web)
         await pilot.press("n", "enter")
         await until(pilot, lambda: any("2 locks" in text for text in toasts(app)), "the word of it")
-        await until(pilot, lambda: not app.lookout.locks and not app.lookout.follows, "no lock any more")
+        await until(
+            pilot, lambda: not app.workspace.others.locks and not app.workspace.others.follows, "no lock any more"
+        )
         assert not any((place.files / ".turnout/lock").exists() for place in web)
         let_go(web)
         assert deploy.end() != 0, "its lock is not its own any more"
@@ -201,7 +205,7 @@ async def test_an_interrupted_deploy_is_offered_at_the_start_and_ends_as_chosen(
         assert half_switched.live() == ["two", "two", "one"]
         await pilot.press("y")
         await ended(pilot)
-        assert app.operation is not None and app.operation.outcome == "done", app.operation.summary
+        assert app.workspace.operation and app.workspace.operation.outcome == "done", app.workspace.operation.summary
         assert half_switched.live() == [live] * 3
         await until(pilot, lambda: "interrupted deploy" not in screen_text(app), "the banner to go")
         await pilot.press("R")

@@ -55,7 +55,7 @@ async def test_the_question_follows_what_becomes_of_the_lock() -> None:
     async with shown(app) as pilot:
         await pilot.press("L")
         await until(pilot, lambda: "for 20 s" in screen_text(app), "the age at the last look")
-        fleet: Any = app.fleet_watch.fleet
+        fleet: Any = app.workspace.fleet_watch.fleet
         clock.now += 30
         await until(pilot, lambda: "for 50 s" in screen_text(app), "the age now")
         fleet.states = {
@@ -103,11 +103,15 @@ async def test_an_operation_on_one_server_shows_that_server_alone(servers, proje
     deploy.await_event("hook-started")
     app = open_app(sample)
     async with shown(app) as pilot:
-        await until(pilot, lambda: app.watches and app.operation, "the operation of the other to be followed")
+        await until(
+            pilot,
+            lambda: app.workspace.watches and app.workspace.operation,
+            "the operation of the other to be followed",
+        )
         await until(pilot, lambda: "pressing pictures" in screen_text(app), "its hook's output in Progress")
-        assert list(app.operation.progress.servers) == ["web3"]
+        assert list(app.workspace.operation.progress.servers) == ["web3"]
         text = screen_text(app)
         assert "of 3" not in text and "waiting" not in text
         let_go(web[2:])
         await ended(pilot)
-        assert deploy.end() == 0 and app.operation.outcome == "done"
+        assert deploy.end() == 0 and app.workspace.operation.outcome == "done"

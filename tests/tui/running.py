@@ -51,11 +51,11 @@ async def settled(pilot: Pilot[Any]) -> None:
     """Wait until the bridge has nothing more to hand over and the screen is drawn."""
     app: Any = pilot.app
     if app.project is not None:
-        recorded = isinstance(app.fleet_watch.fleet, RecordedFleet)
-        silent = set(app.fleet_watch.fleet.names_without_answer) if recorded else set()
+        recorded = isinstance(app.workspace.fleet_watch.fleet, RecordedFleet)
+        silent = set(app.workspace.fleet_watch.fleet.names_without_answer) if recorded else set()
 
         def all_looked_at() -> bool:
-            servers = app.fleet_watch.sight.servers
+            servers = app.workspace.fleet_watch.sight.servers
             return all(one.asked and (not one.checking or one.name in silent) for one in servers)
 
         await until(pilot, all_looked_at, "every server was looked at")
@@ -102,5 +102,10 @@ async def plan_made(pilot: Pilot[Any]) -> PlanDialog:
 async def ended(pilot: Pilot[Any]) -> None:
     """Wait for the end of the operation that runs, and for the look at the servers after it."""
     app: Any = pilot.app
-    await until(pilot, lambda: app.operation is not None and app.operation.outcome, "the operation's end", 90)
+    await until(
+        pilot,
+        lambda: app.workspace.operation and app.workspace.operation.outcome,
+        "the operation's end",
+        90,
+    )
     await settled(pilot)

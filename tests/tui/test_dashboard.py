@@ -91,10 +91,10 @@ async def test_the_cursor_stays_on_its_release_when_a_new_one_comes() -> None:
         releases = board(app).releases
         await pilot.press("down", "down", "down")
         before = releases.key
-        app.fleet_watch.switched("web1", "20261130T000000Z-fffffff", None)
+        app.workspace.fleet_watch.switched("web1", "20261130T000000Z-fffffff", None)
         new = state("web1", 0).releases
-        app.fleet_watch.fleet.states["web1"] = state("web1", 0, count=8)  # type: ignore[attr-defined]  # recorded
-        app.fleet_watch.check()
+        app.workspace.fleet_watch.fleet.states["web1"] = state("web1", 0, count=8)  # type: ignore[attr-defined]  # recorded
+        app.workspace.fleet_watch.check()
         await settled(pilot)
         assert len(releases.keys) == len(new)
         assert releases.key == before
@@ -164,7 +164,7 @@ async def test_what_cannot_be_pruned_cannot_be_marked() -> None:
 async def test_a_switch_shows_in_the_matrix_as_it_happens() -> None:
     app = recorded_app()
     async with shown(app) as pilot:
-        app.fleet_watch.switched("web3", tag(0), None)
+        app.workspace.fleet_watch.switched("web3", tag(0), None)
         await pilot.pause()
         await pilot.pause()
         assert "3 servers live on 3f2c1ab" in screen_text(app)
@@ -278,7 +278,7 @@ async def test_the_environment_is_changed_with_a_picker() -> None:
         assert "staging" in screen_text(app) and "shown now" in screen_text(app)
         await pilot.press("down", "enter")
         await settled(pilot)
-        assert app.fleet_watch.environment.name == "staging"
+        assert app.workspace.fleet_watch.environment.name == "staging"
         assert "1 server live on 77e0d12" in screen_text(app)
 
 
@@ -320,7 +320,7 @@ async def test_prune_asks_what_where_nothing_is_marked() -> None:
         await pilot.pause()
         assert isinstance(app.screen, PruneDialog)
         await pilot.press("right", "right", "left")
-        assert app.screen.keep == app.fleet_watch.project.deploy.keep + 1
+        assert app.screen.keep == app.workspace.fleet_watch.project.deploy.keep + 1
         for _ in range(40):
             app.screen.action_fewer()
         assert app.screen.keep == 1, "never fewer than one"
@@ -434,10 +434,10 @@ async def test_servers_are_looked_at_again_when_their_time_has_come() -> None:
     moment = [NOW]
     app = recorded_app(now=lambda: moment[0])
     async with shown(app) as pilot:
-        assert app.fleet_watch.due == []
+        assert app.workspace.fleet_watch.due == []
         moment[0] += 16
-        assert app.fleet_watch.due == ["web1", "web2", "web3"]
+        assert app.workspace.fleet_watch.due == ["web1", "web2", "web3"]
         board(app).every_second()
-        assert app.fleet_watch.due == [], "they are being looked at"
+        assert app.workspace.fleet_watch.due == [], "they are being looked at"
         await settled(pilot)
-        assert all(server.at == moment[0] for server in app.fleet_watch.sight.servers)
+        assert all(server.at == moment[0] for server in app.workspace.fleet_watch.sight.servers)

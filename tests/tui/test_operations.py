@@ -82,9 +82,9 @@ async def test_the_first_deploy_from_an_empty_sight_to_live_everywhere(
         assert len(tags) == 1 and tags != {""}
         text = screen_text(app)
         assert "3 servers live on" in text
-        assert app.operation is not None and app.operation.outcome == "done"
-        assert toasts(app)[-1] == app.operation.summary
-        assert app.operation.summary in text, "the status line and the Progress tab say how it ended"
+        assert app.workspace.operation and app.workspace.operation.outcome == "done"
+        assert toasts(app)[-1] == app.workspace.operation.summary
+        assert app.workspace.operation.summary in text, "the status line and the Progress tab say how it ended"
 
 
 async def test_the_plan_is_shown_before_anything_happens_and_cancel_has_the_focus(
@@ -100,7 +100,7 @@ async def test_the_plan_is_shown_before_anything_happens_and_cancel_has_the_focu
         assert app.focused is not None and app.focused.id == "close"
         await pilot.press("enter")
         await pilot.pause()
-        assert len(app.screen_stack) == 2 and app.operation is None
+        assert len(app.screen_stack) == 2 and app.workspace.operation is None
         assert all(not (place.files / "releases").exists() or not live(place) for place in web)
 
 
@@ -113,7 +113,7 @@ async def test_b_rolls_back_to_the_row_under_the_cursor_and_u_to_the_previous(
             shop.write({"index.html": text})
             shop.commit({"index.html": text})
             await deploy(pilot)
-        third, second, first = (row.tag for row in app.fleet_watch.sight.rows)
+        third, second, first = (row.tag for row in app.workspace.fleet_watch.sight.rows)
         await pilot.press("u")
         await plan_made(pilot)
         await pilot.press("y")
@@ -126,7 +126,7 @@ async def test_b_rolls_back_to_the_row_under_the_cursor_and_u_to_the_previous(
         await pilot.press("y")
         await ended(pilot)
         assert {live(place) for place in web} == {first}
-        assert third in app.fleet_watch.sight.places
+        assert third in app.workspace.fleet_watch.sight.places
 
 
 async def test_marked_releases_are_pruned_and_can_be_sent_again(shop: SampleProject, web: list[Destination]) -> None:
@@ -135,7 +135,7 @@ async def test_marked_releases_are_pruned_and_can_be_sent_again(shop: SampleProj
         for text in ("one\n", "two\n", "three\n"):
             shop.commit({"index.html": text})
             await deploy(pilot)
-        oldest = app.fleet_watch.sight.rows[-1].tag
+        oldest = app.workspace.fleet_watch.sight.rows[-1].tag
         dashboard: Any = app.dashboard
         dashboard.releases.go_to(oldest)
         await pilot.press("space", "P")
@@ -163,7 +163,7 @@ async def test_a_failed_check_puts_all_back_and_leaves_a_readable_panel(
         shop.commit({"broken": "x\n"})
         await deploy(pilot)
         assert {live(place) for place in web} == {before}
-        assert app.operation is not None and app.operation.outcome == "failed"
+        assert app.workspace.operation and app.workspace.operation.outcome == "failed"
         lines = "\n".join("".join(span.text for span in one) for one in board(app).bottom.progress.lines)
         for part in ("Deploy failed", "What", "Where", "State", "Next"):
             assert part in lines
@@ -200,7 +200,7 @@ async def test_a_plan_that_cannot_be_executed_offers_only_close(shop: SampleProj
         assert "is a folder, not a link" in screen_text(app)
         await pilot.press("y")
         await pilot.pause()
-        assert isinstance(app.screen, PlanDialog) and app.operation is None
+        assert isinstance(app.screen, PlanDialog) and app.workspace.operation is None
         await pilot.press("enter")
         await pilot.pause()
         assert len(app.screen_stack) == 2
@@ -213,7 +213,7 @@ async def test_a_revision_that_does_not_exist_is_said_in_the_dialog(shop: Sample
         assert dialog.error is not None
         assert "there is no revision 'no-such-branch'" in screen_text(app)
         await pilot.press("escape")
-        assert app.operation is None
+        assert app.workspace.operation is None
 
 
 async def hook_works(pilot: Pilot[Any]) -> None:
@@ -227,7 +227,11 @@ async def hook_works(pilot: Pilot[Any]) -> None:
 async def left(pilot: Pilot[Any]) -> None:
     """Wait for the end of the operation, and then of the app."""
     app: Any = pilot.app
-    await until(pilot, lambda: app.operation is not None and app.operation.job.finished, "the end of the job")
+    await until(
+        pilot,
+        lambda: app.workspace.operation and app.workspace.operation.job.finished,
+        "the end of the job",
+    )
     await until(pilot, lambda: app._exit, "the end of the app")
 
 
@@ -248,7 +252,7 @@ async def test_a_running_operation_is_followed_and_cancelled_with_x(
         assert isinstance(app.screen, Ask) and "No server has switched" in screen_text(app)
         await pilot.press("y")
         await ended(pilot)
-        assert app.operation is not None and app.operation.outcome == "cancelled"
+        assert app.workspace.operation and app.workspace.operation.outcome == "cancelled"
         assert not any(live(place) for place in web)
         lines = board(app).bottom.log_tab.lines()
         assert any("working" in one for one in lines)
@@ -324,7 +328,7 @@ async def test_a_frozen_server_holds_up_no_other_and_no_key(
     between.freeze()
     app = open_app(project_factory([web[0], web[1], far]))
     async with app.run_test(size=(120, 34)) as pilot:
-        await until(pilot, lambda: len(app.fleet_watch.sight.known) == 2, "the two others")
+        await until(pilot, lambda: len(app.workspace.fleet_watch.sight.known) == 2, "the two others")
         await pilot.press("1", "end", "enter")
         await pilot.pause()
         assert "connecting" in screen_text(app)
@@ -342,7 +346,7 @@ async def test_accepting_an_unknown_host_key_writes_known_hosts_and_connects(
         await until(pilot, lambda: "SHA256:" in screen_text(app), "the fingerprint")
         assert known.read_text() == ""
         await pilot.press("y")
-        await until(pilot, lambda: app.fleet_watch.sight.known, "the server's state")
+        await until(pilot, lambda: app.workspace.fleet_watch.sight.known, "the server's state")
         assert "ssh-ed25519" in known.read_text()
 
 

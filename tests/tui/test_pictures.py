@@ -31,7 +31,7 @@ from tests.tui.running import XTERM, recorded_app, settled, until
 from tui.app import TurnoutApp
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.recover import RecoverDialog
-from tui.operation import Operation, Watching
+from tui.model.operation import Operation, Watching
 
 Before = Callable[[Pilot[Any]], Awaitable[None]]
 ERROR = ConnectError("web3 does not answer", detail="port 22: connection refused", hint="is the server up?")
@@ -108,7 +108,13 @@ def with_plan(plan: Plan) -> Before:
         app: Any = pilot.app
         request: Any = None
         dialog = RecordedPlan(
-            app.fleet_watch.fleet, request, "Plan", bridge=app.bridge, keymap=app.keymap, glyphs=app.glyphs, now=app.now
+            app.workspace.fleet_watch.fleet,
+            request,
+            "Plan",
+            bridge=app.bridge,
+            keymap=app.keymap,
+            glyphs=app.glyphs,
+            now=app.now,
         )
         dialog.made = plan
         await app.push_screen(dialog)
@@ -167,14 +173,14 @@ def operating(events: list[Event], error: FleetError | None = None, *keys: str) 
     async def feed(pilot: Pilot[Any]) -> None:
         app: Any = pilot.app
         request: Any = None
-        operation = Operation(app.fleet_watch.fleet, request, deploy_plan(), NOW - 9)
+        operation = Operation(app.workspace.fleet_watch.fleet, request, deploy_plan(), NOW - 9)
         for event in events:
             operation.progress.apply(event)
         operation.error = error
-        app.operation = operation
+        app.workspace.shown.operation = operation
         app.dashboard.operation_started()
-        app.dashboard.operation_said(events)
-        app.dashboard.operation_ended()
+        app.workspace.shown.said(events)
+        app.dashboard.operation_changed()
         await pilot.press(*keys)
 
     return feed
@@ -326,12 +332,12 @@ def test_the_banner_of_an_interrupted_deploy(picture: Any) -> None:
 def test_a_deploy_that_somebody_else_runs(picture: Any) -> None:
     async def feed(pilot: Pilot[Any]) -> None:
         app: Any = pilot.app
-        watching = Watching(app.fleet_watch.fleet, LOCK, NOW + 3)
+        watching = Watching(app.workspace.fleet_watch.fleet, LOCK, NOW + 3)
         for event in UPLOADING:
             watching.progress.apply(event)
-        app.operation = watching
+        app.workspace.shown.operation = watching
         app.dashboard.operation_started()
-        app.dashboard.operation_said(UPLOADING)
+        app.workspace.shown.said(UPLOADING)
         app.dashboard.show_operation()
 
     held = {name: state(name, 1, lock=LOCK) for name in WEB}

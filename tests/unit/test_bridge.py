@@ -9,7 +9,7 @@ from typing import Any
 from core.errors import TurnoutError
 from core.events import Event, Note, UploadProgress
 from core.jobs import Cancel, Job
-from tui.bridge import MOST_EVENTS, Bridge
+from tui.model.bridge import MOST_EVENTS, Bridge
 
 Emit = Callable[[Event], None]
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.config import Server, load, parse
 from core.errors import UsageError
-from tui.init import Answers, add_arguments, parse_server, render, run, write
+from tui.cli.init import Answers, add_arguments, parse_server, render, run, write
 
 SERVER = Server(name="web1", host="deploy@web1.example.com", root="/srv/shop")
 

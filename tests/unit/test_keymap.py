@@ -7,26 +7,28 @@ from pathlib import Path
 
 import pytest
 
-from tui.keymap import KEYS, WELCOME_ONLY, Keymap, check, is_key, keys_file, load, show_key, table_rows, textual_name
+from tui.commands.app_wide import DEMO
+from tui.commands.registry import KEYS, grouped
+from tui.keymap import Keymap, check, is_key, keys_file, load, show_key, textual_name
 
 PAGE = Path(__file__).parents[2] / "docs/keys.md"
 
 
 def test_the_page_lists_every_key_as_the_table_has_it() -> None:
     written = re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
-    shown = Keymap()
+    shown = Keymap(KEYS)
     expected = [
         (key.id, " ".join(f"`{show_key(one)}`" for one in shown.keys(key.id)), key.help)
-        for _, keys in table_rows()
+        for _, keys in grouped()
         for key in keys
     ]
     assert written == expected
 
 
 def test_ids_and_keys_are_unique_where_they_could_meet() -> None:
-    ids = [key.id for key in (*KEYS, WELCOME_ONLY)]
+    ids = [key.id for key in KEYS]
     assert len(ids) == len(set(ids))
-    keys = [one for key in KEYS for one in key.keys.split(",")]
+    keys = [one for key in KEYS if key.id != DEMO.id for one in key.keys.split(",")]
     assert len(keys) == len(set(keys))
 
 
@@ -56,14 +58,14 @@ def test_signs_get_the_name_that_textual_has_for_them(key: str, name: str) -> No
 
 
 def test_chosen_keys_replace_the_old_ones() -> None:
-    keymap = check({"keys": {"rollback": "B", "refresh": ["f5", "?"]}})
+    keymap = check({"keys": {"rollback": "B", "refresh": ["f5", "?"]}}, KEYS)
     assert keymap.faults == ("keys.toml: keys.refresh: ? is the key of help already",)
     assert keymap.keys("rollback") == ["B"] and keymap.shown("rollback") == "B"
     assert keymap.keys("refresh") == ["r"], "what clashes is left out as a whole"
 
 
 def test_keys_can_change_places() -> None:
-    keymap = check({"keys": {"undo": "b", "rollback": "u"}})
+    keymap = check({"keys": {"undo": "b", "rollback": "u"}}, KEYS)
     assert keymap.faults == ()
     assert (keymap.shown("undo"), keymap.shown("rollback")) == ("b", "u")
 
@@ -80,23 +82,23 @@ def test_keys_can_change_places() -> None:
     ],
 )
 def test_each_fault_is_named_and_changes_nothing(values: dict[str, object], fault: str) -> None:
-    keymap = check(values)
+    keymap = check(values, KEYS)
     assert keymap.faults == (f"keys.toml: {fault}",)
     assert keymap.changed == {}
 
 
 def test_one_fault_does_not_cost_the_rest() -> None:
-    keymap = check({"keys": {"nothing": "x", "deploy": "ctrl+y"}})
+    keymap = check({"keys": {"nothing": "x", "deploy": "ctrl+y"}}, KEYS)
     assert keymap.shown("deploy") == "^y" and len(keymap.faults) == 1
 
 
 def test_a_file_that_is_not_toml_is_reported_and_no_file_is_fine(tmp_path: Path) -> None:
     path = tmp_path / "keys.toml"
-    assert load(path) == Keymap()
+    assert load(path, KEYS) == Keymap(KEYS)
     path.write_text("[keys\n")
-    assert len(load(path).faults) == 1 and load(path).changed == {}
+    assert len(load(path, KEYS).faults) == 1 and load(path, KEYS).changed == {}
     path.write_bytes(b"\xff")
-    assert len(load(path).faults) == 1
+    assert len(load(path, KEYS).faults) == 1
 
 
 def test_the_place_of_the_file_can_be_named(tmp_path: Path) -> None:

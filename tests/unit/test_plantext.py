@@ -2,7 +2,7 @@
 
 from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, RECOVER, REMOVE, ROLLBACK, SWITCH, UPLOAD, Plan, Step
 from core.records import Record
-from tui.plantext import plan_lines, question
+from tui.cli.plantext import plan_lines, question
 
 RECORD = Record(
     tag="20261121T193000Z-3f2c1ab",

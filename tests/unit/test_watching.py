@@ -9,7 +9,7 @@ import pytest
 from core.events import Event, OperationFinished, OperationStarted, PhaseStarted, Switched, UploadProgress
 from core.records import Lock
 from tests.tui.recorded import NOW, WEB, RecordedFleet, project
-from tui.operation import Watching
+from tui.model.operation import Watching
 from tui.view.log import log_lines
 
 LOCK = Lock(operation="0a", kind="deploy", who="bo@ci", since=NOW - 60, age=60, phase="upload")

@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _command(options: Options) -> int:
     if options.command == "init":
-        from tui import init
+        from tui.cli import init
 
         return init.run(options.words)
     if options.command == "demo":

@@ -212,7 +212,7 @@ def _parser(*, with_init: bool) -> _Parser:
         "init", help="write a commented turnout.toml", description="Write a commented turnout.toml."
     )
     if with_init:
-        from tui.init import add_arguments
+        from tui.cli.init import add_arguments
 
         add_arguments(init)
     commands.add_parser(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, StateChanged, TurnoutError, UsageError
 from core.plan import RECOVER, Plan
 from tui.cli.command import Answer, Command, find
-from tui.plantext import question
+from tui.cli.plantext import question
 
 if TYPE_CHECKING:
     from core.operations import Request

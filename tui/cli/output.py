@@ -14,8 +14,8 @@ from core.events import Event, Note, PlanMade
 from core.plan import Plan
 from core.text import clean
 from tui.cli.narration import Narrator
+from tui.cli.plantext import plan_lines
 from tui.cli.streams import stderr, stdout
-from tui.plantext import plan_lines
 from tui.view.glyphs import ASCII, UNICODE, Glyphs, choose
 
 if TYPE_CHECKING:

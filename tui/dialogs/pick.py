@@ -11,9 +11,9 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from core.jobs import Job
-from tui.bridge import Bridge
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
+from tui.model.bridge import Bridge
 from tui.view.choices import Choice, choice_line, name_width, narrowed
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line

@@ -13,9 +13,9 @@ from core.errors import Cancelled, TurnoutError
 from core.events import Event
 from core.jobs import Job
 from core.plan import RECOVER, Plan
-from tui.bridge import Bridge
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
+from tui.model.bridge import Bridge
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.plan_lines import plan_lines, yes_words

@@ -11,9 +11,9 @@ from textual.widgets import Button, Input
 from core.records import Lock, ServerState
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
+from tui.model.fleet_watch import FleetWatch
 from tui.view.lines import Line, line, wrap
 from tui.view.locks import break_words, living, looked_ago
-from tui.watch import FleetWatch
 from tui.widgets.paint import Lines
 
 LOOK_EVERY = 2

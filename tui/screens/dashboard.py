@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Input
 
-from core.events import Event, Switched
-from tui.keymap import bindings
-from tui.screens.actions import Actions
-from tui.view import details as details_view
-from tui.view.lines import Line, crop, line
-from tui.view.log import log_lines
+from core.events import Event
+from tui import keymap as keys
+from tui.commands.base import PANES, press
+from tui.commands.operating import offer_force
+from tui.commands.registry import COMMANDS, ON_DASHBOARD, bindings, hints, why_not
+from tui.commands.servers import offer_host_keys
+from tui.commands.troubles import recover
+from tui.dialogs.base import Dialog
+from tui.keymap import Keymap
+from tui.model.bridge import Bridge
+from tui.model.focus import Focus
+from tui.model.listener import Severity
+from tui.model.operation import Operation, Watching
+from tui.model.workspace import Workspace
+from tui.view.glyphs import Glyphs
+from tui.view.lines import crop
 from tui.view.progress_lines import activity, status_line
 from tui.view.recovery_lines import banner_line
 from tui.view.sight import Activity, header_line, servers_title
@@ -27,7 +39,10 @@ from tui.widgets.rows import Rows
 from tui.widgets.servers import ServersPane
 
 if TYPE_CHECKING:
-    from tui.app import TurnoutApp
+    from core.config import Environment, Project
+    from core.fleet import Fleet
+
+T = TypeVar("T")
 
 SHORT = 20
 """Rows of the terminal below which only one pane of a column is open at a time."""
@@ -35,39 +50,48 @@ SHORT = 20
 NARROW = 72
 """Cells of the terminal below which the panes stand one above the other."""
 
-
 ROOMY = 108
 """Cells of the terminal from which the servers pane may be wide."""
 
 
-class Dashboard(Actions, Screen[None]):
-    """The main screen. `Actions` has what its keys do."""
+class Dashboard(Screen[None]):
+    """The main screen: it shows a workspace (as its Listener) and runs commands on it (as their Desk)."""
 
-    app: TurnoutApp
     AUTO_FOCUS = "#releases"
-    BINDINGS = bindings(
-        "deploy", "rollback", "undo", "prune", "recover", "break-lock", "cancel", "watch",
-        "verify", "mark", "details", "filter", "refresh", "refresh-all",
-        "accept", "environment", "pane-1", "pane-2", "pane-3", "next-pane", "previous-pane",
-        "next-tab", "previous-tab", "close",
-    )  # fmt: skip
+    BINDINGS = [*bindings(ON_DASHBOARD), *keys.bindings("close")]
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        project: Project,
+        environment: str,
+        *,
+        bridge: Bridge,
+        keymap: Keymap,
+        glyphs: Glyphs,
+        now: Callable[[], float],
+        opener: Callable[[Project, Environment], Fleet],
+    ) -> None:
         super().__init__()
+        self.keymap = keymap
+        self.glyphs = glyphs
+        self.now = now
+        self.workspace = Workspace(project, environment, bridge=bridge, now=now, listener=self, opener=opener)
+        self.asked_keys: set[str] = set()
         self.filters = {"servers": "", "releases": "", "log": ""}
         self.filtering = ""
+        self.details_of = "releases"
         self._changed = False
         self._open_pane = "releases"
+        self._last_right = "releases"
 
     def compose(self) -> ComposeResult:
-        app = self.app
         yield OneLine(id="header")
         yield OneLine(id="banner")
         with Horizontal(id="body"):
-            yield ServersPane(app.glyphs, app.now, self._activity, id="servers")
+            yield ServersPane(self.glyphs, self.now, self._activity, id="servers")
             with Vertical(id="main"):
-                yield ReleasesPane(app.glyphs, app.now, app.keymap, id="releases")
-                yield BottomPane(app.glyphs, app.now, app.keymap, id="bottom")
+                yield ReleasesPane(self.glyphs, self.now, self.keymap, id="releases")
+                yield BottomPane(self.glyphs, self.now, self.keymap, id="bottom")
         yield Input(id="filter", compact=True)
         yield OneLine(id="status")
         yield KeyBar(id="keys")
@@ -80,50 +104,248 @@ class Dashboard(Actions, Screen[None]):
         self.query_one("#status").display = False
         self.query_one("#banner").display = False
         self.set_interval(1.0, self.every_second)
-        self.app.bridge.on_tick(self.ticked)
+        self.workspace.bridge.on_tick(self.ticked)
         self.show_fleet()
 
     def on_screen_resume(self) -> None:
         self.show_keys()
 
-    def changed(self) -> None:
+    # As the workspace's Listener.
+
+    def fleet_changed(self) -> None:
         """Something is known that was not: draw it once, however much comes at the same time."""
         if not self._changed and self.is_attached:
             self._changed = True
             self.call_later(self.show_fleet)
 
+    def comparison_changed(self) -> None:
+        """Show that a release is being compared with its manifest, or what came of it."""
+        if self.is_attached:
+            self.servers_pane.redraw()
+            self.show_status()
+            self.show_details()
+            self.show_keys()
+
+    def operation_started(self) -> None:
+        """Show an operation that has just begun; one of somebody else's takes no focus, nor the tab being read."""
+        operation = self.workspace.operation
+        if operation is None:
+            return
+        if operation.ours:
+            self.releases.marked.clear()
+        for tab in self.bottom.tabs.values():
+            tab.begin(operation)
+        if operation.ours or self.pane != "bottom" or self.bottom.tab != "details":
+            self.show_tab("progress", focus=False)
+        if operation.ours and self.bottom.has_class("-collapsed"):
+            self.bottom.focus_target.focus()
+        self.show_banner()
+        self.operation_changed()
+
+    def operation_said(self, said: list[Event]) -> None:
+        """Take in what the engine said since the last tick."""
+        for tab in self.bottom.tabs.values():
+            tab.hear(said)
+
+    def operation_changed(self) -> None:
+        """Show how far it is, or how it ended."""
+        self.show_operation()
+        self.show_keys()
+
+    def operation_ended(self, operation: Operation) -> None:
+        """What is to be asked after it."""
+        offer_force(self, operation)
+
+    def watching_lost(self, watching: Watching) -> None:
+        """Say so; nothing is shown any more that might be wrong."""
+        title = f"{watching.who}'s operation was lost sight of"
+        error = watching.error
+        text = f"{error.title if error else ''}; {self.keymap.shown('watch')} watches again while it runs"
+        self.notice(text, title, "warning", 10.0)
+
+    def interruption_found(self) -> None:
+        """Offer the ways out of it."""
+        self.call_later(recover, self)
+
+    def notice(self, text: str, title: str = "", severity: Severity = "information", seconds: float = 6.0) -> None:
+        """Tell the person something for some seconds; nothing in it is markup."""
+        self.notify(text, title=title, severity=severity, timeout=seconds, markup=False)
+
+    def later(self, seconds: float, work: Callable[[], None]) -> None:
+        self.set_timer(seconds, work)
+
+    # As the commands' Desk.
+
+    @property
+    def here(self) -> Focus:
+        return Focus(
+            pane=self.pane,
+            list=self.details_of,
+            tab=self.bottom.tab,
+            tab_keys=self.bottom.shown.keys,
+            server=self.servers_pane.key,
+            release=self.releases.row,
+            marked=frozenset(self.releases.marked),
+            filtering=self.filtering,
+        )
+
+    @property
+    def is_free(self) -> bool:
+        return self.app.screen is self
+
+    def ask(self, dialog: Dialog[T], answered: Callable[[T | None], None]) -> None:
+        self.app.push_screen(dialog, answered)
+
+    def go_to_pane(self, name: str) -> None:
+        (self.bottom.focus_target if name == "bottom" else self.query_one(f"#{name}")).focus()
+
+    def show_tab(self, name: str, *, focus: bool = True) -> None:
+        self.bottom.switch(name)
+        self.show_tab_content()
+        if focus:
+            self.bottom.focus_target.focus()
+
+    def turn_tabs(self, step: int) -> None:
+        self.show_tab(self.bottom.beside(step), focus=False)
+
+    def show_details_of(self, pane: str) -> None:
+        self.details_of = pane
+
+    def toggle_mark(self) -> None:
+        self.releases.toggle_mark()
+        self.show_fleet()
+
+    def open_filter(self, pane: str) -> None:
+        self.filtering = pane
+        if pane == "log":
+            self.show_tab("log", focus=False)
+        field = self.query_one("#filter", Input)
+        field.border_title = None
+        field.placeholder = f"filter {pane}: Enter keeps it, Escape takes it away"
+        field.value = self.filters[pane]
+        field.display = True
+        field.focus()
+
+    def open_environment(self, name: str) -> None:
+        """Look at another environment."""
+        if name == self.workspace.environment.name:
+            return
+        self.workspace.open_environment(name)
+        self.asked_keys.clear()
+        self.filters.update(servers="", releases="")
+        self.releases.marked.clear()
+        self.show_operation()
+        self.show_fleet()
+        self.workspace.fleet_watch.check()
+
+    def action_command(self, name: str) -> None:
+        """Run a command, or say why it does nothing now."""
+        command = COMMANDS[name]
+        reason = self.why_not(name)
+        if not reason:
+            if command.run is not None:
+                command.run(self)
+            return
+        self.notice(f"{self.keymap.shown(name)}: {reason}", severity="warning", seconds=3.0)
+        locks = self.workspace.others.locks
+        if locks:
+            self.workspace.fleet_watch.check(*locks)  # it may have ended since they were looked at
+
+    def why_not(self, name: str) -> str:
+        """Why the key of this id does nothing now; "" where it does something."""
+        return why_not(name, self.workspace, self.here, self.keymap)
+
+    def action_tab(self, name: str) -> None:
+        """A click on a tab's name."""
+        self.show_tab(name)
+
+    def action_close(self) -> None:
+        """Leave the innermost thing: the filter being typed, a filter, marks, the status line, the tabs."""
+        operation = self.workspace.operation
+        pane = self.filtering or {"bottom": "log"}.get(self.pane, self.pane)
+        if self.filtering:
+            self._narrow(pane, "")
+            self._leave_filter()
+        elif self.filters.get(pane):
+            self._narrow(pane, "")
+        elif self.releases.marked:
+            self.releases.marked.clear()
+            self.show_fleet()
+        elif self.workspace.comparison.hide():
+            self.show_status()
+        elif operation is not None and operation.outcome and not operation.dismissed:
+            operation.dismissed = True
+            self.show_status()
+        elif self.pane == "bottom":
+            self.go_to_pane(self.details_of)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if self.filtering:
+            self._narrow(self.filtering, event.value.strip())
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._leave_filter()
+
+    def _narrow(self, pane: str, text: str) -> None:
+        if self.filters[pane] == text:
+            return
+        self.filters[pane] = text
+        if pane == "log":
+            self.bottom.log_tab.narrow(text=text)
+        else:
+            self.show_fleet()
+
+    def _leave_filter(self) -> None:
+        pane, self.filtering = self.filtering, ""
+        self.query_one("#filter").display = False
+        self.go_to_pane("bottom" if pane == "log" else pane or "releases")
+
+    def pane_of(self, widget: Widget | None) -> str:
+        """The name of the pane that a widget stands in, or ""."""
+        while widget is not None and widget is not self:
+            if widget.id in PANES:
+                return widget.id
+            widget = widget.parent if isinstance(widget.parent, Widget) else None
+        return ""
+
+    @property
+    def pane(self) -> str:
+        """The pane that has the focus."""
+        return self.pane_of(self.focused)
+
+    # Drawing.
+
     def show_fleet(self) -> None:
         """Draw what is known of the fleet now."""
         self._changed = False
-        sight = self.app.fleet_watch.sight
-        self.app.lookout.look()
+        sight = self.workspace.sight
+        self.workspace.others.look()
         self.servers_pane.show(sight, self.filters["servers"])
         self.releases.show(sight, self.filters["releases"])
         self.show_titles()
         self.show_header()
         self.show_details()
         self.show_keys()
-        self.app.offer_host_keys()
+        offer_host_keys(self)
 
     def show_header(self) -> None:
         """Draw the first line."""
-        self.query_one("#header", OneLine).show(
-            header_line(self.app.fleet_watch.sight, self.size.width, self.app.glyphs, self.app.now())
-        )
+        header = header_line(self.workspace.sight, self.size.width, self.glyphs, self.now())
+        self.query_one("#header", OneLine).show(header)
         self.show_banner()
 
     def show_banner(self) -> None:
         """Draw the line that tells of an interrupted operation, as long as there is one that switched something."""
-        app, banner = self.app, self.query_one("#banner", OneLine)
-        found = app.lookout.interruption
+        banner = self.query_one("#banner", OneLine)
+        found = self.workspace.others.interruption
         banner.display = found is not None and bool(found.switched)
         if found is not None and banner.display:
-            key = app.keymap.shown("recover")
-            banner.show(banner_line(found, self.size.width, app.now(), app.glyphs, key))
+            key = self.keymap.shown("recover")
+            banner.show(banner_line(found, self.size.width, self.now(), self.glyphs, key))
 
     def show_titles(self) -> None:
         """Name the panes in their borders, with the filter and the number of rows."""
-        sight, glyphs = self.app.fleet_watch.sight, self.app.glyphs
+        sight, glyphs = self.workspace.sight, self.glyphs
         collapsed = self.servers_pane.has_class("-collapsed")
         summary = servers_title(sight, glyphs, max(self.size.width - 16, 8)) if collapsed else ""
         titles = {"servers": f"1 Servers {summary}".rstrip(), "releases": "2 Releases"}
@@ -138,46 +360,32 @@ class Dashboard(Actions, Screen[None]):
             self.releases.border_subtitle = Content(f"{marked} marked")
 
     def show_details(self) -> None:
-        """Draw all about the row under the cursor of the pane that had the focus last."""
+        """Draw all about the row under the cursor, where that is shown."""
         if self.bottom.tab == "details":
-            self.bottom.details.show(self._details)
+            self.show_tab_content()
 
-    def _details(self, cells: int) -> list[Line]:
-        app, sight = self.app, self.app.fleet_watch.sight
-        if self.details_of == "servers":
-            server = sight.server(self.servers_pane.key)
-            if server is None:
-                return []
-            config = app.fleet_watch.fleet.server(server.name)
-            return details_view.server_lines(
-                server, sight, cells, app.glyphs, app.now(), config.host, config.root,
-                {name: app.keymap.shown(name) for name in ("accept", "watch", "break-lock")},
-            )  # fmt: skip
-        row = self.releases.row
-        if row is None:
-            return [line(("No release under the cursor.", "dim"))]
-        lines = details_view.release_lines(row, sight, cells, app.glyphs, app.now())
-        compared = app.verifying.lines(row.tag, sight, cells, app.glyphs)
-        return [lines[0], *compared, (), *lines[1:]] if compared else lines
+    def show_tab_content(self) -> None:
+        """Draw what the tab that is shown has to show now."""
+        self.bottom.shown.show(self.workspace, self.here)
 
     def show_keys(self) -> None:
         """Draw the keys that matter now."""
-        self.query_one(KeyBar).offer(self.key_hints())
+        self.query_one(KeyBar).offer(hints(self.workspace, self.here, self.keymap))
 
     def show_operation(self) -> None:
         """Draw how far the operation is, in the tabs, the servers pane and the status line."""
-        operation = self.app.operation
-        self.bottom.progress.show(operation.progress if operation else None, operation.error if operation else None)
+        if self.bottom.tab != "details":
+            self.show_tab_content()
         self.servers_pane.redraw()
         self.show_status()
 
     def show_status(self) -> None:
         """Draw the line above the keys: the running operation, or how the last one ended."""
         status = self.query_one("#status", OneLine)
-        operation = self.app.operation
-        now, glyphs, close = self.app.now(), self.app.glyphs, self.app.keymap.shown("close")
-        compared = self.app.verifying.status(
-            self.app.fleet_watch.sight, self.size.width, glyphs, stop=self.app.keymap.shown("cancel"), close=close
+        operation, width = self.workspace.operation, self.size.width
+        close = self.keymap.shown("close")
+        compared = self.workspace.comparison.status(
+            self.workspace.sight, width, self.glyphs, stop=self.keymap.shown("cancel"), close=close
         )
         if compared and (operation is None or operation.outcome):
             status.display = True
@@ -187,35 +395,30 @@ class Dashboard(Actions, Screen[None]):
         if operation is None:
             return
         spans = status_line(
-            operation.progress, operation.outcome, operation.summary, self.size.width, now, glyphs, close
+            operation.progress, operation.outcome, operation.summary, width, self.now(), self.glyphs, close
         )
-        status.show(crop(spans, self.size.width, glyphs.more))
+        status.show(crop(spans, width, self.glyphs.more))
 
     def _activity(self, name: str) -> Activity | None:
-        operation = self.app.operation
-        if self.app.verifying.tag:
+        operation = self.workspace.operation
+        if self.workspace.comparison.tag:
             return Activity("comparing")
         if operation is None or operation.outcome:
             return None
-        return activity(operation.progress, name, self.app.now(), self.app.glyphs)
+        return activity(operation.progress, name, self.now(), self.glyphs)
 
     def every_second(self) -> None:
         """What changes with time alone; and a look at servers whose time has come, while nothing runs."""
-        if self.app.screen is not self and not self.app.operation_runs and not self.app.watches:
+        if not self.is_free and not self.workspace.operation_runs and not self.workspace.watches:
             return
         self.show_header()
         self._show_lock_ages()
-        if any(server.checking for server in self.app.fleet_watch.sight.servers):
+        if any(server.checking for server in self.workspace.sight.servers):
             self.servers_pane.redraw()
-        if not self.app.operation_runs and not self.app.verifying.tag:
-            due = self.app.fleet_watch.due
-            if due:
-                self.app.fleet_watch.check(*due)
-            if not self.app.watches:
-                self.app.fleet_watch.glance()
+        self.workspace.look_again()
 
     def _show_lock_ages(self) -> None:
-        server = self.app.fleet_watch.sight.server(self.servers_pane.key) if self.details_of == "servers" else None
+        server = self.workspace.sight.server(self.servers_pane.key) if self.details_of == "servers" else None
         if server is not None and server.state is not None and server.state.lock is not None:
             self.show_details()
 
@@ -223,49 +426,11 @@ class Dashboard(Actions, Screen[None]):
         """Ten times a second while something runs."""
         if not self.is_attached:
             return
-        if self.app.operation_runs or self.app.watches:
+        if self.workspace.operation_runs or self.workspace.watches:
             self.show_operation()
-        elif self.app.verifying.tag:
+        elif self.workspace.comparison.tag:
             self.show_status()
             self.show_details()
-
-    def compared(self) -> None:
-        """Show that a release is being compared with its manifest, or what came of it."""
-        self.servers_pane.redraw()
-        self.show_status()
-        self.show_details()
-        self.show_keys()
-
-    def operation_started(self) -> None:
-        """Show an operation that has just begun; one of somebody else's takes no focus, nor the tab being read."""
-        operation = self.app.operation
-        if operation is None:
-            return
-        self.bottom.log_tab.start(list(operation.progress.servers))
-        if operation.ours or self.pane != "bottom" or self.bottom.tab != "details":
-            self.bottom.switch("progress")
-        if operation.ours and self.bottom.has_class("-collapsed"):
-            self.bottom.focus_target.focus()
-        self.show_banner()
-        self.show_operation()
-        self.show_keys()
-
-    def operation_said(self, said: list[Event]) -> None:
-        """Take in what the engine said since the last tick."""
-        self.bottom.log_tab.add([one for event in said for one in log_lines(event)])
-        operation = self.app.operation
-        for event in said:
-            if isinstance(event, Switched) and operation is not None:
-                known = operation.record is not None or event.tag in self.app.fleet_watch.sight.places
-                if known or not event.tag:
-                    self.app.fleet_watch.switched(event.server, event.tag, operation.record)
-                else:
-                    self.app.fleet_watch.check(event.server)
-
-    def operation_ended(self) -> None:
-        """Show how it ended."""
-        self.show_operation()
-        self.show_keys()
 
     def on_rows_moved(self, event: Rows.Moved) -> None:
         if event.rows is self.servers_pane and self.pane == "servers":
@@ -276,7 +441,7 @@ class Dashboard(Actions, Screen[None]):
         self.show_keys()
 
     def on_rows_chosen(self, event: Rows.Chosen) -> None:
-        self.action_details()
+        self.show_tab("details")
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         pane = self.pane_of(event.widget)
@@ -303,14 +468,11 @@ class Dashboard(Actions, Screen[None]):
         column = {"servers", "releases", "bottom"} if narrow else {"releases", "bottom"}
         keep = self._open_pane if self._open_pane in column else self._last_right
         self._last_right = keep
-        for name in ("servers", "releases", "bottom"):
+        for name in PANES:
             folded = (short and name in column and name != keep) or (narrow and name == "servers" and keep != name)
             self.query_one(f"#{name}").set_class(folded, "-collapsed")
         self.query_one("#main").set_class(short and keep == "servers", "-folded")
         self.show_titles()
 
-    _last_right = "releases"
-    details_of = "releases"
-
     def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
-        self.app.press(event.action)
+        press(self.app, event.action)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tui.commands.registry import grouped
 from tui.dialogs.base import Dialog
-from tui.keymap import Keymap, table_rows
+from tui.keymap import Keymap
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line
 from tui.view.matrix import legend
@@ -25,7 +26,7 @@ class HelpScreen(Dialog[None]):
 
     def lines(self, cells: int) -> Sequence[Line]:
         out: list[Line] = []
-        for group, keys in table_rows():
+        for group, keys in grouped():
             out += [(), line((group, "head"))] if out else [line((group, "head"))]
             for key in keys:
                 reason = self._why_not(key.id)

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
 
-from tui.keymap import Keymap, bindings
+from tui.commands.app_wide import DEMO
+from tui.commands.base import press
+from tui.commands.registry import bindings
+from tui.keymap import Keymap
 from tui.view.glyphs import Glyphs
 from tui.view.keybar import KeyHint
 from tui.view.lines import Line, line
 from tui.widgets.bars import KeyBar
 from tui.widgets.paint import Lines
 
-if TYPE_CHECKING:
-    from tui.app import TurnoutApp
-
 
 class Welcome(Screen[None]):
     """Ends the app with "demo" where the demo is wanted."""
 
-    app: TurnoutApp
-
-    BINDINGS = bindings("demo")
+    BINDINGS = bindings([DEMO])
 
     def __init__(self, keymap: Keymap, glyphs: Glyphs, folder: str) -> None:
         super().__init__()
@@ -81,7 +77,7 @@ class Welcome(Screen[None]):
         ]
 
     def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
-        self.app.press(event.action)
+        press(self.app, event.action)
 
     def action_demo(self) -> None:
-        self.app.exit("demo")
+        self.app.exit(DEMO.id)

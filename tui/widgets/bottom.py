@@ -1,76 +1,53 @@
-"""The pane of the tabs: Progress, Log and Details, one shown at a time, their names in the border."""
+"""The pane of the tabs, one shown at a time, their names in the border."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Callable
 
 from textual.app import ComposeResult
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.widget import Widget
 
 from tui.keymap import Keymap
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line
+from tui.widgets.details import DetailsTab
 from tui.widgets.log import LogTab
-from tui.widgets.paint import Lines
 from tui.widgets.progress import ProgressView
-
-TABS = ("progress", "log", "details")
-
-
-class DetailsTab(VerticalScroll, can_focus=True):
-    """All about one row; its text can be selected."""
-
-    ALLOW_SELECT: ClassVar[bool] = True
-
-    def __init__(self, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._draw: Callable[[int], Sequence[Line]] = lambda cells: ()
-
-    def compose(self) -> ComposeResult:
-        yield Lines(id="details-text")
-
-    def show(self, draw: Callable[[int], Sequence[Line]]) -> None:
-        """Draw what this function gives for a width."""
-        self._draw = draw
-        self._redraw()
-
-    def _redraw(self) -> None:
-        self.query_one(Lines).show(self._draw(max(self.scrollable_content_region.width - 2, 20)))
-
-    def on_resize(self) -> None:
-        self._redraw()
+from tui.widgets.tab import Tab
 
 
 class BottomPane(Vertical):
-    """The three tabs; `tab` is the name of the one that is shown."""
+    """`tabs` by name, from left to right; `tab` is the name of the one that is shown."""
 
     def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
         self._glyphs = glyphs
-        self.progress = ProgressView(glyphs, now, keymap, id="progress")
-        self.log_tab = LogTab(glyphs, keymap, id="log")
-        self.details = DetailsTab(id="details")
-        self.tab = TABS[0]
+        self.progress = ProgressView(glyphs, now, keymap)
+        self.log_tab = LogTab(glyphs, keymap)
+        all_tabs: tuple[Tab, ...] = (self.progress, self.log_tab, DetailsTab(glyphs, now, keymap))
+        self.tabs = {tab.tab_name: tab for tab in all_tabs}
+        self.tab = next(iter(self.tabs))
 
     def compose(self) -> ComposeResult:
-        yield self.progress
-        yield self.log_tab
-        yield self.details
+        yield from self.tabs.values()
 
     def on_mount(self) -> None:
         self.switch(self.tab)
+
+    @property
+    def shown(self) -> Tab:
+        """The tab that is shown."""
+        return self.tabs[self.tab]
 
     def switch(self, tab: str) -> None:
         """Show a tab; the focus stays in the pane where it was there."""
         focused = self.has_focus_within
         self.tab = tab
-        for name, widget in zip(TABS, (self.progress, self.log_tab, self.details), strict=True):
+        for name, widget in self.tabs.items():
             widget.display = name == tab
         names = [
             f"[@click=screen.tab('{name}')]{'[b u]' if name == tab else '[not b]'}{name.capitalize()}[/][/]"
-            for name in TABS
+            for name in self.tabs
         ]
         self.border_title = f"3 {f' {self._glyphs.rule} '.join(names)}"
         if focused:
@@ -79,8 +56,9 @@ class BottomPane(Vertical):
     @property
     def focus_target(self) -> Widget:
         """What takes the focus in the tab that is shown."""
-        return {"progress": self.progress, "log": self.log_tab.output, "details": self.details}[self.tab]
+        return self.shown.focus_target
 
     def beside(self, step: int) -> str:
         """The name of the tab so many places on."""
-        return TABS[(TABS.index(self.tab) + step) % len(TABS)]
+        names = list(self.tabs)
+        return names[(names.index(self.tab) + step) % len(names)]

@@ -12,11 +12,14 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widgets import Log
 
-from tui.keymap import Keymap, bindings
+from core.events import Event
+from tui.keymap import LOG_KEYS, Keymap, bindings
+from tui.model.operation import Followed
 from tui.view.glyphs import Glyphs
 from tui.view.lines import line
-from tui.view.log import LIMIT, LogLine, wanted
+from tui.view.log import LIMIT, LogLine, log_lines, wanted
 from tui.widgets.paint import Lines
+from tui.widgets.tab import Tab
 
 
 class OutputLog(Log):
@@ -27,13 +30,15 @@ class OutputLog(Log):
             self._update_maximum_width(updates, max(cell_len(self._process_line(one)) for one in lines))
 
 
-class LogTab(Vertical):
+class LogTab(Vertical, Tab):
     """The lines and what of them is shown."""
 
-    BINDINGS = bindings("log-follow", "log-server", "log-copy", "log-save")
+    tab_name = "log"
+    keys = LOG_KEYS
+    BINDINGS = bindings(*(key.id for key in LOG_KEYS))
 
-    def __init__(self, glyphs: Glyphs, keymap: Keymap, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, glyphs: Glyphs, keymap: Keymap) -> None:
+        super().__init__(id=self.tab_name)
         self._glyphs = glyphs
         self._keymap = keymap
         self._lines: deque[LogLine] = deque(maxlen=LIMIT)
@@ -55,16 +60,21 @@ class LogTab(Vertical):
     def output(self) -> OutputLog:
         return self.query_one(OutputLog)
 
-    def start(self, names: Sequence[str]) -> None:
-        """Begin anew, for an operation on these servers."""
+    @property
+    def focus_target(self) -> OutputLog:
+        return self.output
+
+    def begin(self, operation: Followed) -> None:
+        names = list(operation.progress.servers)
         self._lines.clear()
         self._names = tuple(names)
         self._name_cells = min(max((len(name) for name in names), default=1), 20)
         self.server = self.server if self.server in names else ""
         self._redraw()
 
-    def add(self, lines: Sequence[LogLine]) -> None:
-        """Write these lines at the end, in one batch."""
+    def hear(self, said: Sequence[Event]) -> None:
+        """Write its lines at the end, in one batch."""
+        lines = [one for event in said for one in log_lines(event)]
         if not lines:
             return
         self._lines.extend(lines)

@@ -11,21 +11,25 @@ from textual.strip import Strip
 
 from core.errors import TurnoutError
 from tui.keymap import Keymap
+from tui.model.focus import Focus
+from tui.model.workspace import Workspace
 from tui.view import progress_lines as view
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop
 from tui.view.progress import Progress
 from tui.widgets.paint import ROLE_CLASSES, strip
+from tui.widgets.tab import Tab
 
 
-class ProgressView(ScrollView, can_focus=True):
+class ProgressView(ScrollView, Tab, can_focus=True):
     """The last operation, running or ended; rows are drawn only where they are seen."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
+    tab_name = "progress"
 
-    def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap, id: str | None = None) -> None:
-        super().__init__(id=id)
+    def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap) -> None:
+        super().__init__(id=self.tab_name)
         self._glyphs = glyphs
         self._now = now
         self._keymap = keymap
@@ -35,10 +39,10 @@ class ProgressView(ScrollView, can_focus=True):
         self._names: list[str] = []
         self._name_cells = 0
 
-    def show(self, progress: Progress | None, error: TurnoutError | None = None) -> None:
-        """Draw this operation as it stands now."""
-        self._progress = progress
-        self._error = error
+    def show(self, workspace: Workspace, here: Focus) -> None:
+        operation = workspace.operation
+        self._progress = operation.progress if operation else None
+        self._error = operation.error if operation else None
         self._build()
         self.refresh()
 

@@ -11,7 +11,7 @@ from core.events import PHASES, Event, OperationFinished, OperationStarted, Phas
 from core.jobs import Job
 from core.plan import Plan
 from core.records import Lock, Record
-from tui.bridge import Bridge
+from tui.model.bridge import Bridge
 from tui.view.locks import owner
 from tui.view.progress import Progress
 from tui.view.progress_lines import heading

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from core.errors import Cancelled
 from core.events import Event
 from core.records import Lock, ServerState
 from core.recovery import Interruption, interruption
-from tui.operation import Watching
+from tui.model.bridge import Bridge
+from tui.model.operation import Watching
+from tui.model.shown import Shown
 from tui.view.locks import living
 from tui.view.recovery_lines import complete
-
-if TYPE_CHECKING:
-    from tui.app import TurnoutApp
 
 AGAIN = 2.0
 """Seconds after the end of an operation at which servers that still seemed locked are looked at once more."""
 
 
-class Lookout:
+class Others:
     """For one environment; all on Textual's thread.
 
     interruption   what the journals told when all servers were looked at last; None while anybody is at work
     """
 
-    def __init__(self, app: TurnoutApp) -> None:
-        self._app = app
+    def __init__(self, shown: Shown, bridge: Bridge, now: Callable[[], float]) -> None:
+        self._shown = shown
+        self._fleet_watch = shown.fleet_watch
+        self._listener = shown.listener
+        self._bridge = bridge
+        self._now = now
         self.interruption: Interruption | None = None
         self._watching: Watching | None = None
         self._asked = False
@@ -38,7 +41,7 @@ class Lookout:
     @property
     def locks(self) -> dict[str, Lock]:
         """By server: what others hold, with a process that lives."""
-        return {} if self._app.operation_runs else living(self._app.fleet_watch.sight.known)
+        return {} if self._shown.runs else living(self._fleet_watch.sight.known)
 
     @property
     def follows(self) -> bool:
@@ -47,15 +50,15 @@ class Lookout:
 
     def look(self) -> None:
         """Take in what the servers were found to be."""
-        if self._app.operation_runs:
+        if self._shown.runs:
             return
-        sight = self._app.fleet_watch.sight
+        sight = self._fleet_watch.sight
         if complete(sight) and not _same(sight.known, self._judged):
             self._judged = sight.known
             self.interruption = interruption(sight.known)
             first, self._offered = not self._offered, True
             if first and self.interruption is not None and self.interruption.switched:
-                self._app.call_later(self._app.recover)
+                self._listener.interruption_found()
         new = [lock for lock in self.locks.values() if lock.operation not in self._met]
         if new and self._watching is None:
             self._follow(new[0])
@@ -76,9 +79,6 @@ class Lookout:
         if self._watching is None and locks:
             self._asked = True
             self._follow(locks[0])
-        dashboard = self._app.dashboard
-        if dashboard is not None:
-            dashboard.action_tab("progress")
 
     def stop(self) -> None:
         """Follow nothing any more; what runs on the servers goes on."""
@@ -89,56 +89,48 @@ class Lookout:
 
     def _follow(self, lock: Lock) -> None:
         self._met.add(lock.operation)
-        watching = Watching(self._app.fleet_watch.fleet, lock, self._app.now(), self._part(lock.operation))
+        watching = Watching(self._fleet_watch.fleet, lock, self._now(), self._part(lock.operation))
         self._watching = watching
-        watching.start(self._app.bridge, lambda said: self._said(watching, said), lambda: self._ended(watching))
+        watching.start(self._bridge, lambda said: self._said(watching, said), lambda: self._ended(watching))
 
     def _part(self, operation: str) -> tuple[str, ...]:
         """The servers of an operation, where a journal names them already."""
-        known = self._app.fleet_watch.sight.known
+        known = self._fleet_watch.sight.known
         lines = (line for state in known for line in (*state.transitions, *state.journal))
         return next((line.servers for line in lines if line.operation == operation and line.servers), ())
 
     def _said(self, watching: Watching, said: list[Event]) -> None:
-        dashboard = self._app.dashboard
-        if watching is not self._watching or dashboard is None or not said:
+        if watching is not self._watching or not said:
             return
-        if self._app.operation is not watching:
+        if self._shown.operation is not watching:
             self.interruption = None
-            self._app.operation = watching
-            dashboard.operation_started()
-        dashboard.operation_said(said)
+            self._shown.begin(watching)
+        self._shown.said(said)
 
     def _ended(self, watching: Watching) -> None:
         if watching is not self._watching:
             return
         self._watching = None
         asked, self._asked = self._asked, False
-        shown = self._app.operation is watching
+        shown = self._shown.operation is watching
         if shown and watching.progress.finished is not None:
-            self._app.tell_end(watching)
+            self._shown.tell_end(watching)
         elif watching.error is not None and not isinstance(watching.error, Cancelled):
             self._lost(watching, shown=shown)
         elif asked:
-            self._app.notify("nothing is running any more", markup=False)
-        self._app.fleet_watch.check()
-        self._app.set_timer(AGAIN, self._again)
+            self._listener.notice("nothing is running any more")
+        self._fleet_watch.check()
+        self._listener.later(AGAIN, self._again)
 
     def _lost(self, watching: Watching, *, shown: bool) -> None:
         """The watching failed, not what is watched: say so, and show nothing that might be wrong."""
-        error = watching.error
         if shown:
-            self._app.operation = None
-            if self._app.dashboard is not None:
-                self._app.dashboard.show_operation()
-        key = self._app.keymap.shown("watch")
-        title = f"{watching.who}'s operation was lost sight of"
-        text = f"{error.title if error else ''}; {key} watches again while it runs"
-        self._app.notify(text, title=title, severity="warning", timeout=10, markup=False)
+            self._shown.hide()
+        self._listener.watching_lost(watching)
 
     def _again(self) -> None:
         if self.locks and self._watching is None:
-            self._app.fleet_watch.check(*self.locks)
+            self._fleet_watch.check(*self.locks)
 
 
 def _same(some: tuple[ServerState, ...], others: tuple[ServerState, ...]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.errors import HostKeyUnknown, TurnoutError
 from core.jobs import Job
 from core.records import Record, ServerState
-from tui.bridge import Bridge
+from tui.model.bridge import Bridge
 from tui.view.sight import FleetSight, ServerSight, after_switch, look
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from core.drift import Verification
 from core.errors import Cancelled, TurnoutError
 from core.jobs import Job
-from tui.bridge import Bridge
+from tui.model.bridge import Bridge
 from tui.view.drift_lines import drift_lines, error_line, running_line, said_line
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
@@ -28,7 +28,7 @@ class Compared:
     at: float
 
 
-class Verifying:
+class Comparison:
     """The comparisons of one environment. `tag` is that of the one that runs, "" for none."""
 
     def __init__(self, bridge: Bridge, now: Callable[[], float], on_change: Callable[[], None]) -> None:

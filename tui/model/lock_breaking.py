@@ -24,11 +24,11 @@ def breaking(fleet: Fleet, locks: Mapping[str, Lock]) -> Job[Outcome[None]]:
     return Job("break lock", lambda emit, cancel: at_once(locks, work))
 
 
-def told(job: Job[Outcome[None]], locks: Mapping[str, Lock]) -> tuple[str, Literal["information", "error"]]:
+def said_of_breaking(job: Job[Outcome[None]], locks: Mapping[str, Lock]) -> tuple[str, Literal["information", "error"]]:
     """How it ended, in one sentence, and how bad that is."""
     lock = next(iter(locks.values()))
     if job.outcome is None:
-        return job.error.title if job.error else "nobody knows", "error"
+        return job.error.title if job.error else "whether the locks were broken is unknown", "error"
     errors = job.outcome.errors
     said = f"{count(len(job.outcome.results), 'lock')} of {owner(lock)}'s {lock.kind or 'operation'} broken"
     if errors:

@@ -1,0 +1,127 @@
+"""What a command is, what it knows of the place it is called from, and what it may do there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from textual.app import App
+
+from tui.dialogs.base import Dialog
+from tui.keymap import Key, Keymap
+from tui.model.focus import Focus
+from tui.model.listener import Severity
+from tui.model.workspace import Workspace
+from tui.view.glyphs import Glyphs
+
+T = TypeVar("T")
+
+PANES = ("servers", "releases", "bottom")
+"""The panes of the dashboard, in the order of their numbers."""
+
+RUNNING = "an operation is running"
+
+
+class Desk(Protocol):
+    """The screen on which a command runs: what it may ask, show and change there."""
+
+    @property
+    def workspace(self) -> Workspace: ...
+    @property
+    def keymap(self) -> Keymap: ...
+    @property
+    def glyphs(self) -> Glyphs: ...
+    @property
+    def now(self) -> Callable[[], float]: ...
+    @property
+    def here(self) -> Focus: ...
+    @property
+    def is_free(self) -> bool:
+        """Whether no dialog lies over it."""
+
+    asked_keys: set[str]
+    """Host keys that a person was asked about already: fingerprint and host."""
+
+    def ask(self, dialog: Dialog[T], answered: Callable[[T | None], None]) -> None:
+        """Open a dialog; `answered` gets what it answers, None where it was left."""
+
+    def notice(self, text: str, title: str = "", severity: Severity = "information", seconds: float = 6.0) -> None:
+        """Tell the person something for some seconds."""
+
+    def go_to_pane(self, name: str) -> None:
+        """Give the focus to a pane."""
+
+    def show_tab(self, name: str, *, focus: bool = True) -> None:
+        """Show a tab of the bottom pane."""
+
+    def turn_tabs(self, step: int) -> None:
+        """Show the tab so many places on."""
+
+    def show_details_of(self, pane: str) -> None:
+        """Show in Details what is under the cursor of this pane."""
+
+    def toggle_mark(self) -> None:
+        """Mark the release under the cursor, or take its mark away."""
+
+    def open_filter(self, pane: str) -> None:
+        """Let the filter of a pane be typed."""
+
+    def open_environment(self, name: str) -> None:
+        """Show another environment."""
+
+
+def always(workspace: Workspace, focus: Focus) -> str:
+    """Nothing speaks against it."""
+    return ""
+
+
+def nowhere(workspace: Workspace, focus: Focus) -> bool:
+    """It is not in the bar."""
+    return False
+
+
+def everywhere(workspace: Workspace, focus: Focus) -> bool:
+    """It is in the bar whatever has the focus."""
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One key of the dashboard and all that is to be said of it.
+
+    id        its name in keys.toml     keys   by default, in Textual's names, separated by commas
+    help      in the help and docs/keys.md, under `group`      title   in the palette; "" keeps it out
+    label     in the bar at the bottom   rank   the highest leaves the bar first when it is narrow
+    in_bar    whether it is in the bar now    place   the lower, the further to the left there
+    why_not   why it does nothing now, in a few words; "" where it does something
+    run       does it; None where `action`, a Textual action of the app, does
+    """
+
+    id: str
+    keys: str
+    help: str
+    group: str
+    title: str = ""
+    label: str = ""
+    rank: int = 5
+    place: int = 0
+    in_bar: Callable[[Workspace, Focus], bool] = nowhere
+    why_not: Callable[[Workspace, Focus], str] = always
+    run: Callable[[Desk], None] | None = None
+    action: str = ""
+    priority: bool = False
+    alone: bool = False
+
+    @property
+    def key(self) -> Key:
+        """What is bound."""
+        action = self.action or f"command('{self.id}')"
+        return Key(self.id, self.keys, action, self.help, self.group, self.label, self.rank, self.priority, self.alone)
+
+
+def press(app: App[object], action: str) -> None:
+    """Run an action of the screen, or of the app where the screen has none of that name, as its key would."""
+    name = action.partition("(")[0]
+    place = app.screen if hasattr(app.screen, f"action_{name}") else app
+    app.call_later(place.run_action, action)

@@ -1,0 +1,193 @@
+"""Commands that change servers: deploy, roll back, undo, prune, cancel. Each shows its plan first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from core.plan import Plan
+from tui.commands.base import RUNNING, Command, Desk, everywhere
+from tui.dialogs.base import Ask
+from tui.dialogs.pick import DeployDialog, PruneChoice, PruneDialog
+from tui.dialogs.plan import PlanDialog
+from tui.keymap import CHANGE
+from tui.model.focus import Focus
+from tui.model.operation import Operation
+from tui.model.workspace import Workspace
+from tui.view.lines import line, one_line, wrap
+from tui.view.locks import SILENT, reason
+from tui.view.words import short_tag, short_tags
+
+if TYPE_CHECKING:
+    from core.operations import Request
+
+IN_USE = "a running process has it as its working directory"
+"""How the engine says why a release was not pruned."""
+
+
+def plan(desk: Desk, request: Request, title: str) -> None:
+    """Have a plan made and shown; run it where a person agrees."""
+    workspace = desk.workspace
+    workspace.comparison.stop()
+    dialog = PlanDialog(
+        workspace.fleet,
+        request,
+        title,
+        bridge=workspace.bridge,
+        keymap=desk.keymap,
+        glyphs=desk.glyphs,
+        now=desk.now,
+    )
+
+    def decided(agreed: Plan | None) -> None:
+        if agreed is not None:
+            workspace.run(request, agreed)
+
+    desk.ask(dialog, decided)
+
+
+def locked(workspace: Workspace, focus: Focus) -> str:
+    """Why nothing can be changed now: somebody else holds a lock, or our own operation runs."""
+    locks = workspace.others.locks
+    if locks:
+        silent = all(lock.silence >= SILENT for lock in locks.values())
+        what = ("break-lock", "breaks the lock") if silent else ("watch", "watches it")
+        return f"{reason(locks)}; {{{what[0]}}} {what[1]}"
+    return RUNNING if workspace.operation_runs else ""
+
+
+def _no_way_back(workspace: Workspace, focus: Focus) -> str:
+    if why := locked(workspace, focus):
+        return why
+    row = focus.release
+    if row is None:
+        return "no release under the cursor"
+    return "this release is live already" if len(row.live_on) == len(workspace.sight.servers) else ""
+
+
+def _no_undo(workspace: Workspace, focus: Focus) -> str:
+    return locked(workspace, focus) or ("" if workspace.sight.previous else "there is no earlier release")
+
+
+def _nothing_to_prune(workspace: Workspace, focus: Focus) -> str:
+    return locked(workspace, focus) or ("" if workspace.sight.rows else "there is no release yet")
+
+
+def _nothing_to_cancel(workspace: Workspace, focus: Focus) -> str:
+    if workspace.watches and workspace.operation:
+        return f"{workspace.operation.progress.by} runs it: it is cancelled there"
+    return "" if workspace.operation_runs or workspace.comparison.tag else "nothing is running"
+
+
+def _deploy(desk: Desk) -> None:
+    from core.operations import DeployRequest
+
+    workspace = desk.workspace
+    if workspace.project.source.git is None:
+        plan(desk, DeployRequest(), "Deploy")
+        return
+    live = workspace.sight.row(workspace.sight.live)
+    revision = live.record.revision if live and live.record else ""
+    dialog = DeployDialog(workspace.project, revision, bridge=workspace.bridge, glyphs=desk.glyphs, now=desk.now)
+
+    def chosen(ref: str | None) -> None:
+        if ref:
+            plan(desk, DeployRequest(ref=ref), f"Deploy {short_tag(ref)[:40]}")
+
+    desk.ask(dialog, chosen)
+
+
+def _roll_back(desk: Desk, tag: str) -> None:
+    from core.operations import RollbackRequest
+
+    plan(desk, RollbackRequest(tag=tag), f"Roll back to {short_tag(tag)}")
+
+
+def _roll_back_here(desk: Desk) -> None:
+    if desk.here.release is not None:
+        _roll_back(desk, desk.here.release.tag)
+
+
+def _prune(desk: Desk) -> None:
+    from core.operations import PruneRequest
+
+    workspace, focus = desk.workspace, desk.here
+    if focus.marked:
+        order = workspace.sight.places
+        tags = tuple(sorted(focus.marked, key=lambda tag: order.get(tag, 0)))
+        plan(desk, PruneRequest(tags=tags), "Prune the marked releases")
+        return
+    row = focus.release
+    why = "is live" if row and row.live_on else "has no files any more" if row and not row.present_on else ""
+    dialog = PruneDialog(workspace.project.deploy.keep, row.tag if row else "", why, desk.keymap)
+
+    def chosen(choice: PruneChoice | None) -> None:
+        if choice is not None:
+            tags = (choice.tag,) if choice.tag else ()
+            plan(desk, PruneRequest(tags=tags, keep=choice.keep, cache=choice.cache), "Prune")
+
+    desk.ask(dialog, chosen)
+
+
+def offer_force(desk: Desk, operation: Operation) -> None:
+    """Ask what becomes of releases that a prune kept because a process works in them."""
+    from core.operations import PruneRequest
+
+    if not isinstance(operation.request, PruneRequest) or operation.request.force:
+        return
+    planned = dict.fromkeys(tag for step in operation.plan.steps for tag in step.prune)
+    notes = [note for note in operation.progress.notes if IN_USE in note.text]
+    kept = tuple(tag for tag in planned if any(note.text.startswith(f"{tag} ") for note in notes))
+    if not kept or not desk.is_free:
+        return
+    said = [f"{note.server}: {short_tags(one_line(note.text))}" for note in notes]
+    said += ["", "Without its files such a process may fail, or write where nobody finds it. Restart it first, "
+             "or prune all the same: the plan comes next."]  # fmt: skip
+    lines = [line(part) for text in said for part in wrap(text, 76)]
+    dialog = Ask("Kept: in use", lines, "Prune all the same …", "Keep", desk.keymap.shown("yes"))
+    request = PruneRequest(tags=kept, force=True)
+    desk.ask(dialog, lambda sure: plan(desk, request, "Prune what is in use") if sure else None)
+
+
+def _cancel(desk: Desk) -> None:
+    workspace = desk.workspace
+    operation = workspace.operation
+    if workspace.comparison.tag:
+        workspace.comparison.stop()
+        return
+    if operation is None:
+        return
+    switched = any(one.tag for one in operation.progress.servers.values())
+    state = "Servers that have switched go back." if switched else "No server has switched: nothing changes."
+    lines = [line((operation.title, "strong")), line(state)]
+    dialog = Ask("Cancel the operation?", lines, "Cancel it", "Go on", desk.keymap.shown("yes"))
+    desk.ask(dialog, lambda sure: workspace.cancel_operation() if sure else None)
+
+
+COMMANDS = (
+    Command(
+        id="deploy", keys="D", help="deploy: choose a revision, see the plan", group=CHANGE,
+        title="Deploy a revision", label="Deploy", rank=1, place=30, in_bar=everywhere,
+        why_not=locked, run=_deploy,
+    ),
+    Command(
+        id="rollback", keys="b", help="roll back to the release under the cursor: see the plan", group=CHANGE,
+        title="Roll back to the release under the cursor", label="Roll back", rank=2, place=31, in_bar=everywhere,
+        why_not=_no_way_back, run=_roll_back_here,
+    ),
+    Command(
+        id="undo", keys="u", help="go back to the previous release: see the plan", group=CHANGE,
+        title="Undo: roll back to the previous release", label="Undo", rank=3, place=32, in_bar=everywhere,
+        why_not=_no_undo, run=lambda desk: _roll_back(desk, desk.workspace.sight.previous),
+    ),
+    Command(
+        id="prune", keys="P", help="remove marked or old releases, or the deploy-caches: see the plan", group=CHANGE,
+        title="Prune releases or caches", label="Prune", rank=4, place=33, in_bar=everywhere,
+        why_not=_nothing_to_prune, run=_prune,
+    ),
+    Command(
+        id="cancel", keys="X", help="cancel the running operation; asks first", group=CHANGE,
+        title="Cancel the running operation", label="Cancel", rank=0, place=0,
+        in_bar=lambda workspace, focus: workspace.operation_runs,
+        why_not=_nothing_to_cancel, run=_cancel,
+    ),
+)  # fmt: skip

@@ -1,0 +1,60 @@
+"""The only list of commands: key bar, palette, help, docs/keys.md and bindings are computed from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from textual.binding import BindingType
+
+from tui.commands import app_wide, comparing, operating, panes, servers, troubles
+from tui.commands.base import Command
+from tui.keymap import ANSWER, ANSWER_KEYS, CHANGE, LEAVE, LIST_KEYS, LOG, LOG_KEYS, LOOK, MOVE, Key, Keymap, binding
+from tui.model.focus import Focus
+from tui.model.workspace import Workspace
+from tui.view.keybar import KeyHint
+
+ON_DASHBOARD = (
+    *operating.COMMANDS, *panes.COMMANDS, *troubles.COMMANDS, *comparing.COMMANDS, *servers.COMMANDS,
+)  # fmt: skip
+COMMANDS: Mapping[str, Command] = {one.id: one for one in (*ON_DASHBOARD, *app_wide.COMMANDS, app_wide.DEMO)}
+"""By id: every command."""
+
+KEYS: tuple[Key, ...] = (*(one.key for one in COMMANDS.values()), *LIST_KEYS, *LOG_KEYS, *ANSWER_KEYS)
+"""Every key, those of widgets and dialogs among them."""
+
+TAB_PLACE = 10
+"""Where the keys of the tab that is shown are in the bar, between what is urgent and what changes servers."""
+
+
+def bindings(commands: Sequence[Command]) -> list[BindingType]:
+    """The Textual bindings of these commands."""
+    return [binding(one.key) for one in commands]
+
+
+def grouped() -> list[tuple[str, list[Key]]]:
+    """The keys by group, for the help and docs/keys.md."""
+    return [(group, [key for key in KEYS if key.group == group]) for group in (CHANGE, LOOK, MOVE, LOG, ANSWER, LEAVE)]
+
+
+def why_not(name: str, workspace: Workspace, focus: Focus, keymap: Keymap) -> str:
+    """Why the key of this id does nothing now, in a few words; "" where it does something, or belongs to a widget."""
+    command = COMMANDS.get(name)
+    said = command.why_not(workspace, focus) if command else ""
+    for other in ("watch", "break-lock", "cancel"):
+        said = said.replace(f"{{{other}}}", keymap.shown(other))
+    return said
+
+
+def hints(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:
+    """The keys for the bar, as the pane with the focus and the state of things want them."""
+    if focus.filtering:
+        close = KeyHint("close", keymap.shown("close"), "Show all")
+        return [KeyHint("enter", "Enter", f"Filter {focus.filtering}"), close]
+    keys = [(one.place, one.key) for one in COMMANDS.values() if one.label and one.in_bar(workspace, focus)]
+    if focus.pane == "bottom":
+        keys += [(TAB_PLACE, key) for key in focus.tab_keys]
+    return [
+        KeyHint(key.action, keymap.shown(key.id), key.label, why_not(key.id, workspace, focus, keymap), key.rank,
+                to_right=key.id == "quit")
+        for _, key in sorted(keys, key=lambda placed: placed[0])
+    ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""What the dashboard knows: workspace, servers, operations. Knows no screen and no app; tells by callbacks."""

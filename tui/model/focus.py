@@ -1,0 +1,29 @@
+"""Where the person is on the dashboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.records import FleetRelease
+from tui.keymap import Key
+
+
+@dataclass(frozen=True)
+class Focus:
+    """Where the person is: what a command would act on, and what Details tells of.
+
+    pane      that has the focus, or ""                     tab   the tab that is shown in the bottom pane
+    server    name of the server under the cursor, or ""   release   under the cursor
+    marked    tags that are marked                          filtering   the pane whose filter is being typed, or ""
+    list      of servers or of releases: that which had the focus last
+    tab_keys  of the tab that is shown
+    """
+
+    pane: str = ""
+    list: str = "releases"
+    tab: str = ""
+    tab_keys: tuple[Key, ...] = ()
+    server: str = ""
+    release: FleetRelease | None = None
+    marked: frozenset[str] = frozenset()
+    filtering: str = ""

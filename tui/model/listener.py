@@ -1,0 +1,46 @@
+"""Who shows a workspace: the callbacks through which the model tells a screen what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from core.events import Event
+from tui.model.operation import Operation, Watching
+
+Severity = Literal["information", "warning", "error"]
+"""How bad a notice is; Textual's words."""
+
+
+class Listener(Protocol):
+    """Every method is called on the thread on which the bridge ticks."""
+
+    def fleet_changed(self) -> None:
+        """Something is known of the servers that was not known before."""
+
+    def comparison_changed(self) -> None:
+        """A release is being compared with its manifest, or the result came."""
+
+    def operation_started(self) -> None:
+        """`Shown.operation` is another one, which has just begun or has just been noticed."""
+
+    def operation_said(self, said: list[Event]) -> None:
+        """What the shown operation said since the last time."""
+
+    def operation_changed(self) -> None:
+        """The shown operation ended, or nothing is shown any more."""
+
+    def operation_ended(self, operation: Operation) -> None:
+        """An operation of our own ended, however it ended."""
+
+    def watching_lost(self, watching: Watching) -> None:
+        """Watching the operation of somebody else failed; what is watched goes on."""
+
+    def interruption_found(self) -> None:
+        """The first complete look found an operation that was interrupted half-way."""
+
+    def notice(self, text: str, title: str = "", severity: Severity = "information", seconds: float = 6.0) -> None:
+        """Tell the person something that no other sight shows."""
+
+    def later(self, seconds: float, work: Callable[[], None]) -> None:
+        """Call `work` on this thread after so many seconds."""

@@ -1,0 +1,152 @@
+"""All that the dashboard knows and does in one environment; knows no screen and no app, tells by callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from core.plan import Plan
+from core.records import Lock
+from tui.model.bridge import Bridge
+from tui.model.comparison import Comparison
+from tui.model.fleet_watch import FleetWatch, open_fleet
+from tui.model.listener import Listener
+from tui.model.lock_breaking import breaking, said_of_breaking
+from tui.model.operation import Followed, Operation
+from tui.model.others import Others
+from tui.model.shown import Shown
+
+if TYPE_CHECKING:
+    from core.config import Environment, Project
+    from core.fleet import Fleet
+    from core.operations import Request
+    from tui.view.sight import FleetSight
+
+
+class Workspace:
+    """One project as the dashboard works on it; one environment at a time.
+
+    fleet_watch   what is known of the servers     shown        the operation that is shown
+    others        what others do on the servers    comparison   a release compared with its manifest
+    """
+
+    fleet_watch: FleetWatch
+    shown: Shown
+    others: Others
+    comparison: Comparison
+
+    def __init__(
+        self,
+        project: Project,
+        environment: str,
+        *,
+        bridge: Bridge,
+        now: Callable[[], float],
+        listener: Listener,
+        opener: Callable[[Project, Environment], Fleet] = open_fleet,
+    ) -> None:
+        self.project = project
+        self.bridge = bridge
+        self.now = now
+        self._listener = listener
+        self._opener = opener
+        self._look_at(environment)
+
+    def _look_at(self, name: str) -> None:
+        environment, listener = self.project.environment(name), self._listener
+        self.fleet_watch = FleetWatch(
+            self.project, environment, self.bridge, self.now, listener.fleet_changed, self._opener
+        )
+        self.shown = Shown(self.fleet_watch, listener)
+        self.others = Others(self.shown, self.bridge, self.now)
+        self.comparison = Comparison(self.bridge, self.now, listener.comparison_changed)
+
+    @property
+    def environment(self) -> Environment:
+        return self.fleet_watch.environment
+
+    @property
+    def fleet(self) -> Fleet:
+        return self.fleet_watch.fleet
+
+    @property
+    def sight(self) -> FleetSight:
+        """What is known of the servers now."""
+        return self.fleet_watch.sight
+
+    @property
+    def operation(self) -> Followed | None:
+        """The operation that is shown."""
+        return self.shown.operation
+
+    @property
+    def operation_runs(self) -> bool:
+        """Whether an operation of ours runs."""
+        return self.shown.runs
+
+    @property
+    def watches(self) -> bool:
+        """Whether the running operation of somebody else is shown."""
+        return self.shown.watches
+
+    def open_environment(self, name: str) -> None:
+        """Work on another environment: what only looked at this one stops. Its servers are not looked at yet."""
+        self.let_go()
+        self.fleet_watch.close()
+        self._look_at(name)
+
+    def let_go(self) -> None:
+        """Stop what only looks: following the operation of somebody else, and comparing a release."""
+        if self.watches:
+            self.shown.operation = None
+        self.others.stop()
+        self.comparison.stop()
+
+    def run(self, request: Request, plan: Plan) -> None:
+        """Carry out a plan that a person agreed to, unless an operation runs by now."""
+        if self.operation_runs:
+            return
+        self.comparison.stop()
+        self.comparison.hide()
+        self.others.forget()
+        operation = Operation(self.fleet, request, plan, self.now())
+        operation.start(self.bridge, self.shown.said, lambda: self._ended(operation))
+        self.shown.begin(operation)
+
+    def _ended(self, operation: Operation) -> None:
+        self.others.own(operation.id)
+        self.shown.tell_end(operation)
+        self.fleet_watch.check()
+        self._listener.operation_ended(operation)
+
+    def cancel_operation(self) -> None:
+        """Ask the engine to stop the running operation; it puts everything back."""
+        if isinstance(self.operation, Operation) and self.operation_runs:
+            self.operation.cancel()
+
+    def break_locks(self, locks: Mapping[str, Lock]) -> None:
+        """Break these locks, which a person agreed to, and say what came of it."""
+        job = breaking(self.fleet, locks)
+
+        def ended() -> None:
+            said, severity = said_of_breaking(job, locks)
+            self._listener.notice(said, "Break lock", severity, 10.0)
+            self.fleet_watch.check()
+
+        self.bridge.follow(job, lambda job: ended())
+        job.start()
+
+    def look_again(self) -> None:
+        """What is due once a second: a look at servers whose time has come, and a glance at one of the others."""
+        if self.operation_runs or self.comparison.tag:
+            return
+        due = self.fleet_watch.due
+        if due:
+            self.fleet_watch.check(*due)
+        if not self.watches:
+            self.fleet_watch.glance()
+
+    def close(self) -> None:
+        """Let go of everything: the program ends."""
+        self.let_go()
+        self.fleet_watch.close()

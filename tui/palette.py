@@ -1,0 +1,54 @@
+"""The command palette: every command by name, with its key, and the reason where it does nothing now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from tui.commands.base import press
+from tui.commands.registry import COMMANDS
+from tui.keymap import Keymap
+
+THEMES = ("turnout-dark", "turnout-light", "ansi-dark", "ansi-light", "nord", "gruvbox", "tokyo-night")
+
+
+class Host(Protocol):
+    """The app, as far as the palette knows it."""
+
+    keymap: Keymap
+
+    def why_not(self, name: str) -> str:
+        """Why the key of this id does nothing now."""
+
+    def use_theme(self, name: str) -> None:
+        """Other colours."""
+
+
+class Commands(Provider):
+    """The dashboard's commands for Textual's palette."""
+
+    def _all(self) -> Iterator[tuple[str, str, Callable[[], object]]]:
+        """Title, what is said beside it, and what runs it."""
+        host = cast(Host, self.app)
+        for command in COMMANDS.values():
+            if command.title:
+                reason = host.why_not(command.id)
+                said = f"not now: {reason}" if reason else f"key {host.keymap.shown(command.id)}"
+                yield command.title, said, partial(press, self.app, command.key.action)
+        for theme in THEMES:
+            yield f"Theme: {theme}", "colours of the dashboard", partial(host.use_theme, theme)
+
+    async def discover(self) -> Hits:
+        for title, said, run in self._all():
+            yield DiscoveryHit(Content(title), run, text=title, help=said)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for title, said, run in self._all():
+            score = matcher.match(title)
+            if score > 0:
+                yield Hit(score, matcher.highlight(title), run, text=title, help=said)

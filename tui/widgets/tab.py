@@ -1,0 +1,38 @@
+"""What a tab of the bottom pane is: one class with a name, a focus target, and what it shows of the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.widget import Widget
+
+from core.events import Event
+from tui.keymap import Key
+from tui.model.focus import Focus
+from tui.model.operation import Followed
+from tui.model.workspace import Workspace
+
+
+class Tab(Widget):
+    """A tab; what it does not care about it leaves as it is here.
+
+    tab_name   in the border, and its id     keys   in the bar while it is shown
+    """
+
+    tab_name: ClassVar[str] = ""
+    keys: ClassVar[tuple[Key, ...]] = ()
+
+    @property
+    def focus_target(self) -> Widget:
+        """What takes the focus."""
+        return self
+
+    def show(self, workspace: Workspace, here: Focus) -> None:
+        """Draw what there is to see now; called while the tab is shown."""
+
+    def begin(self, operation: Followed) -> None:
+        """Another operation is shown from now on."""
+
+    def hear(self, said: Sequence[Event]) -> None:
+        """What the shown operation said since the last time; also while another tab is shown."""
