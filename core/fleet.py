@@ -110,7 +110,7 @@ class Fleet:
 
                 self._settings = ssh_settings()
             if name not in self._sessions:
-                self._sessions[name] = Session(server, server.root, self._settings)
+                self._sessions[name] = Session(server, server.root, self._settings, self.project.deploy.shared)
             return self._sessions[name]
 
     def open(self, name: str) -> Session:

@@ -7,21 +7,24 @@ import shlex
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
+from core import shared
 from core.manifest import EMPTY, Manifest, difference
 from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, REMOVE, ROLLBACK, STAGE, SWITCH, UPLOAD, Plan, Step
 from core.records import FleetRelease, Record, ServerState, fleet_releases, live_tag, previous_tag
 from core.recovery import interruption
 from core.retention import beyond, protection
 from core.room import of_release, of_unknown_cache, of_upload, shortage
+from core.shared import SharedPath
 
 
 @dataclass(frozen=True, kw_only=True)
 class Around:
-    """What surrounds an operation and comes from the configuration: kept releases, and hooks and checks for people."""
+    """What surrounds an operation and comes from the configuration: kept releases, shared paths, hooks and checks."""
 
     keep: int = 10
     hooks: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    shared: tuple[SharedPath, ...] = ()
     shared_copy: bool = False
     """Whether a release costs a full copy (false with hard links)."""
 
@@ -46,9 +49,21 @@ def plan_deploy(
         steps=steps,
         hooks=around.hooks,
         checks=around.checks,
-        warnings=state_warnings(states),
+        warnings=(*state_warnings(states), *_leading_nowhere(states, steps, manifest, around)),
         fingerprints={state.server: state.fingerprint for state in states},
     )
+
+
+def _leading_nowhere(
+    states: Sequence[ServerState], steps: Sequence[Step], manifest: Manifest | None, around: Around
+) -> list[str]:
+    """Shared paths that will lead nowhere, on the servers that switch; what is refused for it is not said twice."""
+    moving = [
+        (state, manifest if step.action in (STAGE, UPLOAD) else None)
+        for state, step in zip(states, steps, strict=True)
+        if step.action != NONE and not step.refusal
+    ]
+    return shared.warnings(moving, around.shared)
 
 
 def rollback_target(states: Sequence[ServerState], tag: str | None) -> tuple[FleetRelease | None, str]:
@@ -108,7 +123,7 @@ def plan_rollback(
             steps.append(Step(server=state.server, action=UPLOAD, current=state.current, refusal=reason))
         else:
             steps.append(_release_step(state, row.record, manifest, caches.get(state.server), around, None))
-    warnings = state_warnings(states)
+    warnings = (*state_warnings(states), *_leading_nowhere(states, steps, manifest, around))
     if row.failed:
         warnings += (f"{row.tag} is marked as failed: {row.failed}",)
     return replace(base, steps=tuple(steps), warnings=warnings)
@@ -197,6 +212,7 @@ def _release_step(
         refusal = refusal or f"{record.tag} was deployed there with other content; choose another tag"
     change = difference(cache or EMPTY, manifest)
     unknown = cache is None and not state.cache_empty
+    refusal = refusal or shared.refusal(state, around.shared, manifest)
     if not refusal:
         # An unknown cache is compared before the upload: what fits in no case is refused here, the rest there.
         upload = of_unknown_cache(state, manifest) if unknown else of_upload(state, manifest, change)

@@ -256,6 +256,7 @@ class ServerState:
     features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar; writable (the root)
     journal       its last lines, oldest first
     transitions   lines of the last operation that was carried out there, and of those since that have no end
+    shared_missing, shared_dangling   shared paths that are not in `shared/`, and links there that lead nowhere
     took_over     by `begin`: the lock whose dead owner it was taken from
     faults        what could not be read (a record that is not TOML), one line each
     claim         whose root it is; None where no operation has begun there since roots are claimed
@@ -284,6 +285,8 @@ class ServerState:
     features: frozenset[str] = frozenset()
     journal: tuple[JournalLine, ...] = ()
     transitions: tuple[JournalLine, ...] = ()
+    shared_missing: frozenset[str] = frozenset()
+    shared_dangling: frozenset[str] = frozenset()
     took_over: Lock | None = None
     faults: tuple[str, ...] = ()
     rtt: float = 0.0

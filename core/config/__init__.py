@@ -1,6 +1,6 @@
 """turnout.toml: found, read, checked as a whole, and given as models."""
 
-from core.config.models import Check, Deploy, Environment, Hook, Project, Server, Source, select
+from core.config.models import Check, Deploy, Environment, Hook, Project, Server, Shared, Source, select
 from core.config.reading import FILE_NAME, find, load, parse
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Hook",
     "Project",
     "Server",
+    "Shared",
     "Source",
     "find",
     "load",

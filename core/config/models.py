@@ -8,13 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, Strict, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, field_validator, model_validator
 
 from core.config import values
 from core.config.table import Broken, Table
 from core.config.words import nearest
 from core.errors import UsageError
 from core.masking import Masking
+from core.shared import SharedPath
 
 # Plugins of whatever else is installed have no say here, and looking for them takes 10 ms. Models are made once.
 _PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
@@ -86,12 +87,30 @@ class Source(Table):
             yield ("ref",), "is for a git source; a directory has no revisions", ""
 
 
+class Shared(Table):
+    """A shared path with what is said of it; alone, its text is enough."""
+
+    path: Annotated[str, AfterValidator(values.shared)]
+    """A file or, with a slash at the end, a folder, relative to the release."""
+    required: Annotated[bool, Strict()] = False
+    """Whether a deploy is refused where it is neither in shared/ nor in the release."""
+
+
+def _shared(value: Any) -> Any:
+    """A shared path that is written as a text, as its table."""
+    if isinstance(value, str):
+        return Shared.model_construct(path=values.shared(value))
+    if isinstance(value, (dict, Shared)):
+        return value
+    raise ValueError(f"must be text in quotes or a table with a path, not {values.kind(value)}")
+
+
 class Deploy(Table):
     """How releases are made and kept on every server."""
 
     keep: Annotated[Whole, Field(ge=1)] = 10
     """Releases whose files stay on a server."""
-    shared: tuple[Annotated[str, AfterValidator(values.shared)], ...] = ()
+    shared_entries: tuple[Annotated[Shared, BeforeValidator(_shared)], ...] = Field(default=(), alias="shared")
     """Files and folders (a slash at the end) that all releases link to."""
     copy_mode: Literal["auto", "hardlink"] = Field(default="auto", alias="copy")
     """auto: reflink or copy; hardlink: faster, for trees that the application never writes."""
@@ -99,7 +118,9 @@ class Deploy(Table):
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         seen: dict[str, int] = {}
-        for index, written in _texts(table.get("shared")):
+        entries = table.get("shared")
+        listed = entries if isinstance(entries, list | tuple) else ()
+        for index, written in _texts([entry.get("path") if isinstance(entry, dict) else entry for entry in listed]):
             try:
                 path = values.shared(written).rstrip("/")
             except ValueError:
@@ -111,6 +132,19 @@ class Deploy(Table):
                     inner, outer = (path, other) if len(path) > len(other) else (other, path)
                     yield ("shared", index), f'"{inner}" lies inside "{outer}", which is shared as a whole', ""
             seen.setdefault(path, index)
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """The shared paths as they are written, in the order of the file."""
+        return tuple(entry.path for entry in self.shared_entries)
+
+    @property
+    def shared_paths(self) -> tuple[SharedPath, ...]:
+        """The same for a plan."""
+        return tuple(
+            SharedPath(entry.path.rstrip("/"), entry.path.endswith("/"), entry.required)
+            for entry in self.shared_entries
+        )
 
 
 class Server(Table):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.doctor.facts import Facts
 from core.doctor.finding import ERROR, OK, WARNING, Finding
-from core.doctor.findings import findings
+from core.doctor.findings import findings, shared
 from core.errors import ConnectError, TurnoutError
 from core.fleet import Fleet, at_once
 from core.overlap import WAY_OUT, overlaps
@@ -24,10 +24,11 @@ def examine(fleet: Fleet) -> dict[str, list[Finding]]:
         from core.doctor.rehearsal import rehearse, runs_commands, tunnels
 
         session = fleet.open(name)
-        state, lines = session.examine(project.deploy.shared)
+        state, lines = session.examine()
         facts = Facts(lines)
         commands = runs_commands(project, first=name == fleet.names[0])
         found = findings(state, facts, project.deploy.copy_mode, session.rtt, commands=commands)
+        found += shared(state, project.deploy.shared_paths)
         found += tunnels(session, project)
         if facts.rehearsal:
             found += rehearse(session, project, state, facts.rehearsal, commands=commands)

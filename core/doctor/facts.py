@@ -17,7 +17,6 @@ class Facts:
     """What a server said beyond its state.
 
     user, tar, switch   in its own words, "" where it said nothing
-    missing      shared paths that are not there, as configured
     lacks        programs that it does not have
     in_the_way   what is no folder on the way to the deploy root; closed_to_us: a folder that we may not go into
     closed       the first folder on the way to the deploy root that others may not go through
@@ -25,16 +24,13 @@ class Facts:
     """
 
     def __init__(self, lines: Iterable[str]) -> None:
-        self.missing: list[str] = []
         self.lacks: set[str] = set()
         words: dict[str, str] = {}
         self._tried: dict[str, list[str]] = {}
         for line in lines:
             word, _, rest = line.partition(" ")
             with suppress(ValueError):
-                if word == "shared-missing":
-                    self.missing.append(show_path(decode_path(rest)))
-                elif word == "lacks":
+                if word == "lacks":
                     self.lacks.add(clean(rest, 50))
                 elif word == "tried":
                     what, _, problem = rest.partition(" ")

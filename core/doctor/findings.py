@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from core.doctor.facts import Facts, reason
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.planner import adoption
 from core.records import ServerState
+from core.shared import SharedPath
 from core.text import clean, count, duration, size
 
 FEW_BYTES = 512 << 20
@@ -53,9 +54,6 @@ def findings(state: ServerState, facts: Facts, copy_mode: str, rtt: float, *, co
         _inodes(state),
         _clock(state),
     ]
-    for path in facts.missing:
-        hint = "a folder is made; a file has to be put there unless the first release brings it"
-        found.append(Finding("shared", WARNING, f"shared/{path} does not exist yet", hint))
     if state.lock:
         hint = (
             "an operation is at work; what was tried did not touch it"
@@ -65,6 +63,24 @@ def findings(state: ServerState, facts: Facts, copy_mode: str, rtt: float, *, co
         found.append(Finding("lock", WARNING, state.lock.describe(), hint))
     found += [Finding("records", WARNING, fault) for fault in state.faults]
     return found
+
+
+def shared(state: ServerState, paths: Iterable[SharedPath]) -> list[Finding]:
+    """The shared paths that are not there, or lead nowhere."""
+    return [_shared(state, each) for each in paths if each.path in state.shared_missing | state.shared_dangling]
+
+
+def _shared(state: ServerState, each: SharedPath) -> Finding:
+    place = f"shared/{each.path}{'/' if each.folder else ''}"
+    level = ERROR if each.required else WARNING
+    if each.path in state.shared_dangling:
+        hint = "correct the link, or put the file in its place"
+        return Finding("shared", level, f"{place} is a link that leads nowhere", hint)
+    if each.required:
+        hint = "put it there: a deploy is refused without it, unless the release brings it"
+        return Finding("shared", level, f"{place} does not exist, and is required", hint)
+    hint = "a folder is made; a file has to be put there unless the first release brings it"
+    return Finding("shared", level, f"{place} does not exist yet", hint)
 
 
 def _root(state: ServerState, facts: Facts, user: str) -> Iterator[Finding]:

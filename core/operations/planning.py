@@ -111,6 +111,7 @@ def around(fleet: Fleet, moments: Sequence[str]) -> Around:
         keep=project.deploy.keep,
         hooks=tuple(hooks.describe(hook, mask) for hook in project.hooks if hook.on in moments),
         checks=tuple(checks.describe(check, mask) for check in project.checks),
+        shared=project.deploy.shared_paths,
         shared_copy=project.deploy.copy_mode == "hardlink",
     )
 

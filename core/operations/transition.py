@@ -197,7 +197,7 @@ class Transition:
             )
             for hook in prepare:
                 folder = f"{self.states[name].root}/.turnout/incoming/{self.tag}"
-                hooks.on_server(run, hook, name, folder, self.told(name))
+                hooks.on_server(run, hook, name, folder, {**self.told(name), "TURNOUT_RELEASE_PATH": folder})
             if prepare:
                 run.cancel.check()
                 session.publish(run.token, self.tag)

@@ -53,6 +53,8 @@ class _Seen:
     journal: list[JournalLine] = field(default_factory=list)
     transitions: list[JournalLine] = field(default_factory=list)
     unused: set[str] = field(default_factory=set)
+    shared_missing: set[str] = field(default_factory=set)
+    shared_dangling: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
     claim: Claim | None = None
     outer: str = ""
@@ -110,6 +112,8 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         features=frozenset(features),
         journal=tuple(seen.journal),
         transitions=tuple(seen.transitions),
+        shared_missing=frozenset(seen.shared_missing),
+        shared_dangling=frozenset(seen.shared_dangling),
         took_over=_lock(seen.took, seen.clock),
         faults=tuple(seen.faults[:20]),
         rtt=rtt,
@@ -296,6 +300,14 @@ def _path(text: str) -> str:
     return clean(decode_path(text).decode("utf-8", "backslashreplace"), 300)
 
 
+def _shared_missing(seen: _Seen, rest: str) -> None:
+    seen.shared_missing.add(decode_path(rest).decode("utf-8", "surrogateescape"))
+
+
+def _shared_dangling(seen: _Seen, rest: str) -> None:
+    seen.shared_dangling.add(decode_path(rest).decode("utf-8", "surrogateescape"))
+
+
 def _feature(seen: _Seen, rest: str) -> None:
     seen.features.add(rest)
 
@@ -324,6 +336,8 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "journal": _journal,
     "transition": _transition,
     "unused": _unused,
+    "shared-missing": _shared_missing,
+    "shared-dangling": _shared_dangling,
     "feature": _feature,
     "lock": _held,
     "claim": _claim,

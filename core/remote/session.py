@@ -75,10 +75,11 @@ class Session:
     was opened; each request and each wait for an upload is one.
     """
 
-    def __init__(self, server: Destination, root: str, settings: fabric.Config) -> None:
+    def __init__(self, server: Destination, root: str, settings: fabric.Config, shared: Sequence[str] = ()) -> None:
         self.server = server
         self.root = root
         self._settings = settings
+        self._shared = tuple(shared)
         self._connection = Connection(server, settings)
         self._agent: Agent | None = None
         self._upload: Ahead[Upload] | None = None
@@ -127,7 +128,7 @@ class Session:
     def state(self) -> ServerState:
         """Inspect; takes no lock and changes nothing. Over a running agent it measures the round trip besides."""
         agent = self._running()
-        batch: list[tuple[str, tuple[str, ...]]] = [("state", ())]
+        batch: list[tuple[str, tuple[str, ...]]] = [("state", self._shared)]
         if agent.alive:
             batch.insert(0, ("ping", ()))
         answer = self._placed(lambda: agent.requests(batch, within=ANSWER_WITHIN)[-1])
@@ -151,7 +152,8 @@ class Session:
         """
         lines = {"operation": owner.operation, "kind": owner.kind, "who": owner.who, "since": f"{owner.since:.0f}"}
         text = "\n".join(f"{key} {value}" for key, value in {**lines, "server": self.name}.items())
-        words = [token, text, str(patience), *((secrets.token_hex(8), *claim) if claim else ())]
+        whose = (secrets.token_hex(8), *claim) if claim else ("", "", "")
+        words = [token, text, str(patience), *whose, *self._shared]
         state = self._state(self._ask("begin", *words, title="no operation can begin there"))
         return replace(state, lock=None)
 
@@ -328,9 +330,9 @@ class Session:
         """End the processes of a hook."""
         self._ask("stop", str(process), title="the hook's processes were not ended")
 
-    def examine(self, shared: Sequence[str]) -> tuple[ServerState, tuple[str, ...]]:
+    def examine(self) -> tuple[ServerState, tuple[str, ...]]:
         """The state, and the lines that only `turnout doctor` wants."""
-        verb, words = travelling("examine", shared)
+        verb, words = travelling("examine", self._shared)
         answer = self._ask(verb, *words, title="the server cannot be examined", within=ANSWER_WITHIN)
         return self._state(answer), answer.lines
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
-from core.config import Check, Deploy, Environment, Hook, Project, Server, Source, parse, values
+from core.config import Check, Deploy, Environment, Hook, Project, Server, Shared, Source, parse, values
 from core.config.table import Table
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
@@ -19,6 +19,7 @@ SECTIONS: dict[str, type[Table]] = {
     "Top level": Project,
     "[source]": Source,
     "[deploy]": Deploy,
+    "shared": Shared,
     "[environments.NAME]": Environment,
     "servers": Server,
     "[[hooks]]": Hook,
@@ -65,6 +66,8 @@ def type_words(kind: Any) -> str:
         return f"{', '.join(most)} or {last}"
     if get_origin(kind) is tuple:
         inner = type_words(get_args(kind)[0])
+        if get_args(get_args(kind)[0])[:1] == (Shared,):  # a text is short for the table
+            return "list of texts or tables"
         return "list of tables" if inner == "table" else f"list of {inner}s"
     if get_origin(kind) is dict:
         return "tables by name"

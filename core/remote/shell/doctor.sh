@@ -4,10 +4,10 @@
 # deploy root), or has its name and is gone at once. It needs no lock, and touches nothing that an operation works on.
 # If it dies, the agent removes the folder; if that dies too, the next operation there or the next doctor does.
 
-# examine SHARED...: the state; facts; by `tried PLACE [PROBLEM]` where an operation could write; last `rehearsal PATH`:
+# examine SHARED...: the state; what is not in shared/; facts; by `tried PLACE [PROBLEM]` where an operation could write; last `rehearsal PATH`:
 # an empty deploy root, in which a deploy can be rehearsed.
 verb_examine() {
-  state
+  state && absent "$@"
   uid=$(id -u)
   name=$(id -un 2> /dev/null) || name=$uid
   say "user $name"
@@ -127,8 +127,6 @@ folders() {
 # shared PATH: whether link_shared can do with it what it will have to.
 shared() {
   path=${1%/} rest=${1%/} beside=shared above=shared
-  encode "$1"
-  [ -e "shared/$path" ] || say "shared-missing $encoded"
   while case $rest in */*) true ;; *) false ;; esac; do
     beside=$beside/${rest%%/*}
     [ ! -L "$beside" ] || { tried odd "$beside is a link: what is below it would lie outside the deploy root"; return; }

@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
 # A part of the agent: what only looks.
 
-verb_state() { state; }
+# state SHARED...
+verb_state() { state && absent "$@"; }
 
 # state [begun]: what an inspection reads, one fact a line. Reads only.
 state() {
@@ -79,6 +80,21 @@ state() {
     df -Pi . 2> /dev/null | sed -n '2s/^/inodes /p'
   }
   features
+}
+
+# absent SHARED...: the shared paths that are not in shared/, and links there that lead nowhere. Of one below a folder
+# that we may not look into, nothing is known.
+absent() {
+  for word; do
+    decode "$word"
+    decoded=${decoded%/}
+    [ ! -e "$root/shared/$decoded" ] || continue
+    encode "$decoded"
+    if [ -L "$root/shared/$decoded" ]; then say "shared-dangling $encoded"; continue; fi
+    above=$root/shared/$decoded
+    while above=${above%/*}; [ -n "$above" ] && [ ! -e "$above" ]; do :; done
+    [ ! -x "${above:-/}" ] || say "shared-missing $encoded"
+  done
 }
 
 # leftovers: what could not be removed after an operation, as far as it is still there.

@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
 # A part of the agent: the lock, who holds it, who may take it, and what ends with it.
 
-# begin TOKEN OWNER PATIENCE [ID PROJECT ENVIRONMENT] (OWNER: lines `word text`, the first `operation ID`): make the
-# root's folders, take the lock, claim the root, sweep what an earlier operation left, read the state. The journal hears
-# of it by `open`, once there is a plan.
+# begin TOKEN OWNER PATIENCE ID PROJECT ENVIRONMENT SHARED... (OWNER: lines `word text`, the first `operation ID`; ID "":
+# nothing is claimed): make the root's folders, take the lock, claim the root, sweep what an earlier operation left, read
+# the state. The journal hears of it by `open`, once there is a plan.
 verb_begin() {
   apart
   cd "$root" 2> /dev/null || { mkdir -p "$root" && cd "$root"; } || fail "cannot make $root"
@@ -24,7 +24,7 @@ verb_begin() {
     { [ ! -s "$place" ] || [ -z "$(tail -c 1 "$place")" ] || echo; } >> "$place" || { unlock; fail "cannot write $root/$place"; }
   done
   : > "$own/operation.jsonl" || { unlock; fail "cannot write $root/$own/operation.jsonl"; }
-  state begun
+  state begun && if [ $# -gt 6 ]; then shift 6; absent "$@"; fi
 }
 
 # misplaced: in `odd` what has the name of a folder or file of ours and is something else, a line each: a link would lead
@@ -42,6 +42,8 @@ misplaced() {
     elif [ -e "$place" ] && [ ! -f "$place" ]; then odd="$odd$root/$place is no regular file: move it away$newline"
     fi
   done
+  # Where prepare hooks run, ../../shared leads by this link to where it leads from releases/TAG.
+  [ -L "$own/shared" ] || [ ! -e "$own/shared" ] || odd="$odd$root/$own/shared is no link: move it away$newline"
 }
 
 # remember LINE: what happens now, for the journal and for `transitions`: the last operation that was carried out here

@@ -44,8 +44,10 @@ verb_stage() {
     decode "$word"
     link_shared "$own/incoming/$tag" "$decoded" || { room; fail "cannot link the shared path $decoded"; }
   done
-  if [ "$publish" = yes ]; then publish "$tag"
-  elif command -v comm > /dev/null 2>&1 && find "$own" -prune -printf '' 2> /dev/null; then
+  if [ "$publish" = yes ]; then publish "$tag"; return; fi
+  # Hooks see the shared paths where they will be: ../../shared leads from incoming/TAG as it does from releases/TAG.
+  [ "$(readlink "$own/shared")" = ../shared ] || { rm -f "$own/shared" && ln -s ../shared "$own/shared"; } || { room; exit 1; }
+  if command -v comm > /dev/null 2>&1 && find "$own" -prune -printf '' 2> /dev/null; then
     ( cd "$own/incoming/$tag" && marks ) > "$own/incoming/$tag.before"
   fi
 }

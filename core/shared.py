@@ -1,0 +1,64 @@
+"""Shared paths of a release and what a server's `shared/` has of them: which would lead nowhere (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.manifest import Manifest
+
+if TYPE_CHECKING:
+    from core.records import ServerState
+
+SHOWN = 5
+"""Servers that are named in a warning."""
+
+
+@dataclass(frozen=True)
+class SharedPath:
+    """A path that all releases link to. `folder`: it is made where nobody brings it. `required`: it has to be there."""
+
+    path: str
+    folder: bool = False
+    required: bool = False
+
+
+def nowhere(state: ServerState, shared: SharedPath, manifest: Manifest | None) -> str:
+    """Why a release's link to a shared path would lead nowhere on a server, or ""; of a required folder, that it is not
+    there yet.
+
+    manifest   of a release that is still to be made there, which seeds what is missing; None: it is there already
+    """
+    place = f"shared/{shared.path}"
+    if shared.path in state.shared_dangling:
+        return f"{place} is a link that leads nowhere"
+    if shared.path not in state.shared_missing or (shared.folder and not shared.required):
+        return ""
+    if manifest is None:
+        return f"{place} does not exist"
+    if shared.path.encode("utf-8", "surrogateescape") in manifest.entries:
+        return ""
+    return f"{place} does not exist, and the release does not bring it"
+
+
+def refusal(state: ServerState, paths: Iterable[SharedPath], manifest: Manifest) -> str:
+    """Why a release cannot be made on a server: a required path is nowhere; "" where all are there."""
+    reasons = [reason for each in paths if each.required and (reason := nowhere(state, each, manifest))]
+    return f"{'; '.join(reasons)}: it is required, so put it there first" if reasons else ""
+
+
+def warnings(states: Sequence[tuple[ServerState, Manifest | None]], paths: Iterable[SharedPath]) -> list[str]:
+    """One line for each shared path that would lead nowhere, and why, with the servers where that is so."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in paths:
+        for state, manifest in states:
+            reason = nowhere(state, each, manifest)
+            if reason:
+                found.setdefault((each.path, reason), []).append(state.server)
+    return [f"{path} will lead nowhere on {_some(names)}: {reason}" for (path, reason), names in found.items()]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
