@@ -223,10 +223,10 @@ class Switched(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Pruned(Event):
-    """A release's files were removed (its record is kept); `freed` bytes."""
+    """A release's files were removed (its record is kept). `freed`: bytes at most; None where they are not known."""
 
     tag: str
-    freed: int = 0
+    freed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,17 +15,31 @@ NONE, SWITCH, STAGE, UPLOAD, REMOVE = "none", "switch", "stage", "upload", "remo
 """Actions of a step: nothing to do; switch only; copy the cache, then switch; upload, copy, switch; remove files."""
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """What removals free on a server.
+
+    by_tag   bytes by tag, the deploy-cache under ""; what the server cannot tell is left out
+    exact    false where they are upper bounds: what stays may share blocks with what goes (reflinks, hard links)
+    """
+
+    by_tag: Mapping[str, int] = field(default_factory=dict)
+    exact: bool = True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """What one server is asked to do. Bytes are bytes of file content.
 
     current      tag live there now, "" for none
     back         where an undone switch leads back to: a link's text, "" where there was no `current`
-    send_bytes, send_files   what travels; an upper bound where `exact` is false (the cache is compared first)
+    send_bytes, send_files   what travels
+    exact        false: what travels (the cache is compared first) or what a prune frees are upper bounds
     remove_entries   entries that leave the deploy-cache
     copy_bytes   what is copied on the server from the cache into the release
-    prune        tags whose files go after the switch, or in a prune; `frees` their bytes
-    sizes        of a prune: bytes on disk by tag, the deploy-cache under ""
+    prune        tags whose files go after the switch, or in a prune
+    frees        bytes that a prune frees, with those of the deploy-cache; None where the server cannot tell
+    sizes        of a prune: what each tag frees, the deploy-cache under ""; what is not known is left out
     clear_cache  the deploy-cache is emptied
     refusal      why this server cannot do it; "" where it can
     """
@@ -40,7 +54,7 @@ class Step:
     exact: bool = True
     copy_bytes: int = 0
     prune: tuple[str, ...] = ()
-    frees: int = 0
+    frees: int | None = 0
     sizes: Mapping[str, int] = field(default_factory=dict)
     clear_cache: bool = False
     refusal: str = ""
@@ -61,12 +75,11 @@ class Step:
         elif self.action == SWITCH:
             parts.append(f"switch back to {self.back}" if self.back else "remove current: there was none before")
         if self.prune:
-            frees = f", frees {size(self.frees)}" if self.action == REMOVE else ""
+            frees = freeing("frees", self.frees, self.exact) if self.action == REMOVE else ""
             parts.append(f"prune {count(len(self.prune), 'release')}{frees}")
         if self.clear_cache:
-            parts.append(
-                f"clear the deploy-cache, frees {size(self.frees)}" if not self.prune else "clear the deploy-cache"
-            )
+            frees = "" if self.prune else freeing("frees", self.frees, self.exact)
+            parts.append(f"clear the deploy-cache{frees}")
         return ", ".join(parts) or "nothing to do"
 
 
@@ -112,8 +125,14 @@ class Plan:
         return sum(step.send_bytes for step in self.steps)
 
     @property
-    def frees(self) -> int:
-        return sum(step.frees for step in self.steps)
+    def frees(self) -> int | None:
+        """Bytes on all servers; None where one of them cannot tell."""
+        known = [step.frees for step in self.steps if step.frees is not None]
+        return sum(known) if len(known) == len(self.steps) else None
+
+    @property
+    def exact(self) -> bool:
+        return all(step.exact for step in self.steps)
 
     def step(self, server: str) -> Step:
         """The step of one server. KeyError where the plan does not know it."""
@@ -150,6 +169,13 @@ class Plan:
             "warnings": list(self.warnings),
             "refusals": list(self.all_refusals),
         }
+
+
+def freeing(verb: str, freed: int | None, exact: bool) -> str:
+    """`, frees 58 MB`, `, freed at most 58 MB`; "" where it is not known."""
+    if freed is None:
+        return ""
+    return f", {verb} {'' if exact else 'at most '}{size(freed)}"
 
 
 def alike(steps: Sequence[Step], many: int) -> list[list[Step]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from core import shared
 from core.manifest import EMPTY, Manifest, difference
-from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, REMOVE, ROLLBACK, STAGE, SWITCH, UPLOAD, Plan, Step
+from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, REMOVE, ROLLBACK, STAGE, SWITCH, UPLOAD, Plan, Sizes, Step
 from core.records import FleetRelease, Record, ServerState, fleet_releases, live_tag, previous_tag
 from core.recovery import interruption
 from core.retention import beyond, protection
@@ -135,11 +135,11 @@ def plan_prune(
     tags: Sequence[str],
     keep: int | None,
     cache: bool,
-    sizes: Mapping[str, Mapping[str, int]],
+    sizes: Mapping[str, Sizes],
 ) -> Plan:
     """The plan of a prune: the named releases, all beyond the newest `keep` where it is given, and the deploy-cache.
 
-    sizes  by server and tag: bytes on disk; the deploy-cache under the tag ""
+    sizes  by server: what the removals free there
     """
     live, previous = live_tag(states), previous_tag(states)
     found = interruption(states)
@@ -159,8 +159,9 @@ def plan_prune(
         chosen = [tag for tag in tags if tag in state.releases and state.releases[tag].present]
         if keep is not None:
             chosen += [tag for tag in beyond(state, keep, lives | {live, previous} | before) if tag not in chosen]
-        of_server = sizes.get(state.server, {})
-        frees = sum(of_server.get(tag, 0) for tag in chosen) + (of_server.get("", 0) if cache else 0)
+        of_server = sizes.get(state.server, Sizes())
+        going = (*chosen, *([""] if cache else []))
+        freed = {tag: of_server.by_tag[tag] for tag in going if tag in of_server.by_tag}
         refusal = "" if state.current_kind in ("link", "absent") else _current_refusal(state)
         action = REMOVE if chosen or cache else NONE
         steps.append(
@@ -169,8 +170,9 @@ def plan_prune(
                 action=action,
                 current=state.current,
                 prune=tuple(chosen),
-                frees=frees,
-                sizes={tag: of_server.get(tag, 0) for tag in (*chosen, *([""] if cache else []))},
+                frees=sum(freed.values()) if len(freed) == len(going) else None,
+                sizes=freed,
+                exact=of_server.exact,
                 clear_cache=cache,
                 refusal=refusal,
             )

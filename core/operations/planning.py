@@ -15,7 +15,7 @@ from core.jobs import Ahead, Cancel
 from core.manifest import Manifest
 from core.operations.requests import DeployRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
 from core.operations.run import who
-from core.plan import NONE, RECOVER, SWITCH, Plan, Step
+from core.plan import NONE, RECOVER, SWITCH, Plan, Sizes, Step
 from core.planner import Around, plan_deploy, plan_prune, plan_rollback, rollback_target
 from core.records import Record, Release, ServerState, is_tag, live_tag, make_tag, next_seq
 from core.recovery import FINISH, UNDO, Interruption, interruption
@@ -275,8 +275,9 @@ def _prune(fleet: Fleet, request: PruneRequest, states: Sequence[ServerState]) -
     if keep is None and not request.tags and not request.cache:
         keep = fleet.project.deploy.keep
     draft = plan_prune(fleet.environment.name, states, request.tags, keep, request.cache, {})
-    sizes: Mapping[str, Mapping[str, int]] = {}
+    sizes: Mapping[str, Sizes] = {}
     if draft.executable:
-        wanted = {step.server: step.prune for step in draft.steps if step.prune or step.clear_cache}
-        sizes = at_once(wanted, lambda name: fleet.session(name).sizes(wanted[name])).unwrap("begin")
+        wanted = {step.server: step for step in draft.steps if step.prune or step.clear_cache}
+        ask = lambda name: fleet.session(name).sizes(wanted[name].prune, cache=wanted[name].clear_cache)  # noqa: E731
+        sizes = at_once(wanted, ask).unwrap("begin")
     return Prepared(plan_prune(fleet.environment.name, states, request.tags, keep, request.cache, sizes))

@@ -6,20 +6,24 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.operations.run import Run
-from core.plan import Plan
+from core.plan import Plan, freeing
 from core.remote.session import CLOSES_NONE, Removed
-from core.text import count, size
+from core.text import count
 
 
 @dataclass(frozen=True)
 class Pruned:
-    """What became of a server's step: tags that went, those that are still there, what is left in the trash; bytes."""
+    """What became of a server's step: tags that went, those that are still there, what is left in the trash.
+
+    freed   bytes of what went whole; None where they are not known. exact: false where they are an upper bound
+    """
 
     gone: tuple[str, ...]
     cleared: bool
     kept: tuple[str, ...]
     left: tuple[str, ...]
-    freed: int
+    freed: int | None
+    exact: bool = True
 
 
 def carry_out(run: Run, plan: Plan, *, force: bool) -> str:
@@ -40,14 +44,16 @@ def carry_out(run: Run, plan: Plan, *, force: bool) -> str:
             if step.clear_cache:
                 did.append(session.clear(run.token))
             for removed in did:
-                run.tell_removed(name, removed)
+                run.tell_removed(name, removed, step.sizes)
             gone = tuple(tag for removed in did for tag in removed.tags)
             left = tuple(tag for removed in did for tag in removed.left)
-            freed = [tag for tag in gone if tag not in left]
-            freed += [""] if step.clear_cache and "deploy-cache" not in left else []
+            whole = [tag for tag in gone if tag not in left]
+            whole += [""] if step.clear_cache and "deploy-cache" not in left else []
+            known = [step.sizes[tag] for tag in whole if tag in step.sizes]
+            freed = sum(known) if whole and len(known) == len(whole) else None
             run.conclude(name, CLOSES_NONE, run.journal("end", outcome="done", pruned=list(gone)))
             kept = tuple(tag for removed in did for tag in removed.busy + removed.kept)
-            return Pruned(gone, step.clear_cache, kept, left, sum(step.sizes.get(tag, 0) for tag in freed))
+            return Pruned(gone, step.clear_cache, kept, left, freed, step.exact)
 
     with run.or_give_back("failed"):
         return summary(run.on_all(prune).unwrap("finish"))
@@ -60,8 +66,10 @@ def summary(pruned: Mapping[str, Pruned]) -> str:
     parts = [f"pruned {count(len(tags), 'release')}"] if tags else []
     parts += ["cleared the deploy-cache"] if cleared else []
     at = sum(bool(one.gone or one.cleared) for one in pruned.values())
-    freed = sum(one.freed for one in pruned.values())
-    said = [f"{' and '.join(parts)} on {count(at, 'server')}, freed {size(freed)}" if parts else "nothing was pruned"]
+    known = [one for one in pruned.values() if one.freed is not None]
+    freed = sum(one.freed or 0 for one in known) if known else None
+    did = freeing("freed", freed, all(one.exact for one in known))
+    said = [f"{' and '.join(parts)} on {count(at, 'server')}{did}" if parts else "nothing was pruned"]
     said += _where("kept", {name: one.kept for name, one in pruned.items()})
     said += _where("not all could be removed of", {name: one.left for name, one in pruned.items()})
     return "; ".join(said)

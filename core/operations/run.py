@@ -11,7 +11,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
@@ -256,10 +256,11 @@ class Run:
         self.tell_removed(name, removed)
         return removed
 
-    def tell_removed(self, name: str, removed: Removed) -> None:
-        """Events for what was pruned; warnings for what was not."""
+    def tell_removed(self, name: str, removed: Removed, sizes: Mapping[str, int] | None = None) -> None:
+        """Events for what was pruned; warnings for what was not. `sizes`: bytes that each tag frees, where known."""
         for tag in removed.tags:
-            self.emit(Pruned(server=name, tag=tag))
+            whole = tag not in removed.left
+            self.emit(Pruned(server=name, tag=tag, freed=(sizes or {}).get(tag) if whole else None))
         for tag in removed.busy:
             self.warn(f"{tag} was not pruned: a running process has it as its working directory", name)
         for complaint in removed.complaints:

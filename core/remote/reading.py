@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from core.plan import Sizes
 from core.records import (
     LAST_SECOND,
     Claim,
@@ -126,15 +127,17 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
     )
 
 
-def parse_sizes(lines: Iterable[str]) -> dict[str, int]:
-    """Bytes on disk by tag from agent.sh's `sizes`; the deploy-cache under ""."""
+def parse_sizes(lines: Iterable[str]) -> Sizes:
+    """What removals free, from inspect.sh's `sizes`."""
     sizes: dict[str, int] = {}
+    exact = True
     for line in lines:
         words = line.split()
+        exact = exact and words != ["size-at-most"]
         if len(words) == 3 and words[0] == "size" and words[2].isdigit():
             with suppress(ValueError):
                 sizes["" if words[1] == "." else words[1]] = _amount(words[2]) * 1024
-    return sizes
+    return Sizes(sizes, exact)
 
 
 def _amount(text: str) -> int:

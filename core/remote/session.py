@@ -17,6 +17,7 @@ from core.drift import Held
 from core.errors import ConnectError, HostKeyUnknown, LockedError, NeedsPerson, ServerError, TurnoutError
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
+from core.plan import Sizes
 from core.records import Lock, Record, ServerState
 from core.remote.agent import CANCELLED, DONE, INCOMPLETE, LOCKED, LOST, PERSON, UNTELLABLE, Agent, Answer
 from core.remote.complaints import failure
@@ -267,9 +268,10 @@ class Session:
         """The lines of agent.sh's `events`: the lock, and what operation.jsonl has from a byte on."""
         return self._ask("events", str(offset), title="the operation cannot be watched", within=ANSWER_WITHIN).lines
 
-    def sizes(self, tags: Sequence[str]) -> dict[str, int]:
-        """Bytes on disk by tag; the deploy-cache under ""."""
-        return parse_sizes(self._ask("sizes", *tags, title="the sizes cannot be read").lines)
+    def sizes(self, tags: Sequence[str], *, cache: bool) -> Sizes:
+        """What the removal of these releases frees, and with `cache` that of the deploy-cache, all of it together."""
+        words = [*tags, *(["."] if cache else [])]
+        return parse_sizes(self._ask("sizes", *words, title="the sizes cannot be read").lines)
 
     def remove(self, token: str, tags: Sequence[str], *, force: bool) -> Removed:
         """Prune; `force`: also releases that a running process works in."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.manifest import EMPTY, FOLDER_ENTRY, Manifest
-from core.plan import NONE, REMOVE, STAGE, SWITCH, UPLOAD
+from core.plan import NONE, REMOVE, STAGE, SWITCH, UPLOAD, Sizes
 from core.planner import Around, adoption, plan_deploy, plan_prune, plan_rollback
 from core.records import Record, Release, ServerState, live_tag, previous_tag
 from core.retention import beyond, protection
@@ -59,7 +59,7 @@ def rollback(*states: ServerState, tag: str | None = None, manifest: Manifest | 
 
 
 def prune(*states: ServerState, tags: tuple[str, ...] = (), keep: int | None = None, cache: bool = False):
-    sizes = {item.server: {"": 7, **dict.fromkeys(item.releases, 100)} for item in states}
+    sizes = {item.server: Sizes({"": 7, **dict.fromkeys(item.releases, 100)}) for item in states}
     return plan_prune("production", states, tags, keep, cache, sizes)
 
 
@@ -285,6 +285,15 @@ def test_a_prune_tells_the_bytes_that_it_frees_once() -> None:
     assert (step.action, step.prune, step.frees) == (REMOVE, ("r1", "r2"), 200)
     assert prune(server, tags=("r1",), cache=True).frees == 107
     assert "frees 100 B" in prune(server, tags=("r1",)).steps[0].price()
+
+
+def test_a_prune_whose_bytes_are_an_upper_bound_or_not_known_says_no_more() -> None:
+    server = state("web1", *[release(f"r{seq}", seq, live=seq == 4) for seq in range(1, 5)])
+    most = plan_prune("production", [server], ("r1",), None, False, {"web1": Sizes({"r1": 100}, exact=False)})
+    assert "frees at most 100 B" in most.steps[0].price() and (most.frees, most.exact) == (100, False)
+    some = plan_prune("production", [server], ("r1", "r2"), None, True, {"web1": Sizes({"r1": 100})})
+    assert some.steps[0].price() == "prune 2 releases, clear the deploy-cache"
+    assert some.frees is None and some.to_json()["steps"][0]["frees"] is None
 
 
 def test_protected_releases_are_refused_with_the_reason() -> None:

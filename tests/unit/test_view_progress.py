@@ -182,6 +182,11 @@ def test_pruned_releases_and_freed_bytes_add_up() -> None:
     assert "pruned 2 releases, freed 7.0 MB" in row(progress)
 
 
+def test_pruned_releases_whose_bytes_nobody_measured_free_no_figure() -> None:
+    progress = follow(Pruned(server="web1", tag=tag(5), freed=3_000_000), Pruned(server="web1", tag=tag(6)))
+    assert "pruned 2 releases" in row(progress) and "freed" not in row(progress)
+
+
 def test_a_good_end_is_one_line() -> None:
     progress = follow(
         OperationFinished(kind="deploy", outcome="done", exit_code=0, seconds=4.2, summary="live on 3 servers")

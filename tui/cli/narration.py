@@ -68,7 +68,7 @@ class Narrator:
             case Switched():
                 return [self._at(event, _switch(event))]
             case Pruned():
-                freed = f", freed {size(event.freed)}" if event.freed else ""
+                freed = "" if event.freed is None else f", freed {size(event.freed)}"
                 return [self._at(event, f"pruned {event.tag}{freed}")]
             case Note():
                 level = "" if event.level == "info" else f"{event.level}: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK, Plan, Step, alike
+from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK, Plan, Step, alike, freeing
 from core.text import clean, count, size
 
 GROUPED_FROM = 11
@@ -68,7 +68,8 @@ def _what(plan: Plan) -> list[str]:
     if len(plan.steps) > 1 and plan.send_bytes:
         rows.append(("in all", f"sends {size(plan.send_bytes)} to {count(len(plan.steps), 'server')}"))
     if len(plan.steps) > 1 and plan.frees:
-        rows.append(("in all", f"frees {size(plan.frees)} on {count(len(plan.steps), 'server')}"))
+        frees = freeing("frees", plan.frees, plan.exact).removeprefix(", ")
+        rows.append(("in all", f"{frees} on {count(len(plan.steps), 'server')}"))
     return [f"{word:<8}  {_one_line(text)}" for word, text in rows]
 
 

@@ -74,7 +74,7 @@ def _texts(event: Event) -> list[str]:
                 f"switched{' back' if event.back else ''}: {event.previous or 'nothing'} -> {event.tag or 'nothing'}"
             ]
         case Pruned():
-            return [f"pruned {event.tag}, freed {size(event.freed)}"]
+            return [f"pruned {event.tag}{'' if event.freed is None else f', freed {size(event.freed)}'}"]
         case Note():
             return [f"{event.level}: {event.text}" if event.level != "info" else event.text]
         case ServerFailed():

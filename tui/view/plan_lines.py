@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK, Plan, Step, alike
+from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK, Plan, Step, alike, freeing
 from core.text import count, size
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, wrap
@@ -47,7 +47,8 @@ def plan_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
 def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     """What is live now, and what will be."""
     if plan.kind in (PRUNE, CLEAR_CACHE):
-        total = f"frees {size(plan.frees)} on {servers(len(plan.steps))}" if plan.frees else ""
+        frees = freeing("frees", plan.frees, plan.exact).removeprefix(", ") if plan.frees else ""
+        total = f"{frees} on {servers(len(plan.steps))}" if frees else ""
         return _field("In all", total, cells) if total else []
     record = plan.record
     if _undoes(plan):

@@ -74,7 +74,8 @@ class ServerProgress:
     check: CheckAttempted | None = None
     tag: str = ""
     switched_back: bool = False
-    freed: int = 0
+    freed: int | None = 0
+    """Bytes; None where they are not known of all that was pruned."""
     pruned: int = 0
     failed: ServerFailed | None = None
 
@@ -165,7 +166,7 @@ class Progress:
                 one.tag, one.switched_back = event.tag, event.back
             case Pruned():
                 one.pruned += 1
-                one.freed += event.freed
+                one.freed = None if event.freed is None or one.freed is None else one.freed + event.freed
             case ServerFailed():
                 one.failed = one.failed or event
                 one.hook = ""

@@ -176,7 +176,7 @@ def now_spans(progress: Progress, one: ServerProgress, cells: int, now: float, g
         text = f"check {check.attempt} of {check.attempts}: {result}"
         return [Span(short(text, cells, glyphs.more), "ok" if check.passed else "warn")]
     if one.pruned:
-        return [Span(f"pruned {count(one.pruned, 'release')}, freed {size(one.freed)}", "")]
+        return [Span(_pruned(one), "")]
     if one.tag and phase in ("", "verify", "finish"):
         back = "switched back to" if one.switched_back else "live on"
         return [Span(f"{back} {short_tag(one.tag)}", "warn" if one.switched_back else "ok")]
@@ -185,6 +185,11 @@ def now_spans(progress: Progress, one: ServerProgress, cells: int, now: float, g
         return [Span("waiting", "dim")]
     took = now - mark.started
     return [Span(VERBS.get(phase, phase), "busy"), Span(f"  {clock(took)}" if took >= 1 else "", "dim")]
+
+
+def _pruned(one: ServerProgress) -> str:
+    freed = "" if one.freed is None else f", freed {size(one.freed)}"
+    return f"pruned {count(one.pruned, 'release')}{freed}"
 
 
 def _ended(progress: Progress, one: ServerProgress, cells: int, glyphs: Glyphs) -> list[Span]:
@@ -198,7 +203,7 @@ def _ended(progress: Progress, one: ServerProgress, cells: int, glyphs: Glyphs) 
     if one.total:
         parts.append(f"sent {size(one.sent)}")
     if one.pruned:
-        parts.append(f"pruned {count(one.pruned, 'release')}" + (f", freed {size(one.freed)}" if one.freed else ""))
+        parts.append(_pruned(one))
     role = "warn" if one.switched_back else "ok" if one.tag else "dim"
     said = short(", ".join(parts) or "done", cells, glyphs.more)
     marks = {phase: mark for phase in progress.phases if phase != "build" and (mark := progress.mark(one.name, phase))}

@@ -168,14 +168,34 @@ verb_events() {
   tail -c "+$(($1 + 1))" "$own/operation.jsonl" | head -c 262144 | sed 's/^/event /'
 }
 
-# sizes TAG...: bytes on disk of releases, and of the deploy-cache under the name `.`.
+# sizes TAG...: kB that the removal of all these releases frees, by release; `.` is the deploy-cache. `size-at-most` where
+# what stays may share blocks with them in a way that nobody sees.
 verb_sizes() {
   cd "$root" || exit 1
+  going=$newline
   for tag; do
-    [ -d "releases/$tag" ] && printf 'size %s %s\n' "$tag" "$(long du -sk "releases/$tag" | cut -f1)"
+    [ "$tag" != . ] && place=releases/$tag || place=deploy-cache
+    shift
+    [ ! -d "$place" ] || { set -- "$@" "$place"; going=$going$place$newline; }
   done
-  [ -d deploy-cache ] && printf 'size . %s\n' "$(long du -sk deploy-cache | cut -f1)"
-  return 0
+  [ $# -gt 0 ] || return 0
+  # Of a file with several names du counts the first: what stays goes first.
+  [ -z "$(find "$@" -type f -links +1 2> /dev/null | head -n 1)" ] || {
+    for place in releases/* releases/.[!.]* deploy-cache; do
+      case $going in *"$newline$place$newline"*) ;; *) [ ! -d "$place" ] || set -- "$place" "$@" ;; esac
+    done
+    # BusyBox forgets what it has counted with each word.
+    [ "$(du -sk "$own" "$own" 2> /dev/null | wc -l)" -eq 1 ] || say size-at-most
+  }
+  case $(stat -f -c %T . 2> /dev/null) in btrfs | xfs | zfs | bcachefs | ocfs2 | overlay*) say size-at-most ;; esac
+  long du -sk "$@" 2> /dev/null | while read -r kilobytes place; do
+    case $going in
+      *"$newline$place$newline"*)
+        tag=${place#releases/}
+        [ "$tag" != deploy-cache ] || [ "$place" != deploy-cache ] || tag=.
+        say "size $tag $kilobytes" ;;
+    esac
+  done
 }
 
 # scan: what deploy-cache really holds, by checksum.
