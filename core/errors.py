@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 from core.text import clean
 
@@ -64,6 +65,12 @@ class TurnoutError(Exception):
         self.server = self.server or server
         self.phase = self.phase or phase
         return self
+
+    def again(self) -> Self:
+        """The same error for another server: `at` fills in its place."""
+        copy = type(self).__new__(type(self), *self.args)
+        copy.__dict__.update(self.__dict__)
+        return copy
 
     def mask(self, mask: Callable[[str], str]) -> None:
         """Replace what `mask` replaces, secrets, in all its parts; what is still too long for a person is cut then."""

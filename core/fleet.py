@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from core.cache import cache_folder
 from core.errors import FleetError, HostKeyUnknown, TurnoutError, UsageError
 from core.jobs import Ahead, Cancel, fault
 from core.records import ServerState
+from core.sshconfig import Book, target
 
 if TYPE_CHECKING:
-    import fabric
-
     from core.config import Environment, Project, Server
+    from core.remote.link import Settings
     from core.remote.session import Session
 
 T = TypeVar("T")
@@ -82,7 +84,8 @@ class Fleet:
         self.environment = environment
         self.servers: tuple[Server, ...] = tuple(servers if servers is not None else environment.servers)
         self._sessions: dict[str, Session] = {}
-        self._settings: fabric.Config | None = None
+        self._settings: Settings | None = None
+        self._book = Book(os.environ, cache_folder() / "ssh")
         self._lock = threading.Lock()
         self._ahead: dict[str, Ahead[None]] = {}
 
@@ -106,9 +109,9 @@ class Fleet:
             from core.remote.session import Session
 
             if self._settings is None:
-                from core.remote.connection import ssh_settings
+                from core.remote.link import Settings
 
-                self._settings = ssh_settings()
+                self._settings = Settings(self._book)
             if name not in self._sessions:
                 self._sessions[name] = Session(server, server.root, self._settings, self.project.deploy.shared)
             return self._sessions[name]
@@ -125,6 +128,8 @@ class Fleet:
 
     def connect_ahead(self) -> None:
         """Begin to connect to every server; the next `open` of each waits for that, and raises what it raised."""
+        # ssh is asked for its configuration while the SSH library is loaded.
+        self._book.ahead(target(server) for server in self.servers)
         for name in self.names:
             session = self.session(name)
             with self._lock:
@@ -154,5 +159,9 @@ class Fleet:
         with self._lock:
             sessions = list(self._sessions.values())
             self._sessions.clear()
+            settings, self._settings = self._settings, None
+            self._book = Book(os.environ, cache_folder() / "ssh")
         for session in sessions:
             session.close()
+        if settings is not None:
+            settings.close()

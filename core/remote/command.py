@@ -136,7 +136,7 @@ def run(
     # A cancel may come before the command has said its process id: then it is ended as soon as that is known.
     heard = _Heard(mark, Output(on_line, mask), lambda: stop() if cancel.requested else None)
     cancel.check()
-    channel = session.connection.session()
+    channel = session.connection.session(with_agent=True)
     unwatch = cancel.on_request(stop)
     try:
         began = time.monotonic()

@@ -5,27 +5,36 @@ from __future__ import annotations
 import paramiko
 
 from core.errors import ConnectError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
-from core.remote.sshconfig import REVOKED, TRUSTED, UNKNOWN, HostKeys, KnownHosts, Standing, fingerprint
+from core.remote.knownhosts import REVOKED, TRUSTED, UNKNOWN, HostKeys, KnownHosts, Standing, fingerprint
 
 
 class NotTrusted(paramiko.SSHException):  # type: ignore[misc]
     """The server showed a key that known_hosts does not vouch for."""
 
-    def __init__(self, known: KnownHosts, key: paramiko.PKey, standing: Standing) -> None:
+    def __init__(self, known: KnownHosts, key: paramiko.PKey, standing: Standing, revoked: str = "") -> None:
         super().__init__(f"host key: {standing.word}")
+        self.revoked = revoked
         self.known = known
         self.key = key
         self.standing = standing
 
 
 class Judge(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
-    """Compares the server's key; paramiko's own comparison knows one key a type and none that is revoked."""
+    """Compares the server's key; paramiko's own comparison knows one key a type and none that is revoked.
+
+    asked   whether the server has shown its key: what goes wrong later is about the login
+    """
 
     def __init__(self, known: KnownHosts, keys: HostKeys) -> None:
         self._known = known
         self._keys = keys
+        self.asked = False
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
+        self.asked = True
+        revoked = self._known.revoking_file(key)
+        if revoked:
+            raise NotTrusted(self._known, key, Standing(REVOKED), revoked)
         standing = self._keys.standing(key)
         if standing.word != TRUSTED:
             raise NotTrusted(self._known, key, standing)
@@ -43,13 +52,17 @@ def refusal(found: NotTrusted) -> ConnectError:
             fingerprint=shown,
             key_line=found.known.line(found.key),
         )
+        if found.known.command:
+            error.hint = f"Turnout does not run KnownHostsCommand ({found.known.command}); {error.hint}"
         if lines:
             error.hint = f"Turnout does not take host certificates (@cert-authority in {lines[0].place}); {error.hint}"
         return error
     if found.standing.word == REVOKED:
         return HostKeyRevoked(
             "the host key is revoked: the connection was refused",
-            detail="\n".join([f"{host} shows {shown}", *(f"revoked in {line.place}" for line in lines)]),
+            detail="\n".join(
+                [f"{host} shows {shown}", *(f"revoked in {place}" for place in _revoked_in(found))],
+            ),
             hint="somebody may hold its private half: ask who revoked it, and give the server a new host key",
             host=host,
             key_type=key_type,
@@ -64,3 +77,7 @@ def refusal(found: NotTrusted) -> ConnectError:
         key_type=key_type,
         fingerprint=shown,
     )
+
+
+def _revoked_in(found: NotTrusted) -> list[str]:
+    return [found.revoked] if found.revoked else [line.place for line in found.standing.lines]

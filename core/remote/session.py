@@ -11,8 +11,6 @@ from copy import copy
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import fabric
-
 from core.drift import Held
 from core.errors import ConnectError, HostKeyUnknown, LockedError, NeedsPerson, ServerError, TurnoutError
 from core.jobs import Ahead, Cancel
@@ -21,12 +19,14 @@ from core.plan import Sizes
 from core.records import Lock, Record, ServerState
 from core.remote.agent import CANCELLED, DONE, INCOMPLETE, LOCKED, LOST, PERSON, UNTELLABLE, Agent, Answer
 from core.remote.complaints import failure
-from core.remote.connection import Connection, Destination
+from core.remote.connection import Connection
+from core.remote.link import Settings
 from core.remote.reading import parse_sizes, parse_state
 from core.remote.rehearsal import Understudy, travelling
 from core.remote.scan import parse_scan, parse_tree
 from core.remote.upload import Upload
 from core.shape import differences
+from core.sshconfig import Destination
 from core.text import clean
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class Session:
     was opened; each request and each wait for an upload is one.
     """
 
-    def __init__(self, server: Destination, root: str, settings: fabric.Config, shared: Sequence[str] = ()) -> None:
+    def __init__(self, server: Destination, root: str, settings: Settings, shared: Sequence[str] = ()) -> None:
         self.server = server
         self.root = root
         self._settings = settings

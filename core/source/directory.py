@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 
+from core.cache import cache_folder
 from core.config import Project
 from core.errors import SourceError
 from core.events import Emit
@@ -14,7 +15,6 @@ from core.jobs import Cancel
 from core.source.build import build, variables
 from core.source.publish import excluding
 from core.source.scan import Hashes, part_of, scan
-from core.source.store import cache_folder
 from core.source.tree import Tree
 
 

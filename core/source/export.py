@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core import __version__
+from core.cache import cache_folder
 from core.config import Project
 from core.events import Emit, Note
 from core.jobs import Cancel
@@ -20,7 +21,7 @@ from core.source.git import Resolved
 from core.source.inputs import build_key
 from core.source.publish import published
 from core.source.scan import part_of, scan
-from core.source.store import cache_folder, discard, make_folder, making, read_manifest, write_whole
+from core.source.store import discard, make_folder, making, read_manifest, write_whole
 from core.text import count, decode_path, show_path
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from core.cache import cache_folder
 from core.errors import SourceError
 from core.manifest import Manifest, parse
 
@@ -28,16 +29,6 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAKING, _TRASH, _LOCK = ".making-", ".trash-", "making.lock"
 _LOCKLESS_SECONDS = 3600
 """A half-made folder without a lock is between two calls of a living process, unless it is older than this."""
-
-
-def cache_folder() -> Path:
-    """Turnout's folder below the user's cache directory; TURNOUT_CACHE_DIR names another."""
-    named = os.environ.get("TURNOUT_CACHE_DIR")
-    if named:
-        return Path(named).absolute()
-    from platformdirs import user_cache_dir  # costs milliseconds at the start
-
-    return Path(user_cache_dir("turnout"))
 
 
 def make_folder(folder: Path) -> None:

@@ -15,8 +15,9 @@ import pytest
 
 from core.config import Server
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown
-from core.remote import connection
-from core.remote.connection import Connection, ssh_settings
+from core.remote import connection, link
+from core.remote.connection import Connection
+from core.remote.link import ssh_settings
 from tests.engine.driving import live
 from tests.servers import OpenSSHServer, need, new_key
 from tests.waiting import until
@@ -159,7 +160,7 @@ def test_a_name_that_nobody_knows_is_told(sshd, fleet_of):
 
 
 def test_a_port_that_accepts_and_says_nothing_is_given_up(sshd, home, fleet_of, monkeypatch):
-    monkeypatch.setattr(connection, "BANNER_TIMEOUT", 0.5)
+    monkeypatch.setattr(link, "BANNER_TIMEOUT", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         (home / ".ssh/config").write_text(sshd.server.ssh_config(sshd.alias, port=silent.getsockname()[1]))
         error = error_of(fleet_of(sshd), ConnectError)

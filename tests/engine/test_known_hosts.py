@@ -1,5 +1,6 @@
 """known_hosts means to Turnout what it means to OpenSSH's own client, and a key that is refused is refused for good."""
 
+import os
 import subprocess
 
 import paramiko
@@ -7,7 +8,8 @@ import pytest
 
 from core.errors import ConnectError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
 from core.remote.connection import fingerprint
-from core.remote.sshconfig import KnownHosts
+from core.remote.knownhosts import KnownHosts
+from core.sshconfig import Book, Target
 from tests.engine.test_cli import turnout, turnout_json
 from tests.engine.test_connecting import b64, error_of, forget
 from tests.servers import need, new_key, public_key
@@ -163,5 +165,6 @@ def test_a_known_hosts_that_cannot_be_written_is_told(sshd, home, project_factor
     assert "Is a directory" in ended.stderr and "Traceback" not in ended.stderr
     known_hosts.rmdir()
     (home / "file").write_text("")
+    (home / ".ssh/config").write_text(f"UserKnownHostsFile {home}/file/known_hosts\n")
     with pytest.raises(ConnectError, match="cannot be recorded"):
-        KnownHosts({"userknownhostsfile": str(home / "file/known_hosts")}, "web", 22).add("web ssh-rsa AAAA")
+        KnownHosts(Book(os.environ).look_up(Target("web"))).add("web ssh-rsa AAAA")

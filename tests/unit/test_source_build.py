@@ -10,13 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 
+from core.cache import cache_folder
 from core.errors import Cancelled, SourceError, UsageError
 from core.events import Event, HookFinished, HookOutput, HookStarted
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FOLDER
 from core.records import Record
 from core.source import Tree, make_tree, tree_of_record
-from core.source.store import cache_folder
 from tests.projects import SampleProject, make_project
 from tests.waiting import until
 

@@ -18,12 +18,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from core.cache import cache_folder
 from core.errors import Cancelled, SourceError
 from core.jobs import Cancel
 from core.source import Tree, make_tree
 from core.source.checkout import MOST_LAYERS
 from core.source.finished import KEPT
-from core.source.store import cache_folder
 from tests.projects import Files, Link, SampleProject, Script, make_project
 from tests.strategies import AWKWARD_NAMES
 from tests.waiting import until

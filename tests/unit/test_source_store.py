@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from core.cache import cache_folder
 from core.errors import SourceError
 from core.manifest import FOLDER_ENTRY, Manifest
 from core.source import store
-from core.source.store import cache_folder, discard, known, making, publish, remember, sweep, write_whole
+from core.source.store import discard, known, making, publish, remember, sweep, write_whole
 from tests.strategies import file_entry
 from tests.waiting import until
 

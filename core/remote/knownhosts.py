@@ -1,59 +1,22 @@
-"""The person's own OpenSSH configuration, and the host keys that it trusts."""
+"""The host keys that the person's OpenSSH trusts, and those that it has revoked."""
 
 from __future__ import annotations
 
 import base64
 import fnmatch
-import glob
 import hashlib
 import os
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import paramiko
 
 from core.errors import ConnectError
-
-SSH_CONFIG_VARIABLE = "TURNOUT_SSH_CONFIG"
-"""Environment variable: an ssh_config file that is read instead of ~/.ssh/config and /etc/ssh/ssh_config."""
-
-
-def read_ssh_config(environ: Mapping[str, str]) -> paramiko.SSHConfig:
-    """The merged configuration, `Include` resolved (paramiko does not). Missing files are empty."""
-    named = environ.get(SSH_CONFIG_VARIABLE)
-    files = [Path(named)] if named else [Path("~/.ssh/config").expanduser(), Path("/etc/ssh/ssh_config")]
-    text = "\n".join(line for file in files for line in _lines(file, file.parent, depth=0))
-    try:
-        return paramiko.SSHConfig.from_text(text)
-    except Exception as error:  # paramiko raises its own and bare exceptions for a line it cannot read
-        raise ConnectError(
-            "the ssh_config cannot be read",
-            detail=f"{', '.join(map(str, files))}: {error}",
-            hint="`ssh -G HOST` shows the line",
-        ) from error
-
-
-def _lines(file: Path, folder: Path, *, depth: int) -> Iterator[str]:
-    """A configuration file's lines with `Include` replaced by what it names; a `Host *` ends each file's last block."""
-    try:
-        lines = file.read_text("utf-8", "surrogateescape").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        words = line.strip().replace("=", " ", 1).split(None, 1)
-        if len(words) == 2 and words[0].lower() == "include" and depth < 16:
-            for pattern in shlex.split(words[1]):
-                path = Path(pattern).expanduser()
-                for name in sorted(glob.glob(str(path if path.is_absolute() else folder / path))):
-                    yield from _lines(Path(name), folder, depth=depth + 1)
-        else:
-            yield line
-    if depth == 0:
-        yield "Host *"
-
+from core.sshconfig import Options
 
 TRUSTED, UNKNOWN, CHANGED, REVOKED = "trusted", "unknown", "changed", "revoked"
 """What known_hosts says of a key."""
@@ -114,16 +77,18 @@ class HostKeys:
 class KnownHosts:
     """The known_hosts files that hold for one host of the configuration."""
 
-    def __init__(self, options: Mapping[str, Any], host: str, port: int) -> None:
-        user = str(options.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2"))
-        shared = str(options.get("globalknownhostsfile", "/etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2"))
-        self._user_files = [Path(word).expanduser() for word in shlex.split(user) if word.lower() != "none"]
-        self._files = self._user_files + [Path(word) for word in shlex.split(shared) if word.lower() != "none"]
-        self._hashed = str(options.get("hashknownhosts", "no")).lower() == "yes"
+    def __init__(self, options: Options) -> None:
+        self._user_files = [Path(path) for path in options.known_hosts_files("userknownhostsfile")]
+        self._files = self._user_files + [Path(path) for path in options.known_hosts_files("globalknownhostsfile")]
+        self._hashed = options.yes("hashknownhosts")
+        self.command = options.get("knownhostscommand")
+        """KnownHostsCommand, which Turnout does not run; "" for none."""
+        revoked = options.get("revokedhostkeys")
+        self._revoked = options.path(revoked) if revoked else ""
         alias = options.get("hostkeyalias")
-        self.name = str(alias or (host if port == 22 else f"[{host}]:{port}")).lower()
+        self.name = (alias or (options.host if options.port == 22 else f"[{options.host}]:{options.port}")).lower()
         """The name under which known_hosts has the host: `web1`, `[127.0.0.1]:2222`, or the HostKeyAlias."""
-        self._without_port = host.lower() if port != 22 and not alias else ""
+        self._without_port = options.host.lower() if options.port != 22 and not alias else ""
 
     def read(self) -> HostKeys:
         """What the files say of this host now; nothing where nobody has accepted a key yet."""
@@ -141,6 +106,37 @@ class KnownHosts:
                     if key is not None:
                         found.append(KnownKey(key, marker, file, number))
         return HostKeys(tuple(named), tuple(without_port))
+
+    def revoking_file(self, key: paramiko.PKey) -> str:
+        """The file of RevokedHostKeys where it has this key; "" where it has not.
+
+        ConnectError where the file cannot be read: as for OpenSSH, no key is trusted then.
+        """
+        if not self._revoked:
+            return ""
+        try:
+            raw = Path(self._revoked).read_bytes()
+        except OSError as error:
+            raise _no_list(self._revoked, error.strerror or str(error)) from None
+        if not raw.startswith(b"SSHKRL\n\0"):
+            keys = [line.split() for line in raw.decode("utf-8", "replace").splitlines()]
+            return self._revoked if any(key.get_base64() in words for words in keys) else ""
+        program = shutil.which("ssh-keygen")
+        if program is None:
+            raise _no_list(self._revoked, "it is a KRL, which only ssh-keygen can read, and there is none here")
+        with tempfile.NamedTemporaryFile("w", prefix="turnout-", suffix=".pub") as file:
+            file.write(f"{key.get_name()} {key.get_base64()}\n")
+            file.flush()
+            ended = subprocess.run(
+                [program, "-Q", "-f", self._revoked, file.name],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        if ended.returncode not in (0, 1) or (ended.returncode and "REVOKED" not in ended.stdout):
+            raise _no_list(self._revoked, ended.stderr.strip())
+        return self._revoked if ended.returncode else ""
 
     def line(self, key: paramiko.PKey) -> str:
         """The line that known_hosts gets for a key."""
@@ -171,6 +167,14 @@ class KnownHosts:
                 hint="make the file yours to write, or name another one: UserKnownHostsFile in ~/.ssh/config",
             ) from error
         return file
+
+
+def _no_list(file: str, reason: str) -> ConnectError:
+    return ConnectError(
+        f"RevokedHostKeys {file} cannot be read: no host key is trusted",
+        detail=reason,
+        hint="mend the file, or take the line out of the ssh_config",
+    )
 
 
 def _text_lines(file: Path) -> list[str]:

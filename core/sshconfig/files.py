@@ -1,0 +1,179 @@
+"""The files that the configuration consists of: which they are, whether an answer may be kept, copies for ssh."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import ConnectError
+from core.sshconfig.words import keyword, split
+
+SYSTEM = Path("/etc/ssh/ssh_config")
+DEEPEST = 16
+"""How deep files may include one another; readconf.c has the same."""
+_FLEETING = {"exec", "localnetwork", "command"}
+"""Criteria of `Match` whose answer is in no file."""
+_DYNAMIC = re.compile(r"%[^%]|\$\{")
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of the configuration. `own`: the person's, where `~` is known and other names start in ~/.ssh."""
+
+    path: Path
+    own: bool
+    checked: bool
+    """Whether nobody else may be able to write to it."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a file: its keyword in lower case ("" for none), the rest, and how it stands there."""
+
+    number: int
+    name: str
+    rest: str
+    text: str
+
+
+def sources(named: str | None, home: str) -> list[Source]:
+    """The files that are read first, in order; `named` stands for all of them."""
+    if named:
+        return [Source(Path(named), own=True, checked=False)]
+    return [Source(Path(home) / ".ssh/config", own=True, checked=True), Source(SYSTEM, own=False, checked=False)]
+
+
+def lines(source: Source) -> list[Line]:
+    """The lines of a file; none where there is no such file. ConnectError where others may write to it."""
+    try:
+        with open(source.path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+            status = os.fstat(file.fileno())
+            texts = file.read().split("\n")
+    except OSError:
+        return []
+    if source.checked and (status.st_uid not in (0, os.getuid()) or status.st_mode & 0o022):
+        raise ConnectError(
+            f"bad owner or permissions on {source.path}",
+            detail="others could change whom you log in to; OpenSSH refuses such a file as well",
+            hint=f"chown {os.getuid()} {source.path}; chmod go-w {source.path}",
+        )
+    return [Line(number, *keyword(text), text) for number, text in enumerate(texts, 1)]
+
+
+def included(line: Line, source: Source, home: str) -> list[Source] | None:
+    """The files that an `Include` names now; None where only ssh can tell. ValueError as words.split."""
+    found: list[Source] = []
+    for pattern in split(line.rest):
+        if _DYNAMIC.search(pattern):
+            return None
+        path = _anchored(pattern, source.own, home)
+        found += [Source(Path(name), source.own, checked=True) for name in sorted(glob.glob(path))]
+    return found
+
+
+def _anchored(pattern: str, own: bool, home: str) -> str:
+    if pattern == "~" or pattern.startswith("~/"):
+        return home + pattern[1:]
+    if pattern.startswith("~"):
+        return os.path.expanduser(pattern)
+    if pattern.startswith("/"):
+        return pattern
+    return f"{home}/.ssh/{pattern}" if own else f"{SYSTEM.parent}/{pattern}"
+
+
+def digest(first: list[Source], home: str, environ: Mapping[str, str], facts: list[str]) -> str:
+    """What an answer of ssh depends on, as a digest: the contents of all files, variables, and `facts`.
+
+    "" where it depends on more than these: names that are looked up, networks, commands.
+    """
+    total = hashlib.sha256()
+
+    def add(*parts: object) -> None:
+        for part in parts:
+            raw = str(part).encode("utf-8", "surrogateescape")
+            total.update(b"%d:" % len(raw) + raw)
+
+    add(*facts, home)
+    for source, read in _walk(first, home):
+        try:
+            status = os.stat(source.path)
+            add(source.path, source.own, status.st_mode, status.st_uid)
+        except OSError:
+            add(source.path, "none")
+        for line in read:
+            if _depends(line):
+                return ""
+            add(line.text, *(environ.get(name, "\0") for name in _VARIABLE.findall(line.text)))
+        add("end")
+    return total.hexdigest()
+
+
+def _walk(first: list[Source], home: str, depth: int = 0) -> Iterator[tuple[Source, list[Line]]]:
+    for source in first:
+        read = lines(source)
+        yield source, read
+        for line in read:
+            if line.name == "include" and depth < DEEPEST:
+                try:
+                    yield from _walk(included(line, source, home) or [], home, depth + 1)
+                except ValueError:
+                    continue  # ssh says so
+
+
+def _depends(line: Line) -> bool:
+    """Whether a line makes an answer depend on what is in no file."""
+    try:
+        words = [word.lower() for word in split(line.rest)]
+    except ValueError:
+        return True
+    if line.name == "match":
+        return any(word.lstrip("!").partition("=")[0] in _FLEETING for word in words)
+    if line.name == "include":
+        return any(_DYNAMIC.search(word) for word in words)
+    return line.name == "canonicalizehostname" and words[:1] not in (["no"], ["false"])
+
+
+_EXPANDED = {"userknownhostsfile", "identityagent"}
+"""Keywords whose value `ssh -G` prints with `~` replaced, by the home of the user database."""
+
+
+def rehomed(first: list[Source], home: str, folder: Path) -> tuple[Path, dict[str, Path]]:
+    """Copies of all files in `folder` which ssh reads as if `home` were the home that it takes from the user database.
+
+    Gives the file that includes them, and by copy the file that it is of; each line keeps its number.
+    """
+    copies: dict[str, Path] = {}
+
+    def copy(source: Source, depth: int) -> Path:
+        made = folder / f"{len(copies)}"
+        copies[str(made)] = source.path
+        text = "\n".join(_moved(line, source, depth) for line in lines(source))
+        made.write_text(text, "utf-8", "surrogateescape")
+        os.chmod(made, stat.S_IRUSR | stat.S_IWUSR)
+        return made
+
+    def _moved(line: Line, source: Source, depth: int) -> str:
+        if line.name == "include" and depth < DEEPEST:
+            try:
+                files = included(line, source, home)
+            except ValueError:
+                return line.text
+            if files is None:
+                return line.text
+            return f"Include {' '.join(str(copy(file, depth + 1)) for file in files)}" if files else "# no files"
+        if line.name in _EXPANDED:
+            return re.sub(r'(?<![^\s"=])~(?=/)', lambda _: home, line.text).replace("%d", home.replace("%", "%%"))
+        return line.text
+
+    begin = [f'Include "{copy(source, 0)}"' for source in first]
+    default = f'Match all\nUserKnownHostsFile "{home}/.ssh/known_hosts" "{home}/.ssh/known_hosts2"'
+    start = folder / "config"
+    start.write_text("\n".join([*begin, default, ""]), "utf-8", "surrogateescape")
+    return start, copies
