@@ -29,6 +29,8 @@ ANSWER_LIMIT = 64 << 20
 """Bytes of one answer; more is no sensible server."""
 LINE = 32
 """Bytes that a line counts besides its own: many that are empty are no small answer either."""
+_STATUS_WITHIN = 2.0
+"""Seconds for the exit status once the output has ended."""
 GREETING_LIMIT = 4 << 20
 """Characters that start-up files may print before the agent is ready."""
 
@@ -92,6 +94,8 @@ class Agent:
         self._heard = time.monotonic()
         self._until = math.inf
         self._channel: paramiko.Channel | None = None
+        self._ready = False
+        self._begun = False
         self.round_trips = 0
         self._first_answer = 0.0
         self.rtt = 0.0
@@ -118,6 +122,7 @@ class Agent:
         """Several requests that the agent carries out one after the other, sent together: one round trip."""
         with self._one_at_a_time:
             first = self._channel is None
+            self._begun = self._begun or any(verb == "begin" for verb, _ in batch)
             lines = []
             numbers = []
             for verb, words in batch:
@@ -207,6 +212,7 @@ class Agent:
         while True:
             line = self._line(seen)
             if ready.fullmatch(line):
+                self._ready = True
                 return
             seen.append(line[:1000])
             total += len(line) + LINE
@@ -255,7 +261,7 @@ class Agent:
                 raise self._gone("the agent lives and gives no whole answer: does a disk hang there?")
             if not chunk:
                 said = clean_lines("\n".join([*list(before)[-5:], self._said()])).strip()
-                raise self._gone(said or "the connection was closed")
+                raise self._gone(said or "the connection was closed") if self._ready else self._no_shell(said)
             self._heard = time.monotonic()
             self._buffer = chunk
 
@@ -288,6 +294,28 @@ class Agent:
         return ConnectError(
             "the connection to the server was lost",
             detail=clean_lines(detail),
-            hint="the agent there sweeps and unlocks by itself; refresh and look at what is live",
+            hint="the agent there sweeps and unlocks by itself; refresh and look at what is live"
+            if self._begun
+            else "no lock was taken there; try again",
+            server=self._connection.server.name,
+        )
+
+    def _no_shell(self, said: str) -> ConnectError:
+        """The login shell ended before it ran the agent: nologin, a forced command, a shell that is restricted."""
+        channel = self._channel
+        assert channel is not None
+        if not self._connection.is_open:
+            return self._gone(said or "the connection was closed")
+        # OpenSSH says the status right after the end of the output; another server may say none.
+        channel.status_event.wait(_STATUS_WITHIN)
+        status = channel.exit_status if channel.exit_status_ready() else -1
+        channel.close()
+        ended = f"it ended with status {status}" if status >= 0 else "it said no status"
+        user = self._connection.link.options.user
+        return ConnectError(
+            "the login shell ended before the agent could start",
+            detail=f"{said}\n{ended}" if said else f"it printed nothing; {ended}",
+            hint=f"give {user} a shell there that runs commands (chsh); look for ForceCommand in sshd_config, "
+            "command= in authorized_keys, `exit` in its start-up files",
             server=self._connection.server.name,
         )

@@ -10,7 +10,11 @@ from core.sshconfig import Options
 
 
 class Refused(paramiko.AuthenticationException):  # type: ignore[misc]
-    """No key was accepted. `notes`: a line for each that was offered, and for each that could not be."""
+    """No key was accepted.
+
+    title  what happened; {} stands for the destination
+    notes  a line for each key that was offered, and for each that could not be
+    """
 
     def __init__(self, title: str, notes: list[str], hint: str) -> None:
         super().__init__(title)
@@ -59,7 +63,7 @@ class KeyLogin:
                 return
             if "publickey" not in wanted:
                 raise Refused(
-                    "accepted the key and wants more than a key",
+                    "{} accepted the key and wants more than a key",
                     [f"{shown(one, key)}: accepted", f"wanted besides: {', '.join(wanted)}"],
                     "Turnout cannot answer such questions: let this user in by key alone (AuthenticationMethods)",
                 )
@@ -73,25 +77,25 @@ class KeyLogin:
         if self._options.get("pkcs11provider"):
             lines.append(f"PKCS11Provider {self._options.get('pkcs11provider')}: not asked; ssh-add -s adds its keys")
         if locked and not refused:
-            return Refused("needs a key with a passphrase", lines, "load it into the agent: ssh-add")
+            return Refused("the private key for {} needs a passphrase", lines, "load it into the agent: ssh-add")
         if not refused:
             looked = "" if agent else "; there is no SSH agent"
             return Refused(
-                "cannot be logged in to: there is no key to offer",
+                "there is no key to log in to {} with",
                 lines or [f"none of {', '.join(path for path, _ in self._options.identity_files)}{looked}"],
                 "make one (ssh-keygen), load one into the agent (ssh-add), or name one: `identity` in turnout.toml",
             )
         if ended and len(refused) > 1:
             hint = "it takes so many tries and no more (MaxAuthTries): name the right key, with IdentitiesOnly yes"
-            return Refused("refused the login", lines, hint)
+            return Refused("{} refused the login", lines, hint)
         host = self._options.target.host
         hint = f"try `ssh {host}`: is your public key in its authorized_keys, your key in the agent?"
-        return Refused("refused the login", lines, hint)
+        return Refused("{} refused the login", lines, hint)
 
 
 def _no_keys(allowed: list[str]) -> Refused:
     return Refused(
-        "takes no keys",
+        "{} takes no keys",
         [f"it takes {', '.join(allowed)}"],
         "Turnout logs in with keys only: PubkeyAuthentication yes in its sshd_config",
     )
@@ -106,4 +110,4 @@ def _reason(error: paramiko.SSHException, key: paramiko.PKey) -> str:
 
 def told(error: Refused, where: str) -> AuthenticationFailed:
     """A refusal for people."""
-    return AuthenticationFailed(f"{where} {error.title}", detail="\n".join(error.notes), hint=error.hint)
+    return AuthenticationFailed(error.title.replace("{}", where), detail="\n".join(error.notes), hint=error.hint)
