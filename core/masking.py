@@ -8,35 +8,57 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from core.base64forms import Form, base64_forms
 from core.text import clean
+from core.text import quote as shell_quote
 
 SHORTEST_SECRET = 4
 """Shorter values are not masked: every `1` or `no` on the screen would become `***`, and they hide nothing."""
 
 MASK = "***"
 
+_MOST_PATTERNS = 64
+"""Patterns that are kept: mostly the same few secrets are printed."""
+
 
 class Masking:
     """Replaces secrets of 4 characters or more, and each line of one that has several.
 
-    A secret is found as it is, as URLs and forms write it, as JSON does, and as `clean` leaves it.
+    A secret is found as it is, as URLs, forms, JSON, HTML, shells and Base64 write it, and as `clean` leaves it.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         parts = {part for secret in secrets for part in (secret, *(line.strip() for line in secret.splitlines()))}
-        found = {form for part in parts if len(part) >= SHORTEST_SECRET for form in _forms(part)}
-        forms = sorted(found, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, forms))) if forms else None
-        self.longest = len(forms[0]) if forms else 0
+        parts = {part for part in parts if len(part) >= SHORTEST_SECRET}
+        forms = {Form(text, re.escape(text), len(text)) for part in parts for text in _forms(part)}
+        forms |= {form for part in parts for form in base64_forms(part)}
+        self._forms = sorted(forms, key=lambda form: (-form.longest, form.pattern))
+        self._patterns: dict[tuple[Form, ...], re.Pattern[str]] = {}
+        self.longest = self._forms[0].longest if self._forms else 0
         """Characters of the longest form; 0 without secrets."""
 
     def __call__(self, text: str) -> str:
         """The text with `***` for every secret."""
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        pattern = self._in(text)
+        return pattern.sub(MASK, text) if pattern else text
+
+    def _in(self, text: str) -> re.Pattern[str] | None:
+        """The pattern of those forms that may be in a text, the longest first; None where none can be.
+
+        Most texts hold no secret: to look for a needle of each form is a thousand times faster than one pattern.
+        """
+        found = tuple([form for form in self._forms if form.needle in text])
+        if not found:
+            return None
+        if found not in self._patterns:
+            if len(self._patterns) >= _MOST_PATTERNS:
+                self._patterns.clear()
+            self._patterns[found] = re.compile("|".join([form.pattern for form in found]))
+        return self._patterns[found]
 
     def line(self, text: str, limit: int = 4000) -> str:
         """`clean` of the masked text: control characters in a secret do not hide it, and the cut comes last."""
-        if self._pattern is None:
+        if not self._forms:
             return clean(text, limit)
         return clean(self(clean(text, len(text))), limit)
 
@@ -54,8 +76,9 @@ class Masking:
 
     def cut(self, text: str, at: int) -> int:
         """The first place from `at` on where a cut leaves every secret of the text whole."""
-        if self._pattern:
-            for match in self._pattern.finditer(text):
+        pattern = self._in(text)
+        if pattern:
+            for match in pattern.finditer(text):
                 if match.start() >= at:
                     break
                 if match.end() > at:
@@ -64,13 +87,36 @@ class Masking:
 
 
 def _forms(part: str) -> Iterator[str]:
-    """How programs print a text: bare, cleaned, in a URL, in a form, in JSON."""
+    """How programs print a text: bare, cleaned, in a URL, a form, JSON, HTML, quoted for a shell, as Python's repr."""
     yield part
     for coded in (quote(part), quote(part, safe=""), quote_plus(part)):
         yield coded
         yield re.sub("%..", lambda code: code[0].lower(), coded)
-    yield json.dumps(part)[1:-1]
-    yield json.dumps(part, ensure_ascii=False)[1:-1]
+    for text in (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]):
+        yield text
+        yield text.replace("/", "\\/")
+        yield text.translate(_JSON_IN_HTML)
+    for entities in _HTML:
+        yield part.translate(entities)
+    yield part.replace("'", "'\\''")
+    yield part.replace("'", "'\"'\"'")
+    yield shell_quote(part)[1:-1]
+    yield re.sub(r"([^A-Za-z0-9,._+:@%/-])", r"\\\1", part)
+    yield re.sub(r'([\\"$`])', r"\\\1", part)
+    yield repr(part)[1:-1]
     cleaned = clean(part, len(part))
     if len(cleaned) >= SHORTEST_SECRET:
         yield cleaned
+
+
+_JSON_IN_HTML = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
+_IN_HTML = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
+_HTML = (
+    _IN_HTML,
+    _IN_HTML | {ord('"'): "&quot;"},
+    _IN_HTML | {ord('"'): "&quot;", ord("'"): "&#x27;"},
+    _IN_HTML | {ord('"'): "&quot;", ord("'"): "&#39;"},
+    _IN_HTML | {ord('"'): "&quot;", ord("'"): "&#039;"},
+    _IN_HTML | {ord('"'): "&#34;", ord("'"): "&#39;"},
+)
+"""Escapes of Python (with and without quotes), Jinja, PHP and Go."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
+import shlex
+from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -77,3 +80,73 @@ def test_no_secret_hides_in_a_cut_however_the_text_arrives(
     # Cut or not, every secret is told as in the whole line.
     assert "".join(map(mask, pieces)) == "".join(map(mask, text.split("\n")))
     assert all(len(piece) <= longest + mask.longest for piece in pieces)
+
+
+B64_SECRETS = ["hunter2", "four", "p/w+rd?>>\xff\xfe~~", "\u00ff\u00fe\u00ff\u00fe", "correct horse battery staple"]
+
+
+@pytest.mark.parametrize("secret", B64_SECRETS)
+@pytest.mark.parametrize("user", ["", "a:", "an:", "ana:", "x" * 100 + ":"])
+@pytest.mark.parametrize("behind", ["", "\n", "@h", "@host"])
+def test_a_secret_is_found_in_base64_wherever_it_stands(secret: str, user: str, behind: str) -> None:
+    mask = Masking([secret])
+    first, last = 8 * len(user) // 6, -(-8 * len((user + secret).encode()) // 6)
+    ways = (
+        str,
+        lambda text: text.rstrip("="),
+        lambda text: quote(text, safe=""),
+        lambda text: json.dumps(text)[1:-1].replace("/", "\\/"),
+    )
+    for encode in (b64encode, urlsafe_b64encode):
+        coded = encode((user + secret + behind).encode()).decode()
+        for way in ways:
+            # What stands beside it stays, but for the characters that hold some of its bits.
+            after = way(coded[last:]) if behind else ""
+            assert mask(f"Basic {way(coded)}") == f"Basic {way(coded[:first])}***{after}"
+
+
+def test_base64_in_lines_is_found_as_programs_break_it() -> None:
+    secret = "".join(chr(33 + (7 * place) % 94) for place in range(200))
+    for ending in ("", "\n"):
+        whole = b64encode((secret + ending).encode()).decode()
+        for width in (64, 76):
+            lines = [whole[place : place + width] for place in range(0, len(whole), width)]
+            # The K holds bits of the line's end alone.
+            assert {Masking([secret])(line) for line in lines} == {"***", *(["***K"] if ending else [])}
+
+
+def test_other_base64_stays() -> None:
+    mask = Masking(["hunter2", "another secret"])
+    for text in ("hunter1", "Hunter2", "nothing", "x" * 100):
+        form = b64encode(text.encode()).decode()
+        assert mask(form) == form
+
+
+@pytest.mark.parametrize("secret", ['it\'s "quoted" & <b>', "a'b\\c$d`e"])
+def test_a_secret_is_found_as_shells_and_pages_write_it(secret: str) -> None:
+    mask = Masking([secret])
+    forms = [
+        shlex.quote(secret)[1:-1],
+        secret.replace("'", "'\\''"),
+        html.escape(secret),
+        html.escape(secret, quote=False),
+        repr(secret)[1:-1],
+        json.dumps(secret)[1:-1].replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"),
+    ]
+    assert {mask(form) for form in forms} == {"***"}
+
+
+@given(st.lists(st.text(min_size=4, max_size=9), max_size=3), st.text(max_size=5), st.integers(1, 20), st.data())
+def test_no_base64_of_a_secret_hides_in_a_cut(secrets: list[str], user: str, longest: int, data: st.DataObject) -> None:
+    mask = Masking(secrets)
+    coded = [b64encode((user + secret).encode("utf-8", "surrogatepass")).decode() for secret in secrets]
+    text = " ".join(coded)
+    sizes = data.draw(st.lists(st.integers(1, 30)))
+    pieces: list[str] = []
+    rest, place = "", 0
+    for size in [*sizes, len(text)]:
+        lines, rest = cut_lines(rest + text[place : place + size], "\n", longest, mask.cut, mask.longest)
+        place += size
+        pieces += lines
+    pieces.append(rest)
+    assert "".join(map(mask, pieces)) == mask(text)
