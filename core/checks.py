@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import ssl
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import paramiko
@@ -106,21 +107,21 @@ def _http(run: Run, session: Session, check: Check, told: dict[str, str]) -> str
     timer.daemon = True
     timer.start()
     unwatch = run.cancel.on_request(channel.close)
+    answer: http.client.HTTPResponse | None = None
+    body = bytearray()
+    site = check.host or url.netloc.rpartition("@")[2]
     try:
-        client = _Client(host, port, channel, check.timeout, secure)
-        client.request(
-            "GET", path, headers={"Host": check.host or url.netloc.rpartition("@")[2], "User-Agent": "turnout"}
-        )
+        client = _Client(host, port, channel, check.timeout, _server_name(site) if secure else None)
+        client.request("GET", path, headers={"Host": site, "User-Agent": "turnout", "Connection": "close"})
         answer = client.getresponse()
-        body = answer.read(BODY_LIMIT)
-        if late.is_set():
-            return f"no answer as a whole within {check.timeout:g} s"
-        if answer.length and len(body) < BODY_LIMIT:
+        _read(answer, body, wanted.encode())
+        if answer.length and len(body) < BODY_LIMIT and not late.is_set():
             return f"no answer: it ended after {len(body)} bytes, {answer.length} too early"
-    except (OSError, EOFError, http.client.HTTPException, paramiko.SSHException) as error:
-        if late.is_set():
-            return f"no answer as a whole within {check.timeout:g} s"
-        return mask.line(f"no answer: {error or type(error).__name__}")
+    except (OSError, EOFError, ValueError, http.client.HTTPException, paramiko.SSHException) as error:
+        if answer is None or answer.status == check.status:
+            if late.is_set():
+                return f"no answer as a whole within {check.timeout:g} s"
+            return mask.line(f"no answer: {error or type(error).__name__}")
     finally:
         timer.cancel()
         unwatch()
@@ -129,12 +130,38 @@ def _http(run: Run, session: Session, check: Check, told: dict[str, str]) -> str
         channel.close()
     if answer.status != check.status:
         return f"status {answer.status} instead of {check.status}{_beginning(body, mask)}"
+    if late.is_set():
+        return f"no answer as a whole within {check.timeout:g} s"
     if wanted.encode() not in body:
         return f"the answer does not contain {mask(wanted)!r}{_beginning(body, mask)}"
     return ""
 
 
-def _beginning(body: bytes, mask: Masking) -> str:
+def _read(answer: http.client.HTTPResponse, body: bytearray, wanted: bytes) -> None:
+    """Read an answer to its end, or as far as it matters.
+
+    One whose length is not known may stay open as long as the application pleases (a stream of events): it is read
+    until it has what is wanted. One that says its length is read as a whole, because half of it is a failure.
+    """
+    while len(body) < BODY_LIMIT:
+        if answer.length is None and wanted in body and (wanted or not answer.chunked):
+            return
+        piece = answer.read1(BODY_LIMIT - len(body))
+        if not piece:
+            return
+        body += piece
+
+
+def _server_name(site: str) -> str:
+    """The name that TLS asks a site by (SNI): that of the Host header, without its port. ValueError."""
+    name = urlsplit(f"//{site}").hostname
+    if not name:
+        raise ValueError(f"{site!r} has no host name")
+    name.encode("idna")  # as TLS will
+    return name.removesuffix(".")
+
+
+def _beginning(body: bytes | bytearray, mask: Masking) -> str:
     """The first line of an answer, for the reason: applications often say there what is wrong."""
     text = body[: 2000 + 4 * mask.longest].decode("utf-8", "replace")
     shown = mask.line(text[: mask.cut(text, 2000)]).strip()
@@ -142,12 +169,12 @@ def _beginning(body: bytes, mask: Masking) -> str:
 
 
 class _Client(http.client.HTTPConnection):
-    """HTTP over a channel that is already open, with TLS on top where the URL wants it."""
+    """HTTP over a channel that is already open, with TLS on top where there is a site whose name it asks by."""
 
-    def __init__(self, host: str, port: int, channel: paramiko.Channel, seconds: float, secure: bool) -> None:
+    def __init__(self, host: str, port: int, channel: paramiko.Channel, seconds: float, site: str | None) -> None:
         super().__init__(host, port, timeout=seconds)
         channel.settimeout(seconds)
-        self.sock = _secured(channel, host, seconds) if secure else channel
+        self.sock = _secured(channel, site, seconds) if site else _Plain(channel)
 
     def connect(self) -> None:
         """It is connected from the start."""
@@ -157,10 +184,38 @@ class _Client(http.client.HTTPConnection):
         leaves a socket open for who still reads from it, but not a channel: the body would be lost."""
 
 
-def _secured(channel: paramiko.Channel, host: str, seconds: float) -> ssl.SSLSocket:
+class _Plain:
+    """A channel as http.client wants its socket: paramiko's own file has no `read1`."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self.sendall = channel.sendall
+        self.close = channel.close
+        self._channel = channel
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_Received(self._channel))
+
+
+class _Received(io.RawIOBase):
+    """What arrives on a channel."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        received = self._channel.recv(len(buffer))
+        buffer[: len(received)] = received
+        return len(received)
+
+
+def _secured(channel: paramiko.Channel, site: str, seconds: float) -> ssl.SSLSocket:
     """TLS needs a real socket: a pair of them, and two threads that carry bytes between one and the channel.
 
-    The certificate is not verified: the connection comes from the server itself, often by an address it does not name.
+    The server is told the site's name, by which one that serves many chooses certificate and site. The certificate is
+    not verified: the connection comes from the server itself, often by an address it does not name.
     """
     ours, theirs = socket.socketpair()
     ours.settimeout(seconds)
@@ -180,4 +235,4 @@ def _secured(channel: paramiko.Channel, host: str, seconds: float) -> ssl.SSLSoc
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(ours, server_hostname=host)
+    return context.wrap_socket(ours, server_hostname=site)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import queue
+import threading
 import time
 import urllib.request
 from collections import deque
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 _LAST_LINES = 20
 WEBHOOK_TIMEOUT = 10.0
 """Seconds that a webhook may take at most."""
+_LOOK = 0.1
+"""Seconds between two looks at the cancel request while a webhook is not answered."""
 
 
 def describe(hook: Hook, mask: Masking) -> str:
@@ -64,25 +68,44 @@ def on_operator(run: Run, hook: Hook, told: Mapping[str, str]) -> None:
 
 
 def webhook(run: Run, hook: Hook, text: str, told: Mapping[str, str]) -> None:
-    """POST JSON with a `text` (what chat services take) and the variables. HookFailed, without the address."""
+    """POST JSON with a `text` (what chat services take) and the variables. HookFailed, without the address; Cancelled.
+
+    The status of the answer is its end: whatever else is sent, and however long the connection stays open, is not
+    waited for. All of it has WEBHOOK_TIMEOUT, however slowly the other side drips.
+    """
     assert hook.webhook is not None
+    address = hook.webhook
     began = time.monotonic()
     run.emit(HookStarted(on=hook.on, run="webhook"))
     body = json.dumps({"text": text, **{key.removeprefix("TURNOUT_").lower(): value for key, value in told.items()}})
-    request = urllib.request.Request(
-        hook.webhook, data=body.encode(), headers={"Content-Type": "application/json", "User-Agent": "turnout"}
-    )
-    status = 1
+    limit = min(hook.timeout, WEBHOOK_TIMEOUT)
+    answered = queue.SimpleQueue[str]()
+    threading.Thread(target=lambda: answered.put(_post(address, body, limit)), name="webhook", daemon=True).start()
+    reason = None
     try:
-        with urllib.request.urlopen(request, timeout=min(hook.timeout, WEBHOOK_TIMEOUT)) as answer:
-            answer.read(4096)
-            status = 0
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        reason = str(getattr(error, "reason", "") or error).replace(hook.webhook, "the webhook")
-        raise HookFailed("the webhook failed", detail=run.fleet.project.mask.line(reason, 300)) from None
+        while reason is None:
+            try:
+                reason = answered.get(timeout=_LOOK)
+            except queue.Empty:
+                run.cancel.check()
+                if time.monotonic() - began >= limit:
+                    reason = f"timed out: no answer within {limit:g} s"
+        if reason:
+            raise HookFailed("the webhook failed", detail=run.fleet.project.mask.line(reason, 300))
     finally:
         seconds = time.monotonic() - began
-        run.emit(HookFinished(on=hook.on, run="webhook", status=status, seconds=seconds))
+        run.emit(HookFinished(on=hook.on, run="webhook", status=0 if reason == "" else 1, seconds=seconds))
+
+
+def _post(address: str, body: str, seconds: float) -> str:
+    """Why a message was not taken, without the address; "" where it was."""
+    headers = {"Content-Type": "application/json", "User-Agent": "turnout"}
+    request = urllib.request.Request(address, data=body.encode(), headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=seconds):
+            return ""
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        return str(getattr(error, "reason", "") or error).replace(address, "the webhook") or type(error).__name__
 
 
 class _Output:

@@ -177,6 +177,40 @@ def test_a_cancel_ends_a_check_that_waits_for_an_answer_and_everything_goes_back
     assert error.title == "cancelled by the operator"
 
 
+OPEN = [b""] * 2000
+"""Pieces after which a connection stays open."""
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.0 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\r\n"])
+@pytest.mark.parametrize("wanted", ["", "one r1"])
+def test_an_answer_without_a_length_may_stay_open(sshd, project_factory, engine, head, wanted):
+    with answering(head, b"event: on", b"e r1\n", *OPEN) as port:
+        one = engine(
+            project_factory([sshd], extra=check(http=f"http://127.0.0.1:{port}/", contains=wanted, attempts=1))
+        )
+        one.deploy(tag="r1")
+    assert live(sshd) == "r1"
+
+
+def test_a_stream_in_chunks_passes_with_what_is_wanted(sshd, project_factory, engine):
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with answering(head, b"4\r\none \r\n", b"2\r\nr1\r\n", *OPEN) as port:
+        url = f"http://127.0.0.1:{port}/"
+        one = engine(project_factory([sshd], extra=check(http=url, contains="one r1", attempts=1)))
+        one.deploy(tag="r1")
+        other = engine(project_factory([sshd], extra=check(http=url, contains="two", attempts=1, timeout="1s")))
+        error = other.fails(lambda: other.deploy(tag="r2"), CheckFailed)
+    assert "no answer as a whole within 1 s" in error.detail
+
+
+def test_a_status_that_is_wrong_is_said_also_where_the_rest_never_comes(sshd, project_factory, engine):
+    with answering(b"HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\n", b"starting", *OPEN) as port:
+        url = f"http://127.0.0.1:{port}/"
+        one = engine(project_factory([sshd], extra=check(http=url, attempts=1, timeout="1s")))
+        error = one.fails(one.deploy, CheckFailed)
+    assert error.detail == "status 503 instead of 200: starting"
+
+
 @pytest.fixture
 def secure_port(tmp_path):
     """HTTPS with a certificate that signs itself, for the name shop.example; the page says which Host was asked for."""
@@ -198,11 +232,47 @@ def secure_port(tmp_path):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
+    context.sni_callback = lambda connection, name, _: asked.append(name)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server.server_address[1]
     server.shutdown()
     server.server_close()
+
+
+asked: list[str | None] = []
+"""The server names (SNI) by which the site of `secure_port` was asked."""
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "name", "header"),
+    [
+        ("https://127.0.0.1:{port}/", "shop.example", "shop.example", "shop.example"),
+        ("https://127.0.0.1:{port}/", "Shop.Example:8443", "shop.example", "Shop.Example:8443"),
+        ("https://127.0.0.1:{port}/", "shop.example.", "shop.example", "shop.example."),
+        ("https://localhost:{port}/", "", "localhost", "localhost:{port}"),
+        ("https://localhost:{port}/", "xn--bcher-kva.example", "xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("https://127.0.0.1:{port}/", "", None, "127.0.0.1:{port}"),
+        ("https://localhost:{port}/", "[::1]", None, "[::1]"),
+    ],
+)
+def test_https_asks_a_site_by_the_name_of_its_host(sshd, project_factory, engine, secure_port, url, host, name, header):
+    asked.clear()
+    wanted = f"{header.format(port=secure_port)} /"
+    extra = check(http=url.format(port=secure_port), host=host, contains=wanted, attempts=1)
+    one = engine(project_factory([sshd], extra=extra))
+    result = one.deploy()
+    assert live(sshd) == result.tag
+    assert asked == [name]
+
+
+@pytest.mark.parametrize("host", ["a..example", "x" * 64 + ".example", "[half"])
+def test_a_host_that_is_none_is_a_failed_attempt(sshd, project_factory, engine, secure_port, host):
+    extra = check(http=f"https://127.0.0.1:{secure_port}/", host=host, attempts=1)
+    one = engine(project_factory([sshd], extra=extra))
+    error = one.fails(one.deploy, CheckFailed)
+    assert error.detail.startswith("no answer: ")
+    at_rest([sshd])
 
 
 def test_https_with_a_certificate_of_its_own_and_a_host_header(sshd, project_factory, engine, secure_port):

@@ -13,6 +13,7 @@ import pytest
 from core.errors import HookFailed
 from core.events import HookFinished, HookOutput, HookStarted, Note, PhaseStarted, Switched
 from tests.engine.driving import at_rest, live
+from tests.engine.test_checks import OPEN, answering
 from tests.processes import environ_of, process_ids
 from tests.waiting import until
 
@@ -298,6 +299,27 @@ def test_a_webhook_that_nobody_answers_does_not_hold_the_deploy_for_long(sshd, p
         one = engine(project_factory([sshd], extra=webhook("success")))
         result = one.deploy()
     assert live(sshd) == result.tag and "timed out" in result.warnings[0]
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 204 OK\r\nConnection: keep-alive\r\n\r\n"])
+def test_a_webhook_ends_with_the_status_of_its_answer(sshd, project_factory, engine, monkeypatch, head):
+    with answering(head, b"ok", *OPEN) as port:
+        monkeypatch.setenv("HOOK_URL", f"http://127.0.0.1:{port}/")
+        one = engine(project_factory([sshd], extra=webhook("success")))
+        result = one.deploy()
+    assert result.warnings == ()
+    assert [event.status for event in one.said(HookFinished)] == [0]
+
+
+def test_a_webhook_whose_answer_drips_has_its_time_as_a_whole(sshd, project_factory, engine, monkeypatch):
+    from core import hooks
+
+    monkeypatch.setattr(hooks, "WEBHOOK_TIMEOUT", 0.5)
+    with answering(*[b"HTTP/1.1 200 OK\r\n", *[b"X-More: x\r\n"] * 80], *OPEN) as port:
+        monkeypatch.setenv("HOOK_URL", f"http://127.0.0.1:{port}/")
+        one = engine(project_factory([sshd], extra=webhook("success")))
+        result = one.deploy()
+    assert "timed out: no answer within 0.5 s" in result.warnings[0]
 
 
 def test_a_secret_in_a_hook_is_masked_wherever_it_is_said(sshd, project_factory, engine, monkeypatch):
