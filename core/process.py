@@ -69,6 +69,41 @@ def run(
     return Ended(status, late)
 
 
+def collect(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """All that a program of ours says on both its outputs, which are pipes; it has ended then.
+
+    Programs start others (git a daemon that watches files): one that holds an output open is not waited for.
+    """
+    assert process.stdout is not None and process.stderr is not None
+    said: dict[object, list[bytes]] = {process.stdout: [], process.stderr: []}
+    ended: float | None = None
+    try:
+        with selectors.DefaultSelector() as selector:
+            for stream in (process.stdout, process.stderr):
+                selector.register(stream, selectors.EVENT_READ)
+            while selector.get_map():
+                ready = selector.select(_LOOK)
+                for key, _ in ready:
+                    if piece := os.read(key.fd, 1 << 16):
+                        said[key.fileobj].append(piece)
+                    else:
+                        selector.unregister(key.fileobj)
+                if ready:
+                    ended = None
+                elif process.poll() is not None:
+                    ended = ended or time.monotonic()
+                    if time.monotonic() >= ended + QUIET:
+                        break
+        process.wait()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        process.stderr.close()
+    return b"".join(said[process.stdout]), b"".join(said[process.stderr])
+
+
 def _hand_over(process: subprocess.Popen[bytes], program: str) -> None:
     """Give the shell its program. One that has ended already is found to have done so by whoever waits for it."""
     assert process.stdin is not None

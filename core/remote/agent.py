@@ -270,6 +270,10 @@ class Agent:
         # Any noise would do for a server that wants to be waited for.
         if "beat" in self._said().split():
             self._heard = time.monotonic()
+        # What it has started may hold its output open for as long as it likes.
+        assert self._channel is not None
+        if self._channel.exit_status_ready():
+            raise self._gone("the agent there was ended")
         if time.monotonic() > self._until:
             raise self._gone("the agent lives and gives no answer: does a disk hang there?")
         silent = time.monotonic() - self._heard

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 
 import paramiko
 
 from core.errors import Cancelled, ConnectError, TurnoutError
 from core.jobs import Cancel
+from core.output import QUIET
 from core.remote.agent import script, strip
 from core.remote.complaints import LONGEST_SAID, Complaints
 from core.remote.connection import Connection, start
@@ -18,6 +20,8 @@ from core.text import clean, cut_lines, shell_word
 
 NAME = "turnout-upload"
 """What its process is called on the server."""
+_LOOK = 0.2
+"""Seconds between two looks whether it has ended, while it says nothing."""
 STALL = 60.0
 """Seconds in which not one byte left before the server counts as gone."""
 MOST_SAID = 64 << 20
@@ -89,11 +93,10 @@ class Upload:
         """Wait for the program's end; the error that its end means, None where all is well."""
         channel = self._channel
         said = Complaints()
+        total = 0
+        rest = b""
         try:
-            channel.settimeout(STALL)
-            total = 0
-            rest = b""
-            while chunk := channel.recv_stderr(4096):
+            for chunk in self._complaints():
                 lines, rest = cut_lines(rest + chunk, b"\n", LONGEST_SAID)
                 for line in lines:
                     said.add(line.decode("utf-8", "backslashreplace"))
@@ -118,6 +121,31 @@ class Upload:
         if not said.text:
             said.add(problem or f"tar ended with status {status}")
         return said.error("the upload failed")
+
+    def _complaints(self) -> Iterator[bytes]:
+        """What the program says until it has ended. TimeoutError where it neither speaks nor ends for STALL seconds.
+
+        What it leaves running (a `tar` whose shell was killed) may hold its output open, and is not waited for.
+        """
+        spoke = time.monotonic()
+        ended: float | None = None
+        self._channel.settimeout(_LOOK)
+        while True:
+            try:
+                chunk = self._channel.recv_stderr(4096)
+            except TimeoutError:
+                now = time.monotonic()
+                if ended is None and self._channel.exit_status_ready():
+                    ended = now
+                if ended is not None and now >= max(ended, spoke) + QUIET:
+                    return
+                if ended is None and now >= spoke + STALL:
+                    raise
+                continue
+            if not chunk:
+                return
+            spoke = time.monotonic()
+            yield chunk
 
     def _lost(self, detail: str) -> ConnectError:
         return ConnectError(

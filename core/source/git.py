@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from core.errors import SourceError, UsageError
+from core.process import collect
 from core.source.programs import programs
 from core.text import clean
 
@@ -108,8 +109,8 @@ class Repository:
 
     def ask(self, *words: str | bytes) -> subprocess.CompletedProcess[bytes]:
         """One call of git with all that it says."""
-        with self.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            out, err = process.communicate()
+        process = self.start(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        out, err = collect(process)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def answer(self, *words: str | bytes) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -15,10 +17,13 @@ from core.fleet import Fleet
 from core.jobs import Cancel
 from core.masking import Masking
 from core.operations import DeployRequest, RollbackRequest
-from core.remote import command
+from core.records import Lock
+from core.remote import agent, command
 from core.remote.command import run
+from core.remote.upload import Upload
+from core.source import uncommitted
 from tests.faults.test_commands import lives
-from tests.processes import process_ids
+from tests.processes import descendants, name_of, process_ids
 from tests.waiting import until
 
 LEFT = "sleep 1000 & echo $! >> left; "
@@ -139,6 +144,64 @@ def test_a_connection_that_is_cut_ends_the_wait(sshd, session_of, tmp_path, end_
     with pytest.raises(ConnectError, match="the connection to the server was lost"):
         run(session, LEFT + "echo now; sleep 1000", sshd.root, {}, 600.0, cut_it, Cancel(), Masking())
     assert cut == ["now"]
+
+
+TOKEN = "a" * 32
+
+
+def children_of(pid: int) -> list[int]:
+    return until(lambda: descendants(pid), "a process to start others")
+
+
+def test_an_upload_ends_with_its_program_though_a_tar_of_it_lives_on(sshd, session_of):
+    session = session_of(sshd)
+    session.begin(TOKEN, Lock(kind="deploy", who="ana"))
+    upload = Upload(session.connection)
+    upload.begin(sshd.root, TOKEN, "plain", [], False)
+    line = until(lambda: named(sshd.files / ".turnout/lock/upload"), "the upload to begin")
+    shell = int(line.split()[0])
+    below = children_of(shell)
+    for pid in below:
+        os.kill(pid, signal.SIGSTOP)
+    os.kill(shell, signal.SIGKILL)
+    try:
+        with pytest.raises(ConnectError, match="the connection to the server was lost"):
+            upload.finish()
+        assert all(map(lives, below)), "it was not the end of its output that ended the wait"
+    finally:
+        for pid in below:
+            os.kill(pid, signal.SIGKILL)
+
+
+def named(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
+
+
+def test_an_answer_ends_with_its_agent_though_what_it_started_lives_on(sshd, session_of, monkeypatch):
+    monkeypatch.setattr(agent, "BEAT", 0.3)
+    session = session_of(sshd)
+    session.begin(TOKEN, Lock(kind="deploy", who="ana"))
+    pid = int(until(lambda: named(sshd.files / ".turnout/lock/process"), "the lock").split()[0])
+    os.mkfifo(sshd.files / ".turnout/manifests/x.manifest")
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(session.manifest, "x")
+        below = until(lambda: [one for one in descendants(pid) if name_of(one) == "cat"], "the request to begin")
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(ConnectError, match="the connection to the server was lost"):
+            asked.result(25)
+    assert all(map(lives, below))
+    for one in below:
+        os.kill(one, signal.SIGKILL)
+
+
+def test_git_ends_with_its_status_though_something_holds_its_output(sshd, project_factory, tmp_path, end_left):
+    project = project_factory([sshd])
+    monitor = tmp_path / "monitor"
+    monitor.write_text(f"#!/bin/sh\nsleep 1000 > /dev/null & echo $! >> {tmp_path}/left\nprintf '/\\0'\n")
+    monitor.chmod(0o755)
+    subprocess.run(["git", "-C", str(project.tree), "config", "core.fsmonitor", str(monitor)], check=True)
+    assert uncommitted(project.load(), None) == ""
+    assert end_left() and all(map(lives, end_left()))
 
 
 HOOK = """
