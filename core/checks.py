@@ -92,8 +92,8 @@ def _http(run: Run, session: Session, check: Check, told: dict[str, str]) -> str
         channel = session.connection.tunnel(host, port, check.timeout)
     except paramiko.ChannelException as error:
         if error.code == 1:
-            return "sshd forbids forwarding: allow it (AllowTcpForwarding local) or use a check with `run`"
-        return f"nothing answers at {host}:{port} on the server"
+            return "sshd forbids forwarding: allow it (AllowTcpForwarding, PermitOpen) or use a check with `run`"
+        return mask.line(f"no connection to {host}:{port} from the server: {error.text or 'it says no reason'}")
     except (ConnectError, OSError, EOFError, paramiko.SSHException) as error:
         return f"no connection: {error}"
     client: _Client | None = None

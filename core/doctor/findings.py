@@ -223,7 +223,7 @@ def _bytes(state: ServerState) -> Finding:
 
 def _inodes(state: ServerState) -> Finding:
     if state.free_inodes < 0:
-        return Finding("inodes", OK, "the file system has no fixed number")
+        return Finding("inodes", OK, "the server names no limit")
     level = WARNING if state.free_inodes < FEW_INODES else OK
     return Finding("inodes", level, f"{state.free_inodes:,} free", "prune releases" if level == WARNING else "")
 
@@ -237,5 +237,5 @@ def _clock(state: ServerState) -> Finding:
         "clock",
         WARNING,
         f"{duration(skew)} {ahead} ours",
-        "run NTP there; Turnout orders releases by number, not by time",
+        "ages on screens are off by it: set both clocks by NTP. Nothing is decided by it",
     )

@@ -69,16 +69,22 @@ class Complaints:
     def error(self, title: str) -> ServerError:
         """The error that they are: a full disk gets its own."""
         if self._full:
+            quota = all("quota exceeded" in line.lower() for line in self._full)
             return DiskFull(
-                "the disk is full",
+                "the disk quota is used up" if quota else "the disk is full",
                 detail=self.text,
-                hint="free space there or prune releases, then deploy again: what arrived is not sent again",
+                hint="free bytes or inodes there, or prune releases, then try again: what arrived is not sent again",
             )
-        hint = "`turnout doctor` tells what is wrong there"
-        lowered = self.text.lower()
-        if "permission denied" in lowered or "cannot make" in lowered:
-            hint = "the deploy root must belong to the user who logs in; `turnout doctor` tells more"
-        return ServerError(title, detail=self.text, hint=hint)
+        return ServerError(title, detail=self.text, hint=_hint(self.text.lower()))
+
+
+def _hint(said: str) -> str:
+    """What to do, as far as the server's own words tell the cause."""
+    if "read-only file system" in said:
+        return "the file system is mounted read-only there; `turnout doctor` tries every place"
+    if "permission denied" in said or "operation not permitted" in said:
+        return "the user who logs in may not change what is named; `turnout doctor` tries every place"
+    return "`turnout doctor` tries what may be wrong there"
 
 
 def failure(title: str, lines: Iterable[str], otherwise: str) -> ServerError:

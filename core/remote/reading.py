@@ -178,7 +178,7 @@ def _release(seen: _Seen, rest: str) -> None:
 
 def _leftover(seen: _Seen, rest: str) -> None:
     path = clean(decode_path(rest).decode("utf-8", "backslashreplace"), 200)
-    seen.faults.append(f"{path} could not be removed: it belongs to somebody else, or is immutable")
+    seen.faults.append(f"{path} could not be removed: look at its owner and attributes (ls -ld, lsattr)")
 
 
 def _record(seen: _Seen, rest: str) -> None:

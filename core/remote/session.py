@@ -17,7 +17,7 @@ from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
 from core.plan import Sizes
 from core.records import Lock, Record, ServerState
-from core.remote.agent import CANCELLED, DONE, INCOMPLETE, LOCKED, LOST, PERSON, UNTELLABLE, Agent, Answer
+from core.remote.agent import CANCELLED, DONE, INCOMPLETE, LACKING, LOCKED, LOST, PERSON, Agent, Answer
 from core.remote.complaints import failure
 from core.remote.connection import Connection
 from core.remote.link import Settings
@@ -193,7 +193,7 @@ class Session:
             raise ServerError(f"{file} makes no sense", detail=str(error), server=self.name) from None
 
     def scan(self, cancel: Cancel) -> Manifest | None:
-        """What the deploy-cache really holds, by checksum; None where its names cannot be told."""
+        """What the deploy-cache really holds, by checksum; None where the server cannot tell."""
         answer = self._agent_request("scan", cancel=cancel)
         return parse_scan(answer.lines) if answer.status == DONE else None
 
@@ -397,6 +397,6 @@ class Session:
             return NeedsPerson(title, detail=answer.text)
         if answer.status == CANCELLED:
             return ServerError(title, detail="the request was ended by a signal on the server")
-        if answer.status == UNTELLABLE:
-            return ServerError(title, detail="names there cannot be told in a line")
+        if answer.status == LACKING:
+            return ServerError(title, detail=answer.text, hint="install it there; `turnout doctor` names what it lacks")
         return failure(title, answer.lines, f"status {answer.status}")

@@ -148,6 +148,6 @@ class Upload:
             yield chunk
 
     def _lost(self, detail: str) -> ConnectError:
-        return ConnectError(
-            "the connection to the server was lost", detail=clean(detail), server=self._connection.server.name
-        )
+        """The upload will not end well, over a connection that may live: its program there may have been killed."""
+        title = "the upload broke off" if self._connection.is_open else "the connection to the server was lost"
+        return ConnectError(title, detail=clean(detail), server=self._connection.server.name)

@@ -91,7 +91,7 @@ def test_a_port_where_nobody_listens_is_said(sshd, project_factory, engine):
         port = listener.getsockname()[1]
     one = engine(project_factory([sshd], extra=check(http=f"http://127.0.0.1:{port}/", attempts=2, interval="1ms")))
     error = one.fails(one.deploy, CheckFailed)
-    assert f"nothing answers at 127.0.0.1:{port}" in error.detail
+    assert f"no connection to 127.0.0.1:{port} from the server: " in error.detail
     assert len(one.said(CheckAttempted)) == 2
 
 

@@ -247,7 +247,7 @@ def test_what_a_deploys_own_prune_could_not_remove_is_named_from_then_on(sshd, p
     [left] = where()
     path = str(left.relative_to(sshd.files))
     assert path.startswith(".turnout/trash.") and path.endswith("/r1/index.html")
-    warning = f"web: {path} could not be removed: it belongs to somebody else, or is immutable"
+    warning = f"web: {path} could not be removed: look at its owner and attributes (ls -ld, lsattr)"
     for fresh in (one, engine(project)):
         assert warning in fresh.plan(DeployRequest(tag="r4")).warnings
     subprocess.run(["chattr", "-i", left], check=True)

@@ -7,11 +7,15 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.doctor import ERROR, WARNING, examine
+from core.errors import NoChannel
+from core.jobs import Cancel
+from core.operations.verify import verify
 from core.records import Lock
 from tests.engine.driving import Engine, at_rest, snapshot
 from tests.obstacles import ORDINARY, ObstacleServer
@@ -180,20 +184,21 @@ def test_what_an_ordinary_user_cannot_change_is_named_and_stops_a_deploy(ordinar
 
 @pytest.mark.parametrize(("most", "extra"), [(1, ""), (2, HOOK)], ids=["upload", "hook"])
 def test_too_few_sessions_are_named(started, place_for_others, announce, project_factory, engine, most, extra):
-    server = started(f"sessions-{most}", lines=f"MaxSessions {most}")
-    place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
-    one = engine(project_factory([place], extra=extra))
-    found = the_error(one, "sessions", f"{most} of the {most + 1} sessions")
-    assert f"MaxSessions {most + 1}" in found.hint
-    one.fails(lambda: one.deploy(tag="r1"))
-    assert not (place.files / "current").is_symlink()
     # As many as it asks for are enough.
     enough = started(f"sessions-{most + 1}", lines=f"MaxSessions {most + 1}")
     place = announce(enough.place(Path(tempfile.mkdtemp(dir=place_for_others)), "enough"))
     one = engine(project_factory([place], extra=extra))
     assert errors(one) == []
     one.deploy(tag="r1")
-    assert (place.files / "current").is_symlink()
+    # The same root through another sshd. Where nothing differs from the cache, the upload's channel stays open unused.
+    few = started(f"sessions-{most}", lines=f"MaxSessions {most}")
+    through_few = announce(replace(place, server=few, alias="few", port=few.port))
+    one = engine(project_factory([through_few], {"index.html": "one\n" if extra else "two\n"}, extra=extra))
+    found = the_error(one, "sessions", f"{most} of the {most + 1} sessions")
+    assert f"MaxSessions {most + 1}" in found.hint
+    error = one.fails(lambda: one.deploy(tag="r2"), NoChannel)
+    assert "opened no channel" in error.title
+    assert os.readlink(place.files / "current") == "releases/r1"
 
 
 @pytest.mark.parametrize("line", ["AllowTcpForwarding no", "PermitOpen 127.0.0.1:1", "DisableForwarding yes"])
@@ -240,6 +245,29 @@ def test_what_a_deploy_can_do_without_is_no_error(
     assert errors(one) == []
     one.deploy(tag="r1")
     assert (place.files / "current/index.html").read_text() == "one\n"
+
+
+def test_a_verify_without_sha256sum_says_what_is_missing(started, place_for_others, announce, project_factory, engine):
+    server = started("without-sha256sum", without="sha256sum")
+    place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
+    one = engine(project_factory([place]))
+    one.deploy(tag="r1")
+    (error,) = verify(one.fleet, None, Cancel()).errors.values()
+    assert "there is no sha256sum" in error.detail and "install" in error.hint
+    assert "there is no sha256sum" in [f.text.partition(":")[0] for f in findings(one) if f.topic == "checksums"]
+
+
+def test_a_current_that_cannot_be_replaced_is_no_fault_of_mv(ordinary, project_factory, engine):
+    if os.getuid():
+        unavailable("only root can put what belongs to others in the way")
+    project = project_factory([ordinary])
+    one = engine(project)
+    one.deploy(tag="r1")
+    project.commit({"index.html": "two\n"})
+    sticky_root(ordinary.files)
+    error = one.fails(lambda: one.deploy(tag="r2"), match="cannot rename over current")
+    assert "Operation not permitted" in error.detail and "option" not in error.detail
+    assert "may not change what is named" in error.hint
 
 
 def test_a_full_disk_is_named_as_such(disk, project_factory, engine):

@@ -34,7 +34,7 @@ def test_what_is_no_full_disk_is_told_without_its_numbers_and_in_whole_lines():
     assert type(error) is ServerError
     shown = error.detail.splitlines()
     assert shown == [*lines[:MOST], f"and {500 - MOST} more"]
-    assert "must belong to the user" in error.hint
+    assert "the user who logs in may not change what is named" in error.hint
 
 
 def test_clocks_that_differ_do_not_hide_what_is_wrong():
@@ -59,3 +59,20 @@ def test_an_error_stays_short_and_harmless_whatever_was_said():
     assert len(error.detail) < MOST_CHARACTERS + 100
     assert "\x1b" not in error.detail
     assert error.detail.endswith("and 46 more")
+
+
+@pytest.mark.parametrize(
+    ("said", "title", "hint"),
+    [
+        ("mkdir: cannot make directory 'x': Read-only file system", "it failed", "mounted read-only"),
+        ("cp: cannot create 'x': Permission denied", "it failed", "may not change what is named"),
+        ("mv: cannot move 'x': Operation not permitted", "it failed", "may not change what is named"),
+        ("cannot make /srv/app: Not a directory", "it failed", "`turnout doctor` tries what may be wrong"),
+        ("tar: x: Cannot write: Disk quota exceeded", "the disk quota is used up", "free bytes or inodes"),
+        ("tar: x: Cannot write: No space left on device", "the disk is full", "free bytes or inodes"),
+    ],
+)
+def test_a_cause_is_named_only_where_the_server_says_it(said: str, title: str, hint: str) -> None:
+    error = failure("it failed", [said], "")
+    assert error.title == title and hint in error.hint
+    assert "belong" not in error.hint

@@ -92,8 +92,8 @@ lock() {
     esac
   done
   [ -e "$fresh" ] || return 0
+  [ -n "$holder" ] || { mv -T "$fresh" "$own/lock" && return; rm -rf "$fresh"; fail "cannot make the lock $root/$own/lock"; }
   rm -rf "$fresh"
-  [ -n "$holder" ] || fail "cannot make the lock $root/$own/lock"
   say "$holder"
   say "time $(date +%s)"
   exit 4
@@ -245,7 +245,7 @@ phase() { say "$1" > "$own/lock/phase"; }
 
 # holds TOKEN: go into the root, or end this request unless the lock there is ours.
 holds() {
-  cd "$root" 2> /dev/null || { say "the deploy root $root is gone"; exit 3; }
+  cd "$root" 2> /dev/null || { say "the deploy root $root is gone, or may not be entered any more"; exit 3; }
   held_by "$1"
   itself && say "$me $born" > "$own/lock/job"
   # Whoever took the lock before that line was written did not see whom to end.

@@ -178,7 +178,9 @@ used() { [ -z "$1" ] || [ ! -e "$own/manifests/$1.unused" ] || rm -f "$own/manif
 # replace TARGET: one rename(2). `ln -sfn` would remove the link first; `mv` without -T moves into the folder.
 replace() {
   { [ ! -e .current-next ] && [ ! -L .current-next ] || rm -f .current-next; } && ln -s "$1" .current-next || fail "cannot make a link in $root"
-  mv -T .current-next current 2> /dev/null || mv -fh .current-next current || fail "cannot rename over current"
+  # The last one says why, in place of an option that only another system's mv has.
+  mv -T .current-next current 2> /dev/null || mv -fh .current-next current 2> /dev/null ||
+    mv -T .current-next current || fail "cannot rename over current"
   [ "$(readlink current)" = "$1" ] || fail "current was not switched"
 }
 
