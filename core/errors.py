@@ -13,8 +13,10 @@ TurnoutError                 1  failed, and everything was put back
 │   └── NoChannel            3  the connection is there, and the server opens no more channels over it
 ├── LockedError              4  another operation is at work on the server
 ├── NeedsPerson              5  nothing is guessed: a person has to decide
+│   └── Astray               5  `current` is not where this operation left it
 ├── StateChanged             1  the server is no longer as the plan saw it
 ├── ServerError              1  a request failed on the server
+│   ├── LockLost             1  the server's lock is not this operation's any more
 │   ├── DiskFull             1
 │   ├── HookFailed           1
 │   └── CheckFailed          1
@@ -199,12 +201,25 @@ class NeedsPerson(TurnoutError):
     exit_code = EXIT_PERSON
 
 
+class Astray(NeedsPerson):
+    """Somebody else, or a hook, switched what this operation was about to claim. `target`: the link's text now."""
+
+    def __init__(self, target: str, **parts: str) -> None:
+        leads = f"current leads to {clean(target, 200)} now" if target else "there is no current now"
+        super().__init__(f"{leads}: somebody changed it meanwhile", **parts)
+        self.target = target
+
+
 class StateChanged(TurnoutError):
     """Between the plan and the lock somebody changed the server; nothing was touched."""
 
 
 class ServerError(TurnoutError):
     """A request failed on a server."""
+
+
+class LockLost(ServerError):
+    """The lock is not held by this operation any more, or the deploy root is gone; nothing was changed there."""
 
 
 class DiskFull(ServerError):

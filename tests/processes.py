@@ -21,6 +21,17 @@ def name_of(pid: int) -> str:
         return ""
 
 
+def stopped(pid: int) -> bool:
+    """Whether a process is stopped (SIGSTOP)."""
+    try:
+        return (
+            re.sub(r".*\)", "", Path(f"/proc/{pid}/stat").read_text(errors="replace"), flags=re.DOTALL).split()[0]
+            == "T"
+        )
+    except OSError:
+        return False
+
+
 def environ_of(pid: int) -> list[bytes]:
     """The environment that a process was started with; empty where that cannot be read."""
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from core.errors import (
     EXIT_DONE,
+    EXIT_PERSON,
     Cancelled,
     DiskFull,
     FleetError,
@@ -19,6 +20,7 @@ from core.errors import (
 from core.events import Emit, Event, Note, OperationFinished, OperationStarted, PlanMade
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, fault
+from core.operations.ending import end, unclaimed
 from core.operations.planning import Prepared, check_request, prepare, start_tree
 from core.operations.prune import carry_out as carry_out_prune
 from core.operations.recover import undo
@@ -29,6 +31,7 @@ from core.overlap import WAY_OUT, overlaps
 from core.plan import Plan
 from core.records import ServerState
 from core.recovery import UNDO
+from core.remote.session import ANYWHERE, CLOSES_OWN, live_at
 from core.source import uncommitted
 from core.source.tree import Tree
 from core.text import count
@@ -169,8 +172,7 @@ def _carry_out(run: Run, request: Request, prepared: Prepared, states: Mapping[s
     elif isinstance(request, RecoverRequest) and plan.nothing_to_do:
         summary = Transition(run, prepared, states).verify_and_finish()
     elif plan.nothing_to_do:
-        run.give_back("nothing-to-do")
-        outcome, summary = "nothing-to-do", _nothing(plan)
+        outcome, summary = "nothing-to-do", _nothing(run, plan, states)
     elif isinstance(request, PruneRequest):
         summary = carry_out_prune(run, plan, force=request.force)
     else:
@@ -187,7 +189,15 @@ def _carry_out(run: Run, request: Request, prepared: Prepared, states: Mapping[s
     )
 
 
-def _nothing(plan: Plan) -> str:
+def _nothing(run: Run, plan: Plan, states: Mapping[str, ServerState]) -> str:
+    """Give the locks back, where all is as it should be already; the summary."""
+    line = run.journal("end", outcome="nothing-to-do", exit_code=EXIT_DONE)
+    left = {name: live_at(state.current_target) if plan.tag else ANYWHERE for name, state in states.items()}
+    found = end(run, left, lambda name, again: run.conclude(name, CLOSES_OWN, line, left=left[name]))
+    if found:
+        error = unclaimed(run, f"{plan.tag} is not live on", found)
+        run.give_back("failed", error)
+        raise error
     if plan.tag:
         return f"{plan.tag} is live on {count(len(plan.steps), 'server')} already: nothing to do"
     return "there is nothing to prune"
@@ -234,7 +244,7 @@ def _finished(run: Run, error: TurnoutError | None, plan: Plan | None, summary: 
         code = EXIT_DONE
     else:
         cancelled = isinstance(error, Cancelled) or (isinstance(error, FleetError) and error.cancelled)
-        outcome = "cancelled" if cancelled else "needs-person" if isinstance(error, NeedsPerson) else "failed"
+        outcome = "cancelled" if cancelled else "needs-person" if error.exit_code == EXIT_PERSON else "failed"
         place = ", ".join(part for part in (error.server, error.phase) if part)
         summary = f"{error.title} ({place})" if place and not cancelled else error.title
         if cancelled and error.hint:

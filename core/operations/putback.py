@@ -5,19 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.errors import Cancelled, ConnectError, FleetError, LockedError, NeedsPerson, TurnoutError
+from core.errors import Astray, Cancelled, FleetError, NeedsPerson, TurnoutError
 from core.events import Note, Switched
 from core.jobs import Cancel
+from core.operations.ending import end, revive, unclaimed
 from core.records import mark
-from core.remote.session import CLOSES_OWN
+from core.remote.session import CLOSES_OWN, leads_to
 
 if TYPE_CHECKING:
     from core.operations.transition import Transition
-
-REVIVALS = 4
-"""How often a server whose connection broke is connected to again, to lead it back."""
-REVIVAL_PAUSE = 3.0
-"""Seconds between those attempts."""
 
 
 def put_back(transition: Transition, cause: TurnoutError) -> None:
@@ -35,12 +31,15 @@ def put_back(transition: Transition, cause: TurnoutError) -> None:
         run.emit(Note(text=f"putting back: {why}", level="warning"))
         outcome = run.on_all(lambda name: _restore(transition, name))
         if went:
-            back = [name for name in outcome.results if name in transition.switched]
-            _hooks_after(transition, back)
-        unlocked = run.on_all(lambda name: _conclude(transition, name, why if went else ""), outcome.results)
+            _hooks_after(transition, [name for name, back in outcome.results.items() if back])
+        before = {name: leads_to(transition.states[name].current_target) for name in outcome.results}
+        lost = end(run, before, lambda name, again: _conclude(transition, name, why if went else ""))
         transition.softly(lambda: transition.run_hooks("failure", folder=".", servers=list(outcome.results)))
-        for name, error in unlocked.errors.items():
-            run.warn(f"not unlocked: {error.title}", name)
+        run.give_back("failed", cause)
+        for name in [name for name in lost if name not in transition.switched]:
+            run.warn(
+                f"not unlocked: {lost[name].title}" if not isinstance(lost[name], Astray) else lost[name].title, name
+            )
     left = {name: error for name, error in outcome.errors.items() if name in transition.switched}
     for name, error in outcome.errors.items():
         if name not in left:
@@ -53,46 +52,38 @@ def put_back(transition: Transition, cause: TurnoutError) -> None:
             f"{run.fleet.environment.name} --undo",
             phase="finish",
         ) from cause
+    switched = {name: error for name, error in lost.items() if name in transition.switched}
+    if switched:
+        raise unclaimed(run, "not back where it was:", switched, f"first failure: {cause}") from cause
 
 
-def _restore(transition: Transition, name: str) -> None:
-    """One server: `current` back to its old target if it was switched, and the release gone if it never went live."""
+def _restore(transition: Transition, name: str) -> bool:
+    """One server: `current` back to its old target if it was switched, and the release gone if it never went live.
+    Whether it was led back: not where the switch had never happened, or somebody has changed it since.
+    """
     run = transition.run
     state = transition.states[name]
     if not run.session(name).usable:
-        _revive(transition, name)
+        revive(run, name)
     session = run.session(name)
     if name in transition.switched:
         with run.phase("switch", name):
             journal = run.journal("restore", tag=state.current, target=state.current_target)
             if session.restore(run.token, state.current_target, journal, f"releases/{transition.tag}"):
                 run.emit(Switched(server=name, tag=state.current, previous=transition.tag, back=True))
+                return True
     elif name in transition.made:
         before = state.releases.get(transition.tag)
         session.withdraw(run.token, transition.tag, before.record if before else None)
         transition.made.discard(name)
-
-
-def _revive(transition: Transition, name: str) -> None:
-    """Connect again and take the lock that our own agent there has given back, or holds without an operator."""
-    run = transition.run
-    for attempt in range(1, REVIVALS + 1):
-        try:
-            run.fleet.open(name)
-            run.take(name)
-            run.holds(name)
-            return
-        except (ConnectError, LockedError):
-            if attempt == REVIVALS:
-                raise
-            run.cancel.wait(REVIVAL_PAUSE)
+    return False
 
 
 def _conclude(transition: Transition, name: str, failed: str) -> None:
     """Mark the release as failed where it had been live, write the journal, unlock."""
     run = transition.run
     if not run.session(name).usable:
-        _revive(transition, name)
+        revive(run, name)
     records = transition.fates_undone(name)
     if failed and name in transition.made and transition.record:
         records.append(mark(transition.record, failed=failed))
@@ -103,7 +94,7 @@ def _conclude(transition: Transition, name: str, failed: str) -> None:
         tag=transition.tag,
         back_on=transition.states[name].current,
     )
-    run.conclude(name, CLOSES_OWN, journal, (), records)
+    run.conclude(name, CLOSES_OWN, journal, (), records, leads_to(transition.states[name].current_target))
 
 
 def _hooks_after(transition: Transition, servers: list[str]) -> None:

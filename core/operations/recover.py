@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from functools import partial
 
 from core.events import Switched
+from core.operations.ending import end, unclaimed
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.operations.transition import Transition
 from core.plan import NONE
 from core.records import ServerState, mark
-from core.remote.session import CLOSES_ALL, CLOSES_OWN
+from core.remote.session import CLOSES_ALL, CLOSES_OWN, leads_to
 from core.text import count
 
 
@@ -30,6 +31,10 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
     others = found.others and len(after) > 1
     closes = ",".join((CLOSES_OWN, *found.settled)) if others else CLOSES_ALL
     moving = [step.server for step in plan.steps if step.action != NONE]
+    left = {
+        step.server: leads_to(step.back or "" if step.action != NONE else states[step.server].current_target)
+        for step in plan.steps
+    }
 
     def back(name: str) -> None:
         target = plan.step(name).back or ""
@@ -39,11 +44,11 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
             run.session(name).restore(run.token, target, journal)
             run.emit(Switched(server=name, tag=tag, previous=states[name].current, back=True))
 
-    def conclude(name: str) -> None:
+    def conclude(name: str, again: bool) -> None:
         release = states[name].releases.get(plan.tag)
         undone = [mark(release.record, failed="interrupted and undone")] if release and release.record else []
         journal = run.journal("end", outcome="put-back", exit_code=0, tag=plan.tag)
-        run.conclude(name, closes, journal, (), undone if name in moving and found.fresh else ())
+        run.conclude(name, closes, journal, (), undone if name in moving and found.fresh else (), left[name])
 
     with run.or_give_back("failed"):
         run.open(plan.tag, plan.record)
@@ -52,8 +57,10 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
             for moment in ("after-switch", "after-rollback") if outcome.results else ():
                 transition.softly(partial(transition.run_hooks, moment, "current", list(outcome.results)))
             outcome.unwrap("switch")
-            run.on_all(conclude).unwrap("finish")
-    left = "; another interrupted operation is left: recover again" if others else ""
+            lost = end(run, left, conclude)
+            if lost:
+                raise unclaimed(run, "not back where it was:", lost)
+    more = "; another interrupted operation is left: recover again" if others else ""
     if not moving:
-        return f"nothing had been switched: swept and closed{left}"
-    return f"{count(len(moving), 'server')} went back from {plan.tag}{left}"
+        return f"nothing had been switched: swept and closed{more}"
+    return f"{count(len(moving), 'server')} went back from {plan.tag}{more}"

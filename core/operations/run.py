@@ -22,7 +22,7 @@ from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel
 from core.operations.heart import Heart
 from core.records import Lock, Record, ServerState
-from core.remote.session import CLOSES_OWN, Removed, Session
+from core.remote.session import ANYWHERE, CLOSES_OWN, Removed, Session
 from core.text import clean
 
 T = TypeVar("T")
@@ -246,12 +246,21 @@ class Run:
         self.heart.start(self.session(name))
 
     def conclude(
-        self, name: str, closes: str, journal: str, prune: Sequence[str] = (), records: Sequence[Record] = ()
+        self,
+        name: str,
+        closes: str,
+        journal: str,
+        prune: Sequence[str] = (),
+        records: Sequence[Record] = (),
+        left: str = ANYWHERE,
     ) -> Removed:
-        """The last request to a server: what happened is told to those who watch, then the lock is given back."""
+        """The last request to a server: what happened is told to those who watch, then the lock is given back.
+
+        left  see Session.finish
+        """
         session = self.session(name)
         self.heart.deliver(session)
-        removed = session.finish(self.token, closes, journal, prune, records)
+        removed = session.finish(self.token, closes, journal, prune, records, left)
         self.locked.discard(name)
         self.tell_removed(name, removed)
         return removed

@@ -10,13 +10,14 @@ from core.config import Hook
 from core.errors import EXIT_DONE, FleetError, TurnoutError
 from core.events import Switched
 from core.jobs import Ahead, Cancel, fault
+from core.operations.ending import end, moment, unclaimed
 from core.operations.planning import Prepared
 from core.operations.putback import put_back
 from core.operations.run import Run
 from core.operations.sending import Sending
 from core.plan import NONE, ROLLBACK, STAGE, UPLOAD
 from core.records import Record, ServerState, mark
-from core.remote.session import CLOSES_ALL, Removed
+from core.remote.session import CLOSES_ALL, Removed, live_at
 from core.shape import shape_digest
 from core.text import count, size
 
@@ -43,6 +44,7 @@ class Transition:
         self.switched: set[str] = set()
         self.concluding: set[str] = set()
         self._concluded: dict[str, Removed] = {}
+        self._ending = 0.0
         self.exit_code = EXIT_DONE
 
     def carry_out(self) -> str:
@@ -55,6 +57,7 @@ class Transition:
             self._ready()
             self._switch()
             self._verify()
+            self._confirm()
         except Exception as problem:
             # A fault of ours is no reason to leave servers half-way.
             error = problem if isinstance(problem, TurnoutError) else fault(problem)
@@ -72,6 +75,7 @@ class Transition:
         """
         with self.run.or_give_back("refused"):
             self._verify()
+            self._confirm()
         return self._finish()
 
     def told(self, server: str = "", back: str | None = None) -> dict[str, str]:
@@ -246,8 +250,9 @@ class Transition:
         run.heart.deliver(session)
         self.concluding.add(name)
         target = self.states[name].current_target
-        end, fates = self._end(name), self._fates(name)
-        removed = session.switch_and_finish(run.token, self.tag, target, journal, end, step.prune, fates)
+        last, fates = self._end(name), self._fates(name)
+        self._ending = moment()
+        removed = session.switch_and_finish(run.token, self.tag, target, journal, last, step.prune, fates)
         if removed is not None:
             run.locked.discard(name)
             self._concluded[name] = removed
@@ -272,6 +277,20 @@ class Transition:
         run.all_or_stop(verify, self._concerned).unwrap()
         run.cancel.check()
 
+    def _left(self, name: str) -> str:
+        """Where `current` has to be in the end: on the release, or where it was on a server that took no part."""
+        return live_at(f"releases/{self.tag}" if name in self._moving else self.states[name].current_target)
+
+    def _confirm(self) -> None:
+        """Whether what people wrote (hooks, checks) left `current` and the locks alone, before others of it, success
+        hooks, tell of the release. Where nothing of that kind is there, the last request finds out.
+        """
+        run = self.run
+        moments = ("after-switch", "after-rollback", "success")
+        if run.fleet.project.checks or any(hook.on in moments for hook in run.fleet.project.hooks):
+            names = [step.server for step in self.plan.steps]
+            run.on_all(lambda name: run.session(name).confirm(run.token, self._left(name)), names).unwrap("verify")
+
     def _finish(self) -> str:
         """Records, journal, pruning, success hooks, unlock. From here on nothing makes the operation fail."""
         run = self.run
@@ -280,16 +299,21 @@ class Transition:
             if self.plan.kind == ROLLBACK:
                 self.softly(lambda: self.run_hooks("after-rollback"))
             self.softly(lambda: self.run_hooks("success"))
-            outcome = run.on_all(self._conclude)
-            for name, error in outcome.errors.items():
-                run.warn(f"not finished: {error.title}: {error.detail}", name)
+            left = {name: self._left(name) for name in run.fleet.names}
+            found = end(run, left, self._conclude, self._ending)
+            if found:
+                error = unclaimed(run, f"{self.tag} is not live on", found)
+                run.give_back("failed", error)
+                raise error
         return self._summary()
 
-    def _conclude(self, name: str) -> None:
+    def _conclude(self, name: str, again: bool) -> None:
         if name in self._concluded:
             self.run.tell_removed(name, self._concluded[name])
-        else:
-            self.run.conclude(name, CLOSES_ALL, self._end(name), self.plan.step(name).prune, self._fates(name))
+            return
+        # What was to be pruned was chosen before the lock was lost.
+        prune = () if again else self.plan.step(name).prune
+        self.run.conclude(name, CLOSES_ALL, self._end(name), prune, self._fates(name), self._left(name))
 
     def _end(self, name: str) -> str:
         """The journal's line of an operation that ended well."""

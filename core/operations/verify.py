@@ -48,6 +48,11 @@ def verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
 
     outcome = at_once(having, look)
     cancel.check()
+    if not tag:
+        # It takes a while: what is said of the live release is said of what is live then.
+        for name, state in fleet.inspect(cancel).states.items():
+            if name in states and state.current_target != states[name].current_target:
+                astray.setdefault(name, f"was switched meanwhile: current leads to {clean(state.current_target)} now")
     return Verification(chosen, outcome.results, {**inspection.errors, **outcome.errors}, astray)
 
 

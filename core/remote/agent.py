@@ -34,7 +34,7 @@ _STATUS_WITHIN = 2.0
 GREETING_LIMIT = 4 << 20
 """Characters that start-up files may print before the agent is ready."""
 
-DONE, FAILED, LOST, LOCKED, PERSON, LACKING, INCOMPLETE, CANCELLED = 0, 1, 3, 4, 5, 6, 7, 143
+DONE, FAILED, LOST, LOCKED, PERSON, LACKING, INCOMPLETE, ASTRAY, CANCELLED = 0, 1, 3, 4, 5, 6, 7, 8, 143
 """Statuses of an answer; see agent.sh."""
 
 NAME = "turnout-agent"

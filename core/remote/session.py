@@ -12,12 +12,21 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from core.drift import Held
-from core.errors import ConnectError, HostKeyUnknown, LockedError, NeedsPerson, ServerError, TurnoutError
+from core.errors import (
+    Astray,
+    ConnectError,
+    HostKeyUnknown,
+    LockedError,
+    LockLost,
+    NeedsPerson,
+    ServerError,
+    TurnoutError,
+)
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
 from core.plan import Sizes
 from core.records import Lock, Record, ServerState
-from core.remote.agent import CANCELLED, DONE, INCOMPLETE, LACKING, LOCKED, LOST, PERSON, Agent, Answer
+from core.remote.agent import ASTRAY, CANCELLED, DONE, INCOMPLETE, LACKING, LOCKED, LOST, PERSON, Agent, Answer
 from core.remote.complaints import failure
 from core.remote.connection import Connection
 from core.remote.link import Settings
@@ -27,13 +36,27 @@ from core.remote.scan import parse_scan, parse_tree
 from core.remote.upload import Upload
 from core.shape import differences
 from core.sshconfig import Destination
-from core.text import clean
+from core.text import clean, decode_path
 
 T = TypeVar("T")
 
 CLOSES_ALL, CLOSES_OWN, CLOSES_NONE = "all", "own", "none"
 """What the end of an operation settles: every interrupted one before it (it was carried out), only itself (it left
 things as they were), nothing (it was none that could be interrupted)."""
+
+ANYWHERE = "-"
+"""Whatever `current` leads to; what a look or a switch in the same breath needs."""
+
+
+def leads_to(target: str) -> str:
+    """That `current` has this link's text, "" for no link."""
+    return f"={target}"
+
+
+def live_at(target: str) -> str:
+    """That `current` has this link's text, and a folder is there."""
+    return f"+{target}"
+
 
 ANSWER_WITHIN = 60.0
 """Seconds for the answer to a look, which takes milliseconds: a server whose disk hangs is not waited for."""
@@ -290,18 +313,31 @@ class Session:
         """Empty the deploy-cache."""
         return removed(self._ask("clear", token, title="the deploy-cache was not cleared"))
 
+    def confirm(self, token: str, left: str) -> None:
+        """Raises LockLost where the lock is not ours any more, Astray where `current` is not as LEFT says."""
+        self._ask("confirm", token, left, title="what was switched is not certain any more")
+
     def finish(
-        self, token: str, closes: str, journal: str, prune: Sequence[str] = (), records: Sequence[Record] = ()
+        self,
+        token: str,
+        closes: str,
+        journal: str,
+        prune: Sequence[str] = (),
+        records: Sequence[Record] = (),
+        left: str = ANYWHERE,
     ) -> Removed:
-        """Replace records, prune, write the journal ("" for none), unlock: one round trip.
+        """Where `current` is still as LEFT says: replace records, prune, write the journal ("" for none), unlock; one
+        round trip. Else nothing: Astray, and the lock is kept.
 
         closes  which interrupted operations this end settles: one of CLOSES_ALL, CLOSES_OWN, CLOSES_NONE
+        left    `live_at`, `leads_to` or ANYWHERE
         """
         agent = self._running()
-        batch: list[tuple[str, tuple[str, ...]]] = [
-            ("record", (token, record.tag, record.to_toml())) for record in records
-        ]
-        batch.append(("finish", (token, closes, journal, *prune)))
+        finish = ("finish", token, closes, journal, left, *prune)
+        batch: list[tuple[str, tuple[str, ...]]] = [(finish[0], finish[1:])]
+        if records:
+            written = [("then", ("record", token, record.tag, record.to_toml())) for record in records]
+            batch = [("confirm", (token, left)), *written, ("then", finish)]
         answers = self._placed(lambda: agent.requests(batch))
         for answer in answers:
             if answer.status != DONE:
@@ -322,7 +358,7 @@ class Session:
         agent = self._running()
         batch: list[tuple[str, tuple[str, ...]]] = [("switch", (token, tag, expected, journal))]
         batch += [("then", ("record", token, record.tag, record.to_toml())) for record in records]
-        batch.append(("then", ("finish", token, CLOSES_ALL, end, *prune)))
+        batch.append(("then", ("finish", token, CLOSES_ALL, end, ANYWHERE, *prune)))
         answers = self._placed(lambda: agent.requests(batch))
         if answers[0].status != DONE:
             raise self._failed(answers[0], "current was not switched").at(server=self.name)
@@ -392,7 +428,10 @@ class Session:
                 hint="`turnout watch` follows it, `--wait 5m` waits for it; `turnout unlock` where it hangs",
             )
         if answer.status == LOST:
-            return ServerError(title, detail=answer.text, hint="refresh and look at what is live; then try again")
+            return LockLost(title, detail=answer.text, hint="refresh and look at what is live; then try again")
+        if answer.status == ASTRAY:
+            target = next((line.removeprefix("astray ") for line in answer.lines if line.startswith("astray ")), "")
+            return Astray(decode_path(target).decode("utf-8", "surrogateescape"))
         if answer.status == PERSON:
             return NeedsPerson(title, detail=answer.text)
         if answer.status == CANCELLED:

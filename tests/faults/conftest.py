@@ -21,6 +21,7 @@ from core.operations import DeployRequest, execute
 from core.records import parse_record
 from core.recovery import interruption
 from core.text import encode_path
+from tests.engine.conftest import engine  # noqa: F401  # a fixture here too
 from tests.engine.driving import snapshot
 from tests.faults.operators import Operators
 from tests.servers import unavailable

@@ -15,7 +15,7 @@
 # silent has no end of input.
 #
 # Statuses: 0 done, 1 failed (the lines say why), 3 not the lock's owner, 4 locked, 5 needs a person, 6 the server lacks a program,
-# 7 what was copied is not complete, 143 cancelled.
+# 7 what was copied is not complete, 8 `current` is not as the operation left it, 143 cancelled.
 
 LC_ALL=C
 export LC_ALL

@@ -209,6 +209,8 @@ verb_restore() {
 verb_withdraw() {
   holds "$1"
   [ "$(readlink current)" != "releases/$2" ] || fail "releases/$2 is live"
+  # An operation that came after this one had lost its lock may have switched to it.
+  [ -n "${3-}" ] || [ ! -e "releases/$2" ] || [ -e "$own/manifests/$2.unused" ] || fail "releases/$2 was live meanwhile"
   # The folder first: one without a record would be taken for somebody else's, and its tag would be lost.
   [ ! -e "releases/$2" ] || discard "$2"
   if [ -n "${3-}" ]; then
@@ -281,15 +283,39 @@ verb_clear() {
   throw "$own/trash/deploy-cache" deploy-cache
 }
 
-# finish TOKEN CLOSES JOURNAL-LINE TAG...: prune TAG..., write the journal ("" for none), sweep and unlock. CLOSES: see
-# `close`. What is renamed into trash/ is removed after the lock is gone; whoever comes next sweeps it too.
+# confirm TOKEN LEFT: whether the lock is still ours, and `current` as this operation left it (`as_left`).
+verb_confirm() {
+  holds "$1"
+  as_left "$2"
+}
+
+# as_left LEFT: end the request unless `current` is where this operation left it: `=TEXT` is the link's text, "" for no
+# link; with `+TEXT` it has to lead to a folder besides; `-` is anything.
+as_left() {
+  [ "$1" != - ] || return 0
+  now=
+  [ ! -L current ] || now=$(readlink current)
+  decode "$1"
+  case $decoded in
+    "=$now") [ -n "$now" ] || [ ! -e current ] && return 0 ;;
+    "+$now") [ -d current ] && return 0 ;;
+  esac
+  encode "$now"
+  say "astray $encoded"
+  exit 8
+}
+
+# finish TOKEN CLOSES JOURNAL-LINE LEFT TAG...: where `current` is as this operation left it, prune TAG..., write the
+# journal ("" for none), sweep and unlock; else nothing. CLOSES: see `close`, LEFT: see `as_left`. What is renamed into
+# trash/ is removed after the lock is gone; whoever comes next sweeps it too.
 verb_finish() {
   holds "$1"
+  as_left "$4"
   phase finish
   closes=$2
   decode "$3"
   end=$decoded
-  shift 3
+  shift 4
   for tag; do
     if busy "$tag"; then say "busy $tag"
     elif ( discard "$tag" ) > /dev/null; then say "removed $tag"

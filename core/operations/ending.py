@@ -1,0 +1,118 @@
+"""The end of an operation is read, not asserted: the lock and `current` once more, before anything is claimed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from core.errors import Astray, ConnectError, LockedError, LockLost, NeedsPerson, TurnoutError
+from core.events import ServerFailed
+from core.fleet import at_once
+from core.operations.run import Run
+from core.remote.session import ANYWHERE, leads_to, live_at
+from core.text import clean
+
+REVIVALS = 4
+"""How often a server whose connection broke is connected to again."""
+REVIVAL_PAUSE = 3.0
+"""Seconds between those attempts."""
+FRESH = 3.0
+"""Seconds for which what a server said while it was locked may still be claimed: a process that was stopped, or a
+machine that slept, looks again."""
+
+
+def moment() -> float:
+    """Seconds that also pass while this process is stopped and, where the system tells, while the machine sleeps."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+def revive(run: Run, name: str) -> None:
+    """Connect again and take the lock that our own agent there has given back, or holds without an operator."""
+    for attempt in range(1, REVIVALS + 1):
+        try:
+            run.fleet.open(name)
+            run.take(name)
+            run.holds(name)
+            return
+        except (ConnectError, LockedError):
+            if attempt == REVIVALS:
+                raise
+            run.cancel.wait(REVIVAL_PAUSE)
+
+
+def end(
+    run: Run, left: Mapping[str, str], conclude: Callable[[str, bool], object], since: float = 0.0
+) -> dict[str, TurnoutError]:
+    """Give every server its last request; the errors of those where `current` is not as this operation left it, or
+    where that is unknown.
+
+    left      by server, in the words of Session.finish
+    conclude  the last request; True where the lock was lost and taken again, so that others may have changed things
+    since     the `moment` before the first server was told to end, where that was earlier
+    A server that was not ended though `current` is right gets a warning.
+    """
+    since = since or moment()
+    outcome = run.on_all(lambda name: conclude(name, False), left)
+
+    def again(name: str) -> None:
+        error = outcome.errors[name]
+        if isinstance(error, (ConnectError, LockLost)):
+            run.locked.discard(name)
+            try:
+                revive(run, name)
+                conclude(name, True)
+                return
+            except Astray:
+                raise
+            except TurnoutError as failed:
+                error = failed
+        if isinstance(error, Astray):
+            raise error
+        _look(run, name, left[name])
+        run.warn(f"not finished: {error.title}: {error.detail}", name)
+
+    found = dict(at_once(outcome.errors, again).errors)
+    if moment() - since > FRESH:
+        sure = [name for name in left if name not in found]
+        found |= run.on_all(lambda name: _look(run, name, left[name]), sure).errors
+    return found
+
+
+def _look(run: Run, name: str, left: str) -> None:
+    """Astray where `current` is not as left (now); ConnectError where the server gives no answer."""
+    if left == ANYWHERE:
+        return
+    state = run.fleet.inspect_one(name)
+    missing = state.current_kind in ("absent", "dangling")
+    there = state.current_kind == "absent" if left == leads_to("") else left == leads_to(state.current_target)
+    if not there and (missing or left != live_at(state.current_target)):
+        raise Astray(state.current_target, server=name)
+
+
+def unclaimed(run: Run, what: str, found: Mapping[str, TurnoutError], detail: str = "") -> NeedsPerson:
+    """What a person is told where the end is another one than this operation worked for.
+
+    what   a phrase before the servers' names: `r2 is not live on`
+    found  what `end` gave
+    """
+    for name, error in found.items():
+        run.emit(ServerFailed(server=name, phase="finish", title=error.title, detail=error.detail, hint=error.hint))
+    lines = [detail] if detail else []
+    for name, error in found.items():
+        told = error.title if isinstance(error, Astray) else f"unknown, because it cannot be asked: {error.title}"
+        lines.append(f"{name}: {told}")
+    now: dict[str, list[str]] = {}
+    for name, error in found.items():
+        target = clean(error.target.removeprefix("releases/"), 100) or "nothing" if isinstance(error, Astray) else ""
+        now.setdefault(target, []).append(name)
+    unknown = now.pop("", [])
+    parts = [f"{what} {', '.join(names)} (now {target})" for target, names in now.items()]
+    parts += [f"what is live on {', '.join(unknown)} is unknown"] if unknown else []
+    return NeedsPerson(
+        "; ".join(parts),
+        detail="\n".join(lines),
+        hint=f"another operation, a hook or a person switched it: `turnout releases {run.fleet.environment.name}` says "
+        "what is live where",
+        phase="finish",
+    )
