@@ -75,7 +75,7 @@ def rollback_target(states: Sequence[ServerState], tag: str | None) -> tuple[Fle
     row = next((row for row in rows if row.tag == wanted), None)
     if row is None:
         known = ", ".join(row.tag for row in rows[:5]) or "none"
-        return None, f"no server knows the release {wanted} (newest: {known})"
+        return None, f"no release is called {wanted} (newest: {known})"
     return row, ""
 
 
@@ -87,11 +87,13 @@ def plan_rollback(
     manifest_problem: str,
     caches: Mapping[str, Manifest | None],
     around: Around,
+    unknown: str = "",
 ) -> Plan:
     """The plan of a rollback to `tag`, or to the previous release.
 
     manifest  of the release's tree where some server needs its files again; None with the reason in
               `manifest_problem` where they cannot be had any more
+    unknown   what to say where no release is called `tag`, if more is known of that word
     """
     row, problem = rollback_target(states, tag)
     base = Plan(
@@ -110,7 +112,7 @@ def plan_rollback(
             for state in states
             if (refusal := _current_refusal(state))
         )
-        return replace(base, steps=blocked, refusals=() if blocked else (problem,))
+        return replace(base, steps=blocked, refusals=() if blocked else (unknown or problem,))
     steps = []
     for state in states:
         release = state.releases.get(row.tag)
@@ -146,7 +148,7 @@ def plan_prune(
     before = {way.tag for way in found.switched.values() if way.tag} if found else set()
     tags = tuple(dict.fromkeys(tags))
     known = {release.tag for state in states for release in state.releases.values()}
-    refusals = [f"no server knows the release {tag}" for tag in tags if tag not in known]
+    refusals = [f"no release is called {tag}" for tag in tags if tag not in known]
     for tag in tags:
         reason = protection(states, tag, live, previous)
         if not reason and tag in before:

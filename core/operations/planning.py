@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,9 +18,9 @@ from core.operations.requests import DeployRequest, PruneRequest, RecoverRequest
 from core.operations.run import who
 from core.plan import NONE, RECOVER, SWITCH, Plan, Sizes, Step
 from core.planner import Around, plan_deploy, plan_prune, plan_rollback, rollback_target
-from core.records import Record, Release, ServerState, is_tag, live_tag, make_tag, next_seq
+from core.records import Record, Release, ServerState, fleet_releases, is_tag, live_tag, make_tag, next_seq
 from core.recovery import FINISH, UNDO, Interruption, interruption
-from core.source import check_revision, make_tree, tree_of_record
+from core.source import check_revision, make_tree, meaning, tree_of_record
 from core.source.store import known, remember
 from core.source.tree import Tree
 
@@ -49,7 +50,8 @@ def check_request(fleet: Fleet, request: Request) -> None:
     for tag in tags:
         if tag is not None and not is_tag(tag):
             raise UsageError(
-                f"{tag!r} cannot be a tag", hint="a tag has letters, digits, '.', '_' and '-', at most 100, and no '..'"
+                f"{tag!r} cannot be a release's tag",
+                hint="a tag has letters, digits, '.', '_' and '-', at most 100, and no '..'",
             )
     if isinstance(request, PruneRequest) and request.keep is not None and request.keep < 1:
         raise UsageError("--keep must be at least 1", hint="the live release is always kept")
@@ -192,8 +194,22 @@ def _rollback(fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit
         problem,
         caches,
         around(fleet, moments),
+        _no_release(fleet, tag, states) if tag and row is None else "",
     )
     return Prepared(replace(plan, build=_reuse(tree)), tree, caches)
+
+
+def _no_release(fleet: Fleet, word: str, states: Sequence[ServerState]) -> str:
+    """What a word is that no release is called by, where git knows it, and what to type; else ""."""
+    kind, commit = meaning(fleet.project, word)
+    if not kind:
+        return ""
+    environment = fleet.environment.name
+    made = next((row.tag for row in fleet_releases(states) if row.record and row.record.revision == commit), "")
+    if made:
+        return f"{word} is {kind}, not a release: `turnout rollback {environment} {made}` is the release made from it"
+    deploy = f"`turnout deploy {environment} --ref {shlex.quote(word)}`"
+    return f"{word} is {kind}, not a release, and no release was made from it: {deploy} deploys it"
 
 
 def _reuse(tree: Tree | None) -> str:

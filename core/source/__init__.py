@@ -6,12 +6,13 @@ from pathlib import Path
 
 from core.config import Project
 from core.errors import SourceError, UsageError
-from core.events import Emit
+from core.events import Emit, Note
 from core.jobs import Cancel
 from core.records import Record
 from core.source.directory import directory_tree, located
 from core.source.export import exported
 from core.source.git import Branch, Commit, Repository
+from core.source.naming import ambiguity, described
 from core.source.store import known, remember
 from core.source.tree import Tree
 from core.text import count, show_path
@@ -24,9 +25,11 @@ __all__ = [
     "check_revision",
     "known",
     "make_tree",
+    "meaning",
     "recent",
     "remember",
     "tags",
+    "tracked",
     "tree_of_record",
     "uncommitted",
 ]
@@ -134,6 +137,17 @@ def tags(project: Project) -> list[Branch]:
     return repository.tags() if repository else []
 
 
+def meaning(project: Project, word: str) -> tuple[str, str]:
+    """What git takes a word for, `a git tag`, and the commit; "" twice where it knows none, or there is no git."""
+    repository = _repository(project)
+    return described(repository, word) if repository else ("", "")
+
+
+def tracked(folder: Path) -> bool:
+    """Whether a repository keeps files of this folder, below it or in it. SourceError where git does not tell."""
+    return Repository(folder).tracked()
+
+
 def _repository(project: Project) -> Repository | None:
     if project.source.git is None:
         return None
@@ -147,6 +161,8 @@ def _git_tree(
     repository = _repository(project)
     assert repository is not None
     resolved = repository.resolve(ref)
+    if said := ambiguity(resolved, ref):
+        emit(Note(text=said, level="warning"))
     found = exported(project, resolved, asked or ref, target, emit, cancel, rebuild=rebuild)
     return Tree(
         folder=found.folders[0],

@@ -60,13 +60,14 @@ class Commit:
 
 @dataclass(frozen=True)
 class Branch:
-    """A branch (`main`, `origin/main`) or a tag, and the commit that it leads to."""
+    """A branch (`main`, `origin/main`) or a tag, and the commit that it leads to; `full` begins with `refs/`."""
 
     name: str
     revision: str
     subject: str
     author: str
     committed: float
+    full: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,9 +126,8 @@ class Repository:
         if not self.folder.is_dir():
             raise SourceError(f"source.git: {self.folder} is not a folder")
         asked = ref if ref and "\0" not in ref else "@{}"
-        done = self.ask(
-            "rev-parse", "--git-common-dir", "--show-prefix", "--verify", "--end-of-options", asked + "^{commit}"
-        )
+        words = ("rev-parse", "--git-common-dir", "--show-prefix", "--verify", "--end-of-options", asked + "^{commit}")
+        done = self.ask("-c", "core.warnAmbiguousRefs=true", *words)
         if not done.stdout:
             raise SourceError(
                 f"{self.folder} is not a git repository that can be read",
@@ -141,7 +141,8 @@ class Repository:
             common, prefix = places[:-1], b""
         else:
             common, _, prefix = places.partition(b"\n")
-        return Resolved(self, commit.decode(), os.path.join(os.fsencode(self.folder), common), prefix)
+        place = os.path.join(os.fsencode(self.folder), common)
+        return Resolved(self, commit.decode(), place, prefix, b"is ambiguous" in done.stderr)
 
     def _unknown(self, ref: str, said: bytes) -> UsageError:
         names = [item.name for item in self.branches() + self.tags()]
@@ -164,6 +165,13 @@ class Repository:
             return []
         # `1 XY sub mH mI mW hH hI path`; an unmerged one has three hashes (`git status`, porcelain format 2).
         return [row.split(b" ", 10 if row.startswith(b"u") else 8)[-1] for row in rows if not row.startswith(b"#")]
+
+    def tracked(self) -> bool:
+        """Whether git keeps files of the folder. SourceError where it does not tell: not installed, not its owner's."""
+        done = self.ask("ls-files", "-z", "--", ".")
+        if done.returncode and b"not a git repository" not in done.stderr:
+            raise SourceError(f"git ls-files failed in {self.folder}", detail=_words(done.stderr))
+        return bool(done.stdout)
 
     def recent(self, ref: str, limit: int) -> list[Commit]:
         """The newest commits that a revision leads to, newest first."""
@@ -203,18 +211,23 @@ class Repository:
             kind, revision, subject, author, time = fields[7:] if fields[7] else fields[2:7]
             if kind == b"commit" and not symref:
                 short = _text(name).split("/", 2)[2]
-                found.append(Branch(short, _text(revision), _line(subject), _line(author), _number(time)))
+                facts = (_text(revision), _line(subject), _line(author), _number(time))
+                found.append(Branch(short, *facts, _text(name)))
         return sorted(found, key=lambda branch: branch.committed, reverse=True)
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A commit of a repository. `prefix` is the part of the repository that `source.git` names, "" for all of it."""
+    """A commit of a repository. `prefix` is the part of the repository that `source.git` names, "" for all of it.
+
+    ambiguous   git found several names that it may have meant, and took one
+    """
 
     repository: Repository
     commit: str
     common: bytes
     prefix: bytes
+    ambiguous: bool = False
 
     @cached_property
     def attributes(self) -> bytes:

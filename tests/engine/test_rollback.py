@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from core.errors import StateChanged, UsageError
-from core.events import PlanMade
+from core.events import Note, PlanMade
 from core.operations import DeployRequest, RollbackRequest
 from tests.engine.driving import at_rest, live, record, records, releases, snapshot
 
@@ -70,7 +70,7 @@ def test_there_is_nothing_before_the_first(sshd, project_factory, engine):
     deployed(one, project, 1)
     with pytest.raises(UsageError, match="no earlier release"):
         one.rollback()
-    with pytest.raises(UsageError, match="no server knows the release r9"):
+    with pytest.raises(UsageError, match="no release is called r9"):
         one.rollback("r9")
     assert live(sshd) == "r1"
     at_rest([sshd])
@@ -242,3 +242,31 @@ def test_the_same_tag_with_other_content_is_refused_everywhere(servers, project_
     one.fails(lambda: one.deploy(tag="r1"), UsageError, "other content")
     assert [(each.files / "current/index.html").read_text() for each in two] == ["one\n"] * 2
     at_rest(two)
+
+
+def test_a_git_tag_is_not_called_a_release(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    project.git("tag", "v1")
+    one = engine(project)
+    one.deploy(ref="v1", tag="r1")
+    project.commit({"index.html": "two\n"})
+    project.git("tag", "v2")
+    (refusal,) = one.plan(RollbackRequest("v2")).refusals
+    assert refusal == (
+        "v2 is a git tag, not a release, and no release was made from it: "
+        "`turnout deploy production --ref v2` deploys it"
+    )
+    (refusal,) = one.plan(RollbackRequest("v1")).refusals
+    assert refusal == "v1 is a git tag, not a release: `turnout rollback production r1` is the release made from it"
+    (refusal,) = one.plan(RollbackRequest("r9")).refusals
+    assert refusal == "no release is called r9 (newest: r1)"
+    one.fails(lambda: one.rollback("main"), UsageError, "main is a git branch, not a release")
+
+
+def test_a_name_that_is_tag_and_branch_is_in_the_plan_and_in_the_events(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    project.git("tag", "main")
+    one = engine(project)
+    assert any("main is both a tag" in text for text in one.plan(DeployRequest(ref="main")).warnings)
+    one.deploy(ref="main", tag="r1")
+    assert any("write tags/main or heads/main" in event.text for event in one.said(Note, level="warning"))

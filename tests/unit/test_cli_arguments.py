@@ -161,11 +161,28 @@ def test_environments_servers_and_tags_are_checked_before_any_network(tmp_path):
     for words, said in (
         (["releases", "prodution"], "production"),
         (["releases", "production", "--server", "wbe1"], "web1"),
-        (["deploy", "production", "--tag", "../up", "--yes"], "cannot be a tag"),
-        (["prune", "production", "a b", "--yes"], "cannot be a tag"),
+        (["deploy", "production", "--tag", "../up", "--yes"], "cannot be a release's tag"),
+        (["prune", "production", "a b", "--yes"], "cannot be a release's tag"),
     ):
         ended = turnout(*words, cwd=tmp_path)
         assert ended.returncode == 2, ended.stderr
+        assert said in ended.stderr
+
+
+def test_a_release_in_the_place_of_the_environment_is_told_what_to_type(tmp_path):
+    config = tmp_path / "turnout.toml"
+    config.write_text(CONFIG)
+    git = ["git", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "one"], check=True)
+    subprocess.run([*git, "tag", "v2"], check=True)
+    for words, said in (
+        (["rollback", "v2", "--yes"], "v2 is a git tag: `turnout deploy production --ref v2` deploys it"),
+        (["rollback", "v2", "--yes"], "the environment comes first: `turnout rollback production v2`"),
+        (["verify", "r1"], "`turnout verify production r1`"),
+    ):
+        ended = turnout(*words, cwd=tmp_path)
+        assert ended.returncode == 2 and "there is no environment" in ended.stderr
         assert said in ended.stderr
 
 

@@ -4,6 +4,7 @@ import argparse
 import io
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from core.config import Server, load, parse
 from core.errors import UsageError
+from core.jobs import Cancel
+from core.source import make_tree
 from tui.cli.init import Answers, add_arguments, parse_server, render, run, write
 
 SERVER = Server(name="web1", host="deploy@web1.example.com", root="/srv/shop")
@@ -46,6 +49,76 @@ def test_flags_alone_make_a_file_that_loads(tmp_path: Path, capsys: pytest.Captu
         Server(name="web2", host="web2", root="/srv/shop"),
     )
     assert "turnout doctor staging" in capsys.readouterr().out
+
+
+def proposed(folder: Path) -> tuple[str | None, str | None]:
+    """The source that is proposed for a folder."""
+    flags = arguments("--server", "web1=web1/srv/shop", "--yes")
+    made = write(folder / "turnout.toml", flags, Terminal(), io.StringIO())
+    (folder / "turnout.toml").unlink()
+    return made.git, made.directory
+
+
+@pytest.fixture
+def repository(tmp_path: Path, home: Path) -> Path:
+    """A repository with services/shop/index.html and an ignored folder of what was built."""
+    folder = tmp_path / "all"
+    (folder / "services/shop/src").mkdir(parents=True)
+    (folder / "services/shop/src/index.html").write_text("one")
+    (folder / "services/shop/built/site").mkdir(parents=True)
+    (folder / "services/shop/built/site/index.html").write_text("one")
+    (folder / ".gitignore").write_text("built/\n")
+    git(folder, "init", "-q")
+    git(folder, "add", "--all")
+    git(folder, "commit", "-q", "-m", "one")
+    return folder
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=folder, check=True, stdin=subprocess.DEVNULL)
+
+
+def test_a_folder_in_a_repository_is_proposed_as_git_and_deploys_that_folder(repository: Path):
+    folder = repository / "services/shop"
+    assert proposed(folder) == (".", None)
+    assert proposed(folder / "src") == (".", None)
+    run(arguments("--server", "web1=web1/srv/shop", "--yes"), io.StringIO(), folder=folder)
+    tree = make_tree(load(folder / "turnout.toml", {}), None, [].append, Cancel())
+    assert set(tree.manifest.entries) == {b"src", b"src/index.html"}
+
+
+def test_what_a_repository_ignores_is_proposed_as_a_directory(repository: Path):
+    assert proposed(repository / "services/shop/built/site") == (None, ".")
+    (repository / "new/dist").mkdir(parents=True)
+    assert proposed(repository / "new") == (None, "dist"), "git has nothing of it"
+    (repository / "new/a").write_text("x")
+    git(repository, "add", "new/a")
+    assert proposed(repository / "new") == (".", None)
+
+
+def test_work_trees_submodules_and_bare_repositories_are_git(repository: Path, tmp_path: Path):
+    git(repository, "worktree", "add", "-q", str(tmp_path / "tree"))
+    assert proposed(tmp_path / "tree/services/shop") == (".", None)
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repository), "module")
+    assert proposed(repository / "module") == (".", None)
+    assert proposed(repository / "module/services/shop") == (".", None)
+    git(tmp_path, "clone", "-q", "--bare", str(repository), "bare.git")
+    assert proposed(tmp_path / "bare.git") == (".", None)
+
+
+def test_a_repository_that_git_refuses_or_that_is_none_is_told_apart(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+    (tmp_path / "beside/dist").mkdir(parents=True)
+    assert proposed(tmp_path / "beside") == (None, "dist"), "another repository is none of its business"
+    (tmp_path / "beside/.git").mkdir()
+    assert proposed(tmp_path / "beside/dist") == (None, "."), "an empty folder of that name is no repository"
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    (Path(os.environ["HOME"]) / ".gitconfig").write_text("")
+    assert proposed(repository / "services/shop") == (".", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert proposed(repository / "services/shop") == (".", None)
 
 
 def test_defaults_come_from_the_folder(tmp_path: Path):

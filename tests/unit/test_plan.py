@@ -306,7 +306,7 @@ def test_protected_releases_are_refused_with_the_reason() -> None:
     assert "is live on web1" in reasons["live"]
     assert "the one before the live release" in reasons["before"]
     assert "is pinned" in reasons["pin"]
-    assert "no server knows the release nobody" in reasons["no"]
+    assert "no release is called nobody" in reasons["no"]
 
 
 def test_a_release_that_is_live_on_one_server_is_protected_on_all() -> None:

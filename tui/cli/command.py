@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -43,7 +44,10 @@ class Command:
 
         self.project = config.load(self._config_file(), os.environ)
         self.output.mask = self.project.mask
-        environment = _environment(self.project, self.options.environment)
+        try:
+            environment = _environment(self.project, self.options.environment)
+        except UsageError as error:
+            raise self._release_first(error) from None
         self.environment_name = environment.name
         servers = config.select(environment, self.options.servers)
         self._check_tags()
@@ -130,13 +134,29 @@ class Command:
             )
         return path
 
+    def _release_first(self, error: UsageError) -> UsageError:
+        """The error for an unknown environment, where the word may be meant for a release: what it is, what to type."""
+        word, command = self.options.environment, self.options.command
+        if word is None or command not in ("rollback", "verify", "prune") or error.hint:
+            return error
+        from core.source import meaning
+
+        names = tuple(self.project.environments)
+        target = names[0] if len(names) == 1 else "ENV"
+        kind, _ = meaning(self.project, word)
+        shown = shlex.quote(clean(word))
+        error.hint = f"the environment comes first: `turnout {command} {target} {shown}`, for a release called so"
+        if kind:
+            error.hint = f"{clean(word)} is {kind}: `turnout deploy {target} --ref {shown}` deploys it; {error.hint}"
+        return error
+
     def _check_tags(self) -> None:
         from core.records import is_tag
 
         for tag in [self.options.tag or "", *self.options.tags]:
             if tag and not is_tag(tag):
                 raise UsageError(
-                    f"{clean(tag)!r} cannot be a tag",
+                    f"{clean(tag)!r} cannot be a release's tag",
                     hint="a tag has 1 to 100 letters, digits, dots, dashes or underscores, a letter or digit first",
                 )
 

@@ -318,8 +318,26 @@ def _destination_or_none(text: str) -> tuple[str, int | None] | None:
 
 
 def _default_source(folder: Path) -> tuple[str | None, str | None]:
-    """git where the folder is a repository, else the folder that a build usually makes."""
-    return (".", None) if (folder / ".git").exists() else (None, _default_directory(folder))
+    """git where the folder is a repository or git has something of it, else the folder that a build usually makes."""
+    return (".", None) if _in_repository(folder) else (None, _default_directory(folder))
+
+
+def _in_repository(folder: Path) -> bool:
+    """Whether a `git` source can deploy the folder: it is a repository, or a part of one that git keeps files of.
+
+    What the repository around it ignores, or has not heard of, is nothing that a revision could have.
+    """
+    if (folder / ".git").exists() or all((folder / name).exists() for name in ("HEAD", "objects", "refs")):
+        return True
+    if not any((above / ".git").exists() for above in folder.absolute().parents):
+        return False
+    from core.errors import TurnoutError
+    from core.source import tracked
+
+    try:
+        return tracked(folder)
+    except TurnoutError:
+        return True  # git is not installed, or refuses to read it: what it says at the first deploy helps
 
 
 def _default_directory(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -158,9 +159,13 @@ def revisions(project: Project, live_revision: str) -> list[Choice]:
     if commits and all(branch.name != wanted for branch in branches):
         newest = commits[0]
         out.append(Choice("ref", wanted, newest.revision, newest.subject, newest.author, newest.committed))
-    out += [Choice("branch", b.name, b.revision, b.subject, b.author, b.committed) for b in branches]
+    # What two are called by, git would take for one of them: heads/v1 and tags/v1 can mean nothing else.
+    often = Counter(item.name for item in (*branches, *tags))
+    exact = {item.full: item.full.removeprefix("refs/") for item in (*branches, *tags)}
+    named = {item.full: item.name if often[item.name] == 1 else exact[item.full] for item in (*branches, *tags)}
+    out += [Choice("branch", named[b.full], b.revision, b.subject, b.author, b.committed) for b in branches]
     out += [Choice("commit", c.revision, c.revision, c.subject, c.author, c.committed) for c in commits]
-    out += [Choice("tag", t.name, t.revision, t.subject, t.author, t.committed) for t in tags]
+    out += [Choice("tag", named[t.full], t.revision, t.subject, t.author, t.committed) for t in tags]
     if not live_revision:
         return out
     return [Choice(**{**vars(one), "live": one.revision == live_revision}) for one in out]
