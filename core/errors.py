@@ -2,7 +2,9 @@
 
 TurnoutError                 1  failed, and everything was put back
 ├── UsageError               2  a request that cannot be carried out as asked: unknown tag, server, environment
-│   └── ConfigError          2  every fault of a turnout.toml at once
+│   ├── ConfigError          2  every fault of a turnout.toml at once
+│   └── CannotRun            2  this machine lacks what Turnout needs to begin
+├── InternalError            1  a fault in Turnout; 2 where nothing had begun
 ├── SourceError              1  the tree could not be made: revision, export, build, refused files
 ├── ConnectError             3  no connection
 │   ├── HostKeyUnknown       3  nobody has accepted this key yet
@@ -130,6 +132,14 @@ class ConfigError(UsageError):
             hint="docs/configuration.md lists every key; nothing was touched",
         )
         self.faults = faults
+
+
+class CannotRun(UsageError):
+    """Turnout cannot begin on this machine: a package is missing, a folder is gone, there is no memory."""
+
+
+class InternalError(TurnoutError):
+    """A fault in Turnout: an error that nothing expected, on one of the engine's threads."""
 
 
 class SourceError(TurnoutError):

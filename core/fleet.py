@@ -54,16 +54,22 @@ def at_once(names: Iterable[str], step: Callable[[str], T]) -> Outcome[T]:
             results[name] = step(name)
         except TurnoutError as error:
             errors[name] = error
-        except Exception as error:  # a fault of ours must reach the operator, not die on a thread
+        except BaseException as error:  # a fault of ours, whatever it is, must reach the operator
             errors[name] = fault(error)
 
     names = list(names)
     if len(names) == 1:
         run(names[0])
         return Outcome(results, errors)
-    threads = [threading.Thread(target=run, args=(name,), name=f"server {name}", daemon=True) for name in names]
-    for thread in threads:
-        thread.start()
+    threads = []
+    for name in names:
+        thread = threading.Thread(target=run, args=(name,), name=f"server {name}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system gives no more threads; those that run are waited for all the same
+            errors[name] = fault(error)
+        else:
+            threads.append(thread)
     for thread in threads:
         thread.join()
     order = {name: index for index, name in enumerate(names)}

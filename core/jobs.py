@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from core.errors import Cancelled, TurnoutError
+from core.errors import Cancelled, InternalError, TurnoutError
 from core.events import Emit, Event, UploadProgress
 
 T = TypeVar("T")
@@ -133,7 +133,7 @@ class Job(Generic[T]):
             self.outcome = self._work(self._emit, self.cancel)
         except TurnoutError as error:
             self.error = error
-        except Exception as error:  # a fault of ours must reach the operator, not die on a thread
+        except BaseException as error:  # a fault of ours, whatever it is, must reach the operator, not die on a thread
             self.error = fault(error)
         finally:
             self._done.set()
@@ -161,12 +161,12 @@ class Ahead(Generic[T]):
             self._result = self._work()
         except TurnoutError as error:
             self._error = error
-        except Exception as error:  # a fault of ours must reach the operator, not die on a thread
+        except BaseException as error:  # a fault of ours, whatever it is, must reach the operator, not die on a thread
             self._error = fault(error)
 
 
-def fault(error: Exception) -> TurnoutError:
-    """An error of our own making, as one that a person can report; call it while the error is handled."""
-    return TurnoutError(
+def fault(error: BaseException) -> TurnoutError:
+    """An error that nothing expected, as one that a person can report; call it while the error is handled."""
+    return InternalError(
         f"a fault in Turnout: {error!r}", detail=traceback.format_exc(), hint="please report it with these lines"
     )

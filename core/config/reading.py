@@ -46,6 +46,8 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Project:
         written = tomllib.loads(text)
     except ValueError as error:
         raise ConfigError([Fault(str(path), "", _syntax(str(error), text))]) from None
+    except RecursionError:
+        raise ConfigError([Fault(str(path), "", "not TOML that can be read: it is nested too deeply")]) from None
     filling = _Filling(environ)
     table = filling.fill(written, ())
     found = list(filling.faults)

@@ -42,6 +42,8 @@ def command(value: str) -> str:
     """A command for a shell; it may have several lines."""
     if not value.strip():
         raise ValueError("must not be empty")
+    if "\0" in value:
+        raise ValueError("must not hold a zero byte, which no shell takes")
     return value
 
 

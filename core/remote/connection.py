@@ -60,6 +60,13 @@ class Connection:
             self.link.open()
         except ConnectError as error:
             raise error.at(server=self.server.name, phase="connect") from None
+        except OSError as error:
+            place = f": {error.filename}" if error.filename else ""
+            raise ConnectError(
+                f"this machine cannot connect: {error.strerror or error}{place}",
+                server=self.server.name,
+                phase="connect",
+            ) from error
 
     def _hops(self) -> list[Link]:
         """The links on the way to the server, the outermost gateway first."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from core.config import Project
 from core.errors import SourceError, UsageError
 from core.events import Emit, Note
 from core.jobs import Cancel
 from core.records import Record
-from core.source.directory import directory_tree, located
+from core.source.directory import below, directory_tree, located
 from core.source.export import exported
 from core.source.git import Branch, Commit, Repository
 from core.source.naming import ambiguity, described
@@ -59,14 +61,28 @@ def make_tree(
     UsageError for a revision that does not exist, SourceError where the tree cannot be made. No server is touched.
     """
     cancel.check()
-    if project.source.git is None:
-        if ref:
-            raise _no_revisions()
-        tree = directory_tree(project, target, emit, cancel)
-    else:
-        tree = _git_tree(project, ref or project.source.ref, emit, cancel, target=target, rebuild=rebuild)
-    remember(tree.manifest)
-    return tree
+    with _on_this_machine():
+        if project.source.git is None:
+            if ref:
+                raise _no_revisions()
+            tree = directory_tree(project, target, emit, cancel)
+        else:
+            tree = _git_tree(project, ref or project.source.ref, emit, cancel, target=target, rebuild=rebuild)
+        remember(tree.manifest)
+        return tree
+
+
+@contextmanager
+def _on_this_machine() -> Iterator[None]:
+    """SourceError for whatever else this machine refuses: a full disk, no temporary folder, no home, no descriptors."""
+    try:
+        yield
+    except OSError as error:
+        place = f": {show_path(os.fsencode(error.filename))}" if isinstance(error.filename, (str, bytes)) else ""
+        raise SourceError(
+            f"the tree cannot be made on this machine: {error.strerror or error}{place}",
+            hint="no server was touched; TURNOUT_CACHE_DIR names another folder for what is made",
+        ) from error
 
 
 def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel, *, target: str = "") -> Tree:
@@ -78,32 +94,33 @@ def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel,
             hint="its files cannot be made again; deploy another release",
         )
     cancel.check()
-    if kind == "directory":
-        tree = directory_tree(project, target, emit, cancel)
-        if tree.manifest.digest != record.digest:
-            raise SourceError(
-                f"the content of {record.tag} is gone",
-                detail=f"it was made from {located(project)}, which holds other files now",
-                hint="put the same files there and try again, or deploy a new release",
-            )
-    else:
-        try:
-            tree = _git_tree(project, record.revision, emit, cancel, asked=record.ref, target=target)
-        except UsageError as error:
-            raise SourceError(
-                f"the revision of {record.tag} is gone: {record.revision[:12]} is not in the repository",
-                detail=error.detail,
-                hint="`git fetch` it, or deploy another release",
-            ) from error
-        if tree.manifest.digest != record.digest:
-            raise SourceError(
-                f"{record.tag} cannot be made again: its revision gives other files now",
-                detail="the build, its variables or programs, or `exclude`, `publish` and `build` of turnout.toml, "
-                "are no longer what they were",
-                hint=f"deploy {record.revision[:12]} as a new release, or put the settings back",
-            )
-    remember(tree.manifest)
-    return tree
+    with _on_this_machine():
+        if kind == "directory":
+            tree = directory_tree(project, target, emit, cancel)
+            if tree.manifest.digest != record.digest:
+                raise SourceError(
+                    f"the content of {record.tag} is gone",
+                    detail=f"it was made from {located(project)}, which holds other files now",
+                    hint="put the same files there and try again, or deploy a new release",
+                )
+        else:
+            try:
+                tree = _git_tree(project, record.revision, emit, cancel, asked=record.ref, target=target)
+            except UsageError as error:
+                raise SourceError(
+                    f"the revision of {record.tag} is gone: {record.revision[:12]} is not in the repository",
+                    detail=error.detail,
+                    hint="`git fetch` it, or deploy another release",
+                ) from error
+            if tree.manifest.digest != record.digest:
+                raise SourceError(
+                    f"{record.tag} cannot be made again: its revision gives other files now",
+                    detail="the build, its variables or programs, or `exclude`, `publish` and `build` of turnout.toml, "
+                    "are no longer what they were",
+                    hint=f"deploy {record.revision[:12]} as a new release, or put the settings back",
+                )
+        remember(tree.manifest)
+        return tree
 
 
 def uncommitted(project: Project, ref: str | None) -> str:
@@ -151,7 +168,7 @@ def tracked(folder: Path) -> bool:
 def _repository(project: Project) -> Repository | None:
     if project.source.git is None:
         return None
-    return Repository(project.folder / Path(project.source.git).expanduser())
+    return Repository(below(project, project.source.git))
 
 
 def _git_tree(

@@ -51,4 +51,12 @@ def directory_tree(project: Project, target: str, emit: Emit, cancel: Cancel) ->
 
 def located(project: Project) -> Path:
     """`source.directory` relative to turnout.toml, `~` for the home folder."""
-    return project.folder / Path(project.source.directory or ".").expanduser()
+    return below(project, project.source.directory or ".")
+
+
+def below(project: Project, path: str) -> Path:
+    """A path of turnout.toml, relative to it. SourceError where `~` stands for no folder: an unknown user, no home."""
+    try:
+        return project.folder / Path(path).expanduser()
+    except (RuntimeError, OSError):
+        raise SourceError(f"{path}: no home folder is known for it", hint="write the whole path, or set HOME") from None

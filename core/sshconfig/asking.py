@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from core.errors import ConnectError
@@ -105,4 +106,5 @@ class Kept:
             path.write_text(json.dumps({"digest": self._digest, "values": values}))
             os.replace(path, self._folder / name)
         except OSError:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from tui.cli.arguments import BadUsage, Options, parse
-from tui.cli.streams import open_missing, stderr
+from tui.cli.streams import open_missing, stderr, stdout
 
 if TYPE_CHECKING:
     from core.config import Project
@@ -40,20 +40,49 @@ def script() -> NoReturn:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with these words (those of the process by default); its exit code, as `--help` documents it."""
-    open_missing()
+    """Run the command with these words (those of the process by default); its exit code, as `--help` documents it.
+
+    Nothing is raised: what nothing expected is an error like others, with JSON lines a line and a result.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        options = parse(words)
-    except BadUsage as error:
-        return _bad_usage(error, "--json" in words)
-    except SystemExit as end:  # --help and --version have printed what they print
-        return end.code if isinstance(end.code, int) else EXIT_USAGE
-    try:
+        open_missing()
+        try:
+            options = parse(words)
+        except BadUsage as error:
+            return _bad_usage(error, "--json" in words)
+        except SystemExit as end:  # --help and --version have printed what they print
+            return end.code if isinstance(end.code, int) else EXIT_USAGE
         return _command(options)
     except KeyboardInterrupt:
-        stderr().write(["turnout: interrupted"])
-        return EXIT_FAILED
+        return _ended("interrupted", "--json" in words, EXIT_FAILED, "cancelled")
+    except BaseException as problem:
+        import traceback
+
+        what = f"Turnout cannot run here: {type(problem).__name__}: {problem}"
+        return _ended(what, "--json" in words, EXIT_USAGE, "failed", traceback.format_exc())
+
+
+def _ended(title: str, as_json: bool, code: int, outcome: str, detail: str = "") -> int:
+    """Say how it ended before it had begun; only with what Python itself has, for all else may be what is missing."""
+    hint = "nothing was touched"
+    if not as_json:
+        lines = [f"turnout: {title}", *(f"  {line}" for line in detail.splitlines()), f"  -> {hint}"]
+        stderr().write(lines if detail else lines[:1])
+        return code
+    import json
+    import time
+
+    error = {"type": "CannotRun", "title": title, "detail": detail, "hint": hint, "server": "", "phase": ""}
+    result = {"exit_code": code, "outcome": outcome, "summary": title}
+    now = time.time()
+    stdout().write(
+        [
+            json.dumps({"event": "error", "time": now, "exit_code": code, **error}),
+            json.dumps({"event": "result", "time": now, **result}),
+        ]
+    )
+    return code
 
 
 def _command(options: Options) -> int:

@@ -12,7 +12,7 @@ EPILOG = """\
 exit codes:
   0  done (also: nothing to do, or a plan that could be executed)
   1  failed or cancelled, and everything was put back (also: a plan that is refused, drift found)
-  2  bad usage or configuration; nothing was touched
+  2  bad usage or configuration, or Turnout cannot run on this machine; nothing was touched
   3  no connection to a server, or its host key is not known or has changed
   4  locked: another operation is at work there
   5  needs a person: the message says what to decide (docs/operations.md has every case)

@@ -122,11 +122,17 @@ class Command:
         return True
 
     def _config_file(self) -> Path:
-        if self.options.config:
-            return Path(self.options.config).absolute()
         from core import config
 
-        path = config.find(Path.cwd())
+        try:
+            if self.options.config:
+                return Path(self.options.config).absolute()
+            path = config.find(Path.cwd())
+        except OSError as error:
+            raise UsageError(
+                f"the current folder cannot be read: {error.strerror}",
+                hint="it may have been removed: go to another one, or name the file: --config /FOLDER/turnout.toml",
+            ) from None
         if path is None:
             raise UsageError(
                 f"there is no turnout.toml in {Path.cwd()} or a folder above",

@@ -9,30 +9,38 @@ from tui.cli.arguments import Options
 from tui.cli.command import Answer, Command
 from tui.cli.following import Follower
 from tui.cli.output import JsonOutput, TextOutput
+from tui.cli.unexpected import explained, placed
 
 
 def run(options: Options) -> int:
-    """Carry out the command; its exit code. Errors are said, never raised."""
+    """Carry out the command; its exit code. Errors are said, never raised, whatever they are."""
     output = JsonOutput() if options.json else TextOutput()
     started = time.monotonic()
     with Follower(output) as follower:
         command = Command(options, output, follower)
+        error: TurnoutError | None = None
         try:
             answer = _carry_out(command)
-        except TurnoutError as error:
-            output.error(error)
+        except BaseException as problem:
+            error = placed(explained(problem, output.narrator), output.narrator)
             answer = command.failed(error)
-        output.result(
-            {
-                "command": options.command,
-                "environment": command.environment_name,
-                "seconds": round(time.monotonic() - started, 3),
-                "warnings": [],
-                **answer,
-            }
-        )
-        command.close()
-    return int(answer["exit_code"])
+        code = int(answer["exit_code"])
+        try:
+            if error is not None:
+                output.error(error)
+            output.result(
+                {
+                    "command": options.command,
+                    "environment": command.environment_name,
+                    "seconds": round(time.monotonic() - started, 3),
+                    "warnings": [],
+                    **answer,
+                }
+            )
+            command.close()
+        except Exception:  # what cannot be said any more changes nothing about how it ended
+            return code
+    return code
 
 
 def _carry_out(command: Command) -> Answer:
