@@ -165,6 +165,7 @@ def plan_prune(
         going = (*chosen, *([""] if cache else []))
         freed = {tag: of_server.by_tag[tag] for tag in going if tag in of_server.by_tag}
         refusal = "" if state.current_kind in ("link", "absent") else _current_refusal(state)
+        refusal = refusal or (_mount_refusal(state) if cache else "")
         action = REMOVE if chosen or cache else NONE
         steps.append(
             Step(
@@ -214,6 +215,7 @@ def _release_step(
         return Step(server=state.server, action=action, current=state.current, refusal=refusal)
     if existing and existing.record and existing.record.digest != record.digest:
         refusal = refusal or f"{record.tag} was deployed there with other content; choose another tag"
+    refusal = refusal or _mount_refusal(state) or _hard_link_refusal(state, around)
     change = difference(cache or EMPTY, manifest)
     unknown = cache is None and not state.cache_empty
     refusal = refusal or shared.refusal(state, around.shared, manifest)
@@ -254,6 +256,25 @@ def _current_refusal(state: ServerState) -> str:
             f"{state.root}/current is a {state.current_kind}, not a link; nothing was changed. Then: {adoption(state)}"
         )
     return ""
+
+
+def _mount_refusal(state: ServerState) -> str:
+    """Why deploy-cache may not be changed on a server, or ""."""
+    inside = next((path for path in state.mounts if path.startswith("deploy-cache/")), "")
+    return (
+        f"{state.root}/{inside} is a mount point, and deploys empty and fill deploy-cache: unmount it" if inside else ""
+    )
+
+
+def _hard_link_refusal(state: ServerState, around: Around) -> str:
+    """Why a release cannot be made of hard links on a server, or ""."""
+    apart = sorted(state.apart & {"deploy-cache", "releases"})
+    if not around.shared_copy or not apart:
+        return ""
+    return (
+        f'{" and ".join(apart)} in {state.root}: not on the file system of .turnout, and `copy = "hardlink"` needs one '
+        'for all three: set `copy = "auto"`'
+    )
 
 
 def state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:

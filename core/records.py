@@ -262,6 +262,9 @@ class ServerState:
     claim         whose root it is; None where no operation has begun there since roots are claimed
     outer, inner  another deploy root that this one lies in, or that lies in this one; "" where none was found
     folder        the same for two servers whose roots are one folder, and for no others; "" where that is not asked
+    mounts        paths below the root, relative to it, where another file system is mounted
+    apart         those of `releases`, `deploy-cache` and `shared` that are another file system than `.turnout`, or the
+                  same one mounted again: across it a file is copied instead of renamed, and hard links fail
     news          differs from what Session.glance gives once an operation has begun or ended since
     """
 
@@ -296,6 +299,8 @@ class ServerState:
     inner: str = ""
     folder: str = ""
     news: str = ""
+    mounts: tuple[str, ...] = ()
+    apart: frozenset[str] = frozenset()
 
     @cached_property
     def ordered(self) -> tuple[Release, ...]:

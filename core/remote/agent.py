@@ -40,7 +40,7 @@ DONE, FAILED, LOST, LOCKED, PERSON, LACKING, INCOMPLETE, ASTRAY, CANCELLED = 0, 
 NAME = "turnout-agent"
 """What its process is called on the server."""
 
-PARTS = ("inspect.sh", "claim.sh", "lock.sh", "release.sh", "agent.sh")
+PARTS = ("disks.sh", "inspect.sh", "claim.sh", "lock.sh", "seed.sh", "release.sh", "agent.sh")
 """The files of the agent, in the order in which a shell reads them; the last one starts to listen."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,11 @@ JOURNAL_LINE = 60_000
 """Characters of a line of a journal, as inspect.sh sends them: it names all servers of its operation."""
 BLOCKS = range(512, (64 << 10) + 1)
 """Bytes of a block that are what the smallest file occupies."""
+
+PLACES = frozenset({".turnout", "releases", "deploy-cache", "shared"})
+"""The folders of a root that may lie on file systems of their own."""
+MOST_MOUNTS = 100
+_OCTAL = re.compile(r"\\([0-3][0-7]{2})")
 
 
 @dataclass
@@ -62,6 +68,8 @@ class _Seen:
     inner: str = ""
     folder: str = ""
     news: str = ""
+    devices: dict[str, int] = field(default_factory=dict)
+    mounts: list[str] = field(default_factory=list)
 
 
 def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt: float = 0.0) -> ServerState:
@@ -124,6 +132,8 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         inner=seen.inner,
         folder=seen.folder,
         news=seen.news,
+        mounts=tuple(seen.mounts[:MOST_MOUNTS]),
+        apart=_apart(seen),
     )
 
 
@@ -174,6 +184,32 @@ def _release(seen: _Seen, rest: str) -> None:
         seen.folders[name] = float(mtime) if 0 <= float(mtime) <= LAST_SECOND else 0.0
     else:
         seen.faults.append(f"releases/{clean(name, 60)}: not a release's name; left alone")
+
+
+def _place(seen: _Seen, rest: str) -> None:
+    """A folder of the root or a release: device number, time, name."""
+    device, _, rest = rest.partition(" ")
+    name = rest.partition(" ")[2]
+    if name in PLACES:
+        seen.devices[name] = _amount(device)
+    else:
+        _release(seen, rest)
+
+
+def _mount(seen: _Seen, rest: str) -> None:
+    """A mount point below the root, as /proc writes it: `\\040` is a blank."""
+    path = _OCTAL.sub(lambda match: chr(int(match[1], 8)), rest)
+    seen.mounts.append(clean(path, 200))
+
+
+def _apart(seen: _Seen) -> frozenset[str]:
+    """The folders between which and `.turnout` nothing can be renamed: another device, or a mount point."""
+    own = seen.devices.get(".turnout", 0)
+    if ".turnout" in seen.mounts:
+        return frozenset(PLACES - {".turnout"})
+    return frozenset(
+        name for name in PLACES if name in seen.mounts or (own and seen.devices.get(name, own) not in (0, own))
+    )
 
 
 def _leftover(seen: _Seen, rest: str) -> None:
@@ -328,6 +364,8 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "live-elsewhere": _set("kind", lambda rest: "elsewhere"),
     "dangling": _set("kind", lambda rest: "dangling"),
     "release": _release,
+    "place": _place,
+    "mount": _mount,
     "record": _record,
     "leftover": _leftover,
     "cache": _set("cache", _digest),

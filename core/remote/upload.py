@@ -40,7 +40,7 @@ class Upload:
         self._channel = connection.session()
         self._channel.settimeout(STALL)
         self._cancelled = False
-        command = whole(NAME, PREPARATION + strip(script("upload.sh")))
+        command = whole(NAME, PREPARATION + strip(script("disks.sh") + script("upload.sh")))
         assert command is not None
         start(self._channel, command)
 

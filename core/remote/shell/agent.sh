@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154,SC2317,SC2015  # set by the bootstrap and used in the other parts; verbs are called by name
 # The agent: what Turnout runs on a server, one process for one connection (docs/architecture.md).
 #
-# inspect.sh, claim.sh, lock.sh and release.sh come before this file and are parts of it: verbs and what they share.
+# The other files of this folder but upload.sh come before this file and are parts of it: verbs and what they share.
 # It is sent line by line, without its comments, and evaluated with `root` (the deploy root) and `mark` (a random
 # word) already set. It then reads requests from standard input, one a line:
 #
@@ -20,8 +20,7 @@
 LC_ALL=C
 export LC_ALL
 umask 022
-own=.turnout job='' child='' now='' ended='' newline='
-'
+own=.turnout job='' child='' now='' ended=''
 
 # decode WORD: the bytes that a word stands for, in `decoded`. A command substitution strips newlines at the end,
 # so one more character keeps them.
@@ -98,7 +97,7 @@ leave() {
   trap '' HUP INT TERM PIPE
   [ -z "$job" ] || end_job
   held=
-  cd "$root" 2> /dev/null && [ -f "$own/lock/process" ] && read -r held < "$own/lock/process"
+  cd -P "$root" 2> /dev/null && [ -f "$own/lock/process" ] && read -r held < "$own/lock/process"
   if [ "$held" = "$self" ]; then
     first_line "$own/lock/phase"
     was=$line operation=

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
+# shellcheck shell=sh disable=SC2034,SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
 # A part of the agent: what only looks.
 
 # state SHARED...
@@ -39,15 +39,16 @@ state() {
     elif [ -e current ]; then say "current file"
     else say "current absent"
     fi
+    [ "$begun" = begun ] || mounts
+    for place in "$own" releases deploy-cache shared; do
+      [ ! -d "$place" ] || [ -L "$place" ] || set -- "$@" "$place"
+    done
     # A folder in releases/ that is itself a link is none of ours.
-    if [ -d releases ] && [ ! -L releases ]; then
-      for release in releases/* releases/.[!.]*; do
-        [ -d "$release" ] && [ ! -L "$release" ] && set -- "$@" "$release"
-      done
-      [ $# -eq 0 ] || {
-        stat -c 'release %Y %n' "$@" 2> /dev/null || for release in "$@"; do printf 'release 0 %s\n' "$release"; done
-      }
-    fi
+    [ ! -d releases ] || [ -L releases ] || for release in releases/* releases/.[!.]*; do
+      case $release in releases/.turnout-*) continue ;; esac
+      [ -d "$release" ] && [ ! -L "$release" ] && set -- "$@" "$release"
+    done
+    places "$@"
     # What the cache holds is known where its manifest is whole: nothing younger lies there, and it has the digest that
     # was noted with it. A cache that cannot be looked into is not empty.
     sum='' noted=''
@@ -95,6 +96,21 @@ absent() {
     while above=${above%/*}; [ -n "$above" ] && [ ! -e "$above" ]; do :; done
     [ ! -x "${above:-/}" ] || say "shared-missing $encoded"
   done
+}
+
+# places FOLDER...: the device number, time and name of each, and what is mounted below the root. `split` says yes where
+# a rename from .turnout to releases/ is none: their devices differ, or one of them is a mount point.
+places() {
+  split='' found=''
+  [ $# -eq 0 ] || found=$(stat -c 'place %d %Y %n' "$@" 2> /dev/null) || for place; do printf 'place 0 0 %s\n' "$place"; done
+  [ -z "$found" ] || say "$found"
+  [ "$1-${2-}" != "$own-releases" ] || {
+    device=${found#place } rest=${found#*"$newline"place }
+    [ "${device%% *}" = "${rest%% *}" ] || split=yes
+  }
+  [ -n "$mounted" ] || return 0
+  case $newline$mounted$newline in *"$newline$own$newline"* | *"${newline}releases$newline"*) split=yes ;; esac
+  [ "$mounted" = '?' ] || printf '%s\n' "$mounted" | sed -e 's/^/mount /' -e 100q
 }
 
 # leftovers: what could not be removed after an operation, as far as it is still there.

@@ -6,17 +6,28 @@
 # the state. The journal hears of it by `open`, once there is a plan.
 verb_begin() {
   apart
-  cd "$root" 2> /dev/null || { mkdir -p "$root" && cd "$root"; } || fail "cannot make $root"
-  # Before anything is made there: a link would lead it out of the root, and what is no file may hold us up for ever.
+  cd -P "$root" 2> /dev/null || { mkdir -p "$root" && cd -P "$root"; } || fail "cannot make $root"
+  # Before anything is made there.
   misplaced
   [ -z "$odd" ] || { say "$odd"; exit 5; }
   [ -z "${4-}" ] || alone "$5" "$6"
+  mounts
+  case $newline$mounted in *"$newline$own/"*)
+    point=$newline$mounted
+    point=${point#*"$newline$own/"}
+    say "$root/$own/${point%%"$newline"*} is a mount point: all of $own has to be one file system; unmount it"
+    exit 5
+    ;;
+  esac
   [ -d "$own" ] || { mkdir -p "$own" && chmod 0750 "$own"; } || fail "cannot make $root/$own"
   [ -d releases ] && [ -d shared ] && [ -d deploy-cache ] && [ -d "$own/records" ] && [ -d "$own/manifests" ] ||
     mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" || fail "cannot write in $root"
   lock "$1" "$2"
   watchdog "$3" &
   [ -z "${4-}" ] || ( claim "$4" "$5" "$6" ) || { status=$?; unlock; [ "$status" -eq 5 ] && exit 5 || fail "cannot write in $root/$own"; }
+  # Again, now that nobody else of ours works here: what is used from here on was not planted in between.
+  misplaced
+  [ -z "$odd" ] || { unlock; say "$odd"; exit 5; }
   sweep || { unlock; fail "cannot sweep $root/$own"; }
   for place in "$own/journal.jsonl" "$own/transitions.jsonl"; do
     # Of an operation that nobody could tell of later, nothing is begun. A line that a crash tore is ended.
@@ -24,7 +35,9 @@ verb_begin() {
     { [ ! -s "$place" ] || [ -z "$(tail -c 1 "$place")" ] || echo; } >> "$place" || { unlock; fail "cannot write $root/$place"; }
   done
   : > "$own/operation.jsonl" || { unlock; fail "cannot write $root/$own/operation.jsonl"; }
-  state begun && if [ $# -gt 6 ]; then shift 6; absent "$@"; fi
+  state begun
+  [ -z "$split" ] || : > "$own/lock/split" || { unlock; fail "cannot write the lock in $root/$own"; }
+  [ $# -le 6 ] || { shift 6; absent "$@"; }
 }
 
 # misplaced: in `odd` what has the name of a folder or file of ours and is something else, a line each: a link would lead
@@ -207,7 +220,7 @@ end_left() {
 
 # break OPERATION: remove a lock that will not heal, after a person said so; the process that holds it is ended.
 verb_break() {
-  cd "$root" || exit 1
+  cd -P "$root" || exit 1
   held=
   [ ! -f "$own/lock/owner" ] || held=$(head -c 4000 "$own/lock/owner" | sed -n 's/^operation //p' | head -n 1)
   [ -d "$own/lock" ] && [ "$held" = "$1" ] || fail "the lock is not held by this operation any more"
@@ -245,7 +258,7 @@ phase() { say "$1" > "$own/lock/phase"; }
 
 # holds TOKEN: go into the root, or end this request unless the lock there is ours.
 holds() {
-  cd "$root" 2> /dev/null || { say "the deploy root $root is gone, or may not be entered any more"; exit 3; }
+  cd -P "$root" 2> /dev/null || { say "the deploy root $root is gone, or may not be entered any more"; exit 3; }
   held_by "$1"
   itself && say "$me $born" > "$own/lock/job"
   # Whoever took the lock before that line was written did not see whom to end.
@@ -266,11 +279,17 @@ itself() { { read -r me stat_line < /proc/self/stat; } 2> /dev/null && birth "$m
 # other place than incoming/, so nothing here is ever live. It is removed under a name of its own: an `rm` whose shell
 # was killed goes on, and would take what the next operation makes.
 sweep() {
+  for left in releases/.turnout-*; do
+    [ ! -e "$left" ] || abandoned "$left" && erase "$left"
+  done
   bare "$own/incoming" && bare "$own/trash" && [ ! -e .current-next ] && [ ! -L .current-next ] && return
   heap=$own/trash.sweep.$$
-  mkdir -p "$heap" && heap_up "$own/incoming" "$own/trash" .current-next && rm -rf "$heap"
+  mkdir -p "$heap" && heap_up "$own/incoming" "$own/trash" .current-next && erase "$heap"
   mkdir -p "$own/incoming" "$own/trash"
 }
+
+# abandoned PATH.PID: whether nobody else is removing this: two that remove the same disturb each other.
+abandoned() { [ "${1##*.}" = $$ ] || [ ! -d "/proc/${1##*.}" ]; }
 
 # heap_up PATH...: move what is there into the heap.
 heap_up() {
@@ -301,13 +320,13 @@ unlock() {
   bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ] || heap_up "$own/incoming" .current-next
   [ -d "$own/incoming" ] || mkdir "$own/incoming"
   set -- "$heap" "$own"/lock.dead.*
-  for left in "$own"/trash.* "$own"/lock.new.* .turnout-probe.*; do
-    # Where the agent lives, it is removing this (two that remove the same disturb each other), or taking the lock.
-    [ -d "/proc/${left##*.}" ] || set -- "$@" "$left"
+  for left in "$own"/trash.* "$own"/lock.new.* .turnout-probe.* releases/.turnout-*; do
+    # Where its agent lives, it is removing this, or taking the lock.
+    [ ! -e "$left" ] || ! abandoned "$left" || set -- "$@" "$left"
   done
   mv -T "$own/lock" "$heap/lock" || rm -rf "$own/lock"
   [ "$how" != and-answer ] || answer 0
-  rm -rf "$@" 2> /dev/null || note_left "$@"
+  erase "$@" > /dev/null 2>&1 || note_left "$@"
 }
 
 # note_left HEAP...: a path of each that could not be removed, for those who look later. Who unlocks next tries again.

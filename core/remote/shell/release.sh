@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
+# shellcheck shell=sh disable=SC2154,SC2317,SC2015,SC3013  # see agent.sh; every shell that runs this has `test -ef`
 # A part of the agent: releases made, switched to, and removed; only with the lock held.
 
 # stage TOKEN TAG COPY DIGEST SHAPE PUBLISH RECORD SHARED...: the upload is whole: make the cache's new manifest, copy
@@ -69,7 +69,7 @@ prove() {
 # place FILE NAME: give a finished file its name, by one rename. `mv` alone would go through a link that lies there to
 # a folder, or into a folder; neither is anything of ours, and a link is removed without following it.
 place() {
-  [ -f "$2" ] || [ ! -e "$2" ] || rm -rf "$2" || return 1
+  [ -f "$2" ] || [ ! -e "$2" ] || erase "$2" || return 1
   mv -T "$1" "$2"
 }
 
@@ -109,23 +109,12 @@ link_shared() {
     rest=${rest#*/}
   done
   case $path in */*) mkdir -p "$1/${path%/*}" || return 1 ;; esac
-  if [ ! -e "shared/$path" ] && [ ! -L "shared/$path" ]; then
-    [ ! -L shared ] || { say "shared is a link, and nothing is made through it: make shared/$path there"; return 1; }
-    case $path in */*) mkdir -p "shared/${path%/*}" || return 1 ;; esac
-    if [ -e "$1/$path" ] || [ -L "$1/$path" ]; then
-      # The application writes there: a hard link's other names, in the cache and in other releases, stay as they are.
-      if [ -e "$own/cache.linked" ]; then
-        rm -rf "$own/incoming/seed" && cp -a "$1/$path" "$own/incoming/seed" && mv -T "$own/incoming/seed" "shared/$path"
-      else mv -T "$1/$path" "shared/$path"
-      fi || return 1
-    elif [ "$2" != "$path" ]; then mkdir -p "shared/$path" || return 1
-    fi
-  fi
+  [ -e "shared/$path" ] || [ -L "shared/$path" ] || seed "$1" "$path" "$2" || return 1
   rm -rf "${1:?}/$path" && ln -s "$up$path" "$1/$path"
 }
 
 # publish TAG: the release is complete: its files reach the disk, then its record and its folder get their names, each
-# by one rename.
+# by one rename. Where releases/ is on another file system than incoming/, `mv` copies: under another name first.
 publish() {
   long sync -f "$own/incoming/$1" 2> /dev/null || long sync
   [ ! -e "releases/$1" ] && [ ! -L "releases/$1" ] || fail "releases/$1 exists already"
@@ -133,11 +122,25 @@ publish() {
   [ ! -L "$own/manifests/$1.unused" ] || rm -f "$own/manifests/$1.unused"
   [ -e "$own/records/$1.toml" ] || : > "$own/manifests/$1.unused" || fail "cannot write in $root/$own/manifests"
   # A manifest from before may be the same file under another name, which mv refuses.
-  rm -rf "$own/manifests/$1.manifest" "$own/manifests/$1.made"
+  forget "$own/manifests/$1.manifest" "$own/manifests/$1.made" || exit 1
+  whole=$own/incoming/$1
+  if [ -e "$own/lock/split" ]; then
+    whole=releases/.turnout-new.$1.$$
+    long mv -T "$own/incoming/$1" "$whole" || { room; exit 1; }
+    long sync -f "$whole" 2> /dev/null || long sync
+  fi
   [ ! -f "$own/incoming/$1.made" ] || place "$own/incoming/$1.made" "$own/manifests/$1.made" || exit 1
   place "$own/incoming/$1.manifest" "$own/manifests/$1.manifest" &&
     place "$own/incoming/$1.toml" "$own/records/$1.toml" &&
-    mv -T "$own/incoming/$1" "releases/$1" || exit 1
+    mv -T "$whole" "releases/$1" || exit 1
+}
+
+# forget FILE...: remove our own files. What is a folder there is none of them, and may hold anything.
+forget() {
+  for place; do
+    [ ! -d "$place" ] || [ -L "$place" ] || { erase "$@"; return; }
+  done
+  rm -f -- "$@"
 }
 
 # publish TOKEN TAG: after the prepare hooks; what they left is remembered, so that it is not taken for drift.
@@ -146,7 +149,7 @@ verb_publish() {
   if command -v sha256sum > /dev/null 2>&1; then
     before=$root/$own/incoming/$2.before
     [ -f "$before" ] || before=
-    { cd "$own/incoming/$2" && listing "$before" && say end; } > "$own/incoming/$2.made" && cd "$root" ||
+    { cd "$own/incoming/$2" && listing "$before" && say end; } > "$own/incoming/$2.made" && cd -P "$root" ||
       fail "cannot note what the hooks made"
   fi
   publish "$2"
@@ -212,14 +215,16 @@ verb_withdraw() {
   # An operation that came after this one had lost its lock may have switched to it.
   [ -n "${3-}" ] || [ ! -e "releases/$2" ] || [ -e "$own/manifests/$2.unused" ] || fail "releases/$2 was live meanwhile"
   # The folder first: one without a record would be taken for somebody else's, and its tag would be lost.
-  [ ! -e "releases/$2" ] || discard "$2"
+  gone=
+  mounts
+  [ ! -e "releases/$2" ] || discard "$2" || fail "releases/$2 is kept"
   if [ -n "${3-}" ]; then
     decode "$3"
     printf %s "$decoded" > "$own/incoming/record" && place "$own/incoming/record" "$own/records/$2.toml" || exit 1
   else
-    rm -rf "$own/records/$2.toml" "$own/manifests/$2.manifest" "$own/manifests/$2.made" "$own/manifests/$2.unused"
+    forget "$own/records/$2.toml" "$own/manifests/$2.manifest" "$own/manifests/$2.made" "$own/manifests/$2.unused"
   fi
-  long rm -rf "$own/trash/$2"
+  [ -z "$gone" ] || long erase "$gone"
 }
 
 # record TOKEN TAG TEXT: replace a release's record.
@@ -236,12 +241,13 @@ verb_remove() {
   phase prune
   force=$2
   shift 2
+  mounts
   for tag; do
     if [ "$force" = no ] && busy "$tag"; then say "busy $tag"
     elif ! discard "$tag"; then say "kept $tag"
-    elif [ -d "$own/trash/$tag" ]; then
+    elif [ -n "$gone" ]; then
       say "removed $tag"
-      throw "$own/trash/$tag" "$tag"
+      throw "$gone" "$tag"
     fi
   done
 }
@@ -249,7 +255,10 @@ verb_remove() {
 # throw FOLDER NAME: remove it, under a name that it keeps where something in it cannot be removed.
 throw() {
   heap=$own/trash.$2.$$
-  mv -T "$1" "$heap" && long rm -rf "$heap"
+  case $1 in
+    releases/*) heap=$1 ;;
+    *) mv -T "$1" "$heap" ;;
+  esac && long erase "$heap"
   [ ! -e "$heap" ] || say "left $2"
 }
 
@@ -262,22 +271,63 @@ busy() {
   esac
 }
 
-# discard TAG: out of releases/ by one rename, unless `current` leads there.
+# discard TAG, after `mounts`: out of releases/ by one rename, to where `gone` says ("" for what is not there), unless it is live or
+# something is mounted in it, which the rename would take along.
 discard() {
+  gone=
   case $1 in '' | .* | */*) fail "not a release: $1" ;; esac
   [ -d "releases/$1" ] && [ ! -L "releases/$1" ] || { say "missing $1"; return 0; }
+  spare "releases/$1"
   ! holds_root "releases/$1" || { say "mv: releases/$1 holds another deploy root"; return 1; }
-  real=$(cd "releases/$1" && pwd -P) || return 1
-  if live=$(cd current 2> /dev/null && pwd -P); then
-    case $live/ in "$real"/*) fail "releases/$1 is live" ;; esac
-  fi
-  mv -T "releases/$1" "$own/trash/$1"
+  [ -z "$mounted" ] || {
+    mount_in "releases/$1"
+    [ -z "$point" ] || { say "mv: releases/$1 is kept: $point is a mount point; unmount it first"; return 1; }
+  }
+  gone=$own/trash/$1
+  [ ! -e "$own/lock/split" ] || gone=releases/.turnout-gone.$1.$$
+  mv -T "releases/$1" "$gone" || { gone=; return 1; }
+  # Whatever was seen before: what is live can be entered still, and is not what has just been moved.
+  if [ ! "$gone" -ef ./current ] && { [ -z "$live" ] || [ -d ./current/. ]; }; then return 0; fi
+  mv -T "$gone" "releases/$1"
+  fail "releases/$1 is live, and was put back"
 }
 
-# clear TOKEN: empty the deploy-cache. Its manifest goes first, so that what is half gone is never trusted.
+# spare FOLDER: end the request where a folder of the root is live or holds what is, or where it is not certain what is.
+# Three looks of which none rests on another: where `cd -P` ends up (in `live`), what the link says, and which folder the
+# kernel finds. They must agree on what is live, and each of them alone spares it.
+spare() {
+  live='' text=''
+  [ -e ./current ] || [ -L ./current ] || return 0
+  if [ -L ./current ]; then
+    text=$(readlink ./current) && [ -n "$text" ] || fail "$1 is kept: current cannot be read, so it is not certain what is live"
+  fi
+  base=$PWD
+  if cd -P ./current 2> /dev/null; then
+    live=$PWD
+    cd -P "$base" && [ "$PWD" = "$base" ] || fail "$1 is kept: the deploy root cannot be entered again"
+    case $text in
+      '' | /*) told=${text:-$live} ;;
+      *) told=$base/$text ;;
+    esac
+    [ "$live" -ef ./current ] && [ "$told" -ef "$live" ] || fail "$1 is kept: it is not certain what is live: current says '$text' and leads to $live"
+  fi
+  case $live/ in "$base/$1/"*) fail "$1 is live" ;; esac
+  case /$text/ in */"$1"/*) fail "$1 is live" ;; esac
+  [ ! ./current -ef "$1" ] || fail "$1 is live"
+}
+
+# clear TOKEN: empty the deploy-cache. Its manifest goes first, so that what is half gone is never trusted. A rename
+# takes along what is mounted there, and where the cache is a mount point itself there is none.
 verb_clear() {
   holds "$1"
   phase clear-cache
+  spare deploy-cache
+  mounts
+  mount_in deploy-cache
+  case $point in
+    deploy-cache) rm -f "$own/cache.manifest" "$own/cache.digest" "$own/cache.linked" && empty deploy-cache || say "left deploy-cache"; return 0 ;;
+    ?*) fail "deploy-cache was not cleared: $point is a mount point, and what is mounted there would be removed; unmount it" ;;
+  esac
   rm -f "$own/cache.manifest" "$own/cache.digest" && mv -T deploy-cache "$own/trash/deploy-cache" && mkdir deploy-cache || exit 1
   rm -f "$own/cache.linked"
   throw "$own/trash/deploy-cache" deploy-cache
@@ -316,6 +366,7 @@ verb_finish() {
   decode "$3"
   end=$decoded
   shift 4
+  [ $# -eq 0 ] || mounts
   for tag; do
     if busy "$tag"; then say "busy $tag"
     elif ( discard "$tag" ) > /dev/null; then say "removed $tag"
