@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from core.doctor.facts import Facts, reason
+from core.doctor.filesystems import file_systems
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.planner import adoption
 from core.records import ServerState
@@ -48,6 +49,7 @@ def findings(state: ServerState, facts: Facts, copy_mode: str, rtt: float, *, co
         *_tools(facts),
         Finding("tar", OK, facts.tar) if "tar" in state.features else _no_tar(),
         _checksums(state),
+        *file_systems(state, copy_mode),
         *_copies(facts, copy_mode),
         *_programs(facts, commands),
         _bytes(state),
