@@ -74,9 +74,10 @@ def test_a_copy_that_is_cut_off_is_no_release(split, project_factory, truth, mon
     folder.mkdir()
     text = agent.program()
     script = folder / "mv"
+    (folder / "end").write_text("read -r agent _ < .turnout/lock/process && kill -9 $agent $PPID\n")
     script.write_text(
         "#!/bin/sh\n"
-        f'case "$3" in releases/*) [ ! -e {folder}/cut ] || {{ mkdir -p "$3" && read -r agent _ < .turnout/lock/process && kill -9 $agent $PPID; exit 1; }} ;; esac\n'
+        f'case "$3" in releases/*) [ ! -e {folder}/cut ] || {{ mkdir -p "$3" && . {folder}/end; exit 1; }} ;; esac\n'
         'exec /bin/mv "$@"\n'
     )
     script.chmod(0o755)
