@@ -271,8 +271,8 @@ busy() {
   esac
 }
 
-# discard TAG, after `mounts`: out of releases/ by one rename, to where `gone` says ("" for what is not there), unless it is live or
-# something is mounted in it, which the rename would take along.
+# discard TAG, after `mounts`: out of releases/ by one rename, to where `gone` says ("" for what is not there), unless it
+# is live, or something is mounted in it, which the rename would take along.
 discard() {
   gone=
   case $1 in '' | .* | */*) fail "not a release: $1" ;; esac
