@@ -120,7 +120,7 @@ publish() {
   [ ! -e "releases/$1" ] && [ ! -L "releases/$1" ] || fail "releases/$1 exists already"
   # Until it is switched to, it is no release that anybody would go back to by "the previous one".
   [ ! -L "$own/manifests/$1.unused" ] || rm -f "$own/manifests/$1.unused"
-  [ -e "$own/records/$1.toml" ] || : > "$own/manifests/$1.unused" || fail "cannot write in $root/$own/manifests"
+  { [ -f "$own/records/$1.toml" ] && [ ! -L "$own/records/$1.toml" ]; } || : > "$own/manifests/$1.unused" || fail "cannot write in $root/$own/manifests"
   # A manifest from before may be the same file under another name, which mv refuses.
   forget "$own/manifests/$1.manifest" "$own/manifests/$1.made" || exit 1
   whole=$own/incoming/$1
