@@ -19,7 +19,7 @@ help:
 	@echo 'make test         run the tests           (ARGS="-k rollback" for some)'
 	@echo 'make lint         check style, types, imports and shell programs'
 	@echo 'make bench        measure against other ways to deploy'
-	@echo 'make screenshots  render screenshots/ from the real dashboard'
+	@echo 'make screenshots  draw screenshots/ anew (they are compared in the tests)'
 	@echo 'make soak         break deploys for a long time'
 	@echo 'make clean        remove .venv and what tools left behind'
 
@@ -46,7 +46,7 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(RUN) -m tests.bench $(ARGS)
 
-screenshots: $(VENV)/.installed-dev
+screenshots: $(VENV)/.installed-dev $(VENV)/.installed-screenshots
 	$(RUN) -m tests.screenshots $(ARGS)
 
 soak: $(VENV)/.installed-dev

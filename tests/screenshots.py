@@ -1,97 +1,360 @@
-"""`python -m tests.screenshots`: the real app on the real demo, as SVG (PNG too, where rsvg-convert is installed)."""
+"""`python -m tests.screenshots`: the pictures of the README, drawn by the real app; the same on every machine.
+
+The app, the demo's repository with its history, the trees and the plans are real; the clock, the user's name and what
+servers answer are fixed here, as are the events of the deploy. `python -m tests.screenshots --check` compares what the
+code draws with what is committed (tests/tui/test_screenshots.py does so, too). A PNG says of which SVG it is.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import os
 import re
-import shutil
-import subprocess
+import socket
+import struct
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
+from core.config import Project, load
+from core.events import (
+    CheckAttempted,
+    Event,
+    OperationFinished,
+    OperationStarted,
+    PhaseFinished,
+    PhaseStarted,
+    Switched,
+    UploadProgress,
+)
+from core.fleet import Inspection
+from core.jobs import Cancel
+from core.plan import Plan
+from core.records import Record, Release, ServerState, make_tag
+from core.source import make_tree
+from tests.tui.recorded import NOW, RecordedFleet
+from tests.tui.running import XTERM, plan_made, settled, until
 from tui.app import TurnoutApp
-from tui.demo.running import prepare
+from tui.demo.sample import RELEASED, history, make_repository, write_config
 from tui.dialogs.pick import DeployDialog
-from tui.dialogs.plan import PlanDialog
-from tui.view.progress import Progress
+from tui.model.operation import Operation
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
+NAMES = ("dashboard", "rollback", "revisions", "plan", "deploy", "done", "help")
 SIZE = (124, 34)
-TERMINAL = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TURNOUT_KEYS": "/dev/null"}
+SERVERS = ("web1", "web2", "web3")
+PHOTO_BYTES, WINTER_PHOTO_BYTES = 60_000, 290_000
+"""Smaller than the demo's: the whole history is made and exported each time."""
+HOUR, DAY = 3600.0, 86_400.0
 LEADING = re.compile(
     r'<text ([^>]*?)x="([\d.]+)" y="([\d.]+)" textLength="([\d.]+)"([^>]*)>((?:&#160;)+)([^<]+)</text>'
 )
 CELL = 12.2
 """The width of a cell in Rich's pictures."""
+MADE_FROM = b"SVG SHA-256"
+"""The keyword of the PNG's text that names its SVG."""
+
+AGAIN = "run `make screenshots`, and look at the pictures"
+
+_TEXT = re.compile(r'<text class="[\w-]+-(r\d+)" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>')
+_STYLE = re.compile(r"\.[\w-]+-(r\d+) \{ ([^}]*)\}")
 
 
-async def take(folder: Path) -> None:
-    """Start the demo, go through the screens that the README shows, take a picture of each."""
-    demo = prepare(folder, say=lambda text: print(f"  {text}", file=sys.stderr))
-    try:
-        await _tour(TurnoutApp(demo.project, environ=TERMINAL))
-    finally:
-        demo.close()
+@contextmanager
+def fixed(folder: Path) -> Iterator[None]:
+    """The clock stands still, in UTC; nothing of this machine or its user is seen."""
+    ours = {"TZ": "UTC", "TURNOUT_USER": "ana", "TURNOUT_CACHE_DIR": str(folder / "cache")}
+    with (
+        mock.patch.dict(os.environ, ours),
+        mock.patch.object(time, "time", lambda: NOW),
+        mock.patch.object(socket, "gethostname", lambda: "desk"),
+    ):
+        time.tzset()
+        try:
+            yield
+        finally:
+            os.environ.pop("TZ", None)
+    time.tzset()
 
 
-async def _tour(app: TurnoutApp) -> None:
+class Shop:
+    """The demo's project with its history, and servers that answer what they would after four releases of it."""
+
+    def __init__(self, folder: Path) -> None:
+        repository = folder / "shop"
+        repository.mkdir()
+        changes = history(PHOTO_BYTES, WINTER_PHOTO_BYTES)
+        newest = datetime.fromtimestamp(NOW, UTC)
+        commits = make_repository(repository, changes, newest)
+        servers: Any = [SimpleNamespace(name=name, root="/srv/shop") for name in SERVERS]
+        self.project: Project = load(write_config(repository, servers, []), os.environ)
+        # Each was deployed a while after it was committed.
+        ages = {index: changes[index].days * DAY - HOUR for index in RELEASED}
+        self.records = [
+            self._record(seq, commits[index], changes[index].author, NOW - ages[index])
+            for seq, index in enumerate(RELEASED, start=1)
+        ]
+
+    def _record(self, seq: int, commit: str, author: str, when: float) -> Record:
+        tree = make_tree(self.project, commit, _ignore, Cancel())
+        return Record(
+            tag=make_tag(datetime.fromtimestamp(when, UTC), commit),
+            seq=seq,
+            created=when,
+            source="git",
+            revision=commit,
+            digest=tree.manifest.digest,
+            subject=tree.subject,
+            author=tree.author,
+            by=f"{author.split()[0].lower()}@desk",
+            ref="main",
+            bytes=tree.manifest.bytes,
+            files=tree.manifest.files,
+        )
+
+    def states(self, live: Mapping[str, Record], *more: Record) -> dict[str, ServerState]:
+        """The servers' answers, where `live` says by server what is live there; web3 has missed the last release."""
+        out = {}
+        for number, (name, now) in enumerate(live.items()):
+            records = [one for one in (*self.records, *more) if one.seq <= now.seq or one in more]
+            releases = {
+                one.tag: Release(tag=one.tag, record=one, present=True, mtime=one.created, live=one is now)
+                for one in records
+            }
+            out[name] = ServerState(
+                server=name,
+                root="/srv/shop",
+                current=now.tag,
+                current_kind="link",
+                current_target=f"releases/{now.tag}",
+                releases=releases,
+                cache=now.digest,
+                free_bytes=41_200_000_000,
+                free_inodes=2_400_000,
+                features=frozenset({"writable", "tar", "gzip", "comm", "sha256sum", "reflink"}),
+                rtt=0.0012 + number * 0.0011,
+                read_at=NOW,
+            )
+        return out
+
+
+class _Fleet(RecordedFleet):
+    """Plans of the real engine on recorded states."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(server.name for server in self.servers)
+
+    def inspect(self, cancel: Cancel) -> Inspection:
+        return Inspection(self.states, {})
+
+
+async def tour(folder: Path) -> dict[str, str]:
+    """Go through the screens that the README shows; an SVG of each by its name."""
+    shop = Shop(folder)
+    newest = shop.records[-1]
+    behind = dict(zip(SERVERS, (newest, newest, shop.records[-2]), strict=True))
+    fleets: list[_Fleet] = []
+
+    def opener(project: Project, environment: Any) -> Any:
+        fleets.append(_Fleet(project, environment, shop.states(behind), {}))
+        return fleets[-1]
+
+    pictures: dict[str, str] = {}
+    app = TurnoutApp(shop.project, environ=XTERM, now=lambda: NOW + 3, opener=opener)
     async with app.run_test(size=SIZE) as pilot:
-        await _until(pilot, lambda: len(app.workspace.fleet_watch.sight.known) == 3)
-        dashboard: Any = app.dashboard
-        await pilot.press("down", "enter")
-        await pilot.press("2")
-        await _picture(pilot, "dashboard")
+
+        async def picture(name: str) -> None:
+            for screen in app.screen_stack:
+                for field in screen.query(Input):
+                    field.cursor_blink = False
+            await settled(pilot)
+            pictures[name] = _plain_starts(app.export_screenshot(title="turnout"))
+
+        await settled(pilot)
+        await pilot.press("down", "enter", "2")
+        await picture("dashboard")
         await pilot.press("down", "b")
-        await _planned(pilot)
-        await _picture(pilot, "rollback")
+        await plan_made(pilot)
+        await picture("rollback")
         await pilot.press("escape", "D")
-        await _until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys)
-        await _picture(pilot, "revisions")
+        await until(
+            pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "the repository's commits"
+        )
+        await picture("revisions")
         await pilot.press("enter")
-        await _planned(pilot)
-        await _picture(pilot, "plan")
-        await pilot.press("y")
-        await _until(pilot, lambda: app.workspace.operation is not None and _half_way(app.workspace.operation.progress))
-        await _picture(pilot, "deploy")
-        await _until(pilot, lambda: not app.workspace.operation_runs)
-        dashboard.releases.go_to(dashboard.releases.keys[0])
-        await _until(pilot, lambda: not app.bridge.busy)
-        await _picture(pilot, "done")
+        dialog = await plan_made(pilot)
+        await picture("plan")
+        plan = dialog.plan
+        assert plan is not None and plan.record is not None, dialog.error
+        await pilot.press("escape")
+        await _deploy(pilot, plan, picture, fleets[0], shop)
         await pilot.press("question_mark")
-        await _picture(pilot, "help")
+        await picture("help")
+    return pictures
 
 
-def _half_way(progress: Progress) -> bool:
-    return all(one.fraction > 0.35 for one in progress.servers.values())
+async def _deploy(pilot: Pilot[Any], plan: Plan, picture: Callable[[str], Any], fleet: _Fleet, shop: Shop) -> None:
+    """Show a deploy half-way, and after its end."""
+    app: Any = pilot.app
+    workspace = app.workspace
+    request: Any = None
+    operation = Operation(fleet, request, plan, NOW - 4)  # type: ignore[arg-type]
+    workspace.shown.operation = operation
+    app.dashboard.operation_started()
+    half, rest = _events(plan)
+    for events, name in ((half, "deploy"), (rest, "done")):
+        for event in events:
+            operation.progress.apply(event)
+        workspace.shown.said(events)
+        if name == "done":
+            record = plan.record
+            assert record is not None
+            live = dict.fromkeys(SERVERS, record)
+            fleet.states = shop.states({server: replace(record, created=NOW) for server in live}, record)
+            fleet.states = {
+                server: replace(
+                    state,
+                    releases={tag: replace(release, live=tag == record.tag) for tag, release in state.releases.items()},
+                )
+                for server, state in fleet.states.items()
+            }
+            await pilot.press("r")
+            await settled(pilot)
+            app.dashboard.releases.go_to(app.dashboard.releases.keys[0])
+        app.dashboard.operation_changed()
+        await picture(name)
 
 
-async def _planned(pilot: Pilot[Any]) -> None:
-    await _until(pilot, lambda: isinstance(pilot.app.screen, PlanDialog) and pilot.app.screen.plan is not None)
+def _events(plan: Plan) -> tuple[list[Event], list[Event]]:
+    """What the engine says of a deploy up to the middle of its upload, and from there to its end."""
+    record = plan.record
+    assert record is not None
+    step = plan.steps[0]
+    sent = {"web1": 0.61, "web2": 0.58, "web3": 0.44}
+
+    def phase(name: str, server: str, began: float, seconds: float) -> list[Event]:
+        return [
+            PhaseStarted(server=server, phase=name, time=NOW + began),
+            PhaseFinished(server=server, phase=name, seconds=seconds, outcome="ok", time=NOW + began + seconds),
+        ]
+
+    half: list[Event] = [
+        OperationStarted(
+            kind="deploy", environment=plan.environment, servers=SERVERS, tag=plan.tag, subject=record.subject,
+            time=NOW - 1,
+        ),
+        *phase("build", "", -0.9, 0.3),
+        *(event for name in SERVERS for event in phase("connect", name, -0.8, 0.1) + phase("begin", name, -0.5, 0.1)),
+        *(PhaseStarted(server=name, phase="upload", time=NOW) for name in SERVERS),
+        *(
+            UploadProgress(
+                server=name, sent=round(part * share * step.send_bytes), total=step.send_bytes,
+                files=round(part * share * step.send_files), files_total=step.send_files, time=NOW + 3 * part,
+            )
+            for part in (0.0, 0.5, 1.0)
+            for name, share in sent.items()
+        ),
+    ]  # fmt: skip
+    rest: list[Event] = []
+    for name in SERVERS:
+        rest += [
+            UploadProgress(
+                server=name, sent=step.send_bytes, total=step.send_bytes, files=step.send_files,
+                files_total=step.send_files, time=NOW + 5,
+            ),
+            PhaseFinished(server=name, phase="upload", seconds=5.0, outcome="ok", time=NOW + 5),
+            *phase("stage", name, 5.0, 0.4),
+            *phase("switch", name, 5.5, 0.1),
+            Switched(server=name, tag=plan.tag, previous=plan.step(name).current, time=NOW + 5.6),
+            *phase("verify", name, 5.6, 0.1),
+            CheckAttempted(server=name, check=plan.checks[0], attempt=1, attempts=5, passed=True, time=NOW + 5.7),
+            *phase("finish", name, 5.8, 0.1),
+        ]  # fmt: skip
+    summary = f"{plan.tag} is live on 3 servers"
+    rest.append(
+        OperationFinished(kind="deploy", outcome="done", exit_code=0, seconds=6.9, summary=summary, time=NOW + 6)
+    )
+    return half, rest
 
 
-async def _until(pilot: Pilot[Any], condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise SystemExit("the demo did not come so far in a minute")
-        await pilot.pause(0.02)
+def draw() -> dict[str, str]:
+    """All pictures by name, as the code draws them now; about two seconds."""
+    with tempfile.TemporaryDirectory(prefix="turnout-screenshots-") as name, fixed(Path(name)):
+        return asyncio.run(tour(Path(name)))
 
 
-async def _picture(pilot: Pilot[Any], name: str) -> None:
-    await pilot.pause()
-    await pilot.pause(0.1)
+def shown(svg: str) -> list[str]:
+    """What a picture shows: each piece of text with its place and style, from the top; the same for every drawing."""
+    styles = dict(_STYLE.findall(svg))
+    pieces = [
+        (float(y), float(x), unescape(text).replace("\xa0", " "), styles.get(style, ""))
+        for style, x, y, text in _TEXT.findall(svg)
+    ]
+    return [f"{y:.0f},{x:.0f} {text}  ({style})" for y, x, text, style in sorted(pieces) if text.strip()]
+
+
+def png_is_of(png: bytes, svg: str) -> bool:
+    """Whether a PNG was made from this SVG, by what it says of itself."""
+    return MADE_FROM + b"\0" + hashlib.sha256(svg.encode()).hexdigest().encode() in png
+
+
+def stale(drawn: Mapping[str, str]) -> list[str]:
+    """Every committed picture that does not show what was drawn, and why."""
+    out = []
+    for name in NAMES:
+        svg, png = FOLDER / f"{name}.svg", FOLDER / f"{name}.png"
+        if not svg.exists() or not png.exists():
+            out.append(f"{name}: not there")
+            continue
+        text = svg.read_text("utf-8")
+        is_now, was = shown(drawn[name]), shown(text)
+        if is_now != was:
+            gone = [line for line in was if line not in is_now][:3]
+            new = [line for line in is_now if line not in was][:3]
+            out.append(
+                "\n".join([f"{name}.svg is old:", *(f"  - {one}" for one in gone), *(f"  + {one}" for one in new)])
+            )
+        if not png_is_of(png.read_bytes(), text):
+            out.append(f"{name}.png is not of {name}.svg")
+    known = {f"{name}.{kind}" for name in NAMES for kind in ("svg", "png")}
+    return out + [
+        f"{path.name}: no picture of that name is drawn" for path in FOLDER.iterdir() if path.name not in known
+    ]
+
+
+def write(drawn: Mapping[str, str]) -> None:
+    """Put the pictures into screenshots/, as SVG and as PNG."""
+    import resvg_py
+
     FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{name}.svg"
-    path.write_text(_plain_starts(pilot.app.export_screenshot(title="turnout")), "utf-8")
-    converter = shutil.which("rsvg-convert")
-    if converter:
-        subprocess.run([converter, "--output", str(path.with_suffix(".png")), str(path)], check=True)
+    for name, svg in drawn.items():
+        (FOLDER / f"{name}.svg").write_text(svg, "utf-8")
+        # resvg has no other font for a family that is not installed.
+        drawing = svg.replace("font-family: arial", "font-family: monospace")
+        png = bytes(resvg_py.svg_to_bytes(svg_string=drawing, monospace_family="DejaVu Sans Mono"))
+        # Right after the header, which is 8 + 25 bytes.
+        (FOLDER / f"{name}.png").write_bytes(png[:33] + _said(svg) + png[33:])
+
+
+def _said(svg: str) -> bytes:
+    """The chunk of a PNG that names the SVG it was made from."""
+    body = b"tEXt" + MADE_FROM + b"\0" + hashlib.sha256(svg.encode()).hexdigest().encode()
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
 
 
 def _plain_starts(svg: str) -> str:
@@ -106,6 +369,14 @@ def _plain_starts(svg: str) -> str:
     return LEADING.sub(move, svg)
 
 
+def _ignore(event: Event) -> None:
+    """Nobody watches."""
+
+
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="turnout-screenshots-") as name:
-        asyncio.run(take(Path(name)))
+    pictures = draw()
+    if "--check" in sys.argv:
+        problems = stale(pictures)
+        print("\n".join([*problems, AGAIN]) if problems else "the pictures show what the code draws")
+        sys.exit(bool(problems))
+    write(pictures)

@@ -8,8 +8,11 @@ from tui.commands.registry import grouped
 from tui.dialogs.base import Dialog
 from tui.keymap import Keymap
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, fit, line
+from tui.view.lines import Line, fit, line, width, wrap
 from tui.view.matrix import legend
+
+KEY_CELLS = 14
+"""The width of the column of keys."""
 
 
 class HelpScreen(Dialog[None]):
@@ -25,16 +28,22 @@ class HelpScreen(Dialog[None]):
         self._place = place
 
     def lines(self, cells: int) -> Sequence[Line]:
+        cells -= 1  # the scroll bar's
         out: list[Line] = []
         for group, keys in grouped():
             out += [(), line((group, "head"))] if out else [line((group, "head"))]
             for key in keys:
                 reason = self._why_not(key.id)
-                spans = [
-                    (f"  {fit(self._keymap.shown_all(key.id), 14)}", "off" if reason else "key"),
+                spans = line(
+                    (f"  {fit(self._keymap.shown_all(key.id), KEY_CELLS)}", "off" if reason else "key"),
                     (key.help, "off" if reason else ""),
-                ]
-                out.append(line(*spans, (f"  ({reason})", "dim") if reason else ""))
+                )
+                beside = line((f"  ({reason})", "dim") if reason else "")
+                if width(spans) + width(beside) <= cells:
+                    out.append((*spans, *beside))
+                else:
+                    indent = " " * (KEY_CELLS + 2)
+                    out += [spans, *(line((text, "dim")) for text in wrap(f"{indent}({reason})", cells, indent))]
         out += [(), line(("Signs", "head")), (*line("  "), *legend(self._glyphs))]
         out += [(), line(("Every key can be changed: ", "dim"), self._place), *self._faults()]
         return out

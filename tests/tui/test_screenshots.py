@@ -1,0 +1,36 @@
+"""The pictures in screenshots/ show what the code draws; `make screenshots` takes new ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.screenshots import AGAIN, FOLDER, NAMES, draw, png_is_of, shown, stale
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, str]:
+    return draw()
+
+
+def test_the_committed_pictures_show_what_the_code_draws(drawn: dict[str, str]) -> None:
+    assert set(drawn) == set(NAMES)
+    problems = stale(drawn)
+    assert not problems, "\n".join([*problems, AGAIN])
+
+
+def test_a_picture_of_another_text_or_style_is_old(drawn: dict[str, str]) -> None:
+    for old, new in (("Opening", "Closing"), (";font-weight: bold", "")):
+        changed = {**drawn, "dashboard": drawn["dashboard"].replace(old, new)}
+        assert changed["dashboard"] != drawn["dashboard"]
+        assert any("dashboard.svg is old" in problem for problem in stale(changed))
+
+
+def test_a_png_of_another_svg_is_noticed() -> None:
+    svg, png = (FOLDER / "help.svg").read_text("utf-8"), (FOLDER / "help.png").read_bytes()
+    assert png_is_of(png, svg) and not png_is_of(png, svg + " ")
+
+
+def test_what_is_compared_is_all_that_stands_on_the_screen(drawn: dict[str, str]) -> None:
+    text = "\n".join(shown(drawn["plan"]))
+    for words in ("Deploy 20261118T110640Z-", "servers differ", "prepare: sh tools/compress", "Cancel"):
+        assert words in text
