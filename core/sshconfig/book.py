@@ -60,7 +60,7 @@ class Book:
     def hops(self, options: Options) -> Target | None:
         """The last hop before a destination, which goes through those before it; None where there is none.
 
-        A hop that is the destination itself is none: `ProxyJump bastion` for all hosts is meant for all but bastion.
+        ConnectError for a hop that is the destination itself, as for ssh.
         """
         if not options.jump:
             return None
@@ -69,7 +69,9 @@ class Book:
             hop = Target.of(last.strip(), jump=before.strip() or None)
         except ValueError as error:
             raise ConnectError(f"ProxyJump {options.jump}: {error}") from None
-        return None if hop.host == options.target.host and hop.port in (None, options.port) else hop
+        if (hop.host, hop.port or 22, hop.user or options.user) == (options.host, options.port, options.user):
+            raise ConnectError(f"jumphost loop via {hop.host}", hint=f"give {hop.host} a block with `ProxyJump none`")
+        return hop
 
     def _entry(self, target: Target) -> _Entry:
         with self._lock:

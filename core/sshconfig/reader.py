@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from core.errors import ConnectError
 from core.sshconfig.files import DEEPEST, Line, Source, included, lines
-from core.sshconfig.keywords import ALIASES, DEPRECATED, KEYWORDS, SEVERAL
+from core.sshconfig.keywords import ALIASES, DEPRECATED, KEYWORDS, NO_MEANING, SEVERAL
 from core.sshconfig.options import Target, local_user
 from core.sshconfig.words import matches_host, matches_list, split
 
@@ -15,6 +15,8 @@ _WHOLE = {"proxycommand", "localcommand", "remotecommand", "knownhostscommand"}
 """Keywords whose value is the rest of the line as it is."""
 _ONE_LINE = {"userknownhostsfile", "globalknownhostsfile", "canonicaldomains"}
 """Keywords with several values of which `ssh -G` makes one line."""
+_LISTS = _ONE_LINE | {"canonicalizepermittedcnames", "sendenv", "setenv", "ignoreunknown"}
+"""Keywords that take several words."""
 _COMPUTED = {
     "ciphers": "Ciphers",
     "hostkeyalgorithms": "HostKeyAlgorithms",
@@ -107,6 +109,8 @@ class _Reading:
         words = [line.rest] if name in _WHOLE else split(line.rest)
         if not words or not words[0]:
             raise ValueError("it has no value")
+        if len(words) > 1 and KEYWORDS[name] != NO_MEANING and name not in _LISTS:
+            raise ValueError("it has more than one value")
         if name == "canonicalizehostname" and words[0].lower() not in ("no", "false"):
             raise ValueError("only ssh can look names up as it asks for")
         if name in _COMPUTED and words[0][0] in "+-^":
