@@ -25,10 +25,15 @@ def _serve(asked: paramiko.Channel, path: str) -> None:
         threading.Thread(target=asked.close, name="no agent", daemon=True).start()
         return
 
+    pumping = [1, 2]
+
     def end() -> None:
         asked.close()
         with contextlib.suppress(OSError):
             agent.shutdown(socket.SHUT_RDWR)
+        pumping.pop()
+        if not pumping:
+            agent.close()
 
     for read, write in ((asked.recv, agent.sendall), (agent.recv, asked.sendall)):
         threading.Thread(target=_pump, args=(read, write, end), name="agent forwarding", daemon=True).start()

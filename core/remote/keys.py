@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import io
 import os
 import socket
@@ -15,7 +16,7 @@ from typing import Any
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from paramiko.agent import AgentKey, AgentSSH
+from paramiko.agent import ALGORITHM_FLAG_MAP, SSH2_AGENT_SIGN_RESPONSE, AgentKey, AgentSSH
 from paramiko.message import Message
 from paramiko.pkey import PublicBlob
 
@@ -24,6 +25,8 @@ from core.sshconfig import Options
 
 AGENT_WITHIN = 60.0
 """Seconds for an answer of the agent: a person may have to confirm the use of a key."""
+_SIGN = b"\x0d"
+"""draft-miller-ssh-agent: SSH_AGENTC_SIGN_REQUEST."""
 _CERTIFICATE = "-cert-v01@openssh.com"
 _OPENSSH = b"openssh-key-v1\0"
 _BEGIN = "-----BEGIN "
@@ -75,7 +78,7 @@ def keyring(options: Options, agent: Agent | None) -> Keyring:
         files += _of_file(path, named, ring.notes)
         # What turnout.toml itself names goes before everything else.
         first = first or (files[:] if options.target.identity else [])
-    held = {key.asbytes(): key for key in agent.keys} if agent else {}
+    held = {key.blob: key for key in agent.keys} if agent else {}
     if agent and agent.trouble:
         ring.notes.append(agent.trouble)
     preferred: list[Candidate] = []
@@ -88,10 +91,11 @@ def keyring(options: Options, agent: Agent | None) -> Keyring:
             one.agent_key = key
             taken.add(blob)
         for one in files:
-            if one.certificate is not None and _plain(one.certificate) == blob:
+            if one.certificate is not None and blob in (_plain(one.certificate), one.certificate.key_blob):
                 one.agent_key = key
+                taken |= {blob} if blob == one.certificate.key_blob else set()
     by_agent = [one for blob in held for one in files if one.agent_key is not None and one.agent_key is held[blob]]
-    others = [Candidate(key.comment or "agent", blob, agent_key=key) for blob, key in held.items() if blob not in taken]
+    others = [_of_agent(blob, key) for blob, key in held.items() if blob not in taken]
     rest = [one for one in files if one.agent_key is None]
     order = [*first, *preferred, *by_agent, *([] if options.yes("identitiesonly") else others), *rest]
     seen: list[Candidate] = []
@@ -128,6 +132,13 @@ def _of_file(path: str, named: bool, notes: list[str]) -> Iterator[Candidate]:
     certificate = _certificate(f"{path}-cert.pub")
     if certificate is not None:
         yield Candidate(f"{path}-cert.pub", blob, path if private else "", certificate=certificate, named=named)
+
+
+def _of_agent(blob: bytes, key: AgentKey) -> Candidate:
+    """A key of the agent that no file names; where it is a certificate, it is offered as one."""
+    kind = _kind(blob)
+    certificate = PublicBlob(kind, blob) if kind.endswith(_CERTIFICATE) else None
+    return Candidate(key.comment or "agent", blob, agent_key=key, certificate=certificate)
 
 
 def _of_certificate(
@@ -256,14 +267,26 @@ class _AgentKey(AgentKey):  # type: ignore[misc]
     refused = False
 
     def sign_ssh_data(self, data: bytes, algorithm: str | None = None) -> bytes:
-        try:
-            return super().sign_ssh_data(data, algorithm)  # type: ignore[no-any-return]
-        except (paramiko.SSHException, OSError):
-            self.refused = True
-            nothing = Message()
-            nothing.add_string(algorithm or self.get_name())
-            nothing.add_string(b"\0" * 64)
-            return bytes(nothing.asbytes())
+        # For a certificate the agent is asked by the plain key first: old agents sign with SHA-1 for the other.
+        for blob in dict.fromkeys((self.asbytes(), self.blob)):
+            with contextlib.suppress(paramiko.SSHException, OSError):
+                return self._signed(blob, data, algorithm)
+        self.refused = True
+        nothing = Message()
+        nothing.add_string(algorithm or self.get_name())
+        nothing.add_string(b"\0" * 64)
+        return bytes(nothing.asbytes())
+
+    def _signed(self, blob: bytes, data: bytes, algorithm: str | None) -> bytes:
+        asked = Message()
+        asked.add_byte(_SIGN)
+        asked.add_string(blob)
+        asked.add_string(data)
+        asked.add_int(ALGORITHM_FLAG_MAP.get(algorithm, 0))
+        kind, answer = self.agent._send_message(asked)
+        if kind != SSH2_AGENT_SIGN_RESPONSE:
+            raise paramiko.SSHException("the agent does not sign")
+        return bytes(answer.get_binary())
 
 
 class Agent:

@@ -137,6 +137,7 @@ class Wire:
         self._direct = process is None and isinstance(sock, socket.socket)
         self.heard = b""
         self.ended = False
+        self._complaint = ""
         self._acknowledge()
 
     def recv(self, size: int) -> bytes:
@@ -153,6 +154,10 @@ class Wire:
 
     def close(self) -> None:
         self._sock.close()
+        if self._said is not None:
+            self._complaint = self.complaint
+            self._said.close()
+            self._said = None
         if self._process is not None:
             with contextlib.suppress(OSError):
                 os.killpg(self._process.pid, signal.SIGTERM)
@@ -163,7 +168,7 @@ class Wire:
     def complaint(self) -> str:
         """What the proxy's command said on standard error."""
         if self._said is None:
-            return ""
+            return self._complaint
         self._said.seek(0)
         return str(self._said.read(2000).decode("utf-8", "backslashreplace").strip())
 
