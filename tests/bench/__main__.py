@@ -37,7 +37,7 @@ def main() -> int:
     print(f"{words.files} files of {words.megabytes} MB, median of {words.rounds}, below {place or 'the temp folder'}")
     print(f"{'cell':<45}{'Turnout':>9}{'other':>9}  {'':<7}{'ratio':>6}{'target':>8}")
     rows = []
-    with Bed(Path(tempfile.mkdtemp(prefix="turnout-bench-", dir=place))) as bed:
+    with Bed(Path(tempfile.mkdtemp(prefix="turnout-bench-", dir=place)), words.beside) as bed:
         course = Course(bed, words.rounds, words.files, words.megabytes, words.large)
         for cell in cells:
             try:
@@ -46,29 +46,33 @@ def main() -> int:
                 print(f"{cell.title:<45}failed: {error}")
                 rows.append({"cell": cell.name, "failed": str(error)})
                 continue
-            rows.append(_row(cell, pairs))
+            rows.append(_row(cell, pairs, words.beside is not None))
     if words.json:
         words.json.write_text(json.dumps(rows, indent=1))
     return int(any("failed" in row for row in rows))
 
 
-def _row(cell: Cell, pairs: Sequence[tuple[Measured, Measured]]) -> dict[str, object]:
+def _row(cell: Cell, pairs: Sequence[tuple[Measured, Measured]], beside: bool) -> dict[str, object]:
     """Print a cell's line; what it says, for programs."""
     ours = statistics.median(pair[0].seconds for pair in pairs)
     other = statistics.median(pair[1].seconds for pair in pairs)
     ratio = ours / other
     memory = max(pair[0].memory for pair in pairs)
     trips = max(pair[0].round_trips for pair in pairs)
-    target = f"<= {cell.target}" if cell.target else ""
-    verdict = "" if not cell.target else "  ok" if ratio <= cell.target else "  MISSED"
+    target = f"<= {cell.target}" if cell.target and not beside else ""
+    verdict = "" if not target else "  ok" if ratio <= cell.target else "  MISSED"
     notes = [f"{trips} round trips"] if trips else []
+    each = sorted(pair[0].seconds / pair[1].seconds for pair in pairs)
+    if beside:
+        notes.append(f"pair by pair {each[0]:.2f} to {each[-1]:.2f}")
     if memory > MEMORY:
         notes.append(f"{memory:.0f} MB: MISSED, at most {MEMORY:.0f}")
     elif memory:
         notes.append(f"{memory:.0f} MB")
     if trips > ROUND_TRIPS:
         notes.append(f"MISSED, at most {ROUND_TRIPS} round trips")
-    line = f"{cell.title:<45}{ours:>8.3f}s{other:>8.3f}s  {cell.other:<7}{ratio:>6.2f}{target:>8}{verdict}"
+    other_name = "earlier" if beside else cell.other
+    line = f"{cell.title:<45}{ours:>8.3f}s{other:>8.3f}s  {other_name:<7}{ratio:>6.2f}{target:>8}{verdict}"
     print(f"{line:<92}  {', '.join(notes)}".rstrip(), flush=True)
     return {
         "cell": cell.name,
@@ -89,6 +93,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--megabytes", type=int, default=60)
     parser.add_argument("--large", type=int, default=300, help="MB of the one large file")
     parser.add_argument("--place", help="folder for everything; by default /dev/shm, else the temporary folder")
+    parser.add_argument(
+        "--beside", type=Path, help="another checkout of Turnout, measured in place of the script and scp"
+    )
     parser.add_argument("--json", type=Path, help="write the times to a file too")
     return parser.parse_args()
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,10 +37,14 @@ class Measured:
 
 
 class Bed:
-    """A context manager; `folder` is removed at the end."""
+    """A context manager; `folder` is removed at the end.
 
-    def __init__(self, folder: Path) -> None:
+    beside  another checkout of Turnout, which then takes the place of the script and of scp
+    """
+
+    def __init__(self, folder: Path, beside: Path | None = None) -> None:
         self.folder = folder
+        self.beside = beside
         self.server = OpenSSHServer(folder / "sshd")
         self.proxy = Proxy(self.server.port)
         self.ssh_config = folder / "ssh_config"
@@ -52,8 +57,6 @@ class Bed:
             "SSH_CONFIG": str(self.ssh_config),
             "TURNOUT_SSH_CONFIG": str(self.ssh_config),
             "PYTHONPATH": str(REPOSITORY),
-            # As where it is installed: compiled once, by the first run.
-            "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
         }
         for name in ("SSH_AUTH_SOCK", "PYTHONDONTWRITEBYTECODE"):
             self.environ.pop(name, None)
@@ -77,9 +80,9 @@ class Bed:
         subprocess.run(command, check=True, env=self.environ, cwd=REPOSITORY)
         return folder
 
-    def project(self, name: str, host: str, tree: Path, source: str = "git") -> Ours:
-        """Turnout's way to deploy a tree, with a root, a turnout.toml and a cache of its own."""
-        folder = self.folder / "ours" / name
+    def project(self, name: str, host: str, tree: Path, source: str = "git", code: Path = REPOSITORY) -> Ours:
+        """Turnout's way to deploy a tree, with a root, a turnout.toml and a cache of its own; `code`: its checkout."""
+        folder = self.folder / ("ours" if code == REPOSITORY else "beside") / name
         (folder / "root").mkdir(parents=True)
         server = {"name": "web1", "host": host, "root": str(folder / "root")}
         config = {
@@ -88,15 +91,23 @@ class Bed:
             "environments": {"production": {"servers": [server]}},
         }
         (folder / "turnout.toml").write_text(tomli_w.dumps(config))
-        ours = Ours(self, folder)
+        ours = Ours(self, folder, code)
         ours.warm_up()
         return ours
 
-    def script(self, name: str, host: str) -> Expert:
+    def script(self, name: str, host: str, source: str = "git") -> Other:
         """The expert's way, with a root of its own."""
+        if self.beside is not None:
+            return Beside(self, name, host, source, self.beside)
         root = self.folder / "expert" / name
         root.mkdir(parents=True)
         return Expert(self, host, root)
+
+    def copy(self, name: str, host: str) -> Other:
+        """scp of a folder's one file."""
+        if self.beside is not None:
+            return Beside(self, name, host, "directory", self.beside)
+        return Copy(self, host)
 
     def timed(self, command: list[str], folder: Path, environ: dict[str, str]) -> Measured:
         """A command from its start to its end."""
@@ -117,11 +128,18 @@ class Bed:
 class Ours:
     """Turnout: as a command line that starts cold, or with a connection that stays open."""
 
-    def __init__(self, bed: Bed, folder: Path) -> None:
+    def __init__(self, bed: Bed, folder: Path, code: Path) -> None:
         self.bed = bed
         self.folder = folder
+        self.code = code
         self.root = folder / "root"
-        self.environ = {**bed.environ, "TURNOUT_CACHE_DIR": str(folder / "cache")}
+        self.environ = {
+            **bed.environ,
+            "TURNOUT_CACHE_DIR": str(folder / "cache"),
+            "PYTHONPATH": str(code),
+            # As where it is installed: compiled once, by the first run.
+            "PYTHONPYCACHEPREFIX": str(bed.folder / "compiled"),
+        }
 
     def warm_up(self) -> None:
         """Let Python compile what a command imports."""
@@ -148,7 +166,7 @@ class Opened:
     def __init__(self, ours: Ours) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.bench.opened", str(ours.folder / "turnout.toml")],
-            cwd=REPOSITORY,
+            cwd=ours.code,
             env=ours.environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -180,7 +198,96 @@ class Opened:
         return answer
 
 
-class Expert:
+class Other(ABC):
+    """What Turnout is measured against; its release is live in `root`."""
+
+    root: Path
+
+    @abstractmethod
+    def deploy(self, tree: Path) -> Measured:
+        """Deploy what a work tree holds."""
+
+    def rollback(self) -> Measured:
+        """Go back to the release before."""
+        raise Broken("it has no way back")
+
+    def open(self) -> None:
+        """Open a connection, which is used from now on."""
+        raise Broken("it has no connection that stays open")
+
+    def close(self) -> None:
+        """Close it."""
+        raise Broken("it has no connection that stays open")
+
+    def forget(self) -> None:
+        """As on the first day."""
+        shutil.rmtree(self.root)
+        self.root.mkdir()
+
+    @property
+    def live(self) -> Path:
+        return self.root / "current"
+
+
+class Beside(Other):
+    """Another checkout of Turnout: for the times before a change, in turn with those after it."""
+
+    def __init__(self, bed: Bed, name: str, host: str, source: str, code: Path) -> None:
+        self._bed = bed
+        self._name = name
+        self._host = host
+        self._source = source
+        self._code = code
+        self._turnout: Ours | None = None
+        self._opened: Opened | None = None
+        self._wants_open = False
+        self.root = bed.folder / "beside" / name / "root"
+
+    def deploy(self, tree: Path) -> Measured:
+        if self._turnout is None:
+            self._turnout = self._bed.project(self._name, self._host, tree, self._source, self._code)
+        ref = _head(tree) if self._source == "git" else ""
+        if self._wants_open:
+            self._opened = self._opened or self._turnout.opened()
+            return self._opened.run("deploy", ref)
+        return self._turnout.cold("deploy", *(["--ref", ref] if ref else []))
+
+    def rollback(self) -> Measured:
+        assert self._turnout is not None
+        return self._turnout.cold("rollback")
+
+    def open(self) -> None:
+        self._wants_open = True
+
+    def close(self) -> None:
+        if self._opened is not None:
+            self._opened.__exit__(None, None, None)
+
+    def forget(self) -> None:
+        if self._turnout is not None:
+            self._turnout.forget()
+
+
+class Copy(Other):
+    """scp of the one file in a folder."""
+
+    def __init__(self, bed: Bed, host: str) -> None:
+        self.bed = bed
+        self.host = host
+        self.root = bed.folder / "copied"
+        self.root.mkdir(exist_ok=True)
+
+    def deploy(self, tree: Path) -> Measured:
+        (source,) = tree.iterdir()
+        command = ["scp", "-q", "-F", str(self.bed.ssh_config), str(source), f"{self.host}:{self.root}/"]
+        return self.bed.timed(command, self.bed.folder, self.bed.environ)
+
+    @property
+    def live(self) -> Path:
+        return self.root
+
+
+class Expert(Other):
     """The shell script of tests/bench/expert.sh."""
 
     def __init__(self, bed: Bed, host: str, root: Path) -> None:
@@ -194,10 +301,6 @@ class Expert:
 
     def rollback(self) -> Measured:
         return self._run("rollback", self.host, str(self.root))
-
-    def forget(self) -> None:
-        shutil.rmtree(self.root)
-        self.root.mkdir()
 
     def open(self) -> None:
         """Open an ssh master that the script then uses."""
@@ -216,6 +319,12 @@ class Expert:
     def _run(self, *words: str) -> Measured:
         environ = {**self.bed.environ, "CONTROL": self._control}
         return self.bed.timed([str(EXPERT), *words], self.bed.folder, environ)
+
+
+def _head(tree: Path) -> str:
+    """The commit that a work tree is at."""
+    command = ["git", "-C", str(tree), "rev-parse", "HEAD"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def check_out(tree: Path, version: str) -> None:

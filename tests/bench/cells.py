@@ -81,7 +81,7 @@ def first(course: Course, host: str = "near") -> Iterator[Pair]:
         expert.forget()
         yield ours.cold("deploy", "--ref", "v1"), expert.deploy(course.tree)
     same(ours.root / "current", course.tree)
-    same(expert.root / "current", course.tree)
+    same(expert.live, course.tree)
     ours.forget()
     expert.forget()
 
@@ -95,7 +95,7 @@ def first_folder(course: Course) -> Iterator[Pair]:
     """As `first`, but Turnout takes the work tree itself, as the script does."""
     check_out(course.tree, "v1")
     ours = course.bed.project("first-folder", "near", course.tree, "directory")
-    expert = course.bed.script("first-folder", "near")
+    expert = course.bed.script("first-folder", "near", "directory")
     for _ in range(course.rounds):
         ours.forget()
         expert.forget()
@@ -121,7 +121,7 @@ def changed_open(course: Course, host: str = "near") -> Iterator[Pair]:
     finally:
         expert.close()
     same(ours.root / "current", course.tree)
-    same(expert.root / "current", course.tree)
+    same(expert.live, course.tree)
 
 
 def changed_open_far(course: Course) -> Iterator[Pair]:
@@ -149,16 +149,15 @@ def unchanged_open(course: Course) -> Iterator[Pair]:
 def large(course: Course, host: str = "near") -> Iterator[Pair]:
     """One large file into an empty root, and scp of the same file: whole commands."""
     ours = course.bed.project(f"large-{host}", host, course.large, "directory")
-    target = course.bed.folder / "copied"
-    source = course.large / "image.bin"
+    copy = course.bed.copy(f"large-{host}", host)
     for _ in range(course.rounds):
         ours.forget()
-        target.unlink(missing_ok=True)
-        copy = ["scp", "-q", "-F", str(course.bed.ssh_config), str(source), f"{host}:{target}"]
-        yield ours.cold("deploy"), course.bed.timed(copy, course.bed.folder, course.bed.environ)
-    subprocess.run(["cmp", source, ours.root / "current/image.bin"], check=True)
+        copy.forget()
+        yield ours.cold("deploy"), copy.deploy(course.large)
+    for live in (ours.root / "current", copy.live):
+        subprocess.run(["cmp", course.large / "image.bin", live / "image.bin"], check=True)
     ours.forget()
-    target.unlink()
+    copy.forget()
 
 
 def large_far(course: Course) -> Iterator[Pair]:
@@ -177,7 +176,7 @@ def changed_cold(course: Course, host: str = "near") -> Iterator[Pair]:
     for version in course.versions():
         yield ours.cold("deploy", "--ref", version), expert.deploy(course.tree)
     same(ours.root / "current", course.tree)
-    same(expert.root / "current", course.tree)
+    same(expert.live, course.tree)
 
 
 def changed_cold_far(course: Course) -> Iterator[Pair]:
@@ -199,7 +198,7 @@ def rollback_cold(course: Course, host: str = "near") -> Iterator[Pair]:
         yield ours.cold("rollback"), expert.rollback()
     check_out(course.tree, "v1")
     same(ours.root / "current", course.tree)
-    same(expert.root / "current", course.tree)
+    same(expert.live, course.tree)
 
 
 def rollback_cold_far(course: Course) -> Iterator[Pair]:
