@@ -82,7 +82,7 @@ class Verification:
 
 
 def compare(manifest: Manifest, held: Held, shared: Iterable[str]) -> Drift:
-    """What tells a release from its manifest. A file's size is not looked at: its checksum says more."""
+    """What tells a release from its manifest, modes as well; a file's size is not looked at: its checksum says more."""
     wanted, any_content = held.expected(manifest)
     found = held.found
     links = [path.rstrip("/").encode("utf-8", "surrogateescape") for path in shared]
@@ -100,7 +100,7 @@ def compare(manifest: Manifest, held: Held, shared: Iterable[str]) -> Drift:
         other = found.entries.get(path)
         if other is None:
             removed.append(path)
-        elif (other.kind, other.content) != (entry.kind, entry.content):
+        elif (other.kind, other.content, other.closed) != (entry.kind, entry.content, entry.closed):
             changed.append(path)
     added = [
         path

@@ -7,6 +7,9 @@ Text form: one line an entry, `path TAB kind TAB size TAB content`, sorted by th
     x  executable file   likewise
     l  symbolic link     size 0, its target, encoded like a path
     d  folder            size 0, "-"
+
+All may read what the kind alone names: its mode is 644, or 755. What is private has its mode behind the kind: `f600`,
+`x750`, `d700`.
 """
 
 from __future__ import annotations
@@ -23,16 +26,27 @@ from core.text import decode_path, encode_path, same_path
 
 FILE, EXECUTABLE, LINK, FOLDER = "f", "x", "l", "d"
 
+_OPEN = {FILE: 0o644, EXECUTABLE: 0o755, FOLDER: 0o755, LINK: 0o777}
+
 LONGEST_TARGET = 4095
 """Bytes of a link's target (PATH_MAX, without the NUL)."""
 
 
 class Entry(NamedTuple):
-    """One entry: kind, size in bytes, content (SHA-256 in hex, a link's encoded target, or "-")."""
+    """One entry: kind, size in bytes, content (SHA-256 in hex, a link's encoded target, or "-").
+
+    closed   the permission bits that group and others do not have, of 0o055 or, for a file, 0o044
+    """
 
     kind: str
     size: int
     content: str
+    closed: int = 0
+
+    @property
+    def mode(self) -> int:
+        """The permission bits of a file or folder."""
+        return _OPEN[self.kind] & ~self.closed
 
     @property
     def is_file(self) -> bool:
@@ -50,6 +64,22 @@ def link(target: bytes) -> Entry:
 
 
 FOLDER_ENTRY = Entry(FOLDER, 0, "-")
+
+
+def closed(kind: str, mode: int) -> int:
+    """What `Entry.closed` is for a file or folder with a mode: who may not read a file, may not run it either.
+
+    A folder is closed to those who may not go into it; who may go through it alone (711) may go on to do that.
+    """
+    bits = 0
+    for place in (3, 0):
+        r, x = mode >> place & 4, mode >> place & 1
+        if kind == FOLDER:
+            left = (4 if r else 0) | 1 if x else 0
+        else:
+            left = 5 if r else 0
+        bits |= (5 & ~left) << place
+    return bits & _OPEN[kind]
 
 
 @dataclass(frozen=True)
@@ -99,12 +129,15 @@ def derived(base: Manifest, entries: Mapping[bytes, Entry]) -> Manifest:
 
 def line(path: bytes, entry: Entry) -> str:
     """One line of the text form."""
-    return f"{encode_path(path)}\t{entry.kind}\t{entry.size}\t{entry.content}"
+    kind = f"{entry.kind}{entry.mode:o}" if entry.closed else entry.kind
+    return f"{encode_path(path)}\t{kind}\t{entry.size}\t{entry.content}"
 
 
 _PATH = "[A-Za-z0-9._/+=:,@~%-]+"
 _LINE = re.compile(
-    rf"^({_PATH})\t(?:([fx])\t(0|[1-9][0-9]{{0,17}})\t([0-9a-f]{{64}})|(d)\t0\t-|l\t0\t({_PATH}))$", re.MULTILINE
+    rf"^({_PATH})\t(?:(f(?:6[04]0|604)?|x(?:7[05]0|705)?)\t(0|[1-9][0-9]{{0,17}})\t([0-9a-f]{{64}})"
+    rf"|(d(?:7[015][01]|7[01]5)?)\t0\t-|l\t0\t({_PATH}))$",
+    re.MULTILINE,
 )
 
 
@@ -130,10 +163,14 @@ def parse(text: str) -> Manifest:
                     raise ValueError
             else:
                 path = encoded.encode("ascii")
-            if kind:
-                entries[path] = new(Entry, (kind, int(size), content))  # a third of the time that Entry() takes
-            elif folder:
+            if kind in ("f", "x"):
+                entries[path] = new(Entry, (kind, int(size), content, 0))  # a third of the time that Entry() takes
+            elif kind:
+                entries[path] = Entry(kind[0], int(size), content, closed(kind[0], int(kind[1:], 8)))
+            elif folder == FOLDER:
                 entries[path] = FOLDER_ENTRY
+            elif folder:
+                entries[path] = FOLDER_ENTRY._replace(closed=closed(FOLDER, int(folder[1:], 8)))
             else:
                 _check_target(target)
                 entries[path] = Entry(LINK, 0, target)

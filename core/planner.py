@@ -8,13 +8,17 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from core import shared
-from core.manifest import EMPTY, Manifest, difference
+from core.manifest import EMPTY, FOLDER, Manifest, difference
 from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, REMOVE, ROLLBACK, STAGE, SWITCH, UPLOAD, Plan, Sizes, Step
 from core.records import FleetRelease, Record, ServerState, fleet_releases, live_tag, previous_tag
 from core.recovery import interruption
 from core.retention import beyond, protection
 from core.room import of_release, of_unknown_cache, of_upload, shortage
 from core.shared import SharedPath
+from core.text import show_path
+
+PRIVATE_NAMED = 3
+"""Private files and folders that a plan names; it says how many more there are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +53,11 @@ def plan_deploy(
         steps=steps,
         hooks=around.hooks,
         checks=around.checks,
-        warnings=(*state_warnings(states), *_leading_nowhere(states, steps, manifest, around)),
+        warnings=(
+            *state_warnings(states),
+            *_leading_nowhere(states, steps, manifest, around),
+            *_private(states, steps, manifest, around),
+        ),
         fingerprints={state.server: state.fingerprint for state in states},
     )
 
@@ -64,6 +72,24 @@ def _leading_nowhere(
         if step.action != NONE and not step.refusal
     ]
     return shared.warnings(moving, around.shared)
+
+
+def _private(states: Sequence[ServerState], steps: Sequence[Step], manifest: Manifest, around: Around) -> list[str]:
+    """What is private in the tree, where some server gets it: who serves it may be another user there."""
+    new = [state for state, step in zip(states, steps, strict=True) if step.action in (STAGE, UPLOAD)]
+    # A shared path that is there already is not taken from the release.
+    there = [each.path for each in around.shared if all(each.path not in state.shared_missing for state in new)]
+    kept = [path.encode("utf-8", "surrogateescape") for path in there]
+    found = [
+        show_path(path) + ("/" if entry.kind == FOLDER else "")
+        for path, entry in sorted(manifest.entries.items())
+        if entry.closed and not any(path == top or path.startswith(top + b"/") for top in kept)
+    ]
+    if not new or not found:
+        return []
+    more = f" and {len(found) - PRIVATE_NAMED} more" if len(found) > PRIVATE_NAMED else ""
+    names = ", ".join(found[:PRIVATE_NAMED]) + more
+    return [f"private in the source, so not readable by every user of the servers: {names}"]
 
 
 def rollback_target(states: Sequence[ServerState], tag: str | None) -> tuple[FleetRelease | None, str]:

@@ -2,7 +2,8 @@
 
 `shape` in inspect.sh prints a line for each entry: `d PATH`, `f SIZE PATH`, `x SIZE PATH`, `l PATH TARGET`, `? PATH`
 (neither file, folder nor link), the path as it is, with `./` before it. A name with a newline makes two lines of one.
-All lines are sorted by their bytes, so both sides have the same ones.
+Where something of the tree is private, `m MODE PATH` besides for all that not everybody may read. All lines are sorted
+by their bytes, so both sides have the same ones.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ from core.text import count, show_path
 NAMED = 3
 """Differences that are told; there may be thousands."""
 
-_FOUND = re.compile(rb"[dl?] \./(.+)|[fx] [0-9]+ \./(.+)", re.DOTALL)
+MODES = "modes-"
+"""Before a digest: the lines of modes count, too."""
+
+_FOUND = re.compile(rb"(?:[dl?]|[fx] [0-9]+|m [0-7]+) \./(.+)", re.DOTALL)
 
 
 def shape_digest(manifest: Manifest) -> str:
-    """SHA-256 in hex of the sorted lines of a release that has exactly these entries."""
-    lines = b"\n".join([b"d .", *(_line(path, entry) for path, entry in manifest.entries.items())]).split(b"\n")
+    """SHA-256 in hex of the sorted lines of a release that has just these entries; MODES before it where they count."""
+    modes = _modes(manifest)
+    lines = b"\n".join([b"d .", *(_line(path, entry) for path, entry in manifest.entries.items()), *modes]).split(b"\n")
     lines.sort()
-    return hashlib.sha256(b"".join([item + b"\n" for item in lines])).hexdigest()
+    digest = hashlib.sha256(b"".join([item + b"\n" for item in lines])).hexdigest()
+    return f"{MODES}{digest}" if modes else digest
 
 
 def differences(manifest: Manifest, lines: Iterable[bytes]) -> list[str]:
@@ -34,11 +40,15 @@ def differences(manifest: Manifest, lines: Iterable[bytes]) -> list[str]:
         for item in _line(path, entry).split(b"\n"):
             expected[item] = show_path(path)
     found = set(lines)
+    modes = {part for item in _modes(manifest) for part in item.split(b"\n")[:1]}
+    odd = {item for item in found if item.startswith(b"m ")} ^ modes
+    found = {item for item in found if not item.startswith(b"m ")}
     lacking = sorted({name for item, name in expected.items() if item not in found})
     more = sorted({_name(item, manifest) for item in found - expected.keys()})
     told = [f"{name} is not what was sent" for name in lacking if name in more]
     told += [f"{name} is missing" for name in lacking if name not in more]
     told += [f"{name} does not belong there" for name in more if name not in lacking]
+    told += [f"{name} has another mode than what was sent" for name in sorted({_name(item, manifest) for item in odd})]
     return told if len(told) <= NAMED else [*told[:NAMED], f"and {count(len(told) - NAMED, 'other difference')}"]
 
 
@@ -50,12 +60,16 @@ def _line(path: bytes, entry: Entry) -> bytes:
     return b"%b %d ./%b" % (entry.kind.encode("ascii"), entry.size, path)
 
 
+def _modes(manifest: Manifest) -> list[bytes]:
+    return [b"m %o ./%b" % (entry.mode, path) for path, entry in manifest.entries.items() if entry.closed]
+
+
 def _name(item: bytes, manifest: Manifest) -> str:
     """The path that a line is about. That of a link ends where a path of the manifest does, if any does."""
     match = _FOUND.fullmatch(item)
     if match is None:
         return show_path(item)
-    path: bytes = match[1] or match[2]
+    path: bytes = match[1]
     if item.startswith(b"l"):
         words = path.split(b" ")
         starts = (b" ".join(words[:number]) for number in range(len(words), 0, -1))

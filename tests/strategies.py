@@ -6,7 +6,7 @@ import hashlib
 
 from hypothesis import strategies as st
 
-from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
+from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, LINK, Entry, Manifest, closed, link
 
 AWKWARD_NAMES = (
     b"plain.txt",
@@ -79,3 +79,12 @@ def manifests(draw: st.DrawFn) -> Manifest:
     for parts in paths:
         entries.setdefault(b"/".join(parts), draw(leaves))
     return Manifest(entries)
+
+
+@st.composite
+def private_manifests(draw: st.DrawFn) -> Manifest:
+    """A manifest in which not everybody may read everything."""
+    tree = draw(manifests())
+    bits = {path: draw(st.integers(0, 0o777)) for path, entry in tree.entries.items() if entry.kind != LINK}
+    closing = {path: closed(tree.entries[path].kind, mode) for path, mode in bits.items()}
+    return Manifest({path: entry._replace(closed=closing.get(path, 0)) for path, entry in tree.entries.items()})

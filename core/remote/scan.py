@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterable
 
 from core.drift import KEPT, OTHER, Held
-from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, LINK, Entry, Manifest, is_inside
+from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, LINK, Entry, Manifest, closed, is_inside
 from core.text import decode_path, same_path
 
-_ENCODED = frozenset("DLFXO")
-_WITH_CONTENT = _ENCODED | frozenset("fl")
+_ENCODED = frozenset("DLFXOM")
+_WITH_CONTENT = _ENCODED | frozenset("flm")
 _MADE = "made "
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
@@ -32,8 +32,14 @@ def parse_tree(lines: Iterable[str]) -> Held:
     lines = list(lines)
     made = [line.removeprefix(_MADE) for line in lines if line.startswith(_MADE)]
     found = Manifest(_listed(line for line in lines if not line.startswith(_MADE)))
-    if made and made[-1] == "end":
+    if made and made[-1] == "end modes":
         return Held(found, Manifest(_listed(made[:-1])))
+    if made and made[-1] == "end":
+        # As Turnout wrote it before it noted modes: what hooks made private cannot be told from what became so.
+        known = Manifest(_listed(made[:-1]))
+        untold = {path for path, entry in known.entries.items() if entry.kind != KEPT}
+        entries = {path: entry._replace(closed=0) if path in untold else entry for path, entry in found.entries.items()}
+        return Held(Manifest(entries), known)
     # Names alone: as Turnout wrote it before it noted checksums.
     return Held(found, None, frozenset(line.encode("utf-8", "surrogateescape").removeprefix(b"./") for line in made))
 
@@ -41,6 +47,7 @@ def parse_tree(lines: Iterable[str]) -> Held:
 def _listed(lines: Iterable[str]) -> dict[bytes, Entry]:
     entries: dict[bytes, Entry] = {}
     executable: set[bytes] = set()
+    modes: dict[bytes, int] = {}
     for line in lines:
         kind, _, rest = line.partition(" ")
         content = ""
@@ -49,7 +56,7 @@ def _listed(lines: Iterable[str]) -> dict[bytes, Entry]:
             rest = rest[1:] if kind == "f" else rest
         encoded = kind in _ENCODED
         path = (decode_path(rest) if encoded else rest.encode("utf-8", "surrogateescape")).removeprefix(b"./")
-        if path == b"." and kind == "d":
+        if path == b"." and kind in ("d", "m"):
             continue
         if not is_inside(path):
             raise ValueError(line)
@@ -65,6 +72,8 @@ def _listed(lines: Iterable[str]) -> dict[bytes, Entry]:
             entries[path] = Entry(FILE, 0, EMPTY_SHA256)
         elif kind == "k":
             entries[path] = Entry(KEPT, 0, "-")
+        elif kind in ("m", "M"):
+            modes[path] = int(content, 8)
         elif kind in ("?", "O"):
             entries[path] = Entry(OTHER, 0, "-")
         else:
@@ -72,6 +81,10 @@ def _listed(lines: Iterable[str]) -> dict[bytes, Entry]:
     for path in executable & entries.keys():
         if entries[path].kind != KEPT:  # its mode is as it was, too
             entries[path] = entries[path]._replace(kind=EXECUTABLE)
+    for path, mode in modes.items():
+        entry = entries.get(path)
+        if entry and (entry.is_file or entry.kind == FOLDER):
+            entries[path] = entry._replace(closed=closed(entry.kind, mode))
     return entries
 
 

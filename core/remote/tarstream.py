@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from core.errors import SourceError
-from core.manifest import EXECUTABLE, FOLDER, LINK, Manifest
+from core.manifest import FOLDER, LINK, Manifest
 from core.text import show_path
 
 BLOCK = 512
@@ -95,17 +95,16 @@ def stream(
         entry = manifest.entries[path]
         name = prefix + path
         if entry.kind == FOLDER:
-            piece = header(name + b"/", b"5", 0o755, 0, mtime or 0)
+            piece = header(name + b"/", b"5", entry.mode, 0, mtime or 0)
         elif entry.kind == LINK:
             piece = header(name, b"2", 0o777, 0, mtime or 0, entry.target)
         else:
-            mode = 0o755 if entry.kind == EXECUTABLE else 0o644
             with opener(path) as file:
                 facts = os.fstat(file.fileno())
                 when = int(facts.st_mtime) if mtime is None else mtime
                 left = entry.size
                 digest = None if is_hashed(path, facts) else hashlib.sha256()
-                held.append(header(name, b"0", mode, left, when))
+                held.append(header(name, b"0", entry.mode, left, when))
                 size += len(held[-1])
                 while left:
                     piece = file.read(min(left, CHUNK))

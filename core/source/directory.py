@@ -22,7 +22,7 @@ def directory_tree(project: Project, target: str, emit: Emit, cancel: Cancel) ->
     """The tree of `source.directory` as it is now, after the build commands, which run in it every time.
 
     The folder may be given by a symbolic link, which is followed. `.git` at the top is never part of the tree; other
-    things are left out by `source.exclude`.
+    things are left out by `source.exclude`. What is private in it is private on the servers.
     """
     folder = located(project)
     if not folder.is_dir():
@@ -38,7 +38,7 @@ def directory_tree(project: Project, target: str, emit: Emit, cancel: Cancel) ->
     file = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
     excluded = excluding(project.source.exclude)
     hashes = Hashes.load(file)
-    manifest = scan(part, cancel, excluded=excluded, hashes=hashes, without_git=True)
+    manifest = scan(part, cancel, excluded=excluded, hashes=hashes, as_it_is=True)
     return Tree(
         folder=part,
         manifest=manifest,

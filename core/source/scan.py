@@ -16,10 +16,11 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from core.errors import SourceError
 from core.jobs import Cancel
-from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
+from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, Entry, Manifest, closed, link
 from core.source.publish import Excluded, not_a_folder, nothing
 from core.source.store import write_whole
 from core.source.tree import Stamp, stamp_of
@@ -68,10 +69,19 @@ class Hashes:
             return
 
 
+class _File(NamedTuple):
+    """A file that is to be hashed: `kind` file or executable, `closed` as in its entry."""
+
+    path: bytes
+    stamp: Stamp
+    kind: str
+    closed: int
+
+
 @dataclass
 class _Found:
     entries: dict[bytes, Entry] = field(default_factory=dict)
-    files: list[tuple[bytes, Stamp, bool]] = field(default_factory=list)
+    files: list[_File] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
@@ -82,9 +92,12 @@ def scan(
     *,
     excluded: Excluded = nothing,
     hashes: Hashes | None = None,
-    without_git: bool = False,
+    as_it_is: bool = False,
 ) -> Manifest:
-    """The manifest of a folder, without what is excluded; `without_git` leaves out `.git` at its top.
+    """The manifest of a folder, without what is excluded.
+
+    as_it_is   it is a person's own folder: what is private in it stays so, and `.git` at its top is left out. What git
+               and builds make has the modes that the umask of this machine leaves: only execute bits mean something
 
     SourceError names everything that can be neither read nor sent (sockets, FIFOs, devices) at once.
     """
@@ -92,16 +105,16 @@ def scan(
     began = time.time_ns()
     found = _Found()
     top = os.path.join(os.fsencode(folder), b"")
-    _list(top, b"", found, excluded, cancel, skip=b".git" if without_git else b"")
+    _list(top, b"", found, excluded, cancel, skip=b".git" if as_it_is else b"", modes=as_it_is)
     known: dict[bytes, tuple[Stamp, str]] = {}
     unread = []
-    for path, stamp, executable in found.files:
-        before = hashes.known.get(path)
-        if before and before[0] == stamp:
-            known[path] = before
-            found.entries[path] = Entry(EXECUTABLE if executable else FILE, stamp[0], before[1])
+    for file in found.files:
+        before = hashes.known.get(file.path)
+        if before and before[0] == file.stamp:
+            known[file.path] = before
+            found.entries[file.path] = Entry(file.kind, file.stamp[0], before[1], file.closed)
         else:
-            unread.append((path, stamp, executable))
+            unread.append(file)
     for path, stamp, entry, problem in _hash_all(top, unread, cancel):
         if problem:
             found.unreadable.append(problem)
@@ -125,8 +138,10 @@ def part_of(top: Path, publish: str) -> Path:
     return part
 
 
-def _list(top: bytes, part: bytes, found: _Found, excluded: Excluded, cancel: Cancel, *, skip: bytes) -> None:
-    """Everything below `part` (a path with a slash at its end, or "" for the top)."""
+def _list(
+    top: bytes, part: bytes, found: _Found, excluded: Excluded, cancel: Cancel, *, skip: bytes, modes: bool
+) -> None:
+    """Everything below `part` (a path with a slash at its end, or "" for the top); `modes`: with who may read it."""
     cancel.check()
     folders = []
     try:
@@ -141,9 +156,12 @@ def _list(top: bytes, part: bytes, found: _Found, excluded: Excluded, cancel: Ca
                     if excluded(path, kind == stat.S_IFDIR):
                         continue
                     if kind == stat.S_IFREG:
-                        found.files.append((path, stamp_of(facts), bool(facts.st_mode & 0o100)))
+                        kind_of_file = EXECUTABLE if facts.st_mode & 0o100 else FILE
+                        bits = closed(kind_of_file, facts.st_mode) if modes else 0
+                        found.files.append(_File(path, stamp_of(facts), kind_of_file, bits))
                     elif kind == stat.S_IFDIR:
-                        found.entries[path] = FOLDER_ENTRY
+                        bits = closed(FOLDER, facts.st_mode) if modes else 0
+                        found.entries[path] = FOLDER_ENTRY._replace(closed=bits) if bits else FOLDER_ENTRY
                         folders.append(path + b"/")
                     elif kind == stat.S_IFLNK:
                         found.entries[path] = link(os.readlink(top + path))
@@ -154,33 +172,33 @@ def _list(top: bytes, part: bytes, found: _Found, excluded: Excluded, cancel: Ca
     except OSError as error:
         found.unreadable.append(f"{show_path(part) or 'the folder itself'}: {error.strerror}")
     for path in folders:
-        _list(top, path, found, excluded, cancel, skip=b"")
+        _list(top, path, found, excluded, cancel, skip=b"", modes=modes)
 
 
 _Hashed = tuple[bytes, Stamp, Entry, str]
 
 
-def _hash_all(top: bytes, files: list[tuple[bytes, Stamp, bool]], cancel: Cancel) -> Iterable[_Hashed]:
+def _hash_all(top: bytes, files: list[_File], cancel: Cancel) -> Iterable[_Hashed]:
     """Path, stamp, entry and problem ("" for none) of each file; by several threads, as hashing gives the GIL free."""
 
-    def several(share: list[tuple[bytes, Stamp, bool]]) -> list[_Hashed]:
+    def several(share: list[_File]) -> list[_Hashed]:
         out = []
-        for number, (path, stamp, executable) in enumerate(share):
-            if number % 64 == 0 or stamp[0] > _WHOLE:
+        for number, file in enumerate(share):
+            if number % 64 == 0 or file.stamp[0] > _WHOLE:
                 cancel.check()
-            out.append(_hash(top, path, stamp, executable))
+            out.append(_hash(top, file))
         return out
 
-    if len(files) < 16 and sum(stamp[0] for _, stamp, _ in files) < 4 * _WHOLE:
+    if len(files) < 16 and sum(file.stamp[0] for file in files) < 4 * _WHOLE:
         return several(files)
     shares = [files[start::_THREADS] for start in range(_THREADS)]
     with ThreadPoolExecutor(_THREADS, "hash") as pool:
         return [item for share in pool.map(several, shares) for item in share]
 
 
-def _hash(top: bytes, path: bytes, stamp: Stamp, executable: bool) -> _Hashed:
+def _hash(top: bytes, file: _File) -> _Hashed:
     """Read and hash one file; again where it changed meanwhile, which is a problem where it goes on."""
-    kind = EXECUTABLE if executable else FILE
+    path, stamp = file.path, file.stamp
     try:
         for _ in range(_ATTEMPTS):
             handle = os.open(top + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -190,7 +208,7 @@ def _hash(top: bytes, path: bytes, stamp: Stamp, executable: bool) -> _Hashed:
             finally:
                 os.close(handle)
             if after == stamp:
-                return path, stamp, Entry(kind, stamp[0], digest), ""
+                return path, stamp, Entry(file.kind, stamp[0], digest, file.closed), ""
             stamp = after
     except OSError as error:
         return path, stamp, FOLDER_ENTRY, f"{show_path(path)}: {error.strerror}"

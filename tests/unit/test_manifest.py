@@ -10,17 +10,20 @@ from hypothesis import strategies as st
 
 from core.manifest import (
     EMPTY,
+    EXECUTABLE,
+    FILE,
     FOLDER,
     FOLDER_ENTRY,
     LINK,
     Entry,
     Manifest,
+    closed,
     difference,
     is_inside,
     link,
     parse,
 )
-from tests.strategies import AWKWARD_NAMES, file_entry, manifests, targets
+from tests.strategies import AWKWARD_NAMES, file_entry, manifests, private_manifests, targets
 
 SUM = "a" * 64
 
@@ -218,3 +221,64 @@ def test_a_text_that_turnout_did_not_write_is_no_manifest(text: str, reason: str
 @given(manifests())
 def test_the_text_is_the_only_form_of_a_tree(tree: Manifest) -> None:
     assert parse(tree.text).text == tree.text == Manifest(parse(tree.text).entries).text
+
+
+@given(private_manifests())
+def test_who_may_read_what_survives(tree: Manifest) -> None:
+    again = parse(tree.text)
+    assert again.entries == tree.entries and again.digest == tree.digest
+    assert all(parse(tree.text).entries[path].mode == entry.mode for path, entry in tree.entries.items())
+
+
+@given(private_manifests(), private_manifests())
+def test_a_difference_in_modes_is_one(old: Manifest, new: Manifest) -> None:
+    change = difference(old, new)
+    assert sorted([*(set(old.lines) - set(change.gone)), *change.added]) == new.lines
+    for path in set(change.send) & old.entries.keys():
+        assert old.entries[path] != new.entries[path]
+
+
+def test_a_tree_without_private_files_has_the_text_it_always_had() -> None:
+    tree = Manifest({b"d": FOLDER_ENTRY, b"f": file_entry(b""), b"x": file_entry(b"", True), b"l": link(b"d")})
+    nothing = hashlib.sha256(b"").hexdigest()
+    assert tree.text == f"d\td\t0\t-\nf\tf\t0\t{nothing}\nl\tl\t0\td\nx\tx\t0\t{nothing}\n"
+    assert [entry.mode for entry in tree.entries.values()] == [0o755, 0o644, 0o755, 0o777]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "kept"),
+    [
+        *((FILE, mode, 0o644) for mode in (0o644, 0o664, 0o666, 0o444, 0o744, 0o4755)),
+        *((FILE, mode, 0o600) for mode in (0o600, 0o400, 0o620, 0o622, 0o611)),
+        *((FILE, mode, 0o640) for mode in (0o640, 0o660, 0o440, 0o641)),
+        (FILE, 0o604, 0o604),
+        *((EXECUTABLE, mode, 0o755) for mode in (0o755, 0o775, 0o744, 0o555, 0o2755)),
+        *((EXECUTABLE, mode, 0o700) for mode in (0o700, 0o711, 0o500)),
+        *((EXECUTABLE, mode, 0o750) for mode in (0o750, 0o740)),
+        *((FOLDER, mode, 0o755) for mode in (0o755, 0o777, 0o1777, 0o2775)),
+        *((FOLDER, mode, 0o700) for mode in (0o700, 0o744, 0o766)),
+        (FOLDER, 0o750, 0o750),
+        (FOLDER, 0o711, 0o711),
+        (FOLDER, 0o751, 0o751),
+    ],
+)
+def test_who_may_not_read_in_the_source_may_not_on_the_server(kind: str, mode: int, kept: int) -> None:
+    entry = Entry(kind, 0, "-", closed(kind, mode))
+    assert oct(entry.mode) == oct(kept)
+    text = Manifest({b"p": entry if kind == FOLDER else entry._replace(content=SUM)}).text
+    assert (f"{kind}{kept:o}\t" in text) == (kept not in (0o644, 0o755))
+
+
+@pytest.mark.parametrize("kind", ["f644", "f666", "f611", "x755", "x744", "x711", "l777", "f0600", "f60"])
+def test_a_mode_that_is_not_in_its_one_form_is_no_entry(kind: str) -> None:
+    with pytest.raises(ValueError, match="line 1 "):
+        parse(f"a\t{kind}\t0\t{SUM}\n")
+
+
+@pytest.mark.parametrize("kind", ["d755", "d744", "d777", "d70", "d"])
+def test_a_folders_mode_is_in_its_one_form(kind: str) -> None:
+    if kind == "d":
+        assert parse("a\td711\t0\t-\n").entries[b"a"].mode == 0o711
+        return
+    with pytest.raises(ValueError, match="line 1 "):
+        parse(f"a\t{kind}\t0\t-\n")

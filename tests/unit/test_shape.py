@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
 from core.remote.agent import script
-from core.shape import differences, shape_digest
+from core.shape import MODES, differences, shape_digest
 from tests.servers import need
 from tests.strategies import file_entry, manifests
 
@@ -117,3 +117,15 @@ def lines_of(tree: Manifest, **changes: Entry | None) -> list[bytes]:
 )
 def test_a_difference_is_told_by_name(changes, told):
     assert differences(TREE, lines_of(TREE, **changes)) == told
+
+
+def test_a_mode_counts_only_where_something_is_private():
+    public = Manifest({b"a": file_entry(b"x"), b"d": FOLDER_ENTRY})
+    closed = Manifest({**public.entries, b"a": public.entries[b"a"]._replace(closed=0o044)})
+    assert not shape_digest(public).startswith(MODES) and shape_digest(closed).startswith(MODES)
+    lines = [b"d .", b"d ./d", b"f 1 ./a"]
+    assert differences(public, lines) == []
+    assert differences(closed, [*lines, b"m 600 ./a"]) == []
+    assert differences(closed, lines) == ["a has another mode than what was sent"]
+    assert differences(closed, [*lines, b"m 600 ./a", b"m 750 ./d"]) == ["d has another mode than what was sent"]
+    assert differences(closed, lines[:2]) == ["a is missing", "a has another mode than what was sent"]

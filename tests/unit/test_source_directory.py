@@ -164,7 +164,7 @@ def test_an_unchanged_file_is_not_read_again(make: Make, monkeypatch: pytest.Mon
     first = tree_of(project)
     read: list[bytes] = []
     real = scanning._hash
-    monkeypatch.setattr(scanning, "_hash", lambda top, path, *rest: (read.append(path), real(top, path, *rest))[1])
+    monkeypatch.setattr(scanning, "_hash", lambda top, file: (read.append(file.path), real(top, file))[1])
     assert tree_of(project).manifest == first.manifest
     assert read == []
     project.write({"f3": "changed"})

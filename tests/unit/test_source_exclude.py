@@ -98,7 +98,7 @@ def test_patterns_mean_what_they_mean_in_git(tmp_path: Path, patterns: list[str]
     ).stdout
     chosen = published(tree_of(FILES), "", patterns)
     assert {path for path, entry in chosen.entries.items() if entry.is_file} == set(listed.split(b"\0")) - {b""}
-    walked = scan(top, Cancel(), excluded=excluding(patterns), without_git=True)
+    walked = scan(top, Cancel(), excluded=excluding(patterns), as_it_is=True)
     assert set(walked.entries) == set(chosen.entries)
 
 

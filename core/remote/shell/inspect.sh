@@ -229,7 +229,8 @@ verb_tree() {
 
 # listing [BEFORE]: everything below this folder: `d NAME`, `l TARGET NAME`, `x NAME` (is executable), `f SUM NAME`,
 # `e NAME` (an empty file), `? NAME`. Names that no line can hold come encoded: `D - NAME`, `L TARGET NAME`,
-# `F SUM NAME`, `X SUM NAME`, `O - NAME` (neither file, folder nor link). With BEFORE, a file of earlier `marks`, what
+# `F SUM NAME`, `X SUM NAME`, `O - NAME` (neither file, folder nor link). What not all may read has its mode besides:
+# `m MODE NAME`, `M MODE NAME`. With BEFORE, a file of earlier `marks`, what
 # has the same mark still is not read again: `k NAME`.
 listing() {
   command -v sha256sum > /dev/null 2>&1 || { say "there is no sha256sum"; exit 6; }
@@ -239,7 +240,8 @@ listing() {
   set -- ! -path "*$newline*" ! -path "*$return*" ! -path '*\\*'
   find . -type d "$@" | sed 's/^/d /'
   find . -type f -perm -100 "$@" | sed 's/^/x /'
-  find . ! -type d ! -type f ! -type l "$@" | sed 's/^/? /'
+  find . ! -type l "$@" \( ! -type d ! -type f -exec printf '? %s\n' {} + -o \
+    \( -type d ! -perm -055 -o ! -perm -044 \) -exec stat -c 'm %a %n' {} + \)
   if [ -n "$before" ]; then
     marks > "$before.now"
     comm -12 "$before" "$before.now" | sed 's/^[fl] [0-9]* [0-9.]* /k /'
@@ -254,6 +256,7 @@ listing() {
   find . \( -path "*$newline*" -o -path "*$return*" -o -path '*\\*' \) -exec sh -c '
     code() { printf %s "$1" | od -An -v -tx1 | tr -d " \n" | tr a-f A-F | sed "s/../%&/g"; }
     for path; do
+      [ -L "$path" ] || echo "M $(stat -c %a "$path") $(code "$path")"
       if [ -L "$path" ]; then
         target=$(readlink "$path" && printf _)
         echo "L $(code "${target%?_}") $(code "$path")"
@@ -274,8 +277,8 @@ targets() {
   done
 }
 
-# shape: below this folder, a line for each entry with its kind, size and target, sorted: what core/shape.py expects of
-# a complete release. BusyBox's find has no -printf, and says so before it prints anything.
+# shape [MODES]: below this folder, a line for each entry with its kind, size and target, sorted: what core/shape.py
+# expects of a complete release. With MODES `yes` another one for what not all may read. BusyBox's find has no -printf, and says so before it prints anything.
 shape() {
   {
     find . -type d -printf 'd %p\n' -o -type l -printf 'l %p %l\n' -o -type f -perm -100 -printf 'x %s %p\n' \
@@ -286,6 +289,8 @@ shape() {
       find . -type f ! -perm -100 -exec stat -c 'f %s %n' {} +
       find . ! -type d ! -type l ! -type f -exec stat -c '? %n' {} +
     }
+    [ "${1-}" != yes ] || find . ! -type l ! -path . \( -type d ! -perm -055 -o ! -perm -044 \) -exec stat -c 'm %a %n' {} + |
+      sed 's/^m [0-7]*\([0-7][0-7][0-7]\) /m \1 /'
   } | sort
 }
 

@@ -52,12 +52,14 @@ verb_stage() {
   fi
 }
 
-# prove TAG SHAPE: whether the copy in incoming/ has every path with its kind, size, target and execute bit, and no other.
+# prove TAG SHAPE: whether the copy in incoming/ has every path with its kind, size, target and execute bit, and no other;
+# SHAPE `modes-…`: and what is private is so there.
 # The deploy-cache it was made from is not what its manifest says then, and is compared next time.
 prove() {
-  ( cd "$own/incoming/$1" && shape ) > "$own/incoming/$1.shape" || { room; fail "cannot list what was copied"; }
+  case $2 in modes-*) modes=yes ;; *) modes=no ;; esac
+  ( cd "$own/incoming/$1" && shape "$modes" ) > "$own/incoming/$1.shape" || { room; fail "cannot list what was copied"; }
   digest "$own/incoming/$1.shape"
-  [ "$sum" != "$2" ] || return 0
+  [ "$sum" != "${2#modes-}" ] || return 0
   sed 's/^/shape /' "$own/incoming/$1.shape"
   if [ -z "$sum" ]; then publish=no
   else
@@ -149,7 +151,7 @@ verb_publish() {
   if command -v sha256sum > /dev/null 2>&1; then
     before=$root/$own/incoming/$2.before
     [ -f "$before" ] || before=
-    { cd "$own/incoming/$2" && listing "$before" && say end; } > "$own/incoming/$2.made" && cd -P "$root" ||
+    { cd "$own/incoming/$2" && listing "$before" && say end modes; } > "$own/incoming/$2.made" && cd -P "$root" ||
       fail "cannot note what the hooks made"
   fi
   publish "$2"

@@ -12,10 +12,13 @@ step() {
 # an empty folder where WORD ends with a slash. It is whole under a name of its own before it gets PATH by one rename,
 # also where shared/ or a folder in it is another file system. Where it dies, `.turnout-seed.PID` is left in there.
 seed() (
-  base=$PWD from=$PWD/$1/$2 rest=$2 at=shared
+  base=$PWD from=$PWD/$1/$2 rest=$2 at=shared inside=$PWD/$1
   step shared || { say "shared is a link, and nothing is made through it: make shared/$2 there"; exit 1; }
   while case $rest in */*) true ;; *) false ;; esac; do
-    [ -d "./${rest%%/*}" ] || mkdir "./${rest%%/*}" || [ -d "./${rest%%/*}" ] || exit 1
+    inside=$inside/${rest%%/*}
+    # What is private in the release is so here.
+    [ -d "./${rest%%/*}" ] || mkdir -m "$(stat -c %a "$inside" 2> /dev/null || echo 755)" "./${rest%%/*}" ||
+      [ -d "./${rest%%/*}" ] || exit 1
     at=$at/${rest%%/*}
     step "${rest%%/*}" || { say "$at is a link: what is below it would lie outside the deploy root"; exit 1; }
     rest=${rest#*/}
