@@ -139,8 +139,12 @@ class Release:
 
     @property
     def order(self) -> tuple[int, float, str]:
-        """Newest last: by sequence number and time; releases without a record come before all others, by mtime."""
-        return (self.record.seq, self.record.created, self.tag) if self.record else (0, self.mtime, self.tag)
+        """Newest last: by sequence number; releases without a record come before all others, by mtime.
+
+        Two have the same number where each was deployed to servers that the other was not: there is no order between
+        them, and the tag only makes it the same everywhere. Operators' clocks have no say.
+        """
+        return (self.record.seq, 0.0, self.tag) if self.record else (0, self.mtime, self.tag)
 
     @property
     def returnable(self) -> bool:

@@ -24,7 +24,7 @@ class Before:
 class Interruption:
     """An operation that began to change something and whose end no journal tells.
 
-    time      when it began, in seconds since the epoch by its operator's clock
+    time      when it began, in seconds since the epoch by its operator's clock: for people, nothing is ordered by it
     phase     the last one that an agent noted, "" where it could not
     tag       the release that was to become live, and its record where the journal has it
     fresh     a deploy was to make that release live for the first time
@@ -68,7 +68,7 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
     opened = [lines for state in states for lines in _open_operations(state.transitions)]
     if not opened:
         return None
-    newest = max(opened, key=lambda lines: (any(line.what == "switch" for line in lines), lines[0].time))
+    newest = _newest(states)
     begin = newest[0]
     switches = [line for lines in opened for line in lines if line.what == "switch"]
     tag = next((line.tag for line in switches if line.operation == begin.operation), begin.tag)
@@ -98,6 +98,33 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
             s.server for s in states if s.server in concerned and s.server not in switched and s.current != tag
         ),
     )
+
+
+def _newest(states: Sequence[ServerState]) -> list[JournalLine]:
+    """All lines of the open operation that came last, of those that switched something where any did.
+
+    Operations that share a server follow each other in its file, by the server's own order: no clock is compared. Where
+    several came last, on servers that are not the same, the one counts whose release is live on more of them.
+    """
+    lines: dict[str, list[JournalLine]] = {}
+    live: dict[str, int] = {}
+    orders: list[list[str]] = []
+    for state in states:
+        found = _open_operations(state.transitions)
+        orders.append([one[0].operation for one in found])
+        for one in found:
+            name = one[0].operation
+            lines.setdefault(name, []).extend(one)
+            on_it = any(line.what == "switch" and line.tag == state.current for line in one)
+            live[name] = live.get(name, 0) + on_it
+    switched = {name for name, of_all in lines.items() if any(line.what == "switch" for line in of_all)}
+    chosen = switched or set(lines)
+    followed = set()
+    for order in orders:
+        followed.update([name for name in order if name in chosen][:-1])
+    last = max(chosen - followed or chosen, key=lambda name: (live[name], len(lines[name]), name))
+    # A `begin` tells more than a switch, which speaks for itself where that was lost.
+    return sorted(lines[last], key=lambda line: line.what != "begin")
 
 
 def _open_operations(transitions: Sequence[JournalLine]) -> list[list[JournalLine]]:

@@ -211,8 +211,11 @@ def _end_of(state: ServerState, operation: str) -> JournalLine | None:
 
 
 def _last_end(states: Iterable[ServerState]) -> str:
-    """The newest end in any journal, in words."""
-    ends = [line for state in states for line in state.journal if line.what == "end"]
+    """The last end that the journals tell of, in words; of several that no server puts in an order, any."""
+    by_server = [[line for line in state.journal if line.what == "end"] for state in states]
+    followed = {line.operation for ends in by_server for line in ends[:-1]}
+    last = [ends[-1] for ends in by_server if ends]
+    ends = [line for line in last if line.operation not in followed] or last
     return _sentence(max(ends, key=lambda line: line.time)) if ends else ""
 
 

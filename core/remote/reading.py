@@ -49,6 +49,7 @@ class _Seen:
     root: bool = False
     writable: bool = False
     clock: float = 0.0
+    tick: str = ""
     free_bytes: int = -1
     free_inodes: int = -1
     block: int = ServerState.block
@@ -111,7 +112,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         releases=releases,
         cache=seen.cache,
         cache_empty=seen.cache_empty and not seen.cache,
-        lock=_lock(seen.lock, seen.clock),
+        lock=_lock(seen.lock, seen.tick),
         free_bytes=seen.free_bytes,
         free_inodes=seen.free_inodes,
         block=seen.block,
@@ -123,7 +124,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         transitions=tuple(seen.transitions),
         shared_missing=frozenset(seen.shared_missing),
         shared_dangling=frozenset(seen.shared_dangling),
-        took_over=_lock(seen.took, seen.clock),
+        took_over=_lock(seen.took, seen.tick),
         faults=tuple(seen.faults[:20]),
         rtt=rtt,
         read_at=now,
@@ -268,14 +269,18 @@ def _inodes(seen: _Seen, rest: str) -> None:
         seen.free_inodes = _amount(words[3])
 
 
-def _lock(facts: Mapping[str, str], clock: float) -> Lock | None:
-    """The lock in its lines; `clock`: the server's time, by which its ages are told."""
+def _lock(facts: Mapping[str, str], tick: str) -> Lock | None:
+    """The lock in its lines; `tick`: the server's time as `tick` in inspect.sh has it, by which its ages are told."""
     if not facts:
         return None
 
     def ago(name: str) -> float:
-        then = _number(facts.get(name, ""))
-        return max(clock - then, 0.0) if clock and then else 0.0
+        # A lock of before a restart, or of an agent that told the time in another way, has no age.
+        then = facts.get(name, "")
+        if then.startswith("up") != tick.startswith("up"):
+            return 0.0
+        began, now = _number(then.removeprefix("up")), _number(tick.removeprefix("up"))
+        return max(now - began, 0.0) if began and now else 0.0
 
     return Lock(
         operation=facts.get("operation", ""),
@@ -357,6 +362,7 @@ def _held(seen: _Seen, rest: str) -> None:
 
 _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "time": _set("clock", float),
+    "tick": _set("tick", str),
     "root": _set("root", lambda rest: rest == "present"),
     "writable": _set("writable", lambda rest: rest == "yes"),
     "current": _current,

@@ -132,3 +132,66 @@ def test_numbers_that_nothing_has_reach_no_screen(odd):
     state = parse_state(["time 1", "root present", odd], "web1", "/srv", now=1.0)
     assert -1 <= state.free_bytes < 1 << 75 and -1 <= state.free_inodes < 1 << 63
     assert all(0 <= release.mtime < 1e12 and release.record is None for release in state.releases.values())
+
+
+def of(operation: str, at: float, *switch: str, kind: str = "deploy") -> list[JournalLine]:
+    """The lines of an operation by a clock of its own: it begins, and with `switch` (tag, previous) switches."""
+    lines = [line("begin", operation=operation, kind=kind, time=at, tag=switch[0] if switch else "")]
+    if switch:
+        target = f"releases/{switch[1]}"
+        facts = {"operation": operation, "kind": kind, "tag": switch[0], "previous": switch[1], "target": target}
+        lines.append(line("switch", time=at + 1, **facts))
+    return lines
+
+
+CLOCKS = [(9000.0, 1000.0), (1000.0, 9000.0), (5.0, 5.0), (0.0, 4_294_967_295.0), (4_294_967_296.0, 0.0)]
+
+
+@pytest.mark.parametrize(("first", "second"), CLOCKS)
+def test_the_operation_that_came_last_on_a_server_is_the_last_by_whatever_clock(first, second):
+    ana, ben = of("aaaa", first, "two", "one"), of("bbbb", second, "three", "two")
+    found = interruption([state("web1", "three", *ana, *ben), state("web2", "two", *ana, ben[0])])
+    assert found is not None and (found.operation, found.tag) == ("bbbb", "three")
+    assert {name: before.tag for name, before in found.switched.items()} == {"web1": "two"}
+    assert found.waiting == ("web2",)
+    # What was interrupted before it is not forgotten: an undo of this one leaves it open.
+    assert found.others and found.settled == ("bbbb",)
+
+
+@pytest.mark.parametrize(("first", "second"), CLOCKS)
+def test_an_operation_that_switched_nothing_hides_none_that_did(first, second):
+    ana, ben = of("aaaa", first, "two", "one"), of("bbbb", second)
+    found = interruption([state("web1", "two", *ana, *ben), state("web2", "one", ana[0], *ben)])
+    assert found is not None and found.operation == "aaaa" and list(found.switched) == ["web1"]
+
+
+@pytest.mark.parametrize(("first", "second"), CLOCKS)
+def test_a_chain_of_operations_over_different_servers_has_its_last_one(first, second):
+    """Each shares a server with the next one only."""
+    one = of("aaaa", first, "a", "zero")
+    two = of("bbbb", second, "b", "a")
+    three = of("cccc", first - 1 if first else 0.0, "c", "b")
+    states = [state("web1", "b", *one, *two), state("web2", "c", *two, *three), state("web3", "a", *one)]
+    found = interruption(states)
+    assert found is not None and found.operation == "cccc" and list(found.switched) == ["web2"]
+
+
+@pytest.mark.parametrize(("first", "second"), CLOCKS)
+def test_of_operations_that_share_no_server_the_answer_is_the_same_by_whatever_clock(first, second):
+    ana, ben = of("aaaa", first, "two", "one"), of("bbbb", second, "three", "one")
+    states = [state("web1", "two", *ana), state("web2", "three", *ben), state("web3", "three", *ben)]
+    found = interruption(states)
+    assert found is not None and found.operation == "bbbb" and list(found.switched) == ["web2", "web3"]
+    turned = interruption(states[::-1])
+    assert turned is not None and turned.operation == "bbbb"
+
+
+def test_ages_of_a_lock_do_not_follow_a_clock_that_somebody_sets():
+    lock = ["lock held", "lock-operation 1", "lock-server-since up1000", "lock-beat up1060"]
+    for clock in ("0", "1000000000", "4294967296"):
+        seen = parse_state([f"time {clock}", "tick up1065", "root present", *lock], "web1", "/srv", now=1.0).lock
+        assert seen is not None and (seen.age, seen.silence) == (65.0, 5.0)
+    # Of before a restart, or told by a clock: no age rather than a wrong one.
+    for tick in ("up30", "1700000000", "", "upnan", "up-5"):
+        seen = parse_state(["time 5", f"tick {tick}", "root present", *lock], "web1", "/srv", now=1.0).lock
+        assert seen is not None and (seen.age, seen.silence) == (0.0, 0.0)

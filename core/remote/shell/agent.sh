@@ -89,7 +89,7 @@ alive() {
   held=
   [ ! -f "$root/$own/lock/process" ] || read -r held < "$root/$own/lock/process"
   # Not emptied first: on a full disk it could not be filled again.
-  [ "$held" != "$self" ] || date +%s 1<> "$root/$own/lock/beat"
+  [ "$held" != "$self" ] || { tick && say "$tick" 1<> "$root/$own/lock/beat"; }
 } 2> /dev/null
 
 # leave: the input ended or the agent was told to go. Only a lock of our own is given back.

@@ -9,6 +9,8 @@ state() {
   begun=${1-}
   set --
   say "time ${now:-$(date +%s)}"
+  tick
+  say "tick $tick"
   if ! cd -P "$root" 2> /dev/null; then
     say "root absent"
     say "cache-empty"
@@ -49,11 +51,13 @@ state() {
       [ -d "$release" ] && [ ! -L "$release" ] && set -- "$@" "$release"
     done
     places "$@"
-    # What the cache holds is known where its manifest is whole: nothing younger lies there, and it has the digest that
-    # was noted with it. A cache that cannot be looked into is not empty.
-    sum='' noted=''
-    { [ ! -f "$own/cache.manifest" ] || [ ! -f "$own/cache.digest" ] || ! untouched || digest "$own/cache.manifest"; } 2> /dev/null
-    [ -z "$sum" ] || read -r noted < "$own/cache.digest"
+    # What the cache holds is known where its manifest is whole, with the digest that was noted with it, and nothing
+    # there has been touched since. A cache that cannot be looked into is not empty.
+    sum='' noted='' traced=''
+    {
+      [ ! -f "$own/cache.manifest" ] || [ ! -f "$own/cache.digest" ] || read -r noted traced < "$own/cache.digest"
+      [ -z "$traced" ] || ! traces || [ "$trace" != "$traced" ] || digest "$own/cache.manifest"
+    } 2> /dev/null
     if [ -n "$sum" ] && [ "$sum" = "$noted" ]; then say "cache $sum"
     elif [ ! -e deploy-cache ] && [ ! -L deploy-cache ]; then say "cache-empty"
     elif [ -r deploy-cache ] && [ -x deploy-cache ] && bare deploy-cache; then say "cache-empty"
@@ -120,14 +124,16 @@ leftovers() {
   done
 }
 
-# untouched: whether nobody but us changed deploy-cache: what is younger than its manifest is not ours. Hard links
-# from releases change the inode's time, so with them only the content's time counts. A folder that cannot be read is a
-# complaint of find's, and a complaint is no emptiness.
-untouched() {
-  age=-cnewer
-  [ ! -e "$own/cache.linked" ] || age=-newer
-  find "$own/cache.manifest" "$age" "$own/cache.manifest" > /dev/null 2>&1 || age=-newer
-  [ -z "$(find deploy-cache "$age" "$own/cache.manifest" 2>&1 | head -n 1)" ]
+# traces: in `trace`, what is another text once anything in deploy-cache was changed, replaced or removed: of each
+# inode's size and the time of its last change. Such times are compared with themselves only, never with each other: a
+# clock may have been set back. Hard links from releases change the inode's time, so with them the inode's number and
+# its content's time count. A folder that cannot be read has never the same trace twice.
+traces() {
+  if [ -e "$own/cache.linked" ]; then set -- '%i %m %T@ %s\n' '%i %a %y %s'; else set -- '%C@ %s\n' '%z %s'; fi
+  trace=$({ find deploy-cache -printf "$1" || find deploy-cache -exec stat -c "$2" {} + || say "$$ $(date) unreadable"; } \
+    2> /dev/null | checksum)
+  trace=${trace%% *}
+  [ -n "$trace" ]
 }
 
 features() {
@@ -145,6 +151,14 @@ news() {
   say "news ${line:--} $length"
 } 2> /dev/null
 
+# tick: in `tick`, a time that nobody sets: `up N`, seconds since the machine was started; else its clock's.
+tick() {
+  tick=
+  { read -r tick _ < /proc/uptime; } 2> /dev/null
+  tick=${tick%%.*}
+  [ -n "$tick" ] && tick=up$tick || tick=$(date +%s)
+}
+
 # lock_lines: the owner of the lock, its phase, its last sign of life, and whether its process still lives.
 lock_lines() {
   [ -d "$own/lock" ] && ! bare "$own/lock" || return 0
@@ -160,12 +174,16 @@ lock_lines() {
 
 # digest FILE: SHA-256 in hex in `sum`, "" where the server has no program for it.
 digest() {
-  sum=
-  if command -v sha256sum > /dev/null 2>&1; then sum=$(sha256sum < "$1")
-  elif command -v shasum > /dev/null 2>&1; then sum=$(shasum -a 256 < "$1")
-  elif command -v openssl > /dev/null 2>&1; then sum=$(openssl dgst -sha256 -r < "$1")
-  fi
+  sum=$(checksum < "$1")
   sum=${sum%% *}
+}
+
+# checksum: the SHA-256 of standard input, by whatever program the server has.
+checksum() {
+  if command -v sha256sum > /dev/null 2>&1; then sha256sum
+  elif command -v shasum > /dev/null 2>&1; then shasum -a 256
+  elif command -v openssl > /dev/null 2>&1; then openssl dgst -sha256 -r
+  fi
 }
 
 # glance: whether a look is worth while, for next to nothing.

@@ -81,12 +81,14 @@ close() {
 # A rename of a folder onto one that is not empty fails.
 lock() {
   fresh=$own/lock.new.$$
+  # shellcheck disable=SC2034  # for `state`, which follows
   now=$(date +%s)
+  tick
   decode "$2"
   { [ ! -e "$fresh" ] || rm -rf "$fresh"; } && mkdir "$fresh" && say "$1" > "$fresh/token" && say "$self" > "$fresh/process" &&
     { ! itself || say "$me $born" > "$fresh/job"; } &&
-    { say "$decoded"; say "server-since $now"; } > "$fresh/owner" && say begin > "$fresh/phase" &&
-    say "$now" > "$fresh/beat" || { rm -rf "$fresh"; fail "cannot write the lock in $root/$own"; }
+    { say "$decoded"; say "server-since $tick"; } > "$fresh/owner" && say begin > "$fresh/phase" &&
+    say "$tick" > "$fresh/beat" || { rm -rf "$fresh"; fail "cannot write the lock in $root/$own"; }
   tries=0
   while ! mv -T "$fresh" "$own/lock" 2> /dev/null; do
     first_line "$own/lock/token"
@@ -109,6 +111,7 @@ lock() {
   rm -rf "$fresh"
   say "$holder"
   say "time $(date +%s)"
+  say "tick $tick"
   exit 4
 }
 

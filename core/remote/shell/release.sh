@@ -10,7 +10,7 @@
 verb_stage() {
   holds "$1"
   phase stage
-  tag=$2 publish=$6 record=$7 merged=
+  tag=$2 publish=$6 record=$7 merged='' vouch=
   if [ -f "$own/incoming/gone" ]; then
     merged=yes
     { comm -23 "$own/incoming/manifest.old" "$own/incoming/gone" | sort -m - "$own/incoming/added"; } > "$own/incoming/manifest" ||
@@ -22,19 +22,26 @@ verb_stage() {
     [ "$sum" = "$4" ] || [ -z "$sum$merged" ] || fail "what arrived in deploy-cache is not what was sent"
     # What the manifest vouches for has to outlive the power as well.
     long sync -f deploy-cache 2> /dev/null || long sync
-    place "$own/incoming/manifest" "$own/cache.manifest" && say "$sum" > "$own/incoming/digest" &&
-      place "$own/incoming/digest" "$own/cache.digest" || fail "cannot write the manifest of deploy-cache"
+    place "$own/incoming/manifest" "$own/cache.manifest" || fail "cannot write the manifest of deploy-cache"
+    vouch=yes
   else
     digest "$own/cache.manifest"
     [ "$sum" = "$4" ] || fail "deploy-cache is not as the plan saw it"
   fi
-  touch "$own/cache.manifest"
   [ ! -e "releases/$tag" ] || fail "releases/$tag exists already"
   copier "$3"
+  [ "$3" != hardlink ] || [ -e "$own/cache.linked" ] || { : > "$own/cache.linked" && vouch=yes; } || { room; exit 1; }
+  # Beside the copy, which changes nothing that `traces` looks at.
+  if [ -n "$vouch" ]; then
+    { traces && say "$sum $trace"; } > "$own/incoming/digest" 2> /dev/null &
+    vouch=$!
+  fi
   # shellcheck disable=SC2086  # options, split on purpose
-  long cp $copy deploy-cache "$own/incoming/$tag" || { room; exit 1; }
+  long cp $copy deploy-cache "$own/incoming/$tag"
+  copied=$?
+  [ -z "$vouch" ] || { wait "$vouch"; place "$own/incoming/digest" "$own/cache.digest"; } || fail "cannot write the manifest of deploy-cache"
+  [ "$copied" -eq 0 ] || { room; exit 1; }
   prove "$tag" "$5"
-  [ "$3" != hardlink ] || : > "$own/cache.linked"
   ln "$own/cache.manifest" "$own/incoming/$tag.manifest" 2> /dev/null ||
     cp "$own/cache.manifest" "$own/incoming/$tag.manifest" || { room; exit 1; }
   decode "$record"
