@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.doctor.facts import Facts
+from core.doctor.facts import Facts, is_rehearsal
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.doctor.findings import findings, shared
 from core.errors import ConnectError, TurnoutError
@@ -30,7 +30,7 @@ def examine(fleet: Fleet) -> dict[str, list[Finding]]:
         found = findings(state, facts, project.deploy.copy_mode, session.rtt, commands=commands)
         found += shared(state, project.deploy.shared_paths)
         found += tunnels(session, project)
-        if facts.rehearsal:
+        if facts.rehearsal and is_rehearsal(facts.rehearsal, session.root):
             found += rehearse(session, project, state, facts.rehearsal, commands=commands)
         return state, found
 

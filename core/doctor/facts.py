@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -9,6 +10,8 @@ from core.text import clean, decode_path, show_path
 
 _WORDS = ("user", "tar", "switch")
 _PATHS = ("in-the-way", "closed-to-us", "closed", "rehearsal")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]*\$?")
+_REHEARSAL = re.compile(r"\.turnout-probe\.[0-9]{1,12}")
 LONGEST = 300
 """Characters of what a program there said."""
 
@@ -42,7 +45,8 @@ class Facts:
                     words[word] = decode_path(rest).decode("utf-8", "surrogateescape")
                 elif word in _PATHS:
                     words[word] = show_path(decode_path(rest))
-        self.user = words.get("user", "")
+        # It stands in commands that a person may copy.
+        self.user = words.get("user", "") if _USER.fullmatch(words.get("user", "")) else ""
         self.tar = words.get("tar", "")
         self.switch = words.get("switch", "")
         self.in_the_way = words.get("in-the-way", "")
@@ -57,6 +61,12 @@ class Facts:
     def worked(self, what: str) -> bool:
         """Whether it was tried, and went well."""
         return what in self._tried and not self.problems(what)
+
+
+def is_rehearsal(folder: str, root: str) -> bool:
+    """Whether a folder is one that `examine` makes: in the deploy root, or beside what is missing of it."""
+    place, _, name = folder.rpartition("/")
+    return bool(_REHEARSAL.fullmatch(name)) and (root == place or root.startswith(f"{place}/"))
 
 
 def reason(problem: str) -> str:

@@ -87,21 +87,22 @@ def _shared(state: ServerState, each: SharedPath) -> Finding:
 
 def _root(state: ServerState, facts: Facts, user: str) -> Iterator[Finding]:
     """The deploy root, and each folder in it where an operation writes."""
-    root = state.root
+    root, owner = state.root, facts.user or "USER"
     if facts.in_the_way:
         hint = "move it away, or correct `root`"
         yield Finding("deploy root", ERROR, f"{facts.in_the_way} is not a folder", hint)
         return
     if facts.closed_to_us:
         text = f"{user} may not go into {facts.closed_to_us}"
-        yield Finding("deploy root", ERROR, text, f"as an administrator there: chown or chmod {facts.closed_to_us}")
+        hint = f"as an administrator there: chown or chmod {shlex.quote(facts.closed_to_us)}"
+        yield Finding("deploy root", ERROR, text, hint)
         return
     for problem in facts.problems("root"):
         why = reason(problem)
         if state.exists:
             yield Finding("deploy root", ERROR, f"{root} is not writable: {why}", remedy(why, root, user))
         else:
-            hint = f"as an administrator there: mkdir -p {shlex.quote(root)} && chown {user} {shlex.quote(root)}"
+            hint = f"as an administrator there: mkdir -p {shlex.quote(root)} && chown {owner} {shlex.quote(root)}"
             hint = hint if _is_permission(why) else remedy(why, root, user)
             yield Finding("deploy root", ERROR, f"{root} does not exist and cannot be made: {why}", hint)
     if facts.worked("root"):
@@ -115,7 +116,7 @@ def _root(state: ServerState, facts: Facts, user: str) -> Iterator[Finding]:
         yield Finding(place.removeprefix(".turnout/"), ERROR, f"{path}: {why}", remedy(why, path, user))
     for place in facts.problems("sticky"):
         text = f"{root}/{place} belongs to somebody else and the folder has the sticky bit: it cannot be replaced"
-        hint = f"as an administrator there: chown -h {user} {shlex.quote(f'{root}/{place}')}, or chmod -t its folder"
+        hint = f"as an administrator there: chown -h {owner} {shlex.quote(f'{root}/{place}')}, or chmod -t its folder"
         yield Finding("current" if place == "current" else "layout", ERROR, text, hint)
     if facts.closed:
         text = f"others may not go through {facts.closed}: a web server that runs as another user finds no release"
@@ -183,7 +184,8 @@ def _tools(facts: Facts) -> Iterator[Finding]:
 
 def _copies(facts: Facts, copy_mode: str) -> Iterator[Finding]:
     """How a release is copied from the deploy-cache."""
-    problems = facts.problems("hardlink")
+    # The kernel lets only its owner, or who may write it, make another name of a file (fs.protected_hardlinks).
+    problems = facts.problems("hardlink") or facts.problems("theirs")
     if copy_mode == "hardlink" and problems:
         text = f'`copy = "hardlink"` does not work there: {reason(problems[0])}'
         yield Finding("copy", ERROR, text, 'use copy = "auto"')

@@ -87,7 +87,6 @@ def rehearse(
 
 
 def _rehearse(session: Session, project: Project, state: ServerState, commands: bool) -> Iterator[Finding]:
-    needed = 3 if commands else 2
     token = secrets.token_hex(16)
     try:
         session.begin(token, Lock(operation=secrets.token_hex(6), kind="doctor", who="doctor"), PATIENCE)
@@ -100,8 +99,19 @@ def _rehearse(session: Session, project: Project, state: ServerState, commands: 
     try:
         upload = session.upload()
     except NoChannel as error:
-        yield _too_few(1, needed, error)
+        yield _too_few(1, 3 if commands else 2, error)
         return
+    try:
+        yield from _carry_out(session, project, state, token, upload, commands=commands)
+    finally:
+        upload.abort()
+
+
+def _carry_out(
+    session: Session, project: Project, state: ServerState, token: str, upload: Upload, *, commands: bool
+) -> Iterator[Finding]:
+    """A command while the upload's channel is open, then the release."""
+    needed = 3 if commands else 2
     if commands:
         try:
             ended = run_command(session, "exit 0", session.root, {}, HOOK_SECONDS, _ignore, Cancel(), project.mask)

@@ -18,6 +18,7 @@ from core.jobs import Cancel
 from core.operations.verify import verify
 from core.records import Lock
 from tests.engine.driving import Engine, at_rest, snapshot
+from tests.engine.test_cli import REPOSITORY, turnout
 from tests.obstacles import ORDINARY, ObstacleServer
 from tests.servers import free_ports, need, unavailable
 from tests.waiting import until
@@ -270,18 +271,64 @@ def test_a_current_that_cannot_be_replaced_is_no_fault_of_mv(ordinary, project_f
     assert "may not change what is named" in error.hint
 
 
-def test_a_full_disk_is_named_as_such(disk, project_factory, engine):
-    place = disk("4m")
+@pytest.mark.parametrize("inodes", [0, 80], ids=["bytes", "inodes"])
+def test_a_full_disk_is_named_as_such(disk, project_factory, engine, inodes):
+    place = disk("4m", inodes)
     one = engine(project_factory([place]))
     assert not errors(one)
-    with (place.files / "filler").open("wb", buffering=0) as file:
-        left = os.statvfs(place.files).f_bfree
-        file.write(bytes(left * 4096))
+    filler = place.files / "filler"
+    filler.mkdir()
+    if inodes:
+        for number in range(os.statvfs(place.files).f_ffree):
+            (filler / str(number)).touch()
+    else:
+        (filler / "big").write_bytes(bytes(os.statvfs(place.files).f_bfree * 4096))
     found = the_error(one, "deploy root", "No space left")
     assert "free" in found.hint
-    (place.files / "filler").unlink()
+    shutil.rmtree(filler)
     assert not errors(one)
     assert not list(place.files.glob(".turnout-probe*"))
+
+
+def test_files_that_hard_links_cannot_be_made_of_are_named(ordinary, project_factory, engine):
+    if os.getuid() or Path("/proc/sys/fs/protected_hardlinks").read_text().strip() != "1":
+        unavailable("the kernel lets everybody make hard links, or this user cannot give files away")
+    files = {"index.html": "one\n", "other": "other\n"}
+    one = engine(project_factory([ordinary], files, deploy={"copy": "hardlink"}))
+    one.deploy(tag="r1")
+    at_rest([ordinary])
+    assert errors(one) == []
+    theirs = ordinary.files / "deploy-cache/other"
+    os.chown(theirs, 0, 0)
+    found = the_error(one, "copy", "hardlink", "belongs to another user")
+    assert "auto" in found.hint
+    changed = {**files, "index.html": "two\n"}
+    one.fails(lambda: engine(project_factory([ordinary], changed, deploy={"copy": "hardlink"})).deploy(tag="r2"))
+    auto = engine(project_factory([ordinary], changed))
+    assert errors(auto) == []
+    auto.deploy(tag="r3")
+    assert (ordinary.files / "current/index.html").read_text() == "two\n"
+
+
+def test_a_way_that_is_closed_to_others_is_a_warning(ordinary, project_factory, engine):
+    one = engine(project_factory([ordinary]))
+    assert "way in" not in [found.topic for found in findings(one)]
+    ordinary.files.chmod(0o700)
+    (found,) = [found for found in findings(one) if found.topic == "way in"]
+    assert found.level == WARNING and ordinary.root in found.text and "chmod o+x" in found.hint
+
+
+def test_the_command_ends_with_1_and_names_the_remedy_and_with_0_where_all_is_well(
+    started, place_for_others, announce, project_factory, monkeypatch
+):
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    folder = Path(tempfile.mkdtemp(dir=place_for_others))
+    folder.chmod(0o755)
+    for most, code, words in ((1, 1, "MaxSessions 2 or more"), (2, 0, "nothing stands in the way")):
+        server = started(f"sessions-{most}", lines=f"MaxSessions {most}")
+        project = project_factory([announce(server.place(folder, f"web{most}"))])
+        ended = turnout(project, "doctor", "production")
+        assert (ended.returncode, words in ended.stdout) == (code, True), ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize(("option", "level"), [("ro", ERROR), ("noexec", WARNING)])

@@ -108,6 +108,9 @@ folders() {
     place=$(find deploy-cache -type d -exec sh -c '
       for path; do [ -r "$path" ] && [ -w "$path" ] && [ -x "$path" ] || printf "%s\n" "$path"; done' sh {} + 2> /dev/null | head -n 1)
     [ -z "$place" ] || [ "$place" = deploy-cache ] || tried folder "$place: not writable"
+    place=$(find deploy-cache -type f ! -user "$uid" -exec sh -c 'for path; do [ -w "$path" ] || printf "%s\n" "$path"; done' sh {} + |
+      head -n 1) 2> /dev/null
+    [ -z "$place" ] || tried theirs "$place belongs to another user"
   fi
   # In a folder with the sticky bit only its owner and a file's own may rename or remove that file.
   [ "$uid" = 0 ] || for place in . "$own" "$own/records" "$own/manifests"; do
