@@ -13,7 +13,7 @@ from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, REMOVE, ROLLBACK, STAGE,
 from core.records import FleetRelease, Record, ServerState, fleet_releases, live_tag, previous_tag
 from core.recovery import interruption
 from core.retention import beyond, protection
-from core.room import of_release, of_unknown_cache, of_upload, shortage
+from core.room import lacking, of_release, of_unknown_cache, of_upload
 from core.shared import SharedPath
 from core.text import show_path
 
@@ -248,7 +248,7 @@ def _release_step(
     if not refusal:
         # An unknown cache is compared before the upload: what fits in no case is refused here, the rest there.
         upload = of_unknown_cache(state, manifest) if unknown else of_upload(state, manifest, change)
-        refusal = shortage(state, upload + of_release(state, manifest, shared=around.shared_copy))
+        refusal = lacking(state, upload, of_release(state, manifest, shared=around.shared_copy))
     return Step(
         server=state.server,
         action=STAGE if change.empty and cache is not None else UPLOAD,

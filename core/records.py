@@ -242,6 +242,15 @@ def parse_journal_line(text: str) -> JournalLine:
     return JournalLine(**known)
 
 
+@dataclass(frozen=True)
+class Disk:
+    """A file system on a server: its device number, free bytes, and free inodes (-1: it has no fixed number)."""
+
+    device: int
+    free_bytes: int
+    free_inodes: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerState:
     """What one inspection found on a server; everything that a plan is made from.
@@ -266,6 +275,7 @@ class ServerState:
     claim         whose root it is; None where no operation has begun there since roots are claimed
     outer, inner  another deploy root that this one lies in, or that lies in this one; "" where none was found
     folder        the same for two servers whose roots are one folder, and for no others; "" where that is not asked
+    disks         what is free where `.` (the root), `.turnout`, `releases` and `deploy-cache` lie, as far as it is told
     mounts        paths below the root, relative to it, where another file system is mounted
     apart         those of `releases`, `deploy-cache` and `shared` that are another file system than `.turnout`, or the
                   same one mounted again: across it a file is copied instead of renamed, and hard links fail
@@ -303,6 +313,7 @@ class ServerState:
     inner: str = ""
     folder: str = ""
     news: str = ""
+    disks: Mapping[str, Disk] = field(default_factory=dict)
     mounts: tuple[str, ...] = ()
     apart: frozenset[str] = frozenset()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.manifest import FOLDER, Difference, Entry, Manifest
-from core.records import ServerState
+from core.records import Disk, ServerState
 from core.text import size
 
 HEADROOM = 16 << 20
@@ -47,6 +47,44 @@ def of_release(state: ServerState, manifest: Manifest, *, shared: bool) -> Room:
     """What a release takes besides the deploy-cache; `shared`: its files are hard links to the cache's."""
     entries = (entry for entry in manifest.entries.values() if not shared or entry.kind == FOLDER)
     return occupied(entries, state.block)
+
+
+def lacking(state: ServerState, upload: Room, release: Room) -> str:
+    """Why a server has not the room for an upload and for the release that is made of it, each on the file system where
+    it is written; "" where it has, or does not tell."""
+    wanted = {"deploy-cache": upload, ".turnout": release}
+    if "releases" in state.apart:
+        # It is copied there, under another name, before the first copy goes.
+        wanted["releases"] = release
+    root = state.disks.get(".", Disk(0, state.free_bytes, state.free_inodes))
+    disks = {root.device: root}
+    needed: dict[int, Room] = {}
+    places: dict[int, list[str]] = {}
+    for place, room in wanted.items():
+        disk = state.disks.get(place, root)
+        disks.setdefault(disk.device, disk)
+        needed[disk.device] = needed.get(disk.device, Room(0, 0)) + room
+        places.setdefault(disk.device, []).append(place)
+    for device, room in needed.items():
+        free = disks[device]
+        reason = shortage(replace(state, free_bytes=free.free_bytes, free_inodes=free.free_inodes), room)
+        if reason:
+            where = "" if device == root.device else f" on the file system of {' and '.join(places[device])}"
+            return reason + where
+    return ""
+
+
+def emptied(state: ServerState) -> ServerState:
+    """The state once deploy-cache is empty."""
+    cache, root = state.disks.get("deploy-cache"), state.disks.get(".")
+    more = state.cache_bytes
+    disks = {
+        name: replace(disk, free_bytes=disk.free_bytes + more) if cache and disk.device == cache.device else disk
+        for name, disk in state.disks.items()
+    }
+    beside = cache is not None and root is not None and cache.device != root.device
+    free = state.free_bytes if beside or state.free_bytes < 0 else state.free_bytes + more
+    return replace(state, free_bytes=free, disks=disks)
 
 
 def shortage(state: ServerState, needed: Room) -> str:

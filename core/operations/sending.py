@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from core.errors import DiskFull
@@ -18,7 +17,7 @@ from core.plan import UPLOAD
 from core.records import ServerState
 from core.remote.scan import with_sizes
 from core.remote.tarstream import Chunk, stream
-from core.room import of_release, of_upload, shortage
+from core.room import emptied, lacking, of_release, of_upload
 from core.text import count
 
 REPORT_EVERY = 0.1
@@ -91,11 +90,10 @@ class Sending:
         """DiskFull where a cache that the plan did not know needs more than there is; `wipe`: it is emptied first."""
         assert self._tree is not None
         shared = self._run.fleet.project.deploy.copy_mode == "hardlink"
-        if wipe and not shared and state.free_bytes >= 0:
-            state = replace(state, free_bytes=state.free_bytes + state.cache_bytes)
+        if wipe and not shared:
+            state = emptied(state)
         manifest = self._tree.manifest
-        needed = of_upload(state, manifest, change) + of_release(state, manifest, shared=shared)
-        reason = shortage(state, needed)
+        reason = lacking(state, of_upload(state, manifest, change), of_release(state, manifest, shared=shared))
         if reason:
             hint = "free space there or prune releases, then deploy again: what arrived is not sent again"
             raise DiskFull("not enough room on a server", detail=reason, hint=hint, server=state.server)

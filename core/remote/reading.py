@@ -12,6 +12,7 @@ from core.plan import Sizes
 from core.records import (
     LAST_SECOND,
     Claim,
+    Disk,
     JournalLine,
     Lock,
     Record,
@@ -70,6 +71,7 @@ class _Seen:
     folder: str = ""
     news: str = ""
     devices: dict[str, int] = field(default_factory=dict)
+    rooms: dict[str, tuple[int, int]] = field(default_factory=dict)
     mounts: list[str] = field(default_factory=list)
 
 
@@ -135,6 +137,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         news=seen.news,
         mounts=tuple(seen.mounts[:MOST_MOUNTS]),
         apart=_apart(seen),
+        disks={name: Disk(seen.devices[name], *room) for name, room in seen.rooms.items() if seen.devices.get(name)},
     )
 
 
@@ -191,7 +194,7 @@ def _place(seen: _Seen, rest: str) -> None:
     """A folder of the root or a release: device number, time, name."""
     device, _, rest = rest.partition(" ")
     name = rest.partition(" ")[2]
-    if name in PLACES:
+    if name == "." or name in PLACES:
         seen.devices[name] = _amount(device)
     else:
         _release(seen, rest)
@@ -244,8 +247,12 @@ def _space(seen: _Seen, rest: str) -> None:
 
 
 def _statfs(seen: _Seen, rest: str) -> None:
-    """`stat -f`: bytes of a block, free blocks for this user, inodes, free inodes; none where they have no number."""
-    block, blocks, inodes, free = map(_amount, rest.split())
+    """`stat -f`: bytes of a block, free blocks for this user, inodes (0: no fixed number), free inodes, and of what."""
+    numbers, _, name = rest.rpartition(" ") if rest.count(" ") > 3 else (rest, "", ".")
+    block, blocks, inodes, free = map(_amount, numbers.split())
+    seen.rooms[name] = (block * blocks, free if inodes > 0 else -1)
+    if name != ".":
+        return
     seen.free_bytes = block * blocks
     # Network file systems count in blocks of megabytes and yet store a small file in less.
     if block in BLOCKS:

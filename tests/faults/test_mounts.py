@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from core.doctor import examine
-from core.errors import FleetError, NeedsPerson, TurnoutError
+from core.errors import DiskFull, FleetError, NeedsPerson, TurnoutError
 from core.operations import DeployRequest, PruneRequest, RollbackRequest
 from tests.engine.driving import releases, snapshot
 from tests.faults.conftest import two_releases
@@ -22,9 +22,9 @@ def mount():
     """Mount a file system on a folder, made where it is missing: a tmpfs, or `of` another folder once more."""
     mounted = []
 
-    def on(folder, of=None):
+    def on(folder, of=None, size="50%"):
         folder.mkdir(parents=True, exist_ok=True)
-        words = ["--bind", str(of)] if of else ["-t", "tmpfs", "none"]
+        words = ["--bind", str(of)] if of else ["-t", "tmpfs", "-o", f"size={size}", "none"]
         if subprocess.run(["mount", *words, str(folder)], capture_output=True, check=False).returncode:
             unavailable("this user may not mount a file system")
         mounted.append(folder)
@@ -164,6 +164,17 @@ def test_a_cache_that_is_a_mount_point_is_filled_and_emptied(sshd, project_facto
     facts.do(DeployRequest(tag="r3"))
     facts.close()
     facts.complete()
+
+
+@pytest.mark.parametrize("place", ["deploy-cache", "releases", ".turnout"])
+def test_what_cannot_fit_on_the_file_system_where_it_goes_is_refused(sshd, project_factory, truth, mount, place):
+    mount(sshd.files / place, size="20m")
+    facts = truth(project_factory([sshd], {"large": bytes(5_000_000)}, source="directory"), [sshd])
+    with pytest.raises(DiskFull) as raised:
+        facts.do(DeployRequest(tag="r1"))
+    assert raised.value.detail.startswith("web: not enough space: 5.0 MB needed")
+    assert raised.value.detail.endswith(f"21 MB free on the file system of {place}")
+    assert facts.unlocked() and os.listdir(sshd.files / "deploy-cache") == []
 
 
 @pytest.mark.parametrize("copy", ["auto", "hardlink"])

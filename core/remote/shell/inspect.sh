@@ -42,7 +42,7 @@ state() {
     else say "current absent"
     fi
     [ "$begun" = begun ] || mounts
-    for place in "$own" releases deploy-cache shared; do
+    for place in "$own" releases deploy-cache shared .; do
       [ ! -d "$place" ] || [ -L "$place" ] || set -- "$@" "$place"
     done
     # A folder in releases/ that is itself a link is none of ours.
@@ -80,7 +80,11 @@ state() {
     # Of a lock that it has just taken itself, an operation needs no word.
     [ "$begun" = begun ] || { lock_lines; news; }
   fi
-  stat -f -c 'statfs %S %a %c %d' . 2> /dev/null || {
+  set -- .
+  [ "$PWD" != "${here-}" ] || for place in "$own" releases deploy-cache; do
+    [ ! -d "$place" ] || [ -L "$place" ] || set -- "$@" "$place"
+  done
+  stat -f -c 'statfs %S %a %c %d %n' "$@" 2> /dev/null || {
     df -Pk . 2> /dev/null | sed -n '2s/^/space /p'
     df -Pi . 2> /dev/null | sed -n '2s/^/inodes /p'
   }
