@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from core.backlog import History
 from core.errors import Cancelled, InternalError, TurnoutError
 from core.events import Emit, Event, UploadProgress
 
@@ -63,7 +64,7 @@ class Cancel:
 class Job(Generic[T]):
     """One piece of engine work on its own daemon thread.
 
-    events    everything that was said so far; of UploadProgress only the newest a server is kept
+    events    what was said so far: of UploadProgress the newest of each server, of output the newest lines
     outcome   what the work returned, once `finished`; `error` what it raised instead
     """
 
@@ -75,7 +76,7 @@ class Job(Generic[T]):
         self._work = work
         self._done = threading.Event()
         self._lock = threading.Lock()
-        self._events: list[Event] = []
+        self._events = History()
         self._progress: dict[str, UploadProgress] = {}
         self._subscribers: list[Emit] = []
 
@@ -123,7 +124,7 @@ class Job(Generic[T]):
             if isinstance(event, UploadProgress):
                 self._progress[event.server] = event
             else:
-                self._events.append(event)
+                self._events.add(event)
             subscribers = list(self._subscribers)
         for subscriber in subscribers:
             subscriber(event)

@@ -59,7 +59,7 @@ class Run:
         self.began = time.time()
         self.locked: set[str] = set()
         self.warnings: list[str] = []
-        self.heart = Heart()
+        self.heart = Heart(self.id)
         self._emit = emit
         self._mask = fleet.project.mask if fleet.project.secrets else None
         self._guard = threading.Lock()
@@ -259,7 +259,7 @@ class Run:
         left  see Session.finish
         """
         session = self.session(name)
-        self.heart.deliver(session)
+        self.heart.deliver_all(session)
         removed = session.finish(self.token, closes, journal, prune, records, left)
         self.locked.discard(name)
         self.tell_removed(name, removed)

@@ -247,7 +247,7 @@ class Transition:
     def _switch_and_conclude(self, name: str, journal: str) -> None:
         """Both in one round trip; a cancel that comes meanwhile is too late."""
         run, session, step = self.run, self.run.session(name), self.plan.step(name)
-        run.heart.deliver(session)
+        run.heart.deliver_all(session)
         self.concluding.add(name)
         target = self.states[name].current_target
         last, fates = self._end(name), self._fates(name)

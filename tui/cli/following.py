@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
+from core.backlog import Valve
 from core.errors import Cancelled, NeedsPerson
 from core.events import Emit, Event, UploadProgress
 from core.jobs import Cancel, Job
@@ -65,7 +66,13 @@ class Follower:
                 self._queue.put(_END)
 
         job = Job(name, work_and_end)
-        job.subscribe(self._queue.put)
+        valve = Valve()
+
+        def hear(event: Event) -> None:
+            for one in valve.admit(event):
+                self._queue.put(one)
+
+        job.subscribe(hear)
         job.start()
         wishes = _Wishes()
         ended = False
@@ -73,6 +80,7 @@ class Follower:
             items = self._next(wishes.patience)
             ended = _END in items
             heard = [item for item in items if isinstance(item, Event)]
+            valve.taken(heard)
             self._output.events(_newest_progress(heard))
             if heard:
                 wishes.heard()

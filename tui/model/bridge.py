@@ -9,6 +9,7 @@ from typing import Any
 
 from textual.timer import Timer
 
+from core.backlog import Valve
 from core.events import Event, UploadProgress
 from core.jobs import Job
 
@@ -31,6 +32,7 @@ class _Followed:
         self.on_end = on_end
         self._lock = threading.Lock()
         self._events: deque[Event] = deque()
+        self._valve = Valve()
         self._uploads: dict[str, UploadProgress] = {}
 
     def collect(self, event: Event) -> None:
@@ -39,7 +41,7 @@ class _Followed:
             if isinstance(event, UploadProgress):
                 self._uploads[event.server] = event
             else:
-                self._events.append(event)
+                self._events.extend(self._valve.admit(event))
 
     def drain(self) -> tuple[list[Event], bool]:
         """What was said since the last time, and whether that was all."""
@@ -47,6 +49,7 @@ class _Followed:
             taken: list[Event] = []
             while self._events and len(taken) < MOST_EVENTS:
                 taken.append(self._events.popleft())
+            self._valve.taken(taken)
             if self._events:
                 return taken, False
             # An upload's figure belongs before the event that ended its phase only as history: the newest one counts.
