@@ -69,8 +69,9 @@ def test_where_there_is_only_busybox(shell_server, private, engine):
     assert (mode(place.files / "current/open"), mode(place.files / "current/keys")) == (0o750, 0o711)
 
 
-def test_a_change_of_the_mode_alone_is_sent(sshd, private, engine):
-    project = private([sshd])
+@pytest.mark.parametrize("copy", ["auto", "hardlink"])
+def test_a_change_of_the_mode_alone_is_sent(sshd, private, engine, copy):
+    project = private([sshd], deploy={"copy": copy})
     one = engine(project)
     one.deploy(tag="r1")
     for name, changed in (("open/page", 0o600), ("open", 0o750), (".env", 0o644), ("keys", 0o755)):
