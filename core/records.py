@@ -251,6 +251,10 @@ class Disk:
     free_inodes: int
 
 
+CLOSED = "current-closed"
+"""The feature of a server whose `current` leads to something that exists and cannot be entered."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerState:
     """What one inspection found on a server; everything that a plan is made from.
@@ -321,6 +325,11 @@ class ServerState:
     def ordered(self) -> tuple[Release, ...]:
         """All releases, newest first."""
         return tuple(sorted(self.releases.values(), key=lambda release: release.order, reverse=True))
+
+    @property
+    def why_dangling(self) -> str:
+        """What is wrong with where a dangling `current` leads, after `leads to …, `."""
+        return "which cannot be entered" if CLOSED in self.features else "which does not exist"
 
     @property
     def fingerprint(self) -> tuple[object, ...]:

@@ -149,7 +149,10 @@ def _current(state: ServerState) -> Finding:
         return Finding("current", OK, "there is none yet")
     if state.current_kind == "dangling":
         return Finding(
-            "current", WARNING, f"leads to {clean(state.current_target)}, which does not exist", "roll back or deploy"
+            "current",
+            WARNING,
+            f"leads to {clean(state.current_target)}, {state.why_dangling}",
+            "roll back or deploy: the link is replaced",
         )
     if state.current_kind == "elsewhere":
         return Finding(

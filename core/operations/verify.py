@@ -62,7 +62,7 @@ def _astray(state: ServerState, *, live: bool) -> str:
     if state.current_kind == "absent":
         return "there is no current" if live and any(release.present for release in state.releases.values()) else ""
     return {
-        "dangling": f"current leads to {target}, which does not exist",
+        "dangling": f"current leads to {target}, {state.why_dangling}",
         "elsewhere": f"current leads to {target}, outside releases/",
         "folder": "current is a folder, not a link",
         "file": "current is a file, not a link",

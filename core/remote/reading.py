@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from core.plan import Sizes
 from core.records import (
+    CLOSED,
     LAST_SECOND,
     Claim,
     Disk,
@@ -179,6 +180,12 @@ def _live(seen: _Seen, rest: str) -> None:
         seen.current = tag
     else:
         seen.kind = "elsewhere"
+
+
+def _dangling(seen: _Seen, rest: str) -> None:
+    seen.kind = "dangling"
+    if rest == "closed":
+        seen.features.add(CLOSED)
 
 
 def _release(seen: _Seen, rest: str) -> None:
@@ -375,7 +382,7 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "current": _current,
     "live": _live,
     "live-elsewhere": _set("kind", lambda rest: "elsewhere"),
-    "dangling": _set("kind", lambda rest: "dangling"),
+    "dangling": _dangling,
     "release": _release,
     "place": _place,
     "mount": _mount,

@@ -68,7 +68,15 @@ def test_current_that_is_a_folder_is_an_error_and_the_hint_adopts_it(sshd, proje
     assert (sshd.files / "current/page").read_text() == "by hand"
 
 
-@pytest.mark.parametrize(("target", "word"), [("releases/gone", "does not exist"), ("/etc", "outside releases/")])
+@pytest.mark.parametrize(
+    ("target", "word"),
+    [
+        ("releases/gone", "which does not exist"),
+        ("/etc", "outside releases/"),
+        ("/dev/null", "which cannot be entered"),
+        ("releases/gone/index.html", "which does not exist"),
+    ],
+)
 def test_current_that_leads_to_nowhere_or_elsewhere_is_a_warning(sshd, project_factory, engine, target, word):
     os.symlink(target, sshd.files / "current")
     one = engine(project_factory([sshd]))

@@ -122,7 +122,7 @@ def server_lines(
         kinds = {
             "folder": "is a real folder: nothing is done until it is adopted; the plan of a deploy has the command",
             "file": "is a file, not a link",
-            "dangling": f"leads to {one_line(state.current_target)}, which does not exist",
+            "dangling": f"leads to {one_line(state.current_target)}, {state.why_dangling}",
             "elsewhere": f"leads to {one_line(state.current_target)}, outside releases/",
         }
         out += _field("current", kinds.get(state.current_kind, state.current_kind), cells, "warn")

@@ -35,7 +35,7 @@ state() {
           *) say "live-elsewhere" ;;
         esac
       else
-        say "dangling"
+        [ -e current ] && say "dangling closed" || say "dangling"
       fi
     elif [ -d current ]; then say "current folder"
     elif [ -e current ]; then say "current file"
