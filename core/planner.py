@@ -139,6 +139,8 @@ def plan_rollback(
             if (refusal := _current_refusal(state))
         )
         return replace(base, steps=blocked, refusals=() if blocked else (unknown or problem,))
+    if row.conflict:
+        return replace(base, refusals=(row.conflict,))
     steps = []
     for state in states:
         release = state.releases.get(row.tag)
@@ -152,9 +154,18 @@ def plan_rollback(
         else:
             steps.append(_release_step(state, row.record, manifest, caches.get(state.server), around, None))
     warnings = (*state_warnings(states), *_leading_nowhere(states, steps, manifest, around))
+    strangers = [step.server for step in steps if step.action in (STAGE, UPLOAD) and step.server not in recorded(row)]
+    if strangers and not any(step.refusal for step in steps):
+        who = ", ".join(recorded(row))
+        warnings += (f"{', '.join(strangers)} never had {row.tag}: what is sent there is what {who} recorded of it",)
     if row.failed:
         warnings += (f"{row.tag} is marked as failed: {row.failed}",)
     return replace(base, steps=tuple(steps), warnings=warnings)
+
+
+def recorded(row: FleetRelease) -> tuple[str, ...]:
+    """The servers that have a record of a release of their own."""
+    return tuple(name for name, release in row.on.items() if release.record)
 
 
 def plan_prune(
@@ -186,7 +197,9 @@ def plan_prune(
     for state in states:
         chosen = [tag for tag in tags if tag in state.releases and state.releases[tag].present]
         if keep is not None:
-            chosen += [tag for tag in beyond(state, keep, lives | {live, previous} | before) if tag not in chosen]
+            # Its own way back as well: what other servers say of a release makes it no less one here.
+            needed = lives | {live, previous, previous_tag([state])} | before
+            chosen += [tag for tag in beyond(state, keep, needed) if tag not in chosen]
         of_server = sizes.get(state.server, Sizes())
         going = (*chosen, *([""] if cache else []))
         freed = {tag: of_server.by_tag[tag] for tag in going if tag in of_server.by_tag}
@@ -235,10 +248,14 @@ def _release_step(
         # After the switch the release that is live now is the one before: both are safe.
         old = tuple(beyond(state, around.keep, lives, coming=record.tag))
     if existing and existing.present:
-        if existing.record is None or existing.record.digest != record.digest:
+        if existing.unread:
+            refusal = refusal or f"the record of {record.tag} there cannot be read; choose another tag"
+        elif existing.record is None or existing.record.digest != record.digest:
             refusal = refusal or f"{record.tag} exists there with other content; choose another tag"
         action = NONE if state.current == record.tag else SWITCH
         return Step(server=state.server, action=action, current=state.current, refusal=refusal)
+    if existing and existing.unread:
+        refusal = refusal or f"the record of {record.tag} there cannot be read; choose another tag"
     if existing and existing.record and existing.record.digest != record.digest:
         refusal = refusal or f"{record.tag} was deployed there with other content; choose another tag"
     refusal = refusal or _mount_refusal(state) or _hard_link_refusal(state, around)

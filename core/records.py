@@ -6,7 +6,6 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,6 +19,14 @@ TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """The allow list for tags: they become folder names, record names and words of commands."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_REVISION = re.compile(r"(content:)?[0-9a-f]{4,64}")
+_WORD = re.compile(r"[a-z][a-z-]{0,29}")
+_OPERATION = re.compile(r"[0-9a-f]{1,64}")
+
+LARGEST_SEQ = 10**9
+"""More releases than anybody makes: with one a second for thirty years the number is not reached."""
+LONGEST_TARGET = 4095
+"""Characters of where `current` leads (PATH_MAX)."""
 
 LAST_SECOND = 253_402_300_799
 """The end of the year 9999: the last time that can be written as a date."""
@@ -91,7 +98,10 @@ def parse_record(text: str) -> Record:
 
 
 def _record_of(values: dict[str, Any]) -> Record:
-    """The record with these values, which come from a server: what escapes in them stand for is made harmless."""
+    """The record with these values, which come from a server: what escapes in them stand for is made harmless.
+
+    ValueError for what would be believed and cannot be: a revision and a ref are given to git, numbers are counted on.
+    """
     created = values.get("created")
     if isinstance(created, datetime):
         values["created"] = created.replace(tzinfo=created.tzinfo or UTC).timestamp()
@@ -105,7 +115,7 @@ def _record_of(values: dict[str, Any]) -> Record:
             raise ValueError(f"{item.name} is not {item.type}")
         if item.type == "int" and not 0 <= value < 1 << 63:
             raise ValueError(f"{item.name} is no number of anything")
-        known[item.name] = clean(value) if isinstance(value, str) else value
+        known[item.name] = _one_line(value) if isinstance(value, str) else value
     for name in ("tag", "seq", "created"):
         if name not in known:
             raise ValueError(f"{name} is missing")
@@ -114,7 +124,22 @@ def _record_of(values: dict[str, Any]) -> Record:
         raise ValueError("the tag is not one")
     if not 0 <= record.created <= LAST_SECOND:
         raise ValueError("created is no time")
+    if record.seq > LARGEST_SEQ:
+        raise ValueError("seq is no number of a release")
+    if record.revision and not _REVISION.fullmatch(record.revision):
+        raise ValueError("revision is neither a commit nor a digest")
+    if record.digest and not is_digest(record.digest):
+        raise ValueError("digest is no SHA-256")
+    if record.source and not _WORD.fullmatch(record.source):
+        raise ValueError("source is no kind of source")
+    if record.ref.startswith("-"):
+        raise ValueError("ref is an option and no revision")
     return record
+
+
+def _one_line(text: str) -> str:
+    """A text of a record: harmless, and one line wherever it is shown."""
+    return clean(text).replace("\n", " ")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +149,7 @@ class Release:
     present  its folder exists; a release without files was pruned and can be sent again
     mtime    of the folder, in seconds since the epoch; what orders releases without a record
     unused   it was made there and never went live
+    unread   its record is there and cannot be read: whether it failed or is pinned is unknown
     """
 
     tag: str
@@ -132,6 +158,7 @@ class Release:
     mtime: float = 0.0
     live: bool = False
     unused: bool = False
+    unread: bool = False
 
     @property
     def created(self) -> float:
@@ -149,7 +176,9 @@ class Release:
     @property
     def returnable(self) -> bool:
         """Whether "the previous one" may choose it: it was live, and neither failed nor was left by a rollback."""
-        return not self.unused and (self.record is None or not (self.record.failed or self.record.left))
+        return not (self.unused or self.unread) and (
+            self.record is None or not (self.record.failed or self.record.left)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +247,11 @@ class JournalLine:
 
 
 def parse_journal_line(text: str) -> JournalLine:
-    """The line of a journal. ValueError where it is not one; unknown keys are passed over, odd values are empty."""
+    """The line of a journal. ValueError where it is not one; unknown keys are passed over, odd values are empty.
+
+    So is a line that a recovery would rest on and that cannot be: one with an odd operation, an odd tag or target, or
+    with the record of another tag.
+    """
     try:
         values = json.loads(text)
     except RecursionError as error:
@@ -230,16 +263,38 @@ def parse_journal_line(text: str) -> JournalLine:
         value = values.get(item.name)
         if item.name == "servers":
             names = value if isinstance(value, list) else []
-            known["servers"] = tuple(clean(name, 100) for name in names if isinstance(name, str))
+            known["servers"] = tuple(_one_line(name)[:100] for name in names if isinstance(name, str))
         elif item.name == "record":
-            with suppress(ValueError):
-                known["record"] = _record_of(value) if isinstance(value, dict) else None
-        elif item.name in ("time", "exit_code"):
-            number = value if isinstance(value, int | float) and 0 <= value <= LAST_SECOND else 0
-            known[item.name] = float(number) if item.name == "time" else int(number)
+            known["record"] = _record_of(value) if isinstance(value, dict) else None
+        elif item.name == "time":
+            usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LAST_SECOND
+            known["time"] = float(value) if usable else 0.0  # type: ignore[arg-type]  # a number, as `usable` says
+        elif item.name == "exit_code":
+            # What is no exit status is no success.
+            known["exit_code"] = value if type(value) is int and 0 <= value <= 255 else int(value is not None)
         else:
-            known[item.name] = clean(value) if isinstance(value, str) else ""
+            text = value if isinstance(value, str) else ""
+            known[item.name] = _one_line(text)[:LONGEST_TARGET] if item.name != "target" else text
+    line = JournalLine(**known)
+    _check_line(line)
+    known |= {name: "" for name in ("tag", "previous") if not is_tag(known[name])}
+    known |= {name: "" for name in ("what", "kind", "outcome", "phase") if not _WORD.fullmatch(known[name])}
     return JournalLine(**known)
+
+
+def _check_line(line: JournalLine) -> None:
+    """ValueError where a recovery cannot rest on a line."""
+    if line.operation and not _OPERATION.fullmatch(line.operation):
+        raise ValueError("the operation is no id")
+    if line.what not in ("begin", "switch"):
+        return
+    for tag in (line.tag, line.previous):
+        if tag and not is_tag(tag):
+            raise ValueError("the tag is not one")
+    if clean(line.target, LONGEST_TARGET) != line.target or "\n" in line.target:
+        raise ValueError("the target is not one")
+    if line.record and line.record.tag != line.tag:
+        raise ValueError("it has the record of another tag")
 
 
 @dataclass(frozen=True)
@@ -274,6 +329,7 @@ class ServerState:
     journal       its last lines, oldest first
     transitions   lines of the last operation that was carried out there, and of those since that have no end
     shared_missing, shared_dangling   shared paths that are not in `shared/`, and links there that lead nowhere
+    transitions_whole   all of those lines could be read: what an operation did there is known
     took_over     by `begin`: the lock whose dead owner it was taken from
     faults        what could not be read (a record that is not TOML), one line each
     claim         whose root it is; None where no operation has begun there since roots are claimed
@@ -308,6 +364,7 @@ class ServerState:
     transitions: tuple[JournalLine, ...] = ()
     shared_missing: frozenset[str] = frozenset()
     shared_dangling: frozenset[str] = frozenset()
+    transitions_whole: bool = True
     took_over: Lock | None = None
     faults: tuple[str, ...] = ()
     rtt: float = 0.0
@@ -369,6 +426,18 @@ class FleetRelease:
     @property
     def failed(self) -> str:
         return next((r.record.failed for r in self.on.values() if r.record and r.record.failed), "")
+
+    @property
+    def conflict(self) -> str:
+        """Why it is no one release: servers whose records say that it has other content; "" where they agree."""
+        contents: dict[str, list[str]] = {}
+        for name, release in self.on.items():
+            if release.record:
+                contents.setdefault(release.record.digest, []).append(name)
+        if len(contents) < 2:
+            return ""
+        said = (f"{digest[:12] or 'nothing'} on {', '.join(names)}" for digest, names in contents.items())
+        return f"the servers' records of {self.tag} differ in its content: {'; '.join(said)}"
 
     @property
     def returnable(self) -> bool:

@@ -26,11 +26,13 @@ class Interruption:
 
     time      when it began, in seconds since the epoch by its operator's clock: for people, nothing is ordered by it
     phase     the last one that an agent noted, "" where it could not
-    tag       the release that was to become live, and its record where the journal has it
+    tag       the release that was to become live; records: by server, of that release, where its own journal has it
     fresh     a deploy was to make that release live for the first time
     settled   the ids of all operations that an undo of it settles; `others`: whether any is left open after that
     switched  by server: where it was before; `current` leads to `tag` there
     waiting   servers of the operation that were not switched
+    unknown   servers with lines that cannot be read: what was switched there may not be all that is known
+    conflict  how the servers' journals contradict each other about it; "" where they do not
     """
 
     operation: str
@@ -39,12 +41,14 @@ class Interruption:
     time: float
     phase: str
     tag: str
-    record: Record | None = None
+    records: Mapping[str, Record] = field(default_factory=dict)
     fresh: bool = False
     settled: tuple[str, ...] = ()
     others: bool = False
     switched: Mapping[str, Before] = field(default_factory=dict)
     waiting: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    conflict: str = ""
 
     @property
     def mixed(self) -> bool:
@@ -54,10 +58,15 @@ class Interruption:
     def describe(self, now: float) -> str:
         """`interrupted deploy 4 min ago by ana@ci: web1, web2 switched; web3 not`."""
         head = f"interrupted {self.kind} {duration(max(now - self.time, 0))} ago by {self.who}"
+        if self.conflict:
+            return f"{head}: {self.conflict}"
+        lost = f"; transitions.jsonl cannot be read whole on {', '.join(self.unknown)}" if self.unknown else ""
         if not self.switched:
-            return f"{head}: nothing was switched"
+            return f"{head}: {'whether anything was switched is unknown' if lost else 'nothing was switched'}{lost}"
         text = f"{head}: {', '.join(self.switched)} switched"
-        return f"{text}; {', '.join(self.waiting)} not" if self.waiting else f"{text}, and no check or end is known"
+        if self.waiting:
+            return f"{text}; {', '.join(self.waiting)} not{lost}"
+        return f"{text}, and no check or end is known{lost}"
 
 
 def interruption(states: Iterable[ServerState]) -> Interruption | None:
@@ -65,7 +74,8 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
     states = list(states)
     if any(state.lock and state.lock.alive for state in states):
         return None
-    opened = [lines for state in states for lines in _open_operations(state.transitions)]
+    by_server = {state.server: _open_operations(state.transitions) for state in states}
+    opened = [lines for groups in by_server.values() for lines in groups]
     if not opened:
         return None
     newest = _newest(states)
@@ -77,11 +87,16 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
     involved = {line.operation for line in switches if line.tag == tag} | {begin.operation}
     switched: dict[str, Before] = {}
     for state in states:
-        mine = (line for line in reversed(state.transitions) if line.what == "switch" and line.operation in involved)
-        line = next((line for line in mine if line.tag == tag), None)
+        own = (line for line in reversed(state.transitions) if line.what == "switch" and line.operation in involved)
+        line = next((line for line in own if line.tag == tag), None)
         if line and state.current == tag:
             switched[state.server] = Before(tag=line.previous, target=line.target)
-    concerned = {state.server for state in states if state.server in begin.servers or not begin.servers}
+    # No server leaves another one out: whoever is named by any, or has a word of it, took part.
+    mine = {
+        name: lines for name, groups in by_server.items() for lines in groups if lines[0].operation == begin.operation
+    }
+    named = {name for lines in mine.values() for name in lines[0].servers}
+    concerned = {state.server for state in states if state.server in {*named, *mine} or not begin.servers}
     return Interruption(
         operation=begin.operation,
         kind=begin.kind,
@@ -89,7 +104,7 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
         time=begin.time,
         phase=next((line.phase for line in newest if line.what == "interrupted"), ""),
         tag=tag,
-        record=next((lines[0].record for lines in opened if lines[0].tag == tag and lines[0].record), None),
+        records=_records(by_server, tag),
         fresh=any(lines[0].kind == DEPLOY for lines in opened if lines[0].tag == tag),
         settled=tuple(sorted(involved)),
         others=any(lines[0].operation not in involved for lines in opened),
@@ -97,6 +112,8 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
         waiting=tuple(
             s.server for s in states if s.server in concerned and s.server not in switched and s.current != tag
         ),
+        unknown=tuple(state.server for state in states if not state.transitions_whole),
+        conflict=_conflict(mine),
     )
 
 
@@ -125,6 +142,27 @@ def _newest(states: Sequence[ServerState]) -> list[JournalLine]:
     last = max(chosen - followed or chosen, key=lambda name: (live[name], len(lines[name]), name))
     # A `begin` tells more than a switch, which speaks for itself where that was lost.
     return sorted(lines[last], key=lambda line: line.what != "begin")
+
+
+def _records(by_server: Mapping[str, Sequence[Sequence[JournalLine]]], tag: str) -> dict[str, Record]:
+    """By server: the record of a release in its own lines, of the first operation that was to make it live."""
+    found = {}
+    for name, groups in by_server.items():
+        record = next((lines[0].record for lines in groups if lines[0].tag == tag and lines[0].record), None)
+        if record:
+            found[name] = record
+    return found
+
+
+def _conflict(mine: Mapping[str, Sequence[JournalLine]]) -> str:
+    """How servers contradict each other about what one operation was to make live, or ""."""
+    said: dict[str, list[str]] = {}
+    for name, lines in mine.items():
+        for tag in dict.fromkeys(line.tag for line in lines if line.tag and line.what in ("begin", "switch")):
+            said.setdefault(tag, []).append(name)
+    if len(said) < 2:
+        return ""
+    return "; ".join(f"{', '.join(names)} says that it was to make {tag} live" for tag, names in said.items())
 
 
 def _open_operations(transitions: Sequence[JournalLine]) -> list[list[JournalLine]]:

@@ -17,12 +17,15 @@ def protection(states: Sequence[ServerState], tag: str, live: str, previous: str
     for state in states:
         release = state.releases.get(tag)
         if release and release.record and release.record.pinned:
-            return "is pinned"
+            return f"is pinned on {state.server}"
+        if release and release.unread:
+            return f"has a record on {state.server} that cannot be read: it may be pinned"
     return ""
 
 
 def beyond(state: ServerState, keep: int, needed: Set[str], *, coming: str = "") -> list[str]:
-    """The tags with files on a server beyond the newest `keep` (at least 1), oldest first, without protected ones.
+    """The tags with files on a server beyond the newest `keep` (at least 1), oldest first, without protected ones
+    and those that may be: whose record cannot be read.
 
     needed  tags that are kept on every server: live on any of them, or the way back
     coming  a tag that this operation makes live: it counts as the newest and as kept
@@ -33,5 +36,5 @@ def beyond(state: ServerState, keep: int, needed: Set[str], *, coming: str = "")
     return [
         release.tag
         for release in reversed(present[max(room, 0) :])
-        if release.tag not in safe and not (release.record and release.record.pinned)
+        if release.tag not in safe and not release.unread and not (release.record and release.record.pinned)
     ]

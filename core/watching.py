@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from core.errors import EXIT_DONE, EXIT_FAILED, EXIT_PERSON, ConnectError, FleetError, TurnoutError
+from core.errors import EXIT_DONE, EXIT_FAILED, EXIT_PERSON, ConnectError, FleetError, ServerError, TurnoutError
 from core.events import Emit, Event, Note, OperationFinished, PlanMade, Pruned, from_json
 from core.fleet import Fleet, Inspection
 from core.jobs import Cancel
 from core.plan import RECOVER
 from core.records import JournalLine, Lock, ServerState, is_tag
 from core.recovery import interruption
+from core.text import clean
 
 LOOK_EVERY = 1.0
 """Seconds between looks."""
@@ -44,7 +45,7 @@ def watch(fleet: Fleet, emit: Emit, cancel: Cancel) -> Watched:
     if first is None:
         last = _last_end(inspection.states.values())
         return Watched(0, f"nothing is running; the last operation: {last}" if last else "nothing is running", False)
-    seen = _Seen(emit, first.operation)
+    seen = _Seen(emit, first.operation, {"", *fleet.names, *(server.name for server in fleet.environment.servers)})
     held = _held(inspection, first.operation)
     part = dict.fromkeys(held)
     while held:
@@ -53,7 +54,8 @@ def watch(fleet: Fleet, emit: Emit, cancel: Cancel) -> Watched:
         with suppress(ConnectError):
             _follow(fleet, followed, seen, cancel)
         if seen.finished is not None:
-            return Watched(seen.finished.exit_code, seen.finished.summary)
+            status = seen.finished.exit_code
+            return Watched(status if 0 <= status <= 255 else EXIT_FAILED, seen.finished.summary)
         inspection = fleet.inspect(cancel)
         held = _held(inspection, first.operation)
         part |= dict.fromkeys(held)
@@ -79,8 +81,9 @@ def _held(inspection: Inspection, operation: str) -> list[str]:
 
 def _finished(fleet: Fleet, lock: Lock, part: list[str], states: Mapping[str, ServerState]) -> OperationFinished:
     """How an operation ended that has let go of all servers that took part, as their journals tell."""
-    ends = [_end_of(states[name], lock.operation) for name in part if name in states]
-    end = next((one for one in ends if one is not None), None)
+    ends = [end for name in part if name in states and (end := _end_of(states[name], lock.operation))]
+    # Where they do not agree, the one that went wrong counts: no server says for another that all is well.
+    end = min(ends, key=_went_well, default=None)
     known = all(name in states for name in part)
     found = interruption(states.values()) if known else None
     if end is not None and (_went_well(end) or found is None or found.operation != lock.operation):
@@ -112,11 +115,12 @@ def _finished(fleet: Fleet, lock: Lock, part: list[str], states: Mapping[str, Se
 
 
 class _Seen:
-    """Events are handed on once, whichever server tells them."""
+    """Events are handed on once, whichever server tells them; only those about servers that are configured."""
 
-    def __init__(self, emit: Emit, operation: str) -> None:
+    def __init__(self, emit: Emit, operation: str, servers: Set[str]) -> None:
         self.finished: OperationFinished | None = None
         self._emit = emit
+        self._servers = servers
         self.operation = operation
         self._lines: set[str] = set()
         self._to_prune: dict[tuple[str, str], None] = {}
@@ -130,7 +134,7 @@ class _Seen:
             event = from_json(json.loads(line))
         except (ValueError, RecursionError):
             return
-        if event is not None and event.operation == self.operation:
+        if event is not None and event.operation == self.operation and event.server in self._servers:
             self._note(event)
             self._emit(event)
 
@@ -178,7 +182,7 @@ def _follow(fleet: Fleet, name: str, seen: _Seen, cancel: Cancel) -> None:
     while True:
         cancel.check()
         lines = fleet.open(name).events(offset)
-        length = next((int(line.split()[1]) for line in lines if line.startswith("length ")), offset)
+        length = next((_length(line) for line in lines if line.startswith("length ")), offset)
         if length < offset:  # emptied: its operator lost the connection and took the lock again
             offset = 0
             continue
@@ -197,6 +201,16 @@ def _follow(fleet: Fleet, name: str, seen: _Seen, cancel: Cancel) -> None:
         if held not in lines or "lock-dead yes" in lines:
             return
         cancel.wait(LOOK_EVERY)
+
+
+def _length(line: str) -> int:
+    """The bytes of a server's operation.jsonl. ServerError for what is no length: nothing can be followed by it."""
+    words = line.split()
+    if len(words) != 2 or not words[1].isascii() or not words[1].isdigit() or len(words[1]) > 15:
+        raise ServerError(
+            "the operation cannot be watched: the length of its events makes no sense", detail=clean(line, 100)
+        )
+    return int(words[1])
 
 
 def _went_well(end: JournalLine) -> bool:

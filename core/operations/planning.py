@@ -16,7 +16,7 @@ from core.jobs import Ahead, Cancel
 from core.manifest import Manifest
 from core.operations.requests import DeployRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
 from core.operations.run import who
-from core.plan import NONE, RECOVER, SWITCH, Plan, Sizes, Step
+from core.plan import NONE, RECOVER, STAGE, SWITCH, UPLOAD, Plan, Sizes, Step
 from core.planner import Around, plan_deploy, plan_prune, plan_rollback, rollback_target
 from core.records import Record, Release, ServerState, fleet_releases, is_tag, live_tag, make_tag, next_seq
 from core.recovery import FINISH, UNDO, Interruption, interruption
@@ -177,13 +177,21 @@ def _rollback(fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit
     tree: Tree | None = None
     problem = ""
     caches: dict[str, Manifest | None] = {}
-    if row and row.record and len(row.present_on) < len(states):
-        try:
-            tree = tree_of_record(fleet.project, row.record, emit, cancel, target=fleet.environment.name)
-            remember(tree.manifest)
-            caches = cache_contents(fleet, states)
-        except (SourceError, UsageError) as error:
-            problem = "; ".join(part for part in (error.title, error.hint) if part)
+    if row and row.record and not row.conflict and len(row.present_on) < len(states):
+        # All say the same of its content. Where one names a revision that does not give that, another may know better.
+        records = {
+            (release.record.source, release.record.revision): release.record
+            for release in row.on.values()
+            if release.record
+        }
+        for record in records.values():
+            try:
+                tree = tree_of_record(fleet.project, record, emit, cancel, target=fleet.environment.name)
+                remember(tree.manifest)
+                caches = cache_contents(fleet, states)
+                break
+            except (SourceError, UsageError) as error:
+                problem = problem or "; ".join(part for part in (error.title, error.hint) if part)
     made_again = ("prepare",) if tree else ()
     moments = (*made_again, "before-switch", "after-switch", "after-rollback", "success")
     plan = plan_rollback(
@@ -225,8 +233,21 @@ def _recover(
     """Finish: a rollback's plan to the interrupted operation's release. Undo: each switched server back to its own."""
     found = interruption(states)
     if found is None:
+        unknown = [state.server for state in states if not state.transitions_whole]
+        if unknown:
+            raise NeedsPerson(
+                f"whether an operation was interrupted is unknown on {', '.join(unknown)}",
+                detail="\n".join(f"{state.server}: {fault}" for state in states for fault in state.faults),
+                hint="look at what is live; the next deploy or rollback settles it",
+            )
         raise UsageError(
             f"no operation was interrupted on {fleet.environment.name}", hint="there is nothing to recover"
+        )
+    if found.conflict:
+        raise NeedsPerson(
+            "the servers' journals differ about the interrupted operation",
+            detail=found.conflict,
+            hint="look at what is live; deploy, or roll back to a release, which settles it",
         )
     if request.way == FINISH:
         return replace(_finish(fleet, found, states, emit, cancel), interruption=found)
@@ -259,6 +280,8 @@ def _recover(
 def _way_back_gone(state: ServerState, found: Interruption) -> str:
     """Why a server cannot go back to where it was before an interrupted operation, or ""."""
     before = found.switched.get(state.server)
+    if before is None and state.server in found.unknown and state.current == found.tag:
+        return "its transitions.jsonl cannot be read, so what was live before is unknown: finish it, or roll back"
     release = state.releases.get(before.tag) if before and before.tag else None
     if before and before.tag and not (release and release.present):
         return f"{before.tag}, which was live there before, is gone: finish it, or roll back to another release"
@@ -268,22 +291,34 @@ def _way_back_gone(state: ServerState, found: Interruption) -> str:
 def _finish(fleet: Fleet, found: Interruption, states: Sequence[ServerState], emit: Emit, cancel: Cancel) -> Prepared:
     """The plan of a rollback to the interrupted operation's release, for the servers that took part in it.
 
-    Where no server knows the release yet, the journal's record tells from what it is made.
+    Where a server does not know the release yet, its own journal's record says from what it is made: what a server says
+    decides nothing about another.
     """
     if not found.tag:
         raise NeedsPerson("the journals do not tell what it was to make live", hint="undo it, then deploy again")
-    ahead = Release(tag=found.tag, record=found.record)
-    known = [
-        replace(state, releases={found.tag: ahead, **state.releases}) if found.record else state for state in states
-    ]
+    known = []
+    for state in states:
+        own = found.records.get(state.server)
+        ahead = {found.tag: Release(tag=found.tag, record=own)} if own else {}
+        known.append(replace(state, releases={**ahead, **state.releases}))
     prepared = _rollback(fleet, found.tag, known, emit, cancel)
     part = {*found.switched, *found.waiting}
+    knowing = {state.server for state in known if found.tag in state.releases and state.releases[found.tag].record}
     steps = tuple(
-        step if step.server in part else Step(server=step.server, action=NONE, current=step.current)
+        Step(server=step.server, action=NONE, current=step.current)
+        if step.server not in part
+        else replace(step, refusal=_unheard_of(found.tag))
+        if step.action in (STAGE, UPLOAD) and step.server not in knowing and not step.refusal
+        else step
         for step in prepared.plan.steps
     )
     fingerprints = {state.server: state.fingerprint for state in states}
     return replace(prepared, plan=replace(prepared.plan, kind=RECOVER, steps=steps, fingerprints=fingerprints))
+
+
+def _unheard_of(tag: str) -> str:
+    """Why an interrupted operation is not finished on a server that has no word of it."""
+    return f"nothing there tells of {tag}, and what others say does not decide what is sent: undo, then deploy again"
 
 
 def _prune(fleet: Fleet, request: PruneRequest, states: Sequence[ServerState]) -> Prepared:

@@ -85,8 +85,9 @@ def _conclude(transition: Transition, name: str, failed: str) -> None:
     if not run.session(name).usable:
         revive(run, name)
     records = transition.fates_undone(name)
-    if failed and name in transition.made and transition.record:
-        records.append(mark(transition.record, failed=failed))
+    record = transition.record_of(name)
+    if failed and name in transition.made and record:
+        records.append(mark(record, failed=failed))
     journal = run.journal(
         "end",
         outcome="put-back",

@@ -11,7 +11,7 @@ from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.operations.transition import Transition
 from core.plan import NONE
-from core.records import ServerState, mark
+from core.records import ServerState, is_tag, mark
 from core.remote.session import CLOSES_ALL, CLOSES_OWN, leads_to
 from core.text import count
 
@@ -29,7 +29,6 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
     # Where the servers still differ then, an operation before this one was interrupted too: that one stays open.
     after = {(step.back or "").rpartition("/")[2] if step.action != NONE else step.current for step in plan.steps}
     others = found.others and len(after) > 1
-    closes = ",".join((CLOSES_OWN, *found.settled)) if others else CLOSES_ALL
     moving = [step.server for step in plan.steps if step.action != NONE]
     left = {
         step.server: leads_to(step.back or "" if step.action != NONE else states[step.server].current_target)
@@ -40,15 +39,20 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
         target = plan.step(name).back or ""
         tag = target.rpartition("/")[2]
         with run.phase("switch", name):
-            journal = run.journal("restore", tag=tag, target=target)
+            journal = run.journal("restore", tag=tag if is_tag(tag) else "", target=target)
             run.session(name).restore(run.token, target, journal)
             run.emit(Switched(server=name, tag=tag, previous=states[name].current, back=True))
+
+    def closes(name: str) -> str:
+        """What its end settles there: operations that this server's own lines tell of."""
+        own = {line.operation for line in states[name].transitions}
+        return ",".join((CLOSES_OWN, *(each for each in found.settled if each in own))) if others else CLOSES_ALL
 
     def conclude(name: str, again: bool) -> None:
         release = states[name].releases.get(plan.tag)
         undone = [mark(release.record, failed="interrupted and undone")] if release and release.record else []
         journal = run.journal("end", outcome="put-back", exit_code=0, tag=plan.tag)
-        run.conclude(name, closes, journal, (), undone if name in moving and found.fresh else (), left[name])
+        run.conclude(name, closes(name), journal, (), undone if name in moving and found.fresh else (), left[name])
 
     with run.or_give_back("failed"):
         run.open(plan.tag, plan.record)

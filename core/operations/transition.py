@@ -15,7 +15,7 @@ from core.operations.planning import Prepared
 from core.operations.putback import put_back
 from core.operations.run import Run
 from core.operations.sending import Sending
-from core.plan import NONE, ROLLBACK, STAGE, UPLOAD
+from core.plan import DEPLOY, NONE, ROLLBACK, STAGE, UPLOAD
 from core.records import Record, ServerState, mark
 from core.remote.session import CLOSES_ALL, Removed, live_at
 from core.shape import shape_digest
@@ -36,6 +36,7 @@ class Transition:
         self.states = states
         self.tag = prepared.plan.tag
         self.record = prepared.plan.record
+        self._interrupted = prepared.interruption.records if prepared.interruption else {}
         self.tree = tree = prepared.tree
         # While files travel: it takes some milliseconds.
         self._shape = Ahead(lambda: shape_digest(tree.manifest)) if tree else None
@@ -86,8 +87,9 @@ class Transition:
         tag, record, previous = self.tag, self.record, self.plan.live
         if server:
             previous = self.states[server].current
+            record = self.record_of(server)
         if back is not None:
-            known = (state.releases.get(back) for state in self.states.values())
+            known = (state.releases.get(back) for name, state in self.states.items() if name == server or not server)
             record = next((release.record for release in known if release and release.record), None)
             tag, previous = back, self.tag
         values = {
@@ -110,6 +112,16 @@ class Transition:
                 "TURNOUT_SHARED_PATH": f"{root}/shared",
             }
         return values
+
+    def record_of(self, server: str) -> Record | None:
+        """The record for a server: of a deploy the plan's; else its own, for no server has a say in another's."""
+        if self.plan.kind == DEPLOY or self.record is None:
+            return self.record
+        release = self.states[server].releases.get(self.tag)
+        for own in (release.record if release else None, self._interrupted.get(server)):
+            if own and own.digest == self.record.digest:
+                return own
+        return self.record
 
     def run_hooks(
         self,
@@ -180,7 +192,8 @@ class Transition:
         run, step = self.run, self.plan.step(name)
         if step.action not in (UPLOAD, STAGE):
             return
-        assert self.record and self.tree and self._shape
+        record = self.record_of(name)
+        assert record and self.tree and self._shape
         if step.action == UPLOAD:
             with run.phase("upload", name):
                 self.sending.send(name)
@@ -194,7 +207,7 @@ class Transition:
                 deploy.copy_mode,
                 self.tree.manifest,
                 self._shape.get(),
-                replace(self.record, failed="", left=False),
+                replace(record, failed="", left=False),
                 deploy.shared,
                 publish=not prepare,
                 cancel=run.cancel,

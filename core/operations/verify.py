@@ -9,7 +9,7 @@ from core.drift import Drift, Verification, compare
 from core.errors import FleetError, ServerError, UsageError
 from core.fleet import Fleet, at_once
 from core.jobs import Cancel
-from core.records import ServerState, is_tag, live_tag
+from core.records import ServerState, fleet_releases, is_tag, live_tag
 from core.source.store import known, remember
 from core.text import clean
 
@@ -33,9 +33,15 @@ def verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
     if not having:
         raise UsageError(f"no server has the files of {chosen}", hint="turnout releases lists what is where")
 
+    conflict = next(row.conflict for row in fleet_releases(states.values()) if row.tag == chosen)
+
     def look(name: str) -> Drift:
         session = fleet.session(name)
         record = states[name].releases[chosen].record
+        if conflict:
+            raise ServerError(conflict, hint="which of them is right, only a person can tell", server=name)
+        if states[name].releases[chosen].unread:
+            raise ServerError(f"the record of {chosen} cannot be read", server=name)
         if record is None:
             raise ServerError(f"{chosen} has no record: there is nothing to compare it with", server=name)
         manifest = known(record.digest)

@@ -28,6 +28,10 @@ from core.text import clean, decode_path
 
 JOURNAL_LINE = 60_000
 """Characters of a line of a journal, as inspect.sh sends them: it names all servers of its operation."""
+OWN = ".turnout"
+"""The folder of the root that is ours."""
+FEATURES = frozenset({"zstd", "gzip", "sha256sum", "shasum", "comm", "tar", "reflink"})
+"""What a server may say that it has."""
 BLOCKS = range(512, (64 << 10) + 1)
 """Bytes of a block that are what the smallest file occupies."""
 
@@ -62,6 +66,8 @@ class _Seen:
     took: dict[str, str] = field(default_factory=dict)
     journal: list[JournalLine] = field(default_factory=list)
     transitions: list[JournalLine] = field(default_factory=list)
+    transitions_whole: bool = True
+    unread: set[str] = field(default_factory=set)
     unused: set[str] = field(default_factory=set)
     shared_missing: set[str] = field(default_factory=set)
     shared_dangling: set[str] = field(default_factory=set)
@@ -92,7 +98,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         elif word.startswith("took-"):
             seen.took[word.removeprefix("took-")] = clean(rest, 200)
     records = _records(seen)
-    tags = seen.folders.keys() | records.keys()
+    tags = seen.folders.keys() | records.keys() | seen.unread
     releases = {
         tag: Release(
             tag=tag,
@@ -101,6 +107,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
             mtime=seen.folders.get(tag, 0.0),
             live=seen.kind == "link" and tag == seen.current,
             unused=tag in seen.unused,
+            unread=tag in seen.unread,
         )
         for tag in tags
     }
@@ -127,6 +134,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         transitions=tuple(seen.transitions),
         shared_missing=frozenset(seen.shared_missing),
         shared_dangling=frozenset(seen.shared_dangling),
+        transitions_whole=seen.transitions_whole,
         took_over=_lock(seen.took, seen.tick),
         faults=tuple(seen.faults[:20]),
         rtt=rtt,
@@ -151,13 +159,14 @@ def parse_sizes(lines: Iterable[str]) -> Sizes:
         exact = exact and words != ["size-at-most"]
         if len(words) == 3 and words[0] == "size" and words[2].isdigit():
             with suppress(ValueError):
-                sizes["" if words[1] == "." else words[1]] = _amount(words[2]) * 1024
+                if words[1] == "." or is_tag(words[1]):
+                    sizes["" if words[1] == "." else words[1]] = _amount(words[2]) * 1024
     return Sizes(sizes, exact)
 
 
 def _amount(text: str) -> int:
     """A number of bytes, blocks or entries. ValueError for what is none that any file system could have."""
-    value = int(text) if len(text) < 25 else -1
+    value = int(text) if len(text) < 25 and text.isascii() and text.isdigit() else -1
     if not 0 <= value < 1 << 63:
         raise ValueError(f"{text[:30]} is no amount")
     return value
@@ -230,8 +239,21 @@ def _leftover(seen: _Seen, rest: str) -> None:
 
 def _record(seen: _Seen, rest: str) -> None:
     path, _, line = rest.partition(":")
-    tag = posixpath.basename(path).removesuffix(".toml")
-    seen.records.setdefault(tag, []).append(line)
+    seen.records.setdefault(_named(path), []).append(line)
+
+
+def _named(path: str) -> str:
+    """The tag that a record's file is named after."""
+    return posixpath.basename(path).removesuffix(".toml")
+
+
+def _unreadable(seen: _Seen, rest: str) -> None:
+    """A file or folder of ours that is there and cannot be read: what it would say is unknown."""
+    path = decode_path(rest).decode("utf-8", "backslashreplace")
+    if posixpath.basename(posixpath.dirname(path)) == "records" and is_tag(_named(path)):
+        seen.unread.add(_named(path))
+    seen.transitions_whole = seen.transitions_whole and path not in (OWN, f"{OWN}/transitions.jsonl")
+    seen.faults.append(f"{clean(path, 200)} cannot be read: what it says is unknown")
 
 
 def _records(seen: _Seen) -> dict[str, Record]:
@@ -243,6 +265,7 @@ def _records(seen: _Seen) -> dict[str, Record]:
                 raise ValueError("it is the record of another tag")
         except ValueError as error:
             seen.faults.append(f"the record of {clean(tag, 60)} cannot be read: {clean(str(error), 200)}")
+            seen.unread |= {tag} if is_tag(tag) else set()
             continue
         records[tag] = record
     return records
@@ -336,11 +359,18 @@ def _journal(seen: _Seen, rest: str) -> None:
 
 
 def _transition(seen: _Seen, rest: str) -> None:
-    seen.transitions.append(parse_journal_line(clean(rest, JOURNAL_LINE)))
+    """A line that cannot be read may be the one that says what was switched: then that is unknown."""
+    try:
+        seen.transitions.append(parse_journal_line(clean(rest, JOURNAL_LINE)))
+    except (ValueError, OverflowError) as error:
+        seen.transitions_whole = False
+        seen.faults.append(f"a line of {OWN}/transitions.jsonl cannot be read: {clean(str(error), 100)}")
 
 
 def _unused(seen: _Seen, rest: str) -> None:
-    seen.unused.add(decode_path(rest).decode("utf-8", "backslashreplace"))
+    tag = decode_path(rest).decode("utf-8", "backslashreplace")
+    if is_tag(tag):
+        seen.unused.add(tag)
 
 
 def _claim(seen: _Seen, rest: str) -> None:
@@ -367,7 +397,15 @@ def _shared_dangling(seen: _Seen, rest: str) -> None:
 
 
 def _feature(seen: _Seen, rest: str) -> None:
-    seen.features.add(rest)
+    if rest in FEATURES:
+        seen.features.add(rest)
+
+
+def _time(seen: _Seen, rest: str) -> None:
+    clock = float(rest)
+    if not 0 <= clock <= LAST_SECOND:
+        raise ValueError
+    seen.clock = clock
 
 
 def _held(seen: _Seen, rest: str) -> None:
@@ -375,8 +413,8 @@ def _held(seen: _Seen, rest: str) -> None:
 
 
 _READERS: dict[str, Callable[[_Seen, str], None]] = {
-    "time": _set("clock", float),
-    "tick": _set("tick", str),
+    "time": _time,
+    "tick": _set("tick", lambda rest: clean(rest, 100)),
     "root": _set("root", lambda rest: rest == "present"),
     "writable": _set("writable", lambda rest: rest == "yes"),
     "current": _current,
@@ -388,6 +426,7 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "mount": _mount,
     "record": _record,
     "leftover": _leftover,
+    "unreadable": _unreadable,
     "cache": _set("cache", _digest),
     "cache-empty": _set("cache_empty", lambda rest: not rest),
     "cache-unknown": _cache_unknown,
@@ -405,5 +444,5 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "outer": _set("outer", _path),
     "inner": _set("inner", _path),
     "folder": _folder,
-    "news": _set("news", str),
+    "news": _set("news", lambda rest: clean(rest, 200)),
 }

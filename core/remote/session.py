@@ -25,7 +25,7 @@ from core.errors import (
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
 from core.plan import Sizes
-from core.records import Lock, Record, ServerState
+from core.records import Lock, Record, ServerState, is_tag
 from core.remote.agent import ASTRAY, CANCELLED, DONE, INCOMPLETE, LACKING, LOCKED, LOST, PERSON, Agent, Answer
 from core.remote.complaints import failure
 from core.remote.connection import Connection
@@ -86,7 +86,8 @@ def removed(answer: Answer) -> Removed:
     """What agent.sh's `remove`, `clear` and `finish` say."""
 
     def of(word: str) -> tuple[str, ...]:
-        return tuple(line.removeprefix(word) for line in answer.lines if line.startswith(word))
+        names = (line.removeprefix(word) for line in answer.lines if line.startswith(word))
+        return tuple(name for name in names if is_tag(name))
 
     complaints = tuple(clean(line, 300) for line in answer.lines if line.startswith(("rm:", "mv:")))
     return Removed(of("removed "), of("busy "), of("kept "), of("left "), complaints)
@@ -202,14 +203,15 @@ class Session:
 
     def cached(self) -> Manifest:
         """What the server's deploy-cache holds, by its own manifest."""
-        return self._manifest("cache.manifest")
+        return self._manifest()
 
     def manifest(self, tag: str) -> Manifest:
         """The manifest of a release, as the server keeps it."""
-        return self._manifest(f"manifests/{tag}.manifest")
+        return self._manifest(tag)
 
-    def _manifest(self, file: str) -> Manifest:
-        answer = self._ask("manifest", file, title=f"{file} cannot be read", within=ANSWER_WITHIN)
+    def _manifest(self, *tag: str) -> Manifest:
+        file = f"manifests/{tag[0]}.manifest" if tag else "cache.manifest"
+        answer = self._ask("manifest", *tag, title=f"{file} cannot be read", within=ANSWER_WITHIN)
         try:
             return parse("".join(f"{line}\n" for line in answer.lines))
         except ValueError as error:

@@ -53,10 +53,10 @@ def test_servers_that_switched_and_those_that_did_not_are_told_apart():
 
 
 def test_before_the_switch_the_journal_knows_what_was_to_become_live():
-    release = Record(tag="b", seq=2, created=1.0, source="git", revision="2" * 40, digest="d")
+    release = Record(tag="b", seq=2, created=1.0, source="git", revision="2" * 40, digest="d" * 64)
     begun = replace(begin("1"), tag="b", record=release)
     found = interruption([state("web1", "a", begun), state("web2", "a")])
-    assert (found.tag, found.record, found.fresh) == ("b", release, True)
+    assert (found.tag, found.records, found.fresh) == ("b", {"web1": release}, True)
     assert not found.switched
     assert found.waiting == ("web1", "web2")
     back = interruption([state("web1", "b", replace(begin("2", "rollback"), tag="a"))])

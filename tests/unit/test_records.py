@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -24,7 +25,8 @@ from core.records import (
 )
 from core.text import clean
 
-words = st.text(max_size=40).map(clean)
+words = st.text(max_size=40).map(clean).map(lambda text: text.replace("\n", " "))
+digits = st.text("0123456789abcdef", min_size=64, max_size=64)
 tags = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True).filter(is_tag)
 records = st.builds(
     Record,
@@ -32,12 +34,14 @@ records = st.builds(
     seq=st.integers(0, 10**9),
     created=st.integers(0, 253_402_300_799).map(float),
     source=st.sampled_from(["git", "directory", ""]),
-    revision=words,
-    digest=words,
+    revision=st.one_of(
+        st.just(""), digits.map(lambda text: text[:40]), digits.map(lambda text: f"content:{text[:12]}")
+    ),
+    digest=st.one_of(st.just(""), digits),
     subject=words,
     author=words,
     by=words,
-    ref=words,
+    ref=words.map(lambda text: text.lstrip("-")),
     bytes=st.integers(0, 2**60),
     files=st.integers(0, 10**9),
     failed=words,
@@ -110,6 +114,14 @@ GOOD = {"tag": '"t"', "seq": "1", "created": "12.0"}
         ("created", "19:30:00"),
         ("subject", "1"),
         ("left", "1"),
+        ("seq", str(10**9 + 1)),
+        ("revision", '"--upload-pack=touch x"'),
+        ("revision", '"main"'),
+        ("revision", '"HEAD~1"'),
+        ("digest", '"abc"'),
+        ("digest", '"../../x"'),
+        ("source", '"--git"'),
+        ("ref", '"--output=/etc/x"'),
         ("bytes", "9" * 5000),
         ("subject", '"not closed'),
         ("deep", "[" * 5000 + "]" * 5000),
@@ -144,7 +156,57 @@ def test_what_is_no_journal_line_is_a_value_error(text: str) -> None:
 @pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "1e400", "-5", '"12"', "null", "[]"])
 def test_odd_numbers_of_a_journal_are_none(number: str) -> None:
     line = parse_journal_line(f'{{"what": "end", "time": {number}, "exit_code": {number}}}')
-    assert (line.what, line.time, line.exit_code) == ("end", 0.0, 0)
+    # What says nothing of an exit status is no success.
+    assert (line.what, line.time, line.exit_code) == ("end", 0.0, 0 if number == "null" else 1)
+
+
+ODD_TAGS = ["../../../../etc/cron.d", "a/b", "-rf", "a\n", ".", "a..b", "x" * 101, "é"]
+
+
+@pytest.mark.parametrize("what", ["begin", "switch"])
+@pytest.mark.parametrize("tag", ODD_TAGS)
+def test_a_line_with_an_odd_tag_is_no_line_that_a_recovery_rests_on(what: str, tag: str) -> None:
+    for name in ("tag", "previous"):
+        with pytest.raises(ValueError):
+            parse_journal_line(json.dumps({"what": what, "operation": "1", name: tag}))
+    assert parse_journal_line(json.dumps({"what": "end", "operation": "1", "tag": tag})).tag == ""
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"operation": "-e x"},
+        {"operation": "a b"},
+        {"operation": "1\n2"},
+        {"target": "releases/a\nrecord x"},
+        {"target": "\u001b[2J"},
+        {"target": "x" * 5000},
+        {"tag": "a", "record": {"tag": "b", "seq": 1, "created": 1}},
+        {"tag": "a", "record": {"tag": "a", "seq": -1, "created": 1}},
+        {"tag": "a", "record": {"tag": "a", "seq": 1, "created": 1, "revision": "--exec"}},
+    ],
+)
+def test_a_line_that_would_be_believed_and_cannot_be_is_a_value_error(facts: dict[str, object]) -> None:
+    with pytest.raises(ValueError):
+        parse_journal_line(json.dumps({"what": "begin", **facts}))
+
+
+def test_a_journals_other_words_are_words() -> None:
+    text = json.dumps(
+        {"what": "end", "kind": "x y", "outcome": "done\n", "phase": "-", "who": "a\nb", "exit_code": 256}
+    )
+    line = parse_journal_line(text)
+    assert (line.kind, line.outcome, line.phase, line.who, line.exit_code) == ("", "", "", "a b", 1)
+
+
+def test_servers_that_record_other_content_of_a_tag_are_named() -> None:
+    one, two = release("a", 1, digest="1" * 64), release("a", 1, digest="2" * 64)
+    (row,) = fleet_releases([state("web1", one), state("web2", two), state("web3", one)])
+    assert row.conflict == (
+        "the servers' records of a differ in its content: 111111111111 on web1, web3; 222222222222 on web2"
+    )
+    (same,) = fleet_releases([state("web1", one), state("web2", one), state("web3", release("a"))])
+    assert same.conflict == ""
 
 
 @given(st.text(max_size=120))

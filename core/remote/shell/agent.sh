@@ -55,6 +55,17 @@ fail() {
   exit 1
 }
 
+# named TAG...: end this request unless each is a release's tag, by the rule of core.records.is_tag: it becomes a
+# folder's name, and a file's.
+named() {
+  for name; do
+    case $name in
+      '' | [!A-Za-z0-9]* | *[!A-Za-z0-9._-]* | *..*) fail "not a release's name: $name" ;;
+    esac
+    [ ${#name} -le 100 ] || fail "not a release's name: $name"
+  done
+}
+
 # then VERB WORD...: another verb, but only where the request before it was carried out.
 verb_then() {
   [ "$ended" = 0 ] || fail "not done, because what comes before it was not"
@@ -102,7 +113,7 @@ leave() {
     first_line "$own/lock/phase"
     was=$line operation=
     read -r _ operation < "$own/lock/owner"
-    line="{\"what\":\"interrupted\",\"operation\":\"$operation\",\"phase\":\"$was\",\"time\":$(date +%s)}"
+    line="{\"what\":\"interrupted\",\"operation\": \"$operation\",\"phase\":\"$was\",\"time\":$(date +%s)}"
     say "$line" >> "$own/operation.jsonl"
     # Where it had not begun to change anything, nobody needs to know.
     [ -n "$operation" ] && grep -qaF "$operation" "$own/transitions.jsonl" && remember "$line"

@@ -46,6 +46,7 @@ state() {
       [ ! -d "$place" ] || [ -L "$place" ] || set -- "$@" "$place"
     done
     # A folder in releases/ that is itself a link is none of ours.
+    [ ! -d releases ] || { [ -r releases ] && [ -x releases ]; } || say "unreadable releases"
     [ ! -d releases ] || [ -L releases ] || for release in releases/* releases/.[!.]*; do
       case $release in releases/.turnout-*) continue ;; esac
       [ -d "$release" ] && [ ! -L "$release" ] && set -- "$@" "$release"
@@ -66,13 +67,19 @@ state() {
       say "cache-unknown ${1%%[!0-9]*} $(($2))"
     fi
     set --
+    for place in "$own" "$own/records" "$own/manifests"; do
+      [ ! -d "$place" ] || { [ -r "$place" ] && [ -x "$place" ]; } || say "unreadable $place"
+    done
     for record in "$own"/records/*.toml; do
-      [ -f "$record" ] && [ ! -L "$record" ] && set -- "$@" "$record"
+      if [ ! -f "$record" ] || [ -L "$record" ] || [ ! -r "$record" ] || [ ! -s "$record" ]; then
+        [ ! -e "$record" ] && [ ! -L "$record" ] || { encode "$record"; say "unreadable $encoded"; }
+      else set -- "$@" "$record"
+      fi
     done
     # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
     [ $# -eq 0 ] || grep -a -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-8000 | sed -e 's/^/record /' -e 40000q
-    [ ! -f "$own/journal.jsonl" ] || tail -n 20 "$own/journal.jsonl" | cut -c1-60000 | sed 's/^/journal /'
-    [ ! -f "$own/transitions.jsonl" ] || tail -n 200 "$own/transitions.jsonl" | cut -c1-60000 | sed 's/^/transition /'
+    told journal 20
+    told transitions 200
     for file in "$own"/manifests/*.unused; do
       [ ! -f "$file" ] || { file=${file%.unused}; encode "${file##*/}"; say "unused $encoded"; }
     done
@@ -119,6 +126,14 @@ places() {
   [ -n "$mounted" ] || return 0
   case $newline$mounted$newline in *"$newline$own$newline"* | *"${newline}releases$newline"*) split=yes ;; esac
   [ "$mounted" = '?' ] || printf '%s\n' "$mounted" | sed -e 's/^/mount /' -e 100q
+}
+
+# told NAME LINES: the last lines of a journal; one that is there and cannot be read is not empty.
+told() {
+  place=$own/$1.jsonl
+  if [ -f "$place" ] && [ -r "$place" ]; then tail -n "$2" "$place" | cut -c1-60000 | sed "s/^/${1%s} /"
+  elif [ -e "$place" ] || [ -L "$place" ]; then say "unreadable $place"
+  fi
 }
 
 # leftovers: what could not be removed after an operation, as far as it is still there.
@@ -193,11 +208,15 @@ checksum() {
 # glance: whether a look is worth while, for next to nothing.
 verb_glance() { ! cd "$root" 2> /dev/null || news; }
 
-# manifest FILE: the text of a manifest.
-verb_manifest() { cd "$root" && cat "$own/$1"; }
+# manifest [TAG]: the text of a release's manifest, or of the deploy-cache's.
+verb_manifest() {
+  [ $# -eq 0 ] || named "$1"
+  cd "$root" && cat "$own/${1+manifests/}${1-cache}.manifest"
+}
 
 # events OFFSET: what operation.jsonl has from a byte on, and whether somebody holds the lock: for those who watch.
 verb_events() {
+  case $1 in '' | *[!0-9]*) fail "not a place in a file: $1" ;; esac
   cd "$root" 2> /dev/null || exit 1
   say "time $(date +%s)"
   lock_lines
@@ -212,6 +231,7 @@ verb_sizes() {
   cd "$root" || exit 1
   going=$newline
   for tag; do
+    [ "$tag" = . ] || named "$tag"
     [ "$tag" != . ] && place=releases/$tag || place=deploy-cache
     shift
     [ ! -d "$place" ] || { set -- "$@" "$place"; going=$going$place$newline; }
@@ -244,6 +264,7 @@ verb_scan() {
 
 # tree TAG: what a release really holds, by checksum, and what it held when its prepare hooks had ended.
 verb_tree() {
+  named "$1"
   cd "$root/releases/$1" || exit 1
   [ ! -f "$root/$own/manifests/$1.made" ] || sed 's/^/made /' "$root/$own/manifests/$1.made"
   listing

@@ -69,8 +69,16 @@ remember() { say "$1" >> "$own/transitions.jsonl" && say "$1" >> "$own/journal.j
 close() {
   { read -r _ operation < "$own/lock/owner"; } 2> /dev/null
   [ "$1" != none ] && [ -n "$operation" ] && [ -s "$own/transitions.jsonl" ] || return 0
+  # The whole id, as json.dumps writes it: a part of one would settle the operations of others, too.
+  operation="\"operation\": \"$operation\""
   settled=$operation
-  case $1 in own,*) settled=$settled$newline$(printf %s "${1#own,}" | tr , "$newline") ;; esac
+  case $1 in own,*)
+    rest=${1#own,},
+    while [ -n "$rest" ]; do
+      case ${rest%%,*} in '' | *[!0-9a-f]*) ;; *) settled="$settled$newline\"operation\": \"${rest%%,*}\"" ;; esac
+      rest=${rest#*,}
+    done ;;
+  esac
   case $1 in
     all) { grep -aF "$operation" "$own/transitions.jsonl"; say "$2"; } > "$own/incoming/transitions" ;;
     *) grep -avF "$settled" "$own/transitions.jsonl" > "$own/incoming/transitions" || [ $? -eq 1 ] ;;

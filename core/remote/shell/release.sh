@@ -8,6 +8,7 @@
 # digest: the operator's side compares then, and asks for `publish`.
 # If it dies, incoming/ is swept; the cache keeps its manifest, which is renamed into place before the copy.
 verb_stage() {
+  named "$2"
   holds "$1"
   phase stage
   tag=$2 publish=$6 record=$7 merged='' vouch=
@@ -154,6 +155,7 @@ forget() {
 
 # publish TOKEN TAG: after the prepare hooks; what they left is remembered, so that it is not taken for drift.
 verb_publish() {
+  named "$2"
   holds "$1"
   if command -v sha256sum > /dev/null 2>&1; then
     before=$root/$own/incoming/$2.before
@@ -168,6 +170,7 @@ verb_publish() {
 # the target it must have before ("" for none): whoever changed it behind our back wins. The journal says what is going
 # to happen before it does; whether it did, `current` itself tells.
 verb_switch() {
+  named "$2"
   holds "$1"
   phase switch
   [ -d "releases/$2" ] && [ ! -L "releases/$2" ] || fail "releases/$2 does not exist"
@@ -206,6 +209,8 @@ verb_restore() {
     [ "$(readlink current)" = "$decoded" ] || { say "not switched"; return 0; }
   fi
   decode "$2"
+  # A journal said where an undo leads to, and not this operation's own look.
+  [ -n "${4-}" ] || case /$decoded/ in */../* | */./* | *"$newline"*) fail "not where current can lead: $decoded" ;; esac
   # What this operation has left is put back whatever it was; an undo leads to no place that is gone.
   case $decoded-${4-} in releases/*-) [ -d "$decoded" ] || fail "$decoded does not exist any more" ;; esac
   decode "$3"
@@ -219,6 +224,7 @@ verb_restore() {
 # withdraw TOKEN TAG [RECORD]: a release that this operation made and that never went live goes again, record and all;
 # one that had been pruned before keeps its manifest and gets its old RECORD back.
 verb_withdraw() {
+  named "$2"
   holds "$1"
   [ "$(readlink current)" != "releases/$2" ] || fail "releases/$2 is live"
   # An operation that came after this one had lost its lock may have switched to it.
@@ -238,6 +244,7 @@ verb_withdraw() {
 
 # record TOKEN TAG TEXT: replace a release's record.
 verb_record() {
+  named "$2"
   holds "$1"
   decode "$3"
   printf %s "$decoded" > "$own/incoming/record" && place "$own/incoming/record" "$own/records/$2.toml"
@@ -246,10 +253,11 @@ verb_record() {
 # remove TOKEN FORCE TAG...: prune; the record stays. With FORCE `yes` also what a running process works in. What
 # cannot be removed, for it belongs to somebody else, is named and stays where it is named.
 verb_remove() {
-  holds "$1"
-  phase prune
-  force=$2
+  token=$1 force=$2
   shift 2
+  named "$@"
+  holds "$token"
+  phase prune
   mounts
   for tag; do
     if [ "$force" = no ] && busy "$tag"; then say "busy $tag"
@@ -284,7 +292,6 @@ busy() {
 # is live, or something is mounted in it, which the rename would take along.
 discard() {
   gone=
-  case $1 in '' | .* | */*) fail "not a release: $1" ;; esac
   [ -d "releases/$1" ] && [ ! -L "releases/$1" ] || { say "missing $1"; return 0; }
   spare "releases/$1"
   ! holds_root "releases/$1" || { say "mv: releases/$1 holds another deploy root"; return 1; }
@@ -368,13 +375,14 @@ as_left() {
 # journal ("" for none), sweep and unlock; else nothing. CLOSES: see `close`, LEFT: see `as_left`. What is renamed into
 # trash/ is removed after the lock is gone; whoever comes next sweeps it too.
 verb_finish() {
-  holds "$1"
-  as_left "$4"
-  phase finish
-  closes=$2
+  token=$1 closes=$2 left=$4
   decode "$3"
   end=$decoded
   shift 4
+  named "$@"
+  holds "$token"
+  as_left "$left"
+  phase finish
   [ $# -eq 0 ] || mounts
   for tag; do
     if busy "$tag"; then say "busy $tag"

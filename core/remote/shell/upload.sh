@@ -55,6 +55,7 @@ while IFS= read -r path && [ -n "$path" ]; do
     !) clear_of_mounts; empty deploy-cache || exit 1; continue ;;
     *\\*) path=$(printf '%b_' "$path") && path=${path%_} ;;
   esac
+  case /$path/ in */../* | */./* | *//*) echo "not a path in a tree: $path" >&2; exit 1 ;; esac
   set -- "$@" "deploy-cache/$path"
   [ $# -lt 200 ] || { clear_of_mounts; rm -rf -- "$@" || exit 1; set --; }
 done
