@@ -258,6 +258,13 @@ class Link(fabric.Connection):  # type: ignore[misc]
         )
 
 
+class _Silent(paramiko.SSHConfig):  # type: ignore[misc]
+    """No ssh_config: our own answer is in `Options`. Even an empty one of paramiko asks for the user's name."""
+
+    def lookup(self, hostname: str) -> paramiko.SSHConfigDict:
+        return paramiko.SSHConfigDict()
+
+
 class Settings:
     """What all connections of a fleet share: the address book, Fabric's configuration, and the gateways."""
 
@@ -265,7 +272,7 @@ class Settings:
         self.book = book
         # Fabric's own files (~/.fabric.yaml, ~/.fabric.py, /etc/fabric.*) and variables are not read: they would change
         # users and keys behind ssh_config's back, and one of them is a program. It reads no ssh_config either.
-        self._config = fabric.Config(lazy=True, ssh_config=paramiko.SSHConfig())
+        self._config = fabric.Config(lazy=True, ssh_config=_Silent())
         self._gateways: dict[Target, Link] = {}
         self._lock = threading.Lock()
 

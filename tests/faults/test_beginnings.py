@@ -14,7 +14,6 @@ from core.errors import EXIT_CONNECT, EXIT_FAILED, EXIT_PERSON, EXIT_USAGE, Cann
 from core.events import OperationFinished, OperationStarted
 from core.fleet import at_once
 from core.jobs import Ahead, Job, fault
-from tests.servers import unavailable
 from tui.cli.narration import Narrator
 from tui.cli.unexpected import explained, placed
 
@@ -38,10 +37,10 @@ def project(tmp_path):
     return folder
 
 
-def turnout(project, *words, before="", **variables):
+def turnout(project, *words, before="", program=("-m", "tui.cli"), **variables):
     """Run the command after a line of shell, with only these variables; the exit code and what it said."""
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY), **variables}
-    command = [sys.executable, "-m", "tui.cli", *words]
+    command = [sys.executable, *program, *words]
     done = subprocess.run(
         ["sh", "-c", f'{before or ":"}; exec "$@"', "sh", *command],
         cwd=project,
@@ -120,17 +119,26 @@ def test_an_odd_place_is_no_fault_of_turnout(project, before, variables, code, w
     assert "a fault in Turnout" not in said and "Traceback" not in said
 
 
-@pytest.mark.parametrize("words", [("releases",), ("deploy", "--yes")], ids=["look", "deploy"])
-def test_a_user_that_nobody_knows_may_use_it(project, words):
-    unshare = ["unshare", "--mount", "sh", "-c", "mount --bind /dev/null /etc/passwd"]
-    if subprocess.run(unshare, capture_output=True, check=False).returncode:
-        unavailable("a file system of its own cannot be made here")
-    command = f'"{sys.executable}" -m tui.cli {" ".join(words)} production --json'
-    before = f"exec unshare --mount sh -c 'mount --bind /dev/null /etc/passwd; exec {command}'"
-    done, said = turnout(project, before=before)
-    result_of(done)
-    assert done.returncode == EXIT_CONNECT, said
-    assert "Traceback" not in said
+NOBODY = 31337
+"""A user id without an entry in the user database."""
+
+
+@pytest.mark.parametrize("words", [("releases",), ("deploy", "--yes"), ("prune", "--yes")], ids=lambda words: words[0])
+def test_a_user_that_nobody_knows_may_use_it(project, tmp_path, words):
+    # In the process itself: to start a program as another user needs folders that everybody may enter.
+    program = tmp_path / "as_nobody.py"
+    program.write_text(
+        "import os, sys\nfrom tui.cli import main\n"
+        f"os.getuid = os.geteuid = lambda: {NOBODY}\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    for home in ({"HOME": str(tmp_path)}, {"TURNOUT_CACHE_DIR": str(tmp_path)}):
+        done, said = turnout(project, *words, "production", "--json", program=(str(program),), **home)
+        result_of(done)
+        assert done.returncode == EXIT_CONNECT and "Traceback" not in said, said
+    done, said = turnout(project, *words, "production", "--json", program=(str(program),))
+    assert done.returncode == EXIT_USAGE and "Traceback" not in said
+    assert result_of(done)["summary"] == f"no home folder is known for user {NOBODY}"
 
 
 ODD_FILES = {

@@ -9,6 +9,7 @@ from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_FAILED, Cancelled, Connect
 from core.text import count
 from tui.cli.command import Answer, Command
 from tui.cli.troubles import astray_lines, astray_rows, drift_lines, drift_rows, hints
+from tui.cli.unexpected import placed
 from tui.view.lines import one_line
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _verify(command: Command) -> Answer:
     lines = [*drift_lines(drifts, without, found.tag), *astray_lines(found.astray)]
     command.output.table(lines, [*drift_rows(drifts, without, found.tag), *astray_rows(found.astray)], "")
     for error in found.errors.values():
-        command.output.error(error)
+        command.output.error(placed(error, command.output.narrator))
     drifted = bool(without or found.astray) or not all(drift.none for drift in drifts.values())
     code = max([EXIT_FAILED if drifted else EXIT_DONE, *(error.exit_code for error in found.errors.values())])
     said = verdict(found, len(without))
@@ -112,7 +113,7 @@ def _hint(command: Command, inspection: Inspection) -> None:
 def _unreached(command: Command, inspection: Inspection) -> tuple[int, str]:
     """Say what went wrong with servers that could not be looked at; the exit code and a sentence."""
     for error in inspection.errors.values():
-        command.output.error(error)
+        command.output.error(placed(error, command.output.narrator))
     away = len(inspection.errors)
     code = max((error.exit_code for error in inspection.errors.values()), default=EXIT_DONE)
     return code, f"{count(away, 'server')} of {len(command.fleet.names)} could not be looked at" if away else ""
