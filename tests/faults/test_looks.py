@@ -13,13 +13,13 @@ import pytest
 
 from core.errors import TurnoutError
 from core.operations import DeployRequest
-from core.remote.agent import script
+from core.remote.agent import PARTS, script
 from tests.engine.driving import snapshot
 from tests.servers import need
 
 SHELLS = ("dash", "bash", "busybox")
 PROGRAM = (
-    "".join(script(name) for name in ("disks.sh", "lock.sh", "seed.sh", "release.sh"))
+    "".join(script(name) for name in PARTS[:-1])
     + script("agent.sh").partition("\nbirth $$\n")[0]
     + '\ncd -P "$root" || exit\n'
 )
@@ -93,6 +93,36 @@ def test_a_release_is_spared_where_current_cannot_be_entered(agent):
     (agent.root / "current").unlink()
     (agent.root / "current").symlink_to("releases/gone")
     assert "gone .turnout/trash/c" in agent('mounts\ndiscard c && echo "gone $gone"').stdout
+
+
+def test_a_switch_to_what_was_removed_meanwhile_is_taken_back(agent):
+    """Somebody removes the release between the look and the rename."""
+    late = """holds() { :; }
+phase() { :; }
+mv() { rm -rf releases/c; command mv "$@"; }
+verb_switch token c releases/b line"""
+    done = agent(late)
+    assert done.returncode == 1 and "releases/c was removed while current was switched" in done.stdout
+    assert (agent.root / "current/index.html").read_text() == "live\n"
+
+
+PLANTED = ("releases", "deploy-cache", ".turnout/records", ".turnout/manifests")
+
+
+@pytest.mark.parametrize("place", PLANTED)
+def test_a_folder_that_becomes_a_link_while_the_lock_is_taken_is_not_used(agent, tmp_path, place):
+    outside = tmp_path / "outside"
+    (outside / ".turnout-new.r1.1").mkdir(parents=True)
+    shutil.rmtree(agent.root / "releases")
+    (agent.root / "current").unlink()
+    late = f"""birth $$
+self="$$ $born"
+watchdog() {{ :; }}
+lock() {{ command mkdir .turnout/lock; echo "$self" > .turnout/lock/process; rm -rf {place}; ln -s {outside} {place}; }}
+verb_begin token owner 30 ''"""
+    done = agent(late)
+    assert done.returncode == 5 and f"{agent.root}/{place} is a link" in done.stdout, done
+    assert os.listdir(outside) == [".turnout-new.r1.1"] and not (agent.root / ".turnout/lock").exists()
 
 
 # The moments at which others may act: before and after each program that works in shared/.

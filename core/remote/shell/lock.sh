@@ -291,7 +291,7 @@ itself() { { read -r me stat_line < /proc/self/stat; } 2> /dev/null && birth "$m
 # was killed goes on, and would take what the next operation makes.
 sweep() {
   for left in releases/.turnout-*; do
-    [ ! -e "$left" ] || abandoned "$left" && erase "$left"
+    ! abandoned "$left" || erase "$left"
   done
   bare "$own/incoming" && bare "$own/trash" && [ ! -e .current-next ] && [ ! -L .current-next ] && return
   heap=$own/trash.sweep.$$
@@ -299,8 +299,12 @@ sweep() {
   mkdir -p "$own/incoming" "$own/trash"
 }
 
-# abandoned PATH.PID: whether nobody else is removing this: two that remove the same disturb each other.
-abandoned() { [ "${1##*.}" = $$ ] || [ ! -d "/proc/${1##*.}" ]; }
+# abandoned PATH.PID: whether it is there and nobody else is removing it: two that remove the same disturb each other.
+# What lies behind a link is none of ours.
+abandoned() {
+  [ -e "$1" ] && [ ! -L "${1%/*}" ] || return 1
+  [ "${1##*.}" = $$ ] || [ ! -d "/proc/${1##*.}" ]
+}
 
 # heap_up PATH...: move what is there into the heap.
 heap_up() {
@@ -333,7 +337,7 @@ unlock() {
   set -- "$heap" "$own"/lock.dead.*
   for left in "$own"/trash.* "$own"/lock.new.* .turnout-probe.* releases/.turnout-*; do
     # Where its agent lives, it is removing this, or taking the lock.
-    [ ! -e "$left" ] || ! abandoned "$left" || set -- "$@" "$left"
+    ! abandoned "$left" || set -- "$@" "$left"
   done
   mv -T "$own/lock" "$heap/lock" || rm -rf "$own/lock"
   [ "$how" != and-answer ] || answer 0

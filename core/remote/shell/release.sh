@@ -184,6 +184,11 @@ verb_switch() {
   # Also of what is live until now: whoever switched to it may have been killed in between.
   used "${now##*/}"
   replace "releases/$2"
+  # It was there a moment ago.
+  [ -d ./current/. ] || {
+    if [ -n "$now" ]; then replace "$now"; else rm -f current; fi
+    fail "releases/$2 was removed while current was switched to it: current is as it was"
+  }
   used "$2"
 }
 
