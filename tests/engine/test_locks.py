@@ -333,6 +333,7 @@ def test_no_process_is_left_that_holds_the_lock_folder(sshd, project_factory, en
     listed = subprocess.run(["ls", "-A", str(own)], capture_output=True, text=True, check=True).stdout.split()
     assert set(listed) <= {
         "cache.manifest",
+        "cache.digest",
         "records",
         "manifests",
         "journal.jsonl",
