@@ -10,9 +10,11 @@ from core.records import Record
 from core.text import count, size
 
 DEPLOY, ROLLBACK, PRUNE, CLEAR_CACHE, RECOVER = "deploy", "rollback", "prune", "clear-cache", "recover"
+PIN, UNPIN = "pin", "unpin"
 
 NONE, SWITCH, STAGE, UPLOAD, REMOVE = "none", "switch", "stage", "upload", "remove"
-"""Actions of a step: nothing to do; switch only; copy the cache, then switch; upload, copy, switch; remove files."""
+"""Actions of a step: nothing to do; switch only; copy the cache, then switch; upload, copy, switch; remove files.
+A step of a plan of kind PIN or UNPIN has that as its action."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ class Step:
         if self.action in (UPLOAD, STAGE):
             parts.append(f"copy {size(self.copy_bytes)}")
             parts.append("switch")
+        if self.action in (PIN, UNPIN):
+            parts.append(self.action)
         if self.action == SWITCH and self.back is None:
             parts.append("switch only")
         elif self.action == SWITCH:
@@ -145,6 +149,8 @@ class Plan:
         """`Deploy 20261121T193000Z-3f2c1ab to production`."""
         if self.kind == PRUNE:
             return f"Prune on {self.environment}"
+        if self.kind in (PIN, UNPIN):
+            return f"{self.kind.capitalize()} {self.tag} on {self.environment}"
         if self.kind == CLEAR_CACHE:
             return f"Clear the deploy-cache on {self.environment}"
         if self.kind == RECOVER:

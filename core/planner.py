@@ -9,7 +9,22 @@ from dataclasses import dataclass, replace
 
 from core import shared
 from core.manifest import EMPTY, FOLDER, Manifest, difference
-from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, REMOVE, ROLLBACK, STAGE, SWITCH, UPLOAD, Plan, Sizes, Step
+from core.plan import (
+    CLEAR_CACHE,
+    DEPLOY,
+    NONE,
+    PIN,
+    PRUNE,
+    REMOVE,
+    ROLLBACK,
+    STAGE,
+    SWITCH,
+    UNPIN,
+    UPLOAD,
+    Plan,
+    Sizes,
+    Step,
+)
 from core.records import FleetRelease, Record, ServerState, fleet_releases, live_tag, previous_tag
 from core.recovery import interruption
 from core.retention import beyond, protection
@@ -225,6 +240,26 @@ def plan_prune(
         live=live,
         steps=tuple(steps),
         refusals=tuple(dict.fromkeys(refusals)),
+        fingerprints={state.server: state.fingerprint for state in states},
+    )
+
+
+def plan_pin(environment: str, states: Sequence[ServerState], tag: str, *, pinned: bool) -> Plan:
+    """The plan that pins a release, or ends that, on every server, also where it is not now."""
+    known = any(tag in state.releases or tag in state.pins for state in states)
+    steps = []
+    for state in states:
+        release = state.releases.get(tag)
+        is_so = tag in state.pins or bool(not pinned and release and release.pinned)
+        action = NONE if is_so == pinned else PIN if pinned else UNPIN
+        steps.append(Step(server=state.server, action=action, current=state.current))
+    return Plan(
+        kind=PIN if pinned else UNPIN,
+        environment=environment,
+        tag=tag,
+        live=live_tag(states),
+        steps=tuple(steps),
+        refusals=() if known else (f"no release is called {tag}",),
         fingerprints={state.server: state.fingerprint for state in states},
     )
 

@@ -62,7 +62,7 @@ class Record:
     bytes, files   of the tree
     failed    why its checks or hooks failed after the switch; "" where they did not
     left      a rollback left this release: "the previous one" skips it
-    pinned    never pruned
+    pinned    never pruned; what `turnout pin` writes is a file of its own, `Pin`
     """
 
     tag: str
@@ -143,6 +143,28 @@ def _one_line(text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pin:
+    """Why a release is never pruned: `.turnout/records/<tag>.pinned`. by: `ana@laptop`; why: "" where nobody said."""
+
+    by: str = ""
+    why: str = ""
+
+    def to_line(self) -> str:
+        """The text of its file."""
+        return json.dumps({"by": self.by, "why": self.why}, ensure_ascii=True)
+
+
+def parse_pin(text: str) -> Pin:
+    """The pin in a file's line. One that cannot be read is a pin all the same: what it keeps is not pruned."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return Pin()
+    known = values if isinstance(values, dict) else {}
+    return Pin(**{key: clean(known[key], 300) for key in ("by", "why") if isinstance(known.get(key), str)})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Release:
     """A release on one server: its files, its record, or both.
 
@@ -150,6 +172,7 @@ class Release:
     mtime    of the folder, in seconds since the epoch; what orders releases without a record
     unused   it was made there and never went live
     unread   its record is there and cannot be read: whether it failed or is pinned is unknown
+    pin      why it is never pruned; None where it may be
     """
 
     tag: str
@@ -159,6 +182,16 @@ class Release:
     live: bool = False
     unused: bool = False
     unread: bool = False
+    pin: Pin | None = None
+
+    @property
+    def pinned(self) -> bool:
+        return self.pin is not None or bool(self.record and self.record.pinned)
+
+    @property
+    def good(self) -> bool:
+        """Whether it counts among those that are kept: it did not fail, and was live."""
+        return not self.unused and not (self.record and self.record.failed)
 
     @property
     def created(self) -> float:
@@ -330,6 +363,7 @@ class ServerState:
     transitions   lines of the last operation that was carried out there, and of those since that have no end
     shared_missing, shared_dangling   shared paths that are not in `shared/`, and links there that lead nowhere
     transitions_whole   all of those lines could be read: what an operation did there is known
+    pins          by tag: what is never pruned, whether or not the release is there
     took_over     by `begin`: the lock whose dead owner it was taken from
     faults        what could not be read (a record that is not TOML), one line each
     claim         whose root it is; None where no operation has begun there since roots are claimed
@@ -365,6 +399,7 @@ class ServerState:
     shared_missing: frozenset[str] = frozenset()
     shared_dangling: frozenset[str] = frozenset()
     transitions_whole: bool = True
+    pins: Mapping[str, Pin] = field(default_factory=dict)
     took_over: Lock | None = None
     faults: tuple[str, ...] = ()
     rtt: float = 0.0
@@ -391,7 +426,7 @@ class ServerState:
     @property
     def fingerprint(self) -> tuple[object, ...]:
         """What a plan rests on: when it differs from the plan's, the plan no longer holds."""
-        releases = tuple((r.tag, r.present, r.record and r.record.digest) for r in self.ordered)
+        releases = tuple((r.tag, r.present, r.record and r.record.digest, r.pinned) for r in self.ordered)
         return (self.current_kind, self.current, self.cache, releases)
 
 
@@ -422,6 +457,14 @@ class FleetRelease:
     @property
     def present_on(self) -> tuple[str, ...]:
         return tuple(name for name, release in self.on.items() if release.present)
+
+    @property
+    def pinned(self) -> bool:
+        return any(release.pinned for release in self.on.values())
+
+    @property
+    def pin(self) -> Pin | None:
+        return next((release.pin for release in self.on.values() if release.pin), None)
 
     @property
     def failed(self) -> str:

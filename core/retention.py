@@ -6,6 +6,9 @@ from collections.abc import Sequence, Set
 
 from core.records import ServerState
 
+FAILED_KEPT = 3
+"""Releases that failed, or never went live, whose files stay on a server: to look at, newest first."""
+
 
 def protection(states: Sequence[ServerState], tag: str, live: str, previous: str) -> str:
     """Why a release may not be pruned (`is live on web1`), or ""."""
@@ -16,8 +19,9 @@ def protection(states: Sequence[ServerState], tag: str, live: str, previous: str
         return "is the one before the live release: it is kept for a quick way back"
     for state in states:
         release = state.releases.get(tag)
-        if release and release.record and release.record.pinned:
-            return f"is pinned on {state.server}"
+        if tag in state.pins or (release and release.pinned):
+            why = state.pins[tag].why if tag in state.pins else ""
+            return f"is pinned on {state.server} ({why})" if why else f"is pinned on {state.server}"
         if release and release.unread:
             return f"has a record on {state.server} that cannot be read: it may be pinned"
     return ""
@@ -27,14 +31,16 @@ def beyond(state: ServerState, keep: int, needed: Set[str], *, coming: str = "")
     """The tags with files on a server beyond the newest `keep` (at least 1), oldest first, without protected ones
     and those that may be: whose record cannot be read.
 
+    Releases that failed, or never went live, have a limit of their own: however many there are, they take no place of
+    a good one.
+
     needed  tags that are kept on every server: live on any of them, or the way back
     coming  a tag that this operation makes live: it counts as the newest and as kept
     """
     safe = {*needed, coming, state.current}
     present = [r for r in state.ordered if r.present and r.tag != coming]
+    good = [r.tag for r in present if r.good or r.tag == state.current]
     room = max(keep, 1) - (1 if coming else 0)
-    return [
-        release.tag
-        for release in reversed(present[max(room, 0) :])
-        if release.tag not in safe and not release.unread and not (release.record and release.record.pinned)
-    ]
+    failed = [r.tag for r in present if r.tag not in good]
+    kept = safe | {*good[: max(room, 0)], *failed[:FAILED_KEPT]}
+    return [r.tag for r in reversed(present) if r.tag not in kept and not r.pinned and not r.unread]

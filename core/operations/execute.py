@@ -21,14 +21,15 @@ from core.events import Emit, Event, Note, OperationFinished, OperationStarted, 
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, fault
 from core.operations.ending import end, unclaimed
+from core.operations.pin import carry_out as carry_out_pin
 from core.operations.planning import Prepared, check_request, prepare, start_tree
 from core.operations.prune import carry_out as carry_out_prune
 from core.operations.recover import undo
-from core.operations.requests import DeployRequest, PruneRequest, RecoverRequest, Request, kind_of
+from core.operations.requests import DeployRequest, PinRequest, PruneRequest, RecoverRequest, Request, kind_of
 from core.operations.run import Run
 from core.operations.transition import Transition
 from core.overlap import WAY_OUT, overlaps
-from core.plan import Plan
+from core.plan import PIN, UNPIN, Plan
 from core.records import ServerState
 from core.recovery import UNDO
 from core.remote.session import ANYWHERE, CLOSES_OWN, live_at
@@ -173,6 +174,8 @@ def _carry_out(run: Run, request: Request, prepared: Prepared, states: Mapping[s
         summary = Transition(run, prepared, states).verify_and_finish()
     elif plan.nothing_to_do:
         outcome, summary = "nothing-to-do", _nothing(run, plan, states)
+    elif isinstance(request, PinRequest):
+        summary = carry_out_pin(run, plan, request, states)
     elif isinstance(request, PruneRequest):
         summary = carry_out_prune(run, plan, force=request.force)
     else:
@@ -192,12 +195,20 @@ def _carry_out(run: Run, request: Request, prepared: Prepared, states: Mapping[s
 def _nothing(run: Run, plan: Plan, states: Mapping[str, ServerState]) -> str:
     """Give the locks back, where all is as it should be already; the summary."""
     line = run.journal("end", outcome="nothing-to-do", exit_code=EXIT_DONE)
-    left = {name: live_at(state.current_target) if plan.tag else ANYWHERE for name, state in states.items()}
+    pins = plan.kind in (PIN, UNPIN)
+    claims = plan.tag and not pins
+    left = {name: live_at(state.current_target) if claims else ANYWHERE for name, state in states.items()}
     found = end(run, left, lambda name, again: run.conclude(name, CLOSES_OWN, line, left=left[name]))
     if found:
         error = unclaimed(run, f"{plan.tag} is not live on", found)
         run.give_back("failed", error)
         raise error
+    if pins:
+        return (
+            f"{plan.tag} is pinned already: nothing to do"
+            if plan.kind == PIN
+            else f"{plan.tag} is not pinned: nothing to do"
+        )
     if plan.tag:
         return f"{plan.tag} is live on {count(len(plan.steps), 'server')} already: nothing to do"
     return "there is nothing to prune"

@@ -14,10 +14,10 @@ from core.events import Emit
 from core.fleet import Fleet, at_once
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest
-from core.operations.requests import DeployRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
+from core.operations.requests import DeployRequest, PinRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
 from core.operations.run import who
 from core.plan import NONE, RECOVER, STAGE, SWITCH, UPLOAD, Plan, Sizes, Step
-from core.planner import Around, plan_deploy, plan_prune, plan_rollback, rollback_target
+from core.planner import Around, plan_deploy, plan_pin, plan_prune, plan_rollback, rollback_target
 from core.records import Record, Release, ServerState, fleet_releases, is_tag, live_tag, make_tag, next_seq
 from core.recovery import FINISH, UNDO, Interruption, interruption
 from core.source import check_revision, make_tree, meaning, tree_of_record
@@ -93,6 +93,8 @@ def prepare(
         return _warned(_rollback(fleet, tag, ordered, emit, cancel), ordered)
     if isinstance(request, RecoverRequest):
         return _recover(fleet, request, ordered, emit, cancel)
+    if isinstance(request, PinRequest):
+        return Prepared(plan_pin(fleet.environment.name, ordered, request.tag, pinned=request.pinned))
     return _prune(fleet, request, ordered)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK
+from core.plan import CLEAR_CACHE, DEPLOY, PIN, PRUNE, RECOVER, ROLLBACK, UNPIN
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,22 @@ class RecoverRequest:
     way: str
 
 
-Request = DeployRequest | RollbackRequest | PruneRequest | RecoverRequest
+@dataclass(frozen=True)
+class PinRequest:
+    """Never prune the release `tag` on any server; with `pinned` false prune it as others are. `why`: for people."""
+
+    tag: str
+    why: str = ""
+    pinned: bool = True
+
+
+Request = DeployRequest | RollbackRequest | PruneRequest | RecoverRequest | PinRequest
 
 
 def kind_of(request: Request) -> str:
-    """deploy, rollback, prune, clear-cache or recover."""
+    """deploy, rollback, prune, clear-cache, recover, pin or unpin."""
+    if isinstance(request, PinRequest):
+        return PIN if request.pinned else UNPIN
     if isinstance(request, RecoverRequest):
         return RECOVER
     if isinstance(request, DeployRequest):

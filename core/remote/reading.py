@@ -16,12 +16,14 @@ from core.records import (
     Disk,
     JournalLine,
     Lock,
+    Pin,
     Record,
     Release,
     ServerState,
     is_digest,
     is_tag,
     parse_journal_line,
+    parse_pin,
     parse_record,
 )
 from core.text import clean, decode_path
@@ -69,6 +71,7 @@ class _Seen:
     transitions_whole: bool = True
     unread: set[str] = field(default_factory=set)
     unused: set[str] = field(default_factory=set)
+    pins: dict[str, Pin] = field(default_factory=dict)
     shared_missing: set[str] = field(default_factory=set)
     shared_dangling: set[str] = field(default_factory=set)
     faults: list[str] = field(default_factory=list)
@@ -108,6 +111,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
             live=seen.kind == "link" and tag == seen.current,
             unused=tag in seen.unused,
             unread=tag in seen.unread,
+            pin=seen.pins.get(tag),
         )
         for tag in tags
     }
@@ -135,6 +139,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         shared_missing=frozenset(seen.shared_missing),
         shared_dangling=frozenset(seen.shared_dangling),
         transitions_whole=seen.transitions_whole,
+        pins=seen.pins,
         took_over=_lock(seen.took, seen.tick),
         faults=tuple(seen.faults[:20]),
         rtt=rtt,
@@ -367,6 +372,13 @@ def _transition(seen: _Seen, rest: str) -> None:
         seen.faults.append(f"a line of {OWN}/transitions.jsonl cannot be read: {clean(str(error), 100)}")
 
 
+def _pinned(seen: _Seen, rest: str) -> None:
+    tag, _, text = rest.partition(" ")
+    tag = decode_path(tag).decode("utf-8", "backslashreplace")
+    if is_tag(tag):
+        seen.pins[tag] = parse_pin(text)
+
+
 def _unused(seen: _Seen, rest: str) -> None:
     tag = decode_path(rest).decode("utf-8", "backslashreplace")
     if is_tag(tag):
@@ -436,6 +448,7 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "journal": _journal,
     "transition": _transition,
     "unused": _unused,
+    "pinned": _pinned,
     "shared-missing": _shared_missing,
     "shared-dangling": _shared_dangling,
     "feature": _feature,

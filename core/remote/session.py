@@ -25,7 +25,7 @@ from core.errors import (
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
 from core.plan import Sizes
-from core.records import Lock, Record, ServerState, is_tag
+from core.records import Lock, Pin, Record, ServerState, is_tag
 from core.remote.agent import ASTRAY, CANCELLED, DONE, INCOMPLETE, LACKING, LOCKED, LOST, PERSON, Agent, Answer
 from core.remote.complaints import failure
 from core.remote.connection import Connection
@@ -302,6 +302,16 @@ class Session:
         """Prune; `force`: also releases that a running process works in."""
         answer = self._ask("remove", token, "yes" if force else "no", *tags, title="the releases were not pruned")
         return removed(answer)
+
+    def pin(self, token: str, tag: str, pin: Pin) -> None:
+        """Never prune a release here, whether or not it is there."""
+        self._ask("pin", token, tag, pin.to_line(), title="the release was not pinned")
+
+    def unpin(self, token: str, tag: str, record: Record | None) -> None:
+        """End that. `record` of the release, which may say so too."""
+        if record and record.pinned:
+            self.record(token, replace(record, pinned=False))
+        self._ask("unpin", token, tag, title="the release was not unpinned")
 
     def tree(self, tag: str, cancel: Cancel) -> Held:
         """What a release really holds, by checksum, and what it held when its prepare hooks had ended."""

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.manifest import EMPTY, FOLDER_ENTRY, Manifest
-from core.plan import NONE, REMOVE, STAGE, SWITCH, UPLOAD, Sizes
-from core.planner import Around, adoption, plan_deploy, plan_prune, plan_rollback
-from core.records import Record, Release, ServerState, live_tag, previous_tag
-from core.retention import beyond, protection
+from core.plan import NONE, PIN, REMOVE, STAGE, SWITCH, UNPIN, UPLOAD, Sizes
+from core.planner import Around, adoption, plan_deploy, plan_pin, plan_prune, plan_rollback
+from core.records import Pin, Record, Release, ServerState, live_tag, previous_tag
+from core.retention import FAILED_KEPT, beyond, protection
 from core.room import HEADROOM, SPARE_INODES
 from tests.strategies import file_entry
 
@@ -184,6 +184,50 @@ def test_a_deploy_keeps_the_newest_and_the_way_back() -> None:
     assert step.prune == ("r1", "r3", "r4", "r5")
 
 
+def test_releases_that_failed_take_no_place_of_good_ones() -> None:
+    """Ten deploys in a row that fail their checks leave the way back to every good release that is kept."""
+    good = [release(f"g{seq}", seq, live=seq == 3) for seq in range(1, 4)]
+    bad = [release(f"b{seq}", seq, failed="its checks") for seq in range(4, 14)]
+    (step,) = deploy(state("web1", *good, *bad), around=Around(keep=3)).steps
+    # g3 is live and the one before the coming one; of those that failed the newest three are left to look at.
+    assert step.prune == ("g1", "b4", "b5", "b6", "b7", "b8", "b9", "b10")
+    assert prune(state("web1", *good, *bad), keep=3).steps[0].prune == tuple(f"b{seq}" for seq in range(4, 11))
+
+
+def test_releases_that_never_went_live_take_no_place_of_good_ones_either() -> None:
+    good = [release(f"g{seq}", seq, live=seq == 2) for seq in range(1, 3)]
+    unused = [replace(release(f"u{seq}", seq), unused=True) for seq in range(3, 9)]
+    assert prune(state("web1", *good, *unused), keep=2).steps[0].prune == ("u3", "u4", "u5")
+
+
+def test_one_that_failed_and_is_live_all_the_same_is_kept_as_a_good_one() -> None:
+    releases = [release("a", 1), release("b", 2, failed="x", live=True), release("c", 3)]
+    assert beyond(state("web1", *releases), 2, set()) == ["a"]
+    assert beyond(state("web1", *releases), 1, set()) == ["a"]
+
+
+def test_a_pin_keeps_a_release_on_every_server_and_takes_no_place() -> None:
+    pins = {"p": Pin(by="ana@laptop", why="the last one with the old schema")}
+    releases = [replace(release("p", 1), pin=pins["p"]), *[release(f"r{seq}", seq, live=seq == 4) for seq in (2, 3, 4)]]
+    web1, web2 = replace(state("web1", *releases), pins=pins), state("web2", *releases[1:])
+    assert beyond(web1, 2, set()) == ["r2"]
+    assert prune(web1, web2, tags=("p",)).refusals == ("p is pinned on web1 (the last one with the old schema)",)
+
+
+def test_a_pin_is_planned_for_all_servers_that_lack_it() -> None:
+    web1 = replace(state("web1", release("r1", 1, live=True)), pins={"r1": Pin()})
+    web2 = state("web2", release("r2", 2, live=True))
+    plan = plan_pin("production", [web1, web2], "r1", pinned=True)
+    assert [step.action for step in plan.steps] == [NONE, PIN] and plan.title() == "Pin r1 on production"
+    ends = plan_pin("production", [web1, web2], "r1", pinned=False)
+    assert [step.action for step in ends.steps] == [UNPIN, NONE] and ends.executable
+    assert plan_pin("production", [web1, web2], "r2", pinned=False).nothing_to_do
+    assert plan_pin("production", [web1], "r9", pinned=True).refusals == ("no release is called r9",)
+    # One that its record says is pinned is unpinned too.
+    by_record = state("web1", release("r1", 1, pinned=True))
+    assert plan_pin("production", [by_record], "r1", pinned=False).steps[0].action == UNPIN
+
+
 seqs = st.lists(st.integers(0, 6), max_size=8)
 
 
@@ -219,10 +263,12 @@ def test_what_is_beyond_is_old_present_and_never_protected(server: ServerState, 
     for tag in chosen:
         item = server.releases[tag]
         assert item.present and tag not in (server.current, live, previous)
-        assert not (item.record and item.record.pinned)
+        assert not item.pinned
         assert not protection([server], tag, live, previous)
     wanted = keep - (1 if coming else 0)
-    newest = [item for item in server.ordered if item.present][: max(wanted, 0)]
+    present = [item for item in server.ordered if item.present]
+    newest = [item for item in present if item.good or item.live][: max(wanted, 0)]
+    newest += [item for item in present if not (item.good or item.live)][:FAILED_KEPT]
     assert all(item in left for item in newest)
     protected = [item for item in left if item not in newest]
     assert all(protection([server], item.tag, live, previous) for item in protected)

@@ -50,6 +50,8 @@ class Options:
     force: bool = False
     way: str = ""
     """What becomes of an interrupted operation: finish, undo, or "" where a person is to be asked."""
+    why: str = ""
+    """Why a release is pinned."""
     breaks: str = ""
     """The id of the operation whose lock is to be broken without a question."""
     words: argparse.Namespace = field(default_factory=argparse.Namespace)
@@ -138,6 +140,7 @@ def parse(words: Sequence[str]) -> Options:
         wait=known.get("wait", 0.0),
         force=known.get("force", False),
         way=known.get("way") or "",
+        why=known.get("why") or "",
         breaks=known.get("breaks") or "",
         words=values,
     )
@@ -191,6 +194,7 @@ def _parser(*, with_init: bool) -> _Parser:
     prune.add_argument("--force", action="store_true", help="also releases that a running process works in")
     _waiting(prune)
     _changing(prune)
+    _pins(commands)
     _after_a_failure(commands)
 
     doctor = _command(commands, "doctor", "check each server before anything is at stake; changes nothing")
@@ -222,6 +226,25 @@ def _parser(*, with_init: bool) -> _Parser:
         "Nothing is left behind.",
     )
     return parser
+
+
+def _pins(commands: Any) -> None:
+    """What is never pruned."""
+    pin = _command(
+        commands,
+        "pin",
+        "never prune a release, until it is unpinned",
+        "On every server of the environment. It stays pinned whatever becomes of its files: also where a server gets\n"
+        "them later. `turnout releases` shows it.",
+    )
+    unpin = _command(commands, "unpin", "prune a release as others are")
+    for parser in (pin, unpin):
+        _environment(parser)
+        parser.add_argument("tag", metavar="TAG", help="the release")
+        if parser is pin:
+            parser.add_argument("-m", "--why", dest="why", metavar="WHY", help="why, for whoever wonders later")
+        _waiting(parser)
+        _changing(parser)
 
 
 def _after_a_failure(commands: Any) -> None:

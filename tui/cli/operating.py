@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def carry_out(command: Command) -> Answer:
-    """deploy, rollback and prune."""
+    """deploy, rollback, prune, pin and unpin."""
     ask_or_refuse(command)
     command.open()
     # What is imported from here on is imported while the servers answer.
@@ -74,13 +74,15 @@ def show_plan(command: Command, request: Request) -> Plan:
 
 def _request(command: Command) -> Request:
     """What the engine is asked to do."""
-    from core.operations import DeployRequest, PruneRequest, RollbackRequest
+    from core.operations import DeployRequest, PinRequest, PruneRequest, RollbackRequest
 
     options = command.options
     if options.command == "deploy":
         return DeployRequest(ref=options.ref, tag=options.tag, rebuild=options.rebuild)
     if options.command == "rollback":
         return RollbackRequest(tag=options.tag)
+    if options.command in ("pin", "unpin"):
+        return PinRequest(options.tag or "", why=options.why, pinned=options.command == "pin")
     everything_old = not options.tags and options.keep is None and not options.cache
     keep = command.project.deploy.keep if everything_old else options.keep
     return PruneRequest(tags=options.tags, keep=keep, cache=options.cache, force=options.force)

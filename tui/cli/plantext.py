@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK, Plan, Step, alike, freeing
+from core.plan import CLEAR_CACHE, DEPLOY, PIN, PRUNE, RECOVER, ROLLBACK, UNPIN, Plan, Step, alike, freeing
 from core.text import clean, count, size
 
 GROUPED_FROM = 11
@@ -45,7 +45,7 @@ def question(plan: Plan) -> str:
         return f"Prune on {plan.environment}?"
     if plan.kind == CLEAR_CACHE:
         return f"Clear the deploy-cache on {plan.environment}?"
-    if plan.kind == RECOVER:
+    if plan.kind in (RECOVER, PIN, UNPIN):
         return f"{plan.title()}?"
     return f"Deploy to {plan.environment}?"
 

@@ -60,7 +60,8 @@ def release_rows(states: Mapping[str, ServerState], servers: Sequence[str]) -> l
                 "files": record.files if record else None,
                 "failed": row.failed,
                 "left": bool(record and record.left),
-                "pinned": bool(record and record.pinned),
+                "pinned": row.pinned,
+                "pinned_why": row.pin.why if row.pin else "",
                 "servers": {server: standing(row, server, states) for server in servers},
             }
         )
@@ -173,8 +174,8 @@ def _what(row: FleetRelease) -> str:
     marks = []
     if row.failed:
         marks.append(f"failed: {short(one_line(row.failed), 60)}")
-    if record and record.pinned:
-        marks.append("pinned")
+    if row.pinned:
+        marks.append(f"pinned: {short(one_line(row.pin.why), 60)}" if row.pin and row.pin.why else "pinned")
     if record and record.left and not row.live_on:
         marks.append("left by a rollback")
     subject = one_line(record.subject or record.revision) if record else "made by another tool: no record"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from core.errors import ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
-from core.records import FleetRelease
+from core.records import FleetRelease, Pin
 from core.text import count, size
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
@@ -57,10 +57,17 @@ def release_lines(row: FleetRelease, sight: FleetSight, cells: int, glyphs: Glyp
         out += _field("Failed", one_line(row.failed), cells, "bad")
     if record is not None and record.left:
         out += _field("Left", "a rollback left it: “the previous release” passes it over", cells, "warn")
-    if record is not None and record.pinned:
-        out += _field("Pinned", "never pruned", cells)
+    if row.pinned:
+        out += _field("Pinned", f"never pruned{_pin(row.pin)}", cells)
     out += _whereabouts(row, sight, cells, glyphs)
     return out
+
+
+def _pin(pin: Pin | None) -> str:
+    """Who pinned it and why, as far as that is known."""
+    said = [f"by {one_line(pin.by)}" if pin.by else "", one_line(pin.why)] if pin else []
+    said = [part for part in said if part]
+    return f" ({': '.join(said)})" if said else ""
 
 
 def _whereabouts(row: FleetRelease, sight: FleetSight, cells: int, glyphs: Glyphs) -> list[Line]:

@@ -145,6 +145,8 @@ def what(row: FleetRelease, word: str, state_shown: bool) -> str:
     """The subject of a release, with its fate in front where that is not said elsewhere."""
     record = row.record
     subject = one_line(record.subject) if record else "made by another tool: no record"
+    if row.pinned:
+        subject = f"pinned: {subject}"
     if row.failed:
         return f"{one_line(row.failed)} ({subject})" if subject else one_line(row.failed)
     if word in ("kept", "") or state_shown:
@@ -231,7 +233,8 @@ def matching(rows: Sequence[FleetRelease], text: str) -> tuple[FleetRelease, ...
 
 def _haystack(row: FleetRelease) -> str:
     record = row.record
-    parts = [row.tag, "live" if row.live_on else "", "failed" if row.failed else "", "" if row.present_on else "pruned"]
+    parts = [row.tag, "live" if row.live_on else "", "failed" if row.failed else ""]
+    parts += ["" if row.present_on else "pruned", "pinned" if row.pinned else ""]
     if record:
         parts += [record.subject, record.author, record.by, record.revision, record.ref]
     return " ".join(parts).casefold()

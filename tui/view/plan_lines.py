@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.plan import CLEAR_CACHE, DEPLOY, PRUNE, RECOVER, ROLLBACK, Plan, Step, alike, freeing
+from core.plan import CLEAR_CACHE, DEPLOY, PIN, PRUNE, RECOVER, ROLLBACK, UNPIN, Plan, Step, alike, freeing
 from core.text import count, size
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, wrap
@@ -13,7 +13,7 @@ from tui.view.words import listing, range_name, servers, short_tag, short_tags
 GROUPED_FROM = 9
 """Servers from which those with the same step share a line."""
 
-YES_WORDS = {DEPLOY: "Deploy", ROLLBACK: "Roll back", PRUNE: "Prune", CLEAR_CACHE: "Clear"}
+YES_WORDS = {DEPLOY: "Deploy", ROLLBACK: "Roll back", PRUNE: "Prune", CLEAR_CACHE: "Clear", PIN: "Pin", UNPIN: "Unpin"}
 
 
 def plan_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
@@ -46,7 +46,7 @@ def plan_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
 
 def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     """What is live now, and what will be."""
-    if plan.kind in (PRUNE, CLEAR_CACHE):
+    if plan.kind in (PRUNE, CLEAR_CACHE, PIN, UNPIN):
         frees = freeing("frees", plan.frees, plan.exact).removeprefix(", ") if plan.frees else ""
         total = f"{frees} on {servers(len(plan.steps))}" if frees else ""
         return _field("In all", total, cells) if total else []

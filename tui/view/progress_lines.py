@@ -19,6 +19,8 @@ KIND_WORDS = {
     "prune": "Prune",
     "clear-cache": "Clear the deploy-cache",
     "recover": "Recover",
+    "pin": "Pin",
+    "unpin": "Unpin",
 }
 
 LONG = 0.1

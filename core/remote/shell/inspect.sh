@@ -80,6 +80,9 @@ state() {
     [ $# -eq 0 ] || grep -a -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-8000 | sed -e 's/^/record /' -e 40000q
     told journal 20
     told transitions 200
+    for file in "$own"/records/*.pinned; do
+      [ ! -e "$file" ] && [ ! -L "$file" ] || { first_line "$file"; file=${file%.pinned}; encode "${file##*/}"; say "pinned $encoded $line"; }
+    done
     for file in "$own"/manifests/*.unused; do
       [ ! -f "$file" ] || { file=${file%.unused}; encode "${file##*/}"; say "unused $encoded"; }
     done

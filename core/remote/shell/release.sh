@@ -265,7 +265,8 @@ verb_remove() {
   phase prune
   mounts
   for tag; do
-    if [ "$force" = no ] && busy "$tag"; then say "busy $tag"
+    if pinned "$tag"; then say "kept $tag"
+    elif [ "$force" = no ] && busy "$tag"; then say "busy $tag"
     elif ! discard "$tag"; then say "kept $tag"
     elif [ -n "$gone" ]; then
       say "removed $tag"
@@ -273,6 +274,25 @@ verb_remove() {
     fi
   done
 }
+
+# pin TOKEN TAG TEXT: it is never pruned, until `unpin`. TEXT, one line, says who wanted it and why. The pin lies beside the
+# record and not in it: it stays whatever becomes of the files and of the record.
+verb_pin() {
+  holds "$1"
+  phase pin
+  decode "$3"
+  say "$decoded" > "$own/incoming/pin" && place "$own/incoming/pin" "$own/records/$2.pinned" || fail "cannot write the pin"
+}
+
+# unpin TOKEN TAG: it is pruned as others are.
+verb_unpin() {
+  holds "$1"
+  phase unpin
+  ! pinned "$2" || rm -f "$own/records/$2.pinned" || fail "cannot remove the pin"
+}
+
+# pinned TAG: whether it is never to be pruned.
+pinned() { [ -e "$own/records/$1.pinned" ] || [ -L "$own/records/$1.pinned" ]; }
 
 # throw FOLDER NAME: remove it, under a name that it keeps where something in it cannot be removed.
 throw() {
@@ -390,7 +410,8 @@ verb_finish() {
   phase finish
   [ $# -eq 0 ] || mounts
   for tag; do
-    if busy "$tag"; then say "busy $tag"
+    if pinned "$tag"; then say "kept $tag"
+    elif busy "$tag"; then say "busy $tag"
     elif ( discard "$tag" ) > /dev/null; then say "removed $tag"
     else say "kept $tag"
     fi
