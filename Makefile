@@ -9,7 +9,7 @@ SHELL_FILES := .ci/run $(shell find core tui tests -name '*.sh')
 WORKERS ?= --numprocesses=4
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench screenshots soak clean
+.PHONY: help demo test bounds lint bench screenshots soak clean
 
 # A .venv whose Python has gone (the system's was upgraded) is installed anew.
 STALE := $(shell test ! -d $(VENV) || $(RUN) -c 'import pip' 2>/dev/null || rm -f $(VENV)/.installed-*)
@@ -17,6 +17,7 @@ STALE := $(shell test ! -d $(VENV) || $(RUN) -c 'import pip' 2>/dev/null || rm -
 help:
 	@echo 'make demo         try Turnout on three servers of its own, on this machine'
 	@echo 'make test         run the tests           (ARGS="-k rollback" for some)'
+	@echo 'make bounds       run a part of them with the oldest and the newest dependencies that are let in'
 	@echo 'make lint         check style, types, imports and shell programs'
 	@echo 'make bench        measure against other ways to deploy'
 	@echo 'make screenshots  draw screenshots/ anew (they are compared in the tests)'
@@ -36,6 +37,9 @@ demo: $(VENV)/.installed-demo
 test: $(VENV)/.installed-dev
 	$(RUN) -m pytest $(WORKERS) $(ARGS)
 
+bounds:
+	$(PYTHON) -m tests.bounds $(ARGS)
+
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
@@ -53,5 +57,5 @@ soak: $(VENV)/.installed-dev
 	$(RUN) -m pytest -m soak --timeout=0 $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache snapshot_report.html
+	rm -rf $(VENV) .venv-oldest .venv-newest build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache snapshot_report.html
 	find core tui tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -59,6 +59,7 @@ class Connection:
                 gateway.users.add(self)
             self.link.open()
         except ConnectError as error:
+            self._settings.forget(target(self.server))
             raise error.at(server=self.server.name, phase="connect") from None
         except OSError as error:
             place = f": {error.filename}" if error.filename else ""

@@ -32,6 +32,12 @@ class Judge(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
         self.asked = True
+        if key.get_name() == "ssh-rsa" and key.get_bits() < self._known.least_rsa:
+            raise ConnectError(
+                f"the host key has {key.get_bits()} bits: too few",
+                detail=f"RequiredRSASize {self._known.least_rsa} in the ssh_config",
+                hint="give the server a new host key: ssh-keygen -t ed25519",
+            )
         revoked = self._known.revoking_file(key)
         if revoked:
             raise NotTrusted(self._known, key, Standing(REVOKED), revoked)

@@ -85,6 +85,8 @@ class KnownHosts:
         """KnownHostsCommand, which Turnout does not run; "" for none."""
         revoked = options.get("revokedhostkeys")
         self._revoked = options.path(revoked) if revoked else ""
+        self.least_rsa = options.number("requiredrsasize", 1024)
+        """Bits that an RSA key must have (RequiredRSASize)."""
         alias = options.get("hostkeyalias")
         self.name = (alias or (options.host if options.port == 22 else f"[{options.host}]:{options.port}")).lower()
         """The name under which known_hosts has the host: `web1`, `[127.0.0.1]:2222`, or the HostKeyAlias."""

@@ -294,6 +294,16 @@ class Settings:
                 self._gateways[target] = Link(options, self._config, gateway, is_gateway=True)
             return self._gateways[target]
 
+    def forget(self, target: Target) -> None:
+        """A login failed: ssh_config is read anew before the next one, for the way there, too."""
+        self.book.forget(target)
+        with self._lock:
+            idle = [one for one, gateway in self._gateways.items() if not gateway.is_connected]
+            for one in idle:
+                del self._gateways[one]
+        for one in idle:
+            self.book.forget(one)
+
     def close(self) -> None:
         """Close the gateways."""
         with self._lock:

@@ -36,6 +36,7 @@ class Book:
         self._folder = folder
         self._home = environ.get("HOME") or os.path.expanduser("~")
         self._lock = threading.Lock()
+        self._making = threading.Lock()
         self._slots = threading.Semaphore(AT_ONCE)
         self._entries: dict[Target, _Entry] = {}
         self._asker: _Asker | _Reader | None = None
@@ -51,11 +52,15 @@ class Book:
         try:
             return entry.get()
         except ConnectError:
-            with self._lock:
-                if self._entries.get(target) is entry:
-                    del self._entries[target]
-                self._asker = None
+            self.forget(target)
             raise
+
+    def forget(self, target: Target) -> None:
+        """Ask again the next time: the configuration may be another one by then."""
+        with self._lock:
+            for one in (target, replace(target, identity=None)):
+                self._entries.pop(one, None)
+        self._asker = None
 
     def hops(self, options: Options) -> Target | None:
         """The last hop before a destination, which goes through those before it; None where there is none.
@@ -84,7 +89,7 @@ class Book:
         if asked != target:
             return replace(self.look_up(asked), target=target)
         with self._slots:
-            with self._lock:
+            with self._making:
                 asker = self._asker = self._asker or self._make()
             values = asker.values(target)
         options = Options(target, values, self._home, self._environ, asker.defaults)

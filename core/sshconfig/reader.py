@@ -40,7 +40,8 @@ def read(target: Target, first: list[Source], home: str) -> dict[str, tuple[str,
     reading = _Reading(target, home, values)
     reading.files(first)
     if reading.wants_final:
-        host = values.get("hostname", [target.host])[0].replace("%h", target.host)
+        host = _host_name(values.get("hostname", [target.host])[0], target.host)
+        values["hostname"] = [host.replace("%", "%%")]  # it is settled, as in ssh.c
         final = _Reading(target, home, values, final=host)
         final.files(first)
     found = {name: tuple(dict.fromkeys(texts)) for name, texts in values.items()}

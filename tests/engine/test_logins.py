@@ -554,3 +554,31 @@ def test_compression_is_used_where_it_is_asked_for(sshd, home, fleet_of):
     fleet = fleet_of(sshd)
     works(fleet)
     assert fleet.session(sshd.alias).connection.transport.local_compression == "zlib@openssh.com"
+
+
+def test_a_configuration_that_was_corrected_counts_for_the_next_look(sshd, home, fleet_of):
+    """Also the gateway's: the dashboard goes on with the fleet that it has."""
+    config = home / ".ssh/config"
+    good = config.read_text()
+    fleet = fleet_of(sshd)
+    config.write_text(good.replace(f"Port {sshd.port}", f"Port {free_port()}"))
+    error_of(fleet, ConnectError)
+    config.write_text(f"{good}    ProxyJump gate\nHost gate\n    HostName 127.0.0.1\n    Port {free_port()}\n")
+    assert "the gateway" in error_of(fleet, ConnectError).title
+    gate = sshd.server.ssh_config("gate", known_hosts=home / ".ssh/known_hosts")
+    config.write_text(f"{good}    ProxyJump gate\n{gate}")
+    works(fleet)
+
+
+def test_a_host_key_that_is_too_short_is_refused(tmp_path, home, fleet_of, announce):
+    rsa = tmp_path / "rsa"
+    subprocess.run([need("ssh-keygen"), "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", str(rsa)], check=True)
+    with OtherServer(tmp_path / "server", f"HostKey {rsa}\n") as server:
+        place = announce(server.place(tmp_path / "roots", "web"))
+        key = " ".join(rsa.with_suffix(".pub").read_text().split()[:2])
+        (home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{server.port} {key}\n")
+        works(fleet_of(place))
+        config = home / ".ssh/config"
+        config.write_text(config.read_text() + "    RequiredRSASize 3072\n")
+        error = error_of(fleet_of(place), ConnectError)
+    assert error.title == "the host key has 2048 bits: too few" and "3072" in error.detail

@@ -77,6 +77,8 @@ SAME = {
     "match all": "Match all\n  Port 8\n",
     "match final all": "Match final all\n  Port 9\n  User last\nHost web1\n  User first\n",
     "match final host": "Host web1\n  HostName real.example\nMatch final host real.example\n  Port 10\n",
+    "a host name in the last pass": "Match final\n  HostName real\n  Port 7\n",
+    "a host name in both passes": "HostName one%%two\nMatch final host one*\n  HostName real\n  Port 7\n",
     "match originalhost": "Host web1\n  HostName real\nMatch originalhost web1 host real\n  Port 11\n",
     "match canonical without canonical names": "Match canonical\n  Port 1\nMatch !canonical\n  Port 2\n",
     "match localuser": f"Match localuser {LOCAL}\n  Port 4\nMatch localuser nobody9\n  Port 5\n",
