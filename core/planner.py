@@ -285,7 +285,10 @@ def _release_step(
     if existing and existing.present:
         if existing.unread:
             refusal = refusal or f"the record of {record.tag} there cannot be read; choose another tag"
-        elif existing.record is None or existing.record.digest != record.digest:
+        elif existing.record is None:
+            unknown = f"{record.tag} exists there without a record, so its content is unknown; choose another tag"
+            refusal = refusal or unknown
+        elif existing.record.digest != record.digest:
             refusal = refusal or f"{record.tag} exists there with other content; choose another tag"
         action = NONE if state.current == record.tag else SWITCH
         return Step(server=state.server, action=action, current=state.current, refusal=refusal)

@@ -101,6 +101,11 @@ def test_the_same_tag_with_another_tree_is_refused(present: bool) -> None:
     assert reason.startswith("web1: new ") and "other content" in reason
 
 
+def test_the_same_tag_without_a_record_is_refused_for_its_content_is_unknown() -> None:
+    (reason,) = deploy(state("web1", release("new"))).all_refusals
+    assert "without a record, so its content is unknown" in reason and "other content" not in reason
+
+
 def test_the_tag_of_a_folder_that_nobody_recorded_is_refused() -> None:
     assert not deploy(state("web1", release("new"))).executable
 
