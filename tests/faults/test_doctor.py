@@ -202,6 +202,14 @@ def test_too_few_sessions_are_named(started, place_for_others, announce, project
     assert os.readlink(place.files / "current") == "releases/r1"
 
 
+@pytest.mark.parametrize("line", ["ForceCommand /bin/false", "ForceCommand /bin/echo no commands here"])
+def test_a_login_that_runs_no_commands_is_named(started, place_for_others, announce, project_factory, engine, line):
+    server = started(line.replace(" ", "-").replace("/", "-"), lines=line)
+    place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
+    found = the_error(engine(project_factory([place])), "connection")
+    assert "login shell" in found.text and "ForceCommand" in found.hint
+
+
 @pytest.mark.parametrize("line", ["AllowTcpForwarding no", "PermitOpen 127.0.0.1:1", "DisableForwarding yes"])
 def test_forbidden_forwarding_is_named_where_http_checks_need_it(
     started, place_for_others, announce, project_factory, engine, line
