@@ -286,8 +286,8 @@ def _release_step(
         if existing.unread:
             refusal = refusal or f"the record of {record.tag} there cannot be read; choose another tag"
         elif existing.record is None:
-            unknown = f"{record.tag} exists there without a record, so its content is unknown; choose another tag"
-            refusal = refusal or unknown
+            unrecorded = f"{record.tag} exists there without a record, so its content is unknown; choose another tag"
+            refusal = refusal or unrecorded
         elif existing.record.digest != record.digest:
             refusal = refusal or f"{record.tag} exists there with other content; choose another tag"
         action = NONE if state.current == record.tag else SWITCH

@@ -402,13 +402,14 @@ def test_nothing_is_left_where_the_connection_dies_in_the_rehearsal(sshd, projec
     assert sshd.files.exists() == root_exists
 
 
-def test_what_a_killed_agent_left_goes_with_the_next_operation_or_doctor(sshd, project_factory, engine):
+@pytest.mark.parametrize("reused", [False, True], ids=["dead", "number-taken-by-another-program"])
+def test_what_a_killed_agent_left_goes_with_the_next_operation_or_doctor(sshd, project_factory, engine, reused):
     need("sshd")
     one = engine(project_factory([sshd]))
     for sweeper in (lambda: errors(one), lambda: one.deploy(tag="r1")):
         dead = subprocess.Popen(["true"])
         dead.wait()
-        left = sshd.files / f".turnout-probe.{dead.pid}"
+        left = sshd.files / f".turnout-probe.{os.getpid() if reused else dead.pid}"
         (left / "releases").mkdir(parents=True)
         sweeper()
         until(lambda left=left: not left.exists(), "the rest to be swept")

@@ -24,7 +24,7 @@ verb_examine() {
   closed
   [ "$base" != "$root" ] || ! around || { encode "$inner"; say "inner $encoded"; }
   for left in .turnout-probe.*; do
-    [ ! -d "$left" ] || [ -d "/proc/${left##*.}" ] || rm -rf "$left"
+    [ ! -d "$left" ] || ! abandoned "$left" || rm -rf "$left"
   done
   rehearsal=.turnout-probe.$$
   [ "$base" != "$root" ] || {

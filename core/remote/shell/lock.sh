@@ -300,10 +300,10 @@ sweep() {
 }
 
 # abandoned PATH.PID: whether it is there and nobody else is removing it: two that remove the same disturb each other.
-# What lies behind a link is none of ours.
+# What lies behind a link is none of ours. The number may be that of some other program by now.
 abandoned() {
   [ -e "$1" ] && [ ! -L "${1%/*}" ] || return 1
-  [ "${1##*.}" = $$ ] || [ ! -d "/proc/${1##*.}" ]
+  [ "${1##*.}" = $$ ] || [ ! -d "/proc/${1##*.}" ] || ! grep -qa turnout-agent "/proc/${1##*.}/cmdline" 2> /dev/null
 }
 
 # heap_up PATH...: move what is there into the heap.
