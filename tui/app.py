@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App
 from textual.binding import BindingType
 
+from core.errors import EXIT_FAILED, EXIT_PERSON, EXIT_USAGE
 from tui import keymap as keys
 from tui import theme as themes
 from tui.commands import app_wide, registry
@@ -145,26 +146,26 @@ class TurnoutApp(App[str], inherit_bindings=False):
     def action_help_quit(self) -> None:
         """ctrl+c where nothing is selected: says how to leave, and never does."""
         text = f"{self.keymap.shown('quit')} quits; ctrl+c copies selected text"
-        if self._operation is not None:
+        if self.our_operation is not None:
             text = f"{self.keymap.shown('cancel')} cancels the operation; {text}"
         self.notify(text, timeout=4, markup=False)
 
     async def action_quit(self) -> None:
         """Quit; ask first while an operation runs, and then cancel it cleanly."""
-        operation = self._operation
+        operation = self.our_operation
         if operation is None:
             self.leave()
         elif not isinstance(self.screen, QuitQuestion):
             self.push_screen(QuitQuestion(operation.title, self.keymap.shown("yes")), self._leave_if)
 
     @property
-    def _operation(self) -> Followed | None:
+    def our_operation(self) -> Followed | None:
         """The operation of ours that runs."""
         workspace = self.workspace
         return workspace.operation if workspace is not None and workspace.operation_runs else None
 
     def _leave_if(self, sure: bool | None) -> None:
-        operation = self._operation
+        operation = self.our_operation
         if not sure:
             return
         if operation is None or self.workspace is None:
@@ -193,7 +194,15 @@ class QuitQuestion(Ask):
 
 
 def run_dashboard(project: Project | None, environment: str | None = None) -> int | str:
-    """Open the dashboard until a person leaves it: an exit code, or "demo" where the demo was asked for."""
+    """Open the dashboard until a person leaves it: an exit code, or "demo" where the demo was asked for.
+
+    After a fault, whose lines Textual prints: 5 where an operation of ours was running, for nobody put it back, else 2.
+    """
     app = TurnoutApp(project, environment)
     ended = app.run()
-    return ended if ended == DEMO else app.return_code or 0
+    if ended == DEMO:
+        return ended
+    code = app.return_code or 0
+    if code != EXIT_FAILED:  # Textual's own code for a fault; no way of leaving has it
+        return code
+    return EXIT_USAGE if app.our_operation is None else EXIT_PERSON
