@@ -46,12 +46,13 @@ def precious(tmp_path):
     assert snapshot(folder) == before
 
 
-@pytest.fixture(params=["own", "bind"])
+@pytest.fixture(params=["releases", "releases, bound", ".turnout"])
 def split(request, sshd, mount, tmp_path):
-    """A server whose releases/ is a file system of its own, or a folder of the same one mounted there."""
+    """A server whose releases/ or .turnout/ is a file system of its own, or a folder of the same one mounted there."""
+    place, _, bound = request.param.partition(", ")
     other = tmp_path / "disk"
     other.mkdir()
-    mount(sshd.files / "releases", of=other if request.param == "bind" else None)
+    mount(sshd.files / place, of=other if bound else None)
     return sshd
 
 
