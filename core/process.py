@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import selectors
@@ -69,11 +70,13 @@ def run(
     return Ended(status, late)
 
 
-def collect(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+def collect(process: subprocess.Popen[bytes], within: float = math.inf) -> tuple[bytes, bytes]:
     """All that a program of ours says on both its outputs, which are pipes; it has ended then.
 
     Programs start others (git a daemon that watches files): one that holds an output open is not waited for.
+    TimeoutError where it has not ended within so many seconds; it is killed then.
     """
+    until = time.monotonic() + within
     assert process.stdout is not None and process.stderr is not None
     said: dict[object, list[bytes]] = {process.stdout: [], process.stderr: []}
     ended: float | None = None
@@ -94,7 +97,12 @@ def collect(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
                     ended = ended or time.monotonic()
                     if time.monotonic() >= ended + QUIET:
                         break
-        process.wait()
+                if ended is None and time.monotonic() >= until:
+                    raise TimeoutError
+        try:
+            process.wait(None if within == math.inf else max(until - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
     finally:
         if process.poll() is None:
             process.kill()

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import ConnectError
+from core.process import collect
 from core.sshconfig.keywords import KEPT, SEVERAL
 from core.sshconfig.options import Target
 
@@ -44,25 +45,25 @@ def words_for(target: Target) -> list[str]:
 def ask(ssh: str, file: Sequence[str], words: Sequence[str], environ: Mapping[str, str]) -> Values:
     """What `ssh -G` prints, by keyword. `file`: () or `-F` with a file. ConnectError where it prints none."""
     try:
-        ended = subprocess.run(
+        process = subprocess.Popen(
             [ssh, "-G", *file, *words],
             env=dict(environ),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=ANSWER_WITHIN,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
-    except subprocess.TimeoutExpired:
+        out, err = collect(process, ANSWER_WITHIN)
+    except TimeoutError:
         raise ConnectError(
             f"ssh gave no answer within {ANSWER_WITHIN:.0f} s about its configuration",
             hint="does a command of `Match exec` hang? `ssh -G HOST` shows it",
         ) from None
     except OSError as error:
         raise ConnectError(f"{ssh} cannot be run", detail=error.strerror or str(error)) from None
-    if ended.returncode != 0:
-        said = ended.stderr.decode("utf-8", "backslashreplace").strip()
+    if process.returncode != 0:
+        said = err.decode("utf-8", "backslashreplace").strip()
         raise ConnectError("ssh cannot read its configuration", detail=said, hint="`ssh -G HOST` says the same")
-    return parse(ended.stdout.decode("utf-8", "surrogateescape"))
+    return parse(out.decode("utf-8", "surrogateescape"))
 
 
 def parse(text: str) -> Values:

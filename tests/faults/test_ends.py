@@ -24,6 +24,7 @@ from core.remote.upload import Upload
 from core.source import uncommitted
 from tests.faults.test_commands import lives
 from tests.processes import descendants, name_of, process_ids
+from tests.servers import need
 from tests.waiting import until
 
 LEFT = "sleep 1000 & echo $! >> left; "
@@ -165,7 +166,7 @@ def test_an_upload_ends_with_its_program_though_a_tar_of_it_lives_on(sshd, sessi
         os.kill(pid, signal.SIGSTOP)
     os.kill(shell, signal.SIGKILL)
     try:
-        with pytest.raises(ConnectError, match="the connection to the server was lost"):
+        with pytest.raises(ConnectError, match="the upload broke off"):
             upload.finish()
         assert all(map(lives, below)), "it was not the end of its output that ended the wait"
     finally:
@@ -201,6 +202,18 @@ def test_git_ends_with_its_status_though_something_holds_its_output(sshd, projec
     monitor.chmod(0o755)
     subprocess.run(["git", "-C", str(project.tree), "config", "core.fsmonitor", str(monitor)], check=True)
     assert uncommitted(project.load(), None) == ""
+    assert end_left() and all(map(lives, end_left()))
+
+
+def test_ssh_ends_with_its_status_though_a_match_left_something_running(sshd, session_of, home, tmp_path, end_left):
+    need("ssh")
+    config = home / ".ssh/config"
+    match = f'Match exec "{tmp_path}/match"\n  Compression no\n'
+    (tmp_path / "match").write_text(f"#!/bin/sh\nsleep 1000 & echo $! >> {tmp_path}/left\n")
+    (tmp_path / "match").chmod(0o755)
+    config.write_text(match + config.read_text())
+    ended, said = on_server(session_of(sshd), sshd, "echo reached")
+    assert (ended.status, said) == (0, ["reached"])
     assert end_left() and all(map(lives, end_left()))
 
 
