@@ -318,6 +318,8 @@ class Transition:
                 error = unclaimed(run, f"{self.tag} is not live on", found)
                 run.give_back("failed", error)
                 raise error
+            # Where the end could not be written, the journal tells of an interruption; the lock need not stay.
+            run.give_back("")
         return self._summary()
 
     def _conclude(self, name: str, again: bool) -> None:

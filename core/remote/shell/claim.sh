@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
+# shellcheck shell=sh disable=SC2034,SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
 # A part of the agent: whose deploy root this is, and other deploy roots that it overlaps with.
 #
 # .turnout/claim is one line, `ID PLACE PROJECT ENVIRONMENT`: a random id, where the claim was made (`here`), and for
@@ -79,13 +79,15 @@ claimed() {
 }
 
 # alone PROJECT ENVIRONMENT: before the lock: end the request where this root is somebody else's or, unless it is
-# theirs already, where it holds another one.
+# theirs already (then `mine` says so), where it holds another one.
 alone() {
-  claimed "$1" "$2" || ! around || {
+  mine=
+  if claimed "$1" "$2"; then mine=yes
+  elif around; then
     say "$root holds another deploy root, $root/$inner: what is pruned or removed here would take that one along."
     say "Move one of the two; where nothing is deployed to $root/$inner any more, remove it."
     exit 5
-  }
+  fi
 }
 
 # claim ID PROJECT ENVIRONMENT: with the lock held: the root is theirs from now on, if it was not before.

@@ -24,7 +24,7 @@ verb_begin() {
     mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" || fail "cannot write in $root"
   lock "$1" "$2"
   watchdog "$3" &
-  [ -z "${4-}" ] || ( claim "$4" "$5" "$6" ) || { status=$?; unlock; [ "$status" -eq 5 ] && exit 5 || fail "cannot write in $root/$own"; }
+  [ -z "${4-}" ] || [ -n "$mine" ] || ( claim "$4" "$5" "$6" ) || { status=$?; unlock; [ "$status" -eq 5 ] && exit 5 || fail "cannot write in $root/$own"; }
   # Again, now that nobody else of ours works here: what is used from here on was not planted in between.
   misplaced
   [ -z "$odd" ] || { unlock; say "$odd"; exit 5; }
