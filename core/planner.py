@@ -30,7 +30,7 @@ from core.recovery import interruption
 from core.retention import beyond, protection
 from core.room import lacking, of_release, of_unknown_cache, of_upload
 from core.shared import SharedPath
-from core.text import show_path
+from core.text import count, show_path
 
 PRIVATE_NAMED = 3
 """Private files and folders that a plan names; it says how many more there are."""
@@ -370,7 +370,12 @@ def state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:
 def oddities(states: Sequence[ServerState]) -> tuple[str, ...]:
     """Everything odd on the servers, for who looks at their releases, where it is seen that they differ."""
     blocked = [f"{state.server}: {refusal}" for state in states if (refusal := _current_refusal(state))]
-    return (*blocked, *(text for state in states for text in _odd(state)))
+    unlisted = [
+        f"{state.server}: {count(state.unlisted, 'older release')} without files not listed"
+        for state in states
+        if state.unlisted
+    ]
+    return (*blocked, *(text for state in states for text in _odd(state)), *unlisted)
 
 
 def _odd(state: ServerState) -> list[str]:

@@ -173,6 +173,7 @@ class Release:
     unused   it was made there and never went live
     unread   its record is there and cannot be read: whether it failed or is pinned is unknown
     pin      why it is never pruned; None where it may be
+    seq, marks   of one of very many, whose record was not told whole: `record` is None, marks are pinned and failed
     """
 
     tag: str
@@ -183,15 +184,17 @@ class Release:
     unused: bool = False
     unread: bool = False
     pin: Pin | None = None
+    seq: int = 0
+    marks: frozenset[str] = frozenset()
 
     @property
     def pinned(self) -> bool:
-        return self.pin is not None or bool(self.record and self.record.pinned)
+        return self.pin is not None or "pinned" in self.marks or bool(self.record and self.record.pinned)
 
     @property
     def good(self) -> bool:
         """Whether it counts among those that are kept: it did not fail, and was live."""
-        return not self.unused and not (self.record and self.record.failed)
+        return not self.unused and "failed" not in self.marks and not (self.record and self.record.failed)
 
     @property
     def created(self) -> float:
@@ -204,12 +207,13 @@ class Release:
         Two have the same number where each was deployed to servers that the other was not: there is no order between
         them, and the tag only makes it the same everywhere. Operators' clocks have no say.
         """
-        return (self.record.seq, 0.0, self.tag) if self.record else (0, self.mtime, self.tag)
+        number = self.record.seq if self.record else self.seq
+        return (number, 0.0, self.tag) if number else (0, self.mtime, self.tag)
 
     @property
     def returnable(self) -> bool:
         """Whether "the previous one" may choose it: it was live, and neither failed nor was left by a rollback."""
-        return not (self.unused or self.unread) and (
+        return not (self.unused or self.unread or self.seq) and (
             self.record is None or not (self.record.failed or self.record.left)
         )
 
@@ -364,6 +368,7 @@ class ServerState:
     shared_missing, shared_dangling   shared paths that are not in `shared/`, and links there that lead nowhere
     transitions_whole   all of those lines could be read: what an operation did there is known
     pins          by tag: what is never pruned, whether or not the release is there
+    unlisted      releases without files that are not among `releases`: the oldest of very many
     took_over     by `begin`: the lock whose dead owner it was taken from
     faults        what could not be read (a record that is not TOML), one line each
     claim         whose root it is; None where no operation has begun there since roots are claimed
@@ -400,6 +405,7 @@ class ServerState:
     shared_dangling: frozenset[str] = frozenset()
     transitions_whole: bool = True
     pins: Mapping[str, Pin] = field(default_factory=dict)
+    unlisted: int = 0
     took_over: Lock | None = None
     faults: tuple[str, ...] = ()
     rtt: float = 0.0
@@ -522,7 +528,7 @@ def _after(rows: list[FleetRelease], tag: str) -> list[FleetRelease]:
 
 def next_seq(states: Iterable[ServerState]) -> int:
     """The sequence number for a new release: above every one that any server knows."""
-    return 1 + max((r.record.seq for s in states for r in s.releases.values() if r.record), default=0)
+    return 1 + max((r.record.seq if r.record else r.seq for s in states for r in s.releases.values()), default=0)
 
 
 def mark(record: Record, *, failed: str | None = None, left: bool | None = None) -> Record:

@@ -41,6 +41,6 @@ def beyond(state: ServerState, keep: int, needed: Set[str], *, coming: str = "")
     present = [r for r in state.ordered if r.present and r.tag != coming]
     good = [r.tag for r in present if r.good or r.tag == state.current]
     room = max(keep, 1) - (1 if coming else 0)
-    failed = [r.tag for r in present if r.tag not in good]
+    failed = [r.tag for r in present if not r.good and r.tag != state.current]
     kept = safe | {*good[: max(room, 0)], *failed[:FAILED_KEPT]}
     return [r.tag for r in reversed(present) if r.tag not in kept and not r.pinned and not r.unread]

@@ -22,7 +22,7 @@ from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, fault
 from core.operations.ending import end, unclaimed
 from core.operations.pin import carry_out as carry_out_pin
-from core.operations.planning import Prepared, check_request, prepare, start_tree
+from core.operations.planning import Prepared, check_request, prepare, start_tree, tags_of, with_records_of
 from core.operations.prune import carry_out as carry_out_prune
 from core.operations.recover import undo
 from core.operations.requests import DeployRequest, PinRequest, PruneRequest, RecoverRequest, Request, kind_of
@@ -82,7 +82,8 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Pla
         building.request()
         raise FleetError(inspection.errors, phase="connect")
     _alone(fleet, inspection.states)
-    plan = prepare(fleet, request, inspection.states, tree, hear, cancel).plan
+    states = with_records_of(fleet, tags_of(request, inspection.states), inspection.states)
+    plan = prepare(fleet, request, states, tree, hear, cancel).plan
     if left_out and (text := left_out.get()):
         noted.append(text)
     return replace(plan, warnings=(*noted, *plan.warnings))
@@ -152,6 +153,7 @@ def _execute(run: Run, request: Request, plan: Plan | None, wait: float) -> Resu
         raise
     try:
         with run.or_give_back("refused"):
+            states = with_records_of(fleet, tags_of(request, states, plan), states)
             prepared = prepare(fleet, request, states, tree, run.emit, run.cancel, plan)
             if plan:
                 _still_holds(plan, states)

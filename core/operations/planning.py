@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -72,6 +72,35 @@ def start_tree(
     rebuild = request.rebuild and planned is None
     target = fleet.environment.name
     return Ahead(lambda: make_tree(fleet.project, ref, emit, cancel, target=target, rebuild=rebuild))
+
+
+def with_records_of(
+    fleet: Fleet, tags: Iterable[str | None], states: Mapping[str, ServerState]
+) -> dict[str, ServerState]:
+    """The states with the records of these releases.
+
+    Of very many, a server tells of the older ones in brief or only how many they are: then it is asked for those that
+    are named, which is one more round trip.
+    """
+    named = [tag for tag in dict.fromkeys(tags) if tag]
+    missing = {}
+    for name, state in states.items():
+        known = state.releases
+        lacking = [tag for tag in named if (known[tag].seq if tag in known else state.unlisted)]
+        if lacking:
+            missing[name] = lacking
+    found = at_once(missing, lambda name: fleet.session(name).with_records(states[name], missing[name])).unwrap("begin")
+    return {**states, **found}
+
+
+def tags_of(request: Request, states: Mapping[str, ServerState], planned: Plan | None = None) -> tuple[str | None, ...]:
+    """The releases that a request names, or that an interrupted operation was about."""
+    if isinstance(request, PruneRequest):
+        return request.tags
+    if isinstance(request, RecoverRequest):
+        found = interruption(states.values())
+        return (found.tag,) if found else ()
+    return (planned.tag if planned else request.tag,)
 
 
 def prepare(

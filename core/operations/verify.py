@@ -9,6 +9,7 @@ from core.drift import Drift, Verification, compare
 from core.errors import FleetError, ServerError, UsageError
 from core.fleet import Fleet, at_once
 from core.jobs import Cancel
+from core.operations.planning import with_records_of
 from core.records import ServerState, fleet_releases, is_tag, live_tag
 from core.source.store import known, remember
 from core.text import clean
@@ -22,7 +23,7 @@ def verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
     inspection = fleet.inspect(cancel)
     if not inspection.states:
         raise FleetError(inspection.errors, phase="connect")
-    states = inspection.states
+    states = with_records_of(fleet, (tag,), inspection.states)
     chosen = tag or live_tag(states.values()) or _gone_tag(states.values())
     astray = {name: said for name, state in states.items() if (said := _astray(state, live=bool(chosen) and not tag))}
     having = [name for name, state in states.items() if chosen in state.releases and state.releases[chosen].present]

@@ -6,11 +6,12 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core.plan import Sizes
 from core.records import (
     CLOSED,
+    LARGEST_SEQ,
     LAST_SECOND,
     Claim,
     Disk,
@@ -34,6 +35,7 @@ OWN = ".turnout"
 """The folder of the root that is ours."""
 FEATURES = frozenset({"zstd", "gzip", "sha256sum", "shasum", "comm", "tar", "reflink"})
 """What a server may say that it has."""
+NO_MARKS: frozenset[str] = frozenset()
 BLOCKS = range(512, (64 << 10) + 1)
 """Bytes of a block that are what the smallest file occupies."""
 
@@ -70,6 +72,8 @@ class _Seen:
     transitions: list[JournalLine] = field(default_factory=list)
     transitions_whole: bool = True
     unread: set[str] = field(default_factory=set)
+    older: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
+    unlisted: int = 0
     unused: set[str] = field(default_factory=set)
     pins: dict[str, Pin] = field(default_factory=dict)
     shared_missing: set[str] = field(default_factory=set)
@@ -112,6 +116,8 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
             unused=tag in seen.unused,
             unread=tag in seen.unread,
             pin=seen.pins.get(tag),
+            seq=seen.older.get(tag, (0, NO_MARKS))[0] if tag not in records else 0,
+            marks=seen.older.get(tag, (0, NO_MARKS))[1] if tag not in records else NO_MARKS,
         )
         for tag in tags
     }
@@ -140,6 +146,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         shared_dangling=frozenset(seen.shared_dangling),
         transitions_whole=seen.transitions_whole,
         pins=seen.pins,
+        unlisted=seen.unlisted,
         took_over=_lock(seen.took, seen.tick),
         faults=tuple(seen.faults[:20]),
         rtt=rtt,
@@ -245,6 +252,32 @@ def _leftover(seen: _Seen, rest: str) -> None:
 def _record(seen: _Seen, rest: str) -> None:
     path, _, line = rest.partition(":")
     seen.records.setdefault(_named(path), []).append(line)
+
+
+def with_records(state: ServerState, lines: Iterable[str]) -> ServerState:
+    """The state with the records in the lines of inspect.sh's `records`, which it was told without."""
+    seen = _Seen()
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word in ("record", "unreadable"):
+            with suppress(ValueError):
+                _READERS[word](seen, rest)
+    releases = dict(state.releases)
+    for tag, record in _records(seen).items():
+        releases[tag] = replace(releases.get(tag, Release(tag=tag)), record=record, seq=0, marks=NO_MARKS)
+    for tag in seen.unread:
+        releases[tag] = replace(releases.get(tag, Release(tag=tag)), record=None, unread=True)
+    return replace(state, releases=releases, faults=(*state.faults, *seen.faults))
+
+
+def _older(seen: _Seen, rest: str) -> None:
+    """A release whose files are there, one of very many: tag, number, marks."""
+    tag, number, *marks = rest.split()
+    seq = _amount(number)
+    if is_tag(tag) and seq <= LARGEST_SEQ:
+        seen.older[tag] = (seq, frozenset(marks))
+    else:
+        seen.unread |= {tag} if is_tag(tag) else set()
 
 
 def _named(path: str) -> str:
@@ -439,6 +472,8 @@ _READERS: dict[str, Callable[[_Seen, str], None]] = {
     "record": _record,
     "leftover": _leftover,
     "unreadable": _unreadable,
+    "older": _older,
+    "unlisted": _set("unlisted", _amount),
     "cache": _set("cache", _digest),
     "cache-empty": _set("cache_empty", lambda rest: not rest),
     "cache-unknown": _cache_unknown,

@@ -30,7 +30,7 @@ from core.remote.agent import ASTRAY, CANCELLED, DONE, INCOMPLETE, LACKING, LOCK
 from core.remote.complaints import failure
 from core.remote.connection import Connection
 from core.remote.link import Settings
-from core.remote.reading import parse_sizes, parse_state
+from core.remote.reading import parse_sizes, parse_state, with_records
 from core.remote.rehearsal import Understudy, travelling
 from core.remote.scan import parse_scan, parse_tree
 from core.remote.upload import Upload
@@ -292,6 +292,10 @@ class Session:
     def events(self, offset: int) -> tuple[str, ...]:
         """The lines of agent.sh's `events`: the lock, and what operation.jsonl has from a byte on."""
         return self._ask("events", str(offset), title="the operation cannot be watched", within=ANSWER_WITHIN).lines
+
+    def with_records(self, state: ServerState, tags: Sequence[str]) -> ServerState:
+        """The state with the records of these releases: of very many, `state` gives the older ones in brief or not."""
+        return with_records(state, self._ask("records", *tags, title="the records cannot be read").lines)
 
     def sizes(self, tags: Sequence[str], *, cache: bool) -> Sizes:
         """What the removal of these releases frees, and with `cache` that of the deploy-cache, all of it together."""

@@ -138,12 +138,23 @@ def server_lines(
             out += _field(label, text, cells, role)
     out += _field("Root", state.root, cells)
     present = sum(1 for release in state.releases.values() if release.present)
-    out += _field("Releases", f"{count(present, 'release')} with files, {len(state.releases) - present} pruned", cells)
+    pruned = len(state.releases) - present + state.unlisted
+    out += _field("Releases", f"{count(present, 'release')} with files, {pruned:,} pruned", cells)
+    if state.unlisted:
+        out += _field(
+            "Not listed", f"the {state.unlisted:,} oldest of those; `turnout rollback` finds each by its tag", cells
+        )
     free = f"{size(state.free_bytes)}" if state.free_bytes >= 0 else ""
     inodes = f", {state.free_inodes:,} inodes" if state.free_inodes >= 0 else ""
     out += _field("Free", free + inodes if free else "", cells)
     out += _field(
-        "Cache", f"holds {state.cache[:12]}" if state.cache else "unknown: the next deploy compares it first", cells
+        "Cache",
+        f"holds {state.cache[:12]}"
+        if state.cache
+        else "empty"
+        if state.cache_empty
+        else "unknown: the next deploy compares it first",
+        cells,
     )
     if abs(state.clock_skew) >= 2:
         side = "ahead of" if state.clock_skew > 0 else "behind"
@@ -152,6 +163,8 @@ def server_lines(
     out += _field("Can do", ", ".join(sorted(state.features)), cells)
     for fault in state.faults[:6]:
         out += _field("Fault", one_line(fault), cells, "warn")
+    if len(state.faults) > 6:
+        out += _field("Fault", f"and {len(state.faults) - 6} more", cells, "warn")
     return out
 
 

@@ -6,7 +6,7 @@ verb_state() { state && absent "$@"; }
 
 # state [begun]: what an inspection reads, one fact a line. Reads only.
 state() {
-  begun=${1-}
+  begun=${1-} live=
   set --
   say "time ${now:-$(date +%s)}"
   tick
@@ -31,7 +31,7 @@ state() {
         seen=$PWD
         cd "$here" || return 1
         case $seen in
-          "$here/releases/"*) encode "${seen#"$here/releases/"}"; say "live $encoded" ;;
+          "$here/releases/"*) live=${seen#"$here/releases/"}; encode "$live"; say "live $encoded" ;;
           *) say "live-elsewhere" ;;
         esac
       else
@@ -42,14 +42,15 @@ state() {
     else say "current absent"
     fi
     [ "$begun" = begun ] || mounts
-    for place in "$own" releases deploy-cache shared .; do
-      [ ! -d "$place" ] || [ -L "$place" ] || set -- "$@" "$place"
-    done
-    # A folder in releases/ that is itself a link is none of ours.
+    # A folder in releases/ that is itself a link is none of ours. A long list of words is copied with each that is added.
     [ ! -d releases ] || { [ -r releases ] && [ -x releases ]; } || say "unreadable releases"
     [ ! -d releases ] || [ -L releases ] || for release in releases/* releases/.[!.]*; do
       case $release in releases/.turnout-*) continue ;; esac
       [ -d "$release" ] && [ ! -L "$release" ] && set -- "$@" "$release"
+      [ $# -lt 200 ] || { placed "$@"; set --; }
+    done
+    for place in . shared deploy-cache releases "$own"; do
+      [ ! -d "$place" ] || [ -L "$place" ] || set -- "$place" "$@"
     done
     places "$@"
     # What the cache holds is known where its manifest is whole, with the digest that was noted with it, and nothing
@@ -70,14 +71,8 @@ state() {
     for place in "$own" "$own/records" "$own/manifests"; do
       [ ! -d "$place" ] || { [ -r "$place" ] && [ -x "$place" ]; } || say "unreadable $place"
     done
-    for record in "$own"/records/*.toml; do
-      if [ ! -f "$record" ] || [ -L "$record" ] || [ ! -r "$record" ] || [ ! -s "$record" ]; then
-        [ ! -e "$record" ] && [ ! -L "$record" ] || { encode "$record"; say "unreadable $encoded"; }
-      else set -- "$@" "$record"
-      fi
-    done
-    # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
-    [ $# -eq 0 ] || grep -a -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-8000 | sed -e 's/^/record /' -e 40000q
+    set -- "$own"/records/*.toml
+    if [ $# -le 300 ]; then readable "$@"; else newest $#; fi
     told journal 20
     told transitions 200
     for file in "$own"/records/*.pinned; do
@@ -120,7 +115,7 @@ absent() {
 # a rename from .turnout to releases/ is none: their devices differ, or one of them is a mount point.
 places() {
   split='' found=''
-  [ $# -eq 0 ] || found=$(stat -c 'place %d %Y %n' "$@" 2> /dev/null) || for place; do printf 'place 0 0 %s\n' "$place"; done
+  [ $# -eq 0 ] || found=$(placed "$@")
   [ -z "$found" ] || say "$found"
   [ "$1-${2-}" != "$own-releases" ] || {
     device=${found#place } rest=${found#*"$newline"place }
@@ -129,6 +124,76 @@ places() {
   [ -n "$mounted" ] || return 0
   case $newline$mounted$newline in *"$newline$own$newline"* | *"${newline}releases$newline"*) split=yes ;; esac
   [ "$mounted" = '?' ] || printf '%s\n' "$mounted" | sed -e 's/^/mount /' -e 100q
+}
+
+# placed FOLDER...: the device number, time and name of each.
+placed() { stat -c 'place %d %Y %n' "$@" 2> /dev/null || for place; do printf 'place 0 0 %s\n' "$place"; done; }
+
+# readable FILE...: the records that can be read, and the names of those that cannot: they are not taken for absent.
+readable() {
+  number=$#
+  for record; do
+    if [ ! -f "$record" ] || [ -L "$record" ] || [ ! -r "$record" ] || [ ! -s "$record" ]; then
+      [ ! -e "$record" ] && [ ! -L "$record" ] || { encode "$record"; say "unreadable $encoded"; }
+    else set -- "$@" "$record"
+    fi
+  done
+  shift "$number"
+  # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
+  [ $# -eq 0 ] || grep -a -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-8000 | sed -e 's/^/record /'
+}
+
+# newest COUNT: of so many records the 300 with the highest numbers, and the 50 that are older than the live one. Of
+# others whose files are still there: `older TAG NUMBER [pinned] [failed]`; of the rest: how many, `unlisted N`.
+newest() {
+  index=$(find "$own/records" -type f -name '*.toml' -exec grep -a -m 64 -e '^seq = [0-9][0-9]*$' -e '^pinned = true$' -e '^failed = "[^"]' /dev/null {} + 2> /dev/null |
+    sort -t= -k2,2 -rn)
+  marks=$newline$(printf '%s\n' "$index" | grep -e '\.toml:pinned' -e '\.toml:failed')
+  total=$1 number=0 unlisted=0 near=0
+  set -f --
+  IFS=$newline
+  for line in $index; do
+    rest=${line#*.toml:}
+    case $rest in 'seq = '*) ;; *) continue ;; esac
+    tag=${line%%.toml:*}
+    record=$tag.toml tag=${tag##*/}
+    number=$((number + 1))
+    [ "$tag" != "$live" ] || near=$((number + 50))
+    if [ "$number" -le 300 ] || [ "$number" -le "$near" ]; then set -- "$@" "$record"
+    elif [ -d "releases/$tag" ]; then
+      marked=
+      case $marks in *"$newline$record:pinned"*) marked=' pinned' ;; esac
+      case $marks in *"$newline$record:failed"*) marked="$marked failed" ;; esac
+      say "older $tag ${rest#seq = }$marked"
+    else unlisted=$((unlisted + 1))
+    fi
+  done
+  unset IFS
+  set +f
+  readable "$@"
+  [ "$number" -ge "$total" ] || lost
+  say "unlisted $unlisted"
+}
+
+# lost: the records that have no number: nobody can read them.
+lost() {
+  for record in "$own"/records/*.toml; do
+    [ -f "$record" ] && [ ! -L "$record" ] && [ -r "$record" ] && [ -s "$record" ] || { encode "$record"; say "unreadable $encoded"; }
+  done
+  find "$own/records" -type f -name '*.toml' -size +0 -exec grep -aL '^seq = [0-9][0-9]*$' {} + 2> /dev/null |
+    while IFS= read -r record; do encode "$record"; say "unreadable $encoded"; done
+}
+
+# records TAG...: records of releases that `state` did not tell of whole.
+verb_records() {
+  named "$@"
+  cd -P "$root" || exit 1
+  number=$#
+  for tag; do
+    set -- "$@" "$own/records/$tag.toml"
+  done
+  shift "$number"
+  readable "$@"
 }
 
 # told NAME LINES: the last lines of a journal; one that is there and cannot be read is not empty.
