@@ -17,6 +17,11 @@ from core.sshconfig.options import Target
 ANSWER_WITHIN = 20.0
 """Seconds for an answer: `Match exec` runs commands, CanonicalizeHostname looks names up."""
 
+
+class NotOpenSSH(Exception):
+    """A program `ssh` that does not know `-G`: dropbear's, for one."""
+
+
 Values = dict[str, tuple[str, ...]]
 
 
@@ -29,8 +34,11 @@ def program(environ: Mapping[str, str]) -> str:
     return ""
 
 
-def words_for(target: Target) -> list[str]:
-    """What ssh is told of a target on its command line, from where it outweighs every file."""
+def words_for(target: Target, *, with_command: bool = True) -> list[str]:
+    """What ssh is told of a target on its command line, from where it outweighs every file.
+
+    with_command  that there is a command, because that is what Turnout runs: `Match sessiontype` asks
+    """
     words = ["-T"]  # else it says that it has no terminal
     if target.user:
         words += ["-l", target.user]
@@ -38,7 +46,9 @@ def words_for(target: Target) -> list[str]:
         words += ["-p", str(target.port)]
     if target.jump:
         words += ["-J", target.jump]
-    # A command, because that is what Turnout runs: `Match sessiontype` asks. It cannot stand beside a RemoteCommand.
+    if not with_command:
+        return [*words, "--", target.host]
+    # A command cannot stand beside a RemoteCommand.
     return [*words, "-o", "RemoteCommand=none", "--", target.host, "sh"]
 
 

@@ -111,7 +111,10 @@ class Book:
         if not ssh:
             return _Reader(first, self._home)
         named = self._environ.get(SSH_CONFIG_VARIABLE)
-        return _Asker(ssh, first, named, self._home, own, self._environ, self._folder)
+        try:
+            return _Asker(ssh, first, named, self._home, own, self._environ, self._folder)
+        except asking.NotOpenSSH:
+            return _Reader(first, self._home)
 
 
 class _Entry:
@@ -166,7 +169,7 @@ class _Asker:
         environ: Mapping[str, str],
         folder: Path | None,
     ) -> None:
-        from core.sshconfig.asking import Kept
+        from core.sshconfig.asking import Kept, NotOpenSSH
 
         self._ssh = ssh
         self._first = first
@@ -178,15 +181,31 @@ class _Asker:
         facts = [ssh, str(status.st_mtime_ns), str(status.st_size), str(os.getuid()), os.uname().nodename, own]
         digest = files.digest(first, home, environ, [*facts, named or ""]) if folder else ""
         self._kept = Kept(folder or Path(), digest)
-        defaults = self._ask("defaults", ["-F", "none"], ["-T", "--", "localhost"])
+        self.defaults: dict[str, tuple[str, ...]] = {}
+        try:
+            defaults = self._defaults()
+        except ConnectError:
+            raise NotOpenSSH from None
         self.defaults = {name: values for name, values in defaults.items() if name not in _OWN}
 
     def values(self, target: Target) -> dict[str, tuple[str, ...]]:
         from core.sshconfig.asking import words_for
 
-        words = words_for(target)
+        words = words_for(target, with_command=self._with_command)
         name = hashlib.sha256("\0".join(words).encode("utf-8", "surrogateescape")).hexdigest()[:32]
         return {**self.defaults, **self._ask(name, None, words)}
+
+    def _defaults(self) -> dict[str, tuple[str, ...]]:
+        """What holds where nothing is configured. Finds out whether this ssh knows RemoteCommand (since 7.6)."""
+        from core.sshconfig.asking import words_for
+
+        here, none = Target("localhost"), ["-F", "none"]
+        self._with_command = True
+        try:
+            return self._ask("defaults", none, words_for(here))
+        except ConnectError:
+            self._with_command = False
+            return self._ask("defaults-old", none, words_for(here, with_command=False))
 
     def _ask(self, name: str, file: list[str] | None, words: list[str]) -> dict[str, tuple[str, ...]]:
         from core.sshconfig.asking import ask

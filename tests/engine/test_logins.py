@@ -23,6 +23,7 @@ from tests.waiting import until
 def importable(monkeypatch):
     from tests.engine.test_cli import REPOSITORY
 
+    need("sshd")
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
 
 

@@ -218,6 +218,28 @@ def test_without_ssh_what_is_not_understood_is_refused_by_line(home, config, boo
     assert "install OpenSSH" in raised.value.hint
 
 
+def test_a_program_ssh_that_is_not_openssh_counts_as_none(config, book, without_ssh, tmp_path):
+    program = tmp_path / "no programs/ssh"
+    program.write_text("#!/bin/sh\necho 'Usage: dbclient [options] [user@]host' >&2\nexit 1\n")
+    program.chmod(0o755)
+    config("Host web1\n  Port 2\n")
+    assert book().look_up(Target("web1")).port == 2
+
+
+def test_an_ssh_that_is_too_old_for_a_remote_command_is_asked_without(config, book, monkeypatch, tmp_path):
+    real = need("ssh")
+    (tmp_path / "old").mkdir()
+    program = tmp_path / "old/ssh"
+    refusal = "command-line: line 0: Bad configuration option: remotecommand"
+    program.write_text(
+        f'#!/bin/sh\ncase "$*" in *RemoteCommand*) echo "{refusal}" >&2; exit 255 ;; esac\nexec "{real}" "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/old:{os.environ['PATH']}")
+    config("Match exec true\n  Port 2\n")  # which our own reader would refuse
+    assert book().look_up(Target("web1")).port == 2
+
+
 def test_without_ssh_a_block_that_is_for_others_is_not_evaluated(config, book, without_ssh):
     config("Match host other exec true\n  Port 1\nHost web1\n  Port 2\n")
     assert book().look_up(Target("web1")).port == 2
