@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from core import process
 from core.errors import HookFailed
-from core.events import HookFinished, HookOutput, HookStarted
+from core.events import HookFinished, HookOutput, HookStarted, Note
 from core.text import duration
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ def on_server(run: Run, hook: Hook, server: str, folder: str, told: Mapping[str,
         run.fleet.project.mask,
         token=run.token_on(server),
     )
+    if ended.left:
+        text = f"what the {hook.on} hook left running keeps its output open; what it prints from now on is not shown"
+        run.emit(Note(server=server, text=text))
     output.finish(ended.status, ended.late)
 
 
