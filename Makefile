@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 SHELL_FILES := .ci/run $(shell find core tui tests -name '*.sh')
 # Many tests wait for servers: more workers than cores. Each starts its own servers; more than four wait for one another.
-WORKERS ?= --numprocesses=4
+WORKERS ?= --numprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bounds lint bench screenshots soak clean

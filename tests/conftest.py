@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -48,6 +49,33 @@ GIT_CONFIG = """\
 # How long an example takes depends on who else uses the machine: pytest's own limit for a test is enough.
 hypothesis.settings.register_profile("turnout", deadline=None)
 hypothesis.settings.load_profile("turnout")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Signals do what they do in a terminal also where the tests run under `nohup` or in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let every worker begin with some of the tests that take long, so that none is left alone with one at the end.
+
+    xdist's `worksteal` gives each worker one part of the list, as long as the others', and later takes from the ends.
+    """
+    workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
+    long = [item for item in items if item.get_closest_marker("slow")]
+    others = [item for item in items if not item.get_closest_marker("slow")]
+    ends = [len(items) * number // workers for number in range(1, workers + 1)]
+    ordered: list[pytest.Item] = []
+    for number, end in enumerate(ends):
+        ordered += long[number::workers]
+        rest = max(0, end - len(ordered))
+        ordered += others[:rest]
+        others = others[rest:]
+    items[:] = ordered + others
 
 
 @pytest.fixture(autouse=True)
@@ -100,21 +128,23 @@ class Running:
     def __init__(self, folders: pytest.TempPathFactory) -> None:
         self._folders = folders
         self._stack = ExitStack()
-        self._started: dict[tuple[str, int], SSHServer] = {}
+        self._started: dict[tuple[str, int, str], SSHServer] = {}
+        self.login = LOGIN
 
     def get(self, kind: str = "", number: int = 0) -> SSHServer:
         """A server by its login shell ("": the user's own; "busybox": it has nothing else), started if needed."""
-        if (kind, number) not in self._started:
+        key = (kind, number, self.login)
+        if key not in self._started:
             folder = self._folders.mktemp(f"server-{kind or 'own'}-{number}")
-            self._started[kind, number] = self._stack.enter_context(self._start(kind, folder))
-        return self._started[kind, number]
+            self._started[key] = self._stack.enter_context(self._start(kind, folder))
+        return self._started[key]
 
     def _start(self, kind: str, folder: Path) -> SSHServer:
         if kind == "busybox":
             return DropbearServer(folder)
         if not kind and program("sshd") is None:
             return EmbeddedServer(folder)
-        return OpenSSHServer(folder, shell=kind, noisy=kind == "bash", login=LOGIN)
+        return OpenSSHServer(folder, shell=kind, noisy=kind == "bash", login=self.login)
 
     def close(self) -> None:
         """End all of them."""
@@ -122,11 +152,18 @@ class Running:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def all_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """This worker's servers, which live as long as it does."""
     running = Running(tmp_path_factory)
     yield running
     running.close()
+
+
+@pytest.fixture
+def running(all_running: Running, request: pytest.FixtureRequest) -> Running:
+    """This worker's servers, with logins as the test wants them."""
+    all_running.login = "tidy" if request.node.get_closest_marker("tidy_login") else LOGIN
+    return all_running
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 CHUNK = 256 * 1024
 # More than a delay of 0.5 s holds at 100 MB/s: the proxy adds time and does not limit the rate.
 MOST_HELD = 64 * 1024 * 1024
@@ -112,7 +114,7 @@ class Proxy:
         self._loop.close()
 
     def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=PATIENCE)
 
     def _do(self, change: Callable[[], None]) -> None:
         async def apply() -> None:

@@ -22,16 +22,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests import logins
 from tests.processes import children, descendants, environ_of, kill, name_of, process_ids
+from tests.waiting import PATIENCE
 from tui.demo.servers import embedded
 
 HOST = "127.0.0.1"
-START_SECONDS = 20.0
 PORTS_TO_TRY = 10
 SHELLS = ("bash", "dash", "zsh", "fish")
 # Ordinary users often lack these folders in PATH, and the servers are there.
 PROGRAM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-LOGIN = os.environ.get("TURNOUT_TEST_LOGIN", "tidy")
-"""What logins on servers that tests share are like: `tidy`, or `hostile` (see tests/logins.py)."""
+LOGIN = os.environ.get("TURNOUT_TEST_LOGIN", "hostile")
+"""What logins are like on servers that tests share: `hostile` (see tests/logins.py), or `tidy`."""
 
 
 def unavailable(reason: str) -> NoReturn:
@@ -153,9 +153,11 @@ class SSHServer(ABC):
 
     def run(self, command: str, input: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """What a command in the user's login shell gives, asked with OpenSSH's own client."""
-        options = ("BatchMode=yes", "StrictHostKeyChecking=yes", "GlobalKnownHostsFile=/dev/null", "ConnectTimeout=20")
+        options = ("BatchMode=yes", "StrictHostKeyChecking=yes", "GlobalKnownHostsFile=/dev/null", "ConnectTimeout=60")
         words = [need("ssh"), "-T", "-F", str(self.folder / "ssh_config"), *(f"-o{option}" for option in options)]
-        return subprocess.run([*words, "server", command], input=input, capture_output=True, timeout=60, check=False)
+        return subprocess.run(
+            [*words, "server", command], input=input, capture_output=True, timeout=PATIENCE, check=False
+        )
 
     def _write_client_files(self) -> None:
         self.known_hosts.write_text(self.known_hosts_line())
@@ -169,7 +171,7 @@ class SSHServer(ABC):
             self._process = subprocess.Popen(
                 tied, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
             )
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while self._process.poll() is None:
             if self._answers():
                 return True

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from tests.waiting import PATIENCE
+
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -55,7 +57,7 @@ class Terminal:
         """What was written, without control sequences."""
         return CONTROL.sub("", self.written).replace("\r\n", "\n")
 
-    def expect(self, text: str, seconds: float = 60.0) -> None:
+    def expect(self, text: str, seconds: float = PATIENCE) -> None:
         """Wait until `text` appears behind what was expected before; an AssertionError shows what appeared instead."""
         deadline = time.monotonic() + seconds
         while (found := self.text.find(text, self._seen)) < 0:
@@ -69,7 +71,7 @@ class Terminal:
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
-    def end(self, seconds: float = 60.0) -> int:
+    def end(self, seconds: float = PATIENCE) -> int:
         """Wait for the process to end, reading what it writes; its exit code."""
         deadline = time.monotonic() + seconds
         while self._read(deadline):

@@ -8,8 +8,12 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
+PATIENCE = 150.0
+"""Seconds after which what is awaited counts as never coming. It finds what hangs, and says nothing of how fast a
+machine is: nothing that works takes so long on a slow one that does other things as well."""
 
-def until(condition: Callable[[], Value], what: str, seconds: float = 30.0) -> Value:
+
+def until(condition: Callable[[], Value], what: str, seconds: float = PATIENCE) -> Value:
     """The first true value of `condition`, asked every 10 ms; an AssertionError naming `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:

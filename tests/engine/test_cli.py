@@ -15,7 +15,7 @@ import pytest
 from core import events
 from tests.projects import SampleProject
 from tests.servers import Destination
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tui.cli"]
@@ -40,7 +40,7 @@ def start(project: SampleProject, *words: str, **options: Any) -> subprocess.Pop
 
 def turnout(project: SampleProject, *words: str) -> subprocess.CompletedProcess[str]:
     process = start(project, *words)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=PATIENCE)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
@@ -325,7 +325,7 @@ def test_exit_4_while_another_operation_is_at_work(fleet, project_factory, tmp_p
         second = turnout(project, "deploy", "production", "--tag", "two", "--yes")
     finally:
         hold.unlink()
-        out, err = first.communicate(timeout=60)
+        out, err = first.communicate(timeout=PATIENCE)
     assert second.returncode == 4, second.stderr
     assert "deploy" in second.stderr
     assert first.returncode == 0, out + err
@@ -363,7 +363,7 @@ def test_a_signal_during_a_slow_hook_leaves_everything_as_before(deployed, fleet
     for number in signals:
         process.send_signal(number)
     try:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         hold.unlink()
@@ -392,8 +392,8 @@ def test_a_server_that_answers_nothing_is_left_at_the_third_signal(deployed, fle
             process.send_signal(signal.SIGINT)
             return process.poll() is not None
 
-        until(hit, "it leaves", 60)
-        out, err = process.communicate(timeout=60)
+        until(hit, "it leaves")
+        out, err = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         hold.unlink()
@@ -404,8 +404,8 @@ def test_a_server_that_answers_nothing_is_left_at_the_third_signal(deployed, fle
     assert "already cancelling" in err and "left before everything was put back" in err
     assert "turnout recover production" in err and "Traceback" not in err
     for place in fleet:
-        until(lambda place=place: not (place.files / ".turnout/lock").exists(), "its agent unlocks", 60)
-        until(lambda place=place: not list((place.files / ".turnout/incoming").glob("*")), "and sweeps", 60)
+        until(lambda place=place: not (place.files / ".turnout/lock").exists(), "its agent unlocks")
+        until(lambda place=place: not list((place.files / ".turnout/incoming").glob("*")), "and sweeps")
     assert [live(place) for place in fleet] == ["two", "two"]
 
 
@@ -416,7 +416,7 @@ def test_a_reader_that_goes_away_does_not_stop_a_deploy(project, fleet):
     process.stdout.close()
     assert process.stderr.read() == ""
     process.stderr.close()
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE) == 0
     assert [live(place) for place in fleet] == ["one", "one"]
 
 

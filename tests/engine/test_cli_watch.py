@@ -8,7 +8,7 @@ import pytest
 
 from tests.engine.test_cli import COMMAND, REPOSITORY, held, live, start, turnout, turnout_json, until_held
 from tests.terminal import Terminal
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ class Held:
     def let_go(self) -> int:
         """Let the hook end, and with it the deploy; its exit code."""
         self.hold.unlink(missing_ok=True)
-        self.deploy.communicate(timeout=60)
+        self.deploy.communicate(timeout=PATIENCE)
         return self.deploy.returncode
 
     def kill(self) -> None:
@@ -54,7 +54,7 @@ def test_watch_says_what_the_operation_says_and_ends_with_its_exit_code(at_work)
     first = watching.stdout.readline()
     assert '"operation-started"' in first
     assert at_work.let_go() == 0
-    out, err = watching.communicate(timeout=60)
+    out, err = watching.communicate(timeout=PATIENCE)
     assert watching.returncode == 0, err
     assert out.count('"event": "switched"') == 2
     assert '"event": "operation-finished"' in out
@@ -67,7 +67,7 @@ def test_watch_ends_with_1_when_the_operation_fails(at_work):
     assert "deploy" in watching.stderr.readline()
     at_work.deploy.send_signal(signal.SIGINT)
     assert at_work.let_go() == 1
-    out, err = watching.communicate(timeout=60)
+    out, err = watching.communicate(timeout=PATIENCE)
     assert watching.returncode == 1, out + err
     assert "cancelled" in err
 
@@ -78,7 +78,7 @@ def test_a_signal_ends_the_watching_and_not_the_operation(at_work, number):
     assert watching.stderr is not None
     assert "deploy" in watching.stderr.readline()
     watching.send_signal(number)
-    out, err = watching.communicate(timeout=60)
+    out, err = watching.communicate(timeout=PATIENCE)
     assert watching.returncode == 0, err
     assert "stopped watching; what runs there goes on" in out + err
     assert at_work.deploy.poll() is None
@@ -117,7 +117,7 @@ def test_wait_waits_for_the_lock_and_says_for_whom(at_work):
     until(lambda: said.append(second.stderr.readline()) or "waiting: locked by" in said[-1], "the note about the wait")
     assert "FAILED" not in "".join(said)
     assert at_work.let_go() == 0
-    out, err = second.communicate(timeout=60)
+    out, err = second.communicate(timeout=PATIENCE)
     assert second.returncode == 0, out + err
     assert [live(place) for place in at_work.fleet] == ["two", "two"]
 
@@ -127,7 +127,7 @@ def test_a_signal_ends_the_wait_and_nothing_was_changed(at_work):
     assert second.stderr is not None
     until(lambda: "waiting: locked by" in second.stderr.readline(), "the note about the wait")
     second.send_signal(signal.SIGTERM)
-    out, err = second.communicate(timeout=60)
+    out, err = second.communicate(timeout=PATIENCE)
     assert second.returncode == 1, out + err
     assert at_work.let_go() == 0
     assert [live(place) for place in at_work.fleet] == ["one", "one"]

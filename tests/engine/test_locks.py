@@ -27,7 +27,7 @@ from core.records import Lock
 from core.remote.session import CLOSES_NONE
 from tests.engine.driving import at_rest, live, record, records, releases
 from tests.processes import environ_of, process_ids
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 WAIT = """
 [[hooks]]
@@ -190,7 +190,7 @@ def test_an_operator_that_vanishes_leaves_nothing_locked(sshd, project_factory, 
     one.fleet.close()
     until(lambda: not (sshd.files / ".turnout/lock").exists(), "the lock is given back")
     (sshd.files / "go").touch()
-    job.wait(60)
+    job.wait(PATIENCE)
     assert live(sshd) == ""
     other = engine(project)
     other.deploy(tag="r2")

@@ -39,7 +39,6 @@ def archived(revision, folder):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("kind", ["openssh", "busybox"])
 def test_this_repositorys_own_history_arrives_as_git_archives_it(
     kind, sshd, shell_server, project_factory, engine, tmp_path

@@ -14,7 +14,7 @@ import pytest
 
 from tests.engine.driving import at_rest, live
 from tests.servers import free_ports, need
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 SWITCHES = 100
 READERS = 4
@@ -67,7 +67,7 @@ def nginx(tmp_path):
     yield serve
     for process, log in started:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
         log.close()
 
 
@@ -107,7 +107,7 @@ class Visitors:
 
     def ask(self):
         """Pages over a connection that stays open; each holds the words of one release."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         while not self._stop.is_set():
             client.request("GET", "/index.html")
             answer = client.getresponse()
@@ -137,7 +137,6 @@ class Visitors:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_no_request_fails_and_no_answer_mixes_two_releases_while_a_hundred_switches_go_by(
     sshd, project_factory, engine, nginx
 ):

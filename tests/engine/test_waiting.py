@@ -7,7 +7,7 @@ from core.jobs import Job
 from core.operations import DeployRequest, execute
 from core.remote.session import Session
 from tests.engine.driving import live
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 HOLD = """
 [[hooks]]
@@ -39,7 +39,7 @@ def test_of_tries_that_are_followed_by_another_nothing_is_told(servers, project_
     waiting.subscribe(second.hear)
     waiting.start()
     for _ in range(4):
-        assert tries.acquire(timeout=30), "it tries again and again"
+        assert tries.acquire(timeout=PATIENCE), "it tries again and again"
     assert [note.text[:18] for note in second.said(Note)] == ["waiting: locked by"]
     assert not second.said(PhaseStarted, phase="begin")
     (three[1].files / "go").touch()

@@ -95,7 +95,7 @@ class Breaking:
         facts.complete()
         assert len(set(facts.live())) == 1
         assert not facts.interrupted()
-        until(facts.swept, "incoming/ and trash/ to be empty", 20)
+        until(facts.swept, "incoming/ and trash/ to be empty")
 
     def _recover(self, tag: str) -> None:
         """A way out without manual work: the next deploy, or `recover` where something was interrupted."""

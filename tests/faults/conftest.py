@@ -25,7 +25,7 @@ from tests.engine.conftest import engine  # noqa: F401  # a fixture here too
 from tests.engine.driving import snapshot
 from tests.faults.operators import Operators
 from tests.servers import unavailable
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 
 class Operator:
@@ -57,7 +57,7 @@ class Operator:
         self.process.wait()
 
     def end(self) -> int:
-        status = self.process.wait(100)
+        status = self.process.wait(PATIENCE)
         self._reader.join(10)
         return status
 
@@ -147,7 +147,7 @@ class Truth:
 
     def at_rest(self) -> None:
         """The agents have left (one that was killed leaves a lock that the next operation takes), all is complete."""
-        until(lambda: not self.holders(), "the agents to give their locks back", 60)
+        until(lambda: not self.holders(), "the agents to give their locks back")
         self.complete()
 
     def interrupted(self) -> bool:

@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 PROGRAM = """
 import json, os, sys
@@ -85,5 +85,5 @@ class Operators:
         if self.child:
             self.signal()
         self._mother.stdin.close()
-        self._mother.wait(20)
+        self._mother.wait(PATIENCE)
         self._mother.stdout.close()

@@ -41,7 +41,7 @@ def test_a_hook_ends_with_its_operator(sshd, project_factory, operators, truth, 
     pid = int(until(lambda: place.exists() and place.read_text(), "the hook"))
     operator.signal()
     operator.end()
-    until(lambda: not lives(pid), "the hook to end", 30)
+    until(lambda: not lives(pid), "the hook to end")
     facts.at_rest()
     assert facts.unlocked()
     assert facts.live() == ["two" if on == "after-switch" else "one"]
@@ -67,7 +67,7 @@ def test_whoever_takes_over_from_an_agent_that_was_killed_ends_its_hook(
     project.config.write_text(config)
     facts.project = project.load()
     facts.do(DeployRequest(tag="three"))
-    until(lambda: not lives(pid), "the hook to end", 30)
+    until(lambda: not lives(pid), "the hook to end")
     assert facts.live() == ["three"]
 
 

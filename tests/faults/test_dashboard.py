@@ -20,8 +20,6 @@ from tui.dialogs.recover import RecoverDialog
 from tui.dialogs.unlock import BreakLockDialog
 from tui.view.lines import plain
 
-pytestmark = pytest.mark.timeout(240)
-
 HOLD = "while [ ! -e go ]; do echo pressing pictures; sleep 0.2; done"
 HOOK = f"""
 [[hooks]]

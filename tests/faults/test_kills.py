@@ -19,7 +19,6 @@ def kill(broken: Breaking) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 def test_forty_operators_killed_at_random_leave_nothing_to_repair(servers, proxy, project_factory, operators, truth):
     seed = seeded()
     print(f"seed {seed}")

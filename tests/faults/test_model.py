@@ -218,7 +218,6 @@ class Walk:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_random_walk_agrees_with_the_model(sshd, project_factory, operators, truth):
     seed = seeded()
     print(f"seed {seed}")

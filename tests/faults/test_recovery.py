@@ -99,7 +99,7 @@ def test_a_silent_network_does_not_keep_the_lock(sshd, proxy, project_factory, o
     deploy = operator(project, "deploy", "production", "--yes", "--tag", "one")
     deploy.await_event("hook-started")
     network.freeze()
-    until(facts.unlocked, "the watchdog to give the lock back", seconds=60)
+    until(facts.unlocked, "the watchdog to give the lock back")
     deploy.kill()
     until(facts.swept, "the agent to sweep")
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from core.records import Lock
 from tests.faults.test_dashboard import HOOK, let_go, open_app
 from tests.tui.recorded import NOW, WEB, project, state
 from tests.tui.running import ended, recorded_app, screen_text, shown, toasts, until
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.unlock import BreakLockDialog
-
-pytestmark = pytest.mark.timeout(240)
 
 LOCK = Lock(operation="0a", kind="deploy", who="bo@ci", since=NOW - 20, age=20, silence=1, phase="stage")
 

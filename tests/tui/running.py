@@ -14,6 +14,7 @@ from core.config import Project
 from core.errors import TurnoutError
 from core.records import ServerState
 from tests.tui.recorded import NOW, RecordedFleet, project, state
+from tests.waiting import PATIENCE
 from tui.app import TurnoutApp
 from tui.dialogs.plan import PlanDialog
 
@@ -63,7 +64,7 @@ async def settled(pilot: Pilot[Any]) -> None:
     await pilot.pause()
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], Any], what: str, seconds: float = 30.0) -> Any:
+async def until(pilot: Pilot[Any], condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
     """Wait, with the app running, until `condition` is true; an AssertionError names `what` where it never is."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -106,6 +107,5 @@ async def ended(pilot: Pilot[Any]) -> None:
         pilot,
         lambda: app.workspace.operation and app.workspace.operation.outcome,
         "the operation's end",
-        90,
     )
     await settled(pilot)

@@ -422,7 +422,7 @@ async def test_a_hundred_servers_with_two_hundred_releases_are_shown() -> None:
 async def test_nothing_ticks_while_nothing_runs() -> None:
     app = recorded_app()
     async with shown(app) as pilot:
-        assert not app.bridge.busy
+        await until(pilot, lambda: not app.bridge.busy, "the bridge is at rest")
         ticks: list[int] = []
         app.bridge.on_tick(lambda: ticks.append(1))
         for _ in range(10):

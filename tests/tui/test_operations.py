@@ -20,8 +20,6 @@ from tui.dialogs.pick import DeployDialog
 from tui.dialogs.plan import PlanDialog
 from tui.widgets.paint import Lines
 
-pytestmark = pytest.mark.timeout(180)
-
 CHECK = """
 [[checks]]
 run = "test ! -e broken"

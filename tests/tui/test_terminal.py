@@ -11,9 +11,7 @@ import pytest
 
 from tests.conftest import ProjectFactory, Servers
 from tests.servers import need
-from tests.waiting import until
-
-pytestmark = pytest.mark.timeout(180)
+from tests.waiting import PATIENCE, until
 
 INSTALLED = Path(sys.executable).parent / "turnout"
 TURNOUT = [str(INSTALLED)] if INSTALLED.exists() else [sys.executable, "-m", "tui.cli"]
@@ -37,7 +35,7 @@ class Tmux:
         )  # fmt: skip
 
     def _do(self, *words: str) -> str:
-        done = subprocess.run([*self._tmux, *words], check=True, capture_output=True, timeout=30)
+        done = subprocess.run([*self._tmux, *words], check=True, capture_output=True, timeout=PATIENCE)
         return done.stdout.decode("utf-8", "replace")
 
     def screen(self, *, colours: bool = False) -> str:
@@ -47,7 +45,7 @@ class Tmux:
     def press(self, *keys: str) -> None:
         self._do("send-keys", *keys)
 
-    def shows(self, text: str, seconds: float = 60.0) -> str:
+    def shows(self, text: str, seconds: float = PATIENCE) -> str:
         """Wait until a text stands on the screen; the screen."""
 
         def look() -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from core.errors import TurnoutError
 from core.events import Event, Note, UploadProgress
 from core.jobs import Cancel, Job
+from tests.waiting import PATIENCE
 from tui.model.bridge import MOST_EVENTS, Bridge
 
 Emit = Callable[[Event], None]
@@ -39,7 +40,7 @@ def run(work: Callable[[Emit, Cancel], Any], bridge: Bridge, listener: Listener)
     job: Job[Any] = Job("test", work)
     bridge.follow(job, listener.end, listener.events)
     job.start()
-    assert job.wait(20)
+    assert job.wait(PATIENCE)
     return job
 
 
@@ -111,7 +112,7 @@ def test_a_job_that_is_followed_late_is_told_from_its_beginning() -> None:
     bridge, listener = Bridge(), Listener()
     job: Job[None] = Job("test", lambda emit, cancel: emit(Note(text="early")))
     job.start()
-    assert job.wait(20)
+    assert job.wait(PATIENCE)
     bridge.follow(job, listener.end, listener.events)
     bridge.tick()
     assert len(listener.all) == 1 and len(listener.ended) == 1

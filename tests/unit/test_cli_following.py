@@ -9,7 +9,7 @@ import pytest
 from core import events
 from core.errors import Cancelled, NeedsPerson, ServerError
 from core.jobs import Cancel
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from tui.cli import following
 from tui.cli.following import Follower
 from tui.cli.output import TextOutput
@@ -26,7 +26,7 @@ def test_a_signal_cancels_and_the_end_is_waited_for(number, capsys):
 
     def work(emit: events.Emit, cancel: Cancel) -> None:
         send(number)
-        assert cancel.wait(30)
+        assert cancel.wait(PATIENCE)
         emit(events.Note(text="putting back"))
         put_back.append(True)
         cancel.check()
@@ -44,7 +44,7 @@ def test_more_signals_change_nothing(capsys):
 
     def work(emit: events.Emit, cancel: Cancel) -> str:
         send(signal.SIGINT)
-        assert cancel.wait(30)
+        assert cancel.wait(PATIENCE)
         send(signal.SIGINT, signal.SIGTERM)
         cancelled.set()
         return "put back"
@@ -81,7 +81,7 @@ def stuck(output: Listener, go_on: threading.Event, *signals: tuple[int, str]):
             send(number)
             if answer:
                 output.until(answer)
-        go_on.wait(60)
+        go_on.wait(PATIENCE)
 
     return work
 
@@ -149,7 +149,7 @@ def test_work_that_changes_nothing_is_left_at_once():
 
     def work(emit: events.Emit, cancel: Cancel) -> None:
         send(signal.SIGINT)
-        release.wait(60)
+        release.wait(PATIENCE)
 
     with Follower(TextOutput()) as follower, pytest.raises(Cancelled):
         follower.run("inspect", work, patient=False)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.proxy import Proxy
 from tests.servers import Destination, need
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 FOR_EVER = 3600.0
 
@@ -62,7 +62,7 @@ def far() -> Iterator[Far]:
 
 
 def connected(proxy: Proxy) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", proxy.port), timeout=30)
+    return socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE)
 
 
 def test_bytes_arrive_in_both_directions_and_are_counted(far: Far) -> None:
@@ -172,6 +172,7 @@ def test_a_stopped_proxy_listens_no_more(far: Far) -> None:
             connected(proxy)
 
 
+@pytest.mark.tidy_login
 def test_a_login_through_the_proxy_is_checked_and_counted(sshd: Destination, proxy, home) -> None:
     between, place = proxy(sshd)
     assert (place.alias, place.port, place.root) == ("web-far", between.port, sshd.root)

@@ -17,6 +17,7 @@ from tests.projects import Link, Script
 from tests.servers import SHELLS, Destination, EmbeddedServer, OpenSSHServer, need
 from tests.waiting import until
 
+pytestmark = pytest.mark.tidy_login
 AWKWARD = 'it\'s "quoted" $HOME `date` \\ * {a,b} ~ # ; & | \t !'
 
 
