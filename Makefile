@@ -9,7 +9,7 @@ SHELL_FILES := .ci/run $(shell find core tui tests -name '*.sh')
 WORKERS ?= --numprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bounds lint bench screenshots soak clean
+.PHONY: help demo test test-bare bounds lint bench screenshots soak clean
 
 # A .venv whose Python has gone (the system's was upgraded) is installed anew.
 STALE := $(shell test ! -d $(VENV) || $(RUN) -c 'import pip' 2>/dev/null || rm -f $(VENV)/.installed-*)
@@ -18,6 +18,7 @@ help:
 	@echo 'make demo         try Turnout on three servers of its own, on this machine'
 	@echo 'make test         run the tests           (ARGS="-k rollback" for some)'
 	@echo 'make bounds       run a part of them with the oldest and the newest dependencies that are let in'
+	@echo 'make test-bare    the same as on a machine that has only python3, make and git'
 	@echo 'make lint         check style, types, imports and shell programs'
 	@echo 'make bench        measure against other ways to deploy'
 	@echo 'make screenshots  draw screenshots/ anew (they are compared in the tests)'
@@ -39,6 +40,9 @@ test: $(VENV)/.installed-dev
 
 bounds:
 	$(PYTHON) -m tests.bounds $(ARGS)
+# What a machine without an sshd and other programs decides; the rest is the same code on the same Python. Needs root.
+test-bare: $(VENV)/.installed-dev
+	tests/bare.sh $(RUN) -m pytest $(WORKERS) -m 'not soak and not slow' tests/engine tests/faults $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .

@@ -20,5 +20,5 @@ for name in sshd dropbear dropbearkey nginx busybox tmux rsync zstd fish zsh \
     hide "$name"
 done
 rm "$nothing"
-unset TURNOUT_BARE
+unset TURNOUT_BARE TURNOUT_TEST_STRICT
 exec "$@"
