@@ -21,15 +21,17 @@ def name_of(pid: int) -> str:
         return ""
 
 
+def state_of(pid: int) -> str:
+    """The letter of a process's state: S sleeps, T was stopped, Z has ended and waits for its parent; X has gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(") ")[2][0]
+    except OSError:
+        return "X"
+
+
 def stopped(pid: int) -> bool:
     """Whether a process is stopped (SIGSTOP)."""
-    try:
-        return (
-            re.sub(r".*\)", "", Path(f"/proc/{pid}/stat").read_text(errors="replace"), flags=re.DOTALL).split()[0]
-            == "T"
-        )
-    except OSError:
-        return False
+    return state_of(pid) in "Tt"
 
 
 def environ_of(pid: int) -> list[bytes]:

@@ -55,6 +55,7 @@ def test_a_root_that_cannot_be_made_is_an_error_with_the_way_out(sshd, project_f
     one.fails(one.deploy)
 
 
+@pytest.mark.tidy_login  # a person runs the hint
 def test_current_that_is_a_folder_is_an_error_and_the_hint_adopts_it(sshd, project_factory, engine):
     (sshd.files / "current").mkdir()
     (sshd.files / "current/page").write_text("by hand")

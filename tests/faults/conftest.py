@@ -86,6 +86,8 @@ class Truth:
         self.project = project.load()
         self.destinations = destinations
         self.kept: Fleet | None = None
+        self.shared: set[bytes] = set()
+        """paths at which every release has a link into shared/ besides what its manifest names"""
 
     def fleet(self) -> Fleet:
         return Fleet(self.project, self.project.environment("production"))
@@ -99,6 +101,11 @@ class Truth:
         if self.kept:
             self.kept.close()
         self.kept = None
+
+    def ended_well(self, operation: str) -> bool:
+        """Whether every server's journal says that this operation was carried out."""
+        journals = [(each.files / ".turnout/journal.jsonl").read_text().splitlines() for each in self.destinations]
+        return all(any(_is_good_end(line, operation) for line in lines) for lines in journals)
 
     def live(self) -> list[str]:
         return [os.readlink(each.files / "current").removeprefix("releases/") for each in self.destinations]
@@ -141,9 +148,9 @@ class Truth:
                 record = parse_record((each.files / f".turnout/records/{tag}.toml").read_text())
                 manifest = parse((each.files / f".turnout/manifests/{tag}.manifest").read_text())
                 assert manifest.digest == record.digest, f"{each.alias}: {tag}"
-                assert entries_of(each.files / "releases" / tag) == manifest.entries, (
-                    f"{each.alias}: {tag} is not complete"
-                )
+                found = entries_of(each.files / "releases" / tag)
+                assert {path for path in self.shared if found.pop(path, FOLDER_ENTRY).kind == LINK} == self.shared
+                assert found == manifest.entries, f"{each.alias}: {tag} is not complete"
 
     def at_rest(self) -> None:
         """The agents have left (one that was killed leaves a lock that the next operation takes), all is complete."""
@@ -153,6 +160,14 @@ class Truth:
     def interrupted(self) -> bool:
         self.kept = self.kept or self.fleet()
         return interruption(self.kept.inspect().states.values()) is not None
+
+
+def _is_good_end(line: str, operation: str) -> bool:
+    try:
+        said = json.loads(line)
+    except ValueError:  # torn by a kill
+        return False
+    return (said["what"], said["operation"], said.get("outcome")) == ("end", operation, "done")
 
 
 def two_releases(facts: Truth) -> Truth:
@@ -190,6 +205,38 @@ def operators(tmp_path):
     """Make an Operators; its processes end with the test."""
     with ExitStack() as stack:
         yield lambda name="operator": stack.enter_context(closing(Operators(tmp_path, name)))
+
+
+class Mounts:
+    """File systems of their own inside of servers' roots, which only root can make; all go with the test."""
+
+    possible = os.geteuid() == 0
+
+    def __init__(self) -> None:
+        self._mounted: list[Path] = []
+
+    def tmpfs(self, folder: Path) -> None:
+        self._mount(folder, "-t", "tmpfs", "-o", "size=64m", "none")
+
+    def bind(self, folder: Path, what: Path) -> None:
+        what.mkdir(parents=True, exist_ok=True)
+        self._mount(folder, "--bind", str(what))
+
+    def _mount(self, folder: Path, *words: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if subprocess.run(["mount", *words, str(folder)], capture_output=True, check=False).returncode:
+            unavailable("root may not mount a file system here")
+        self._mounted.append(folder)
+
+    def close(self) -> None:
+        for folder in reversed(self._mounted):
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def mounts():
+    with closing(Mounts()) as mounts:
+        yield mounts
 
 
 @pytest.fixture

@@ -7,25 +7,32 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.processes import state_of
 from tests.waiting import PATIENCE, until
 
 PROGRAM = """
-import json, os, sys
+import functools, json, os, sys, time
 import core.checks, core.config, core.hooks, core.operations, core.operations.verify, core.remote.session, core.source
 import tui.cli.arguments, tui.cli.output, tui.cli.following, tui.cli.run
 from tui.cli import main
 
+Session, now = core.remote.session.Session, time.time
 for line in sys.stdin:
-    words, said, complaints = json.loads(line)
+    words, said, complaints, clock, patience = json.loads(line)
     child = os.fork()
     if child == 0:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 1)
         os.dup2(os.open(complaints, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
         status = 70
+        time.time = lambda: now() + clock
+        if patience:
+            Session.begin = functools.partialmethod(Session.begin, patience=patience)
         try:
             status = main(words)
             sys.stdout.flush()
@@ -36,10 +43,31 @@ for line in sys.stdin:
 """
 
 
+CLOCKS = (0.0, 0.0, -3600.0, 3600.0, -40 * 86400.0, 400 * 86400.0)
+"""Seconds by which an operator's clock may be wrong."""
+
+
+@contextmanager
+def clock_wrong_by(seconds: float) -> Iterator[None]:
+    """Let the engine, where it runs in this process, take what time it is from a clock that is wrong."""
+    now = time.time
+    time.time = lambda: now() + seconds
+    try:
+        yield
+    finally:
+        time.time = now
+
+
 class Operators:
-    """Runs one command after the other, each in a process of its own; `close` ends them."""
+    """Runs one command after the other, each in a process of its own; `close` ends them.
+
+    clock     seconds by which the clock of the commands that start from now on is wrong
+    patience  seconds without a sign of life after which a server gives their locks back; 0: as many as usual
+    """
 
     def __init__(self, folder: Path, name: str = "operator") -> None:
+        self.clock = 0.0
+        self.patience = 0
         self.said = folder / f"{name}.jsonl"
         self.complaints = folder / f"{name}.err"
         self.child = 0
@@ -51,7 +79,8 @@ class Operators:
         """Start `turnout WORDS --json` for a project."""
         command = [*words, "--config", str(project.config), "--json"]
         self.said.unlink(missing_ok=True)
-        self._mother.stdin.write(json.dumps([command, str(self.said), str(self.complaints)]) + "\n")
+        order = [command, str(self.said), str(self.complaints), self.clock, self.patience]
+        self._mother.stdin.write(json.dumps(order) + "\n")
         self._mother.stdin.flush()
         self.child = int(self._mother.stdout.readline())
 
@@ -76,6 +105,19 @@ class Operators:
         with suppress(ProcessLookupError):
             os.kill(self.child, number)
 
+    def stop(self) -> None:
+        """SIGSTOP: it does nothing any more, and its connections stay. One that has ended meanwhile is not there."""
+        self.signal(signal.SIGSTOP)
+        until(lambda: state_of(self.child) in "TZX", "the operator to stand still")
+
+    def go_on(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    @property
+    def operation(self) -> str:
+        """The id of the operation that it has begun; "" for none yet."""
+        return next((event["operation"] for event in self.events() if event.get("operation")), "")
+
     def end(self) -> int:
         """Wait for its end; its exit status, negative for a signal."""
         self.child, status = 0, int(self._mother.stdout.readline())
@@ -83,7 +125,7 @@ class Operators:
 
     def close(self) -> None:
         if self.child:
-            self.signal()
+            self.signal()  # also one that stands still ends by this one
         self._mother.stdin.close()
         self._mother.wait(PATIENCE)
         self._mother.stdout.close()

@@ -11,7 +11,7 @@ import pytest
 from core.errors import EXIT_CONNECT, EXIT_PERSON
 from core.manifest import parse
 from core.operations import DeployRequest, RecoverRequest
-from tests.faults.breaking import Breaking, seeded
+from tests.faults.breaking import Breaking, seeded, stopped
 from tests.faults.conftest import entries_of
 from tests.processes import kill
 from tests.waiting import until
@@ -64,7 +64,7 @@ def signalled(broken: Breaking) -> str:
     return number.name
 
 
-KINDS = (session_killed, agent_killed, network_cut, signalled)
+KINDS = (session_killed, agent_killed, network_cut, signalled, stopped)
 
 
 def each_in_turn(broken: Breaking) -> str:
@@ -76,20 +76,20 @@ def each_in_turn(broken: Breaking) -> str:
 
 @pytest.mark.slow
 def test_whatever_breaks_at_random_moments_leaves_one_release_or_says_so(
-    servers, proxy, project_factory, operators, truth
+    servers, proxy, project_factory, operators, truth, mounts
 ):
     seed = seeded()
     print(f"seed {seed}")
-    seen = Breaking(seed, servers, proxy, project_factory, operators, truth, each_in_turn).run(8)
+    seen = Breaking(seed, servers, proxy, project_factory, operators, truth, mounts, each_in_turn).run(2 * len(KINDS))
     print(dict(seen))
-    assert seen["session killed"] and seen["agent killed"] and seen["network cut"]
+    assert all(seen[kind] for kind in ("session killed", "agent killed", "network cut", "stopped"))
 
 
 @pytest.mark.soak
-def test_soak_whatever_breaks(servers, proxy, project_factory, operators, truth, capsys):
+def test_soak_whatever_breaks(servers, proxy, project_factory, operators, truth, mounts, capsys):
     seed = seeded()
     count = int(os.environ.get("FAULTS_BREAKS") or 200)
-    seen = Breaking(seed, servers, proxy, project_factory, operators, truth, each_in_turn).run(count)
+    seen = Breaking(seed, servers, proxy, project_factory, operators, truth, mounts, each_in_turn).run(count)
     with capsys.disabled():
         print(f"\nseed {seed}: {seen['kills']} broken: {dict(seen)}")
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import random
+import time
 from collections import Counter
 
 import pytest
 
-from core.errors import TurnoutError, UsageError
+from core.errors import EXIT_DONE, TurnoutError, UsageError
 from core.manifest import parse
 from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
 from tests.engine.driving import record, records, releases
-from tests.faults.breaking import PHASES, seeded
+from tests.faults.breaking import LAYOUTS, PATIENCE, PHASES, PRECIOUS, seeded
 from tests.faults.conftest import entries_of
+from tests.faults.operators import CLOCKS, clock_wrong_by
 from tests.waiting import until
 
 KEEP = 3
@@ -61,15 +64,29 @@ class Model:
 
 
 class Walk:
-    """A random walk; each step is taken on the server and in the model, and then they are compared."""
+    """A random walk; each step is taken on the server and in the model, and then they are compared.
 
-    def __init__(self, seed: int, sshd, project_factory, operators, truth) -> None:
+    Every operation is another operator's, and all their clocks are wrong. A folder in shared/ is mounted, and so is
+    the whole root, or releases/, or none of them, as the seed decides.
+    """
+
+    def __init__(self, seed: int, sshd, project_factory, operators, truth, mounts, layout: str = "") -> None:
         self.choose = random.Random(seed)
         self.place = sshd
+        self.uploads = sshd.files / "shared/uploads"
+        layout = layout or self.choose.choice(LAYOUTS)
+        if mounts.possible:
+            if layout != "plain":
+                mounts.tmpfs(sshd.files / layout.removeprefix("root"))
+            mounts.bind(self.uploads, sshd.files.parent / "uploads")
+        self.uploads.mkdir(parents=True, exist_ok=True)
+        (self.uploads / "photo").write_text(PRECIOUS)
         files = {"index.html": "0", **{f"f{n}": f"{n}\n" * 50 for n in range(20)}}
-        self.project = project_factory([sshd], files=files, deploy={"keep": KEEP})
+        self.project = project_factory([sshd], files=files, deploy={"keep": KEEP, "shared": ["uploads/"]})
         self.facts = truth(self.project, [sshd])
+        self.facts.shared = {b"uploads"}
         self.operator = operators()
+        self.operator.patience = PATIENCE
         self.model = Model()
         self.numbers = itertools.count(1)
         self.done: list[str] = []
@@ -77,7 +94,9 @@ class Walk:
         self.origins: set[str] = set()
         """where crashes that nobody has cleared up began, and where they were to lead"""
 
-    def walk(self, steps: int) -> Counter:
+    def walk(self, steps: int, seconds: float = math.inf) -> Counter:
+        """Take so many steps, or as many as begin within the time."""
+        deadline = time.monotonic() + seconds
         kinds = {
             self.deploy: 4,
             self.rollback: 3,
@@ -86,9 +105,10 @@ class Walk:
             self.prune_one: 2,
             self.clear_cache: 1,
             self.crash: 5,
+            self.stop: 1,
         }
         self.deploy()
-        while len(self.done) < steps:
+        while len(self.done) < steps and time.monotonic() < deadline:
             step = self.choose.choices(list(kinds), list(kinds.values()))[0]
             self.counted[step.__name__] += 1
             step()
@@ -98,8 +118,14 @@ class Walk:
                 raise AssertionError(f"{error} after {self.done[-12:]}") from error
         return self.counted
 
+    def do(self, request):
+        """Carry out a request by an operator whose clock is wrong in its own way."""
+        with clock_wrong_by(self.choose.choice(CLOCKS)):
+            return self.facts.do(request)
+
     def compare(self) -> None:
         model, facts = self.model, self.facts
+        assert (self.uploads / "photo").read_text() == PRECIOUS
         facts.complete()
         assert facts.live() == [model.live]
         assert set(releases(self.place)) == model.present
@@ -120,7 +146,7 @@ class Walk:
 
     def deploy(self) -> None:
         tag, content = self.changed()
-        self.facts.do(DeployRequest(tag=tag))
+        self.do(DeployRequest(tag=tag))
         self.model.deployed(tag, content)
         self.origins.clear()
         self.done.append(f"deploy {tag}")
@@ -135,17 +161,17 @@ class Walk:
         target = self.model.previous
         self.done.append(f"rollback (to {target or 'nothing'})")
         if target:
-            assert self.facts.do(RollbackRequest()).tag == target
+            assert self.do(RollbackRequest()).tag == target
             self.model.rolled_back(target)
             self.origins.clear()
         else:
             with pytest.raises(UsageError):
-                self.facts.do(RollbackRequest())
+                self.do(RollbackRequest())
 
     def rollback_to(self) -> None:
         tag = self.choose.choice(self.model.order[-8:])
         self.done.append(f"rollback to {tag}")
-        self.facts.do(RollbackRequest(tag))
+        self.do(RollbackRequest(tag))
         if tag != self.model.live:
             self.model.rolled_back(tag)
             self.origins.clear()
@@ -153,7 +179,7 @@ class Walk:
     def prune(self) -> None:
         keep = self.choose.randint(1, 3)
         self.done.append(f"prune --keep {keep}")
-        self.facts.do(PruneRequest(keep=keep))
+        self.do(PruneRequest(keep=keep))
         self.model.pruned(keep)
 
     def prune_one(self) -> None:
@@ -161,29 +187,21 @@ class Walk:
         self.done.append(f"prune {tag}")
         if tag in (self.model.live, self.model.previous):
             with pytest.raises(UsageError):
-                self.facts.do(PruneRequest((tag,)))
+                self.do(PruneRequest((tag,)))
         else:
-            self.facts.do(PruneRequest((tag,)))
+            self.do(PruneRequest((tag,)))
             self.model.present.discard(tag)
 
     def clear_cache(self) -> None:
         self.done.append("clear the cache")
-        self.facts.do(PruneRequest(cache=True))
+        self.do(PruneRequest(cache=True))
         assert os.listdir(self.place.files / "deploy-cache") == []
 
     def crash(self) -> None:
         """Kill the operator of a deploy or a rollback when a phase has begun; then recover, or leave it as it is."""
         model, facts = self.model, self.facts
         before, had = model.live, set(model.present)
-        phase = self.choose.choice(PHASES)
-        if self.choose.random() < 0.7:
-            target, content = self.changed()
-            self.operator.start(self.project, "deploy", "production", "--yes", "--tag", target)
-        else:
-            target = self.choose.choice(model.order[-5:])
-            content = model.content[target]
-            self.operator.start(self.project, "rollback", "production", target, "--yes")
-        until(lambda: self.operator.said_phase(phase) or self.operator.said_phase("finish"), f"the phase {phase}")
+        phase, target, content = self.begin_one()
         self.operator.signal()
         self.operator.end()
         facts.at_rest()
@@ -194,7 +212,7 @@ class Walk:
             way = self.choose.choice(["finish", "undo"])
             was = facts.live()[0]
             try:
-                facts.do(RecoverRequest(way))
+                self.do(RecoverRequest(way))
             except TurnoutError as error:
                 raise AssertionError(f"{error} after {self.done[-12:]}, {way}") from error
             self.counted[way] += 1
@@ -208,26 +226,74 @@ class Walk:
             self.origins.clear()
         else:
             self.origins |= {before, target}
-        # What was not said to be so is as it is; that it is complete and consistent is what is compared.
-        if target not in model.order and target in records(self.place):
+        self.believe(target, content)
+
+    def stop(self) -> None:
+        """Stop the operator of a deploy or a rollback when a phase has begun, until its lock has been given back and
+        somebody else has deployed; then let it go on."""
+        facts, operator = self.facts, self.operator
+        before = self.model.live
+        phase, target, content = self.begin_one()
+        operator.stop()
+        held = not facts.unlocked()
+        until(facts.unlocked, "the agent to give the lock of an operator back that stands still")
+        until(lambda: not facts.holders(), "the agent to leave")
+        had_ended = facts.ended_well(operator.operation)
+        assert facts.live()[0] in (before, target)
+        self.believe(target, content)
+        self.deploy()
+        expected, had = self.model.live, set(self.model.present)
+        operator.go_on()
+        status = operator.end()
+        self.done.append(
+            f"stopped at {phase} on the way from {before} to {target}, with the lock: {held}, then {status}"
+        )
+        facts.at_rest()
+        assert facts.live() == [expected], f"{facts.live()} after {self.done[-12:]}"
+        assert status != EXIT_DONE or had_ended or not held, f"it claims what is not so, after {self.done[-12:]}"
+        assert had - {target} == set(releases(self.place)) - {target}
+        assert not facts.interrupted()
+        self.believe(target, content)
+
+    def begin_one(self) -> tuple[str, str, str]:
+        """Start an operator, and wait until it has begun a phase: that phase, and where it leads."""
+        operator, phase = self.operator, self.choose.choice(PHASES)
+        operator.clock = self.choose.choice(CLOCKS)
+        if self.choose.random() < 0.7:
+            target, content = self.changed()
+            operator.start(self.project, "deploy", "production", "--yes", "--tag", target)
+        else:
+            target = self.choose.choice(self.model.order[-5:])
+            content = self.model.content[target]
+            operator.start(self.project, "rollback", "production", target, "--yes")
+        until(lambda: operator.said_phase(phase) or operator.said_phase("finish"), f"the phase {phase}")
+        return phase, target, content
+
+    def believe(self, target: str, content: str) -> None:
+        """What was not said to be so is as it is; that it is complete and consistent is what is compared."""
+        model, known = self.model, records(self.place)
+        model.order = [tag for tag in model.order if tag in known]
+        if target not in model.order and target in known:
             model.order.append(target)
             model.content[target] = content
-        model.live = facts.live()[0]
+        model.live = self.facts.live()[0]
         model.present = set(releases(self.place))
         model.skipped = {tag for tag in model.order if self.is_skipped(tag)}
 
 
 @pytest.mark.slow
-def test_a_random_walk_agrees_with_the_model(sshd, project_factory, operators, truth):
+def test_a_random_walk_agrees_with_the_model(sshd, project_factory, operators, truth, mounts):
     seed = seeded()
     print(f"seed {seed}")
-    print(dict(Walk(seed, sshd, project_factory, operators, truth).walk(40)))
+    print(dict(Walk(seed, sshd, project_factory, operators, truth, mounts).walk(40)))
 
 
 @pytest.mark.soak
-def test_soak_a_long_random_walk_agrees_with_the_model(sshd, project_factory, operators, truth, capsys):
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_soak_a_long_random_walk_agrees_with_the_model(sshd, project_factory, operators, truth, mounts, capsys, layout):
     seed = seeded()
-    steps = int(os.environ.get("FAULTS_STEPS") or 500)
-    counted = Walk(seed, sshd, project_factory, operators, truth).walk(steps)
+    minutes = os.environ.get("FAULTS_MINUTES")
+    steps, seconds = (1_000_000, float(minutes) * 60 / len(LAYOUTS)) if minutes else (200, math.inf)
+    counted = Walk(seed, sshd, project_factory, operators, truth, mounts, layout).walk(steps, seconds)
     with capsys.disabled():
-        print(f"\nseed {seed}: a walk of {steps} steps: {dict(counted)}")
+        print(f"\nseed {seed}, {layout}: a walk of {counted.total()} steps: {dict(counted)}")
