@@ -21,6 +21,12 @@ from tests.faults.operators import CLOCKS, clock_wrong_by
 from tests.waiting import until
 
 KEEP = 3
+HOLD = """
+[[hooks]]
+on = "{}"
+where = "operator"
+run = "touch holding; while [ -e holding ]; do sleep 0.05; done"
+"""
 
 
 class Model:
@@ -105,7 +111,7 @@ class Walk:
             self.prune_one: 2,
             self.clear_cache: 1,
             self.crash: 5,
-            self.stop: 1,
+            self.stop: 2,
         }
         self.deploy()
         while len(self.done) < steps and time.monotonic() < deadline:
@@ -229,11 +235,16 @@ class Walk:
         self.believe(target, content)
 
     def stop(self) -> None:
-        """Stop the operator of a deploy or a rollback when a phase has begun, until its lock has been given back and
+        """Stop the operator of a deploy or a rollback in a phase or in a hook, until its lock has been given back and
         somebody else has deployed; then let it go on."""
         facts, operator = self.facts, self.operator
         before = self.model.live
+        moment = self.choose.choice(["", "prepare", "before-switch", "after-switch", "success"])
+        config, holding = self.project.config.read_text(), self.project.folder / "holding"
+        self.project.config.write_text(config + (HOLD.format(moment) if moment else ""))
         phase, target, content = self.begin_one()
+        until(lambda: not moment or holding.exists() or operator.said_phase("finish"), f"the hook {moment}")
+        self.project.config.write_text(config)
         operator.stop()
         held = not facts.unlocked()
         until(facts.unlocked, "the agent to give the lock of an operator back that stands still")
@@ -244,9 +255,10 @@ class Walk:
         self.deploy()
         expected, had = self.model.live, set(self.model.present)
         operator.go_on()
+        holding.unlink(missing_ok=True)
         status = operator.end()
         self.done.append(
-            f"stopped at {phase} on the way from {before} to {target}, with the lock: {held}, then {status}"
+            f"stopped at {moment or phase} on the way from {before} to {target}, with the lock: {held}, then {status}"
         )
         facts.at_rest()
         assert facts.live() == [expected], f"{facts.live()} after {self.done[-12:]}"
@@ -266,7 +278,9 @@ class Walk:
             target = self.choose.choice(self.model.order[-5:])
             content = self.model.content[target]
             operator.start(self.project, "rollback", "production", target, "--yes")
-        until(lambda: operator.said_phase(phase) or operator.said_phase("finish"), f"the phase {phase}")
+        holding = self.project.folder / "holding"
+        begun = lambda: operator.said_phase(phase) or operator.said_phase("finish") or holding.exists()  # noqa: E731
+        until(begun, f"the phase {phase}")
         return phase, target, content
 
     def believe(self, target: str, content: str) -> None:
