@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pwd
 import shutil
@@ -328,7 +329,7 @@ class EmbeddedServer(SSHServer):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._servers = embedded(1, folder)
+        self._servers = embedded(1, folder, grace=math.inf)
         inner = self._servers[0]
         self.user, self.port, self.home = inner.user, inner.port, inner.home
         self.key = self._servers.key

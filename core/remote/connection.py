@@ -138,7 +138,10 @@ def start(channel: paramiko.Channel, command: str) -> None:
     """Start a command without waiting for the server's consent: what is sent next travels with it.
 
     Channel.exec_command waits a round trip for the answer; where a command is refused the channel just ends.
+    OSError where the channel was closed meanwhile: a server that hears of a closed channel ends the connection.
     """
+    if channel.closed:
+        raise OSError("the channel is closed")
     message = Message()
     message.add_byte(cMSG_CHANNEL_REQUEST)
     message.add_int(channel.remote_chanid)

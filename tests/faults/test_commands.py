@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.errors import Cancelled
 from core.jobs import Cancel
 from core.masking import Masking
 from core.operations import DeployRequest
@@ -69,6 +70,28 @@ def test_whoever_takes_over_from_an_agent_that_was_killed_ends_its_hook(
     facts.do(DeployRequest(tag="three"))
     until(lambda: not lives(pid), "the hook to end")
     assert facts.live() == ["three"]
+
+
+def test_a_cancel_while_a_commands_channel_opens_ends_no_more_than_that(sshd, project_factory, truth):
+    """The agent's channel is another one of the same connection, and has its lock to give back."""
+    with closing(truth(project_factory([sshd]), [sshd]).fleet()) as fleet:
+        session, cancel = fleet.open(sshd.alias), Cancel()
+        session.state()
+        open_channel = session.connection.session
+
+        def open_and_cancel(**options):
+            channel = open_channel(**options)
+            cancel.request()
+            return channel
+
+        session.connection.session = open_and_cancel
+        with pytest.raises(Cancelled):
+            run(session, "echo ran > ran", sshd.root, {}, 600.0, lambda line: None, cancel, Masking())
+        session.connection.session = open_channel
+        ended = run(session, "echo again", sshd.root, {}, 600.0, lambda line: None, Cancel(), Masking())
+        assert ended.status == 0
+        assert session.usable and not session.state().releases
+        assert not (sshd.files / "ran").exists()
 
 
 def test_a_command_that_arrives_after_its_lock_is_gone_does_not_run(sshd, project_factory, truth):

@@ -119,6 +119,7 @@ def test_a_command_on_dropbear_ends_with_its_status(shell_server, session_of):
 
 
 def test_what_a_command_left_running_is_not_listened_to_for_ever(sshd, session_of, tmp_path, end_left, monkeypatch):
+    need("sshd")  # the embedded server tells of the end when the output has ended
     for module in (command, process):
         monkeypatch.setattr(module, "GRACE", 0.5)
     talks = "while :; do echo on; sleep 0.1; done & echo $! >> left; exit 0"
@@ -156,7 +157,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def test_an_upload_ends_with_its_program_though_a_tar_of_it_lives_on(sshd, session_of):
-    need("sshd")
+    need("sshd")  # the embedded server tells of the end when the output has ended
     session = session_of(sshd)
     session.begin(TOKEN, Lock(kind="deploy", who="ana"))
     upload = Upload(session.connection)
@@ -285,6 +286,7 @@ lines	é'
 cat"""
 
 
+@pytest.mark.tidy_login  # a hostile one has variables of these names
 @pytest.mark.parametrize("shell", ["bash", "dash", "zsh", "fish", "busybox"])
 def test_a_command_arrives_as_it_is_written(shell_server, session_of, shell):
     place = shell_server(shell)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import math
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +24,8 @@ class CommandSession(asyncssh.SSHServerSession[bytes]):
     """The server's side of a session channel that asks for a command or a shell; terminals and subsystems are refused.
 
     As with sshd, the end of the channel ends the command's input and closes its output; other than with sshd,
-    what is left of its process group then is killed after `grace` seconds, so that nothing outlives the demo.
+    what is left of its process group then is killed after `grace` seconds (infinity: as sshd), so that nothing outlives
+    the demo.
     """
 
     def __init__(self, home: Path, environ: Mapping[str, str], running: set[Command], grace: float) -> None:
@@ -185,6 +187,8 @@ class Command(asyncio.SubprocessProtocol):
         self._hung_up = True
         self.end_input()
         self.each_output(lambda output: output.close())
+        if math.isinf(self._grace):
+            return
         if self not in self._running:
             self._kill(signal.SIGKILL)
         else:
@@ -201,7 +205,8 @@ class Command(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if not self._hung_up:
-            self._channel.write(data, asyncssh.EXTENDED_DATA_STDERR if fd == 2 else None)
+            with suppress(BrokenPipeError):  # the client has closed the channel, and its end is on the way
+                self._channel.write(data, asyncssh.EXTENDED_DATA_STDERR if fd == 2 else None)
 
     def process_exited(self) -> None:
         self._running.discard(self)

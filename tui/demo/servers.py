@@ -169,7 +169,7 @@ def embedded(
     names      instead of web1, web2 …; `count` is passed over then
     bandwidth  bytes a second in each direction for each server; None is no limit, and no relay in between
     latency    seconds a round trip
-    grace      seconds that a command may go on after its channel closed
+    grace      seconds that a command may go on after its channel closed; infinity: until the caller ends it, as on sshd
     remove     the folder is removed when the servers end, however that comes
     """
     return EmbeddedServers(count, folder, names=names, bandwidth=bandwidth, latency=latency, grace=grace, remove=remove)

@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import logging
+import math
 import os
 import shutil
 import socket
@@ -147,6 +148,10 @@ async def serve_connection(
         serving.exception()  # a login that did not come about has been answered already
     else:
         serving.cancel()
+    if math.isinf(host.grace) and not ended.is_set():
+        for command in host.running:
+            command.hang_up()
+        return
     while host.running and not ended.is_set():  # each has its grace
         await asyncio.sleep(POLL_SECONDS)
     await _end(host)
