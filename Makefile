@@ -40,6 +40,7 @@ test: $(VENV)/.installed-dev
 
 bounds:
 	$(PYTHON) -m tests.bounds $(ARGS)
+
 # What a machine without an sshd and other programs decides; the rest is the same code on the same Python. Needs root.
 test-bare: $(VENV)/.installed-dev
 	tests/bare.sh $(RUN) -m pytest $(WORKERS) -m 'not soak and not slow' tests/engine tests/faults $(ARGS)

@@ -329,6 +329,7 @@ LOGINS = {
 
 
 @pytest.mark.parametrize("login", LOGINS)
+@pytest.mark.tidy_login  # what its start-up file prints is compared
 def test_a_login_that_runs_no_commands_is_told_as_such(sshd, home, configure, fleet_of, keys, login):
     """And nothing is said of locks: none was taken."""
     command, said, ended = LOGINS[login]
