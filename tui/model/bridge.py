@@ -92,6 +92,8 @@ class Bridge:
 
     def tick(self) -> None:
         """Hand over what has come since the last tick."""
+        if not self._followed:
+            return  # it was on its way when the timer was paused
         for followed in list(self._followed):
             ended = (
                 followed.job.finished
