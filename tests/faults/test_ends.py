@@ -156,6 +156,7 @@ def children_of(pid: int) -> list[int]:
     return until(lambda: descendants(pid), "a process to start others")
 
 
+@pytest.mark.tidy_login  # what is printed beside an upload counts as its complaint
 def test_an_upload_ends_with_its_program_though_a_tar_of_it_lives_on(sshd, session_of):
     need("sshd")  # the embedded server tells of the end when the output has ended
     session = session_of(sshd)

@@ -84,6 +84,7 @@ def vouch_for_what_is_there(place):
     noted.write_text(f"{noted.read_text().split()[0]} {said}\n")
 
 
+@pytest.mark.tidy_login  # the test's own commands run in it
 @pytest.mark.parametrize("place", ["own", "busybox"], indirect=True)
 def test_a_cache_that_is_damaged_with_its_digest_is_found_out_before_the_release_has_its_name(facts, place):
     """Whatever was believed of the cache, the copy of it is compared with what was to be sent."""
