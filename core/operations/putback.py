@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.errors import Astray, Cancelled, FleetError, NeedsPerson, TurnoutError
+from core.errors import Astray, Cancelled, ConnectError, FleetError, LockLost, NeedsPerson, TurnoutError
 from core.events import Note, Switched
 from core.jobs import Cancel
 from core.operations.ending import end, revive, unclaimed
@@ -29,7 +29,7 @@ def put_back(transition: Transition, cause: TurnoutError) -> None:
     transition.exit_code = cause.exit_code
     with run.phase("finish"):
         run.emit(Note(text=f"putting back: {why}", level="warning"))
-        outcome = run.on_all(lambda name: _restore(transition, name))
+        outcome = run.on_all(lambda name: _surely(transition, name))
         if went:
             _hooks_after(transition, [name for name, back in outcome.results.items() if back])
         before = {name: leads_to(transition.states[name].current_target) for name in outcome.results}
@@ -57,14 +57,25 @@ def put_back(transition: Transition, cause: TurnoutError) -> None:
         raise unclaimed(run, "not back where it was:", switched, f"first failure: {cause}") from cause
 
 
+def _surely(transition: Transition, name: str) -> bool:
+    """`_restore`, again over a new connection and lock where it lost them: it changes only what is as we left it."""
+    run = transition.run
+    if not run.session(name).usable:
+        revive(run, name)
+    try:
+        return _restore(transition, name)
+    except (ConnectError, LockLost):
+        run.locked.discard(name)
+        revive(run, name)
+        return _restore(transition, name)
+
+
 def _restore(transition: Transition, name: str) -> bool:
     """One server: `current` back to its old target if it was switched, and the release gone if it never went live.
     Whether it was led back: not where the switch had never happened, or somebody has changed it since.
     """
     run = transition.run
     state = transition.states[name]
-    if not run.session(name).usable:
-        revive(run, name)
     session = run.session(name)
     if name in transition.switched:
         with run.phase("switch", name):
