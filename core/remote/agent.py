@@ -36,6 +36,8 @@ GREETING_LIMIT = 4 << 20
 
 DONE, FAILED, LOST, LOCKED, PERSON, LACKING, INCOMPLETE, ASTRAY, CANCELLED = 0, 1, 3, 4, 5, 6, 7, 8, 143
 """Statuses of an answer; see agent.sh."""
+SIGNALLED = 128
+"""A status above it: a signal ended the request, the one of that number more."""
 
 NAME = "turnout-agent"
 """What its process is called on the server."""
@@ -220,15 +222,16 @@ class Agent:
                 raise self._gone(f"the login shell printed more than {GREETING_LIMIT >> 20} MB and started no agent")
 
     def _await(self, number: int) -> Answer:
-        end = re.compile(rf"{self._mark} {number} (\d+)")
+        end = re.compile(rf"{self._mark} ([0-9]{{1,9}}) ([0-9]{{1,3}})")
         lines: list[str] = []
         total = 0
         while True:
             line = self._line(lines)
             match = end.fullmatch(line)
-            if match:
-                return Answer(tuple(lines), int(match[1]))
-            if line:
+            if match and int(match[1]) == number:
+                return Answer(tuple(lines), int(match[2]))
+            # The agent answers for a request that was killed, which may have answered itself.
+            if line and not match:
                 lines.append(line)
             total += len(line) + LINE
             if total > ANSWER_LIMIT:

@@ -26,7 +26,7 @@ from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
 from core.plan import Sizes
 from core.records import Lock, Pin, Record, ServerState, is_tag
-from core.remote.agent import ASTRAY, CANCELLED, DONE, INCOMPLETE, LACKING, LOCKED, LOST, PERSON, Agent, Answer
+from core.remote.agent import ASTRAY, DONE, INCOMPLETE, LACKING, LOCKED, LOST, PERSON, SIGNALLED, Agent, Answer
 from core.remote.complaints import failure
 from core.remote.connection import Connection
 from core.remote.link import Settings
@@ -450,7 +450,7 @@ class Session:
             return Astray(decode_path(target).decode("utf-8", "surrogateescape"))
         if answer.status == PERSON:
             return NeedsPerson(title, detail=answer.text)
-        if answer.status == CANCELLED:
+        if answer.status > SIGNALLED:
             return ServerError(title, detail="the request was ended by a signal on the server")
         if answer.status == LACKING:
             return ServerError(title, detail=answer.text, hint="install it there; `turnout doctor` names what it lacks")

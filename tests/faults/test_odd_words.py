@@ -41,6 +41,8 @@ def verbs(tag: str) -> list[tuple[str, ...]]:
         ("withdraw", "token", tag),
         ("withdraw", "token", tag, "record"),
         ("record", "token", tag, "record"),
+        ("pin", "token", tag, "{}"),
+        ("unpin", "token", tag),
         ("remove", "token", "yes", tag),
         ("finish", "token", "own", "{}", "-", tag),
         ("tree", tag),
@@ -72,16 +74,18 @@ def root(tmp_path):
     return root
 
 
+def program_of(root) -> str:
+    """The agent for a root, with the mark MARK."""
+    return f"root={quote(str(root))}\nmark=MARK\nfirst=\n" + strip("".join(script(name) for name in PARTS))
+
+
 def ask(root, shell: tuple[str, ...], *requests: tuple[str, ...]) -> list[tuple[list[str], int]]:
     """What an agent in a shell answers to requests: the lines of each, and its status."""
-    head = f"root={quote(str(root))}\nmark=MARK\nfirst=\n"
     # The end of the input ends the last request: that is the `ping`.
     requests = (*requests, ("ping",))
     lines = [f"{number} {verb} {' '.join(map(shell_word, words))}\n" for number, (verb, *words) in enumerate(requests)]
-    program = head + strip("".join(script(name) for name in PARTS))
-    ran = subprocess.run(
-        [need(shell[0]), *shell[1:], "-c", program], input="".join(lines), capture_output=True, text=True, check=True
-    )
+    command = [need(shell[0]), *shell[1:], "-c", program_of(root)]
+    ran = subprocess.run(command, input="".join(lines), capture_output=True, text=True, check=True)
     answers = []
     said: list[str] = []
     for line in ran.stdout.splitlines():

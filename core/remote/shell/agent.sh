@@ -20,7 +20,7 @@
 LC_ALL=C
 export LC_ALL
 umask 022
-own=.turnout job='' child='' now='' ended=''
+own=.turnout job='' child='' now='' ended='' asked=''
 
 # decode WORD: the bytes that a word stands for, in `decoded`. A command substitution strips newlines at the end,
 # so one more character keeps them.
@@ -136,6 +136,15 @@ end_job() {
   kill "$killer" 2> /dev/null
 }
 
+# settle: wait for the request that runs. One that a signal ended had no time to answer (KILL, the kernel that was out of
+# memory), so it is answered here; where it had, the operator passes over what comes twice.
+settle() {
+  wait "$job"
+  ended=$?
+  job=
+  [ "$ended" -le 128 ] || printf '\n%s %s %s\n' "$mark" "$asked" "$ended"
+}
+
 # run ID VERB WORD...: one request, in a child of the agent. However it ends, an answer is given.
 run() {
   id=$1 verb=$2
@@ -164,13 +173,19 @@ while
   fi
 do
   case $request in
-    beat) alive; say beat >&2 ;;
+    beat)
+      alive
+      say beat >&2
+      # Where the system does not tell which processes live, nobody asks.
+      [ -z "$job" ] || [ "$self" = "$$ " ] || { birth "$job"; [ -n "$born" ] || settle; }
+      ;;
     event\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && say "$decoded" >> "$root/$own/operation.jsonl" ) 2> /dev/null ;;
     open\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && cd "$root" && remember "$decoded" ) 2> /dev/null ;;
     cancel) [ -z "$job" ] || kill "$job" 2> /dev/null ;;
     leave) break ;;
     *)
-      [ -z "$job" ] || { wait "$job"; ended=$?; }
+      [ -z "$job" ] || settle
+      asked=${request%% *}
       eval "run $request" < /dev/null &
       job=$!
       ;;
