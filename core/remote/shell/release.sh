@@ -278,6 +278,7 @@ verb_remove() {
 # pin TOKEN TAG TEXT: it is never pruned, until `unpin`. TEXT, one line, says who wanted it and why. The pin lies beside the
 # record and not in it: it stays whatever becomes of the files and of the record.
 verb_pin() {
+  named "$2"
   holds "$1"
   phase pin
   decode "$3"
@@ -286,6 +287,7 @@ verb_pin() {
 
 # unpin TOKEN TAG: it is pruned as others are.
 verb_unpin() {
+  named "$2"
   holds "$1"
   phase unpin
   ! pinned "$2" || rm -f "$own/records/$2.pinned" || fail "cannot remove the pin"
