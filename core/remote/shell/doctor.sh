@@ -77,10 +77,14 @@ abilities() {
   }
 }
 
-# put FOLDER: whether a file can be moved there, and removed again.
+# put FOLDER: whether a file can be moved there, and removed again. In shared/ somebody else may put a link in the
+# folder's place at any moment.
 put() {
   # `date`, for a shell's own commands do not say why they cannot write.
-  problem=$({ date > "$rehearsal/file" && mv -f "$rehearsal/file" "$1/$rehearsal" && rm -f "$1/$rehearsal"; } 2>&1) ||
+  problem=$({
+    date > "$rehearsal/file" && from=$PWD/$rehearsal/file && { into "$1" || { say "cannot enter it: Permission denied"; false; }; } &&
+      mv -f "$from" "./$rehearsal" && rm -f "./$rehearsal"
+  } 2>&1) ||
     { tried folder "$1: ${problem:-unknown}"; return 1; }
 }
 

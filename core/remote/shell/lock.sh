@@ -37,7 +37,7 @@ verb_begin() {
   : > "$own/operation.jsonl" || { unlock; fail "cannot write $root/$own/operation.jsonl"; }
   state begun
   [ -z "$split" ] || : > "$own/lock/split" || { unlock; fail "cannot write the lock in $root/$own"; }
-  [ $# -le 6 ] || { shift 6; absent "$@"; }
+  [ $# -le 6 ] || { shift 6; sweep_seeds "$@"; absent "$@"; }
 }
 
 # misplaced: in `odd` what has the name of a folder or file of ours and is something else, a line each: a link would lead

@@ -8,9 +8,19 @@ step() {
   cd -P "./$1" 2> /dev/null && [ "$PWD" = "${stood%/}/$1" ]
 }
 
+# into PATH: go there from this folder, by a step for each name.
+into() {
+  way=$1/
+  while [ -n "$way" ]; do
+    step "${way%%/*}" || return
+    way=${way#*/}
+  done
+}
+
 # seed FOLDER PATH WORD: make shared/PATH, which is missing: what FOLDER, a release that is being made, has at PATH, else
 # an empty folder where WORD ends with a slash. It is whole under a name of its own before it gets PATH by one rename,
-# also where shared/ or a folder in it is another file system. Where it dies, `.turnout-seed.PID` is left in there.
+# also where shared/ or a folder in it is another file system. Where it dies, `.turnout-seed.PID` is left in there until
+# the next operation begins.
 seed() (
   base=$PWD from=$PWD/$1/$2 rest=$2 at=shared inside=$PWD/$1
   step shared || { say "shared is a link, and nothing is made through it: make shared/$2 there"; exit 1; }
@@ -40,3 +50,24 @@ seed() (
   rm -rf ./item
   rmdir "../$private"
 )
+
+# sweep_seeds PATH...: remove what a `seed` that was killed has left beside these shared paths. Where nothing of that kind
+# lies, no process is started.
+sweep_seeds() {
+  for word; do
+    decode "$word"
+    beside=shared/${decoded%/}
+    beside=${beside%/*}
+    for left in "$beside"/.turnout-seed.*; do
+      [ ! -d "$left" ] || ( into "$beside" && unseed ) > /dev/null 2>&1
+      break
+    done
+  done
+}
+
+# unseed: remove from this folder what is ours, and nobody's any more.
+unseed() {
+  for left in ./.turnout-seed.*; do
+    [ -L "$left" ] || [ ! -O "$left" ] || ! abandoned "$left" || erase "$left"
+  done
+}
