@@ -25,6 +25,8 @@ _OPERATION = re.compile(r"[0-9a-f]{1,64}")
 
 LARGEST_SEQ = 10**9
 """More releases than anybody makes: with one a second for thirty years the number is not reached."""
+LEAP = 10**6
+"""Releases by which a server may be ahead of all others and is followed: nobody makes more while those are left out."""
 LONGEST_TARGET = 4095
 """Characters of where `current` leads (PATH_MAX)."""
 
@@ -527,8 +529,17 @@ def _after(rows: list[FleetRelease], tag: str) -> list[FleetRelease]:
 
 
 def next_seq(states: Iterable[ServerState]) -> int:
-    """The sequence number for a new release: above every one that any server knows."""
-    return 1 + max((r.record.seq if r.record else r.seq for s in states for r in s.releases.values()), default=0)
+    """The sequence number for a new release: above every one that any server knows.
+
+    A server that is further ahead than LEAP is not followed: its word would decide about the records of all others,
+    and a number above LARGEST_SEQ is one that nobody reads again.
+    """
+    highest = [max((r.record.seq if r.record else r.seq for r in s.releases.values()), default=0) for s in states]
+    followed = 0
+    for number in sorted(highest):
+        if number <= followed + LEAP:
+            followed = number
+    return min(followed + 1, LARGEST_SEQ)
 
 
 def mark(record: Record, *, failed: str | None = None, left: bool | None = None) -> Record:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.records import (
+    LARGEST_SEQ,
     Record,
     Release,
     ServerState,
@@ -290,6 +291,21 @@ def test_there_is_no_previous_without_a_live_release_or_before_the_first() -> No
 def test_the_next_number_is_above_all_that_any_server_knows() -> None:
     assert next_seq([]) == 1
     assert next_seq([state("1", release("a", 4)), state("2", release("b", 7), release("hand"))]) == 8
+
+
+@pytest.mark.parametrize("forged", [LARGEST_SEQ, LARGEST_SEQ - 1, 5_000_000])
+def test_one_server_does_not_drive_the_numbers_of_the_others_to_their_end(forged: int) -> None:
+    honest = [state(name, release("a", 6), release("b", 7)) for name in ("1", "3")]
+    liar = state("2", release("a", 6), release("b", forged))
+    assert next_seq([honest[0], liar, honest[1]]) == 8
+    assert next_seq([liar, state("new")]) == 1
+
+
+def test_the_last_number_is_one_that_can_be_read() -> None:
+    steps = [state(str(number), release("a", number)) for number in range(0, LARGEST_SEQ + 1, 1_000_000)]
+    assert next_seq(steps) == LARGEST_SEQ
+    record = Record(tag="t", seq=next_seq(steps), created=1)
+    assert parse_record(record.to_toml()) == record
 
 
 def test_a_mark_changes_only_what_it_is_asked_to() -> None:
