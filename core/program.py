@@ -7,8 +7,11 @@ that are freed of functions here, and names that no login has.
 
 from __future__ import annotations
 
-STEADY = "set +efuxC; unset -f [ cd command echo printf read test; "
-"""Shell: no option and no function of the login's applies from here on."""
+ITSELF = "unset -f [ cd command echo printf read test; "
+"""Shell: no function of the login's stands for a built-in from here on."""
+
+_STEADY = "set +efuxC; " + ITSELF
+"""Shell: nor does an option of the login's apply."""
 
 _AS_BEFORE = "".join(f"case $turnout_options in *{option}*) set -{option} ;; esac\n" for option in "fuCex")
 """Shell: the options with which the login starts a shell, for a command has them too."""
@@ -22,7 +25,7 @@ def reader(end: str) -> str:
     it on as it is; a newline is the third character of IFS, which a shell sets itself when it starts.
     """
     return (
-        f"turnout_options=$-; {STEADY}turnout_text=; turnout_newline=${{IFS#??}}; "
+        f"turnout_options=$-; {_STEADY}turnout_text=; turnout_newline=${{IFS#??}}; "
         f"while IFS= read -r turnout_line; do case $turnout_line in {end}) "
         'eval "$turnout_text"; exit ;; esac; turnout_text=$turnout_text$turnout_line$turnout_newline; done; exit 3'
     )

@@ -15,20 +15,20 @@ from core.errors import Cancelled, ConnectError, ServerError
 from core.jobs import Cancel
 from core.masking import Masking
 from core.output import GRACE, QUIET, Output
-from core.program import STEADY, reader, without_input
+from core.program import ITSELF, reader, without_input
 from core.remote.connection import start
 from core.remote.session import Session
 from core.text import quote
 
 _LEAD = (
-    STEADY + "turnout_lead= turnout_fields=; { read -r turnout_fields < /proc/$$/stat; } 2> /dev/null; "
+    ITSELF + "turnout_lead= turnout_fields=; { read -r turnout_fields < /proc/$$/stat || :; } 2> /dev/null; "
     'set -- ${turnout_fields##*) }; [ "${3:-$$}" = $$ ] || '
-    'for turnout_lead in /usr/bin/setsid /bin/setsid ""; do [ -x "$turnout_lead" ] && break; done; '
+    'for turnout_lead in /usr/bin/setsid /bin/setsid ""; do if [ -x "$turnout_lead" ]; then break; fi; done; '
     'exec $turnout_lead /bin/sh -c "$0" sh'
 )
 """Shell, which is given the reader as its name: OpenSSH makes each command the leader of a process group, by which a
 hook is ended as a whole; dropbear does not (field 3 after the name in /proc/PID/stat is the group), so there it becomes
-one."""
+one. It clears no option: where SHELLOPTS is exported, the shell that it becomes would start without it."""
 
 _UNDER_LOCK = """\
 turnout_fields= turnout_boot= turnout_held=

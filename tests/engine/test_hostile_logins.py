@@ -12,6 +12,8 @@ import pytest
 from core.errors import ServerError
 from core.events import HookOutput
 from core.operations import PruneRequest
+from core.program import reader
+from core.remote import command
 from core.remote.launch import PREPARATION, SYSTEM_PATH, line_by_line, whole
 from tests.engine.driving import at_rest, current, releases, snapshot, tree_of
 from tests.engine.test_hooks import hook
@@ -163,3 +165,19 @@ def test_a_command_that_never_ran_did_not_pass(tmp_path, announce, project_facto
         one.fleet.close()
     assert error.title == "the login shell ended well without running the command"
     assert current(place) == ""
+
+
+@pytest.mark.parametrize("leads", [True, False], ids=["leads-its-group", "does-not"])
+def test_a_command_has_the_options_that_the_login_exports(tmp_path, leads):
+    """Where sh is bash, as on many systems, SHELLOPTS sets them for every shell."""
+    sh = tmp_path / "sh"
+    sh.symlink_to(need("bash"))
+    words = [sh, "-c", command._LEAD.replace("/bin/sh", str(sh)), reader("end-MARK")]
+    program = command._program("MARK", "/root", "echo $-; false; echo on", "/", {}, "")
+    environment = {"PATH": SYSTEM_PATH, "SHELLOPTS": "errexit:nounset:noclobber:noglob"}
+    ran = subprocess.run(
+        words, input=program, env=environment, start_new_session=leads, capture_output=True, text=True, check=False
+    )
+    _, _, options, *more = ran.stdout.splitlines()
+    assert set("efuC") <= set(options), ran
+    assert not more and ran.returncode == 1
