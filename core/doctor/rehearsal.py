@@ -184,7 +184,8 @@ def _command(session: Session, project: Project, token: str) -> Iterator[Finding
     """A command in the release's folder, as hooks run there."""
     folder = f"{session.root}/releases/{TAG}"
     said: list[str] = []
-    command = "[ -L latest ] && read -r line < latest && [ -x start ]"
+    # Whether `start` can be run is told apart from this: a hook may run scripts by `sh script` alone.
+    command = "[ -L latest ] && read -r line < latest && [ -f start ]"
     ended = run_command(session, command, folder, {}, HOOK_SECONDS, said.append, Cancel(), project.mask, token=token)
     if ended.status != 0:
         text = f"a command in a release's folder fails: {_how(ended.status, ended.late)}"

@@ -349,6 +349,16 @@ def test_how_the_disk_is_mounted_is_named(disk, project_factory, engine, option,
     assert word in found.text and option.replace("ro", "read-only") in found.hint
 
 
+def test_a_disk_without_programs_lets_hooks_run_scripts_by_a_shell(disk, project_factory, engine):
+    place = disk("64m")
+    subprocess.run(["mount", "-o", "remount,noexec", str(place.files)], check=True)
+    run = '[[hooks]]\non = "prepare"\nrun = "sh ./prepare.sh"\n'
+    one = engine(project_factory([place], {"prepare.sh": "echo ready > made\n"}, extra=run))
+    assert errors(one) == []
+    one.deploy(tag="r1")
+    assert (place.files / "current/made").read_text() == "ready\n"
+
+
 def test_a_root_whose_way_there_is_a_file_cannot_be_made(sshd, project_factory, engine):
     sshd.files.rmdir()
     sshd.files.write_text("in the way")
