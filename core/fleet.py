@@ -55,6 +55,8 @@ def at_once(names: Iterable[str], step: Callable[[str], T]) -> Outcome[T]:
         except TurnoutError as error:
             errors[name] = error
         except BaseException as error:  # a fault of ours, whatever it is, must reach the operator
+            if threading.current_thread() is threading.main_thread() and isinstance(error, KeyboardInterrupt):
+                raise  # Ctrl-C is no server's fault
             errors[name] = fault(error)
 
     names = list(names)

@@ -143,7 +143,7 @@ def test_interrupted_while_it_prepares_it_leaves_nothing(tmp_path: Path, number:
     with Terminal(DEMO, REPOSITORY, TMPDIR=str(tmp_path)) as terminal:
         terminal.expect("release 1 of 4")
         terminal.process.send_signal(number)
-        assert terminal.end() == 128 + number
+        assert terminal.end() == 128 + number, terminal.text
         assert "Traceback" not in terminal.text
     until(lambda: not of_demo(tmp_path), "no process of the demo runs")
     assert list(tmp_path.iterdir()) == []
