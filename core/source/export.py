@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,10 +49,11 @@ def exported(
     source = project.source
     parent = cache_folder() / "exports" / resolved.identity
     if commands(project):
-        key = build_key(project, resolved, ref, target, [command.run for command in commands(project)])
+        told = variables(project, target, resolved.commit, ref)
+        key = build_key(project, resolved, told, [command.run for command in commands(project)])
         name = f"{resolved.name}-{key}"
         found = None if rebuild else last_made(parent, name)
-        export = found or _built(project, resolved, ref, target, parent / name, emit, cancel)
+        export = found or _built(project, resolved, told, parent / name, emit, cancel)
         out = Exported(export.files, export.manifest, export.about, found.about.made if found else 0.0)
     else:
         export = _plain(resolved, parent, cancel)
@@ -85,7 +87,7 @@ def _plain(resolved: Resolved, parent: Path, cancel: Cancel) -> Export:
 
 
 def _built(
-    project: Project, resolved: Resolved, ref: str, target: str, place: Path, emit: Emit, cancel: Cancel
+    project: Project, resolved: Resolved, told: Mapping[str, str], place: Path, emit: Emit, cancel: Cancel
 ) -> Export:
     """The commit after its build commands, and of that what is deployed; kept in `place` with the time behind it."""
     source = project.source
@@ -96,7 +98,7 @@ def _built(
         tree = work / "build"
         tree.mkdir()
         _, about = whole(resolved, tree, cancel)
-        build(project, tree, variables(project, target, resolved.commit, ref), emit, cancel)
+        build(project, tree, told, emit, cancel)
         part = part_of(tree, source.publish)
         manifest = published(scan(part, cancel), "", source.exclude)
         part.rename(work / FILES)

@@ -36,10 +36,11 @@ def environment(project: Project) -> dict[str, str]:
     return without_repository(passed | declared(project.source.build_env, os.environ))
 
 
-def build_key(project: Project, resolved: Resolved, ref: str, target: str, commands: Sequence[str]) -> str:
-    """The digest of all that tells this build of a commit from others; `target` is the environment it is made for.
+def build_key(project: Project, resolved: Resolved, told: Mapping[str, str], commands: Sequence[str]) -> str:
+    """The digest of all that tells this build of a commit from others.
 
-    `commands` have their `${…}` filled in.
+    told       the TURNOUT_* variables that it sees
+    commands   what it runs, with `${…}` filled in
     """
     source = project.source
     seen = environment(project)
@@ -47,8 +48,7 @@ def build_key(project: Project, resolved: Resolved, ref: str, target: str, comma
     inputs = {
         "turnout": __version__,
         "machine": [machine.sysname, machine.machine],
-        "environment": target,
-        "ref": ref,
+        "told": dict(told),
         "commands": list(commands),
         "publish": source.publish,
         "exclude": list(source.exclude),

@@ -18,8 +18,9 @@ _SMALL = 64 << 10
 """Bytes up to which a program is told apart by its content: scripts and shims; larger ones by size and mtime."""
 _DEEPEST = 3
 """Interpreters of interpreters that are followed."""
-_SHIMS = "/shims/"
-"""Where version managers (asdf, mise, pyenv, rbenv, nodenv) keep what they put in the place of a program."""
+_SHIMS = ("/shims/", "/.cargo/bin/", "/.volta/bin/", "/aquaproj-aqua/bin/")
+"""Where version managers (asdf, mise, pyenv, rbenv, nodenv; rustup; volta; aqua) keep what they put in the place of a
+program."""
 
 
 def programs(
@@ -41,16 +42,18 @@ def programs(
             continue  # a file of the tree: the revision tells
         program = shutil.which(place, path=path)
         if program is not None:
-            found[name] = list(_identity(program, path))
-            if name in asked or _SHIMS in program:
-                found[name].append(_version(program, folder, seen))
+            found[name] = list(_identity(program, path, folder, seen, asked=name in asked))
         elif name in asked:
             found[name] = ["absent"]
     return found
 
 
-def _identity(program: str, path: str, depth: int = 0) -> Iterator[str]:
-    """What changes when a program does, then the same of its interpreter."""
+def _identity(
+    program: str, path: str, folder: Path, seen: Mapping[str, str], *, asked: bool = False, depth: int = 0
+) -> Iterator[str]:
+    """What changes when a program does, then the same of its interpreter; `asked`: its version, too."""
+    if asked or any(shims in program for shims in _SHIMS):
+        yield _version(program, folder, seen)
     try:
         real = os.path.realpath(program)
         facts = os.stat(real)
@@ -69,7 +72,7 @@ def _identity(program: str, path: str, depth: int = 0) -> Iterator[str]:
             words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
         interpreter = shutil.which(words[0], path=path) if words else None
         if interpreter:
-            yield from _identity(interpreter, path, depth + 1)
+            yield from _identity(interpreter, path, folder, seen, depth=depth + 1)
 
 
 def _version(program: str, folder: Path, seen: Mapping[str, str]) -> str:

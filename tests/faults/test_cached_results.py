@@ -48,7 +48,7 @@ def built(project, target="production", path=b"out", **options):
 
 
 def program(folder: Path, name: str, text: str) -> Path:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     path.write_text(text)
     path.chmod(0o755)
@@ -65,6 +65,15 @@ def test_a_build_for_one_environment_never_goes_to_another(make, monkeypatch):
     assert built(project, "production") == ("production b\n", True)
     monkeypatch.setenv("VITE_API", "a")
     assert built(project, "staging") == ("staging a\n", True)
+
+
+def test_a_build_for_one_project_never_goes_to_another_of_the_same_repository(make):
+    project = make('echo "$TURNOUT_PROJECT" > out')
+    assert built(project) == ("shop\n", False)
+    file = project.folder / "turnout.toml"
+    file.write_text(file.read_text().replace('project = "shop"', 'project = "shop-blue"'))
+    assert built(project) == ("shop-blue\n", False)
+    assert built(project) == ("shop-blue\n", True)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +154,7 @@ def test_the_interpreter_of_a_script_is_a_program_of_the_build(make, tmp_path, m
     assert built(project) == ("engine two\n", False)
 
 
-@pytest.mark.parametrize("folder", ["shims", "tools"])
+@pytest.mark.parametrize("folder", ["shims", ".cargo/bin", ".volta/bin", "tools"])
 def test_what_only_its_version_tells_apart_is_asked_for_it(make, tmp_path, monkeypatch, folder):
     """The shim of a version manager is one file for all versions; elsewhere `build-tools` names what to ask."""
     chosen = tmp_path / "chosen"
@@ -153,10 +162,23 @@ def test_what_only_its_version_tells_apart_is_asked_for_it(make, tmp_path, monke
     program(tmp_path / folder, "node", f"#!/bin/sh\n[ $1 = --version ] && exec cat {chosen}\ncat {chosen} > out\n")
     monkeypatch.setenv("PATH", f"{tmp_path / folder}:{os.environ['PATH']}")
     project = make("make -f rules", {"rules": "all:\n\tnode x\n"}, **{"build-tools": ["node"]})
-    if folder == "shims":
+    if folder != "tools":
         project = make_project(
             tmp_path / "other", [PLACE], {"a": "x"}, source_options={"build": ["node x"]}, extra=BOTH
         )
+    assert built(project) == ("18\n", False)
+    assert built(project) == ("18\n", True)
+    chosen.write_text("20\n")
+    assert built(project) == ("20\n", False)
+
+
+def test_an_interpreter_that_a_version_manager_chooses_is_asked_for_its_version(make, tmp_path, monkeypatch):
+    chosen = tmp_path / "chosen"
+    chosen.write_text("18\n")
+    program(tmp_path / "shims", "node", f"#!/bin/sh\n[ $1 = --version ] && exec cat {chosen}\ncat {chosen} > out\n")
+    program(tmp_path / "tools", "bundle-it", "#!/usr/bin/env node\n")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'tools'}:{tmp_path / 'shims'}:{os.environ['PATH']}")
+    project = make("bundle-it")
     assert built(project) == ("18\n", False)
     assert built(project) == ("18\n", True)
     chosen.write_text("20\n")
