@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from core.base64forms import Form, base64_forms
+from core.base64forms import Broken, Form, base64_forms
 from core.text import clean
 from core.text import quote as shell_quote
 
@@ -32,15 +32,25 @@ class Masking:
         parts = {part for part in parts if len(part) >= SHORTEST_SECRET}
         forms = {Form(text, re.escape(text), len(text)) for part in parts for text in _forms(part)}
         forms |= {form for part in parts for form in base64_forms(part)}
-        self._forms = sorted(forms, key=lambda form: (-form.longest, form.pattern))
+        self._forms = sorted(forms, key=lambda form: (form.padding - form.longest, form.pattern))
+        self._broken = Broken(parts)
         self._patterns: dict[tuple[Form, ...], re.Pattern[str]] = {}
-        self.longest = self._forms[0].longest if self._forms else 0
+        self.longest = max((form.longest for form in self._forms), default=0)
         """Characters of the longest form; 0 without secrets."""
 
     def __call__(self, text: str) -> str:
         """The text with `***` for every secret."""
         pattern = self._in(text)
-        return pattern.sub(MASK, text) if pattern else text
+        pieces = self._broken.spans(text)
+        if not pieces:
+            return pattern.sub(MASK, text) if pattern else text
+        found = sorted([*pieces, *(match.span() for match in pattern.finditer(text))] if pattern else pieces)
+        shown, at = "", 0
+        for start, end in found:
+            if start >= at:
+                shown += text[at:start] + MASK
+            at = max(at, end)
+        return shown + text[at:]
 
     def _in(self, text: str) -> re.Pattern[str] | None:
         """The pattern of those forms that may be in a text, the longest first; None where none can be.
