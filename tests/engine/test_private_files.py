@@ -69,6 +69,24 @@ def test_where_there_is_only_busybox(shell_server, private, engine):
     assert (mode(place.files / "current/open"), mode(place.files / "current/keys")) == (0o750, 0o711)
 
 
+def test_modes_are_compared_where_there_is_only_busybox(shell_server, private, engine):
+    """No hook's list covers up what a look at the release does not tell."""
+    place = shell_server("busybox")
+    project = private([place])
+    one = engine(project)
+    one.deploy(tag="r1")
+    assert verify(one.fleet, None, Cancel()).drifts == {place.alias: Drift()}
+    release = place.files / "releases/r1"
+    (release / ".env").chmod(0o644)
+    os.mkfifo(release / "queue")
+    assert verify(one.fleet, None, Cancel()).drifts == {place.alias: Drift(changed=(b".env",), added=(b"queue",))}
+    for name in MODES:
+        (project.tree / name).chmod(0o755 if (project.tree / name).is_dir() else 0o644)
+    (place.files / ".turnout/cache.digest").unlink()
+    one.deploy(tag="r2")
+    assert set(modes(place.files / "current").values()) == {0o644, 0o755}, "what was private in the cache is open now"
+
+
 @pytest.mark.parametrize("copy", ["auto", "hardlink"])
 def test_a_change_of_the_mode_alone_is_sent(sshd, private, engine, copy):
     project = private([sshd], deploy={"copy": copy})

@@ -279,7 +279,11 @@ verb_glance() { ! cd "$root" 2> /dev/null || news; }
 # manifest [TAG]: the text of a release's manifest, or of the deploy-cache's.
 verb_manifest() {
   [ $# -eq 0 ] || named "$1"
-  cd "$root" && cat "$own/${1+manifests/}${1-cache}.manifest"
+  set -- "$own/${1+manifests/}${1-cache}.manifest"
+  cd "$root" || exit 1
+  # What is none of our files (a pipe, a device) may never end.
+  [ -f "$1" ] || fail "$1 is no file"
+  cat "$1"
 }
 
 # events OFFSET: what operation.jsonl has from a byte on, and whether somebody holds the lock: for those who watch.
@@ -351,8 +355,9 @@ listing() {
   set -- ! -path "*$newline*" ! -path "*$return*" ! -path '*\\*'
   find . -type d "$@" | sed 's/^/d /'
   find . -type f -perm -100 "$@" | sed 's/^/x /'
-  find . ! -type l "$@" \( ! -type d ! -type f -exec printf '? %s\n' {} + -o \
-    \( -type d ! -perm -055 -o ! -perm -044 \) -exec stat -c 'm %a %n' {} + \)
+  # Not one `-exec … +` in parentheses: BusyBox never runs those that are.
+  find . ! -type l "$@" ! -type d ! -type f -exec printf '? %s\n' {} + -o \
+    ! -type l "$@" \( -type d ! -perm -055 -o ! -perm -044 \) -exec stat -c 'm %a %n' {} +
   if [ -n "$before" ]; then
     marks > "$before.now"
     comm -12 "$before" "$before.now" | sed 's/^[fl] [0-9]* [0-9.]* /k /'
