@@ -7,7 +7,9 @@ import os
 import pytest
 
 from core.errors import FleetError, ServerError
+from core.jobs import Cancel
 from core.operations import DeployRequest
+from core.operations.verify import verify
 from tests.busybox import DropbearServer
 from tests.waiting import until
 
@@ -133,3 +135,25 @@ def test_a_server_without_a_program_for_checksums_gets_everything_each_time(tmp_
         facts.do(DeployRequest(tag="three"))
         facts.complete()
         facts.close()
+
+
+def test_a_cache_that_is_closed_to_others_makes_no_closed_release(facts, place):
+    """`chmod 700 deploy-cache` is sensible: it is a copy of everything. What serves the release has another user."""
+    (place.files / "deploy-cache").chmod(0o700)
+    facts.do(DeployRequest(tag="two"))
+    assert (place.files / "current").stat().st_mode & 0o777 == 0o755
+    assert (place.files / "deploy-cache").stat().st_mode & 0o777 == 0o700
+    facts.complete()
+
+
+def test_a_manifest_that_is_no_file_is_not_waited_for(facts, place):
+    manifest = place.files / ".turnout/manifests/one.manifest"
+    manifest.unlink()
+    os.mkfifo(manifest)
+    fleet = facts.fleet()
+    try:
+        found = verify(fleet, "one", Cancel())
+    finally:
+        fleet.close()
+        manifest.unlink()
+    assert "is no file" in str(found.errors[place.alias])

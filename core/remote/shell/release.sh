@@ -42,6 +42,8 @@ verb_stage() {
   copied=$?
   [ -z "$vouch" ] || { wait "$vouch"; place "$own/incoming/digest" "$own/cache.digest"; } || fail "cannot write the manifest of deploy-cache"
   [ "$copied" -eq 0 ] || { room; exit 1; }
+  # The cache may be closed to others; a release may not, whoever else serves it.
+  chmod 755 "$own/incoming/$tag" 2> /dev/null
   prove "$tag" "$5"
   ln "$own/cache.manifest" "$own/incoming/$tag.manifest" 2> /dev/null ||
     cp "$own/cache.manifest" "$own/incoming/$tag.manifest" || { room; exit 1; }
