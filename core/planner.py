@@ -112,6 +112,13 @@ def rollback_target(states: Sequence[ServerState], tag: str | None) -> tuple[Fle
     rows = fleet_releases(states)
     wanted = tag or previous_tag(states)
     if not wanted:
+        unread = [row.tag for row in rows if row.unread and row.present_on and not row.live_on]
+        if unread:
+            names = ", ".join(unread[:5])
+            return (
+                None,
+                f"no earlier release is known: the records of {names} cannot be read; name the one to go back to",
+            )
         return None, "there is no earlier release to go back to"
     row = next((row for row in rows if row.tag == wanted), None)
     if row is None:

@@ -479,6 +479,11 @@ class FleetRelease:
         return next((r.record.failed for r in self.on.values() if r.record and r.record.failed), "")
 
     @property
+    def unread(self) -> bool:
+        """Whether nothing is known of it but that it is there: no record of it can be read, and some server has one."""
+        return self.record is None and any(release.unread for release in self.on.values())
+
+    @property
     def conflict(self) -> str:
         """Why it is no one release: servers whose records say that it has other content; "" where they agree."""
         contents: dict[str, list[str]] = {}

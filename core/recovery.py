@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from core.errors import NeedsPerson
 from core.plan import DEPLOY, RECOVER, ROLLBACK
 from core.records import JournalLine, Record, ServerState
 from core.text import duration
@@ -114,6 +115,18 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
         ),
         unknown=tuple(state.server for state in states if not state.transitions_whole),
         conflict=_conflict(mine),
+    )
+
+
+def untold(states: Iterable[ServerState]) -> NeedsPerson | None:
+    """What to say where no interruption was found, and some servers' lines cannot be read; None where all can be."""
+    unknown = [state for state in states if not state.transitions_whole]
+    if not unknown:
+        return None
+    return NeedsPerson(
+        f"whether an operation was interrupted is unknown on {', '.join(state.server for state in unknown)}",
+        detail="\n".join(f"{state.server}: {fault}" for state in unknown for fault in state.faults),
+        hint="look at what is live; the next deploy or rollback settles it",
     )
 
 

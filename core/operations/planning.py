@@ -19,7 +19,7 @@ from core.operations.run import who
 from core.plan import NONE, RECOVER, STAGE, SWITCH, UPLOAD, Plan, Sizes, Step
 from core.planner import Around, plan_deploy, plan_pin, plan_prune, plan_rollback, rollback_target
 from core.records import Record, Release, ServerState, fleet_releases, is_tag, live_tag, make_tag, next_seq
-from core.recovery import FINISH, UNDO, Interruption, interruption
+from core.recovery import FINISH, UNDO, Interruption, interruption, untold
 from core.source import check_revision, make_tree, meaning, tree_of_record
 from core.source.store import known, remember
 from core.source.tree import Tree
@@ -264,13 +264,8 @@ def _recover(
     """Finish: a rollback's plan to the interrupted operation's release. Undo: each switched server back to its own."""
     found = interruption(states)
     if found is None:
-        unknown = [state.server for state in states if not state.transitions_whole]
-        if unknown:
-            raise NeedsPerson(
-                f"whether an operation was interrupted is unknown on {', '.join(unknown)}",
-                detail="\n".join(f"{state.server}: {fault}" for state in states for fault in state.faults),
-                hint="look at what is live; the next deploy or rollback settles it",
-            )
+        if problem := untold(states):
+            raise problem
         raise UsageError(
             f"no operation was interrupted on {fleet.environment.name}", hint="there is nothing to recover"
         )

@@ -73,7 +73,7 @@ class Sending:
             self._differences[name] = difference(present, self._tree.manifest)
             self._broadcasts[name] = self._broadcast(self._differences[name], [name], whole=True)
             kept = self._tree.manifest.files - self._differences[name].files
-            run.emit(Note(server=name, text=f"deploy-cache compared: {count(kept, 'file')} are there already"))
+            run.emit(Note(server=name, text=f"deploy-cache compared; already there: {count(kept, 'file')}"))
             self._refuse_what_does_not_fit(state, self._differences[name], wipe=wipe)
         change = self._differences[name]
         upload = session.upload()

@@ -74,6 +74,7 @@ class _Seen:
     unread: set[str] = field(default_factory=set)
     older: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)
     unlisted: int = 0
+    records_whole: bool = True
     unused: set[str] = field(default_factory=set)
     pins: dict[str, Pin] = field(default_factory=dict)
     shared_missing: set[str] = field(default_factory=set)
@@ -105,6 +106,8 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         elif word.startswith("took-"):
             seen.took[word.removeprefix("took-")] = clean(rest, 200)
     records = _records(seen)
+    if not seen.records_whole:
+        seen.unread |= seen.folders.keys() - records.keys()
     tags = seen.folders.keys() | records.keys() | seen.unread
     releases = {
         tag: Release(
@@ -290,6 +293,7 @@ def _unreadable(seen: _Seen, rest: str) -> None:
     path = decode_path(rest).decode("utf-8", "backslashreplace")
     if posixpath.basename(posixpath.dirname(path)) == "records" and is_tag(_named(path)):
         seen.unread.add(_named(path))
+    seen.records_whole = seen.records_whole and path not in (OWN, f"{OWN}/records")
     seen.transitions_whole = seen.transitions_whole and path not in (OWN, f"{OWN}/transitions.jsonl")
     seen.faults.append(f"{clean(path, 200)} cannot be read: what it says is unknown")
 

@@ -139,3 +139,19 @@ def test_a_server_that_was_left_behind_is_led_back_by_recover(
     ended = turnout(project, "recover", "production", "--undo", "--yes")
     assert ended.returncode == 0, ended.stderr
     assert facts.live() == ["one", "one", "one"]
+
+
+def test_where_a_server_cannot_tell_nothing_is_said_to_be_whole(half):
+    assert turnout(half.sample, "recover", "production", "--undo", "--yes").returncode == 0
+    ended = turnout(half.sample, "recover", "production")
+    assert (ended.returncode, ended.stdout.splitlines()[-1]) == (
+        0,
+        "nothing was interrupted on production: there is nothing to recover",
+    )
+    for damage in (b"\x00\xff\n", b"[]\n"):
+        with (half.destinations[1].files / ".turnout/transitions.jsonl").open("ab") as file:
+            file.write(damage)
+        ended = turnout(half.sample, "recover", "production")
+        assert ended.returncode == 5
+        assert "whether an operation was interrupted is unknown on web2" in ended.stderr
+        assert "nothing was interrupted" not in ended.stdout + ended.stderr

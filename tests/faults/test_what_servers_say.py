@@ -12,8 +12,11 @@ from core.errors import NeedsPerson, ServerError, TurnoutError, UsageError
 from core.jobs import Cancel
 from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
 from core.operations.verify import verify
+from core.planner import rollback_target
 from core.records import parse_record
 from core.recovery import FINISH, UNDO
+from core.remote.reading import parse_state
+from core.retention import beyond, protection
 from tests.engine.driving import snapshot
 
 
@@ -156,6 +159,21 @@ def test_an_unreadable_line_makes_unknown_what_was_interrupted(facts, damage):
     facts.do(DeployRequest(tag="r4"))
     with pytest.raises(UsageError, match="no operation was interrupted"):
         facts.do(RecoverRequest(UNDO))
+
+
+@pytest.mark.parametrize("folder", [".turnout", ".turnout/records"])
+def test_where_no_record_can_be_read_nothing_is_known_of_any_release(folder):
+    """Not as where another tool made them: each may be pinned, may have failed, and none is the previous one."""
+    seen = [f"place 1 {number} releases/r{number}" for number in range(1, 5)]
+    lines = ["time 9", "root present", "current link releases/r4", "live r4", *seen, f"unreadable {folder}"]
+    state = parse_state(lines, "web1", "/srv", now=1.0)
+    assert sorted(state.releases) == ["r1", "r2", "r3", "r4"] and all(one.unread for one in state.releases.values())
+    assert beyond(state, 1, set()) == []
+    assert "may be pinned" in protection([state], "r1", "r4", "r3")
+    target, reason = rollback_target([state], None)
+    assert target is None and "r3, r2, r1 cannot be read" in reason
+    target, _ = rollback_target([state], "r2")
+    assert target is not None and target.unread
 
 
 @pytest.mark.parametrize("damage", ["", "\0\0", "seq = ", 'tag = "r2"\nseq = 99999999999\ncreated = 1\n'])

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from core.errors import EXIT_DONE, EXIT_PERSON, Cancelled, FleetError, LockedError, NeedsPerson
-from core.recovery import FINISH, UNDO, Interruption, interruption
+from core.recovery import FINISH, UNDO, Interruption, interruption, untold
 from tui.cli.command import Answer, Command
 from tui.cli.operating import ask_or_refuse, operate, show_plan
 from tui.cli.troubles import interruption_lines, interruption_row
@@ -23,8 +23,11 @@ def carry_out(command: Command) -> Answer:
     if options.way:
         ask_or_refuse(command)
     command.open()
-    found = _found(command, command.inspect())
+    inspection = command.inspect()
+    found = _found(command, inspection)
     if found is None:
+        if problem := untold(inspection.states.values()):
+            raise problem
         summary = f"nothing was interrupted on {command.environment_name}: there is nothing to recover"
         return {"exit_code": EXIT_DONE, "outcome": "nothing-to-do", "summary": summary}
     command.output.table(interruption_lines(found, time.time()), [interruption_row(found, time.time())], "")

@@ -10,7 +10,7 @@ from core.text import count, size
 from tui.view.glyphs import Glyphs
 from tui.view.lines import fit, one_line, short, width
 from tui.view.lines import line as spans
-from tui.view.words import age
+from tui.view.words import age, without_record
 
 if TYPE_CHECKING:
     from core.doctor import Finding
@@ -178,5 +178,5 @@ def _what(row: FleetRelease) -> str:
         marks.append(f"pinned: {short(one_line(row.pin.why), 60)}" if row.pin and row.pin.why else "pinned")
     if record and record.left and not row.live_on:
         marks.append("left by a rollback")
-    subject = one_line(record.subject or record.revision) if record else "made by another tool: no record"
+    subject = one_line(record.subject or record.revision) if record else without_record(row)
     return f"[{', '.join(marks)}] {subject}" if marks else subject

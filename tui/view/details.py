@@ -42,7 +42,9 @@ def release_lines(row: FleetRelease, sight: FleetSight, cells: int, glyphs: Glyp
     record = row.record
     glyph, role, word = row_state(row, sight, glyphs)
     out: list[Line] = [line((f"{glyph} ", role), (row.tag, "strong"), ("  " + word, role))]
-    if record is None:
+    if record is None and row.unread:
+        out.append(line(("Its record cannot be read, so its revision and author are unknown.", "dim")))
+    elif record is None:
         out.append(line(("Another tool made it: there is no record, so nobody knows its revision or author.", "dim")))
     else:
         out += _field("What", one_line(record.subject), cells, "strong")

@@ -11,7 +11,7 @@ from core.text import size
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, fit, line, one_line, right
 from tui.view.sight import FleetSight
-from tui.view.words import age, range_name, short_tag
+from tui.view.words import age, range_name, short_tag, without_record
 
 NAMED, DENSE, COUNTED = "named", "dense", "counted"
 """How the servers' cells are drawn: a column with a name each; one cell each; only how many of each kind."""
@@ -144,7 +144,7 @@ def _cell(name: str, row: FleetRelease, layout: Layout, now: float, word: str, r
 def what(row: FleetRelease, word: str, state_shown: bool) -> str:
     """The subject of a release, with its fate in front where that is not said elsewhere."""
     record = row.record
-    subject = one_line(record.subject) if record else "made by another tool: no record"
+    subject = one_line(record.subject) if record else without_record(row)
     if row.pinned:
         subject = f"pinned: {subject}"
     if row.failed:

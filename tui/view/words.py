@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from core.records import FleetRelease
 from core.text import size
 
 
@@ -71,6 +72,11 @@ def _range_name(names: tuple[str, ...]) -> str:
         if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
             return f"{names[0]}-{found[-1][2]}"
     return f"{len(names)} servers"
+
+
+def without_record(row: FleetRelease) -> str:
+    """What is said of a release in place of a record's subject."""
+    return "its record cannot be read" if row.unread else "made by another tool: no record"
 
 
 def listing(names: Sequence[str], limit: int = 4) -> str:
