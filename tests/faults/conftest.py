@@ -129,6 +129,7 @@ class Truth:
         """What lies where only half-made and half-removed things lie."""
         folders = [each.files / ".turnout" for each in self.destinations]
         inside = [path for folder in folders for name in ("incoming", "trash") for path in (folder / name).glob("*")]
+        inside += [path for each in self.destinations for path in (each.files / "releases").glob(".turnout-*")]
         return inside + [path for folder in folders for path in folder.glob("*.[0-9]*") if path.name != "journal.jsonl"]
 
     def swept(self) -> bool:
@@ -144,7 +145,9 @@ class Truth:
             assert link.is_symlink(), f"{each.alias}: current is no link"
             folder, _, live = os.readlink(link).rpartition("/")
             assert folder == "releases", f"{each.alias}: current leads to {folder}/{live}"
-            for tag in [live] if live_only else os.listdir(each.files / "releases"):
+            # Where releases/ is a file system of its own, what is half-made or half-removed lies there, under such a name.
+            there = [name for name in os.listdir(each.files / "releases") if not name.startswith(".turnout-")]
+            for tag in [live] if live_only else there:
                 record = parse_record((each.files / f".turnout/records/{tag}.toml").read_text())
                 manifest = parse((each.files / f".turnout/manifests/{tag}.manifest").read_text())
                 assert manifest.digest == record.digest, f"{each.alias}: {tag}"
