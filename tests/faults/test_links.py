@@ -32,25 +32,38 @@ def outside(sshd):
     assert snapshot(folder) == before
 
 
+def deployed_while(facts, sshd, truth, run: str):
+    """The release r3, in whose prepare hook somebody runs a command: what was there before would be looked at first."""
+    facts.close()
+    facts.sample.config.write_text(facts.sample.config.read_text() + hook("prepare", run))
+    facts.sample.commit({"index.html": "3\n"})
+    other = truth(facts.sample, [sshd])
+    other.do(DeployRequest(tag="r3"))
+    assert record(sshd, "r3").tag == "r3" and other.live() == ["r3"]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("target", [".", "file", "missing"])
-def test_a_link_where_a_file_gets_its_name_is_replaced_and_not_followed(facts, sshd, outside, kind, target):
+def test_a_link_where_a_file_gets_its_name_is_replaced_and_not_followed(facts, sshd, truth, outside, kind, target):
     place = sshd.files / ".turnout" / kind.format("r3")
-    place.symlink_to(outside / target)
-    facts.sample.commit({"index.html": "3\n"})
-    facts.do(DeployRequest(tag="r3"))
+    deployed_while(facts, sshd, truth, f"ln -s {outside / target} {place}")
     assert place.is_file() and not place.is_symlink()
-    assert record(sshd, "r3").tag == "r3" and facts.live() == ["r3"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_folder_where_a_file_gets_its_name_does_not_take_it_in(facts, sshd, kind):
+def test_a_folder_where_a_file_gets_its_name_does_not_take_it_in(facts, sshd, truth, kind):
     place = sshd.files / ".turnout" / kind.format("r3")
-    (place / "deep").mkdir(parents=True)
-    facts.sample.commit({"index.html": "3\n"})
-    facts.do(DeployRequest(tag="r3"))
+    deployed_while(facts, sshd, truth, f"mkdir -p {place}/deep")
     assert place.is_file()
-    assert record(sshd, "r3").tag == "r3"
+
+
+@pytest.mark.parametrize("target", [".", "file", "missing"])
+def test_a_tag_whose_record_is_a_link_is_refused(facts, sshd, outside, target):
+    place = sshd.files / ".turnout/records/r3.toml"
+    place.symlink_to(outside / target)
+    with pytest.raises(TurnoutError, match="the record of r3 there cannot be read; choose another tag"):
+        facts.do(DeployRequest(tag="r3"))
+    assert place.is_symlink() and facts.live() == ["r2"]
 
 
 @pytest.mark.parametrize("target", ["file", "missing"])
@@ -92,9 +105,9 @@ def test_a_record_that_is_taken_back_goes_through_no_link(facts, sshd, outside, 
 
 
 def test_a_deploy_that_is_taken_back_removes_the_link_alone(facts, sshd, outside, project_factory, truth):
-    other = truth(project_factory([sshd], extra=HOOKED + hook("before-switch", "exit 1")), [sshd])
-    for kind in KINDS:
-        (sshd.files / ".turnout" / kind.format("r9")).symlink_to(outside)
+    places = [sshd.files / ".turnout" / kind.format("r9") for kind in KINDS]
+    run = "; ".join(f"ln -sfn {outside} {place}" for place in places)
+    other = truth(project_factory([sshd], extra=HOOKED + hook("before-switch", f"{run}; exit 1")), [sshd])
     with pytest.raises(TurnoutError, match="before-switch"):
         other.do(DeployRequest(tag="r9"))
     other.close()
