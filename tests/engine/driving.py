@@ -88,8 +88,10 @@ def live(place: Destination) -> str:
 
 
 def releases(place: Destination) -> list[str]:
+    """The names in releases/, without what is half-made or half-removed there."""
     folder = place.files / "releases"
-    return sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
+    names = [entry.name for entry in folder.iterdir()] if folder.exists() else []
+    return sorted(name for name in names if not name.startswith(".turnout-"))
 
 
 def record(place: Destination, tag: str) -> Record:

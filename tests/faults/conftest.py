@@ -145,7 +145,7 @@ class Truth:
             assert link.is_symlink(), f"{each.alias}: current is no link"
             folder, _, live = os.readlink(link).rpartition("/")
             assert folder == "releases", f"{each.alias}: current leads to {folder}/{live}"
-            # Where releases/ is a file system of its own, what is half-made or half-removed lies there, under such a name.
+            # Where releases/ is a file system of its own, what is half-made or half-removed lies there.
             there = [name for name in os.listdir(each.files / "releases") if not name.startswith(".turnout-")]
             for tag in [live] if live_only else there:
                 record = parse_record((each.files / f".turnout/records/{tag}.toml").read_text())
