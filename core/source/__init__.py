@@ -26,13 +26,13 @@ __all__ = [
     "Tree",
     "branches",
     "check_revision",
+    "in_repository",
     "known",
     "make_tree",
     "meaning",
     "recent",
     "remember",
     "tags",
-    "tracked",
     "tree_of_record",
     "uncommitted",
 ]
@@ -161,9 +161,9 @@ def meaning(project: Project, word: str) -> tuple[str, str]:
     return described(repository, word) if repository else ("", "")
 
 
-def tracked(folder: Path) -> bool:
-    """Whether a repository keeps files of this folder, below it or in it. SourceError where git does not tell."""
-    return Repository(folder).tracked()
+def in_repository(folder: Path) -> bool:
+    """Whether a folder is part of a repository, as `Repository.holds` says. SourceError where git does not tell."""
+    return Repository(folder).holds()
 
 
 def _repository(project: Project) -> Repository | None:

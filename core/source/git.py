@@ -166,9 +166,13 @@ class Repository:
         # `1 XY sub mH mI mW hH hI path`; an unmerged one has three hashes (`git status`, porcelain format 2).
         return [row.split(b" ", 10 if row.startswith(b"u") else 8)[-1] for row in rows if not row.startswith(b"#")]
 
-    def tracked(self) -> bool:
-        """Whether git keeps files of the folder. SourceError where it does not tell: not installed, not its owner's."""
-        done = self.ask("ls-files", "-z", "--", ".")
+    def holds(self) -> bool:
+        """Whether the folder is part of a repository: git keeps files of it, or may, for it does not ignore it.
+
+        SourceError where git does not tell: not installed, not its owner's.
+        """
+        kinds = ("--cached", "--others", "--exclude-standard", "--directory")
+        done = self.ask("ls-files", "-z", *kinds, "--", ".")
         if done.returncode and b"not a git repository" not in done.stderr:
             raise SourceError(f"git ls-files failed in {self.folder}", detail=_words(done.stderr))
         return bool(done.stdout)

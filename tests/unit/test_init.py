@@ -89,11 +89,24 @@ def test_a_folder_in_a_repository_is_proposed_as_git_and_deploys_that_folder(rep
 
 def test_what_a_repository_ignores_is_proposed_as_a_directory(repository: Path):
     assert proposed(repository / "services/shop/built/site") == (None, ".")
-    (repository / "new/dist").mkdir(parents=True)
-    assert proposed(repository / "new") == (None, "dist"), "git has nothing of it"
-    (repository / "new/a").write_text("x")
-    git(repository, "add", "new/a")
+    (repository / ".gitignore").write_text("/made/\n")
+    (repository / "made/dist").mkdir(parents=True)
+    (repository / "made/a").write_text("x")
+    assert proposed(repository / "made") == (None, "dist")
+    git(repository, "add", "--force", "made/a")
+    assert proposed(repository / "made") == (".", None), "git keeps a file of it all the same"
+
+
+def test_a_new_folder_of_a_repository_is_git_before_anything_is_added(repository: Path, tmp_path: Path):
+    (repository / "new/public").mkdir(parents=True)
     assert proposed(repository / "new") == (".", None)
+    (repository / "new/app.py").write_text("x")
+    assert proposed(repository / "new") == (".", None)
+    (tmp_path / "link").symlink_to(repository / "new")
+    assert proposed(tmp_path / "link") == (".", None), "as git sees it"
+    git(tmp_path, "init", "-q", "empty")
+    (tmp_path / "empty/site").mkdir()
+    assert proposed(tmp_path / "empty/site") == (".", None), "no commit yet"
 
 
 def test_work_trees_submodules_and_bare_repositories_are_git(repository: Path, tmp_path: Path):

@@ -318,24 +318,24 @@ def _destination_or_none(text: str) -> tuple[str, int | None] | None:
 
 
 def _default_source(folder: Path) -> tuple[str | None, str | None]:
-    """git where the folder is a repository or git has something of it, else the folder that a build usually makes."""
+    """git where the folder is a repository or part of one, else the folder that a build usually makes."""
     return (".", None) if _in_repository(folder) else (None, _default_directory(folder))
 
 
 def _in_repository(folder: Path) -> bool:
-    """Whether a `git` source can deploy the folder: it is a repository, or a part of one that git keeps files of.
+    """Whether a `git` source can deploy the folder: it is a repository, or a part of one that git does not ignore.
 
-    What the repository around it ignores, or has not heard of, is nothing that a revision could have.
+    What is new there is committed before it is deployed, as this file is; what is ignored is in no revision.
     """
     if (folder / ".git").exists() or all((folder / name).exists() for name in ("HEAD", "objects", "refs")):
         return True
-    if not any((above / ".git").exists() for above in folder.absolute().parents):
+    if not any((above / ".git").exists() for above in folder.resolve().parents):
         return False
     from core.errors import TurnoutError
-    from core.source import tracked
+    from core.source import in_repository
 
     try:
-        return tracked(folder)
+        return in_repository(folder)
     except TurnoutError:
         return True  # git is not installed, or refuses to read it: what it says at the first deploy helps
 
