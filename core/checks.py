@@ -119,9 +119,9 @@ def _http(run: Run, session: Session, check: Check, told: dict[str, str]) -> str
             return f"no answer: it ended after {len(body)} bytes, {answer.length} too early"
     except (OSError, EOFError, ValueError, http.client.HTTPException, paramiko.SSHException) as error:
         if answer is None or answer.status == check.status:
-            if late.is_set():
+            if late.is_set() or isinstance(error, TimeoutError):
                 return f"no answer as a whole within {check.timeout:g} s"
-            return mask.line(f"no answer: {error or type(error).__name__}")
+            return mask.line(f"no answer: {str(error) or type(error).__name__}")
     finally:
         timer.cancel()
         unwatch()

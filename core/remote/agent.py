@@ -179,18 +179,24 @@ class Agent:
                 return
 
     def _start(self, text: str) -> None:
-        self._channel = self._connection.session()
+        # Whatever else is to be said to the agent waits: a line in the middle of its program would be a part of it.
+        with self._sending:
+            channel = self._connection.session()
+            self._begin(channel, text)
+            self._channel = channel
+
+    def _begin(self, channel: paramiko.Channel, text: str) -> None:
         self.round_trips += 1
-        self._channel.settimeout(BEAT)
+        channel.settimeout(BEAT)
         head = f"{PREPARATION}root={quote(self._root)}\nmark={self._mark}\n"
         # OpenSSH opens the window of a session when its command runs: input would wait for one more round trip.
-        waits = self._channel.out_window_size == 0
+        waits = channel.out_window_size == 0
         command = whole(NAME, f"{head}first={quote(text)}\n{program()}") if waits else None
         if command is not None:
-            start(self._channel, command)
+            start(channel, command)
         else:
-            start(self._channel, line_by_line(NAME))
-            self._send((f"{head}first=\n{program()}#end\n{text}").encode("utf-8", "surrogateescape"))
+            start(channel, line_by_line(NAME))
+            self._put(channel, f"{head}first=\n{program()}#end\n{text}".encode("utf-8", "surrogateescape"))
 
     def _ask_to_stop(self) -> None:
         try:
@@ -199,10 +205,14 @@ class Agent:
             return  # who waits for the answer will say so
 
     def _send(self, raw: bytes) -> None:
-        assert self._channel is not None
+        with self._sending:
+            if self._channel is None:
+                raise ConnectError("not connected", server=self._connection.server.name)
+            self._put(self._channel, raw)
+
+    def _put(self, channel: paramiko.Channel, raw: bytes) -> None:
         try:
-            with self._sending:
-                self._channel.sendall(raw)
+            channel.sendall(raw)
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise self._gone(str(error)) from None
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import suppress
 
 import pytest
 
+from core.errors import ConnectError
 from core.events import HookOutput
 from core.operations import PruneRequest
 from tests.engine.driving import at_rest, current, releases, snapshot, tree_of
@@ -159,3 +162,28 @@ def test_a_deploy_root_may_have_any_name(place, project_factory, engine):
     assert sorted(os.listdir(inside.files / "current/")) == ["index.html", "y"]
     assert one.said(HookOutput)[-1].line.endswith(f"{odd}/releases/{result.tag}")
     at_rest([inside])
+
+
+def test_signs_of_life_wait_for_an_agent_that_is_being_started(place, fleet_of):
+    fleet = fleet_of(place)
+    (name,) = fleet.names
+    stop = threading.Event()
+
+    def beat():
+        while not stop.is_set():
+            with suppress(ConnectError):  # there is none yet
+                fleet.session(name).sign_of_life()
+
+    session = fleet.open(name)
+    with pytest.raises(ConnectError):
+        session.sign_of_life()
+    beating = threading.Thread(target=beat, daemon=True)
+    beating.start()
+    try:
+        for _ in range(5):
+            assert session.state().exists
+            session.close()
+            session.open()
+    finally:
+        stop.set()
+        beating.join()
