@@ -420,7 +420,8 @@ async def test_a_hundred_servers_with_two_hundred_releases_are_shown() -> None:
 
 
 async def test_nothing_ticks_while_nothing_runs() -> None:
-    app = recorded_app()
+    # One that does not answer is not glanced at, which would be a job each second.
+    app = recorded_app({}, {"web1": ConnectError("web1 does not answer")}, of=project(["web1"]))
     async with shown(app) as pilot:
         await until(pilot, lambda: not app.bridge.busy, "the bridge is at rest")
         ticks: list[int] = []
@@ -441,3 +442,11 @@ async def test_servers_are_looked_at_again_when_their_time_has_come() -> None:
         assert app.workspace.fleet_watch.due == [], "they are being looked at"
         await settled(pilot)
         assert all(server.at == moment[0] for server in app.workspace.fleet_watch.sight.servers)
+
+
+async def test_an_interruption_that_cannot_be_read_is_unknown_and_not_denied() -> None:
+    app = recorded_app({"web1": state("web1"), "web2": state("web2", transitions_whole=False)})
+    async with shown(app) as pilot:
+        await pilot.press("R")
+        await until(pilot, lambda: toasts(app), "the reason")
+        assert toasts(app) == ["R: whether an operation was interrupted is unknown on web2"]

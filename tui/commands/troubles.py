@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.recovery import untold
 from tui.commands.base import Command, Desk
 from tui.commands.operating import locked, plan
 from tui.dialogs.recover import RecoverDialog
@@ -19,7 +20,12 @@ def _nothing_to_watch(workspace: Workspace, focus: Focus) -> str:
 
 
 def _nothing_interrupted(workspace: Workspace, focus: Focus) -> str:
-    return locked(workspace, focus) or ("" if workspace.others.interruption else "nothing was interrupted")
+    if why := locked(workspace, focus):
+        return why
+    if workspace.others.interruption:
+        return ""
+    problem = untold(workspace.sight.known)
+    return problem.title if problem else "nothing was interrupted"
 
 
 def _no_lock(workspace: Workspace, focus: Focus) -> str:
