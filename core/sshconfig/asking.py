@@ -23,6 +23,8 @@ class NotOpenSSH(Exception):
 
 
 Values = dict[str, tuple[str, ...]]
+ALWAYS = frozenset({"hostname", "port", "user"})
+"""What every answer has; what prints less is no answer, and must not be taken for an empty configuration."""
 
 
 def program(environ: Mapping[str, str]) -> str:
@@ -73,18 +75,27 @@ def ask(ssh: str, file: Sequence[str], words: Sequence[str], environ: Mapping[st
     if process.returncode != 0:
         said = err.decode("utf-8", "backslashreplace").strip()
         raise ConnectError("ssh cannot read its configuration", detail=said, hint="`ssh -G HOST` says the same")
-    return parse(out.decode("utf-8", "surrogateescape"))
+    values = parse(out.decode("utf-8", "surrogateescape"))
+    if not values.keys() >= ALWAYS:
+        raise ConnectError(f"{ssh} does not say what its configuration is", hint="`ssh -G HOST` should print it")
+    return values
 
 
 def parse(text: str) -> Values:
     """The lines of `ssh -G`; of each keyword what Turnout has a use for."""
     found: dict[str, list[str]] = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         name, _, value = line.partition(" ")
         name = name.lower()
         if name in KEPT and (name in SEVERAL or name not in found):
             found.setdefault(name, []).append(value)
     return {name: tuple(values) for name, values in found.items()}
+
+
+def is_script(ssh: str) -> bool:
+    """Whether a program is a script: it may read more than ssh does, and hand on other words."""
+    with open(ssh, "rb") as file:
+        return file.read(2) == b"#!"
 
 
 class Kept:

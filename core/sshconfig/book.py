@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -169,17 +170,18 @@ class _Asker:
         environ: Mapping[str, str],
         folder: Path | None,
     ) -> None:
-        from core.sshconfig.asking import Kept, NotOpenSSH
+        from core.sshconfig.asking import Kept, NotOpenSSH, is_script
 
         self._ssh = ssh
         self._first = first
         self._file = ["-F", named] if named else []
         self._home = home
-        self._moved = home != own and not named
+        self._moved = home != own
         self._environ = environ
         status = os.stat(ssh)
         facts = [ssh, str(status.st_mtime_ns), str(status.st_size), str(os.getuid()), os.uname().nodename, own]
-        digest = files.digest(first, home, environ, [*facts, named or ""]) if folder else ""
+        keep = folder is not None and not is_script(ssh)
+        digest = files.digest(first, home, environ, [*facts, named or ""]) if keep else ""
         self._kept = Kept(folder or Path(), digest)
         self.defaults: dict[str, tuple[str, ...]] = {}
         try:
@@ -227,12 +229,12 @@ class _Asker:
 
         from core.sshconfig.asking import ask
 
-        with tempfile.TemporaryDirectory(prefix="turnout-ssh-") as folder:
+        files.sweep(Path(tempfile.gettempdir()))
+        with tempfile.TemporaryDirectory(prefix=files.COPIES) as folder:
             start, copies = files.rehomed(self._first, self._home, Path(folder))
             try:
                 return ask(self._ssh, ["-F", str(start)], words, self._environ)
             except ConnectError as error:
-                for copy, original in copies.items():
-                    for end in (":", " "):
-                        error.detail = error.detail.replace(f"{copy}{end}", f"{original}{end}")
+                copied = re.escape(folder) + r"/\d+"
+                error.detail = re.sub(copied, lambda found: str(copies.get(found[0], found[0])), error.detail)
                 raise

@@ -6,7 +6,8 @@ import glob
 import hashlib
 import os
 import re
-import stat
+import shutil
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ DEEPEST = 16
 """How deep files may include one another; readconf.c has the same."""
 _FLEETING = {"exec", "localnetwork", "command"}
 """Criteria of `Match` whose answer is in no file."""
-_DYNAMIC = re.compile(r"%[^%]|\$\{")
+_DYNAMIC = re.compile(r"%[^%]|\$\{|\\")
+"""What only ssh makes a path of; Python's glob knows no backslash."""
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -31,6 +33,8 @@ class Source:
     own: bool
     checked: bool
     """Whether nobody else may be able to write to it."""
+    passed: tuple[type[OSError], ...] = (OSError,)
+    """The errors for which it counts as empty."""
 
 
 @dataclass(frozen=True)
@@ -46,25 +50,40 @@ class Line:
 def sources(named: str | None, home: str) -> list[Source]:
     """The files that are read first, in order; `named` stands for all of them."""
     if named:
-        return [Source(Path(named), own=True, checked=False)]
+        none = named.lower() == "none"
+        return [] if none else [Source(Path(named), own=True, checked=False, passed=(IsADirectoryError,))]
     return [Source(Path(home) / ".ssh/config", own=True, checked=True), Source(SYSTEM, own=False, checked=False)]
 
 
 def lines(source: Source) -> list[Line]:
-    """The lines of a file; none where there is no such file. ConnectError where others may write to it."""
+    """The lines of a file, as `_read` has them. ConnectError where others may write to it, too."""
+    found, status = _read(source)
+    if source.checked and status and (status.st_uid not in (0, os.getuid()) or status.st_mode & 0o022):
+        raise _open_to_others(source)
+    return found
+
+
+def _read(source: Source) -> tuple[list[Line], os.stat_result | None]:
+    """The lines of a file and whose it is; none where ssh takes it for empty. ConnectError where ssh ends instead."""
     try:
         with open(source.path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             status = os.fstat(file.fileno())
             texts = file.read().split("\n")
-    except OSError:
-        return []
-    if source.checked and (status.st_uid not in (0, os.getuid()) or status.st_mode & 0o022):
+    except source.passed:
+        return [], None
+    except OSError as error:
         raise ConnectError(
-            f"bad owner or permissions on {source.path}",
-            detail="others could change whom you log in to; OpenSSH refuses such a file as well",
-            hint=f"chown {os.getuid()} {source.path}; chmod go-w {source.path}",
-        )
-    return [Line(number, *keyword(text), text) for number, text in enumerate(texts, 1)]
+            f"the ssh_config {source.path} cannot be read", detail=error.strerror or str(error)
+        ) from None
+    return [Line(number, *keyword(text), text) for number, text in enumerate(texts, 1)], status
+
+
+def _open_to_others(source: Source) -> ConnectError:
+    return ConnectError(
+        f"bad owner or permissions on {source.path}",
+        detail="others could change whom you log in to; OpenSSH refuses such a file as well",
+        hint=f"chown {os.getuid()} {source.path}; chmod go-w {source.path}",
+    )
 
 
 def included(line: Line, source: Source, home: str) -> list[Source] | None:
@@ -74,8 +93,11 @@ def included(line: Line, source: Source, home: str) -> list[Source] | None:
         if _DYNAMIC.search(pattern):
             return None
         path = _anchored(pattern, source.own, home)
-        found += [Source(Path(name), source.own, checked=True) for name in sorted(glob.glob(path))]
+        found += [Source(Path(name), source.own, checked=True, passed=_NONE_THERE) for name in sorted(glob.glob(path))]
     return found
+
+
+_NONE_THERE = (FileNotFoundError, IsADirectoryError)
 
 
 def _anchored(pattern: str, own: bool, home: str) -> str:
@@ -117,7 +139,10 @@ def digest(first: list[Source], home: str, environ: Mapping[str, str], facts: li
 
 def _walk(first: list[Source], home: str, depth: int = 0) -> Iterator[tuple[Source, list[Line]]]:
     for source in first:
-        read = lines(source)
+        try:
+            read, _ = _read(source)
+        except ConnectError:
+            read = []  # ssh says so
         yield source, read
         for line in read:
             if line.name == "include" and depth < DEEPEST:
@@ -140,6 +165,35 @@ def _depends(line: Line) -> bool:
     return line.name == "canonicalizehostname" and words[:1] not in (["no"], ["false"])
 
 
+def _show(status: os.stat_result, copy: Path, source: Source) -> None:
+    """Let ssh judge a copy as it would the original: a group of one person may write to it on some systems."""
+    if status.st_uid not in (0, os.getuid()):
+        raise _open_to_others(source)
+    if status.st_mode & 0o022:
+        try:
+            os.chown(copy, -1, status.st_gid)
+        except OSError:
+            raise _open_to_others(source) from None
+        copy.chmod(0o600 | status.st_mode & 0o022)
+
+
+COPIES = "turnout-ssh-"
+"""How the names of folders with copies begin."""
+_FORGOTTEN = 3600.0
+"""Seconds after which such a folder is of a process that was killed: ssh answers within seconds."""
+
+
+def sweep(folder: Path) -> None:
+    """Remove the copies that processes of ours left when they were killed."""
+    for path in folder.glob(f"{COPIES}*"):
+        try:
+            status = path.lstat()
+        except OSError:
+            continue
+        if status.st_uid == os.getuid() and time.time() - status.st_mtime > _FORGOTTEN:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 _EXPANDED = {"userknownhostsfile", "identityagent"}
 """Keywords whose value `ssh -G` prints with `~` replaced, by the home of the user database."""
 
@@ -154,9 +208,12 @@ def rehomed(first: list[Source], home: str, folder: Path) -> tuple[Path, dict[st
     def copy(source: Source, depth: int) -> Path:
         made = folder / f"{len(copies)}"
         copies[str(made)] = source.path
-        text = "\n".join(_moved(line, source, depth) for line in lines(source))
+        found, status = _read(source)
+        text = "\n".join(_moved(line, source, depth) for line in found)
         made.write_text(text, "utf-8", "surrogateescape")
-        os.chmod(made, stat.S_IRUSR | stat.S_IWUSR)
+        made.chmod(0o600)
+        if source.checked and status:
+            _show(status, made, source)
         return made
 
     def _moved(line: Line, source: Source, depth: int) -> str:
@@ -166,11 +223,16 @@ def rehomed(first: list[Source], home: str, folder: Path) -> tuple[Path, dict[st
             except ValueError:
                 return line.text
             if files is None:
-                return line.text
-            return f"Include {' '.join(str(copy(file, depth + 1)) for file in files)}" if files else "# no files"
+                paths = [_own(_anchored(pattern, source.own, home)) for pattern in split(line.rest)]
+            else:
+                paths = [str(copy(file, depth + 1)) for file in files]
+            return "Include " + " ".join(f'"{path}"' for path in paths) if paths else "# no files"
         if line.name in _EXPANDED:
-            return re.sub(r'(?<![^\s"=])~(?=/)', lambda _: home, line.text).replace("%d", home.replace("%", "%%"))
+            return _own(re.sub(r'(?<![^\s"=])~(?=/)', lambda _: home, line.text))
         return line.text
+
+    def _own(text: str) -> str:
+        return re.sub(r"%.", lambda found: home.replace("%", "%%") if found[0] == "%d" else found[0], text)
 
     begin = [f'Include "{copy(source, 0)}"' for source in first]
     default = f'Match all\nUserKnownHostsFile "{home}/.ssh/known_hosts" "{home}/.ssh/known_hosts2"'

@@ -16,6 +16,9 @@ from core.errors import ConnectError
 LOCALE = re.compile(r"LANG|LANGUAGE|LC_.*")
 """Variables that SendEnv does not hand on: what a deploy does must not depend on the operator's language."""
 
+_NAMES = {"hostkeyalias", "hostname", "user"}
+"""Keywords whose value `none` is a name like any other."""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -52,9 +55,9 @@ class Options:
     defaults: Mapping[str, tuple[str, ...]]
 
     def get(self, name: str, default: str = "") -> str:
-        """The value of a keyword that has one; `default` where it is not set, or `none`."""
+        """The value of a keyword that has one; `default` where it is not set, or `none` where that is no name."""
         value = self.values.get(name, ("",))[0]
-        return default if value.lower() in ("", "none") else value
+        return default if not value or (value.lower() == "none" and name not in _NAMES) else value
 
     def all(self, name: str) -> tuple[str, ...]:
         """The values of a keyword that may have several."""
@@ -87,8 +90,8 @@ class Options:
 
     @property
     def jump(self) -> str:
-        """ProxyJump: hops, the outermost first; "" for none."""
-        return self.get("proxyjump")
+        """ProxyJump: hops, the outermost first; "" for none. ssh makes a ProxyCommand of it, which has tokens."""
+        return self._tokens(self.get("proxyjump"))
 
     @property
     def proxy_command(self) -> str:
@@ -221,7 +224,7 @@ class Options:
             "p": str(self.port),
             "r": self.user,
             "u": local_user(),
-            "j": self.jump,
+            "j": self.get("proxyjump"),
         }
         # ssh.c hashes the host name, host, port and user, and the jump since 9.6.
         joined = "".join(values[letter] for letter in "lhprj")

@@ -9,6 +9,7 @@ from core.errors import ConnectError
 from core.sshconfig.files import DEEPEST, Line, Source, included, lines
 from core.sshconfig.keywords import ALIASES, DEPRECATED, KEYWORDS, NO_MEANING, SEVERAL
 from core.sshconfig.options import Target, local_user
+from core.sshconfig.values import VALUES
 from core.sshconfig.words import matches_host, matches_list, split
 
 _WHOLE = {"proxycommand", "localcommand", "remotecommand", "knownhostscommand"}
@@ -40,13 +41,13 @@ def read(target: Target, first: list[Source], home: str) -> dict[str, tuple[str,
     reading = _Reading(target, home, values)
     reading.files(first)
     if reading.wants_final:
-        host = _host_name(values.get("hostname", [target.host])[0], target.host)
+        host = _host_name(values.get("hostname", [target.host])[0], target.host).lower()
         values["hostname"] = [host.replace("%", "%%")]  # it is settled, as in ssh.c
         final = _Reading(target, home, values, final=host)
         final.files(first)
     found = {name: tuple(dict.fromkeys(texts)) for name, texts in values.items()}
-    if "hostname" in found:
-        found["hostname"] = (_host_name(found["hostname"][0], target.host),)
+    host = _host_name(found["hostname"][0], target.host) if "hostname" in found else target.host
+    found["hostname"] = (host.lower(),)
     return {**DEFAULTS, **found}
 
 
@@ -84,7 +85,10 @@ class _Reading:
         if not name or name in DEPRECATED:
             return
         if name == "host":
-            self.active = not self.never and matches_host(self.target.host, split(line.rest))
+            patterns = split(line.rest)
+            if not patterns:
+                raise ValueError("it has no pattern")
+            self.active = not self.never and matches_host(self.final or self.target.host, patterns)
         elif name == "match":
             self.active = self._match(split(line.rest)) and not self.never
         elif name == "include":
@@ -114,6 +118,8 @@ class _Reading:
             raise ValueError("it has more than one value")
         if name == "canonicalizehostname" and words[0].lower() not in ("no", "false"):
             raise ValueError("only ssh can look names up as it asks for")
+        if name in VALUES:
+            words = [VALUES[name](words[0])]
         if name in _COMPUTED and words[0][0] in "+-^":
             raise ValueError("only ssh knows the list that it changes: name all algorithms")
         if name == "ignoreunknown":
@@ -154,6 +160,8 @@ class _Reading:
                 if not words:
                     raise ValueError(f"`{name}` wants a value")
                 value = words.pop(0)
+            if value.startswith("=") or (equals and not value):
+                raise ValueError("only ssh can tell what the equal sign belongs to")
             held = self._holds(name, value, wanted=result and not self.never)
             result = result and held != negated
         if not count:
@@ -167,9 +175,9 @@ class _Reading:
         host = self.final or _host_name(known("hostname", self.target.host), self.target.host)
         match name:
             case "host":
-                return matches_list(host, value, lower=True)
+                return matches_list(host.lower(), value, lower=True)
             case "originalhost":
-                return matches_list(self.target.host, value, lower=True)
+                return matches_list(self.target.host.lower(), value, lower=True)
             case "user":
                 return matches_list(self.target.user or known("user", local_user()), value)
             case "localuser":

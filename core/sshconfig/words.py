@@ -48,6 +48,13 @@ def keyword(line: str) -> tuple[str, str]:
     text = line.strip(" \t\r\n\f")
     if not text or text.startswith("#"):
         return "", ""
+    name, rest = _first(text)
+    if not name:  # ssh takes the next word then
+        name, rest = _first(rest)
+    return name.lower() or text, rest
+
+
+def _first(text: str) -> tuple[str, str]:
     if text.startswith('"'):
         name, _, rest = text[1:].partition('"')
     else:
@@ -57,7 +64,7 @@ def keyword(line: str) -> tuple[str, str]:
     rest = rest.lstrip(" \t")
     if rest.startswith("="):
         rest = rest[1:].lstrip(" \t")
-    return name.lower(), rest
+    return name, rest
 
 
 @lru_cache(maxsize=1024)
