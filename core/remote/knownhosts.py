@@ -6,6 +6,7 @@ import base64
 import fnmatch
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -98,9 +99,9 @@ class KnownHosts:
         without_port: list[KnownKey] = []
         for file in self._files:
             for number, line in enumerate(_text_lines(file), 1):
-                words = line.split()
+                words = re.split(r"[ \t]+", line)
                 marker = words.pop(0) if words and words[0] in ("@revoked", "@cert-authority") else ""
-                if len(words) < 3 or words[0][0] in "#@":
+                if len(words) < 3 or words[0][:1] in "#@":
                     continue
                 names = words[0].lower().split(",") if not words[0].startswith("|") else [words[0]]
                 for name, found in ((self.name, named), (self._without_port, without_port)):
@@ -181,7 +182,8 @@ def _no_list(file: str, reason: str) -> ConnectError:
 
 def _text_lines(file: Path) -> list[str]:
     try:
-        return file.read_text("utf-8", "replace").splitlines()
+        # Only these two end a line and part words, as for OpenSSH: a comment must not become a key.
+        return [line.strip(" \t\r") for line in file.read_bytes().decode("utf-8", "replace").split("\n")]
     except OSError:
         return []
 

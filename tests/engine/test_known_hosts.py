@@ -64,6 +64,8 @@ CASES = {
     "revoked and recorded without the port": (["@revoked 127.0.0.1 OURS", "127.0.0.1 OURS"], HostKeyRevoked),
     "an authority": (["@cert-authority * OURS"], HostKeyUnknown),
     "an authority and a key": (["@cert-authority * OTHER", "NAME OURS"], None),
+    "in a comment, behind a form feed": (["# old\x0cNAME OURS", "x OTHER \u2028NAME OURS"], HostKeyUnknown),
+    "words that no space parts": (["NAME\u00a0OURS"], HostKeyUnknown),
     "other hosts": (["[127.0.0.1]:1 OTHER", "example.com OTHER", "@revoked example.com OURS"], HostKeyUnknown),
 }
 
