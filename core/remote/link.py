@@ -149,7 +149,8 @@ class Link(fabric.Connection):  # type: ignore[misc]
     def _gate_of(self, places: list[Address]) -> Hashable:
         if self.gateway is not None:
             return (self.gateway.options.target, self.options.host.lower(), self.options.port)
-        command: str = self.options.proxy_command
+        # As it is configured, without the server's name: the proxy behind it takes so many logins at a time, too.
+        command: str = self.options.get("proxycommand")
         return command or tuple(places[0][1][:2])
 
     def _open_once(self, places: list[Address]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 
@@ -10,6 +11,8 @@ import pytest
 from core.errors import ConnectError
 from core.remote import admission
 from core.remote.admission import AT_ONCE, TRIES, Gate, pause
+from core.remote.link import Settings
+from core.sshconfig import Book, Target
 from tests.engine.test_connecting import error_of
 from tests.engine.test_logins import OtherServer, works
 from tests.waiting import until
@@ -169,6 +172,15 @@ def test_what_trying_again_does_not_mend_is_tried_once(sshd, home, fleet_of, sai
         error = error_of(fleet_of(sshd), ConnectError)
         assert told in error.title and said.decode().strip() in error.detail
         assert port.count == 1
+
+
+def test_servers_behind_one_proxy_command_pass_one_gate(home):
+    """`ssh -W %h:%p gate` is a login at the gate; with the names filled in, each server would have its own."""
+    config = "Host web*\n  ProxyCommand ssh -W %h:%p gate\nHost other\n  ProxyCommand nc %h %p\n"
+    (home / ".ssh/config").write_text(config)
+    settings = Settings(Book(os.environ))
+    gates = [admission.gate(settings.link(Target(name))._gate_of([])) for name in ("web1", "web2", "other")]
+    assert gates[0] is gates[1] and gates[0] is not gates[2]
 
 
 def test_a_gate_lets_no_more_in_than_it_has_places():
