@@ -55,7 +55,12 @@ def agent(monkeypatch, tmp_path):
     """Start an SSH agent, which SSH_AUTH_SOCK names, and give what loads a key into it."""
     path = tmp_path / "agent.sock"
     process = subprocess.Popen([need("ssh-agent"), "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
-    until(path.exists, "the agent listens")
+    asked = [need("ssh-add"), "-l"]
+    there = {**os.environ, "SSH_AUTH_SOCK": str(path)}
+    # Its socket is there before it listens; 2 is "no agent", 1 one without keys.
+    until(
+        lambda: subprocess.run(asked, env=there, capture_output=True, check=False).returncode == 1, "the agent listens"
+    )
     monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
 
     def add(*keys):
