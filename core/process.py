@@ -17,7 +17,7 @@ from pathlib import Path
 from core.jobs import Cancel
 from core.masking import Masking
 from core.output import GRACE, QUIET, Output
-from core.program import reader, without_input
+from core.program import framed, reader, without_input
 
 _PATIENCE = 5.0
 """Seconds between asking a command to end (TERM) and ending it (KILL)."""
@@ -50,9 +50,9 @@ def run(
     `cancel`. The command travels on standard input, so that `ps` shows nothing of it.
     Lines come as they were printed, bounded as core.output says.
     """
-    end = f"end-{secrets.token_hex(8)}"
+    mark = secrets.token_hex(8)
     process = subprocess.Popen(
-        ["sh", "-c", reader(end), "sh"],
+        ["sh", "-c", reader(mark), "sh"],
         cwd=folder,
         env=dict(variables),
         stdin=subprocess.PIPE,
@@ -62,7 +62,7 @@ def run(
     )
     output = Output(on_line, mask)
     try:
-        _hand_over(process, f"{without_input(command)}{end}\n")
+        _hand_over(process, framed(mark, without_input(command)))
         late = _follow(process, output, time.monotonic() + seconds if seconds else None, cancel)
     finally:
         status = _end(process)
@@ -112,11 +112,11 @@ def collect(process: subprocess.Popen[bytes], within: float = math.inf) -> tuple
     return b"".join(said[process.stdout]), b"".join(said[process.stderr])
 
 
-def _hand_over(process: subprocess.Popen[bytes], program: str) -> None:
+def _hand_over(process: subprocess.Popen[bytes], text: str) -> None:
     """Give the shell its program. One that has ended already is found to have done so by whoever waits for it."""
     assert process.stdin is not None
     with suppress(OSError):
-        process.stdin.write(program.encode("utf-8", "surrogateescape"))
+        process.stdin.write(text.encode("utf-8", "surrogateescape"))
     with suppress(OSError):
         process.stdin.close()
 

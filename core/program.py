@@ -17,16 +17,27 @@ _AS_BEFORE = "".join(f"case $turnout_options in *{option}*) set -{option} ;; esa
 """Shell: the options with which the login starts a shell, for a command has them too."""
 
 
-def reader(end: str) -> str:
-    """A program for `sh -c` that runs the program on its standard input, up to the line `end`.
+SWALLOWED = "not run: a start-up file there reads standard input and took a part of what was sent"
+"""What is said of a program that lacks its beginning."""
 
-    Half a program, whose other half never came, is not run. It reads with `read`: a shell that reads ahead would
+
+def framed(mark: str, text: str) -> str:
+    """What the reader with this mark runs: lines of shell between a first and a last line of their own."""
+    return f"begin-{mark}\n{text}end-{mark}\n"
+
+
+def reader(mark: str) -> str:
+    """A program for `sh -c` that runs the program on its standard input, as `framed` gives it.
+
+    Half a program is not run: neither one whose end never came, nor one whose beginning a start-up file has read: it
+    would run in another folder, and without the lock. It reads with `read`: a shell that reads ahead would
     swallow what follows. No backslash, quote, newline or exclamation mark is in it, so that every login shell hands
     it on as it is; a newline is the third character of IFS, which a shell sets itself when it starts.
     """
     return (
-        f"turnout_options=$-; {_STEADY}turnout_text=; turnout_newline=${{IFS#??}}; "
-        f"while IFS= read -r turnout_line; do case $turnout_line in {end}) "
+        f"turnout_options=$-; {_STEADY}turnout_text=; turnout_newline=${{IFS#??}}; IFS= read -r turnout_line; "
+        f"case $turnout_line in begin-{mark}) ;; *) echo {SWALLOWED} >&2; exit 3 ;; esac; "
+        f"while IFS= read -r turnout_line; do case $turnout_line in end-{mark}) "
         'eval "$turnout_text"; exit ;; esac; turnout_text=$turnout_text$turnout_line$turnout_newline; done; exit 3'
     )
 

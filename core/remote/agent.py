@@ -196,7 +196,7 @@ class Agent:
             start(channel, command)
         else:
             start(channel, line_by_line(NAME))
-            self._put(channel, f"{head}first=\n{program()}#end\n{text}".encode("utf-8", "surrogateescape"))
+            self._put(channel, f"#begin\n{head}first=\n{program()}#end\n{text}".encode("utf-8", "surrogateescape"))
 
     def _ask_to_stop(self) -> None:
         try:

@@ -15,7 +15,7 @@ from core.errors import Cancelled, ConnectError, ServerError
 from core.jobs import Cancel
 from core.masking import Masking
 from core.output import GRACE, QUIET, Output
-from core.program import ITSELF, reader, without_input
+from core.program import ITSELF, framed, reader, without_input
 from core.remote.connection import start
 from core.remote.session import Session
 from core.text import quote
@@ -179,19 +179,19 @@ def run(
 
 
 def _program(mark: str, root: str, command: str, folder: str, told: Mapping[str, str], token: str) -> str:
-    """What the reader on the server is sent, up to its last line."""
+    """What the reader on the server is sent."""
     # What a start-up file printed may end in the middle of a line.
     hello = f'echo\necho "{mark} $$"\nexec 2>&1\n'
     lock = f"{quote(root)}/.turnout/lock"
     under = f"turnout_lock={lock} turnout_token={token}\n{_UNDER_LOCK}" if token else ""
     exports = "".join(f"export {name}={quote(value)}\n" for name, value in told.items())
-    return f"{hello}{under}{exports}cd {quote(folder)} || exit 1\n{without_input(command)}end-{mark}\n"
+    return framed(mark, f"{hello}{under}{exports}cd {quote(folder)} || exit 1\n{without_input(command)}")
 
 
 def _send(channel: paramiko.Channel, mark: str, program: str, seconds: float) -> None:
     """Start the reader, and hand it the program. TimeoutError where it is not taken within so many seconds."""
     channel.settimeout(seconds)
-    start(channel, f"exec '/bin/sh' '-c' {quote(_LEAD)} {quote(reader(f'end-{mark}'))}")
+    start(channel, f"exec '/bin/sh' '-c' {quote(_LEAD)} {quote(reader(mark))}")
     try:
         channel.sendall(program.encode("utf-8", "surrogateescape"))
     except TimeoutError:

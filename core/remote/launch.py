@@ -9,13 +9,16 @@ one ignores, because no shell may heed them again.
 
 from __future__ import annotations
 
+from core.program import SWALLOWED
+
 SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 """Where programs are looked for first; the folders of the login's own PATH follow, those with a relative name not."""
 
 _CLEAN = f"""exec '/usr/bin/env' '-i' "HOME=$HOME" "PATH={SYSTEM_PATH}:$PATH" '/bin/sh' '-c' """
 
-_LINE_BY_LINE = """'p=; while IFS= read -r l && [ "$l" != "#end" ]; do p="$p$l
-"; done; eval "$p"' '%s'"""
+_LINE_BY_LINE = f"""'IFS= read -r l; [ "$l" = "#begin" ] || {{ echo {SWALLOWED} >&2; exit 3; }}
+p=; while IFS= read -r l && [ "$l" != "#end" ]; do p="$p$l
+"; done; [ "$l" = "#end" ] && eval "$p"' """
 
 _WHOLE = """'eval "$(printf %%s "$1" | tr "\\2\\5\\6\\7" "\\134\\47\\12\\41")"' '%s' '%s'"""
 _STAND_INS = "\2\5\6\7"
@@ -35,8 +38,11 @@ unset IFS path entry
 
 
 def line_by_line(name: str) -> str:
-    """The command that reads a program from its input, up to a line `#end`, and runs it as `name`."""
-    return _CLEAN + _LINE_BY_LINE % name
+    """The command that reads a program from its input, from a line `#begin` to a line `#end`, and runs it as `name`.
+
+    Of half a program nothing is run: a start-up file may have read the beginning, which says where to work.
+    """
+    return f"{_CLEAN}{_LINE_BY_LINE}'{name}'"
 
 
 def whole(name: str, text: str) -> str | None:

@@ -14,6 +14,7 @@ from core.events import HookOutput
 from core.operations import PruneRequest
 from core.program import reader
 from core.remote import command
+from core.remote.agent import script, strip
 from core.remote.launch import PREPARATION, SYSTEM_PATH, line_by_line, whole
 from tests.engine.driving import at_rest, current, releases, snapshot, tree_of
 from tests.engine.test_hooks import hook
@@ -67,7 +68,7 @@ def test_a_program_of_ours_starts_with_home_and_path_alone(name, way):
         pytest.skip("tcsh takes no newline between quotes")
     environ = {"HOME": "/home/ana", "PATH": f".:bin:{SYSTEM_PATH}::/opt/tools:~/bin", "USER": "ana", **ODD}
     command = whole("trial", ASK) if way == "whole" else line_by_line("trial")
-    given = "what was sent\n" if way == "whole" else f"{ASK}#end\nwhat was sent\n"
+    given = "what was sent\n" if way == "whole" else f"#begin\n{ASK}#end\nwhat was sent\n"
     done = subprocess.run(
         [*shell(name), command], env=environ, input=given, capture_output=True, text=True, check=False
     )
@@ -167,12 +168,42 @@ def test_a_command_that_never_ran_did_not_pass(tmp_path, announce, project_facto
     assert current(place) == ""
 
 
+@pytest.mark.parametrize("sh", ["dash", "bash", "busybox"])
+@pytest.mark.parametrize("taken", [1, 20, 40, 60, 150, 300])
+def test_a_program_whose_beginning_a_start_up_file_has_read_is_not_run(tmp_path, sh, taken):
+    """It would run in another folder than it is meant for, and without the lock."""
+    eats = f"dd bs=1 count={taken} > /dev/null 2>&1; "
+    ran, more = tmp_path / "ran", ":\n" * 200
+    ways = {
+        reader("MARK"): command._program("MARK", "/root", f"echo >> {ran}", "/", {}, "token"),
+        line_by_line("trial"): f"#begin\n{PREPARATION}root=/\necho >> {ran}\n{more}#end\n",
+    }
+    for program, text in ways.items():
+        words = [*shell(sh), f"{eats}{program}"]
+        done = subprocess.run(words, input=text, env={"PATH": SYSTEM_PATH}, capture_output=True, text=True, check=False)
+        assert not ran.exists() and done.returncode == 3 and "reads standard input" in done.stderr, (done, text)
+
+
+def test_an_upload_whose_beginning_a_start_up_file_has_read_is_not_begun(tmp_path):
+    text = PREPARATION + strip(script("disks.sh") + script("upload.sh"))
+    upload = whole("trial", text)
+    for taken in (1, 3, len(f"{tmp_path}\n")):
+        done = subprocess.run(
+            ["sh", "-c", f"dd bs=1 count={taken} > /dev/null 2>&1; {upload}"],
+            input=f"{tmp_path}\ntoken\nno\n\n",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1 and "a start-up file there reads standard input" in done.stderr, done
+
+
 @pytest.mark.parametrize("leads", [True, False], ids=["leads-its-group", "does-not"])
 def test_a_command_has_the_options_that_the_login_exports(tmp_path, leads):
     """Where sh is bash, as on many systems, SHELLOPTS sets them for every shell."""
     sh = tmp_path / "sh"
     sh.symlink_to(need("bash"))
-    words = [sh, "-c", command._LEAD.replace("/bin/sh", str(sh)), reader("end-MARK")]
+    words = [sh, "-c", command._LEAD.replace("/bin/sh", str(sh)), reader("MARK")]
     program = command._program("MARK", "/root", "echo $-; false; echo on", "/", {}, "")
     environment = {"PATH": SYSTEM_PATH, "SHELLOPTS": "errexit:nounset:noclobber:noglob"}
     ran = subprocess.run(

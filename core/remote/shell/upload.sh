@@ -14,6 +14,8 @@ umask 022
 held=
 # No line: it was started ahead and is not wanted.
 IFS= read -r root && IFS= read -r token && IFS= read -r unpack || exit 0
+# The root has to be one: what a start-up file has read of these lines would move the others up.
+case $root in /*) ;; *) echo "not begun: a start-up file there reads standard input and took a part of what was sent" >&2; exit 1 ;; esac
 case $root in *\\*) root=$(printf '%b_' "$root") && root=${root%_} ;; esac
 cd -P "$root" && [ -f .turnout/lock/token ] && read -r held < .turnout/lock/token 2> /dev/null
 [ "$held" = "$token" ] || { echo "the lock is not held by this operation any more" >&2; exit 3; }
