@@ -163,7 +163,7 @@ def parse_pin(text: str) -> Pin:
     except (ValueError, RecursionError):
         return Pin()
     known = values if isinstance(values, dict) else {}
-    return Pin(**{key: clean(known[key], 300) for key in ("by", "why") if isinstance(known.get(key), str)})
+    return Pin(**{key: _one_line(known[key])[:300] for key in ("by", "why") if isinstance(known.get(key), str)})
 
 
 @dataclass(frozen=True, kw_only=True)

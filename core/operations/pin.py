@@ -18,7 +18,7 @@ def carry_out(run: Run, plan: Plan, request: PinRequest, states: Mapping[str, Se
     If this dies in the middle, some servers have the pin and others not: the same request again brings it about.
     FleetError names the servers that failed.
     """
-    why = run.fleet.project.mask.line(clean(request.why), 300)
+    why = run.fleet.project.mask.line(clean(request.why), 300).replace("\n", " ")
     pin = Pin(by=run.who, why=why)
 
     def change(name: str) -> bool:
