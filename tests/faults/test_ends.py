@@ -188,9 +188,9 @@ def test_an_answer_ends_with_its_agent_though_what_it_started_lives_on(sshd, ses
     session = session_of(sshd)
     session.begin(TOKEN, Lock(kind="deploy", who="ana"))
     pid = int(until(lambda: named(sshd.files / ".turnout/lock/process"), "the lock").split()[0])
-    os.mkfifo(sshd.files / ".turnout/manifests/x.manifest")
     with ThreadPoolExecutor() as pool:
-        asked = pool.submit(session.manifest, "x")
+        endless = "verb_endless() { mkfifo .turnout/pipe && cat .turnout/pipe; }"
+        asked = pool.submit(session._running().request, "with", f"cd '{sshd.root}'; {endless}", "endless")
         below = until(lambda: [one for one in descendants(pid) if name_of(one) == "cat"], "the request to begin")
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(ConnectError, match="the connection to the server was lost"):
