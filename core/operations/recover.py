@@ -26,9 +26,8 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
     transition = Transition(run, prepared, states)
     found = prepared.interruption
     assert found is not None
-    # Where the servers still differ then, an operation before this one was interrupted too: that one stays open.
-    after = {(step.back or "").rpartition("/")[2] if step.action != NONE else step.current for step in plan.steps}
-    others = found.others and len(after) > 1
+    # An operation before this one that was interrupted too stays open: what it left live has passed no check.
+    others = found.others
     moving = [step.server for step in plan.steps if step.action != NONE]
     left = {
         step.server: leads_to(step.back or "" if step.action != NONE else states[step.server].current_target)

@@ -104,6 +104,26 @@ def test_a_silent_network_does_not_keep_the_lock(sshd, proxy, project_factory, o
     until(facts.swept, "the agent to sweep")
 
 
+def test_undoing_one_of_two_deploys_that_were_killed_forgets_not_the_other(sshd, project_factory, operator, truth):
+    """What the first left live is on all servers then, and has passed no check."""
+    project = project_factory([sshd])
+    truth(project, [sshd]).do(DeployRequest(tag="one"))
+    plain = project.config.read_text()
+    project.config.write_text(f'{plain}[[hooks]]\non = "after-switch"\nwhere = "operator"\nrun = "kill -9 $PPID"\n')
+    facts = truth(project, [sshd])
+    for tag in ("two", "three"):
+        project.commit({"index.html": tag})
+        operator(project, "deploy", "production", "--yes", "--tag", tag).process.wait(60)
+        until(facts.unlocked, "the agent to give its lock back")
+    project.config.write_text(plain)
+    facts = truth(project, [sshd])
+    assert facts.live() == ["three"]
+    assert "another interrupted operation is left: recover again" in facts.do(RecoverRequest("undo")).summary
+    assert (facts.live(), found(facts).tag) == (["two"], "two")
+    facts.do(RecoverRequest("undo"))
+    assert (facts.live(), found(facts)) == (["one"], None)
+
+
 def test_finishing_a_deploy_that_was_killed_while_it_was_checked_runs_the_checks(
     sshd, tmp_path, project_factory, operator, truth
 ):
