@@ -212,12 +212,18 @@ class NeedsPerson(TurnoutError):
 
 
 class Astray(NeedsPerson):
-    """Somebody else, or a hook, switched what this operation was about to claim. `target`: the link's text now."""
+    """Somebody else, or a hook, changed what this operation was about to claim.
 
-    def __init__(self, target: str, **parts: str) -> None:
-        leads = f"current leads to {clean(target, 200)} now" if target else "there is no current now"
-        super().__init__(f"{leads}: somebody changed it meanwhile", **parts)
+    target    the link's text now
+    dangling  it leads nowhere
+    """
+
+    def __init__(self, target: str, *, dangling: bool = False, **parts: str) -> None:
+        leads = f"current leads to {clean(target, 200)}" if target else "there is no current now"
+        gone = ", which is not there any more" if dangling else " now" if target else ""
+        super().__init__(f"{leads}{gone}: somebody changed it meanwhile", **parts)
         self.target = target
+        self.dangling = dangling
 
 
 class StateChanged(TurnoutError):

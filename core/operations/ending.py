@@ -87,7 +87,18 @@ def _look(run: Run, name: str, left: str) -> None:
     missing = state.current_kind in ("absent", "dangling")
     there = state.current_kind == "absent" if left == leads_to("") else left == leads_to(state.current_target)
     if not there and (missing or left != live_at(state.current_target)):
-        raise Astray(state.current_target, server=name)
+        raise Astray(state.current_target, dangling=state.current_kind == "dangling", server=name)
+
+
+def look_again(run: Run, left: Mapping[str, str]) -> dict[str, TurnoutError]:
+    """As `end`, for servers whose lock was given back: what people's own commands did there after it is read, too."""
+    return dict(run.on_all(lambda name: _look(run, name, left[name]), left).errors)
+
+
+def _leads(error: Astray) -> str:
+    """Where `current` leads, in a word for a title."""
+    target = clean(error.target.removeprefix("releases/"), 100) or "nothing"
+    return f"{target}, which is gone" if error.dangling else target
 
 
 def unclaimed(run: Run, what: str, found: Mapping[str, TurnoutError], detail: str = "") -> NeedsPerson:
@@ -104,8 +115,7 @@ def unclaimed(run: Run, what: str, found: Mapping[str, TurnoutError], detail: st
         lines.append(f"{name}: {told}")
     now: dict[str, list[str]] = {}
     for name, error in found.items():
-        target = clean(error.target.removeprefix("releases/"), 100) or "nothing" if isinstance(error, Astray) else ""
-        now.setdefault(target, []).append(name)
+        now.setdefault(_leads(error) if isinstance(error, Astray) else "", []).append(name)
     unknown = now.pop("", [])
     parts = [f"{what} {', '.join(names)} (now {target})" for target, names in now.items()]
     parts += [f"what is live on {', '.join(unknown)} is unknown"] if unknown else []

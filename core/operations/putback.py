@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from core.errors import Astray, Cancelled, ConnectError, FleetError, LockLost, NeedsPerson, TurnoutError
 from core.events import Note, Switched
 from core.jobs import Cancel
-from core.operations.ending import end, revive, unclaimed
+from core.operations.ending import end, look_again, revive, unclaimed
 from core.records import mark
 from core.remote.session import CLOSES_OWN, leads_to
 
@@ -35,6 +35,9 @@ def put_back(transition: Transition, cause: TurnoutError) -> None:
         before = {name: leads_to(transition.states[name].current_target) for name in outcome.results}
         lost = end(run, before, lambda name, again: _conclude(transition, name, why if went else ""))
         transition.softly(lambda: transition.run_hooks("failure", folder=".", servers=list(outcome.results)))
+        if any(hook.on == "failure" for hook in run.fleet.project.hooks):
+            after = look_again(run, {name: text for name, text in before.items() if name not in lost})
+            lost |= {n: error for n, error in after.items() if n in transition.switched or isinstance(error, Astray)}
         run.give_back("failed", cause)
         for name in [name for name in lost if name not in transition.switched]:
             run.warn(

@@ -447,7 +447,8 @@ class Session:
             return LockLost(title, detail=answer.text, hint="refresh and look at what is live; then try again")
         if answer.status == ASTRAY:
             target = next((line.removeprefix("astray ") for line in answer.lines if line.startswith("astray ")), "")
-            return Astray(decode_path(target).decode("utf-8", "surrogateescape"))
+            text, _, gone = target.partition(" ")
+            return Astray(decode_path(text).decode("utf-8", "surrogateescape"), dangling=bool(gone))
         if answer.status == PERSON:
             return NeedsPerson(title, detail=answer.text)
         if answer.status > SIGNALLED:

@@ -139,7 +139,24 @@ def test_a_hook_that_removes_the_release_is_not_overlooked(sshd, project_factory
     one = deployed(engine, project_factory([sshd]), "r1")
     project = project_factory([sshd], extra='[[hooks]]\non = "success"\nrun = "rm -rf ../r2"\n')
     one = engine(project)
-    needs_person(one, lambda: one.deploy(tag="r2"), "r2 is not live on web")
+    needs_person(one, lambda: one.deploy(tag="r2"), "r2 is not live on web", "(now r2, which is gone)")
+
+
+@pytest.mark.parametrize("where", ["server", "operator"])
+def test_what_a_failure_hook_switches_is_not_overlooked(sshd, project_factory, engine, where):
+    """It runs when the lock is given back, so that it may call turnout itself."""
+    project = project_factory([sshd])
+    deployed(engine, project, "r0", "r1")
+    run = f"TURNOUT_ROOT={sshd.root}; {SWITCHES.format('r0')}"
+    hooks = (
+        f"[[hooks]]\non = 'failure'\nwhere = '{where}'\nrun = '{run}'\n[[hooks]]\non = 'after-switch'\nrun = 'false'\n"
+    )
+    project.config.write_text(f"{project.config.read_text()}{hooks}")
+    one = engine(project)
+    words = ("not back where it was: web (now r0)", "first failure", "the after-switch hook failed")
+    needs_person(one, lambda: one.deploy(tag="r2"), *words)
+    assert live(sshd) == "r0"
+    at_rest([sshd])
 
 
 def test_a_check_that_switches_in_a_rollback_is_not_overlooked(sshd, project_factory, engine):

@@ -396,7 +396,9 @@ as_left() {
     "+$now") [ -d current ] && return 0 ;;
   esac
   encode "$now"
-  say "astray $encoded"
+  gone=
+  [ -z "$now" ] || [ -e current ] || gone=' gone'
+  say "astray $encoded$gone"
   exit 8
 }
 
