@@ -74,7 +74,7 @@ def test_a_deploy_that_no_server_has_yet_is_finished_from_what_the_journal_says(
         subprocess.run(["rm", "-rf", str(place.files / "releases/two")], check=True)
     assert set(two.live()) == {"one"}
     seen = found(two)
-    assert seen is not None and seen.record is not None and seen.tag == "two"
+    assert seen is not None and set(seen.records) == {"web1", "web2"} and seen.tag == "two"
     two.do(RecoverRequest("finish"))
     assert two.live() == ["two", "two"]
     assert all((place.files / "current/index.html").read_text() == "two\n" for place in two.destinations)
