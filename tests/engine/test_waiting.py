@@ -27,10 +27,10 @@ def test_of_tries_that_are_followed_by_another_nothing_is_told(servers, project_
     tries = threading.Semaphore(0)
     begin = Session.begin
 
-    def counted(session, *words):
+    def counted(session, *words, **named):
         if session.name == "web2":
             tries.release()
-        return begin(session, *words)
+        return begin(session, *words, **named)
 
     monkeypatch.setattr(Session, "begin", counted)
     waiting = Job(

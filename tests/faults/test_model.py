@@ -14,6 +14,7 @@ import pytest
 from core.errors import EXIT_DONE, TurnoutError, UsageError
 from core.manifest import parse
 from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
+from core.retention import FAILED_KEPT
 from tests.engine.driving import record, records, releases
 from tests.faults.breaking import LAYOUTS, PATIENCE, PHASES, PRECIOUS, seeded
 from tests.faults.conftest import entries_of
@@ -37,7 +38,9 @@ class Model:
         self.content: dict[str, str] = {}
         self.present: set[str] = set()
         self.skipped: set[str] = set()
-        """left by a rollback, or marked as failed"""
+        """left by a rollback, or in `bad`"""
+        self.bad: set[str] = set()
+        """marked as failed, or never live: they have a limit of their own"""
         self.live = ""
 
     @property
@@ -46,27 +49,31 @@ class Model:
         older = self.order[: self.order.index(self.live)] if self.live else []
         return next((tag for tag in reversed(older) if tag not in self.skipped), "")
 
-    def newest(self, number: int) -> set[str]:
-        """The newest releases that have their files."""
-        return set([tag for tag in self.order if tag in self.present][-number:])
+    def kept(self, number: int, live: str) -> set[str]:
+        """Of the releases that have their files the newest good ones, so many, and the newest bad ones."""
+        there = [tag for tag in reversed(self.order) if tag in self.present]
+        good = [tag for tag in there if tag not in self.bad or tag == live]
+        bad = [tag for tag in there if tag not in good]
+        return {*good[:number], *bad[:FAILED_KEPT]}
 
     def deployed(self, tag: str, content: str) -> None:
         before = self.live
+        self.present &= self.kept(KEEP - 1, before) | {before}
         self.order.append(tag)
         self.content[tag] = content
         self.present.add(tag)
         self.live = tag
-        self.present &= self.newest(KEEP) | {before}
 
     def rolled_back(self, tag: str) -> None:
         if self.order.index(tag) < self.order.index(self.live):
             self.skipped.add(self.live)
         self.skipped.discard(tag)
+        self.bad.discard(tag)
         self.present.add(tag)
         self.live = tag
 
     def pruned(self, keep: int) -> None:
-        self.present &= self.newest(keep) | {self.live, self.previous}
+        self.present &= self.kept(keep, self.live) | {self.live, self.previous}
 
 
 class Walk:
@@ -137,6 +144,7 @@ class Walk:
         assert set(releases(self.place)) == model.present
         assert records(self.place) == sorted(model.order)
         assert {tag for tag in model.order if self.is_skipped(tag)} == model.skipped
+        assert {tag for tag in model.order if self.is_bad(tag)} == model.bad
         assert (self.place.files / "current/index.html").read_text() == model.content[model.live]
         seqs = [record(self.place, tag).seq for tag in model.order]
         assert seqs == sorted(set(seqs))
@@ -146,9 +154,11 @@ class Walk:
         assert facts.unlocked()
 
     def is_skipped(self, tag: str) -> bool:
-        known = record(self.place, tag)
+        return record(self.place, tag).left or self.is_bad(tag)
+
+    def is_bad(self, tag: str) -> bool:
         unused = (self.place.files / f".turnout/manifests/{tag}.unused").exists()
-        return bool(known.failed) or known.left or unused
+        return bool(record(self.place, tag).failed) or unused
 
     def deploy(self) -> None:
         tag, content = self.changed()
@@ -293,6 +303,7 @@ class Walk:
         model.live = self.facts.live()[0]
         model.present = set(releases(self.place))
         model.skipped = {tag for tag in model.order if self.is_skipped(tag)}
+        model.bad = {tag for tag in model.skipped if self.is_bad(tag)}
 
 
 @pytest.mark.slow

@@ -120,8 +120,13 @@ def test_a_job_that_is_followed_late_is_told_from_its_beginning() -> None:
 
 def test_a_listener_hears_every_tick_until_it_leaves() -> None:
     bridge, heard = Bridge(), []
+    go_on = threading.Event()
+    job: Job[None] = Job("test", lambda emit, cancel: go_on.wait(PATIENCE) and None)
+    bridge.follow(job, lambda job: None)
+    job.start()
     leave = bridge.on_tick(lambda: heard.append(1))
     bridge.tick()
     leave()
     bridge.tick()
+    go_on.set()
     assert heard == [1]
