@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import graphlib
 import json
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import core
+import tui
 
 SCREEN = {"textual", "rich", "tui"}
 NETWORK = {"paramiko", "fabric", "invoke", "asyncssh"}
@@ -54,3 +58,30 @@ def test_the_command_starts_without_the_screen_the_models_and_the_network() -> N
 
 def test_the_plan_of_the_screen_is_computed_without_the_screen() -> None:
     assert loaded_by("tui.view") & (NETWORK | {"textual"}) == set()
+
+
+def imports(package: Path) -> dict[str, set[str]]:
+    """By module of a package: the modules of it that it imports, also those that only types need."""
+    files = {_module(file, package.parent): file for file in package.rglob("*.py")}
+    found: dict[str, set[str]] = {}
+    for name, file in files.items():
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                below = {f"{node.module}.{alias.name}" for alias in node.names}
+                names |= below & files.keys() or {node.module}
+        found[name] = names & files.keys() - {name}
+    return found
+
+
+def _module(file: Path, top: Path) -> str:
+    parts = file.relative_to(top).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_module_of_the_dashboard_is_in_a_circle() -> None:
+    found = imports(Path(tui.__path__[0]))
+    assert found["tui.app"] >= {"tui.screens.dashboard", "tui.model.workspace"}
+    list(graphlib.TopologicalSorter(found).static_order())
