@@ -233,7 +233,9 @@ def secure_port(tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     context.sni_callback = lambda connection, name, _: asked.append(name)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    # Whoever connects and goes again, or says nothing, must not hold the loop that accepts.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.socket.settimeout(1)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server.server_address[1]
     server.shutdown()
