@@ -97,6 +97,8 @@ class Cutting:
         return self
 
     def __exit__(self, *_):
+        # Closed alone, it would go on listening: its thread waits in `accept`.
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _serve(self):
