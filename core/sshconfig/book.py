@@ -230,7 +230,7 @@ class _Asker:
         from core.sshconfig.asking import ask
 
         files.sweep(Path(tempfile.gettempdir()))
-        with tempfile.TemporaryDirectory(prefix=files.COPIES) as folder:
+        with tempfile.TemporaryDirectory(prefix=files.copies()) as folder:
             start, copies = files.rehomed(self._first, self._home, Path(folder))
             try:
                 return ask(self._ssh, ["-F", str(start)], words, self._environ)

@@ -177,21 +177,44 @@ def _show(status: os.stat_result, copy: Path, source: Source) -> None:
         copy.chmod(0o600 | status.st_mode & 0o022)
 
 
-COPIES = "turnout-ssh-"
-"""How the names of folders with copies begin."""
+_COPIES = "turnout-ssh-"
+"""How the names of folders with copies begin; then comes the process that made them, and what mkdtemp adds."""
+
+
 _FORGOTTEN = 3600.0
-"""Seconds after which such a folder is of a process that was killed: ssh answers within seconds."""
+"""Seconds for which copies are left alone: ssh answers within seconds."""
+
+
+def copies() -> str:
+    """How the name of a folder with copies of this process begins."""
+    return f"{_COPIES}{os.getpid()}-"
 
 
 def sweep(folder: Path) -> None:
-    """Remove the copies that processes of ours left when they were killed."""
-    for path in folder.glob(f"{COPIES}*"):
+    """Remove the copies that processes of ours left when they were killed.
+
+    Neither age nor owner decides alone: the clock of who looks may be wrong, and a process of another container that
+    shares the folder cannot be seen.
+    """
+    for path in folder.glob(f"{_COPIES}*-*"):
+        owner = path.name.removeprefix(_COPIES).partition("-")[0]
         try:
             status = path.lstat()
+            forgotten = status.st_uid == os.getuid() and time.time() - status.st_mtime > _FORGOTTEN
+            if forgotten and owner.isdigit() and _gone(int(owner)):
+                shutil.rmtree(path, ignore_errors=True)
         except OSError:
             continue
-        if status.st_uid == os.getuid() and time.time() - status.st_mtime > _FORGOTTEN:
-            shutil.rmtree(path, ignore_errors=True)
+
+
+def _gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
 
 
 _EXPANDED = {"userknownhostsfile", "identityagent"}

@@ -551,12 +551,16 @@ def test_a_line_of_an_answer_ends_where_ssh_ends_it():
 
 
 def test_copies_that_a_killed_process_left_are_removed(tmp_path):
-    for name, age in {"turnout-ssh-old": 7200, "turnout-ssh-new": 60, "turnout-other": 7200}.items():
+    """Not those of a process that lives, however wrong the clock of who looks is; nor young ones."""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    gone, young, in_use = (f"turnout-ssh-{ended.pid}-old", f"turnout-ssh-{ended.pid}-new", f"{files.copies()}old")
+    for name, age in {gone: 7200, young: 60, in_use: 400 * 86400, "turnout-other": 7200}.items():
         (tmp_path / name / "inner").mkdir(parents=True)
         then = time.time() - age
         os.utime(tmp_path / name, (then, then))
     files.sweep(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"turnout-ssh-new", "turnout-other"}
+    assert {path.name for path in tmp_path.iterdir()} == {young, in_use, "turnout-other"}
 
 
 def count_of_ssh(monkeypatch, tmp_path) -> Path:
