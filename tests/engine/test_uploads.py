@@ -16,7 +16,8 @@ def test_over_a_long_way_text_travels_compressed_and_arrives_whole(sshd, proxy, 
     one = engine(project_factory([far], files=files))
     one.deploy(tag="r1")
     size = sum(map(len, files.values()))
-    assert (network.up < size / 4) is (delay > 0)
+    # A machine that is busy is a long way off, too.
+    assert network.up < size / 4 or not delay
     for path, content in files.items():
         raw = content.encode() if isinstance(content, str) else content
         assert (sshd.files / "current" / path).read_bytes() == raw
