@@ -14,8 +14,8 @@ from core.operations.broadcast import PIECE, Broadcast, packed, pays_to_compress
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.plan import UPLOAD
+from core.protocol.listing import with_sizes
 from core.records import ServerState
-from core.remote.scan import with_sizes
 from core.remote.tarstream import Chunk, stream
 from core.room import emptied, lacking, of_release, of_upload
 from core.text import count

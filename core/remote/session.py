@@ -25,14 +25,14 @@ from core.errors import (
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
 from core.plan import Sizes
+from core.protocol.complaints import failure
+from core.protocol.listing import parse_scan, parse_tree
+from core.protocol.state import parse_sizes, parse_state, with_records
 from core.records import Lock, Pin, Record, ServerState, is_tag
 from core.remote.agent import ASTRAY, DONE, INCOMPLETE, LACKING, LOCKED, LOST, PERSON, SIGNALLED, Agent, Answer
-from core.remote.complaints import failure
 from core.remote.connection import Connection
 from core.remote.link import Settings
-from core.remote.reading import parse_sizes, parse_state, with_records
 from core.remote.rehearsal import Understudy, travelling
-from core.remote.scan import parse_scan, parse_tree
 from core.remote.upload import Upload
 from core.shape import differences
 from core.sshconfig import Destination

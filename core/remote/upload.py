@@ -11,8 +11,8 @@ import paramiko
 from core.errors import Cancelled, ConnectError, TurnoutError
 from core.jobs import Cancel
 from core.output import QUIET
+from core.protocol.complaints import LONGEST_SAID, Complaints
 from core.remote.agent import script, strip
-from core.remote.complaints import LONGEST_SAID, Complaints
 from core.remote.connection import Connection, start
 from core.remote.launch import PREPARATION, whole
 from core.remote.tarstream import CHUNK

@@ -12,7 +12,7 @@ from core.errors import ServerError, UsageError
 from core.events import UploadProgress
 from core.jobs import Cancel
 from core.operations.verify import verify
-from core.remote.scan import parse_tree
+from core.protocol.listing import parse_tree
 from tests.engine.test_cli import REPOSITORY, turnout, turnout_json
 from tests.engine.test_hooks import hook
 from tests.projects import Link, Script

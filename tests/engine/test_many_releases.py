@@ -8,8 +8,8 @@ from core.errors import UsageError
 from core.jobs import Cancel
 from core.operations.verify import verify
 from core.planner import oddities
+from core.protocol.state import parse_state
 from core.records import Record, next_seq, previous_tag
-from core.remote.reading import parse_state
 from tests.engine.driving import live, record, releases
 
 MANY = 700

@@ -13,9 +13,9 @@ from core.jobs import Cancel
 from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
 from core.operations.verify import verify
 from core.planner import rollback_target
+from core.protocol.state import parse_state
 from core.records import parse_record
 from core.recovery import FINISH, UNDO
-from core.remote.reading import parse_state
 from core.retention import beyond, protection
 from tests.engine.driving import snapshot
 

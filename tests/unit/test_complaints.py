@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import DiskFull, ServerError
-from core.remote.complaints import LONGEST, MOST, MOST_CHARACTERS, failure
+from core.protocol.complaints import LONGEST, MOST, MOST_CHARACTERS, failure
 
 NUMBERS = ["0 kB of 49152 kB are free in /srv/it's here", "12 of 400 inodes are free in /srv/it's here"]
 

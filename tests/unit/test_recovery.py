@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from core.protocol.state import parse_state
 from core.records import JournalLine, Lock, ServerState
 from core.recovery import interruption
-from core.remote.reading import parse_state
 
 SERVERS = ("web1", "web2")
 

@@ -92,7 +92,7 @@ copier() {
   case $(cp --help 2>&1) in *--reflink*) copy='-a --reflink=auto' ;; esac
 }
 
-# room: what the disk has left, for an error; core/remote/complaints.py puts it before the complaints, of which cp has
+# room: what the disk has left, for an error; core/protocol/complaints.py puts it before the complaints, of which cp has
 # one for every file.
 room() {
   for unit in k i; do
