@@ -16,7 +16,7 @@ from core.sshconfig import Book, target
 
 if TYPE_CHECKING:
     from core.config import Environment, Project, Server
-    from core.remote.link import Settings
+    from core.remote.link import Routes
     from core.remote.session import Session
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ class Fleet:
         self.environment = environment
         self.servers: tuple[Server, ...] = tuple(servers if servers is not None else environment.servers)
         self._sessions: dict[str, Session] = {}
-        self._settings: Settings | None = None
+        self._routes: Routes | None = None
         self._book = Book(os.environ, cache_folder() / "ssh")
         self._lock = threading.Lock()
         self._ahead: dict[str, Ahead[None]] = {}
@@ -116,12 +116,12 @@ class Fleet:
         with self._lock:
             from core.remote.session import Session
 
-            if self._settings is None:
-                from core.remote.link import Settings
+            if self._routes is None:
+                from core.remote.link import Routes
 
-                self._settings = Settings(self._book)
+                self._routes = Routes(self._book)
             if name not in self._sessions:
-                self._sessions[name] = Session(server, server.root, self._settings, self.project.deploy.shared)
+                self._sessions[name] = Session(server, server.root, self._routes, self.project.deploy.shared)
             return self._sessions[name]
 
     def open(self, name: str) -> Session:
@@ -167,9 +167,9 @@ class Fleet:
         with self._lock:
             sessions = list(self._sessions.values())
             self._sessions.clear()
-            settings, self._settings = self._settings, None
+            routes, self._routes = self._routes, None
             self._book = Book(os.environ, cache_folder() / "ssh")
         for session in sessions:
             session.close()
-        if settings is not None:
-            settings.close()
+        if routes is not None:
+            routes.close()

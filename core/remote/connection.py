@@ -12,7 +12,7 @@ from paramiko.message import Message
 
 from core.errors import ConnectError, HostKeyUnknown, NoChannel
 from core.remote.knownhosts import fingerprint
-from core.remote.link import CHANNEL_TIMEOUT, Link, Settings
+from core.remote.link import CHANNEL_TIMEOUT, Link, Routes
 from core.sshconfig import Destination, target
 
 
@@ -28,17 +28,17 @@ class TrustedKey:
 class Connection:
     """An SSH connection to one server. `rtt`: the shortest round trip seen, in seconds; 0.0 before the first."""
 
-    def __init__(self, server: Destination, settings: Settings) -> None:
+    def __init__(self, server: Destination, routes: Routes) -> None:
         self.server = server
         self.rtt = 0.0
-        self._settings = settings
+        self._routes = routes
         self._link: Link | None = None
 
     @property
     def link(self) -> Link:
         """The way to the server, as ssh_config has it. Raises ConnectError where that makes no sense."""
         if self._link is None:
-            self._link = self._settings.link(target(self.server))
+            self._link = self._routes.link(target(self.server))
         return self._link
 
     @property
@@ -59,7 +59,7 @@ class Connection:
                 gateway.users.add(self)
             self.link.open()
         except ConnectError as error:
-            self._settings.forget(target(self.server))
+            self._routes.forget(target(self.server))
             raise error.at(server=self.server.name, phase="connect") from None
         except OSError as error:
             place = f": {error.filename}" if error.filename else ""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import socket
 import threading
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from functools import partial
 from typing import Any
 
@@ -266,8 +265,8 @@ class _Silent(paramiko.SSHConfig):  # type: ignore[misc]
         return paramiko.SSHConfigDict()
 
 
-class Settings:
-    """What all connections of a fleet share: the address book, Fabric's configuration, and the gateways."""
+class Routes:
+    """The ways to a fleet's servers: address book, Fabric's configuration, and gateways, which connections share."""
 
     def __init__(self, book: Book) -> None:
         self.book = book
@@ -312,11 +311,6 @@ class Settings:
         for gateway in gateways:
             with contextlib.suppress(Exception):  # it is being thrown away, in whatever state it is
                 gateway.close()
-
-
-def ssh_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings of a person's environment, the process's own by default; answers of ssh are not kept."""
-    return Settings(Book(os.environ if environ is None else environ))
 
 
 def unreachable(error: BaseException, where: str, detail: str = "") -> ConnectError:

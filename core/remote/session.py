@@ -31,7 +31,7 @@ from core.protocol.state import parse_sizes, parse_state, with_records
 from core.records import Lock, Pin, Record, ServerState, is_tag
 from core.remote.agent import ASTRAY, DONE, INCOMPLETE, LACKING, LOCKED, LOST, PERSON, SIGNALLED, Agent, Answer
 from core.remote.connection import Connection
-from core.remote.link import Settings
+from core.remote.link import Routes
 from core.remote.rehearsal import Understudy, travelling
 from core.remote.upload import Upload
 from core.shape import differences
@@ -100,12 +100,12 @@ class Session:
     was opened; each request and each wait for an upload is one.
     """
 
-    def __init__(self, server: Destination, root: str, settings: Settings, shared: Sequence[str] = ()) -> None:
+    def __init__(self, server: Destination, root: str, routes: Routes, shared: Sequence[str] = ()) -> None:
         self.server = server
         self.root = root
-        self._settings = settings
+        self._routes = routes
         self._shared = tuple(shared)
-        self._connection = Connection(server, settings)
+        self._connection = Connection(server, routes)
         self._agent: Agent | None = None
         self._upload: Ahead[Upload] | None = None
         self._opening = threading.Lock()
@@ -135,7 +135,7 @@ class Session:
                 return
             if not self._connection.is_open:
                 self._connection.close()
-                self._connection = Connection(self.server, self._settings)
+                self._connection = Connection(self.server, self._routes)
                 self._connection.open()
             self._agent = Agent(self._connection, self.root)
             self._upload = None

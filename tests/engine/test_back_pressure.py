@@ -11,7 +11,7 @@ import pytest
 from core.errors import ConnectError
 from core.remote import admission
 from core.remote.admission import AT_ONCE, TRIES, Gate, pause
-from core.remote.link import Settings
+from core.remote.link import Routes
 from core.sshconfig import Book, Target
 from tests.engine.test_connecting import error_of
 from tests.engine.test_logins import OtherServer, works
@@ -180,8 +180,8 @@ def test_servers_behind_one_proxy_command_pass_one_gate(home):
     """`ssh -W %h:%p gate` is a login at the gate; with the names filled in, each server would have its own."""
     config = "Host web*\n  ProxyCommand ssh -W %h:%p gate\nHost other\n  ProxyCommand nc %h %p\n"
     (home / ".ssh/config").write_text(config)
-    settings = Settings(Book(os.environ))
-    gates = [admission.gate(settings.link(Target(name))._gate_of([])) for name in ("web1", "web2", "other")]
+    routes = Routes(Book(os.environ))
+    gates = [admission.gate(routes.link(Target(name))._gate_of([])) for name in ("web1", "web2", "other")]
     assert gates[0] is gates[1] and gates[0] is not gates[2]
 
 

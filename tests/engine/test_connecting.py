@@ -17,7 +17,8 @@ from core.config import Server
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown
 from core.remote import connection, link
 from core.remote.connection import Connection
-from core.remote.link import ssh_settings
+from core.remote.link import Routes
+from core.sshconfig import Book
 from tests.engine.driving import live
 from tests.servers import OpenSSHServer, need, new_key
 from tests.waiting import until
@@ -253,14 +254,14 @@ def test_the_host_key_of_a_gateway_is_checked_and_can_be_accepted(servers, home,
 
 def test_connections_are_made_on_many_threads_from_one_configuration(sshd):
     """Fabric writes to the configuration it is given while other threads read it, unless it is kept from that."""
-    settings = ssh_settings()
+    routes = Routes(Book(os.environ))
     server = Server(name="web", host=sshd.alias, root="/srv/x")
     faults = []
 
     def make():
         try:
             for _ in range(40):
-                made = Connection(server, settings)
+                made = Connection(server, routes)
                 assert made.link.user == sshd.user
         except Exception as error:
             faults.append(error)
