@@ -24,9 +24,9 @@ from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
 from core.records import Lock, Record, ServerState
 from core.remote.command import run as run_command
 from core.remote.session import CLOSES_NONE, Session
-from core.remote.tarstream import END, header, padding
 from core.remote.upload import Upload
 from core.shape import shape_digest
+from core.tar.writer import END, header, padding
 from core.text import clean
 
 TAG = "rehearsal"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from core.errors import TurnoutError
 from core.jobs import fault
 from core.manifest import Manifest
-from core.remote.tarstream import Chunk
+from core.tar.writer import Chunk
 
 DEPTH = 16
 """Chunks that wait for a slow server at most: the fast ones are ahead of it by 2 MB, memory does not grow."""

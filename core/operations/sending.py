@@ -16,8 +16,8 @@ from core.operations.run import Run
 from core.plan import UPLOAD
 from core.protocol.listing import with_sizes
 from core.records import ServerState
-from core.remote.tarstream import Chunk, stream
 from core.room import emptied, lacking, of_release, of_upload
+from core.tar.writer import Chunk, stream
 from core.text import count
 
 REPORT_EVERY = 0.1

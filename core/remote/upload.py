@@ -15,7 +15,7 @@ from core.protocol.complaints import LONGEST_SAID, Complaints
 from core.remote.agent import script, strip
 from core.remote.connection import Connection, start
 from core.remote.launch import PREPARATION, whole
-from core.remote.tarstream import CHUNK
+from core.tar.writer import CHUNK
 from core.text import clean, cut_lines, shell_word
 
 NAME = "turnout-upload"

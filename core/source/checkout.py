@@ -20,7 +20,7 @@ from core.jobs import Cancel
 from core.manifest import EMPTY, FOLDER, FOLDER_ENTRY, Entry, Manifest, derived
 from core.source.finished import About, Export, still_there
 from core.source.git import Resolved
-from core.source.tarstream import unpack
+from core.tar.reader import unpack
 from core.text import clean, decode_path, encode_path
 
 MOST_LAYERS = 16

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import FOLDER_ENTRY, LINK, Manifest
-from core.source.tarstream import Unpacked, unpack
+from core.tar.reader import Unpacked, unpack
 from tests.strategies import file_entry, manifests
 
 

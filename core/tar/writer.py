@@ -1,7 +1,7 @@
 """A tar stream of a tree's changes, straight from the files on disk (pure but for reading them).
 
 GNU format: BusyBox, GNU and BSD tar read it, and its long names carry any bytes. Headers are written here because
-`tarfile` halves the speed of a tree of small files (DESIGN.md, section 3).
+`tarfile` halves the speed of a tree of small files.
 """
 
 from __future__ import annotations
