@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import EMPTY, FOLDER, FOLDER_ENTRY, Entry, Manifest, derived
-from core.source.finished import About, Export, still_there
+from core.source.export_cache import About, Export, still_there
 from core.source.git import Resolved
 from core.tar.reader import unpack
 from core.text import clean, decode_path, encode_path

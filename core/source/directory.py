@@ -13,8 +13,8 @@ from core.errors import SourceError
 from core.events import Emit
 from core.jobs import Cancel
 from core.source.build import build, variables
-from core.source.publish import excluding
-from core.source.scan import Hashes, part_of, scan
+from core.source.folder import Hashes, part_of, scan
+from core.source.selection import excluding
 from core.source.tree import Tree
 
 

@@ -17,11 +17,11 @@ from core.jobs import Cancel
 from core.manifest import Manifest
 from core.source.build import build, commands, variables
 from core.source.checkout import upon, whole
-from core.source.finished import FILES, About, Export, finish, last_made, load, newest, stamped
+from core.source.export_cache import FILES, About, Export, finish, last_made, load, newest, stamped
+from core.source.folder import part_of, scan
 from core.source.git import Resolved
 from core.source.inputs import build_key
-from core.source.publish import published
-from core.source.scan import part_of, scan
+from core.source.selection import selected
 from core.source.store import discard, make_folder, making, read_manifest, write_whole
 from core.text import count, decode_path, show_path
 
@@ -57,7 +57,7 @@ def exported(
         out = Exported(export.files, export.manifest, export.about, found.about.made if found else 0.0)
     else:
         export = _plain(resolved, parent, cancel)
-        manifest = _published(export, source.publish, source.exclude)
+        manifest = _selection_of(export, source.publish, source.exclude)
         out = Exported(tuple(files / source.publish for files in export.files), manifest, export.about)
     _warn(export.about, emit)
     return out
@@ -100,19 +100,19 @@ def _built(
         _, about = whole(resolved, tree, cancel)
         build(project, tree, told, emit, cancel)
         part = part_of(tree, source.publish)
-        manifest = published(scan(part, cancel), "", source.exclude)
+        manifest = selected(scan(part, cancel), "", source.exclude)
         part.rename(work / FILES)
         if source.publish:
             discard(tree, parent)
         return finish(work, final, manifest, replace(about, uniform=False))
 
 
-def _published(export: Export, part: str, exclude: tuple[str, ...]) -> Manifest:
+def _selection_of(export: Export, part: str, exclude: tuple[str, ...]) -> Manifest:
     """What is deployed of a plain export; worked out once for each setting."""
     if not part and not exclude:
         return export.manifest
     key = hashlib.sha256(json.dumps([__version__, part, exclude]).encode()).hexdigest()[:16]
-    file = export.folder / f"published-{key}"
+    file = export.folder / f"selected-{key}"
     try:
         digest, _, content = file.read_bytes().partition(b"\n")
         manifest = read_manifest(content)
@@ -120,7 +120,7 @@ def _published(export: Export, part: str, exclude: tuple[str, ...]) -> Manifest:
             return manifest
     except (OSError, ValueError):
         pass
-    manifest = published(export.manifest, part, exclude)
+    manifest = selected(export.manifest, part, exclude)
     with suppress(OSError):
         write_whole(file, f"{manifest.digest}\n{manifest.text}".encode("ascii"))
     return manifest

@@ -128,7 +128,7 @@ def _evict(folder: Path, kept: int) -> None:
 
 @contextmanager
 def making(parent: Path) -> Iterator[Path]:
-    """A fresh folder below `parent` to make something in, for `publish`; what is left of it at the end is removed.
+    """A fresh folder below `parent` to make something in, for `put_in_place`; what is left of it at the end is removed.
 
     Its maker holds a lock on it, which the system drops when the maker dies: `sweep` tells by that what is half-made
     for good.
@@ -145,7 +145,7 @@ def making(parent: Path) -> Iterator[Path]:
             discard(folder)
 
 
-def publish(made: Path, final: Path) -> bool:
+def put_in_place(made: Path, final: Path) -> bool:
     """Give a finished folder its name by one rename; False where another process was first."""
     (made / _LOCK).unlink(missing_ok=True)
     try:

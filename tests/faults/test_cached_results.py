@@ -11,8 +11,8 @@ import pytest
 from core.jobs import Cancel
 from core.manifest import EMPTY
 from core.source import make_tree
+from core.source.folder import Hashes, scan
 from core.source.inputs import environment
-from core.source.scan import Hashes, scan
 from core.source.store import cache_folder
 from tests.projects import make_project
 
@@ -236,7 +236,7 @@ def test_names_are_told_apart_by_case_whatever_the_machine_says(make):
 
 
 @pytest.mark.parametrize("spoil", [lambda text: b"", lambda text: text[: len(text) // 2], lambda text: b"\n"])
-@pytest.mark.parametrize("what", ["manifest", "published-*"])
+@pytest.mark.parametrize("what", ["manifest", "selected-*"])
 def test_a_manifest_that_a_crash_emptied_is_no_empty_tree(make, what, spoil):
     options = {} if what == "manifest" else {"exclude": ["/a"]}
     project = make("", {f"{letter}/file": letter for letter in "abcdef"}, **options)

@@ -19,8 +19,8 @@ from core.jobs import Cancel
 from core.manifest import FILE, FOLDER, LINK
 from core.records import Record, make_tag
 from core.source import Tree, branches, known, make_tree, recent, tags, tree_of_record
-from core.source import scan as scanning
-from core.source.scan import Hashes, scan
+from core.source import folder as hashing
+from core.source.folder import Hashes, scan
 from tests.projects import Link, SampleProject, Script, make_project
 from tests.strategies import AWKWARD_NAMES
 
@@ -139,7 +139,7 @@ def test_everything_that_cannot_be_read_is_named_at_once_to_others_than_root(mak
     (project.tree / "closed").chmod(0)
     script = (
         "import os, sys, pathlib; sys.path.insert(0, os.getcwd());"
-        "from core.source.scan import scan; from core.jobs import Cancel; from core.errors import SourceError\n"
+        "from core.source.folder import scan; from core.jobs import Cancel; from core.errors import SourceError\n"
         "top = os.open(sys.argv[1], os.O_RDONLY); os.setuid(65534); os.fchdir(top)\n"
         "try: scan(pathlib.Path('.'), Cancel())\nexcept SourceError as error: print(error.title); print(error.detail)"
     )
@@ -160,11 +160,11 @@ def test_everything_that_cannot_be_read_is_named_at_once_to_others_than_root(mak
 def test_an_unchanged_file_is_not_read_again(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     project = make({f"f{number}": str(number) for number in range(30)})
     age(project.tree)
-    monkeypatch.setattr(scanning, "SETTLED", -(10**12))  # as if the files had been there for long
+    monkeypatch.setattr(hashing, "SETTLED", -(10**12))  # as if the files had been there for long
     first = tree_of(project)
     read: list[bytes] = []
-    real = scanning._hash
-    monkeypatch.setattr(scanning, "_hash", lambda top, file: (read.append(file.path), real(top, file))[1])
+    real = hashing._hash
+    monkeypatch.setattr(hashing, "_hash", lambda top, file: (read.append(file.path), real(top, file))[1])
     assert tree_of(project).manifest == first.manifest
     assert read == []
     project.write({"f3": "changed"})
@@ -178,7 +178,7 @@ def test_an_unchanged_file_is_not_read_again(make: Make, monkeypatch: pytest.Mon
 def test_the_same_size_and_mtime_do_not_hide_a_change(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     project = make({"a": "one"})
     age(project.tree)
-    monkeypatch.setattr(scanning, "SETTLED", -(10**12))
+    monkeypatch.setattr(hashing, "SETTLED", -(10**12))
     tree_of(project)
     before = (project.tree / "a").stat().st_ctime_ns
     while True:  # the clock of the file system has to tick once

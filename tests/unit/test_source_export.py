@@ -23,7 +23,7 @@ from core.errors import Cancelled, SourceError
 from core.jobs import Cancel
 from core.source import Tree, make_tree
 from core.source.checkout import MOST_LAYERS
-from core.source.finished import KEPT
+from core.source.export_cache import KEPT
 from tests.projects import Files, Link, SampleProject, Script, make_project
 from tests.strategies import AWKWARD_NAMES
 from tests.waiting import until

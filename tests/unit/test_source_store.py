@@ -11,7 +11,7 @@ from core.cache import cache_folder
 from core.errors import SourceError
 from core.manifest import FOLDER_ENTRY, Manifest
 from core.source import store
-from core.source.store import discard, known, making, publish, remember, sweep, write_whole
+from core.source.store import discard, known, making, put_in_place, remember, sweep, write_whole
 from tests.strategies import file_entry
 from tests.waiting import until
 
@@ -82,7 +82,7 @@ def test_a_folder_appears_by_one_rename_and_the_first_one_wins(tmp_path: Path) -
     for name in "first", "second":
         with making(tmp_path) as made:
             (made / "who").write_text(name)
-            assert publish(made, tmp_path / "final") == (name == "first")
+            assert put_in_place(made, tmp_path / "final") == (name == "first")
     assert [path.name for path in (tmp_path / "final").iterdir()] == ["who"]
     assert (tmp_path / "final/who").read_text() == "first"
     until(lambda: [path.name for path in tmp_path.iterdir()] == ["final"], "the second one is removed")

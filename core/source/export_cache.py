@@ -1,11 +1,11 @@
-"""Finished exports in the cache: published by one rename, never changed after, removed when not used any more.
+"""Finished exports in the cache: put in place by one rename, never changed after, removed when no longer used.
 
-    exports/<repository>/<commit>/           of a plain export; behind the commit comes what else it rests on: the
-                                             repository's own attributes, what surrounds it, a build's inputs and time
+    exports/<repository>/<commit>/   a plain export; the name goes on with what else it depends on: the repository's
+                                     own attributes, what surrounds it, the inputs and time of a build
         files/        the exported files; unchanged ones may lie in other exports, its layers
         manifest      all of them
         about.json    the commit's facts, and what the next export may rest on
-        published-<digest>   the manifest of what is deployed under some `publish` and `exclude`, behind its digest
+        selected-<digest>   the manifest of what is deployed under some `publish` and `exclude`, behind its digest
 
 A process that dies leaves only half-made folders, which have other names and are swept. After a restart of the machine
 sizes are compared first: the file system may have kept the rename and lost the content.
@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.manifest import FOLDER, LINK, Manifest
-from core.source.store import discard, publish, read_manifest, sweep, write_whole
+from core.source.store import discard, put_in_place, read_manifest, sweep, write_whole
 
 KEPT = 5
 """Exports kept of each repository, those used last."""
@@ -75,17 +75,17 @@ class Export:
 
 
 def finish(work: Path, final: Path, manifest: Manifest, about: About) -> Export:
-    """Publish a made export; where another process was first, its export is as good."""
+    """Put a made export in place; where another process was first, its export is as good."""
     (work / _MANIFEST).write_bytes(manifest.text.encode("ascii"))
     about = replace(about, boot=_boot(), digest=manifest.digest, made=time.time())
     (work / _ABOUT).write_text(json.dumps(asdict(about)))
-    if not publish(work, final):
+    if not put_in_place(work, final):
         existing = load(final)
         if existing:
             return existing
         # What lies there is no export that can be trusted.
         discard(final)
-        publish(work, final)
+        put_in_place(work, final)
     evict(final.parent)
     return Export(final, about, manifest)
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import FOLDER, FOLDER_ENTRY, Manifest, link
-from core.source.publish import excluding, published
-from core.source.scan import scan
+from core.source.folder import scan
+from core.source.selection import excluding, selected
 from tests.strategies import file_entry, manifests
 
 FILES = (
@@ -96,7 +96,7 @@ def test_patterns_mean_what_they_mean_in_git(tmp_path: Path, patterns: list[str]
         capture_output=True,
         check=True,
     ).stdout
-    chosen = published(tree_of(FILES), "", patterns)
+    chosen = selected(tree_of(FILES), "", patterns)
     assert {path for path, entry in chosen.entries.items() if entry.is_file} == set(listed.split(b"\0")) - {b""}
     walked = scan(top, Cancel(), excluded=excluding(patterns), as_it_is=True)
     assert set(walked.entries) == set(chosen.entries)
@@ -110,7 +110,7 @@ patterns = st.lists(
 
 @given(manifests(), patterns)
 def test_what_is_kept_has_all_its_folders(tree: Manifest, exclude: list[str]) -> None:
-    chosen = published(tree, "", exclude)
+    chosen = selected(tree, "", exclude)
     for path in chosen.entries:
         assert chosen.entries[path] == tree.entries[path]
         parent = path.rpartition(b"/")[0]
@@ -119,17 +119,17 @@ def test_what_is_kept_has_all_its_folders(tree: Manifest, exclude: list[str]) ->
 
 def test_nothing_excluded_is_the_whole_tree() -> None:
     tree = tree_of(FILES)
-    assert published(tree, "", []) is tree
+    assert selected(tree, "", []) is tree
 
 
 def test_a_published_folder_loses_its_own_name() -> None:
-    chosen = published(tree_of(FILES), "src", ["/docs", "*.map"])
+    chosen = selected(tree_of(FILES), "src", ["/docs", "*.map"])
     assert set(chosen.entries) == {b"a.js", b"build", b"build/x"}
 
 
 def test_a_folder_beside_with_the_same_beginning_is_not_published() -> None:
     tree = tree_of((b"dist/a", b"dist-old/b", b"dist.txt"))
-    assert set(published(tree, "dist", []).entries) == {b"a"}
+    assert set(selected(tree, "dist", []).entries) == {b"a"}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_folder_beside_with_the_same_beginning_is_not_published() -> None:
 def test_only_a_folder_can_be_published(publish: str, message: str) -> None:
     tree = Manifest({b"a": FOLDER_ENTRY, b"b": file_entry(b"x"), b"l": link(b"a")})
     with pytest.raises(SourceError, match=message):
-        published(tree, publish, [])
+        selected(tree, publish, [])
 
 
 def test_a_pattern_that_is_none_is_named() -> None:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, Entry, Manifest, closed, link
-from core.source.publish import Excluded, not_a_folder, nothing
+from core.source.selection import Excluded, not_a_folder, nothing
 from core.source.store import write_whole
 from core.source.tree import Stamp, stamp_of
 from core.text import count, show_path

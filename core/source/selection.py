@@ -45,7 +45,7 @@ def _contents_only(pattern: str) -> str:
     return bare + "/*" if bare.endswith("/**") else pattern
 
 
-def published(tree: Manifest, publish: str, exclude: Sequence[str]) -> Manifest:
+def selected(tree: Manifest, publish: str, exclude: Sequence[str]) -> Manifest:
     """The deployed part of a whole tree, with paths relative to `publish`. SourceError where that is no folder."""
     part = os.fsencode(publish)
     if not part and not exclude:
