@@ -11,8 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, field_validator, model_validator
 
 from core.config import values
+from core.config.fault_text import nearest
 from core.config.table import Broken, Table
-from core.config.words import nearest
 from core.errors import UsageError
 from core.masking import Masking
 from core.shared import SharedPath

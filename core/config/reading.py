@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.config.fault_text import key_text
 from core.config.models import Project
 from core.config.table import FROM_FILE, Place
-from core.config.words import key_text
 from core.errors import ConfigError, Fault
 
 FILE_NAME = "turnout.toml"

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from core.config.words import nearest, suggestion, tell
+from core.config.fault_text import nearest, suggestion, tell
 
 Place = tuple[str | int, ...]
 Broken = tuple[Place, str, str]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from core.errors import EXIT_DONE, EXIT_PERSON, Cancelled, FleetError, LockedError, NeedsPerson
 from core.recovery import FINISH, UNDO, Interruption, interruption, untold
+from tui.cli.change_commands import ask_or_refuse, operate, show_plan
 from tui.cli.command import Answer, Command
-from tui.cli.operating import ask_or_refuse, operate, show_plan
 from tui.cli.troubles import interruption_lines, interruption_row
 
 if TYPE_CHECKING:

@@ -47,9 +47,9 @@ def _carry_out(command: Command) -> Answer:
     """Only the module of the command that was asked for is loaded."""
     match command.options.command:
         case "releases" | "doctor" | "verify" | "watch":
-            from tui.cli import looking
+            from tui.cli import read_commands
 
-            return looking.carry_out(command)
+            return read_commands.carry_out(command)
         case "recover":
             from tui.cli import recovering
 
@@ -62,6 +62,6 @@ def _carry_out(command: Command) -> Answer:
             from tui.cli import unlocking
 
             return unlocking.carry_out(command)
-    from tui.cli import operating
+    from tui.cli import change_commands
 
-    return operating.carry_out(command)
+    return change_commands.carry_out(command)

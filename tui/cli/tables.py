@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from core.records import FleetRelease, ServerState, fleet_releases, live_tag
 from core.text import count, size
+from tui.view.formats import age, without_record
 from tui.view.glyphs import Glyphs
 from tui.view.lines import fit, one_line, short, width
 from tui.view.lines import line as spans
-from tui.view.words import age, without_record
 
 if TYPE_CHECKING:
     from core.doctor import Finding

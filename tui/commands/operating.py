@@ -13,9 +13,9 @@ from tui.keymap import CHANGE
 from tui.model.focus import Focus
 from tui.model.operation import Operation
 from tui.model.workspace import Workspace
+from tui.view.formats import short_tag, short_tags
 from tui.view.lines import line, one_line, wrap
 from tui.view.locks import SILENT, reason
-from tui.view.words import short_tag, short_tags
 
 if TYPE_CHECKING:
     from core.operations import Request

@@ -16,9 +16,9 @@ from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
 from tui.view.choices import Choice, choice_line, name_width, narrowed
+from tui.view.formats import servers
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line
-from tui.view.words import servers
 from tui.widgets.rows import Rows
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from core.plan import RECOVER, Plan
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
+from tui.view.formats import clock
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.plan_lines import plan_lines, yes_words
 from tui.view.progress import Progress
 from tui.view.progress_lines import error_lines, fleet_line, state_words
-from tui.view.words import clock
 from tui.widgets.paint import Lines
 
 if TYPE_CHECKING:

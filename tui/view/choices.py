@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tui.view.formats import age
 from tui.view.lines import Line, Span, fit, line, one_line, right, short
-from tui.view.words import age
 
 
 @dataclass(frozen=True)

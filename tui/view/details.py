@@ -8,13 +8,13 @@ from datetime import datetime
 from core.errors import ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
 from core.records import FleetRelease, Pin
 from core.text import count, size
+from tui.view.formats import ago, listing, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.locks import fields as lock_fields
 from tui.view.locks import looked_ago
 from tui.view.matrix import cell_state, row_state
 from tui.view.sight import FleetSight, ServerSight
-from tui.view.words import ago, listing, short_tag
 
 LABEL = 11
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from core.drift import Drift, Verification, verdict
 from core.errors import TurnoutError
 from core.text import show_path
+from tui.view.formats import ago, clock, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, short, width, wrap
 from tui.view.sight import FleetSight
-from tui.view.words import ago, clock, short_tag
 
 PATHS_SHOWN = 500
 """Paths of one server that Details lists."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from core.records import Lock, ServerState
 from core.text import duration
+from tui.view.formats import listing
 from tui.view.glyphs import Glyphs
 from tui.view.lines import one_line
 from tui.view.progress import VERBS
-from tui.view.words import listing
 
 SILENT = 30.0
 """Seconds without a sign of life after which a server's watchdog ends an operation."""

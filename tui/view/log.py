@@ -21,7 +21,7 @@ from core.events import (
     Switched,
 )
 from core.text import clean, duration, size
-from tui.view.words import clock
+from tui.view.formats import clock
 
 LIMIT = 50_000
 """Lines that are kept; the oldest go first."""

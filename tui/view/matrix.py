@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from core.records import FleetRelease, Release
 from core.text import size
+from tui.view.formats import age, range_name, short_tag, without_record
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, fit, line, one_line, right
 from tui.view.sight import FleetSight
-from tui.view.words import age, range_name, short_tag, without_record
 
 NAMED, DENSE, COUNTED = "named", "dense", "counted"
 """How the servers' cells are drawn: a column with a name each; one cell each; only how many of each kind."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from core.plan import CLEAR_CACHE, DEPLOY, PIN, PRUNE, RECOVER, ROLLBACK, UNPIN, Plan, Step, alike, freeing
 from core.text import count, size
+from tui.view.formats import listing, range_name, servers, short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, wrap
-from tui.view.words import listing, range_name, servers, short_tag, short_tags
 
 GROUPED_FROM = 9
 """Servers from which those with the same step share a line."""

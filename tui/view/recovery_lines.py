@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from core.recovery import Interruption
+from tui.view.formats import ago, range_name, servers, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, width, wrap
 from tui.view.sight import FleetSight
-from tui.view.words import ago, range_name, servers, short_tag
 
 GROUPED_FROM = 9
 """Servers from which those with the same fate share a line."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from core.errors import AuthenticationFailed, HostKeyChanged, HostKeyRevoked, HostKeyUnknown, LockedError, TurnoutError
 from core.records import FleetRelease, Record, Release, ServerState, fleet_releases
+from tui.view.formats import age, range_name, servers, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, right, short
 from tui.view.locks import row_words
-from tui.view.words import age, range_name, servers, short_tag
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,12 @@ from core.events import (
 from tests.tui.recorded import NOW, record, state, tag
 from tui.view import details
 from tui.view.choices import Choice, choice_line, name_width, narrowed
+from tui.view.formats import age, clock, listing, range_name, short_tag
 from tui.view.glyphs import UNICODE
 from tui.view.keybar import KeyHint, keybar
 from tui.view.lines import plain, width
 from tui.view.log import log_lines, wanted
 from tui.view.sight import ServerSight, look
-from tui.view.words import age, clock, listing, range_name, short_tag
 
 KEYS = {"accept": "a", "watch": "w", "break-lock": "L"}
 
