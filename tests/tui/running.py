@@ -56,7 +56,7 @@ async def settled(pilot: Pilot[Any]) -> None:
         silent = set(app.workspace.fleet_watch.fleet.names_without_answer) if recorded else set()
 
         def all_looked_at() -> bool:
-            servers = app.workspace.fleet_watch.sight.servers
+            servers = app.workspace.fleet_watch.fleet_view.servers
             return all(one.asked and (not one.checking or one.name in silent) for one in servers)
 
         await until(pilot, all_looked_at, "every server was looked at")

@@ -1,4 +1,4 @@
-"""The dashboard by its keys, on recorded states: panes, cursor, filter, marks, sights, sizes."""
+"""The dashboard by its keys, on recorded states: panes, cursor, filter, marks, placeholders, sizes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def board(app: TurnoutApp) -> Any:
     return dashboard
 
 
-async def test_the_first_sight_has_servers_releases_and_the_state_of_the_fleet() -> None:
+async def test_the_first_screen_has_servers_releases_and_the_state_of_the_fleet() -> None:
     app = recorded_app()
     async with shown(app):
         text = screen_text(app)
@@ -196,7 +196,7 @@ async def test_the_live_release_cannot_be_rolled_back_to() -> None:
         assert toasts(app) == ["b: this release is live already"]
 
 
-async def test_empty_connecting_unreachable_and_filtered_are_four_sights() -> None:
+async def test_empty_connecting_unreachable_and_filtered_are_four_placeholders() -> None:
     error = ConnectError("web1 does not answer", hint="is it up?")
     one = project(["web1"])
     cases: list[tuple[TurnoutApp, str]] = [
@@ -441,7 +441,7 @@ async def test_servers_are_looked_at_again_when_their_time_has_come() -> None:
         board(app).every_second()
         assert app.workspace.fleet_watch.due == [], "they are being looked at"
         await settled(pilot)
-        assert all(server.at == moment[0] for server in app.workspace.fleet_watch.sight.servers)
+        assert all(server.at == moment[0] for server in app.workspace.fleet_watch.fleet_view.servers)
 
 
 async def test_an_interruption_that_cannot_be_read_is_unknown_and_not_denied() -> None:

@@ -69,7 +69,7 @@ def shop(web: list[Destination], project_factory: ProjectFactory) -> SampleProje
     return project_factory(web, extra=CHECK)
 
 
-async def test_the_first_deploy_from_an_empty_sight_to_live_everywhere(
+async def test_the_first_deploy_from_an_empty_screen_to_live_everywhere(
     shop: SampleProject, web: list[Destination]
 ) -> None:
     app = open_app(shop)
@@ -111,7 +111,7 @@ async def test_b_rolls_back_to_the_row_under_the_cursor_and_u_to_the_previous(
             shop.write({"index.html": text})
             shop.commit({"index.html": text})
             await deploy(pilot)
-        third, second, first = (row.tag for row in app.workspace.fleet_watch.sight.rows)
+        third, second, first = (row.tag for row in app.workspace.fleet_watch.fleet_view.rows)
         await pilot.press("u")
         await plan_made(pilot)
         await pilot.press("y")
@@ -124,7 +124,7 @@ async def test_b_rolls_back_to_the_row_under_the_cursor_and_u_to_the_previous(
         await pilot.press("y")
         await ended(pilot)
         assert {live(place) for place in web} == {first}
-        assert third in app.workspace.fleet_watch.sight.places
+        assert third in app.workspace.fleet_watch.fleet_view.places
 
 
 async def test_marked_releases_are_pruned_and_can_be_sent_again(shop: SampleProject, web: list[Destination]) -> None:
@@ -133,7 +133,7 @@ async def test_marked_releases_are_pruned_and_can_be_sent_again(shop: SampleProj
         for text in ("one\n", "two\n", "three\n"):
             shop.commit({"index.html": text})
             await deploy(pilot)
-        oldest = app.workspace.fleet_watch.sight.rows[-1].tag
+        oldest = app.workspace.fleet_watch.fleet_view.rows[-1].tag
         dashboard: Any = app.dashboard
         dashboard.releases.go_to(oldest)
         await pilot.press("space", "P")
@@ -326,7 +326,7 @@ async def test_a_frozen_server_holds_up_no_other_and_no_key(
     between.freeze()
     app = open_app(project_factory([web[0], web[1], far]))
     async with app.run_test(size=(120, 34)) as pilot:
-        await until(pilot, lambda: len(app.workspace.fleet_watch.sight.known) == 2, "the two others")
+        await until(pilot, lambda: len(app.workspace.fleet_watch.fleet_view.known) == 2, "the two others")
         await pilot.press("1", "end", "enter")
         await pilot.pause()
         assert "connecting" in screen_text(app)
@@ -344,7 +344,7 @@ async def test_accepting_an_unknown_host_key_writes_known_hosts_and_connects(
         await until(pilot, lambda: "SHA256:" in screen_text(app), "the fingerprint")
         assert known.read_text() == ""
         await pilot.press("y")
-        await until(pilot, lambda: app.workspace.fleet_watch.sight.known, "the server's state")
+        await until(pilot, lambda: app.workspace.fleet_watch.fleet_view.known, "the server's state")
         assert "ssh-ed25519" in known.read_text()
 
 

@@ -31,7 +31,7 @@ from tests.tui.running import XTERM, recorded_app, settled, until
 from tui.app import TurnoutApp
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.recover import RecoverDialog
-from tui.model.operation import Operation, Watching
+from tui.model.operation import Operation, OthersOperation
 
 Before = Callable[[Pilot[Any]], Awaitable[None]]
 ERROR = ConnectError("web3 does not answer", detail="port 22: connection refused", hint="is the server up?")
@@ -332,10 +332,10 @@ def test_the_banner_of_an_interrupted_deploy(picture: Any) -> None:
 def test_a_deploy_that_somebody_else_runs(picture: Any) -> None:
     async def feed(pilot: Pilot[Any]) -> None:
         app: Any = pilot.app
-        watching = Watching(app.workspace.fleet_watch.fleet, LOCK, NOW + 3)
+        operation = OthersOperation(app.workspace.fleet_watch.fleet, LOCK, NOW + 3)
         for event in UPLOADING:
-            watching.progress.apply(event)
-        app.workspace.shown.operation = watching
+            operation.progress.apply(event)
+        app.workspace.shown.operation = operation
         app.dashboard.operation_started()
         app.workspace.shown.said(UPLOADING)
         app.dashboard.show_operation()

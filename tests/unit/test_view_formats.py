@@ -19,12 +19,12 @@ from core.events import (
 from tests.tui.recorded import NOW, record, state, tag
 from tui.view import details
 from tui.view.choices import Choice, choice_line, name_width, narrowed
+from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import age, clock, listing, range_name, short_tag
 from tui.view.glyphs import UNICODE
 from tui.view.keybar import KeyHint, keybar
 from tui.view.lines import plain, width
 from tui.view.log import log_lines, wanted
-from tui.view.sight import ServerSight, look
 
 KEYS = {"accept": "a", "watch": "w", "break-lock": "L"}
 
@@ -161,8 +161,8 @@ def test_a_key_that_does_nothing_now_is_drawn_off() -> None:
 
 
 def test_the_details_of_a_release_tell_everything_and_where_it_is() -> None:
-    fleet = look(
-        "shop", "production", [ServerSight(n, state(n, 1 if n == "web3" else 0)) for n in ("web1", "web2", "web3")]
+    fleet = FleetView.of(
+        "shop", "production", [ServerView(n, state(n, 1 if n == "web3" else 0)) for n in ("web1", "web2", "web3")]
     )
     text = "\n".join(plain(one) for one in details.release_lines(fleet.rows[0], fleet, 90, UNICODE, NOW))
     for part in (
@@ -179,7 +179,7 @@ def test_the_details_of_a_release_tell_everything_and_where_it_is() -> None:
 
 
 def test_the_details_of_a_pruned_release_tell_the_way_back() -> None:
-    fleet = look("shop", "production", [ServerSight("web1", state("web1"))])
+    fleet = FleetView.of("shop", "production", [ServerView("web1", state("web1"))])
     text = "\n".join(plain(one) for one in details.release_lines(fleet.rows[7], fleet, 90, UNICODE, NOW))
     assert "a rollback makes them again" in text
 
@@ -188,8 +188,8 @@ def test_the_details_of_a_server_in_trouble_begin_with_what_to_do() -> None:
     error = AuthenticationFailed(
         "web1 accepts no key", detail="tried: id_ed25519", hint="add your key to authorized_keys"
     )
-    server = ServerSight("web1", state("web1"), error, at=NOW)
-    fleet = look("shop", "production", [server])
+    server = ServerView("web1", state("web1"), error, at=NOW)
+    fleet = FleetView.of("shop", "production", [server])
     lines = [
         plain(one) for one in details.server_lines(server, fleet, 80, UNICODE, NOW, "deploy@web1", "/srv/shop", KEYS)
     ]
@@ -200,19 +200,19 @@ def test_the_details_of_a_server_in_trouble_begin_with_what_to_do() -> None:
 
 def test_the_details_of_an_unknown_key_name_the_key_to_press() -> None:
     error = HostKeyUnknown("new", host="web1", key_type="ssh-ed25519", fingerprint="SHA256:abc", key_line="")
-    server = ServerSight("web1", error=error)
+    server = ServerView("web1", error=error)
     text = "\n".join(
         plain(one)
         for one in details.server_lines(
-            server, look("s", "p", [server]), 80, UNICODE, NOW, "web1", "/srv", {**KEYS, "accept": "K"}
+            server, FleetView.of("s", "p", [server]), 80, UNICODE, NOW, "web1", "/srv", {**KEYS, "accept": "K"}
         )
     )
     assert "SHA256:abc" in text and "press K" in text
 
 
 def test_details_fit_the_pane() -> None:
-    server = ServerSight("web1", state("web1", faults=("f" * 300,)), ConnectError("x " * 100, detail="d " * 200))
-    fleet = look("shop", "production", [server])
+    server = ServerView("web1", state("web1", faults=("f" * 300,)), ConnectError("x " * 100, detail="d " * 200))
+    fleet = FleetView.of("shop", "production", [server])
     for cells in (24, 50, 120):
         lines = details.server_lines(server, fleet, cells, UNICODE, NOW, "host", "/srv", KEYS)
         assert all(width(one) <= max(cells, 30) for one in lines[1:])

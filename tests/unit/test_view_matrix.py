@@ -11,22 +11,22 @@ from core.errors import ConnectError
 from core.records import Release, ServerState
 from tests.tui.recorded import NOW, SUBJECTS, record, state, tag
 from tui.view import matrix
+from tui.view.fleet import FleetView, ServerView
 from tui.view.glyphs import ASCII, UNICODE
 from tui.view.lines import plain
-from tui.view.sight import FleetSight, ServerSight, look
 
 KEYS = {"deploy": "D", "refresh-all": "^r", "filter": "/"}
 
 
-def sight(states: list[ServerState]) -> FleetSight:
-    return look("shop", "production", [ServerSight(one.server, one, at=NOW) for one in states])
+def fleet_of(states: list[ServerState]) -> FleetView:
+    return FleetView.of("shop", "production", [ServerView(one.server, one, at=NOW) for one in states])
 
 
-def three() -> FleetSight:
-    return sight([state("web1"), state("web2"), state("web3", 1)])
+def three() -> FleetView:
+    return fleet_of([state("web1"), state("web2"), state("web3", 1)])
 
 
-def rows(fleet: FleetSight, cells: int) -> list[str]:
+def rows(fleet: FleetView, cells: int) -> list[str]:
     layout = matrix.plan_layout(fleet, cells)
     return [plain(matrix.row_line(row, fleet, layout, UNICODE, NOW)) for row in fleet.rows]
 
@@ -38,7 +38,7 @@ def rows(fleet: FleetSight, cells: int) -> list[str]:
     st.sampled_from(["web{}", "a-rather-long-name-{}", "{}db"]),
 )
 def test_every_row_and_the_head_are_as_wide_as_the_pane_at_most(cells: int, count: int, pattern: str) -> None:
-    fleet = sight([state(pattern.format(number)) for number in range(1, count + 1)])
+    fleet = fleet_of([state(pattern.format(number)) for number in range(1, count + 1)])
     layout = matrix.plan_layout(fleet, cells)
     head = plain(matrix.head_line(layout, UNICODE))
     assert cell_len(head) <= cells
@@ -60,13 +60,13 @@ def test_drift_is_seen_at_a_glance() -> None:
 
 
 def test_twenty_servers_get_one_cell_each() -> None:
-    fleet = sight([state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 21)])
+    fleet = fleet_of([state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 21)])
     assert matrix.plan_layout(fleet, 120).mode == matrix.DENSE
     assert rows(fleet, 120)[0].rstrip().endswith("●●○" + "●" * 17)
 
 
 def test_a_hundred_servers_are_counted_where_their_cells_do_not_fit() -> None:
-    fleet = sight([state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 101)])
+    fleet = fleet_of([state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 101)])
     assert matrix.plan_layout(fleet, 100).mode == matrix.COUNTED
     assert rows(fleet, 100)[0].rstrip().endswith("●99 ○1")
 
@@ -90,31 +90,31 @@ def test_a_failed_release_says_why() -> None:
 def test_a_release_that_a_rollback_left_is_called_so() -> None:
     one = state("web1", 1)
     releases = {**one.releases, tag(0): Release(tag=tag(0), record=record(0, left=True), present=True)}
-    fleet = sight([ServerState(server="web1", root="/srv", current=tag(1), releases=releases)])
+    fleet = fleet_of([ServerState(server="web1", root="/srv", current=tag(1), releases=releases)])
     assert matrix.row_state(fleet.rows[0], fleet, UNICODE)[2] == "left"
 
 
 def test_a_release_of_another_tool_says_that_it_has_no_record() -> None:
     releases = {"20260101000000": Release(tag="20260101000000", present=True, mtime=NOW - 90_000)}
-    fleet = sight([ServerState(server="web1", root="/srv", releases=releases)])
+    fleet = fleet_of([ServerState(server="web1", root="/srv", releases=releases)])
     assert "made by another tool" in rows(fleet, 120)[0]
 
 
 def test_cells_of_a_server_that_was_not_looked_at_are_unknown_not_empty() -> None:
-    servers = [ServerSight("web1", state("web1")), ServerSight("web2", error=ConnectError("down"))]
-    fleet = look("shop", "production", servers)
+    servers = [ServerView("web1", state("web1")), ServerView("web2", error=ConnectError("down"))]
+    fleet = FleetView.of("shop", "production", servers)
     assert rows(fleet, 120)[0].split()[-2:] == ["●", "?"]
 
 
 def test_a_release_that_was_never_on_a_server_has_a_sign_of_its_own() -> None:
-    fleet = sight([state("web1"), state("web2", 1, count=0)])
+    fleet = fleet_of([state("web1"), state("web2", 1, count=0)])
     assert rows(fleet, 120)[0].split()[-2:] == ["●", "·"]
 
 
 def test_markup_and_escapes_in_a_subject_are_shown_as_they_are_or_not_at_all() -> None:
     assert any("Fix [/x] markup" in text for text in rows(three(), 160))
     releases = {tag(0): Release(tag=tag(0), record=record(0, subject="a\x1b]0;title\x07b\nc"), present=True)}
-    text = rows(sight([ServerState(server="web1", root="/", releases=releases)]), 120)[0]
+    text = rows(fleet_of([ServerState(server="web1", root="/", releases=releases)]), 120)[0]
     assert "\x1b" not in text and "\n" not in text and "ab c" in text
 
 
@@ -135,23 +135,23 @@ def test_the_filter_looks_at_tag_subject_people_and_state(words: str, found: int
     assert len(matrix.matching(three().rows, words)) == found
 
 
-def test_the_four_empty_sights_differ_and_each_names_the_next_step() -> None:
+def test_the_four_placeholders_differ_and_each_names_the_next_step() -> None:
     error = ConnectError("web1 does not answer")
-    sights = {
-        "empty": (sight([state("web1", count=0)]), "", "D deploys the first"),
-        "never": (look("shop", "production", [ServerSight("web1", checking=True)]), "", "connecting to web1"),
-        "unreachable": (look("shop", "production", [ServerSight("web1", error=error)]), "", "^r connects anew"),
+    placeholders = {
+        "empty": (fleet_of([state("web1", count=0)]), "", "D deploys the first"),
+        "never": (FleetView.of("shop", "production", [ServerView("web1", checking=True)]), "", "connecting to web1"),
+        "unreachable": (FleetView.of("shop", "production", [ServerView("web1", error=error)]), "", "^r connects anew"),
         "filtered": (three(), "zebra", "Escape shows them all again"),
     }
     texts = {}
-    for name, (fleet, filter_text, next_step) in sights.items():
-        texts[name] = "\n".join(plain(one) for one in matrix.empty_sight(fleet, filter_text, UNICODE, KEYS))
+    for name, (fleet, filter_text, next_step) in placeholders.items():
+        texts[name] = "\n".join(plain(one) for one in matrix.placeholder(fleet, filter_text, UNICODE, KEYS))
         assert next_step in texts[name]
     assert len(set(texts.values())) == 4
 
 
-def test_there_is_no_empty_sight_where_there_are_rows() -> None:
-    assert matrix.empty_sight(three(), "", UNICODE, KEYS) == []
+def test_there_is_no_placeholder_where_there_are_rows() -> None:
+    assert matrix.placeholder(three(), "", UNICODE, KEYS) == []
 
 
 def test_a_marked_row_shows_its_mark_in_ascii_too() -> None:

@@ -13,10 +13,10 @@ from core.records import Lock, ServerState
 from core.recovery import Before, Interruption
 from tests.tui.recorded import NOW, record, state, tag
 from tui.view import drift_lines, locks, recovery_lines
+from tui.view.fleet import FleetView, ServerView, server_line
 from tui.view.glyphs import UNICODE
 from tui.view.lines import Line, plain, width
 from tui.view.plan_lines import plan_lines, yes_words
-from tui.view.sight import FleetSight, ServerSight, look, server_line
 
 KEYS = {"watch": "w", "break-lock": "L", "finish": "F", "take-back": "U"}
 AT_WORK = Lock(operation="0a", kind="deploy", who="bo@ci", since=NOW - 60, age=60, silence=2, phase="upload")
@@ -28,13 +28,13 @@ def text(lines: list[Line]) -> str:
     return "\n".join(plain(one) for one in lines)
 
 
-def sight(*states: ServerState) -> FleetSight:
-    return look("shop", "production", [ServerSight(one.server, one, at=NOW) for one in states])
+def fleet_of(*states: ServerState) -> FleetView:
+    return FleetView.of("shop", "production", [ServerView(one.server, one, at=NOW) for one in states])
 
 
 def row(lock: Lock, cells: int) -> str:
     held = state("web1", lock=lock)
-    return plain(server_line(ServerSight("web1", held), cells, UNICODE, NOW, sight(held)))
+    return plain(server_line(ServerView("web1", held), cells, UNICODE, NOW, fleet_of(held)))
 
 
 @pytest.mark.parametrize(
@@ -151,14 +151,14 @@ def test_many_servers_of_the_same_fate_share_a_line() -> None:
 
 
 def test_nothing_is_judged_until_every_server_was_looked_at() -> None:
-    one = ServerSight("web1", state("web1"), at=NOW)
+    one = ServerView("web1", state("web1"), at=NOW)
     others = {
-        "known": ServerSight("web2", state("web2"), at=NOW),
-        "unknown": ServerSight("web2"),
-        "away": ServerSight("web2", state("web2"), ConnectError("away")),
-        "asked": ServerSight("web2", state("web2"), checking=True),
+        "known": ServerView("web2", state("web2"), at=NOW),
+        "unknown": ServerView("web2"),
+        "away": ServerView("web2", state("web2"), ConnectError("away")),
+        "asked": ServerView("web2", state("web2"), checking=True),
     }
-    judged = {word for word, other in others.items() if recovery_lines.complete(look("s", "p", [one, other]))}
+    judged = {word for word, other in others.items() if recovery_lines.complete(FleetView.of("s", "p", [one, other]))}
     assert judged == {"known"}
 
 
@@ -191,7 +191,7 @@ def compared(**errors: ConnectError) -> Verification:
 
 
 def test_drift_names_every_path_harmlessly_and_servers_as_deployed() -> None:
-    fleet = sight(state("web1"), state("web2"), state("web3"))
+    fleet = fleet_of(state("web1"), state("web2"), state("web3"))
     said = text(drift_lines.drift_lines(compared(), fleet, 80, UNICODE, NOW - 5, NOW))
     assert "✓ web1  as deployed" in said and "! web2  1 changed, 1 added" in said
     assert "~ changed  a.php" in said and r"+ added    [/x]\x1b[31m\xff" in said
@@ -201,13 +201,13 @@ def test_drift_names_every_path_harmlessly_and_servers_as_deployed() -> None:
 def test_many_paths_are_cut_and_the_rest_is_counted() -> None:
     drift = Drift(changed=tuple(b"%d" % number for number in range(900)))
     found = Verification(tag(0), {"web1": drift}, {})
-    lines = drift_lines.drift_lines(found, sight(state("web1")), 80, UNICODE, NOW, NOW)
+    lines = drift_lines.drift_lines(found, fleet_of(state("web1")), 80, UNICODE, NOW, NOW)
     assert len(lines) < drift_lines.PATHS_SHOWN + 6 and "and 400 more" in text(lines)
 
 
 def test_one_sentence_says_how_a_release_stands() -> None:
-    fleet = sight(state("web1"), state("web2"), state("web3"))
+    fleet = fleet_of(state("web1"), state("web2"), state("web3"))
     said, role = drift_lines.summary(compared(web3=ConnectError("away")), fleet)
     assert (said, role) == ("3f2c1ab: 1 server drifted, 1 server not compared", "warn")
     good = Verification(tag(0), {"web1": Drift()}, {})
-    assert drift_lines.summary(good, sight(state("web1"))) == ("3f2c1ab: all 1 server as deployed", "ok")
+    assert drift_lines.summary(good, fleet_of(state("web1"))) == ("3f2c1ab: all 1 server as deployed", "ok")

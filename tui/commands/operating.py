@@ -61,15 +61,15 @@ def _no_way_back(workspace: Workspace, focus: Focus) -> str:
     row = focus.release
     if row is None:
         return "no release under the cursor"
-    return "this release is live already" if len(row.live_on) == len(workspace.sight.servers) else ""
+    return "this release is live already" if len(row.live_on) == len(workspace.fleet_view.servers) else ""
 
 
 def _no_undo(workspace: Workspace, focus: Focus) -> str:
-    return locked(workspace, focus) or ("" if workspace.sight.previous else "there is no earlier release")
+    return locked(workspace, focus) or ("" if workspace.fleet_view.previous else "there is no earlier release")
 
 
 def _nothing_to_prune(workspace: Workspace, focus: Focus) -> str:
-    return locked(workspace, focus) or ("" if workspace.sight.rows else "there is no release yet")
+    return locked(workspace, focus) or ("" if workspace.fleet_view.rows else "there is no release yet")
 
 
 def _nothing_to_cancel(workspace: Workspace, focus: Focus) -> str:
@@ -85,7 +85,7 @@ def _deploy(desk: Desk) -> None:
     if workspace.project.source.git is None:
         plan(desk, DeployRequest(), "Deploy")
         return
-    live = workspace.sight.row(workspace.sight.live)
+    live = workspace.fleet_view.row(workspace.fleet_view.live)
     revision = live.record.revision if live and live.record else ""
     dialog = DeployDialog(workspace.project, revision, bridge=workspace.bridge, glyphs=desk.glyphs, now=desk.now)
 
@@ -112,7 +112,7 @@ def _prune(desk: Desk) -> None:
 
     workspace, focus = desk.workspace, desk.here
     if focus.marked:
-        order = workspace.sight.places
+        order = workspace.fleet_view.places
         tags = tuple(sorted(focus.marked, key=lambda tag: order.get(tag, 0)))
         plan(desk, PruneRequest(tags=tags), "Prune the marked releases")
         return
@@ -177,7 +177,7 @@ COMMANDS = (
     Command(
         id="undo", keys="u", help="go back to the previous release: see the plan", group=CHANGE,
         title="Undo: roll back to the previous release", label="Undo", rank=3, place=32, in_bar=everywhere,
-        why_not=_no_undo, run=lambda desk: _roll_back(desk, desk.workspace.sight.previous),
+        why_not=_no_undo, run=lambda desk: _roll_back(desk, desk.workspace.fleet_view.previous),
     ),
     Command(
         id="prune", keys="P", help="remove marked or old releases, or the deploy-caches: see the plan", group=CHANGE,

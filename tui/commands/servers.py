@@ -13,7 +13,7 @@ from tui.model.workspace import Workspace
 
 def _error(workspace: Workspace, focus: Focus) -> TurnoutError | None:
     """What is wrong with the server under the cursor."""
-    server = workspace.sight.server(focus.server)
+    server = workspace.fleet_view.server(focus.server)
     return server.error if server else None
 
 

@@ -24,7 +24,7 @@ def _nothing_interrupted(workspace: Workspace, focus: Focus) -> str:
         return why
     if workspace.others.interruption:
         return ""
-    problem = untold(workspace.sight.known)
+    problem = untold(workspace.fleet_view.known)
     return problem.title if problem else "nothing was interrupted"
 
 

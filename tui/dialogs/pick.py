@@ -30,16 +30,18 @@ T = TypeVar("T")
 class Choices(Rows):
     """Rows whose lines a dialog draws."""
 
-    def __init__(self, draw: Callable[[int, int], Line], sight: Callable[[], Sequence[Line]] = lambda: ()) -> None:
+    def __init__(
+        self, draw: Callable[[int, int], Line], placeholder: Callable[[], Sequence[Line]] = lambda: ()
+    ) -> None:
         super().__init__(id="choices")
         self._draw = draw
-        self._sight = sight
+        self._placeholder = placeholder
 
     def draw(self, index: int, cells: int) -> Line:
         return (*line(" "), *self._draw(index, cells - 2))
 
-    def draw_sight(self, cells: int) -> Sequence[Line]:
-        return self._sight()
+    def draw_placeholder(self, cells: int) -> Sequence[Line]:
+        return self._placeholder()
 
 
 class Pick(Dialog[T]):
@@ -106,7 +108,7 @@ class DeployDialog(Pick[str]):
 
     def compose_body(self) -> ComposeResult:
         yield Input(placeholder="type to filter, or any branch, tag or commit", id="typed-ref")
-        yield Choices(self._line, self._sight)
+        yield Choices(self._line, self._placeholder)
 
     def on_mount(self) -> None:
         job: Job[list[Choice]] = Job("revisions", lambda emit, cancel: revisions(self._project, self._live))
@@ -132,7 +134,7 @@ class DeployDialog(Pick[str]):
         names = name_width(self._found, cells)
         return choice_line(self._found[index], cells, names, self._now(), self._glyphs.more, self._glyphs.live)
 
-    def _sight(self) -> Sequence[Line]:
+    def _placeholder(self) -> Sequence[Line]:
         if self._problem:
             return [line((f"{self._glyphs.alert} {self._problem}", "bad"))]
         return [line(("the repository has no commits yet" if self._loaded else "reading the repository", "dim"))]

@@ -63,7 +63,7 @@ class BreakLockDialog(Dialog[bool]):
     @property
     def _held(self) -> dict[str, ServerState]:
         """By server: those that the operation holds still, as they were found last."""
-        known = {state.server: state for state in self._watch.sight.known}
+        known = {state.server: state for state in self._watch.fleet_view.known}
         now = living(known.values())
         return {
             name: known[name]

@@ -11,9 +11,9 @@ from core.errors import Cancelled, TurnoutError
 from core.jobs import Job
 from tui.model.bridge import Bridge
 from tui.view.drift_lines import drift_lines, error_line, running_line, said_line
+from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
-from tui.view.sight import FleetSight
 
 if TYPE_CHECKING:
     from core.fleet import Fleet
@@ -77,7 +77,7 @@ class Comparison:
         self._job, self.tag = None, ""
         self._on_change()
 
-    def lines(self, tag: str, sight: FleetSight, cells: int, glyphs: Glyphs) -> list[Line]:
+    def lines(self, tag: str, fleet_view: FleetView, cells: int, glyphs: Glyphs) -> list[Line]:
         """What is known of a release, for Details; nothing where it was never compared."""
         if tag == self.tag:
             return [running_line(tag, cells, self._now() - self._since, glyphs)]
@@ -86,9 +86,9 @@ class Comparison:
             return []
         if one.found is None:
             return [error_line(tag, one.error, cells, glyphs)]
-        return drift_lines(one.found, sight, cells, glyphs, one.at, self._now())
+        return drift_lines(one.found, fleet_view, cells, glyphs, one.at, self._now())
 
-    def status(self, sight: FleetSight, cells: int, glyphs: Glyphs, *, stop: str, close: str) -> Line:
+    def status(self, fleet_view: FleetView, cells: int, glyphs: Glyphs, *, stop: str, close: str) -> Line:
         """The line above the keys: the comparison that runs, or the result of the last; () for neither."""
         if self.tag:
             return running_line(self.tag, cells, self._now() - self._since, glyphs, stop)
@@ -97,4 +97,4 @@ class Comparison:
             return ()
         if one.found is None:
             return error_line(self._last, one.error, cells, glyphs, close)
-        return said_line(one.found, sight, cells, glyphs, close)
+        return said_line(one.found, fleet_view, cells, glyphs, close)

@@ -10,7 +10,7 @@ from core.errors import HostKeyUnknown, TurnoutError
 from core.jobs import Job
 from core.records import Record, ServerState
 from tui.model.bridge import Bridge
-from tui.view.sight import FleetSight, ServerSight, after_switch, look
+from tui.view.fleet import FleetView, ServerView, after_switch
 
 if TYPE_CHECKING:
     from core.config import Environment, Project
@@ -52,23 +52,23 @@ class FleetWatch:
         self._on_change = on_change
         self._opener = opener
         self.fleet = opener(project, environment)
-        self._servers = {server.name: ServerSight(server.name) for server in environment.servers}
-        self._sight: FleetSight | None = None
+        self._servers = {server.name: ServerView(server.name) for server in environment.servers}
+        self._fleet_view: FleetView | None = None
         self._generation = 0
         self._glances = 0
         self._glancing: set[str] = set()
 
     @property
-    def sight(self) -> FleetSight:
+    def fleet_view(self) -> FleetView:
         """What is known now."""
-        if self._sight is None:
-            self._sight = look(
+        if self._fleet_view is None:
+            self._fleet_view = FleetView.of(
                 self.project.project,
                 self.environment.name,
                 tuple(self._servers.values()),
                 protected=self.environment.protected,
             )
-        return self._sight
+        return self._fleet_view
 
     @property
     def every(self) -> float:
@@ -135,17 +135,17 @@ class FleetWatch:
             state = replace(state, releases=one.state.releases)  # nothing new: the rows need not be made again
         self._set(name, replace(one, state=state, error=None, checking=False, at=self._now()))
 
-    def _set(self, name: str, one: ServerSight) -> None:
+    def _set(self, name: str, one: ServerView) -> None:
         before = self._servers[name]
         self._servers[name] = one
         same = before.state is one.state or (
             before.state is not None and one.state is not None and before.state.releases is one.state.releases
             and before.state.current == one.state.current
         )  # fmt: skip
-        if same and self._sight is not None:
-            self._sight = replace(self._sight, servers=tuple(self._servers.values()))
+        if same and self._fleet_view is not None:
+            self._fleet_view = replace(self._fleet_view, servers=tuple(self._servers.values()))
         else:
-            self._sight = None
+            self._fleet_view = None
         self._on_change()
 
     def switched(self, name: str, tag: str, record: Record | None) -> None:
@@ -177,7 +177,7 @@ class FleetWatch:
         self.fleet = self._opener(self.project, self.environment)
         for name, one in self._servers.items():
             self._servers[name] = replace(one, checking=False)
-        self._sight = None
+        self._fleet_view = None
         self.check()
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 from core.events import Event
-from tui.model.operation import Operation, Watching
+from tui.model.operation import Operation, OthersOperation
 
 Severity = Literal["information", "warning", "error"]
 """How bad a notice is; Textual's words."""
@@ -33,14 +33,14 @@ class Listener(Protocol):
     def operation_ended(self, operation: Operation) -> None:
         """An operation of our own ended, however it ended."""
 
-    def watching_lost(self, watching: Watching) -> None:
-        """Watching the operation of somebody else failed; what is watched goes on."""
+    def contact_lost(self, operation: OthersOperation) -> None:
+        """No server tells of somebody else's operation any more; the operation itself goes on."""
 
     def interruption_found(self) -> None:
         """The first complete look found an operation that was interrupted half-way."""
 
     def notice(self, text: str, title: str = "", severity: Severity = "information", seconds: float = 6.0) -> None:
-        """Tell the person something that no other sight shows."""
+        """Tell the person something that nothing else on the screen shows."""
 
     def later(self, seconds: float, work: Callable[[], None]) -> None:
         """Call `work` on this thread after so many seconds."""

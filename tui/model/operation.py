@@ -117,7 +117,7 @@ class Operation(Followed):
         self.job.cancel.request()
 
 
-class Watching(Followed):
+class OthersOperation(Followed):
     """An operation that somebody else runs, as its servers tell of it. Stopping touches nothing there.
 
     lock      what its servers' lock says of it: its times are by the clock of its operator's machine

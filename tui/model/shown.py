@@ -46,7 +46,7 @@ class Shown:
         operation = self.operation
         for event in events:
             if isinstance(event, Switched) and operation is not None:
-                known = operation.record is not None or event.tag in self.fleet_watch.sight.places
+                known = operation.record is not None or event.tag in self.fleet_watch.fleet_view.places
                 if known or not event.tag:
                     self.fleet_watch.switched(event.server, event.tag, operation.record)
                 else:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from core.config import Environment, Project
     from core.fleet import Fleet
     from core.operations import Request
-    from tui.view.sight import FleetSight
+    from tui.view.fleet import FleetView
 
 
 class Workspace:
@@ -70,9 +70,9 @@ class Workspace:
         return self.fleet_watch.fleet
 
     @property
-    def sight(self) -> FleetSight:
+    def fleet_view(self) -> FleetView:
         """What is known of the servers now."""
-        return self.fleet_watch.sight
+        return self.fleet_watch.fleet_view
 
     @property
     def operation(self) -> Followed | None:

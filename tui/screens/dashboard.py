@@ -25,13 +25,13 @@ from tui.keymap import Keymap
 from tui.model.bridge import Bridge
 from tui.model.focus import Focus
 from tui.model.listener import Severity
-from tui.model.operation import Operation, Watching
+from tui.model.operation import Operation, OthersOperation
 from tui.model.workspace import Workspace
+from tui.view.fleet import Activity, header_line, servers_title
 from tui.view.glyphs import Glyphs
 from tui.view.lines import crop
 from tui.view.progress_lines import activity, status_line
 from tui.view.recovery_lines import banner_line
-from tui.view.sight import Activity, header_line, servers_title
 from tui.widgets.bars import KeyBar, OneLine
 from tui.widgets.bottom import BottomPane
 from tui.widgets.releases import ReleasesPane
@@ -156,10 +156,10 @@ class Dashboard(Screen[None]):
         """What is to be asked after it."""
         offer_force(self, operation)
 
-    def watching_lost(self, watching: Watching) -> None:
+    def contact_lost(self, operation: OthersOperation) -> None:
         """Say so; nothing is shown any more that might be wrong."""
-        title = f"{watching.who}'s operation was lost sight of"
-        error = watching.error
+        title = f"{operation.who}'s operation was lost sight of"
+        error = operation.error
         text = f"{error.title if error else ''}; {self.keymap.shown('watch')} watches again while it runs"
         self.notice(text, title, "warning", 10.0)
 
@@ -318,10 +318,10 @@ class Dashboard(Screen[None]):
     def show_fleet(self) -> None:
         """Draw what is known of the fleet now."""
         self._changed = False
-        sight = self.workspace.sight
+        fleet = self.workspace.fleet_view
         self.workspace.others.look()
-        self.servers_pane.show(sight, self.filters["servers"])
-        self.releases.show(sight, self.filters["releases"])
+        self.servers_pane.show(fleet, self.filters["servers"])
+        self.releases.show(fleet, self.filters["releases"])
         self.show_titles()
         self.show_header()
         self.show_details()
@@ -330,7 +330,7 @@ class Dashboard(Screen[None]):
 
     def show_header(self) -> None:
         """Draw the first line."""
-        header = header_line(self.workspace.sight, self.size.width, self.glyphs, self.now())
+        header = header_line(self.workspace.fleet_view, self.size.width, self.glyphs, self.now())
         self.query_one("#header", OneLine).show(header)
         self.show_banner()
 
@@ -345,9 +345,9 @@ class Dashboard(Screen[None]):
 
     def show_titles(self) -> None:
         """Name the panes in their borders, with the filter and the number of rows."""
-        sight, glyphs = self.workspace.sight, self.glyphs
+        fleet, glyphs = self.workspace.fleet_view, self.glyphs
         collapsed = self.servers_pane.has_class("-collapsed")
-        summary = servers_title(sight, glyphs, max(self.size.width - 16, 8)) if collapsed else ""
+        summary = servers_title(fleet, glyphs, max(self.size.width - 16, 8)) if collapsed else ""
         titles = {"servers": f"1 Servers {summary}".rstrip(), "releases": "2 Releases"}
         for name, title in titles.items():
             pane = self.query_one(f"#{name}", Rows)
@@ -385,7 +385,7 @@ class Dashboard(Screen[None]):
         operation, width = self.workspace.operation, self.size.width
         close = self.keymap.shown("close")
         compared = self.workspace.comparison.status(
-            self.workspace.sight, width, self.glyphs, stop=self.keymap.shown("cancel"), close=close
+            self.workspace.fleet_view, width, self.glyphs, stop=self.keymap.shown("cancel"), close=close
         )
         if compared and (operation is None or operation.outcome):
             status.display = True
@@ -413,12 +413,12 @@ class Dashboard(Screen[None]):
             return
         self.show_header()
         self._show_lock_ages()
-        if any(server.checking for server in self.workspace.sight.servers):
+        if any(server.checking for server in self.workspace.fleet_view.servers):
             self.servers_pane.redraw()
         self.workspace.look_again()
 
     def _show_lock_ages(self) -> None:
-        server = self.workspace.sight.server(self.servers_pane.key) if self.details_of == "servers" else None
+        server = self.workspace.fleet_view.server(self.servers_pane.key) if self.details_of == "servers" else None
         if server is not None and server.state is not None and server.state.lock is not None:
             self.show_details()
 

@@ -8,13 +8,13 @@ from datetime import datetime
 from core.errors import ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
 from core.records import FleetRelease, Pin
 from core.text import count, size
+from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import ago, listing, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.locks import fields as lock_fields
 from tui.view.locks import looked_ago
 from tui.view.matrix import cell_state, row_state
-from tui.view.sight import FleetSight, ServerSight
 
 LABEL = 11
 
@@ -37,10 +37,10 @@ def _moment(seconds: float, now: float) -> str:
     return f"{local:%Y-%m-%d %H:%M:%S %z}, {ago(now - seconds)}"
 
 
-def release_lines(row: FleetRelease, sight: FleetSight, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
+def release_lines(row: FleetRelease, fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
     """One release: its record, its fate, and where it is."""
     record = row.record
-    glyph, role, word = row_state(row, sight, glyphs)
+    glyph, role, word = row_state(row, fleet, glyphs)
     out: list[Line] = [line((f"{glyph} ", role), (row.tag, "strong"), ("  " + word, role))]
     if record is None and row.unread:
         out.append(line(("Its record cannot be read, so its revision and author are unknown.", "dim")))
@@ -61,7 +61,7 @@ def release_lines(row: FleetRelease, sight: FleetSight, cells: int, glyphs: Glyp
         out += _field("Left", "a rollback left it: “the previous release” passes it over", cells, "warn")
     if row.pinned:
         out += _field("Pinned", f"never pruned{_pin(row.pin)}", cells)
-    out += _whereabouts(row, sight, cells, glyphs)
+    out += _whereabouts(row, fleet, cells, glyphs)
     return out
 
 
@@ -72,10 +72,10 @@ def _pin(pin: Pin | None) -> str:
     return f" ({': '.join(said)})" if said else ""
 
 
-def _whereabouts(row: FleetRelease, sight: FleetSight, cells: int, glyphs: Glyphs) -> list[Line]:
+def _whereabouts(row: FleetRelease, fleet: FleetView, cells: int, glyphs: Glyphs) -> list[Line]:
     """On which servers it is live, kept, pruned or was never."""
     groups: dict[tuple[str, str], list[str]] = {}
-    for server in sight.servers:
+    for server in fleet.servers:
         release = row.on.get(server.name)
         glyph, role = cell_state(release, server.known, glyphs)
         if not server.known:
@@ -100,8 +100,8 @@ def _whereabouts(row: FleetRelease, sight: FleetSight, cells: int, glyphs: Glyph
 
 
 def server_lines(
-    server: ServerSight,
-    sight: FleetSight,
+    server: ServerView,
+    fleet: FleetView,
     cells: int,
     glyphs: Glyphs,
     now: float,
@@ -125,8 +125,8 @@ def server_lines(
                 line((f"What follows was found {ago(now - (state.read_at or server.at))}.", "dim")), cells, glyphs.more
             )
         )
-    live = f"{short_tag(state.current)} {sight.drift(state.current)}".rstrip() if state.current else "nothing"
-    out += _field("Live", live, cells, "warn" if sight.drift(state.current) else "ok" if state.current else "dim")
+    live = f"{short_tag(state.current)} {fleet.drift(state.current)}".rstrip() if state.current else "nothing"
+    out += _field("Live", live, cells, "warn" if fleet.drift(state.current) else "ok" if state.current else "dim")
     if state.current_kind not in ("link", "absent"):
         kinds = {
             "folder": "is a real folder: nothing is done until it is adopted; the plan of a deploy has the command",
@@ -170,7 +170,7 @@ def server_lines(
     return out
 
 
-def server_error_lines(server: ServerSight, cells: int, glyphs: Glyphs, accept: str) -> list[Line]:
+def server_error_lines(server: ServerView, cells: int, glyphs: Glyphs, accept: str) -> list[Line]:
     """Why a server could not be looked at, and what to do about it."""
     error = server.error
     if error is None:

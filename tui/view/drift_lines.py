@@ -5,10 +5,10 @@ from __future__ import annotations
 from core.drift import Drift, Verification, verdict
 from core.errors import TurnoutError
 from core.text import show_path
+from tui.view.fleet import FleetView
 from tui.view.formats import ago, clock, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, short, width, wrap
-from tui.view.sight import FleetSight
 
 PATHS_SHOWN = 500
 """Paths of one server that Details lists."""
@@ -21,29 +21,27 @@ def kinds(drift: Drift) -> tuple[tuple[str, tuple[bytes, ...]], ...]:
     return ("changed", drift.changed), ("added", drift.added), ("removed", drift.removed)
 
 
-def without(found: Verification, sight: FleetSight) -> list[str]:
+def without(found: Verification, fleet: FleetView) -> list[str]:
     """The servers that were asked and do not have the release's files."""
-    return [name for name in sight.names if name not in found.drifts and name not in found.errors]
+    return [name for name in fleet.names if name not in found.drifts and name not in found.errors]
 
 
-def summary(found: Verification, sight: FleetSight) -> tuple[str, str]:
+def summary(found: Verification, fleet: FleetView) -> tuple[str, str]:
     """How the release stands on the whole fleet, and the role of that."""
-    absent = without(found, sight)
+    absent = without(found, fleet)
     bad = bool(found.errors or found.astray) or any(not drift.none for drift in found.drifts.values())
     return f"{short_tag(found.tag)}: {verdict(found, len(absent))}", "warn" if bad else "ok"
 
 
-def drift_lines(
-    found: Verification, sight: FleetSight, cells: int, glyphs: Glyphs, at: float, now: float
-) -> list[Line]:
+def drift_lines(found: Verification, fleet: FleetView, cells: int, glyphs: Glyphs, at: float, now: float) -> list[Line]:
     """Server by server: as deployed, or every path that is not."""
-    _, role = summary(found, sight)
+    _, role = summary(found, fleet)
     out = [line(("Compared with its manifest ", "head"), (ago(now - at), "dim"))]
     for name, drift in found.drifts.items():
         sign = (glyphs.done, "ok") if drift.none else (glyphs.alert, "warn")
         out.append(line((f"{sign[0]} ", sign[1]), (f"{name}  ", "strong"), (drift.describe(), sign[1])))
         out += _paths(drift, cells, glyphs)
-    for name in without(found, sight):
+    for name in without(found, fleet):
         out.append(line((f"{glyphs.absent} ", "dim"), (f"{name}  ", "strong"), ("does not have its files", "dim")))
     for name, said in found.astray.items():
         out.append(crop(line((f"{glyphs.alert} {name}  ", "warn"), (one_line(said), "warn")), cells, glyphs.more))
@@ -83,9 +81,9 @@ def running_line(tag: str, cells: int, seconds: float, glyphs: Glyphs, stop: str
     return crop((*said, *line((f" {glyphs.dot} {clock(seconds)}", "dim")), *end), cells, glyphs.more)
 
 
-def said_line(found: Verification, sight: FleetSight, cells: int, glyphs: Glyphs, close: str) -> Line:
+def said_line(found: Verification, fleet: FleetView, cells: int, glyphs: Glyphs, close: str) -> Line:
     """`✓ 3f2c1ab: all 3 servers as deployed   Esc hides this`."""
-    said, role = summary(found, sight)
+    said, role = summary(found, fleet)
     return _status(glyphs.done if role == "ok" else glyphs.alert, role, said, cells, glyphs, close)
 
 

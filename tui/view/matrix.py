@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from core.records import FleetRelease, Release
 from core.text import size
+from tui.view.fleet import FleetView
 from tui.view.formats import age, range_name, short_tag, without_record
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, fit, line, one_line, right
-from tui.view.sight import FleetSight
 
 NAMED, DENSE, COUNTED = "named", "dense", "counted"
 """How the servers' cells are drawn: a column with a name each; one cell each; only how many of each kind."""
@@ -45,11 +45,11 @@ class Layout:
     full_tags: bool
 
 
-def plan_layout(sight: FleetSight, cells: int) -> Layout:
+def plan_layout(fleet: FleetView, cells: int) -> Layout:
     """The layout for a width: what matters least goes first when it is narrow."""
-    names = sight.names
-    shorts = [short_tag(row.tag) for row in sight.rows[:200]]
-    fulls = [row.tag for row in sight.rows[:200]]
+    names = fleet.names
+    shorts = [short_tag(row.tag) for row in fleet.rows[:200]]
+    fulls = [row.tag for row in fleet.rows[:200]]
     short_cells = min(max([len(tag) for tag in shorts] + [7]), 24)
     full_cells = min(max([len(tag) for tag in fulls] + [7]), 34)
     mode, server_cells = _server_block(names, cells)
@@ -111,17 +111,17 @@ def head_line(layout: Layout, glyphs: Glyphs, selected: str = "") -> Line:
 
 
 def row_line(
-    row: FleetRelease, sight: FleetSight, layout: Layout, glyphs: Glyphs, now: float, marked: bool = False
+    row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs, now: float, marked: bool = False
 ) -> Line:
     """One row of the matrix."""
-    glyph, role, word = row_state(row, sight, glyphs)
+    glyph, role, word = row_state(row, fleet, glyphs)
     plain_role = "dim" if word == "pruned" else ""
     spans = [Span(glyphs.marked if marked else " ", "accent"), Span(glyph + " ", role)]
     for column in layout.columns:
         text, text_role = _cell(column.name, row, layout, now, word, role)
         text = right(text, column.cells, glyphs.more) if column.to_right else fit(text, column.cells, glyphs.more)
         spans.append(Span(text + "  ", text_role or plain_role))
-    spans += server_cells(row, sight, layout, glyphs)
+    spans += server_cells(row, fleet, layout, glyphs)
     return tuple(spans)
 
 
@@ -154,16 +154,16 @@ def what(row: FleetRelease, word: str, state_shown: bool) -> str:
     return f"{word.partition(' ')[0]}: {subject}"
 
 
-def row_state(row: FleetRelease, sight: FleetSight, glyphs: Glyphs) -> tuple[str, str, str]:
+def row_state(row: FleetRelease, fleet: FleetView, glyphs: Glyphs) -> tuple[str, str, str]:
     """Glyph, role and word for the release as a whole."""
-    known = len(sight.known)
+    known = len(fleet.known)
     live, present = len(row.live_on), len(row.present_on)
     if row.failed:
         return glyphs.failed, "bad", "failed" if not live else "live bad"
     if live == known and live:
         return glyphs.live, "ok", "live"
     if live:
-        return glyphs.live, "ok" if row.tag == sight.live else "warn", f"live {live}/{known}"
+        return glyphs.live, "ok" if row.tag == fleet.live else "warn", f"live {live}/{known}"
     if not present:
         return glyphs.pruned, "dim", "pruned"
     if not row.returnable:
@@ -185,9 +185,9 @@ def cell_state(release: Release | None, known: bool, glyphs: Glyphs) -> tuple[st
     return (glyphs.failed, "bad") if failed else (glyphs.kept, "")
 
 
-def server_cells(row: FleetRelease, sight: FleetSight, layout: Layout, glyphs: Glyphs) -> list[Span]:
+def server_cells(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs) -> list[Span]:
     """The cells of a row: one a server, or counts where there is no room for that."""
-    signs = [cell_state(row.on.get(server.name), server.known, glyphs) for server in sight.servers]
+    signs = [cell_state(row.on.get(server.name), server.known, glyphs) for server in fleet.servers]
     if layout.mode == NAMED:
         return [
             Span(sign.center(cells - 1) + " ", role)
@@ -240,18 +240,18 @@ def _haystack(row: FleetRelease) -> str:
     return " ".join(parts).casefold()
 
 
-def empty_sight(sight: FleetSight, filter_text: str, glyphs: Glyphs, keys: Mapping[str, str]) -> list[Line]:
-    """What the releases pane shows instead of rows: each sight names its next step.
+def placeholder(fleet: FleetView, filter_text: str, glyphs: Glyphs, keys: Mapping[str, str]) -> list[Line]:
+    """What the releases pane shows instead of rows: each case names its next step.
 
     keys  of `deploy`, `refresh-all`, `filter` as the user has them
     """
-    if filter_text and sight.rows:
+    if filter_text and fleet.rows:
         return [
-            line((f"{len(sight.rows)} releases, none matches ", ""), (f"“{one_line(filter_text)}”", "accent")),
+            line((f"{len(fleet.rows)} releases, none matches ", ""), (f"“{one_line(filter_text)}”", "accent")),
             line(("Escape", "key"), " shows them all again"),
         ]
-    failed = [server for server in sight.servers if server.error is not None]
-    if not sight.known and failed and len(failed) == len(sight.servers):
+    failed = [server for server in fleet.servers if server.error is not None]
+    if not fleet.known and failed and len(failed) == len(fleet.servers):
         out = [line((f"{glyphs.alert} no server can be reached", "bad"))]
         out += [
             line(
@@ -265,14 +265,14 @@ def empty_sight(sight: FleetSight, filter_text: str, glyphs: Glyphs, keys: Mappi
             (),
             line((keys["refresh-all"], "key"), " connects anew, ", ("Enter", "key"), " on a server tells more"),
         ]
-    if not sight.known:
+    if not fleet.known:
         return [
-            line((f"{glyphs.busy} connecting to {range_name(sight.names)}", "busy")),
+            line((f"{glyphs.busy} connecting to {range_name(fleet.names)}", "busy")),
             line(("Releases appear as each server answers; a slow one holds up no other.", "dim")),
         ]
-    if not sight.rows:
+    if not fleet.rows:
         return [
-            line((f"{glyphs.kept} no release on {sight.environment} yet", "strong")),
+            line((f"{glyphs.kept} no release on {fleet.environment} yet", "strong")),
             line((keys["deploy"], "key"), " deploys the first"),
         ]
     return []

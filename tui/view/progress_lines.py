@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from core.errors import FleetError, TurnoutError
 from core.text import count, size
+from tui.view.fleet import Activity
 from tui.view.formats import clock, rate, servers, short_tag
 from tui.view.glyphs import Glyphs, bar
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, wrap
 from tui.view.progress import VERBS, PhaseMark, Progress, ServerProgress
-from tui.view.sight import Activity
 
 KIND_WORDS = {
     "deploy": "Deploy",

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from core.recovery import Interruption
+from tui.view.fleet import FleetView
 from tui.view.formats import ago, range_name, servers, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, width, wrap
-from tui.view.sight import FleetSight
 
 GROUPED_FROM = 9
 """Servers from which those with the same fate share a line."""
 
 
-def complete(sight: FleetSight) -> bool:
+def complete(fleet: FleetView) -> bool:
     """Whether every server was looked at, and none is being looked at just now."""
-    return bool(sight.servers) and all(
-        server.state is not None and server.error is None and not server.checking for server in sight.servers
+    return bool(fleet.servers) and all(
+        server.state is not None and server.error is None and not server.checking for server in fleet.servers
     )
 
 

@@ -45,16 +45,16 @@ class DetailsTab(VerticalScroll, Tab, can_focus=True):
         self._redraw()
 
     def _lines(self, workspace: Workspace, here: Focus, cells: int) -> Sequence[Line]:
-        sight = workspace.sight
+        fleet = workspace.fleet_view
         if here.list == "servers":
-            server = sight.server(here.server)
+            server = fleet.server(here.server)
             if server is None:
                 return []
             config = workspace.fleet.server(server.name)
             keys = {name: self._keymap.shown(name) for name in ("accept", "watch", "break-lock")}
-            return server_lines(server, sight, cells, self._glyphs, self._now(), config.host, config.root, keys)
+            return server_lines(server, fleet, cells, self._glyphs, self._now(), config.host, config.root, keys)
         if here.release is None:
             return [line(("No release under the cursor.", "dim"))]
-        lines = release_lines(here.release, sight, cells, self._glyphs, self._now())
-        compared = workspace.comparison.lines(here.release.tag, sight, cells, self._glyphs)
+        lines = release_lines(here.release, fleet, cells, self._glyphs, self._now())
+        compared = workspace.comparison.lines(here.release.tag, fleet, cells, self._glyphs)
         return [lines[0], *compared, (), *lines[1:]] if compared else lines

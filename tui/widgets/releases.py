@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from core.records import FleetRelease
 from tui.keymap import Keymap
 from tui.view import matrix
+from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
-from tui.view.sight import FleetSight
 from tui.widgets.rows import Rows
 
 
@@ -21,20 +21,20 @@ class ReleasesPane(Rows):
         self._glyphs = glyphs
         self._now = now
         self._keymap = keymap
-        self._sight = FleetSight("", "")
+        self._fleet = FleetView("", "")
         self._rows: tuple[FleetRelease, ...] = ()
         self._layout: matrix.Layout | None = None
         self._filter = ""
         self.marked: set[str] = set()
         self.selected_server = ""
 
-    def show(self, sight: FleetSight, filter_text: str = "") -> None:
+    def show(self, fleet: FleetView, filter_text: str = "") -> None:
         """Draw these releases, narrowed by the filter; marks of releases that are gone go too."""
-        self._sight = sight
+        self._fleet = fleet
         self._filter = filter_text
         self._layout = None
-        self._rows = matrix.matching(sight.rows, filter_text)
-        self.marked &= set(sight.places)
+        self._rows = matrix.matching(fleet.rows, filter_text)
+        self.marked &= set(fleet.places)
         self.set_keys([row.tag for row in self._rows])
 
     @property
@@ -51,7 +51,7 @@ class ReleasesPane(Rows):
 
     def _laid_out(self, cells: int) -> matrix.Layout:
         if self._layout is None or self._layout.cells != cells:
-            self._layout = matrix.plan_layout(self._sight, cells)
+            self._layout = matrix.plan_layout(self._fleet, cells)
         return self._layout
 
     def draw_head(self, cells: int) -> Sequence[Line]:
@@ -62,11 +62,11 @@ class ReleasesPane(Rows):
     def draw(self, index: int, cells: int) -> Line:
         row = self._rows[index]
         return matrix.row_line(
-            row, self._sight, self._laid_out(cells), self._glyphs, self._now(), row.tag in self.marked
+            row, self._fleet, self._laid_out(cells), self._glyphs, self._now(), row.tag in self.marked
         )
 
-    def draw_sight(self, cells: int) -> Sequence[Line]:
+    def draw_placeholder(self, cells: int) -> Sequence[Line]:
         names = ("deploy", "refresh-all", "filter")
-        return matrix.empty_sight(
-            self._sight, self._filter, self._glyphs, {name: self._keymap.shown(name) for name in names}
+        return matrix.placeholder(
+            self._fleet, self._filter, self._glyphs, {name: self._keymap.shown(name) for name in names}
         )

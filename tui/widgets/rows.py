@@ -22,7 +22,7 @@ class Rows(ScrollView, can_focus=True):
     """Rows by key; the cursor stays on its key when rows come and go. Sub-classes draw.
 
     head    lines above the rows that do not scroll
-    sight   lines instead of the rows where there are none
+    placeholder   lines instead of the rows where there are none
     """
 
     ALLOW_SELECT = False
@@ -73,7 +73,7 @@ class Rows(ScrollView, can_focus=True):
         """The line of a row."""
         raise NotImplementedError
 
-    def draw_sight(self, cells: int) -> Sequence[Line]:
+    def draw_placeholder(self, cells: int) -> Sequence[Line]:
         """The lines that stand where rows would."""
         return ()
 
@@ -179,8 +179,10 @@ class Rows(ScrollView, can_focus=True):
         if index < 0:
             return strip(self, head[index], cells, ground)
         if not self._keys:
-            sight = self.draw_sight(cells)
-            return strip(self, line(" ", *sight[index - 1]) if 0 < index <= len(sight) else (), cells, ground)
+            placeholder = self.draw_placeholder(cells)
+            return strip(
+                self, line(" ", *placeholder[index - 1]) if 0 < index <= len(placeholder) else (), cells, ground
+            )
         if index >= len(self._keys):
             return strip(self, (), cells, ground)
         ground = self.get_component_rich_style(state) if state else ground

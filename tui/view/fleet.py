@@ -14,7 +14,7 @@ from tui.view.locks import row_words
 
 
 @dataclass(frozen=True)
-class ServerSight:
+class ServerView:
     """One server as the dashboard sees it.
 
     state     of the last inspection that worked, kept when a later one fails; error   of the last one that failed
@@ -35,18 +35,27 @@ class ServerSight:
 
 
 @dataclass(frozen=True)
-class FleetSight:
+class FleetView:
     """All servers of the environment, and what follows from their states."""
 
     project: str
     environment: str
-    servers: tuple[ServerSight, ...] = ()
+    servers: tuple[ServerView, ...] = ()
     protected: bool = False
     rows: tuple[FleetRelease, ...] = ()
     live: str = ""
     previous: str = ""
     places: Mapping[str, int] = field(default_factory=dict)
     """By tag: its place among the rows; 0 is the newest."""
+
+    @classmethod
+    def of(cls, project: str, environment: str, servers: Sequence[ServerView], *, protected: bool = False) -> FleetView:
+        """The fleet of these servers: its releases, newest first, the live one and the one before it."""
+        states = [server.state for server in servers if server.state is not None]
+        rows = tuple(fleet_releases(states))
+        live = _live(rows)
+        places = {row.tag: index for index, row in enumerate(rows)}
+        return cls(project, environment, tuple(servers), protected, rows, live, _previous(rows, live), places)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,7 +70,7 @@ class FleetSight:
         """When the server that was looked at longest ago was looked at; 0 while one never was."""
         return min((server.at for server in self.servers), default=0.0)
 
-    def server(self, name: str) -> ServerSight | None:
+    def server(self, name: str) -> ServerView | None:
         """The server of that name."""
         return next((server for server in self.servers if server.name == name), None)
 
@@ -74,15 +83,6 @@ class FleetSight:
         if current == self.live or not self.live:
             return ""
         return "behind" if self.places.get(current, len(self.rows)) > self.places[self.live] else "ahead"
-
-
-def look(project: str, environment: str, servers: Sequence[ServerSight], *, protected: bool = False) -> FleetSight:
-    """The sight of a fleet: releases in order, the live one and the one before it (as core.records decides them)."""
-    states = [server.state for server in servers if server.state is not None]
-    rows = tuple(fleet_releases(states))
-    live = _live(rows)
-    places = {row.tag: index for index, row in enumerate(rows)}
-    return FleetSight(project, environment, tuple(servers), protected, rows, live, _previous(rows, live), places)
 
 
 def _live(rows: Sequence[FleetRelease]) -> str:
@@ -125,18 +125,18 @@ class Activity:
 
 
 def server_line(
-    server: ServerSight,
+    server: ServerView,
     cells: int,
     glyphs: Glyphs,
     now: float,
-    sight: FleetSight,
+    fleet: FleetView,
     activity: Activity | None = None,
     name_cells: int = 0,
 ) -> Line:
     """A server's row: `● web1  3f2c1ab     2 ms`."""
     name = fit(server.name, min(name_cells or len(server.name), max(cells // 2, 6)), glyphs.more)
     room = cells - 2 - len(name) - 2
-    glyph, role, text, note = _server_words(server, glyphs, now, sight, room)
+    glyph, role, text, note = _server_words(server, glyphs, now, fleet, room)
     if activity:
         glyph, role, text, note = activity.glyph or glyphs.busy, activity.role, activity.text, ""
     note = note if len(note) + len(text) + 2 <= room else ""
@@ -149,7 +149,7 @@ def server_line(
 
 
 def _server_words(
-    server: ServerSight, glyphs: Glyphs, now: float, sight: FleetSight, room: int = 80
+    server: ServerView, glyphs: Glyphs, now: float, fleet: FleetView, room: int = 80
 ) -> tuple[str, str, str, str]:
     """Glyph, role, what is said of a server in about so many cells, and the note at the right."""
     if server.error is not None:
@@ -173,7 +173,7 @@ def _server_words(
         return glyphs.alert, "warn", "current leads elsewhere", note
     if not state.current:
         return glyphs.kept, "dim", "nothing live", note
-    drift = sight.drift(state.current)
+    drift = fleet.drift(state.current)
     if drift:
         return glyphs.kept, "warn", f"{short_tag(state.current)} {drift}", note
     return glyphs.live, "ok", short_tag(state.current), note
@@ -194,21 +194,21 @@ def error_words(error: TurnoutError) -> str:
     return one_line(error.title)
 
 
-def headline(sight: FleetSight, now: float) -> tuple[str, str]:
+def headline(fleet: FleetView, now: float) -> tuple[str, str]:
     """What is true of the whole fleet in one sentence, and its role."""
-    total = len(sight.servers)
-    failed = [server for server in sight.servers if server.error is not None]
-    states = sight.known
+    total = len(fleet.servers)
+    failed = [server for server in fleet.servers if server.error is not None]
+    states = fleet.known
     if not states:
         if failed and len(failed) == total:
             return f"none of {servers(total)} can be reached", "bad"
         return f"connecting to {servers(total)}", "busy"
     parts = []
-    on_live = sum(1 for state in states if sight.live and state.current == sight.live)
-    if sight.live:
-        parts.append(f"{servers(on_live)} live on {short_tag(sight.live)}")
+    on_live = sum(1 for state in states if fleet.live and state.current == fleet.live)
+    if fleet.live:
+        parts.append(f"{servers(on_live)} live on {short_tag(fleet.live)}")
         if len(states) > on_live:
-            parts.append(f"{len(states) - on_live} {drift_word(sight, states)}")
+            parts.append(f"{len(states) - on_live} {drift_word(fleet, states)}")
     else:
         parts.append("no release is live yet")
     if failed:
@@ -216,33 +216,33 @@ def headline(sight: FleetSight, now: float) -> tuple[str, str]:
     waiting = total - len(states) - sum(1 for server in failed if server.state is None)
     if waiting:
         parts.append(f"{waiting} not checked yet")
-    role = "bad" if failed else "warn" if sight.live and len(states) > on_live else "ok" if sight.live else "dim"
+    role = "bad" if failed else "warn" if fleet.live and len(states) > on_live else "ok" if fleet.live else "dim"
     return ", ".join(parts), role
 
 
-def drift_word(sight: FleetSight, states: Sequence[ServerState]) -> str:
+def drift_word(fleet: FleetView, states: Sequence[ServerState]) -> str:
     """`behind` or `ahead` where all servers off the live release are so, else `elsewhere`."""
-    words = {sight.drift(state.current) for state in states if state.current != sight.live}
+    words = {fleet.drift(state.current) for state in states if state.current != fleet.live}
     return words.pop() if len(words) == 1 else "elsewhere"
 
 
-def checked(sight: FleetSight, now: float) -> str:
+def checked(fleet: FleetView, now: float) -> str:
     """`checked 3 s ago`, `checking 2 of 5`."""
-    slow = [server for server in sight.servers if server.checking and now - server.asked > 1.0]
+    slow = [server for server in fleet.servers if server.checking and now - server.asked > 1.0]
     if slow:
-        return f"checking {len(slow)} of {len(sight.servers)}" if len(slow) > 1 else f"checking {slow[0].name}"
-    if not sight.checked_at:
+        return f"checking {len(slow)} of {len(fleet.servers)}" if len(slow) > 1 else f"checking {slow[0].name}"
+    if not fleet.checked_at:
         return ""
-    since = age(now - sight.checked_at)
+    since = age(now - fleet.checked_at)
     return "checked now" if since == "now" else f"checked {since} ago"
 
 
-def header_line(sight: FleetSight, cells: int, glyphs: Glyphs, now: float) -> Line:
+def header_line(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> Line:
     """The first line of the screen: project and environment, the fleet in one sentence, the age of what is shown."""
-    lock = " protected" if sight.protected else ""
-    left = f" {sight.project} {glyphs.dot} {sight.environment}"
-    sentence, role = headline(sight, now)
-    note = checked(sight, now)
+    lock = " protected" if fleet.protected else ""
+    left = f" {fleet.project} {glyphs.dot} {fleet.environment}"
+    sentence, role = headline(fleet, now)
+    note = checked(fleet, now)
     room = cells - len(left) - len(lock) - len(note) - 4
     if room < len(sentence):
         lock, room = "", cells - len(left) - len(note) - 4
@@ -252,9 +252,9 @@ def header_line(sight: FleetSight, cells: int, glyphs: Glyphs, now: float) -> Li
     gap = cells - len(left) - len(lock) - len(sentence) - len(note) - 1
     before = max(gap // 2, 2) if note else 2
     whole = line(
-        Span(f" {sight.project}", "strong"),
+        Span(f" {fleet.project}", "strong"),
         Span(f" {glyphs.dot} ", "dim"),
-        Span(sight.environment, "accent"),
+        Span(fleet.environment, "accent"),
         Span(lock, "dim"),
         Span(" " * before),
         Span(sentence, role),
@@ -264,11 +264,11 @@ def header_line(sight: FleetSight, cells: int, glyphs: Glyphs, now: float) -> Li
     return crop(whole, cells, glyphs.more)
 
 
-def servers_title(sight: FleetSight, glyphs: Glyphs, cells: int) -> str:
+def servers_title(fleet: FleetView, glyphs: Glyphs, cells: int) -> str:
     """The servers pane in one line, where it is collapsed: `web1-5 ●●●●!`."""
     signs = []
-    for server in sight.servers:
-        signs.append(_server_words(server, glyphs, server.asked, sight)[0])
+    for server in fleet.servers:
+        signs.append(_server_words(server, glyphs, server.asked, fleet)[0])
     text = "".join(signs)
-    label = range_name(sight.names) if sight.servers else ""
+    label = range_name(fleet.names) if fleet.servers else ""
     return short(f"{label} {text}", cells, glyphs.more)

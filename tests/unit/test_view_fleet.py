@@ -11,28 +11,27 @@ from hypothesis import strategies as st
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown, TurnoutError
 from core.records import Lock, Release, ServerState, fleet_releases, live_tag, previous_tag
 from tests.tui.recorded import NOW, record, state, tag
-from tui.view.glyphs import ASCII, UNICODE
-from tui.view.lines import plain
-from tui.view.sight import (
+from tui.view.fleet import (
     Activity,
-    FleetSight,
-    ServerSight,
+    FleetView,
+    ServerView,
     after_switch,
     checked,
     header_line,
     headline,
-    look,
     server_line,
     servers_title,
 )
+from tui.view.glyphs import ASCII, UNICODE
+from tui.view.lines import plain
 
 
-def sight(*states: ServerState) -> FleetSight:
-    return look("shop", "production", [ServerSight(one.server, one, at=NOW) for one in states])
+def fleet_of(*states: ServerState) -> FleetView:
+    return FleetView.of("shop", "production", [ServerView(one.server, one, at=NOW) for one in states])
 
 
-def words(server: ServerSight, fleet: FleetSight | None = None, cells: int = 60) -> str:
-    return plain(server_line(server, cells, UNICODE, NOW, fleet or look("shop", "production", [server])))
+def words(server: ServerView, fleet: FleetView | None = None, cells: int = 60) -> str:
+    return plain(server_line(server, cells, UNICODE, NOW, fleet or FleetView.of("shop", "production", [server])))
 
 
 @st.composite
@@ -59,43 +58,43 @@ def fleets(draw: st.DrawFn) -> list[ServerState]:
 
 @given(fleets())
 def test_live_and_previous_are_those_that_the_engine_decides(states: list[ServerState]) -> None:
-    seen = sight(*states)
+    seen = fleet_of(*states)
     assert seen.live == live_tag(states)
     assert seen.previous == previous_tag(states)
     assert [row.tag for row in seen.rows] == [row.tag for row in fleet_releases(states)]
 
 
 def test_the_headline_counts_the_servers_that_are_behind() -> None:
-    text, role = headline(sight(state("web1"), state("web2"), state("web3", 1)), NOW)
+    text, role = headline(fleet_of(state("web1"), state("web2"), state("web3", 1)), NOW)
     assert (text, role) == ("2 servers live on 3f2c1ab, 1 behind", "warn")
 
 
 def test_the_headline_of_a_fleet_in_step_is_good_news() -> None:
-    assert headline(sight(state("web1"), state("web2")), NOW) == ("2 servers live on 3f2c1ab", "ok")
+    assert headline(fleet_of(state("web1"), state("web2")), NOW) == ("2 servers live on 3f2c1ab", "ok")
 
 
 def test_the_headline_names_trouble_and_what_was_not_checked() -> None:
     servers = [
-        ServerSight("web1", state("web1"), at=NOW),
-        ServerSight("web2", error=ConnectError("web2 does not answer"), at=NOW),
-        ServerSight("web3", checking=True, asked=NOW),
+        ServerView("web1", state("web1"), at=NOW),
+        ServerView("web2", error=ConnectError("web2 does not answer"), at=NOW),
+        ServerView("web3", checking=True, asked=NOW),
     ]
-    text, role = headline(look("shop", "production", servers), NOW)
+    text, role = headline(FleetView.of("shop", "production", servers), NOW)
     assert text == "1 server live on 3f2c1ab, 1 in trouble, 1 not checked yet"
     assert role == "bad"
 
 
 def test_the_headline_tells_connecting_unreachable_and_empty_apart() -> None:
     error = ConnectError("no answer")
-    connecting = look("shop", "production", [ServerSight("web1", checking=True)])
-    unreachable = look("shop", "production", [ServerSight("web1", error=error)])
-    empty = sight(state("web1", count=0))
+    connecting = FleetView.of("shop", "production", [ServerView("web1", checking=True)])
+    unreachable = FleetView.of("shop", "production", [ServerView("web1", error=error)])
+    empty = fleet_of(state("web1", count=0))
     said = {headline(one, NOW)[0] for one in (connecting, unreachable, empty)}
     assert said == {"connecting to 1 server", "none of 1 server can be reached", "no release is live yet"}
 
 
 def test_a_server_ahead_of_the_others_is_called_ahead() -> None:
-    fleet = sight(state("web1", 1), state("web2", 1), state("web3", 0))
+    fleet = fleet_of(state("web1", 1), state("web2", 1), state("web3", 0))
     assert headline(fleet, NOW)[0] == "2 servers live on 9ab01cd, 1 ahead"
 
 
@@ -112,24 +111,24 @@ def test_a_server_ahead_of_the_others_is_called_ahead() -> None:
     ],
 )
 def test_an_error_stands_in_its_servers_row_as_a_word_beside_a_sign(error: TurnoutError, said: str) -> None:
-    text = words(ServerSight("web1", error=error))
+    text = words(ServerView("web1", error=error))
     assert text.startswith("! web1")
     assert said in text
 
 
 def test_a_slow_server_says_how_long_it_has_not_answered() -> None:
-    assert "connecting, 7 s" in words(ServerSight("web1", checking=True, asked=NOW - 7))
-    assert "no answer for 8 s" in words(ServerSight("web1", state("web1"), checking=True, asked=NOW - 8))
+    assert "connecting, 7 s" in words(ServerView("web1", checking=True, asked=NOW - 7))
+    assert "no answer for 8 s" in words(ServerView("web1", state("web1"), checking=True, asked=NOW - 8))
 
 
 def test_a_check_that_is_quick_does_not_flicker() -> None:
-    fleet = sight(state("web1"))
-    assert "3f2c1ab" in words(ServerSight("web1", state("web1"), checking=True, asked=NOW - 0.3), fleet)
+    fleet = fleet_of(state("web1"))
+    assert "3f2c1ab" in words(ServerView("web1", state("web1"), checking=True, asked=NOW - 0.3), fleet)
 
 
 def test_a_locked_server_says_who_is_at_work() -> None:
     locked = state("web1", lock=Lock(kind="deploy", who="bo@ci\x1b[31m", since=NOW - 60, age=60, phase="upload"))
-    assert "deploy by bo@ci" in words(ServerSight("web1", locked), sight(locked))
+    assert "deploy by bo@ci" in words(ServerView("web1", locked), fleet_of(locked))
 
 
 @pytest.mark.parametrize(
@@ -138,36 +137,36 @@ def test_a_locked_server_says_who_is_at_work() -> None:
 )
 def test_a_strange_current_is_named(kind: str, said: str) -> None:
     odd = state("web1", current_kind=kind)
-    assert said in words(ServerSight("web1", odd), sight(odd))
+    assert said in words(ServerView("web1", odd), fleet_of(odd))
 
 
 def test_an_operation_at_work_comes_before_everything_else() -> None:
-    server = ServerSight("web1", state("web1"))
-    text = plain(server_line(server, 40, UNICODE, NOW, sight(state("web1")), Activity("uploading 63 %")))
+    server = ServerView("web1", state("web1"))
+    text = plain(server_line(server, 40, UNICODE, NOW, fleet_of(state("web1")), Activity("uploading 63 %")))
     assert text.startswith("◐ web1") and "uploading 63 %" in text
 
 
 @given(st.integers(14, 60), st.sampled_from([UNICODE, ASCII]))
 def test_a_servers_row_fits(cells: int, glyphs: object) -> None:
-    fleet = sight(state("web1"), state("web2", 1))
+    fleet = fleet_of(state("web1"), state("web2", 1))
     for server in fleet.servers:
         assert len(plain(server_line(server, cells, UNICODE, NOW, fleet, None, 4))) <= cells
 
 
 @given(st.integers(24, 200))
 def test_the_header_fits_and_never_loses_the_environment(cells: int) -> None:
-    text = plain(header_line(sight(state("web1"), state("web2", 1)), cells, UNICODE, NOW + 3))
+    text = plain(header_line(fleet_of(state("web1"), state("web2", 1)), cells, UNICODE, NOW + 3))
     assert len(text) <= cells
     assert "shop" in text and "production" in text
 
 
 def test_the_header_says_how_old_the_picture_is() -> None:
-    assert plain(header_line(sight(state("web1")), 100, UNICODE, NOW + 3)).endswith("checked 3 s ago ")
+    assert plain(header_line(fleet_of(state("web1")), 100, UNICODE, NOW + 3)).endswith("checked 3 s ago ")
 
 
 def test_a_check_that_takes_long_is_said_in_the_header() -> None:
-    servers = [ServerSight("web1", state("web1"), at=NOW), ServerSight("db1", checking=True, asked=NOW - 5)]
-    assert checked(look("shop", "production", servers), NOW) == "checking db1"
+    servers = [ServerView("web1", state("web1"), at=NOW), ServerView("db1", checking=True, asked=NOW - 5)]
+    assert checked(FleetView.of("shop", "production", servers), NOW) == "checking db1"
 
 
 def test_after_a_switch_the_other_release_is_live_and_the_old_one_kept() -> None:
@@ -182,8 +181,8 @@ def test_after_a_switch_the_other_release_is_live_and_the_old_one_kept() -> None
 def test_a_switch_to_a_release_that_was_not_there_shows_it() -> None:
     new = replace(record(0), tag="20261129T000000Z-fffffff", seq=99)
     after = after_switch(state("web1"), new.tag, new)
-    assert sight(after).rows[0].tag == new.tag
+    assert fleet_of(after).rows[0].tag == new.tag
 
 
 def test_collapsed_servers_are_one_line_of_signs() -> None:
-    assert servers_title(sight(state("web1"), state("web2"), state("web3", 1)), UNICODE, 40) == "web1-3 ●●○"
+    assert servers_title(fleet_of(state("web1"), state("web2"), state("web3", 1)), UNICODE, 40) == "web1-3 ●●○"
