@@ -56,7 +56,7 @@ def verify(run: Run, check: Check, server: str, folder: str, told: dict[str, str
             run.cancel.wait(check.interval)
     run.cancel.check()
     tries = "1 attempt" if check.attempts == 1 else f"{check.attempts} attempts"
-    raise CheckFailed(f"the check failed after {tries}: {shown}", detail=reason, server=server, phase="verify")
+    raise CheckFailed(f"the check failed after {tries}: {shown}", detail=reason, server=server, phase="check")
 
 
 def _command(run: Run, session: Session, check: Check, folder: str, told: dict[str, str]) -> str:

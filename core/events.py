@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from core.text import clean
 
-PHASES = ("build", "connect", "begin", "upload", "stage", "barrier", "switch", "verify", "finish")
+PHASES = ("build", "connect", "begin", "upload", "stage", "barrier", "switch", "check", "finish")
 """The phases of a deploy in their order (DESIGN.md, section 4); other operations use some of them."""
 
 

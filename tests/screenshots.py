@@ -281,7 +281,7 @@ def _events(plan: Plan) -> tuple[list[Event], list[Event]]:
             *phase("stage", name, 5.0, 0.4),
             *phase("switch", name, 5.5, 0.1),
             Switched(server=name, tag=plan.tag, previous=plan.step(name).current, time=NOW + 5.6),
-            *phase("verify", name, 5.6, 0.1),
+            *phase("check", name, 5.6, 0.1),
             CheckAttempted(server=name, check=plan.checks[0], attempt=1, attempts=5, passed=True, time=NOW + 5.7),
             *phase("finish", name, 5.8, 0.1),
         ]  # fmt: skip

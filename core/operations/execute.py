@@ -133,7 +133,7 @@ def execute(
             raise
         raise error from problem
     finally:
-        run.heart.stop()
+        run.heartbeat.stop()
     _finished(run, None, result.plan, result.summary, result.outcome)
     return result
 

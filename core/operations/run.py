@@ -20,7 +20,7 @@ from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockedErr
 from core.events import Emit, Event, Note, PhaseFinished, PhaseStarted, Pruned, ServerFailed
 from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel
-from core.operations.heart import Heart
+from core.operations.heartbeat import Heartbeat
 from core.records import Lock, Record, ServerState
 from core.remote.session import ANYWHERE, CLOSES_OWN, Removed, Session
 from core.text import clean
@@ -59,7 +59,7 @@ class Run:
         self.began = time.time()
         self.locked: set[str] = set()
         self.warnings: list[str] = []
-        self.heart = Heart(self.id)
+        self.heartbeat = Heartbeat(self.id)
         self._emit = emit
         self._mask = fleet.project.mask if fleet.project.secrets else None
         self._guard = threading.Lock()
@@ -73,7 +73,7 @@ class Run:
                 if isinstance(value, (str, tuple, dict)) and item.name != "operation":
                     changes[item.name] = self._mask.all(value)
         event = dataclasses.replace(event, **changes)
-        self.heart.tell(event)
+        self.heartbeat.add(event)
         self._emit(event)
 
     def warn(self, text: str, server: str = "") -> None:
@@ -243,7 +243,7 @@ class Run:
     def holds(self, name: str) -> None:
         """A server's lock was taken: from now on there are signs of life for it."""
         self.locked.add(name)
-        self.heart.start(self.session(name))
+        self.heartbeat.start(self.session(name))
 
     def conclude(
         self,
@@ -259,7 +259,7 @@ class Run:
         left  see Session.finish
         """
         session = self.session(name)
-        self.heart.deliver_all(session)
+        self.heartbeat.deliver_all(session)
         removed = session.finish(self.token, closes, journal, prune, records, left)
         self.locked.discard(name)
         self.tell_removed(name, removed)

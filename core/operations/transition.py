@@ -10,11 +10,11 @@ from core.config import Hook
 from core.errors import EXIT_DONE, FleetError, TurnoutError
 from core.events import Switched
 from core.jobs import Ahead, Cancel, fault
+from core.operations.delivery import Delivery
 from core.operations.ending import end, moment, unclaimed
 from core.operations.planning import Prepared
 from core.operations.putback import put_back
 from core.operations.run import Run
-from core.operations.sending import Sending
 from core.plan import DEPLOY, NONE, ROLLBACK, STAGE, UPLOAD
 from core.records import Record, ServerState, mark
 from core.remote.session import CLOSES_ALL, Removed, live_at
@@ -40,7 +40,7 @@ class Transition:
         self.tree = tree = prepared.tree
         # While files travel: it takes some milliseconds.
         self._shape = Ahead(lambda: shape_digest(tree.manifest)) if tree else None
-        self.sending = Sending(run, prepared, states)
+        self.delivery = Delivery(run, prepared, states)
         self.made: set[str] = set()
         self.switched: set[str] = set()
         self.concluding: set[str] = set()
@@ -196,7 +196,7 @@ class Transition:
         assert record and self.tree and self._shape
         if step.action == UPLOAD:
             with run.phase("upload", name):
-                self.sending.send(name)
+                self.delivery.send(name)
         with run.phase("stage", name):
             run.cancel.check()
             session, deploy = run.session(name), run.fleet.project.deploy
@@ -260,7 +260,7 @@ class Transition:
     def _switch_and_conclude(self, name: str, journal: str) -> None:
         """Both in one round trip; a cancel that comes meanwhile is too late."""
         run, session, step = self.run, self.run.session(name), self.plan.step(name)
-        run.heart.deliver_all(session)
+        run.heartbeat.deliver_all(session)
         self.concluding.add(name)
         target = self.states[name].current_target
         last, fates = self._end(name), self._fates(name)
@@ -282,7 +282,7 @@ class Transition:
             return
 
         def verify(name: str) -> None:
-            with run.phase("verify", name):
+            with run.phase("check", name):
                 folder = f"{self.states[name].root}/releases/{self.tag}"
                 for check in run.fleet.project.checks:
                     checks.verify(run, check, name, folder, self.told(name))
@@ -302,7 +302,7 @@ class Transition:
         moments = ("after-switch", "after-rollback", "success")
         if run.fleet.project.checks or any(hook.on in moments for hook in run.fleet.project.hooks):
             names = [step.server for step in self.plan.steps]
-            run.on_all(lambda name: run.session(name).confirm(run.token, self._left(name)), names).unwrap("verify")
+            run.on_all(lambda name: run.session(name).confirm(run.token, self._left(name)), names).unwrap("check")
 
     def _finish(self) -> str:
         """Records, journal, pruning, success hooks, unlock. From here on nothing makes the operation fail."""
@@ -359,8 +359,8 @@ class Transition:
     def _summary(self) -> str:
         moved = len(self._moving)
         parts = []
-        if self.sending.bytes or self.sending.files:
-            parts.append(f"sent {size(self.sending.bytes)} in {count(self.sending.files, 'file')}")
+        if self.delivery.bytes or self.delivery.files:
+            parts.append(f"sent {size(self.delivery.bytes)} in {count(self.delivery.files, 'file')}")
         concerned = len(self._concerned)
         if concerned > moved:
             parts.append(f"{count(concerned - moved, 'server')} had it already")

@@ -51,7 +51,7 @@ def test_a_check_that_fails_on_one_server_leads_all_three_back(servers, project_
     two.deploy(tag="good")
     project.commit({"index.html": "two\n"})
     error = two.fails(lambda: two.deploy(tag="bad"), CheckFailed, "after 2 attempts")
-    assert error.server == "web2" and error.phase == "verify"
+    assert error.server == "web2" and error.phase == "check"
     assert [live(each) for each in three] == ["good"] * 3
     assert all("check failed" in record(each, "bad").failed for each in three)
     assert {event.server for event in two.said(Switched, back=True)} == {"web1", "web2", "web3"}
@@ -170,7 +170,7 @@ def test_a_cancel_ends_a_check_that_waits_for_an_answer_and_everything_goes_back
         url = f"http://127.0.0.1:{port}/"
         one = engine(project_factory([sshd], extra=check(http=url, attempts=3, timeout="60s")))
         one.on_event = lambda event: (
-            one.cancel.request() if isinstance(event, PhaseStarted) and event.phase == "verify" else None
+            one.cancel.request() if isinstance(event, PhaseStarted) and event.phase == "check" else None
         )
         error = one.fails(one.deploy, Cancelled)
     assert not (sshd.files / "current").is_symlink()

@@ -105,7 +105,7 @@ def test_the_phases_of_a_deploy_come_in_their_order_on_each_server(one):
         phases = [
             event.phase for event in one.said(PhaseStarted) if event.server in (server, "") and event.phase != "build"
         ]
-        assert phases == ["connect", "begin", "upload", "stage", "barrier", "switch", "verify", "finish"]
+        assert phases == ["connect", "begin", "upload", "stage", "barrier", "switch", "check", "finish"]
     plan = one.events.index(one.said(PlanMade)[0])
     uploads = [one.events.index(event) for event in one.said(PhaseStarted, phase="upload")]
     assert plan < min(uploads)

@@ -101,7 +101,7 @@ def test_locks_that_are_lost_before_the_end_take_the_others_back(three, project_
     project = project_factory(three, extra=CHECK + hook)
     one = deployed(engine, project, "r1")
     part = engine(project, servers=one.fleet.servers[:1])
-    moment = once(PhaseFinished, phase="verify", server="web1")
+    moment = once(PhaseFinished, phase="check", server="web1")
     one.on_event = lambda event: take_over(part, ["web1"], "x3") if moment(event) else None
     needs_person(one, lambda: one.deploy(tag="r2"), "not back where it was: web1", "releases/x3")
     assert [live(each) for each in three] == ["x3", "r1", "r1"]

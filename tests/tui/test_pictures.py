@@ -151,7 +151,7 @@ SWITCHING: list[Event] = [
     *(event for name in WEB for event in phases(name, "connect", "begin", "upload", "stage", "barrier", "switch")),
     Switched(server="web1", tag=tag(0), previous=tag(1), time=NOW),
     Switched(server="web2", tag=tag(0), previous=tag(1), time=NOW),
-    *(PhaseStarted(server=name, phase="verify", time=NOW) for name in WEB[:2]),
+    *(PhaseStarted(server=name, phase="check", time=NOW) for name in WEB[:2]),
     CheckAttempted(server="web1", check="/healthz", attempt=1, attempts=10, passed=True, time=NOW),
     CheckAttempted(
         server="web2", check="/healthz", attempt=3, attempts=10, passed=False, detail="answered 503", time=NOW
@@ -159,7 +159,7 @@ SWITCHING: list[Event] = [
 ]
 FAILED: list[Event] = [
     *SWITCHING,
-    ServerFailed(server="web2", phase="verify", title="/healthz answered 503", time=NOW),
+    ServerFailed(server="web2", phase="check", title="/healthz answered 503", time=NOW),
     Switched(server="web1", tag=tag(1), previous=tag(0), back=True, time=NOW),
     Switched(server="web2", tag=tag(1), previous=tag(0), back=True, time=NOW),
     OperationFinished(
@@ -270,7 +270,7 @@ def test_switching_and_checking(picture: Any) -> None:
 def test_a_failed_deploy(picture: Any) -> None:
     check = CheckFailed("/healthz answered 503", detail="attempt 10 of 10", hint="look at the application's own log")
     assert picture(
-        recorded_app(BEHIND), (120, 34), before=operating(FAILED, FleetError({"web2": check}, phase="verify"))
+        recorded_app(BEHIND), (120, 34), before=operating(FAILED, FleetError({"web2": check}, phase="check"))
     )
 
 

@@ -9,8 +9,8 @@ import pytest
 from core.backlog import BESIDES, History, Valve, weight
 from core.events import HookFinished, HookOutput, Note, PhaseStarted, UploadProgress
 from core.masking import Masking
-from core.operations import heart
-from core.operations.heart import DELIVERY, Heart
+from core.operations import heartbeat
+from core.operations.heartbeat import AT_ONCE, Heartbeat
 from core.output import LAST_LINES, MOST_CHARACTERS, MOST_LINES, Output
 from tui.model.bridge import Bridge
 
@@ -66,7 +66,7 @@ def test_a_job_keeps_the_newest_output_and_everything_else():
 
 
 class Deaf:
-    """A server's session that remembers what it is told."""
+    """A server's session that keeps what it receives."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -76,11 +76,11 @@ class Deaf:
         self.deliveries.append(events)
 
     @property
-    def told(self):
+    def received(self):
         return [json.loads(each) for delivery in self.deliveries for each in delivery.splitlines()]
 
 
-def read(told) -> list[int]:
+def read(received) -> list[int]:
     """As `numbers`, of what was delivered."""
     kinds = {"hook-output": HookOutput, "note": Note}
     return numbers(
@@ -88,44 +88,44 @@ def read(told) -> list[int]:
             kinds[each["event"]](**{key: value for key, value in each.items() if key not in ("event", "time")})
             if each["event"] in kinds
             else each
-            for each in told
+            for each in received
         ]
     )
 
 
 def test_who_watches_gets_the_newest_output_and_everything_else_before_the_end(monkeypatch):
-    monkeypatch.setattr(heart, "MOST_WAITING", 4000)
+    monkeypatch.setattr(heartbeat, "MOST_WAITING", 4000)
     one, other, late = Deaf("one"), Deaf("other"), Deaf("late")
-    beats = Heart("o")
+    beats = Heartbeat("o")
     for number in range(1, 1001):
-        beats.tell(line(number))
+        beats.add(line(number))
         if number % 300 == 0:
-            beats.tell(PhaseStarted(operation="o", phase="switch"))
+            beats.add(PhaseStarted(operation="o", phase="switch"))
         if number % 7 == 0:
             beats.deliver(one)
-    beats.tell(HookFinished(operation="o", on="prepare", run="x", status=0, seconds=1.0))
+    beats.add(HookFinished(operation="o", on="prepare", run="x", status=0, seconds=1.0))
     for session in (one, other, late):
         beats.deliver_all(session)
         beats.deliver_all(session)
-        assert all(len(delivery) <= DELIVERY for delivery in session.deliveries)
-        seen = read(session.told)
+        assert all(len(delivery) <= AT_ONCE for delivery in session.deliveries)
+        seen = read(session.received)
         assert seen.count(0) == 4 and seen[-1] == 0
         accounted = sum(1 if number > 0 else -number for number in seen)
-        assert accounted == 1000, "each line was told, or counted as left out"
+        assert accounted == 1000, "each line was delivered, or counted as left out"
         assert [number for number in seen if number > 0] == sorted(number for number in seen if number > 0)
-    assert [number for number in read(one.told) if number > 0] == list(range(1, 1001)), "it kept up"
-    assert len(read(other.told)) < 60
+    assert [number for number in read(one.received) if number > 0] == list(range(1, 1001)), "it kept up"
+    assert len(read(other.received)) < 60
 
 
 def test_an_event_that_is_larger_than_a_delivery_holds_no_other_back():
     one = Deaf("one")
-    beats = Heart("o")
-    beats.tell(line(1))
-    beats.tell(PhaseStarted(operation="o", phase="x" * DELIVERY))
-    beats.tell(line(2))
+    beats = Heartbeat("o")
+    beats.add(line(1))
+    beats.add(PhaseStarted(operation="o", phase="x" * AT_ONCE))
+    beats.add(line(2))
     while beats.deliver(one) or len(one.deliveries) < 2:
         pass
-    assert read(one.told) == [1, 2]
+    assert read(one.received) == [1, 2]
 
 
 class Collected:

@@ -34,7 +34,7 @@ def test_narration_says_each_thing_once_with_its_server():
         events.PhaseStarted(phase="build"),
         events.PhaseFinished(server="web1", phase="upload", seconds=1.25),
         events.PhaseFinished(server="web1", phase="stage", seconds=2, outcome="failed"),
-        events.PhaseFinished(server="web1", phase="verify", seconds=2, outcome="skipped"),
+        events.PhaseFinished(server="web1", phase="check", seconds=2, outcome="skipped"),
         events.HookStarted(server="web10", on="prepare", run="make"),
         events.HookOutput(server="web10", on="prepare", line="built\x1b[31m"),
         events.HookFinished(server="web10", on="prepare", run="make", status=2, seconds=3),

@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from core.manifest import FILE, FOLDER_ENTRY, Entry, Manifest
-from core.operations.broadcast import COMPRESS_FROM, COMPRESS_RTT, PIECE, PIECES, packed, pays_to_compress, probes
+from core.operations.fan_out import COMPRESS_FROM, COMPRESS_RTT, PIECE, PIECES, packed, pays_to_compress, probes
 from core.tar.writer import Chunk
 
 TEXT = b"the same words again and again; " * (PIECE // 32)

@@ -95,6 +95,6 @@ def test_an_operation_that_did_nothing_leaves_open_what_was_open_and_one_that_di
 
 
 def test_a_first_deploy_has_nothing_to_go_back_to():
-    found = interruption([state("web1", "a", begin("1"), switch("1", "a", ""), interrupted("verify"))])
+    found = interruption([state("web1", "a", begin("1"), switch("1", "a", ""), interrupted("check"))])
     assert found.switched == {"web1": Before(tag="", target="")}
-    assert found.phase == "verify"
+    assert found.phase == "check"

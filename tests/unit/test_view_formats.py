@@ -78,7 +78,7 @@ def test_the_log_says_each_thing_in_words() -> None:
             Switched(tag="b", previous="a"),
             Switched(tag="a", previous="b", back=True),
             CheckAttempted(check="/healthz", attempt=2, attempts=10, passed=False, detail="503"),
-            ServerFailed(phase="verify", title="no", hint="look"),
+            ServerFailed(phase="check", title="no", hint="look"),
         )
     }
     assert said == {
@@ -87,7 +87,7 @@ def test_the_log_says_each_thing_in_words() -> None:
         "switched: a -> b",
         "switched back: b -> a",
         "check /healthz, attempt 2 of 10: 503",
-        "failed in verify: no",
+        "failed in check: no",
     }
 
 
@@ -105,7 +105,7 @@ def test_output_of_several_lines_and_escapes_becomes_lines_of_text() -> None:
 def test_a_log_narrowed_to_a_server_keeps_what_concerns_all() -> None:
     fleet, one, other = (log_lines(PhaseStarted(server=name, phase="build"))[0] for name in ("", "web1", "web2"))
     assert wanted(fleet, "web1", "") and wanted(one, "web1", "") and not wanted(other, "web1", "")
-    assert wanted(one, "", "BUILD") and not wanted(one, "", "verify")
+    assert wanted(one, "", "BUILD") and not wanted(one, "", "check")
 
 
 def test_choices_narrow_while_typing() -> None:

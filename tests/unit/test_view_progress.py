@@ -121,7 +121,7 @@ def test_the_hook_that_runs_and_its_last_line_are_shown() -> None:
 
 def test_checks_count_their_attempts() -> None:
     progress = follow(
-        PhaseStarted(server="web1", phase="verify", time=T),
+        PhaseStarted(server="web1", phase="check", time=T),
         CheckAttempted(server="web1", check="/healthz", attempt=3, attempts=10, passed=False, detail="503"),
     )
     assert "check 3 of 10: 503" in row(progress)
@@ -199,9 +199,9 @@ def test_a_failure_says_what_where_the_state_left_and_what_next() -> None:
     check = CheckFailed(
         "/healthz answered 500", detail="attempt 10 of 10\nbody: boom", hint="look at the application's log"
     )
-    error = FleetError({"web2": check}, phase="verify")
+    error = FleetError({"web2": check}, phase="check")
     progress = follow(
-        ServerFailed(server="web2", phase="verify", title="/healthz answered 500"),
+        ServerFailed(server="web2", phase="check", title="/healthz answered 500"),
         OperationFinished(
             kind="deploy", outcome="failed", exit_code=1, seconds=9, summary="every server is back on 9ab01cd"
         ),
@@ -210,7 +210,7 @@ def test_a_failure_says_what_where_the_state_left_and_what_next() -> None:
     for part in (
         "Deploy failed",
         "What    /healthz answered 500",
-        "Where   web2 in verify",
+        "Where   web2 in check",
         "body: boom",
         "State   every server is back on 9ab01cd",
         "Next    look at the application's log",
@@ -221,7 +221,7 @@ def test_a_failure_says_what_where_the_state_left_and_what_next() -> None:
 
 def test_several_failed_servers_are_all_named_up_to_a_limit() -> None:
     errors = {f"web{n}": CheckFailed("no") for n in range(1, 10)}
-    lines = [plain(one) for one in draw.error_lines(FleetError(errors, phase="verify"), 80, UNICODE)]
+    lines = [plain(one) for one in draw.error_lines(FleetError(errors, phase="check"), 80, UNICODE)]
     assert sum("Where" in one for one in lines) == 6
     assert lines[-1].strip() == "and 3 servers more"
 

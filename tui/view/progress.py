@@ -41,7 +41,7 @@ VERBS = {
     "stage": "staging",
     "barrier": "waiting for the others",
     "switch": "switching",
-    "verify": "checking",
+    "check": "checking",
     "finish": "finishing",
 }
 
@@ -197,7 +197,7 @@ class Progress:
         """The phases that this operation is made of, in order: those seen, and those of its kind that are to come."""
         to_come = {
             "deploy": PHASES,
-            "rollback": ("connect", "begin", "upload", "stage", "barrier", "switch", "verify", "finish"),
+            "rollback": ("connect", "begin", "upload", "stage", "barrier", "switch", "check", "finish"),
         }.get(self.kind, ("connect", "begin", "finish"))
         seen = {phase for one in (self.fleet, *self.servers.values()) for phase in one.phases}
         wanted = seen if self.finished else seen | set(to_come)

@@ -172,14 +172,14 @@ def now_spans(progress: Progress, one: ServerProgress, cells: int, now: float, g
             Span(f"{one.hook} {waited}", "accent"),
             Span(short(said, max(cells - len(one.hook) - 8, 0), glyphs.more), "dim"),
         ]
-    if phase == "verify" and one.check:
+    if phase == "check" and one.check:
         check = one.check
         result = "passed" if check.passed else one_line(check.detail) or "not yet"
         text = f"check {check.attempt} of {check.attempts}: {result}"
         return [Span(short(text, cells, glyphs.more), "ok" if check.passed else "warn")]
     if one.pruned:
         return [Span(_pruned(one), "")]
-    if one.tag and phase in ("", "verify", "finish"):
+    if one.tag and phase in ("", "check", "finish"):
         back = "switched back to" if one.switched_back else "live on"
         return [Span(f"{back} {short_tag(one.tag)}", "warn" if one.switched_back else "ok")]
     mark = progress.mark(one.name, phase) if phase else None
@@ -279,7 +279,7 @@ def activity(progress: Progress, name: str, now: float, glyphs: Glyphs) -> Activ
         if quiet:
             return Activity(f"stalled {clock(quiet)}", "warn")
         return Activity(f"uploading {one.fraction * 100:.0f} %")
-    if phase == "verify" and one.check and not one.check.passed:
+    if phase == "check" and one.check and not one.check.passed:
         return Activity(f"check {one.check.attempt} of {one.check.attempts}")
     if one.tag and phase == "barrier":
         return Activity("switched", "ok", glyphs.live)

@@ -10,7 +10,7 @@ from typing import Any
 from core.errors import DiskFull
 from core.events import Note, UploadProgress
 from core.manifest import EMPTY, Difference, Manifest, difference
-from core.operations.broadcast import PIECE, Broadcast, packed, pays_to_compress, probes
+from core.operations.fan_out import PIECE, FanOut, packed, pays_to_compress, probes
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.plan import UPLOAD
@@ -24,7 +24,7 @@ REPORT_EVERY = 0.1
 """Seconds between progress events of one server."""
 
 
-class Sending:
+class Delivery:
     """`bytes` and `files`: what was sent so far, to all servers."""
 
     def __init__(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> None:
@@ -36,7 +36,7 @@ class Sending:
         self._states = states
         self._caches = prepared.caches
         self._lock = threading.Lock()
-        self._broadcasts: dict[str, Packed] = {}
+        self._fan_outs: dict[str, Packed] = {}
         self._differences: dict[str, Difference] = {}
         self._group_known()
 
@@ -52,10 +52,10 @@ class Sending:
         for names in groups.values():
             cache = self._caches.get(names[0])
             change = difference(cache or EMPTY, self._tree.manifest)
-            broadcast = self._broadcast(change, names, whole=cache is None)
+            fan_out = self._fan_out(change, names, whole=cache is None)
             for name in names:
                 self._differences[name] = change
-                self._broadcasts[name] = broadcast
+                self._fan_outs[name] = fan_out
 
     def send(self, name: str) -> None:
         """Bring a server's deploy-cache to the tree's content. Raises DiskFull, ServerError, ConnectError, Cancelled.
@@ -71,20 +71,20 @@ class Sending:
             wipe = scanned is None
             present = with_sizes(scanned, self._tree.manifest) if scanned else EMPTY
             self._differences[name] = difference(present, self._tree.manifest)
-            self._broadcasts[name] = self._broadcast(self._differences[name], [name], whole=True)
+            self._fan_outs[name] = self._fan_out(self._differences[name], [name], whole=True)
             kept = self._tree.manifest.files - self._differences[name].files
             run.emit(Note(server=name, text=f"deploy-cache compared; already there: {count(kept, 'file')}"))
             self._refuse_what_does_not_fit(state, self._differences[name], wipe=wipe)
         change = self._differences[name]
         upload = session.upload()
-        broadcast = self._broadcasts[name]
+        fan_out = self._fan_outs[name]
         try:
             with upload.watch(run.cancel):
-                upload.begin(state.root, run.token, broadcast.unpack, change.remove, wipe)
-                self._pump(name, change, upload.send, broadcast)
+                upload.begin(state.root, run.token, fan_out.unpack, change.remove, wipe)
+                self._pump(name, change, upload.send, fan_out)
                 upload.finish()
         finally:
-            broadcast.leave(name)
+            fan_out.leave(name)
 
     def _refuse_what_does_not_fit(self, state: ServerState, change: Difference, *, wipe: bool) -> None:
         """DiskFull where a cache that the plan did not know needs more than there is; `wipe`: it is emptied first."""
@@ -98,13 +98,13 @@ class Sending:
             hint = "free space there or prune releases, then deploy again: what arrived is not sent again"
             raise DiskFull("not enough room on a server", detail=reason, hint=hint, server=state.server)
 
-    def _pump(self, name: str, change: Difference, send: Callable[[bytes], None], broadcast: Packed) -> None:
+    def _pump(self, name: str, change: Difference, send: Callable[[bytes], None], fan_out: Packed) -> None:
         """Hand all chunks to one server; the progress as events, at most every REPORT_EVERY seconds."""
         sent = files = 0
         reported = 0.0
         total: dict[str, Any] = {"total": change.bytes, "files_total": change.files}
         self._run.emit(UploadProgress(server=name, sent=0, files=0, **total))
-        for chunk in broadcast.chunks(name):
+        for chunk in fan_out.chunks(name):
             send(chunk.raw)
             sent += chunk.content
             files += chunk.files
@@ -117,7 +117,7 @@ class Sending:
             self.bytes += sent
             self.files += files
 
-    def _broadcast(self, change: Difference, names: list[str], *, whole: bool) -> Packed:
+    def _fan_out(self, change: Difference, names: list[str], *, whole: bool) -> Packed:
         """The stream for servers that need the same change; `whole`: with the whole manifest instead of its changes."""
         tree = self._tree
         assert tree is not None
@@ -150,8 +150,8 @@ class Sending:
                 yield file.read(PIECE)
 
 
-class Packed(Broadcast):
-    """A broadcast that knows what has to unpack it: `none` or `gzip`."""
+class Packed(FanOut):
+    """A fan-out that knows what has to unpack it: `none` or `gzip`."""
 
     def __init__(
         self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], unpack: str, *, ahead: bool = False

@@ -28,7 +28,7 @@ SHRINKS = 0.85
 """What content has to shrink to."""
 
 
-class Broadcast:
+class FanOut:
     """Hands the same chunks to several takers, each on a thread of its own. A taker that leaves holds nobody up.
 
     ahead   chunks are made on a thread of their own also for one taker: they cost time that it else would wait
@@ -51,7 +51,7 @@ class Broadcast:
         with self._lock:
             if not self._started:
                 self._started = True
-                threading.Thread(target=self._produce, name="broadcast", daemon=True).start()
+                threading.Thread(target=self._produce, name="fan out", daemon=True).start()
         try:
             while (chunk := self._queues[taker].get()) is not None:
                 yield chunk
