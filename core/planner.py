@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
-from core import shared
+from core import layout, shared
 from core.manifest import EMPTY, FOLDER, Manifest, difference
 from core.plan import (
     CLEAR_CACHE,
@@ -348,7 +348,7 @@ def _current_refusal(state: ServerState) -> str:
 
 def _mount_refusal(state: ServerState) -> str:
     """Why deploy-cache may not be changed on a server, or ""."""
-    inside = next((path for path in state.mounts if path.startswith("deploy-cache/")), "")
+    inside = next((path for path in state.mounts if path.startswith(f"{layout.CACHE}/")), "")
     return (
         f"{state.root}/{inside} is a mount point, and deploys empty and fill deploy-cache: unmount it" if inside else ""
     )
@@ -356,7 +356,7 @@ def _mount_refusal(state: ServerState) -> str:
 
 def _hard_link_refusal(state: ServerState, around: Around) -> str:
     """Why a release cannot be made of hard links on a server, or ""."""
-    apart = sorted(state.apart & {"deploy-cache", "releases"})
+    apart = sorted(state.apart & {layout.CACHE, layout.RELEASES})
     if not around.shared_copy or not apart:
         return ""
     return (

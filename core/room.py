@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from core import layout
 from core.manifest import FOLDER, Difference, Entry, Manifest
 from core.records import Disk, ServerState
 from core.text import size
@@ -52,10 +53,10 @@ def of_release(state: ServerState, manifest: Manifest, *, shared: bool) -> Room:
 def lacking(state: ServerState, upload: Room, release: Room) -> str:
     """Why a server has not the room for an upload and for the release that is made of it, each on the file system where
     it is written; "" where it has, or does not tell."""
-    wanted = {"deploy-cache": upload, ".turnout": release}
-    if "releases" in state.apart:
+    wanted = {layout.CACHE: upload, layout.OWN: release}
+    if layout.RELEASES in state.apart:
         # It is copied there, under another name, before the first copy goes.
-        wanted["releases"] = release
+        wanted[layout.RELEASES] = release
     root = state.disks.get(".", Disk(0, state.free_bytes, state.free_inodes))
     disks = {root.device: root}
     needed: dict[int, Room] = {}
@@ -76,7 +77,7 @@ def lacking(state: ServerState, upload: Room, release: Room) -> str:
 
 def emptied(state: ServerState) -> ServerState:
     """The state once deploy-cache is empty."""
-    cache, root = state.disks.get("deploy-cache"), state.disks.get(".")
+    cache, root = state.disks.get(layout.CACHE), state.disks.get(".")
     more = state.cache_bytes
     disks = {
         name: replace(disk, free_bytes=disk.free_bytes + more) if cache and disk.device == cache.device else disk

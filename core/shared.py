@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core import layout
 from core.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def nowhere(state: ServerState, shared: SharedPath, manifest: Manifest | None) -
 
     manifest   of a release that is still to be made there, which seeds what is missing; None: it is there already
     """
-    place = f"shared/{shared.path}"
+    place = f"{layout.SHARED}/{shared.path}"
     if shared.path in state.shared_dangling:
         return f"{place} is a link that leads nowhere"
     if shared.path not in state.shared_missing or (shared.folder and not shared.required):

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 
+from core import layout
 from core.text import clean, decode_path, show_path
 
 _WORDS = ("user", "tar", "switch")
 _PATHS = ("in-the-way", "closed-to-us", "closed", "rehearsal")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]*\$?")
-_REHEARSAL = re.compile(r"\.turnout-probe\.[0-9]{1,12}")
+_REHEARSAL = re.compile(re.escape(layout.PROBE) + r"\.[0-9]{1,12}")
 LONGEST = 300
 """Characters of what a program there said."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from core import layout
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.records import ServerState
 
@@ -19,23 +20,23 @@ def file_systems(state: ServerState, copy_mode: str) -> Iterator[Finding]:
         return
     for path in state.mounts:
         folder, _, rest = path.partition("/")
-        if rest and folder in (".turnout", "deploy-cache"):
+        if rest and folder in (layout.OWN, layout.CACHE):
             yield Finding(
                 TOPIC,
                 ERROR,
                 f"{path} is a mount point; Turnout moves and removes what is in {folder}",
                 f"unmount it: umount {state.root}/{path}",
             )
-        elif rest and folder == "releases":
+        elif rest and folder == layout.RELEASES:
             yield Finding(
                 TOPIC,
                 WARNING,
                 f"{path} is a mount point, so its release cannot be pruned",
                 "mount it in shared/, and list the path under `shared`",
             )
-        elif path == "current":
+        elif path == layout.CURRENT:
             yield Finding(TOPIC, ERROR, "current is a mount point, and cannot be switched", "unmount it")
-    linked = [name for name in ("deploy-cache", "releases") if name in state.apart]
+    linked = [name for name in (layout.CACHE, layout.RELEASES) if name in state.apart]
     if copy_mode == "hardlink" and linked:
         names = " and ".join(linked)
         yield Finding(
@@ -46,9 +47,10 @@ def file_systems(state: ServerState, copy_mode: str) -> Iterator[Finding]:
         )
         return
     follows = {
-        "releases": "releases: on another file system, so each release is copied once more before it gets its name",
-        "deploy-cache": "deploy-cache: on another file system, so its blocks cannot be shared with releases",
-        "shared": "shared: on another file system; releases link to it",
+        layout.RELEASES: "releases: on another file system, so each release is copied once more before it "
+        "gets its name",
+        layout.CACHE: "deploy-cache: on another file system, so its blocks cannot be shared with releases",
+        layout.SHARED: "shared: on another file system; releases link to it",
     }
     for name in apart:
         if name in follows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator
 
+from core import layout
 from core.doctor.facts import Facts, reason
 from core.doctor.filesystems import file_systems
 from core.doctor.finding import ERROR, OK, WARNING, Finding
@@ -73,7 +74,7 @@ def shared(state: ServerState, paths: Iterable[SharedPath]) -> list[Finding]:
 
 
 def _shared(state: ServerState, each: SharedPath) -> Finding:
-    place = f"shared/{each.path}{'/' if each.folder else ''}"
+    place = f"{layout.SHARED}/{each.path}{'/' if each.folder else ''}"
     level = ERROR if each.required else WARNING
     if each.path in state.shared_dangling:
         hint = "correct the link, or put the file in its place"
@@ -113,11 +114,11 @@ def _root(state: ServerState, facts: Facts, user: str) -> Iterator[Finding]:
     for problem in dict.fromkeys(facts.problems("folder")):
         place, why = problem.partition(": ")[0], reason(problem)
         path = f"{root}/{place}"
-        yield Finding(place.removeprefix(".turnout/"), ERROR, f"{path}: {why}", remedy(why, path, user))
+        yield Finding(place.removeprefix(f"{layout.OWN}/"), ERROR, f"{path}: {why}", remedy(why, path, user))
     for place in facts.problems("sticky"):
         text = f"{root}/{place} belongs to somebody else and the folder has the sticky bit: it cannot be replaced"
         hint = f"as an administrator there: chown -h {owner} {shlex.quote(f'{root}/{place}')}, or chmod -t its folder"
-        yield Finding("current" if place == "current" else "layout", ERROR, text, hint)
+        yield Finding("current" if place == layout.CURRENT else "layout", ERROR, text, hint)
     if facts.closed:
         text = f"others may not go through {facts.closed}: a web server that runs as another user finds no release"
         yield Finding("way in", WARNING, text, f"if it does: chmod o+x {shlex.quote(facts.closed)}")

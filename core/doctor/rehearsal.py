@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import paramiko
 
+from core import layout
 from core.config import Project
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.errors import ConnectError, NoChannel, ServerError, TurnoutError
@@ -30,7 +31,7 @@ from core.tar.writer import END, header, padding
 from core.text import clean
 
 TAG = "rehearsal"
-BEFORE = "releases/none"
+BEFORE = layout.release("none")
 """Where `current` leads in the rehearsal's root at first: the switch has to replace a link."""
 PATIENCE = 600
 """Seconds after which the rehearsal's own lock counts as left; the whole takes a second."""
@@ -41,6 +42,7 @@ PROHIBITED = 1
 
 _CONTENTS = {b"page/index.html": b"rehearsal\n", b"start": b"#!/bin/sh\nexit 0\n"}
 _TARGET = b"page/index.html"
+_CACHE = f"{layout.CACHE}/".encode()
 
 
 def _tree() -> Manifest:
@@ -54,12 +56,12 @@ def _tree() -> Manifest:
 def _stream(manifest: Manifest) -> bytes:
     """The tar stream of the tree and its manifest."""
     now = int(time.time())
-    parts = [header(b"deploy-cache/page/", b"5", 0o755, 0, now)]
+    parts = [header(_CACHE + b"page/", b"5", 0o755, 0, now)]
     for path, content in {**_CONTENTS, b"": manifest.text.encode("ascii")}.items():
-        name = b"deploy-cache/" + path if path else b".turnout/incoming/manifest"
+        name = _CACHE + path if path else f"{layout.INCOMING}/manifest".encode()
         mode = 0o755 if path == b"start" else 0o644
         parts += [header(name, b"0", mode, len(content), now), content, padding(len(content))]
-    parts += [header(b"deploy-cache/latest", b"2", 0o777, 0, now, _TARGET), END]
+    parts += [header(_CACHE + b"latest", b"2", 0o777, 0, now, _TARGET), END]
     return b"".join(parts)
 
 
@@ -182,7 +184,7 @@ def _release(
 
 def _command(session: Session, project: Project, token: str) -> Iterator[Finding]:
     """A command in the release's folder, as hooks run there."""
-    folder = f"{session.root}/releases/{TAG}"
+    folder = f"{session.root}/{layout.release(TAG)}"
     said: list[str] = []
     # Whether `start` can be run is told apart from this: a hook may run scripts by `sh script` alone.
     command = "[ -L latest ] && read -r line < latest && [ -f start ]"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from core import layout
 from core.errors import DiskFull
 from core.events import Note, UploadProgress
 from core.manifest import EMPTY, Difference, Manifest, difference
@@ -126,15 +127,17 @@ class Delivery:
         small = len(change.gone) + len(change.added) < len(tree.manifest.entries)
         if not whole and merging and small:
             tail = [
-                (b".turnout/incoming/added", _text(change.added)),
-                (b".turnout/incoming/gone", _text(change.gone)),
+                (f"{layout.INCOMING}/added".encode(), _text(change.added)),
+                (f"{layout.INCOMING}/gone".encode(), _text(change.gone)),
             ]
         else:
-            tail = [(b".turnout/incoming/manifest", tree.manifest.text.encode("ascii"))]
+            tail = [(f"{layout.INCOMING}/manifest".encode(), tree.manifest.text.encode("ascii"))]
         mtime = int(tree.committed) if tree.source == "git" else None
 
         def make() -> Iterator[Chunk]:
-            return stream(tree.manifest, change.send, b"deploy-cache/", tree.open, mtime, tail, tree.is_hashed)
+            return stream(
+                tree.manifest, change.send, f"{layout.CACHE}/".encode(), tree.open, mtime, tail, tree.is_hashed
+            )
 
         rtt = max(session.rtt for session in sessions)
         gzip = all("gzip" in self._states[name].features for name in names)

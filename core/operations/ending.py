@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from core import layout
 from core.errors import Astray, ConnectError, LockedError, LockLost, NeedsPerson, TurnoutError
 from core.events import ServerFailed
 from core.fleet import at_once
@@ -97,7 +98,7 @@ def look_again(run: Run, left: Mapping[str, str]) -> dict[str, TurnoutError]:
 
 def _leads(error: Astray) -> str:
     """Where `current` leads, in a word for a title."""
-    target = clean(error.target.removeprefix("releases/"), 100) or "nothing"
+    target = clean(error.target.removeprefix(layout.release("")), 100) or "nothing"
     return f"{target}, which is gone" if error.dangling else target
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from core import layout
 from core.operations.run import Run
 from core.plan import Plan, freeing
 from core.remote.session import CLOSES_NONE, Removed
@@ -48,7 +49,7 @@ def carry_out(run: Run, plan: Plan, *, force: bool) -> str:
             gone = tuple(tag for removed in did for tag in removed.tags)
             left = tuple(tag for removed in did for tag in removed.left)
             whole = [tag for tag in gone if tag not in left]
-            whole += [""] if step.clear_cache and "deploy-cache" not in left else []
+            whole += [""] if step.clear_cache and layout.CACHE not in left else []
             known = [step.sizes[tag] for tag in whole if tag in step.sizes]
             freed = sum(known) if whole and len(known) == len(whole) else None
             run.conclude(name, CLOSES_NONE, run.journal("end", outcome="done", pruned=list(gone)))

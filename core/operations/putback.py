@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from core import layout
 from core.errors import Astray, Cancelled, ConnectError, FleetError, LockLost, NeedsPerson, TurnoutError
 from core.events import Note, Switched
 from core.jobs import Cancel
@@ -83,7 +84,7 @@ def _restore(transition: Transition, name: str) -> bool:
     if name in transition.switched:
         with run.phase("switch", name):
             journal = run.journal("restore", tag=state.current, target=state.current_target)
-            if session.restore(run.token, state.current_target, journal, f"releases/{transition.tag}"):
+            if session.restore(run.token, state.current_target, journal, layout.release(transition.tag)):
                 run.emit(Switched(server=name, tag=state.current, previous=transition.tag, back=True))
                 return True
     elif name in transition.made:
@@ -117,7 +118,7 @@ def _hooks_after(transition: Transition, servers: list[str]) -> None:
     states = transition.states
     back = {name: states[name].current for name in servers if states[name].current_target}
     for moment in ("after-switch", "after-rollback") if back else ():
-        transition.softly(partial(transition.run_hooks, moment, "current", list(back), back))
+        transition.softly(partial(transition.run_hooks, moment, layout.CURRENT, list(back), back))
 
 
 def _reason(cause: TurnoutError) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from core import layout
 from core.events import Switched
 from core.operations.ending import end, unclaimed
 from core.operations.planning import Prepared
@@ -58,7 +59,7 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
         with run.phase("finish"):
             outcome = run.on_all(back, moving)
             for moment in ("after-switch", "after-rollback") if outcome.results else ():
-                transition.softly(partial(transition.run_hooks, moment, "current", list(outcome.results)))
+                transition.softly(partial(transition.run_hooks, moment, layout.CURRENT, list(outcome.results)))
             outcome.unwrap("switch")
             lost = end(run, left, conclude)
             if lost:

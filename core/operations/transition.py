@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from core import checks, hooks
+from core import checks, hooks, layout
 from core.config import Hook
 from core.errors import EXIT_DONE, FleetError, TurnoutError
 from core.events import Switched
@@ -108,8 +108,8 @@ class Transition:
             values |= {
                 "TURNOUT_SERVER": server,
                 "TURNOUT_ROOT": root,
-                "TURNOUT_RELEASE_PATH": f"{root}/releases/{tag}" if tag else f"{root}/current",
-                "TURNOUT_SHARED_PATH": f"{root}/shared",
+                "TURNOUT_RELEASE_PATH": f"{root}/{layout.release(tag) if tag else layout.CURRENT}",
+                "TURNOUT_SHARED_PATH": f"{root}/{layout.SHARED}",
             }
         return values
 
@@ -137,7 +137,7 @@ class Transition:
         """
         for hook in self.run.fleet.project.hooks:
             if hook.on == moment:
-                self._run_hook(hook, folder or f"releases/{self.tag}", servers, back)
+                self._run_hook(hook, folder or layout.release(self.tag), servers, back)
 
     def _run_hook(
         self, hook: Hook, folder: str, servers: Sequence[str] | None, back: Mapping[str, str] | None = None
@@ -213,7 +213,7 @@ class Transition:
                 cancel=run.cancel,
             )
             for hook in prepare:
-                folder = f"{self.states[name].root}/.turnout/incoming/{self.tag}"
+                folder = f"{self.states[name].root}/{layout.half_made(self.tag)}"
                 hooks.on_server(run, hook, name, folder, {**self.told(name), "TURNOUT_RELEASE_PATH": folder})
             if prepare:
                 run.cancel.check()
@@ -283,7 +283,7 @@ class Transition:
 
         def verify(name: str) -> None:
             with run.phase("check", name):
-                folder = f"{self.states[name].root}/releases/{self.tag}"
+                folder = f"{self.states[name].root}/{layout.release(self.tag)}"
                 for check in run.fleet.project.checks:
                     checks.verify(run, check, name, folder, self.told(name))
 
@@ -292,7 +292,7 @@ class Transition:
 
     def _left(self, name: str) -> str:
         """Where `current` has to be in the end: on the release, or where it was on a server that took no part."""
-        return live_at(f"releases/{self.tag}" if name in self._moving else self.states[name].current_target)
+        return live_at(layout.release(self.tag) if name in self._moving else self.states[name].current_target)
 
     def _confirm(self) -> None:
         """Whether what people wrote (hooks, checks) left `current` and the locks alone, before others of it, success

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from core import layout
 from core.plan import Sizes
 from core.records import (
     CLOSED,
@@ -31,15 +32,13 @@ from core.text import clean, decode_path
 
 JOURNAL_LINE = 60_000
 """Characters of a line of a journal, as inspect.sh sends them: it names all servers of its operation."""
-OWN = ".turnout"
-"""The folder of the root that is ours."""
 FEATURES = frozenset({"zstd", "gzip", "sha256sum", "shasum", "comm", "tar", "reflink"})
 """What a server may say that it has."""
 NO_MARKS: frozenset[str] = frozenset()
 BLOCKS = range(512, (64 << 10) + 1)
 """Bytes of a block that are what the smallest file occupies."""
 
-PLACES = frozenset({".turnout", "releases", "deploy-cache", "shared"})
+PLACES = frozenset({layout.OWN, layout.RELEASES, layout.CACHE, layout.SHARED})
 """The folders of a root that may lie on file systems of their own."""
 MOST_MOUNTS = 100
 _OCTAL = re.compile(r"\\([0-3][0-7]{2})")
@@ -214,11 +213,11 @@ def _dangling(seen: _Seen, rest: str) -> None:
 
 def _release(seen: _Seen, rest: str) -> None:
     mtime, _, name = rest.partition(" ")
-    name = name.removeprefix("releases/")
+    name = name.removeprefix(f"{layout.RELEASES}/")
     if is_tag(name):
         seen.folders[name] = float(mtime) if 0 <= float(mtime) <= LAST_SECOND else 0.0
     else:
-        seen.faults.append(f"releases/{clean(name, 60)}: not a release's name; left alone")
+        seen.faults.append(f"{layout.RELEASES}/{clean(name, 60)}: not a release's name; left alone")
 
 
 def _place(seen: _Seen, rest: str) -> None:
@@ -239,9 +238,9 @@ def _mount(seen: _Seen, rest: str) -> None:
 
 def _apart(seen: _Seen) -> frozenset[str]:
     """The folders between which and `.turnout` nothing can be renamed: another device, or a mount point."""
-    own = seen.devices.get(".turnout", 0)
-    if ".turnout" in seen.mounts:
-        return frozenset(PLACES - {".turnout"})
+    own = seen.devices.get(layout.OWN, 0)
+    if layout.OWN in seen.mounts:
+        return frozenset(PLACES - {layout.OWN})
     return frozenset(
         name for name in PLACES if name in seen.mounts or (own and seen.devices.get(name, own) not in (0, own))
     )
@@ -293,8 +292,8 @@ def _unreadable(seen: _Seen, rest: str) -> None:
     path = decode_path(rest).decode("utf-8", "backslashreplace")
     if posixpath.basename(posixpath.dirname(path)) == "records" and is_tag(_named(path)):
         seen.unread.add(_named(path))
-    seen.records_whole = seen.records_whole and path not in (OWN, f"{OWN}/records")
-    seen.transitions_whole = seen.transitions_whole and path not in (OWN, f"{OWN}/transitions.jsonl")
+    seen.records_whole = seen.records_whole and path not in (layout.OWN, layout.RECORDS)
+    seen.transitions_whole = seen.transitions_whole and path not in (layout.OWN, layout.TRANSITIONS)
     seen.faults.append(f"{clean(path, 200)} cannot be read: what it says is unknown")
 
 
@@ -406,7 +405,7 @@ def _transition(seen: _Seen, rest: str) -> None:
         seen.transitions.append(parse_journal_line(clean(rest, JOURNAL_LINE)))
     except (ValueError, OverflowError) as error:
         seen.transitions_whole = False
-        seen.faults.append(f"a line of {OWN}/transitions.jsonl cannot be read: {clean(str(error), 100)}")
+        seen.faults.append(f"a line of {layout.TRANSITIONS} cannot be read: {clean(str(error), 100)}")
 
 
 def _pinned(seen: _Seen, rest: str) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import paramiko
 
+from core import layout
 from core.errors import Cancelled, ConnectError, ServerError
 from core.jobs import Cancel
 from core.masking import Masking
@@ -182,7 +183,7 @@ def _program(mark: str, root: str, command: str, folder: str, told: Mapping[str,
     """What the reader on the server is sent."""
     # What a start-up file printed may end in the middle of a line.
     hello = f'echo\necho "{mark} $$"\nexec 2>&1\n'
-    lock = f"{quote(root)}/.turnout/lock"
+    lock = f"{quote(root)}/{layout.LOCK}"
     under = f"turnout_lock={lock} turnout_token={token}\n{_UNDER_LOCK}" if token else ""
     exports = "".join(f"export {name}={quote(value)}\n" for name, value in told.items())
     return framed(mark, f"{hello}{under}{exports}cd {quote(folder)} || exit 1\n{without_input(command)}")

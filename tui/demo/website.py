@@ -8,6 +8,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 
+from core import layout
+
 _REFERENCE = re.compile(rb"""(?:src|href)="([^"#?:]+)["#?]""")
 
 
@@ -33,7 +35,7 @@ class Website(ThreadingHTTPServer):
     def health(self) -> tuple[int, str]:
         """Status and text of /healthz."""
         try:
-            release = (self.root / "current").resolve(strict=True)
+            release = (self.root / layout.CURRENT).resolve(strict=True)
             revision = (release / "REVISION").read_text("utf-8", "replace")
         except OSError:
             return 404, "no release with a REVISION is live\n"
@@ -62,7 +64,7 @@ class _Request(SimpleHTTPRequestHandler):
             self.wfile.write(body)
             return
         # The whole answer comes from one release, whatever is switched meanwhile.
-        self.directory = str((self.server.root / "current").resolve())
+        self.directory = str((self.server.root / layout.CURRENT).resolve())
         super().do_GET()
 
     def end_headers(self) -> None:
