@@ -13,9 +13,9 @@ from core.events import Emit, Note
 from core.jobs import Cancel
 from core.records import Record
 from core.source.directory import below, directory_tree, located
-from core.source.export import exported
-from core.source.git import Branch, Commit, Repository
-from core.source.naming import ambiguity, described
+from core.source.git.export import exported
+from core.source.git.naming import ambiguity, described
+from core.source.git.repository import Branch, Commit, Repository
 from core.source.store import known, remember
 from core.source.tree import Tree
 from core.text import count, show_path

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 
 from core import __version__
 from core.config import Project
-from core.source.git import Resolved, without_repository
 from core.source.programs import programs
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -29,6 +28,26 @@ PASSED = frozenset(
 DECIDING = frozenset(("PATH", "LANG", "LANGUAGE", "TZ", "CI"))
 """Variables that decide what a build gives, and LC_*: a build with others is another one."""
 
+_OF_ANOTHER_REPOSITORY = {
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_LITERAL_PATHSPECS",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_NOGLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
+    "GIT_ATTR_SOURCE",
+}
+"""A git hook sets these for its own repository; with them every other call would read the wrong one."""
+
 
 def environment(project: Project) -> dict[str, str]:
     """The variables that a build sees, but for TURNOUT_*."""
@@ -36,11 +55,12 @@ def environment(project: Project) -> dict[str, str]:
     return without_repository(passed | declared(project.source.build_env, os.environ))
 
 
-def build_key(project: Project, resolved: Resolved, told: Mapping[str, str], commands: Sequence[str]) -> str:
+def build_key(project: Project, told: Mapping[str, str], commands: Sequence[str], surroundings: str) -> str:
     """The digest of all that tells this build of a commit from others.
 
-    told       the TURNOUT_* variables that it sees
-    commands   what it runs, with `${…}` filled in
+    told           the TURNOUT_* variables that it sees
+    commands       what it runs, with `${…}` filled in
+    surroundings   what the files depend on besides the commit, as a digest
     """
     source = project.source
     seen = environment(project)
@@ -55,9 +75,14 @@ def build_key(project: Project, resolved: Resolved, told: Mapping[str, str], com
         "variables": {name: value for name, value in seen.items() if _decides(name)},
         "declared": [sorted(source.build_env), declared(source.build_env, seen)],
         "programs": programs(commands, source.build_tools, seen, project.folder),
-        "surroundings": resolved.surroundings(),
+        "surroundings": surroundings,
     }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def without_repository(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables without those that would lead git to another repository than the one in its folder."""
+    return {key: value for key, value in environ.items() if key not in _OF_ANOTHER_REPOSITORY}
 
 
 def declared(names: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:

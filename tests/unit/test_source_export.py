@@ -22,8 +22,8 @@ from core.cache import cache_folder
 from core.errors import Cancelled, SourceError
 from core.jobs import Cancel
 from core.source import Tree, make_tree
-from core.source.checkout import MOST_LAYERS
-from core.source.export_cache import KEPT
+from core.source.git.checkout import MOST_LAYERS
+from core.source.git.export_cache import KEPT
 from tests.projects import Files, Link, SampleProject, Script, make_project
 from tests.strategies import AWKWARD_NAMES
 from tests.waiting import until

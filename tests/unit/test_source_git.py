@@ -17,7 +17,7 @@ from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER, LINK
 from core.records import Record
 from core.source import Tree, branches, make_tree, recent, tags, tree_of_record, uncommitted
-from core.source.git import Repository
+from core.source.git.repository import Repository
 from tests.projects import Link, SampleProject, Script, make_project
 from tests.strategies import AWKWARD_NAMES
 

@@ -16,10 +16,10 @@ from core.events import Emit, Note
 from core.jobs import Cancel
 from core.manifest import Manifest
 from core.source.build import build, commands, variables
-from core.source.checkout import upon, whole
-from core.source.export_cache import FILES, About, Export, finish, last_made, load, newest, stamped
 from core.source.folder import part_of, scan
-from core.source.git import Resolved
+from core.source.git.checkout import upon, whole
+from core.source.git.export_cache import FILES, About, Export, finish, last_made, load, newest, stamped
+from core.source.git.repository import Resolved
 from core.source.inputs import build_key
 from core.source.selection import selected
 from core.source.store import discard, make_folder, making, read_manifest, write_whole
@@ -50,7 +50,7 @@ def exported(
     parent = cache_folder() / "exports" / resolved.identity
     if commands(project):
         told = variables(project, target, resolved.commit, ref)
-        key = build_key(project, resolved, told, [command.run for command in commands(project)])
+        key = build_key(project, told, [command.run for command in commands(project)], resolved.surroundings())
         name = f"{resolved.name}-{key}"
         found = None if rebuild else last_made(parent, name)
         export = found or _built(project, resolved, told, parent / name, emit, cancel)

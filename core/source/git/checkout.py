@@ -18,8 +18,8 @@ from typing import BinaryIO, cast
 from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import EMPTY, FOLDER, FOLDER_ENTRY, Entry, Manifest, derived
-from core.source.export_cache import About, Export, still_there
-from core.source.git import Resolved
+from core.source.git.export_cache import About, Export, still_there
+from core.source.git.repository import Resolved
 from core.tar.reader import unpack
 from core.text import clean, decode_path, encode_path
 

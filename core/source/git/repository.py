@@ -12,35 +12,15 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from core.errors import SourceError, UsageError
 from core.process import collect
+from core.source.inputs import without_repository
 from core.source.programs import programs
 from core.text import clean
-
-_OF_ANOTHER_REPOSITORY = {
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_PREFIX",
-    "GIT_COMMON_DIR",
-    "GIT_NAMESPACE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_SHALLOW_FILE",
-    "GIT_GRAFT_FILE",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_LITERAL_PATHSPECS",
-    "GIT_GLOB_PATHSPECS",
-    "GIT_NOGLOB_PATHSPECS",
-    "GIT_ICASE_PATHSPECS",
-    "GIT_ATTR_SOURCE",
-}
-"""What a hook of git sets for its own repository would lead every call to the wrong one."""
 
 _SAME_FOR_ALL = ("core.attributesFile=/dev/null", "core.autocrlf=false", "core.eol=lf", "tar.umask=0022")
 _HASH = re.compile(rb"(?:[0-9a-f]{40}|[0-9a-f]{64})")
@@ -77,11 +57,6 @@ class Change:
     path: bytes
     before: bytes
     after: bytes
-
-
-def without_repository(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables without those that would lead git to another repository than the one in its folder."""
-    return {key: value for key, value in environ.items() if key not in _OF_ANOTHER_REPOSITORY}
 
 
 def _quiet_environment() -> dict[str, str]:

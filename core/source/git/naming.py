@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import TurnoutError
-from core.source.git import Repository, Resolved
+from core.source.git.repository import Repository, Resolved
 
 _KINDS = (("refs/tags/", "tag"), ("refs/heads/", "branch"), ("refs/remotes/", "remote branch"), ("refs/", "ref"))
 
