@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from core import layout, shared
+from core.disk_space import lacking, of_release, of_unknown_cache, of_upload
 from core.manifest import EMPTY, FOLDER, Manifest, difference
 from core.plan import (
     CLEAR_CACHE,
@@ -28,7 +29,6 @@ from core.plan import (
 from core.records import FleetRelease, Record, ServerState, fleet_releases, live_tag, previous_tag
 from core.recovery import interruption
 from core.retention import beyond, protection
-from core.room import lacking, of_release, of_unknown_cache, of_upload
 from core.shared import SharedPath
 from core.text import count, show_path
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from core import layout
+from core.disk_space import emptied, lacking, of_release, of_upload
 from core.errors import DiskFull
 from core.events import Note, UploadProgress
 from core.manifest import EMPTY, Difference, Manifest, difference
@@ -17,7 +18,6 @@ from core.operations.run import Run
 from core.plan import UPLOAD
 from core.protocol.listing import with_sizes
 from core.records import ServerState
-from core.room import emptied, lacking, of_release, of_upload
 from core.tar.writer import Chunk, stream
 from core.text import count
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+from core.disk_space import HEADROOM
 from core.errors import DiskFull, FleetError
 from core.events import PhaseStarted
 from core.jobs import Cancel
 from core.operations import DeployRequest, execute, make_plan
-from core.room import HEADROOM
 
 FILES = {f"f{number}": os.urandom(13_000) for number in range(300)}
 

@@ -26,7 +26,7 @@ PURE = [
     "core.plan",
     "core.planner",
     "core.retention",
-    "core.room",
+    "core.disk_space",
     "core.masking",
     "core.jobs",
 ]

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.disk_space import HEADROOM, SPARE_INODES
 from core.manifest import EMPTY, FOLDER_ENTRY, Manifest
 from core.plan import NONE, PIN, REMOVE, STAGE, SWITCH, UNPIN, UPLOAD, Sizes
 from core.planner import Around, adoption, plan_deploy, plan_pin, plan_prune, plan_rollback
 from core.records import Pin, Record, Release, ServerState, live_tag, previous_tag
 from core.retention import FAILED_KEPT, beyond, protection
-from core.room import HEADROOM, SPARE_INODES
 from tests.strategies import file_entry
 
 OLD = Manifest({b"d": FOLDER_ENTRY, b"d/a": file_entry(b"one\n"), b"gone": file_entry(b"x" * 1000)})

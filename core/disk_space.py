@@ -1,4 +1,4 @@
-"""The room that a release takes on a server's disk, in whole blocks and in inodes, and whether it is there (pure)."""
+"""The disk space that a release needs on a server, in whole blocks and in inodes, and whether it is free (pure)."""
 
 from __future__ import annotations
 
@@ -17,58 +17,58 @@ SPARE_INODES = 100
 
 
 @dataclass(frozen=True)
-class Room:
+class Space:
     """Bytes and inodes of a file system."""
 
     bytes: int
     inodes: int
 
-    def __add__(self, other: Room) -> Room:
-        return Room(self.bytes + other.bytes, self.inodes + other.inodes)
+    def __add__(self, other: Space) -> Space:
+        return Space(self.bytes + other.bytes, self.inodes + other.inodes)
 
 
-def occupied(entries: Iterable[Entry], block: int) -> Room:
+def occupied(entries: Iterable[Entry], block: int) -> Space:
     """What entries take on a disk: files in whole blocks (of `block` bytes), folders and links a block each."""
     taken = [-(-entry.size // block) if entry.is_file else 1 for entry in entries]
-    return Room(sum(taken) * block, len(taken))
+    return Space(sum(taken) * block, len(taken))
 
 
-def of_upload(state: ServerState, manifest: Manifest, change: Difference) -> Room:
-    """What a change of the deploy-cache adds to it; what it removes or replaces is not counted as room."""
+def of_upload(state: ServerState, manifest: Manifest, change: Difference) -> Space:
+    """What a change of the deploy-cache adds to it; what it removes or replaces is not counted."""
     return occupied((manifest.entries[path] for path in change.send), state.block)
 
 
-def of_unknown_cache(state: ServerState, manifest: Manifest) -> Room:
-    """The least that has to be added to a deploy-cache that nobody knows: all that it holds may be of the tree."""
+def of_unknown_cache(state: ServerState, manifest: Manifest) -> Space:
+    """Lower bound for an unknown deploy-cache, assuming everything already in it is reusable."""
     whole = occupied(manifest.entries.values(), state.block)
-    return Room(max(whole.bytes - state.cache_bytes, 0), max(whole.inodes - state.cache_entries, 0))
+    return Space(max(whole.bytes - state.cache_bytes, 0), max(whole.inodes - state.cache_entries, 0))
 
 
-def of_release(state: ServerState, manifest: Manifest, *, shared: bool) -> Room:
+def of_release(state: ServerState, manifest: Manifest, *, shared: bool) -> Space:
     """What a release takes besides the deploy-cache; `shared`: its files are hard links to the cache's."""
     entries = (entry for entry in manifest.entries.values() if not shared or entry.kind == FOLDER)
     return occupied(entries, state.block)
 
 
-def lacking(state: ServerState, upload: Room, release: Room) -> str:
-    """Why a server has not the room for an upload and for the release that is made of it, each on the file system where
-    it is written; "" where it has, or does not tell."""
+def lacking(state: ServerState, upload: Space, release: Space) -> str:
+    """Why a server lacks space for an upload and for the release that is made of it, each on the file system where
+    it is written; "" where it does not, or does not tell."""
     wanted = {layout.CACHE: upload, layout.OWN: release}
     if layout.RELEASES in state.apart:
         # It is copied there, under another name, before the first copy goes.
         wanted[layout.RELEASES] = release
     root = state.disks.get(".", Disk(0, state.free_bytes, state.free_inodes))
     disks = {root.device: root}
-    needed: dict[int, Room] = {}
+    needed: dict[int, Space] = {}
     places: dict[int, list[str]] = {}
-    for place, room in wanted.items():
+    for place, space in wanted.items():
         disk = state.disks.get(place, root)
         disks.setdefault(disk.device, disk)
-        needed[disk.device] = needed.get(disk.device, Room(0, 0)) + room
+        needed[disk.device] = needed.get(disk.device, Space(0, 0)) + space
         places.setdefault(disk.device, []).append(place)
-    for device, room in needed.items():
+    for device, space in needed.items():
         free = disks[device]
-        reason = shortage(replace(state, free_bytes=free.free_bytes, free_inodes=free.free_inodes), room)
+        reason = shortage(replace(state, free_bytes=free.free_bytes, free_inodes=free.free_inodes), space)
         if reason:
             where = "" if device == root.device else f" on the file system of {' and '.join(places[device])}"
             return reason + where
@@ -88,8 +88,8 @@ def emptied(state: ServerState) -> ServerState:
     return replace(state, free_bytes=free, disks=disks)
 
 
-def shortage(state: ServerState, needed: Room) -> str:
-    """Why a server has not the room, with the numbers; "" where it has, or does not tell."""
+def shortage(state: ServerState, needed: Space) -> str:
+    """Why a server lacks space, with the numbers; "" where it does not, or does not tell."""
     if 0 <= state.free_bytes < needed.bytes + HEADROOM:
         spare = f"{size(needed.bytes)} needed and {size(HEADROOM)} spare"
         return f"not enough space: {spare}, {size(state.free_bytes)} free"
