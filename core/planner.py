@@ -37,15 +37,15 @@ PRIVATE_NAMED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Around:
-    """What surrounds an operation and comes from the configuration: kept releases, shared paths, hooks and checks."""
+class PlanSettings:
+    """What a plan takes from the configuration: kept releases, shared paths, hooks and checks (described for people)."""
 
     keep: int = 10
     hooks: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     shared: tuple[SharedPath, ...] = ()
-    shared_copy: bool = False
-    """Whether a release costs a full copy (false with hard links)."""
+    hard_links: bool = False
+    """Whether a release is made of hard links to the deploy-cache, and costs no copy."""
 
 
 def plan_deploy(
@@ -54,11 +54,11 @@ def plan_deploy(
     record: Record,
     manifest: Manifest,
     caches: Mapping[str, Manifest | None],
-    around: Around,
+    settings: PlanSettings,
 ) -> Plan:
     """The plan of a deploy. `caches` has what each server's deploy-cache holds, None where it is unknown or empty."""
     lives = {state.current for state in states}
-    steps = tuple(_release_step(state, record, manifest, caches.get(state.server), around, lives) for state in states)
+    steps = tuple(_release_step(state, record, manifest, caches.get(state.server), settings, lives) for state in states)
     return Plan(
         kind=DEPLOY,
         environment=environment,
@@ -66,19 +66,19 @@ def plan_deploy(
         live=live_tag(states),
         record=record,
         steps=steps,
-        hooks=around.hooks,
-        checks=around.checks,
+        hooks=settings.hooks,
+        checks=settings.checks,
         warnings=(
             *state_warnings(states),
-            *_leading_nowhere(states, steps, manifest, around),
-            *_private(states, steps, manifest, around),
+            *_leading_nowhere(states, steps, manifest, settings),
+            *_private(states, steps, manifest, settings),
         ),
         fingerprints={state.server: state.fingerprint for state in states},
     )
 
 
 def _leading_nowhere(
-    states: Sequence[ServerState], steps: Sequence[Step], manifest: Manifest | None, around: Around
+    states: Sequence[ServerState], steps: Sequence[Step], manifest: Manifest | None, settings: PlanSettings
 ) -> list[str]:
     """Shared paths that will lead nowhere, on the servers that switch; what is refused for it is not said twice."""
     moving = [
@@ -86,14 +86,16 @@ def _leading_nowhere(
         for state, step in zip(states, steps, strict=True)
         if step.action != NONE and not step.refusal
     ]
-    return shared.warnings(moving, around.shared)
+    return shared.warnings(moving, settings.shared)
 
 
-def _private(states: Sequence[ServerState], steps: Sequence[Step], manifest: Manifest, around: Around) -> list[str]:
+def _private(
+    states: Sequence[ServerState], steps: Sequence[Step], manifest: Manifest, settings: PlanSettings
+) -> list[str]:
     """What is private in the tree, where some server gets it: who serves it may be another user there."""
     new = [state for state, step in zip(states, steps, strict=True) if step.action in (STAGE, UPLOAD)]
     # A shared path that is there already is not taken from the release.
-    there = [each.path for each in around.shared if all(each.path not in state.shared_missing for state in new)]
+    there = [each.path for each in settings.shared if all(each.path not in state.shared_missing for state in new)]
     kept = [path.encode("utf-8", "surrogateescape") for path in there]
     found = [
         show_path(path) + ("/" if entry.kind == FOLDER else "")
@@ -134,7 +136,7 @@ def plan_rollback(
     manifest: Manifest | None,
     manifest_problem: str,
     caches: Mapping[str, Manifest | None],
-    around: Around,
+    settings: PlanSettings,
     unknown: str = "",
 ) -> Plan:
     """The plan of a rollback to `tag`, or to the previous release.
@@ -150,8 +152,8 @@ def plan_rollback(
         tag=row.tag if row else tag or "",
         live=live_tag(states),
         record=row.record if row else None,
-        hooks=around.hooks,
-        checks=around.checks,
+        hooks=settings.hooks,
+        checks=settings.checks,
         fingerprints={state.server: state.fingerprint for state in states},
     )
     if row is None:
@@ -174,8 +176,8 @@ def plan_rollback(
             reason = manifest_problem or "its files are gone and it has no record to make them from again"
             steps.append(Step(server=state.server, action=UPLOAD, current=state.current, refusal=reason))
         else:
-            steps.append(_release_step(state, row.record, manifest, caches.get(state.server), around, None))
-    warnings = (*state_warnings(states), *_leading_nowhere(states, steps, manifest, around))
+            steps.append(_release_step(state, row.record, manifest, caches.get(state.server), settings, None))
+    warnings = (*state_warnings(states), *_leading_nowhere(states, steps, manifest, settings))
     strangers = [step.server for step in steps if step.action in (STAGE, UPLOAD) and step.server not in recorded(row)]
     if strangers and not any(step.refusal for step in steps):
         who = ", ".join(recorded(row))
@@ -276,7 +278,7 @@ def _release_step(
     record: Record,
     manifest: Manifest,
     cache: Manifest | None,
-    around: Around,
+    settings: PlanSettings,
     lives: Set[str] | None,
 ) -> Step:
     """The step that makes `record`'s release live on a server that may or may not have its files.
@@ -288,7 +290,7 @@ def _release_step(
     old: tuple[str, ...] = ()
     if lives is not None:
         # After the switch the release that is live now is the one before: both are safe.
-        old = tuple(beyond(state, around.keep, lives, coming=record.tag))
+        old = tuple(beyond(state, settings.keep, lives, coming=record.tag))
     if existing and existing.present:
         if existing.unread:
             refusal = refusal or f"the record of {record.tag} there cannot be read; choose another tag"
@@ -303,14 +305,14 @@ def _release_step(
         refusal = refusal or f"the record of {record.tag} there cannot be read; choose another tag"
     if existing and existing.record and existing.record.digest != record.digest:
         refusal = refusal or f"{record.tag} was deployed there with other content; choose another tag"
-    refusal = refusal or _mount_refusal(state) or _hard_link_refusal(state, around)
+    refusal = refusal or _mount_refusal(state) or _hard_link_refusal(state, settings)
     change = difference(cache or EMPTY, manifest)
     unknown = cache is None and not state.cache_empty
-    refusal = refusal or shared.refusal(state, around.shared, manifest)
+    refusal = refusal or shared.refusal(state, settings.shared, manifest)
     if not refusal:
         # An unknown cache is compared before the upload: what fits in no case is refused here, the rest there.
         upload = of_unknown_cache(state, manifest) if unknown else of_upload(state, manifest, change)
-        refusal = lacking(state, upload, of_release(state, manifest, shared=around.shared_copy))
+        refusal = lacking(state, upload, of_release(state, manifest, shared=settings.hard_links))
     return Step(
         server=state.server,
         action=STAGE if change.empty and cache is not None else UPLOAD,
@@ -354,10 +356,10 @@ def _mount_refusal(state: ServerState) -> str:
     )
 
 
-def _hard_link_refusal(state: ServerState, around: Around) -> str:
+def _hard_link_refusal(state: ServerState, settings: PlanSettings) -> str:
     """Why a release cannot be made of hard links on a server, or ""."""
     apart = sorted(state.apart & {layout.CACHE, layout.RELEASES})
-    if not around.shared_copy or not apart:
+    if not settings.hard_links or not apart:
         return ""
     return (
         f'{" and ".join(apart)} in {state.root}: not on the file system of .turnout, and `copy = "hardlink"` needs one '

@@ -17,7 +17,7 @@ from core.manifest import Manifest
 from core.operations.requests import DeployRequest, PinRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
 from core.operations.run import who
 from core.plan import NONE, RECOVER, STAGE, SWITCH, UPLOAD, Plan, Sizes, Step
-from core.planner import Around, plan_deploy, plan_pin, plan_prune, plan_rollback, rollback_target
+from core.planner import PlanSettings, plan_deploy, plan_pin, plan_prune, plan_rollback, rollback_target
 from core.records import Record, Release, ServerState, fleet_releases, is_tag, live_tag, make_tag, next_seq
 from core.recovery import FINISH, UNDO, Interruption, interruption, untold
 from core.source import check_revision, make_tree, meaning, tree_of_record
@@ -136,16 +136,16 @@ def _warned(prepared: Prepared, states: Sequence[ServerState]) -> Prepared:
     return replace(prepared, plan=replace(plan, warnings=(*plan.warnings, found.describe(time.time()))))
 
 
-def around(fleet: Fleet, moments: Sequence[str]) -> Around:
+def plan_settings(fleet: Fleet, moments: Sequence[str]) -> PlanSettings:
     """What the configuration has to say about an operation with hooks at these moments."""
     project = fleet.project
     mask = project.mask
-    return Around(
+    return PlanSettings(
         keep=project.deploy.keep,
         hooks=tuple(hooks.describe(hook, mask) for hook in project.hooks if hook.on in moments),
         checks=tuple(checks.describe(check, mask) for check in project.checks),
         shared=project.deploy.shared_paths,
-        shared_copy=project.deploy.copy_mode == "hardlink",
+        hard_links=project.deploy.copy_mode == "hardlink",
     )
 
 
@@ -198,7 +198,7 @@ def _deploy(
         record = planned.record
     caches = cache_contents(fleet, states)
     moments = ("build", "prepare", "before-switch", "after-switch", "success")
-    plan = plan_deploy(fleet.environment.name, states, record, tree.manifest, caches, around(fleet, moments))
+    plan = plan_deploy(fleet.environment.name, states, record, tree.manifest, caches, plan_settings(fleet, moments))
     remember(tree.manifest)
     return Prepared(replace(plan, build=_reuse(tree)), tree, caches)
 
@@ -232,7 +232,7 @@ def _rollback(fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit
         tree.manifest if tree else None,
         problem,
         caches,
-        around(fleet, moments),
+        plan_settings(fleet, moments),
         _no_release(fleet, tag, states) if tag and row is None else "",
     )
     return Prepared(replace(plan, build=_reuse(tree)), tree, caches)
@@ -296,7 +296,7 @@ def _recover(
         live=live_tag(states),
         record=release.record if release else None,
         steps=tuple(undone),
-        hooks=around(fleet, moments).hooks,
+        hooks=plan_settings(fleet, moments).hooks,
         warnings=(found.describe(time.time()),),
         fingerprints={state.server: state.fingerprint for state in states},
     )

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from core.disk_space import HEADROOM, SPARE_INODES
 from core.manifest import EMPTY, FOLDER_ENTRY, Manifest
 from core.plan import NONE, PIN, REMOVE, STAGE, SWITCH, UNPIN, UPLOAD, Sizes
-from core.planner import Around, adoption, plan_deploy, plan_pin, plan_prune, plan_rollback
+from core.planner import PlanSettings, adoption, plan_deploy, plan_pin, plan_prune, plan_rollback
 from core.records import Pin, Record, Release, ServerState, live_tag, previous_tag
 from core.retention import FAILED_KEPT, beyond, protection
 from tests.strategies import file_entry
 
 OLD = Manifest({b"d": FOLDER_ENTRY, b"d/a": file_entry(b"one\n"), b"gone": file_entry(b"x" * 1000)})
 NEW = Manifest({b"d": FOLDER_ENTRY, b"d/a": file_entry(b"one\n"), b"new": file_entry(b"two\n")})
-AROUND = Around(keep=2)
+SETTINGS = PlanSettings(keep=2)
 
 
 def record(tag: str, seq: int, tree: Manifest = NEW, **more: object) -> Record:
@@ -48,14 +48,16 @@ def state(server: str, *releases: Release, **more: object) -> ServerState:
     return ServerState(server=server, root="/srv", releases={item.tag: item for item in releases}, **facts)  # type: ignore[arg-type]
 
 
-def deploy(*states: ServerState, cache: Manifest | None = None, around: Around = AROUND, of: Record | None = None):
+def deploy(
+    *states: ServerState, cache: Manifest | None = None, settings: PlanSettings = SETTINGS, of: Record | None = None
+):
     return plan_deploy(
-        "production", states, of or record("new", 9), NEW, {item.server: cache for item in states}, around
+        "production", states, of or record("new", 9), NEW, {item.server: cache for item in states}, settings
     )
 
 
 def rollback(*states: ServerState, tag: str | None = None, manifest: Manifest | None = None, problem: str = ""):
-    return plan_rollback("production", states, tag, manifest, problem, {}, AROUND)
+    return plan_rollback("production", states, tag, manifest, problem, {}, SETTINGS)
 
 
 def prune(*states: ServerState, tags: tuple[str, ...] = (), keep: int | None = None, cache: bool = False):
@@ -146,13 +148,13 @@ def test_only_what_the_cache_has_not_needs_room_there() -> None:
 
 
 def test_with_hard_links_a_release_needs_room_for_its_folders_alone() -> None:
-    shared = replace(AROUND, shared_copy=True)
+    shared = replace(SETTINGS, hard_links=True)
     need = (len(NEW.entries) + 1) * 4096 + HEADROOM
-    assert deploy(state("web1", free_bytes=need), around=shared).executable
-    assert not deploy(state("web1", free_bytes=need - 1), around=shared).executable
+    assert deploy(state("web1", free_bytes=need), settings=shared).executable
+    assert not deploy(state("web1", free_bytes=need - 1), settings=shared).executable
     inodes = len(NEW.entries) + 1 + SPARE_INODES
-    assert deploy(state("web1", free_inodes=inodes), around=shared).executable
-    assert not deploy(state("web1", free_inodes=inodes - 1), around=shared).executable
+    assert deploy(state("web1", free_inodes=inodes), settings=shared).executable
+    assert not deploy(state("web1", free_inodes=inodes - 1), settings=shared).executable
 
 
 @pytest.mark.parametrize("block", [512, 4096, 65536])
@@ -162,7 +164,7 @@ def test_many_small_files_need_a_block_each_and_cost_their_content(block: int) -
 
     def plan(free: int):
         server = state("web1", free_bytes=free, block=block)
-        return plan_deploy("production", [server], record("new", 9, tree), tree, {"web1": None}, AROUND)
+        return plan_deploy("production", [server], record("new", 9, tree), tree, {"web1": None}, SETTINGS)
 
     assert plan(need).executable
     assert plan(need).steps[0].price() == "send 10 kB in 1,000 files, copy 10 kB, switch"
@@ -193,7 +195,7 @@ def test_releases_that_failed_take_no_place_of_good_ones() -> None:
     """Ten deploys in a row that fail their checks leave the way back to every good release that is kept."""
     good = [release(f"g{seq}", seq, live=seq == 3) for seq in range(1, 4)]
     bad = [release(f"b{seq}", seq, failed="its checks") for seq in range(4, 14)]
-    (step,) = deploy(state("web1", *good, *bad), around=Around(keep=3)).steps
+    (step,) = deploy(state("web1", *good, *bad), settings=PlanSettings(keep=3)).steps
     # g3 is live and the one before the coming one; of those that failed the newest three are left to look at.
     assert step.prune == ("g1", "b4", "b5", "b6", "b7", "b8", "b9", "b10")
     assert prune(state("web1", *good, *bad), keep=3).steps[0].prune == tuple(f"b{seq}" for seq in range(4, 11))
@@ -282,7 +284,7 @@ def test_what_is_beyond_is_old_present_and_never_protected(server: ServerState, 
 
 @given(servers(), st.integers(1, 5))
 def test_a_deploy_never_prunes_what_it_needs(server: ServerState, keep: int) -> None:
-    (step,) = deploy(server, around=Around(keep=keep)).steps
+    (step,) = deploy(server, settings=PlanSettings(keep=keep)).steps
     assert server.current not in step.prune and "new" not in step.prune
 
 
