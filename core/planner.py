@@ -38,7 +38,7 @@ PRIVATE_NAMED = 3
 
 @dataclass(frozen=True, kw_only=True)
 class PlanSettings:
-    """What a plan takes from the configuration: kept releases, shared paths, hooks and checks (described for people)."""
+    """What a plan takes from the configuration. `hooks` and `checks` are described for people, one line each."""
 
     keep: int = 10
     hooks: tuple[str, ...] = ()

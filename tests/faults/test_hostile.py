@@ -10,10 +10,10 @@ from core.errors import ConnectError, FleetError, LockedError, NeedsPerson, Turn
 from core.fleet import Fleet
 from core.jobs import Cancel
 from core.operations import DeployRequest, PruneRequest, RollbackRequest, make_plan
+from core.operations.follow import watch
 from core.operations.verify import verify
 from core.records import ServerState
 from core.remote import agent
-from core.watching import watch
 from tests.engine.driving import snapshot
 from tests.faults.conftest import two_releases
 from tests.processes import identity

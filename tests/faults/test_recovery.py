@@ -9,9 +9,9 @@ import pytest
 from core.errors import FleetError
 from core.jobs import Cancel
 from core.operations import DeployRequest, RecoverRequest
+from core.operations.follow import watch
 from core.operations.verify import verify
 from core.recovery import interruption
-from core.watching import watch
 from tests.waiting import until
 
 

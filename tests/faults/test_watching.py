@@ -10,7 +10,7 @@ import pytest
 from core.events import Note, OperationFinished, Pruned
 from core.jobs import Job
 from core.operations import DeployRequest
-from core.watching import watch
+from core.operations.follow import watch
 from tests.waiting import until
 
 LINES = 200

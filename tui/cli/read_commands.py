@@ -83,7 +83,7 @@ def _verify(command: Command) -> Answer:
 
 def _watch(command: Command) -> Answer:
     """The operation's own exit code. A signal ends the watching and touches nothing."""
-    from core.watching import watch
+    from core.operations.follow import watch
 
     output = command.output
     try:

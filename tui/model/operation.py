@@ -19,7 +19,7 @@ from tui.view.progress_lines import heading
 if TYPE_CHECKING:
     from core.fleet import Fleet
     from core.operations import Request, Result
-    from core.watching import Watched
+    from core.operations.follow import Watched
 
 SKEW = 2.0
 """Seconds that two clocks may differ before times are put right."""
@@ -141,7 +141,7 @@ class OthersOperation(Followed):
         self.id = lock.operation
 
     def _work(self, emit: Callable[[Event], None], cancel: Any) -> Watched:
-        from core.watching import watch
+        from core.operations.follow import watch
 
         return watch(self.fleet, emit, cancel)
 
