@@ -16,7 +16,7 @@ from core.events import Event, HookOutput, UploadProgress
 from core.remote.session import Session
 
 BEAT_EVERY = 5.0
-"""Seconds between beats; a watchdog waits for core.remote.session.PATIENCE seconds."""
+"""Seconds between beats; a watchdog waits for core.records.SILENT_AFTER seconds."""
 EVENTS_EVERY = 1.0
 """Seconds between deliveries of events. Progress of uploads is sampled to this."""
 AT_ONCE = 32768

@@ -17,12 +17,11 @@ import paramiko
 
 from core.errors import Cancelled, ConnectError
 from core.jobs import Cancel
+from core.records import SILENT_AFTER
 from core.remote.connection import Connection, start
 from core.remote.launch import PREPARATION, line_by_line, whole
 from core.text import clean_lines, quote, shell_word
 
-SILENCE = 30.0
-"""Seconds without a sign of life after which a server counts as gone; the agent answers a beat at once, always."""
 BEAT = 5.0
 """Seconds between beats while an answer is awaited."""
 ANSWER_LIMIT = 64 << 20
@@ -110,7 +109,7 @@ class Agent:
         """Send a request and wait for its answer, at most `within` seconds; the first one travels with the agent.
 
         Raises ConnectError where no answer came in that time, and where the connection or the agent is gone or silent
-        for SILENCE seconds; Cancelled where `cancel` was asked for and the agent ended the request for it.
+        for SILENT_AFTER seconds; Cancelled where `cancel` was asked for and the agent ended the request for it.
         """
         return self.requests([(verb, words)], cancel=cancel, within=within)[-1]
 
@@ -279,7 +278,7 @@ class Agent:
             self._buffer = chunk
 
     def _still_there(self) -> None:
-        """Nothing came for a while: ask for a sign of life; a server that gives none for SILENCE seconds is gone."""
+        """Nothing came for a while: ask for a sign of life; after SILENT_AFTER seconds without one it is gone."""
         # Any noise would do for a server that wants to be waited for.
         if "beat" in self._said().split():
             self._heard = time.monotonic()
@@ -290,7 +289,7 @@ class Agent:
         if time.monotonic() > self._until:
             raise self._gone("the agent lives and gives no answer: does a disk hang there?")
         silent = time.monotonic() - self._heard
-        if silent > SILENCE:
+        if silent > SILENT_AFTER:
             raise self._gone(f"no sign of life for {silent:.0f} s")
         self._send(b"beat\n")
 

@@ -28,7 +28,7 @@ from core.plan import Sizes
 from core.protocol.complaints import failure
 from core.protocol.listing import parse_scan, parse_tree
 from core.protocol.state import parse_sizes, parse_state, with_records
-from core.records import Lock, Pin, Record, ServerState, is_tag
+from core.records import SILENT_AFTER, Lock, Pin, Record, ServerState, is_tag
 from core.remote.agent import ASTRAY, DONE, INCOMPLETE, LACKING, LOCKED, LOST, PERSON, SIGNALLED, Agent, Answer
 from core.remote.connection import Connection
 from core.remote.link import Routes
@@ -60,9 +60,6 @@ def live_at(target: str) -> str:
 
 ANSWER_WITHIN = 60.0
 """Seconds for the answer to a look, which takes milliseconds: a server whose disk hangs is not waited for."""
-
-PATIENCE = 30
-"""Seconds without a beat after which a server's watchdog ends our agent there, sweeps and unlocks."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +164,7 @@ class Session:
         return next((line.removeprefix("news ") for line in lines if line.startswith("news ")), "")
 
     def begin(
-        self, token: str, owner: Lock, patience: int = PATIENCE, claim: tuple[str, str] | None = None
+        self, token: str, owner: Lock, patience: int = SILENT_AFTER, claim: tuple[str, str] | None = None
     ) -> ServerState:
         """Take the lock, sweep what an earlier operation left half-made, and inspect: one round trip.
 

@@ -302,7 +302,7 @@ def flooded(tmp_path, announce, project_factory, truth):
 @pytest.mark.parametrize("name", FLOODS)
 def test_a_server_that_floods_is_given_up_with_an_error_of_its_own(flooded, name, monkeypatch):
     monkeypatch.setattr(agent, "BEAT", 0.5)
-    monkeypatch.setattr(agent, "SILENCE", 2.0)
+    monkeypatch.setattr(agent, "SILENT_AFTER", 2.0)
     facts = flooded(FLOODS[name])
     fleet: Fleet = facts.fleet()
     inspection = fleet.inspect()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_LOCKED, Cancelled, UsageError
 from core.fleet import at_once
-from core.records import Lock, ServerState
+from core.records import SILENT_AFTER, Lock, ServerState
 from core.recovery import interruption
 from core.text import count
 from tui.cli.command import Answer, Command
@@ -61,17 +61,14 @@ def _agreed(command: Command, living: Mapping[str, Lock]) -> bool:
     if not command.can_ask:
         return False
     name = command.environment_name
-    silence = min(lock.silence for lock in living.values())
-    beats = silence < 30
-    command.output.say(
-        [
-            "",
-            "its operator's side gave a sign of life just now: it is at work, and `turnout watch` follows it"
-            if beats
-            else "no sign of life: the server's own watchdog ends it after 30 s of silence, unless that hangs too",
-            "breaking ends its process there at once: what it was doing stays as it is, and may have to be recovered",
-        ]
-    )
+    if all(lock.silent for lock in living.values()):
+        life = f"no sign of life: the server's own watchdog ends it after {SILENT_AFTER} s, unless that hangs, too"
+    else:
+        life = (
+            "the operator's machine sent a heartbeat moments ago: it is still running, follow it with `turnout watch`"
+        )
+    ends = "breaking ends its process there at once: what it was doing stays as it is, and may have to be recovered"
+    command.output.say(["", life, ends])
     if command.ask(f"Break it? Type {name} to do it:") != name:
         raise Cancelled("not confirmed", hint="nothing was changed")
     return True

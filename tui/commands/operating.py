@@ -15,7 +15,7 @@ from tui.model.operation import Operation
 from tui.model.workspace import Workspace
 from tui.view.formats import short_tag, short_tags
 from tui.view.lines import line, one_line, wrap
-from tui.view.locks import SILENT, reason
+from tui.view.locks import reason
 
 if TYPE_CHECKING:
     from core.operations import Request
@@ -49,7 +49,7 @@ def locked(workspace: Workspace, focus: Focus) -> str:
     """Why nothing can be changed now: somebody else holds a lock, or our own operation runs."""
     locks = workspace.others.locks
     if locks:
-        silent = all(lock.silence >= SILENT for lock in locks.values())
+        silent = all(lock.silent for lock in locks.values())
         what = ("break-lock", "breaks the lock") if silent else ("watch", "watches it")
         return f"{reason(locks)}; {{{what[0]}}} {what[1]}"
     return RUNNING if workspace.operation_runs else ""

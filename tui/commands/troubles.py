@@ -10,7 +10,6 @@ from tui.dialogs.unlock import BreakLockDialog
 from tui.keymap import CHANGE, LOOK
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
-from tui.view.locks import SILENT
 
 
 def _nothing_to_watch(workspace: Workspace, focus: Focus) -> str:
@@ -70,7 +69,7 @@ COMMANDS = (
     Command(
         id="break-lock", keys="L", help="break a lock that will not heal; the name is typed", group=CHANGE,
         title="Break lock", label="Break lock", rank=3, place=2,
-        in_bar=lambda workspace, focus: any(lock.silence >= SILENT for lock in workspace.others.locks.values()),
+        in_bar=lambda workspace, focus: any(lock.silent for lock in workspace.others.locks.values()),
         why_not=_no_lock, run=_break_lock,
     ),
     Command(

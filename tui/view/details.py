@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from core.errors import ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
-from core.records import FleetRelease, Pin
+from core.records import FleetRelease, Pin, standing
 from core.text import count, size
 from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import ago, listing, short_tag
@@ -14,7 +14,7 @@ from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.locks import fields as lock_fields
 from tui.view.locks import looked_ago
-from tui.view.matrix import cell_state, row_state
+from tui.view.matrix import WORDS, cell_state, row_state
 
 LABEL = 11
 
@@ -76,18 +76,8 @@ def _whereabouts(row: FleetRelease, fleet: FleetView, cells: int, glyphs: Glyphs
     """On which servers it is live, kept, pruned or was never."""
     groups: dict[tuple[str, str], list[str]] = {}
     for server in fleet.servers:
-        release = row.on.get(server.name)
-        glyph, role = cell_state(release, server.known, glyphs)
-        if not server.known:
-            word = "not known"
-        elif release is None:
-            word = "never there"
-        elif release.live:
-            word = "live"
-        elif not release.present:
-            word = "pruned"
-        else:
-            word = "kept"
+        glyph, role = cell_state(row, server, glyphs)
+        word = WORDS[standing(row, server.state)]
         groups.setdefault((f"{glyph} {word}", role), []).append(server.name)
     out: list[Line] = []
     for (word, role), names in groups.items():

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.errors import AuthenticationFailed, HostKeyChanged, HostKeyRevoked, HostKeyUnknown, LockedError, TurnoutError
-from core.records import FleetRelease, Record, Release, ServerState, fleet_releases
+from core.records import FleetRelease, Record, Release, ServerState, fleet_releases, live_of, previous_of
 from tui.view.formats import age, range_name, servers, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, right, short
@@ -53,9 +53,9 @@ class FleetView:
         """The fleet of these servers: its releases, newest first, the live one and the one before it."""
         states = [server.state for server in servers if server.state is not None]
         rows = tuple(fleet_releases(states))
-        live = _live(rows)
+        live = live_of(rows)
         places = {row.tag: index for index, row in enumerate(rows)}
-        return cls(project, environment, tuple(servers), protected, rows, live, _previous(rows, live), places)
+        return cls(project, environment, tuple(servers), protected, rows, live, previous_of(rows, live), places)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,26 +83,6 @@ class FleetView:
         if current == self.live or not self.live:
             return ""
         return "behind" if self.places.get(current, len(self.rows)) > self.places[self.live] else "ahead"
-
-
-def _live(rows: Sequence[FleetRelease]) -> str:
-    """core.records.live_tag for rows that are there already (newest first)."""
-    best, most = "", 0
-    for row in rows:
-        count = len(row.live_on)
-        if count > most:
-            best, most = row.tag, count
-    return best
-
-
-def _previous(rows: Sequence[FleetRelease], live: str) -> str:
-    """core.records.previous_tag for rows that are there already."""
-    behind = False
-    for row in rows:
-        if behind and row.returnable:
-            return row.tag
-        behind = behind or row.tag == live
-    return ""
 
 
 def after_switch(state: ServerState, tag: str, record: Record | None = None) -> ServerState:

@@ -11,9 +11,6 @@ from tui.view.glyphs import Glyphs
 from tui.view.lines import one_line
 from tui.view.progress import VERBS
 
-SILENT = 30.0
-"""Seconds without a sign of life after which a server's watchdog ends an operation."""
-
 FRESH = 5.0
 """Seconds since a look up to which what it found is told as it is now."""
 
@@ -45,7 +42,7 @@ def row_words(lock: Lock, room: int, glyphs: Glyphs) -> tuple[str, str, str]:
     if not lock.alive:
         gone = f"{kind} by {owner(lock)} is gone, heals by itself"
         return glyphs.alert, "warn", _fitting(room, gone, f"{owner(lock, short=True)} gone: heals", "gone: heals")
-    if lock.silence >= SILENT:
+    if lock.silent:
         quiet = f"silent {duration(lock.silence)}"
         texts = (f"{kind} by {owner(lock)}, {quiet}", f"{owner(lock)}: {quiet}", f"{owner(lock, short=True)}: {quiet}")
         return glyphs.alert, "warn", _fitting(room, *texts, quiet)
@@ -87,7 +84,7 @@ def fields(lock: Lock, keys: Mapping[str, str], since: float) -> list[tuple[str,
     out = [("Locked", _summary(lock, since), "warn")]
     if not lock.alive:
         return [*out, ("Owner", "its process is gone: the lock heals by itself with the next operation", "warn")]
-    if lock.silence >= SILENT:
+    if lock.silent:
         quiet = f"none for {_quiet(lock, since)}: the watchdog there should have ended it"
         return [*out, ("Heartbeat", quiet, "bad"), ("Next", f"{keys['break-lock']} breaks the lock; it asks first", "")]
     beat = f"{_last_beat(lock, since)}; its process {'lives' if since < FRESH else 'lived'}"
@@ -109,7 +106,7 @@ def break_words(locks: Mapping[str, Lock], since: Mapping[str, float]) -> list[t
     """
     name = min(locks, key=lambda name: locks[name].silence + since[name])
     latest = locks[name]
-    if latest.silence < SILENT:
+    if not latest.silent:
         life = (f"Its last sign of life came {_last_beat(latest, since[name])}: it is at work.", "warn")
     else:
         quiet = _quiet(latest, since[name])

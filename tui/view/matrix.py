@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.records import FleetRelease, Release
+from core.records import ABSENT, FAILED, KEPT, LIVE, PRUNED, UNKNOWN, FleetRelease, standing
 from core.text import size
-from tui.view.fleet import FleetView
+from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import age, range_name, short_tag, without_record
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, fit, line, one_line, right
@@ -20,6 +20,18 @@ COUNTED_CELLS = 16
 AGE_CELLS = 6
 WHAT = "what"
 LEAST_WHAT = 8
+
+WORDS = {
+    LIVE: "live",
+    KEPT: "kept",
+    FAILED: "failed",
+    PRUNED: "pruned",
+    ABSENT: "never there",
+    UNKNOWN: "not known",
+}
+"""By what a release is on a server (core.records.standing): the word for it."""
+
+_ROLES = {LIVE: "ok", KEPT: "", FAILED: "bad", PRUNED: "dim", ABSENT: "dim", UNKNOWN: "dim"}
 
 
 @dataclass(frozen=True)
@@ -171,23 +183,28 @@ def row_state(row: FleetRelease, fleet: FleetView, glyphs: Glyphs) -> tuple[str,
     return glyphs.kept, "", "kept" if present == known else f"on {present}/{known}"
 
 
-def cell_state(release: Release | None, known: bool, glyphs: Glyphs) -> tuple[str, str]:
-    """The glyph and role of one release on one server."""
-    if not known:
-        return glyphs.unknown, "dim"
-    if release is None:
-        return glyphs.absent, "dim"
-    failed = bool(release.record and release.record.failed)
-    if release.live:
-        return glyphs.live, "bad" if failed else "ok"
-    if not release.present:
-        return glyphs.pruned, "dim"
-    return (glyphs.failed, "bad") if failed else (glyphs.kept, "")
+def signs(glyphs: Glyphs) -> Mapping[str, str]:
+    """By what a release is on a server (core.records.standing): its sign."""
+    return {
+        LIVE: glyphs.live,
+        KEPT: glyphs.kept,
+        FAILED: glyphs.failed,
+        PRUNED: glyphs.pruned,
+        ABSENT: glyphs.absent,
+        UNKNOWN: glyphs.unknown,
+    }
+
+
+def cell_state(row: FleetRelease, server: ServerView, glyphs: Glyphs) -> tuple[str, str]:
+    """The sign and role of one release on one server."""
+    here = standing(row, server.state)
+    role = "bad" if here == LIVE and row.failed else _ROLES[here]
+    return signs(glyphs)[here], role
 
 
 def server_cells(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs) -> list[Span]:
     """The cells of a row: one a server, or counts where there is no room for that."""
-    signs = [cell_state(row.on.get(server.name), server.known, glyphs) for server in fleet.servers]
+    signs = [cell_state(row, server, glyphs) for server in fleet.servers]
     if layout.mode == NAMED:
         return [
             Span(sign.center(cells - 1) + " ", role)

@@ -1,0 +1,147 @@
+"""Releases as the whole environment sees them: their order, which is live, which undo goes to (pure)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from core.records.record import LARGEST_SEQ, Pin, Record
+from core.records.server import Release, ServerState
+
+LEAP = 10**6
+"""Releases by which a server may be ahead of all others and is followed: nobody makes more while those are left out."""
+
+
+@dataclass(frozen=True)
+class FleetRelease:
+    """A release as the whole environment sees it: one row of the dashboard's matrix."""
+
+    tag: str
+    on: Mapping[str, Release]
+    """By server: those that know the release."""
+
+    @property
+    def record(self) -> Record | None:
+        return next((release.record for release in self.on.values() if release.record), None)
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        return max(release.order for release in self.on.values())
+
+    @property
+    def created(self) -> float:
+        return self.record.created if self.record else max(release.mtime for release in self.on.values())
+
+    @property
+    def live_on(self) -> tuple[str, ...]:
+        return tuple(name for name, release in self.on.items() if release.live)
+
+    @property
+    def present_on(self) -> tuple[str, ...]:
+        return tuple(name for name, release in self.on.items() if release.present)
+
+    @property
+    def pinned(self) -> bool:
+        return any(release.pinned for release in self.on.values())
+
+    @property
+    def pin(self) -> Pin | None:
+        return next((release.pin for release in self.on.values() if release.pin), None)
+
+    @cached_property
+    def failed(self) -> str:
+        return next((r.record.failed for r in self.on.values() if r.record and r.record.failed), "")
+
+    @property
+    def unread(self) -> bool:
+        """Whether nothing is known of it but that it is there: no record of it can be read, and some server has one."""
+        return self.record is None and any(release.unread for release in self.on.values())
+
+    @property
+    def conflict(self) -> str:
+        """Why it is no one release: servers whose records say that it has other content; "" where they agree."""
+        contents: dict[str, list[str]] = {}
+        for name, release in self.on.items():
+            if release.record:
+                contents.setdefault(release.record.digest, []).append(name)
+        if len(contents) < 2:
+            return ""
+        said = (f"{digest[:12] or 'nothing'} on {', '.join(names)}" for digest, names in contents.items())
+        return f"the servers' records of {self.tag} differ in its content: {'; '.join(said)}"
+
+    @property
+    def returnable(self) -> bool:
+        """Whether "the previous one" may choose it: it was live somewhere, and failed or was left nowhere."""
+        fates = self.on.values()
+        return all(replace(fate, unused=False).returnable for fate in fates) and not all(fate.unused for fate in fates)
+
+
+def fleet_releases(states: Iterable[ServerState]) -> list[FleetRelease]:
+    """The union of the servers' releases, newest first."""
+    by_tag: dict[str, dict[str, Release]] = {}
+    for state in states:
+        for release in state.releases.values():
+            by_tag.setdefault(release.tag, {})[state.server] = release
+    rows = [FleetRelease(tag, on) for tag, on in by_tag.items()]
+    return sorted(rows, key=lambda row: row.order, reverse=True)
+
+
+def live_of(rows: Iterable[FleetRelease]) -> str:
+    """The environment's live release: the one live on most servers, the newer one where two are even; "" for none."""
+    live = [row for row in rows if row.live_on]
+    return max(live, key=lambda row: (len(row.live_on), row.order)).tag if live else ""
+
+
+def previous_of(rows: Iterable[FleetRelease], live: str) -> str:
+    """The one release that undo, and a rollback without a tag, goes to: the newest returnable one older than `live`.
+
+    rows   newest first, as `fleet_releases` gives them
+    """
+    older = itertools.dropwhile(lambda row: row.tag != live, rows)
+    next(older, None)
+    return next((row.tag for row in older if row.returnable), "")
+
+
+def live_tag(states: Iterable[ServerState]) -> str:
+    """`live_of` the releases on these servers."""
+    return live_of(fleet_releases(states))
+
+
+def previous_tag(states: Iterable[ServerState]) -> str:
+    """`previous_of` the releases on these servers."""
+    rows = fleet_releases(states)
+    return previous_of(rows, live_of(rows))
+
+
+LIVE, KEPT, FAILED, PRUNED, ABSENT, UNKNOWN = "live", "kept", "failed", "pruned", "absent", "unknown"
+"""What a release is on one server. FAILED is kept there, too; UNKNOWN: the server has not answered."""
+
+
+def standing(row: FleetRelease, server: ServerState | None) -> str:
+    """What a release is on a server (None: not inspected): LIVE, KEPT, FAILED, PRUNED, ABSENT or UNKNOWN."""
+    if server is None:
+        return UNKNOWN
+    release = row.on.get(server.server)
+    if release is None:
+        return ABSENT
+    if release.live:
+        return LIVE
+    if not release.present:
+        return PRUNED
+    return FAILED if row.failed else KEPT
+
+
+def next_seq(states: Iterable[ServerState]) -> int:
+    """The sequence number for a new release: above every one that any server knows.
+
+    A server that is further ahead than LEAP is not followed: its word would decide about the records of all others,
+    and a number above LARGEST_SEQ is one that nobody reads again.
+    """
+    highest = [max((r.record.seq if r.record else r.seq for r in s.releases.values()), default=0) for s in states]
+    followed = 0
+    for number in sorted(highest):
+        if number <= followed + LEAP:
+            followed = number
+    return min(followed + 1, LARGEST_SEQ)

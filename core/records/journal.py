@@ -1,0 +1,92 @@
+"""One line of a server's journal, and what of it a recovery may rest on (pure)."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, fields
+from typing import Any
+
+from core.records.record import LAST_SECOND, WORD, Record, is_tag, one_line, record_of
+from core.text import clean
+
+_OPERATION = re.compile(r"[0-9a-f]{1,64}")
+
+LONGEST_TARGET = 4095
+"""Characters of where `current` leads (PATH_MAX)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalLine:
+    """One line of a server's `.turnout/journal.jsonl`.
+
+    what      begin, switch, restore, end (with its outcome), interrupted (by the agent, with the phase)
+    tag       the release that is or was to become live; previous: the one before, target: its link's text
+    servers   in `begin`: all servers of the operation
+    record    in `begin`: of that release, from which it can be made also where no server has it yet
+    """
+
+    what: str
+    operation: str = ""
+    kind: str = ""
+    who: str = ""
+    time: float = 0.0
+    outcome: str = ""
+    exit_code: int = 0
+    phase: str = ""
+    tag: str = ""
+    previous: str = ""
+    target: str = ""
+    servers: tuple[str, ...] = ()
+    record: Record | None = None
+
+
+def parse_journal_line(text: str) -> JournalLine:
+    """The line of a journal. ValueError where it is not one; unknown keys are passed over, odd values are empty.
+
+    So is a line that a recovery would rest on and that cannot be: one with an odd operation, an odd tag or target, or
+    with the record of another tag.
+    """
+    try:
+        values = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("too deep") from error
+    if not isinstance(values, dict):
+        raise ValueError("not an object")
+    known: dict[str, Any] = {}
+    for item in fields(JournalLine):
+        value = values.get(item.name)
+        if item.name == "servers":
+            names = value if isinstance(value, list) else []
+            known["servers"] = tuple(one_line(name)[:100] for name in names if isinstance(name, str))
+        elif item.name == "record":
+            known["record"] = record_of(value) if isinstance(value, dict) else None
+        elif item.name == "time":
+            usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LAST_SECOND
+            known["time"] = float(value) if usable else 0.0  # type: ignore[arg-type]  # a number, as `usable` says
+        elif item.name == "exit_code":
+            # What is no exit status is no success.
+            known["exit_code"] = value if type(value) is int and 0 <= value <= 255 else int(value is not None)
+        else:
+            text = value if isinstance(value, str) else ""
+            known[item.name] = one_line(text)[:LONGEST_TARGET] if item.name != "target" else text
+    line = JournalLine(**known)
+    _check_line(line)
+    known |= {name: "" for name in ("tag", "previous") if not is_tag(known[name])}
+    known |= {name: "" for name in ("what", "kind", "outcome", "phase") if not WORD.fullmatch(known[name])}
+    return JournalLine(**known)
+
+
+def _check_line(line: JournalLine) -> None:
+    """ValueError where a recovery cannot rest on a line."""
+    if line.operation and not _OPERATION.fullmatch(line.operation):
+        raise ValueError("the operation is no id")
+    if line.what not in ("begin", "switch"):
+        return
+    for tag in (line.tag, line.previous):
+        if tag and not is_tag(tag):
+            raise ValueError("the tag is not one")
+    if clean(line.target, LONGEST_TARGET) != line.target or "\n" in line.target:
+        raise ValueError("the target is not one")
+    if line.record and line.record.tag != line.tag:
+        raise ValueError("it has the record of another tag")

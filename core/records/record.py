@@ -1,0 +1,167 @@
+"""A release's record and its pin, as they stand in files (pure; TOML by tomllib and tomli-w)."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import tomli_w
+
+from core.text import clean
+
+TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""The allow list for tags: they become folder names, record names and words of commands."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_REVISION = re.compile(r"(content:)?[0-9a-f]{4,64}")
+WORD = re.compile(r"[a-z][a-z-]{0,29}")
+"""What kinds, phases and outcomes look like."""
+
+
+LARGEST_SEQ = 10**9
+"""More releases than anybody makes: with one a second for thirty years the number is not reached."""
+
+LAST_SECOND = 253_402_300_799
+"""The end of the year 9999: the last time that can be written as a date."""
+
+
+def is_tag(text: str) -> bool:
+    """Whether a text may be a release's tag."""
+    return TAG.fullmatch(text) is not None and ".." not in text
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is a SHA-256 in hex."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def make_tag(when: datetime, revision: str) -> str:
+    """A tag that sorts by time and names its revision or content: `20261121T193000Z-3f2c1ab`."""
+    return f"{when.astimezone(UTC):%Y%m%dT%H%M%SZ}-{revision.rpartition(':')[2][:7]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What is known of a release; `.turnout/records/<tag>.toml`. It outlives the files.
+
+    seq       its place in the order of all releases of the environment, from 1; the same on every server
+    created   seconds since the epoch, UTC
+    source    git or directory
+    revision  the commit, or "content:" and the start of the digest
+    digest    SHA-256 of the manifest
+    subject   the commit's first line, or what the person wrote
+    author    who wrote the revision; by: who deployed it, from which machine (`ana@laptop`)
+    ref       the branch, tag or commit that was asked for
+    bytes, files   of the tree
+    failed    why its checks or hooks failed after the switch; "" where they did not
+    left      a rollback left this release: "the previous one" skips it
+    pinned    never pruned; what `turnout pin` writes is a file of its own, `Pin`
+    """
+
+    tag: str
+    seq: int
+    created: float
+    source: str = ""
+    revision: str = ""
+    digest: str = ""
+    subject: str = ""
+    author: str = ""
+    by: str = ""
+    ref: str = ""
+    bytes: int = 0
+    files: int = 0
+    failed: str = ""
+    left: bool = False
+    pinned: bool = False
+
+    def to_toml(self) -> str:
+        """The text of the record's file; `created` is a TOML date-time in UTC."""
+        values = asdict(self)
+        values["created"] = datetime.fromtimestamp(self.created, UTC).replace(microsecond=0)
+        return tomli_w.dumps(values)
+
+
+def parse_record(text: str) -> Record:
+    """The record in a file's text. ValueError where it is not one; unknown keys are passed over."""
+    try:
+        values = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ValueError(f"not TOML: {error}") from error
+    return record_of(values)
+
+
+def record_of(values: dict[str, Any]) -> Record:
+    """The record with these values, which come from a server: what escapes in them stand for is made harmless.
+
+    ValueError for what would be believed and cannot be: a revision and a ref are given to git, numbers are counted on.
+    """
+    created = values.get("created")
+    if isinstance(created, datetime):
+        values["created"] = created.replace(tzinfo=created.tzinfo or UTC).timestamp()
+    known: dict[str, object] = {}
+    for item in fields(Record):
+        if item.name not in values:
+            continue
+        kinds: dict[str, Any] = {"str": str, "int": int, "bool": bool, "float": (int, float)}
+        value = values[item.name]
+        if not isinstance(value, kinds[str(item.type)]) or (item.type != "bool" and isinstance(value, bool)):
+            raise ValueError(f"{item.name} is not {item.type}")
+        if item.type == "int" and not 0 <= value < 1 << 63:
+            raise ValueError(f"{item.name} is no number of anything")
+        known[item.name] = one_line(value) if isinstance(value, str) else value
+    for name in ("tag", "seq", "created"):
+        if name not in known:
+            raise ValueError(f"{name} is missing")
+    record = Record(**known)  # type: ignore[arg-type]  # each value's type was checked above
+    if not is_tag(record.tag):
+        raise ValueError("the tag is not one")
+    if not 0 <= record.created <= LAST_SECOND:
+        raise ValueError("created is no time")
+    if record.seq > LARGEST_SEQ:
+        raise ValueError("seq is no number of a release")
+    if record.revision and not _REVISION.fullmatch(record.revision):
+        raise ValueError("revision is neither a commit nor a digest")
+    if record.digest and not is_digest(record.digest):
+        raise ValueError("digest is no SHA-256")
+    if record.source and not WORD.fullmatch(record.source):
+        raise ValueError("source is no kind of source")
+    if record.ref.startswith("-"):
+        raise ValueError("ref is an option and no revision")
+    return record
+
+
+def one_line(text: str) -> str:
+    """A text of a record: harmless, and one line wherever it is shown."""
+    return clean(text).replace("\n", " ")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pin:
+    """Why a release is never pruned: `.turnout/records/<tag>.pinned`. by: `ana@laptop`; why: "" where nobody said."""
+
+    by: str = ""
+    why: str = ""
+
+    def to_line(self) -> str:
+        """The text of its file."""
+        return json.dumps({"by": self.by, "why": self.why}, ensure_ascii=True)
+
+
+def parse_pin(text: str) -> Pin:
+    """The pin in a file's line. One that cannot be read is a pin all the same: what it keeps is not pruned."""
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        return Pin()
+    known = values if isinstance(values, dict) else {}
+    return Pin(**{key: one_line(known[key])[:300] for key in ("by", "why") if isinstance(known.get(key), str)})
+
+
+def mark(record: Record, *, failed: str | None = None, left: bool | None = None) -> Record:
+    """The record with another fate."""
+    changed = record if failed is None else replace(record, failed=failed)
+    return changed if left is None else replace(changed, left=left)

@@ -1,0 +1,216 @@
+"""What one inspection finds on a server: its releases, its lock, its state (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+from core.records.journal import JournalLine
+from core.records.record import Pin, Record
+
+SILENT_AFTER = 30
+"""Seconds without a sign of life after which operator and server count each other as gone. A server's watchdog then
+ends the operation there, sweeps and unlocks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """A release on one server: its files, its record, or both.
+
+    present  its folder exists; a release without files was pruned and can be sent again
+    mtime    of the folder, in seconds since the epoch; what orders releases without a record
+    unused   it was made there and never went live
+    unread   its record is there and cannot be read: whether it failed or is pinned is unknown
+    pin      why it is never pruned; None where it may be
+    seq, marks   of one of very many, whose record was not told whole: `record` is None, marks are pinned and failed
+    """
+
+    tag: str
+    record: Record | None = None
+    present: bool = False
+    mtime: float = 0.0
+    live: bool = False
+    unused: bool = False
+    unread: bool = False
+    pin: Pin | None = None
+    seq: int = 0
+    marks: frozenset[str] = frozenset()
+
+    @property
+    def pinned(self) -> bool:
+        return self.pin is not None or "pinned" in self.marks or bool(self.record and self.record.pinned)
+
+    @property
+    def good(self) -> bool:
+        """Whether it counts among those that are kept: it did not fail, and was live."""
+        return not self.unused and "failed" not in self.marks and not (self.record and self.record.failed)
+
+    @property
+    def created(self) -> float:
+        return self.record.created if self.record else self.mtime
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """Newest last: by sequence number; releases without a record come before all others, by mtime.
+
+        Two have the same number where each was deployed to servers that the other was not: there is no order between
+        them, and the tag only makes it the same everywhere. Operators' clocks have no say.
+        """
+        number = self.record.seq if self.record else self.seq
+        return (number, 0.0, self.tag) if number else (0, self.mtime, self.tag)
+
+    @property
+    def returnable(self) -> bool:
+        """Whether "the previous one" may choose it: it was live, and neither failed nor was left by a rollback."""
+        return not (self.unused or self.unread or self.seq) and (
+            self.record is None or not (self.record.failed or self.record.left)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """Who holds a server: `.turnout/lock/`.
+
+    since     seconds since the epoch by the operator's clock
+    age       seconds since it was taken, silence: seconds since the operator's last sign of life; by the server's clock
+    alive     whether the process that took it still runs there
+    """
+
+    token: str = ""
+    operation: str = ""
+    kind: str = ""
+    who: str = ""
+    since: float = 0.0
+    age: float = 0.0
+    silence: float = 0.0
+    phase: str = ""
+    alive: bool = True
+
+    @property
+    def silent(self) -> bool:
+        """Whether there was no sign of life for so long that the watchdog should have ended the operation."""
+        return self.silence >= SILENT_AFTER
+
+    def describe(self) -> str:
+        """`ana@laptop is deploying since 14:03:10 UTC (4 min), now in upload`."""
+        since = f"{datetime.fromtimestamp(self.since, UTC):%H:%M:%S} UTC"
+        text = f"{self.who or 'somebody'}: {self.kind or 'an operation'} since {since} ({self.age:.0f} s ago)"
+        return f"{text}, now in {self.phase}" if self.phase else text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """Whose deploy root it is: `.turnout/claim`.
+
+    id      random; a copy of the root has the same
+    copied  the claim was made in another folder or on another machine: it keeps nobody off
+    """
+
+    id: str
+    project: str
+    environment: str
+    copied: bool = False
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A file system on a server: its device number, free bytes, and free inodes (-1: it has no fixed number)."""
+
+    device: int
+    free_bytes: int
+    free_inodes: int
+
+
+CLOSED = "current-closed"
+"""The feature of a server whose `current` leads to something that exists and cannot be entered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerState:
+    """What one inspection found on a server; everything that a plan is made from.
+
+    current       tag that `current` leads to; "" where there is none
+    current_kind  link, absent, folder, file, dangling, or elsewhere (a link to outside `releases/`)
+    current_target  the link's text
+    releases      by tag: those with files, those with a record only
+    cache         digest of `.turnout/cache.manifest`; "" where the cache is unknown or empty
+    cache_empty   nothing lies in deploy-cache, which is more than that nobody knows what does
+    manifests     digests of tags whose manifest is kept on the server
+    free_bytes, free_inodes   of the root's file system; -1 where the server does not tell
+    block         bytes in which that file system gives room to files
+    cache_bytes, cache_entries   what a deploy-cache that no manifest tells of occupies on disk, and holds
+    clock         the server's time in seconds since the epoch, and when we read it: clock_skew is the difference
+    features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar; writable (the root)
+    journal       its last lines, oldest first
+    transitions   lines of the last operation that was carried out there, and of those since that have no end
+    shared_missing, shared_dangling   shared paths that are not in `shared/`, and links there that lead nowhere
+    transitions_whole   all of those lines could be read: what an operation did there is known
+    pins          by tag: what is never pruned, whether or not the release is there
+    unlisted      releases without files that are not among `releases`: the oldest of very many
+    took_over     by `begin`: the lock whose dead owner it was taken from
+    faults        what could not be read (a record that is not TOML), one line each
+    claim         whose root it is; None where no operation has begun there since roots are claimed
+    outer, inner  another deploy root that this one lies in, or that lies in this one; "" where none was found
+    folder        the same for two servers whose roots are one folder, and for no others; "" where that is not asked
+    disks         what is free where `.` (the root), `.turnout`, `releases` and `deploy-cache` lie, as far as it is told
+    mounts        paths below the root, relative to it, where another file system is mounted
+    apart         those of `releases`, `deploy-cache` and `shared` that are another file system than `.turnout`, or the
+                  same one mounted again: across it a file is copied instead of renamed, and hard links fail
+    news          differs from what Session.glance gives once an operation has begun or ended since
+    """
+
+    server: str
+    root: str
+    exists: bool = True
+    current: str = ""
+    current_kind: str = "absent"
+    current_target: str = ""
+    releases: Mapping[str, Release] = field(default_factory=dict)
+    cache: str = ""
+    cache_empty: bool = False
+    manifests: Mapping[str, str] = field(default_factory=dict)
+    lock: Lock | None = None
+    free_bytes: int = -1
+    free_inodes: int = -1
+    block: int = 4096
+    cache_bytes: int = 0
+    cache_entries: int = 0
+    clock_skew: float = 0.0
+    features: frozenset[str] = frozenset()
+    journal: tuple[JournalLine, ...] = ()
+    transitions: tuple[JournalLine, ...] = ()
+    shared_missing: frozenset[str] = frozenset()
+    shared_dangling: frozenset[str] = frozenset()
+    transitions_whole: bool = True
+    pins: Mapping[str, Pin] = field(default_factory=dict)
+    unlisted: int = 0
+    took_over: Lock | None = None
+    faults: tuple[str, ...] = ()
+    rtt: float = 0.0
+    read_at: float = 0.0
+    claim: Claim | None = None
+    outer: str = ""
+    inner: str = ""
+    folder: str = ""
+    news: str = ""
+    disks: Mapping[str, Disk] = field(default_factory=dict)
+    mounts: tuple[str, ...] = ()
+    apart: frozenset[str] = frozenset()
+
+    @cached_property
+    def ordered(self) -> tuple[Release, ...]:
+        """All releases, newest first."""
+        return tuple(sorted(self.releases.values(), key=lambda release: release.order, reverse=True))
+
+    @property
+    def why_dangling(self) -> str:
+        """What is wrong with where a dangling `current` leads, after `leads to …, `."""
+        return "which cannot be entered" if CLOSED in self.features else "which does not exist"
+
+    @property
+    def fingerprint(self) -> tuple[object, ...]:
+        """What a plan rests on: when it differs from the plan's, the plan no longer holds."""
+        releases = tuple((r.tag, r.present, r.record and r.record.digest, r.pinned) for r in self.ordered)
+        return (self.current_kind, self.current, self.cache, releases)
