@@ -9,7 +9,7 @@ from core import layout
 from core.doctor.facts import Facts, reason
 from core.doctor.filesystems import file_systems
 from core.doctor.finding import ERROR, OK, WARNING, Finding
-from core.planner import adoption
+from core.planner.oddities import adoption
 from core.records import ServerState
 from core.shared import SharedPath
 from core.text import clean, count, duration, size

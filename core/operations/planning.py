@@ -17,7 +17,11 @@ from core.manifest import Manifest
 from core.operations.requests import DeployRequest, PinRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
 from core.operations.run import who
 from core.plan import NONE, RECOVER, STAGE, SWITCH, UPLOAD, Plan, Sizes, Step
-from core.planner import PlanSettings, plan_deploy, plan_pin, plan_prune, plan_rollback, rollback_target
+from core.planner.deploy import plan_deploy
+from core.planner.pin import plan_pin
+from core.planner.prune import plan_prune
+from core.planner.release import PlanSettings
+from core.planner.rollback import plan_rollback, rollback_target
 from core.records import Record, Release, ServerState, fleet_releases, is_tag, live_tag, make_tag, next_seq
 from core.recovery import FINISH, UNDO, Interruption, interruption, untold
 from core.source import check_revision, make_tree, meaning, tree_of_record

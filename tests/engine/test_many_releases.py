@@ -7,7 +7,7 @@ import pytest
 from core.errors import UsageError
 from core.jobs import Cancel
 from core.operations.verify import verify
-from core.planner import oddities
+from core.planner.oddities import oddities
 from core.protocol.state import parse_state
 from core.records import Record, next_seq, previous_tag
 from tests.engine.driving import live, record, releases

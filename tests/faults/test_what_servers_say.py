@@ -12,7 +12,7 @@ from core.errors import NeedsPerson, ServerError, TurnoutError, UsageError
 from core.jobs import Cancel
 from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
 from core.operations.verify import verify
-from core.planner import rollback_target
+from core.planner.rollback import rollback_target
 from core.protocol.state import parse_state
 from core.records import parse_record
 from core.recovery import FINISH, UNDO

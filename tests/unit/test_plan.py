@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 from core.disk_space import HEADROOM, SPARE_INODES
 from core.manifest import EMPTY, FOLDER_ENTRY, Manifest
 from core.plan import NONE, PIN, REMOVE, STAGE, SWITCH, UNPIN, UPLOAD, Sizes
-from core.planner import PlanSettings, adoption, plan_deploy, plan_pin, plan_prune, plan_rollback
+from core.planner.deploy import plan_deploy
+from core.planner.oddities import adoption
+from core.planner.pin import plan_pin
+from core.planner.prune import plan_prune
+from core.planner.release import PlanSettings
+from core.planner.rollback import plan_rollback
 from core.records import Pin, Record, Release, ServerState, live_tag, previous_tag
 from core.retention import FAILED_KEPT, beyond, protection
 from tests.strategies import file_entry

@@ -24,7 +24,7 @@ def carry_out(command: Command) -> Answer:
 
 
 def _releases(command: Command) -> Answer:
-    from core.planner import oddities
+    from core.planner.oddities import oddities
     from tui.cli.tables import release_legend, release_lines, release_rows
 
     output = command.output

@@ -1,0 +1,69 @@
+"""What is odd on the servers: what is refused for it, what is only said, and what to do about it (pure)."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Sequence
+
+from core import layout
+from core.records import ServerState
+from core.text import count
+
+
+def adoption(state: ServerState) -> str:
+    """What to do about a `current` that is no link: for a folder the one command that makes it a release."""
+    if state.current_kind != "folder":
+        return f"look at {state.root}/current and move it away"
+    numbers = itertools.count(2)
+    name = "before-turnout"
+    while name in state.releases:
+        name = f"before-turnout-{next(numbers)}"
+    root = shlex.quote(state.root)
+    return f"cd {root} && mkdir -p releases && mv -T current releases/{name} && ln -s releases/{name} current"
+
+
+def current_refusal(state: ServerState) -> str:
+    """Why `current` cannot be switched on a server, or ""."""
+    if state.current_kind in ("folder", "file"):
+        return (
+            f"{state.root}/current is a {state.current_kind}, not a link; nothing was changed. Then: {adoption(state)}"
+        )
+    return ""
+
+
+def mount_refusal(state: ServerState) -> str:
+    """Why deploy-cache may not be changed on a server, or ""."""
+    inside = next((path for path in state.mounts if path.startswith(f"{layout.CACHE}/")), "")
+    return (
+        f"{state.root}/{inside} is a mount point, and deploys empty and fill deploy-cache: unmount it" if inside else ""
+    )
+
+
+def state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:
+    """What is odd before anything starts, and no reason against it."""
+    lives = {state.server: state.current for state in states}
+    odd = [text for state in states for text in _odd(state)]
+    if len(set(lives.values())) > 1:
+        odd.insert(0, "servers differ: " + ", ".join(f"{s} on {t or 'nothing'}" for s, t in lives.items()))
+    return tuple(odd)
+
+
+def oddities(states: Sequence[ServerState]) -> tuple[str, ...]:
+    """Everything odd on the servers, for who looks at their releases, where it is seen that they differ."""
+    blocked = [f"{state.server}: {refusal}" for state in states if (refusal := current_refusal(state))]
+    unlisted = [
+        f"{state.server}: {count(state.unlisted, 'older release')} without files not listed"
+        for state in states
+        if state.unlisted
+    ]
+    return (*blocked, *(text for state in states for text in _odd(state)), *unlisted)
+
+
+def _odd(state: ServerState) -> list[str]:
+    found = []
+    if state.current_kind == "dangling":
+        found.append(f"{state.server}: current leads to {state.current_target}, {state.why_dangling}")
+    if state.current_kind == "elsewhere":
+        found.append(f"{state.server}: current leads to {state.current_target}, outside releases/")
+    return found + [f"{state.server}: {fault}" for fault in state.faults]

@@ -1,0 +1,72 @@
+"""The plan of a prune: which files go, and what is never pruned (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from core.plan import CLEAR_CACHE, NONE, PRUNE, REMOVE, Plan, Sizes, Step
+from core.planner.oddities import current_refusal, mount_refusal
+from core.records import ServerState, live_tag, previous_tag
+from core.recovery import interruption
+from core.retention import beyond, protection
+
+
+def plan_prune(
+    environment: str,
+    states: Sequence[ServerState],
+    tags: Sequence[str],
+    keep: int | None,
+    cache: bool,
+    sizes: Mapping[str, Sizes],
+) -> Plan:
+    """The plan of a prune: the named releases, all beyond the newest `keep` where it is given, and the deploy-cache.
+
+    sizes  by server: what the removals free there
+    """
+    live, previous = live_tag(states), previous_tag(states)
+    found = interruption(states)
+    before = {way.tag for way in found.switched.values() if way.tag} if found else set()
+    tags = tuple(dict.fromkeys(tags))
+    known = {release.tag for state in states for release in state.releases.values()}
+    refusals = [f"no release is called {tag}" for tag in tags if tag not in known]
+    for tag in tags:
+        reason = protection(states, tag, live, previous)
+        if not reason and tag in before:
+            reason = "is where an interrupted operation leads back to when it is undone: recover first"
+        if reason:
+            refusals.append(f"{tag} {reason}")
+    steps = []
+    lives = {state.current for state in states}
+    for state in states:
+        chosen = [tag for tag in tags if tag in state.releases and state.releases[tag].present]
+        if keep is not None:
+            # Its own way back as well: what other servers say of a release makes it no less one here.
+            needed = lives | {live, previous, previous_tag([state])} | before
+            chosen += [tag for tag in beyond(state, keep, needed) if tag not in chosen]
+        of_server = sizes.get(state.server, Sizes())
+        going = (*chosen, *([""] if cache else []))
+        freed = {tag: of_server.by_tag[tag] for tag in going if tag in of_server.by_tag}
+        refusal = "" if state.current_kind in ("link", "absent") else current_refusal(state)
+        refusal = refusal or (mount_refusal(state) if cache else "")
+        action = REMOVE if chosen or cache else NONE
+        steps.append(
+            Step(
+                server=state.server,
+                action=action,
+                current=state.current,
+                prune=tuple(chosen),
+                frees=sum(freed.values()) if len(freed) == len(going) else None,
+                sizes=freed,
+                exact=of_server.exact,
+                clear_cache=cache,
+                refusal=refusal,
+            )
+        )
+    return Plan(
+        kind=CLEAR_CACHE if cache and not tags and keep is None else PRUNE,
+        environment=environment,
+        live=live,
+        steps=tuple(steps),
+        refusals=tuple(dict.fromkeys(refusals)),
+        fingerprints={state.server: state.fingerprint for state in states},
+    )

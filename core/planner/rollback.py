@@ -1,0 +1,95 @@
+"""Which release a rollback leads to, and its plan (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from core.manifest import Manifest
+from core.plan import NONE, ROLLBACK, STAGE, SWITCH, UPLOAD, Plan, Step
+from core.planner.oddities import current_refusal, state_warnings
+from core.planner.release import PlanSettings, leading_nowhere, release_step
+from core.records import FleetRelease, ServerState, fleet_releases, live_tag, previous_tag
+
+
+def rollback_target(states: Sequence[ServerState], tag: str | None) -> tuple[FleetRelease | None, str]:
+    """The release that a rollback leads to, chosen once for all servers, or None and the reason."""
+    rows = fleet_releases(states)
+    wanted = tag or previous_tag(states)
+    if not wanted:
+        unread = [row.tag for row in rows if row.unread and row.present_on and not row.live_on]
+        if unread:
+            names = ", ".join(unread[:5])
+            return (
+                None,
+                f"no earlier release is known: the records of {names} cannot be read; name the one to go back to",
+            )
+        return None, "there is no earlier release to go back to"
+    row = next((row for row in rows if row.tag == wanted), None)
+    if row is None:
+        known = ", ".join(row.tag for row in rows[:5]) or "none"
+        return None, f"no release is called {wanted} (newest: {known})"
+    return row, ""
+
+
+def plan_rollback(
+    environment: str,
+    states: Sequence[ServerState],
+    tag: str | None,
+    manifest: Manifest | None,
+    manifest_problem: str,
+    caches: Mapping[str, Manifest | None],
+    settings: PlanSettings,
+    unknown: str = "",
+) -> Plan:
+    """The plan of a rollback to `tag`, or to the previous release.
+
+    manifest  of the release's tree where some server needs its files again; None with the reason in
+              `manifest_problem` where they cannot be had any more
+    unknown   what to say where no release is called `tag`, if more is known of that word
+    """
+    row, problem = rollback_target(states, tag)
+    base = Plan(
+        kind=ROLLBACK,
+        environment=environment,
+        tag=row.tag if row else tag or "",
+        live=live_tag(states),
+        record=row.record if row else None,
+        hooks=settings.hooks,
+        checks=settings.checks,
+        fingerprints={state.server: state.fingerprint for state in states},
+    )
+    if row is None:
+        blocked = tuple(
+            Step(server=state.server, action=NONE, refusal=refusal)
+            for state in states
+            if (refusal := current_refusal(state))
+        )
+        return replace(base, steps=blocked, refusals=() if blocked else (unknown or problem,))
+    if row.conflict:
+        return replace(base, refusals=(row.conflict,))
+    steps = []
+    for state in states:
+        release = state.releases.get(row.tag)
+        if release and release.present:
+            refusal = current_refusal(state)
+            action = NONE if state.current == row.tag and not refusal else SWITCH
+            steps.append(Step(server=state.server, action=action, current=state.current, refusal=refusal))
+        elif manifest is None or row.record is None:
+            reason = manifest_problem or "its files are gone and it has no record to make them from again"
+            steps.append(Step(server=state.server, action=UPLOAD, current=state.current, refusal=reason))
+        else:
+            steps.append(release_step(state, row.record, manifest, caches.get(state.server), settings, None))
+    warnings = (*state_warnings(states), *leading_nowhere(states, steps, manifest, settings))
+    strangers = [step.server for step in steps if step.action in (STAGE, UPLOAD) and step.server not in recorded(row)]
+    if strangers and not any(step.refusal for step in steps):
+        who = ", ".join(recorded(row))
+        warnings += (f"{', '.join(strangers)} never had {row.tag}: what is sent there is what {who} recorded of it",)
+    if row.failed:
+        warnings += (f"{row.tag} is marked as failed: {row.failed}",)
+    return replace(base, steps=tuple(steps), warnings=warnings)
+
+
+def recorded(row: FleetRelease) -> tuple[str, ...]:
+    """The servers that have a record of a release of their own."""
+    return tuple(name for name, release in row.on.items() if release.record)
