@@ -17,6 +17,21 @@ NONE, SWITCH, STAGE, UPLOAD, REMOVE = "none", "switch", "stage", "upload", "remo
 A step of a plan of kind PIN or UNPIN has that as its action."""
 
 
+NOT_A_LINK, NO_SPACE, NOT_POSSIBLE = "not-a-link", "no-space", "not-possible"
+"""Kinds of refusals: a person has to replace `current` by a link; the disk is too full; it cannot be done as asked."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a plan cannot be executed. `kind` decides which error it becomes, `text` says what to do."""
+
+    text: str
+    kind: str = NOT_POSSIBLE
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @dataclass(frozen=True)
 class Sizes:
     """What removals free on a server.
@@ -43,7 +58,7 @@ class Step:
     frees        bytes that a prune frees, with those of the deploy-cache; None where the server cannot tell
     sizes        of a prune: what each tag frees, the deploy-cache under ""; what is not known is left out
     clear_cache  the deploy-cache is emptied
-    refusal      why this server cannot do it; "" where it can
+    refusal      why this server cannot do it; None where it can
     """
 
     server: str
@@ -59,12 +74,12 @@ class Step:
     frees: int | None = 0
     sizes: Mapping[str, int] = field(default_factory=dict)
     clear_cache: bool = False
-    refusal: str = ""
+    refusal: Refusal | None = None
 
     def price(self) -> str:
         """The step in a few words: `switch only`, `send 41 MB in 50 files, copy 58 MB, switch`."""
         if self.refusal:
-            return self.refusal
+            return self.refusal.text
         parts = []
         if self.action == UPLOAD:
             least = "" if self.exact else "at most "
@@ -108,7 +123,7 @@ class Plan:
     hooks: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    refusals: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
     fingerprints: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
 
     @property
@@ -122,7 +137,8 @@ class Plan:
     @property
     def all_refusals(self) -> tuple[str, ...]:
         """Every reason against it, with the server's name where there is one."""
-        return self.refusals + tuple(f"{step.server}: {step.refusal}" for step in self.steps if step.refusal)
+        of_steps = (f"{step.server}: {step.refusal}" for step in self.steps if step.refusal)
+        return (*(refusal.text for refusal in self.refusals), *of_steps)
 
     @property
     def send_bytes(self) -> int:
@@ -168,13 +184,18 @@ class Plan:
             "tag": self.tag,
             "live": self.live,
             "record": asdict(self.record) if self.record else None,
-            "steps": [{**asdict(step), "prune": list(step.prune), "price": step.price()} for step in self.steps],
+            "steps": [_step_to_json(step) for step in self.steps],
             "build": self.build,
             "hooks": list(self.hooks),
             "checks": list(self.checks),
             "warnings": list(self.warnings),
             "refusals": list(self.all_refusals),
         }
+
+
+def _step_to_json(step: Step) -> dict[str, Any]:
+    refusal = step.refusal.text if step.refusal else ""
+    return {**asdict(step), "prune": list(step.prune), "refusal": refusal, "price": step.price()}
 
 
 def freeing(verb: str, freed: int | None, exact: bool) -> str:

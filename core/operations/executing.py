@@ -29,7 +29,7 @@ from core.operations.requests import DeployRequest, PinRequest, PruneRequest, Re
 from core.operations.run import Run
 from core.operations.transition import Transition
 from core.overlap import WAY_OUT, overlaps
-from core.plan import PIN, UNPIN, Plan
+from core.plan import NO_SPACE, NOT_A_LINK, PIN, UNPIN, Plan
 from core.records import ServerState
 from core.recovery import UNDO
 from core.remote.session import ANYWHERE, CLOSES_OWN, live_at
@@ -160,7 +160,7 @@ def _execute(run: Run, request: Request, plan: Plan | None, wait: float) -> Resu
             if prepared.plan.build and not plan:
                 run.emit(Note(text=f"build {prepared.plan.build}; --rebuild makes it anew"))
             run.emit(PlanMade(plan=prepared.plan.to_json()))
-            _refuse(prepared.plan, states)
+            _refuse(prepared.plan)
             run.cancel.check()
     finally:
         unlink()
@@ -227,18 +227,18 @@ def _still_holds(plan: Plan, states: Mapping[str, ServerState]) -> None:
         )
 
 
-def _refuse(plan: Plan, states: Mapping[str, ServerState]) -> None:
+def _refuse(plan: Plan) -> None:
     """Raise what a plan's refusals mean: a person's decision, a full disk, or a request that cannot be."""
     if plan.executable:
         return
-    reasons = "\n".join(plan.all_refusals)
+    reasons = plan.all_refusals
+    kinds = {refusal.kind for refusal in (*plan.refusals, *(step.refusal for step in plan.steps)) if refusal}
     hint = "nothing was changed"
-    blocked = [step for step in plan.steps if step.refusal]
-    if any(states[step.server].current_kind in ("folder", "file") for step in blocked):
-        raise NeedsPerson("current is not a link", detail=reasons, hint=hint, phase="begin")
-    if any("not enough" in step.refusal for step in blocked):
-        raise DiskFull("not enough room on a server", detail=reasons, hint=hint, phase="begin")
-    raise UsageError(plan.all_refusals[0], detail=reasons if len(plan.all_refusals) > 1 else "", hint=hint)
+    if NOT_A_LINK in kinds:
+        raise NeedsPerson("current is not a link", detail="\n".join(reasons), hint=hint, phase="begin")
+    if NO_SPACE in kinds:
+        raise DiskFull("not enough room on a server", detail="\n".join(reasons), hint=hint, phase="begin")
+    raise UsageError(reasons[0], detail="\n".join(reasons) if len(reasons) > 1 else "", hint=hint)
 
 
 def _await_quietly(tree: Ahead[Tree] | None) -> None:

@@ -16,7 +16,7 @@ from core.jobs import Ahead, Cancel
 from core.manifest import Manifest
 from core.operations.requests import DeployRequest, PinRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
 from core.operations.run import who
-from core.plan import NONE, RECOVER, STAGE, SWITCH, UPLOAD, Plan, Sizes, Step
+from core.plan import NONE, RECOVER, STAGE, SWITCH, UPLOAD, Plan, Refusal, Sizes, Step
 from core.planner.deploy import plan_deploy
 from core.planner.pin import plan_pin
 from core.planner.prune import plan_prune
@@ -307,15 +307,19 @@ def _recover(
     return Prepared(plan, interruption=found)
 
 
-def _way_back_gone(state: ServerState, found: Interruption) -> str:
-    """Why a server cannot go back to where it was before an interrupted operation, or ""."""
+def _way_back_gone(state: ServerState, found: Interruption) -> Refusal | None:
+    """Why a server cannot go back to where it was before an interrupted operation."""
     before = found.switched.get(state.server)
     if before is None and state.server in found.unknown and state.current == found.tag:
-        return "its transitions.jsonl cannot be read, so what was live before is unknown: finish it, or roll back"
+        return Refusal(
+            "its transitions.jsonl cannot be read, so what was live before is unknown: finish it, or roll back"
+        )
     release = state.releases.get(before.tag) if before and before.tag else None
     if before and before.tag and not (release and release.present):
-        return f"{before.tag}, which was live there before, is gone: finish it, or roll back to another release"
-    return ""
+        return Refusal(
+            f"{before.tag}, which was live there before, is gone: finish it, or roll back to another release"
+        )
+    return None
 
 
 def _finish(fleet: Fleet, found: Interruption, states: Sequence[ServerState], emit: Emit, cancel: Cancel) -> Prepared:
@@ -337,7 +341,7 @@ def _finish(fleet: Fleet, found: Interruption, states: Sequence[ServerState], em
     steps = tuple(
         Step(server=step.server, action=NONE, current=step.current)
         if step.server not in part
-        else replace(step, refusal=_unheard_of(found.tag))
+        else replace(step, refusal=Refusal(_unheard_of(found.tag)))
         if step.action in (STAGE, UPLOAD) and step.server not in knowing and not step.refusal
         else step
         for step in prepared.plan.steps

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from core import layout
+from core.plan import NOT_A_LINK, Refusal
 from core.records import ServerState
 from core.text import count
 
@@ -23,21 +24,20 @@ def adoption(state: ServerState) -> str:
     return f"cd {root} && mkdir -p releases && mv -T current releases/{name} && ln -s releases/{name} current"
 
 
-def current_refusal(state: ServerState) -> str:
-    """Why `current` cannot be switched on a server, or ""."""
-    if state.current_kind in ("folder", "file"):
-        return (
-            f"{state.root}/current is a {state.current_kind}, not a link; nothing was changed. Then: {adoption(state)}"
-        )
-    return ""
+def current_refusal(state: ServerState) -> Refusal | None:
+    """Why `current` cannot be switched on a server."""
+    if state.current_kind not in ("folder", "file"):
+        return None
+    found = f"{state.root}/current is a {state.current_kind}, not a link"
+    return Refusal(f"{found}; nothing was changed. Then: {adoption(state)}", NOT_A_LINK)
 
 
-def mount_refusal(state: ServerState) -> str:
-    """Why deploy-cache may not be changed on a server, or ""."""
+def mount_refusal(state: ServerState) -> Refusal | None:
+    """Why deploy-cache may not be changed on a server."""
     inside = next((path for path in state.mounts if path.startswith(f"{layout.CACHE}/")), "")
-    return (
-        f"{state.root}/{inside} is a mount point, and deploys empty and fill deploy-cache: unmount it" if inside else ""
-    )
+    if not inside:
+        return None
+    return Refusal(f"{state.root}/{inside} is a mount point, and deploys empty and fill deploy-cache: unmount it")
 
 
 def state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.plan import NONE, PIN, UNPIN, Plan, Step
+from core.plan import NONE, PIN, UNPIN, Plan, Refusal, Step
 from core.records import ServerState, live_tag
 
 
@@ -23,6 +23,6 @@ def plan_pin(environment: str, states: Sequence[ServerState], tag: str, *, pinne
         tag=tag,
         live=live_tag(states),
         steps=tuple(steps),
-        refusals=() if known else (f"no release is called {tag}",),
+        refusals=() if known else (Refusal(f"no release is called {tag}"),),
         fingerprints={state.server: state.fingerprint for state in states},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from core.plan import CLEAR_CACHE, NONE, PRUNE, REMOVE, Plan, Sizes, Step
+from core.plan import CLEAR_CACHE, NONE, PRUNE, REMOVE, Plan, Refusal, Sizes, Step
 from core.planner.oddities import current_refusal, mount_refusal
 from core.records import ServerState, live_tag, previous_tag
 from core.recovery import interruption
@@ -46,8 +46,7 @@ def plan_prune(
         of_server = sizes.get(state.server, Sizes())
         going = (*chosen, *([""] if cache else []))
         freed = {tag: of_server.by_tag[tag] for tag in going if tag in of_server.by_tag}
-        refusal = "" if state.current_kind in ("link", "absent") else current_refusal(state)
-        refusal = refusal or (mount_refusal(state) if cache else "")
+        refusal = current_refusal(state) or (mount_refusal(state) if cache else None)
         action = REMOVE if chosen or cache else NONE
         steps.append(
             Step(
@@ -67,6 +66,6 @@ def plan_prune(
         environment=environment,
         live=live,
         steps=tuple(steps),
-        refusals=tuple(dict.fromkeys(refusals)),
+        refusals=tuple(Refusal(reason) for reason in dict.fromkeys(refusals)),
         fingerprints={state.server: state.fingerprint for state in states},
     )

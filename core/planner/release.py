@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from core import layout, shared
 from core.disk_space import lacking, of_release, of_unknown_cache, of_upload
-from core.manifest import EMPTY, Manifest, difference
-from core.plan import NONE, STAGE, SWITCH, UPLOAD, Step
+from core.manifest import EMPTY, Difference, Manifest, difference
+from core.plan import NO_SPACE, NONE, STAGE, SWITCH, UPLOAD, Refusal, Step
 from core.planner.oddities import current_refusal, mount_refusal
-from core.records import Record, ServerState
+from core.records import Record, Release, ServerState
 from core.retention import beyond
 from core.shared import SharedPath
 
@@ -39,34 +39,21 @@ def release_step(
 
     lives  what is live on any server, where old releases are pruned after the switch; None: they are not
     """
-    refusal = current_refusal(state)
     existing = state.releases.get(record.tag)
-    old: tuple[str, ...] = ()
-    if lives is not None:
-        # After the switch the release that is live now is the one before: both are safe.
-        old = tuple(beyond(state, settings.keep, lives, coming=record.tag))
+    refusal = current_refusal(state) or _other_content(existing, record)
     if existing and existing.present:
-        if existing.unread:
-            refusal = refusal or f"the record of {record.tag} there cannot be read; choose another tag"
-        elif existing.record is None:
-            unrecorded = f"{record.tag} exists there without a record, so its content is unknown; choose another tag"
-            refusal = refusal or unrecorded
-        elif existing.record.digest != record.digest:
-            refusal = refusal or f"{record.tag} exists there with other content; choose another tag"
         action = NONE if state.current == record.tag else SWITCH
         return Step(server=state.server, action=action, current=state.current, refusal=refusal)
-    if existing and existing.unread:
-        refusal = refusal or f"the record of {record.tag} there cannot be read; choose another tag"
-    if existing and existing.record and existing.record.digest != record.digest:
-        refusal = refusal or f"{record.tag} was deployed there with other content; choose another tag"
-    refusal = refusal or mount_refusal(state) or _hard_link_refusal(state, settings)
     change = difference(cache or EMPTY, manifest)
     unknown = cache is None and not state.cache_empty
-    refusal = refusal or shared.refusal(state, settings.shared, manifest)
-    if not refusal:
-        # An unknown cache is compared before the upload: what fits in no case is refused here, the rest there.
-        upload = of_unknown_cache(state, manifest) if unknown else of_upload(state, manifest, change)
-        refusal = lacking(state, upload, of_release(state, manifest, shared=settings.hard_links))
+    refusal = (
+        refusal
+        or mount_refusal(state)
+        or _hard_link_refusal(state, settings)
+        or _shared_refusal(state, settings, manifest)
+        # An unknown cache is compared before the upload: only what cannot possibly fit is refused here.
+        or _space_refusal(state, manifest, None if unknown else change, settings)
+    )
     return Step(
         server=state.server,
         action=STAGE if change.empty and cache is not None else UPLOAD,
@@ -76,20 +63,50 @@ def release_step(
         remove_entries=len(change.remove),
         exact=not unknown,
         copy_bytes=manifest.bytes,
-        prune=old,
+        # After the switch the release that is live now is the one before: both are safe.
+        prune=() if lives is None else tuple(beyond(state, settings.keep, lives, coming=record.tag)),
         refusal=refusal,
     )
 
 
-def _hard_link_refusal(state: ServerState, settings: PlanSettings) -> str:
-    """Why a release cannot be made of hard links on a server, or ""."""
+def _other_content(existing: Release | None, record: Record) -> Refusal | None:
+    """Why a tag cannot be used on a server that knows it: what it stands for there may be something else."""
+    if existing is None:
+        return None
+    if existing.unread:
+        return Refusal(f"the record of {record.tag} there cannot be read; choose another tag")
+    if existing.record is None and existing.present:
+        return Refusal(f"{record.tag} exists there without a record, so its content is unknown; choose another tag")
+    if existing.record and existing.record.digest != record.digest:
+        if existing.present:
+            return Refusal(f"{record.tag} exists there with other content; choose another tag")
+        return Refusal(f"{record.tag} was deployed there with other content; choose another tag")
+    return None
+
+
+def _hard_link_refusal(state: ServerState, settings: PlanSettings) -> Refusal | None:
+    """Why a release cannot be made of hard links on a server."""
     apart = sorted(state.apart & {layout.CACHE, layout.RELEASES})
     if not settings.hard_links or not apart:
-        return ""
-    return (
+        return None
+    return Refusal(
         f'{" and ".join(apart)} in {state.root}: not on the file system of .turnout, and `copy = "hardlink"` needs one '
         'for all three: set `copy = "auto"`'
     )
+
+
+def _shared_refusal(state: ServerState, settings: PlanSettings, manifest: Manifest) -> Refusal | None:
+    reason = shared.refusal(state, settings.shared, manifest)
+    return Refusal(reason) if reason else None
+
+
+def _space_refusal(
+    state: ServerState, manifest: Manifest, change: Difference | None, settings: PlanSettings
+) -> Refusal | None:
+    """Why a release does not fit on a server. `change`: of its deploy-cache; None where that is unknown."""
+    upload = of_unknown_cache(state, manifest) if change is None else of_upload(state, manifest, change)
+    reason = lacking(state, upload, of_release(state, manifest, shared=settings.hard_links))
+    return Refusal(reason, NO_SPACE) if reason else None
 
 
 def leading_nowhere(

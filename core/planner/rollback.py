@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from core.manifest import Manifest
-from core.plan import NONE, ROLLBACK, STAGE, SWITCH, UPLOAD, Plan, Step
+from core.plan import NONE, ROLLBACK, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.planner.oddities import current_refusal, state_warnings
 from core.planner.release import PlanSettings, leading_nowhere, release_step
 from core.records import FleetRelease, ServerState, fleet_releases, live_tag, previous_tag
@@ -65,9 +65,9 @@ def plan_rollback(
             for state in states
             if (refusal := current_refusal(state))
         )
-        return replace(base, steps=blocked, refusals=() if blocked else (unknown or problem,))
+        return replace(base, steps=blocked, refusals=() if blocked else (Refusal(unknown or problem),))
     if row.conflict:
-        return replace(base, refusals=(row.conflict,))
+        return replace(base, refusals=(Refusal(row.conflict),))
     steps = []
     for state in states:
         release = state.releases.get(row.tag)
@@ -77,7 +77,7 @@ def plan_rollback(
             steps.append(Step(server=state.server, action=action, current=state.current, refusal=refusal))
         elif manifest is None or row.record is None:
             reason = manifest_problem or "its files are gone and it has no record to make them from again"
-            steps.append(Step(server=state.server, action=UPLOAD, current=state.current, refusal=reason))
+            steps.append(Step(server=state.server, action=UPLOAD, current=state.current, refusal=Refusal(reason)))
         else:
             steps.append(release_step(state, row.record, manifest, caches.get(state.server), settings, None))
     warnings = (*state_warnings(states), *leading_nowhere(states, steps, manifest, settings))

@@ -251,14 +251,14 @@ def test_a_git_tag_is_not_called_a_release(sshd, project_factory, engine):
     one.deploy(ref="v1", tag="r1")
     project.commit({"index.html": "two\n"})
     project.git("tag", "v2")
-    (refusal,) = one.plan(RollbackRequest("v2")).refusals
+    (refusal,) = one.plan(RollbackRequest("v2")).all_refusals
     assert refusal == (
         "v2 is a git tag, not a release, and no release was made from it: "
         "`turnout deploy production --ref v2` deploys it"
     )
-    (refusal,) = one.plan(RollbackRequest("v1")).refusals
+    (refusal,) = one.plan(RollbackRequest("v1")).all_refusals
     assert refusal == "v1 is a git tag, not a release: `turnout rollback production r1` is the release made from it"
-    (refusal,) = one.plan(RollbackRequest("r9")).refusals
+    (refusal,) = one.plan(RollbackRequest("r9")).all_refusals
     assert refusal == "no release is called r9 (newest: r1)"
     one.fails(lambda: one.rollback("main"), UsageError, "main is a git branch, not a release")
 

@@ -10,6 +10,7 @@ import pytest
 from core.doctor import ERROR, WARNING, examine
 from core.errors import NeedsPerson, UsageError
 from core.operations import DeployRequest, RollbackRequest
+from core.plan import Refusal
 from core.remote.agent import program
 from tests.engine.driving import at_rest, live, releases
 from tests.engine.test_hooks import hook
@@ -143,7 +144,7 @@ def test_a_required_file_that_is_nowhere_is_refused_before_anything_is_sent(serv
     plan = one.plan(DeployRequest(tag="r1"))
     nowhere = "does not exist, and the release does not bring it"
     reason = f"shared/.env {nowhere}; shared/uploads {nowhere}: it is required, so put it there first"
-    assert [step.refusal for step in plan.steps] == ["", reason]
+    assert [step.refusal for step in plan.steps] == [None, Refusal(reason)]
     one.fails(lambda: one.deploy(tag="r1"), UsageError, "it is required, so put it there first")
     for place in places:
         assert releases(place) == [] and not list((place.files / "deploy-cache").iterdir())

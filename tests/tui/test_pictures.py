@@ -24,7 +24,7 @@ from core.events import (
     UploadProgress,
 )
 from core.jobs import Job
-from core.plan import SWITCH, UPLOAD, Plan, Step
+from core.plan import NO_SPACE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.records import JournalLine, Lock
 from tests.tui.recorded import NOW, WEB, project, record, state, tag
 from tests.tui.running import XTERM, recorded_app, settled, until
@@ -251,9 +251,9 @@ def test_plan_for_a_protected_environment(picture: Any) -> None:
 
 
 def test_plan_that_is_refused(picture: Any) -> None:
-    refusal = "not enough space: 99 MB needed and 17 MB spare, 52 MB free"
+    refusal = Refusal("not enough space: 99 MB needed and 17 MB spare, 52 MB free", NO_SPACE)
     steps = tuple(
-        Step(**{**vars(step), "refusal": refusal if step.server == "web2" else ""}) for step in deploy_plan().steps
+        Step(**{**vars(step), "refusal": refusal if step.server == "web2" else None}) for step in deploy_plan().steps
     )
     assert picture(recorded_app(BEHIND), before=with_plan(deploy_plan(steps=steps)))
 

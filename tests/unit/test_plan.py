@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from core.disk_space import HEADROOM, SPARE_INODES
 from core.manifest import EMPTY, FOLDER_ENTRY, Manifest
-from core.plan import NONE, PIN, REMOVE, STAGE, SWITCH, UNPIN, UPLOAD, Sizes
+from core.plan import NO_SPACE, NONE, NOT_A_LINK, PIN, REMOVE, STAGE, SWITCH, UNPIN, UPLOAD, Sizes
 from core.planner.deploy import plan_deploy
 from core.planner.oddities import adoption
 from core.planner.pin import plan_pin
@@ -122,7 +122,7 @@ def test_a_current_that_is_no_link_is_refused_with_the_command_that_adopts_it(ki
     plan = deploy(state("web1", current_kind=kind))
     assert not plan.executable
     adopts = "cd /srv && " if kind == "folder" else "move it away"
-    assert adopts in plan.all_refusals[0]
+    assert adopts in plan.all_refusals[0] and plan.steps[0].refusal.kind == NOT_A_LINK
     assert not rollback(state("web1", release("a", 1), current_kind=kind), tag="a").executable
     assert "is a " + kind in rollback(state("web1", current_kind=kind), tag=None).all_refusals[0]
 
@@ -143,6 +143,7 @@ def test_what_does_not_fit_is_refused_with_the_numbers() -> None:
     assert deploy(state("web1", free_inodes=inodes)).executable
     refused = deploy(state("web1", free_inodes=inodes - 1))
     assert refused.all_refusals == ("web1: not enough inodes: 6 needed, 105 free",)
+    assert [step.refusal.kind for step in refused.steps] == [NO_SPACE]
     assert deploy(state("web1", free_bytes=-1, free_inodes=-1)).executable, "a server that does not tell is trusted"
 
 
@@ -223,7 +224,7 @@ def test_a_pin_keeps_a_release_on_every_server_and_takes_no_place() -> None:
     releases = [replace(release("p", 1), pin=pins["p"]), *[release(f"r{seq}", seq, live=seq == 4) for seq in (2, 3, 4)]]
     web1, web2 = replace(state("web1", *releases), pins=pins), state("web2", *releases[1:])
     assert beyond(web1, 2, set()) == ["r2"]
-    assert prune(web1, web2, tags=("p",)).refusals == ("p is pinned on web1 (the last one with the old schema)",)
+    assert prune(web1, web2, tags=("p",)).all_refusals == ("p is pinned on web1 (the last one with the old schema)",)
 
 
 def test_a_pin_is_planned_for_all_servers_that_lack_it() -> None:
@@ -234,7 +235,7 @@ def test_a_pin_is_planned_for_all_servers_that_lack_it() -> None:
     ends = plan_pin("production", [web1, web2], "r1", pinned=False)
     assert [step.action for step in ends.steps] == [UNPIN, NONE] and ends.executable
     assert plan_pin("production", [web1, web2], "r2", pinned=False).nothing_to_do
-    assert plan_pin("production", [web1], "r9", pinned=True).refusals == ("no release is called r9",)
+    assert plan_pin("production", [web1], "r9", pinned=True).all_refusals == ("no release is called r9",)
     # One that its record says is pinned is unpinned too.
     by_record = state("web1", release("r1", 1, pinned=True))
     assert plan_pin("production", [by_record], "r1", pinned=False).steps[0].action == UNPIN
@@ -359,7 +360,7 @@ def test_protected_releases_are_refused_with_the_reason() -> None:
         "web1", release("old", 1), release("pin", 2, pinned=True), release("before", 3), release("live", 4, live=True)
     )
     plan = prune(server, tags=("live", "before", "pin", "old", "nobody"))
-    reasons = {reason.split()[0]: reason for reason in plan.refusals}
+    reasons = {reason.split()[0]: reason for reason in plan.all_refusals}
     assert set(reasons) == {"live", "before", "pin", "no"}
     assert "is live on web1" in reasons["live"]
     assert "the one before the live release" in reasons["before"]
@@ -371,7 +372,7 @@ def test_a_release_that_is_live_on_one_server_is_protected_on_all() -> None:
     web1 = state("web1", release("a", 1, live=True), release("b", 2))
     web2 = state("web2", release("a", 1), release("b", 2, live=True))
     web3 = state("web3", release("a", 1), release("b", 2, live=True))
-    assert "is live on web1" in prune(web1, web2, web3, tags=("a",)).refusals[0]
+    assert "is live on web1" in prune(web1, web2, web3, tags=("a",)).refusals[0].text
 
 
 def test_keep_removes_the_oldest_and_nothing_twice() -> None:

@@ -1,6 +1,6 @@
 """A plan on a terminal says what, where, for how much, and everything that is against it."""
 
-from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, RECOVER, REMOVE, ROLLBACK, SWITCH, UPLOAD, Plan, Step
+from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, RECOVER, REMOVE, ROLLBACK, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.records import Record
 from tui.cli.plantext import plan_lines, question
 
@@ -56,7 +56,9 @@ def test_a_prune_plan_names_every_release_and_the_bytes_in_all():
 
 
 def test_every_refusal_is_named_with_its_server():
-    plan = deploy(upload("web1"), upload("web2", refusal="not enough space"), refusals=("no such release",))
+    plan = deploy(
+        upload("web1"), upload("web2", refusal=Refusal("not enough space")), refusals=(Refusal("no such release"),)
+    )
     lines = plan_lines(plan)
     assert "  x refused: no such release" in lines
     assert "  x refused: web2: not enough space" in lines

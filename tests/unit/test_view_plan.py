@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.plan import NONE, REMOVE, STAGE, SWITCH, UPLOAD, Plan, Step
+from core.plan import NO_SPACE, NONE, REMOVE, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
 from tests.tui.recorded import record, tag
 from tui.view.glyphs import UNICODE
 from tui.view.lines import plain, width
@@ -58,7 +58,8 @@ def test_an_upper_bound_is_not_shown_as_a_fact() -> None:
 
 
 def test_refusals_of_the_plan_and_of_a_server_stand_out() -> None:
-    plan = deploy(upload("web1", refusal="not enough space: 58 MB needed, 3.0 MB free"), refusals=("no such tag",))
+    full = Refusal("not enough space: 58 MB needed, 3.0 MB free", NO_SPACE)
+    plan = deploy(upload("web1", refusal=full), refusals=(Refusal("no such tag"),))
     shown = text(plan)
     assert "This cannot be done:" in shown and "✗ no such tag" in shown
     assert "✗ web1  not enough space" in shown
@@ -99,9 +100,9 @@ def test_a_prune_tells_what_it_frees() -> None:
 @pytest.mark.parametrize("cells", [40, 52, 76, 120])
 def test_no_line_is_wider_than_the_dialog(cells: int) -> None:
     plan = deploy(
-        upload("a-very-long-server-name-1.example.com", refusal="r" * 200),
+        upload("a-very-long-server-name-1.example.com", refusal=Refusal("r" * 200)),
         warnings=("w" * 300,),
-        refusals=("cd /srv && mv current releases/before-turnout " * 4,),
+        refusals=(Refusal("cd /srv && mv current releases/before-turnout " * 4),),
     )
     assert all(width(one) <= cells for one in plan_lines(plan, cells, UNICODE))
 

@@ -21,8 +21,8 @@ def plan_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     out = _change(plan, cells, glyphs)
     if plan.refusals:
         out += [(), line(("This cannot be done:", "bad"))]
-        for reason in plan.refusals:
-            out += _bullet(reason, cells, glyphs.cross, "bad")
+        for refusal in plan.refusals:
+            out += _bullet(refusal.text, cells, glyphs.cross, "bad")
     if plan.steps:
         out += [(), *step_lines(plan, cells, glyphs)]
     pruned = list(dict.fromkeys(tag for step in plan.steps for tag in step.prune))
