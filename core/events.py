@@ -237,6 +237,24 @@ class Note(Event):
     level: str = "info"
 
 
+IN_USE, STILL_THERE = "in-use", "still-there"
+"""Why a release was not pruned: a process has it as its working directory; its files are there, nothing said why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept(Note):
+    """A release's files were to be removed and are still there. `reason` is IN_USE or STILL_THERE; `text` says it."""
+
+    tag: str
+    reason: str
+
+
+def kept(tag: str, reason: str, **place: Any) -> Kept:
+    """The warning that a release was not pruned. `place`: fields of Event."""
+    why = "a running process has it as its working directory" if reason == IN_USE else "its files are still there"
+    return Kept(tag=tag, reason=reason, text=f"{tag} was not pruned: {why}", level="warning", **place)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerFailed(Event):
     """A server failed in a phase; the fields are those of TurnoutError."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import EXIT_DONE, EXIT_FAILED, EXIT_PERSON, ConnectError, FleetError, ServerError, TurnoutError
-from core.events import Emit, Event, Note, OperationFinished, PlanMade, Pruned, from_json
+from core.events import STILL_THERE, Emit, Event, Kept, OperationFinished, PlanMade, Pruned, from_json, kept
 from core.fleet import Fleet, Inspection
 from core.jobs import Cancel
 from core.plan import RECOVER
@@ -144,10 +144,8 @@ class _Seen:
                 self.finished = event
             case PlanMade():
                 self._to_prune = dict.fromkeys(_prunes(event.plan))
-            case Pruned():
+            case Pruned() | Kept():
                 self._to_prune.pop((event.server, event.tag), None)
-            case Note():
-                self._to_prune.pop((event.server, event.text.partition(" ")[0]), None)
 
     def take_prunes(self, states: Mapping[str, ServerState], at: float) -> None:
         """Say what became of what was to be pruned: an operation does that last, when it can tell nobody any more.
@@ -159,8 +157,7 @@ class _Seen:
                 continue
             release = states[server].releases.get(tag)
             if release is not None and release.present:
-                text = f"{tag} was not pruned: its files are still there"
-                self._emit(Note(operation=self.operation, time=at, server=server, text=text, level="warning"))
+                self._emit(kept(tag, STILL_THERE, operation=self.operation, time=at, server=server))
             else:
                 self._emit(Pruned(operation=self.operation, time=at, server=server, tag=tag))
 

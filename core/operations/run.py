@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockedError, TurnoutError
-from core.events import Emit, Event, Note, PhaseFinished, PhaseStarted, Pruned, ServerFailed
+from core.events import IN_USE, Emit, Event, Note, PhaseFinished, PhaseStarted, Pruned, ServerFailed, kept
 from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel
 from core.operations.heartbeat import Heartbeat
@@ -78,9 +78,12 @@ class Run:
 
     def warn(self, text: str, server: str = "") -> None:
         """Something that does not make the operation fail."""
+        self._warn(Note(server=server, text=text, level="warning"))
+
+    def _warn(self, note: Note) -> None:
         with self._guard:
-            self.warnings.append(f"{server}: {text}" if server else text)
-        self.emit(Note(server=server, text=text, level="warning"))
+            self.warnings.append(f"{note.server}: {note.text}" if note.server else note.text)
+        self.emit(note)
 
     def token_on(self, server: str) -> str:
         """The token where this operation holds the server's lock, else ""."""
@@ -271,7 +274,7 @@ class Run:
             whole = tag not in removed.left
             self.emit(Pruned(server=name, tag=tag, freed=(sizes or {}).get(tag) if whole else None))
         for tag in removed.busy:
-            self.warn(f"{tag} was not pruned: a running process has it as its working directory", name)
+            self._warn(kept(tag, IN_USE, server=name))
         for complaint in removed.complaints:
             self.warn(complaint, name)
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from core.events import Note, OperationFinished, Pruned
+from core.events import Kept, Note, OperationFinished, Pruned
 from core.jobs import Job
 from core.operations import DeployRequest
 from core.operations.follow import watch
@@ -126,5 +126,5 @@ def test_what_was_pruned_at_the_end_is_told_and_what_was_kept(servers, project_f
     assert [(event.server, event.tag) for event in watcher.said("pruned")] == [("web1", "one")]
     notes = [event for event in watcher.events if isinstance(event, Note) and event.server == "web2"]
     assert [(note.level, note.text) for note in notes] == [("warning", "one was not pruned: its files are still there")]
-    assert [type(event) for event in watcher.events[-3:-1]] in ([Pruned, Note], [Note, Pruned])
+    assert [type(event) for event in watcher.events[-3:-1]] in ([Pruned, Kept], [Kept, Pruned])
     assert deploy.said("pruned") and deploy.said("pruned")[0]["server"] == "web1"

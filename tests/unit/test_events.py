@@ -18,6 +18,7 @@ SAID = [
     UploadProgress(operation="0a", server="web1", sent=5, total=10, files=1, files_total=2),
     events.HookFinished(operation="0a", server="web1", on="prepare", run="make", status=None, seconds=0.5),
     Switched(operation="0a", server="web1", tag="two", previous="one", back=True),
+    events.kept("one", events.IN_USE, operation="0a", server="web1"),
     OperationFinished(operation="0a", kind="deploy", outcome="done", exit_code=0, seconds=3, summary="done"),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.events import IN_USE, Kept
 from core.plan import Plan
 from tui.commands.base import RUNNING, Command, Desk, everywhere
 from tui.dialogs.base import Ask
@@ -19,9 +20,6 @@ from tui.view.locks import reason
 
 if TYPE_CHECKING:
     from core.operations import Request
-
-IN_USE = "a running process has it as its working directory"
-"""How the engine says why a release was not pruned."""
 
 
 def plan(desk: Desk, request: Request, title: str) -> None:
@@ -135,8 +133,8 @@ def offer_force(desk: Desk, operation: Operation) -> None:
     if not isinstance(operation.request, PruneRequest) or operation.request.force:
         return
     planned = dict.fromkeys(tag for step in operation.plan.steps for tag in step.prune)
-    notes = [note for note in operation.progress.notes if IN_USE in note.text]
-    kept = tuple(tag for tag in planned if any(note.text.startswith(f"{tag} ") for note in notes))
+    notes = [note for note in operation.progress.notes if isinstance(note, Kept) and note.reason == IN_USE]
+    kept = tuple(tag for tag in planned if any(note.tag == tag for note in notes))
     if not kept or not desk.is_free:
         return
     said = [f"{note.server}: {short_tags(one_line(note.text))}" for note in notes]
