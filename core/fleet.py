@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from core.cache import cache_folder
 from core.errors import FleetError, HostKeyUnknown, TurnoutError, UsageError
 from core.jobs import Ahead, Cancel, fault
 from core.records import ServerState
@@ -93,13 +92,23 @@ class Fleet:
         self.servers: tuple[Server, ...] = tuple(servers if servers is not None else environment.servers)
         self._sessions: dict[str, Session] = {}
         self._routes: Routes | None = None
-        self._book = Book(os.environ, cache_folder() / "ssh")
+        self._book = self._new_book()
         self._lock = threading.Lock()
         self._ahead: dict[str, Ahead[None]] = {}
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(server.name for server in self.servers)
+
+    def _new_book(self) -> Book:
+        settings = self.project.settings
+        return Book(settings.environ, settings.cache / "ssh", settings.ssh_config)
 
     def server(self, name: str) -> Server:
         """A server of the fleet. UsageError where it has none of that name."""
@@ -168,7 +177,7 @@ class Fleet:
             sessions = list(self._sessions.values())
             self._sessions.clear()
             routes, self._routes = self._routes, None
-            self._book = Book(os.environ, cache_folder() / "ssh")
+            self._book = self._new_book()
         for session in sessions:
             session.close()
         if routes is not None:

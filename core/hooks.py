@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import queue
 import threading
 import time
@@ -63,7 +62,7 @@ def on_operator(run: Run, hook: Hook, told: Mapping[str, str]) -> None:
     """Run a hook's command in the project's folder on this machine. HookFailed, Cancelled."""
     assert hook.run is not None
     output = _Output(run, hook, "")
-    environment = {**os.environ, **told}
+    environment = {**run.fleet.project.settings.environ, **told}
     project = run.fleet.project
     ended = process.run(hook.run, project.folder, environment, hook.timeout, output.say, run.cancel, project.mask)
     output.finish(None if run.cancel.requested or ended.status < 0 else ended.status, ended.late)

@@ -52,7 +52,7 @@ class SampleProject:
         """The project as the engine reads it, with this process's environment."""
         from core.config import load
 
-        return load(self.config, os.environ)
+        return load(self.config)
 
     def write(self, files: Files) -> None:
         """Write, replace or remove files of the tree, without a commit."""

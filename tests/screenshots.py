@@ -101,7 +101,7 @@ class Shop:
         newest = datetime.fromtimestamp(NOW, UTC)
         commits = make_repository(repository, changes, newest)
         servers: Any = [SimpleNamespace(name=name, root="/srv/shop") for name in SERVERS]
-        self.project: Project = load(write_config(repository, servers, []), os.environ)
+        self.project: Project = load(write_config(repository, servers, []))
         # Each was deployed a while after it was committed.
         ages = {index: changes[index].days * DAY - HOUR for index in RELEASED}
         self.records = [

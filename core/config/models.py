@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +14,8 @@ from core.config.fault_text import nearest
 from core.config.table import Broken, Table
 from core.errors import UsageError
 from core.masking import Masking
+from core.settings import Settings
 from core.shared import SharedPath
-
-# Plugins of whatever else is installed have no say here, and looking for them takes 10 ms. Models are made once.
-_PLUGINS = "PYDANTIC_DISABLE_PLUGINS"
-_plugins_before = os.environ.get(_PLUGINS)
-os.environ[_PLUGINS] = "__all__"
 
 Name = Annotated[str, AfterValidator(values.name)]
 Text = Annotated[str, AfterValidator(values.text)]
@@ -276,7 +271,7 @@ class Check(Table):
 class Project(Table):
     """What one turnout.toml describes."""
 
-    filled: ClassVar[frozenset[str]] = frozenset({"path", "secrets"})
+    filled: ClassVar[frozenset[str]] = frozenset({"path", "secrets", "settings"})
 
     project: Name
     """The application's name."""
@@ -294,6 +289,8 @@ class Project(Table):
     """The file, absolute."""
     secrets: frozenset[str] = Field(default=frozenset(), repr=False)
     """Values that came from the environment's variables."""
+    settings: Settings = Field(default_factory=Settings, repr=False)
+    """Who works on it, and with what on this machine."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
@@ -344,9 +341,3 @@ def _unknown(noun: str, name: str, known: tuple[str, ...], place: str = "") -> U
         detail=f"known: {', '.join(known)}",
         hint=f'did you mean "{close}"?' if close else "",
     )
-
-
-if _plugins_before is None:
-    del os.environ[_PLUGINS]
-else:
-    os.environ[_PLUGINS] = _plugins_before

@@ -14,6 +14,7 @@ from core.config.fault_text import key_text
 from core.config.models import Project
 from core.config.table import FROM_FILE, Place
 from core.errors import ConfigError, Fault
+from core.settings import Settings
 
 FILE_NAME = "turnout.toml"
 
@@ -28,8 +29,11 @@ def find(start: Path) -> Path | None:
     return next((path for place in (folder, *folder.parents) if (path := place / FILE_NAME).is_file()), None)
 
 
-def load(path: Path, environ: Mapping[str, str]) -> Project:
-    """The project that a file describes. ConfigError with all of its faults, also where it cannot be read."""
+def load(path: Path, settings: Settings | None = None) -> Project:
+    """The project that a file describes. ConfigError with all of its faults, also where it cannot be read.
+
+    settings   what the engine uses on this machine while it works on the project; those of the process by default
+    """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
@@ -37,10 +41,10 @@ def load(path: Path, environ: Mapping[str, str]) -> Project:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigError([Fault(str(path), "", f"line {line}: not UTF-8 text")]) from None
-    return parse(text, path, environ)
+    return parse(text, path, settings)
 
 
-def parse(text: str, path: Path, environ: Mapping[str, str]) -> Project:
+def parse(text: str, path: Path, settings: Settings | None = None) -> Project:
     """The project that a text describes; `path` is where it stands or will stand. ConfigError with all faults."""
     try:
         written = tomllib.loads(text)
@@ -48,7 +52,8 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Project:
         raise ConfigError([Fault(str(path), "", _syntax(str(error), text))]) from None
     except RecursionError:
         raise ConfigError([Fault(str(path), "", "not TOML that can be read: it is nested too deeply")]) from None
-    filling = _Filling(environ)
+    settings = settings or Settings()
+    filling = _Filling(settings.environ)
     table = filling.fill(written, ())
     found = list(filling.faults)
     unfilled = {place for place, _, _ in found}
@@ -59,7 +64,8 @@ def parse(text: str, path: Path, environ: Mapping[str, str]) -> Project:
             if item["loc"] not in unfilled:
                 found.append((item["loc"], item["ctx"]["message"], item["ctx"]["hint"]))
     else:
-        project = project.model_copy(update={"path": path.absolute(), "secrets": frozenset(filling.secrets)})
+        secrets = frozenset(filling.secrets)
+        project = project.model_copy(update={"path": path.absolute(), "secrets": secrets, "settings": settings})
         if not found:
             return project
     found.sort(key=lambda fault: _order(fault[0], written))

@@ -21,7 +21,7 @@ FROM_FILE = "from a file"
 class Table(BaseModel):
     """A table of turnout.toml."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
 
     filled: ClassVar[frozenset[str]] = frozenset()
     """Fields that do not come from the file."""

@@ -15,7 +15,6 @@ from core.fleet import Fleet, at_once
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest
 from core.operations.requests import DeployRequest, PinRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
-from core.operations.run import who
 from core.plan import NONE, RECOVER, STAGE, SWITCH, UPLOAD, Plan, Refusal, Sizes, Step
 from core.planner.deploy import plan_deploy
 from core.planner.pin import plan_pin
@@ -187,7 +186,7 @@ def _deploy(
         digest=tree.manifest.digest,
         subject=mask.line(tree.subject, 500),
         author=mask.line(tree.author, 500),
-        by=mask(who()),
+        by=mask(fleet.project.settings.who),
         ref=tree.ref,
         bytes=tree.manifest.bytes,
         files=tree.manifest.files,

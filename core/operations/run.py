@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import json
-import os
 import random
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,23 +20,11 @@ from core.jobs import Cancel
 from core.operations.heartbeat import Heartbeat
 from core.records import Lock, Record, ServerState
 from core.remote.session import ANYWHERE, CLOSES_OWN, Removed, Session
-from core.text import clean
 
 T = TypeVar("T")
 
 WAIT_TOLD_EVERY = 15.0
 """Seconds between two notes about who is being waited for."""
-
-
-def who() -> str:
-    """`ana@laptop`: who is at work, for locks, records and journals."""
-    name = os.environ.get("TURNOUT_USER") or os.environ.get("GITLAB_USER_LOGIN") or os.environ.get("GITHUB_ACTOR")
-    if not name:
-        try:
-            name = getpass.getuser()
-        except (KeyError, OSError):
-            name = str(os.getuid())
-    return clean(f"{name}@{socket.gethostname().partition('.')[0]}", 100).replace("\n", " ")
 
 
 class Run:
@@ -55,7 +40,7 @@ class Run:
         self.cancel = cancel
         self.id = secrets.token_hex(6)
         self.token = secrets.token_hex(16)
-        self.who = fleet.project.mask(who())
+        self.who = fleet.project.mask(fleet.project.settings.who)
         self.began = time.time()
         self.locked: set[str] = set()
         self.warnings: list[str] = []

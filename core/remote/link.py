@@ -184,7 +184,7 @@ class Link(fabric.Connection):  # type: ignore[misc]
         if self.gateway is not None:
             return Wire(self._channel())
         if self.options.proxy_command:
-            return through_command(self.options.proxy_command)
+            return through_command(self.options.proxy_command, self.options.environ)
         return connect(self.options, places)
 
     def _channel(self) -> paramiko.Channel:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import paramiko
@@ -222,13 +222,18 @@ def _bind(sock: socket.socket, family: int, options: Options) -> None:
         sock.bind(socket.getaddrinfo(address, 0, family, socket.SOCK_STREAM)[0][4])
 
 
-def through_command(command: str) -> Wire:
+def through_command(command: str, environ: Mapping[str, str]) -> Wire:
     """A connection through a ProxyCommand, which the person's shell runs. OSError where it cannot be started."""
     ours, theirs = socket.socketpair()
     said = tempfile.TemporaryFile()  # noqa: SIM115  # read when the connection has failed
-    shell = os.environ.get("SHELL") or "/bin/sh"
+    shell = environ.get("SHELL") or "/bin/sh"
     with theirs:
         process = subprocess.Popen(
-            [shell, "-c", command], stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=said, start_new_session=True
+            [shell, "-c", command],
+            env=dict(environ),
+            stdin=theirs.fileno(),
+            stdout=theirs.fileno(),
+            stderr=said,
+            start_new_session=True,
         )
     return Wire(ours, process, said)

@@ -15,9 +15,6 @@ from core.errors import ConnectError
 from core.sshconfig import files, reader
 from core.sshconfig.options import Options, Target
 
-SSH_CONFIG_VARIABLE = "TURNOUT_SSH_CONFIG"
-"""Environment variable: an ssh_config file that is read instead of ~/.ssh/config and /etc/ssh/ssh_config."""
-
 AT_ONCE = 8
 """How many ssh processes run at a time."""
 
@@ -28,13 +25,15 @@ _OWN = frozenset({"host", "hostname", "port", "user"})
 class Book:
     """What the configuration says of each target. Nothing is asked before `ahead` or `look_up`; safe on many threads.
 
-    environ   of the person: HOME, PATH, SSH_AUTH_SOCK, TURNOUT_SSH_CONFIG and what ${…} names
+    environ   of the person: HOME, PATH, SSH_AUTH_SOCK and what ${…} names
     folder    where answers are kept; None keeps none
+    file      is read instead of ~/.ssh/config and /etc/ssh/ssh_config; "" for those, `none` for no file
     """
 
-    def __init__(self, environ: Mapping[str, str], folder: Path | None = None) -> None:
+    def __init__(self, environ: Mapping[str, str], folder: Path | None = None, file: str = "") -> None:
         self._environ = dict(environ)
         self._folder = folder
+        self._file = file
         self._home = environ.get("HOME") or os.path.expanduser("~")
         self._lock = threading.Lock()
         self._making = threading.Lock()
@@ -102,7 +101,7 @@ class Book:
     def _make(self) -> _Asker | _Reader:
         from core.sshconfig import asking
 
-        first = files.sources(self._environ.get(SSH_CONFIG_VARIABLE), self._home)
+        first = files.sources(self._file, self._home)
         ssh = asking.program(self._environ)
         try:
             own = pwd.getpwuid(os.getuid()).pw_dir
@@ -111,9 +110,8 @@ class Book:
             own = ""
         if not ssh:
             return _Reader(first, self._home)
-        named = self._environ.get(SSH_CONFIG_VARIABLE)
         try:
-            return _Asker(ssh, first, named, self._home, own, self._environ, self._folder)
+            return _Asker(ssh, first, self._file, self._home, own, self._environ, self._folder)
         except asking.NotOpenSSH:
             return _Reader(first, self._home)
 
@@ -164,7 +162,7 @@ class _Asker:
         self,
         ssh: str,
         first: list[files.Source],
-        named: str | None,
+        named: str,
         home: str,
         own: str,
         environ: Mapping[str, str],
@@ -181,7 +179,7 @@ class _Asker:
         status = os.stat(ssh)
         facts = [ssh, str(status.st_mtime_ns), str(status.st_size), str(os.getuid()), os.uname().nodename, own]
         keep = folder is not None and not is_script(ssh)
-        digest = files.digest(first, home, environ, [*facts, named or ""]) if keep else ""
+        digest = files.digest(first, home, environ, [*facts, named]) if keep else ""
         self._kept = Kept(folder or Path(), digest)
         self.defaults: dict[str, tuple[str, ...]] = {}
         try:

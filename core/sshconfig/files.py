@@ -47,7 +47,7 @@ class Line:
     text: str
 
 
-def sources(named: str | None, home: str) -> list[Source]:
+def sources(named: str, home: str) -> list[Source]:
     """The files that are read first, in order; `named` stands for all of them."""
     if named:
         none = named.lower() == "none"

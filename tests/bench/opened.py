@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import resource
 import sys
 import time
@@ -24,7 +23,7 @@ from tui.cli import COLLECT_AFTER
 
 def main() -> None:
     gc.set_threshold(*COLLECT_AFTER)
-    project = load(Path(sys.argv[1]), os.environ)
+    project = load(Path(sys.argv[1]))
     fleet = Fleet(project, project.environment("production"))
     inspection = fleet.inspect()
     if inspection.errors:

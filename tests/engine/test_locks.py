@@ -52,10 +52,11 @@ def test_the_second_operator_is_told_who_is_at_work_since_when_and_in_which_phas
 ):
     monkeypatch.setenv("TURNOUT_USER", "ana")
     project = project_factory([sshd], extra=WAIT)
-    ana, ben = engine(project), engine(project)
+    ana = engine(project)
     job = start(ana, DeployRequest(tag="ana"))
     seen(ana, HookStarted)
     monkeypatch.setenv("TURNOUT_USER", "ben")
+    ben = engine(project)
     before = records(sshd)
     error = ben.fails(lambda: ben.deploy(tag="ben"), LockedError)
     assert error.exit_code == EXIT_LOCKED

@@ -11,6 +11,7 @@ from core import config
 from core.errors import TurnoutError
 from core.jobs import Cancel
 from core.records import Record, Release, ServerState
+from core.settings import Settings
 
 NOW = 1_795_000_000.0
 """The moment that all recorded states are seen at."""
@@ -104,7 +105,7 @@ servers = [
 ]
 {more}
 """
-    return config.parse(text, Path("/work/shop/turnout.toml"), {})
+    return config.parse(text, Path("/work/shop/turnout.toml"), Settings(environ={}))
 
 
 class RecordedFleet:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from core.config import Environment, Hook, Project, Server, Source, find, load, parse, select
 from core.errors import UsageError
+from core.settings import Settings
 
 FILE = Path("/project/turnout.toml")
 WHOLE = """
@@ -54,7 +55,7 @@ run = "systemctl is-active shop"
 
 
 def project(text: str = WHOLE, **environ: str) -> Project:
-    return parse(text, FILE, {"TOKEN": "s3cr3t-token", **environ})
+    return parse(text, FILE, Settings(environ={"TOKEN": "s3cr3t-token", **environ}))
 
 
 def test_a_whole_file_is_read_with_every_value_in_its_one_form():
@@ -152,7 +153,7 @@ def test_find_goes_up_past_folders_of_that_name_and_gives_an_absolute_path(
 def test_a_file_is_loaded_with_the_path_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     Path("turnout.toml").write_bytes(b"\xef\xbb\xbf" + WHOLE.replace("\n", "\r\n").encode())
-    shop = load(Path("turnout.toml"), {**os.environ, "TOKEN": "s3cr3t-token"})
+    shop = load(Path("turnout.toml"), Settings(environ={**os.environ, "TOKEN": "s3cr3t-token"}))
     assert shop.path == tmp_path / "turnout.toml"
     assert shop.source.ref == "main"
 

@@ -6,6 +6,7 @@ import pytest
 
 from core.config import load, parse
 from core.errors import ConfigError, Fault
+from core.settings import Settings
 
 FILE = Path("turnout.toml")
 GOOD = """\
@@ -32,7 +33,7 @@ HOOK, CHECK = "hooks[0]", "checks[0]"
 
 def faults_of(text: str, **environ: str) -> list[Fault]:
     with pytest.raises(ConfigError) as told:
-        parse(text, FILE, environ)
+        parse(text, FILE, Settings(environ=environ))
     assert told.value.exit_code == 2
     return told.value.faults
 
@@ -266,17 +267,17 @@ def test_no_secret_is_shown_in_a_fault():
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path):
     with pytest.raises(ConfigError) as told:
-        load(tmp_path / "none.toml", {})
+        load(tmp_path / "none.toml", Settings(environ={}))
     assert str(told.value.faults[0]) == f"{tmp_path}/none.toml: cannot be read: No such file or directory"
     (tmp_path / "latin.toml").write_bytes(b'project = "shop"\nx = "\xe9"\n')
     with pytest.raises(ConfigError) as told:
-        load(tmp_path / "latin.toml", {})
+        load(tmp_path / "latin.toml", Settings(environ={}))
     assert told.value.faults[0].message == "line 2: not UTF-8 text"
 
 
 def test_the_error_lists_every_fault_with_file_and_key():
     with pytest.raises(ConfigError) as told:
-        parse(GOOD.replace("keep =", "kep =").replace("run =", "rum ="), FILE, {})
+        parse(GOOD.replace("keep =", "kep =").replace("run =", "rum ="), FILE, Settings(environ={}))
     assert told.value.title == "the configuration has 2 faults"
     assert told.value.detail.splitlines() == [
         'turnout.toml: deploy.kep: unknown key (did you mean "keep"?)',

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from core.config import Check, Deploy, Environment, Hook, Project, Server, Shared, Source, parse, values
 from core.config.table import Table
+from core.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 SECTIONS: dict[str, type[Table]] = {
@@ -128,7 +129,7 @@ def test_every_example_is_right_and_not_the_default(section: str, key: str, fiel
 
 def test_the_whole_file_of_the_page_is_read():
     (text,) = re.findall(r"^```toml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
-    project = parse(text, Path("turnout.toml"), {"SLACK_WEBHOOK_URL": "https://chat.example.com/x"})
+    project = parse(text, Path("turnout.toml"), Settings(environ={"SLACK_WEBHOOK_URL": "https://chat.example.com/x"}))
     assert [len(environment.servers) for environment in project.environments.values()] == [1, 2]
     assert (len(project.hooks), len(project.checks)) == (2, 2)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from core.config import Server, load, parse
 from core.errors import UsageError
 from core.jobs import Cancel
+from core.settings import Settings
 from core.source import make_tree
 from tui.cli.init import Answers, add_arguments, parse_server, render, run, write
 
@@ -42,7 +43,7 @@ def test_flags_alone_make_a_file_that_loads(tmp_path: Path, capsys: pytest.Captu
     words = ["--project", "shop", "--git", ".", "--environment", "staging", "--keep", "5"]
     words += ["--server", "web1=deploy@web1.example.com:2222/srv/shop", "--server", "web2=web2/srv/shop/"]
     assert run(arguments(*words), io.StringIO(), folder=tmp_path) == 0
-    project = load(tmp_path / "turnout.toml", {})
+    project = load(tmp_path / "turnout.toml", Settings(environ={}))
     assert (project.project, project.source.git, project.deploy.keep) == ("shop", ".", 5)
     assert project.environment("staging").servers == (
         Server(name="web1", host="deploy@web1.example.com", root="/srv/shop", port=2222),
@@ -83,7 +84,7 @@ def test_a_folder_in_a_repository_is_proposed_as_git_and_deploys_that_folder(rep
     assert proposed(folder) == (".", None)
     assert proposed(folder / "src") == (".", None)
     run(arguments("--server", "web1=web1/srv/shop", "--yes"), io.StringIO(), folder=folder)
-    tree = make_tree(load(folder / "turnout.toml", {}), None, [].append, Cancel())
+    tree = make_tree(load(folder / "turnout.toml", Settings()), None, [].append, Cancel())
     assert set(tree.manifest.entries) == {b"src", b"src/index.html"}
 
 
@@ -156,7 +157,7 @@ def test_a_person_is_asked_for_what_no_flag_gives(tmp_path: Path):
         "Its name on the screen [web1]: "
         "SSH destination of one more server (Enter: no more): "
     )
-    project = load(tmp_path / "turnout.toml", {})
+    project = load(tmp_path / "turnout.toml", Settings(environ={}))
     assert (project.project, project.source.git, project.deploy.keep) == ("shop", "app", 7)
     assert project.environment("staging").servers == (Server(name="first", host="ana@web1", root="/srv/shop"),)
 
@@ -165,7 +166,7 @@ def test_enter_takes_the_defaults(tmp_path: Path):
     (tmp_path / ".git").mkdir()
     code, shown = asked(tmp_path, "\n\n\n\ndeploy@web1.example.com:2222\n\n\nweb2\n/srv/two\n\n\n\n")
     assert code == 0, shown
-    project = load(tmp_path / "turnout.toml", {})
+    project = load(tmp_path / "turnout.toml", Settings(environ={}))
     name = project.project
     assert f"Name of the project [{name}]" in shown
     assert project.source.git == "."
@@ -181,7 +182,7 @@ def test_a_bad_answer_is_refused_with_the_reason_and_asked_again(tmp_path: Path)
     answers += ["srv", "/srv/shop", "", "web1", "/srv/shop2", "web1", "web2", "", "0", "ten", "3"]
     code, shown = asked(tmp_path, "\n".join(answers) + "\n")
     assert code == 0, shown
-    project = load(tmp_path / "turnout.toml", {})
+    project = load(tmp_path / "turnout.toml", Settings(environ={}))
     assert (project.project, project.source.directory, project.deploy.keep) == ("shop", ".", 3)
     assert project.source.exclude == ("/turnout.toml", ".env")
     assert [(s.name, s.root) for s in project.environment("prod").servers] == [
@@ -289,7 +290,7 @@ def test_forms_of_a_server(text: str, host: str, port: int | None, root: str):
 def test_every_commented_key_is_right_when_the_comment_is_removed():
     text = render(Answers(project="shop", git=".", servers=(SERVER,)))
     bare, count = re.subn(r"^# (?=\[\[|[a-z]+ = )", "", text, flags=re.MULTILINE)
-    project = parse(bare, Path("turnout.toml"), {})
+    project = parse(bare, Path("turnout.toml"), Settings(environ={}))
     assert count == 13
     assert (project.source.ref, project.source.publish, project.deploy.shared) == ("main", "dist", ("storage/", ".env"))
     assert (len(project.hooks), len(project.checks), project.environment("production").protected) == (1, 1, True)
@@ -310,7 +311,7 @@ def test_any_value_comes_back_from_the_file(
         Answers(project=project, git=source, environment=environment, servers=(server,)),
         Answers(project=project, directory=source, environment=environment, servers=(server,), keep=3),
     ):
-        made = parse(render(answers), Path("turnout.toml"), {})
+        made = parse(render(answers), Path("turnout.toml"), Settings(environ={}))
         assert (made.project, made.source.git, made.source.directory) == (project, answers.git, answers.directory)
         assert made.deploy.keep == answers.keep
         assert made.environment(environment).servers == (server,)
@@ -327,4 +328,4 @@ def test_any_flag_makes_a_file_that_holds_it_or_is_refused(tmp_path_factory: pyt
         assert "--directory: " in error.detail
         assert not path.exists()
     else:
-        assert load(path, {}).source.directory == text
+        assert load(path, Settings(environ={})).source.directory == text

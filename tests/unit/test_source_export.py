@@ -299,7 +299,7 @@ def test_processes_that_export_the_same_revision_do_not_disturb_each_other(make:
     script = (
         "import sys; from pathlib import Path; from core.config import load; from core.source import make_tree;"
         "from core.jobs import Cancel; sys.stdin.readline();"
-        "tree = make_tree(load(Path(sys.argv[1]), {}), None, [].append, Cancel());"
+        "tree = make_tree(load(Path(sys.argv[1])), None, [].append, Cancel());"
         "[tree.open(path).close() for path, entry in tree.manifest.entries.items() if entry.is_file];"
         "print(tree.manifest.digest, tree.folder)"
     )

@@ -35,7 +35,7 @@ def config(home):
 @pytest.fixture
 def book(home):
     """A new address book of this process's environment; keeps answers where `folder` is given."""
-    return lambda folder=None: Book(os.environ, folder)
+    return lambda folder=None, file="": Book(os.environ, folder, file)
 
 
 @pytest.fixture
@@ -483,27 +483,25 @@ def test_an_included_file_that_cannot_be_read_ends_the_login(home, config, book,
 
 
 @READINGS
-def test_a_file_that_is_named_and_is_not_there_ends_the_login(home, config, book, request, monkeypatch, reading):
+def test_a_file_that_is_named_and_is_not_there_ends_the_login(home, config, book, request, reading):
     need("ssh") if reading == "ssh" else request.getfixturevalue("without_ssh")
     config("Port 5\n")
-    monkeypatch.setenv("TURNOUT_SSH_CONFIG", f"{home}/gone")
     with pytest.raises(ConnectError, match=f"{home}/gone"):
-        book().look_up(Target("web1"))
-    monkeypatch.setenv("TURNOUT_SSH_CONFIG", "none")
-    assert book().look_up(Target("web1")).port == 22
+        book(file=f"{home}/gone").look_up(Target("web1"))
+    assert book(file="none").look_up(Target("web1")).port == 22
 
 
 @READINGS
-def test_in_a_file_that_is_named_home_is_that_of_the_environment(home, book, request, monkeypatch, tmp_path, reading):
+def test_in_a_file_that_is_named_home_is_that_of_the_environment(home, book, request, tmp_path, reading):
     need("ssh") if reading == "ssh" else request.getfixturevalue("without_ssh")
     (tmp_path / "named").write_text("Include more\nHost web2\n  UserKnownHostsFile ~/kh%%d %d/two\n")
     (home / ".ssh/more").write_text("Port 6\n")
-    monkeypatch.setenv("TURNOUT_SSH_CONFIG", str(tmp_path / "named"))
-    options = book().look_up(Target("web1"))
+    named = str(tmp_path / "named")
+    options = book(file=named).look_up(Target("web1"))
     assert options.port == 6
     assert options.known_hosts_files("userknownhostsfile")[0] == f"{home}/.ssh/known_hosts"
     (home / "kh%d").touch()
-    other = book().look_up(Target("web2"))
+    other = book(file=named).look_up(Target("web2"))
     assert other.known_hosts_files("userknownhostsfile") == (f"{home}/kh%d", f"{home}/two")
 
 

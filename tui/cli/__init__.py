@@ -128,12 +128,15 @@ def _dashboard_project(options: Options) -> tuple[Project | None, str | None]:
     """The project, or None where there is no turnout.toml and none was named, and the environment to show first."""
     from pathlib import Path
 
-    from core import config
+    from tui.cli.quick_imports import quick_imports
+
+    with quick_imports():
+        from core import config
 
     path = Path(options.config).absolute() if options.config else config.find(Path.cwd())
     if path is None:
         return None, None
-    project = config.load(path, os.environ)
+    project = config.load(path)
     if options.environment:
         project.environment(options.environment)
     return project, options.environment

@@ -17,8 +17,6 @@ def carry_out(command: Command) -> Answer:
     """deploy, rollback, prune, pin and unpin."""
     ask_or_refuse(command)
     command.open()
-    # What is imported from here on is imported while the servers answer.
-    command.fleet.connect_ahead()
     return operate(command, _request(command))
 
 

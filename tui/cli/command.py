@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from core.text import clean
 from tui.cli.arguments import Options
 from tui.cli.following import Follower
 from tui.cli.output import JsonOutput, TextOutput
+from tui.cli.quick_imports import quick_imports
 
 if TYPE_CHECKING:
     from core.config import Environment, Project
@@ -39,10 +39,14 @@ class Command:
         self._opened = False
 
     def open(self) -> None:
-        """Read the configuration and choose environment and servers; connects to nothing. Raises UsageError."""
-        from core import config
+        """Read the configuration, choose environment and servers, and begin to connect to them. Raises UsageError.
 
-        self.project = config.load(self._config_file(), os.environ)
+        What is imported after that is imported while the servers answer.
+        """
+        with quick_imports():
+            from core import config
+
+        self.project = config.load(self._config_file())
         self.output.mask = self.project.mask
         try:
             environment = _environment(self.project, self.options.environment)
@@ -55,6 +59,8 @@ class Command:
 
         self.fleet = Fleet(self.project, environment, servers)
         self._opened = True
+        with quick_imports():
+            self.fleet.connect_ahead()
 
     def close(self) -> None:
         """Close the connections; what was to be done has been done and said."""

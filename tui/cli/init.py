@@ -75,6 +75,7 @@ def write(path: Path, args: argparse.Namespace, stdin: TextIO, stdout: TextIO) -
     """Make the file and give the answers in it. UsageError with no file touched where one exists or a flag is wrong."""
     from core.config import parse
     from core.errors import UsageError
+    from core.settings import Settings
 
     if os.path.lexists(path):
         raise _exists(path)
@@ -84,7 +85,7 @@ def write(path: Path, args: argparse.Namespace, stdin: TextIO, stdout: TextIO) -
     if not answers.servers:
         raise UsageError("no server is given", hint=f"add --server {_EXAMPLE}, or run `turnout init` on a terminal")
     text = render(answers)
-    parse(text, path, {})
+    parse(text, path, Settings(environ={}))
     try:
         file = open(path, "x", encoding="utf-8")  # noqa: SIM115 - closed below, apart from what opening it may raise
     except FileExistsError:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 def carry_out(command: Command) -> Answer:
     command.open()
-    command.fleet.connect_ahead()
     looks = {"releases": _releases, "doctor": _doctor, "verify": _verify, "watch": _watch}
     return looks[command.options.command](command)
 

@@ -25,6 +25,7 @@ from core.events import Event
 from core.fleet import Fleet
 from core.jobs import Cancel
 from core.operations import DeployRequest, execute
+from core.settings import Settings
 from tui.demo.sample import PHOTO_BYTES, RELEASED, WINTER_PHOTO_BYTES, history, make_repository, write_config
 from tui.demo.servers import EmbeddedServers, require_asyncssh
 
@@ -32,8 +33,8 @@ BANDWIDTH = 6e6
 """Bytes a second to each server once the dashboard is open: slow enough to watch."""
 UNNOTICED = 1e9
 SERVERS = ("web1", "web2", "web3", "stage1")
-IN_FORCE = ("TURNOUT_SSH_CONFIG", "TURNOUT_CACHE_DIR", "TURNOUT_USER")
-"""Environment variables that lead the engine to the demo's own files, and name who deployed."""
+IN_FORCE = ("TURNOUT_CACHE_DIR",)
+"""Environment variables that lead the engine to the demo's own files."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,14 @@ class DemoProject:
     servers: EmbeddedServers
     commits: tuple[str, ...]
 
-    def fleet(self, environment: str = "production", *, leave_out: str = "") -> Fleet:
-        """A fleet of an environment's servers, or of all but one."""
-        chosen: Environment = self.project.environment(environment)
-        return Fleet(self.project, chosen, [one for one in chosen.servers if one.name != leave_out])
+    def fleet(self, environment: str = "production", *, by: str = "", leave_out: str = "") -> Fleet:
+        """A fleet of an environment's servers, or of all but one; `by`: another user than who runs the demo."""
+        own = self.project.settings
+        who = f"{by}@{own.who.rpartition('@')[2]}" if by else own.who
+        settings = Settings(who=who, cache=own.cache, ssh_config=Path(own.ssh_config), environ=own.environ)
+        project = self.project.model_copy(update={"settings": settings})
+        chosen: Environment = project.environment(environment)
+        return Fleet(project, chosen, [server for server in chosen.servers if server.name != leave_out])
 
     def close(self) -> None:
         """End the servers."""
@@ -82,9 +87,9 @@ def prepare(
         changes = history(photo_bytes, winter_photo_bytes)
         commits = make_repository(repository, changes, newest or datetime.now(UTC))
         path = write_config(repository, [one for one in servers if one.name != "stage1"], [servers["stage1"]])
-        os.environ["TURNOUT_SSH_CONFIG"] = str(servers.ssh_config)
         os.environ["TURNOUT_CACHE_DIR"] = str(folder / "cache")
-        demo = DemoProject(load(path, os.environ), servers, tuple(commits))
+        own = Settings(cache=folder / "cache", ssh_config=servers.ssh_config)
+        demo = DemoProject(load(path, own), servers, tuple(commits))
         _deploy_releases(
             demo, [(changes[index].author, changes[index].subject, commits[index]) for index in RELEASED], say
         )
@@ -98,20 +103,12 @@ def prepare(
 
 def _deploy_releases(demo: DemoProject, releases: list[tuple[str, str, str]], say: Callable[[str], None]) -> None:
     """Deploy each (author, subject, commit) with the engine; the last not to web3."""
-    everywhere, without_one = demo.fleet(), demo.fleet(leave_out="web3")
-    before = os.environ.get("TURNOUT_USER")
-    try:
-        for number, (author, subject, commit) in enumerate(releases, start=1):
-            began = time.monotonic()
-            fleet = everywhere if number < len(releases) else without_one
-            os.environ["TURNOUT_USER"] = author.split()[0].lower()
+    for number, (author, subject, commit) in enumerate(releases, start=1):
+        began = time.monotonic()
+        with demo.fleet(by=author.split()[0].lower(), leave_out="" if number < len(releases) else "web3") as fleet:
             execute(fleet, DeployRequest(ref=commit), None, _ignore, Cancel())
             where = ", ".join(fleet.names)
-            say(f"release {number} of {len(releases)} on {where}: {subject} ({time.monotonic() - began:.1f} s)")
-    finally:
-        everywhere.close()
-        without_one.close()
-        _restore({"TURNOUT_USER": before})
+        say(f"release {number} of {len(releases)} on {where}: {subject} ({time.monotonic() - began:.1f} s)")
 
 
 def run() -> int:
