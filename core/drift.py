@@ -17,8 +17,8 @@ OTHER = "?"
 
 
 @dataclass(frozen=True)
-class Held:
-    """A release on a server.
+class Contents:
+    """What a release on a server holds.
 
     found  what it holds now
     made   what it held when its prepare hooks had ended; None where it had none
@@ -81,10 +81,10 @@ class Verification:
     astray: Mapping[str, str] = field(default_factory=dict)
 
 
-def compare(manifest: Manifest, held: Held, shared: Iterable[str]) -> Drift:
+def compare(manifest: Manifest, contents: Contents, shared: Iterable[str]) -> Drift:
     """What tells a release from its manifest, modes as well; a file's size is not looked at: its checksum says more."""
-    wanted, any_content = held.expected(manifest)
-    found = held.found
+    wanted, any_content = contents.expected(manifest)
+    found = contents.found
     links = [path.rstrip("/").encode("utf-8", "surrogateescape") for path in shared]
 
     def is_shared(path: bytes) -> bool:

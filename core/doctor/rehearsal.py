@@ -22,9 +22,11 @@ from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.errors import ConnectError, NoChannel, ServerError, TurnoutError
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
+from core.protocol.requests import Settles
 from core.records import Lock, Record, ServerState
 from core.remote.command import run as run_command
-from core.remote.session import CLOSES_NONE, Session
+from core.remote.held import Held
+from core.remote.session import Session
 from core.remote.upload import Upload
 from core.shape import shape_digest
 from core.tar.writer import END, header, padding
@@ -89,9 +91,9 @@ def rehearse(
 
 
 def _rehearse(session: Session, project: Project, state: ServerState, commands: bool) -> Iterator[Finding]:
-    token = secrets.token_hex(16)
+    owner = Lock(operation=secrets.token_hex(6), kind="doctor", who="doctor")
     try:
-        session.begin(token, Lock(operation=secrets.token_hex(6), kind="doctor", who="doctor"), PATIENCE)
+        held = session.begin(secrets.token_hex(16), owner, PATIENCE)
     except ConnectError:
         raise
     except TurnoutError as error:
@@ -99,24 +101,24 @@ def _rehearse(session: Session, project: Project, state: ServerState, commands: 
         return
     # As in a deploy, the channel of the upload is open while a command may run.
     try:
-        upload = session.upload()
+        upload = held.upload()
     except NoChannel as error:
         yield _too_few(1, 3 if commands else 2, error)
         return
     try:
-        yield from _carry_out(session, project, state, token, upload, commands=commands)
+        yield from _carry_out(held, project, state, upload, commands=commands)
     finally:
         upload.abort()
 
 
 def _carry_out(
-    session: Session, project: Project, state: ServerState, token: str, upload: Upload, *, commands: bool
+    held: Held, project: Project, state: ServerState, upload: Upload, *, commands: bool
 ) -> Iterator[Finding]:
     """A command while the upload's channel is open, then the release."""
     needed = 3 if commands else 2
     if commands:
         try:
-            ended = run_command(session, "exit 0", session.root, {}, HOOK_SECONDS, _ignore, Cancel(), project.mask)
+            ended = run_command(held.session, "exit 0", held.root, {}, HOOK_SECONDS, _ignore, Cancel(), project.mask)
         except NoChannel as error:
             yield _too_few(2, needed, error)
             return
@@ -126,14 +128,12 @@ def _carry_out(
             return
     yield Finding("sessions", OK, f"{needed} at the same time, as many as a deploy needs")
     try:
-        yield from _release(session, project, state, token, upload, commands=commands)
+        yield from _release(held, project, state, upload, commands=commands)
     except TurnoutError as error:
         yield _failed(error.phase or "release", error)
 
 
-def _release(
-    session: Session, project: Project, state: ServerState, token: str, upload: Upload, *, commands: bool
-) -> Iterator[Finding]:
+def _release(held: Held, project: Project, state: ServerState, upload: Upload, *, commands: bool) -> Iterator[Finding]:
     """Send, make, switch to, and finish a tiny release; errors have as their phase what did not work."""
     manifest = _tree()
     raw = _stream(manifest)
@@ -146,7 +146,7 @@ def _release(
         tag=TAG, seq=1, created=time.time(), digest=manifest.digest, bytes=manifest.bytes, files=manifest.files
     )
     try:
-        upload.begin(session.root, token, unpack, (), wipe=False)
+        upload.begin(held, unpack, (), wipe=False)
         upload.send(raw)
         upload.finish()
     except TurnoutError as error:
@@ -154,8 +154,7 @@ def _release(
     packed = "packed with gzip" if unpack == "gzip" else "unpacked: there is no gzip"
     yield Finding("upload", OK, f"files arrive, {packed}")
     try:
-        session.stage(
-            token,
+        held.stage(
             TAG,
             project.deploy.copy_mode,
             manifest,
@@ -166,29 +165,31 @@ def _release(
             cancel=cancel,
         )
         if commands:
-            session.publish(token, TAG)
+            held.complete(TAG)
     except TurnoutError as error:
         raise error.at(phase="release") from None
     if commands:
-        yield from _command(session, project, token)
+        yield from _command(held, project)
     try:
-        session.switch(token, TAG, BEFORE, "{}")
+        held.switch(TAG, BEFORE, "{}")
     except TurnoutError as error:
         raise error.at(phase="switch") from None
     try:
-        session.finish(token, CLOSES_NONE, "")
+        held.finish(Settles.NONE, "")
     except TurnoutError as error:
         raise error.at(phase="finish") from None
     yield Finding("rehearsal", OK, "a small release was made, switched to and removed, in a folder of its own")
 
 
-def _command(session: Session, project: Project, token: str) -> Iterator[Finding]:
+def _command(held: Held, project: Project) -> Iterator[Finding]:
     """A command in the release's folder, as hooks run there."""
-    folder = f"{session.root}/{layout.release(TAG)}"
+    folder = f"{held.root}/{layout.release(TAG)}"
     said: list[str] = []
     # Whether `start` can be run is told apart from this: a hook may run scripts by `sh script` alone.
     command = "[ -L latest ] && read -r line < latest && [ -f start ]"
-    ended = run_command(session, command, folder, {}, HOOK_SECONDS, said.append, Cancel(), project.mask, token=token)
+    ended = run_command(
+        held.session, command, folder, {}, HOOK_SECONDS, said.append, Cancel(), project.mask, token=held.token
+    )
     if ended.status != 0:
         text = f"a command in a release's folder fails: {_how(ended.status, ended.late)}"
         detail = project.mask.line("; ".join(said[-3:]), 300)

@@ -64,11 +64,11 @@ class Delivery:
         If it ends early, the cache is without a manifest: next time it is compared by checksum, and what arrived is
         not sent again.
         """
-        run, session, state = self._run, self._run.session(name), self._states[name]
+        run, held, state = self._run, self._run.held(name), self._states[name]
         assert self._tree is not None
         wipe = False
         if name not in self._differences:
-            scanned = session.scan(run.cancel)
+            scanned = held.session.scan(run.cancel)
             wipe = scanned is None
             present = with_sizes(scanned, self._tree.manifest) if scanned else EMPTY
             self._differences[name] = difference(present, self._tree.manifest)
@@ -77,11 +77,11 @@ class Delivery:
             run.emit(Note(server=name, text=f"deploy-cache compared; already there: {count(kept, 'file')}"))
             self._refuse_what_does_not_fit(state, self._differences[name], wipe=wipe)
         change = self._differences[name]
-        upload = session.upload()
+        upload = held.upload()
         fan_out = self._fan_outs[name]
         try:
             with upload.watch(run.cancel):
-                upload.begin(state.root, run.token, fan_out.unpack, change.remove, wipe)
+                upload.begin(held, fan_out.unpack, change.remove, wipe)
                 self._pump(name, change, upload.send, fan_out)
                 upload.finish()
         finally:

@@ -10,7 +10,7 @@ from core.errors import Astray, ConnectError, LockedError, LockLost, NeedsPerson
 from core.events import ServerFailed
 from core.fleet import at_once
 from core.operations.run import Run
-from core.remote.session import ANYWHERE, leads_to, live_at
+from core.protocol.requests import ANYWHERE, live_at, points_to
 from core.text import clean
 
 REVIVALS = 4
@@ -34,7 +34,6 @@ def revive(run: Run, name: str) -> None:
         try:
             run.fleet.open(name)
             run.take(name)
-            run.holds(name)
             return
         except (ConnectError, LockedError):
             if attempt == REVIVALS:
@@ -48,7 +47,7 @@ def end(
     """Give every server its last request; the errors of those where `current` is not as this operation left it, or
     where that is unknown.
 
-    left      by server, in the words of Session.finish
+    left      by server, in the words of Held.finish
     conclude  the last request; True where the lock was lost and taken again, so that others may have changed things
     since     the `moment` before the first server was told to end, where that was earlier
     A server that was not ended though `current` is right gets a warning.
@@ -59,7 +58,7 @@ def end(
     def again(name: str) -> None:
         error = outcome.errors[name]
         if isinstance(error, (ConnectError, LockLost)):
-            run.locked.discard(name)
+            run.let_go(name)
             try:
                 revive(run, name)
                 conclude(name, True)
@@ -86,7 +85,7 @@ def _look(run: Run, name: str, left: str) -> None:
         return
     state = run.fleet.inspect_one(name)
     missing = state.current_kind in ("absent", "dangling")
-    there = state.current_kind == "absent" if left == leads_to("") else left == leads_to(state.current_target)
+    there = state.current_kind == "absent" if left == points_to("") else left == points_to(state.current_target)
     if not there and (missing or left != live_at(state.current_target)):
         raise Astray(state.current_target, dangling=state.current_kind == "dangling", server=name)
 

@@ -30,9 +30,9 @@ from core.operations.run import Run
 from core.operations.transition import Transition
 from core.overlap import WAY_OUT, overlaps
 from core.plan import NO_SPACE, NOT_A_LINK, PIN, UNPIN, Plan
+from core.protocol.requests import ANYWHERE, Settles, live_at
 from core.records import ServerState
 from core.recovery import UNDO
-from core.remote.session import ANYWHERE, CLOSES_OWN, live_at
 from core.source import uncommitted
 from core.source.tree import Tree
 from core.text import count
@@ -200,7 +200,7 @@ def _nothing(run: Run, plan: Plan, states: Mapping[str, ServerState]) -> str:
     pins = plan.kind in (PIN, UNPIN)
     claims = plan.tag and not pins
     left = {name: live_at(state.current_target) if claims else ANYWHERE for name, state in states.items()}
-    found = end(run, left, lambda name, again: run.conclude(name, CLOSES_OWN, line, left=left[name]))
+    found = end(run, left, lambda name, again: run.conclude(name, Settles.OWN, line, left=left[name]))
     if found:
         error = unclaimed(run, f"{plan.tag} is not live on", found)
         run.give_back("failed", error)

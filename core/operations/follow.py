@@ -9,19 +9,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from core.errors import EXIT_DONE, EXIT_FAILED, EXIT_PERSON, ConnectError, FleetError, ServerError, TurnoutError
+from core.errors import EXIT_DONE, EXIT_FAILED, EXIT_PERSON, ConnectError, FleetError, TurnoutError
 from core.events import STILL_THERE, Emit, Event, Kept, OperationFinished, PlanMade, Pruned, from_json, kept
 from core.fleet import Fleet, Inspection
 from core.jobs import Cancel
 from core.plan import RECOVER
 from core.records import JournalLine, Lock, ServerState, is_tag
 from core.recovery import interruption
-from core.text import clean
 
 LOOK_EVERY = 1.0
 """Seconds between looks."""
-PIECE = 262144
-"""Bytes that one look brings at most; agent.sh's `events`."""
 
 
 @dataclass(frozen=True)
@@ -175,39 +172,21 @@ def _prunes(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _follow(fleet: Fleet, name: str, seen: _Seen, cancel: Cancel) -> None:
     """Read one server's events until its lock is given back."""
     offset = 0
-    held = f"lock-operation {seen.operation}"
     while True:
         cancel.check()
-        lines = fleet.open(name).events(offset)
-        length = next((_length(line) for line in lines if line.startswith("length ")), offset)
-        if length < offset:  # emptied: its operator lost the connection and took the lock again
+        piece = fleet.open(name).events(offset)
+        if piece.length is not None and piece.length < offset:
+            # Emptied: its operator lost the connection and took the lock again.
             offset = 0
             continue
-        budget = min(length - offset, PIECE)
-        used = 0
-        for line in lines:
-            if line.startswith("event "):
-                text = line.removeprefix("event ")
-                if used + len(text) + 1 > budget:
-                    break  # the writer is in the middle of it
-                used += len(text) + 1
-                seen.take(text)
-        offset += used
-        if used:
+        for line in piece.lines:
+            seen.take(line)
+        offset += piece.bytes
+        if piece.bytes:
             continue
-        if held not in lines or "lock-dead yes" in lines:
+        if piece.holder != seen.operation:
             return
         cancel.wait(LOOK_EVERY)
-
-
-def _length(line: str) -> int:
-    """The bytes of a server's operation.jsonl. ServerError for what is no length: nothing can be followed by it."""
-    words = line.split()
-    if len(words) != 2 or not words[1].isascii() or not words[1].isdigit() or len(words[1]) > 15:
-        raise ServerError(
-            "the operation cannot be watched: the length of its events makes no sense", detail=clean(line, 100)
-        )
-    return int(words[1])
 
 
 def _went_well(end: JournalLine) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from core.backlog import left_out
 from core.errors import TurnoutError
 from core.events import Event, HookOutput, UploadProgress
-from core.remote.session import Session
+from core.remote.held import Held
 
 BEAT_EVERY = 5.0
 """Seconds between beats; a watchdog waits for core.records.SILENT_AFTER seconds."""
@@ -72,21 +72,19 @@ class Heartbeat:
                 self._events = _newest(self._events, MOST_WAITING // 2)
                 self._weight = sum(len(each.line) for each in self._events if each.is_output)
 
-    def start(self, session: Session) -> None:
+    def start(self, held: Held) -> None:
         """Begin to beat for a server whose lock was taken, or taken again after its connection broke."""
         # A thread that still hangs in the broken connection ends by itself; a new one takes its place.
-        number = self._beating[session.name] = self._beating.get(session.name, 0) + 1
-        threading.Thread(
-            target=self._beat, args=(session, number), name=f"heartbeat {session.name}", daemon=True
-        ).start()
+        number = self._beating[held.name] = self._beating.get(held.name, 0) + 1
+        threading.Thread(target=self._beat, args=(held, number), name=f"heartbeat {held.name}", daemon=True).start()
 
     def stop(self) -> None:
         self._stopped.set()
 
-    def deliver(self, session: Session) -> bool:
+    def deliver(self, held: Held) -> bool:
         """Send a server its next events; False where it has all of them. Raises ConnectError."""
         with self._lock:
-            waiting = self._waiting(session)
+            waiting = self._waiting(held)
             ready: list[_Entry] = []
             length = 0
             for event in waiting:
@@ -95,32 +93,32 @@ class Heartbeat:
                     break
                 ready.append(event)
             # A single event that is larger than a delivery is left out.
-            lines = self._lines(session, ready or waiting[:1], leaving_out=not ready)
+            lines = self._lines(held, ready or waiting[:1], leaving_out=not ready)
         if lines:
-            session.sign_of_life("\n".join(lines))
+            held.sign_of_life("\n".join(lines))
         return bool(lines)
 
-    def deliver_all(self, session: Session) -> None:
+    def deliver_all(self, held: Held) -> None:
         """Send a server all events that it lacks; of the output only the newest lines. Raises ConnectError."""
         with self._lock:
-            ready = [event for event in self._waiting(session) if len(event.line) <= AT_ONCE]
-            lines = self._lines(session, _newest(ready, AT_ONCE))
+            ready = [event for event in self._waiting(held) if len(event.line) <= AT_ONCE]
+            lines = self._lines(held, _newest(ready, AT_ONCE))
         while lines:
             length = place = 0
             while place < len(lines) and (length := length + len(lines[place])) <= AT_ONCE:
                 place += 1
-            session.sign_of_life("\n".join(lines[: place or 1]))
+            held.sign_of_life("\n".join(lines[: place or 1]))
             lines = lines[place or 1 :]
 
-    def _waiting(self, session: Session) -> list[_Entry]:
+    def _waiting(self, held: Held) -> list[_Entry]:
         for server in list(self._progress):
             self._settle(server)
-        number, _ = self._delivered.get(session.name, (0, 0))
+        number, _ = self._delivered.get(held.name, (0, 0))
         return self._events[bisect_right(self._events, number, key=lambda event: event.number) :]
 
-    def _lines(self, session: Session, events: Sequence[_Entry], *, leaving_out: bool = False) -> list[str]:
+    def _lines(self, held: Held, events: Sequence[_Entry], *, leaving_out: bool = False) -> list[str]:
         """The lines of these events, with a note where lines of output are missing; they count as delivered."""
-        number, outputs = self._delivered.get(session.name, (0, 0))
+        number, outputs = self._delivered.get(held.name, (0, 0))
         lines: list[str] = []
         for event in events:
             missing = event.outputs - event.is_output - outputs
@@ -129,7 +127,7 @@ class Heartbeat:
             if not leaving_out:
                 lines.append(event.line)
             number, outputs = event.number, event.outputs
-        self._delivered[session.name] = number, outputs
+        self._delivered[held.name] = number, outputs
         return lines
 
     def _settle(self, server: str) -> None:
@@ -138,14 +136,14 @@ class Heartbeat:
         if progress:
             self._append(progress)
 
-    def _beat(self, session: Session, number: int) -> None:
+    def _beat(self, held: Held, number: int) -> None:
         last = time.monotonic()
-        while not self._stopped.wait(EVENTS_EVERY) and self._beating[session.name] == number:
+        while not self._stopped.wait(EVENTS_EVERY) and self._beating[held.name] == number:
             try:
-                if self.deliver(session):
+                if self.deliver(held):
                     last = time.monotonic()
                 elif time.monotonic() - last >= BEAT_EVERY:
-                    session.sign_of_life()
+                    held.sign_of_life()
                     last = time.monotonic()
             except TurnoutError:
                 return  # the thread that works with the server finds out and reports it

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from core.operations.requests import PinRequest
 from core.operations.run import Run
 from core.plan import NONE, Plan
+from core.protocol.requests import Settles
 from core.records import Pin, ServerState
-from core.remote.session import CLOSES_NONE
 from core.text import clean, count
 
 
@@ -25,11 +25,11 @@ def carry_out(run: Run, plan: Plan, request: PinRequest, states: Mapping[str, Se
         changes = plan.step(name).action != NONE
         with run.phase("finish", name):
             if changes and request.pinned:
-                run.session(name).pin(run.token, plan.tag, pin)
+                run.held(name).pin(plan.tag, pin)
             elif changes:
                 release = states[name].releases.get(plan.tag)
-                run.session(name).unpin(run.token, plan.tag, release.record if release else None)
-            run.conclude(name, CLOSES_NONE, run.journal("end", outcome="done", tag=plan.tag, why=why))
+                run.held(name).unpin(plan.tag, release.record if release else None)
+            run.conclude(name, Settles.NONE, run.journal("end", outcome="done", tag=plan.tag, why=why))
         return changes
 
     with run.or_give_back("failed"):

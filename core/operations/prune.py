@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from core import layout
 from core.operations.run import Run
 from core.plan import Plan, freeing
-from core.remote.session import CLOSES_NONE, Removed
+from core.protocol.answers import Removed
+from core.protocol.requests import Settles
 from core.text import count
 
 
@@ -38,12 +39,12 @@ def carry_out(run: Run, plan: Plan, *, force: bool) -> str:
     def prune(name: str) -> Pruned:
         step = plan.step(name)
         with run.phase("finish", name):
-            session = run.session(name)
+            held = run.held(name)
             did: list[Removed] = []
             if step.prune:
-                did.append(session.remove(run.token, step.prune, force=force))
+                did.append(held.remove(step.prune, force=force))
             if step.clear_cache:
-                did.append(session.clear(run.token))
+                did.append(held.clear())
             for removed in did:
                 run.tell_removed(name, removed, step.sizes)
             gone = tuple(tag for removed in did for tag in removed.tags)
@@ -52,7 +53,7 @@ def carry_out(run: Run, plan: Plan, *, force: bool) -> str:
             whole += [""] if step.clear_cache and layout.CACHE not in left else []
             known = [step.sizes[tag] for tag in whole if tag in step.sizes]
             freed = sum(known) if whole and len(known) == len(whole) else None
-            run.conclude(name, CLOSES_NONE, run.journal("end", outcome="done", pruned=list(gone)))
+            run.conclude(name, Settles.NONE, run.journal("end", outcome="done", pruned=list(gone)))
             kept = tuple(tag for removed in did for tag in removed.busy + removed.kept)
             return Pruned(gone, step.clear_cache, kept, left, freed, step.exact)
 

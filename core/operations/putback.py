@@ -10,8 +10,8 @@ from core.errors import Astray, Cancelled, ConnectError, FleetError, LockLost, N
 from core.events import Note, Switched
 from core.jobs import Cancel
 from core.operations.ending import end, look_again, revive, unclaimed
+from core.protocol.requests import Settles, points_to
 from core.records import mark
-from core.remote.session import CLOSES_OWN, leads_to
 
 if TYPE_CHECKING:
     from core.operations.transition import Transition
@@ -33,7 +33,7 @@ def put_back(transition: Transition, cause: TurnoutError) -> None:
         outcome = run.on_all(lambda name: _surely(transition, name))
         if went:
             _hooks_after(transition, [name for name, back in outcome.results.items() if back])
-        before = {name: leads_to(transition.states[name].current_target) for name in outcome.results}
+        before = {name: points_to(transition.states[name].current_target) for name in outcome.results}
         lost = end(run, before, lambda name, again: _conclude(transition, name, why if went else ""))
         transition.softly(lambda: transition.run_hooks("failure", folder=".", servers=list(outcome.results)))
         if any(hook.on == "failure" for hook in run.fleet.project.hooks):
@@ -69,7 +69,7 @@ def _surely(transition: Transition, name: str) -> bool:
     try:
         return _restore(transition, name)
     except (ConnectError, LockLost):
-        run.locked.discard(name)
+        run.let_go(name)
         revive(run, name)
         return _restore(transition, name)
 
@@ -80,16 +80,16 @@ def _restore(transition: Transition, name: str) -> bool:
     """
     run = transition.run
     state = transition.states[name]
-    session = run.session(name)
+    held = run.held(name)
     if name in transition.switched:
         with run.phase("switch", name):
             journal = run.journal("restore", tag=state.current, target=state.current_target)
-            if session.restore(run.token, state.current_target, journal, layout.release(transition.tag)):
+            if held.restore(state.current_target, journal, layout.release(transition.tag)):
                 run.emit(Switched(server=name, tag=state.current, previous=transition.tag, back=True))
                 return True
     elif name in transition.made:
         before = state.releases.get(transition.tag)
-        session.withdraw(run.token, transition.tag, before.record if before else None)
+        held.withdraw(transition.tag, before.record if before else None)
         transition.made.discard(name)
     return False
 
@@ -110,7 +110,7 @@ def _conclude(transition: Transition, name: str, failed: str) -> None:
         tag=transition.tag,
         back_on=transition.states[name].current,
     )
-    run.conclude(name, CLOSES_OWN, journal, (), records, leads_to(transition.states[name].current_target))
+    run.conclude(name, Settles.OWN, journal, (), records, points_to(transition.states[name].current_target))
 
 
 def _hooks_after(transition: Transition, servers: list[str]) -> None:

@@ -12,8 +12,8 @@ from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.operations.transition import Transition
 from core.plan import NONE
+from core.protocol.requests import Settles, points_to
 from core.records import ServerState, is_tag, mark
-from core.remote.session import CLOSES_ALL, CLOSES_OWN, leads_to
 from core.text import count
 
 
@@ -31,7 +31,7 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
     others = found.others
     moving = [step.server for step in plan.steps if step.action != NONE]
     left = {
-        step.server: leads_to(step.back or "" if step.action != NONE else states[step.server].current_target)
+        step.server: points_to(step.back or "" if step.action != NONE else states[step.server].current_target)
         for step in plan.steps
     }
 
@@ -40,19 +40,19 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
         tag = target.rpartition("/")[2]
         with run.phase("switch", name):
             journal = run.journal("restore", tag=tag if is_tag(tag) else "", target=target)
-            run.session(name).restore(run.token, target, journal)
+            run.held(name).restore(target, journal)
             run.emit(Switched(server=name, tag=tag, previous=states[name].current, back=True))
 
-    def closes(name: str) -> str:
+    def settles(name: str) -> str:
         """What its end settles there: operations that this server's own lines tell of."""
         own = {line.operation for line in states[name].transitions}
-        return ",".join((CLOSES_OWN, *(each for each in found.settled if each in own))) if others else CLOSES_ALL
+        return Settles.OWN.also(each for each in found.settled if each in own) if others else Settles.ALL
 
     def conclude(name: str, again: bool) -> None:
         release = states[name].releases.get(plan.tag)
         undone = [mark(release.record, failed="interrupted and undone")] if release and release.record else []
         journal = run.journal("end", outcome="put-back", exit_code=0, tag=plan.tag)
-        run.conclude(name, closes(name), journal, (), undone if name in moving and found.fresh else (), left[name])
+        run.conclude(name, settles(name), journal, (), undone if name in moving and found.fresh else (), left[name])
 
     with run.or_give_back("failed"):
         run.open(plan.tag, plan.record)

@@ -13,13 +13,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
-from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockedError, TurnoutError
+from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockedError, LockLost, TurnoutError
 from core.events import IN_USE, Emit, Event, Note, PhaseFinished, PhaseStarted, Pruned, ServerFailed, kept
 from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel
 from core.operations.heartbeat import Heartbeat
+from core.protocol.answers import Removed
+from core.protocol.requests import ANYWHERE, Settles
 from core.records import Lock, Record, ServerState
-from core.remote.session import ANYWHERE, CLOSES_OWN, Removed, Session
+from core.remote.held import Held
+from core.remote.session import Session
 
 T = TypeVar("T")
 
@@ -30,8 +33,7 @@ WAIT_TOLD_EVERY = 15.0
 class Run:
     """One operation on its way.
 
-    id, token   the operation's id in events and journals; the secret that every changing request carries
-    locked      servers whose lock this operation holds
+    id   the operation's id in events and journals
     """
 
     def __init__(self, fleet: Fleet, kind: str, emit: Emit, cancel: Cancel) -> None:
@@ -39,10 +41,10 @@ class Run:
         self.kind = kind
         self.cancel = cancel
         self.id = secrets.token_hex(6)
-        self.token = secrets.token_hex(16)
         self.who = fleet.project.mask(fleet.project.settings.who)
         self.began = time.time()
-        self.locked: set[str] = set()
+        self._token = secrets.token_hex(16)
+        self._held: dict[str, Held] = {}
         self.warnings: list[str] = []
         self.heartbeat = Heartbeat(self.id)
         self._emit = emit
@@ -70,9 +72,21 @@ class Run:
             self.warnings.append(f"{note.server}: {note.text}" if note.server else note.text)
         self.emit(note)
 
+    def held(self, server: str) -> Held:
+        """A server under its lock. LockLost where this operation does not hold it any more."""
+        held = self._held.get(server)
+        if held is None:
+            raise LockLost("the lock is not held any more", server=server)
+        return held
+
     def token_on(self, server: str) -> str:
         """The token where this operation holds the server's lock, else ""."""
-        return self.token if server in self.locked else ""
+        held = self._held.get(server)
+        return held.token if held else ""
+
+    def let_go(self, server: str) -> None:
+        """Know that a server's lock is not ours any more: it was given back, or lost."""
+        self._held.pop(server, None)
 
     def session(self, server: str) -> Session:
         return self.fleet.session(server)
@@ -181,8 +195,7 @@ class Run:
 
         def lock(name: str) -> ServerState:
             with self.phase("begin", name, tell=tell):
-                state = self.take(name)
-                self.holds(name)
+                state = self.take(name).state
                 if state.took_over:
                     text = f"took the lock over from {state.took_over.describe()}: its process is gone"
                     self.emit(Note(server=name, text=text, level="warning"))
@@ -204,7 +217,7 @@ class Run:
         if record:
             facts["record"] = asdict(replace(record, subject=record.subject[:200], author=record.author[:100]))
         line = self.journal("begin", **facts)
-        self.on_all(lambda name: self.session(name).open_operation(line)).unwrap("begin")
+        self.on_all(lambda name: self.held(name).open_operation(line)).unwrap("begin")
 
     def give_back(self, outcome: str, error: BaseException | None = None) -> dict[str, TurnoutError]:
         """Unlock every server that is locked, with a line in its journal; what failed there, by server.
@@ -215,9 +228,9 @@ class Run:
 
         def unlock(name: str) -> None:
             line = self.journal("end", outcome=outcome, exit_code=code) if outcome else ""
-            self.conclude(name, CLOSES_OWN, line)
+            self.conclude(name, Settles.OWN, line)
 
-        return dict(self.on_all(unlock, sorted(self.locked)).errors)
+        return dict(self.on_all(unlock, sorted(self._held)).errors)
 
     @contextmanager
     def or_give_back(self, outcome: str) -> Iterator[None]:
@@ -228,15 +241,10 @@ class Run:
             self.give_back(outcome, error)
             raise
 
-    def holds(self, name: str) -> None:
-        """A server's lock was taken: from now on there are signs of life for it."""
-        self.locked.add(name)
-        self.heartbeat.start(self.session(name))
-
     def conclude(
         self,
         name: str,
-        closes: str,
+        settles: str,
         journal: str,
         prune: Sequence[str] = (),
         records: Sequence[Record] = (),
@@ -244,12 +252,12 @@ class Run:
     ) -> Removed:
         """The last request to a server: what happened is told to those who watch, then the lock is given back.
 
-        left  see Session.finish
+        left  see Held.finish
         """
-        session = self.session(name)
-        self.heartbeat.deliver_all(session)
-        removed = session.finish(self.token, closes, journal, prune, records, left)
-        self.locked.discard(name)
+        held = self.held(name)
+        self.heartbeat.deliver_all(held)
+        removed = held.finish(settles, journal, prune, records, left)
+        self.let_go(name)
         self.tell_removed(name, removed)
         return removed
 
@@ -268,10 +276,13 @@ class Run:
         line = {"what": what, "operation": self.id, "kind": self.kind, "who": self.who, "time": round(time.time(), 1)}
         return json.dumps({**line, **facts}, ensure_ascii=True)
 
-    def take(self, name: str) -> ServerState:
-        """Take a server's lock, over a connection that is open. Raises LockedError, NeedsPerson."""
+    def take(self, name: str) -> Held:
+        """Take a server's lock, over a connection that is open; from now on there are signs of life for it. Raises
+        LockedError, NeedsPerson."""
         claim = (self.fleet.project.project, self.fleet.environment.name)
-        return self.session(name).begin(self.token, self.owner(), claim=claim)
+        held = self._held[name] = self.session(name).begin(self._token, self.owner(), claim=claim)
+        self.heartbeat.start(held)
+        return held
 
     def owner(self) -> Lock:
         """What the lock tells others about this operation."""

@@ -16,8 +16,9 @@ from core.operations.planning import Prepared
 from core.operations.putback import put_back
 from core.operations.run import Run
 from core.plan import DEPLOY, NONE, ROLLBACK, STAGE, UPLOAD
+from core.protocol.answers import Removed
+from core.protocol.requests import Settles, live_at
 from core.records import Record, ServerState, mark
-from core.remote.session import CLOSES_ALL, Removed, live_at
 from core.shape import shape_digest
 from core.text import count, size
 
@@ -199,10 +200,9 @@ class Transition:
                 self.delivery.send(name)
         with run.phase("stage", name):
             run.cancel.check()
-            session, deploy = run.session(name), run.fleet.project.deploy
+            held, deploy = run.held(name), run.fleet.project.deploy
             prepare = [hook for hook in run.fleet.project.hooks if hook.on == "prepare" and self._runs_on(hook, name)]
-            session.stage(
-                run.token,
+            held.stage(
                 self.tag,
                 deploy.copy_mode,
                 self.tree.manifest,
@@ -217,7 +217,7 @@ class Transition:
                 hooks.on_server(run, hook, name, folder, {**self.told(name), "TURNOUT_RELEASE_PATH": folder})
             if prepare:
                 run.cancel.check()
-                session.publish(run.token, self.tag)
+                held.complete(self.tag)
             self.made.add(name)
 
     def _runs_on(self, hook: Hook, name: str) -> bool:
@@ -240,7 +240,7 @@ class Transition:
                 if self._nothing_between:
                     self._switch_and_conclude(name, journal)
                 else:
-                    run.session(name).switch(run.token, self.tag, state.current_target, journal)
+                    run.held(name).switch(self.tag, state.current_target, journal)
                 run.emit(Switched(server=name, tag=self.tag, previous=state.current))
 
         run.on_all(switch, self._moving).unwrap()
@@ -259,15 +259,15 @@ class Transition:
 
     def _switch_and_conclude(self, name: str, journal: str) -> None:
         """Both in one round trip; a cancel that comes meanwhile is too late."""
-        run, session, step = self.run, self.run.session(name), self.plan.step(name)
-        run.heartbeat.deliver_all(session)
+        run, held, step = self.run, self.run.held(name), self.plan.step(name)
+        run.heartbeat.deliver_all(held)
         self.concluding.add(name)
         target = self.states[name].current_target
         last, fates = self._end(name), self._fates(name)
         self._ending = moment()
-        removed = session.switch_and_finish(run.token, self.tag, target, journal, last, step.prune, fates)
+        removed = held.switch_and_finish(self.tag, target, journal, last, step.prune, fates)
         if removed is not None:
-            run.locked.discard(name)
+            run.let_go(name)
             self._concluded[name] = removed
 
     def fates_undone(self, name: str) -> list[Record]:
@@ -302,7 +302,7 @@ class Transition:
         moments = ("after-switch", "after-rollback", "success")
         if run.fleet.project.checks or any(hook.on in moments for hook in run.fleet.project.hooks):
             names = [step.server for step in self.plan.steps]
-            run.on_all(lambda name: run.session(name).confirm(run.token, self._left(name)), names).unwrap("check")
+            run.on_all(lambda name: run.held(name).confirm(self._left(name)), names).unwrap("check")
 
     def _finish(self) -> str:
         """Records, journal, pruning, success hooks, unlock. From here on nothing makes the operation fail."""
@@ -328,7 +328,7 @@ class Transition:
             return
         # What was to be pruned was chosen before the lock was lost.
         prune = () if again else self.plan.step(name).prune
-        self.run.conclude(name, CLOSES_ALL, self._end(name), prune, self._fates(name), self._left(name))
+        self.run.conclude(name, Settles.ALL, self._end(name), prune, self._fates(name), self._left(name))
 
     def _end(self, name: str) -> str:
         """The journal's line of an operation that ended well."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from core.drift import KEPT, OTHER, Held
+from core.drift import KEPT, OTHER, Contents
 from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, LINK, Entry, Manifest, closed, is_inside
 from core.text import decode_path, same_path
 
@@ -27,21 +27,23 @@ def parse_scan(lines: Iterable[str]) -> Manifest | None:
     return None if any(entry.kind in (OTHER, KEPT) for entry in entries.values()) else Manifest(entries)
 
 
-def parse_tree(lines: Iterable[str]) -> Held:
+def parse_tree(lines: Iterable[str]) -> Contents:
     """What is in the lines of inspect.sh's `tree`. ValueError names the first line that makes no sense."""
     lines = list(lines)
     made = [line.removeprefix(_MADE) for line in lines if line.startswith(_MADE)]
     found = Manifest(_listed(line for line in lines if not line.startswith(_MADE)))
     if made and made[-1] == "end modes":
-        return Held(found, Manifest(_listed(made[:-1])))
+        return Contents(found, Manifest(_listed(made[:-1])))
     if made and made[-1] == "end":
         # As Turnout wrote it before it noted modes: what hooks made private cannot be told from what became so.
         known = Manifest(_listed(made[:-1]))
         untold = {path for path, entry in known.entries.items() if entry.kind != KEPT}
         entries = {path: entry._replace(closed=0) if path in untold else entry for path, entry in found.entries.items()}
-        return Held(Manifest(entries), known)
+        return Contents(Manifest(entries), known)
     # Names alone: as Turnout wrote it before it noted checksums.
-    return Held(found, None, frozenset(line.encode("utf-8", "surrogateescape").removeprefix(b"./") for line in made))
+    return Contents(
+        found, None, frozenset(line.encode("utf-8", "surrogateescape").removeprefix(b"./") for line in made)
+    )
 
 
 def _listed(lines: Iterable[str]) -> dict[bytes, Entry]:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -17,6 +16,7 @@ import paramiko
 
 from core.errors import Cancelled, ConnectError
 from core.jobs import Cancel
+from core.protocol.answers import Answer, Status
 from core.records import SILENT_AFTER
 from core.remote.connection import Connection, start
 from core.remote.launch import PREPARATION, line_by_line, whole
@@ -32,11 +32,6 @@ _STATUS_WITHIN = 2.0
 """Seconds for the exit status once the output has ended."""
 GREETING_LIMIT = 4 << 20
 """Characters that start-up files may print before the agent is ready."""
-
-DONE, FAILED, LOST, LOCKED, PERSON, LACKING, INCOMPLETE, ASTRAY, CANCELLED = 0, 1, 3, 4, 5, 6, 7, 8, 143
-"""Statuses of an answer; see agent.sh."""
-SIGNALLED = 128
-"""A status above it: a signal ended the request, the one of that number more."""
 
 NAME = "turnout-agent"
 """What its process is called on the server."""
@@ -62,19 +57,6 @@ def strip(text: str) -> str:
     quoted text over several lines but a newline."""
     lines = [line.strip() for line in text.splitlines()]
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An agent's answer: its lines, as they came (ASCII or cleaned by who shows them), and its status."""
-
-    lines: tuple[str, ...]
-    status: int
-
-    @property
-    def text(self) -> str:
-        """The lines for people."""
-        return clean_lines("\n".join(self.lines)).strip()
 
 
 class Agent:
@@ -151,7 +133,7 @@ class Agent:
                     stop()
             if batch[0][0] == "ping" and not first:
                 self.rtt = self._first_answer - began
-            if cancel and cancel.requested and answers[-1].status == CANCELLED:
+            if cancel and cancel.requested and answers[-1].status == Status.CANCELLED:
                 raise Cancelled("cancelled by the operator")
             return answers
 
@@ -270,7 +252,7 @@ class Agent:
             except (OSError, EOFError, paramiko.SSHException) as error:
                 raise self._gone(str(error)) from None
             if time.monotonic() > self._until:
-                raise self._gone("the agent lives and gives no whole answer: does a disk hang there?")
+                raise self._gone("the agent is running, but its answer does not end; a disk there may be hung")
             if not chunk:
                 said = clean_lines("\n".join([*list(before)[-5:], self._said()])).strip()
                 raise self._gone(said or "the connection was closed") if self._ready else self._no_shell(said)
@@ -287,7 +269,7 @@ class Agent:
         if self._channel.exit_status_ready():
             raise self._gone("the agent there was ended")
         if time.monotonic() > self._until:
-            raise self._gone("the agent lives and gives no answer: does a disk hang there?")
+            raise self._gone("the agent is running but not answering; a disk or network mount there may be hung")
         silent = time.monotonic() - self._heard
         if silent > SILENT_AFTER:
             raise self._gone(f"no sign of life for {silent:.0f} s")

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 
 from core.jobs import Cancel
-from core.remote.agent import Agent, Answer, script, strip
+from core.protocol.answers import Answer
+from core.remote.agent import Agent, script, strip
 
 WITHIN = 60.0
 """Seconds for each answer: what is rehearsed is tiny, so a server that takes longer is not waited for."""

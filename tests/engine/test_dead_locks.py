@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from core.errors import LockedError, TurnoutError
+from core.protocol.requests import Settles
 from core.records import Lock
-from core.remote.session import CLOSES_NONE
 from tests.engine.driving import at_rest, live
 from tests.processes import identity
 
@@ -73,8 +73,7 @@ def test_of_many_that_find_a_dead_lock_exactly_one_takes_it(sshd, project_factor
             line.wait()
             token = f"{number}{index}" * 8
             try:
-                one.fleet.session(sshd.alias).begin(token, Lock(kind="deploy", who=f"n{index}"))
-                got.append((one, token))
+                got.append(one.fleet.session(sshd.alias).begin(token, Lock(kind="deploy", who=f"n{index}")))
             except TurnoutError as lost:
                 refused.append(lost)
 
@@ -85,6 +84,6 @@ def test_of_many_that_find_a_dead_lock_exactly_one_takes_it(sshd, project_factor
             thread.join()
         assert len(got) == 1, (got, refused)
         assert [type(error) for error in refused] == [LockedError] * (len(contenders) - 1), refused
-        assert all(f"by n{got[0][1][1]}:" in error.title for error in refused), refused
-        got[0][0].fleet.session(sshd.alias).finish(got[0][1], CLOSES_NONE, "{}")
+        assert all(f"by n{got[0].token[1]}:" in error.title for error in refused), refused
+        got[0].finish(Settles.NONE, "{}")
         at_rest([sshd])

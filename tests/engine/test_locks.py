@@ -23,8 +23,9 @@ from core.events import (
 from core.jobs import Job
 from core.operations import DeployRequest, execute
 from core.operations.requests import RollbackRequest
+from core.protocol.requests import Settles
 from core.records import Lock
-from core.remote.session import CLOSES_NONE
+from core.remote.held import Held
 from tests.engine.driving import at_rest, live, record, records, releases
 from tests.processes import environ_of, process_ids
 from tests.waiting import PATIENCE, until
@@ -112,10 +113,10 @@ def test_of_two_fleets_over_overlapping_servers_exactly_one_wins(servers, projec
 def test_a_lock_whose_agent_lives_is_never_taken_over(sshd, project_factory, engine):
     project = project_factory([sshd])
     one, other = engine(project), engine(project)
-    one.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana"))
+    held = one.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana"))
     for _ in range(3):
         other.fails(other.deploy, LockedError, "ana")
-    one.fleet.session(sshd.alias).finish("a" * 32, CLOSES_NONE, "{}")
+    held.finish(Settles.NONE, "{}")
     other.deploy()
 
 
@@ -126,22 +127,22 @@ def test_a_wrong_token_changes_nothing(sshd, project_factory, engine):
     project.commit({"index.html": "2\n"})
     one.deploy(tag="r2")
     session = one.fleet.open(sshd.alias)
-    session.begin("a" * 32, Lock(kind="deploy", who="ana"))
-    wrong = "b" * 32
+    held = session.begin("a" * 32, Lock(kind="deploy", who="ana"))
+    wrong = Held(session, "b" * 32, held.state)
     for work in (
-        lambda: session.switch(wrong, "r1", "releases/r2", "{}"),
-        lambda: session.restore(wrong, "releases/r1", "{}"),
-        lambda: session.remove(wrong, ["r1"], force=True),
-        lambda: session.clear(wrong),
-        lambda: session.withdraw(wrong, "r1", None),
-        lambda: session.record(wrong, record(sshd, "r1")),
-        lambda: session.finish(wrong, CLOSES_NONE, "{}", ["r1"]),
+        lambda: wrong.switch("r1", "releases/r2", "{}"),
+        lambda: wrong.restore("releases/r1", "{}"),
+        lambda: wrong.remove(["r1"], force=True),
+        lambda: wrong.clear(),
+        lambda: wrong.withdraw("r1", None),
+        lambda: wrong.record(record(sshd, "r1")),
+        lambda: wrong.finish(Settles.NONE, "{}", ["r1"]),
     ):
         with pytest.raises(TurnoutError, match=r"."):
             work()
     assert live(sshd) == "r2" and releases(sshd) == ["r1", "r2"] == records(sshd)
     assert list((sshd.files / "deploy-cache").iterdir())
-    session.finish("a" * 32, CLOSES_NONE, "{}")
+    held.finish(Settles.NONE, "{}")
 
 
 @pytest.mark.parametrize("phase", ["upload", "before-switch", "after-switch"])

@@ -172,11 +172,11 @@ def test_signs_of_life_wait_for_an_agent_that_is_being_started(place, fleet_of):
     def beat():
         while not stop.is_set():
             with suppress(ConnectError):  # there is none yet
-                fleet.session(name).sign_of_life()
+                fleet.session(name).agent.sign_of_life()
 
     session = fleet.open(name)
     with pytest.raises(ConnectError):
-        session.sign_of_life()
+        session.agent.sign_of_life()
     beating = threading.Thread(target=beat, daemon=True)
     beating.start()
     try:

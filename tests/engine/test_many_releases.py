@@ -95,6 +95,8 @@ def test_a_record_without_a_number_among_many_is_said(crowded, sshd):
     "odd", ["older r1 -1 no", "older r1 x no", "older ../x 5 yes", "older r1", f"unlisted {'9' * 30}"]
 )
 def test_odd_words_about_many_releases_are_said(odd):
-    state = parse_state(["time 1", "root present", "place 1 5 releases/r1", odd], "web", "/srv", now=1.0)
+    state = parse_state(
+        ["time 1", "root present", "current absent", "place 1 5 releases/r1", odd], "web", "/srv", now=1.0
+    )
     assert set(state.releases) == {"r1"}
     assert state.unlisted == 0 and state.releases["r1"].seq == 0

@@ -8,8 +8,9 @@ import pytest
 
 from core.errors import ServerError, UsageError
 from core.operations import PinRequest
+from core.protocol.requests import Settles
 from core.records import Lock, Pin
-from core.remote.session import CLOSES_NONE
+from core.remote.held import Held
 from tests.engine.driving import at_rest, live, record, releases
 from tests.engine.test_cli import REPOSITORY, turnout
 
@@ -109,13 +110,13 @@ def test_what_was_pinned_after_the_plan_is_kept_by_the_server_itself(sshd, proje
     project = project_factory([sshd])
     one = engine(project)
     deployed(one, project, "r1", "r2", "r3")
-    session, token = one.fleet.open("web"), "a" * 32
-    session.begin(token, Lock(kind="prune", who="ana"))
-    session.pin(token, "r1", Pin(by="ana", why=""))
-    assert session.remove(token, ["r1"], force=True).kept == ("r1",)
+    session = one.fleet.open("web")
+    held = session.begin("a" * 32, Lock(kind="prune", who="ana"))
+    held.pin("r1", Pin(by="ana", why=""))
+    assert held.remove(["r1"], force=True).kept == ("r1",)
     with pytest.raises(ServerError):
-        session.pin("b" * 32, "r2", Pin())
-    session.finish(token, CLOSES_NONE, "{}", ["r1"])
+        Held(session, "b" * 32, held.state).pin("r2", Pin())
+    held.finish(Settles.NONE, "{}", ["r1"])
     assert releases(sshd) == ["r1", "r2", "r3"]
 
 

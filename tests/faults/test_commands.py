@@ -11,9 +11,9 @@ from core.errors import Cancelled
 from core.jobs import Cancel
 from core.masking import Masking
 from core.operations import DeployRequest
+from core.protocol.requests import Settles
 from core.records import Lock
 from core.remote.command import run
-from core.remote.session import CLOSES_NONE
 from tests.processes import kill
 from tests.waiting import until
 
@@ -97,7 +97,7 @@ def test_a_cancel_while_a_commands_channel_opens_ends_no_more_than_that(sshd, pr
 def test_a_command_that_arrives_after_its_lock_is_gone_does_not_run(sshd, project_factory, truth):
     with closing(truth(project_factory([sshd]), [sshd]).fleet()) as fleet:
         session = fleet.open(sshd.alias)
-        session.begin("a" * 32, Lock(kind="deploy", who="ana"))
+        held = session.begin("a" * 32, Lock(kind="deploy", who="ana"))
         mark = sshd.files / "ran"
 
         def carried_out(token: str) -> tuple[int | None, list[str], bool]:
@@ -109,5 +109,5 @@ def test_a_command_that_arrives_after_its_lock_is_gone_does_not_run(sshd, projec
         refused = (3, ["not run: the lock is not held by this operation any more"], False)
         assert carried_out("b" * 32) == refused
         assert carried_out("a" * 32) == (0, [], True)
-        session.finish("a" * 32, CLOSES_NONE, "{}")
+        held.finish(Settles.NONE, "{}")
         assert carried_out("a" * 32) == refused

@@ -16,6 +16,7 @@ from core.doctor import ERROR, WARNING, examine
 from core.errors import NoChannel
 from core.jobs import Cancel
 from core.operations.verify import verify
+from core.protocol.requests import Settles
 from core.records import Lock
 from tests.engine.driving import Engine, at_rest, snapshot
 from tests.engine.test_cli import REPOSITORY, turnout
@@ -385,14 +386,14 @@ def test_doctor_needs_no_lock_and_leaves_a_running_operation_alone(sshd, project
     one.deploy(tag="r1")
     at_rest([sshd])
     session = other.fleet.open(sshd.alias)
-    session.begin("a" * 32, Lock(operation="b" * 12, kind="deploy", who="ana@desk"))
+    held = session.begin("a" * 32, Lock(operation="b" * 12, kind="deploy", who="ana@desk"))
     before = snapshot(sshd.files)
     assert not errors(one)
     after = snapshot(sshd.files)
     for told in (before, after):
         told.pop(b".turnout/lock/beat")
     assert after == before
-    session.finish("a" * 32, "own", "")
+    held.finish(Settles.OWN, "")
     # Nor does the next deploy take the cache for one that somebody else changed.
     assert one.fleet.open(sshd.alias).state().cache
 

@@ -160,9 +160,9 @@ def children_of(pid: int) -> list[int]:
 def test_an_upload_ends_with_its_program_though_a_tar_of_it_lives_on(sshd, session_of):
     need("sshd")  # the embedded server tells of the end when the output has ended
     session = session_of(sshd)
-    session.begin(TOKEN, Lock(kind="deploy", who="ana"))
+    held = session.begin(TOKEN, Lock(kind="deploy", who="ana"))
     upload = Upload(session.connection)
-    upload.begin(sshd.root, TOKEN, "plain", [], False)
+    upload.begin(held, "plain", [], False)
     line = until(lambda: named(sshd.files / ".turnout/lock/upload"), "the upload to begin")
     shell = int(line.split()[0])
     below = children_of(shell)
@@ -190,7 +190,7 @@ def test_an_answer_ends_with_its_agent_though_what_it_started_lives_on(sshd, ses
     pid = int(until(lambda: named(sshd.files / ".turnout/lock/process"), "the lock").split()[0])
     with ThreadPoolExecutor() as pool:
         endless = "verb_endless() { mkfifo .turnout/pipe && cat .turnout/pipe; }"
-        asked = pool.submit(session._running().request, "with", f"cd '{sshd.root}'; {endless}", "endless")
+        asked = pool.submit(session.agent.request, "with", f"cd '{sshd.root}'; {endless}", "endless")
         below = until(lambda: [one for one in descendants(pid) if name_of(one) == "cat"], "the request to begin")
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(ConnectError, match="the connection to the server was lost"):

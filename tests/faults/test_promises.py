@@ -14,9 +14,9 @@ from core.events import PhaseStarted
 from core.jobs import Cancel, Job
 from core.manifest import parse
 from core.operations import DeployRequest, PruneRequest, RollbackRequest, execute
+from core.protocol.requests import Settles
 from core.records import Lock, fleet_releases
 from core.remote import agent
-from core.remote.session import CLOSES_NONE
 from tests.engine.driving import record, releases
 from tests.faults.conftest import entries_of
 from tests.faults.test_breaks import agents_of
@@ -146,13 +146,13 @@ def test_what_current_really_leads_to_is_never_removed(facts, sshd):
     """Somebody leads `current` elsewhere after the plan was made: real paths are compared on the server."""
     fleet = facts.fleet()
     session = fleet.open("web")
-    session.begin("a" * 32, OWNER)
+    held = session.begin("a" * 32, OWNER)
     (sshd.files / "by-hand").symlink_to("releases/r1")
     os.symlink("by-hand", sshd.files / "next")
     os.rename(sshd.files / "next", sshd.files / "current")
     with pytest.raises(TurnoutError, match="releases/r1 is live"):
-        session.remove("a" * 32, ["r1"], force=True)
-    session.finish("a" * 32, CLOSES_NONE, "{}", ["r1"])
+        held.remove(["r1"], force=True)
+    held.finish(Settles.NONE, "{}", ["r1"])
     fleet.close()
     assert "r1" in releases(sshd)
 

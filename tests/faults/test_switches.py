@@ -11,8 +11,8 @@ from contextlib import ExitStack
 import pytest
 
 from core.operations import DeployRequest
+from core.protocol.requests import Settles
 from core.records import Lock
-from core.remote.session import CLOSES_NONE
 
 NAMES = [f"folder/file{number}" for number in range(5)]
 TOKEN = "a" * 32
@@ -75,17 +75,17 @@ def switch_many(sshd, facts, switches: int) -> list[dict]:
     facts.do(DeployRequest(tag="two"))
     fleet = facts.fleet()
     session = fleet.open("web")
-    session.begin(TOKEN, Lock(operation="switches", kind="deploy", who="ana@laptop", since=1.0))
+    held = session.begin(TOKEN, Lock(operation="switches", kind="deploy", who="ana@laptop", since=1.0))
     live, other = "two", "one"
     with ExitStack() as stack:
         readers = [stack.enter_context(Reader(sshd.files)) for _ in range(2)]
         for number in range(switches):
-            session.switch(TOKEN, other, f"releases/{live}", f'{{"what": "switch", "number": {number}}}')
+            held.switch(other, f"releases/{live}", f'{{"what": "switch", "number": {number}}}')
             live, other = other, live
             if number % 100 == 0:
-                session.sign_of_life()
+                held.sign_of_life()
         seen = [reader.end() for reader in readers]
-    session.finish(TOKEN, CLOSES_NONE, "{}")
+    held.finish(Settles.NONE, "{}")
     fleet.close()
     assert os.readlink(sshd.files / "current") == f"releases/{live}"
     return seen

@@ -1,7 +1,6 @@
 """What agent.sh says about a prune becomes what was removed, what was kept, and what a person has to look at."""
 
-from core.remote.agent import Answer
-from core.remote.session import removed
+from core.protocol.answers import Answer, removed
 
 
 def test_a_prune_names_what_it_removed_what_works_there_and_what_it_could_not():

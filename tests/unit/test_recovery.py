@@ -9,6 +9,7 @@ from core.records import JournalLine, Lock, ServerState
 from core.recovery import interruption
 
 SERVERS = ("web1", "web2")
+PRESENT = ("root present", "current absent")
 
 
 def line(what: str, **facts: object) -> JournalLine:
@@ -107,7 +108,9 @@ def test_what_was_put_back_itself_is_no_interruption():
 def test_the_lines_of_a_large_fleet_are_read_whole():
     names = [f"a-server-with-a-rather-long-name-{number:03}.example.com" for number in range(300)]
     facts = {"what": "begin", "operation": "1", "kind": "deploy", "servers": names, "tag": "b"}
-    state = parse_state([f"transition {json.dumps(facts)}", f"journal {json.dumps(facts)}"], "web1", "/srv", now=1.0)
+    state = parse_state(
+        [*PRESENT, f"transition {json.dumps(facts)}", f"journal {json.dumps(facts)}"], "web1", "/srv", now=1.0
+    )
     assert [line.servers for line in (*state.transitions, *state.journal)] == [tuple(names)] * 2
     assert state.faults == ()
 
@@ -129,7 +132,7 @@ def test_the_lines_of_a_large_fleet_are_read_whole():
     ],
 )
 def test_numbers_that_nothing_has_reach_no_screen(odd):
-    state = parse_state(["time 1", "root present", odd], "web1", "/srv", now=1.0)
+    state = parse_state(["time 1", *PRESENT, odd], "web1", "/srv", now=1.0)
     assert -1 <= state.free_bytes < 1 << 75 and -1 <= state.free_inodes < 1 << 63
     assert all(0 <= release.mtime < 1e12 and release.record is None for release in state.releases.values())
 
@@ -189,9 +192,9 @@ def test_of_operations_that_share_no_server_the_answer_is_the_same_by_whatever_c
 def test_ages_of_a_lock_do_not_follow_a_clock_that_somebody_sets():
     lock = ["lock held", "lock-operation 1", "lock-server-since up1000", "lock-beat up1060"]
     for clock in ("0", "1000000000", "4294967296"):
-        seen = parse_state([f"time {clock}", "tick up1065", "root present", *lock], "web1", "/srv", now=1.0).lock
+        seen = parse_state([f"time {clock}", "tick up1065", *PRESENT, *lock], "web1", "/srv", now=1.0).lock
         assert seen is not None and (seen.age, seen.silence) == (65.0, 5.0)
     # Of before a restart, or told by a clock: no age rather than a wrong one.
     for tick in ("up30", "1700000000", "", "upnan", "up-5"):
-        seen = parse_state(["time 5", f"tick {tick}", "root present", *lock], "web1", "/srv", now=1.0).lock
+        seen = parse_state(["time 5", f"tick {tick}", *PRESENT, *lock], "web1", "/srv", now=1.0).lock
         assert seen is not None and (seen.age, seen.silence) == (0.0, 0.0)

@@ -1,0 +1,172 @@
+"""What the agent's answers mean: their status, the errors of those that failed, what was removed, events (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import IntEnum
+
+from core.errors import Astray, LockedError, LockLost, NeedsPerson, ServerError, TurnoutError
+from core.plan import Sizes
+from core.protocol.complaints import failure
+from core.protocol.holding import lock_in
+from core.protocol.values import amount, raw_path
+from core.records import Lock, is_tag
+from core.text import clean, clean_lines
+
+
+class Status(IntEnum):
+    """How a request ended. docs/agent.md has the same table."""
+
+    DONE = 0
+    FAILED = 1
+    LOST = 3
+    """The lock is not this operation's (any more)."""
+    LOCKED = 4
+    """Another operation holds the lock; the lines say which."""
+    PERSON = 5
+    """Only a person can decide; the lines say what."""
+    LACKING = 6
+    """The server lacks a program."""
+    INCOMPLETE = 7
+    """What was copied is another tree than the manifest's."""
+    ASTRAY = 8
+    """`current` is not as the operation left it."""
+    CANCELLED = 143
+
+
+SIGNALLED = 128
+"""A status above it: a signal ended the request, the one of that number more."""
+PIECE = 262144
+"""Bytes of operation.jsonl that one answer to `events` brings at most."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An agent's answer: its lines, as they came (ASCII or cleaned by who shows them), and its status."""
+
+    lines: tuple[str, ...]
+    status: int
+
+    @property
+    def text(self) -> str:
+        """The lines for people."""
+        return clean_lines("\n".join(self.lines)).strip()
+
+    def of(self, word: str) -> list[str]:
+        """What follows this word in the lines that begin with it."""
+        return [line.removeprefix(f"{word} ") for line in self.lines if line.startswith(f"{word} ")]
+
+
+def error_of(answer: Answer, title: str) -> TurnoutError:
+    """The error that an answer means whose status is not DONE; `title` says what was not done."""
+    match answer.status:
+        case Status.LOCKED:
+            lock = lock_in(answer.lines) or Lock()
+            return LockedError(
+                f"locked by {lock.describe()}",
+                hint="`turnout watch` follows it, `--wait 5m` waits for it; `turnout unlock` where it hangs",
+            )
+        case Status.LOST:
+            return LockLost(title, detail=answer.text, hint="refresh and look at what is live; then try again")
+        case Status.ASTRAY:
+            target, _, gone = next(iter(answer.of("astray")), "").partition(" ")
+            return Astray(raw_path(target), dangling=bool(gone))
+        case Status.PERSON:
+            return NeedsPerson(title, detail=answer.text)
+        case Status.LACKING:
+            hint = "install it there; `turnout doctor` names what it lacks"
+            return ServerError(title, detail=answer.text, hint=hint)
+    if answer.status > SIGNALLED:
+        return ServerError(title, detail="the request was ended by a signal on the server")
+    return failure(title, answer.lines, f"status {answer.status}")
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What a prune did.
+
+    tags        that are in releases/ no more
+    busy, kept  tags that still are: a process works in them, they could not be moved
+    left        of `tags` those whose files could not all be removed; "deploy-cache" likewise
+    complaints  what mv and rm said of it
+    """
+
+    tags: tuple[str, ...]
+    busy: tuple[str, ...]
+    kept: tuple[str, ...]
+    left: tuple[str, ...]
+    complaints: tuple[str, ...]
+
+
+def removed(answer: Answer) -> Removed:
+    """What `remove`, `clear` and `finish` say."""
+
+    def tags(word: str) -> tuple[str, ...]:
+        return tuple(tag for tag in answer.of(word) if is_tag(tag))
+
+    complaints = tuple(clean(line, 300) for line in answer.lines if line.startswith(("rm:", "mv:")))
+    return Removed(tags("removed"), tags("busy"), tags("kept"), tags("left"), complaints)
+
+
+def parse_sizes(lines: Iterable[str]) -> Sizes:
+    """What removals free, in bytes by tag ("" is the deploy-cache), from the lines of `sizes`."""
+    sizes: dict[str, int] = {}
+    exact = True
+    for line in lines:
+        words = line.split()
+        exact = exact and words != ["size-at-most"]
+        if len(words) == 3 and words[0] == "size" and words[2].isdigit():
+            with suppress(ValueError):
+                if words[1] == "." or is_tag(words[1]):
+                    sizes["" if words[1] == "." else words[1]] = amount(words[2]) * 1024
+    return Sizes(sizes, exact)
+
+
+def news(answer: Answer) -> str:
+    """What `glance` says: another text once an operation has begun or ended; "" where there is no deploy root."""
+    return next(iter(answer.of("news")), "")
+
+
+@dataclass(frozen=True)
+class Events:
+    """A piece of the running operation's events, from a byte of operation.jsonl on.
+
+    holder   the operation that holds the lock, while its process lives; "" for none
+    length   bytes of the whole file; None where there is none
+    lines    of JSON, all of them whole
+    bytes    of these lines in the file
+    """
+
+    holder: str
+    length: int | None
+    lines: tuple[str, ...]
+    bytes: int
+
+
+def parse_events(answer: Answer, offset: int) -> Events:
+    """What `events OFFSET` says. ServerError for a length that is not one: nothing can be followed by it."""
+    holder = "" if "yes" in answer.of("lock-dead") else next(iter(answer.of("lock-operation")), "")
+    lengths = answer.of("length")
+    if not lengths:
+        return Events(holder, None, (), 0)
+    length = _length(lengths[0])
+    # The writer may be in the middle of the last line: only what lies within the length that was read before counts.
+    most = min(length - offset, PIECE)
+    lines: list[str] = []
+    used = 0
+    for line in answer.of("event"):
+        if used + len(line) + 1 > most:
+            break
+        used += len(line) + 1
+        lines.append(line)
+    return Events(holder, length, tuple(lines), used)
+
+
+def _length(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise ServerError(
+            "the operation cannot be watched: the length of its events was not recognised", detail=clean(text, 100)
+        )
+    return int(text)

@@ -1,0 +1,180 @@
+"""A server whose lock this operation holds: every request that changes something there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from core.errors import ServerError
+from core.jobs import Cancel
+from core.manifest import Manifest
+from core.protocol.answers import Answer, Removed, Status, error_of, removed
+from core.protocol.requests import ANYWHERE, Settles
+from core.records import Pin, Record, ServerState
+from core.shape import differences
+
+if TYPE_CHECKING:
+    from core.remote.session import Session
+    from core.remote.upload import Upload
+
+
+class Held:
+    """What `Session.begin` gives. The server carries out a request only while its lock has this token: where the lock
+    was lost, taken over or given back nothing is changed, and LockLost is raised.
+
+    token  the operation's secret, the same on all its servers
+    state  of the server when its lock was taken
+    """
+
+    def __init__(self, session: Session, token: str, state: ServerState) -> None:
+        self.session = session
+        self.token = token
+        self.state = state
+
+    @property
+    def name(self) -> str:
+        return self.session.name
+
+    @property
+    def root(self) -> str:
+        return self.session.root
+
+    def open_operation(self, journal: str) -> None:
+        """Let the journal know what is about to be changed; nothing is awaited, and the next request finds it there."""
+        self.session.placed(lambda: self.session.agent.tell("open", journal))
+
+    def sign_of_life(self, events: str = "") -> None:
+        """For the watchdog there, and for those who watch; nothing is awaited. ConnectError where nobody is there."""
+        self.session.agent.sign_of_life(events)
+
+    def upload(self) -> Upload:
+        """A channel for an upload into deploy-cache, ready to begin. It serves once."""
+        return self.session.upload()
+
+    def stage(
+        self,
+        tag: str,
+        copy: str,
+        manifest: Manifest,
+        shape: str,
+        record: Record,
+        shared: Sequence[str],
+        *,
+        publish: bool,
+        cancel: Cancel,
+    ) -> None:
+        """Make the release from the cache, complete in releases/ with `publish`, else in incoming/ for hooks.
+
+        shape  what core.shape.shape_digest gives for the manifest
+        ServerError names what makes the copy another tree than the manifest's; the deploy-cache is unknown then.
+        """
+        words = [self.token, tag, copy, manifest.digest, shape, "yes" if publish else "no"]
+        answer = self.session.answer("stage", *words, record.to_toml(), *shared, cancel=cancel)
+        if answer.status not in (Status.DONE, Status.INCOMPLETE):
+            raise error_of(answer, "the release could not be made").at(server=self.name)
+        lines = answer.of("shape")
+        found = differences(manifest, (line.encode("utf-8", "surrogateescape") for line in lines)) if lines else []
+        if found or answer.status == Status.INCOMPLETE:
+            raise ServerError(
+                "the copy of the deploy-cache is not complete",
+                detail="\n".join(found) or "it has other entries than the tree",
+                hint="nothing was switched; deploy again: the deploy-cache is compared by checksum first",
+                server=self.name,
+            )
+        if lines and publish:  # a server without a program for a digest told them to be compared here
+            self.complete(tag)
+
+    def complete(self, tag: str) -> None:
+        """Give a release its name, after its prepare hooks."""
+        self._ask("publish", tag, title="the release could not be completed")
+
+    def switch(self, tag: str, expected: str, journal: str) -> None:
+        """Switch `current` to a release by one rename; `expected` is the target it has now, "" for none."""
+        self._ask("switch", tag, expected, journal, title="current was not switched")
+
+    def restore(self, target: str, journal: str, left: str = "") -> bool:
+        """Switch `current` back to a target, or remove it where there was none.
+
+        left  the target that it points to now; where that is not so, nothing is changed and False given
+        """
+        answer = self._ask("restore", target, journal, left, title="current was not switched back")
+        return "not switched" not in answer.lines
+
+    def withdraw(self, tag: str, before: Record | None) -> None:
+        """Remove a release that this operation made and that never went live; `before` is the record it had."""
+        words = [tag, before.to_toml()] if before else [tag]
+        self._ask("withdraw", *words, title="the new release was not removed")
+
+    def record(self, record: Record) -> None:
+        """Replace a release's record."""
+        self._ask("record", record.tag, record.to_toml(), title="the record was not written")
+
+    def pin(self, tag: str, pin: Pin) -> None:
+        """Never prune a release here, whether or not it is there."""
+        self._ask("pin", tag, pin.to_line(), title="the release was not pinned")
+
+    def unpin(self, tag: str, record: Record | None) -> None:
+        """End that. `record` of the release, which may say so too."""
+        if record and record.pinned:
+            self.record(replace(record, pinned=False))
+        self._ask("unpin", tag, title="the release was not unpinned")
+
+    def remove(self, tags: Sequence[str], *, force: bool) -> Removed:
+        """Prune; `force`: also releases that a running process works in."""
+        return removed(self._ask("remove", "yes" if force else "no", *tags, title="the releases were not pruned"))
+
+    def clear(self) -> Removed:
+        """Empty the deploy-cache."""
+        return removed(self._ask("clear", title="the deploy-cache was not cleared"))
+
+    def confirm(self, left: str) -> None:
+        """Raises LockLost where the lock is not ours any more, Astray where `current` is not as `left` says."""
+        self._ask("confirm", left, title="what was switched is not certain any more")
+
+    def finish(
+        self,
+        settles: str,
+        journal: str,
+        prune: Sequence[str] = (),
+        records: Sequence[Record] = (),
+        left: str = ANYWHERE,
+    ) -> Removed:
+        """Where `current` is still as `left` says: replace records, prune, write the journal ("" for none), unlock; one
+        round trip. Else nothing: Astray, and the lock is kept.
+
+        settles  which interrupted operations this end settles, a word of `Settles`
+        left     `live_at`, `points_to` or ANYWHERE
+        """
+        words = (self.token, settles, journal, left, *prune)
+        batch: list[tuple[str, tuple[str, ...]]] = [("finish", words)]
+        if records:
+            batch = [("confirm", (self.token, left)), *self._written(records), ("then", ("finish", *words))]
+        answers = self.session.answers(batch)
+        for answer in answers:
+            self.session.done(answer, "the operation was not finished")
+        return removed(answers[-1])
+
+    def switch_and_finish(
+        self,
+        tag: str,
+        expected: str,
+        journal: str,
+        end: str,
+        prune: Sequence[str] = (),
+        records: Sequence[Record] = (),
+    ) -> Removed | None:
+        """`switch`, and where that is done `finish`, in one round trip; None where only the switch was done."""
+        batch: list[tuple[str, tuple[str, ...]]] = [("switch", (self.token, tag, expected, journal))]
+        batch += self._written(records)
+        batch.append(("then", ("finish", self.token, Settles.ALL, end, ANYWHERE, *prune)))
+        answers = self.session.answers(batch)
+        self.session.done(answers[0], "current was not switched")
+        return removed(answers[-1]) if all(answer.status == Status.DONE for answer in answers) else None
+
+    def _written(self, records: Sequence[Record]) -> list[tuple[str, tuple[str, ...]]]:
+        """The requests that replace these records, where what comes before them was done."""
+        return [("then", ("record", self.token, record.tag, record.to_toml())) for record in records]
+
+    def _ask(self, verb: str, *words: str, title: str) -> Answer:
+        return self.session.ask(verb, self.token, *words, title=title)
