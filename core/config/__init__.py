@@ -1,14 +1,17 @@
 """turnout.toml: found, read, checked as a whole, and given as models."""
 
-from core.config.models import Check, Deploy, Environment, Hook, Project, Server, Shared, Source, select
+from core.config.models import Check, Deploy, Environment, Hook, Project, Server, Shared, select
 from core.config.reading import FILE_NAME, find, load, parse
+from core.config.source import KINDS, Kind, Source
 
 __all__ = [
     "FILE_NAME",
+    "KINDS",
     "Check",
     "Deploy",
     "Environment",
     "Hook",
+    "Kind",
     "Project",
     "Server",
     "Shared",

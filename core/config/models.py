@@ -11,27 +11,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Str
 
 from core.config import values
 from core.config.fault_text import nearest
-from core.config.table import Broken, Table
+from core.config.source import Source
+from core.config.table import Broken, Table, exactly_one
+from core.config.types import Command, Duration, Name, Timeout, Url, Whole
 from core.errors import UsageError
 from core.masking import Masking
 from core.settings import Settings
 from core.shared import SharedPath
-
-Name = Annotated[str, AfterValidator(values.name)]
-Text = Annotated[str, AfterValidator(values.text)]
-Command = Annotated[str, AfterValidator(values.command)]
-Whole = Annotated[int, Strict()]
-Duration = Annotated[float, PlainValidator(values.duration)]
-Timeout = Annotated[float, PlainValidator(values.timeout)]
-Url = Annotated[str, AfterValidator(values.url)]
-
-
-def _exactly_one(table: Mapping[str, Any], first: str, second: str) -> Iterator[Broken]:
-    given = [key for key in table if key in (first, second)]
-    if not given:
-        yield (), f'needs "{first}" or "{second}"', ""
-    elif given != given[:1]:
-        yield (given[1],), f'cannot stand beside "{given[0]}": one of the two', ""
 
 
 def _texts(value: Any) -> Iterator[tuple[int, str]]:
@@ -50,36 +36,6 @@ def _destination(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
     except ValueError:
         return None
     return (host.rpartition("@")[2].lower(), str(entry.get("port") or 22), str(entry.get("gateway") or ""), folder)
-
-
-class Source(Table):
-    """Where a tree comes from."""
-
-    coming = {"archive": "archives come with a later version; use git or directory"}
-
-    git: Annotated[str, AfterValidator(values.repository)] | None = None
-    """A git repository: its folder, relative to turnout.toml."""
-    directory: Text | None = None
-    """A folder that is deployed as it is, relative to turnout.toml."""
-    ref: Annotated[str, AfterValidator(values.ref)] = "HEAD"
-    """The branch, tag or commit that is deployed when no other is asked for."""
-    exclude: tuple[Text, ...] = ()
-    """gitignore patterns of what is not deployed."""
-    build: tuple[Command, ...] = ()
-    """Commands that make the tree, run on the operator's machine in the exported folder."""
-    build_env: tuple[Annotated[str, AfterValidator(values.variable)], ...] = Field(default=(), alias="build-env")
-    """Variables of the operator's environment that the build sees and rests on; `VITE_*` are all that begin so."""
-    build_tools: tuple[Annotated[str, AfterValidator(values.program)], ...] = Field(default=(), alias="build-tools")
-    """Programs that the build rests on though its commands do not name them."""
-    publish: Annotated[str, AfterValidator(values.publish)] = ""
-    """The part of the built tree that is deployed; "" for all of it."""
-
-    @classmethod
-    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        if "archive" not in table:
-            yield from _exactly_one(table, "git", "directory")
-        if "directory" in table and "git" not in table and "ref" in table:
-            yield ("ref",), "is for a git source; a directory has no revisions", ""
 
 
 class Shared(Table):
@@ -223,7 +179,7 @@ class Hook(Table):
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        yield from _exactly_one(table, "run", "webhook")
+        yield from exactly_one(table, "run", "webhook")
         if table.get("on") == "build" and "webhook" in table:
             yield ("webhook",), "a build hook runs a command: nothing has happened yet that could be told", ""
         where = table.get("where", "operator")
@@ -261,7 +217,7 @@ class Check(Table):
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        yield from _exactly_one(table, "http", "run")
+        yield from exactly_one(table, "http", "run")
         if "run" in table and "http" not in table:
             for key in ("status", "contains", "host"):
                 if key in table:

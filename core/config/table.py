@@ -92,3 +92,13 @@ def _as_written(place: Place, written: Mapping[str, str]) -> Place:
 def _line(place: Place, message: str, hint: str) -> InitErrorDetails:
     kind = PydanticCustomError("fault", "{message}", {"message": message, "hint": hint})
     return InitErrorDetails(type=kind, loc=place, input=None)
+
+
+def exactly_one(table: Mapping[str, Any], *keys: str) -> Iterator[Broken]:
+    """The rule that a table has one of these keys, and not two."""
+    given = [key for key in table if key in keys]
+    if not given:
+        *most, last = (f'"{key}"' for key in keys)
+        yield (), f"needs {', '.join(most)} or {last}", ""
+    for key in given[1:]:
+        yield (key,), f'cannot stand beside "{given[0]}": one of {"the two" if len(keys) == 2 else "them"}', ""

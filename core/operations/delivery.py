@@ -132,11 +132,10 @@ class Delivery:
             ]
         else:
             tail = [(f"{layout.INCOMING}/manifest".encode(), tree.manifest.text.encode("ascii"))]
-        mtime = int(tree.committed) if tree.source == "git" else None
 
         def make() -> Iterator[Chunk]:
             return stream(
-                tree.manifest, change.send, f"{layout.CACHE}/".encode(), tree.open, mtime, tail, tree.is_hashed
+                tree.manifest, change.send, f"{layout.CACHE}/".encode(), tree.open, tree.mtime, tail, tree.is_hashed
             )
 
         rtt = max(session.rtt for session in sessions)

@@ -33,7 +33,7 @@ from core.plan import NO_SPACE, NOT_A_LINK, PIN, UNPIN, Plan
 from core.protocol.requests import ANYWHERE, Settles, live_at
 from core.records import ServerState
 from core.recovery import UNDO
-from core.source import uncommitted
+from core.source import source_of
 from core.source.tree import Tree
 from core.text import count
 
@@ -73,7 +73,7 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Pla
     unlink = cancel.on_request(building.request)
     tree = start_tree(fleet, request, hear, building)
     ref = request.ref if isinstance(request, DeployRequest) else None
-    left_out = Ahead(lambda: uncommitted(fleet.project, ref)) if tree else None
+    left_out = Ahead(lambda: source_of(fleet.project).uncommitted(ref)) if tree else None
     try:
         inspection = fleet.inspect(cancel)
     finally:

@@ -23,7 +23,7 @@ from core.planner.release import PlanSettings
 from core.planner.rollback import plan_rollback, rollback_target
 from core.records import Record, Release, ServerState, fleet_releases, is_tag, live_tag, make_tag, next_seq
 from core.recovery import FINISH, UNDO, Interruption, interruption, untold
-from core.source import check_revision, make_tree, meaning, tree_of_record
+from core.source import make_tree, source_of, tree_of_record
 from core.source.store import known, remember
 from core.source.tree import Tree
 
@@ -71,7 +71,7 @@ def start_tree(
     if not isinstance(request, DeployRequest):
         return None
     ref = request.ref
-    check_revision(fleet.project, ref)
+    source_of(fleet.project).check(ref)
     rebuild = request.rebuild and planned is None
     target = fleet.environment.name
     return Ahead(lambda: make_tree(fleet.project, ref, emit, cancel, target=target, rebuild=rebuild))
@@ -243,7 +243,7 @@ def _rollback(fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit
 
 def _no_release(fleet: Fleet, word: str, states: Sequence[ServerState]) -> str:
     """What a word is that no release is called by, where git knows it, and what to type; else ""."""
-    kind, commit = meaning(fleet.project, word)
+    kind, commit = source_of(fleet.project).meaning(word)
     if not kind:
         return ""
     environment = fleet.environment.name

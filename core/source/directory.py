@@ -5,58 +5,71 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from core.cache import cache_folder
-from core.config import Project
 from core.errors import SourceError
 from core.events import Emit
 from core.jobs import Cancel
 from core.source.build import build, variables
 from core.source.folder import Hashes, part_of, scan
+from core.source.kinds import Introduction, Unversioned, place
 from core.source.selection import excluding
 from core.source.tree import Tree
 
+_BUILT_FOLDERS = ("dist", "build", "public", "_site")
 
-def directory_tree(project: Project, target: str, emit: Emit, cancel: Cancel) -> Tree:
-    """The tree of `source.directory` as it is now, after the build commands, which run in it every time.
 
-    The folder may be given by a symbolic link, which is followed. `.git` at the top is never part of the tree; other
-    things are left out by `source.exclude`. What is private in it is private on the servers.
-    """
-    folder = located(project)
-    if not folder.is_dir():
-        raise SourceError(
-            f"source.directory: {folder} is not a folder"
-            if folder.exists()
-            else f"source.directory: there is no {folder}",
-            hint="does something have to be built first?",
-        )
-    build(project, folder, variables(project, target, "", ""), emit, cancel)
-    top = folder.resolve()
-    part = part_of(top, project.source.publish)
-    file = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
-    excluded = excluding(project.source.exclude)
-    hashes = Hashes.load(file)
-    manifest = scan(part, cancel, excluded=excluded, hashes=hashes, as_it_is=True)
-    return Tree(
-        folder=part,
-        manifest=manifest,
-        revision=f"content:{manifest.digest[:12]}",
-        source="directory",
-        committed=time.time(),
-        stamps={path: stamp for path, (stamp, _) in hashes.known.items()},
+class DirectorySource(Unversioned):
+    """The directory that `source.directory` names: relative to turnout.toml, `~` for the home folder."""
+
+    introduction = Introduction(
+        flag="deploy this folder as it is",
+        takes="FOLDER",
+        answer="a directory as it is",
+        question="Directory to deploy",
+        built_in="that directory",
     )
 
+    @classmethod
+    def proposed(cls, folder: Path) -> str:
+        """The folder that a build usually makes, else this one."""
+        return next((name for name in _BUILT_FOLDERS if (folder / name).is_dir()), ".")
 
-def located(project: Project) -> Path:
-    """`source.directory` relative to turnout.toml, `~` for the home folder."""
-    return below(project, project.source.directory or ".")
+    @classmethod
+    def lines(cls, place: str) -> Sequence[str]:
+        if place == ".":
+            # turnout.toml lies in what is deployed, and often a file of secrets beside it.
+            return ('exclude = ["/turnout.toml", ".env"]   # gitignore patterns: what is not deployed',)
+        return ('# exclude = ["/docs", "*.map"]   # gitignore patterns',)
 
+    def tree(self, ref: str | None, target: str, emit: Emit, cancel: Cancel, *, rebuild: bool = False) -> Tree:
+        """The directory as it is now, after the build commands, which run in it every time.
 
-def below(project: Project, path: str) -> Path:
-    """A path of turnout.toml, relative to it. SourceError where `~` stands for no folder: an unknown user, no home."""
-    try:
-        return project.folder / Path(path).expanduser()
-    except (RuntimeError, OSError):
-        raise SourceError(f"{path}: no home folder is known for it", hint="write the whole path, or set HOME") from None
+        It may be given by a symbolic link, which is followed. `.git` at the top is never part of the tree; other things
+        are left out by `source.exclude`. What is private in it is private on the servers.
+        """
+        self.check(ref)
+        project = self.project
+        folder = place(project)
+        if not folder.is_dir():
+            raise SourceError(
+                f"source.directory: {folder} is not a folder"
+                if folder.exists()
+                else f"source.directory: there is no {folder}",
+                hint="does something have to be built first?",
+            )
+        build(project, folder, variables(project, target, "", ""), emit, cancel)
+        part = part_of(folder.resolve(), project.source.publish)
+        file = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
+        hashes = Hashes.load(file)
+        manifest = scan(part, cancel, excluded=excluding(project.source.exclude), hashes=hashes, as_it_is=True)
+        return Tree(
+            folder=part,
+            manifest=manifest,
+            revision=f"content:{manifest.digest[:12]}",
+            source="directory",
+            committed=time.time(),
+            stamps={path: stamp for path, (stamp, _) in hashes.known.items()},
+        )

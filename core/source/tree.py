@@ -26,28 +26,32 @@ def stamp_of(facts: os.stat_result) -> Stamp:
 class Tree:
     """A manifest and where its files lie.
 
-    The folders may hold more than the manifest names (what `exclude` left out); only the manifest counts. A tree of a
-    git revision does not change any more; one of a directory may: who sends a file compares its size and SHA-256.
+    The folders may hold more than the manifest names (what `exclude` left out); only the manifest counts.
 
     folder     where the files lie
     older      where those lie that `folder` does not have: earlier exports, the newest first
     revision   the commit, or "content:" and the start of the manifest's digest
-    subject    the commit's first line; "" for a directory
-    ref        what was asked for: a branch, tag or commit; "" for a directory
-    source     git or directory
-    stamps     of a directory: what tells that a file is still the one that was hashed; files touched lately have none
-    committed  seconds since the epoch, UTC; of a directory: when it was read
+    source     the kind of source, by its key in turnout.toml
+    subject    the commit's first line; "" where there are no commits, as below
+    ref        what was asked for: a branch, tag or commit
+    committed  seconds since the epoch, UTC; where there are no commits: when it was read
+    mtime      of all entries on the servers, likewise; None: each file's own
+    stable     the files lie in the cache, where nobody changes them. Other files may change: who sends one compares its
+               size and SHA-256
+    stamps     of files that may change: what shows that one is still as it was hashed; files touched lately have none
     reused     when the build was made that is used again, likewise; 0.0 where none is
     """
 
     folder: Path
     manifest: Manifest
     revision: str
+    source: str
     subject: str = ""
     author: str = ""
     ref: str = ""
-    source: str = "git"
     committed: float = 0.0
+    mtime: int | None = None
+    stable: bool = False
     older: tuple[Path, ...] = ()
     reused: float = 0.0
     stamps: Mapping[bytes, Stamp] = field(default_factory=dict)
@@ -64,7 +68,7 @@ class Tree:
             except OSError as error:
                 problem = error
                 break
-        again = "run the command again" if self.source == "directory" else f"remove {self.folder.parent} and try again"
+        again = f"remove {self.folder.parent} and try again" if self.stable else "run the command again"
         raise SourceError(
             f"{show_path(path)} cannot be read any more: {problem and problem.strerror}",
             detail=f"in {self.folder}",
@@ -73,7 +77,7 @@ class Tree:
 
     def is_hashed(self, path: bytes, facts: os.stat_result) -> bool:
         """Whether an open file's facts say that its content is what the manifest says, so that it need not be read."""
-        return self.source == "git" or self.stamps.get(path) == stamp_of(facts)
+        return self.stable or self.stamps.get(path) == stamp_of(facts)
 
     @cached_property
     def _tops(self) -> tuple[bytes, ...]:

@@ -151,11 +151,11 @@ class Command:
         word, command = self.options.environment, self.options.command
         if word is None or command not in ("rollback", "verify", "prune", "pin", "unpin") or error.hint:
             return error
-        from core.source import meaning
+        from core.source import source_of
 
         names = tuple(self.project.environments)
         target = names[0] if len(names) == 1 else "ENV"
-        kind, _ = meaning(self.project, word)
+        kind, _ = source_of(self.project).meaning(word)
         shown = shlex.quote(clean(word))
         error.hint = f"the environment comes first: `turnout {command} {target} {shown}`, for a release called so"
         if kind:

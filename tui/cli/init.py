@@ -13,21 +13,21 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
     from core.config import Server
+    from core.source import Source
 
 T = TypeVar("T")
 
 SERVER_FORM = "NAME=USER@HOST:PORT/ROOT"
 _EXAMPLE = "web1=deploy@web1.example.com/srv/shop"
-_BUILT_FOLDERS = ("dist", "build", "public", "_site")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What a first turnout.toml is made from; exactly one of `git` and `directory`, at least one server."""
+    """What a first turnout.toml is made from: `source` is a key of [source], `place` its value; one server or more."""
 
     project: str
-    git: str | None = None
-    directory: str | None = None
+    source: str
+    place: str
     environment: str = "production"
     servers: tuple[Server, ...]
     keep: int = 10
@@ -36,9 +36,9 @@ class Answers:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `turnout init`."""
     parser.add_argument("--project", metavar="NAME", help="the application's name (default: the folder's name)")
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--git", metavar="FOLDER", help="deploy revisions of this git repository")
-    source.add_argument("--directory", metavar="FOLDER", help="deploy this folder as it is")
+    sources = parser.add_mutually_exclusive_group()
+    for key, source in _sources().items():
+        sources.add_argument(f"--{key}", metavar=source.introduction.takes, help=source.introduction.flag)
     parser.add_argument("--environment", metavar="NAME", help="the environment's name (default: production)")
     parser.add_argument(
         "--server",
@@ -103,16 +103,7 @@ def write(path: Path, args: argparse.Namespace, stdin: TextIO, stdout: TextIO) -
 
 def render(answers: Answers) -> str:
     """The text of a turnout.toml; every value is quoted by tomli-w. It reads back as the answers."""
-    if answers.git is not None:
-        source = [_line(git=answers.git), '# ref = "main"              # the revision deployed by default; else HEAD']
-        place = "a clean copy of the revision"
-    else:
-        source = [_line(directory=answers.directory or ".")]
-        place = "that directory"
-    exclude = '# exclude = ["/docs", "*.map"]   # gitignore patterns'
-    if answers.git is None and (answers.directory or ".") == ".":
-        # This file lies in what is deployed, and often a file of secrets beside it.
-        exclude = 'exclude = ["/turnout.toml", ".env"]   # gitignore patterns: what is not deployed'
+    source = _sources()[answers.source]
     header = _line(**{answers.environment: 0}).removesuffix(" = 0")
     servers = [
         f"  {{ {', '.join(_line(**{key: value}) for key, value in _given(server))} }}," for server in answers.servers
@@ -124,9 +115,9 @@ def render(answers: Answers) -> str:
             _line(project=answers.project),
             "",
             "[source]",
-            *source,
-            exclude,
-            '# build = ["npm ci", "npm run build"]   # run here, in ' + place,
+            _line(**{answers.source: answers.place}),
+            *source.lines(answers.place),
+            f'# build = ["npm ci", "npm run build"]   # run here, in {source.introduction.built_in}',
             '# publish = "dist"            # the part of the built tree that is deployed',
             "",
             "[deploy]",
@@ -194,7 +185,7 @@ def _line(**entry: str | int) -> str:
 
 def _from_flags(args: argparse.Namespace, folder: Path) -> Answers:
     """Answers from flags and defaults. UsageError with every flag that is wrong."""
-    from core.config import values
+    from core.config import KINDS, values
     from core.errors import UsageError
 
     faults: list[str] = []
@@ -206,13 +197,11 @@ def _from_flags(args: argparse.Namespace, folder: Path) -> Answers:
             faults.append(f"{flag}: {error}")
             return None
 
-    git, directory = args.git, args.directory
-    if git is None and directory is None:
-        git, directory = _default_source(folder)
+    source, place = _source_of_flags(args) or _default_source(folder)
     answers = Answers(
         project=checked("--project", values.name, args.project or _default_name(folder)) or "",
-        git=None if git is None else checked("--git", values.repository, git),
-        directory=None if directory is None else checked("--directory", values.text, directory),
+        source=source,
+        place=checked(f"--{source}", KINDS[source].check, place) or "",
         environment=checked("--environment", values.name, args.environment or "production") or "",
         servers=tuple(s for text in args.servers or () if (s := checked("--server", parse_server, text))),
         keep=checked("--keep", _count, str(10 if args.keep is None else args.keep)) or 0,
@@ -224,22 +213,21 @@ def _from_flags(args: argparse.Namespace, folder: Path) -> Answers:
 
 def _from_person(args: argparse.Namespace, default: Answers, folder: Path, person: _Dialogue) -> Answers:
     """The answers to what no flag has given; `default` is what flags and defaults make."""
-    from core.config import values
+    from core.config import KINDS, values
 
     person.say("This writes a turnout.toml. Enter takes what stands in brackets; ctrl+c leaves without a file.")
     project = default.project if args.project else person.ask("Name of the project", values.name, default.project)
-    git, directory = default.git, default.directory
-    if args.git is None and args.directory is None:
-        kind = person.ask("Deploy from git, or a directory as it is", _source_kind, "git" if git else "directory")
-        if kind == "git":
-            git, directory = person.ask("Folder of the git repository", values.repository, git or "."), None
-        else:
-            found = directory or _default_directory(folder)
-            git, directory = None, person.ask("Directory to deploy", values.text, found)
+    source, place = default.source, default.place
+    if not _source_of_flags(args):
+        *most, last = (offered.introduction.answer for offered in _sources().values())
+        source = person.ask(f"Deploy from {', '.join(most)}, or {last}", _source_kind, default.source)
+        chosen = _sources()[source]
+        proposed = chosen.proposed(folder) or "."
+        place = person.ask(chosen.introduction.question, KINDS[source].check, proposed)
     environment = args.environment or person.ask("Name of the environment", values.name, default.environment)
     servers = default.servers or _servers_from_person(person, project)
     keep = default.keep if args.keep is not None else person.ask("Releases that stay on a server", _count, "10")
-    return Answers(project=project, git=git, directory=directory, environment=environment, servers=servers, keep=keep)
+    return Answers(project=project, source=source, place=place, environment=environment, servers=servers, keep=keep)
 
 
 def _servers_from_person(person: _Dialogue, project: str) -> tuple[Server, ...]:
@@ -307,10 +295,26 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _sources() -> dict[str, type[Source]]:
+    """The kinds of source by their keys."""
+    from core.config import KINDS
+    from core.source.kinds import kind_named
+
+    return {key: kind_named(key) for key in KINDS}
+
+
+def _source_of_flags(args: argparse.Namespace) -> tuple[str, str] | None:
+    """The source that a flag gives, by key and place; None where none does."""
+    given = ((key, getattr(args, key)) for key in _sources())
+    return next(((key, place) for key, place in given if place is not None), None)
+
+
 def _source_kind(text: str) -> str:
-    kind = next((kind for kind in ("git", "directory") if text and kind.startswith(text.lower())), "")
+    kinds = tuple(_sources())
+    kind = next((kind for kind in kinds if text and kind.startswith(text.lower())), "")
     if not kind:
-        raise ValueError("answer git or directory")
+        *most, last = kinds
+        raise ValueError(f"answer {', '.join(most)} or {last}")
     return kind
 
 
@@ -318,31 +322,10 @@ def _destination_or_none(text: str) -> tuple[str, int | None] | None:
     return _destination(text) if text else None
 
 
-def _default_source(folder: Path) -> tuple[str | None, str | None]:
-    """git where the folder is a repository or part of one, else the folder that a build usually makes."""
-    return (".", None) if _in_repository(folder) else (None, _default_directory(folder))
-
-
-def _in_repository(folder: Path) -> bool:
-    """Whether a `git` source can deploy the folder: it is a repository, or a part of one that git does not ignore.
-
-    What is new there is committed before it is deployed, as this file is; what is ignored is in no revision.
-    """
-    if (folder / ".git").exists() or all((folder / name).exists() for name in ("HEAD", "objects", "refs")):
-        return True
-    if not any((above / ".git").exists() for above in folder.resolve().parents):
-        return False
-    from core.errors import TurnoutError
-    from core.source import in_repository
-
-    try:
-        return in_repository(folder)
-    except TurnoutError:
-        return True  # git is not installed, or refuses to read it: what it says at the first deploy helps
-
-
-def _default_directory(folder: Path) -> str:
-    return next((name for name in _BUILT_FOLDERS if (folder / name).is_dir()), ".")
+def _default_source(folder: Path) -> tuple[str, str]:
+    """The first kind that fits the folder, and the place that it proposes."""
+    proposals = ((key, source.proposed(folder)) for key, source in _sources().items())
+    return next((key, place) for key, place in proposals if place)
 
 
 def _default_name(folder: Path) -> str:

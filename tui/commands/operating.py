@@ -80,7 +80,7 @@ def _deploy(desk: Desk) -> None:
     from core.operations import DeployRequest
 
     workspace = desk.workspace
-    if workspace.project.source.git is None:
+    if not workspace.project.source.has_revisions:
         plan(desk, DeployRequest(), "Deploy")
         return
     live = workspace.fleet_view.row(workspace.fleet_view.live)

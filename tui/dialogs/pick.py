@@ -152,11 +152,12 @@ class DeployDialog(Pick[str]):
 
 def revisions(project: Project, live_revision: str) -> list[Choice]:
     """Everything that can be deployed from a repository: the project's own ref first. Reads the repository."""
-    from core import source
+    from core.source import source_of
 
-    commits, branches, tags = source.recent(project), source.branches(project), source.tags(project)
+    choices = source_of(project).choices()
+    commits, tags = choices.commits, choices.tags
     wanted = project.source.ref
-    branches = sorted(branches, key=lambda branch: branch.name != wanted)
+    branches = sorted(choices.branches, key=lambda branch: branch.name != wanted)
     out: list[Choice] = []
     if commits and all(branch.name != wanted for branch in branches):
         newest = commits[0]

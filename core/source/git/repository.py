@@ -19,35 +19,13 @@ from pathlib import Path
 from core.errors import SourceError, UsageError
 from core.process import collect
 from core.source.inputs import without_repository
+from core.source.kinds import Branch, Commit
 from core.source.programs import programs
 from core.text import clean
 
 _SAME_FOR_ALL = ("core.attributesFile=/dev/null", "core.autocrlf=false", "core.eol=lf", "tar.umask=0022")
 _HASH = re.compile(rb"(?:[0-9a-f]{40}|[0-9a-f]{64})")
 _LOG = "--format=tformat:%H%x00%s%x00%an%x00%ct%x00%D"
-
-
-@dataclass(frozen=True)
-class Commit:
-    """A commit for people to choose. `committed` in seconds since the epoch, UTC; refs as `main`, `tag: v1`."""
-
-    revision: str
-    subject: str
-    author: str
-    committed: float
-    refs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Branch:
-    """A branch (`main`, `origin/main`) or a tag, and the commit that it leads to; `full` begins with `refs/`."""
-
-    name: str
-    revision: str
-    subject: str
-    author: str
-    committed: float
-    full: str = ""
 
 
 @dataclass(frozen=True)

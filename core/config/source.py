@@ -1,0 +1,86 @@
+"""[source] of turnout.toml: the kinds of source, and what can be said of any of them.
+
+A new kind is an entry of KINDS and a key of `Source`, here, and the class that the entry names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from core.config import values
+from core.config.table import Broken, Table, exactly_one
+from core.config.types import Command, Text
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of source, at its key of [source].
+
+    made_by    the class that makes its trees (core.source.kinds.Source), as `module:class`: loaded when it is needed
+    noun       what it is in a sentence: "a directory"
+    check      gives the key's value in its one form; ValueError says what is wrong with it
+    revisions  a person chooses among branches, tags and commits
+    """
+
+    made_by: str
+    noun: str
+    check: Callable[[str], str]
+    revisions: bool = False
+
+
+KINDS = {
+    "git": Kind("core.source.git.source:GitSource", "a git repository", values.repository, revisions=True),
+    "directory": Kind("core.source.directory:DirectorySource", "a directory", values.text),
+}
+"""By key of [source]; `turnout init` offers them in this order."""
+
+
+class Source(Table):
+    """Where a tree comes from."""
+
+    coming = {"archive": "archives come with a later version; use git or directory"}
+
+    git: Annotated[str, AfterValidator(KINDS["git"].check)] | None = None
+    """A git repository: its folder, relative to turnout.toml."""
+    directory: Annotated[str, AfterValidator(KINDS["directory"].check)] | None = None
+    """A folder that is deployed as it is, relative to turnout.toml."""
+    ref: Annotated[str, AfterValidator(values.ref)] = "HEAD"
+    """The branch, tag or commit that is deployed when no other is asked for."""
+    exclude: tuple[Text, ...] = ()
+    """gitignore patterns of what is not deployed."""
+    build: tuple[Command, ...] = ()
+    """Commands that make the tree, run on the operator's machine in the exported folder."""
+    build_env: tuple[Annotated[str, AfterValidator(values.variable)], ...] = Field(default=(), alias="build-env")
+    """Variables of the operator's environment that the build sees and rests on; `VITE_*` are all that begin so."""
+    build_tools: tuple[Annotated[str, AfterValidator(values.program)], ...] = Field(default=(), alias="build-tools")
+    """Programs that the build rests on though its commands do not name them."""
+    publish: Annotated[str, AfterValidator(values.publish)] = ""
+    """The part of the built tree that is deployed; "" for all of it."""
+
+    @classmethod
+    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
+        if not cls.coming.keys() & table.keys():
+            yield from exactly_one(table, *KINDS)
+        given = [kind for key, kind in KINDS.items() if key in table]
+        if "ref" in table and given and not any(kind.revisions for kind in given):
+            yield ("ref",), f"is for a git source; {given[0].noun} has no revisions", ""
+
+    @property
+    def kind(self) -> str:
+        """The key of the kind that is given."""
+        return next(key for key in KINDS if getattr(self, key) is not None)
+
+    @property
+    def place(self) -> str:
+        """The value of that key, as it is written: a path, relative to turnout.toml."""
+        value: str = getattr(self, self.kind)
+        return value
+
+    @property
+    def has_revisions(self) -> bool:
+        """Whether a person chooses among branches, tags and commits."""
+        return KINDS[self.kind].revisions

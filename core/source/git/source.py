@@ -1,0 +1,127 @@
+"""A git repository as a source of trees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from core.config import Project
+from core.errors import SourceError, TurnoutError, UsageError
+from core.events import Emit, Note
+from core.jobs import Cancel
+from core.records import Record
+from core.source.git.export import exported
+from core.source.git.naming import ambiguity, described
+from core.source.git.repository import Repository
+from core.source.kinds import Choices, Introduction, Source, place
+from core.source.tree import Tree
+from core.text import count, show_path
+
+RECENT = 50
+"""Newest commits that a person is offered."""
+
+
+class GitSource(Source):
+    """The repository, or the folder of one, that `source.git` names."""
+
+    introduction = Introduction(
+        flag="deploy revisions of this git repository",
+        takes="FOLDER",
+        answer="git",
+        question="Folder of the git repository",
+        built_in="a clean copy of the revision",
+    )
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @property
+    def repository(self) -> Repository:
+        return Repository(place(self.project))
+
+    @classmethod
+    def proposed(cls, folder: Path) -> str:
+        """The folder itself where git can deploy it: it is a repository, or a part of one that git does not ignore.
+
+        What is new there is committed before it is deployed, as this file is; what is ignored is in no revision.
+        """
+        if (folder / ".git").exists() or all((folder / name).exists() for name in ("HEAD", "objects", "refs")):
+            return "."
+        if not any((above / ".git").exists() for above in folder.resolve().parents):
+            return ""
+        try:
+            return "." if Repository(folder).holds() else ""
+        except TurnoutError:
+            return "."  # git is not installed, or refuses to read it: what it says at the first deploy helps
+
+    @classmethod
+    def lines(cls, place: str) -> Sequence[str]:
+        return (
+            '# ref = "main"              # the revision deployed by default; else HEAD',
+            '# exclude = ["/docs", "*.map"]   # gitignore patterns',
+        )
+
+    def check(self, ref: str | None) -> None:
+        self.repository.resolve(ref or self.project.source.ref)
+
+    def tree(self, ref: str | None, target: str, emit: Emit, cancel: Cancel, *, rebuild: bool = False) -> Tree:
+        return self._tree(ref or self.project.source.ref, "", target, emit, cancel, rebuild=rebuild)
+
+    def same(self, record: Record, target: str, emit: Emit, cancel: Cancel) -> Tree:
+        try:
+            tree = self._tree(record.revision, record.ref, target, emit, cancel)
+        except UsageError as error:
+            raise SourceError(
+                f"the revision of {record.tag} is gone: {record.revision[:12]} is not in the repository",
+                detail=error.detail,
+                hint="`git fetch` it, or deploy another release",
+            ) from error
+        if tree.manifest.digest != record.digest:
+            raise SourceError(
+                f"{record.tag} cannot be made again: its revision gives other files now",
+                detail="the build, its variables or programs, or `exclude`, `publish` and `build` of turnout.toml, "
+                "are no longer what they were",
+                hint=f"deploy {record.revision[:12]} as a new release, or put the settings back",
+            )
+        return tree
+
+    def _tree(self, ref: str, asked: str, target: str, emit: Emit, cancel: Cancel, *, rebuild: bool = False) -> Tree:
+        """The tree of a commit; `asked` is what a person once called it, "" for the same as `ref`."""
+        resolved = self.repository.resolve(ref)
+        if warning := ambiguity(resolved, ref):
+            emit(Note(text=warning, level="warning"))
+        export = exported(self.project, resolved, asked or ref, target, emit, cancel, rebuild=rebuild)
+        return Tree(
+            folder=export.folders[0],
+            older=export.folders[1:],
+            manifest=export.manifest,
+            revision=resolved.commit,
+            subject=export.about.subject,
+            author=export.about.author,
+            ref=asked or ref,
+            source="git",
+            committed=export.about.committed,
+            mtime=int(export.about.committed),
+            stable=True,
+            reused=export.reused,
+        )
+
+    def choices(self) -> Choices:
+        repository = self.repository
+        return Choices(
+            commits=repository.recent(self.project.source.ref, RECENT),
+            branches=repository.branches(),
+            tags=repository.tags(),
+        )
+
+    def uncommitted(self, ref: str | None) -> str:
+        repository = self.repository
+        paths = repository.uncommitted(repository.resolve(ref or self.project.source.ref).commit)
+        if not paths:
+            return ""
+        names = ", ".join(show_path(path) for path in paths[:3])
+        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+        return f"not committed, so not deployed: changes in {count(len(paths), 'file')} ({names}{more})"
+
+    def meaning(self, word: str) -> tuple[str, str]:
+        return described(self.repository, word)

@@ -1,0 +1,165 @@
+"""What every kind of source answers, and the source of a project. The kinds are listed in core/config/source.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from core.config import KINDS, Project
+from core.errors import SourceError, UsageError
+from core.events import Emit
+from core.jobs import Cancel
+from core.records import Record
+from core.source.tree import Tree
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit for people to choose. `committed` in seconds since the epoch, UTC; refs as `main`, `tag: v1`."""
+
+    revision: str
+    subject: str
+    author: str
+    committed: float
+    refs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch (`main`, `origin/main`) or a tag, and the commit that it points to; `full` begins with `refs/`."""
+
+    name: str
+    revision: str
+    subject: str
+    author: str
+    committed: float
+    full: str = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a person can deploy: each list has the newest commits first. `commits` are those of the project's `ref`."""
+
+    commits: Sequence[Commit] = ()
+    branches: Sequence[Branch] = ()
+    tags: Sequence[Branch] = ()
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """What `turnout init` says of a kind.
+
+    flag      the help of its flag
+    takes     the flag's value: FOLDER
+    answer    how a person calls it: the first word is enough
+    question  what is asked for its place
+    built_in  where build commands run
+    """
+
+    flag: str
+    takes: str
+    answer: str
+    question: str
+    built_in: str
+
+
+class Source(Protocol):
+    """Where the trees of one project come from. Only this machine is read and written, never a server."""
+
+    introduction: ClassVar[Introduction]
+
+    def __init__(self, project: Project) -> None: ...
+
+    @classmethod
+    def proposed(cls, folder: Path) -> str:
+        """The place that `turnout init` proposes for a project in this folder; "" where the kind does not fit it."""
+        ...
+
+    @classmethod
+    def lines(cls, place: str) -> Sequence[str]:
+        """What a new turnout.toml says below the key with this place: commented lines, and defaults worth having."""
+        ...
+
+    def check(self, ref: str | None) -> None:
+        """UsageError where this revision (None: the project's own) does not exist. It makes nothing, and is quick."""
+        ...
+
+    def tree(self, ref: str | None, target: str, emit: Emit, cancel: Cancel, *, rebuild: bool = False) -> Tree:
+        """The tree of a revision (None: the project's own), built for the environment `target`.
+
+        rebuild   a finished build is not used again
+        UsageError for a revision that does not exist, SourceError where the tree cannot be made.
+        """
+        ...
+
+    def same(self, record: Record, target: str, emit: Emit, cancel: Cancel) -> Tree:
+        """The tree that a release was made from, with the digest of its record. SourceError where it cannot be made."""
+        ...
+
+    def choices(self) -> Choices:
+        """The branches, tags and newest commits; nothing where there are no revisions."""
+        ...
+
+    def uncommitted(self, ref: str | None) -> str:
+        """What a person may take for deployed and is not: changes that are not committed; "" for none."""
+        ...
+
+    def meaning(self, word: str) -> tuple[str, str]:
+        """What a word is there, such as `a git tag`, and the commit; "" twice where it is nothing."""
+        ...
+
+
+class Unversioned(Source):
+    """A source without revisions: what lies at its place is deployed, as it is now."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    def check(self, ref: str | None) -> None:
+        if ref:
+            noun = KINDS[self.project.source.kind].noun
+            hint = "deploy without a revision, or use a `git` source in turnout.toml"
+            raise UsageError(f"{noun} has no revisions", hint=hint)
+
+    def same(self, record: Record, target: str, emit: Emit, cancel: Cancel) -> Tree:
+        tree = self.tree(None, target, emit, cancel)
+        if tree.manifest.digest != record.digest:
+            raise SourceError(
+                f"the content of {record.tag} is gone",
+                detail=f"it was made from {place(self.project)}, which holds other files now",
+                hint="put the same files there and try again, or deploy a new release",
+            )
+        return tree
+
+    def choices(self) -> Choices:
+        return Choices()
+
+    def uncommitted(self, ref: str | None) -> str:
+        return ""
+
+    def meaning(self, word: str) -> tuple[str, str]:
+        return "", ""
+
+
+def kind_named(key: str) -> type[Source]:
+    """The class that makes the trees of a kind, by its key in [source]."""
+    module, _, name = KINDS[key].made_by.partition(":")
+    made_by: type[Source] = getattr(import_module(module), name)
+    return made_by
+
+
+def source_of(project: Project) -> Source:
+    """The source of a project. Nothing is read yet."""
+    return kind_named(project.source.kind)(project)
+
+
+def place(project: Project) -> Path:
+    """Where the source lies: relative to turnout.toml. SourceError where `~` is no folder: an unknown user, no home."""
+    path = project.source.place
+    try:
+        return project.folder / Path(path).expanduser()
+    except (RuntimeError, OSError):
+        raise SourceError(f"{path}: no home folder is known for it", hint="write the whole path, or set HOME") from None
