@@ -1,20 +1,37 @@
-"""Projects to deploy: a turnout.toml and, beside it, a git repository or a folder with the files that a test names."""
+"""Projects to deploy: a turnout.toml and, beside it, a source of some kind with the files that a test names."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import tomli_w
 
-from tests.servers import Destination
-
 if TYPE_CHECKING:
     from core.config import Project
+
+
+class Place(Protocol):
+    """A deploy root on a server; its `alias` is the server's name and its `Host` in ~/.ssh/config."""
+
+    @property
+    def alias(self) -> str: ...
+
+    @property
+    def root(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """A place on a server that does not exist, for what a test does with a project on this machine alone."""
+
+    alias: str = "web"
+    root: str = "/srv/shop"
 
 
 @dataclass(frozen=True)
@@ -35,6 +52,28 @@ Files = Mapping[str, "str | bytes | Link | Script | None"] | Mapping[bytes, "str
 """Path in the tree to content; None removes it; a path that ends with a slash is an empty folder."""
 
 
+def write_files(folder: Path, files: Files) -> None:
+    """Write, replace or remove files below a folder."""
+    for name, content in files.items():
+        path = os.path.join(os.fsencode(folder), os.fsencode(name))
+        if path.endswith(b"/"):
+            os.makedirs(path, exist_ok=True)
+            continue
+        if os.path.lexists(path):
+            os.unlink(path)
+        if content is None:
+            continue
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if isinstance(content, Link):
+            os.symlink(os.fsencode(content.target), path)
+            continue
+        script = isinstance(content, Script)
+        text = content.text if isinstance(content, Script) else content
+        with open(path, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
+        os.chmod(path, 0o755 if script else 0o644)
+
+
 @dataclass(frozen=True)
 class SampleProject:
     """A project on disk."""
@@ -43,6 +82,8 @@ class SampleProject:
     """Holds turnout.toml."""
     tree: Path
     """The git work tree or the folder that is deployed."""
+    source: str = "git"
+    """The kind of source: a key of `[source]`."""
 
     @property
     def config(self) -> Path:
@@ -56,24 +97,20 @@ class SampleProject:
 
     def write(self, files: Files) -> None:
         """Write, replace or remove files of the tree, without a commit."""
-        for name, content in files.items():
-            path = os.path.join(os.fsencode(self.tree), os.fsencode(name))
-            if path.endswith(b"/"):
-                os.makedirs(path, exist_ok=True)
-                continue
-            if os.path.lexists(path):
-                os.unlink(path)
-            if content is None:
-                continue
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            if isinstance(content, Link):
-                os.symlink(os.fsencode(content.target), path)
-                continue
-            script = isinstance(content, Script)
-            text = content.text if isinstance(content, Script) else content
-            with open(path, "wb") as file:
-                file.write(text.encode() if isinstance(text, str) else text)
-            os.chmod(path, 0o755 if script else 0o644)
+        write_files(self.tree, files)
+
+    def put(self, files: Files, message: str = "A change") -> None:
+        """Write files, so that the next deploy has them: in a repository they are committed."""
+        if self.source == "git":
+            self.commit(files, message)
+        else:
+            self.write(files)
+
+    def set(self, **options: Any) -> None:
+        """Change keys of `[source]`."""
+        table = tomllib.loads(self.config.read_text())
+        table["source"].update(options)
+        self.config.write_text(tomli_w.dumps(table))
 
     def commit(self, files: Files, message: str = "A change") -> str:
         """Write files and commit everything in the tree; the new revision, 40 digits."""
@@ -92,7 +129,7 @@ class SampleProject:
 
 def make_project(
     folder: Path,
-    destinations: Sequence[Destination],
+    destinations: Sequence[Place],
     files: Files,
     *,
     source: str = "git",
@@ -104,13 +141,13 @@ def make_project(
 ) -> SampleProject:
     """A project in a new `folder` that deploys `files` to `destinations`; a git source has them as its first commit.
 
-    source     "git" or "directory"
+    source     the kind of source: "git" or "directory"
     *_options  more keys of `[source]` and of the environment's table; `deploy` is the table `[deploy]`
     extra      TOML text to append: hooks, checks, more environments
     """
     tree = folder / "app"
     tree.mkdir(parents=True)
-    project = SampleProject(folder, tree)
+    project = SampleProject(folder, tree, source)
     servers = [{"name": place.alias, "host": place.alias, "root": place.root} for place in destinations]
     table: dict[str, Any] = {
         "project": "shop",
@@ -121,7 +158,5 @@ def make_project(
     project.config.write_text(f"{tomli_w.dumps(table)}\n{extra}")
     if source == "git":
         project.git("init", "--quiet", "--initial-branch=main")
-        project.commit(files, "The first version")
-    else:
-        project.write(files)
+    project.put(files, "The first version")
     return project

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,9 +13,8 @@ from core.source import make_tree
 from core.source.folder import Hashes, scan
 from core.source.inputs import environment
 from core.source.store import cache_folder
-from tests.projects import make_project
+from tests.projects import Nowhere, make_project
 
-PLACE = SimpleNamespace(alias="web", root="/srv/shop")
 BOTH = """
 [environments.staging]
 servers = [{ name = "stage", host = "stage", root = "/srv/shop" }]
@@ -30,7 +28,7 @@ def make(tmp_path):
     def project(build, files=None, extra="", **source):
         options = {"build": [build], **source} if build else source
         return make_project(
-            tmp_path / "project", [PLACE], files or {"a": "one\n"}, source_options=options, extra=BOTH + extra
+            tmp_path / "project", [Nowhere()], files or {"a": "one\n"}, source_options=options, extra=BOTH + extra
         )
 
     return project
@@ -164,7 +162,7 @@ def test_what_only_its_version_tells_apart_is_asked_for_it(make, tmp_path, monke
     project = make("make -f rules", {"rules": "all:\n\tnode x\n"}, **{"build-tools": ["node"]})
     if folder != "tools":
         project = make_project(
-            tmp_path / "other", [PLACE], {"a": "x"}, source_options={"build": ["node x"]}, extra=BOTH
+            tmp_path / "other", [Nowhere()], {"a": "x"}, source_options={"build": ["node x"]}, extra=BOTH
         )
     assert built(project) == ("18\n", False)
     assert built(project) == ("18\n", True)

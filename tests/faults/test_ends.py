@@ -21,7 +21,7 @@ from core.records import Lock
 from core.remote import agent, command
 from core.remote.command import run
 from core.remote.upload import Upload
-from core.source import uncommitted
+from core.source import source_of
 from tests.faults.test_commands import lives
 from tests.processes import descendants, name_of, process_ids
 from tests.servers import need, program
@@ -206,7 +206,7 @@ def test_git_ends_with_its_status_though_something_holds_its_output(sshd, projec
     monitor.write_text(f"#!/bin/sh\nsleep 1000 > /dev/null & echo $! >> {tmp_path}/left\nprintf '/\\0'\n")
     monitor.chmod(0o755)
     subprocess.run(["git", "-C", str(project.tree), "config", "core.fsmonitor", str(monitor)], check=True)
-    assert uncommitted(project.load(), None) == ""
+    assert source_of(project.load()).uncommitted(None) == ""
     assert end_left() and all(map(lives, end_left()))
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from core.events import Note
 from core.jobs import Cancel
-from core.source import make_tree, meaning
-from tests.projects import make_project
+from core.source import make_tree, source_of
+from tests.projects import Nowhere, make_project
 from tui.dialogs.pick import revisions
-
-PLACE = SimpleNamespace(alias="web", root="/srv/shop")
 
 
 @pytest.fixture
 def project(tmp_path):
     """A repository whose main has two commits; v1 is the first one's tag, and a branch at the second."""
-    made = make_project(tmp_path / "project", [PLACE], {"a": "one\n"})
+    made = make_project(tmp_path / "project", [Nowhere()], {"a": "one\n"})
     made.git("tag", "v1")
     made.commit({"a": "two\n"})
     made.git("branch", "v1")
@@ -83,4 +79,4 @@ def test_what_stands_in_the_list_is_what_is_deployed(project):
     ],
 )
 def test_git_is_asked_what_a_word_is(project, word, kind):
-    assert meaning(project.load(), word)[0] == kind
+    assert source_of(project.load()).meaning(word)[0] == kind

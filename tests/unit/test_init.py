@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.config import Server, load, parse
+from core.config import KINDS, Server, load, parse
 from core.errors import UsageError
 from core.jobs import Cancel
 from core.settings import Settings
@@ -52,12 +52,12 @@ def test_flags_alone_make_a_file_that_loads(tmp_path: Path, capsys: pytest.Captu
     assert "turnout doctor staging" in capsys.readouterr().out
 
 
-def proposed(folder: Path) -> tuple[str | None, str | None]:
-    """The source that is proposed for a folder."""
+def proposed(folder: Path) -> tuple[str, str]:
+    """The kind and place of the source that is proposed for a folder."""
     flags = arguments("--server", "web1=web1/srv/shop", "--yes")
     made = write(folder / "turnout.toml", flags, Terminal(), io.StringIO())
     (folder / "turnout.toml").unlink()
-    return made.git, made.directory
+    return made.source, made.place
 
 
 @pytest.fixture
@@ -81,43 +81,43 @@ def git(folder: Path, *words: str) -> None:
 
 def test_a_folder_in_a_repository_is_proposed_as_git_and_deploys_that_folder(repository: Path):
     folder = repository / "services/shop"
-    assert proposed(folder) == (".", None)
-    assert proposed(folder / "src") == (".", None)
+    assert proposed(folder) == ("git", ".")
+    assert proposed(folder / "src") == ("git", ".")
     run(arguments("--server", "web1=web1/srv/shop", "--yes"), io.StringIO(), folder=folder)
     tree = make_tree(load(folder / "turnout.toml", Settings()), None, [].append, Cancel())
     assert set(tree.manifest.entries) == {b"src", b"src/index.html"}
 
 
 def test_what_a_repository_ignores_is_proposed_as_a_directory(repository: Path):
-    assert proposed(repository / "services/shop/built/site") == (None, ".")
+    assert proposed(repository / "services/shop/built/site") == ("directory", ".")
     (repository / ".gitignore").write_text("/made/\n")
     (repository / "made/dist").mkdir(parents=True)
     (repository / "made/a").write_text("x")
-    assert proposed(repository / "made") == (None, "dist")
+    assert proposed(repository / "made") == ("directory", "dist")
     git(repository, "add", "--force", "made/a")
-    assert proposed(repository / "made") == (".", None), "git keeps a file of it all the same"
+    assert proposed(repository / "made") == ("git", "."), "git keeps a file of it all the same"
 
 
 def test_a_new_folder_of_a_repository_is_git_before_anything_is_added(repository: Path, tmp_path: Path):
     (repository / "new/public").mkdir(parents=True)
-    assert proposed(repository / "new") == (".", None)
+    assert proposed(repository / "new") == ("git", ".")
     (repository / "new/app.py").write_text("x")
-    assert proposed(repository / "new") == (".", None)
+    assert proposed(repository / "new") == ("git", ".")
     (tmp_path / "link").symlink_to(repository / "new")
-    assert proposed(tmp_path / "link") == (".", None), "as git sees it"
+    assert proposed(tmp_path / "link") == ("git", "."), "as git sees it"
     git(tmp_path, "init", "-q", "empty")
     (tmp_path / "empty/site").mkdir()
-    assert proposed(tmp_path / "empty/site") == (".", None), "no commit yet"
+    assert proposed(tmp_path / "empty/site") == ("git", "."), "no commit yet"
 
 
 def test_work_trees_submodules_and_bare_repositories_are_git(repository: Path, tmp_path: Path):
     git(repository, "worktree", "add", "-q", str(tmp_path / "tree"))
-    assert proposed(tmp_path / "tree/services/shop") == (".", None)
+    assert proposed(tmp_path / "tree/services/shop") == ("git", ".")
     git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(repository), "module")
-    assert proposed(repository / "module") == (".", None)
-    assert proposed(repository / "module/services/shop") == (".", None)
+    assert proposed(repository / "module") == ("git", ".")
+    assert proposed(repository / "module/services/shop") == ("git", ".")
     git(tmp_path, "clone", "-q", "--bare", str(repository), "bare.git")
-    assert proposed(tmp_path / "bare.git") == (".", None)
+    assert proposed(tmp_path / "bare.git") == ("git", ".")
 
 
 def test_a_repository_that_git_refuses_or_that_is_none_is_told_apart(
@@ -125,14 +125,14 @@ def test_a_repository_that_git_refuses_or_that_is_none_is_told_apart(
 ):
     monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
     (tmp_path / "beside/dist").mkdir(parents=True)
-    assert proposed(tmp_path / "beside") == (None, "dist"), "another repository is none of its business"
+    assert proposed(tmp_path / "beside") == ("directory", "dist"), "another repository is none of its business"
     (tmp_path / "beside/.git").mkdir()
-    assert proposed(tmp_path / "beside/dist") == (None, "."), "an empty folder of that name is no repository"
+    assert proposed(tmp_path / "beside/dist") == ("directory", "."), "an empty folder of that name is no repository"
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     (Path(os.environ["HOME"]) / ".gitconfig").write_text("")
-    assert proposed(repository / "services/shop") == (".", None)
+    assert proposed(repository / "services/shop") == ("git", ".")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert proposed(repository / "services/shop") == (".", None)
+    assert proposed(repository / "services/shop") == ("git", ".")
 
 
 def test_defaults_come_from_the_folder(tmp_path: Path):
@@ -140,10 +140,10 @@ def test_defaults_come_from_the_folder(tmp_path: Path):
     (folder / "dist").mkdir(parents=True)
     flags = arguments("--server", "web1=web1/srv/shop", "--yes")
     without_git = write(folder / "a.toml", flags, Terminal(), io.StringIO())
-    assert (without_git.project, without_git.git, without_git.directory) == ("My-shop-new", None, "dist")
+    assert (without_git.project, without_git.source, without_git.place) == ("My-shop-new", "directory", "dist")
     (folder / ".git").mkdir()
     with_git = write(folder / "b.toml", flags, Terminal(), io.StringIO())
-    assert (with_git.git, with_git.directory, with_git.environment, with_git.keep) == (".", None, "production", 10)
+    assert (with_git.source, with_git.place, with_git.environment, with_git.keep) == ("git", ".", "production", 10)
 
 
 def test_a_person_is_asked_for_what_no_flag_gives(tmp_path: Path):
@@ -288,7 +288,7 @@ def test_forms_of_a_server(text: str, host: str, port: int | None, root: str):
 
 
 def test_every_commented_key_is_right_when_the_comment_is_removed():
-    text = render(Answers(project="shop", git=".", servers=(SERVER,)))
+    text = render(Answers(project="shop", source="git", place=".", servers=(SERVER,)))
     bare, count = re.subn(r"^# (?=\[\[|[a-z]+ = )", "", text, flags=re.MULTILINE)
     project = parse(bare, Path("turnout.toml"), Settings(environ={}))
     assert count == 13
@@ -300,20 +300,19 @@ texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filt
 names = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
-@given(project=names, environment=names, source=texts, folder=texts, name=names, port=st.integers(1, 65535) | st.none())
+@given(project=names, environment=names, place=texts, folder=texts, name=names, port=st.integers(1, 65535) | st.none())
 def test_any_value_comes_back_from_the_file(
-    project: str, environment: str, source: str, folder: str, name: str, port: int | None
+    project: str, environment: str, place: str, folder: str, name: str, port: int | None
 ):
     root = "/srv/" + folder.replace("..", "")
     server = Server(name=name, host="ana@web1", root=root, port=port, identity="~/" + folder)
-    source = "./" + source
-    for answers in (
-        Answers(project=project, git=source, environment=environment, servers=(server,)),
-        Answers(project=project, directory=source, environment=environment, servers=(server,), keep=3),
-    ):
+    for keep, kind in enumerate(KINDS, start=3):
+        answers = Answers(
+            project=project, source=kind, place=f"./{place}", environment=environment, servers=(server,), keep=keep
+        )
         made = parse(render(answers), Path("turnout.toml"), Settings(environ={}))
-        assert (made.project, made.source.git, made.source.directory) == (project, answers.git, answers.directory)
-        assert made.deploy.keep == answers.keep
+        assert (made.project, made.source.kind, made.source.place) == (project, kind, answers.place)
+        assert made.deploy.keep == keep
         assert made.environment(environment).servers == (server,)
         assert made.secrets == frozenset()
 

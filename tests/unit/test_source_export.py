@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,25 +23,13 @@ from core.jobs import Cancel
 from core.source import Tree, make_tree
 from core.source.git.checkout import MOST_LAYERS
 from core.source.git.export_cache import KEPT
-from tests.projects import Files, Link, SampleProject, Script, make_project
+from tests.projects import Files, Link, Nowhere, SampleProject, Script, make_project
 from tests.strategies import AWKWARD_NAMES
+from tests.trees import contents, tree_of
+from tests.unit.conftest import GitProject
 from tests.waiting import until
 
-PLACE = SimpleNamespace(alias="web", root="/srv/shop")
-Make = Callable[..., SampleProject]
 LONG_AGO = 1_000_000_000
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """A project with a git source of the given files, to be deployed nowhere."""
-    return lambda files=None, **options: make_project(
-        tmp_path / "project", [PLACE], files or {"index.html": "one\n"}, **options
-    )
-
-
-def tree_of(project: SampleProject, ref: str | None = None) -> Tree:
-    return make_tree(project.load(), ref, [].append, Cancel())
 
 
 def exports() -> list[Path]:
@@ -53,17 +40,6 @@ def exports() -> list[Path]:
 
 def layers(tree: Tree) -> list[str]:
     return json.loads((tree.folder.parent / "about.json").read_text())["layers"]  # type: ignore[no-any-return]
-
-
-def read(tree: Tree) -> dict[bytes, bytes]:
-    """The content of every file that the manifest names, checked against it."""
-    found = {}
-    for path, entry in tree.manifest.entries.items():
-        if entry.is_file:
-            with tree.open(path) as file:
-                found[path] = file.read()
-            assert len(found[path]) == entry.size
-    return found
 
 
 def exported_whole(project: SampleProject, ref: str) -> Tree:
@@ -120,7 +96,7 @@ revisions = st.tuples(st.dictionaries(paths, file_contents, max_size=6), attribu
 def test_a_layer_on_an_earlier_export_gives_the_same_tree_as_a_whole_one(tmp_path: Path, history: list[Files]) -> None:
     folder = Path(tempfile.mkdtemp(dir=tmp_path))
     os.environ["TURNOUT_CACHE_DIR"] = str(folder / "cache")
-    project = make_project(folder / "project", [PLACE], {"first": "x"})  # type: ignore[list-item]
+    project = make_project(folder / "project", [Nowhere()], {"first": "x"})
     tree_of(project)
     for files in history:
         for left in project.tree.iterdir():
@@ -129,45 +105,45 @@ def test_a_layer_on_an_earlier_export_gives_the_same_tree_as_a_whole_one(tmp_pat
         project.commit(files)
         tree, plain = tree_of(project), exported_whole(project, "HEAD")
         assert tree.manifest.entries == plain.manifest.entries
-        assert read(tree) == read(plain)
+        assert contents(tree) == contents(plain)
         assert not layers(plain)
 
 
-def test_a_small_change_is_a_layer_that_holds_only_the_change(make: Make) -> None:
-    project = make({"a": "1", "b/c": "1", "b/d": "1"})
+def test_a_small_change_is_a_layer_that_holds_only_the_change(git_project: GitProject) -> None:
+    project = git_project({"a": "1", "b/c": "1", "b/d": "1"})
     first = tree_of(project)
     project.commit({"b/c": "2", "a": None, "e/f": "new"})
     tree = tree_of(project)
     assert layers(tree) == [first.folder.parent.name]
     held = {path.relative_to(tree.folder).as_posix() for path in tree.folder.rglob("*") if path.is_file()}
     assert held == {"b/c", "e/f"}
-    assert read(tree) == {b"b/c": b"2", b"b/d": b"1", b"e/f": b"new"}
-    assert read(first) == {b"a": b"1", b"b/c": b"1", b"b/d": b"1"}
+    assert contents(tree) == {b"b/c": b"2", b"b/d": b"1", b"e/f": b"new"}
+    assert contents(first) == {b"a": b"1", b"b/c": b"1", b"b/d": b"1"}
 
 
-def test_content_that_names_its_commit_is_never_taken_from_another(make: Make) -> None:
-    project = make({".gitattributes": "version export-subst\n", "version": "$Format:%H$\n", "a": "1"})
+def test_content_that_names_its_commit_is_never_taken_from_another(git_project: GitProject) -> None:
+    project = git_project({".gitattributes": "version export-subst\n", "version": "$Format:%H$\n", "a": "1"})
     first = tree_of(project)
     project.commit({"a": "2"})
     second = tree_of(project)
-    assert read(first)[b"version"].decode().strip() == first.revision
-    assert read(second)[b"version"].decode().strip() == second.revision
+    assert contents(first)[b"version"].decode().strip() == first.revision
+    assert contents(second)[b"version"].decode().strip() == second.revision
     assert layers(second) == []
 
 
-def test_layers_do_not_pile_up_for_ever(make: Make) -> None:
-    project = make({"a": "0", "b": "x"})
+def test_layers_do_not_pile_up_for_ever(git_project: GitProject) -> None:
+    project = git_project({"a": "0", "b": "x"})
     depths = []
     for number in range(MOST_LAYERS + 2):
         tree = tree_of(project)
         depths.append(len(layers(tree)))
-        assert read(tree) == {b"a": str(number).encode(), b"b": b"x"}
+        assert contents(tree) == {b"a": str(number).encode(), b"b": b"x"}
         project.commit({"a": str(number + 1)})
     assert max(depths) == MOST_LAYERS and depths[-1] == 0
 
 
-def test_a_revision_is_exported_once(make: Make) -> None:
-    project = make({"a": "1"})
+def test_a_revision_is_exported_once(git_project: GitProject) -> None:
+    project = git_project({"a": "1"})
     first = tree_of(project)
     marked = first.folder / "a"
     inode = marked.stat().st_ino
@@ -175,8 +151,8 @@ def test_a_revision_is_exported_once(make: Make) -> None:
     assert marked.stat().st_ino == inode
 
 
-def test_settings_share_one_export(make: Make) -> None:
-    project = make({"site/a": "1", "site/a.map": "1", "docs/b": "1"})
+def test_settings_share_one_export(git_project: GitProject) -> None:
+    project = git_project({"site/a": "1", "site/a.map": "1", "docs/b": "1"})
     whole = tree_of(project)
     project.config.write_text(
         project.config.read_text().replace('git = "app"', 'git = "app"\npublish = "site"\nexclude = ["*.map"]')
@@ -184,20 +160,10 @@ def test_settings_share_one_export(make: Make) -> None:
     for _ in "worked out", "read again":
         part = tree_of(project)
         assert set(part.manifest.entries) == {b"a"}
-        assert read(part) == {b"a": b"1"}
+        assert contents(part) == {b"a": b"1"}
         assert part.folder == whole.folder / "site"
     project.commit({"site/c": "2"})
-    assert read(tree_of(project)) == {b"a": b"1", b"c": b"2"}
-
-
-def test_a_folder_that_is_not_there_cannot_be_published(make: Make) -> None:
-    project = make({"dist/a": "1", "link": Link("dist")}, source_options={"publish": "dits"})
-    with pytest.raises(SourceError) as caught:
-        tree_of(project)
-    assert "did you mean dist?" in caught.value.hint
-    project.config.write_text(project.config.read_text().replace("dits", "link"))
-    with pytest.raises(SourceError, match="is not a folder"):
-        tree_of(project)
+    assert contents(tree_of(project)) == {b"a": b"1", b"c": b"2"}
 
 
 def spoil_content(export: Path) -> None:
@@ -222,48 +188,48 @@ def forget_boot(export: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [spoil_files, spoil_manifest, spoil_about])
-def test_an_export_that_is_not_whole_is_made_again(make: Make, spoil: Callable[[Path], None]) -> None:
-    project = make({"a": "1"})
+def test_an_export_that_is_not_whole_is_made_again(git_project: GitProject, spoil: Callable[[Path], None]) -> None:
+    project = git_project({"a": "1"})
     tree = tree_of(project)
     spoil(tree.folder.parent)
     again = tree_of(project)
-    assert read(again) == {b"a": b"1"}
+    assert contents(again) == {b"a": b"1"}
     assert again.folder == tree.folder
 
 
-def test_after_a_restart_of_the_machine_sizes_are_compared(make: Make) -> None:
-    project = make({"a": "1", "d/b": "22", "l": Link("a")})
+def test_after_a_restart_of_the_machine_sizes_are_compared(git_project: GitProject) -> None:
+    project = git_project({"a": "1", "d/b": "22", "l": Link("a")})
     tree = tree_of(project)
     export = tree.folder.parent
     forget_boot(export)
     inode = (tree.folder / "a").stat().st_ino
-    assert read(tree_of(project)) == read(tree)
+    assert contents(tree_of(project)) == contents(tree)
     assert (tree.folder / "a").stat().st_ino == inode, "a whole export is used on"
     assert json.loads((export / "about.json").read_text())["boot"] != "another"
     forget_boot(export)
     spoil_content(export)
-    assert read(tree_of(project)) == {b"a": b"1", b"d/b": b"22"}
+    assert contents(tree_of(project)) == {b"a": b"1", b"d/b": b"22"}
 
 
-def test_a_lost_layer_is_noticed(make: Make) -> None:
-    project = make({"a": "1", "b": "1"})
+def test_a_lost_layer_is_noticed(git_project: GitProject) -> None:
+    project = git_project({"a": "1", "b": "1"})
     first = tree_of(project)
     project.commit({"b": "2"})
     assert layers(tree_of(project))
     shutil.rmtree(first.folder.parent)
-    assert read(tree_of(project)) == {b"a": b"1", b"b": b"2"}
+    assert contents(tree_of(project)) == {b"a": b"1", b"b": b"2"}
 
 
-def test_a_file_that_vanished_from_the_cache_is_named_with_a_way_out(make: Make) -> None:
-    tree = tree_of(make({"a": "1"}))
+def test_a_file_that_vanished_from_the_cache_is_named_with_a_way_out(git_project: GitProject) -> None:
+    tree = tree_of(git_project({"a": "1"}))
     (tree.folder / "a").unlink()
     with pytest.raises(SourceError, match="a cannot be read any more") as caught:
         tree.open(b"a")
     assert str(tree.folder.parent) in caught.value.hint
 
 
-def test_the_exports_used_longest_ago_go_and_layers_in_use_stay(make: Make) -> None:
-    project = make({"a": "0", "b": "x"})
+def test_the_exports_used_longest_ago_go_and_layers_in_use_stay(git_project: GitProject) -> None:
+    project = git_project({"a": "0", "b": "x"})
     trees = []
     for number in range(KEPT + 3):
         trees.append(tree_of(project))
@@ -272,7 +238,7 @@ def test_the_exports_used_longest_ago_go_and_layers_in_use_stay(make: Make) -> N
         project.commit({"a": str(number + 1)})
     # Every export rests on all before it: none may go.
     assert len(exports()) == KEPT + 3
-    assert read(tree_of(project))[b"b"] == b"x"
+    assert contents(tree_of(project))[b"b"] == b"x"
     project.commit({".gitattributes": "a export-subst\n"})
     for number in range(KEPT + 1):
         project.commit({"a": f"again {number}"})
@@ -286,16 +252,16 @@ def test_the_exports_used_longest_ago_go_and_layers_in_use_stay(make: Make) -> N
     assert newest.revision in revisions_kept and trees[0].revision not in revisions_kept
 
 
-def test_exports_used_lately_are_kept_whatever_their_number(make: Make) -> None:
-    project = make({".gitattributes": "a export-subst\n", "a": "0"})
+def test_exports_used_lately_are_kept_whatever_their_number(git_project: GitProject) -> None:
+    project = git_project({".gitattributes": "a export-subst\n", "a": "0"})
     for number in range(KEPT + 2):
         tree_of(project)
         project.commit({"a": str(number + 1)})
     assert len(exports()) == KEPT + 2
 
 
-def test_processes_that_export_the_same_revision_do_not_disturb_each_other(make: Make) -> None:
-    project = make({f"d{number % 7}/f{number}": str(number) for number in range(200)})
+def test_processes_that_export_the_same_revision_do_not_disturb_each_other(git_project: GitProject) -> None:
+    project = git_project({f"d{number % 7}/f{number}": str(number) for number in range(200)})
     script = (
         "import sys; from pathlib import Path; from core.config import load; from core.source import make_tree;"
         "from core.jobs import Cancel; sys.stdin.readline();"
@@ -323,8 +289,8 @@ def leftovers() -> list[Path]:
     return list((cache_folder() / "exports").glob("*/.*"))
 
 
-def test_a_killed_export_leaves_nothing_that_is_trusted_and_is_swept(make: Make) -> None:
-    project = make({"a": "1"})
+def test_a_killed_export_leaves_nothing_that_is_trusted_and_is_swept(git_project: GitProject) -> None:
+    project = git_project({"a": "1"})
     tree_of(project)
     parent = exports()[0].parent
     script = (
@@ -345,12 +311,12 @@ def test_a_killed_export_leaves_nothing_that_is_trusted_and_is_swept(make: Make)
     assert folder.is_dir(), "its maker is alive"
     process.communicate(b"\n")
     project.commit({"a": "3"})
-    assert read(tree_of(project)) == {b"a": b"3"}
+    assert contents(tree_of(project)) == {b"a": b"3"}
     until(lambda: not leftovers(), "the half-made export is removed")
 
 
-def test_a_cancelled_export_leaves_nothing(make: Make) -> None:
-    project = make({"a": "1"})
+def test_a_cancelled_export_leaves_nothing(git_project: GitProject) -> None:
+    project = git_project({"a": "1"})
     cancel = Cancel()
     cancel.request()
     with pytest.raises(Cancelled):
@@ -358,8 +324,8 @@ def test_a_cancelled_export_leaves_nothing(make: Make) -> None:
     assert exports() == []
 
 
-def test_an_export_is_cancelled_in_the_middle(make: Make) -> None:
-    project = make({f"d{number}/f": "x" * 5000 for number in range(400)})
+def test_an_export_is_cancelled_in_the_middle(git_project: GitProject) -> None:
+    project = git_project({f"d{number}/f": "x" * 5000 for number in range(400)})
     cancel = Cancel()
     parent = cache_folder() / "exports"
 
@@ -378,8 +344,8 @@ def test_an_export_is_cancelled_in_the_middle(make: Make) -> None:
     until(lambda: not leftovers(), "nothing half-made is left")
 
 
-def test_a_cache_that_cannot_be_written_is_explained(make: Make, tmp_path: Path) -> None:
-    project = make({"a": "1"})
+def test_a_cache_that_cannot_be_written_is_explained(git_project: GitProject, tmp_path: Path) -> None:
+    project = git_project({"a": "1"})
     (tmp_path / "file").write_text("")
     os.environ["TURNOUT_CACHE_DIR"] = str(tmp_path / "file/cache")
     with pytest.raises(SourceError) as caught:
@@ -387,7 +353,7 @@ def test_a_cache_that_cannot_be_written_is_explained(make: Make, tmp_path: Path)
     assert "TURNOUT_CACHE_DIR" in caught.value.hint
 
 
-def test_files_carry_the_time_of_their_commit(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_carry_the_time_of_their_commit(git_project: GitProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_COMMITTER_DATE", "1700000000 +0000")
-    tree = tree_of(make({"a": "1"}))
+    tree = tree_of(git_project({"a": "1"}))
     assert (tree.folder / "a").stat().st_mtime == 1_700_000_000 == tree.committed < time.time()

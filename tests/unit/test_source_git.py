@@ -2,58 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from core.errors import SourceError, UsageError
-from core.events import Event, Note
+from core.events import Event
 from core.jobs import Cancel
-from core.manifest import EXECUTABLE, FILE, FOLDER, LINK
+from core.manifest import FOLDER
 from core.records import Record
-from core.source import Tree, branches, make_tree, recent, tags, tree_of_record, uncommitted
+from core.source import make_tree, source_of, tree_of_record
 from core.source.git.repository import Repository
-from tests.projects import Link, SampleProject, Script, make_project
-from tests.strategies import AWKWARD_NAMES
-
-PLACE = SimpleNamespace(alias="web", root="/srv/shop")
-Make = Callable[..., SampleProject]
+from tests.projects import Link, Nowhere, make_project
+from tests.trees import content, record_of, tree_of, warnings
+from tests.unit.conftest import GitProject
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Make:
-    """A project with a git source of the given files, to be deployed nowhere."""
-    return lambda files=None, **options: make_project(
-        tmp_path / "project", [PLACE], files or {"index.html": "one\n"}, **options
-    )
-
-
-def tree_of(project: SampleProject, ref: str | None = None, events: list[Event] | None = None) -> Tree:
-    return make_tree(project.load(), ref, (events if events is not None else []).append, Cancel())
-
-
-def content(tree: Tree, path: bytes) -> bytes:
-    with tree.open(path) as file:
-        return file.read()
-
-
-def record_of(tree: Tree, tag: str = "one") -> Record:
-    return Record(
-        tag=tag, seq=1, created=0, source=tree.source, revision=tree.revision, digest=tree.manifest.digest, ref=tree.ref
-    )
-
-
-def notes(events: list[Event]) -> list[str]:
-    return [event.text for event in events if isinstance(event, Note) and event.level == "warning"]
-
-
-def test_a_branch_a_tag_and_a_commit_lead_to_their_trees(make: Make) -> None:
-    project = make({"a": "one\n"})
+def test_a_branch_a_tag_and_a_commit_lead_to_their_trees(git_project: GitProject) -> None:
+    project = git_project({"a": "one\n"})
     first = project.git("rev-parse", "HEAD")
     project.git("tag", "-a", "v1", "-m", "the first")
     second = project.commit({"a": "two\n"}, "The second")
@@ -74,72 +42,32 @@ def test_a_branch_a_tag_and_a_commit_lead_to_their_trees(make: Make) -> None:
     assert tree.committed == float(project.git("log", "-1", "--format=%ct", first))
 
 
-def test_the_projects_own_ref_is_the_default(make: Make) -> None:
-    project = make({"a": "one\n"}, source_options={"ref": "stable"})
+def test_the_projects_own_ref_is_the_default(git_project: GitProject) -> None:
+    project = git_project({"a": "one\n"}, source_options={"ref": "stable"})
     project.git("branch", "stable")
     project.commit({"a": "two\n"})
     assert content(tree_of(project), b"a") == b"one\n"
 
 
-def test_what_is_not_committed_is_not_exported(make: Make) -> None:
-    project = make({"a": "one\n"})
+def test_what_is_not_committed_is_not_exported(git_project: GitProject) -> None:
+    project = git_project({"a": "one\n"})
     project.write({"a": "changed\n", "new": "x"})
     tree = tree_of(project)
     assert list(tree.manifest.entries) == [b"a"]
     assert content(tree, b"a") == b"one\n"
 
 
-def test_names_of_any_bytes_are_exported_byte_for_byte(make: Make) -> None:
-    files = {name + b"/" + name: name for name in AWKWARD_NAMES} | {
-        b"top " + name[:200]: b"x" for name in AWKWARD_NAMES
-    }
-    tree = tree_of(make(files))
-    found = {path for path, entry in tree.manifest.entries.items() if entry.kind == FILE}
-    assert found == set(files)
-    for path, text in files.items():
-        assert content(tree, path) == text
-        assert tree.manifest.entries[path].content == hashlib.sha256(text).hexdigest()
-
-
-def test_long_paths_and_long_link_targets_are_exported(make: Make) -> None:
+def test_long_paths_and_long_link_targets_are_exported(git_project: GitProject) -> None:
     deep = b"/".join([b"d" * 60] * 8)
     target = b"t" * 300
-    tree = tree_of(make({deep + b"/file": b"x", b"l" * 150: Link(target)}))
+    tree = tree_of(git_project({deep + b"/file": b"x", b"l" * 150: Link(target)}))
     assert content(tree, deep + b"/file") == b"x"
     assert tree.manifest.entries[b"l" * 150].target == target
 
 
-def test_links_are_kept_as_they_are_and_never_followed(make: Make) -> None:
-    links = {b"relative": b"a", b"absolute": b"/etc/hostname", b"dangling": b"no such\n file \xff", b"folder": b"."}
-    tree = tree_of(make({b"a": b"x", **{name: Link(target) for name, target in links.items()}}))
-    assert {name: tree.manifest.entries[name].target for name in links} == links
-    assert all(tree.manifest.entries[name].kind == LINK for name in links)
-    with pytest.raises(SourceError, match="absolute"):
-        tree.open(b"absolute")
-
-
-def test_executable_files_are_told_from_others(make: Make) -> None:
-    tree = tree_of(make({"run": Script("#!/bin/sh\n"), "read": "x", "empty": ""}))
-    kinds = {path: entry.kind for path, entry in tree.manifest.entries.items()}
-    assert kinds == {b"run": EXECUTABLE, b"read": FILE, b"empty": FILE}
-    assert content(tree, b"empty") == b""
-
-
-def test_every_folder_is_an_entry(make: Make) -> None:
-    tree = tree_of(make({"a/b/c": "x"}))
-    assert {path for path, entry in tree.manifest.entries.items() if entry.kind == FOLDER} == {b"a", b"a/b"}
-
-
-def test_a_file_larger_than_memory_pieces_is_hashed_whole(make: Make) -> None:
-    text = os.urandom(1 << 20) * 3 + b"end"
-    tree = tree_of(make({"big": text, "after": "x"}))
-    assert tree.manifest.entries[b"big"].content == hashlib.sha256(text).hexdigest()
-    assert content(tree, b"big") == text and content(tree, b"after") == b"x"
-
-
-def test_export_ignore_and_export_subst_are_honoured(make: Make) -> None:
+def test_export_ignore_and_export_subst_are_honoured(git_project: GitProject) -> None:
     attributes = "/docs export-ignore\n*.secret export-ignore\n.gitattributes export-ignore\nversion export-subst\n"
-    project = make(
+    project = git_project(
         {".gitattributes": attributes, "docs/a": "x", "k.secret": "x", "version": "$Format:%H$\n", "src/s.secret": "x"}
     )
     tree = tree_of(project)
@@ -147,16 +75,16 @@ def test_export_ignore_and_export_subst_are_honoured(make: Make) -> None:
     assert content(tree, b"version").decode().strip() == tree.revision
 
 
-def test_the_repositorys_own_attributes_count_too(make: Make) -> None:
-    project = make({"a": "x", "internal": "x"})
+def test_the_repositorys_own_attributes_count_too(git_project: GitProject) -> None:
+    project = git_project({"a": "x", "internal": "x"})
     assert b"internal" in tree_of(project).manifest.entries
     (project.tree / ".git/info").mkdir(exist_ok=True)
     (project.tree / ".git/info/attributes").write_text("internal export-ignore\n")
     assert b"internal" not in tree_of(project).manifest.entries
 
 
-def test_a_persons_own_settings_do_not_change_the_tree(make: Make, home: Path) -> None:
-    project = make({"a.txt": "one\ntwo\n", "b": "x"})
+def test_a_persons_own_settings_do_not_change_the_tree(git_project: GitProject, home: Path) -> None:
+    project = git_project({"a.txt": "one\ntwo\n", "b": "x"})
     before = tree_of(project).manifest.digest
     (home / "attributes").write_text("b export-ignore\n* text=auto eol=crlf\n")
     with (home / ".gitconfig").open("a") as file:
@@ -166,76 +94,78 @@ def test_a_persons_own_settings_do_not_change_the_tree(make: Make, home: Path) -
 
 
 def test_a_hooks_environment_leads_to_no_other_repository(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    git_project: GitProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project = make({"a": "right"})
-    other = make_project(tmp_path / "other", [PLACE], {"a": "wrong"})  # type: ignore[list-item]
+    project = git_project({"a": "right"})
+    other = make_project(tmp_path / "other", [Nowhere()], {"a": "wrong"})
     monkeypatch.setenv("GIT_DIR", str(other.tree / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(other.tree))
     assert content(tree_of(project), b"a") == b"right"
 
 
-def test_a_bare_repository_is_a_source(make: Make, tmp_path: Path) -> None:
-    project = make({"a": "one\n"})
+def test_a_bare_repository_is_a_source(git_project: GitProject, tmp_path: Path) -> None:
+    project = git_project({"a": "one\n"})
     subprocess.run(["git", "clone", "-q", "--bare", project.tree, tmp_path / "bare.git"], check=True)
     project.config.write_text(project.config.read_text().replace('git = "app"', f'git = "{tmp_path}/bare.git"'))
     assert content(tree_of(project), b"a") == b"one\n"
 
 
-def test_a_folder_of_a_repository_gives_that_folder(make: Make) -> None:
-    project = make({"site/index.html": "x", "site/css/a.css": "x", "other": "x"})
+def test_a_folder_of_a_repository_gives_that_folder(git_project: GitProject) -> None:
+    project = git_project({"site/index.html": "x", "site/css/a.css": "x", "other": "x"})
     project.config.write_text(project.config.read_text().replace('git = "app"', 'git = "app/site"'))
     assert set(tree_of(project).manifest.entries) == {b"index.html", b"css", b"css/a.css"}
     project.commit({"site/new": "x", "other": "y"})
     assert set(tree_of(project).manifest.entries) == {b"index.html", b"css", b"css/a.css", b"new"}
 
 
-def test_a_submodule_is_an_empty_folder_and_a_warning(make: Make, tmp_path: Path) -> None:
-    inner = make_project(tmp_path / "inner", [PLACE], {"x": "x"})  # type: ignore[list-item]
-    project = make({"a": "x"})
+def test_a_submodule_is_an_empty_folder_and_a_warning(git_project: GitProject, tmp_path: Path) -> None:
+    inner = make_project(tmp_path / "inner", [Nowhere()], {"x": "x"})
+    project = git_project({"a": "x"})
     project.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.tree), "vendor/lib")
     project.git("commit", "-q", "-m", "A submodule")
     for _ in "made", "found again":
         events: list[Event] = []
         tree = tree_of(project, events=events)
         assert tree.manifest.entries[b"vendor/lib"].kind == FOLDER
-        assert ["vendor/lib" in text and "submodule" in text for text in notes(events)] == [True]
+        assert ["vendor/lib" in text and "submodule" in text for text in warnings(events)] == [True]
 
 
-def test_what_is_not_committed_is_named_where_the_work_tree_is_at_the_revision(make: Make, tmp_path: Path) -> None:
-    project = make({"a": "one", "b c": "one", "d/e": "one", "f": "one", "g": "one"})
+def test_what_is_not_committed_is_named_where_the_work_tree_is_at_the_revision(
+    git_project: GitProject, tmp_path: Path
+) -> None:
+    project = git_project({"a": "one", "b c": "one", "d/e": "one", "f": "one", "g": "one"})
     old = project.git("rev-parse", "HEAD").strip()
     project.commit({"a": "two"})
-    assert uncommitted(project.load(), None) == ""
+    assert source_of(project.load()).uncommitted(None) == ""
     (project.tree / "untracked").write_text("x")
     (project.tree / "b c").write_text("changed")
-    said = uncommitted(project.load(), None)
+    said = source_of(project.load()).uncommitted(None)
     assert said == "not committed, so not deployed: changes in 1 file (b c)"
     (project.tree / "d/e").unlink()
     project.git("mv", "f", "new")
-    said = uncommitted(project.load(), "main")
+    said = source_of(project.load()).uncommitted("main")
     assert said == "not committed, so not deployed: changes in 4 files (b c, d/e, f and 1 more)"
-    assert uncommitted(project.load(), old) == ""
+    assert source_of(project.load()).uncommitted(old) == ""
     subprocess.run(["git", "clone", "-q", "--bare", project.tree, tmp_path / "bare.git"], check=True)
     project.config.write_text(project.config.read_text().replace('git = "app"', f'git = "{tmp_path}/bare.git"'))
-    assert uncommitted(project.load(), None) == ""
+    assert source_of(project.load()).uncommitted(None) == ""
 
 
-def test_a_pointer_in_place_of_content_is_a_warning(make: Make) -> None:
+def test_a_pointer_in_place_of_content_is_a_warning(git_project: GitProject) -> None:
     pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 12345\n"
-    project = make({"logo.psd": pointer, "about.txt": "we use version https://git-lfs.github.com/spec/v1"})
+    project = git_project({"logo.psd": pointer, "about.txt": "we use version https://git-lfs.github.com/spec/v1"})
     events: list[Event] = []
     tree_of(project, events=events)
-    assert [("logo.psd" in text, "about.txt" in text) for text in notes(events)] == [(True, False)]
+    assert [("logo.psd" in text, "about.txt" in text) for text in warnings(events)] == [(True, False)]
     project.commit({"logo.psd": "the real one"})
     events.clear()
     tree_of(project, events=events)
-    assert notes(events) == []
+    assert warnings(events) == []
 
 
 @pytest.mark.parametrize("ref", ["mian", "", "--help", "-x", "main..main", "a\0b", "HEAD^{tree}", "nope\x1b[31m"])
-def test_an_unknown_revision_is_refused_with_the_nearest(make: Make, ref: str) -> None:
-    project = make({"a": "x"})
+def test_an_unknown_revision_is_refused_with_the_nearest(git_project: GitProject, ref: str) -> None:
+    project = git_project({"a": "x"})
     project.git("branch", "release")
     with pytest.raises(UsageError) as caught:
         Repository(project.tree).resolve(ref)
@@ -243,16 +173,16 @@ def test_an_unknown_revision_is_refused_with_the_nearest(make: Make, ref: str) -
     assert "\x1b" not in str(caught.value)
 
 
-def test_an_empty_repository_says_that_it_has_no_commits(make: Make) -> None:
-    project = make({"a": "x"})
+def test_an_empty_repository_says_that_it_has_no_commits(git_project: GitProject) -> None:
+    project = git_project({"a": "x"})
     project.git("update-ref", "-d", "refs/heads/main")
     with pytest.raises(UsageError, match="no commits yet"):
         tree_of(project)
-    assert branches(project.load()) == []
+    assert Repository(project.tree).branches() == []
 
 
-def test_what_is_no_repository_says_so(make: Make, tmp_path: Path) -> None:
-    project = make({"a": "x"})
+def test_what_is_no_repository_says_so(git_project: GitProject, tmp_path: Path) -> None:
+    project = git_project({"a": "x"})
     (tmp_path / "plain").mkdir()
     for folder, message in [(tmp_path / "plain", "not a git repository"), (tmp_path / "missing", "not a folder")]:
         project.config.write_text(f'project = "p"\n[source]\ngit = "{folder}"\n' + _servers())
@@ -264,20 +194,20 @@ def _servers() -> str:
     return '[environments.p]\nservers = [{ name = "a", host = "h", root = "/srv/x" }]\n'
 
 
-def test_a_missing_git_is_explained(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    project = make({"a": "x"})
+def test_a_missing_git_is_explained(git_project: GitProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    project = git_project({"a": "x"})
     loaded = project.load()
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SourceError, match="git is not installed"):
         make_tree(loaded, None, [].append, Cancel())
 
 
-def test_recent_commits_come_newest_first_with_their_names(make: Make) -> None:
-    project = make({"a": "1"})
+def test_recent_commits_come_newest_first_with_their_names(git_project: GitProject) -> None:
+    project = git_project({"a": "1"})
     project.git("tag", "v1.0")
     project.commit({"a": "2"}, "feat[core]: markup [/x] and\ttabs \x1b[31mred")
     project.git("branch", "feature/x")
-    newest, oldest = recent(project.load())
+    newest, oldest = source_of(project.load()).choices().commits
     assert newest.subject == "feat[core]: markup [/x] and tabs red"
     assert set(newest.refs) == {"main", "feature/x"}
     assert oldest.refs == ("tag: v1.0",)
@@ -286,11 +216,11 @@ def test_recent_commits_come_newest_first_with_their_names(make: Make) -> None:
         "Ana Test",
         project.git("rev-parse", "v1.0"),
     )
-    assert recent(project.load(), limit=1) == [newest]
+    assert Repository(project.tree).recent("HEAD", limit=1) == [newest]
 
 
-def test_commits_with_odd_bytes_do_not_disturb_their_neighbours(make: Make) -> None:
-    project = make({"a": "1"})
+def test_commits_with_odd_bytes_do_not_disturb_their_neighbours(git_project: GitProject) -> None:
+    project = git_project({"a": "1"})
     for message in (b"\xff\xfe not text", b"", b"one\n\ntwo\nthree"):
         subprocess.run(
             ["git", "commit", "-q", "--allow-empty", "--allow-empty-message", "--cleanup=verbatim", "-F", "-"],
@@ -298,19 +228,19 @@ def test_commits_with_odd_bytes_do_not_disturb_their_neighbours(make: Make) -> N
             input=message,
             check=True,
         )
-    subjects = [commit.subject for commit in recent(project.load())]
+    subjects = [commit.subject for commit in source_of(project.load()).choices().commits]
     assert subjects == ["one", "", "ÿþ not text", "The first version"]
 
 
-def test_a_signature_setting_does_not_get_between_the_commits(make: Make, home: Path) -> None:
-    project = make({"a": "1"})
+def test_a_signature_setting_does_not_get_between_the_commits(git_project: GitProject, home: Path) -> None:
+    project = git_project({"a": "1"})
     with (home / ".gitconfig").open("a") as file:
         file.write("[log]\n showSignature = true\n date = relative\n[color]\n ui = always\n")
-    assert [commit.subject for commit in recent(project.load())] == ["The first version"]
+    assert [commit.subject for commit in source_of(project.load()).choices().commits] == ["The first version"]
 
 
-def test_branches_and_tags_lead_to_commits(make: Make) -> None:
-    project = make({"a": "1"})
+def test_branches_and_tags_lead_to_commits(git_project: GitProject) -> None:
+    project = git_project({"a": "1"})
     first = project.git("rev-parse", "HEAD")
     project.git("tag", "light")
     project.git("tag", "-a", "heavy", "-m", "of the tag")
@@ -318,25 +248,25 @@ def test_branches_and_tags_lead_to_commits(make: Make) -> None:
     project.git("branch", "topic/two")
     project.git("update-ref", "refs/remotes/origin/main", first)
     project.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
-    loaded = project.load()
-    assert {branch.name for branch in branches(loaded)} == {"main", "topic/two", "origin/main"}
-    assert {(tag.name, tag.revision, tag.subject, tag.author) for tag in tags(loaded)} == {
+    choices = source_of(project.load()).choices()
+    assert {branch.name for branch in choices.branches} == {"main", "topic/two", "origin/main"}
+    assert {(tag.name, tag.revision, tag.subject, tag.author) for tag in choices.tags} == {
         ("light", first, "The first version", "Ana Test"),
         ("heavy", first, "The first version", "Ana Test"),
     }
 
 
-def test_branches_with_the_newest_commits_come_first(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    project = make({"a": "1"})
+def test_branches_with_the_newest_commits_come_first(git_project: GitProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = git_project({"a": "1"})
     for number, name in enumerate(["older", "newest"], start=1):
         monkeypatch.setenv("GIT_COMMITTER_DATE", f"{4_000_000_000 + number} +0000")
         project.git("checkout", "-q", "-b", name)
         project.commit({"a": name})
-    assert [branch.name for branch in branches(project.load())] == ["newest", "older", "main"]
+    assert [branch.name for branch in source_of(project.load()).choices().branches] == ["newest", "older", "main"]
 
 
-def test_a_release_is_made_again_from_its_record(make: Make) -> None:
-    project = make({"a": "one\n"})
+def test_a_release_is_made_again_from_its_record(git_project: GitProject) -> None:
+    project = git_project({"a": "one\n"})
     record = record_of(tree_of(project, "main"))
     project.commit({"a": "two\n"})
     again = tree_of_record(project.load(), record, [].append, Cancel())
@@ -345,23 +275,16 @@ def test_a_release_is_made_again_from_its_record(make: Make) -> None:
     assert again.ref == "main"
 
 
-def test_a_record_whose_commit_is_gone_says_so(make: Make) -> None:
-    project = make({"a": "one\n"})
+def test_a_record_whose_commit_is_gone_says_so(git_project: GitProject) -> None:
+    project = git_project({"a": "one\n"})
     record = Record(tag="t", seq=1, created=0, source="git", revision="b" * 40, digest="c" * 64)
     with pytest.raises(SourceError, match="is gone"):
         tree_of_record(project.load(), record, [].append, Cancel())
 
 
-def test_a_record_that_other_settings_made_says_so(make: Make) -> None:
-    project = make({"a": "one\n", "b": "x"})
+def test_a_record_that_other_settings_made_says_so(git_project: GitProject) -> None:
+    project = git_project({"a": "one\n", "b": "x"})
     record = record_of(tree_of(project))
     project.config.write_text(project.config.read_text().replace('git = "app"', 'git = "app"\nexclude = ["b"]'))
     with pytest.raises(SourceError, match="other files now"):
-        tree_of_record(project.load(), record, [].append, Cancel())
-
-
-def test_a_record_of_another_kind_of_source_says_so(make: Make) -> None:
-    project = make({"a": "one\n"})
-    record = Record(tag="t", seq=1, created=0, source="directory", revision="content:abc", digest="c" * 64)
-    with pytest.raises(SourceError, match="directory source"):
         tree_of_record(project.load(), record, [].append, Cancel())

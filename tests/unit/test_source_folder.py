@@ -1,0 +1,139 @@
+"""A folder as a manifest: what cannot be sent is refused by name, what has not changed is not read again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.errors import Cancelled, SourceError
+from core.jobs import Cancel
+from core.manifest import EXECUTABLE, Manifest
+from core.source import folder as hashing
+from core.source.folder import Hashes, scan
+from tests.projects import Files, write_files
+
+LONG_AGO = 1_000_000_000
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def folder_of(tmp_path: Path, files: Files) -> Path:
+    folder = tmp_path / "folder"
+    write_files(folder, files)
+    return folder
+
+
+def scan_again(folder: Path) -> Manifest:
+    """The manifest of a folder; hashes are kept from one call to the next."""
+    return scan(folder, Cancel(), hashes=Hashes.load(folder.with_name("hashes")))
+
+
+def age(folder: Path) -> None:
+    """Let time pass for the files: as if they had been written long ago. Their ctime cannot be set."""
+    for path in folder.rglob("*"):
+        os.utime(path, (LONG_AGO, LONG_AGO), follow_symlinks=False)
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file counts as written long ago, though its ctime says that it was now."""
+    monkeypatch.setattr(hashing, "SETTLED", -(10**12))
+
+
+def test_everything_that_cannot_be_sent_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = folder_of(tmp_path, {"a": "1", "d/": ""})
+    os.mkfifo(folder / "d/pipe\n")
+    with socket.socket(socket.AF_UNIX) as listening:
+        monkeypatch.chdir(folder)  # a socket's whole path may be too long for its address
+        listening.bind("socket")
+    with pytest.raises(SourceError, match="2 things that cannot be deployed") as refused:
+        scan(folder, Cancel())
+    assert refused.value.detail.splitlines() == ["d/pipe\\n is a FIFO", "socket is a socket"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_everything_that_cannot_be_read_is_named_at_once_to_others_than_root(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, {"a": "1", "secret": "1", "closed/x": "1"})
+    (folder / "secret").chmod(0)
+    (folder / "closed").chmod(0)
+    script = (
+        "import os, sys, pathlib; sys.path.insert(0, os.getcwd());"
+        "from core.source.folder import scan; from core.jobs import Cancel; from core.errors import SourceError\n"
+        "top = os.open(sys.argv[1], os.O_RDONLY); os.setuid(65534); os.fchdir(top)\n"
+        "try: scan(pathlib.Path('.'), Cancel())\nexcept SourceError as error: print(error.title); print(error.detail)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        ".: 2 things cannot be read",
+        "closed/: Permission denied",
+        "secret: Permission denied",
+    ]
+
+
+@pytest.mark.usefixtures("settled")
+def test_an_unchanged_file_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = folder_of(tmp_path, {f"f{number}": str(number) for number in range(30)})
+    age(folder)
+    before = scan_again(folder)
+    read: list[bytes] = []
+    hash_file = hashing._hash
+    monkeypatch.setattr(hashing, "_hash", lambda top, file: (read.append(file.path), hash_file(top, file))[1])
+    assert scan_again(folder) == before
+    assert read == []
+    write_files(folder, {"f3": "changed"})
+    (folder / "f4").chmod(0o755)
+    changed = scan_again(folder)
+    assert changed.entries[b"f3"].content == sha256(b"changed")
+    assert changed.entries[b"f4"].kind == EXECUTABLE
+    assert set(read) <= {b"f3", b"f4"} and b"f3" in read
+
+
+@pytest.mark.usefixtures("settled")
+def test_the_same_size_and_mtime_do_not_hide_a_change(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, {"a": "one"})
+    age(folder)
+    scan_again(folder)
+    before = (folder / "a").stat().st_ctime_ns
+    while True:  # the clock of the file system has to tick once
+        write_files(folder, {"a": "two"})
+        age(folder)
+        if (folder / "a").stat().st_ctime_ns != before:
+            break
+    assert scan_again(folder).entries[b"a"].content == sha256(b"two")
+
+
+def test_a_file_written_just_now_is_not_trusted_to_stay(tmp_path: Path) -> None:
+    hashes = Hashes(tmp_path / "hashes")
+    scan(folder_of(tmp_path, {"a": "one"}), Cancel(), hashes=hashes)
+    assert hashes.known == {}
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [b"", b"[1]", b'{"a": 3}', b'{"a": [1]}', b"\xff\xfe", b'{"\\u1234": [1,2,3,4,"x"]}', b'{"a": [1,2,3,4,5]}'],
+)
+def test_spoilt_hashes_are_passed_over(tmp_path: Path, spoilt: bytes) -> None:
+    folder = folder_of(tmp_path, {"a": "one"})
+    (tmp_path / "hashes").write_bytes(spoilt)
+    assert scan_again(folder).entries[b"a"].content == sha256(b"one")
+
+
+def test_a_cancel_stops_the_hashing(tmp_path: Path) -> None:
+    cancel = Cancel()
+    cancel.request()
+    with pytest.raises(Cancelled):
+        scan(folder_of(tmp_path, {"a": "1"}), cancel)
