@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from core.operations import broadcast
+from core.operations import fan_out
 
 TEXT = {f"pages/page{number:03}.html": f"<p>the same words, page {number}</p>\n" * 2000 for number in range(30)}
 
@@ -17,11 +17,11 @@ def test_over_a_long_way_text_travels_compressed_and_arrives_whole(
 ):
     if not delay:
         # How busy the machine is must not make the way long.
-        monkeypatch.setattr(broadcast, "COMPRESS_RTT", 3600.0)
+        monkeypatch.setattr(fan_out, "COMPRESS_RTT", 3600.0)
     network, far = proxy(sshd, delay)
     files = TEXT | {"noise": os.urandom(20_000)}
-    one = engine(project_factory([far], files=files))
-    one.deploy(tag="r1")
+    distant = engine(project_factory([far], files=files))
+    distant.deploy(tag="r1")
     size = sum(map(len, files.values()))
     assert (network.up < size / 4) is (delay > 0)
     for path, content in files.items():
