@@ -20,6 +20,7 @@ from core.protocol.answers import Answer, Status
 from core.records import SILENT_AFTER
 from core.remote.connection import Connection, start
 from core.remote.launch import PREPARATION, line_by_line, whole
+from core.remote.transport import BROKEN
 from core.text import clean_lines, quote, shell_word
 
 BEAT = 5.0
@@ -156,7 +157,7 @@ class Agent:
                 self._channel.settimeout(1.0)
                 self._channel.sendall(b"leave\n")
                 self._channel.close()
-            except (OSError, EOFError, paramiko.SSHException):
+            except BROKEN:
                 return
 
     def _start(self, text: str) -> None:
@@ -194,7 +195,7 @@ class Agent:
     def _put(self, channel: paramiko.Channel, raw: bytes) -> None:
         try:
             channel.sendall(raw)
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except BROKEN as error:
             raise self._gone(str(error)) from None
 
     def _await_ready(self) -> None:
@@ -249,7 +250,7 @@ class Agent:
             except TimeoutError:
                 self._still_there()
                 continue
-            except (OSError, EOFError, paramiko.SSHException) as error:
+            except BROKEN as error:
                 raise self._gone(str(error)) from None
             if time.monotonic() > self._until:
                 raise self._gone("the agent is running, but its answer does not end; a disk there may be hung")

@@ -19,6 +19,7 @@ from core.output import GRACE, QUIET, Output
 from core.program import ITSELF, framed, reader, without_input
 from core.remote.connection import start
 from core.remote.session import Session
+from core.remote.transport import BROKEN
 from core.text import quote
 
 _LEAD = (
@@ -146,12 +147,12 @@ def run(
         status, late, left = _follow(channel, heard, began + seconds, cancel, ended)
     except TimeoutError:
         status, late, left = -1, True, False
-    except (OSError, EOFError, paramiko.SSHException) as error:
+    except BROKEN as error:
         cancel.check()
         raise _lost(session, command, token, str(error)) from None
     finally:
         unwatch()
-        with suppress(OSError, EOFError, paramiko.SSHException):
+        with suppress(*BROKEN):
             channel.close()
     if late:
         stop()

@@ -13,6 +13,7 @@ from paramiko.message import Message
 from core.errors import ConnectError, HostKeyUnknown, NoChannel
 from core.remote.knownhosts import fingerprint
 from core.remote.link import CHANNEL_TIMEOUT, Link, Routes
+from core.remote.transport import BROKEN
 from core.sshconfig import Destination, target
 
 
@@ -102,7 +103,7 @@ class Connection:
             return channel
         except paramiko.ChannelException as error:
             raise no_channel(error, self.server.name) from None
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except BROKEN as error:
             raise ConnectError(
                 "the connection to the server was lost",
                 detail=f"while a channel was opened: {error or type(error).__name__}",

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import paramiko
 
+from core.remote.transport import BROKEN
+
 
 def forward(channel: paramiko.Channel, path: str) -> None:
     """Let what runs on a channel use the agent behind a socket; nothing is awaited."""
@@ -40,7 +42,7 @@ def _serve(asked: paramiko.Channel, path: str) -> None:
 
 
 def _pump(read: Callable[[int], bytes], write: Callable[[bytes], object], end: Callable[[], None]) -> None:
-    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+    with contextlib.suppress(*BROKEN):
         while raw := read(1 << 14):
             write(raw)
     end()

@@ -19,7 +19,7 @@ from core.jobs import Ahead
 from core.remote import admission, forwarding, login
 from core.remote.hostkeys import Judge, NotTrusted, refusal
 from core.remote.knownhosts import KnownHosts
-from core.remote.transport import Address, Transport, Wire, addresses, connect, through_command
+from core.remote.transport import BROKEN, Address, Transport, Wire, addresses, connect, through_command
 from core.sshconfig import Book, Options, Target
 
 BANNER_TIMEOUT = 15.0
@@ -205,7 +205,7 @@ class Link(fabric.Connection):  # type: ignore[misc]
                 detail=str(error),
                 hint="is sshd running there, are name and port right as the gateway sees them, a firewall between?",
             ) from None
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except BROKEN as error:
             # It may be half dead: who comes next makes a new one.
             self.gateway.close()
             raise ConnectError(
@@ -225,7 +225,7 @@ class Link(fabric.Connection):  # type: ignore[misc]
             return found
         if isinstance(error, login.Refused):
             return login.told(error, self.where)
-        if not isinstance(error, OSError | EOFError | paramiko.SSHException):
+        if not isinstance(error, BROKEN):
             return error
         heard = wire.heard.decode("utf-8", "backslashreplace").strip() if wire is not None else ""
         if "Not allowed at this time" in heard:

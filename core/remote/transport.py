@@ -14,8 +14,11 @@ from typing import Any, ClassVar
 
 import paramiko
 from paramiko.auth_handler import AuthHandler
+from paramiko.ber import BERException
 from paramiko.common import MSG_CHANNEL_REQUEST
+from paramiko.hostkeys import InvalidHostKey
 from paramiko.message import Message
+from paramiko.pkey import UnknownKeyType
 
 from core.errors import ConnectError
 from core.remote.ending import hear_request
@@ -26,6 +29,17 @@ CONNECT_TIMEOUT = 10.0
 """Seconds for the TCP connection, where ConnectTimeout says nothing else."""
 BANNER = 400
 """Bytes of a server's first words that are kept, to tell what answers there."""
+
+BROKEN: tuple[type[Exception], ...] = (
+    OSError,
+    EOFError,
+    paramiko.SSHException,
+    UnknownKeyType,
+    InvalidHostKey,
+    BERException,
+)
+"""What paramiko raises where a connection or a channel is broken, or the other side makes no sense: each becomes an
+error of core.errors where it is met."""
 
 
 class _Login(AuthHandler):  # type: ignore[misc]  # paramiko has no types

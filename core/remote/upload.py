@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import paramiko
-
 from core.errors import Cancelled, ConnectError, TurnoutError
 from core.jobs import Cancel
 from core.output import QUIET
@@ -16,6 +14,7 @@ from core.protocol.complaints import LONGEST_SAID, Complaints
 from core.remote.agent import script, strip
 from core.remote.connection import Connection, start
 from core.remote.launch import PREPARATION, whole
+from core.remote.transport import BROKEN
 from core.tar.writer import CHUNK
 from core.text import clean, cut_lines, shell_word
 
@@ -65,7 +64,7 @@ class Upload:
                 self._channel.sendall(raw[place : place + CHUNK])
         except TimeoutError:
             raise self._lost(f"it took no byte for {STALL:.0f} s") from None
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except BROKEN as error:
             if self._cancelled:
                 raise Cancelled("cancelled by the operator") from None
             # The program there ended early: it says why.
@@ -73,7 +72,7 @@ class Upload:
 
     def finish(self) -> None:
         """End the stream and wait until everything is in the cache. Raises DiskFull, ServerError, ConnectError."""
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        with contextlib.suppress(*BROKEN):
             self._channel.shutdown_write()
         error = self._ended("")
         if self._cancelled:
@@ -116,7 +115,7 @@ class Upload:
             status = channel.exit_status if channel.exit_status_ready() else -1
         except TimeoutError:
             return self._lost(f"it did not finish within {STALL:.0f} s")
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except BROKEN as error:
             return self._lost(str(error))
         if status == 0 and not problem:
             return None
