@@ -132,7 +132,10 @@ _SHAPES: dict[str, Callable[[object], Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class OperationStarted(Event):
-    """An operation begins. `kind` is deploy, rollback, prune or clear-cache; `servers` are the names it works on."""
+    """An operation begins. `servers` are the names it works on, `phases` those that it goes through if all goes well.
+
+    title   what screens call it; of a release that is not known yet it says nothing
+    """
 
     kind: str
     environment: str
@@ -140,6 +143,8 @@ class OperationStarted(Event):
     tag: str = ""
     who: str = ""
     subject: str = ""
+    title: str = ""
+    phases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

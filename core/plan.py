@@ -106,6 +106,8 @@ class Step:
 class Plan:
     """An operation before it happens. `refusals` (or a step's refusal) mean that it cannot be executed.
 
+    title, question, verb   what screens call it: `Deploy r2 to production`, `Deploy to production?`, `Deploy`
+    phases, changes_live, ends_interrupted   see core.operations.operation.Operation
     record       of the release that becomes live (deploy, rollback); None for prune
     live         the environment's live tag before
     build        what finished build is used again; "" where none is
@@ -115,6 +117,12 @@ class Plan:
 
     kind: str
     environment: str
+    title: str = ""
+    question: str = ""
+    verb: str = ""
+    phases: tuple[str, ...] = ()
+    changes_live: bool = False
+    ends_interrupted: bool = False
     tag: str = ""
     live: str = ""
     record: Record | None = None
@@ -133,6 +141,11 @@ class Plan:
     @property
     def nothing_to_do(self) -> bool:
         return all(step.action == NONE and not step.prune and not step.clear_cache for step in self.steps)
+
+    @property
+    def needless(self) -> bool:
+        """Whether it need not be carried out: no server has anything to do, and nothing that was interrupted ends."""
+        return self.nothing_to_do and not self.ends_interrupted
 
     @property
     def all_refusals(self) -> tuple[str, ...]:
@@ -161,26 +174,12 @@ class Plan:
                 return step
         raise KeyError(server)
 
-    def title(self) -> str:
-        """`Deploy 20261121T193000Z-3f2c1ab to production`."""
-        if self.kind == PRUNE:
-            return f"Prune on {self.environment}"
-        if self.kind in (PIN, UNPIN):
-            return f"{self.kind.capitalize()} {self.tag} on {self.environment}"
-        if self.kind == CLEAR_CACHE:
-            return f"Clear the deploy-cache on {self.environment}"
-        if self.kind == RECOVER:
-            undo = any(step.back is not None for step in self.steps)
-            return f"{'Undo' if undo else 'Finish'} the interrupted operation on {self.environment}"
-        if self.kind == ROLLBACK:
-            return f"Roll {self.environment} back to {self.tag}"
-        return f"Deploy {self.tag} to {self.environment}"
-
     def to_json(self) -> dict[str, Any]:
         """For `--dry-run --json` and the PlanMade event."""
         return {
             "kind": self.kind,
             "environment": self.environment,
+            "title": self.title,
             "tag": self.tag,
             "live": self.live,
             "record": asdict(self.record) if self.record else None,

@@ -256,7 +256,7 @@ def _events(plan: Plan) -> tuple[list[Event], list[Event]]:
     half: list[Event] = [
         OperationStarted(
             kind="deploy", environment=plan.environment, servers=SERVERS, tag=plan.tag, subject=record.subject,
-            time=NOW - 1,
+            title=plan.title, phases=plan.phases, time=NOW - 1,
         ),
         *phase("build", "", -0.9, 0.3),
         *(event for name in SERVERS for event in phase("connect", name, -0.8, 0.1) + phase("begin", name, -0.5, 0.1)),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from core.errors import (
     EXIT_DONE,
@@ -21,21 +23,14 @@ from core.events import Emit, Event, Note, OperationFinished, OperationStarted, 
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, fault
 from core.operations.ending import end, unclaimed
-from core.operations.pin import carry_out as carry_out_pin
-from core.operations.planning import Prepared, check_request, prepare, start_tree, tags_of, with_records_of
-from core.operations.prune import carry_out as carry_out_prune
-from core.operations.recover import undo
-from core.operations.requests import DeployRequest, PinRequest, PruneRequest, RecoverRequest, Request, kind_of
+from core.operations.operation import Operation, Request, operation_of
+from core.operations.planning import Prepared, with_records_of
 from core.operations.run import Run
-from core.operations.transition import Transition
 from core.overlap import WAY_OUT, overlaps
-from core.plan import NO_SPACE, NOT_A_LINK, PIN, UNPIN, Plan
+from core.plan import NO_SPACE, NOT_A_LINK, Plan
 from core.protocol.requests import ANYWHERE, Settles, live_at
 from core.records import ServerState
-from core.recovery import UNDO
-from core.source import source_of
 from core.source.tree import Tree
-from core.text import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,25 +63,38 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Pla
         else:
             emit(event)
 
-    check_request(fleet, request)
-    building = Cancel()
-    unlink = cancel.on_request(building.request)
-    tree = start_tree(fleet, request, hear, building)
-    ref = request.ref if isinstance(request, DeployRequest) else None
-    left_out = Ahead(lambda: source_of(fleet.project).uncommitted(ref)) if tree else None
-    try:
+    operation = operation_of(request)(fleet, request, hear, cancel)
+    operation.check()
+    with _tree_ahead(operation, cancel) as tree:
+        left_out = Ahead(operation.uncommitted) if operation.needs_tree else None
         inspection = fleet.inspect(cancel)
-    finally:
-        unlink()
-    if inspection.errors:
-        building.request()
-        raise FleetError(inspection.errors, phase="connect")
-    _alone(fleet, inspection.states)
-    states = with_records_of(fleet, tags_of(request, inspection.states), inspection.states)
-    plan = prepare(fleet, request, states, tree, hear, cancel).plan
+        if inspection.errors:
+            raise FleetError(inspection.errors, phase="connect")
+        _alone(fleet, inspection.states)
+        states = with_records_of(fleet, operation.records(inspection.states), inspection.states)
+        plan = operation.prepare(states, tree).plan
     if left_out and (text := left_out.get()):
         noted.append(text)
     return replace(plan, warnings=(*noted, *plan.warnings))
+
+
+@contextmanager
+def _tree_ahead(operation: Operation[Any], cancel: Cancel) -> Iterator[Ahead[Tree] | None]:
+    """The tree of an operation that needs one, made while the block runs; where the block fails, that is ended."""
+    building = Cancel()
+    unlink = cancel.on_request(building.request)
+    tree = None
+    try:
+        tree = operation.start_tree(building)
+        yield tree
+    except Exception:
+        building.request()
+        if tree:
+            with suppress(TurnoutError):  # the error that matters is the other one
+                tree.get()
+        raise
+    finally:
+        unlink()
 
 
 def _alone(fleet: Fleet, states: Mapping[str, ServerState]) -> None:
@@ -112,19 +120,23 @@ def execute(
     wait   seconds to wait for locks that others hold
     Raises TurnoutError after everything was put back; NeedsPerson where that was not possible.
     """
-    run = Run(fleet, kind_of(request), emit, cancel)
+    operation_class = operation_of(request)
+    run = Run(fleet, operation_class.kind(request), emit, cancel)
+    operation = operation_class(fleet, request, run.emit, cancel, plan)
     run.emit(
         OperationStarted(
             kind=run.kind,
             environment=fleet.environment.name,
             servers=fleet.names,
-            tag=plan.tag if plan else getattr(request, "tag", None) or "",
+            tag=operation.tag,
             who=run.who,
             subject=plan.record.subject if plan and plan.record else "",
+            title=operation.title(operation.tag),
+            phases=operation.phases,
         )
     )
     try:
-        result = _execute(run, request, plan, wait)
+        result = _execute(run, operation, wait)
     except Exception as problem:
         error = problem if isinstance(problem, TurnoutError) else fault(problem)
         error.mask(fleet.project.mask)
@@ -138,50 +150,30 @@ def execute(
     return result
 
 
-def _execute(run: Run, request: Request, plan: Plan | None, wait: float) -> Result:
-    fleet = run.fleet
-    check_request(fleet, request)
-    building = Cancel()
-    unlink = run.cancel.on_request(building.request)
-    tree = start_tree(fleet, request, run.emit, building, plan)
-    try:
-        states = run.begin(uploads=isinstance(request, DeployRequest), wait=wait)
-    except TurnoutError:
-        # A build that runs beside is ended: the error that matters is the other one.
-        building.request()
-        _await_quietly(tree)
-        raise
-    try:
+def _execute(run: Run, operation: Operation[Any], wait: float) -> Result:
+    fleet, planned = run.fleet, operation.planned
+    operation.check()
+    with _tree_ahead(operation, run.cancel) as tree:
+        states = run.begin(uploads=operation.needs_tree, wait=wait)
         with run.or_give_back("refused"):
-            states = with_records_of(fleet, tags_of(request, states, plan), states)
-            prepared = prepare(fleet, request, states, tree, run.emit, run.cancel, plan)
-            if plan:
-                _still_holds(plan, states)
-            if prepared.plan.build and not plan:
+            states = with_records_of(fleet, operation.records(states), states)
+            prepared = operation.prepare(states, tree)
+            if planned:
+                _still_holds(planned, states)
+            if prepared.plan.build and not planned:
                 run.emit(Note(text=f"build {prepared.plan.build}; --rebuild makes it anew"))
             run.emit(PlanMade(plan=prepared.plan.to_json()))
             _refuse(prepared.plan)
             run.cancel.check()
-    finally:
-        unlink()
-    return _carry_out(run, request, prepared, states)
+    return _carry_out(run, operation, prepared, states)
 
 
-def _carry_out(run: Run, request: Request, prepared: Prepared, states: Mapping[str, ServerState]) -> Result:
+def _carry_out(run: Run, operation: Operation[Any], prepared: Prepared, states: Mapping[str, ServerState]) -> Result:
     plan = prepared.plan
-    outcome = "done"
-    if isinstance(request, RecoverRequest) and (request.way == UNDO or not plan.tag):
-        summary = undo(run, prepared, states)
-    elif isinstance(request, RecoverRequest) and plan.nothing_to_do:
-        summary = Transition(run, prepared, states).verify_and_finish()
-    elif plan.nothing_to_do:
-        outcome, summary = "nothing-to-do", _nothing(run, plan, states)
-    elif isinstance(request, PinRequest):
-        summary = carry_out_pin(run, plan, request, states)
-    elif isinstance(request, PruneRequest):
-        summary = carry_out_prune(run, plan, force=request.force)
+    if plan.needless:
+        outcome, summary = "nothing-to-do", _nothing(run, operation, plan, states)
     else:
-        summary = Transition(run, prepared, states).carry_out()
+        outcome, summary = "done", operation.carry_out(run, prepared, states)
     return Result(
         kind=run.kind,
         tag=plan.tag,
@@ -194,26 +186,16 @@ def _carry_out(run: Run, request: Request, prepared: Prepared, states: Mapping[s
     )
 
 
-def _nothing(run: Run, plan: Plan, states: Mapping[str, ServerState]) -> str:
+def _nothing(run: Run, operation: Operation[Any], plan: Plan, states: Mapping[str, ServerState]) -> str:
     """Give the locks back, where all is as it should be already; the summary."""
     line = run.journal("end", outcome="nothing-to-do", exit_code=EXIT_DONE)
-    pins = plan.kind in (PIN, UNPIN)
-    claims = plan.tag and not pins
-    left = {name: live_at(state.current_target) if claims else ANYWHERE for name, state in states.items()}
+    left = {name: live_at(state.current_target) if plan.changes_live else ANYWHERE for name, state in states.items()}
     found = end(run, left, lambda name, again: run.conclude(name, Settles.OWN, line, left=left[name]))
     if found:
         error = unclaimed(run, f"{plan.tag} is not live on", found)
         run.give_back("failed", error)
         raise error
-    if pins:
-        return (
-            f"{plan.tag} is pinned already: nothing to do"
-            if plan.kind == PIN
-            else f"{plan.tag} is not pinned: nothing to do"
-        )
-    if plan.tag:
-        return f"{plan.tag} is live on {count(len(plan.steps), 'server')} already: nothing to do"
-    return "there is nothing to prune"
+    return operation.nothing(plan)
 
 
 def _still_holds(plan: Plan, states: Mapping[str, ServerState]) -> None:
@@ -239,16 +221,6 @@ def _refuse(plan: Plan) -> None:
     if NO_SPACE in kinds:
         raise DiskFull("not enough room on a server", detail="\n".join(reasons), hint=hint, phase="begin")
     raise UsageError(reasons[0], detail="\n".join(reasons) if len(reasons) > 1 else "", hint=hint)
-
-
-def _await_quietly(tree: Ahead[Tree] | None) -> None:
-    """Let a build that runs beside come to its end: the error that matters is the other one."""
-    if tree is None:
-        return
-    try:
-        tree.get()
-    except TurnoutError:
-        return
 
 
 def _finished(run: Run, error: TurnoutError | None, plan: Plan | None, summary: str = "", outcome: str = "") -> None:

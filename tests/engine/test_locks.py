@@ -21,8 +21,7 @@ from core.events import (
     UploadProgress,
 )
 from core.jobs import Job
-from core.operations import DeployRequest, execute
-from core.operations.requests import RollbackRequest
+from core.operations import DeployRequest, RollbackRequest, execute
 from core.protocol.requests import Settles
 from core.records import Lock
 from core.remote.held import Held

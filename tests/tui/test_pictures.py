@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from core.errors import CheckFailed, ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
 from core.events import (
+    PHASES,
     CheckAttempted,
     Event,
     OperationFinished,
@@ -24,8 +25,10 @@ from core.events import (
     UploadProgress,
 )
 from core.jobs import Job
+from core.operations import DeployRequest, RollbackRequest
 from core.plan import NO_SPACE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.records import JournalLine, Lock
+from tests.plans import worded
 from tests.tui.recorded import NOW, WEB, project, record, state, tag
 from tests.tui.running import XTERM, recorded_app, settled, until
 from tui.app import TurnoutApp
@@ -86,12 +89,12 @@ def deploy_plan(**changes: Any) -> Plan:
         "hooks": ("prepare: composer install --no-dev",),
         "checks": ("http://127.0.0.1:8080/healthz answers 200 within 10 attempts",),
     }
-    return Plan(**{**values, **changes})
+    return worded(Plan(**{**values, **changes}), DeployRequest())
 
 
 def rollback_plan() -> Plan:
     steps = tuple(Step(server=name, action=SWITCH, current=tag(0)) for name in WEB)
-    return deploy_plan(kind="rollback", tag=tag(1), live=tag(0), record=record(1), steps=steps)
+    return worded(deploy_plan(tag=tag(1), live=tag(0), record=record(1), steps=steps), RollbackRequest())
 
 
 class RecordedPlan(PlanDialog):
@@ -134,8 +137,9 @@ def phases(server: str, *names: str) -> list[Event]:
 
 
 STARTED = OperationStarted(
-    kind="deploy", environment="production", servers=WEB, tag=tag(0), subject="Fix cart [/x]", time=NOW
-)
+    kind="deploy", environment="production", servers=WEB, tag=tag(0), subject="Fix cart [/x]", time=NOW,
+    title=f"Deploy {tag(0)} to production", phases=PHASES,
+)  # fmt: skip
 UPLOADING: list[Event] = [
     STARTED,
     *phases("", "build"),

@@ -26,7 +26,6 @@ PURE = [
     "core.plan",
     "core.planner.deploy",
     "core.planner.oddities",
-    "core.planner.pin",
     "core.planner.prune",
     "core.planner.rollback",
     "core.retention",

@@ -1,8 +1,12 @@
 """A plan on a terminal says what, where, for how much, and everything that is against it."""
 
-from core.plan import CLEAR_CACHE, DEPLOY, NONE, PRUNE, RECOVER, REMOVE, ROLLBACK, SWITCH, UPLOAD, Plan, Refusal, Step
+from dataclasses import replace
+
+from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
+from core.plan import DEPLOY, NONE, PRUNE, RECOVER, REMOVE, ROLLBACK, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.records import Record
-from tui.cli.plantext import plan_lines, question
+from tests.plans import worded
+from tui.cli.plantext import plan_lines
 
 RECORD = Record(
     tag="20261121T193000Z-3f2c1ab",
@@ -19,7 +23,7 @@ RECORD = Record(
 
 def deploy(*steps: Step, **more: object) -> Plan:
     values = {"kind": DEPLOY, "environment": "production", "tag": RECORD.tag, "live": "old", "record": RECORD}
-    return Plan(**{**values, "steps": steps, **more})  # type: ignore[arg-type]
+    return worded(Plan(**{**values, "steps": steps, **more}), DeployRequest())  # type: ignore[arg-type]
 
 
 def upload(server: str, current: str = "old", **more: object) -> Step:
@@ -49,7 +53,7 @@ def test_a_prune_plan_names_every_release_and_the_bytes_in_all():
         Step(server="web1", action=REMOVE, prune=("a", "b"), frees=3_000_000),
         Step(server="web2", action=REMOVE, prune=("b",), frees=1_000_000),
     )
-    lines = plan_lines(Plan(kind=PRUNE, environment="production", steps=steps))
+    lines = plan_lines(worded(Plan(kind=PRUNE, environment="production", steps=steps), PruneRequest()))
     assert "  in all    frees 4.0 MB on 2 servers" in lines
     assert "  removes a  on web1" in lines
     assert "  removes b" in lines
@@ -87,14 +91,14 @@ def test_text_from_a_repository_or_server_cannot_write_on_the_terminal():
 
 
 def test_the_question_names_what_is_agreed_to():
-    kinds = {
-        DEPLOY: "Deploy to production?",
-        ROLLBACK: "Roll production back?",
-        PRUNE: "Prune on production?",
-        CLEAR_CACHE: "Clear the deploy-cache on production?",
+    questions = {
+        DeployRequest(): "Deploy to production?",
+        RollbackRequest("r1"): "Roll production back?",
+        PruneRequest(): "Prune on production?",
+        PruneRequest(cache=True): "Clear the deploy-cache on production?",
     }
-    for kind, text in kinds.items():
-        assert question(Plan(kind=kind, environment="production")) == text
+    for request, text in questions.items():
+        assert worded(Plan(kind="", environment="production", tag="r1"), request).question == text
 
 
 def test_a_rollback_to_kept_files_costs_a_switch_only():
@@ -106,18 +110,17 @@ def test_a_rollback_to_kept_files_costs_a_switch_only():
         live="new",
         steps=(Step(server="web1", action=SWITCH, current="new"),),
     )
-    lines = plan_lines(plan)
+    lines = plan_lines(worded(plan, RollbackRequest()))
     assert lines[0] == f"Roll production back to {RECORD.tag}"
     assert "  web1  switch only" in lines
 
 
 def test_a_recovery_says_its_way_and_closes_journals_even_where_nothing_switches():
     undo = Step(server="web1", action=SWITCH, current="two", back="releases/one")
-    plan = Plan(kind=RECOVER, environment="production", tag="two", live="two", steps=(undo,))
+    base = Plan(kind=RECOVER, environment="production", tag="two", live="two")
+    plan = worded(replace(base, steps=(undo,)), RecoverRequest("undo"))
     assert "  web1  switch back to releases/one" in plan_lines(plan)
-    assert question(plan) == "Undo the interrupted operation on production?"
-    finish = Plan(
-        kind=RECOVER, environment="production", tag="two", live="two", steps=(Step(server="web1", action=NONE),)
-    )
-    assert question(finish) == "Finish the interrupted operation on production?"
+    assert plan.question == "Undo the interrupted operation on production?"
+    finish = worded(replace(base, steps=(Step(server="web1", action=NONE),)), RecoverRequest("finish"))
+    assert finish.question == "Finish the interrupted operation on production?"
     assert plan_lines(finish)[-1] == "  no server switches: what was interrupted is swept and closed in the journals"

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
+from core.operations import DeployRequest, PruneRequest, RollbackRequest
 from core.plan import NO_SPACE, NONE, REMOVE, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
+from tests.plans import worded
 from tests.tui.recorded import record, tag
 from tui.view.glyphs import UNICODE
 from tui.view.lines import plain, width
-from tui.view.plan_lines import plan_lines, yes_words
+from tui.view.plan_lines import plan_lines
 
 
 def deploy(*steps: Step, **changes: object) -> Plan:
@@ -24,7 +26,7 @@ def deploy(*steps: Step, **changes: object) -> Plan:
         hooks=("prepare: composer install",),
         checks=("http://127.0.0.1:8080/healthz answers 200",),
     )
-    return replace(base, **changes)  # type: ignore[arg-type]  # the caller names fields of Plan
+    return worded(replace(base, **changes), DeployRequest())  # type: ignore[arg-type]  # the caller names fields of Plan
 
 
 def upload(name: str, **changes: object) -> Step:
@@ -85,15 +87,15 @@ def test_nothing_to_do_is_said_in_words() -> None:
 
 
 def test_a_rollback_by_switch_only_says_how_cheap_it_is() -> None:
-    plan = deploy(Step(server="web1", action=SWITCH, current=tag(1)), kind="rollback")
+    plan = worded(deploy(Step(server="web1", action=SWITCH, current=tag(1))), RollbackRequest())
     assert "switch only" in text(plan)
-    assert yes_words(plan) == "Roll back"
+    assert plan.verb == "Roll back"
 
 
 def test_a_prune_tells_what_it_frees() -> None:
     step = Step(server="web1", action=REMOVE, current=tag(0), prune=(tag(4),), frees=55_000_000)
     plan = Plan(kind="prune", environment="production", live=tag(0), steps=(step,))
-    shown = text(plan)
+    shown = text(worded(plan, PruneRequest()))
     assert "frees 55 MB" in shown and "1a2b3c4" in shown and "→" not in shown
 
 

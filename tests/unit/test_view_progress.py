@@ -19,6 +19,7 @@ from core.events import (
     OperationStarted,
     PhaseFinished,
     PhaseStarted,
+    PlanMade,
     Pruned,
     ServerFailed,
     Switched,
@@ -35,7 +36,7 @@ SERVERS = ("web1", "web2", "web3")
 
 
 def follow(*events: Event, kind: str = "deploy") -> Progress:
-    progress = Progress(kind, "production", SERVERS, started=T)
+    progress = Progress(kind, "production", SERVERS, started=T, phases=PHASES)
     for event in events:
         progress.apply(event)
     return progress
@@ -159,7 +160,11 @@ def test_the_build_stands_above_the_servers() -> None:
 def test_the_title_says_what_runs_and_where_it_stands() -> None:
     progress = follow(
         OperationStarted(
-            kind="deploy", environment="production", servers=SERVERS, tag=tag(0), subject="Fix [/x] totals"
+            kind="deploy",
+            environment="production",
+            servers=SERVERS,
+            title=f"Deploy {tag(0)} to production",
+            subject="Fix [/x] totals",
         ),
         PhaseStarted(server="web1", phase="upload", time=T),
         PhaseStarted(server="web2", phase="upload", time=T),
@@ -169,10 +174,20 @@ def test_the_title_says_what_runs_and_where_it_stands() -> None:
     assert text.endswith("uploading 2 of 3 · 12 s")
 
 
-def test_a_rollback_is_called_so() -> None:
-    progress = follow(kind="rollback")
-    progress.tag = tag(1)
-    assert draw.heading(progress) == "Roll production back to 9ab01cd"
+def test_an_operation_is_called_as_it_says_and_by_its_plan_as_soon_as_that_is_known() -> None:
+    started = OperationStarted(kind="rollback", environment="production", servers=SERVERS, title="Roll production back")
+    assert draw.heading(follow(started)) == "Roll production back"
+    planned = PlanMade(plan={"title": f"Roll production back to {tag(1)}", "tag": tag(1)})
+    assert draw.heading(follow(started, planned)) == "Roll production back to 9ab01cd"
+
+
+def test_an_operation_that_has_said_nothing_yet_is_called_by_its_kind() -> None:
+    assert draw.heading(follow(kind="clear-cache")) == "Clear-cache on production"
+
+
+def test_the_phases_that_are_to_come_are_those_that_the_operation_names() -> None:
+    progress = follow(OperationStarted(kind="x", environment="e", servers=SERVERS, phases=("connect", "switch")))
+    assert progress.phases == ("connect", "switch")
 
 
 def test_pruned_releases_and_freed_bytes_add_up() -> None:

@@ -8,15 +8,17 @@ from hypothesis import strategies as st
 
 from core.drift import Drift, Verification
 from core.errors import ConnectError
+from core.operations import RecoverRequest
 from core.plan import NONE, RECOVER, SWITCH, Plan, Step
 from core.records import Lock, ServerState
 from core.recovery import Before, Interruption
+from tests.plans import worded
 from tests.tui.recorded import NOW, record, state, tag
 from tui.view import drift_lines, locks, recovery_lines
 from tui.view.fleet import FleetView, ServerView, server_line
 from tui.view.glyphs import UNICODE
 from tui.view.lines import Line, plain, width
-from tui.view.plan_lines import plan_lines, yes_words
+from tui.view.plan_lines import plan_lines
 
 KEYS = {"watch": "w", "break-lock": "L", "finish": "F", "take-back": "U"}
 AT_WORK = Lock(operation="0a", kind="deploy", who="bo@ci", since=NOW - 60, age=60, silence=2, phase="upload")
@@ -162,24 +164,25 @@ def test_nothing_is_judged_until_every_server_was_looked_at() -> None:
     assert judged == {"known"}
 
 
-def recovery_plan(*steps: Step) -> Plan:
-    return Plan(kind=RECOVER, environment="production", tag=tag(0), live=tag(0), record=record(0), steps=steps)
+def recovery_plan(way: str, *steps: Step) -> Plan:
+    plan = Plan(kind=RECOVER, environment="production", tag=tag(0), live=tag(0), record=record(0), steps=steps)
+    return worded(plan, RecoverRequest(way))
 
 
 def test_the_plans_of_both_ways_show_from_where_to_where() -> None:
-    finish = recovery_plan(Step(server="web1", action=NONE, current=tag(0)),
+    finish = recovery_plan("finish", Step(server="web1", action=NONE, current=tag(0)),
                            Step(server="web3", action=SWITCH, current=tag(1)))  # fmt: skip
-    assert yes_words(finish) == "Finish"
+    assert finish.verb == "Finish"
     assert "9ab01cd → 3f2c1ab" in text(plan_lines(finish, 70, UNICODE))
-    undo = recovery_plan(Step(server="web1", action=SWITCH, current=tag(0), back=f"releases/{tag(1)}"),
+    undo = recovery_plan("undo", Step(server="web1", action=SWITCH, current=tag(0), back=f"releases/{tag(1)}"),
                          Step(server="web3", action=NONE, current=tag(1)))  # fmt: skip
-    assert yes_words(undo) == "Undo"
+    assert undo.verb == "Undo"
     said = text(plan_lines(undo, 70, UNICODE))
     assert "3f2c1ab → 9ab01cd" in said and "web1  switch back to releases/9ab01cd" in said
 
 
 def test_a_recovery_that_finds_all_as_asked_says_that_it_closes_the_journals() -> None:
-    plan = recovery_plan(Step(server="web1", action=NONE, current=tag(0)))
+    plan = recovery_plan("finish", Step(server="web1", action=NONE, current=tag(0)))
     assert "this closes the journals" in text(plan_lines(plan, 70, UNICODE))
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, StateChanged, TurnoutError, UsageError
-from core.plan import RECOVER, Plan
+from core.plan import Plan
 from tui.cli.command import Answer, Command, find
-from tui.cli.plantext import question
 
 if TYPE_CHECKING:
     from core.operations import Request
@@ -44,7 +43,7 @@ def operate(command: Command, request: Request) -> Answer:
         if options.dry_run:
             summary = "dry run: nothing was changed"
             return {**_of(plan), "exit_code": EXIT_DONE, "outcome": "planned", "summary": summary}
-        if plan.nothing_to_do and plan.kind != RECOVER:  # a recover still has journals to close
+        if plan.needless:
             summary = "nothing to do: every server is as asked"
             return {**_of(plan), "exit_code": EXIT_DONE, "outcome": "nothing-to-do", "summary": summary}
         _confirm(command, plan)
@@ -109,9 +108,9 @@ def _confirm(command: Command, plan: Plan) -> None:
     """Raises Cancelled unless a person agrees; a protected environment wants its name typed."""
     environment = command.fleet.environment
     if environment.protected:
-        agreed = command.ask(f"{question(plan)} It is protected: type its name:") == environment.name
+        agreed = command.ask(f"{plan.question} It is protected: type its name:") == environment.name
     else:
-        agreed = command.ask(f"{question(plan)} [y/N]").lower() in ("y", "yes")
+        agreed = command.ask(f"{plan.question} [y/N]").lower() in ("y", "yes")
     if not agreed:
         raise Cancelled("not confirmed", hint="nothing was changed")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.plan import CLEAR_CACHE, DEPLOY, PIN, PRUNE, RECOVER, ROLLBACK, UNPIN, Plan, Step, alike, freeing
+from core.plan import DEPLOY, Plan, Step, alike, freeing
 from core.text import clean, count, size
 
 GROUPED_FROM = 11
@@ -14,7 +14,7 @@ def plan_lines(plan: Plan) -> list[str]:
 
     Every line is free of control characters; refusals and warnings are all named.
     """
-    lines = [_one_line(plan.title())]
+    lines = [_one_line(plan.title)]
     lines += [f"  {line}" for line in _what(plan)]
     if plan.steps:
         lines += [
@@ -31,29 +31,17 @@ def plan_lines(plan: Plan) -> list[str]:
         lines += ["", *(f"  ! warning: {_one_line(warning)}" for warning in plan.warnings)]
     if plan.executable and plan.nothing_to_do:
         closes = "no server switches: what was interrupted is swept and closed in the journals"
-        lines += ["", f"  {closes if plan.kind == RECOVER else 'nothing to do: every server is as asked'}"]
+        lines += ["", f"  {closes if plan.ends_interrupted else 'nothing to do: every server is as asked'}"]
     if not plan.executable:
         lines += ["", *(f"  x refused: {_one_line(reason)}" for reason in plan.all_refusals)]
     return lines
 
 
-def question(plan: Plan) -> str:
-    """What a person is asked before the plan is executed, without the answers: `Deploy to production?`."""
-    if plan.kind == ROLLBACK:
-        return f"Roll {plan.environment} back?"
-    if plan.kind == PRUNE:
-        return f"Prune on {plan.environment}?"
-    if plan.kind == CLEAR_CACHE:
-        return f"Clear the deploy-cache on {plan.environment}?"
-    if plan.kind in (RECOVER, PIN, UNPIN):
-        return f"{plan.title()}?"
-    return f"Deploy to {plan.environment}?"
-
-
 def _what(plan: Plan) -> list[str]:
     """The release that becomes live and the one that is live now."""
     rows = []
-    if plan.record and plan.kind in (DEPLOY, ROLLBACK):
+    makes_live = plan.changes_live and not plan.ends_interrupted
+    if plan.record and makes_live:
         record = plan.record
         made = ", ".join(part for part in (record.author, record.revision[:15], record.ref) if part)
         rows.append(
@@ -63,7 +51,7 @@ def _what(plan: Plan) -> list[str]:
     if plan.build:
         again = "; --rebuild makes it anew" if plan.kind == DEPLOY else ""
         rows.append(("build", f"{plan.build}{again}"))
-    if plan.kind in (DEPLOY, ROLLBACK):
+    if makes_live:
         rows.append(("live now", plan.live or "nothing"))
     if len(plan.steps) > 1 and plan.send_bytes:
         rows.append(("in all", f"sends {size(plan.send_bytes)} to {count(len(plan.steps), 'server')}"))
@@ -77,7 +65,7 @@ def _price(step: Step, plan: Plan) -> str:
     """A step's price, with what is live there where that is not what is live elsewhere."""
     if step.refusal:
         return "refused, see below"
-    differs = plan.kind in (DEPLOY, ROLLBACK, RECOVER) and step.current != plan.live
+    differs = plan.changes_live and step.current != plan.live
     return step.price() + (f" (live there: {step.current or 'nothing'})" if differs else "")
 
 

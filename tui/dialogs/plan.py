@@ -12,14 +12,14 @@ from textual.widgets import Button, Input
 from core.errors import Cancelled, TurnoutError
 from core.events import Event
 from core.jobs import Job
-from core.plan import RECOVER, Plan
+from core.plan import Plan
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
 from tui.view.formats import clock
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
-from tui.view.plan_lines import plan_lines, yes_words
+from tui.view.plan_lines import plan_lines
 from tui.view.progress import Progress
 from tui.view.progress_lines import error_lines, fleet_line, state_words
 from tui.widgets.paint import Lines
@@ -110,7 +110,7 @@ class PlanDialog(Dialog[Plan]):
         if self.plan is None:
             self.set_title("There is no plan", bad=True)
         else:
-            self.set_title(self.plan.title(), bad=not self.plan.executable)
+            self.set_title(self.plan.title, bad=not self.plan.executable)
             self._offer(self.plan)
         if not self._may_run:
             close = self.query_one("#close", Button)
@@ -125,7 +125,7 @@ class PlanDialog(Dialog[Plan]):
             return
         yes = self.query_one("#yes", Button)
         key = "Enter" if self._environment.protected else self._keymap.shown("yes")
-        yes.label = f"{key}  {yes_words(plan)}"
+        yes.label = f"{key}  {plan.verb}"
         yes.display = True
         yes.disabled = self._environment.protected and not self._name_typed
 
@@ -133,7 +133,7 @@ class PlanDialog(Dialog[Plan]):
     def _may_run(self) -> bool:
         # A recovery that finds every server as asked still has journals to close.
         plan = self.plan
-        return plan is not None and plan.executable and (plan.kind == RECOVER or not plan.nothing_to_do)
+        return plan is not None and plan.executable and not plan.needless
 
     @property
     def _name_typed(self) -> bool:

@@ -97,7 +97,8 @@ class Operation(Followed):
     def __init__(self, fleet: Fleet, request: Request, plan: Plan, started: float) -> None:
         self.request = request
         self.plan = plan
-        progress = Progress(plan.kind, plan.environment, [step.server for step in plan.steps], started=started)
+        servers = [step.server for step in plan.steps]
+        progress = Progress(plan.kind, plan.environment, servers, started=started, title=plan.title, phases=plan.phases)
         progress.tag = plan.tag
         job: Job[Result] = Job(plan.kind, self._work)
         super().__init__(fleet, job, progress)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from core.plan import CLEAR_CACHE, DEPLOY, PIN, PRUNE, RECOVER, ROLLBACK, UNPIN, Plan, Step, alike, freeing
+from core.plan import Plan, Step, alike, freeing
 from core.text import count, size
 from tui.view.formats import listing, range_name, servers, short_tag, short_tags
 from tui.view.glyphs import Glyphs
@@ -12,8 +12,6 @@ from tui.view.lines import Line, fit, line, one_line, wrap
 
 GROUPED_FROM = 9
 """Servers from which those with the same step share a line."""
-
-YES_WORDS = {DEPLOY: "Deploy", ROLLBACK: "Roll back", PRUNE: "Prune", CLEAR_CACHE: "Clear", PIN: "Pin", UNPIN: "Unpin"}
 
 
 def plan_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
@@ -26,7 +24,7 @@ def plan_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     if plan.steps:
         out += [(), *step_lines(plan, cells, glyphs)]
     pruned = list(dict.fromkeys(tag for step in plan.steps for tag in step.prune))
-    if pruned and plan.kind in (PRUNE, DEPLOY):
+    if pruned:
         shown = [short_tag(tag) for tag in pruned]
         out += _field("Removes", listing(shown, 6), cells)
     if plan.warnings:
@@ -39,14 +37,14 @@ def plan_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
         for word, text in around:
             out += _field(word, text, cells)
     if plan.executable and plan.nothing_to_do:
-        rest = "this closes the journals" if plan.kind == RECOVER else "nothing to do"
+        rest = "this closes the journals" if plan.ends_interrupted else "nothing to do"
         out += [(), line((f"{glyphs.done} {rest}: every server is as asked", "ok"))]
     return out
 
 
 def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     """What is live now, and what will be."""
-    if plan.kind in (PRUNE, CLEAR_CACHE, PIN, UNPIN):
+    if not plan.changes_live:
         frees = freeing("frees", plan.frees, plan.exact).removeprefix(", ") if plan.frees else ""
         total = f"{frees} on {servers(len(plan.steps))}" if frees else ""
         return _field("In all", total, cells) if total else []
@@ -54,7 +52,7 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     if _undoes(plan):
         return _way_back(plan, glyphs)
     now = short_tag(plan.live) if plan.live else "nothing"
-    if plan.kind == RECOVER:  # some servers are on it already: the others matter
+    if plan.ends_interrupted:  # some servers are on it already: the others matter
         others = dict.fromkeys(step.current for step in plan.steps if step.current != plan.tag)
         now = ", ".join(short_tag(one_line(tag)) or "nothing" for tag in others) or now
     out = [
@@ -78,7 +76,7 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
 
 
 def _undoes(plan: Plan) -> bool:
-    return plan.kind == RECOVER and any(step.back is not None for step in plan.steps)
+    return any(step.back is not None for step in plan.steps)
 
 
 def _way_back(plan: Plan, glyphs: Glyphs) -> list[Line]:
@@ -97,8 +95,8 @@ def step_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
     for name, group in zip(names, groups, strict=True):
         step = group[0]
         price = short_tags(one_line(step.price()))
-        told = plan.kind in (DEPLOY, ROLLBACK) or (plan.kind == RECOVER and not _undoes(plan))
-        if step.current != plan.live and told and not step.refusal:
+        says_live = plan.changes_live and not _undoes(plan)
+        if step.current != plan.live and says_live and not step.refusal:
             price += f" (live there: {short_tag(step.current) if step.current else 'nothing'})"
         role = "bad" if step.refusal else "dim" if price == "nothing to do" else ""
         sign = (glyphs.cross, "bad") if step.refusal else (glyphs.dot if role else glyphs.now, role or "accent")
@@ -124,10 +122,3 @@ def _field(label: str, text: str, cells: int) -> list[Line]:
 def _bullet(text: str, cells: int, sign: str, role: str) -> list[Line]:
     parts = wrap(one_line(text), cells - 2)
     return [line((f"{sign} ", role), (parts[0], role)), *(line("  ", (part, role)) for part in parts[1:])]
-
-
-def yes_words(plan: Plan) -> str:
-    """What the button says that runs the plan."""
-    if plan.kind == RECOVER:
-        return "Undo" if _undoes(plan) or not plan.tag else "Finish"
-    return YES_WORDS.get(plan.kind, "Run")

@@ -108,14 +108,24 @@ class Progress:
     """One operation, followed by its events."""
 
     def __init__(
-        self, kind: str, environment: str, servers: Iterable[str], *, started: float, title: str = "", by: str = ""
+        self,
+        kind: str,
+        environment: str,
+        servers: Iterable[str],
+        *,
+        started: float,
+        title: str = "",
+        phases: tuple[str, ...] = ("connect", "begin", "finish"),
+        by: str = "",
     ) -> None:
         self.kind = kind
         self.environment = environment
         self.tag = ""
         self.subject = ""
         self.started = started
-        self.title = title
+        self.title = title or f"{kind.capitalize()} on {environment}"
+        self.to_come = phases
+        """The phases that it goes through where all goes well, as far as it has said."""
         self.by = by
         """Who runs it, where that is somebody else."""
         self.fleet = ServerProgress("")
@@ -140,9 +150,11 @@ class Progress:
             case OperationStarted():
                 self.kind, self.environment = event.kind, event.environment
                 self.tag, self.subject = event.tag or self.tag, one_line(event.subject) or self.subject
+                self.title, self.to_come = one_line(event.title) or self.title, event.phases or self.to_come
                 self._only(event.servers)
             case PlanMade():
                 self.plan = event.plan
+                self.title = one_line(str(event.plan.get("title") or self.title))
                 self.tag = str(event.plan.get("tag") or self.tag)
             case PhaseStarted():
                 one.phases[event.phase] = PhaseMark(event.time)
@@ -194,13 +206,9 @@ class Progress:
 
     @property
     def phases(self) -> tuple[str, ...]:
-        """The phases that this operation is made of, in order: those seen, and those of its kind that are to come."""
-        to_come = {
-            "deploy": PHASES,
-            "rollback": ("connect", "begin", "upload", "stage", "barrier", "switch", "check", "finish"),
-        }.get(self.kind, ("connect", "begin", "finish"))
+        """The phases that this operation is made of, in order: those seen, and those that are to come."""
         seen = {phase for one in (self.fleet, *self.servers.values()) for phase in one.phases}
-        wanted = seen if self.finished else seen | set(to_come)
+        wanted = seen if self.finished else seen | set(self.to_come)
         return tuple(phase for phase in PHASES if phase in wanted)
 
     def mark(self, server: str, phase: str) -> PhaseMark | None:

@@ -8,20 +8,10 @@ from collections.abc import Mapping, Sequence
 from core.errors import FleetError, TurnoutError
 from core.text import count, size
 from tui.view.fleet import Activity
-from tui.view.formats import clock, rate, servers, short_tag
+from tui.view.formats import clock, rate, servers, short_tag, short_tags
 from tui.view.glyphs import Glyphs, bar
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, wrap
 from tui.view.progress import VERBS, PhaseMark, Progress, ServerProgress
-
-KIND_WORDS = {
-    "deploy": "Deploy",
-    "rollback": "Roll back",
-    "prune": "Prune",
-    "clear-cache": "Clear the deploy-cache",
-    "recover": "Recover",
-    "pin": "Pin",
-    "unpin": "Unpin",
-}
 
 LONG = 0.1
 """Seconds from which a phase that has ended is worth its place in a line."""
@@ -32,14 +22,7 @@ NOW_CELLS = 34
 
 def title_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
     """`Deploy 3f2c1ab to production · Fix cart totals             uploading · 12 s`."""
-    kind = KIND_WORDS.get(progress.kind, progress.kind)
-    what = f" {short_tag(progress.tag)}" if progress.tag else ""
-    to = "to" if progress.kind in ("deploy", "rollback") else "on"
-    left = (
-        f"{kind}{what} {to} {progress.environment}"
-        if progress.kind != "rollback"
-        else f"{kind} to{what or ' …'} on {progress.environment}"
-    )
+    left = heading(progress)
     word, role = state_words(progress)
     end = f"{word} {glyphs.dot} {clock(progress.seconds(now))}"
     subject = f" {glyphs.dot} by {progress.by}" if progress.by else ""
@@ -52,13 +35,7 @@ def title_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Li
 
 def heading(progress: Progress) -> str:
     """`Deploy 3f2c1ab to production`, `Roll production back to 9ab01cd`."""
-    kind = KIND_WORDS.get(progress.kind, progress.kind)
-    what = short_tag(progress.tag)
-    if progress.kind == "rollback":
-        return f"Roll {progress.environment} back" + (f" to {what}" if what else "")
-    if progress.kind == "deploy":
-        return f"{kind} {what} to {progress.environment}" if what else f"{kind} to {progress.environment}"
-    return f"{kind} on {progress.environment}"
+    return short_tags(progress.title)
 
 
 def state_words(progress: Progress) -> tuple[str, str]:
@@ -200,7 +177,7 @@ def _ended(progress: Progress, one: ServerProgress, cells: int, glyphs: Glyphs) 
         parts.append(f"{'back on' if one.switched_back else 'live on'} {short_tag(one.tag)}")
     elif progress.finished and progress.finished.outcome == "needs-person":
         parts.append("not told: look at what is live there")
-    elif progress.kind in ("deploy", "rollback"):
+    elif "switch" in progress.to_come:
         parts.append("not switched" if progress.finished and progress.finished.outcome != "done" else "already live")
     if one.total:
         parts.append(f"sent {size(one.sent)}")
@@ -309,8 +286,7 @@ def end_lines(progress: Progress, error: TurnoutError | None, cells: int, glyphs
     undecided = finished is not None and finished.outcome == "needs-person"
     role = "warn" if cancelled else "bad"
     word = "cancelled" if cancelled else "needs a person" if undecided else "failed"
-    kind = KIND_WORDS.get(progress.kind, progress.kind)
-    out.append(line((f"{glyphs.cross} {kind} {word}", role)))
+    out.append(line((f"{glyphs.cross} {progress.kind.capitalize()} {word}", role)))
     if error is not None and not cancelled:
         out += error_lines(error, cells, glyphs)
     if finished is not None and finished.summary:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core import layout
+from core.errors import UsageError
+from core.fleet import at_once
+from core.jobs import Ahead
+from core.operations.operation import Operation, Request
+from core.operations.planning import Prepared
 from core.operations.run import Run
-from core.plan import Plan, freeing
+from core.plan import CLEAR_CACHE, PRUNE, Plan, freeing
+from core.planner.prune import plan_prune
 from core.protocol.answers import Removed
 from core.protocol.requests import Settles
+from core.records import ServerState
+from core.source.tree import Tree
 from core.text import count
 
 
@@ -28,7 +36,7 @@ class Pruned:
     exact: bool = True
 
 
-def carry_out(run: Run, plan: Plan, *, force: bool) -> str:
+def remove(run: Run, plan: Plan, *, force: bool) -> str:
     """Remove what the plan names on every server; the summary says what really went. `force`: also releases that a
     running process works in; without it they are kept with a warning. A server that fails keeps nobody from pruning.
 
@@ -84,3 +92,58 @@ def _where(what: str, tags: Mapping[str, Iterable[str]]) -> list[str]:
         for tag in some:
             by_tag.setdefault(tag, []).append(name)
     return [f"{what} {tag} on {', '.join(names)}" for tag, names in by_tag.items()]
+
+
+@dataclass(frozen=True)
+class PruneRequest(Request):
+    """Remove the files of `tags`, of all releases beyond the newest `keep`, and the deploy-cache.
+
+    With nothing of the three given, `keep` is the configuration's. `force`: also releases that a process works in.
+    """
+
+    tags: tuple[str, ...] = ()
+    keep: int | None = None
+    cache: bool = False
+    force: bool = False
+
+
+class Prune(Operation[PruneRequest], request=PruneRequest):
+    @staticmethod
+    def kind(request: PruneRequest) -> str:
+        return CLEAR_CACHE if request.cache and not request.tags and request.keep is None else PRUNE
+
+    @property
+    def verb(self) -> str:
+        return "Clear" if self.kind(self.request) == CLEAR_CACHE else "Prune"
+
+    def title(self, tag: str = "") -> str:
+        what = "Clear the deploy-cache" if self.kind(self.request) == CLEAR_CACHE else "Prune"
+        return f"{what} on {self.fleet.environment.name}"
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        return self.request.tags
+
+    def check(self) -> None:
+        super().check()
+        if self.request.keep is not None and self.request.keep < 1:
+            raise UsageError("--keep must be at least 1", hint="the live release is always kept")
+
+    def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
+        """What goes, and what that frees: servers where something goes are asked for its size."""
+        environment, request = self.fleet.environment.name, self.request
+        tags, keep, cache = request.tags, request.keep, request.cache
+        if keep is None and not tags and not cache:
+            keep = self.fleet.project.deploy.keep
+        draft = plan_prune(environment, states, tags, keep, cache, {})
+        if not draft.executable:
+            return Prepared(draft)
+        wanted = {step.server: step for step in draft.steps if step.prune or step.clear_cache}
+        ask = lambda name: self.fleet.session(name).sizes(wanted[name].prune, cache=wanted[name].clear_cache)  # noqa: E731
+        return Prepared(plan_prune(environment, states, tags, keep, cache, at_once(wanted, ask).unwrap("begin")))
+
+    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
+        return remove(run, prepared.plan, force=self.request.force)
+
+    def nothing(self, plan: Plan) -> str:
+        return "there is nothing to prune"

@@ -1,0 +1,110 @@
+"""Deploy: a release of a revision becomes live on every server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from core.errors import SourceError
+from core.events import PHASES
+from core.jobs import Ahead, Cancel
+from core.operations.operation import Operation, Request
+from core.operations.planning import (
+    Prepared,
+    cache_contents,
+    is_live_already,
+    plan_settings,
+    reuse,
+    with_interruption,
+)
+from core.operations.run import Run
+from core.operations.transition import Transition
+from core.plan import DEPLOY, Plan
+from core.planner.deploy import plan_deploy
+from core.records import Record, ServerState, make_tag, next_seq
+from core.source import make_tree, source_of
+from core.source.store import remember
+from core.source.tree import Tree
+
+
+@dataclass(frozen=True)
+class DeployRequest(Request):
+    """Deploy `ref` (None: the configuration's) under `tag` (None: made from time and revision).
+
+    `rebuild`: a finished build is not used again.
+    """
+
+    ref: str | None = None
+    tag: str | None = None
+    rebuild: bool = False
+
+
+class Deploy(Operation[DeployRequest], request=DeployRequest):
+    phases = PHASES
+    needs_tree = True
+    changes_live = True
+    verb = "Deploy"
+
+    @staticmethod
+    def kind(request: DeployRequest) -> str:
+        return DEPLOY
+
+    def title(self, tag: str = "") -> str:
+        return f"Deploy{f' {tag}' if tag else ''} to {self.fleet.environment.name}"
+
+    def start_tree(self, cancel: Cancel) -> Ahead[Tree]:
+        """Begin to make the tree. What the earlier plan built is not built again."""
+        project, ref, target = self.fleet.project, self.request.ref, self.fleet.environment.name
+        source_of(project).check(ref)
+        rebuild = self.request.rebuild and self.planned is None
+        return Ahead(lambda: make_tree(project, ref, self.emit, cancel, target=target, rebuild=rebuild))
+
+    def uncommitted(self) -> str:
+        return source_of(self.fleet.project).uncommitted(self.request.ref)
+
+    def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
+        assert tree is not None
+        made = tree.get()
+        record = self._record(states, made)
+        caches = cache_contents(self.fleet, states)
+        moments = ("build", "prepare", "before-switch", "after-switch", "success")
+        settings = plan_settings(self.fleet, moments)
+        plan = plan_deploy(self.fleet.environment.name, states, record, made.manifest, caches, settings)
+        remember(made.manifest)
+        return with_interruption(Prepared(replace(plan, build=reuse(made)), made, caches), states)
+
+    def _record(self, states: Sequence[ServerState], tree: Tree) -> Record:
+        """The record of the release; the earlier plan's, whose tag and number a person has seen, where there is one."""
+        now = time.time()
+        mask = self.fleet.project.mask
+        record = Record(
+            tag=self.request.tag or make_tag(datetime.fromtimestamp(now, UTC), tree.revision),
+            seq=next_seq(states),
+            created=now,
+            source=tree.source,
+            revision=tree.revision,
+            digest=tree.manifest.digest,
+            subject=mask.line(tree.subject, 500),
+            author=mask.line(tree.author, 500),
+            by=mask(self.fleet.project.settings.who),
+            ref=tree.ref,
+            bytes=tree.manifest.bytes,
+            files=tree.manifest.files,
+        )
+        if self.planned is None or self.planned.record is None:
+            return record
+        if self.planned.record.digest != record.digest:
+            raise SourceError(
+                "the source changed since the plan was made",
+                detail=f"planned {self.planned.record.revision}, now {record.revision}",
+                hint="look at the new plan; nothing was touched",
+            )
+        return self.planned.record
+
+    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
+        return Transition(run, prepared, states).carry_out()
+
+    def nothing(self, plan: Plan) -> str:
+        return is_live_already(plan)

@@ -1,0 +1,157 @@
+"""Recover: an interrupted operation is finished on all its servers, or undone where it had switched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from core.errors import NeedsPerson, UsageError
+from core.jobs import Ahead
+from core.operations.kinds.rollback import plan_return
+from core.operations.operation import Operation, Request
+from core.operations.planning import Prepared, plan_settings
+from core.operations.recover import undo
+from core.operations.run import Run
+from core.operations.transition import Transition
+from core.plan import NONE, RECOVER, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
+from core.records import Release, ServerState, live_tag
+from core.recovery import FINISH, UNDO, Interruption, interruption, untold
+from core.source.tree import Tree
+
+
+@dataclass(frozen=True)
+class RecoverRequest(Request):
+    """Bring an interrupted operation to an end: `finish` it on all servers, or `undo` it where it switched."""
+
+    way: str
+
+
+class Recover(Operation[RecoverRequest], request=RecoverRequest):
+    ends_interrupted = True
+    changes_live = True
+
+    @staticmethod
+    def kind(request: RecoverRequest) -> str:
+        return RECOVER
+
+    @property
+    def verb(self) -> str:
+        return "Undo" if self.request.way == UNDO else "Finish"
+
+    def title(self, tag: str = "") -> str:
+        return f"{self.verb} the interrupted operation on {self.fleet.environment.name}"
+
+    def check(self) -> None:
+        super().check()
+        if self.request.way not in (FINISH, UNDO):
+            raise UsageError(f"an interrupted operation is finished or undone, not {self.request.way!r}")
+
+    def records(self, states: Mapping[str, ServerState]) -> tuple[str, ...]:
+        found = interruption(states.values())
+        return (found.tag,) if found else ()
+
+    def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
+        """Finish: all servers to the release that was to become live. Undo: each switched server back to its own."""
+        found = self._found(states)
+        return self._finish(found, states) if self.request.way == FINISH else self._undo(found, states)
+
+    def _found(self, states: Sequence[ServerState]) -> Interruption:
+        """What was interrupted. UsageError where nothing was, NeedsPerson where the journals cannot tell."""
+        found = interruption(states)
+        if found is None:
+            if problem := untold(states):
+                raise problem
+            raise UsageError(
+                f"no operation was interrupted on {self.fleet.environment.name}", hint="there is nothing to recover"
+            )
+        if found.conflict:
+            raise NeedsPerson(
+                "the servers' journals differ about the interrupted operation",
+                detail=found.conflict,
+                hint="look at what is live; deploy, or roll back to a release, which settles it",
+            )
+        return found
+
+    def _undo(self, found: Interruption, states: Sequence[ServerState]) -> Prepared:
+        undone = [
+            Step(
+                server=state.server,
+                action=SWITCH if state.server in found.switched else NONE,
+                current=state.current,
+                back=found.switched[state.server].target if state.server in found.switched else None,
+                refusal=_way_back_gone(state, found),
+            )
+            for state in states
+        ]
+        release = next((state.releases[found.tag] for state in states if found.tag in state.releases), None)
+        moments = ("after-switch", "after-rollback") if found.switched else ()
+        plan = Plan(
+            kind=RECOVER,
+            environment=self.fleet.environment.name,
+            tag=found.tag,
+            live=live_tag(states),
+            record=release.record if release else None,
+            steps=tuple(undone),
+            hooks=plan_settings(self.fleet, moments).hooks,
+            warnings=(found.describe(time.time()),),
+            fingerprints={state.server: state.fingerprint for state in states},
+        )
+        return Prepared(plan, interruption=found)
+
+    def _finish(self, found: Interruption, states: Sequence[ServerState]) -> Prepared:
+        """The plan of a rollback to the interrupted operation's release, for the servers that took part in it.
+
+        Where a server does not know the release yet, its own journal's record says from what it is made: what a server
+        says decides nothing about another.
+        """
+        if not found.tag:
+            raise NeedsPerson("the journals do not tell what it was to make live", hint="undo it, then deploy again")
+        known = []
+        for state in states:
+            own = found.records.get(state.server)
+            ahead = {found.tag: Release(tag=found.tag, record=own)} if own else {}
+            known.append(replace(state, releases={**ahead, **state.releases}))
+        prepared = plan_return(self.fleet, found.tag, known, self.emit, self.cancel)
+        part = {*found.switched, *found.waiting}
+        knowing = {state.server for state in known if found.tag in state.releases and state.releases[found.tag].record}
+        steps = tuple(
+            Step(server=step.server, action=NONE, current=step.current)
+            if step.server not in part
+            else replace(step, refusal=_unheard_of(found.tag))
+            if step.action in (STAGE, UPLOAD) and step.server not in knowing and not step.refusal
+            else step
+            for step in prepared.plan.steps
+        )
+        fingerprints = {state.server: state.fingerprint for state in states}
+        plan = replace(prepared.plan, steps=steps, fingerprints=fingerprints)
+        return replace(prepared, plan=plan, interruption=found)
+
+    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
+        plan = prepared.plan
+        if self.request.way == UNDO:
+            return undo(run, prepared, states)
+        transition = Transition(run, prepared, states)
+        return transition.verify_and_finish() if plan.nothing_to_do else transition.carry_out()
+
+
+def _way_back_gone(state: ServerState, found: Interruption) -> Refusal | None:
+    """Why a server cannot go back to where it was before an interrupted operation."""
+    before = found.switched.get(state.server)
+    if before is None and state.server in found.unknown and state.current == found.tag:
+        return Refusal(
+            "its transitions.jsonl cannot be read, so what was live before is unknown: finish it, or roll back"
+        )
+    release = state.releases.get(before.tag) if before and before.tag else None
+    if before and before.tag and not (release and release.present):
+        return Refusal(
+            f"{before.tag}, which was live there before, is gone: finish it, or roll back to another release"
+        )
+    return None
+
+
+def _unheard_of(tag: str) -> Refusal:
+    """Why an interrupted operation is not finished on a server that has no word of it."""
+    return Refusal(
+        f"nothing there tells of {tag}, and what others say does not decide what is sent: undo, then deploy again"
+    )

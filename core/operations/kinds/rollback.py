@@ -1,0 +1,111 @@
+"""Rollback: an earlier release becomes live again on every server, made anew where its files are gone."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from core.errors import SourceError, UsageError
+from core.events import PHASES, Emit
+from core.fleet import Fleet
+from core.jobs import Ahead, Cancel
+from core.manifest import Manifest
+from core.operations.operation import Operation, Request
+from core.operations.planning import (
+    Prepared,
+    cache_contents,
+    is_live_already,
+    plan_settings,
+    reuse,
+    with_interruption,
+)
+from core.operations.run import Run
+from core.operations.transition import Transition
+from core.plan import ROLLBACK, Plan
+from core.planner.rollback import plan_rollback, rollback_target
+from core.records import ServerState, fleet_releases
+from core.source import source_of, tree_of_record
+from core.source.store import remember
+from core.source.tree import Tree
+
+
+@dataclass(frozen=True)
+class RollbackRequest(Request):
+    """Switch all servers to the release `tag`, or to the one before the live one."""
+
+    tag: str | None = None
+
+
+class Rollback(Operation[RollbackRequest], request=RollbackRequest):
+    phases = tuple(phase for phase in PHASES if phase != "build")
+    changes_live = True
+    verb = "Roll back"
+
+    @staticmethod
+    def kind(request: RollbackRequest) -> str:
+        return ROLLBACK
+
+    def title(self, tag: str = "") -> str:
+        return f"Roll {self.fleet.environment.name} back{f' to {tag}' if tag else ''}"
+
+    def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
+        tag = self.planned.tag if self.planned else self.request.tag
+        return with_interruption(plan_return(self.fleet, tag, states, self.emit, self.cancel), states)
+
+    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
+        return Transition(run, prepared, states).carry_out()
+
+    def nothing(self, plan: Plan) -> str:
+        return is_live_already(plan)
+
+
+def plan_return(fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit: Emit, cancel: Cancel) -> Prepared:
+    """The plan that makes the release `tag` live (None: the one before the live one), with its tree where a server has
+    to get its files again.
+    """
+    row, _ = rollback_target(states, tag)
+    tree: Tree | None = None
+    problem = ""
+    caches: dict[str, Manifest | None] = {}
+    if row and row.record and not row.conflict and len(row.present_on) < len(states):
+        # All say the same of its content. Where one names a revision that does not give that, another may know better.
+        records = {
+            (release.record.source, release.record.revision): release.record
+            for release in row.on.values()
+            if release.record
+        }
+        for record in records.values():
+            try:
+                tree = tree_of_record(fleet.project, record, emit, cancel, target=fleet.environment.name)
+                remember(tree.manifest)
+                caches = cache_contents(fleet, states)
+                break
+            except (SourceError, UsageError) as error:
+                problem = problem or "; ".join(part for part in (error.title, error.hint) if part)
+    made_again = ("prepare",) if tree else ()
+    moments = (*made_again, "before-switch", "after-switch", "after-rollback", "success")
+    plan = plan_rollback(
+        fleet.environment.name,
+        states,
+        tag,
+        tree.manifest if tree else None,
+        problem,
+        caches,
+        plan_settings(fleet, moments),
+        _no_release(fleet, tag, states) if tag and row is None else "",
+    )
+    return Prepared(replace(plan, build=reuse(tree)), tree, caches)
+
+
+def _no_release(fleet: Fleet, word: str, states: Sequence[ServerState]) -> str:
+    """What a word is that no release is called by, where git knows it, and what to type; else ""."""
+    kind, commit = source_of(fleet.project).meaning(word)
+    if not kind:
+        return ""
+    environment = fleet.environment.name
+    made = next((row.tag for row in fleet_releases(states) if row.record and row.record.revision == commit), "")
+    if made:
+        return f"{word} is {kind}, not a release: `turnout rollback {environment} {made}` is the release made from it"
+    deploy = f"`turnout deploy {environment} --ref {shlex.quote(word)}`"
+    return f"{word} is {kind}, not a release, and no release was made from it: {deploy} deploys it"

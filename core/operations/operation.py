@@ -1,0 +1,148 @@
+"""What an operation is: what it refuses and needs, how it is planned and carried out, and what screens call it.
+
+A new kind of operation is a file in `core/operations/kinds` with its request and its class, a line in
+`core/operations/__init__.py`, and the words of its command: nothing else asks which kind a request is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, TypeVar
+
+from core.errors import UsageError
+from core.events import Emit
+from core.fleet import Fleet
+from core.jobs import Ahead, Cancel
+from core.operations.planning import Prepared
+from core.operations.run import Run
+from core.plan import Plan
+from core.records import ServerState, is_tag
+from core.source.tree import Tree
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an operator asks for. Each operation has its own."""
+
+
+R = TypeVar("R", bound=Request)
+
+
+class Operation(ABC, Generic[R]):
+    """One request on its way: its plan, and how it is carried out. A subclass names the request that it is for.
+
+    emit, cancel   what is said while the plan is made, and what stops that
+    planned        a plan that a person has seen: what it chose is kept
+    """
+
+    phases: ClassVar[tuple[str, ...]] = ("connect", "begin", "finish")
+    """What it goes through where all goes well, in the order of core.events.PHASES."""
+    needs_tree: ClassVar[bool] = False
+    """Whether it always sends a tree: that is made, and channels for uploads are opened, while the servers connect."""
+    changes_live: ClassVar[bool] = False
+    """Whether it is about what is live: its plan says which release is live now and which one will be."""
+    ends_interrupted: ClassVar[bool] = False
+    """Whether it ends an interrupted operation: then it is carried out also where no server has anything to do."""
+
+    def __init_subclass__(cls, *, request: type[Request], **more: Any) -> None:
+        super().__init_subclass__(**more)
+        _BY_REQUEST[request] = cls
+
+    def __init__(self, fleet: Fleet, request: R, emit: Emit, cancel: Cancel, planned: Plan | None = None) -> None:
+        self.fleet = fleet
+        self.request = request
+        self.emit = emit
+        self.cancel = cancel
+        self.planned = planned
+
+    @staticmethod
+    @abstractmethod
+    def kind(request: R) -> str:
+        """What events, locks and journals call it: `deploy`, `clear-cache`."""
+
+    @property
+    @abstractmethod
+    def verb(self) -> str:
+        """What a button says that runs it: `Deploy`, `Roll back`."""
+
+    @abstractmethod
+    def title(self, tag: str = "") -> str:
+        """`Deploy r2 to production`, or without a tag `Deploy to production`, which can be asked as a question."""
+
+    @property
+    def tag(self) -> str:
+        """The release that it is about, as far as its request or the earlier plan says."""
+        return self.planned.tag if self.planned else getattr(self.request, "tag", None) or ""
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The releases that its request names."""
+        tag = getattr(self.request, "tag", None)
+        return () if tag is None else (tag,)
+
+    def check(self) -> None:
+        """UsageError for a request that no state of the servers could make right."""
+        environment = self.fleet.environment
+        if environment.strategy == "rolling":
+            raise UsageError(
+                f'{environment.name} has strategy = "rolling", which this version does not carry out yet',
+                hint='use strategy = "all-at-once", or deploy to a part of the servers with --server',
+            )
+        for tag in self.named:
+            if not is_tag(tag):
+                raise UsageError(
+                    f"{tag!r} cannot be a release's tag",
+                    hint="a tag has letters, digits, '.', '_' and '-', at most 100, and no '..'",
+                )
+
+    def start_tree(self, cancel: Cancel) -> Ahead[Tree] | None:
+        """Begin to make the tree, where it needs one. UsageError for a revision that does not exist."""
+        return None
+
+    def uncommitted(self) -> str:
+        """What a person might expect in the tree and will not find there; "" where nothing is missing."""
+        return ""
+
+    def records(self, states: Mapping[str, ServerState]) -> tuple[str, ...]:
+        """The releases whose records its plan needs, also where a server lists them in brief."""
+        return (self.planned.tag,) if self.planned and self.planned.tag else self.named
+
+    @abstractmethod
+    def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
+        """The plan for these states, in the order of the configuration. Raises TurnoutError."""
+
+    @abstractmethod
+    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
+        """Do what the plan says, under the locks, and give them back; the summary in one sentence."""
+
+    def nothing(self, plan: Plan) -> str:
+        """The summary where every server is as asked already."""
+        return "every server is as asked already: nothing to do"
+
+    def prepare(self, states: Mapping[str, ServerState], tree: Ahead[Tree] | None) -> Prepared:
+        """The plan for these states, with the words that screens use for it."""
+        prepared = self.plan([states[name] for name in self.fleet.names], tree)
+        return replace(prepared, plan=self.worded(prepared.plan))
+
+    def worded(self, plan: Plan) -> Plan:
+        """A plan of this operation with what screens call it, and what its kind says of every plan."""
+        return replace(
+            plan,
+            kind=self.kind(self.request),
+            title=self.title(plan.tag),
+            question=f"{self.title()}?",
+            verb=self.verb,
+            phases=self.phases,
+            changes_live=self.changes_live,
+            ends_interrupted=self.ends_interrupted,
+        )
+
+
+_BY_REQUEST: dict[type[Request], type[Operation[Any]]] = {}
+
+
+def operation_of(request: Request) -> type[Operation[Any]]:
+    """The class of the operation that a request asks for. It is there as soon as the request's own module is loaded."""
+    return _BY_REQUEST[type(request)]
