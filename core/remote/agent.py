@@ -9,8 +9,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection, Sequence
-from functools import cache
-from importlib.resources import files
 
 import paramiko
 
@@ -18,10 +16,10 @@ from core.errors import Cancelled, ConnectError
 from core.jobs import Cancel
 from core.protocol.answers import Answer, Status
 from core.records import SILENT_AFTER
+from core.remote import launch
 from core.remote.connection import Connection, start
-from core.remote.launch import PREPARATION, line_by_line, whole
 from core.remote.transport import BROKEN
-from core.text import clean_lines, quote, shell_word
+from core.text import clean_lines, shell_word
 
 BEAT = 5.0
 """Seconds between beats while an answer is awaited."""
@@ -33,31 +31,6 @@ _STATUS_WITHIN = 2.0
 """Seconds for the exit status once the output has ended."""
 GREETING_LIMIT = 4 << 20
 """Characters that start-up files may print before the agent is ready."""
-
-NAME = "turnout-agent"
-"""What its process is called on the server."""
-
-PARTS = ("disks.sh", "inspect.sh", "claim.sh", "lock.sh", "seed.sh", "release.sh", "agent.sh")
-"""The files of the agent, in the order in which a shell reads them; the last one starts to listen."""
-
-
-@cache
-def program() -> str:
-    """The agent without comments and indentation: what travels at every start (less than 40 kB)."""
-    return strip("".join(script(name) for name in PARTS))
-
-
-@cache
-def script(name: str) -> str:
-    """The text of a shell program of this package."""
-    return (files("core.remote") / "shell" / name).read_text("utf-8")
-
-
-def strip(text: str) -> str:
-    """A shell program without its comment lines, blank lines and indentation. It must hold no here-document, and no
-    quoted text over several lines but a newline."""
-    lines = [line.strip() for line in text.splitlines()]
-    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
 
 
 class Agent:
@@ -160,25 +133,21 @@ class Agent:
             except BROKEN:
                 return
 
-    def _start(self, text: str) -> None:
+    def _start(self, requests: str) -> None:
         # Whatever else is to be said to the agent waits: a line in the middle of its program would be a part of it.
         with self._sending:
             channel = self._connection.session()
-            self._begin(channel, text)
+            self._begin(channel, requests)
             self._channel = channel
 
-    def _begin(self, channel: paramiko.Channel, text: str) -> None:
+    def _begin(self, channel: paramiko.Channel, requests: str) -> None:
         self.round_trips += 1
         channel.settimeout(BEAT)
-        head = f"{PREPARATION}root={quote(self._root)}\nmark={self._mark}\n"
         # OpenSSH opens the window of a session when its command runs: input would wait for one more round trip.
-        waits = channel.out_window_size == 0
-        command = whole(NAME, f"{head}first={quote(text)}\n{program()}") if waits else None
-        if command is not None:
-            start(channel, command)
-        else:
-            start(channel, line_by_line(NAME))
-            self._put(channel, f"#begin\n{head}first=\n{program()}#end\n{text}".encode("utf-8", "surrogateescape"))
+        begun = launch.agent(self._root, self._mark, requests, waits=channel.out_window_size == 0)
+        start(channel, begun.command)
+        if begun.text:
+            self._put(channel, begun.text.encode("utf-8", "surrogateescape"))
 
     def _ask_to_stop(self) -> None:
         try:

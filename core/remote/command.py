@@ -11,39 +11,15 @@ from dataclasses import dataclass
 
 import paramiko
 
-from core import layout
 from core.errors import Cancelled, ConnectError, ServerError
 from core.jobs import Cancel
 from core.masking import Masking
 from core.output import GRACE, QUIET, Output
-from core.program import ITSELF, framed, reader, without_input
+from core.remote import launch
 from core.remote.connection import start
+from core.remote.launch import Start
 from core.remote.session import Session
 from core.remote.transport import BROKEN
-from core.text import quote
-
-_LEAD = (
-    ITSELF + "turnout_lead= turnout_fields=; { read -r turnout_fields < /proc/$$/stat || :; } 2> /dev/null; "
-    'set -- ${turnout_fields##*) }; [ "${3:-$$}" = $$ ] || '
-    'for turnout_lead in /usr/bin/setsid /bin/setsid ""; do if [ -x "$turnout_lead" ]; then break; fi; done; '
-    'exec $turnout_lead /bin/sh -c "$0" sh'
-)
-"""Shell, which is given the reader as its name: OpenSSH makes each command the leader of a process group, by which a
-hook is ended as a whole; dropbear does not (field 3 after the name in /proc/PID/stat is the group), so there it becomes
-one. It clears no option: where SHELLOPTS is exported, the shell that it becomes would start without it."""
-
-_UNDER_LOCK = """\
-turnout_fields= turnout_boot= turnout_held=
-{ read -r turnout_fields < /proc/$$/stat && read -r turnout_boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null
-set -- ${turnout_fields##*) }
-[ ! -d "$turnout_lock" ] || [ -z "$turnout_boot" ] || echo "$$ ${20}-$turnout_boot" >> "$turnout_lock/commands"
-[ ! -f "$turnout_lock/token" ] || { read -r turnout_held < "$turnout_lock/token"; } 2> /dev/null
-[ "$turnout_held" = "$turnout_token" ] || { echo "not run: the lock is not held by this operation any more"; exit 3; }
-set --
-unset turnout_lock turnout_token turnout_held turnout_fields turnout_boot
-"""
-"""Shell: whoever gives the lock back or takes it over ends what is in its `commands` first (agent.sh's end_left); a
-command that arrives later than that does not run. What has ended by then is left alone, and what it started too."""
 
 _LOOK = 0.1
 """Seconds between two looks at the end, the clock and the cancel request while nothing is printed."""
@@ -107,7 +83,7 @@ def run(
     session: Session,
     command: str,
     folder: str,
-    told: Mapping[str, str],
+    variables: Mapping[str, str],
     seconds: float,
     on_line: Callable[[str], None],
     cancel: Cancel,
@@ -115,14 +91,14 @@ def run(
     *,
     token: str = "",
 ) -> Ended:
-    """Run a command for `sh` in a folder on the server, with `told` in its environment and no input.
+    """Run a command for `sh` in a folder on the server, with `variables` in its environment and no input.
 
     token   of the lock that it runs under; "" for none. With it the command ends with the lock, also where the
             operator is gone; without it, one that was running when the connection died may run on
 
     Its exit status is its end: what it leaves in the background lives on, and its output is read for a moment more
     (QUIET, GRACE). When the time is up or a cancel is asked for before that, its whole process group is ended.
-    The command and `told` travel on standard input, so that `ps` on the server shows nothing of them.
+    The command and its variables travel on standard input, so that `ps` on the server shows nothing of them.
     Lines come as they were printed, bounded as core.output says. Raises Cancelled, ConnectError, and
     ServerError where the login shell ended with status 0 and the command never ran.
     """
@@ -142,7 +118,7 @@ def run(
     unwatch = cancel.on_request(stop)
     try:
         began = time.monotonic()
-        _send(channel, mark, _program(mark, session.root, command, folder, told, token), seconds)
+        _send(channel, launch.command(mark, session.root, command, folder, variables, token), seconds)
         sent.set()
         status, late, left = _follow(channel, heard, began + seconds, cancel, ended)
     except TimeoutError:
@@ -180,22 +156,12 @@ def run(
     return Ended(status if status >= 0 else None, left=left)
 
 
-def _program(mark: str, root: str, command: str, folder: str, told: Mapping[str, str], token: str) -> str:
-    """What the reader on the server is sent."""
-    # What a start-up file printed may end in the middle of a line.
-    hello = f'echo\necho "{mark} $$"\nexec 2>&1\n'
-    lock = f"{quote(root)}/{layout.LOCK}"
-    under = f"turnout_lock={lock} turnout_token={token}\n{_UNDER_LOCK}" if token else ""
-    exports = "".join(f"export {name}={quote(value)}\n" for name, value in told.items())
-    return framed(mark, f"{hello}{under}{exports}cd {quote(folder)} || exit 1\n{without_input(command)}")
-
-
-def _send(channel: paramiko.Channel, mark: str, program: str, seconds: float) -> None:
+def _send(channel: paramiko.Channel, begun: Start, seconds: float) -> None:
     """Start the reader, and hand it the program. TimeoutError where it is not taken within so many seconds."""
     channel.settimeout(seconds)
-    start(channel, f"exec '/bin/sh' '-c' {quote(_LEAD)} {quote(reader(mark))}")
+    start(channel, begun.command)
     try:
-        channel.sendall(program.encode("utf-8", "surrogateescape"))
+        channel.sendall(begun.text.encode("utf-8", "surrogateescape"))
     except TimeoutError:
         raise
     except OSError:

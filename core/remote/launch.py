@@ -1,20 +1,32 @@
-"""The command lines that start our own programs on a server, in an environment that is the same everywhere (pure).
+"""Every shell that Turnout starts on a server: the command line for the login shell, and the text that follows it on
+standard input (pure).
 
 The login shell reads its start-up files first, and whatever they left in the environment (CDPATH, exported functions,
-options in SHELLOPTS, POSIXLY_CORRECT, TAR_OPTIONS, …) would change what a program there does. So the login shell only
-replaces itself by `env -i`, which keeps HOME and PATH, and that by /bin/sh. The words after `exec` are quoted, so that
-no alias applies to them. Out of reach: an alias or function named `exec`, `set -n` in a start-up file, and signals that
-one ignores, because no shell may heed them again.
+options in SHELLOPTS, POSIXLY_CORRECT, TAR_OPTIONS, …) would change what a program there does. So for a program of ours
+the login shell only replaces itself by `env -i`, which keeps HOME and PATH, and that by /bin/sh. The words after `exec`
+are quoted, so that no alias applies to them. Out of reach: an alias or function named `exec`, `set -n` in a start-up
+file, and signals that one ignores, because no shell may heed them again. People's own commands keep the login's
+environment; only what stands before them is guarded.
+
+`_OURS` and `_THEIRS` are the two beginnings of a command line: a user other than the login is put there.
 """
 
 from __future__ import annotations
 
-from core.program import SWALLOWED
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from core import layout
+from core.program import ITSELF, SWALLOWED, framed, reader, without_input
+from core.text import quote
 
 SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 """Where programs are looked for first; the folders of the login's own PATH follow, those with a relative name not."""
 
-_CLEAN = f"""exec '/usr/bin/env' '-i' "HOME=$HOME" "PATH={SYSTEM_PATH}:$PATH" '/bin/sh' '-c' """
+_OURS = f"""exec '/usr/bin/env' '-i' "HOME=$HOME" "PATH={SYSTEM_PATH}:$PATH" '/bin/sh' '-c' """
+_THEIRS = "exec '/bin/sh' '-c' "
 
 _LINE_BY_LINE = f"""'IFS= read -r l; [ "$l" = "#begin" ] || {{ echo {SWALLOWED} >&2; exit 3; }}
 p=; while IFS= read -r l && [ "$l" != "#end" ]; do p="$p$l
@@ -36,13 +48,121 @@ unset IFS path entry
 """
 """Shell, first in every program of ours: the current folder, and what is relative to it, is no place for programs."""
 
+_LEAD = (
+    ITSELF + "turnout_lead= turnout_fields=; { read -r turnout_fields < /proc/$$/stat || :; } 2> /dev/null; "
+    'set -- ${turnout_fields##*) }; [ "${3:-$$}" = $$ ] || '
+    'for turnout_lead in /usr/bin/setsid /bin/setsid ""; do if [ -x "$turnout_lead" ]; then break; fi; done; '
+    'exec $turnout_lead /bin/sh -c "$0" sh'
+)
+"""Shell, which is given the reader as its name: OpenSSH makes each command the leader of a process group, by which a
+hook is ended as a whole; dropbear does not (field 3 after the name in /proc/PID/stat is the group), so there it becomes
+one. It clears no option: where SHELLOPTS is exported, the shell that it becomes would start without it."""
+
+_UNDER_LOCK = """\
+turnout_fields= turnout_boot= turnout_held=
+{ read -r turnout_fields < /proc/$$/stat && read -r turnout_boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null
+set -- ${turnout_fields##*) }
+[ ! -d "$turnout_lock" ] || [ -z "$turnout_boot" ] || echo "$$ ${20}-$turnout_boot" >> "$turnout_lock/commands"
+[ ! -f "$turnout_lock/token" ] || { read -r turnout_held < "$turnout_lock/token"; } 2> /dev/null
+[ "$turnout_held" = "$turnout_token" ] || { echo "not run: the lock is not held by this operation any more"; exit 3; }
+set --
+unset turnout_lock turnout_token turnout_held turnout_fields turnout_boot
+"""
+
+AGENT, UPLOAD = "turnout-agent", "turnout-upload"
+"""What the processes are called on the server."""
+AGENT_PARTS = ("disks.sh", "inspect.sh", "claim.sh", "lock.sh", "seed.sh", "release.sh", "agent.sh")
+UPLOAD_PARTS = ("disks.sh", "upload.sh")
+"""The files of a program, in the order in which a shell reads them; the last one starts to work."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a shell is started: the command line, and what is sent on its standard input at once."""
+
+    command: str
+    text: str = ""
+
+
+def agent(root: str, mark: str, requests: str, *, waits: bool) -> Start:
+    """The agent for a deploy root, with its first requests.
+
+    mark   a random word that begins each of its own lines
+    waits  the server takes input only once a command runs (OpenSSH): what is sent then costs one more round trip, so
+           all travels in the command line where it can
+    """
+    head = f"{PREPARATION}root={quote(root)}\nmark={mark}\n"
+    command = whole(AGENT, f"{head}first={quote(requests)}\n{agent_program()}") if waits else None
+    if command is not None:
+        return Start(command)
+    return Start(line_by_line(AGENT), f"#begin\n{head}first=\n{agent_program()}#end\n{requests}")
+
+
+def upload() -> Start:
+    """The program that takes an upload; upload.sh says what it reads."""
+    command = whole(UPLOAD, upload_program())
+    assert command is not None, "it holds no control characters, and is short"
+    return Start(command)
+
+
+def command(mark: str, root: str, line: str, folder: str, variables: Mapping[str, str], token: str = "") -> Start:
+    """A person's command, run in a folder with `variables` in its environment and no input.
+
+    mark   a random word: it begins the line `MARK PID`, after which the command's own output comes
+    token  of the lock that it runs under; "" for none
+    The command and its variables are the text, so that `ps` on the server shows nothing of them.
+    """
+    start = f"{_THEIRS}{quote(_LEAD)} {quote(reader(mark))}"
+    # What a start-up file printed may end in the middle of a line.
+    hello = f'echo\necho "{mark} $$"\nexec 2>&1\n'
+    under = _under_lock(root, token) if token else ""
+    exports = "".join(f"export {name}={quote(value)}\n" for name, value in variables.items())
+    return Start(start, framed(mark, f"{hello}{under}{exports}cd {quote(folder)} || exit 1\n{without_input(line)}"))
+
+
+def _under_lock(root: str, token: str) -> str:
+    """Shell: whoever gives the lock back or takes it over ends what is in its `commands` first (lock.sh's end_left); a
+    command that arrives later than that does not run. What has ended by then is left alone, and what it started too.
+    """
+    return f"turnout_lock={quote(root)}/{layout.LOCK} turnout_token={token}\n{_UNDER_LOCK}"
+
+
+@cache
+def agent_program() -> str:
+    """The agent without comments and indentation: what travels at every start (less than 40 kB)."""
+    return strip("".join(script(name) for name in AGENT_PARTS))
+
+
+@cache
+def upload_program() -> str:
+    """What takes an upload, likewise."""
+    return PREPARATION + strip("".join(script(name) for name in UPLOAD_PARTS))
+
+
+@cache
+def doctor_program() -> str:
+    """What doctor's requests bring along, for the agent that runs already."""
+    return strip(script("doctor.sh"))
+
+
+def script(name: str) -> str:
+    """The text of a shell program of this package."""
+    return (files("core.remote") / "shell" / name).read_text("utf-8")
+
+
+def strip(text: str) -> str:
+    """A shell program without its comment lines, blank lines and indentation. It must hold no here-document, and no
+    quoted text over several lines but a newline."""
+    lines = [line.strip() for line in text.splitlines()]
+    return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
+
 
 def line_by_line(name: str) -> str:
     """The command that reads a program from its input, from a line `#begin` to a line `#end`, and runs it as `name`.
 
     Of half a program nothing is run: a start-up file may have read the beginning, which says where to work.
     """
-    return f"{_CLEAN}{_LINE_BY_LINE}'{name}'"
+    return f"{_OURS}{_LINE_BY_LINE}'{name}'"
 
 
 def whole(name: str, text: str) -> str | None:
@@ -54,4 +174,4 @@ def whole(name: str, text: str) -> str | None:
     """
     if any(character in text for character in _STAND_INS) or len(text) > LONGEST_COMMAND:
         return None
-    return _CLEAN + _WHOLE % (name, text.translate(str.maketrans(_SPECIAL, _STAND_INS)))
+    return _OURS + _WHOLE % (name, text.translate(str.maketrans(_SPECIAL, _STAND_INS)))

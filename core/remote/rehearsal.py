@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from core.jobs import Cancel
 from core.protocol.answers import Answer
-from core.remote.agent import Agent, script, strip
+from core.remote.agent import Agent
+from core.remote.launch import doctor_program
 
 WITHIN = 60.0
 """Seconds for each answer: what is rehearsed is tiny, so a server that takes longer is not waited for."""
@@ -15,7 +16,7 @@ WITHIN = 60.0
 
 def travelling(verb: str, words: Sequence[str | bytes]) -> tuple[str, tuple[str | bytes, ...]]:
     """A request for a verb of doctor.sh, whose text travels with it."""
-    return "with", (strip(script("doctor.sh")), verb, *words)
+    return "with", (doctor_program(), verb, *words)
 
 
 class Understudy(Agent):

@@ -11,9 +11,8 @@ from core.errors import Cancelled, ConnectError, TurnoutError
 from core.jobs import Cancel
 from core.output import QUIET
 from core.protocol.complaints import LONGEST_SAID, Complaints
-from core.remote.agent import script, strip
+from core.remote import launch
 from core.remote.connection import Connection, start
-from core.remote.launch import PREPARATION, whole
 from core.remote.transport import BROKEN
 from core.tar.writer import CHUNK
 from core.text import clean, cut_lines, shell_word
@@ -21,8 +20,6 @@ from core.text import clean, cut_lines, shell_word
 if TYPE_CHECKING:
     from core.remote.held import Held
 
-NAME = "turnout-upload"
-"""What its process is called on the server."""
 _LOOK = 0.2
 """Seconds between two looks whether it has ended, while it says nothing."""
 STALL = 60.0
@@ -43,9 +40,7 @@ class Upload:
         self._channel = connection.session()
         self._channel.settimeout(STALL)
         self._cancelled = False
-        command = whole(NAME, PREPARATION + strip(script("disks.sh") + script("upload.sh")))
-        assert command is not None
-        start(self._channel, command)
+        start(self._channel, launch.upload().command)
 
     @property
     def usable(self) -> bool:

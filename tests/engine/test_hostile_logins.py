@@ -13,8 +13,7 @@ from core.errors import ServerError
 from core.events import HookOutput
 from core.operations import PruneRequest
 from core.program import reader
-from core.remote import command
-from core.remote.agent import script, strip
+from core.remote import launch
 from core.remote.launch import PREPARATION, SYSTEM_PATH, line_by_line, whole
 from tests.engine.driving import at_rest, current, releases, snapshot, tree_of
 from tests.engine.test_hooks import hook
@@ -175,7 +174,7 @@ def test_a_program_whose_beginning_a_start_up_file_has_read_is_not_run(tmp_path,
     eats = f"dd bs=1 count={taken} > /dev/null 2>&1; "
     ran, more = tmp_path / "ran", ":\n" * 200
     ways = {
-        reader("MARK"): command._program("MARK", "/root", f"echo >> {ran}", "/", {}, "token"),
+        reader("MARK"): launch.command("MARK", "/root", f"echo >> {ran}", "/", {}, "token").text,
         line_by_line("trial"): f"#begin\n{PREPARATION}root=/\necho >> {ran}\n{more}#end\n",
     }
     for program, text in ways.items():
@@ -185,8 +184,7 @@ def test_a_program_whose_beginning_a_start_up_file_has_read_is_not_run(tmp_path,
 
 
 def test_an_upload_whose_beginning_a_start_up_file_has_read_is_not_begun(tmp_path):
-    text = PREPARATION + strip(script("disks.sh") + script("upload.sh"))
-    upload = whole("trial", text)
+    upload = launch.upload().command
     for taken in (1, 3, len(f"{tmp_path}\n")):
         done = subprocess.run(
             ["sh", "-c", f"dd bs=1 count={taken} > /dev/null 2>&1; {upload}"],
@@ -203,8 +201,8 @@ def test_a_command_has_the_options_that_the_login_exports(tmp_path, leads):
     """Where sh is bash, as on many systems, SHELLOPTS sets them for every shell."""
     sh = tmp_path / "sh"
     sh.symlink_to(need("bash"))
-    words = [sh, "-c", command._LEAD.replace("/bin/sh", str(sh)), reader("MARK")]
-    program = command._program("MARK", "/root", "echo $-; false; echo on", "/", {}, "")
+    words = [sh, "-c", launch._LEAD.replace("/bin/sh", str(sh)), reader("MARK")]
+    program = launch.command("MARK", "/root", "echo $-; false; echo on", "/", {}).text
     environment = {"PATH": SYSTEM_PATH, "SHELLOPTS": "errexit:nounset:noclobber:noglob"}
     ran = subprocess.run(
         words, input=program, env=environment, start_new_session=leads, capture_output=True, text=True, check=False

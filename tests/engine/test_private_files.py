@@ -137,7 +137,7 @@ def test_a_cache_that_somebody_opened_is_closed_again(sshd, private, engine):
 def test_a_copy_that_opens_what_is_private_is_not_published(sshd, private, engine, monkeypatch):
     """As on a file system that has no modes: what `cp` makes is readable by all."""
     one = engine(private([sshd]))
-    monkeypatch.setattr("core.remote.agent.program", opening(one))
+    monkeypatch.setattr("core.remote.launch.agent_program", opening(one))
     error = one.fails(lambda: one.deploy(tag="r1"), ServerError, "is not complete")
     assert ".env has another mode than what was sent" in error.detail
     assert not (sshd.files / "releases/r1").exists()
@@ -145,9 +145,9 @@ def test_a_copy_that_opens_what_is_private_is_not_published(sshd, private, engin
 
 def opening(one):
     """The agent's program, in which a copy is made readable by all."""
-    from core.remote.agent import program
+    from core.remote.launch import agent_program
 
-    text = program()
+    text = agent_program()
     copying = 'long cp $copy deploy-cache "$own/incoming/$tag"'
     assert copying in text
     return lambda: text.replace(copying, f'{copying} && chmod -R a+rX "$own/incoming/$tag"')

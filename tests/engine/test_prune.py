@@ -14,7 +14,7 @@ from core.errors import UsageError
 from core.events import Note, Pruned
 from core.jobs import Job
 from core.operations import DeployRequest, PruneRequest
-from core.remote import agent
+from core.remote import launch
 from tests.engine.driving import at_rest, current, live, records, releases, snapshot, tree_of
 from tests.projects import Link, Script
 from tests.servers import unavailable
@@ -103,8 +103,8 @@ def test_what_hard_links_keep_on_the_disk_is_not_counted_as_freed(sshd, project_
 
 
 def test_a_server_without_du_frees_what_nobody_knows(sshd, project_factory, engine, monkeypatch):
-    text = agent.program()
-    monkeypatch.setattr(agent, "program", lambda: f"du() {{ return 127; }}\n{text}")
+    text = launch.agent_program()
+    monkeypatch.setattr(launch, "agent_program", lambda: f"du() {{ return 127; }}\n{text}")
     one = engine(project_factory([sshd]))
     one.deploy(tag="r1")
     result = one.prune(cache=True)

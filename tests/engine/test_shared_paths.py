@@ -11,7 +11,7 @@ from core.doctor import ERROR, WARNING, examine
 from core.errors import NeedsPerson, UsageError
 from core.operations import DeployRequest, RollbackRequest
 from core.plan import Refusal
-from core.remote.agent import program
+from core.remote.launch import agent_program
 from tests.engine.driving import at_rest, live, releases
 from tests.engine.test_hooks import hook
 from tests.projects import Link
@@ -180,7 +180,7 @@ def test_what_may_not_be_looked_at_is_not_taken_for_missing(tmp_path):
     above = [place for place in (folder.parent, *folder.parents) if place.stat().st_uid == 0]
     modes = {place: place.stat().st_mode for place in above}
     script = "\n".join(
-        [program().partition("birth $$\nself=")[0], f"root={tmp_path}", "absent secret/key secret/a/b .env a/b/"]
+        [agent_program().partition("birth $$\nself=")[0], f"root={tmp_path}", "absent secret/key secret/a/b .env a/b/"]
     )
     try:
         for place in above:

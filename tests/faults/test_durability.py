@@ -8,7 +8,7 @@ import re
 import pytest
 
 from core.operations import DeployRequest, PruneRequest, RollbackRequest
-from core.remote import agent
+from core.remote import launch
 from tests.engine.driving import record
 from tests.engine.test_hooks import hook
 
@@ -28,8 +28,8 @@ def calls(sshd, monkeypatch):
         script = folder / name
         script.write_text(f'#!/bin/sh\necho {name} "$@" >> {log}\nPATH=${{PATH#*:}}\nexec {name} "$@"\n')
         script.chmod(0o755)
-    text = agent.program()
-    monkeypatch.setattr(agent, "program", lambda: f"PATH={folder}:$PATH\n{text}")
+    text = launch.agent_program()
+    monkeypatch.setattr(launch, "agent_program", lambda: f"PATH={folder}:$PATH\n{text}")
 
     def since() -> list[str]:
         lines = log.read_text().splitlines()

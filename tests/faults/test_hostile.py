@@ -13,7 +13,7 @@ from core.operations import DeployRequest, PruneRequest, RollbackRequest, make_p
 from core.operations.follow import watch
 from core.operations.verify import verify
 from core.records import ServerState
-from core.remote import agent
+from core.remote import agent, launch
 from tests.engine.driving import snapshot
 from tests.faults.conftest import two_releases
 from tests.processes import identity
@@ -320,10 +320,10 @@ def test_an_answer_without_end_is_cut_off(sshd, project_factory, truth, monkeypa
     facts = truth(project_factory([sshd]), [sshd])
     facts.do(DeployRequest(tag="r1"))
     facts.close()
-    text = agent.program()
+    text = launch.agent_program()
     for flood in ("yes nonsense", "yes ''", "tr '\\\\0' x < /dev/zero"):
         monkeypatch.setattr(
-            agent, "program", lambda flood=flood: text.replace("state() {", f"state() {{\n{flood}\n", 1)
+            launch, "agent_program", lambda flood=flood: text.replace("state() {", f"state() {{\n{flood}\n", 1)
         )
         fleet = facts.fleet()
         error = fleet.inspect().errors["web"]

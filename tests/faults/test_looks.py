@@ -13,13 +13,13 @@ import pytest
 
 from core.errors import TurnoutError
 from core.operations import DeployRequest
-from core.remote.agent import PARTS, script
+from core.remote.launch import AGENT_PARTS, script
 from tests.engine.driving import snapshot
 from tests.servers import need
 
 SHELLS = ("dash", "bash", "busybox")
 PROGRAM = (
-    "".join(script(name) for name in PARTS[:-1])
+    "".join(script(name) for name in AGENT_PARTS[:-1])
     + script("agent.sh").partition("\nbirth $$\n")[0]
     + '\ncd -P "$root" || exit\n'
 )

@@ -69,11 +69,11 @@ def test_a_release_on_another_file_system_gets_its_name_by_one_rename(split, pro
 
 def test_a_copy_that_is_cut_off_is_no_release(split, project_factory, truth, monkeypatch, tmp_path):
     """`mv` between file systems copies: the agent is killed while it does."""
-    from core.remote import agent
+    from core.remote import launch
 
     folder = tmp_path / "programs"
     folder.mkdir()
-    text = agent.program()
+    text = launch.agent_program()
     script = folder / "mv"
     (folder / "end").write_text("read -r agent _ < .turnout/lock/process && kill -9 $agent $PPID\n")
     script.write_text(
@@ -82,7 +82,7 @@ def test_a_copy_that_is_cut_off_is_no_release(split, project_factory, truth, mon
         'exec /bin/mv "$@"\n'
     )
     script.chmod(0o755)
-    monkeypatch.setattr(agent, "program", lambda: f"PATH={folder}:$PATH\n{text}")
+    monkeypatch.setattr(launch, "agent_program", lambda: f"PATH={folder}:$PATH\n{text}")
     facts = two_releases(truth(project_factory([split]), [split]))
     (folder / "cut").touch()
     with pytest.raises(TurnoutError):
@@ -196,7 +196,7 @@ DISKS = ("dash", "bash", "busybox")
 
 @pytest.mark.parametrize("name", DISKS)
 def test_removal_leaves_what_is_mounted_also_where_the_system_names_no_mounts(name, tmp_path, mount):
-    from core.remote.agent import script
+    from core.remote.launch import script
 
     root = tmp_path / "a root\\with $odd 'name"
     (root / "y/z").mkdir(parents=True)

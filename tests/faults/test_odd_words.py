@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from core.remote.agent import PARTS, script, strip
+from core.remote.launch import AGENT_PARTS, script, strip
 from core.text import quote, shell_word
 from tests.engine.driving import snapshot
 from tests.servers import need
@@ -76,7 +76,7 @@ def root(tmp_path):
 
 def program_of(root) -> str:
     """The agent for a root, with the mark MARK."""
-    return f"root={quote(str(root))}\nmark=MARK\nfirst=\n" + strip("".join(script(name) for name in PARTS))
+    return f"root={quote(str(root))}\nmark=MARK\nfirst=\n" + strip("".join(script(name) for name in AGENT_PARTS))
 
 
 def ask(root, shell: tuple[str, ...], *requests: tuple[str, ...]) -> list[tuple[list[str], int]]:

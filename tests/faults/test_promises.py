@@ -16,7 +16,7 @@ from core.manifest import parse
 from core.operations import DeployRequest, PruneRequest, RollbackRequest, execute
 from core.protocol.requests import Settles
 from core.records import Lock, fleet_releases
-from core.remote import agent
+from core.remote import launch
 from tests.engine.driving import record, releases
 from tests.faults.conftest import entries_of
 from tests.faults.test_breaks import agents_of
@@ -42,8 +42,8 @@ def programs(sshd, facts, monkeypatch):
     folder = sshd.files.parent / "programs"
     folder.mkdir()
     facts.close()
-    text = agent.program()
-    monkeypatch.setattr(agent, "program", lambda: f"PATH={folder}:$PATH\n{text}")
+    text = launch.agent_program()
+    monkeypatch.setattr(launch, "agent_program", lambda: f"PATH={folder}:$PATH\n{text}")
     return folder
 
 

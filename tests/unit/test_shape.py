@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
-from core.remote.agent import script
+from core.remote.launch import script
 from core.shape import MODES, differences, shape_digest
 from tests.servers import need
 from tests.strategies import file_entry, manifests
