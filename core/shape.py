@@ -27,15 +27,15 @@ _FOUND = re.compile(rb"(?:[dl?]|[fx] [0-9]+|m [0-7]+) \./(.+)", re.DOTALL)
 def shape_digest(manifest: Manifest) -> str:
     """SHA-256 in hex of the sorted lines of a release that has just these entries; MODES before it where they count."""
     modes = _modes(manifest)
-    lines = b"\n".join([b"d .", *(_line(path, entry) for path, entry in manifest.entries.items()), *modes]).split(b"\n")
-    lines.sort()
+    text = b"\n".join([*(_line(path, entry) for path, entry in manifest.entries.items()), *modes])
+    lines = sorted(text.split(b"\n")) if text else []
     digest = hashlib.sha256(b"".join([item + b"\n" for item in lines])).hexdigest()
     return f"{MODES}{digest}" if modes else digest
 
 
 def differences(manifest: Manifest, lines: Iterable[bytes]) -> list[str]:
     """How a release with these lines differs from its manifest, the first paths by name; none where it is complete."""
-    expected: dict[bytes, str] = {b"d .": "."}
+    expected: dict[bytes, str] = {}
     for path, entry in manifest.entries.items():
         for item in _line(path, entry).split(b"\n"):
             expected[item] = show_path(path)

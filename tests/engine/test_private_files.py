@@ -148,9 +148,9 @@ def opening(one):
     from core.remote.launch import agent_program
 
     text = agent_program()
-    copying = 'long cp $copy deploy-cache "$own/incoming/$tag"'
+    copying = 'long cp $copy "$@" "$into"'
     assert copying in text
-    return lambda: text.replace(copying, f'{copying} && chmod -R a+rX "$own/incoming/$tag"')
+    return lambda: text.replace(copying, f'{copying} && chmod -R a+rX "$into"')
 
 
 def test_a_pruned_release_is_sent_again_as_private_as_it_was(sshd, private, engine):

@@ -10,6 +10,7 @@ from core.errors import FleetError, ServerError
 from core.jobs import Cancel
 from core.operations import DeployRequest
 from core.operations.verify import verify
+from core.remote.launch import script
 from tests.busybox import DropbearServer
 from tests.waiting import until
 
@@ -79,9 +80,10 @@ def test_a_manifest_without_the_digest_that_was_noted_with_it_is_not_believed(fa
 
 def vouch_for_what_is_there(place):
     """Note the traces of the cache as it is now, as the agent does after an upload."""
-    find = "find deploy-cache"
-    traces = f"{{ {find} -printf '%C@ %s\\n' || {find} -exec stat -c '%z %s' {{}} +; }} 2> /dev/null | sha256sum"
-    said = place.server.run(f"cd {place.root} && {traces}").stdout.split()[0].decode()
+    start = "own=.turnout LC_ALL=C\nexport LC_ALL\nsay() { printf '%s\\n' \"$*\"; }\n"
+    (place.files / "look").write_text(f'{start}{script("inspect.sh")}\ntraces && say "$trace"\n')
+    said = place.server.run(f"cd {place.root} && sh look").stdout.decode().strip()
+    assert said
     noted = place.files / ".turnout/cache.digest"
     noted.write_text(f"{noted.read_text().split()[0]} {said}\n")
 

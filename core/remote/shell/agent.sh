@@ -150,7 +150,8 @@ run() {
   id=$1 verb=$2
   shift 2
   trap 'answer "$?"' EXIT
-  trap '[ -z "$child" ] || kill "$child" 2> /dev/null; exit 143' TERM
+  # shellcheck disable=SC2086  # one process or two
+  trap '[ -z "$child" ] || kill $child 2> /dev/null; exit 143' TERM
   exec 2>&1
   "verb_$verb" "$@"
   exit

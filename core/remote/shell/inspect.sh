@@ -217,10 +217,41 @@ leftovers() {
 # its content's time count. A folder that cannot be read has never the same trace twice.
 traces() {
   if [ -e "$own/cache.linked" ]; then set -- '%i %m %T@ %s\n' '%i %a %y %s'; else set -- '%C@ %s\n' '%z %s'; fi
-  trace=$({ find deploy-cache -printf "$1" || find deploy-cache -exec stat -c "$2" {} + || say "$$ $(date) unreadable"; } \
-    2> /dev/null | checksum)
-  trace=${trace%% *}
+  trace=$({ trace_half 0 "$@" | checksum; } | { sum=$(trace_half 1 "$@" | checksum); read -r rest; say "${sum%% *}${rest%% *}"; })
   [ -n "$trace" ]
+}
+
+# trace_half TURN FORMAT STAT-FORMAT: of a half of the deploy-cache; both halves look at the folder itself.
+trace_half() {
+  { cd -P deploy-cache && trace_part "$2" "$3" . -prune && half "$1" trace_part "$2" "$3"; } 2> /dev/null || say "$$ $(date) unreadable"
+}
+
+# trace_part FORMAT STAT-FORMAT WORD...: what `find` finds with these words.
+trace_part() {
+  format=$1 other=$2
+  shift 2
+  find "$@" -printf "$format" || find "$@" -exec stat -c "$other" {} +
+}
+
+# half TURN COMMAND WORD...: carry out COMMAND WORD... with every second entry at this folder's top as further words,
+# `./NAME` each; TURN is 0 or 1. Where there are many, turn 0 gets `.`, the folder with all of them: a long list of words
+# is copied with each that is added.
+half() {
+  turn=$1 number=0
+  shift
+  for entry in ./* ./.[!.]* ./..?*; do
+    if [ -e "$entry" ] || [ -L "$entry" ]; then number=$((number + 1)); fi
+  done
+  if [ "$number" -gt 200 ]; then
+    [ "$turn" -eq 1 ] || "$@" .
+    return
+  fi
+  words=$# number=0
+  for entry in ./* ./.[!.]* ./..?*; do
+    if [ -e "$entry" ] || [ -L "$entry" ]; then number=$((number + 1)); else continue; fi
+    [ $((number % 2)) -eq "$turn" ] || set -- "$@" "$entry"
+  done
+  [ $# -eq "$words" ] || "$@"
 }
 
 features() {
@@ -393,21 +424,22 @@ targets() {
   done
 }
 
-# shape [MODES]: below this folder, a line for each entry with its kind, size and target, sorted: what core/shape.py
-# expects of a complete release. With MODES `yes` another one for what not all may read. BusyBox's find has no -printf, and says so before it prints anything.
+# shape MODES ENTRY...: a line for each of these entries of this folder and each below them, with its kind, size and
+# target: what core/shape.py expects of a complete release. With MODES `yes` another one for what not all may read.
+# BusyBox's find has no -printf, and says so before it prints anything.
 shape() {
-  {
-    find . -type d -printf 'd %p\n' -o -type l -printf 'l %p %l\n' -o -type f -perm -100 -printf 'x %s %p\n' \
-      -o -type f -printf 'f %s %p\n' -o -printf '? %p\n' 2> /dev/null || {
-      find . -type d -exec stat -c 'd %n' {} +
-      find . -type l -exec sh -c 'for path; do printf "l %s " "$path" && readlink "$path"; done' sh {} +
-      find . -type f -perm -100 -exec stat -c 'x %s %n' {} +
-      find . -type f ! -perm -100 -exec stat -c 'f %s %n' {} +
-      find . ! -type d ! -type l ! -type f -exec stat -c '? %n' {} +
-    }
-    [ "${1-}" != yes ] || find . ! -type l ! -path . \( -type d ! -perm -055 -o ! -perm -044 \) -exec stat -c 'm %a %n' {} + |
-      sed 's/^m [0-7]*\([0-7][0-7][0-7]\) /m \1 /'
-  } | sort
+  modes=$1
+  shift
+  find "$@" ! -path . \( -type d -printf 'd %p\n' -o -type l -printf 'l %p %l\n' -o -type f -perm -100 -printf 'x %s %p\n' \
+    -o -type f -printf 'f %s %p\n' -o -printf '? %p\n' \) 2> /dev/null || {
+    find "$@" ! -path . -type d -exec stat -c 'd %n' {} +
+    find "$@" -type l -exec sh -c 'for path; do printf "l %s " "$path" && readlink "$path"; done' sh {} +
+    find "$@" -type f -perm -100 -exec stat -c 'x %s %n' {} +
+    find "$@" -type f ! -perm -100 -exec stat -c 'f %s %n' {} +
+    find "$@" ! -type d ! -type l ! -type f -exec stat -c '? %n' {} +
+  }
+  [ "$modes" != yes ] || find "$@" ! -type l ! -path . \( -type d ! -perm -055 -o ! -perm -044 \) -exec stat -c 'm %a %n' {} + |
+    sed 's/^m [0-7]*\([0-7][0-7][0-7]\) /m \1 /'
 }
 
 # marks: a line for each file and link below this folder that is another one once it was touched or replaced: its kind,
