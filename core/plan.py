@@ -14,7 +14,7 @@ PIN, UNPIN = "pin", "unpin"
 
 NONE, SWITCH, STAGE, UPLOAD, REMOVE = "none", "switch", "stage", "upload", "remove"
 """Actions of a step: nothing to do; switch only; copy the cache, then switch; upload, copy, switch; remove files.
-A step of a plan of kind PIN or UNPIN has that as its action."""
+Any other action is the word that is shown for it."""
 
 
 NOT_A_LINK, NO_SPACE, NOT_POSSIBLE = "not-a-link", "no-space", "not-possible"
@@ -87,7 +87,7 @@ class Step:
         if self.action in (UPLOAD, STAGE):
             parts.append(f"copy {size(self.copy_bytes)}")
             parts.append("switch")
-        if self.action in (PIN, UNPIN):
+        if self.action not in (NONE, SWITCH, STAGE, UPLOAD, REMOVE):
             parts.append(self.action)
         if self.action == SWITCH and self.back is None:
             parts.append("switch only")

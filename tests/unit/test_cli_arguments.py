@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from core.operations import DeployRequest, PinRequest, PruneRequest, RollbackRequest
 from tui.cli import main
-from tui.cli.arguments import BadUsage, parse
+from tui.cli.arguments import parse
+from tui.cli.parsing import BadUsage
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,23 +37,46 @@ def test_the_words_of_each_command_arrive():
     deploy = parse(
         ["deploy", "production", "--ref", "v2", "--tag", "t", "--server", "web1", "--server", "web2", "--yes"]
     )
-    assert (deploy.command, deploy.environment, deploy.ref, deploy.tag) == ("deploy", "production", "v2", "t")
+    assert (deploy.command, deploy.environment, deploy.tag) == ("deploy", "production", "t")
     assert deploy.servers == ("web1", "web2") and deploy.yes and not deploy.json and not deploy.dry_run
     rollback = parse(["rollback", "production", "t1", "--dry-run", "--json"])
     assert (rollback.environment, rollback.tag, rollback.dry_run, rollback.json) == ("production", "t1", True, True)
     assert parse(["rollback", "production"]).tag is None
-    prune = parse(["prune", "production", "a", "b", "--keep", "3", "--cache"])
-    assert (prune.tags, prune.keep, prune.cache) == (("a", "b"), 3, True)
+    assert parse(["prune", "production", "a", "b"]).tags == ("a", "b")
     assert parse(["--environment", "staging"]).command == ""
     assert parse(["--environment", "staging"]).environment == "staging"
     assert parse(["deploy"]).environment is None
     recover = parse(["recover", "production", "--undo", "--wait", "90s"])
     assert (recover.way, recover.wait) == ("undo", 90)
     assert parse(["recover", "production"]).way == ""
-    assert parse(["prune", "production", "--force"]).force and not parse(["prune", "production"]).force
     assert parse(["unlock", "production", "--break", "0a1b"]).breaks == "0a1b"
     assert parse(["verify", "production", "t1"]).tag == "t1"
     assert parse(["trust", "production", "--yes"]).yes
+
+
+ASKED = {
+    "deploy production --ref v2 --tag t": DeployRequest(ref="v2", tag="t"),
+    "deploy production --rebuild": DeployRequest(rebuild=True),
+    "rollback production": RollbackRequest(),
+    "rollback production t1": RollbackRequest("t1"),
+    "prune production": PruneRequest(),
+    "prune production a b --keep 3 --cache": PruneRequest(("a", "b"), keep=3, cache=True),
+    "prune production --force": PruneRequest(force=True),
+    "pin production t1": PinRequest("t1"),
+    "pin production t1 -m because": PinRequest("t1", why="because"),
+    "unpin production t1": PinRequest("t1", pinned=False),
+}
+
+
+@pytest.mark.parametrize("words", ASKED)
+def test_the_words_ask_the_engine_for_what_they_say(words: str) -> None:
+    request = parse(words.split()).request
+    assert request is not None and request() == ASKED[words]
+
+
+@pytest.mark.parametrize("command", ["releases", "doctor", "verify", "watch", "unlock", "trust", "recover"])
+def test_a_command_that_looks_first_asks_for_no_operation(command: str) -> None:
+    assert parse([command, "production"]).request is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from tui.cli.arguments import BadUsage, Options, parse
+from tui.cli.arguments import Options, parse
+from tui.cli.parsing import BadUsage
 from tui.cli.streams import open_missing, stderr, stdout
 
 if TYPE_CHECKING:

@@ -16,7 +16,9 @@ def carry_out(command: Command) -> Answer:
     """deploy, rollback, prune, pin and unpin."""
     ask_or_refuse(command)
     command.open()
-    return operate(command, _request(command))
+    request = command.options.request
+    assert request is not None  # tui.cli.change_arguments
+    return operate(command, request())
 
 
 def ask_or_refuse(command: Command) -> None:
@@ -67,22 +69,6 @@ def show_plan(command: Command, request: Request) -> Plan:
     )
     command.output.plan(plan, asked=not command.options.dry_run)
     return plan
-
-
-def _request(command: Command) -> Request:
-    """What the engine is asked to do."""
-    from core.operations import DeployRequest, PinRequest, PruneRequest, RollbackRequest
-
-    options = command.options
-    if options.command == "deploy":
-        return DeployRequest(ref=options.ref, tag=options.tag, rebuild=options.rebuild)
-    if options.command == "rollback":
-        return RollbackRequest(tag=options.tag)
-    if options.command in ("pin", "unpin"):
-        return PinRequest(options.tag or "", why=options.why, pinned=options.command == "pin")
-    everything_old = not options.tags and options.keep is None and not options.cache
-    keep = command.project.deploy.keep if everything_old else options.keep
-    return PruneRequest(tags=options.tags, keep=keep, cache=options.cache, force=options.force)
 
 
 def _execute(command: Command, request: Request, plan: Plan | None) -> Answer:

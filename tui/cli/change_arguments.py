@@ -1,0 +1,144 @@
+"""The words of the commands that change servers, and what each asks the engine for."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from tui.cli.parsing import add_changing, add_command, add_environment, add_waiting
+
+if TYPE_CHECKING:
+    from core.operations import Request
+
+
+def add_change_commands(commands: Any) -> None:
+    """deploy, rollback, prune, pin, unpin and recover. `request` makes what the engine is asked for from the words.
+
+    recover has none: it looks first what was interrupted (tui.cli.recovering).
+    """
+    _deploy(commands)
+    _rollback(commands)
+    _prune(commands)
+    _pin(commands)
+    _unpin(commands)
+    _recover(commands)
+
+
+def _deploy(commands: Any) -> None:
+    deploy = add_command(commands, "deploy", "put a revision on every server, then switch all of them at once")
+    add_environment(deploy)
+    deploy.add_argument("--ref", metavar="REV", help="branch, tag or commit (default: `ref` of the project)")
+    deploy.add_argument("--tag", help="the new release's name (default: UTC time and revision)")
+    deploy.add_argument("--rebuild", action="store_true", help="run the build commands, also where a build is kept")
+    add_waiting(deploy)
+    add_changing(deploy)
+
+    def request(words: argparse.Namespace) -> Request:
+        from core.operations import DeployRequest
+
+        return DeployRequest(ref=words.ref, tag=words.tag, rebuild=words.rebuild)
+
+    deploy.set_defaults(request=request)
+
+
+def _rollback(commands: Any) -> None:
+    rollback = add_command(commands, "rollback", "switch every server back to a release")
+    add_environment(rollback)
+    rollback.add_argument("tag", metavar="TAG", nargs="?", help="the release (default: the one before the live one)")
+    add_waiting(rollback)
+    add_changing(rollback)
+
+    def request(words: argparse.Namespace) -> Request:
+        from core.operations import RollbackRequest
+
+        return RollbackRequest(tag=words.tag)
+
+    rollback.set_defaults(request=request)
+
+
+def _prune(commands: Any) -> None:
+    prune = add_command(
+        commands,
+        "prune",
+        "remove the files of old releases; their records stay",
+        "Without TAG, --keep and --cache: all releases beyond the project's `keep`. "
+        "The live release, the one before it and pinned ones are never removed.",
+    )
+    add_environment(prune)
+    prune.add_argument("tags", metavar="TAG", nargs="*", help="releases to remove")
+    prune.add_argument("--keep", metavar="N", type=_at_least_one, help="remove all releases beyond the newest N")
+    prune.add_argument("--cache", action="store_true", help="empty the deploy-cache too; the next deploy rebuilds it")
+    prune.add_argument("--force", action="store_true", help="also releases that a running process works in")
+    add_waiting(prune)
+    add_changing(prune)
+
+    def request(words: argparse.Namespace) -> Request:
+        from core.operations import PruneRequest
+
+        return PruneRequest(tags=tuple(words.tags), keep=words.keep, cache=words.cache, force=words.force)
+
+    prune.set_defaults(request=request)
+
+
+def _pin(commands: Any) -> None:
+    pin = add_command(
+        commands,
+        "pin",
+        "never prune a release, until it is unpinned",
+        "On every server of the environment. It stays pinned whatever becomes of its files: also where a server gets\n"
+        "them later. `turnout releases` shows it.",
+    )
+    add_environment(pin)
+    pin.add_argument("tag", metavar="TAG", help="the release")
+    pin.add_argument("-m", "--why", default="", metavar="WHY", help="why, for whoever wonders later")
+    add_waiting(pin)
+    add_changing(pin)
+
+    def request(words: argparse.Namespace) -> Request:
+        from core.operations import PinRequest
+
+        return PinRequest(words.tag, why=words.why)
+
+    pin.set_defaults(request=request)
+
+
+def _unpin(commands: Any) -> None:
+    unpin = add_command(commands, "unpin", "prune a release as others are")
+    add_environment(unpin)
+    unpin.add_argument("tag", metavar="TAG", help="the release")
+    add_waiting(unpin)
+    add_changing(unpin)
+
+    def request(words: argparse.Namespace) -> Request:
+        from core.operations import PinRequest
+
+        return PinRequest(words.tag, pinned=False)
+
+    unpin.set_defaults(request=request)
+
+
+def _recover(commands: Any) -> None:
+    recover = add_command(
+        commands,
+        "recover",
+        "say what was interrupted where, and finish or undo it",
+        "Without --finish and --undo it asks which; where there is nobody to ask it ends with 5 if something was\n"
+        "interrupted, and with 0 if nothing was.",
+    )
+    add_environment(recover)
+    ways = recover.add_mutually_exclusive_group()
+    ways.add_argument(
+        "--finish", dest="way", action="store_const", const="finish", help="lead every server to the new release"
+    )
+    ways.add_argument(
+        "--undo", dest="way", action="store_const", const="undo", help="lead every server back to where it was"
+    )
+    add_waiting(recover)
+    add_changing(recover)
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of releases to keep, 1 or more")
+    return number

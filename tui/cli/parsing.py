@@ -1,0 +1,136 @@
+"""The parser of the command's words, the options that commands share, and what is said of wrong words."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+EPILOG = """\
+exit codes:
+  0  done (also: nothing to do, or a plan that could be executed)
+  1  failed or cancelled, and everything was put back (also: a plan that is refused, drift found)
+  2  bad usage or configuration, or Turnout cannot run on this machine; nothing was touched
+  3  no connection to a server, or its host key is not known or has changed
+  4  locked: another operation is at work there
+  5  needs a person: the message says what to decide (docs/operations.md has every case)
+
+output:
+  Data (plans of --dry-run, tables, results) goes to stdout, narration to stderr.
+  With --json stdout has JSON lines only: one event each, errors with "event": "error", at last
+  one with "event": "result" that carries "exit_code" and "outcome".
+
+Ctrl-C (and SIGTERM, SIGHUP) cancels cleanly: before the barrier nothing has changed, after it
+everything goes back. A reader of the output that goes away does not stop an operation.
+After a crash `turnout recover` says what was interrupted where, and finishes or undoes it.
+"""
+
+
+class BadUsage(Exception):
+    """Words that the command does not know."""
+
+    def __init__(self, message: str, hint: str = "", usage: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.usage = usage
+
+
+def nearest(word: str, known: Iterable[str], alike: float = 0.6) -> str:
+    """The known word that this one is probably meant to be, or ""."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, list(known), 1, alike)), "")
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises BadUsage instead of leaving the process, with the nearest word that would have been right."""
+
+    def error(self, message: str) -> NoReturn:
+        hint = ""
+        choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message, re.DOTALL)
+        unknown = re.search(r"unrecognized arguments: (\S+)", message)
+        if choice:
+            message = f"there is no command {choice[1]!r}"
+            known = re.findall(r"[\w-]+", choice[2])
+            near = nearest(choice[1], known)
+            hint = f"did you mean `turnout {near}`?" if near else f"commands: {', '.join(known)}"
+        elif unknown:
+            near = nearest(unknown[1], self.known_options() - {unknown[1]}, alike=0.7)
+            hint = f"did you mean {near}?" if near else f"`{self.prog} --help` lists what it takes"
+        raise BadUsage(message, hint, self.format_usage())
+
+    def known_options(self) -> set[str]:
+        """The long options of this parser and of its subcommands."""
+        known: set[str] = set()
+        for action in self._actions:
+            known.update(option for option in action.option_strings if option.startswith("--"))
+            if isinstance(action, argparse._SubParsersAction):
+                for parser in action.choices.values():
+                    known |= parser.known_options()
+        return known
+
+
+def add_command(commands: Any, name: str, text: str, more: str = "") -> Parser:
+    parser: Parser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.\n{more}".rstrip(),
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    return parser
+
+
+def add_environment(parser: Parser) -> None:
+    parser.add_argument(
+        "environment",
+        metavar="ENV",
+        nargs="?",
+        default=argparse.SUPPRESS,
+        help="the environment (may be left out where the project has only one)",
+    )
+
+
+def add_reading(parser: Parser) -> None:
+    """The options of every command. SUPPRESS: a value given before the command must not be replaced by a default."""
+    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the project's file")
+    parser.add_argument(
+        "--server",
+        dest="servers",
+        metavar="NAME",
+        action="append",
+        help="only this server of the environment (may be repeated)",
+    )
+    parser.add_argument("--json", action="store_true", help="JSON lines on stdout, at last one with the result")
+
+
+def add_changing(parser: Parser) -> None:
+    """The options of commands that change servers."""
+    add_reading(parser)
+    parser.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    parser.add_argument(
+        "--yes",
+        action="store_true",
+        help="do not ask, also where the environment is protected; needed without a terminal",
+    )
+
+
+def add_waiting(parser: Parser) -> None:
+    parser.add_argument(
+        "--wait",
+        metavar="DURATION",
+        type=_duration,
+        default=0.0,
+        help="wait so long (90s, 5m, 1h) for locks that others hold, instead of ending with 4 at once",
+    )
+
+
+def _duration(text: str) -> float:
+    """Seconds in `90s`, `5m`, `1h` or a plain number."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration: 90s, 5m, 1h")
+    return float(found[1]) * {"m": 60, "h": 3600}.get(found[2], 1)
