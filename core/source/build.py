@@ -34,8 +34,8 @@ def commands(project: Project) -> tuple[Command, ...]:
     return tuple(built + hooks)
 
 
-def variables(project: Project, target: str, revision: str, ref: str) -> dict[str, str]:
-    """What build commands are told; `target` is the environment. No tag yet: one build can become several releases."""
+def turnout_variables(project: Project, target: str, revision: str, ref: str) -> dict[str, str]:
+    """The TURNOUT_* variables of a build; `target` is the environment. No tag: a build can become several releases."""
     return {
         "TURNOUT_PROJECT": project.project,
         "TURNOUT_ENVIRONMENT": target,
@@ -44,15 +44,17 @@ def variables(project: Project, target: str, revision: str, ref: str) -> dict[st
     }
 
 
-def build(project: Project, folder: Path, told: Mapping[str, str], emit: Emit, cancel: Cancel) -> None:
+def build(project: Project, folder: Path, variables: Mapping[str, str], emit: Emit, cancel: Cancel) -> None:
     """Run the build commands in `folder`, one after the other. SourceError for the first that fails."""
     for command in commands(project):
         cancel.check()
-        run(project, command, folder, told, emit, cancel)
+        run(project, command, folder, variables, emit, cancel)
 
 
-def run(project: Project, command: Command, folder: Path, told: Mapping[str, str], emit: Emit, cancel: Cancel) -> None:
-    """Run one command to its end. SourceError where it fails or takes too long; Cancelled where that was asked for."""
+def run(
+    project: Project, command: Command, folder: Path, variables: Mapping[str, str], emit: Emit, cancel: Cancel
+) -> None:
+    """Run one command to its end. SourceError where it fails or takes too long; Cancelled after a cancel."""
     shown = project.mask.line(command.run)
     last: deque[str] = deque(maxlen=_LAST_LINES)
 
@@ -62,9 +64,9 @@ def run(project: Project, command: Command, folder: Path, told: Mapping[str, str
 
     began = time.monotonic()
     emit(HookStarted(on="build", run=shown))
-    variables = {**environment(project), **told}
+    seen = {**environment(project), **variables}
     try:
-        ended = process.run(command.run, folder, variables, command.timeout, say, cancel, project.mask)
+        ended = process.run(command.run, folder, seen, command.timeout, say, cancel, project.mask)
     except OSError as error:
         raise SourceError(
             f"the build command cannot be started in {folder}: {error.strerror}", phase="build"

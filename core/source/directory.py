@@ -12,7 +12,7 @@ from core.cache import cache_folder
 from core.errors import SourceError
 from core.events import Emit
 from core.jobs import Cancel
-from core.source.build import build, variables
+from core.source.build import build, turnout_variables
 from core.source.folder import Hashes, part_of, scan
 from core.source.kinds import Introduction, Unversioned, place
 from core.source.selection import excluding
@@ -60,7 +60,7 @@ class DirectorySource(Unversioned):
                 else f"source.directory: there is no {folder}",
                 hint="does something have to be built first?",
             )
-        build(project, folder, variables(project, target, "", ""), emit, cancel)
+        build(project, folder, turnout_variables(project, target, "", ""), emit, cancel)
         part = part_of(folder.resolve(), project.source.publish)
         file = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
         hashes = Hashes.load(file)

@@ -27,7 +27,7 @@ from core.source.tree import Stamp, stamp_of
 from core.text import count, show_path
 
 SETTLED = 2_000_000_000
-"""Nanoseconds that a file has to be untouched for its hash to be kept: the coarsest clock of common file systems."""
+"""Nanoseconds. A hash is kept if its file was untouched for this long: the coarsest clock of common file systems."""
 
 _WHOLE = 1 << 20
 _ATTEMPTS = 3
@@ -96,8 +96,8 @@ def scan(
 ) -> Manifest:
     """The manifest of a folder, without what is excluded.
 
-    as_it_is   it is a person's own folder: what is private in it stays so, and `.git` at its top is left out. What git
-               and builds make has the modes that the umask of this machine leaves: only execute bits mean something
+    as_it_is   it is a person's own folder: private files stay private, and `.git` at its top is left out. Files made by
+               git or a build have the modes that the umask left, so of them only execute bits count
 
     SourceError names everything that can be neither read nor sent (sockets, FIFOs, devices) at once.
     """
@@ -179,7 +179,7 @@ _Hashed = tuple[bytes, Stamp, Entry, str]
 
 
 def _hash_all(top: bytes, files: list[_File], cancel: Cancel) -> Iterable[_Hashed]:
-    """Path, stamp, entry and problem ("" for none) of each file; by several threads, as hashing gives the GIL free."""
+    """Path, stamp, entry and problem ("" for none) of each file. Several threads: hashing releases the GIL."""
 
     def several(share: list[_File]) -> list[_Hashed]:
         out = []
@@ -197,7 +197,7 @@ def _hash_all(top: bytes, files: list[_File], cancel: Cancel) -> Iterable[_Hashe
 
 
 def _hash(top: bytes, file: _File) -> _Hashed:
-    """Read and hash one file; again where it changed meanwhile, which is a problem where it goes on."""
+    """Read and hash one file; again where it changed meanwhile. A file that keeps changing is a problem."""
     path, stamp = file.path, file.stamp
     try:
         for _ in range(_ATTEMPTS):
@@ -239,7 +239,7 @@ def _complain(folder: Path, found: _Found) -> None:
         raise SourceError(
             f"{folder}: {count(len(found.unreadable), 'thing')} cannot be read",
             detail=_some(found.unreadable),
-            hint="give yourself the right to read them, or name them in source.exclude",
+            hint="make them readable for yourself, or name them in source.exclude",
         )
 
 

@@ -1,4 +1,4 @@
-"""What a build's result rests on besides its revision: the variables that it sees, its programs, its settings.
+"""What a build depends on besides its revision: the variables that it sees, its programs, its settings.
 
 A finished build is used again only where all of it is the same. A build sees the variables of PASSED and DECIDING,
 those that `build-env` declares, TURNOUT_*, and nothing else.
@@ -23,10 +23,10 @@ PASSED = frozenset(
         *("SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR", *_PROXIES, *map(str.upper, _PROXIES)),
     )
 )
-"""Variables that say who builds, where, and by which way the network is reached; they are no part of a build's key."""
+"""Variables that say who builds, where, and how the network is reached; they are not part of a build's key."""
 
 DECIDING = frozenset(("PATH", "LANG", "LANGUAGE", "TZ", "CI"))
-"""Variables that decide what a build gives, and LC_*: a build with others is another one."""
+"""Variables that decide the result of a build, as LC_* do: with other values it is another build."""
 
 _OF_ANOTHER_REPOSITORY = {
     "GIT_DIR",
@@ -55,10 +55,10 @@ def environment(project: Project) -> dict[str, str]:
     return without_repository(passed | declared(project.source.build_env, os.environ))
 
 
-def build_key(project: Project, told: Mapping[str, str], commands: Sequence[str], surroundings: str) -> str:
-    """The digest of all that tells this build of a commit from others.
+def build_key(project: Project, variables: Mapping[str, str], commands: Sequence[str], surroundings: str) -> str:
+    """The digest of all that makes this build of a commit differ from others.
 
-    told           the TURNOUT_* variables that it sees
+    variables      the TURNOUT_* variables that it sees
     commands       what it runs, with `${…}` filled in
     surroundings   what the files depend on besides the commit, as a digest
     """
@@ -68,7 +68,7 @@ def build_key(project: Project, told: Mapping[str, str], commands: Sequence[str]
     inputs = {
         "turnout": __version__,
         "machine": [machine.sysname, machine.machine],
-        "told": dict(told),
+        "turnout variables": dict(variables),
         "commands": list(commands),
         "publish": source.publish,
         "exclude": list(source.exclude),
@@ -81,7 +81,7 @@ def build_key(project: Project, told: Mapping[str, str], commands: Sequence[str]
 
 
 def without_repository(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables without those that would lead git to another repository than the one in its folder."""
+    """The variables without those that would make git read another repository than the one in its folder."""
     return {key: value for key, value in environ.items() if key not in _OF_ANOTHER_REPOSITORY}
 
 

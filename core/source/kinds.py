@@ -104,11 +104,11 @@ class Source(Protocol):
         ...
 
     def uncommitted(self, ref: str | None) -> str:
-        """What a person may take for deployed and is not: changes that are not committed; "" for none."""
+        """A warning about changes that are not committed, and so are not deployed; "" for none."""
         ...
 
     def meaning(self, word: str) -> tuple[str, str]:
-        """What a word is there, such as `a git tag`, and the commit; "" twice where it is nothing."""
+        """What a word names there, such as `a git tag`, and the commit; "" twice where it names nothing."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Programs that a command may run: which file each is, and what tells one version of it from the next."""
+"""Programs that a command may run: which file each one is, and what changes with its version."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERSION_SECONDS = 10.0
 
 _WORD = re.compile(r"[A-Za-z0-9_./+@~-]+")
 _SMALL = 64 << 10
-"""Bytes up to which a program is told apart by its content: scripts and shims; larger ones by size and mtime."""
+"""Bytes. Programs up to this size (scripts, shims) are identified by content, larger ones by size and mtime."""
 _DEEPEST = 3
 """Interpreters of interpreters that are followed."""
 _SHIMS = ("/shims/", "/.cargo/bin/", "/.volta/bin/", "/aquaproj-aqua/bin/")
@@ -26,12 +26,12 @@ program."""
 def programs(
     commands: Iterable[str], declared: Iterable[str], seen: Mapping[str, str], folder: Path
 ) -> dict[str, list[str]]:
-    """What tells the programs apart that the commands name, or that are declared, by name.
+    """What identifies each program that the commands name, or that is declared, by name.
 
-    Each word of a command that is a program in PATH counts: whether the shell runs it cannot be told without doing it.
-    A program is told apart by its file, a script also by its interpreter. Those that are declared, and the shims of
-    version managers, which are one file whatever they lead to, are asked for their version in `folder`; `seen` are
-    the variables that they see.
+    Each word of a command that is a program in PATH counts: only the shell can say whether it runs it. A program is
+    identified by its file, a script also by its interpreter. The declared ones are asked for their version in `folder`,
+    and so are the shims of version managers, which are the same file for every version; `seen` are the variables that
+    they see.
     """
     path, home = seen.get("PATH", os.defpath), seen.get("HOME", "")
     asked = set(declared)
@@ -39,7 +39,7 @@ def programs(
     for name in sorted({word for command in commands for word in _WORD.findall(command)} | asked):
         place = home + name[1:] if name.startswith("~/") else name
         if "/" in place and not place.startswith("/"):
-            continue  # a file of the tree: the revision tells
+            continue  # a file of the tree: the revision identifies it
         program = shutil.which(place, path=path)
         if program is not None:
             found[name] = list(_identity(program, path, folder, seen, asked=name in asked))
@@ -76,7 +76,7 @@ def _identity(
 
 
 def _version(program: str, folder: Path, seen: Mapping[str, str]) -> str:
-    """What a program answers to `--version`; where it does not answer in time, that it does not."""
+    """The answer of a program to `--version`, or `no answer` where none comes in time."""
     try:
         done = subprocess.run(
             [program, "--version"],

@@ -20,9 +20,9 @@ def nothing(path: bytes, folder: bool) -> bool:
 
 
 def excluding(patterns: Sequence[str]) -> Excluded:
-    """What gitignore patterns leave out. SourceError for one that is none.
+    """What gitignore patterns leave out. SourceError for text that is not a pattern.
 
-    As in git, nothing below an excluded folder comes back by a later `!pattern`: who asks must not ask below it.
+    As in git, nothing below an excluded folder comes back by a later `!pattern`: do not ask about paths below one.
     """
     if not patterns:
         return nothing
@@ -46,7 +46,7 @@ def _contents_only(pattern: str) -> str:
 
 
 def selected(tree: Manifest, publish: str, exclude: Sequence[str]) -> Manifest:
-    """The deployed part of a whole tree, with paths relative to `publish`. SourceError where that is no folder."""
+    """The deployed part of a whole tree, with paths relative to `publish`. SourceError where that is not a folder."""
     part = os.fsencode(publish)
     if not part and not exclude:
         return tree

@@ -1,4 +1,4 @@
-"""What is kept on the operator's machine: the cache folder, whole files or none, and manifests by their digest."""
+"""The cache on the operator's machine: files and folders that are whole or absent, and manifests by their digest."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def make_folder(folder: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that readers, and whoever comes after a crash, see the old content or the new, never a part."""
+    """Write a file so that any reader, also after a crash, finds the old content or the new, never a part."""
     make_folder(path.parent)
     handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
     try:
@@ -63,7 +63,7 @@ _recent_lock = threading.Lock()
 
 
 def read_manifest(content: bytes) -> Manifest:
-    """The manifest of a text form, parsed once in this process: a deploy meets the same ones again and again.
+    """The manifest of a text form, parsed once in this process: one deploy reads the same ones several times.
 
     ValueError as core.manifest.parse has it.
     """
@@ -83,7 +83,7 @@ def _recall(digest: str, manifest: Manifest) -> Manifest:
 
 
 def known(digest: str) -> Manifest | None:
-    """The manifest with this digest where this machine has seen it; what does not hash to its name is not trusted."""
+    """The manifest with this digest if this machine has seen it. A file that does not have that digest is ignored."""
     if not _DIGEST.fullmatch(digest):
         return None
     path = cache_folder() / "manifests" / digest
@@ -98,7 +98,7 @@ def known(digest: str) -> Manifest | None:
 
 
 def remember(manifest: Manifest) -> None:
-    """Keep a manifest for `known`. A cache that cannot be written is no reason to fail: it is passed over."""
+    """Keep a manifest for `known`. If the cache cannot be written, nothing is kept and nothing fails."""
     folder = cache_folder() / "manifests"
     path = folder / manifest.digest
     _recall(manifest.digest, manifest)

@@ -29,17 +29,18 @@ class Tree:
     The folders may hold more than the manifest names (what `exclude` left out); only the manifest counts.
 
     folder     where the files lie
-    older      where those lie that `folder` does not have: earlier exports, the newest first
+    older      folders with the files that `folder` does not have: earlier exports, the newest first
     revision   the commit, or "content:" and the start of the manifest's digest
     source     the kind of source, by its key in turnout.toml
     subject    the commit's first line; "" where there are no commits, as below
     ref        what was asked for: a branch, tag or commit
     committed  seconds since the epoch, UTC; where there are no commits: when it was read
     mtime      of all entries on the servers, likewise; None: each file's own
-    stable     the files lie in the cache, where nobody changes them. Other files may change: who sends one compares its
-               size and SHA-256
-    stamps     of files that may change: what shows that one is still as it was hashed; files touched lately have none
-    reused     when the build was made that is used again, likewise; 0.0 where none is
+    stable     the files are in the cache, where nothing changes them. Other files may change: their size and SHA-256
+               are compared while they are sent
+    stamps     of files that may change: while its stamp is the same, a file is as it was hashed; files touched lately
+               have none
+    reused     when the reused build was made, likewise; 0.0 for a new build
     """
 
     folder: Path

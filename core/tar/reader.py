@@ -1,4 +1,4 @@
-"""The tar stream of `git archive`, unpacked into a folder and hashed on its way: one pass over the bytes.
+"""Unpack the tar stream of `git archive` into a folder, and hash the files on the way: one pass over the bytes.
 
 Python's tarfile takes several times as long for thousands of small files, and the system's tar would leave the hashing
 for a second pass. Only what git writes is understood: ustar headers and pax records for long names and sizes.
@@ -19,7 +19,7 @@ from core.text import show_path
 
 _BLOCK = 512
 _WHOLE = 1 << 20
-"""Files up to this size (bytes) are read at once, larger ones in pieces of it."""
+"""Bytes. Files up to this size are read at once, larger ones in pieces of it."""
 _CHECK_EVERY = 64
 _POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -72,10 +72,10 @@ def members(stream: BinaryIO) -> Iterator[Member]:
 
 
 def unpack(stream: BinaryIO, folder: Path, cancel: Cancel) -> Unpacked:
-    """Write the stream's files below `folder`, which is empty and which nobody else writes to.
+    """Write the stream's files below `folder`, which is empty and which nothing else writes to.
 
-    SourceError for a path that would leave the folder, EOFError where the stream ends too soon. A file is only ever
-    created, below folders that this call has created: no link in the stream can lead anywhere else.
+    SourceError for a path that would leave the folder, EOFError where the stream ends too soon. Files are only created,
+    and only in folders that this call has created: so no link in the stream can redirect a file.
     """
     entries: dict[bytes, Entry] = {}
     pointers: list[bytes] = []

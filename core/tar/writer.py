@@ -17,7 +17,7 @@ from core.text import show_path
 
 BLOCK = 512
 CHUNK = 128 << 10
-"""Bytes of a chunk: paramiko copies the rest of a buffer for each packet, so larger ones cost more than they save."""
+"""Bytes of a chunk. paramiko copies the rest of a buffer for each packet, so larger chunks are slower."""
 END = bytes(2 * BLOCK)
 
 

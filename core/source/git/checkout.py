@@ -1,7 +1,7 @@
 """The files of a commit in a fresh folder, by `git archive`: all of them, or those that an earlier export has not.
 
-The second way takes a tenth of the time where little has changed, and little space. It is only taken where the content
-of a file rests on its path, its blob and the attributes alone, and no attribute has changed: the tree is the same.
+The second way takes a tenth of the time where little has changed, and little space. It is only used where the content
+of a file depends on its path, its blob and the attributes alone, and no attribute has changed: so the tree is the same.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from core.tar.reader import unpack
 from core.text import clean, decode_path, encode_path
 
 MOST_LAYERS = 16
-"""Earlier exports that one may rest on; then everything is exported again."""
+"""Earlier exports that one may need; beyond that everything is exported again."""
 
 MOST_CHANGED = 1000
-"""Paths; with more of them a whole archive is no slower."""
+"""Paths. For more than this, a whole archive is just as fast."""
 
 _LONGEST_COMMAND = 96 * 1024
 """Bytes of paths on a command line; systems allow 128 KiB and more."""
@@ -52,7 +52,7 @@ def whole(resolved: Resolved, folder: Path, cancel: Cancel) -> tuple[Manifest, A
 
 
 def upon(base: Export, resolved: Resolved, folder: Path, cancel: Cancel) -> tuple[Manifest, About] | None:
-    """Unpack only what differs from another export, which is then a layer below this one; None where that cannot be."""
+    """Unpack only what differs from another export, which becomes a layer of this one; None where it cannot be one."""
     if not base.about.uniform or len(base.about.layers) >= MOST_LAYERS:
         return None
     changes = resolved.changes(base.about.commit)
@@ -86,8 +86,8 @@ def upon(base: Export, resolved: Resolved, folder: Path, cancel: Cancel) -> tupl
 def _manifest(entries: Mapping[bytes, Entry], submodules: Set[bytes], base: Manifest = EMPTY) -> Manifest:
     """The manifest of the entries, with the folders that something lies in, and those of submodules.
 
-    git knows no empty folders; what `git archive` gives for a folder in which everything is ignored differs with its
-    version and with the paths asked for.
+    git has no empty folders. For a folder in which everything is ignored, the output of `git archive` differs by
+    version and by the paths asked for.
     """
     found = {path: entry for path, entry in entries.items() if entry.kind != FOLDER}
     return derived(base, found | dict.fromkeys(_parents([*found, *submodules]) | submodules, FOLDER_ENTRY))
@@ -107,7 +107,7 @@ def _parents(paths: Iterable[bytes]) -> Set[bytes]:
 def _archive(
     resolved: Resolved, folder: Path, entries: dict[bytes, Entry], cancel: Cancel, paths: Iterable[bytes] = ()
 ) -> list[bytes]:
-    """Unpack `git archive` of a commit or some paths of it and add it to `entries`; gives Git LFS pointers."""
+    """Unpack `git archive` of a commit or some paths of it into `entries`; the paths of Git LFS pointers."""
     with tempfile.TemporaryFile() as said, _running(resolved.archive(*paths, stderr=said.fileno())) as process:
         stream = cast(BinaryIO, process.stdout)
         _widen(stream)
@@ -130,7 +130,7 @@ def _archive(
 
 @contextmanager
 def _running(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """The process, ended whatever happens."""
+    """The process, which is ended in any case."""
     with process:
         try:
             yield process

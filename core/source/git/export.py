@@ -15,7 +15,7 @@ from core.config import Project
 from core.events import Emit, Note
 from core.jobs import Cancel
 from core.manifest import Manifest
-from core.source.build import build, commands, variables
+from core.source.build import build, commands, turnout_variables
 from core.source.folder import part_of, scan
 from core.source.git.checkout import upon, whole
 from core.source.git.export_cache import FILES, About, Export, finish, last_made, load, newest, stamped
@@ -30,7 +30,7 @@ from core.text import count, decode_path, show_path
 class Exported:
     """What is deployed of a commit, and the folders where its files lie, those of the newest export first.
 
-    reused   when the build was made that is used again, in seconds since the epoch, UTC; 0.0 where none is
+    reused   when the reused build was made, in seconds since the epoch, UTC; 0.0 for a new build
     """
 
     folders: tuple[Path, ...]
@@ -49,12 +49,12 @@ def exported(
     source = project.source
     parent = cache_folder() / "exports" / resolved.identity
     if commands(project):
-        told = variables(project, target, resolved.commit, ref)
-        key = build_key(project, told, [command.run for command in commands(project)], resolved.surroundings())
+        variables = turnout_variables(project, target, resolved.commit, ref)
+        key = build_key(project, variables, [command.run for command in commands(project)], resolved.surroundings())
         name = f"{resolved.name}-{key}"
-        found = None if rebuild else last_made(parent, name)
-        export = found or _built(project, resolved, told, parent / name, emit, cancel)
-        out = Exported(export.files, export.manifest, export.about, found.about.made if found else 0.0)
+        reused = None if rebuild else last_made(parent, name)
+        export = reused or _built(project, resolved, variables, parent / name, emit, cancel)
+        out = Exported(export.files, export.manifest, export.about, reused.about.made if reused else 0.0)
     else:
         export = _plain(resolved, parent, cancel)
         manifest = _selection_of(export, source.publish, source.exclude)
@@ -87,7 +87,7 @@ def _plain(resolved: Resolved, parent: Path, cancel: Cancel) -> Export:
 
 
 def _built(
-    project: Project, resolved: Resolved, told: Mapping[str, str], place: Path, emit: Emit, cancel: Cancel
+    project: Project, resolved: Resolved, variables: Mapping[str, str], place: Path, emit: Emit, cancel: Cancel
 ) -> Export:
     """The commit after its build commands, and of that what is deployed; kept in `place` with the time behind it."""
     source = project.source
@@ -98,7 +98,7 @@ def _built(
         tree = work / "build"
         tree.mkdir()
         _, about = whole(resolved, tree, cancel)
-        build(project, tree, told, emit, cancel)
+        build(project, tree, variables, emit, cancel)
         part = part_of(tree, source.publish)
         manifest = selected(scan(part, cancel), "", source.exclude)
         part.rename(work / FILES)
@@ -127,7 +127,7 @@ def _selection_of(export: Export, part: str, exclude: tuple[str, ...]) -> Manife
 
 
 def _warn(about: About, emit: Emit) -> None:
-    """Say what a revision has that its export has not."""
+    """Warn of what the revision has and its export lacks."""
     for paths, noun, text in (
         (about.submodules, "submodule", "not exported: a build command can fetch what is needed"),
         (

@@ -2,9 +2,9 @@
 
     exports/<repository>/<commit>/   a plain export; the name goes on with what else it depends on: the repository's
                                      own attributes, what surrounds it, the inputs and time of a build
-        files/        the exported files; unchanged ones may lie in other exports, its layers
+        files/        the exported files; unchanged ones may be in other exports, its layers
         manifest      all of them
-        about.json    the commit's facts, and what the next export may rest on
+        about.json    the commit's facts, and what a later export may use of it
         selected-<digest>   the manifest of what is deployed under some `publish` and `exclude`, behind its digest
 
 A process that dies leaves only half-made folders, which have other names and are swept. After a restart of the machine
@@ -37,10 +37,10 @@ _FORMAT = 2
 class About:
     """An export's facts. Paths are encoded by core.text.encode_path.
 
-    uniform     the content of each file rests on its path, blob and attributes alone (git.Resolved.uniform)
+    uniform     the content of each file depends on its path, blob and attributes alone (git.Resolved.uniform)
     submodules  folders that are empty because a submodule belongs there
     pointers    files that hold a Git LFS pointer
-    layers      names of the exports beside this one that have the files that it has not, the newest first
+    layers      names of the exports that have its other files, the newest first
     boot        the run of the machine in which the files were last known to be whole
     digest      of the manifest: a crash may leave the file empty, which would be a manifest too
     made        seconds since the epoch, UTC
@@ -83,7 +83,7 @@ def finish(work: Path, final: Path, manifest: Manifest, about: About) -> Export:
         existing = load(final)
         if existing:
             return existing
-        # What lies there is no export that can be trusted.
+        # What is there is not an export that can be trusted.
         discard(final)
         put_in_place(work, final)
     evict(final.parent)
@@ -135,7 +135,7 @@ def _whole(export: Export) -> bool:
 
 
 def _boot() -> str:
-    """What tells one run of the machine from the next; "" where the system does not say."""
+    """An id of this run of the machine; "" where the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -145,7 +145,7 @@ def _boot() -> str:
 def newest(parent: Path, commit: str, name: str) -> Export | None:
     """The plain export of another commit that was used last, under the same attributes of the repository.
 
-    Whoever takes it for a layer says so (`still_there`): it does not count as used before.
+    It counts as used only when it becomes a layer (`still_there`).
     """
     ending = name[len(commit) :]
     found = []
@@ -156,7 +156,7 @@ def newest(parent: Path, commit: str, name: str) -> Export | None:
 
 
 def still_there(export: Export) -> bool:
-    """Count an export as used just now, so that nobody removes it; False where it is gone."""
+    """Count an export as used just now, so that it is not removed; False where it is gone."""
     try:
         os.utime(export.folder)
     except OSError:
@@ -194,7 +194,7 @@ def evict(parent: Path) -> None:
 
 
 def _layers(folder: Path) -> list[str]:
-    """The names of the exports that one rests on."""
+    """The names of the exports that one needs."""
     try:
         return list(json.loads((folder / _ABOUT).read_bytes())["layers"])
     except (OSError, ValueError, KeyError, TypeError):
