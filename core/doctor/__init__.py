@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from core.doctor.facts import Facts, is_rehearsal
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.doctor.findings import findings, shared
 from core.errors import ConnectError, TurnoutError
 from core.fleet import Fleet, at_once
 from core.overlap import WAY_OUT, overlaps
+from core.protocol.facts import is_rehearsal
 from core.records import ServerState
 
 __all__ = ["ERROR", "OK", "WARNING", "Finding", "examine", "failure", "findings"]
@@ -24,8 +24,7 @@ def examine(fleet: Fleet) -> dict[str, list[Finding]]:
         from core.doctor.rehearsal import rehearse, runs_commands, tunnels
 
         session = fleet.open(name)
-        state, lines = session.examine()
-        facts = Facts(lines)
+        state, facts = session.examine()
         commands = runs_commands(project, first=name == fleet.names[0])
         found = findings(state, facts, project.deploy.copy_mode, session.rtt, commands=commands)
         found += shared(state, project.deploy.shared_paths)

@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from core import layout
-from core.doctor.facts import Facts, reason
 from core.doctor.filesystems import file_systems
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.planner.oddities import adoption
+from core.protocol.facts import Facts, reason
 from core.records import ServerState
 from core.shared import SharedPath
 from core.text import clean, count, duration, size

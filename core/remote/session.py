@@ -17,6 +17,7 @@ from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
 from core.plan import Sizes
 from core.protocol.answers import Answer, Events, Status, error_of, news, parse_events, parse_sizes
+from core.protocol.facts import Facts
 from core.protocol.listing import parse_scan, parse_tree
 from core.protocol.state import parse_state, with_records
 from core.records import SILENT_AFTER, Lock, ServerState
@@ -199,11 +200,11 @@ class Session:
 
     # What `turnout doctor` asks besides.
 
-    def examine(self) -> tuple[ServerState, tuple[str, ...]]:
-        """The state, and the lines that only `turnout doctor` wants."""
+    def examine(self) -> tuple[ServerState, Facts]:
+        """The state, and the facts that only `turnout doctor` wants."""
         verb, words = travelling("examine", self._shared)
         answer = self.ask(verb, *words, title="the server cannot be examined", within=ANSWER_WITHIN)
-        return self._state(answer), answer.lines
+        return self._state(answer), Facts(answer.lines)
 
     def rehearsal(self, folder: str) -> Session:
         """A session over this connection and agent whose operations work in `folder`, which `examine` has made."""

@@ -404,8 +404,8 @@ def test_nothing_is_left_where_the_connection_dies_in_the_rehearsal(sshd, projec
         sshd.files.rmdir()
     one = engine(project_factory([sshd]))
     session = one.fleet.open(sshd.alias)
-    _, lines = session.examine()
-    (folder,) = [line.split()[1] for line in lines if line.startswith("rehearsal ")]
+    _, facts = session.examine()
+    folder = facts.rehearsal
     assert Path(folder).is_dir()
     session.rehearsal(folder).begin("a" * 32, Lock(kind="doctor", who="doctor"))
     session.connection.close()

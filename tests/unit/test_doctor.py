@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.doctor.facts import Facts, is_rehearsal, reason
 from core.doctor.findings import remedy
+from core.protocol.facts import Facts, is_rehearsal, reason
 from core.text import encode_path
 
 

@@ -46,7 +46,7 @@ verb_examine() {
   say "rehearsal $encoded"
 }
 
-# tried PLACE [PROBLEM]: what came of a try, for core/doctor.
+# tried PLACE [PROBLEM]: what came of a try, for core/protocol/facts.
 tried() {
   [ -z "${2-}" ] || encode "${2##*"$newline"}"
   say "tried $1${2:+ $encoded}"

@@ -1,4 +1,4 @@
-"""The lines of doctor.sh's `examine` as facts (pure). Nothing in them is trusted to be well-formed."""
+"""The lines of doctor.sh's `examine` beyond the state, as facts (pure). None of them is trusted to be well-formed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Facts:
 
     user, tar, switch   in its own words, "" where it said nothing
     lacks        programs that it does not have
-    in_the_way   what is no folder on the way to the deploy root; closed_to_us: a folder that we may not go into
+    in_the_way   what is not a folder on the way to the deploy root; closed_to_us: a folder that we may not go into
     closed       the first folder on the way to the deploy root that others may not go through
     rehearsal    the folder for a rehearsal, "" where it could not be made
     """
