@@ -58,21 +58,11 @@ _LEAD = (
 hook is ended as a whole; dropbear does not (field 3 after the name in /proc/PID/stat is the group), so there it becomes
 one. It clears no option: where SHELLOPTS is exported, the shell that it becomes would start without it."""
 
-_UNDER_LOCK = """\
-turnout_fields= turnout_boot= turnout_held=
-{ read -r turnout_fields < /proc/$$/stat && read -r turnout_boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null
-set -- ${turnout_fields##*) }
-[ ! -d "$turnout_lock" ] || [ -z "$turnout_boot" ] || echo "$$ ${20}-$turnout_boot" >> "$turnout_lock/commands"
-[ ! -f "$turnout_lock/token" ] || { read -r turnout_held < "$turnout_lock/token"; } 2> /dev/null
-[ "$turnout_held" = "$turnout_token" ] || { echo "not run: the lock is not held by this operation any more"; exit 3; }
-set --
-unset turnout_lock turnout_token turnout_held turnout_fields turnout_boot
-"""
-
 AGENT, UPLOAD = "turnout-agent", "turnout-upload"
 """What the processes are called on the server."""
-AGENT_PARTS = ("disks.sh", "inspect.sh", "claim.sh", "lock.sh", "seed.sh", "release.sh", "agent.sh")
-UPLOAD_PARTS = ("disks.sh", "upload.sh")
+PROCESS = "process.sh"
+AGENT_PARTS = (PROCESS, "disks.sh", "inspect.sh", "claim.sh", "lock.sh", "seed.sh", "release.sh", "agent.sh")
+UPLOAD_PARTS = (PROCESS, "disks.sh", "upload.sh")
 """The files of a program, in the order in which a shell reads them; the last one starts to work."""
 
 
@@ -123,8 +113,19 @@ def command(mark: str, root: str, line: str, folder: str, variables: Mapping[str
 def _under_lock(root: str, token: str) -> str:
     """Shell: whoever gives the lock back or takes it over ends what is in its `commands` first (lock.sh's end_left); a
     command that arrives later than that does not run. What has ended by then is left alone, and what it started too.
+
+    It is done in a subshell: functions and variables of the login that have the same names stay as they are.
     """
-    return f"turnout_lock={quote(root)}/{layout.LOCK} turnout_token={token}\n{_UNDER_LOCK}"
+    return (
+        f"turnout_said=$(\n{_process()}own={quote(root)}/{layout.OWN}\nbirth $$\n"
+        '[ ! -d "$own/lock" ] || [ -z "$born" ] || say "$$ $born" >> "$own/lock/commands"\n'
+        f'held_by {token}\n) || {{ echo "not run: $turnout_said"; exit 3; }}\nunset turnout_said\n'
+    )
+
+
+@cache
+def _process() -> str:
+    return strip(script(PROCESS))
 
 
 @cache

@@ -205,7 +205,7 @@ def test_removal_leaves_what_is_mounted_also_where_the_system_names_no_mounts(na
     shell = [need(name), *(["ash"] if name == "busybox" else []), "-c"]
     for told in ("", "mounts() { mounted='?'; }\n"):
         (root / "x/only").mkdir(parents=True, exist_ok=True)
-        program = f'{script("disks.sh")}{told}cd -P "$1" && erase y x; erase x'
+        program = f'{script("process.sh")}{script("disks.sh")}{told}cd -P "$1" && erase y x; erase x'
         done = subprocess.run([*shell, program, "sh", str(root)], capture_output=True, text=True, check=True)
         assert re.fullmatch(r"rm: y is kept: (y/z|something in y) is a mount point.*\n", done.stdout)
         assert (root / "y/z/keep").exists() and not (root / "x").exists()

@@ -48,8 +48,6 @@ long() {
   wait "$child"
 }
 
-say() { printf '%s\n' "$*"; }
-
 fail() {
   say "$*"
   exit 1

@@ -1,7 +1,5 @@
 # shellcheck shell=sh disable=SC2154,SC2317,SC2015,SC3013  # see agent.sh; every shell that runs this has `test -ef`
 # A part of the agent and of upload.sh: what is mounted below the deploy root, and removal that stays out of it.
-newline='
-'
 
 # mounts: in `mounted` the mount points below this folder, which is where `cd -P` led, a line each and relative to it, as
 # /proc writes them (\040 is a blank); `?` where the system does not tell. A bind mount has the device number of what it

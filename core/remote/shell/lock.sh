@@ -123,12 +123,6 @@ lock() {
   exit 4
 }
 
-# first_line FILE: in `line`, at most 300 bytes; "" for what is no regular file: reading a FIFO would never end.
-first_line() {
-  line=
-  [ ! -f "$1" ] || { line=$(head -c 300 "$1"; echo) && line=${line%%"$newline"*}; } 2> /dev/null
-}
-
 # dead_owner: whether the process that took the lock is gone; prints what it was. A lock that does not say whose it is
 # has lost that with the power: it came there whole, by a rename.
 dead_owner() {
@@ -145,20 +139,6 @@ dead_owner() {
 gone() {
   birth "$1"
   [ -r /proc/1/stat ] && [ "$born" != "$2" ]
-}
-
-# birth PID: in `born` when a process was started (clock ticks since boot) and the boot's id: together they never come
-# again. "" for one that has ended.
-birth() {
-  stat_line='' born=''
-  { read -r stat_line < "/proc/$1/stat"; } 2> /dev/null || return 0
-  stat_line=${stat_line##*) }
-  case $stat_line in Z* | X*) return 0 ;; esac
-  boot=
-  { read -r boot < /proc/sys/kernel/random/boot_id; } 2> /dev/null
-  # shellcheck disable=SC2086  # the fields are split on purpose
-  set -- $stat_line
-  born=${20}-$boot
 }
 
 # take_dead: move the lock of an owner that is gone out of the way. Of several that see it one makes the link taking.1
@@ -276,15 +256,8 @@ holds() {
   held_by "$1"
 }
 
-# held_by TOKEN: end this request unless the lock is that operation's.
-held_by() {
-  held=
-  [ ! -f "$own/lock/token" ] || { read -r held < "$own/lock/token"; } 2> /dev/null
-  [ "$held" = "$1" ] || { say "the lock is not held by this operation any more"; exit 3; }
-}
-
 # itself: the process of this request in `me` and `born`. Who takes over after the agent was killed ends it too.
-itself() { { read -r me stat_line < /proc/self/stat; } 2> /dev/null && birth "$me"; }
+itself() { { read -r me _ < /proc/self/stat; } 2> /dev/null && birth "$me"; }
 
 # sweep: remove what is half-made and half-removed. Only with the lock held; the release that is half-made has no
 # other place than incoming/, so nothing here is ever live. It is removed under a name of its own: an `rm` whose shell

@@ -120,20 +120,6 @@ copier() {
   case $(cp --help 2>&1) in *--reflink*) copy='-a --reflink=auto' ;; esac
 }
 
-# room: what the disk has left, for an error; core/protocol/complaints.py puts it before the complaints, of which cp has
-# one for every file.
-room() {
-  for unit in k i; do
-    df "-P$unit" . 2> /dev/null | while read -r _ total _ left _; do
-      case $unit-$total in
-        *-*[!0-9]*) ;; # the heading
-        k-*) say "$left kB of $total kB are free in $root" ;;
-        *) say "$left of $total inodes are free in $root" ;;
-      esac
-    done
-  done
-}
-
 # link_shared FOLDER PATH: replace PATH in a release by a link to shared/PATH. What the release brings seeds shared/
 # where it is missing there; a trailing slash means a folder, which is made where nobody brings one. shared/ itself and
 # what has the name of a shared path may be links that a person made; nothing is made through one.

@@ -1,0 +1,147 @@
+"""The verbs that only look: what each says of a deploy root, and that none of them changes it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pytest
+
+from tests.engine.driving import snapshot
+from tests.shell.test_locking import BEGIN, TOKEN
+
+HELLO = hashlib.sha256(b"hello\n").hexdigest()
+
+
+@pytest.fixture
+def filled(root):
+    """A root with the release r1, which is live, and r2, whose record cannot be read; nothing holds the lock."""
+    for folder in (
+        "releases/r1/sub",
+        "releases/r2",
+        ".turnout/records",
+        ".turnout/manifests",
+        "deploy-cache",
+        "shared",
+    ):
+        (root / folder).mkdir(parents=True)
+    (root / "releases/r1/index.html").write_text("hello\n")
+    (root / "releases/r1/sub/empty").touch()
+    (root / "releases/r1/link").symlink_to("index.html")
+    (root / "releases/r1/a name\n").write_text("hello\n")
+    (root / "current").symlink_to("releases/r1")
+    (root / "deploy-cache/index.html").write_text("hello\n")
+    own = root / ".turnout"
+    (own / "records/r1.toml").write_text('tag = "r1"\nseq = 1\n')
+    (own / "records/r2.toml").touch()
+    (own / "records/r1.pinned").write_text('{"by": "ana"}\n')
+    (own / "manifests/r1.manifest").write_text("the manifest\n")
+    (own / "manifests/r2.unused").touch()
+    (own / "manifests/r1.made").write_text("end modes\n")
+    (own / "journal.jsonl").write_text('{"what": "end"}\n')
+    (own / "transitions.jsonl").write_text('{"what": "begin"}\n')
+    (own / "operation.jsonl").write_text('{"event": "note"}\n')
+    (own / "leftovers").write_text("releases/r2\n")
+    (root / "shared/gone").symlink_to("nowhere")
+    return root
+
+
+def test_state_says_what_is_there(agent, filled):
+    before = snapshot(filled)
+    reply = agent.done("state", "uploads/", "gone")
+    assert reply.of("root") == ["present"] and reply.of("writable") == ["yes"]
+    assert (reply.of("current"), reply.of("live")) == (["link releases/r1"], ["r1"])
+    places = {line.split()[2] for line in reply.of("place")}
+    assert places == {".", "shared", "deploy-cache", "releases", ".turnout", "releases/r1", "releases/r2"}
+    assert reply.of("record") == ['.turnout/records/r1.toml:tag = "r1"', ".turnout/records/r1.toml:seq = 1"]
+    assert reply.of("unreadable") == [".turnout/records/r2.toml"]
+    assert (reply.of("pinned"), reply.of("unused")) == (['r1 {"by": "ana"}'], ["r2"])
+    assert (reply.of("journal"), reply.of("transition")) == (['{"what": "end"}'], ['{"what": "begin"}'])
+    assert (reply.of("shared-missing"), reply.of("shared-dangling")) == (["uploads"], ["gone"])
+    assert reply.of("leftover") == ["releases/r2"]
+    kilobytes, entries = reply.of("cache-unknown")[0].split()
+    assert int(kilobytes) >= 0 and entries == "2"
+    assert {"tar", "gzip", "sha256sum"} <= set(reply.of("feature"))
+    assert reply.of("statfs") or reply.of("space")
+    assert snapshot(filled) == before
+
+
+def test_state_of_a_root_that_is_not_there(agent, root):
+    reply = agent.done("state")
+    assert (reply.of("root"), reply.of("current")) == (["absent"], [])
+    assert "cache-empty" in reply.words
+    assert not root.exists()
+
+
+def test_state_says_what_current_is_where_it_is_not_a_release(agent, filled):
+    current = filled / "current"
+    for make, said in (
+        (lambda: current.symlink_to("releases/gone"), ["current link releases/gone", "dangling"]),
+        (lambda: current.symlink_to(".."), ["current link ..", "live-elsewhere"]),
+        (lambda: current.write_text("x"), ["current file"]),
+    ):
+        current.unlink()
+        make()
+        lines = agent.done("state").lines
+        assert [line for line in lines if line.startswith(("current", "live", "dangling"))] == said
+    current.unlink()
+    assert "current absent" in agent.done("state").lines
+    current.mkdir()
+    assert "current folder" in agent.done("state").lines
+
+
+def test_of_very_many_releases_the_old_ones_are_told_in_brief(agent, filled):
+    records = filled / ".turnout/records"
+    for number in range(2, 340):
+        (records / f"x{number}.toml").write_text(f'tag = "x{number}"\nseq = {number}\nfailed = "it broke"\n')
+    (filled / "releases/x3").mkdir()
+    reply = agent.done("state")
+    told = {line.partition(":")[0] for line in reply.of("record")}
+    assert told == {f".turnout/records/{tag}.toml" for tag in ("r1", *(f"x{number}" for number in range(40, 340)))}
+    assert reply.of("older") == ["x3 3 failed"]
+    assert reply.of("unlisted") == ["37"]
+    assert agent.done("records", "x2", "r1").of("record")[:2] == [
+        '.turnout/records/x2.toml:tag = "x2"',
+        ".turnout/records/x2.toml:seq = 2",
+    ]
+
+
+def test_glance_says_another_word_once_something_was_begun_or_ended(agent, filled):
+    first = agent.done("glance").of("news")
+    assert first == ["- 16"]
+    agent.done(*BEGIN)
+    second = agent.done("glance").of("news")
+    agent.done("finish", TOKEN, "none", "{}", "-")
+    third = agent.done("glance").of("news")
+    assert first != second != third != first
+
+
+def test_manifest_is_the_text_of_a_release_or_of_the_cache(agent, filled):
+    assert agent.done("manifest", "r1").lines == ["the manifest"]
+    assert agent.ask("manifest").status == 1
+    (filled / ".turnout/cache.manifest").write_text("the cache\n")
+    assert agent.done("manifest").lines == ["the cache"]
+
+
+def test_tree_and_scan_list_what_is_really_there(agent, filled):
+    before = snapshot(filled)
+    lines = agent.done("tree", "r1").lines
+    assert {
+        "d .",
+        "d ./sub",
+        "l index.html ./link",
+        f"f {HELLO}  ./index.html",
+        "e ./sub/empty",
+        f"F {HELLO} %2E%2F%61%20%6E%61%6D%65%0A",
+        "made end modes",
+    } <= set(lines)
+    assert set(agent.done("scan").lines) == {"d .", f"f {HELLO}  ./index.html"}
+    assert snapshot(filled) == before
+
+
+def test_sizes_are_what_a_removal_frees(agent, filled):
+    (filled / "releases/r2/large").write_bytes(os.urandom(1 << 20))
+    reply = agent.done("sizes", "r2", ".", "not-there")
+    sizes = {line.split()[0]: int(line.split()[1]) for line in reply.of("size")}
+    assert sizes.keys() == {"r2", "."}
+    assert 1024 <= sizes["r2"] < 1100 and sizes["."] < 100

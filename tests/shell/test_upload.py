@@ -1,0 +1,71 @@
+"""The program that takes an upload: what it reads first, and what it makes of deploy-cache."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import tarfile
+
+import pytest
+
+from tests.servers import need
+from tests.shell.agents import SHELLS, text_of
+from tests.shell.test_locking import TOKEN, begun
+
+PROGRAM = text_of("process.sh", "disks.sh", "upload.sh")
+
+
+@pytest.fixture
+def held(start, root):
+    """A root whose lock is held, with two files in deploy-cache."""
+    begun(start(root))
+    for name in ("old", "older"):
+        (root / "deploy-cache" / name).write_text(name)
+    (root / ".turnout/cache.manifest").write_text("the manifest\n")
+    return root
+
+
+def sent(root, *lines: str, files: dict[str, str], shell: str = "dash", token: str = TOKEN):
+    """Run an upload: these lines, then a tar stream."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content.encode()))
+    head = "".join(f"{line}\n" for line in (root, token, "none", *lines, ""))
+    command = [need(SHELLS[shell][0]), *SHELLS[shell][1:], "-c", PROGRAM]
+    return subprocess.run(command, input=head.encode() + stream.getvalue(), capture_output=True, check=False)
+
+
+def test_what_is_sent_arrives_and_what_is_named_goes(held):
+    for shell in SHELLS:
+        (held / "deploy-cache/old").write_text("old")
+        done = sent(held, "old", files={"deploy-cache/new": shell, ".turnout/incoming/manifest": "m\n"}, shell=shell)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert sorted(os.listdir(held / "deploy-cache")) == ["new", "older"]
+        assert (held / "deploy-cache/new").read_text() == shell
+    assert not (held / ".turnout/cache.manifest").exists()
+    assert (held / ".turnout/lock/phase").read_text() == "upload\n"
+    processes = [line.split()[0] for line in (held / ".turnout/lock/upload").read_text().splitlines()]
+    assert len(set(processes)) == 2 * len(SHELLS), "each upload names itself and what unpacks"
+
+
+def test_an_exclamation_mark_empties_the_cache(held):
+    assert sent(held, "!", files={"deploy-cache/new": "new"}).returncode == 0
+    assert os.listdir(held / "deploy-cache") == ["new"]
+
+
+def test_without_the_lock_nothing_arrives(held):
+    done = sent(held, "old", files={"deploy-cache/new": "new"}, token="b" * 32)
+    assert (done.returncode, done.stderr) == (3, b"the lock is not held by this operation any more\n")
+    assert sorted(os.listdir(held / "deploy-cache")) == ["old", "older"]
+    assert (held / ".turnout/cache.manifest").exists()
+
+
+def test_a_stream_that_ends_early_is_an_error_that_says_what_is_free(held):
+    head = f"{held}\n{TOKEN}\nnone\n\n".encode()
+    done = subprocess.run([need("dash"), "-c", PROGRAM], input=head + b"x" * 600, capture_output=True, check=False)
+    assert done.returncode != 0
+    assert b" kB are free in " in done.stderr and b" inodes are free in " in done.stderr
