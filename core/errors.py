@@ -89,17 +89,6 @@ class TurnoutError(Exception):
             lines.append(f"  -> {self.hint}")
         return "\n".join(lines)
 
-    def to_json(self) -> dict[str, str]:
-        """Flat strings, for events and `--json`."""
-        return {
-            "type": type(self).__name__,
-            "title": self.title,
-            "detail": self.detail,
-            "hint": self.hint,
-            "server": self.server,
-            "phase": self.phase,
-        }
-
 
 class UsageError(TurnoutError):
     """The request names something that does not exist or is not allowed; nothing was touched."""

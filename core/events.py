@@ -149,7 +149,7 @@ class OperationStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PlanMade(Event):
-    """The plan that is about to be executed, as Plan.to_json() gives it."""
+    """The plan that is about to be executed, as core.rows.plan_row gives it."""
 
     plan: dict[str, Any]
 

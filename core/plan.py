@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from core.records import Record
 from core.text import count, size
@@ -173,28 +172,6 @@ class Plan:
             if step.server == server:
                 return step
         raise KeyError(server)
-
-    def to_json(self) -> dict[str, Any]:
-        """For `--dry-run --json` and the PlanMade event."""
-        return {
-            "kind": self.kind,
-            "environment": self.environment,
-            "title": self.title,
-            "tag": self.tag,
-            "live": self.live,
-            "record": asdict(self.record) if self.record else None,
-            "steps": [_step_to_json(step) for step in self.steps],
-            "build": self.build,
-            "hooks": list(self.hooks),
-            "checks": list(self.checks),
-            "warnings": list(self.warnings),
-            "refusals": list(self.all_refusals),
-        }
-
-
-def _step_to_json(step: Step) -> dict[str, Any]:
-    refusal = step.refusal.text if step.refusal else ""
-    return {**asdict(step), "prune": list(step.prune), "refusal": refusal, "price": step.price()}
 
 
 def freeing(verb: str, freed: int | None, exact: bool) -> str:

@@ -30,6 +30,7 @@ from core.overlap import WAY_OUT, overlaps
 from core.plan import NO_SPACE, NOT_A_LINK, Plan
 from core.protocol.requests import ANYWHERE, Settles, live_at
 from core.records import ServerState
+from core.rows import plan_row
 from core.source.tree import Tree
 
 
@@ -162,7 +163,7 @@ def _execute(run: Run, operation: Operation[Any], wait: float) -> Result:
                 _still_holds(planned, states)
             if prepared.plan.build and not planned:
                 run.emit(Note(text=f"build {prepared.plan.build}; --rebuild makes it anew"))
-            run.emit(PlanMade(plan=prepared.plan.to_json()))
+            run.emit(PlanMade(plan=dict(plan_row(prepared.plan))))
             _refuse(prepared.plan)
             run.cancel.check()
     return _carry_out(run, operation, prepared, states)

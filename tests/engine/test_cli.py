@@ -15,6 +15,7 @@ import pytest
 from core import events
 from tests.projects import SampleProject
 from tests.servers import Destination
+from tests.shapes import keeps_its_shape
 from tests.waiting import PATIENCE, until
 
 REPOSITORY = Path(__file__).parents[2]
@@ -51,6 +52,8 @@ def turnout_json(project: SampleProject, *words: str) -> tuple[int, list[dict[st
     assert ended.stderr == ""
     assert [line["event"] == "result" for line in lines] == [False] * (len(lines) - 1) + [True]
     assert lines[-1]["exit_code"] == ended.returncode
+    for line in lines:
+        keeps_its_shape(line)
     return ended.returncode, lines
 
 
@@ -156,7 +159,7 @@ def test_releases_is_a_matrix_on_stdout_and_one_object_a_release_as_json(deploye
     ended = turnout(deployed, "releases", "production")
     assert ended.returncode == 0, ended.stderr
     head, newest, oldest = ended.stdout.splitlines()
-    assert head.split() == ["release", "what", "by", "age", "size", "web1", "web2"]
+    assert head.split() == ["release", "state", "what", "by", "age", "size", "web1", "web2"]
     assert newest.startswith("two") and "The second version" in newest
     assert oldest.startswith("one") and "The first version" in oldest
     assert "live" in ended.stderr

@@ -26,7 +26,11 @@ def deployed(fleet, project_factory):
 def test_verify_says_as_deployed(deployed):
     ended = turnout(deployed, "verify", "production")
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines() == ["web1  as deployed", "web2  as deployed", "one: all 2 servers as deployed"]
+    assert ended.stdout.splitlines() == [
+        "✓ web1  as deployed",
+        "✓ web2  as deployed",
+        "one: all 2 servers as deployed",
+    ]
     assert turnout(deployed, "verify", "production", "one").returncode == 0
 
 
@@ -38,11 +42,11 @@ def test_verify_lists_what_drifted_where(deployed, fleet):
     ended = turnout(deployed, "verify", "production")
     assert ended.returncode == 1
     assert ended.stdout.splitlines() == [
-        "web1  as deployed",
-        "web2  1 changed, 1 added, 1 removed",
-        "  changed  a",
-        r"  added    tab\there",
-        "  removed  b",
+        "✓ web1  as deployed",
+        "! web2  1 changed, 1 added, 1 removed",
+        "    ~ changed  a",
+        r"    + added    tab\there",
+        "    - removed  b",
     ]
     assert "one: 1 server drifted" in ended.stderr
     code, lines = turnout_json(deployed, "verify", "production")
@@ -56,8 +60,8 @@ def test_verify_lists_at_most_fifty_paths_of_a_server(deployed, fleet):
         (fleet[0].files / f"current/new{number:02}").write_text("")
     ended = turnout(deployed, "verify", "production")
     assert ended.returncode == 1
-    assert ended.stdout.count("  added    new") == 50
-    assert "and 10 paths more; --json lists all" in ended.stdout
+    assert ended.stdout.count("+ added    new") == 50
+    assert "and 10 more; `turnout verify --json` lists all" in ended.stdout
     _, lines = turnout_json(deployed, "verify", "production")
     assert len(lines[0]["added"]) == 60
 

@@ -104,7 +104,7 @@ def test_watch_with_nothing_to_watch_says_how_the_last_operation_ended(at_work):
 
 def test_whoever_looks_is_told_that_somebody_is_at_work(at_work):
     ended = turnout(at_work.project, "releases", "production")
-    assert "at work" in ended.stderr and "turnout watch production" in ended.stderr
+    assert "running: " in ended.stderr and "turnout watch production" in ended.stderr
     recover = turnout(at_work.project, "recover", "production")
     assert recover.returncode == 4
     assert "an operation is at work" in recover.stderr

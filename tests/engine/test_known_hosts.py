@@ -127,6 +127,7 @@ def test_a_revoked_key_is_told_with_its_line_and_never_recorded(sshd, home, proj
     assert code == 3
     assert rows[0] == {
         "event": "host-key",
+        "format": 1,
         "servers": [sshd.alias],
         "host": f"[127.0.0.1]:{sshd.port}",
         "type": "ssh-ed25519",

@@ -19,7 +19,7 @@ from tests.engine.driving import at_rest, current, live, records, releases, snap
 from tests.projects import Link, Script
 from tests.servers import unavailable
 from tests.waiting import until
-from tui.cli.narration import Narrator
+from tui.view.log import Narrator
 
 
 def deployed(one, project, count):

@@ -10,6 +10,7 @@ import pytest
 from core.errors import StateChanged, UsageError
 from core.events import Note, PlanMade
 from core.operations import DeployRequest, RollbackRequest
+from core.rows import plan_row
 from tests.engine.driving import at_rest, live, record, records, releases, snapshot
 
 
@@ -220,7 +221,7 @@ def test_a_plan_is_carried_out_as_it_was_shown(sshd, project_factory, engine):
     assert result.tag == plan.tag and live(sshd) == plan.tag
     assert record(sshd, plan.tag).created == int(plan.record.created)
     made = one.said(PlanMade)[-1].plan
-    assert made["tag"] == plan.tag and made["steps"] == plan.to_json()["steps"]
+    assert made["tag"] == plan.tag and made["steps"] == plan_row(plan)["steps"]
 
 
 def test_a_source_that_changed_since_the_plan_is_refused(sshd, project_factory, engine):

@@ -14,8 +14,8 @@ from core.errors import EXIT_CONNECT, EXIT_FAILED, EXIT_PERSON, EXIT_USAGE, Cann
 from core.events import OperationFinished, OperationStarted
 from core.fleet import at_once
 from core.jobs import Ahead, Job, fault
-from tui.cli.narration import Narrator
 from tui.cli.unexpected import explained, placed
+from tui.view.log import Narrator
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = """\

@@ -20,7 +20,7 @@ def test_without_a_person_and_a_way_it_says_what_happened_and_ends_with_5(half):
     ended = turnout(half.sample, "recover", "production")
     assert ended.returncode == 5
     assert "interrupted deploy" in ended.stdout and "web1, web2 switched" in ended.stdout
-    assert "web1: two is live, before it one" in ended.stdout
+    assert "web1 switched: two is live, before it one" in " ".join(ended.stdout.split())
     assert "--finish (all new) or --undo (all old)" in ended.stderr
     assert turnout(half.sample, "recover", "production", "--yes").returncode == 5, "--yes is no choice"
     assert everything(half.destinations) == before
@@ -96,7 +96,7 @@ def test_whoever_looks_is_told_of_the_interruption(half):
     assert "turnout recover production" in turnout(half.sample, "doctor", "production").stderr
     plan = turnout(half.sample, "deploy", "production", "--dry-run")
     assert plan.returncode == 0
-    assert "warning: interrupted deploy" in plan.stdout
+    assert "! interrupted deploy" in plan.stdout
     code, lines = turnout_json(half.sample, "releases", "production")
     assert code == 0
     assert [line["event"] for line in lines[-2:]] == ["interruption", "result"]

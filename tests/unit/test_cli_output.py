@@ -10,14 +10,11 @@ from pathlib import Path
 import pytest
 
 from core import events
-from core.doctor import Finding
 from core.errors import FleetError, LockedError, ServerError
-from core.records import Record, Release, ServerState
-from tui.cli.narration import UPLOAD_EVERY, Narrator
 from tui.cli.output import JsonOutput, TextOutput
 from tui.cli.streams import Stream
-from tui.cli.tables import finding_lines, finding_summary, release_legend, release_lines, release_rows
-from tui.view.glyphs import ASCII, UNICODE
+from tui.view.glyphs import UNICODE
+from tui.view.log import UPLOAD_EVERY, Narrator
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,12 +45,12 @@ def test_narration_says_each_thing_once_with_its_server():
         said += narrator.lines(event)
     assert said == [
         "deploy t2 on production (web1, web10)",
-        "       build: making the tree",
-        "web1   upload 1.2 s",
+        "       build started",
+        "web1   upload done in 1.2 s",
         "web1   stage FAILED after 2.0 s",
-        "web10  prepare: make",
+        "web10  prepare hook: make",
         "web10  | built",
-        "web10  prepare: ended with status 2, 3.0 s",
+        "web10  prepare hook: exit status 2, 3.0 s",
         "web1   check GET /: not yet, attempt 1 of 3: refused",
         "web1   check GET /: passed",
         "web1   live now: t2 (before: t1)",
@@ -105,7 +102,7 @@ def test_json_lines_mask_secrets_that_json_would_escape(capsys):
     output.events([events.HookOutput(server="web1", on="prepare", line=f"token={secret}")])
     output.events([events.PlanMade(plan={"hooks": [f"curl {secret}"]})])
     output.error(ServerError("failed", detail=secret))
-    output.result({"exit_code": 1, "summary": secret})
+    output.result({"exit_code": 1, "outcome": "failed", "summary": secret})
     lines = json_lines(capsys)
     assert [line["event"] for line in lines] == ["hook-output", "plan-made", "error", "result"]
     assert secret not in json.dumps(lines, ensure_ascii=False) and "top" not in json.dumps(lines)
@@ -151,24 +148,6 @@ def test_text_goes_to_stderr_and_results_to_stdout(capsys):
     ]
 
 
-def test_findings_read_server_by_server_with_what_to_do():
-    findings = {
-        "web1": [Finding("tar", "ok", "GNU tar 1.35"), Finding("clock", "warning", "13 s behind", "run ntpd")],
-        "web2": [Finding("connection", "error", "refused\nin two lines \x1b[2J")],
-    }
-    assert finding_lines(findings, UNICODE) == [
-        "web1",
-        "  ✓ ok       tar         GNU tar 1.35",
-        "  ! warning  clock       13 s behind",
-        "                         -> run ntpd",
-        "",
-        "web2",
-        "  ✗ error    connection  refused in two lines",
-    ]
-    assert finding_summary(findings) == "2 servers checked: 1 error, 1 warning"
-    assert finding_summary({"web1": findings["web1"][:1]}) == "1 server checked: nothing stands in the way"
-
-
 def test_a_failure_is_not_said_twice(capsys):
     output = TextOutput()
     output.error(ServerError("boom"))
@@ -207,65 +186,3 @@ def test_an_encoding_without_our_glyphs_gets_ascii():
     assert not stream.can_show(UNICODE.live)
     stream.write(["● ok"])
     assert raw.getvalue() == b"\\u25cf ok\n"
-
-
-def state(server: str, *releases: Release, current: str = "") -> ServerState:
-    return ServerState(
-        server=server,
-        root="/srv",
-        current=current,
-        current_kind="link" if current else "absent",
-        releases={release.tag: release for release in releases},
-    )
-
-
-def release(tag: str, seq: int, *, present: bool = True, live: bool = False, **more: object) -> Release:
-    record = Record(tag=tag, seq=seq, created=1000.0 * seq, by="ana@laptop", bytes=58_000_000, **more)  # type: ignore[arg-type]
-    return Release(tag=tag, record=record, present=present, live=live)
-
-
-FLEET = {
-    "web1": state(
-        "web1",
-        release("t1", 1, present=False, subject="Old"),
-        release("t2", 2, failed="HTTP 500", subject="Bad 日本語"),
-        release("t3", 3, live=True, subject="Good"),
-        current="t3",
-    ),
-    "web2": state("web2", release("t3", 3, subject="Good")),
-}
-
-
-def test_the_matrix_has_a_line_a_release_and_a_column_a_server():
-    lines = release_lines(FLEET, ["web1", "web2", "web3"], UNICODE, now=3034.0)
-    assert lines == [
-        "release  what                           by          age     size   web1  web2  web3",
-        "t3       Good                           ana@laptop  34 s    58 MB  ●     ○     ?",
-        "t2       [failed: HTTP 500] Bad 日本語  ana@laptop  17 min  58 MB  ✗     ·     ?",
-        "t1       Old                            ana@laptop  34 min  58 MB  ◌     ·     ?",
-    ]
-
-
-def test_a_narrow_terminal_gets_the_signs_side_by_side_and_every_line_fits():
-    servers = [f"webserver{number}" for number in range(1, 13)]
-    states = {server: state(server, release("t1", 1, subject="x" * 200), current="t1") for server in servers}
-    lines = release_lines(states, servers, ASCII, now=1060.0, columns=80)
-    assert lines[1].endswith("o" * 12)
-    assert max(len(line) for line in lines) <= 80
-    assert lines[0].endswith("servers")
-
-
-def test_release_objects_tell_each_server_in_a_word():
-    rows = release_rows(FLEET, ["web1", "web2", "web3"])
-    assert [row["tag"] for row in rows] == ["t3", "t2", "t1"]
-    assert rows[0]["live"] is True
-    assert rows[0]["servers"] == {"web1": "live", "web2": "kept", "web3": "unknown"}
-    assert rows[1]["servers"] == {"web1": "failed", "web2": "absent", "web3": "unknown"}
-    assert rows[1]["failed"] == "HTTP 500"
-    assert rows[2]["servers"] == {"web1": "pruned", "web2": "absent", "web3": "unknown"}
-    json.dumps(rows)
-
-
-def test_the_legend_explains_just_the_signs_in_use():
-    rows = release_rows({"web2": FLEET["web2"]}, ["web2"])
-    assert release_legend(ASCII, rows) == "o kept, a switch away"

@@ -21,6 +21,7 @@ from core.planner.release import PlanSettings
 from core.planner.rollback import plan_rollback
 from core.records import Pin, Record, Release, ServerState, live_tag, previous_tag
 from core.retention import FAILED_KEPT, beyond, protection
+from core.rows import plan_row
 from tests.strategies import file_entry
 
 OLD = Manifest({b"d": FOLDER_ENTRY, b"d/a": file_entry(b"one\n"), b"gone": file_entry(b"x" * 1000)})
@@ -352,7 +353,7 @@ def test_a_prune_whose_bytes_are_an_upper_bound_or_not_known_says_no_more() -> N
     assert "frees at most 100 B" in most.steps[0].price() and (most.frees, most.exact) == (100, False)
     some = plan_prune("production", [server], ("r1", "r2"), None, True, {"web1": Sizes({"r1": 100})})
     assert some.steps[0].price() == "prune 2 releases, clear the deploy-cache"
-    assert some.frees is None and some.to_json()["steps"][0]["frees"] is None
+    assert some.frees is None and plan_row(some)["steps"][0]["frees"] is None
 
 
 def test_protected_releases_are_refused_with_the_reason() -> None:
@@ -399,7 +400,7 @@ def test_what_is_odd_on_a_server_is_a_warning() -> None:
 
 def test_a_plan_goes_to_json_whole() -> None:
     plan = deploy(state("web1"), state("web2", current_kind="folder"), cache=EMPTY)
-    data = json.loads(json.dumps(plan.to_json()))
+    data = json.loads(json.dumps(plan_row(plan)))
     assert [step["server"] for step in data["steps"]] == ["web1", "web2"]
     assert data["record"]["tag"] == "new"
     assert data["refusals"] == list(plan.all_refusals)

@@ -82,12 +82,12 @@ def test_the_log_says_each_thing_in_words() -> None:
         )
     }
     assert said == {
-        "$ composer install   (prepare)",
-        "  done [/x]",
-        "switched: a -> b",
-        "switched back: b -> a",
-        "check /healthz, attempt 2 of 10: 503",
-        "failed in check: no",
+        "prepare hook: composer install",
+        "| done [/x]",
+        "live now: b (before: a)",
+        "switched back to a",
+        "check /healthz: not yet, attempt 2 of 10: 503",
+        "FAILED in check: no",
     }
 
 
@@ -98,8 +98,8 @@ def test_mere_progress_is_not_logged() -> None:
 
 def test_output_of_several_lines_and_escapes_becomes_lines_of_text() -> None:
     lines = log_lines(ServerFailed(server="web1", phase="stage", title="a\x1b[1mb", detail="one\ntwo", hint="next"))
-    assert [one.text for one in lines] == ["failed in stage: ab", "  one", "  two", "  -> next"]
-    assert lines[0].show(6)[10:].startswith("web1    failed")
+    assert [one.text for one in lines] == ["FAILED in stage: ab", "  one", "  two", "  -> next"]
+    assert lines[0].show(6)[10:].startswith("web1    FAILED")
 
 
 def test_a_log_narrowed_to_a_server_keeps_what_concerns_all() -> None:

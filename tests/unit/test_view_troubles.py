@@ -137,12 +137,12 @@ def test_the_banner_fits_and_its_key_is_always_seen(cells: int, switched: int, w
 
 
 def test_the_dialog_says_what_happened_where_and_both_ways_out() -> None:
-    said = text(recovery_lines.recover_lines(interrupted(("web1", "web2"), ("web3",)), 76, NOW, UNICODE, KEYS))
+    said = text(recovery_lines.recover_lines(interrupted(("web1", "web2"), ("web3",)), 120, NOW, UNICODE, KEYS))
     assert "A deploy of 3f2c1ab by ana@ci, begun 4 min ago, broke off in switch" in said
     assert "● web1  switched: 3f2c1ab is live, before it 9ab01cd" in said
     assert "○ web3  not switched" in said
-    assert "F Finish   all new: 1 server more to 3f2c1ab" in said
-    assert "U Undo     all old: 2 servers back to where they were" in said
+    assert "F Finish   switch the remaining server to 3f2c1ab, then run the checks everywhere" in said
+    assert "U Undo     switch 2 servers back to the release they had" in said
 
 
 def test_many_servers_of_the_same_fate_share_a_line() -> None:
@@ -181,9 +181,9 @@ def test_the_plans_of_both_ways_show_from_where_to_where() -> None:
     assert "3f2c1ab → 9ab01cd" in said and "web1  switch back to releases/9ab01cd" in said
 
 
-def test_a_recovery_that_finds_all_as_asked_says_that_it_closes_the_journals() -> None:
+def test_a_recovery_that_finds_all_as_asked_says_that_it_closes_the_operation() -> None:
     plan = recovery_plan("finish", Step(server="web1", action=NONE, current=tag(0)))
-    assert "this closes the journals" in text(plan_lines(plan, 70, UNICODE))
+    assert "no server switches: this marks the operation as closed" in text(plan_lines(plan, 70, UNICODE))
 
 
 DRIFT = Drift(changed=(b"a.php",), added=(b"[/x]\x1b[31m\xff",), removed=())

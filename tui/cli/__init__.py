@@ -75,14 +75,10 @@ def _ended(title: str, as_json: bool, code: int, outcome: str, detail: str = "")
     import time
 
     error = {"type": "CannotRun", "title": title, "detail": detail, "hint": hint, "server": "", "phase": ""}
-    result = {"exit_code": code, "outcome": outcome, "summary": title}
-    now = time.time()
-    stdout().write(
-        [
-            json.dumps({"event": "error", "time": now, "exit_code": code, **error}),
-            json.dumps({"event": "result", "time": now, **result}),
-        ]
-    )
+    unknown = {"command": "", "environment": "", "kind": "", "tag": "", "seconds": 0.0, "warnings": []}
+    result = {"outcome": outcome, "summary": title, **unknown}
+    head = {"format": 1, "time": time.time(), "exit_code": code}
+    stdout().write([json.dumps({"event": "error", **head, **error}), json.dumps({"event": "result", **head, **result})])
     return code
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from core.errors import FleetError, TurnoutError
 from core.events import Event, Note, PlanMade
 from core.plan import Plan
+from core.rows import error_row, event_row, plan_row, result_row
 from core.text import clean
-from tui.cli.narration import Narrator
-from tui.cli.plantext import plan_lines
 from tui.cli.streams import stderr, stdout
 from tui.view.glyphs import ASCII, UNICODE, Glyphs, choose
+from tui.view.lines import ENDLESS, Line, one_line, plain
+from tui.view.log import Narrator
 
 if TYPE_CHECKING:
     from tui.cli.bars import Bars
@@ -30,8 +30,8 @@ class Output(Protocol):
     mask: Mask
     narrator: Narrator
     glyphs: Glyphs
-    columns: int
-    """Of the terminal that data goes to; 0 where lines may be as long as they are."""
+    cells: int
+    """Of a line of data: the terminal's width, ENDLESS where a line may be as long as it is."""
 
     def events(self, events: Iterable[Event]) -> None:
         """Say what the engine said, in that order."""
@@ -42,10 +42,10 @@ class Output(Protocol):
     def plan(self, plan: Plan, *, asked: bool) -> None:
         """Show a plan: as data, or with `asked` as a part of the question that follows."""
 
-    def table(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]], legend: str) -> None:
+    def table(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]], legend: Line = ()) -> None:
         """Show data: its lines for people, its rows for programs."""
 
-    def aside(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    def aside(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]]) -> None:
         """Say what should be known besides the data: lines for people, rows for programs."""
 
     def error(self, error: TurnoutError) -> None:
@@ -68,7 +68,7 @@ class TextOutput:
         self._said = stderr()
         self._bars: Bars | None = None
         self._titles: set[str] = set()
-        self.columns = self._data.columns
+        self.cells = self._data.columns or ENDLESS
         self.glyphs = choose(os.environ) if self._data.can_show(UNICODE.live + UNICODE.failed) else ASCII
 
     @property
@@ -98,16 +98,19 @@ class TextOutput:
         self._said.write([self.mask(text)], end=" ")
 
     def plan(self, plan: Plan, *, asked: bool) -> None:
-        lines = [self.mask(line) for line in plan_lines(plan)]
-        (self._said if asked else self._data).write(lines)
+        from tui.view.plan_lines import plan_lines
 
-    def table(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]], legend: str) -> None:
-        self._data.write(self.mask(line) for line in lines)
+        stream = self._said if asked else self._data
+        lines = plan_lines(plan, (stream.columns or ENDLESS) - 2, self.glyphs, terminal=True)
+        stream.write(self.mask(text) for text in (one_line(plan.title), *(f"  {plain(s)}".rstrip() for s in lines)))
+
+    def table(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]], legend: Line = ()) -> None:
+        self._data.write(self.mask(plain(spans).rstrip()) for spans in lines)
         if legend:
-            self._said.write([self.mask(legend)])
+            self._said.write([self.mask(plain(legend))])
 
-    def aside(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
-        self.say(f"{self.glyphs.alert} {line}" for line in lines)
+    def aside(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]]) -> None:
+        self.say(f"{self.glyphs.alert} {plain(spans)}" for spans in lines)
 
     def error(self, error: TurnoutError) -> None:
         self._titles.add(error.title)
@@ -140,35 +143,33 @@ class JsonOutput:
         self.mask: Mask = str
         self.narrator = Narrator()
         self.glyphs = ASCII
-        self.columns = 0
+        self.cells = ENDLESS
         self._data = stdout()
 
     def events(self, events: Iterable[Event]) -> None:
         shown = []
         for event in events:
             self.narrator.lines(event)
-            shown.append(event.to_json())
+            shown.append(event_row(event))
         self._write(shown)
 
     def plan(self, plan: Plan, *, asked: bool) -> None:
-        self._write([PlanMade(plan=plan.to_json()).to_json()])
+        self._write([event_row(PlanMade(plan=dict(plan_row(plan))))])
 
-    def table(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]], legend: str) -> None:
+    def table(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]], legend: Line = ()) -> None:
         self._write(rows)
 
-    def aside(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    def aside(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]]) -> None:
         self._write(rows)
 
     def say(self, lines: Iterable[str]) -> None:
-        self._write(Note(text=line).to_json() for line in lines)
+        self._write(event_row(Note(text=line)) for line in lines)
 
     def error(self, error: TurnoutError) -> None:
-        errors = error.errors.values() if isinstance(error, FleetError) else [error]
-        now = time.time()
-        self._write({"event": "error", "time": now, "exit_code": each.exit_code, **each.to_json()} for each in errors)
+        self._write(error_row(fault) for fault in (error.errors.values() if isinstance(error, FleetError) else [error]))
 
     def result(self, result: Mapping[str, Any]) -> None:
-        self._write([{"event": "result", "time": time.time(), **result}])
+        self._write([result_row(result)])
 
     def progress(self) -> AbstractContextManager[None]:
         return nullcontext()

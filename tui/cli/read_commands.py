@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_FAILED, Cancelled, ConnectError
+from core.recovery import interruption
+from core.rows import (
+    current_rows,
+    drift_rows,
+    finding_row,
+    interruption_row,
+    lock_row,
+    release_rows,
+    warning_rows,
+)
 from core.text import count
 from tui.cli.command import Answer, Command
-from tui.cli.troubles import astray_lines, astray_rows, drift_lines, drift_rows, hints
 from tui.cli.unexpected import placed
-from tui.view.lines import one_line
+from tui.view.lines import Line, line, one_line
+from tui.view.locks import running_line
 
 if TYPE_CHECKING:
     from core.fleet import Inspection
+
+
+PATHS_SHOWN = 50
+"""Paths of one server that `turnout verify` lists; with --json all."""
 
 
 def carry_out(command: Command) -> Answer:
@@ -24,19 +39,23 @@ def carry_out(command: Command) -> Answer:
 
 def _releases(command: Command) -> Answer:
     from core.planner.oddities import oddities
-    from tui.cli.tables import release_legend, release_lines, release_rows
+    from tui.view.fleet import FleetView, ServerView
+    from tui.view.matrix import legend, table_lines
 
     output = command.output
     inspection = command.inspect()
     names = command.fleet.names
     rows = release_rows(inspection.states, names)
-    lines = release_lines(inspection.states, names, output.glyphs, time.time(), output.columns)
-    empty = (
-        f"no release on {command.environment_name} yet: `turnout deploy` makes the first" if inspection.states else ""
-    )
-    output.table(lines, rows, release_legend(output.glyphs, rows) if rows else empty)
+    servers = [ServerView(name, inspection.states.get(name)) for name in names]
+    fleet = FleetView.of(command.project.project, command.environment_name, servers)
+    below: Line = ()
+    if rows:
+        below = legend(output.glyphs, {standing for row in rows for standing in row["servers"].values()})
+    elif inspection.states:
+        below = line(f"no release on {command.environment_name} yet: `turnout deploy` makes the first")
+    output.table(table_lines(fleet, output.cells, output.glyphs, time.time()), rows, below)
     odd = oddities(list(inspection.states.values()))
-    output.aside([one_line(text) for text in odd], [{"event": "warning", "text": text} for text in odd])
+    output.aside([line(one_line(text)) for text in odd], warning_rows(odd))
     _hint(command, inspection)
     code, away = _unreached(command, inspection)
     return {"exit_code": code, "outcome": "failed" if code else "done", "summary": away, "releases": len(rows)}
@@ -44,13 +63,14 @@ def _releases(command: Command) -> Answer:
 
 def _doctor(command: Command) -> Answer:
     from core.doctor import examine
-    from tui.cli.tables import finding_lines, finding_rows, finding_summary
+    from tui.view.finding_lines import finding_lines, finding_summary
 
     inspection = command.inspect()
     findings = command.follower.run("doctor", lambda emit, cancel: examine(command.fleet), patient=False)
-    command.output.table([*finding_lines(findings, command.output.glyphs), ""], finding_rows(findings), "")
+    rows = [finding_row(server, **asdict(found)) for server, of_server in findings.items() for found in of_server]
+    command.output.table([*finding_lines(findings, command.output.glyphs), ()], rows)
     _hint(command, inspection)
-    bad = [server for server, found in findings.items() if any(f.level == "error" for f in found)]
+    bad = [name for name, of_server in findings.items() if any(found.level == "error" for found in of_server)]
     away = [server for server in bad if isinstance(inspection.errors.get(server), ConnectError)]
     code = EXIT_DONE if not bad else EXIT_CONNECT if away == bad else EXIT_FAILED
     return {"exit_code": code, "outcome": "failed" if code else "done", "summary": finding_summary(findings)}
@@ -60,24 +80,30 @@ def _verify(command: Command) -> Answer:
     """0 as deployed, 1 drift or a `current` that leads to no release, 3 a server could not be asked."""
     from core.drift import verdict
     from core.operations.verify import verify
+    from tui.view.drift_lines import server_lines
 
+    output = command.output
     command.inspect()  # for the host keys that a person may accept
     tag = command.options.tag
-    found = command.follower.run("verify", lambda emit, cancel: verify(command.fleet, tag, cancel), patient=False)
-    drifts = {name: found.drifts[name] for name in command.fleet.names if name in found.drifts}
-    without = [name for name in command.fleet.names if name not in found.drifts and name not in found.errors]
-    if found.astray and not drifts:
+    verification = command.follower.run(
+        "verify", lambda emit, cancel: verify(command.fleet, tag, cancel), patient=False
+    )
+    drifts = {name: verification.drifts[name] for name in command.fleet.names if name in verification.drifts}
+    verification = replace(verification, drifts=drifts)
+    compared = drifts.keys() | verification.errors.keys()
+    without = [name for name in command.fleet.names if name not in compared]
+    if verification.astray and not drifts:
         without = []  # nothing was compared, and why is said
-    lines = [*drift_lines(drifts, without, found.tag), *astray_lines(found.astray)]
-    command.output.table(lines, [*drift_rows(drifts, without, found.tag), *astray_rows(found.astray)], "")
-    for error in found.errors.values():
-        command.output.error(placed(error, command.output.narrator))
-    drifted = bool(without or found.astray) or not all(drift.none for drift in drifts.values())
-    code = max([EXIT_FAILED if drifted else EXIT_DONE, *(error.exit_code for error in found.errors.values())])
-    said = verdict(found, len(without))
+    lines = server_lines(verification, without, output.cells, output.glyphs, PATHS_SHOWN)
+    output.table(lines, [*drift_rows(drifts, without, verification.tag), *current_rows(verification.astray)])
+    for error in verification.errors.values():
+        output.error(placed(error, output.narrator))
+    drifted = bool(without or verification.astray) or not all(drift.none for drift in drifts.values())
+    code = max([EXIT_FAILED if drifted else EXIT_DONE, *(error.exit_code for error in verification.errors.values())])
+    said = verdict(verification, len(without))
     outcome = "drift" if drifted else "failed" if code else "done"
-    summary = f"{found.tag}: {said}" if found.tag else said
-    return {"exit_code": code, "outcome": outcome, "tag": found.tag, "summary": summary}
+    summary = f"{verification.tag}: {said}" if verification.tag else said
+    return {"exit_code": code, "outcome": outcome, "tag": verification.tag, "summary": summary}
 
 
 def _watch(command: Command) -> Answer:
@@ -104,9 +130,15 @@ def _watch(command: Command) -> Answer:
 
 
 def _hint(command: Command, inspection: Inspection) -> None:
-    """Say what is at work or was interrupted there."""
-    lines, rows = hints(inspection.states.values(), command.environment_name, time.time())
-    command.output.aside(lines, rows)
+    """Say which operation is running there, or was interrupted, and the command that helps."""
+    output, environment, now = command.output, command.environment_name, time.time()
+    running = [state.lock for state in inspection.states.values() if state.lock and state.lock.alive]
+    interrupted = interruption(inspection.states.values())
+    if running:
+        output.aside([running_line(running[0], environment)], [lock_row("", running[0])])
+    elif interrupted is not None:
+        said = one_line(interrupted.describe(now))
+        output.aside([line(f"{said} -> turnout recover {environment}")], [interruption_row(interrupted, now)])
 
 
 def _unreached(command: Command, inspection: Inspection) -> tuple[int, str]:

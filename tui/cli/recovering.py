@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from core.errors import EXIT_DONE, EXIT_PERSON, Cancelled, FleetError, LockedError, NeedsPerson
 from core.recovery import FINISH, UNDO, Interruption, interruption, untold
+from core.rows import interruption_row
 from tui.cli.change_commands import ask_or_refuse, operate, show_plan
 from tui.cli.command import Answer, Command
-from tui.cli.troubles import interruption_lines, interruption_row
+from tui.view.lines import Line, plain
+from tui.view.recovery_lines import interruption_lines
 
 if TYPE_CHECKING:
     from core.fleet import Inspection
@@ -24,30 +26,30 @@ def carry_out(command: Command) -> Answer:
         ask_or_refuse(command)
     command.open()
     inspection = command.inspect()
-    found = _found(command, inspection)
-    if found is None:
+    interrupted = _interrupted(command, inspection)
+    if interrupted is None:
         if problem := untold(inspection.states.values()):
             raise problem
         summary = f"nothing was interrupted on {command.environment_name}: there is nothing to recover"
         return {"exit_code": EXIT_DONE, "outcome": "nothing-to-do", "summary": summary}
-    command.output.table(interruption_lines(found, time.time()), [interruption_row(found, time.time())], "")
+    command.output.table(_lines(command, interrupted), [interruption_row(interrupted, time.time())])
     from core.operations import RecoverRequest
 
     if options.dry_run and not options.way:
-        for each in _ways(found):
-            command.output.table([""], [], "")
+        for each in _ways(interrupted):
+            command.output.table([()], [])
             show_plan(command, RecoverRequest(each))
         summary = "dry run: a person has to choose between --finish and --undo"
         return {"exit_code": EXIT_PERSON, "outcome": "needs-person", "summary": summary}
-    return operate(command, RecoverRequest(options.way or _choose(command, found)))
+    return operate(command, RecoverRequest(options.way or _choose(command, interrupted)))
 
 
-def _found(command: Command, inspection: Inspection) -> Interruption | None:
+def _interrupted(command: Command, inspection: Inspection) -> Interruption | None:
     """What the journals tell. FleetError where a server is silent; LockedError while an operation is at work."""
-    found = interruption(inspection.states.values())
+    interrupted = interruption(inspection.states.values())
     if inspection.errors:
-        if found is not None:
-            command.output.say(interruption_lines(found, time.time()))
+        if interrupted is not None:
+            command.output.say(plain(spans) for spans in _lines(command, interrupted))
         raise FleetError(inspection.errors, phase="connect")
     for name, state in inspection.states.items():
         if state.lock and state.lock.alive:
@@ -56,17 +58,22 @@ def _found(command: Command, inspection: Inspection) -> Interruption | None:
                 hint=f"`turnout watch {command.environment_name}` follows it; `turnout unlock` where it hangs",
                 server=name,
             )
-    return found
+    return interrupted
 
 
-def _ways(found: Interruption) -> tuple[str, ...]:
+def _lines(command: Command, interrupted: Interruption) -> list[Line]:
+    output = command.output
+    return interruption_lines(interrupted, output.cells, time.time(), output.glyphs)
+
+
+def _ways(interrupted: Interruption) -> tuple[str, ...]:
     """The ways out that differ: where no server was ever to be switched, undoing is all there is to do."""
-    return (FINISH, UNDO) if found.tag else (UNDO,)
+    return (FINISH, UNDO) if interrupted.tag else (UNDO,)
 
 
-def _choose(command: Command, found: Interruption) -> str:
+def _choose(command: Command, interrupted: Interruption) -> str:
     """The way that a person chooses. NeedsPerson where there is nobody to ask."""
-    ways = _ways(found)
+    ways = _ways(interrupted)
     if len(ways) == 1 and (command.options.yes or command.can_ask):
         return ways[0]
     if not command.can_ask or command.options.yes:
@@ -79,7 +86,7 @@ def _choose(command: Command, found: Interruption) -> str:
             title = "a person has to choose what becomes of the interrupted operation"
             hint = "--finish (all new) or --undo (all old), with --yes"
         raise NeedsPerson(title, hint=f"turnout recover {command.environment_name} {hint}")
-    answer = command.ask(f"finish: all servers to {found.tag}; undo: all back to where they were [f/u/N]").lower()
+    answer = command.ask(f"finish: all servers to {interrupted.tag}; undo: all back to where they were [f/u/N]").lower()
     if answer not in WORDS:
         raise Cancelled("not chosen", hint="nothing was changed")
     return WORDS[answer]

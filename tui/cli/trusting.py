@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from core.errors import EXIT_CONNECT, EXIT_DONE, ConnectError, HostKeyChanged, HostKeyRefused, HostKeyUnknown
+from core.rows import host_key_row
 from core.text import clean, count
 from tui.cli.command import Answer, Command, by_key
-from tui.cli.troubles import CHANGED, KNOWN, RECORDED, REVOKED, UNKNOWN_KEY, UNSEEN, HostKey, key_lines, key_rows
+from tui.view.hostkeys import CHANGED, KNOWN, RECORDED, REVOKED, UNKNOWN_KEY, UNSEEN, HostKey, key_lines
+from tui.view.lines import plain
 
 if TYPE_CHECKING:
     from core.fleet import Inspection
@@ -29,7 +31,8 @@ def carry_out(command: Command) -> Answer:
             command.fleet.accept_host_key(key)
             recorded.add((key.host, key.fingerprint))
     keys = _keys(command, inspection, recorded)
-    command.output.table(key_lines(keys), key_rows(keys), "")
+    rows = [host_key_row(**asdict(key)) for key in keys]
+    command.output.table(key_lines(keys), rows)
     for error in inspection.errors.values():
         if not isinstance(error, HostKeyUnknown):
             command.output.error(error)
@@ -45,7 +48,7 @@ def _accepted(command: Command, unknown: list[HostKeyUnknown]) -> bool:
     shown = [HostKey(servers=tuple(names), standing=UNKNOWN_KEY, **_facts(key)) for key, names in by_key(unknown)]
     command.output.say(
         [
-            *key_lines(shown),
+            *(plain(spans) for spans in key_lines(shown)),
             "compare with what each server says of itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
         ]
     )

@@ -18,7 +18,7 @@ from core.errors import (
 )
 
 if TYPE_CHECKING:
-    from tui.cli.narration import Narrator
+    from tui.view.log import Narrator
 
 
 def explained(problem: BaseException, narrator: Narrator) -> TurnoutError:

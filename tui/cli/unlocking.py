@@ -10,9 +10,10 @@ from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_LOCKED, Cancelled, UsageEr
 from core.fleet import at_once
 from core.records import SILENT_AFTER, Lock, ServerState
 from core.recovery import interruption
+from core.rows import lock_rows
 from core.text import count
 from tui.cli.command import Answer, Command
-from tui.cli.troubles import lock_lines, lock_rows
+from tui.view.locks import lock_lines
 
 if TYPE_CHECKING:
     from core.fleet import Inspection
@@ -23,7 +24,7 @@ def carry_out(command: Command) -> Answer:
     command.open()
     inspection = command.inspect()
     states = inspection.states
-    command.output.table(lock_lines(states), lock_rows(states), "")
+    command.output.table(lock_lines(states), lock_rows(states))
     for error in inspection.errors.values():
         command.output.error(error)
     living = {name: state.lock for name, state in states.items() if state.lock and state.lock.alive}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from core.drift import Drift, Verification, verdict
 from core.errors import TurnoutError
 from core.text import show_path
 from tui.view.fleet import FleetView
 from tui.view.formats import ago, clock, short_tag
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, crop, line, one_line, short, width, wrap
+from tui.view.lines import Line, crop, fit, line, one_line, short, width, wrap
 
 PATHS_SHOWN = 500
 """Paths of one server that Details lists."""
@@ -21,47 +23,64 @@ def kinds(drift: Drift) -> tuple[tuple[str, tuple[bytes, ...]], ...]:
     return ("changed", drift.changed), ("added", drift.added), ("removed", drift.removed)
 
 
-def without(found: Verification, fleet: FleetView) -> list[str]:
+def without(verification: Verification, fleet: FleetView) -> list[str]:
     """The servers that were asked and do not have the release's files."""
-    return [name for name in fleet.names if name not in found.drifts and name not in found.errors]
+    return [name for name in fleet.names if name not in verification.drifts and name not in verification.errors]
 
 
-def summary(found: Verification, fleet: FleetView) -> tuple[str, str]:
+def summary(verification: Verification, fleet: FleetView) -> tuple[str, str]:
     """How the release stands on the whole fleet, and the role of that."""
-    absent = without(found, fleet)
-    bad = bool(found.errors or found.astray) or any(not drift.none for drift in found.drifts.values())
-    return f"{short_tag(found.tag)}: {verdict(found, len(absent))}", "warn" if bad else "ok"
+    absent = without(verification, fleet)
+    drifted = not all(drift.none for drift in verification.drifts.values())
+    bad = drifted or bool(verification.errors or verification.astray)
+    return f"{short_tag(verification.tag)}: {verdict(verification, len(absent))}", "warn" if bad else "ok"
 
 
-def drift_lines(found: Verification, fleet: FleetView, cells: int, glyphs: Glyphs, at: float, now: float) -> list[Line]:
-    """Server by server: as deployed, or every path that is not."""
-    _, role = summary(found, fleet)
+def drift_lines(
+    verification: Verification, fleet: FleetView, cells: int, glyphs: Glyphs, at: float, now: float
+) -> list[Line]:
+    """All of a comparison, for Details: server by server as deployed, or every path that is not."""
+    _, role = summary(verification, fleet)
     out = [line(("Compared with its manifest ", "head"), (ago(now - at), "dim"))]
-    for name, drift in found.drifts.items():
-        sign = (glyphs.done, "ok") if drift.none else (glyphs.alert, "warn")
-        out.append(line((f"{sign[0]} ", sign[1]), (f"{name}  ", "strong"), (drift.describe(), sign[1])))
-        out += _paths(drift, cells, glyphs)
-    for name in without(found, fleet):
-        out.append(line((f"{glyphs.absent} ", "dim"), (f"{name}  ", "strong"), ("does not have its files", "dim")))
-    for name, said in found.astray.items():
-        out.append(crop(line((f"{glyphs.alert} {name}  ", "warn"), (one_line(said), "warn")), cells, glyphs.more))
-    for name, error in found.errors.items():
+    out += server_lines(verification, without(verification, fleet), cells, glyphs, PATHS_SHOWN)
+    for name, error in verification.errors.items():
         out += _error(name, error, cells, glyphs)
-    if role == "warn" and found.drifts:
+    if role == "warn" and verification.drifts:
         hint = "A deploy or a rollback makes a whole release; this one stays as it is until then."
         out += [line((part, "dim")) for part in wrap(hint, cells)]
     return out
 
 
-def _paths(drift: Drift, cells: int, glyphs: Glyphs) -> list[Line]:
-    paths = [(word, path) for word, some in kinds(drift) for path in some]
+def server_lines(
+    verification: Verification, absent: Sequence[str], cells: int, glyphs: Glyphs, most: int
+) -> list[Line]:
+    """The servers that were compared, with at most `most` paths each; those that lack it; those gone astray.
+
+    absent   servers that do not have the release's files
+    """
+    room = max((width(line(one_line(name))) for name in (*verification.drifts, *absent)), default=0)
+    out: list[Line] = []
+    for name, drift in verification.drifts.items():
+        sign, role = (glyphs.done, "ok") if drift.none else (glyphs.alert, "warn")
+        out.append(line((f"{sign} ", role), (fit(one_line(name), room) + "  ", "strong"), (drift.describe(), role)))
+        out += _paths(drift, cells, glyphs, most)
+    for name in absent:
+        named = (fit(one_line(name), room) + "  ", "strong")
+        out.append(line((f"{glyphs.absent} ", "dim"), named, ("does not have its files", "dim")))
+    for name, text in verification.astray.items():
+        spans = line((f"{glyphs.alert} {one_line(name)}  ", "warn"), (one_line(text), "warn"))
+        out.append(crop(spans, cells, glyphs.more))
+    return out
+
+
+def _paths(drift: Drift, cells: int, glyphs: Glyphs, most: int) -> list[Line]:
+    paths = [(word, path) for word, of_kind in kinds(drift) for path in of_kind]
     out = [
         crop(line((f"    {SIGNS[word][0]} {word:<8} ", SIGNS[word][1]), show_path(path)), cells, glyphs.more)
-        for word, path in paths[:PATHS_SHOWN]
+        for word, path in paths[:most]
     ]
-    if len(paths) > PATHS_SHOWN:
-        more = f"    and {len(paths) - PATHS_SHOWN:,} more; `turnout verify --json` lists all"
-        out.append(line((more, "dim")))
+    if len(paths) > most:
+        out.append(line((f"    and {len(paths) - most:,} more; `turnout verify --json` lists all", "dim")))
     return out
 
 
@@ -81,9 +100,9 @@ def running_line(tag: str, cells: int, seconds: float, glyphs: Glyphs, stop: str
     return crop((*said, *line((f" {glyphs.dot} {clock(seconds)}", "dim")), *end), cells, glyphs.more)
 
 
-def said_line(found: Verification, fleet: FleetView, cells: int, glyphs: Glyphs, close: str) -> Line:
+def said_line(verification: Verification, fleet: FleetView, cells: int, glyphs: Glyphs, close: str) -> Line:
     """`✓ 3f2c1ab: all 3 servers as deployed   Esc hides this`."""
-    said, role = summary(found, fleet)
+    said, role = summary(verification, fleet)
     return _status(glyphs.done if role == "ok" else glyphs.alert, role, said, cells, glyphs, close)
 
 

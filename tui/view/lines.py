@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rich.cells import cell_len, chop_cells, set_cell_size
-
 from core.text import clean
+
+ENDLESS = 100_000
+"""Cells of a line that may be as long as it is: of what is written to a file or a pipe."""
 
 ROLES = ("dim", "strong", "ok", "warn", "bad", "busy", "accent", "head", "key", "off", "rail")
 """Every role a span may have, apart from "" for plain text."""
@@ -21,6 +22,15 @@ class Span(NamedTuple):
 
 
 Line = tuple[Span, ...]
+
+
+def cell_len(text: str) -> int:
+    """Cells that a text takes on a terminal."""
+    if text.isascii() and text.isprintable():
+        return len(text)  # without the tables of widths, which a command that writes no other text need not load
+    from rich import cells
+
+    return cells.cell_len(text)
 
 
 def line(*parts: Span | str | tuple[str, str]) -> Line:
@@ -48,8 +58,11 @@ def fit(text: str, cells: int, more: str = "…") -> str:
     """The text in exactly so many cells: padded with spaces, or cut and ended with `more`."""
     if cells <= 0:
         return ""
-    if cell_len(text) <= cells:
-        return set_cell_size(text, cells)
+    taken = cell_len(text)
+    if taken <= cells:
+        return text + " " * (cells - taken)
+    from rich.cells import set_cell_size
+
     room = cells - cell_len(more)
     return set_cell_size(set_cell_size(text, room).rstrip() + more, cells) if room > 0 else more[:cells]
 
@@ -95,8 +108,16 @@ def wrap(text: str, cells: int, indent: str = "") -> list[str]:
                 continue
             if current.strip():
                 out.append(current)
-            pieces = chop_cells(indent + word, cells)
+            pieces = _chopped(indent + word, cells)
             out += pieces[:-1]
             current = pieces[-1]
         out.append(current)
     return out
+
+
+def _chopped(word: str, cells: int) -> list[str]:
+    if cell_len(word) <= cells:
+        return [word]
+    from rich.cells import chop_cells
+
+    return chop_cells(word, cells)

@@ -8,7 +8,7 @@ from core.records import Lock, ServerState
 from core.text import duration
 from tui.view.formats import listing
 from tui.view.glyphs import Glyphs
-from tui.view.lines import one_line
+from tui.view.lines import Line, fit, line, one_line, width
 from tui.view.progress import VERBS
 
 FRESH = 5.0
@@ -18,6 +18,27 @@ FRESH = 5.0
 def looked_ago(state: ServerState, now: float) -> float:
     """Seconds since a server was found to be so."""
     return max(now - state.read_at, 0.0) if state.read_at else 0.0
+
+
+def lock_lines(states: Mapping[str, ServerState]) -> list[Line]:
+    """Who holds each server, with the last sign of life and the operation's id; or that nobody does."""
+    room = max((width(line(one_line(name))) for name in states), default=0)
+    out = []
+    for name, state in states.items():
+        lock = state.lock
+        text, role = "not locked", "dim"
+        if lock and lock.alive:
+            life = f"last sign of life {duration(lock.silence)} ago"
+            text, role = f"{lock.describe()}; {life}; operation {lock.operation}", "warn"
+        elif lock:
+            text, role = f"{lock.describe()}; its process is gone: the next operation takes the lock over", "warn"
+        out.append(line((fit(one_line(name), room) + "  ", "strong"), (one_line(text), role)))
+    return out
+
+
+def running_line(lock: Lock, environment: str) -> Line:
+    """`running: ana@laptop: deploy since … -> turnout watch production`."""
+    return line(f"running: {one_line(lock.describe())} -> turnout watch {environment}")
 
 
 def living(states: Iterable[ServerState]) -> dict[str, Lock]:

@@ -1,4 +1,4 @@
-"""The lines of the Log tab: every event of an operation in words, with its time and its server."""
+"""Every event of an operation in words, for the Log tab and for a terminal's scrollback (pure)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from core.events import (
     Pruned,
     ServerFailed,
     Switched,
+    UploadProgress,
 )
 from core.text import clean, duration, size
-from tui.view.formats import clock
 
 LIMIT = 50_000
 """Lines that are kept; the oldest go first."""
@@ -43,45 +43,50 @@ class LogLine:
 
 def log_lines(event: Event) -> list[LogLine]:
     """What an event adds to the log; nothing for mere progress."""
-    texts = [text for part in _texts(event) for text in (clean(part).splitlines() or [""])]
-    return [LogLine(event.time, event.server, text) for text in texts]
+    lines = [text for part in texts(event) for text in (clean(part).splitlines() or [""])]
+    return [LogLine(event.time, event.server, text) for text in lines]
 
 
-def _texts(event: Event) -> list[str]:
+def texts(event: Event) -> list[str]:
+    """An event in words, without its server; nothing for mere progress. More than one line for an error alone."""
     match event:
         case OperationStarted():
-            what = f" {event.tag}" if event.tag else ""
+            tag = f" {event.tag}" if event.tag else ""
+            who = f" by {event.who}" if event.who else ""
             subject = f": {event.subject}" if event.subject else ""
-            return [
-                f"{event.kind}{what} on {event.environment} ({', '.join(event.servers)}) by {event.who or '?'}{subject}"
-            ]
+            return [f"{event.kind}{tag} on {event.environment} ({', '.join(event.servers)}){who}{subject}"]
         case PhaseStarted():
-            return [f"{event.phase} …"]
+            return [f"{event.phase} started"]
+        case PhaseFinished(outcome="ok"):
+            return [f"{event.phase} done in {duration(event.seconds)}"]
+        case PhaseFinished(outcome="skipped"):
+            return [f"{event.phase} skipped"]
         case PhaseFinished():
-            return [f"{event.phase} {event.outcome} in {clock(event.seconds)}"]
+            return [f"{event.phase} {event.outcome.upper()} after {duration(event.seconds)}"]
         case HookStarted():
-            return [f"$ {event.run}   ({event.on})"]
+            return [f"{event.on} hook: {event.run}"]
         case HookOutput():
-            return [f"  {event.line}"]
+            return [f"| {event.line}"]
         case HookFinished():
-            status = "timed out or killed" if event.status is None else f"status {event.status}"
-            return [f"{event.on} hook: {status} after {duration(event.seconds)}"]
+            how = "ok" if event.status == 0 else f"exit status {event.status}"
+            how = "was killed or took too long" if event.status is None else how
+            return [f"{event.on} hook: {how}, {duration(event.seconds)}"]
         case CheckAttempted():
-            word = "passed" if event.passed else event.detail or "not yet"
-            return [f"check {event.check}, attempt {event.attempt} of {event.attempts}: {word}"]
+            how = f"not yet, attempt {event.attempt} of {event.attempts}: {event.detail}"
+            return [f"check {event.check}: {'passed' if event.passed else how}"]
+        case Switched(back=True):
+            return [f"switched back to {event.tag or 'nothing: there was no release before'}"]
         case Switched():
-            return [
-                f"switched{' back' if event.back else ''}: {event.previous or 'nothing'} -> {event.tag or 'nothing'}"
-            ]
+            return [f"live now: {event.tag or 'nothing'} (before: {event.previous or 'nothing'})"]
         case Pruned():
             return [f"pruned {event.tag}{'' if event.freed is None else f', freed {size(event.freed)}'}"]
         case Note():
-            return [f"{event.level}: {event.text}" if event.level != "info" else event.text]
+            return [event.text if event.level == "info" else f"{event.level}: {event.text}"]
         case ServerFailed():
-            out = [f"failed in {event.phase}: {event.title}", *(f"  {text}" for text in event.detail.splitlines())]
+            out = [f"FAILED in {event.phase}: {event.title}", *(f"  {text}" for text in event.detail.splitlines())]
             return [*out, f"  -> {event.hint}"] if event.hint else out
         case OperationFinished():
-            return [f"{event.kind} {event.outcome} in {clock(event.seconds)}: {event.summary}"]
+            return [f"{event.kind} {event.outcome} after {duration(event.seconds)}: {event.summary}"]
     return []
 
 
@@ -90,3 +95,94 @@ def wanted(one: LogLine, server: str, text: str) -> bool:
     if server and one.server not in ("", server):
         return False
     return text.casefold() in one.text.casefold() if text else True
+
+
+UPLOAD_EVERY = 10.0
+"""Seconds of event time between two lines about one server's upload: proof of life in a log, not a flood."""
+
+
+class Narrator:
+    """An operation as one line an event, for a terminal's scrollback or a file. It remembers what runs where.
+
+    finished   the operation's end, None before it     environment   "" before the operation has begun
+    """
+
+    def __init__(self) -> None:
+        self.finished: OperationFinished | None = None
+        self.environment = ""
+        self._width = 0
+        self._phase: dict[str, str] = {}
+        self._switched: dict[str, str] = {}
+        self._upload_told: dict[str, float] = {}
+
+    def lines(self, event: Event) -> list[str]:
+        """What is written for an event; nothing for what is not worth a line, or is said at the end of the command."""
+        self._remember(event)
+        match event:
+            case UploadProgress():
+                return self._upload(event)
+            case OperationStarted():
+                return [_one(text) for text in texts(event)]
+            case PhaseStarted() if event.phase != "build":
+                return []
+            case PhaseFinished(outcome="skipped") | OperationFinished():
+                return []
+        return [self._at(event, text) for text in texts(event)[:1]]
+
+    def cancelling(self, again: bool) -> str:
+        """What a cancel means right now; `again` where it was asked for before."""
+        if again:
+            where = f" ({self.whereabouts})" if self._phase else ""
+            return f"already cancelling, things are being put back{where}; please wait"
+        if "finish" in self._phase.values():
+            return "too late to cancel: what was begun is being finished; please wait"
+        if self._switched:
+            went = ", ".join(self._switched)
+            return f"cancelling: {went} had been switched and will be switched back"
+        return "cancelling: nothing has been switched; what was begun is being removed"
+
+    @property
+    def whereabouts(self) -> str:
+        """What runs where: `web1: switch, web2: switch`; "" where nothing does."""
+        return ", ".join(f"{server or 'here'}: {phase}" for server, phase in self._phase.items())
+
+    @property
+    def phases(self) -> dict[str, str]:
+        """By server ("" for all of them together): the phase that is running."""
+        return dict(self._phase)
+
+    def _remember(self, event: Event) -> None:
+        match event:
+            case OperationStarted():
+                self.finished = None
+                self.environment = event.environment
+                self._phase.clear()
+                self._switched.clear()
+                self._width = max((len(_one(name)) for name in event.servers), default=0)
+            case PhaseStarted():
+                self._phase[event.server] = event.phase
+            case PhaseFinished():
+                if self._phase.get(event.server) == event.phase:
+                    del self._phase[event.server]
+            case Switched(back=False):
+                self._switched[event.server] = event.previous
+            case Switched(back=True):
+                self._switched.pop(event.server, None)
+            case OperationFinished():
+                self.finished = event
+
+    def _upload(self, event: UploadProgress) -> list[str]:
+        told = self._upload_told.setdefault(event.server, event.time)
+        if event.time - told < UPLOAD_EVERY:
+            return []
+        self._upload_told[event.server] = event.time
+        share = f", {100 * event.sent // event.total} %" if event.total else ""
+        return [self._at(event, f"upload: {size(event.sent)} of {size(event.total)}{share}")]
+
+    def _at(self, event: Event, text: str) -> str:
+        name = _one(event.server)
+        return f"{name:<{self._width}}  {_one(text)}" if name or self._width else _one(text)
+
+
+def _one(text: str) -> str:
+    return " ".join(clean(text).split("\n")).rstrip()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.records import ABSENT, FAILED, KEPT, LIVE, PRUNED, UNKNOWN, FleetRelease, standing
@@ -11,10 +11,13 @@ from core.text import size
 from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import age, range_name, short_tag, without_record
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, Span, fit, line, one_line, right
+from tui.view.lines import Line, Span, cell_len, fit, line, one_line, right
 
 NAMED, DENSE, COUNTED = "named", "dense", "counted"
 """How the servers' cells are drawn: a column with a name each; one cell each; only how many of each kind."""
+
+LEAD = "   "
+"""What stands before the columns: a mark and the sign of the release as a whole."""
 
 COUNTED_CELLS = 16
 AGE_CELLS = 6
@@ -57,15 +60,18 @@ class Layout:
     full_tags: bool
 
 
-def plan_layout(fleet: FleetView, cells: int) -> Layout:
-    """The layout for a width: what matters least goes first when it is narrow."""
+def plan_layout(fleet: FleetView, cells: int, *, table: bool = False) -> Layout:
+    """The layout for a width: what matters least goes first when it is narrow.
+
+    table   for a terminal's scrollback: tags are whole, for people copy them; no column is wider than what is in it
+    """
     names = fleet.names
-    shorts = [short_tag(row.tag) for row in fleet.rows[:200]]
-    fulls = [row.tag for row in fleet.rows[:200]]
-    short_cells = min(max([len(tag) for tag in shorts] + [7]), 24)
-    full_cells = min(max([len(tag) for tag in fulls] + [7]), 34)
+    tags = [row.tag for row in (fleet.rows if table else fleet.rows[:200])]
+    full_cells = max([len(tag) for tag in tags] + [7])
+    full_cells = full_cells if table else min(full_cells, 34)
+    short_cells = full_cells if table else min(max([len(short_tag(tag)) for tag in tags] + [7]), 24)
     mode, server_cells = _server_block(names, cells)
-    room = cells - 3 - sum(server_cells) - 2 - (short_cells + 2) - (AGE_CELLS + 2)
+    room = cells - (0 if table else len(LEAD)) - sum(server_cells) - 2 - (short_cells + 2) - (AGE_CELLS + 2)
     state_cells = max(8, len(f"live {len(names)}/{len(names)}") if len(names) > 1 else 0)
     extra: list[str] = []
     for name, wide, least in (
@@ -79,7 +85,10 @@ def plan_layout(fleet: FleetView, cells: int) -> Layout:
             room -= wide
     aged = room >= LEAST_WHAT
     room += 0 if aged else AGE_CELLS + 2
-    tag_cells = full_cells if "full" in extra else short_cells
+    full_tags = table or "full" in extra
+    if table:
+        room = min(room, max([cell_len(what(row, "", True)) for row in fleet.rows], default=0))
+    tag_cells = full_cells if full_tags else short_cells
     columns = [Column("release", tag_cells, "release")]
     if "state" in extra:
         columns.append(Column("state", state_cells, "state"))
@@ -90,7 +99,7 @@ def plan_layout(fleet: FleetView, cells: int) -> Layout:
         columns.append(Column("age", AGE_CELLS, "age", True))
     if "size" in extra:
         columns.append(Column("size", 7, "size", True))
-    return Layout(cells, tuple(columns), mode, names, server_cells, "full" in extra)
+    return Layout(cells, tuple(columns), mode, names, server_cells, full_tags)
 
 
 def _server_block(names: Sequence[str], cells: int) -> tuple[str, tuple[int, ...]]:
@@ -105,7 +114,7 @@ def _server_block(names: Sequence[str], cells: int) -> tuple[str, tuple[int, ...
 
 def head_line(layout: Layout, glyphs: Glyphs, selected: str = "") -> Line:
     """The titles of the columns; the server chosen in the servers pane stands out."""
-    spans = [Span("   ", "head")]
+    spans = [Span(LEAD, "head")]
     for column in layout.columns:
         title = right(column.title, column.cells) if column.to_right else fit(column.title, column.cells, glyphs.more)
         spans.append(Span(title + "  ", "head"))
@@ -137,6 +146,16 @@ def row_line(
     return tuple(spans)
 
 
+def table_lines(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
+    """The matrix for a terminal's scrollback: its head and all its rows, each beginning with the release's tag."""
+    if not fleet.rows:
+        return []
+    layout = plan_layout(fleet, cells, table=True)
+    # Without what stands for LEAD: one span of the head, two of each row.
+    rows = [row_line(row, fleet, layout, glyphs, now)[2:] for row in fleet.rows]
+    return [head_line(layout, glyphs)[1:], *rows]
+
+
 def _cell(name: str, row: FleetRelease, layout: Layout, now: float, word: str, role: str) -> tuple[str, str]:
     record = row.record
     if name == "release":
@@ -158,7 +177,8 @@ def what(row: FleetRelease, word: str, state_shown: bool) -> str:
     record = row.record
     subject = one_line(record.subject) if record else without_record(row)
     if row.pinned:
-        subject = f"pinned: {subject}"
+        why = one_line(row.pin.why) if row.pin else ""
+        subject = f"pinned ({why}): {subject}" if why else f"pinned: {subject}"
     if row.failed:
         return f"{one_line(row.failed)} ({subject})" if subject else one_line(row.failed)
     if word in ("kept", "") or state_shown:
@@ -228,16 +248,15 @@ def _runs(signs: Sequence[tuple[str, str]]) -> list[Span]:
     return spans
 
 
-def legend(glyphs: Glyphs) -> Line:
-    """What the signs mean, as one line for the help and the details."""
-    return line(
-        (glyphs.live, "ok"), " live   ",
-        glyphs.kept, " kept   ",
-        (glyphs.failed, "bad"), " failed   ",
-        (glyphs.pruned, "dim"), " pruned, can be sent again   ",
-        (glyphs.absent, "dim"), " never there   ",
-        (glyphs.unknown, "dim"), " not known",
-    )  # fmt: skip
+def legend(glyphs: Glyphs, standings: Collection[str] = WORDS.keys()) -> Line:
+    """What the signs mean, as one line; only of these, if some are named (core.records.standing)."""
+    drawn = signs(glyphs)
+    parts: list[Span] = []
+    for standing_word in (word for word in WORDS if word in standings):
+        text = "pruned, can be sent again" if standing_word == PRUNED else WORDS[standing_word]
+        parts += [Span("   ")] if parts else []
+        parts += [Span(drawn[standing_word], _ROLES[standing_word]), Span(f" {text}")]
+    return tuple(parts)
 
 
 def matching(rows: Sequence[FleetRelease], text: str) -> tuple[FleetRelease, ...]:

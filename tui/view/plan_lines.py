@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from core.plan import Plan, Step, alike, freeing
+from core.plan import DEPLOY, Plan, Step, alike, freeing
 from core.text import count, size
 from tui.view.formats import listing, range_name, servers, short_tag, short_tags
 from tui.view.glyphs import Glyphs
@@ -14,51 +14,56 @@ GROUPED_FROM = 9
 """Servers from which those with the same step share a line."""
 
 
-def plan_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
-    """The whole plan, the most decisive first."""
-    out = _change(plan, cells, glyphs)
+def plan_lines(plan: Plan, cells: int, glyphs: Glyphs, *, terminal: bool = False) -> list[Line]:
+    """The whole plan, the most decisive first.
+
+    terminal   for a terminal's scrollback: tags are whole, for people copy them, and none is left out
+    """
+    tag = one_line if terminal else short_tag
+    out = _change(plan, cells, glyphs, terminal)
     if plan.refusals:
         out += [(), line(("This cannot be done:", "bad"))]
         for refusal in plan.refusals:
             out += _bullet(refusal.text, cells, glyphs.cross, "bad")
     if plan.steps:
-        out += [(), *step_lines(plan, cells, glyphs)]
-    pruned = list(dict.fromkeys(tag for step in plan.steps for tag in step.prune))
+        out += [(), *step_lines(plan, cells, glyphs, terminal=terminal)]
+    pruned = _pruned(plan, tag)
     if pruned:
-        shown = [short_tag(tag) for tag in pruned]
-        out += _field("Removes", listing(shown, 6), cells)
+        out += _field("Removes", listing(pruned, len(pruned) if terminal else 6), cells)
     if plan.warnings:
         out.append(())
         for warning in plan.warnings:
-            out += _bullet(short_tags(warning), cells, glyphs.alert, "warn")
+            out += _bullet(one_line(warning) if terminal else short_tags(warning), cells, glyphs.alert, "warn")
     around = [("Hook", text) for text in plan.hooks] + [("Check", text) for text in plan.checks]
     if around:
         out.append(())
         for word, text in around:
             out += _field(word, text, cells)
     if plan.executable and plan.nothing_to_do:
-        rest = "this closes the journals" if plan.ends_interrupted else "nothing to do"
-        out += [(), line((f"{glyphs.done} {rest}: every server is as asked", "ok"))]
+        recovered = "no server switches: this marks the operation as closed"
+        rest = recovered if plan.ends_interrupted else "nothing to do: every server is as asked"
+        out += [(), line((f"{glyphs.done} {rest}", "ok"))]
     return out
 
 
-def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
+def _change(plan: Plan, cells: int, glyphs: Glyphs, terminal: bool) -> list[Line]:
     """What is live now, and what will be."""
     if not plan.changes_live:
         frees = freeing("frees", plan.frees, plan.exact).removeprefix(", ") if plan.frees else ""
         total = f"{frees} on {servers(len(plan.steps))}" if frees else ""
         return _field("In all", total, cells) if total else []
     record = plan.record
+    tag = one_line if terminal else short_tag
     if _undoes(plan):
-        return _way_back(plan, glyphs)
-    now = short_tag(plan.live) if plan.live else "nothing"
+        return _way_back(plan, glyphs, tag)
+    now = tag(plan.live) if plan.live else "nothing"
     if plan.ends_interrupted:  # some servers are on it already: the others matter
         others = dict.fromkeys(step.current for step in plan.steps if step.current != plan.tag)
-        now = ", ".join(short_tag(one_line(tag)) or "nothing" for tag in others) or now
+        now = ", ".join(tag(one_line(other)) or "nothing" for other in others) or now
     out = [
         line(
             ("Live     ", "dim"), (now, "strong"), (f" {glyphs.arrow} ", "accent"),
-            (short_tag(plan.tag) if plan.tag else "?", "ok"),
+            (tag(plan.tag) if plan.tag else "?", "ok"),
         )
     ]  # fmt: skip
     if record is not None:
@@ -69,42 +74,52 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
         amount = f"{count(record.files, 'file')}, {size(record.bytes)}" if record.files else ""
         out += _field("Made", ", ".join([*made, amount] if amount else made), cells) if made or amount else []
     if plan.build:
-        out += _field("Build", one_line(plan.build), cells)
+        again = "; --rebuild makes it anew" if terminal and plan.kind == DEPLOY else ""
+        out += _field("Build", f"{one_line(plan.build)}{again}", cells)
     if plan.send_bytes:
         out += _field("Sends", f"{size(plan.send_bytes)} to {servers(len(plan.steps))}", cells)
     return out
+
+
+def _pruned(plan: Plan, tag: Callable[[str], str]) -> list[str]:
+    """The releases whose files go; where they do not go from every server, the servers in brackets."""
+    by_tag: dict[str, list[str]] = {}
+    for step in plan.steps:
+        for pruned in step.prune:
+            by_tag.setdefault(pruned, []).append(one_line(step.server))
+    everywhere = len(plan.steps)
+    return [tag(pruned) + (f" ({listing(on)})" if len(on) < everywhere else "") for pruned, on in by_tag.items()]
 
 
 def _undoes(plan: Plan) -> bool:
     return any(step.back is not None for step in plan.steps)
 
 
-def _way_back(plan: Plan, glyphs: Glyphs) -> list[Line]:
+def _way_back(plan: Plan, glyphs: Glyphs, tag: Callable[[str], str]) -> list[Line]:
     """From what an interrupted operation switched to, to where each server was."""
     before = dict.fromkeys(step.back.rpartition("/")[2] for step in plan.steps if step.back is not None)
-    names = ", ".join(short_tag(one_line(tag)) or "nothing" for tag in before)
-    return [line(("Live     ", "dim"), (short_tag(plan.tag), "strong"), (f" {glyphs.arrow} ", "accent"), (names, "ok"))]
+    names = ", ".join(tag(one_line(left)) or "nothing" for left in before)
+    return [line(("Live     ", "dim"), (tag(plan.tag), "strong"), (f" {glyphs.arrow} ", "accent"), (names, "ok"))]
 
 
-def step_lines(plan: Plan, cells: int, glyphs: Glyphs) -> list[Line]:
+def step_lines(plan: Plan, cells: int, glyphs: Glyphs, *, terminal: bool = False) -> list[Line]:
     """The price on each server; servers with the same price share a line where there are many."""
     groups = alike(plan.steps, GROUPED_FROM)
     names = [_names(group) for group in groups]
     name_cells = min(max(len(name) for name in names), max(cells // 3, 8))
+    tag, sentence = (one_line, one_line) if terminal else (short_tag, short_tags)
+    names_live = plan.changes_live and not _undoes(plan)
     out: list[Line] = []
     for name, group in zip(names, groups, strict=True):
         step = group[0]
-        price = short_tags(one_line(step.price()))
-        says_live = plan.changes_live and not _undoes(plan)
-        if step.current != plan.live and says_live and not step.refusal:
-            price += f" (live there: {short_tag(step.current) if step.current else 'nothing'})"
+        price = sentence(one_line(step.price()))
+        if step.current != plan.live and names_live and not step.refusal:
+            price += f" (live there: {tag(step.current) if step.current else 'nothing'})"
         role = "bad" if step.refusal else "dim" if price == "nothing to do" else ""
         sign = (glyphs.cross, "bad") if step.refusal else (glyphs.dot if role else glyphs.now, role or "accent")
-        parts = wrap(price, cells - name_cells - 4)
-        out.append(
-            line((f"{sign[0]} ", sign[1]), (fit(name, name_cells, glyphs.more) + "  ", "strong"), (parts[0], role))
-        )
-        out += [line(" " * (name_cells + 4), (part, role)) for part in parts[1:]]
+        first, *rest = wrap(price, cells - name_cells - 4)
+        out.append(line((f"{sign[0]} ", sign[1]), (fit(name, name_cells, glyphs.more) + "  ", "strong"), (first, role)))
+        out += [line(" " * (name_cells + 4), (part, role)) for part in rest]
     return out
 
 

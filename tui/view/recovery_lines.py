@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from core.recovery import Interruption
 from tui.view.fleet import FleetView
 from tui.view.formats import ago, range_name, servers, short_tag
@@ -12,6 +14,12 @@ GROUPED_FROM = 9
 """Servers from which those with the same fate share a line."""
 
 
+def interruption_lines(interruption: Interruption, cells: int, now: float, glyphs: Glyphs) -> list[Line]:
+    """What was interrupted, in one sentence, and where; tags are whole."""
+    places = _places(interruption, cells - 2, glyphs, one_line)
+    return [line(one_line(interruption.describe(now))), *((Span("  "), *place) for place in places)]
+
+
 def complete(fleet: FleetView) -> bool:
     """Whether every server was looked at, and none is being looked at just now."""
     return bool(fleet.servers) and all(
@@ -19,51 +27,53 @@ def complete(fleet: FleetView) -> bool:
     )
 
 
-def banner_line(found: Interruption, cells: int, now: float, glyphs: Glyphs, key: str) -> Line:
+def banner_line(interruption: Interruption, cells: int, now: float, glyphs: Glyphs, key: str) -> Line:
     """`! interrupted deploy 4 min ago by ana@ci: web1, web2 switched; web3 not    R Recover`."""
     end = line((f"  {key}", "key"), " Recover ")
-    said = _fitting(found, now, cells - width(end) - 3)
+    said = _fitting(interruption, now, cells - width(end) - 3)
     said = short(said, max(cells - width(end) - 3, 8), glyphs.more)
     start = line((f" {glyphs.alert} ", "bad"), (said, "warn"))
     gap = max(cells - width(start) - width(end), 0)
     return crop((*start, Span(" " * gap), *end), cells, glyphs.more)
 
 
-def _fitting(found: Interruption, now: float, room: int) -> str:
+def _fitting(interruption: Interruption, now: float, room: int) -> str:
     """The engine's sentence, or numbers of servers where their names do not fit."""
-    said = one_line(found.describe(now))
-    if len(said) <= room:
-        return said
-    head = f"interrupted {one_line(found.kind)} {ago(now - found.time)} by {one_line(found.who)}"
-    counted = f"{servers(len(found.switched))} switched"
-    counted += f", {len(found.waiting)} not" if found.waiting else ""
-    return next((text for text in (f"{head}: {counted}", f"interrupted {found.kind}: {counted}") if len(text) <= room),
-                f"{found.kind}: {counted}")  # fmt: skip
+    said = one_line(interruption.describe(now))
+    kind = one_line(interruption.kind)
+    counted = f"{servers(len(interruption.switched))} switched"
+    counted += f", {len(interruption.waiting)} not" if interruption.waiting else ""
+    head = f"interrupted {kind} {ago(now - interruption.time)} by {one_line(interruption.who)}"
+    texts = (said, f"{head}: {counted}", f"interrupted {kind}: {counted}")
+    return next((text for text in texts if len(text) <= room), f"{kind}: {counted}")
 
 
-def recover_lines(found: Interruption, cells: int, now: float, glyphs: Glyphs, keys: dict[str, str]) -> list[Line]:
+def recover_lines(
+    interruption: Interruption, cells: int, now: float, glyphs: Glyphs, keys: Mapping[str, str]
+) -> list[Line]:
     """What happened where, and the two ways out; `keys` has those of finish and take-back."""
-    what = f"{one_line(found.kind)} of {short_tag(found.tag)}" if found.tag else one_line(found.kind)
-    phase = f" in {one_line(found.phase)}" if found.phase else ""
-    out = [line(part) for part in wrap(f"A {what} by {one_line(found.who)}, begun {ago(now - found.time)}, broke off"
-                                       f"{phase} and nobody put it back.", cells)]  # fmt: skip
-    out += [(), *_places(found, cells, glyphs), ()]
-    out += _ways(found, cells, keys)
-    return [*out, (), line(("Each shows its plan first. Nothing is changed before you say so there.", "dim"))]
+    what = one_line(interruption.kind) + (f" of {short_tag(interruption.tag)}" if interruption.tag else "")
+    who, begun = one_line(interruption.who), ago(now - interruption.time)
+    phase = f" in {one_line(interruption.phase)}" if interruption.phase else ""
+    said = f"A {what} by {who}, begun {begun}, broke off{phase}. It was neither finished nor undone."
+    out = [line(part) for part in wrap(said, cells)]
+    out += [(), *_places(interruption, cells, glyphs, short_tag), ()]
+    out += _ways(interruption, cells, keys)
+    return [*out, (), line(("Each shows its plan first. Nothing is changed before you agree to it.", "dim"))]
 
 
-def _places(found: Interruption, cells: int, glyphs: Glyphs) -> list[Line]:
-    """Server by server: switched or not; many of the same fate in one line."""
-    new = short_tag(found.tag)
+def _places(interruption: Interruption, cells: int, glyphs: Glyphs, shown: Callable[[str], str]) -> list[Line]:
+    """Server by server: switched or not; many of the same fate in one line. `shown` is how a tag is written."""
+    new = shown(interruption.tag)
     fates: dict[tuple[str, str, str], list[str]] = {}
-    for name, before in found.switched.items():
-        was = short_tag(one_line(before.tag)) or "nothing"
+    for name, before in interruption.switched.items():
+        was = shown(one_line(before.tag)) or "nothing"
         fates.setdefault((glyphs.live, "warn", f"switched: {new} is live, before it {was}"), []).append(name)
-    for name in found.waiting:
+    for name in interruption.waiting:
         fates.setdefault((glyphs.kept, "", "not switched"), []).append(name)
     rows: list[tuple[tuple[str, str, str], str]] = []
     for fate, names in fates.items():
-        grouped = len(found.switched) + len(found.waiting) >= GROUPED_FROM
+        grouped = len(interruption.switched) + len(interruption.waiting) >= GROUPED_FROM
         rows += [(fate, range_name(names))] if grouped else [(fate, name) for name in names]
     room = min(max((len(name) for _, name in rows), default=0), max(cells // 3, 8))
     out = []
@@ -73,17 +83,16 @@ def _places(found: Interruption, cells: int, glyphs: Glyphs) -> list[Line]:
     return out
 
 
-def _ways(found: Interruption, cells: int, keys: dict[str, str]) -> list[Line]:
-    new = short_tag(found.tag)
-    finish = (
-        f"all new: {servers(len(found.waiting))} more to {new}, then its checks on all"
-        if found.waiting
-        else f"{new} is live everywhere: run the checks and close"
-    )
-    undo = f"all old: {servers(len(found.switched))} back to where it was" if found.switched else "close the journals"
-    if len(found.switched) > 1:
-        undo = f"all old: {servers(len(found.switched))} back to where they were"
-    ways = [(keys["finish"], "Finish", finish)] if found.tag else []
+def _ways(interruption: Interruption, cells: int, keys: Mapping[str, str]) -> list[Line]:
+    new, waiting, switched = short_tag(interruption.tag), len(interruption.waiting), len(interruption.switched)
+    finish = f"run the checks of {new}, which is live everywhere"
+    if waiting:
+        remaining = "the remaining server" if waiting == 1 else f"the remaining {servers(waiting)}"
+        finish = f"switch {remaining} to {new}, then run the checks everywhere"
+    undo = "mark the operation as closed"
+    if switched:
+        undo = f"switch {servers(switched)} back to the release {'it' if switched == 1 else 'they'} had"
+    ways = [(keys["finish"], "Finish", finish)] if interruption.tag else []
     out: list[Line] = []
     for key, word, text in [*ways, (keys["take-back"], "Undo", undo)]:
         first, *rest = wrap(text, cells - 11)

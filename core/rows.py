@@ -1,0 +1,422 @@
+"""Every JSON object that the command writes with --json, each built in one place (pure).
+
+A line of --json is one object: a row of this module, or an event of `core.events`. docs/json.md describes them all.
+FORMAT counts up when a key goes, or gets another type or meaning; a new key alone leaves it as it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from core.records import FleetRelease, Lock, ServerState, fleet_releases, live_of, standing
+from core.text import show_path
+
+if TYPE_CHECKING:
+    from core.drift import Drift
+    from core.errors import TurnoutError
+    from core.events import Event
+    from core.plan import Plan, Step
+    from core.recovery import Interruption
+
+FORMAT = 1
+
+
+class Row(TypedDict):
+    """What every object has: the name of its shape, and FORMAT."""
+
+    event: str
+    format: int
+
+
+class ReleaseRow(Row):
+    """A release of the environment. created: seconds since the epoch; servers: `core.records.standing` by name."""
+
+    tag: str
+    live: bool
+    created: float
+    seq: int
+    revision: str
+    ref: str
+    subject: str
+    author: str
+    by: str
+    bytes: int | None
+    files: int | None
+    failed: str
+    left: bool
+    pinned: bool
+    pinned_why: str
+    servers: dict[str, str]
+
+
+class WarningRow(Row):
+    """Something odd about the environment that was found on the way."""
+
+    text: str
+
+
+class LockRow(Row):
+    """Who holds a server ("": the one that was seen first). since: epoch; age and silence: seconds by its clock."""
+
+    server: str
+    operation: str
+    kind: str
+    who: str
+    since: float
+    age: float
+    silence: float
+    phase: str
+    alive: bool
+
+
+class InterruptionRow(Row):
+    """An operation without an end. switched: by server, the tag that was live before; text: all in one sentence."""
+
+    operation: str
+    kind: str
+    who: str
+    began: float
+    phase: str
+    tag: str
+    switched: dict[str, str]
+    waiting: list[str]
+    text: str
+
+
+class FindingRow(Row):
+    """What doctor found on a server. level: ok, warning or error."""
+
+    server: str
+    topic: str
+    level: str
+    text: str
+    hint: str
+
+
+class DriftRow(Row):
+    """How a release's files on a server differ from its manifest; present: whether it has them at all."""
+
+    server: str
+    tag: str
+    present: bool
+    changed: list[str]
+    added: list[str]
+    removed: list[str]
+
+
+class CurrentRow(Row):
+    """A server whose `current` does not point to a release, and what is the matter with it."""
+
+    server: str
+    text: str
+
+
+class HostKeyRow(Row):
+    """A host key and the servers that showed it. standing: known, recorded, unknown, changed, revoked, not-compared."""
+
+    servers: list[str]
+    host: str
+    type: str
+    fingerprint: str
+    standing: str
+
+
+class ErrorRow(Row):
+    """An error, one object for each server. type: the class in core.errors; hint: what to do next."""
+
+    time: float
+    exit_code: int
+    type: str
+    title: str
+    detail: str
+    hint: str
+    server: str
+    phase: str
+
+
+class ResultMore(TypedDict, total=False):
+    """What some results have, too. round_trips: by server, of an operation; releases: how many were listed."""
+
+    round_trips: dict[str, int]
+    releases: int
+
+
+class ResultRow(Row, ResultMore):
+    """The last line."""
+
+    time: float
+    exit_code: int
+    outcome: str
+    summary: str
+    command: str
+    environment: str
+    kind: str
+    tag: str
+    seconds: float
+    warnings: list[str]
+
+
+ROWS: Mapping[str, type[Row]] = {
+    "release": ReleaseRow,
+    "warning": WarningRow,
+    "lock": LockRow,
+    "interruption": InterruptionRow,
+    "finding": FindingRow,
+    "drift": DriftRow,
+    "current": CurrentRow,
+    "host-key": HostKeyRow,
+    "error": ErrorRow,
+    "result": ResultRow,
+}
+"""By `event`: every shape beside the events of core.events."""
+
+
+class RecordRow(TypedDict):
+    """A release's record, as it is written to its file."""
+
+    tag: str
+    seq: int
+    created: float
+    source: str
+    revision: str
+    digest: str
+    subject: str
+    author: str
+    by: str
+    ref: str
+    bytes: int
+    files: int
+    failed: str
+    left: bool
+    pinned: bool
+
+
+class StepRow(TypedDict):
+    """What a plan does on one server; the fields are those of core.plan.Step. price: the step in a few words."""
+
+    server: str
+    action: str
+    current: str
+    back: str | None
+    send_bytes: int
+    send_files: int
+    remove_entries: int
+    exact: bool
+    copy_bytes: int
+    prune: list[str]
+    frees: int | None
+    sizes: dict[str, int]
+    clear_cache: bool
+    refusal: str
+    price: str
+
+
+class PlanRow(TypedDict):
+    """The `plan` of a plan-made event."""
+
+    kind: str
+    environment: str
+    title: str
+    tag: str
+    live: str
+    record: RecordRow | None
+    steps: list[StepRow]
+    build: str
+    hooks: list[str]
+    checks: list[str]
+    warnings: list[str]
+    refusals: list[str]
+
+
+def event_row(event: Event) -> dict[str, Any]:
+    """An event of the engine. Its keys are the fields of its class in core.events."""
+    values = event.to_json()
+    return {"event": values.pop("event"), "format": FORMAT, **values}
+
+
+def plan_row(plan: Plan) -> PlanRow:
+    """A plan, for `--dry-run` and the event PlanMade."""
+    return PlanRow(
+        kind=plan.kind,
+        environment=plan.environment,
+        title=plan.title,
+        tag=plan.tag,
+        live=plan.live,
+        record=RecordRow(**asdict(plan.record)) if plan.record else None,  # type: ignore[typeddict-item]  # same fields
+        steps=[_step_row(step) for step in plan.steps],
+        build=plan.build,
+        hooks=list(plan.hooks),
+        checks=list(plan.checks),
+        warnings=list(plan.warnings),
+        refusals=list(plan.all_refusals),
+    )
+
+
+def _step_row(step: Step) -> StepRow:
+    texts = {"refusal": step.refusal.text if step.refusal else "", "price": step.price()}
+    row: StepRow = {**asdict(step), "prune": list(step.prune), "sizes": dict(step.sizes), **texts}  # type: ignore[typeddict-item]  # the fields of Step
+    return row
+
+
+def release_rows(states: Mapping[str, ServerState], servers: Sequence[str]) -> list[ReleaseRow]:
+    """The environment's releases, newest first.
+
+    servers   the names of all servers; one without a state has not answered
+    """
+    releases = fleet_releases(states.values())
+    live = live_of(releases)
+    return [_release_row(release, live, states, servers) for release in releases]
+
+
+def _release_row(
+    release: FleetRelease, live: str, states: Mapping[str, ServerState], servers: Sequence[str]
+) -> ReleaseRow:
+    record = release.record
+    return ReleaseRow(
+        event="release",
+        format=FORMAT,
+        tag=release.tag,
+        live=release.tag == live,
+        created=release.created,
+        seq=record.seq if record else 0,
+        revision=record.revision if record else "",
+        ref=record.ref if record else "",
+        subject=record.subject if record else "",
+        author=record.author if record else "",
+        by=record.by if record else "",
+        bytes=record.bytes if record else None,
+        files=record.files if record else None,
+        failed=release.failed,
+        left=bool(record and record.left),
+        pinned=release.pinned,
+        pinned_why=release.pin.why if release.pin else "",
+        servers={server: standing(release, states.get(server)) for server in servers},
+    )
+
+
+def warning_rows(texts: Iterable[str]) -> list[WarningRow]:
+    """One object a text."""
+    return [WarningRow(event="warning", format=FORMAT, text=text) for text in texts]
+
+
+def lock_rows(states: Mapping[str, ServerState]) -> list[LockRow]:
+    """One object a lock that is there."""
+    return [lock_row(name, state.lock) for name, state in states.items() if state.lock]
+
+
+def lock_row(server: str, lock: Lock) -> LockRow:
+    """A lock on a server, or with server "" somewhere on the fleet."""
+    return LockRow(
+        event="lock",
+        format=FORMAT,
+        server=server,
+        operation=lock.operation,
+        kind=lock.kind,
+        who=lock.who,
+        since=lock.since,
+        age=lock.age,
+        silence=lock.silence,
+        phase=lock.phase,
+        alive=lock.alive,
+    )
+
+
+def interruption_row(interruption: Interruption, now: float) -> InterruptionRow:
+    """An interrupted operation; `now` in seconds since the epoch."""
+    return InterruptionRow(
+        event="interruption",
+        format=FORMAT,
+        operation=interruption.operation,
+        kind=interruption.kind,
+        who=interruption.who,
+        began=interruption.time,
+        phase=interruption.phase,
+        tag=interruption.tag,
+        switched={server: before.tag for server, before in interruption.switched.items()},
+        waiting=list(interruption.waiting),
+        text=interruption.describe(now),
+    )
+
+
+def finding_row(server: str, *, topic: str, level: str, text: str, hint: str) -> FindingRow:
+    """A finding of doctor (core.doctor.Finding) on a server."""
+    return FindingRow(event="finding", format=FORMAT, server=server, topic=topic, level=level, text=text, hint=hint)
+
+
+def drift_rows(drifts: Mapping[str, Drift], without: Sequence[str], tag: str) -> list[DriftRow]:
+    """One object a server, with all paths as text (what is not UTF-8 is escaped).
+
+    without   servers that do not have the release's files
+    """
+    rows = [_drift_row(server, tag, drift) for server, drift in drifts.items()]
+    return rows + [_drift_row(server, tag, None) for server in without]
+
+
+def _drift_row(server: str, tag: str, drift: Drift | None) -> DriftRow:
+    return DriftRow(
+        event="drift",
+        format=FORMAT,
+        server=server,
+        tag=tag,
+        present=drift is not None,
+        changed=[show_path(path) for path in drift.changed] if drift else [],
+        added=[show_path(path) for path in drift.added] if drift else [],
+        removed=[show_path(path) for path in drift.removed] if drift else [],
+    )
+
+
+def current_rows(astray: Mapping[str, str]) -> list[CurrentRow]:
+    """One object a server whose `current` does not point to a release."""
+    return [CurrentRow(event="current", format=FORMAT, server=name, text=text) for name, text in astray.items()]
+
+
+def host_key_row(servers: Sequence[str], standing: str, *, host: str, type: str, fingerprint: str) -> HostKeyRow:
+    """A host key; host, type and fingerprint are "" where none was seen."""
+    return HostKeyRow(
+        event="host-key",
+        format=FORMAT,
+        servers=list(servers),
+        host=host,
+        type=type,
+        fingerprint=fingerprint,
+        standing=standing,
+    )
+
+
+def error_row(error: TurnoutError) -> ErrorRow:
+    """An error of one server, or of none."""
+    return ErrorRow(
+        event="error",
+        format=FORMAT,
+        time=time.time(),
+        exit_code=error.exit_code,
+        type=type(error).__name__,
+        title=error.title,
+        detail=error.detail,
+        hint=error.hint,
+        server=error.server,
+        phase=error.phase,
+    )
+
+
+def result_row(answer: Mapping[str, Any]) -> ResultRow:
+    """The end of a command. `answer` has at least exit_code, outcome and summary, and any other key of ResultRow."""
+    row = ResultRow(
+        event="result",
+        format=FORMAT,
+        time=time.time(),
+        exit_code=answer["exit_code"],
+        outcome=answer["outcome"],
+        summary=answer["summary"],
+        command=answer.get("command", ""),
+        environment=answer.get("environment", ""),
+        kind=answer.get("kind", ""),
+        tag=answer.get("tag", ""),
+        seconds=answer.get("seconds", 0.0),
+        warnings=list(answer.get("warnings", [])),
+    )
+    row |= {key: answer[key] for key in ResultMore.__annotations__ if key in answer}  # type: ignore[typeddict-item]
+    return row
