@@ -72,10 +72,11 @@ def plan_settings(fleet: Fleet, moments: Sequence[str]) -> PlanSettings:
 
 def cache_contents(fleet: Fleet, states: Sequence[ServerState]) -> dict[str, Manifest | None]:
     """What each server's deploy-cache holds: from this machine's store, else asked for; None where nobody knows."""
+    cache = fleet.project.settings.cache
     contents: dict[str, Manifest | None] = {}
     missing = []
     for state in states:
-        found = known(state.cache) if state.cache else None
+        found = known(cache, state.cache) if state.cache else None
         contents[state.server] = found
         if state.cache and found is None:
             missing.append(state)
@@ -85,7 +86,7 @@ def cache_contents(fleet: Fleet, states: Sequence[ServerState]) -> dict[str, Man
     for state in missing:
         manifest = outcome.results.get(asked[state.cache])
         if manifest is not None and manifest.digest == state.cache:
-            remember(manifest)
+            remember(cache, manifest)
             contents[state.server] = manifest
     return contents
 

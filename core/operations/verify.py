@@ -37,7 +37,7 @@ def verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
     conflict = next(row.conflict for row in fleet_releases(states.values()) if row.tag == chosen)
 
     def look(name: str) -> Drift:
-        session = fleet.session(name)
+        session, cache = fleet.session(name), fleet.project.settings.cache
         record = states[name].releases[chosen].record
         if conflict:
             raise ServerError(conflict, hint="which of them is right, only a person can tell", server=name)
@@ -45,12 +45,12 @@ def verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
             raise ServerError(f"the record of {chosen} cannot be read", server=name)
         if record is None:
             raise ServerError(f"{chosen} has no record: there is nothing to compare it with", server=name)
-        manifest = known(record.digest)
+        manifest = known(cache, record.digest)
         if manifest is None:
             manifest = session.manifest(chosen)
             if manifest.digest != record.digest:
                 raise ServerError(f"the manifest of {chosen} there is not the one of its record", server=name)
-            remember(manifest)
+            remember(cache, manifest)
         return compare(manifest, session.tree(chosen, cancel), fleet.project.deploy.shared)
 
     outcome = at_once(having, look)

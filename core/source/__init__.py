@@ -42,7 +42,7 @@ def make_tree(
     cancel.check()
     with _on_this_machine():
         tree = source_of(project).tree(ref, target, emit, cancel, rebuild=rebuild)
-        remember(tree.manifest)
+        remember(project.settings.cache, tree.manifest)
         return tree
 
 
@@ -57,7 +57,7 @@ def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel,
     cancel.check()
     with _on_this_machine():
         tree = source_of(project).same(record, target, emit, cancel)
-        remember(tree.manifest)
+        remember(project.settings.cache, tree.manifest)
         return tree
 
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from core.cache import cache_folder
 from core.errors import SourceError
 from core.events import Emit
 from core.jobs import Cancel
@@ -62,7 +61,7 @@ class DirectorySource(Unversioned):
             )
         build(project, folder, turnout_variables(project, target, "", ""), emit, cancel)
         part = part_of(folder.resolve(), project.source.publish)
-        file = cache_folder() / "hashes" / hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
+        file = project.settings.cache / "hashes" / hashlib.sha256(os.fsencode(part)).hexdigest()[:16]
         hashes = Hashes.load(file)
         manifest = scan(part, cancel, excluded=excluding(project.source.exclude), hashes=hashes, as_it_is=True)
         return Tree(

@@ -51,8 +51,9 @@ _OF_ANOTHER_REPOSITORY = {
 
 def environment(project: Project) -> dict[str, str]:
     """The variables that a build sees, but for TURNOUT_*."""
-    passed = {name: value for name, value in os.environ.items() if name in PASSED or _decides(name)}
-    return without_repository(passed | declared(project.source.build_env, os.environ))
+    environ = project.settings.environ
+    passed = {name: value for name, value in environ.items() if name in PASSED or _decides(name)}
+    return without_repository(passed | declared(project.source.build_env, environ))
 
 
 def build_key(project: Project, variables: Mapping[str, str], commands: Sequence[str], surroundings: str) -> str:

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from core.cache import cache_folder
 from core.errors import SourceError
 from core.manifest import Manifest, parse
 
@@ -82,11 +81,11 @@ def _recall(digest: str, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def known(digest: str) -> Manifest | None:
-    """The manifest with this digest if this machine has seen it. A file that does not have that digest is ignored."""
+def known(cache: Path, digest: str) -> Manifest | None:
+    """The manifest with this digest if it is in this cache. A file that does not have that digest is ignored."""
     if not _DIGEST.fullmatch(digest):
         return None
-    path = cache_folder() / "manifests" / digest
+    path = cache / "manifests" / digest
     try:
         content = path.read_bytes()
         os.utime(path)
@@ -97,9 +96,9 @@ def known(digest: str) -> Manifest | None:
         return None
 
 
-def remember(manifest: Manifest) -> None:
+def remember(cache: Path, manifest: Manifest) -> None:
     """Keep a manifest for `known`. If the cache cannot be written, nothing is kept and nothing fails."""
-    folder = cache_folder() / "manifests"
+    folder = cache / "manifests"
     path = folder / manifest.digest
     _recall(manifest.digest, manifest)
     with suppress(OSError, SourceError):

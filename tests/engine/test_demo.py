@@ -27,10 +27,8 @@ SMALL = {"photo_bytes": 2000, "winter_photo_bytes": 2000}
 
 
 @pytest.fixture
-def prepared(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[demo.DemoProject]:
-    """The demo's project with its four releases; the environment is the test's own again afterwards."""
-    for name in demo.IN_FORCE:
-        monkeypatch.setenv(name, "")
+def prepared(tmp_path: Path, home: Path) -> Iterator[demo.DemoProject]:
+    """The demo's project with its four releases."""
     before = sorted(home.rglob("*"))
     made = demo.prepare(tmp_path, bandwidth=None, **SMALL)
     yield made

@@ -9,10 +9,10 @@ import pytest
 
 from core.jobs import Cancel
 from core.manifest import EMPTY
+from core.settings import Settings
 from core.source import make_tree
 from core.source.folder import Hashes, scan
 from core.source.inputs import environment
-from core.source.store import cache_folder
 from tests.projects import Nowhere, make_project
 
 BOTH = """
@@ -239,7 +239,7 @@ def test_a_manifest_that_a_crash_emptied_is_no_empty_tree(make, what, spoil):
     options = {} if what == "manifest" else {"exclude": ["/a"]}
     project = make("", {f"{letter}/file": letter for letter in "abcdef"}, **options)
     whole = tree_of(project).manifest
-    (path,) = (cache_folder() / "exports").glob(f"*/*/{what}")
+    (path,) = (Settings().cache / "exports").glob(f"*/*/{what}")
     path.write_bytes(spoil(path.read_bytes()))
     again = tree_of(project).manifest
     assert again == whole and again != EMPTY

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from core.cache import cache_folder
 from core.errors import Cancelled, SourceError
 from core.events import Event, HookFinished, HookOutput, HookStarted
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FOLDER
+from core.settings import Settings
 from core.source import make_tree, tree_of_record
 from tests.projects import Files, SampleProject
 from tests.trees import content, record_of, tree_of
@@ -58,7 +58,7 @@ def test_only_the_published_part_is_kept(built_project: BuiltProject) -> None:
     tree = tree_of(project)
     assert set(tree.manifest.entries) == {b"a"}
     assert not (tree.folder / "node_modules").exists()
-    until(lambda: not list((cache_folder() / "exports").glob("*/.*")), "the rest of the build is removed")
+    until(lambda: not list((Settings().cache / "exports").glob("*/.*")), "the rest of the build is removed")
 
 
 def test_a_published_folder_that_was_not_built_is_explained(built_project: BuiltProject) -> None:
@@ -137,7 +137,7 @@ def test_a_failing_command_ends_the_build_with_its_last_lines(built_project: Bui
     assert caught.value.detail.splitlines()[-2:] == ["100", "broken"]
     assert len(caught.value.detail.splitlines()) == 20
     assert [event.status for event in events if isinstance(event, HookFinished)] == [7]
-    assert not list((cache_folder() / "exports").glob("*/[!.]*"))
+    assert not list((Settings().cache / "exports").glob("*/[!.]*"))
 
 
 def test_build_hooks_run_after_the_commands_and_within_their_timeout(built_project: BuiltProject) -> None:
@@ -182,7 +182,7 @@ def test_a_cancel_ends_the_command_and_its_children(
         make_tree(project.load(), None, [].append, cancel)
     watcher.join()
     until(lambda: not running(tmp_path), "the child is gone")
-    assert not list((cache_folder() / "exports").glob("*/[!.]*"))
+    assert not list((Settings().cache / "exports").glob("*/[!.]*"))
 
 
 def test_a_finished_build_is_used_again_and_a_changed_one_is_not(built_project: BuiltProject, tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.cache import cache_folder
 from core.errors import Cancelled, SourceError
 from core.jobs import Cancel
+from core.settings import Settings
 from core.source import Tree, make_tree
 from core.source.git.checkout import MOST_LAYERS
 from core.source.git.export_cache import KEPT
@@ -34,7 +34,7 @@ LONG_AGO = 1_000_000_000
 
 def exports() -> list[Path]:
     """Finished exports, those used last first."""
-    found = [path for path in (cache_folder() / "exports").glob("*/*") if not path.name.startswith(".")]
+    found = [path for path in (Settings().cache / "exports").glob("*/*") if not path.name.startswith(".")]
     return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
@@ -286,7 +286,7 @@ def test_processes_that_export_the_same_revision_do_not_disturb_each_other(git_p
 
 
 def leftovers() -> list[Path]:
-    return list((cache_folder() / "exports").glob("*/.*"))
+    return list((Settings().cache / "exports").glob("*/.*"))
 
 
 def test_a_killed_export_leaves_nothing_that_is_trusted_and_is_swept(git_project: GitProject) -> None:
@@ -327,7 +327,7 @@ def test_a_cancelled_export_leaves_nothing(git_project: GitProject) -> None:
 def test_an_export_is_cancelled_in_the_middle(git_project: GitProject) -> None:
     project = git_project({f"d{number}/f": "x" * 5000 for number in range(400)})
     cancel = Cancel()
-    parent = cache_folder() / "exports"
+    parent = Settings().cache / "exports"
 
     def when_it_has_begun() -> None:
         until(lambda: list(parent.glob("*/.making-*/files/d*")), "the export has begun")

@@ -168,7 +168,7 @@ def test_an_unknown_revision_is_refused_with_the_nearest(git_project: GitProject
     project = git_project({"a": "x"})
     project.git("branch", "release")
     with pytest.raises(UsageError) as caught:
-        Repository(project.tree).resolve(ref)
+        Repository(project.tree, os.environ).resolve(ref)
     assert "main" in caught.value.hint
     assert "\x1b" not in str(caught.value)
 
@@ -178,7 +178,7 @@ def test_an_empty_repository_says_that_it_has_no_commits(git_project: GitProject
     project.git("update-ref", "-d", "refs/heads/main")
     with pytest.raises(UsageError, match="no commits yet"):
         tree_of(project)
-    assert Repository(project.tree).branches() == []
+    assert Repository(project.tree, os.environ).branches() == []
 
 
 def test_what_is_no_repository_says_so(git_project: GitProject, tmp_path: Path) -> None:
@@ -196,10 +196,9 @@ def _servers() -> str:
 
 def test_a_missing_git_is_explained(git_project: GitProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     project = git_project({"a": "x"})
-    loaded = project.load()
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SourceError, match="git is not installed"):
-        make_tree(loaded, None, [].append, Cancel())
+        make_tree(project.load(), None, [].append, Cancel())
 
 
 def test_recent_commits_come_newest_first_with_their_names(git_project: GitProject) -> None:
@@ -216,7 +215,7 @@ def test_recent_commits_come_newest_first_with_their_names(git_project: GitProje
         "Ana Test",
         project.git("rev-parse", "v1.0"),
     )
-    assert Repository(project.tree).recent("HEAD", limit=1) == [newest]
+    assert Repository(project.tree, os.environ).recent("HEAD", limit=1) == [newest]
 
 
 def test_commits_with_odd_bytes_do_not_disturb_their_neighbours(git_project: GitProject) -> None:

@@ -20,6 +20,7 @@ from core.events import Event, HookFinished, HookOutput
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER, LINK
 from core.records import is_tag, make_tag
+from core.settings import Settings
 from core.source import known, make_tree, source_of, tree_of_record
 from tests.projects import Files, Link, Nowhere, SampleProject, Script, make_project
 from tests.strategies import AWKWARD_NAMES
@@ -59,7 +60,7 @@ def test_a_tree_is_what_the_source_holds(project_of: MakeProject, kind: str) -> 
     assert contents(tree) == {b"read": b"one\n", b"run": b"#!/bin/sh\n", b"none": b"", b"d/e/file": b"x"}
     assert tree.manifest.entries[b"read"].content == hashlib.sha256(b"one\n").hexdigest()
     assert tree.source == kind
-    assert known(tree.manifest.digest) == tree.manifest
+    assert known(Settings().cache, tree.manifest.digest) == tree.manifest
 
 
 def test_names_of_any_bytes_come_byte_for_byte(project_of: MakeProject) -> None:

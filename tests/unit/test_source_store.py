@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from core.cache import cache_folder
 from core.errors import SourceError
 from core.manifest import FOLDER_ENTRY, Manifest
 from core.source import store
@@ -18,55 +17,51 @@ from tests.waiting import until
 TREE = Manifest({b"a": FOLDER_ENTRY, b"a/\xff": file_entry(b"x")})
 
 
-def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("TURNOUT_CACHE_DIR", str(tmp_path / "here"))
-    assert cache_folder() == tmp_path / "here"
-    monkeypatch.delenv("TURNOUT_CACHE_DIR")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_folder().name == "turnout"
-    assert cache_folder().is_absolute()
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    """A cache folder that does not exist yet."""
+    return tmp_path / "cache"
 
 
-def test_a_manifest_is_known_once_it_was_remembered() -> None:
-    assert known(TREE.digest) is None
-    remember(TREE)
-    remember(TREE)
-    assert known(TREE.digest) == TREE
-    assert [path.name for path in (cache_folder() / "manifests").iterdir()] == [TREE.digest]
-    assert (cache_folder().stat().st_mode & 0o77) == 0, "for the user alone"
+def test_a_manifest_is_known_once_it_was_remembered(cache: Path) -> None:
+    assert known(cache, TREE.digest) is None
+    remember(cache, TREE)
+    remember(cache, TREE)
+    assert known(cache, TREE.digest) == TREE
+    assert [path.name for path in (cache / "manifests").iterdir()] == [TREE.digest]
+    assert (cache.stat().st_mode & 0o77) == 0, "for the user alone"
 
 
-def test_a_manifest_that_was_changed_is_not_trusted() -> None:
-    remember(TREE)
-    path = cache_folder() / "manifests" / TREE.digest
+def test_a_manifest_that_was_changed_is_not_trusted(cache: Path) -> None:
+    remember(cache, TREE)
+    path = cache / "manifests" / TREE.digest
     path.write_text(path.read_text().replace("a/", "b/"))
-    assert known(TREE.digest) is None
+    assert known(cache, TREE.digest) is None
 
 
 @pytest.mark.parametrize("digest", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])
-def test_what_is_no_digest_is_not_looked_for(digest: str) -> None:
-    assert known(digest) is None
+def test_what_is_no_digest_is_not_looked_for(cache: Path, digest: str) -> None:
+    assert known(cache, digest) is None
 
 
-def test_the_manifests_used_longest_ago_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_manifests_used_longest_ago_go(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "KEPT_MANIFESTS", 3)
     trees = [Manifest({str(number).encode(): FOLDER_ENTRY}) for number in range(5)]
     for number, tree in enumerate(trees[:4]):
-        remember(tree)
-        os.utime(cache_folder() / "manifests" / tree.digest, (number + 1, number + 1))
-    assert known(trees[0].digest) is None
-    assert known(trees[1].digest) == trees[1]  # which makes it the one used last
-    remember(trees[4])
-    assert [known(tree.digest) is not None for tree in trees] == [False, True, False, True, True]
+        remember(cache, tree)
+        os.utime(cache / "manifests" / tree.digest, (number + 1, number + 1))
+    assert known(cache, trees[0].digest) is None
+    assert known(cache, trees[1].digest) == trees[1]  # which makes it the one used last
+    remember(cache, trees[4])
+    assert [known(cache, tree.digest) is not None for tree in trees] == [False, True, False, True, True]
 
 
-def test_a_cache_that_cannot_be_written_forgets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("TURNOUT_CACHE_DIR", str(tmp_path / "file"))
-    remember(TREE)
-    assert known(TREE.digest) is None
+def test_a_cache_that_cannot_be_written_forgets(cache: Path) -> None:
+    cache.write_text("")
+    remember(cache, TREE)
+    assert known(cache, TREE.digest) is None
     with pytest.raises(SourceError, match="cannot be made"):
-        store.make_folder(cache_folder() / "exports")
+        store.make_folder(cache / "exports")
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ a temporary folder is written.
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import sys
@@ -33,8 +32,6 @@ BANDWIDTH = 6e6
 """Bytes a second to each server once the dashboard is open: slow enough to watch."""
 UNNOTICED = 1e9
 SERVERS = ("web1", "web2", "web3", "stage1")
-IN_FORCE = ("TURNOUT_CACHE_DIR",)
-"""Environment variables that lead the engine to the demo's own files."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,6 @@ def prepare(
     bandwidth   bytes a second to each server from then on; the first releases travel faster
     newest      what the commits' ages count from; fixed, it fixes their ids
     remove      let the servers' process remove `folder` at its end
-    The environment variables IN_FORCE are set for this process: the caller restores them.
     """
     say(f"starting {len(SERVERS)} SSH servers on 127.0.0.1")
     servers = EmbeddedServers(
@@ -87,7 +83,6 @@ def prepare(
         changes = history(photo_bytes, winter_photo_bytes)
         commits = make_repository(repository, changes, newest or datetime.now(UTC))
         path = write_config(repository, [one for one in servers if one.name != "stage1"], [servers["stage1"]])
-        os.environ["TURNOUT_CACHE_DIR"] = str(folder / "cache")
         own = Settings(cache=folder / "cache", ssh_config=servers.ssh_config)
         demo = DemoProject(load(path, own), servers, tuple(commits))
         _deploy_releases(
@@ -121,7 +116,6 @@ def run() -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     with _ended_by() as signals:
-        before = {name: os.environ.get(name) for name in IN_FORCE}
         folder = Path(tempfile.mkdtemp(prefix="turnout-demo-")).resolve()
         demo: DemoProject | None = None
         try:
@@ -140,7 +134,6 @@ def run() -> int:
             if demo is not None:
                 demo.close()
             shutil.rmtree(folder, ignore_errors=True)
-            _restore(before)
     return 128 + signals[0] if signals else code
 
 
@@ -165,14 +158,6 @@ def _ended_by() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _restore(variables: dict[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
 
 
 def _say(line: str) -> None:

@@ -25,7 +25,6 @@ from core.plan import DEPLOY, Plan
 from core.planner.deploy import plan_deploy
 from core.records import Record, ServerState, make_tag, next_seq
 from core.source import make_tree, source_of
-from core.source.store import remember
 from core.source.tree import Tree
 
 
@@ -72,7 +71,6 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         moments = ("build", "prepare", "before-switch", "after-switch", "success")
         settings = plan_settings(self.fleet, moments)
         plan = plan_deploy(self.fleet.environment.name, states, record, made.manifest, caches, settings)
-        remember(made.manifest)
         return with_interruption(Prepared(replace(plan, build=reuse(made)), made, caches), states)
 
     def _record(self, states: Sequence[ServerState], tree: Tree) -> Record:

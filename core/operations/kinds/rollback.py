@@ -26,7 +26,6 @@ from core.plan import ROLLBACK, Plan
 from core.planner.rollback import plan_rollback, rollback_target
 from core.records import ServerState, fleet_releases
 from core.source import source_of, tree_of_record
-from core.source.store import remember
 from core.source.tree import Tree
 
 
@@ -78,7 +77,6 @@ def plan_return(fleet: Fleet, tag: str | None, states: Sequence[ServerState], em
         for record in records.values():
             try:
                 tree = tree_of_record(fleet.project, record, emit, cancel, target=fleet.environment.name)
-                remember(tree.manifest)
                 caches = cache_contents(fleet, states)
                 break
             except (SourceError, UsageError) as error:

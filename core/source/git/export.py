@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core import __version__
-from core.cache import cache_folder
 from core.config import Project
 from core.events import Emit, Note
 from core.jobs import Cancel
@@ -47,7 +46,7 @@ def exported(
     rebuild   a finished build is not used again
     """
     source = project.source
-    parent = cache_folder() / "exports" / resolved.identity
+    parent = project.settings.cache / "exports" / resolved.identity
     if commands(project):
         variables = turnout_variables(project, target, resolved.commit, ref)
         key = build_key(project, variables, [command.run for command in commands(project)], resolved.surroundings())

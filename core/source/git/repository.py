@@ -12,7 +12,8 @@ import json
 import os
 import re
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -37,16 +38,26 @@ class Change:
     after: bytes
 
 
-def _quiet_environment() -> dict[str, str]:
-    same = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
-    return without_repository(os.environ) | same | {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_ATTR_NOSYSTEM": "1"}
+_QUIET = {
+    "LC_ALL": "C",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
+}
 
 
 @dataclass(frozen=True)
 class Repository:
-    """The folder that `source.git` names: a repository, bare or not, or a folder inside one."""
+    """The folder that `source.git` names: a repository, bare or not, or a folder inside one. `environ`: for git."""
 
     folder: Path
+    environ: Mapping[str, str] = field(repr=False)
+
+    @cached_property
+    def variables(self) -> dict[str, str]:
+        """What git and the filters that it starts see."""
+        return without_repository(self.environ) | _QUIET
 
     def command(self, *words: str | bytes) -> list[str | bytes]:
         settings = [word for setting in _SAME_FOR_ALL for word in ("-c", setting)]
@@ -56,7 +67,7 @@ class Repository:
         """git as a process. SourceError where git is not installed."""
         try:
             return subprocess.Popen(
-                self.command(*words), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=_quiet_environment()
+                self.command(*words), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=self.variables
             )
         except FileNotFoundError as error:
             raise SourceError("git is not installed", hint="install git, or use a `directory` source") from error
@@ -235,8 +246,9 @@ class Resolved:
         names = self.repository.ask("for-each-ref", "--format=%(objectname) %(refname)").stdout
         lines = settings.decode("utf-8", "replace").split("\0")
         filters = [line.partition("\n")[2] for line in lines if line.startswith("filter.")]
-        variables = sorted(item for item in os.environ.items() if item[0].startswith("GIT_LFS"))
-        used = programs(filters, (), os.environ, self.repository.folder)
+        environ = self.repository.environ
+        variables = sorted(item for item in environ.items() if item[0].startswith("GIT_LFS"))
+        used = programs(filters, (), environ, self.repository.folder)
         facts = b"\0".join([settings, names, json.dumps([variables, used]).encode()])
         return hashlib.sha256(facts).hexdigest()[:16]
 
@@ -251,7 +263,7 @@ class Resolved:
         command = [word for word in repository.command() if word != "--literal-pathspecs"]
         search = [*command, "grep", "-q", "-F", *patterns, self.commit, "--", ":(top,glob)**/.gitattributes"]
         quiet = subprocess.DEVNULL
-        done = subprocess.run(search, env=_quiet_environment(), stdin=quiet, stdout=quiet, stderr=quiet, check=False)
+        done = subprocess.run(search, env=repository.variables, stdin=quiet, stdout=quiet, stderr=quiet, check=False)
         return done.returncode != 1
 
     def changes(self, base: str) -> list[Change] | None:

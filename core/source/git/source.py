@@ -10,6 +10,7 @@ from core.errors import SourceError, TurnoutError, UsageError
 from core.events import Emit, Note
 from core.jobs import Cancel
 from core.records import Record
+from core.settings import Settings
 from core.source.git.export import exported
 from core.source.git.naming import ambiguity, described
 from core.source.git.repository import Repository
@@ -37,7 +38,7 @@ class GitSource(Source):
 
     @property
     def repository(self) -> Repository:
-        return Repository(place(self.project))
+        return Repository(place(self.project), self.project.settings.environ)
 
     @classmethod
     def proposed(cls, folder: Path) -> str:
@@ -50,7 +51,7 @@ class GitSource(Source):
         if not any((above / ".git").exists() for above in folder.resolve().parents):
             return ""
         try:
-            return "." if Repository(folder).holds() else ""
+            return "." if Repository(folder, Settings().environ).holds() else ""
         except TurnoutError:
             return "."  # git is not installed, or refuses to read it: what it says at the first deploy helps
 
