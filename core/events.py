@@ -218,6 +218,15 @@ class CheckAttempted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BatchStarted(Event):
+    """A batch of servers begins to switch: `number` of `batches`, from 1. All servers at once are one batch."""
+
+    number: int
+    batches: int
+    servers: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Switched(Event):
     """`current` leads to another release now; `back` where the engine undid a switch."""
 

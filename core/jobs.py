@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from core.backlog import History
@@ -61,16 +62,38 @@ class Cancel:
         return lambda: None
 
 
+class Controls:
+    """What reaches an operation from outside while it runs, from any thread; the operation does not know from where.
+
+    cancel   a request to stop
+    A new one, which nobody else knows, is for work that must come to its end.
+    """
+
+    def __init__(self) -> None:
+        self.cancel = Cancel()
+
+    @contextmanager
+    def linked(self) -> Iterator[Controls]:
+        """Controls for steps that stop together: a cancel of these reaches them, a cancel of theirs stays theirs."""
+        inner = Controls()
+        unlink = self.cancel.on_request(inner.cancel.request)
+        try:
+            yield inner
+        finally:
+            unlink()
+
+
 class Job(Generic[T]):
     """One piece of engine work on its own daemon thread.
 
+    controls  what reaches the work from outside
     events    what was said so far: of UploadProgress the newest of each server, of output the newest lines
     outcome   what the work returned, once `finished`; `error` what it raised instead
     """
 
-    def __init__(self, name: str, work: Callable[[Emit, Cancel], T]) -> None:
+    def __init__(self, name: str, work: Callable[[Emit, Controls], T]) -> None:
         self.name = name
-        self.cancel = Cancel()
+        self.controls = Controls()
         self.outcome: T | None = None
         self.error: TurnoutError | None = None
         self._work = work
@@ -131,7 +154,7 @@ class Job(Generic[T]):
 
     def _run(self) -> None:
         try:
-            self.outcome = self._work(self._emit, self.cancel)
+            self.outcome = self._work(self._emit, self.controls)
         except TurnoutError as error:
             self.error = error
         except BaseException as error:  # a fault of ours, whatever it is, must reach the operator, not die on a thread

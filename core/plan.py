@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.records import Record
+from core.strategy import ALL_AT_ONCE, Batch, batches
 from core.text import count, size
 
 DEPLOY, ROLLBACK, PRUNE, CLEAR_CACHE, RECOVER = "deploy", "rollback", "prune", "clear-cache", "recover"
@@ -112,6 +113,7 @@ class Plan:
     build        what finished build is used again; "" where none is
     hooks, checks   what will run, one line each, for people
     fingerprints    by server: the state that the plan rests on
+    strategy     how the servers are switched: a name of core.strategy.STRATEGIES
     """
 
     kind: str
@@ -132,6 +134,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     fingerprints: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    strategy: str = ALL_AT_ONCE
 
     @property
     def executable(self) -> bool:
@@ -165,6 +168,21 @@ class Plan:
     @property
     def exact(self) -> bool:
         return all(step.exact for step in self.steps)
+
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """The servers that switch to the release."""
+        return tuple(step.server for step in self.steps if step.action != NONE)
+
+    @property
+    def reaching(self) -> tuple[str, ...]:
+        """The servers that are on the release in the end; one that is on it already is only checked."""
+        return tuple(step.server for step in self.steps if step.action != NONE or step.current == self.tag)
+
+    @property
+    def batches(self) -> tuple[Batch, ...]:
+        """The servers of `reaching` in the batches in which they are switched and checked, in order."""
+        return batches(self.reaching, self.strategy)
 
     def step(self, server: str) -> Step:
         """The step of one server. KeyError where the plan does not know it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, field_validator, model_validator
 
@@ -16,8 +16,14 @@ from core.config.table import Broken, Table, exactly_one
 from core.config.types import Command, Duration, Name, Timeout, Url, Whole
 from core.errors import UsageError
 from core.masking import Masking
+from core.moments import MOMENTS, OPERATOR
 from core.settings import Settings
 from core.shared import SharedPath
+
+if TYPE_CHECKING:
+    MomentName = str
+else:
+    MomentName = Literal[tuple(MOMENTS)]  # mypy reads no Literal that is made of a table
 
 
 def _texts(value: Any) -> Iterator[tuple[int, str]]:
@@ -163,10 +169,16 @@ class Environment(Table):
                 yield ("servers", index, "root"), message, ""
 
 
+def _only_operator(table: Mapping[str, Any]) -> bool:
+    """Whether the hook's moment is one at which hooks run on the operator's machine only."""
+    on = table.get("on")
+    return isinstance(on, str) and on in MOMENTS and MOMENTS[on].places == (OPERATOR,)
+
+
 class Hook(Table):
     """A command or a message around the phases."""
 
-    on: Literal["build", "prepare", "before-switch", "after-switch", "after-rollback", "success", "failure"]
+    on: MomentName
     """When."""
     run: Command | None = None
     """A command for a shell."""
@@ -180,19 +192,26 @@ class Hook(Table):
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         yield from exactly_one(table, "run", "webhook")
-        if table.get("on") == "build" and "webhook" in table:
-            yield ("webhook",), "a build hook runs a command: nothing has happened yet that could be told", ""
-        where = table.get("where", "operator")
-        if table.get("on") == "build" and where != "operator":
-            yield ("where",), "a build hook always runs on the operator's machine", "leave it out"
-        elif "webhook" in table and "run" not in table and where != "operator":
-            yield ("where",), "a webhook is always sent from the operator's machine", "leave it out"
+        only_operator = _only_operator(table)
+        if only_operator and "webhook" in table:
+            message = f"a {table['on']} hook runs a command: nothing has happened yet that a message could report"
+            yield ("webhook",), message, ""
+        if table.get("where", OPERATOR) != OPERATOR:
+            if only_operator:
+                yield ("where",), f"a {table['on']} hook always runs on the operator's machine", "leave it out"
+            elif "webhook" in table and "run" not in table:
+                yield ("where",), "a webhook is always sent from the operator's machine", "leave it out"
 
     @model_validator(mode="before")
     @classmethod
     def _place(cls, table: Any) -> Any:
-        operators = isinstance(table, dict) and (table.get("on") == "build" or "webhook" in table)
-        return {"where": "operator", **table} if operators else table
+        operators = isinstance(table, dict) and (_only_operator(table) or "webhook" in table)
+        return {"where": OPERATOR, **table} if operators else table
+
+    @property
+    def kind(self) -> str:
+        """The module of core.hooks that runs it."""
+        return "webhook" if self.webhook else "command"
 
 
 class Check(Table):
@@ -222,6 +241,11 @@ class Check(Table):
             for key in ("status", "contains", "host"):
                 if key in table:
                     yield (key,), "is for http checks; a command passes with status 0", ""
+
+    @property
+    def kind(self) -> str:
+        """The module of core.checks that tries it."""
+        return "http" if self.http else "command"
 
 
 class Project(Table):

@@ -11,6 +11,7 @@ from core import layout
 from core.disk_space import emptied, lacking, of_release, of_upload
 from core.errors import DiskFull
 from core.events import Note, UploadProgress
+from core.jobs import Cancel
 from core.manifest import EMPTY, Difference, Manifest, difference
 from core.operations.fan_out import PIECE, FanOut, packed, pays_to_compress, probes
 from core.operations.planning import Prepared
@@ -58,7 +59,7 @@ class Delivery:
                 self._differences[name] = change
                 self._fan_outs[name] = fan_out
 
-    def send(self, name: str) -> None:
+    def send(self, name: str, cancel: Cancel) -> None:
         """Bring a server's deploy-cache to the tree's content. Raises DiskFull, ServerError, ConnectError, Cancelled.
 
         If it ends early, the cache is without a manifest: next time it is compared by checksum, and what arrived is
@@ -68,7 +69,7 @@ class Delivery:
         assert self._tree is not None
         wipe = False
         if name not in self._differences:
-            scanned = held.session.scan(run.cancel)
+            scanned = held.session.scan(cancel)
             wipe = scanned is None
             present = with_sizes(scanned, self._tree.manifest) if scanned else EMPTY
             self._differences[name] = difference(present, self._tree.manifest)
@@ -80,7 +81,7 @@ class Delivery:
         upload = held.upload()
         fan_out = self._fan_outs[name]
         try:
-            with upload.watch(run.cancel):
+            with upload.watch(cancel):
                 upload.begin(held, fan_out.unpack, change.remove, wipe)
                 self._pump(name, change, upload.send, fan_out)
                 upload.finish()

@@ -9,6 +9,7 @@ from core import layout
 from core.errors import Astray, ConnectError, LockedError, LockLost, NeedsPerson, TurnoutError
 from core.events import ServerFailed
 from core.fleet import at_once
+from core.jobs import Cancel
 from core.operations.run import Run
 from core.protocol.requests import ANYWHERE, live_at, points_to
 from core.text import clean
@@ -28,8 +29,11 @@ def moment() -> float:
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
-def revive(run: Run, name: str) -> None:
-    """Connect again and take the lock that our own agent there has given back, or holds without an operator."""
+def revive(run: Run, name: str, cancel: Cancel) -> None:
+    """Connect again and take the lock that our own agent there has given back, or holds without an operator.
+
+    A cancel shortens the pauses. Raises ConnectError, LockedError.
+    """
     for attempt in range(1, REVIVALS + 1):
         try:
             run.fleet.open(name)
@@ -38,17 +42,18 @@ def revive(run: Run, name: str) -> None:
         except (ConnectError, LockedError):
             if attempt == REVIVALS:
                 raise
-            run.cancel.wait(REVIVAL_PAUSE)
+            cancel.wait(REVIVAL_PAUSE)
 
 
 def end(
-    run: Run, left: Mapping[str, str], conclude: Callable[[str, bool], object], since: float = 0.0
+    run: Run, left: Mapping[str, str], conclude: Callable[[str, bool], object], cancel: Cancel, since: float = 0.0
 ) -> dict[str, TurnoutError]:
     """Give every server its last request; the errors of those where `current` is not as this operation left it, or
     where that is unknown.
 
     left      by server, in the words of Held.finish
     conclude  the last request; True where the lock was lost and taken again, so that others may have changed things
+    cancel    see revive
     since     the `moment` before the first server was told to end, where that was earlier
     A server that was not ended though `current` is right gets a warning.
     """
@@ -60,7 +65,7 @@ def end(
         if isinstance(error, (ConnectError, LockLost)):
             run.let_go(name)
             try:
-                revive(run, name)
+                revive(run, name, cancel)
                 conclude(name, True)
                 return
             except Astray:

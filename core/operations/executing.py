@@ -21,7 +21,7 @@ from core.errors import (
 )
 from core.events import Emit, Event, Note, OperationFinished, OperationStarted, PlanMade
 from core.fleet import Fleet
-from core.jobs import Ahead, Cancel, fault
+from core.jobs import Ahead, Cancel, Controls, fault
 from core.operations.ending import end, unclaimed
 from core.operations.operation import Operation, Request, operation_of
 from core.operations.planning import Prepared, with_records_of
@@ -112,7 +112,7 @@ def _alone(fleet: Fleet, states: Mapping[str, ServerState]) -> None:
 
 
 def execute(
-    fleet: Fleet, request: Request, plan: Plan | None, emit: Emit, cancel: Cancel, *, wait: float = 0.0
+    fleet: Fleet, request: Request, plan: Plan | None, emit: Emit, controls: Controls, *, wait: float = 0.0
 ) -> Result:
     """Carry out a request on all servers of the fleet, or on none.
 
@@ -122,8 +122,8 @@ def execute(
     Raises TurnoutError after everything was put back; NeedsPerson where that was not possible.
     """
     operation_class = operation_of(request)
-    run = Run(fleet, operation_class.kind(request), emit, cancel)
-    operation = operation_class(fleet, request, run.emit, cancel, plan)
+    run = Run(fleet, operation_class.kind(request), emit)
+    operation = operation_class(fleet, request, run.emit, controls.cancel, plan)
     run.emit(
         OperationStarted(
             kind=run.kind,
@@ -137,7 +137,7 @@ def execute(
         )
     )
     try:
-        result = _execute(run, operation, wait)
+        result = _execute(run, operation, controls, wait)
     except Exception as problem:
         error = problem if isinstance(problem, TurnoutError) else fault(problem)
         error.mask(fleet.project.mask)
@@ -151,11 +151,11 @@ def execute(
     return result
 
 
-def _execute(run: Run, operation: Operation[Any], wait: float) -> Result:
+def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: float) -> Result:
     fleet, planned = run.fleet, operation.planned
     operation.check()
-    with _tree_ahead(operation, run.cancel) as tree:
-        states = run.begin(uploads=operation.needs_tree, wait=wait)
+    with _tree_ahead(operation, controls.cancel) as tree:
+        states = run.begin(controls.cancel, uploads=operation.needs_tree, wait=wait)
         with run.or_give_back("refused"):
             states = with_records_of(fleet, operation.records(states), states)
             prepared = operation.prepare(states, tree)
@@ -165,16 +165,18 @@ def _execute(run: Run, operation: Operation[Any], wait: float) -> Result:
                 run.emit(Note(text=f"build {prepared.plan.build}; --rebuild makes it anew"))
             run.emit(PlanMade(plan=dict(plan_row(prepared.plan))))
             _refuse(prepared.plan)
-            run.cancel.check()
-    return _carry_out(run, operation, prepared, states)
+            controls.cancel.check()
+    return _carry_out(run, operation, prepared, states, controls)
 
 
-def _carry_out(run: Run, operation: Operation[Any], prepared: Prepared, states: Mapping[str, ServerState]) -> Result:
+def _carry_out(
+    run: Run, operation: Operation[Any], prepared: Prepared, states: Mapping[str, ServerState], controls: Controls
+) -> Result:
     plan = prepared.plan
     if plan.needless:
-        outcome, summary = "nothing-to-do", _nothing(run, operation, plan, states)
+        outcome, summary = "nothing-to-do", _nothing(run, operation, plan, states, controls.cancel)
     else:
-        outcome, summary = "done", operation.carry_out(run, prepared, states)
+        outcome, summary = "done", operation.carry_out(run, prepared, states, controls)
     return Result(
         kind=run.kind,
         tag=plan.tag,
@@ -187,11 +189,12 @@ def _carry_out(run: Run, operation: Operation[Any], prepared: Prepared, states: 
     )
 
 
-def _nothing(run: Run, operation: Operation[Any], plan: Plan, states: Mapping[str, ServerState]) -> str:
+def _nothing(run: Run, operation: Operation[Any], plan: Plan, states: Mapping[str, ServerState], cancel: Cancel) -> str:
     """Give the locks back, where all is as it should be already; the summary."""
     line = run.journal("end", outcome="nothing-to-do", exit_code=EXIT_DONE)
     left = {name: live_at(state.current_target) if plan.changes_live else ANYWHERE for name, state in states.items()}
-    found = end(run, left, lambda name, again: run.conclude(name, Settles.OWN, line, left=left[name]))
+    conclude = lambda name, again: run.conclude(name, Settles.OWN, line, left=left[name])  # noqa: E731
+    found = end(run, left, conclude, cancel)
     if found:
         error = unclaimed(run, f"{plan.tag} is not live on", found)
         run.give_back("failed", error)

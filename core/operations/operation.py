@@ -14,12 +14,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 from core.errors import UsageError
 from core.events import Emit
 from core.fleet import Fleet
-from core.jobs import Ahead, Cancel
+from core.jobs import Ahead, Cancel, Controls
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.plan import Plan
 from core.records import ServerState, is_tag
 from core.source.tree import Tree
+from core.strategy import STRATEGIES
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,10 @@ class Operation(ABC, Generic[R]):
 
     def check(self) -> None:
         """UsageError for a request that no state of the servers could make right."""
-        environment = self.fleet.environment
-        if environment.strategy == "rolling":
+        name, strategy = self.fleet.environment.name, self.fleet.environment.strategy
+        if strategy not in STRATEGIES:
             raise UsageError(
-                f'{environment.name} has strategy = "rolling", which this version does not carry out yet',
+                f'{name} has strategy = "{strategy}", which this version does not carry out yet',
                 hint='use strategy = "all-at-once", or deploy to a part of the servers with --server',
             )
         for tag in self.named:
@@ -114,7 +115,7 @@ class Operation(ABC, Generic[R]):
         """The plan for these states, in the order of the configuration. Raises TurnoutError."""
 
     @abstractmethod
-    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
+    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
         """Do what the plan says, under the locks, and give them back; the summary in one sentence."""
 
     def nothing(self, plan: Plan) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from core import checks, hooks
+from core import hooks
+from core.checks import attempts
 from core.fleet import Fleet, at_once
 from core.manifest import Manifest
+from core.moments import Moment
 from core.plan import Plan
 from core.planner.release import PlanSettings
 from core.records import ServerState
@@ -57,16 +59,18 @@ def with_interruption(prepared: Prepared, states: Sequence[ServerState]) -> Prep
     return replace(prepared, plan=replace(plan, warnings=(*plan.warnings, found.describe(time.time()))))
 
 
-def plan_settings(fleet: Fleet, moments: Sequence[str]) -> PlanSettings:
+def plan_settings(fleet: Fleet, moments: Iterable[Moment]) -> PlanSettings:
     """What the configuration has to say about an operation with hooks at these moments."""
     project = fleet.project
     mask = project.mask
+    names = {moment.name for moment in moments}
     return PlanSettings(
         keep=project.deploy.keep,
-        hooks=tuple(hooks.describe(hook, mask) for hook in project.hooks if hook.on in moments),
-        checks=tuple(checks.describe(check, mask) for check in project.checks),
+        hooks=tuple(hooks.describe(hook, mask) for hook in project.hooks if hook.on in names),
+        checks=tuple(attempts.describe(check, mask) for check in project.checks),
         shared=project.deploy.shared_paths,
         hard_links=project.deploy.copy_mode == "hardlink",
+        strategy=fleet.environment.strategy,
     )
 
 

@@ -16,13 +16,14 @@ from typing import Any, TypeVar
 from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockedError, LockLost, TurnoutError
 from core.events import IN_USE, Emit, Event, Note, PhaseFinished, PhaseStarted, Pruned, ServerFailed, kept
 from core.fleet import Fleet, Outcome, at_once
-from core.jobs import Cancel
+from core.jobs import Cancel, Controls
 from core.operations.heartbeat import Heartbeat
 from core.protocol.answers import Removed
 from core.protocol.requests import ANYWHERE, Settles
 from core.records import Lock, Record, ServerState
 from core.remote.held import Held
 from core.remote.session import Session
+from core.site import OperatorSite, ServerSite
 
 T = TypeVar("T")
 
@@ -36,10 +37,9 @@ class Run:
     id   the operation's id in events and journals
     """
 
-    def __init__(self, fleet: Fleet, kind: str, emit: Emit, cancel: Cancel) -> None:
+    def __init__(self, fleet: Fleet, kind: str, emit: Emit) -> None:
         self.fleet = fleet
         self.kind = kind
-        self.cancel = cancel
         self.id = secrets.token_hex(6)
         self.who = fleet.project.mask(fleet.project.settings.who)
         self.began = time.time()
@@ -79,17 +79,23 @@ class Run:
             raise LockLost("the lock is not held any more", server=server)
         return held
 
-    def token_on(self, server: str) -> str:
-        """The token where this operation holds the server's lock, else ""."""
-        held = self._held.get(server)
-        return held.token if held else ""
-
     def let_go(self, server: str) -> None:
         """Know that a server's lock is not ours any more: it was given back, or lost."""
         self._held.pop(server, None)
 
     def session(self, server: str) -> Session:
         return self.fleet.session(server)
+
+    def site(self, server: str, cancel: Cancel) -> ServerSite:
+        """Where hooks and checks run on a server; under this operation's lock where it holds that."""
+        held = self._held.get(server)
+        token = held.token if held else ""
+        return ServerSite(server, self.emit, cancel, self.fleet.project.mask, self.session(server), token)
+
+    def operator_site(self, cancel: Cancel) -> OperatorSite:
+        """Where hooks run on this machine."""
+        project = self.fleet.project
+        return OperatorSite("", self.emit, cancel, project.mask, project.settings.environ)
 
     @contextmanager
     def phase(self, name: str, server: str = "", *, tell: Emit | None = None) -> Iterator[None]:
@@ -120,31 +126,28 @@ class Run:
         """Run a step on all servers at once (or on some) and wait for all."""
         return at_once(self.fleet.names if servers is None else servers, step)
 
-    def all_or_stop(self, step: Callable[[str], T], servers: Iterable[str] | None = None) -> Outcome[T]:
+    def all_or_stop(
+        self, step: Callable[[str, Controls], T], controls: Controls, servers: Iterable[str] | None = None
+    ) -> Outcome[T]:
         """Like on_all, but the first server that fails makes the others stop: what they do would be undone anyway.
 
+        step   gets the controls that stop it then
         The errors are those of servers that failed by themselves; one that was stopped is in neither list.
         """
-        outer = self.cancel
-        inner = self.cancel = Cancel()
-        unlink = outer.on_request(inner.request)
+        with controls.linked() as inner:
 
-        def guarded(name: str) -> T:
-            try:
-                return step(name)
-            except TurnoutError:
-                inner.request()
-                raise
+            def guarded(name: str) -> T:
+                try:
+                    return step(name, inner)
+                except TurnoutError:
+                    inner.cancel.request()
+                    raise
 
-        try:
             outcome = self.on_all(guarded, servers)
-        finally:
-            unlink()
-            self.cancel = outer
         failed = {name: error for name, error in outcome.errors.items() if not isinstance(error, Cancelled)}
         return Outcome(outcome.results, failed or outcome.errors)
 
-    def begin(self, *, uploads: bool, wait: float = 0.0) -> dict[str, ServerState]:
+    def begin(self, cancel: Cancel, *, uploads: bool, wait: float = 0.0) -> dict[str, ServerState]:
         """Connect, take every lock, and inspect under it. Raises FleetError; locks that were taken are given back.
 
         uploads   channels for uploads are opened at the same time, because they will probably be wanted
@@ -161,11 +164,11 @@ class Run:
         until = time.monotonic() + wait
         told = -WAIT_TOLD_EVERY
         while True:
-            self.cancel.check()
+            cancel.check()
             # Of a try that is followed by another one nothing is told.
             later: list[Event] = []
             try:
-                states = self._lock_all(later.append if wait else self.emit)
+                states = self._lock_all(cancel, later.append if wait else self.emit)
                 self._tell(later)
                 return states
             except FleetError as error:
@@ -177,13 +180,13 @@ class Run:
                     told = time.monotonic()
                     self.emit(Note(text=f"waiting: {error.title}", level="warning"))
                 # Not in step with others who wait for the same.
-                self.cancel.wait(random.uniform(0.5, 1.5))
+                cancel.wait(random.uniform(0.5, 1.5))
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:
             self.emit(event)
 
-    def _lock_all(self, tell: Emit) -> dict[str, ServerState]:
+    def _lock_all(self, cancel: Cancel, tell: Emit) -> dict[str, ServerState]:
         """The states of all servers under their locks, or none locked and FleetError.
 
         tell   takes the events of it
@@ -204,7 +207,7 @@ class Run:
         first = at_once(names[:1], lock)
         try:
             states = dict(first.unwrap())
-            self.cancel.check()
+            cancel.check()
             states.update(self.on_all(lock, names[1:]).unwrap() if names[1:] else {})
         except TurnoutError:
             self.give_back("")

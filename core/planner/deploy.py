@@ -33,6 +33,7 @@ def plan_deploy(
         live=live_tag(states),
         record=record,
         steps=steps,
+        strategy=settings.strategy,
         hooks=settings.hooks,
         checks=settings.checks,
         warnings=(

@@ -13,6 +13,7 @@ from core.planner.oddities import current_refusal, mount_refusal
 from core.records import Record, Release, ServerState
 from core.retention import beyond
 from core.shared import SharedPath
+from core.strategy import ALL_AT_ONCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class PlanSettings:
     shared: tuple[SharedPath, ...] = ()
     hard_links: bool = False
     """Whether a release is made of hard links to the deploy-cache, and costs no copy."""
+    strategy: str = ALL_AT_ONCE
 
 
 def release_step(

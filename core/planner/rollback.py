@@ -55,6 +55,7 @@ def plan_rollback(
         tag=row.tag if row else tag or "",
         live=live_tag(states),
         record=row.record if row else None,
+        strategy=settings.strategy,
         hooks=settings.hooks,
         checks=settings.checks,
         fingerprints={state.server: state.fingerprint for state in states},

@@ -16,7 +16,7 @@ from pathlib import Path
 from core.config import load
 from core.errors import FleetError
 from core.fleet import Fleet
-from core.jobs import Cancel
+from core.jobs import Controls
 from core.operations import DeployRequest, RollbackRequest, execute
 from tui.cli import COLLECT_AFTER
 
@@ -35,7 +35,7 @@ def main() -> None:
         request = RollbackRequest() if word == "rollback" else DeployRequest(ref=ref or None)
         before = fleet.session(name).round_trips
         began = time.perf_counter()
-        result = execute(fleet, request, None, lambda event: None, Cancel())
+        result = execute(fleet, request, None, lambda event: None, Controls())
         seconds = time.perf_counter() - began
         step = result.plan.steps[0]
         answer = {

@@ -12,7 +12,7 @@ import pytest
 from core.errors import FleetError, TurnoutError
 from core.events import Event, OperationFinished, PhaseFinished, PhaseStarted
 from core.fleet import Fleet
-from core.jobs import Cancel
+from core.jobs import Controls
 from core.operations import DeployRequest, PruneRequest, RollbackRequest, execute, make_plan
 from core.records import Record, parse_record
 from tests.servers import Destination
@@ -26,15 +26,15 @@ class Engine:
         loaded = project.load()
         self.fleet = Fleet(loaded, loaded.environment(environment), servers)
         self.events: list[Event] = []
-        self.cancel = Cancel()
+        self.controls = Controls()
         self.on_event: Callable[[Event], None] = lambda event: None
         """Called with each event, on the engine's threads."""
 
     def run(self, request, plan=None):
-        return execute(self.fleet, request, plan, self.hear, self.cancel)
+        return execute(self.fleet, request, plan, self.hear, self.controls)
 
     def plan(self, request):
-        return make_plan(self.fleet, request, self.hear, self.cancel)
+        return make_plan(self.fleet, request, self.hear, self.controls.cancel)
 
     def hear(self, event):
         self.events.append(event)

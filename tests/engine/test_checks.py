@@ -170,7 +170,7 @@ def test_a_cancel_ends_a_check_that_waits_for_an_answer_and_everything_goes_back
         url = f"http://127.0.0.1:{port}/"
         one = engine(project_factory([sshd], extra=check(http=url, attempts=3, timeout="60s")))
         one.on_event = lambda event: (
-            one.cancel.request() if isinstance(event, PhaseStarted) and event.phase == "check" else None
+            one.controls.cancel.request() if isinstance(event, PhaseStarted) and event.phase == "check" else None
         )
         error = one.fails(one.deploy, Cancelled)
     assert not (sshd.files / "current").is_symlink()

@@ -13,7 +13,7 @@ import pytest
 
 from core.errors import TurnoutError
 from core.events import CheckAttempted, Event, Switched
-from core.jobs import Cancel
+from core.jobs import Controls
 from core.operations import DeployRequest, RollbackRequest, execute
 from tests.processes import process_ids
 from tests.terminal import Terminal
@@ -64,13 +64,13 @@ def test_the_newest_commit_deploys_and_the_broken_one_is_switched_back(prepared:
     fleet = prepared.fleet()
     events: list[Event] = []
     try:
-        good = execute(fleet, DeployRequest(), None, events.append, Cancel())
+        good = execute(fleet, DeployRequest(), None, events.append, Controls())
         assert good.outcome == "done"
         with pytest.raises(TurnoutError):
-            execute(fleet, DeployRequest(ref=prepared.commits[broken]), None, events.append, Cancel())
+            execute(fleet, DeployRequest(ref=prepared.commits[broken]), None, events.append, Controls())
         states = fleet.inspect().states
         assert {state.current for state in states.values()} == {good.tag}
-        back = execute(fleet, RollbackRequest(), None, events.append, Cancel())
+        back = execute(fleet, RollbackRequest(), None, events.append, Controls())
     finally:
         fleet.close()
     assert {event.server for event in events if isinstance(event, Switched) and event.back} == {"web1", "web2", "web3"}
@@ -82,7 +82,7 @@ def test_staging_is_empty_and_takes_a_branch(prepared: demo.DemoProject) -> None
     fleet = prepared.fleet("staging")
     try:
         assert fleet.inspect().states["stage1"].releases == {}
-        assert execute(fleet, DeployRequest(ref="search"), None, lambda event: None, Cancel()).outcome == "done"
+        assert execute(fleet, DeployRequest(ref="search"), None, lambda event: None, Controls()).outcome == "done"
     finally:
         fleet.close()
 

@@ -291,9 +291,9 @@ def test_a_webhook_that_fails_fails_as_a_hook_does_and_says_no_address(
 
 
 def test_a_webhook_that_nobody_answers_does_not_hold_the_deploy_for_long(sshd, project_factory, engine, monkeypatch):
-    from core import hooks
+    from core.hooks import webhook as webhooks
 
-    monkeypatch.setattr(hooks, "WEBHOOK_TIMEOUT", 0.3)
+    monkeypatch.setattr(webhooks, "TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("HOOK_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/S3CRET")
         one = engine(project_factory([sshd], extra=webhook("success")))
@@ -312,9 +312,9 @@ def test_a_webhook_ends_with_the_status_of_its_answer(sshd, project_factory, eng
 
 
 def test_a_webhook_whose_answer_drips_has_its_time_as_a_whole(sshd, project_factory, engine, monkeypatch):
-    from core import hooks
+    from core.hooks import webhook as webhooks
 
-    monkeypatch.setattr(hooks, "WEBHOOK_TIMEOUT", 0.5)
+    monkeypatch.setattr(webhooks, "TIMEOUT", 0.5)
     with answering(*[b"HTTP/1.1 200 OK\r\n", *[b"X-More: x\r\n"] * 80], *OPEN) as port:
         monkeypatch.setenv("HOOK_URL", f"http://127.0.0.1:{port}/")
         one = engine(project_factory([sshd], extra=webhook("success")))

@@ -38,7 +38,7 @@ run = "echo waiting; i=0; while [ ! -e $TURNOUT_ROOT/go ] && [ $i -lt 1200 ]; do
 
 def start(one, request):
     """Run a request on the engine's own thread, as the dashboard does."""
-    job = Job("test", lambda emit, cancel: execute(one.fleet, request, None, emit, cancel))
+    job = Job("test", lambda emit, controls: execute(one.fleet, request, None, emit, controls))
     job.subscribe(one.hear)
     return job.start()
 
@@ -227,7 +227,7 @@ def test_a_cancel_before_the_switch_changes_nothing(three, project_factory, engi
         (each.files / name).touch()
     project.commit({"index.html": "2\n", "big": os.urandom(4 << 20)})
     two = engine(project)
-    two.on_event = lambda event: two.cancel.request() if moment(event) else None
+    two.on_event = lambda event: two.controls.cancel.request() if moment(event) else None
     two.fails(lambda: two.deploy(tag="r2"), Cancelled)
     finished = two.said(OperationFinished)[-1]
     assert finished.outcome == "cancelled" and two.events[-1] is finished
@@ -275,7 +275,7 @@ interval = "50ms"
             "check": isinstance(event, CheckAttempted) and event.attempt == 3,
         }
         if when[moment]:
-            two.cancel.request()
+            two.controls.cancel.request()
 
     two.on_event = watch
     two.fails(lambda: two.deploy(tag="r2"), Cancelled)
@@ -289,7 +289,7 @@ interval = "50ms"
 def test_a_cancel_that_comes_too_late_does_not_undo_what_is_done(sshd, project_factory, engine):
     extra = "\n[[hooks]]\non = 'success'\nrun = 'echo here'\n"
     one = engine(project_factory([sshd], extra=extra))
-    one.on_event = lambda event: one.cancel.request() if isinstance(event, HookStarted) else None
+    one.on_event = lambda event: one.controls.cancel.request() if isinstance(event, HookStarted) else None
     result = one.deploy(tag="r1")
     assert result.outcome == "done" and live(sshd) == "r1"
     assert one.said(HookFinished)[0].status == 0

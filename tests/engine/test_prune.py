@@ -310,7 +310,7 @@ def test_an_upload_that_was_cut_off_sends_only_the_rest(sshd, project_factory, e
     project = project_factory([far], files)
     one = engine(project)
     between.delay = 0.25  # one channel carries 2 MB a round trip: there is time to cut it in the middle
-    deploy = Job("deploy", lambda emit, cancel: one.deploy()).start()
+    deploy = Job("deploy", lambda emit, controls: one.deploy()).start()
     until(lambda: len(list((sshd.files / "deploy-cache").glob("f*"))) > 3, "some files to arrive")
     between.cut()
     between.delay = 0.0

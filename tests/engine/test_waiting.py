@@ -20,7 +20,7 @@ def test_of_tries_that_are_followed_by_another_nothing_is_told(servers, project_
     three = servers(3, separate=True)
     held, free = project_factory([three[1]], extra=HOLD), project_factory(three)
     first, second = engine(held), engine(free)
-    job = Job("first", lambda emit, cancel: execute(first.fleet, DeployRequest(tag="one"), None, emit, cancel))
+    job = Job("first", lambda emit, controls: execute(first.fleet, DeployRequest(tag="one"), None, emit, controls))
     job.subscribe(first.hear)
     job.start()
     until(lambda: first.said(HookStarted), "the hook that holds the second server")
@@ -34,7 +34,7 @@ def test_of_tries_that_are_followed_by_another_nothing_is_told(servers, project_
 
     monkeypatch.setattr(Session, "begin", counted)
     waiting = Job(
-        "second", lambda emit, cancel: execute(second.fleet, DeployRequest(tag="two"), None, emit, cancel, wait=60)
+        "second", lambda emit, controls: execute(second.fleet, DeployRequest(tag="two"), None, emit, controls, wait=60)
     )
     waiting.subscribe(second.hear)
     waiting.start()

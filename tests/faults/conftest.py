@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from core.fleet import Fleet
-from core.jobs import Cancel
+from core.jobs import Controls
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, LINK, Entry, parse
 from core.operations import DeployRequest, execute
 from core.records import parse_record
@@ -95,7 +95,7 @@ class Truth:
     def do(self, request, wait=0.0):
         """Carry out a request over connections that stay open."""
         self.kept = self.kept or self.fleet()
-        return execute(self.kept, request, None, lambda event: None, Cancel(), wait=wait)
+        return execute(self.kept, request, None, lambda event: None, Controls(), wait=wait)
 
     def close(self) -> None:
         if self.kept:

@@ -17,7 +17,8 @@ from tests.waiting import PATIENCE, until
 
 PROGRAM = """
 import functools, json, os, sys, time
-import core.checks, core.config, core.hooks, core.operations, core.operations.verify, core.remote.session, core.source
+import core.checks.command, core.checks.http, core.hooks.command, core.hooks.webhook
+import core.config, core.operations, core.operations.verify, core.remote.session, core.source
 import tui.cli.arguments, tui.cli.output, tui.cli.following, tui.cli.run
 from tui.cli import main
 

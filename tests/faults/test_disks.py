@@ -12,7 +12,7 @@ import pytest
 from core.disk_space import HEADROOM
 from core.errors import DiskFull, FleetError
 from core.events import PhaseStarted
-from core.jobs import Cancel
+from core.jobs import Cancel, Controls
 from core.operations import DeployRequest, execute, make_plan
 
 FILES = {f"f{number}": os.urandom(13_000) for number in range(300)}
@@ -47,7 +47,7 @@ def deploy(facts, tag: str, at: str = "", leave: int = 0):
 
     fleet = facts.fleet()
     try:
-        return execute(fleet, DeployRequest(tag=tag), None, hear, Cancel())
+        return execute(fleet, DeployRequest(tag=tag), None, hear, Controls())
     finally:
         fleet.close()
 

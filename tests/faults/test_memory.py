@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import NeedsPerson, TurnoutError
 from core.events import Note
-from core.jobs import Cancel
+from core.jobs import Controls
 from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest, execute
 from core.records import JournalLine, parse_journal_line, previous_tag
 from tests.faults.test_recovery import found
@@ -186,7 +186,7 @@ def test_whoever_takes_a_lock_over_says_from_whom(two, operators):
     (two.sample.config.parent / "holding").unlink()
     events: list = []
     with closing(two.fleet()) as fleet:
-        execute(fleet, RecoverRequest("undo"), None, events.append, Cancel())
+        execute(fleet, RecoverRequest("undo"), None, events.append, Controls())
     notes = [event.text for event in events if isinstance(event, Note)]
     assert sum("took the lock over from" in text and "its process is gone" in text for text in notes) == 2, notes
     assert two.live() == ["one", "one"]

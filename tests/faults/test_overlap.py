@@ -11,7 +11,7 @@ import pytest
 
 from core.doctor import ERROR, examine
 from core.errors import FleetError, NeedsPerson
-from core.jobs import Cancel
+from core.jobs import Cancel, Controls
 from core.operations import DeployRequest, PruneRequest, execute, make_plan
 from tests.engine.driving import at_rest, live, releases, snapshot
 from tests.servers import unavailable
@@ -248,7 +248,7 @@ def test_a_release_that_another_root_was_put_into_is_not_pruned(sshd, claims, mo
     mine.close()
     fleet = mine.fleet()
     monkeypatch.setitem(fleet.project.deploy.__dict__, "keep", 1)  # the default, which all projects share
-    execute(fleet, DeployRequest(tag="r4"), None, lambda event: None, Cancel())
+    execute(fleet, DeployRequest(tag="r4"), None, lambda event: None, Controls())
     fleet.close()
     assert releases(sshd) == ["r1", "r3", "r4"]
     assert (inner / "shared/uploads").exists()

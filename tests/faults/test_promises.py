@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import NeedsPerson, TurnoutError, UsageError
 from core.events import PhaseStarted
-from core.jobs import Cancel, Job
+from core.jobs import Controls, Job
 from core.manifest import parse
 from core.operations import DeployRequest, PruneRequest, RollbackRequest, execute
 from core.protocol.requests import Settles
@@ -77,7 +77,7 @@ def test_current_is_always_a_link_to_a_complete_release(facts):
     for request in (DeployRequest(tag="r5"), RollbackRequest("r1")):
         facts.sample.commit({"index.html": "next\n"})
         fleet = facts.fleet()
-        execute(fleet, request, None, hear, Cancel())
+        execute(fleet, request, None, hear, Controls())
         kill(agents_of(facts.destinations[0])[:1])
         fleet.close()
         facts.complete()
@@ -105,7 +105,7 @@ def test_a_directory_in_releases_is_complete(facts, sshd):
         if isinstance(event, PhaseStarted) and event.phase == "stage":
             looks.append(event)
 
-    job = Job("deploy", lambda emit, cancel: execute(fleet, DeployRequest(tag="big"), None, hear, cancel)).start()
+    job = Job("deploy", lambda emit, controls: execute(fleet, DeployRequest(tag="big"), None, hear, controls)).start()
     appeared = 0
     while not job.finished:
         if (sshd.files / "releases/big").exists():

@@ -27,7 +27,7 @@ class Watcher:
 
     def __init__(self, fleet) -> None:
         self.events = []
-        self.job = Job("watch", lambda emit, cancel: watch(fleet, emit, cancel))
+        self.job = Job("watch", lambda emit, controls: watch(fleet, emit, controls.cancel))
         self.job.subscribe(self.events.append)
         self.job.start()
 

@@ -24,7 +24,7 @@ from core.events import (
     Switched,
     UploadProgress,
 )
-from core.jobs import Job
+from core.jobs import Controls, Job
 from core.operations import DeployRequest, RollbackRequest
 from core.plan import NO_SPACE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.records import JournalLine, Lock
@@ -102,7 +102,7 @@ class RecordedPlan(PlanDialog):
 
     made: Plan
 
-    def _work(self, emit: Any, cancel: Any) -> Plan:
+    def _work(self, emit: Any, controls: Controls) -> Plan:
         return self.made
 
 
@@ -362,4 +362,4 @@ def test_breaking_a_lock(picture: Any) -> None:
 
 def test_a_job_that_never_started_is_no_reason_to_wait() -> None:
     """The pictures above rely on it: an operation that was only fed with events counts as running."""
-    assert not Job("idle", lambda emit, cancel: None).finished
+    assert not Job("idle", lambda emit, controls: None).finished

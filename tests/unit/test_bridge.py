@@ -8,7 +8,7 @@ from typing import Any
 
 from core.errors import TurnoutError
 from core.events import Event, Note, UploadProgress
-from core.jobs import Cancel, Job
+from core.jobs import Controls, Job
 from tests.waiting import PATIENCE
 from tui.model.bridge import MOST_EVENTS, Bridge
 
@@ -36,7 +36,7 @@ class Listener:
         return [event for batch in self.batches for event in batch]
 
 
-def run(work: Callable[[Emit, Cancel], Any], bridge: Bridge, listener: Listener) -> Job[Any]:
+def run(work: Callable[[Emit, Controls], Any], bridge: Bridge, listener: Listener) -> Job[Any]:
     job: Job[Any] = Job("test", work)
     bridge.follow(job, listener.end, listener.events)
     job.start()
@@ -47,7 +47,7 @@ def run(work: Callable[[Emit, Cancel], Any], bridge: Bridge, listener: Listener)
 def test_events_come_in_order_and_the_end_comes_last() -> None:
     bridge, listener = Bridge(), Listener()
 
-    def work(emit: Emit, cancel: Cancel) -> int:
+    def work(emit: Emit, controls: Controls) -> int:
         for number in range(100):
             emit(Note(text=str(number)))
         return 7
@@ -62,7 +62,7 @@ def test_events_come_in_order_and_the_end_comes_last() -> None:
 
 def test_everything_is_handed_over_on_the_thread_that_ticks() -> None:
     bridge, listener = Bridge(), Listener()
-    run(lambda emit, cancel: emit(Note(text="x")), bridge, listener)
+    run(lambda emit, controls: emit(Note(text="x")), bridge, listener)
     bridge.tick()
     assert listener.threads == {threading.get_ident()}
 
@@ -70,7 +70,7 @@ def test_everything_is_handed_over_on_the_thread_that_ticks() -> None:
 def test_of_an_upload_only_the_newest_figure_of_each_server_crosses() -> None:
     bridge, listener = Bridge(), Listener()
 
-    def work(emit: Emit, cancel: Cancel) -> None:
+    def work(emit: Emit, controls: Controls) -> None:
         for sent in range(50_000):
             emit(UploadProgress(server=f"web{sent % 3}", sent=sent, total=50_000))
 
@@ -85,7 +85,7 @@ def test_a_flood_is_spread_over_ticks_without_losing_a_line_and_the_end_waits() 
     bridge, listener = Bridge(), Listener()
     count = MOST_EVENTS * 2 + 5
 
-    def work(emit: Emit, cancel: Cancel) -> None:
+    def work(emit: Emit, controls: Controls) -> None:
         for number in range(count):
             emit(Note(text=str(number)))
 
@@ -100,7 +100,7 @@ def test_a_flood_is_spread_over_ticks_without_losing_a_line_and_the_end_waits() 
 def test_a_job_that_raises_ends_like_any_other() -> None:
     bridge, listener = Bridge(), Listener()
 
-    def work(emit: Emit, cancel: Cancel) -> None:
+    def work(emit: Emit, controls: Controls) -> None:
         raise TurnoutError("broken")
 
     run(work, bridge, listener)
@@ -110,7 +110,7 @@ def test_a_job_that_raises_ends_like_any_other() -> None:
 
 def test_a_job_that_is_followed_late_is_told_from_its_beginning() -> None:
     bridge, listener = Bridge(), Listener()
-    job: Job[None] = Job("test", lambda emit, cancel: emit(Note(text="early")))
+    job: Job[None] = Job("test", lambda emit, controls: emit(Note(text="early")))
     job.start()
     assert job.wait(PATIENCE)
     bridge.follow(job, listener.end, listener.events)
@@ -121,7 +121,7 @@ def test_a_job_that_is_followed_late_is_told_from_its_beginning() -> None:
 def test_a_listener_hears_every_tick_until_it_leaves() -> None:
     bridge, heard = Bridge(), []
     go_on = threading.Event()
-    job: Job[None] = Job("test", lambda emit, cancel: go_on.wait(PATIENCE) and None)
+    job: Job[None] = Job("test", lambda emit, controls: go_on.wait(PATIENCE) and None)
     bridge.follow(job, lambda job: None)
     job.start()
     leave = bridge.on_tick(lambda: heard.append(1))

@@ -14,7 +14,7 @@ from core import events
 from tui.cli.following import Follower
 from tui.cli.output import TextOutput
 
-def work(emit, cancel):
+def work(emit, controls):
     emit(events.OperationStarted(kind="deploy", environment="production", servers=("web1", "[red]web2")))
     for server in ("web1", "[red]web2"):
         emit(events.PhaseStarted(server=server, phase="upload"))

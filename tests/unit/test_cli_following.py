@@ -8,7 +8,7 @@ import pytest
 
 from core import events
 from core.errors import Cancelled, NeedsPerson, ServerError
-from core.jobs import Cancel
+from core.jobs import Controls
 from tests.waiting import PATIENCE, until
 from tui.cli import following
 from tui.cli.following import Follower
@@ -24,12 +24,12 @@ def send(*numbers: int) -> None:
 def test_a_signal_cancels_and_the_end_is_waited_for(number, capsys):
     put_back = []
 
-    def work(emit: events.Emit, cancel: Cancel) -> None:
+    def work(emit: events.Emit, controls: Controls) -> None:
         send(number)
-        assert cancel.wait(PATIENCE)
+        assert controls.cancel.wait(PATIENCE)
         emit(events.Note(text="putting back"))
         put_back.append(True)
-        cancel.check()
+        controls.cancel.check()
 
     with Follower(TextOutput()) as follower, pytest.raises(Cancelled):
         follower.run("deploy", work)
@@ -42,16 +42,16 @@ def test_a_signal_cancels_and_the_end_is_waited_for(number, capsys):
 def test_more_signals_change_nothing(capsys):
     cancelled = threading.Event()
 
-    def work(emit: events.Emit, cancel: Cancel) -> str:
+    def work(emit: events.Emit, controls: Controls) -> str:
         send(signal.SIGINT)
-        assert cancel.wait(PATIENCE)
+        assert controls.cancel.wait(PATIENCE)
         send(signal.SIGINT, signal.SIGTERM)
         cancelled.set()
         return "put back"
 
     with Follower(TextOutput()) as follower:
         assert follower.run("deploy", work) == "put back"
-        assert follower.run("look", lambda emit, cancel: "again") == "again"
+        assert follower.run("look", lambda emit, controls: "again") == "again"
     assert cancelled.is_set()
     assert "cancelling: " in capsys.readouterr().err
 
@@ -73,7 +73,7 @@ class Listener(TextOutput):
 def stuck(output: Listener, go_on: threading.Event, *signals: tuple[int, str]):
     """Work that heeds no cancel, and the signals that are sent meanwhile, each with what is said to it."""
 
-    def work(emit: events.Emit, cancel: Cancel) -> None:
+    def work(emit: events.Emit, controls: Controls) -> None:
         started = events.OperationStarted(kind="deploy", environment="production", servers=("web1",))
         emit(started)
         emit(events.PhaseStarted(server="web1", phase="stage"))
@@ -118,7 +118,7 @@ def test_after_one_signal_the_end_is_waited_for_however_long_it_takes(monkeypatc
     output, go_on = Listener(), threading.Event()
     with Follower(output) as follower:
 
-        def work(emit: events.Emit, cancel: Cancel) -> str:
+        def work(emit: events.Emit, controls: Controls) -> str:
             send(signal.SIGINT)
             output.until("nothing has been switched")
             # More than one look at the clock later.
@@ -131,12 +131,12 @@ def test_a_key_that_is_held_is_one_wish(monkeypatch):
     monkeypatch.setattr(following, "APART", 1e6)
     output = Listener()
 
-    def work(emit: events.Emit, cancel: Cancel) -> str:
+    def work(emit: events.Emit, controls: Controls) -> str:
         for number in range(50):
             send(signal.SIGINT)
             emit(events.Note(text=f"after {number}"))
             output.until(f"after {number}")
-        assert cancel.requested
+        assert controls.cancel.requested
         return "put back"
 
     with Follower(output) as follower:
@@ -147,7 +147,7 @@ def test_a_key_that_is_held_is_one_wish(monkeypatch):
 def test_work_that_changes_nothing_is_left_at_once():
     release = threading.Event()
 
-    def work(emit: events.Emit, cancel: Cancel) -> None:
+    def work(emit: events.Emit, controls: Controls) -> None:
         send(signal.SIGINT)
         release.wait(PATIENCE)
 
@@ -168,9 +168,9 @@ def test_a_hangup_that_nohup_ignores_stays_ignored():
     try:
         with Follower(TextOutput()) as follower:
 
-            def work(emit: events.Emit, cancel: Cancel) -> bool:
+            def work(emit: events.Emit, controls: Controls) -> bool:
                 send(signal.SIGHUP)
-                return cancel.wait(0.1)
+                return controls.cancel.wait(0.1)
 
             assert follower.run("deploy", work) is False
     finally:
@@ -178,7 +178,7 @@ def test_a_hangup_that_nohup_ignores_stays_ignored():
 
 
 def test_what_the_work_raises_arrives_after_all_it_said(capsys):
-    def work(emit: events.Emit, cancel: Cancel) -> None:
+    def work(emit: events.Emit, controls: Controls) -> None:
         for number in range(1000):
             emit(events.Note(text=f"line {number}"))
         raise ServerError("broken")

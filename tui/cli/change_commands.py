@@ -65,7 +65,7 @@ def show_plan(command: Command, request: Request) -> Plan:
 
     fleet = command.fleet
     plan = command.with_host_keys(
-        lambda: command.follower.run("plan", lambda emit, cancel: make_plan(fleet, request, emit, cancel)),
+        lambda: command.follower.run("plan", lambda emit, controls: make_plan(fleet, request, emit, controls.cancel)),
     )
     command.output.plan(plan, asked=not command.options.dry_run)
     return plan
@@ -77,7 +77,7 @@ def _execute(command: Command, request: Request, plan: Plan | None) -> Answer:
     fleet, wait = command.fleet, command.options.wait
     with command.output.progress():
         result = command.follower.run(
-            "execute", lambda emit, cancel: execute(fleet, request, plan, emit, cancel, wait=wait)
+            "execute", lambda emit, controls: execute(fleet, request, plan, emit, controls, wait=wait)
         )
     return {
         "exit_code": result.exit_code,

@@ -111,7 +111,9 @@ class Command:
     def inspect(self, *, accepting: bool = True) -> Inspection:
         """What is on the servers; a person may accept unknown host keys on the way, unless `accepting` is false."""
         while True:
-            inspection = self.follower.run("inspect", lambda emit, cancel: self.fleet.inspect(cancel), patient=False)
+            inspection = self.follower.run(
+                "inspect", lambda emit, controls: self.fleet.inspect(controls.cancel), patient=False
+            )
             unknown = [error for error in inspection.errors.values() if isinstance(error, HostKeyUnknown)]
             if not unknown or not accepting or not self._accept(unknown):
                 return inspection

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from core.backlog import Valve
 from core.errors import Cancelled, NeedsPerson
 from core.events import Emit, Event, UploadProgress
-from core.jobs import Cancel, Job
+from core.jobs import Controls, Job
 from tui.cli.output import Output
 
 T = TypeVar("T")
@@ -52,16 +52,16 @@ class Follower:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def run(self, name: str, work: Callable[[Emit, Cancel], T], *, patient: bool = True) -> T:
+    def run(self, name: str, work: Callable[[Emit, Controls], T], *, patient: bool = True) -> T:
         """What the work returns; raises what it raises.
 
         patient  wait for the end of cancelled work, because it puts things back; without it (work that changes
                  nothing) a signal raises Cancelled at once
         """
 
-        def work_and_end(emit: Emit, cancel: Cancel) -> T:
+        def work_and_end(emit: Emit, controls: Controls) -> T:
             try:
-                return work(emit, cancel)
+                return work(emit, controls)
             finally:
                 self._queue.put(_END)
 
@@ -135,13 +135,13 @@ class Follower:
 
     def _cancel(self, job: Job[T], patient: bool, wish: int) -> None:
         if not patient:
-            job.cancel.request()
+            job.controls.cancel.request()
             raise Cancelled("cancelled by the operator", hint="nothing was changed")
         said = [self._output.narrator.cancelling(again=wish > 1)]
         if wish == 2:
             said.append(f"a third signal, or {LEFT_AFTER:g} s in which nothing happens, leaves without waiting for it")
         self._output.say(said)
-        job.cancel.request()
+        job.controls.cancel.request()
 
     def _left(self) -> NeedsPerson:
         """What is true where the end of a cancelled operation is not waited for."""

@@ -66,7 +66,7 @@ def _doctor(command: Command) -> Answer:
     from tui.view.finding_lines import finding_lines, finding_summary
 
     inspection = command.inspect()
-    findings = command.follower.run("doctor", lambda emit, cancel: examine(command.fleet), patient=False)
+    findings = command.follower.run("doctor", lambda emit, controls: examine(command.fleet), patient=False)
     rows = [finding_row(server, **asdict(found)) for server, of_server in findings.items() for found in of_server]
     command.output.table([*finding_lines(findings, command.output.glyphs), ()], rows)
     _hint(command, inspection)
@@ -86,7 +86,7 @@ def _verify(command: Command) -> Answer:
     command.inspect()  # for the host keys that a person may accept
     tag = command.options.tag
     verification = command.follower.run(
-        "verify", lambda emit, cancel: verify(command.fleet, tag, cancel), patient=False
+        "verify", lambda emit, controls: verify(command.fleet, tag, controls.cancel), patient=False
     )
     drifts = {name: verification.drifts[name] for name in command.fleet.names if name in verification.drifts}
     verification = replace(verification, drifts=drifts)
@@ -115,7 +115,7 @@ def _watch(command: Command) -> Answer:
         inspection = command.inspect()
         with output.progress():
             watched = command.follower.run(
-                "watch", lambda emit, cancel: watch(command.fleet, emit, cancel), patient=False
+                "watch", lambda emit, controls: watch(command.fleet, emit, controls.cancel), patient=False
             )
     except Cancelled:
         summary = "stopped watching; what runs there goes on"

@@ -81,7 +81,7 @@ def _break(command: Command, chosen: Mapping[str, Lock]) -> Answer:
     def work(name: str) -> None:
         command.fleet.open(name).break_lock(chosen[name].operation)
 
-    outcome = command.follower.run("unlock", lambda emit, cancel: at_once(chosen, work))
+    outcome = command.follower.run("unlock", lambda emit, controls: at_once(chosen, work))
     for name in outcome.results:
         command.output.say([f"{name}: the lock of {chosen[name].who}'s {chosen[name].kind} was broken"])
     for error in outcome.errors.values():

@@ -22,7 +22,7 @@ from core.config import Environment, Project, load
 from core.errors import EXIT_DONE, TurnoutError, UsageError
 from core.events import Event
 from core.fleet import Fleet
-from core.jobs import Cancel
+from core.jobs import Controls
 from core.operations import DeployRequest, execute
 from core.settings import Settings
 from tui.demo.sample import PHOTO_BYTES, RELEASED, WINTER_PHOTO_BYTES, history, make_repository, write_config
@@ -101,7 +101,7 @@ def _deploy_releases(demo: DemoProject, releases: list[tuple[str, str, str]], sa
     for number, (author, subject, commit) in enumerate(releases, start=1):
         began = time.monotonic()
         with demo.fleet(by=author.split()[0].lower(), leave_out="" if number < len(releases) else "web3") as fleet:
-            execute(fleet, DeployRequest(ref=commit), None, _ignore, Cancel())
+            execute(fleet, DeployRequest(ref=commit), None, _ignore, Controls())
             where = ", ".join(fleet.names)
         say(f"release {number} of {len(releases)} on {where}: {subject} ({time.monotonic() - began:.1f} s)")
 

@@ -111,7 +111,7 @@ class DeployDialog(Pick[str]):
         yield Choices(self._line, self._placeholder)
 
     def on_mount(self) -> None:
-        job: Job[list[Choice]] = Job("revisions", lambda emit, cancel: revisions(self._project, self._live))
+        job: Job[list[Choice]] = Job("revisions", lambda emit, controls: revisions(self._project, self._live))
         self._bridge.follow(job, self._came)
         job.start()
         self.query_one(Input).focus()

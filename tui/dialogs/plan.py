@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
@@ -11,7 +11,7 @@ from textual.widgets import Button, Input
 
 from core.errors import Cancelled, TurnoutError
 from core.events import Event
-from core.jobs import Job
+from core.jobs import Controls, Job
 from core.plan import Plan
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
@@ -64,10 +64,10 @@ class PlanDialog(Dialog[Plan]):
         self._job: Job[Plan] = Job("plan", self._work)
         self._end_ticks: Callable[[], None] = lambda: None
 
-    def _work(self, emit: Callable[[Event], None], cancel: Any) -> Plan:
+    def _work(self, emit: Callable[[Event], None], controls: Controls) -> Plan:
         from core.operations import make_plan
 
-        return make_plan(self._fleet, self._request, emit, cancel)
+        return make_plan(self._fleet, self._request, emit, controls.cancel)
 
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(id="body", can_focus=False):
@@ -184,5 +184,5 @@ class PlanDialog(Dialog[Plan]):
             self.action_yes()
 
     def action_close(self) -> None:
-        self._job.cancel.request()
+        self._job.controls.cancel.request()
         self.dismiss(None)

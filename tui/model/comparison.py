@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.drift import Verification
 from core.errors import Cancelled, TurnoutError
-from core.jobs import Job
+from core.jobs import Controls, Job
 from tui.model.bridge import Bridge
 from tui.view.drift_lines import drift_lines, error_line, running_line, said_line
 from tui.view.fleet import FleetView
@@ -45,10 +45,10 @@ class Comparison:
     def start(self, fleet: Fleet, tag: str) -> None:
         """Compare a release."""
 
-        def work(emit: Any, cancel: Any) -> Verification:
+        def work(emit: Any, controls: Controls) -> Verification:
             from core.operations.verify import verify
 
-            return verify(fleet, tag, cancel)
+            return verify(fleet, tag, controls.cancel)
 
         job: Job[Verification] = Job(f"verify {tag}", work)
         self.tag, self._job, self._since, self._last = tag, job, self._now(), ""
@@ -59,7 +59,7 @@ class Comparison:
     def stop(self) -> None:
         """Give up the comparison that runs: it changes nothing."""
         if self._job is not None:
-            self._job.cancel.request()
+            self._job.controls.cancel.request()
             self._job, self.tag = None, ""
             self._on_change()
 

@@ -108,13 +108,13 @@ class FleetWatch:
             if generation == self._generation and (job.error is not None or job.outcome != state.news):
                 self.check(name)
 
-        job: Job[str] = Job(f"glance {name}", lambda emit, cancel: fleet.glance(name))
+        job: Job[str] = Job(f"glance {name}", lambda emit, controls: fleet.glance(name))
         self._bridge.follow(job, ended)
         job.start()
 
     def _inspect(self, name: str) -> None:
         fleet, generation = self.fleet, self._generation
-        job: Job[ServerState] = Job(f"inspect {name}", lambda emit, cancel: fleet.inspect_one(name))
+        job: Job[ServerState] = Job(f"inspect {name}", lambda emit, controls: fleet.inspect_one(name))
         self._bridge.follow(job, lambda job: self._inspected(name, generation, job))
         job.start()
 
@@ -161,7 +161,7 @@ class FleetWatch:
     def accept(self, error: HostKeyUnknown, on_end: Callable[[TurnoutError | None], None]) -> None:
         """Record a host key that a person accepted, then look at the server again."""
         fleet = self.fleet
-        job: Job[None] = Job("accept host key", lambda emit, cancel: fleet.accept_host_key(error))
+        job: Job[None] = Job("accept host key", lambda emit, controls: fleet.accept_host_key(error))
 
         def ended(job: Job[Any]) -> None:
             on_end(job.error)
@@ -184,4 +184,4 @@ class FleetWatch:
         """Let go of the connections; what is still being asked is no longer listened to."""
         self._generation += 1
         fleet = self.fleet
-        Job("close", lambda emit, cancel: fleet.close()).start()
+        Job("close", lambda emit, controls: fleet.close()).start()

@@ -21,7 +21,7 @@ def breaking(fleet: Fleet, locks: Mapping[str, Lock]) -> Job[Outcome[None]]:
     def work(name: str) -> None:
         fleet.open(name).break_lock(locks[name].operation)
 
-    return Job("break lock", lambda emit, cancel: at_once(locks, work))
+    return Job("break lock", lambda emit, controls: at_once(locks, work))
 
 
 def said_of_breaking(job: Job[Outcome[None]], locks: Mapping[str, Lock]) -> tuple[str, Literal["information", "error"]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import FleetError, TurnoutError
 from core.events import PHASES, Event, OperationFinished, OperationStarted, PhaseFinished, PhaseStarted
-from core.jobs import Job
+from core.jobs import Controls, Job
 from core.plan import Plan
 from core.records import Lock, Record
 from tui.model.bridge import Bridge
@@ -103,10 +103,10 @@ class Operation(Followed):
         job: Job[Result] = Job(plan.kind, self._work)
         super().__init__(fleet, job, progress)
 
-    def _work(self, emit: Callable[[Event], None], cancel: Any) -> Result:
+    def _work(self, emit: Callable[[Event], None], controls: Controls) -> Result:
         from core.operations import execute
 
-        return execute(self.fleet, self.request, self.plan, emit, cancel)
+        return execute(self.fleet, self.request, self.plan, emit, controls)
 
     @property
     def record(self) -> Record | None:
@@ -115,7 +115,7 @@ class Operation(Followed):
     def cancel(self) -> None:
         """Ask the engine to stop; it puts everything back and says so."""
         self.progress.cancelling = True
-        self.job.cancel.request()
+        self.job.controls.cancel.request()
 
 
 class OthersOperation(Followed):
@@ -141,10 +141,10 @@ class OthersOperation(Followed):
         super().__init__(fleet, job, progress)
         self.id = lock.operation
 
-    def _work(self, emit: Callable[[Event], None], cancel: Any) -> Watched:
+    def _work(self, emit: Callable[[Event], None], controls: Controls) -> Watched:
         from core.operations.follow import watch
 
-        return watch(self.fleet, emit, cancel)
+        return watch(self.fleet, emit, controls.cancel)
 
     def taken(self, event: Event) -> Event | None:
         """The event by our own clock; nothing of servers and phases that we do not know."""
@@ -161,4 +161,4 @@ class OthersOperation(Followed):
 
     def stop(self) -> None:
         """Look no longer."""
-        self.job.cancel.request()
+        self.job.controls.cancel.request()

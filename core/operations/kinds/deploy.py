@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 
 from core.errors import SourceError
 from core.events import PHASES
-from core.jobs import Ahead, Cancel
+from core.jobs import Ahead, Cancel, Controls
+from core.moments import moments_of
+from core.operations.going_live import carry_out
 from core.operations.operation import Operation, Request
 from core.operations.planning import (
     Prepared,
@@ -20,7 +22,6 @@ from core.operations.planning import (
     with_interruption,
 )
 from core.operations.run import Run
-from core.operations.transition import Transition
 from core.plan import DEPLOY, Plan
 from core.planner.deploy import plan_deploy
 from core.records import Record, ServerState, make_tag, next_seq
@@ -68,8 +69,7 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         made = tree.get()
         record = self._record(states, made)
         caches = cache_contents(self.fleet, states)
-        moments = ("build", "prepare", "before-switch", "after-switch", "success")
-        settings = plan_settings(self.fleet, moments)
+        settings = plan_settings(self.fleet, moments_of(DEPLOY))
         plan = plan_deploy(self.fleet.environment.name, states, record, made.manifest, caches, settings)
         return with_interruption(Prepared(replace(plan, build=reuse(made)), made, caches), states)
 
@@ -101,8 +101,8 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
             )
         return self.planned.record
 
-    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
-        return Transition(run, prepared, states).carry_out()
+    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
+        return carry_out(run, prepared, states, controls)
 
     def nothing(self, plan: Plan) -> str:
         return is_live_already(plan)

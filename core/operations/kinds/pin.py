@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.jobs import Ahead
+from core.jobs import Ahead, Controls
 from core.operations.operation import Operation, Request
 from core.operations.planning import Prepared
 from core.operations.run import Run
@@ -40,7 +40,7 @@ class Pinning(Operation[PinRequest], request=PinRequest):
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
         return Prepared(plan_pin(self.fleet.environment.name, states, self.request.tag, pinned=self.request.pinned))
 
-    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
+    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
         return change(run, prepared.plan, self.request, states)
 
     def nothing(self, plan: Plan) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core import layout
 from core.errors import UsageError
 from core.fleet import at_once
-from core.jobs import Ahead
+from core.jobs import Ahead, Controls
 from core.operations.operation import Operation, Request
 from core.operations.planning import Prepared
 from core.operations.run import Run
@@ -142,7 +142,7 @@ class Prune(Operation[PruneRequest], request=PruneRequest):
         ask = lambda name: self.fleet.session(name).sizes(wanted[name].prune, cache=wanted[name].clear_cache)  # noqa: E731
         return Prepared(plan_prune(environment, states, tags, keep, cache, at_once(wanted, ask).unwrap("begin")))
 
-    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
+    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
         return remove(run, prepared.plan, force=self.request.force)
 
     def nothing(self, plan: Plan) -> str:

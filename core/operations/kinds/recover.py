@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.errors import NeedsPerson, UsageError
-from core.jobs import Ahead
+from core.jobs import Ahead, Controls
+from core.moments import UNDONE
+from core.operations.going_live import carry_out, check_and_finish
 from core.operations.kinds.rollback import plan_return
 from core.operations.operation import Operation, Request
 from core.operations.planning import Prepared, plan_settings
-from core.operations.recover import undo
 from core.operations.run import Run
-from core.operations.transition import Transition
+from core.operations.undo import undo
 from core.plan import NONE, RECOVER, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.records import Release, ServerState, live_tag
 from core.recovery import FINISH, UNDO, Interruption, interruption, untold
@@ -85,7 +86,6 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             for state in states
         ]
         release = next((state.releases[found.tag] for state in states if found.tag in state.releases), None)
-        moments = ("after-switch", "after-rollback") if found.switched else ()
         plan = Plan(
             kind=RECOVER,
             environment=self.fleet.environment.name,
@@ -93,7 +93,7 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             live=live_tag(states),
             record=release.record if release else None,
             steps=tuple(undone),
-            hooks=plan_settings(self.fleet, moments).hooks,
+            hooks=plan_settings(self.fleet, UNDONE if found.switched else ()).hooks,
             warnings=(found.describe(time.time()),),
             fingerprints={state.server: state.fingerprint for state in states},
         )
@@ -112,7 +112,7 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             own = found.records.get(state.server)
             ahead = {found.tag: Release(tag=found.tag, record=own)} if own else {}
             known.append(replace(state, releases={**ahead, **state.releases}))
-        prepared = plan_return(self.fleet, found.tag, known, self.emit, self.cancel)
+        prepared = plan_return(self.fleet, found.tag, known, self.emit, self.cancel, RECOVER)
         part = {*found.switched, *found.waiting}
         knowing = {state.server for state in known if found.tag in state.releases and state.releases[found.tag].record}
         steps = tuple(
@@ -127,12 +127,11 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
         plan = replace(prepared.plan, steps=steps, fingerprints=fingerprints)
         return replace(prepared, plan=plan, interruption=found)
 
-    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
-        plan = prepared.plan
+    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
         if self.request.way == UNDO:
-            return undo(run, prepared, states)
-        transition = Transition(run, prepared, states)
-        return transition.verify_and_finish() if plan.nothing_to_do else transition.carry_out()
+            return undo(run, prepared, states, controls)
+        finish = check_and_finish if prepared.plan.nothing_to_do else carry_out
+        return finish(run, prepared, states, controls)
 
 
 def _way_back_gone(state: ServerState, found: Interruption) -> Refusal | None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from core.errors import SourceError, UsageError
 from core.events import PHASES, Emit
 from core.fleet import Fleet
-from core.jobs import Ahead, Cancel
+from core.jobs import Ahead, Cancel, Controls
 from core.manifest import Manifest
+from core.moments import moments_of
+from core.operations.going_live import carry_out
 from core.operations.operation import Operation, Request
 from core.operations.planning import (
     Prepared,
@@ -21,7 +23,6 @@ from core.operations.planning import (
     with_interruption,
 )
 from core.operations.run import Run
-from core.operations.transition import Transition
 from core.plan import ROLLBACK, Plan
 from core.planner.rollback import plan_rollback, rollback_target
 from core.records import ServerState, fleet_releases
@@ -50,18 +51,22 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
 
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
         tag = self.planned.tag if self.planned else self.request.tag
-        return with_interruption(plan_return(self.fleet, tag, states, self.emit, self.cancel), states)
+        return with_interruption(plan_return(self.fleet, tag, states, self.emit, self.cancel, ROLLBACK), states)
 
-    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
-        return Transition(run, prepared, states).carry_out()
+    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
+        return carry_out(run, prepared, states, controls)
 
     def nothing(self, plan: Plan) -> str:
         return is_live_already(plan)
 
 
-def plan_return(fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit: Emit, cancel: Cancel) -> Prepared:
+def plan_return(
+    fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit: Emit, cancel: Cancel, kind: str
+) -> Prepared:
     """The plan that makes the release `tag` live (None: the one before the live one), with its tree where a server has
     to get its files again.
+
+    kind  of the operation, whose hooks the plan names
     """
     row, _ = rollback_target(states, tag)
     tree: Tree | None = None
@@ -81,8 +86,6 @@ def plan_return(fleet: Fleet, tag: str | None, states: Sequence[ServerState], em
                 break
             except (SourceError, UsageError) as error:
                 problem = problem or "; ".join(part for part in (error.title, error.hint) if part)
-    made_again = ("prepare",) if tree else ()
-    moments = (*made_again, "before-switch", "after-switch", "after-rollback", "success")
     plan = plan_rollback(
         fleet.environment.name,
         states,
@@ -90,7 +93,7 @@ def plan_return(fleet: Fleet, tag: str | None, states: Sequence[ServerState], em
         tree.manifest if tree else None,
         problem,
         caches,
-        plan_settings(fleet, moments),
+        plan_settings(fleet, moments_of(kind, makes_release=tree is not None)),
         _no_release(fleet, tag, states) if tag and row is None else "",
     )
     return Prepared(replace(plan, build=reuse(tree)), tree, caches)

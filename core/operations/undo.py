@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
-from core import layout
 from core.events import Switched
+from core.jobs import Controls
 from core.operations.ending import end, unclaimed
+from core.operations.hook_runs import HookRuns
 from core.operations.planning import Prepared
 from core.operations.run import Run
-from core.operations.transition import Transition
+from core.operations.standing import Standing
 from core.plan import NONE
 from core.protocol.requests import Settles, points_to
 from core.records import ServerState, is_tag, mark
 from core.text import count
 
 
-def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str:
+def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
     """Switch back what the plan names, close the journals; the summary. A release that was new is marked as failed.
 
     If it is interrupted itself, the journals still tell of the first operation, and it can be done again.
     FleetError names the servers that did not go back.
     """
     plan = prepared.plan
-    transition = Transition(run, prepared, states)
+    hooks = HookRuns(run, Standing(prepared, states))
     found = prepared.interruption
     assert found is not None
     # An operation before this one that was interrupted too stays open: what it left live has passed no check.
@@ -58,10 +58,9 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> str
         run.open(plan.tag, plan.record)
         with run.phase("finish"):
             outcome = run.on_all(back, moving)
-            for moment in ("after-switch", "after-rollback") if outcome.results else ():
-                transition.softly(partial(transition.run_hooks, moment, layout.CURRENT, list(outcome.results)))
+            hooks.after_going_back(list(outcome.results), controls.cancel)
             outcome.unwrap("switch")
-            lost = end(run, left, conclude)
+            lost = end(run, left, conclude, controls.cancel)
             if lost:
                 raise unclaimed(run, "not back where it was:", lost)
     more = "; another interrupted operation is left: recover again" if others else ""

@@ -1,4 +1,4 @@
-"""Checks after the switch: HTTP through the SSH connection, or a command on the server; attempts and intervals."""
+"""Checks that ask a URL from the server's side, through the SSH connection."""
 
 from __future__ import annotations
 
@@ -7,89 +7,44 @@ import io
 import socket
 import ssl
 import threading
-from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import paramiko
 
-from core.errors import CheckFailed, ConnectError
-from core.events import CheckAttempted
-from core.remote.command import run as run_command
+from core.errors import ConnectError
 
 if TYPE_CHECKING:
     from core.config import Check
     from core.masking import Masking
-    from core.operations.run import Run
-    from core.remote.session import Session
+    from core.site import ServerSite
 
-_LAST_LINES = 5
-"""Of what a command printed, for the reason."""
 BODY_LIMIT = 4 << 20
 """Bytes of an answer that are looked through for `contains`."""
 
 
-def describe(check: Check, mask: Masking) -> str:
-    """A check in one line for a plan."""
-    return mask.line(check.http or check.run or "", 200)
+def describe(check: Check) -> str:
+    """The URL."""
+    return check.http or ""
 
 
-def verify(run: Run, check: Check, server: str, folder: str, told: dict[str, str]) -> None:
-    """Try a check on one server until it passes. CheckFailed after its attempts; Cancelled.
-
-    Every attempt is an event. Between attempts lies the check's interval.
-    """
-    shown = describe(check, run.fleet.project.mask)
-    reason = ""
-    for attempt in range(1, check.attempts + 1):
-        run.cancel.check()
-        session = run.session(server)
-        reason = _http(run, session, check, told) if check.http else _command(run, session, check, folder, told)
-        run.emit(
-            CheckAttempted(
-                server=server, check=shown, attempt=attempt, attempts=check.attempts, passed=not reason, detail=reason
-            )
-        )
-        if not reason:
-            return
-        if attempt < check.attempts:
-            run.cancel.wait(check.interval)
-    run.cancel.check()
-    tries = "1 attempt" if check.attempts == 1 else f"{check.attempts} attempts"
-    raise CheckFailed(f"the check failed after {tries}: {shown}", detail=reason, server=server, phase="check")
-
-
-def _command(run: Run, session: Session, check: Check, folder: str, told: dict[str, str]) -> str:
-    """Why a command does not pass, or ""."""
-    assert check.run is not None
-    mask = run.fleet.project.mask
-    last: deque[str] = deque(maxlen=_LAST_LINES)
-    ended = run_command(
-        session, check.run, folder, told, check.timeout, last.append, run.cancel, mask, token=run.token_on(session.name)
-    )
-    if ended.status == 0:
-        return ""
-    said = mask.line("\n".join(last), 500)
-    if ended.late:
-        return f"no end within {check.timeout:g} s\n{said}".strip()
-    return f"status {ended.status}\n{said}".strip()
-
-
-def _http(run: Run, session: Session, check: Check, told: dict[str, str]) -> str:
-    """Why a URL does not pass, or "". The connection starts on the server: `127.0.0.1` is the server itself.
+def attempt(site: ServerSite, check: Check, folder: str, variables: Mapping[str, str]) -> str:
+    """Why the URL does not pass, or "". The connection starts on the server: `127.0.0.1` is the server itself.
 
     The whole attempt has the check's `timeout`, however slowly an answer drips; a cancel ends it at once.
     """
     assert check.http is not None
-    mask = run.fleet.project.mask
-    wanted = check.contains.replace("{revision}", told["TURNOUT_REVISION"]).replace("{tag}", told["TURNOUT_TAG"])
+    mask = site.mask
+    wanted = check.contains.replace("{revision}", variables["TURNOUT_REVISION"])
+    wanted = wanted.replace("{tag}", variables["TURNOUT_TAG"])
     url = urlsplit(check.http)
     secure = url.scheme == "https"
     port = url.port or (443 if secure else 80)
     host = url.hostname or ""
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     try:
-        channel = session.connection.tunnel(host, port, check.timeout)
+        channel = site.tunnel(host, port, check.timeout)
     except paramiko.ChannelException as error:
         if error.code == 1:
             return "sshd forbids forwarding: allow it (AllowTcpForwarding, PermitOpen) or use a check with `run`"
@@ -106,13 +61,13 @@ def _http(run: Run, session: Session, check: Check, told: dict[str, str]) -> str
     timer = threading.Timer(check.timeout, give_up)
     timer.daemon = True
     timer.start()
-    unwatch = run.cancel.on_request(channel.close)
+    unwatch = site.cancel.on_request(channel.close)
     answer: http.client.HTTPResponse | None = None
     body = bytearray()
-    site = check.host or url.netloc.rpartition("@")[2]
+    name = check.host or url.netloc.rpartition("@")[2]
     try:
-        client = _Client(host, port, channel, check.timeout, _server_name(site) if secure else None)
-        client.request("GET", path, headers={"Host": site, "User-Agent": "turnout", "Connection": "close"})
+        client = _Client(host, port, channel, check.timeout, _server_name(name) if secure else None)
+        client.request("GET", path, headers={"Host": name, "User-Agent": "turnout", "Connection": "close"})
         answer = client.getresponse()
         _read(answer, body, wanted.encode())
         if answer.length and len(body) < BODY_LIMIT and not late.is_set():

@@ -1,0 +1,56 @@
+"""A deploy, a rollback, or the rest of one that was interrupted: the way to a release, or back again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.errors import TurnoutError
+from core.events import BatchStarted
+from core.jobs import Controls, fault
+from core.operations.hook_runs import HookRuns
+from core.operations.planning import Prepared
+from core.operations.putback import put_back
+from core.operations.run import Run
+from core.operations.standing import Standing
+from core.operations.transition import Transition
+from core.records import ServerState
+
+
+def carry_out(run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
+    """All phases from upload to finish, under the locks of all servers; the summary in one sentence.
+
+    Raises what went wrong after everything was put back, NeedsPerson where a server could not be put back.
+    """
+    plan, standing = prepared.plan, Standing(prepared, states)
+    hooks = HookRuns(run, standing)
+    transition = Transition(run, prepared, standing, hooks)
+    try:
+        run.open(plan.tag, plan.record)
+        transition.ready(controls)
+        for number, batch in enumerate(plan.batches, start=1):
+            run.emit(BatchStarted(number=number, batches=len(plan.batches), servers=batch))
+            transition.switch(batch, controls)
+            transition.check(batch, controls)
+        transition.confirm()
+    except Exception as problem:
+        # A fault of ours is no reason to leave servers half-way.
+        error = problem if isinstance(problem, TurnoutError) else fault(problem)
+        put_back(run, standing, hooks, error)
+        error.hint = error.hint or ("every server was switched back" if standing.switched else "nothing was switched")
+        if error is problem:
+            raise
+        raise error from problem
+    return transition.finish()
+
+
+def check_and_finish(run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
+    """For an interrupted operation that had switched every server: the checks it has missed, and the end.
+
+    Where a check fails nothing is switched: the journals still tell of the interruption, and it can be undone.
+    """
+    standing = Standing(prepared, states)
+    transition = Transition(run, prepared, standing, HookRuns(run, standing))
+    with run.or_give_back("refused"):
+        transition.check(prepared.plan.reaching, controls)
+        transition.confirm()
+    return transition.finish()

@@ -1,0 +1,157 @@
+"""The hooks of an operation: those of one moment on all their servers, and the variables that they get."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from core import hooks, layout
+from core.config import Hook
+from core.errors import FleetError, TurnoutError
+from core.jobs import Cancel
+from core.moments import FIRST_SERVER, OPERATOR, PREPARE, UNDONE, Moment
+from core.operations.run import Run
+from core.operations.standing import Standing
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How the hooks of one moment run.
+
+    folder   below the deploy root, where commands on servers start
+    back     by server: the tag that is live again after a switch back; None on the way to the release
+    """
+
+    folder: str
+    servers: Sequence[str]
+    cancel: Cancel
+    back: Mapping[str, str] | None = None
+
+
+class HookRuns:
+    """Runs the hooks of the configuration, one after the other, each on all its servers at once."""
+
+    def __init__(self, run: Run, standing: Standing) -> None:
+        self._run = run
+        self._standing = standing
+        self._hooks = run.fleet.project.hooks
+
+    def any_at(self, moments: Sequence[Moment]) -> bool:
+        """Whether there is a hook at any of these moments."""
+        names = {moment.name for moment in moments}
+        return any(hook.on in names for hook in self._hooks)
+
+    def at(self, moment: Moment, cancel: Cancel, servers: Sequence[str] | None = None) -> None:
+        """Run a moment's hooks.
+
+        servers   those that commands run on; by default those that switch
+        Raises FleetError, HookFailed, Cancelled where the moment is fatal; else a failure is a warning, and the hooks
+        after it do not run.
+        """
+        chosen = self._standing.plan.moving if servers is None else servers
+        way = _Way(moment.folder.format(tag=self._standing.tag), chosen, cancel)
+        if moment.fatal:
+            self._all(moment, way)
+        else:
+            with self._as_warnings():
+                self._all(moment, way)
+
+    def at_operator(self, moment: Moment, cancel: Cancel) -> None:
+        """Run those of a moment's hooks that run on the operator's machine. Raises HookFailed, Cancelled."""
+        for hook in self._hooks:
+            if hook.on == moment.name and hook.where == OPERATOR:
+                self._hook(hook, _Way("", (), cancel))
+
+    def while_staging(self, name: str) -> list[Hook]:
+        """The prepare hooks that run on a server, in its own time, before its release is complete."""
+        return [hook for hook in self._hooks if hook.on == PREPARE.name and self._runs_on(hook, name)]
+
+    def prepare(self, hook: Hook, name: str, cancel: Cancel) -> None:
+        """Run one of `while_staging`. Raises HookFailed, ConnectError, Cancelled."""
+        folder = f"{self._standing.states[name].root}/{PREPARE.folder.format(tag=self._standing.tag)}"
+        hooks.run(self._run.site(name, cancel), hook, folder, {**self.variables(name), "TURNOUT_RELEASE_PATH": folder})
+
+    def after_going_back(self, servers: Sequence[str], cancel: Cancel, back: Mapping[str, str] | None = None) -> None:
+        """Run the hooks that follow a switch once more, now in the old release: services have to take it up again.
+
+        back   by server: the tag that is live again, for the variables
+        A failure is a warning.
+        """
+        for moment in UNDONE if servers else ():
+            with self._as_warnings():
+                self._all(moment, _Way(layout.CURRENT, servers, cancel, back))
+
+    def variables(self, server: str = "", back: str | None = None) -> dict[str, str]:
+        """The variables that hooks and checks get; with a server, its own too.
+
+        back   the tag that is live again after a switch back
+        """
+        run, standing = self._run, self._standing
+        tag, record, previous = standing.tag, standing.plan.record, standing.plan.live
+        if server:
+            previous = standing.states[server].current
+            record = standing.record_of(server)
+        if back is not None:
+            chosen = [server] if server else list(standing.states)
+            releases = (standing.states[name].releases.get(back) for name in chosen)
+            record = next((release.record for release in releases if release and release.record), None)
+            tag, previous = back, standing.tag
+        values = {
+            "TURNOUT_PROJECT": run.fleet.project.project,
+            "TURNOUT_ENVIRONMENT": run.fleet.environment.name,
+            "TURNOUT_OPERATION": run.kind,
+            "TURNOUT_WHO": run.who,
+            "TURNOUT_TAG": tag,
+            "TURNOUT_REVISION": record.revision if record else "",
+            "TURNOUT_REF": record.ref if record else "",
+            "TURNOUT_PREVIOUS": previous,
+            "TURNOUT_SERVERS": " ".join(step.server for step in standing.plan.steps),
+        }
+        if server:
+            root = standing.states[server].root
+            values |= {
+                "TURNOUT_SERVER": server,
+                "TURNOUT_ROOT": root,
+                "TURNOUT_RELEASE_PATH": f"{root}/{layout.release(tag) if tag else layout.CURRENT}",
+                "TURNOUT_SHARED_PATH": f"{root}/{layout.SHARED}",
+            }
+        return values
+
+    def _all(self, moment: Moment, way: _Way) -> None:
+        for hook in self._hooks:
+            if hook.on == moment.name:
+                self._hook(hook, way)
+
+    def _hook(self, hook: Hook, way: _Way) -> None:
+        run, back = self._run, way.back
+        way.cancel.check()
+        if hook.where == OPERATOR:
+            live = self._standing.plan.live if back is not None else None
+            site = run.operator_site(way.cancel)
+            hooks.run(site, hook, str(run.fleet.project.folder), self.variables(back=live))
+            return
+
+        def on_server(name: str) -> None:
+            folder = f"{self._standing.states[name].root}/{way.folder}"
+            variables = self.variables(name, back[name] if back is not None else None)
+            hooks.run(run.site(name, way.cancel), hook, folder, variables)
+
+        if names := [name for name in way.servers if self._runs_on(hook, name)]:
+            run.on_all(on_server, names).unwrap(hook.on)
+
+    def _runs_on(self, hook: Hook, name: str) -> bool:
+        if hook.where == FIRST_SERVER:
+            return name == self._run.fleet.names[0]
+        return hook.where != OPERATOR
+
+    @contextmanager
+    def _as_warnings(self) -> Iterator[None]:
+        """Turn what fails into warnings."""
+        try:
+            yield
+        except FleetError as error:
+            for server, failed in error.errors.items():
+                self._run.warn(f"{failed.title}: {failed.detail}", server)
+        except TurnoutError as error:
+            self._run.warn(f"{error.title}: {error.detail}")

@@ -1,0 +1,66 @@
+"""Where each server is on its way from one release to another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core import layout
+from core.operations.planning import Prepared
+from core.plan import DEPLOY, ROLLBACK
+from core.protocol.requests import live_at
+from core.records import Record, ServerState, mark
+
+
+class Standing:
+    """The plan, the servers' states under their locks, and what became of each server since.
+
+    states      by server, as they were when the operation began
+    made        servers on which this operation published the release
+    switched    servers whose switch was asked for; whether it happened is certain only where it was answered
+    concluding  those that were asked to finish in the same round trip
+    """
+
+    def __init__(self, prepared: Prepared, states: Mapping[str, ServerState]) -> None:
+        self.plan = prepared.plan
+        self.states = states
+        self.tag = prepared.plan.tag
+        self.made: set[str] = set()
+        self.switched: set[str] = set()
+        self.concluding: set[str] = set()
+        self._interrupted = prepared.interruption.records if prepared.interruption else {}
+
+    def record_of(self, server: str) -> Record | None:
+        """The release's record for a server: of a deploy the plan's; else the server's own, because no server decides
+        what is true of another.
+        """
+        record = self.plan.record
+        if self.plan.kind == DEPLOY or record is None:
+            return record
+        release = self.states[server].releases.get(self.tag)
+        for own in (release.record if release else None, self._interrupted.get(server)):
+            if own and own.digest == record.digest:
+                return own
+        return record
+
+    def left(self, server: str) -> str:
+        """Where `current` has to point in the end, as Held.finish takes it: at the release, or on a server that
+        takes no part where it pointed before.
+        """
+        return live_at(layout.release(self.tag) if server in self.plan.moving else self.states[server].current_target)
+
+    def fates(self, server: str) -> list[Record]:
+        """The records that a finished switch changes: a release that a rollback left is marked, the live one is not."""
+        state = self.states[server]
+        fates = []
+        left = state.releases.get(state.current)
+        target = state.releases.get(self.tag)
+        if self.plan.kind == ROLLBACK and left and left.record and target and left.order > target.order:
+            fates.append(mark(left.record, left=True))
+        if target and target.record and (target.record.left or target.record.failed) and server not in self.made:
+            fates.append(mark(target.record, left=False, failed=""))
+        return fates
+
+    def fates_undone(self, server: str) -> list[Record]:
+        """The records as they were before a finish that may have happened."""
+        before = [self.states[server].releases[record.tag].record for record in self.fates(server)]
+        return [record for record in before if record] if server in self.concluding else []
