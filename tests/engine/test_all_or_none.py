@@ -139,7 +139,7 @@ FAILURES = {
 
 
 @pytest.fixture
-def three(servers):
+def fleet(servers):
     places = servers(3, separate=True)
     yield places
     # Of a test that failed before its disk was taken away.
@@ -149,9 +149,9 @@ def three(servers):
 
 
 @pytest.fixture
-def project(three, project_factory):
-    (three[0].files.parent / "plan").write_text("")
-    return project_factory(three, {"index.html": "one\n", "data/deep/seed": "s"}, deploy=SHARED, extra=HOOKS)
+def project(fleet, project_factory):
+    (fleet[0].files.parent / "plan").write_text("")
+    return project_factory(fleet, {"index.html": "one\n", "data/deep/seed": "s"}, deploy=SHARED, extra=HOOKS)
 
 
 # One failure of each phase on each server in turn; all others on one of the three.
@@ -169,141 +169,141 @@ IN_TURN = [
 
 
 @pytest.mark.parametrize(("name", "which"), IN_TURN)
-def test_a_phase_that_fails_on_one_server_leaves_all_where_they_were(three, project, engine, name, which):
-    failure, place = FAILURES[name], three[which]
-    one = engine(project)
-    first = one.deploy(tag="first")
-    before = {each.alias: snapshot(each.files / "releases/first") for each in three}
+def test_a_phase_that_fails_on_one_server_leaves_all_where_they_were(fleet, project, engine, name, which):
+    failure, place = FAILURES[name], fleet[which]
+    operator = engine(project)
+    first = operator.deploy(tag="first")
+    before = {server.alias: snapshot(server.files / "releases/first") for server in fleet}
     repair = failure.make(place, engine, project)
     if failure.moment:
         sabotage(place, failure.moment, failure.run)
     project.commit({"index.html": "two\n", "big": os.urandom(3 << 20)})
 
-    two = engine(project)
-    error = two.fails(lambda: two.deploy(tag="second"), failure.error)
+    second_operator = engine(project)
+    error = second_operator.fails(lambda: second_operator.deploy(tag="second"), failure.error)
 
     refused = isinstance(error, DiskFull) and error.phase == "begin"  # what cannot fit, before anything begins
     assert error.server == place.alias or isinstance(error, NeedsPerson) or (refused and place.alias in error.detail)
-    two.well_formed()
-    assert two.events[-1].outcome in ("failed", "needs-person")
+    second_operator.well_formed()
+    assert second_operator.events[-1].outcome in ("failed", "needs-person")
     if repair:
         repair()
-    at_rest(three)
-    for each in three:
-        assert live(each) == first.tag
-        assert snapshot(each.files / "releases/first") == before[each.alias]
+    at_rest(fleet)
+    for server in fleet:
+        assert live(server) == first.tag
+        assert snapshot(server.files / "releases/first") == before[server.alias]
         if failure.switched:
-            assert record(each, "second").failed
+            assert record(server, "second").failed
         else:
-            assert records(each) == ["first"]
-            assert releases(each) == ["first"]
+            assert records(server) == ["first"]
+            assert releases(server) == ["first"]
     (place.files.parent / "plan").write_text("")
 
-    three_again = engine(project)
-    third = three_again.deploy(tag="third")
-    for each in three:
-        assert live(each) == third.tag
-        found = snapshot(each.files / "current/")
+    operator = engine(project)
+    third = operator.deploy(tag="third")
+    for server in fleet:
+        assert live(server) == third.tag
+        found = snapshot(server.files / "current/")
         expected = {path: what for path, what in tree_of(project).items() if not path.startswith(b"data/deep")}
         assert {path: what for path, what in found.items() if not path.startswith(b"data/deep")} == expected
-    at_rest(three)
+    at_rest(fleet)
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_a_server_that_cannot_be_reached_keeps_all_where_they_are(three, project, engine, home, which):
-    one = engine(project)
-    one.deploy(tag="first")
+def test_a_server_that_cannot_be_reached_keeps_all_where_they_are(fleet, project, engine, home, which):
+    operator = engine(project)
+    operator.deploy(tag="first")
     config = home / ".ssh/config"
     text = config.read_text()
-    config.write_text(text.replace(f"Port {three[which].port}\n", "Port 1\n"))
+    config.write_text(text.replace(f"Port {fleet[which].port}\n", "Port 1\n"))
     project.commit({"index.html": "two\n"})
-    two = engine(project)
-    error = two.fails(two.deploy, ConnectError)
-    assert error.server == three[which].alias
-    assert [live(each) for each in three] == ["first"] * 3
-    assert [releases(each) for each in three] == [["first"]] * 3
-    at_rest(three)
+    second_operator = engine(project)
+    error = second_operator.fails(second_operator.deploy, ConnectError)
+    assert error.server == fleet[which].alias
+    assert [live(server) for server in fleet] == ["first"] * 3
+    assert [releases(server) for server in fleet] == [["first"]] * 3
+    at_rest(fleet)
     config.write_text(text)
     engine(project).deploy(tag="second")
-    assert [live(each) for each in three] == ["second"] * 3
+    assert [live(server) for server in fleet] == ["second"] * 3
 
 
-def test_nobody_switches_before_everybody_is_ready(three, project, engine):
-    one = engine(project)
-    one.deploy(tag="first")
+def test_nobody_switches_before_everybody_is_ready(fleet, project, engine):
+    operator = engine(project)
+    operator.deploy(tag="first")
     sabotage(
-        three[1], "prepare", 'i=0; while [ ! -e "$TURNOUT_ROOT/go" ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i+1)); done'
+        fleet[1], "prepare", 'i=0; while [ ! -e "$TURNOUT_ROOT/go" ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i+1)); done'
     )
     project.commit({"index.html": "two\n"})
     seen = []
 
     def watch(event):
         if isinstance(event, PhaseStarted) and event.phase == "barrier":
-            seen.append([live(each) for each in three] + [sorted(releases(each)) for each in three])
-        if isinstance(event, PhaseStarted) and event.phase == "stage" and event.server == three[1].alias:
-            (three[1].files / "go").touch()
+            seen.append([live(server) for server in fleet] + [sorted(releases(server)) for server in fleet])
+        if isinstance(event, PhaseStarted) and event.phase == "stage" and event.server == fleet[1].alias:
+            (fleet[1].files / "go").touch()
 
-    one.on_event = watch
-    one.deploy(tag="second")
+    operator.on_event = watch
+    operator.deploy(tag="second")
     assert seen == [["first"] * 3 + [["first", "second"]] * 3]
-    assert [live(each) for each in three] == ["second"] * 3
+    assert [live(server) for server in fleet] == ["second"] * 3
 
 
-def test_a_first_deploy_that_fails_its_checks_leaves_no_current(three, project, engine):
-    sabotage(three[2], "check", "exit 1")
-    one = engine(project)
-    one.fails(lambda: one.deploy(tag="first"), CheckFailed)
-    assert [current(each) for each in three] == ["", "", ""]
-    assert [record(each, "first").failed != "" for each in three] == [True] * 3
-    assert not [event for event in one.events if getattr(event, "level", "") == "warning" and "hook" in event.text]
-    at_rest(three)
-    (three[0].files.parent / "plan").write_text("")
-    one.deploy(tag="second")
-    assert [live(each) for each in three] == ["second"] * 3
+def test_a_first_deploy_that_fails_its_checks_leaves_no_current(fleet, project, engine):
+    sabotage(fleet[2], "check", "exit 1")
+    operator = engine(project)
+    operator.fails(lambda: operator.deploy(tag="first"), CheckFailed)
+    assert [current(server) for server in fleet] == ["", "", ""]
+    assert [record(server, "first").failed != "" for server in fleet] == [True] * 3
+    assert not [event for event in operator.events if getattr(event, "level", "") == "warning" and "hook" in event.text]
+    at_rest(fleet)
+    (fleet[0].files.parent / "plan").write_text("")
+    operator.deploy(tag="second")
+    assert [live(server) for server in fleet] == ["second"] * 3
 
 
-def test_who_changed_current_meanwhile_wins_and_all_others_stay(three, project, engine):
-    one = engine(project)
-    one.deploy(tag="first")
+def test_who_changed_current_meanwhile_wins_and_all_others_stay(fleet, project, engine):
+    operator = engine(project)
+    operator.deploy(tag="first")
     project.commit({"index.html": "two\n"})
-    one.deploy(tag="second")
+    operator.deploy(tag="second")
     sabotage(
-        three[1],
+        fleet[1],
         "before-switch",
         'ln -s releases/first "$TURNOUT_ROOT/n"; mv -T "$TURNOUT_ROOT/n" "$TURNOUT_ROOT/current"',
     )
     project.commit({"index.html": "three\n"})
-    one.fails(lambda: one.deploy(tag="third"), NeedsPerson, "somebody changed it meanwhile")
-    assert [live(each) for each in three] == ["second", "first", "second"]
-    at_rest(three)
+    operator.fails(lambda: operator.deploy(tag="third"), NeedsPerson, "somebody changed it meanwhile")
+    assert [live(server) for server in fleet] == ["second", "first", "second"]
+    at_rest(fleet)
 
 
-def test_what_a_hook_put_in_the_place_of_the_release_never_goes_live(three, project, engine):
-    one = engine(project)
-    one.deploy(tag="first")
-    sabotage(three[1], "prepare", 'mkdir "$TURNOUT_ROOT/releases/$TURNOUT_TAG"')
+def test_what_a_hook_put_in_the_place_of_the_release_never_goes_live(fleet, project, engine):
+    operator = engine(project)
+    operator.deploy(tag="first")
+    sabotage(fleet[1], "prepare", 'mkdir "$TURNOUT_ROOT/releases/$TURNOUT_TAG"')
     project.commit({"index.html": "two\n"})
-    one.fails(lambda: one.deploy(tag="second"), ServerError, "releases/second exists already")
-    assert [live(each) for each in three] == ["first"] * 3
-    assert [records(each) for each in three] == [["first"]] * 3
-    assert list((three[1].files / "releases/second").iterdir()) == []
-    at_rest(three)
+    operator.fails(lambda: operator.deploy(tag="second"), ServerError, "releases/second exists already")
+    assert [live(server) for server in fleet] == ["first"] * 3
+    assert [records(server) for server in fleet] == [["first"]] * 3
+    assert list((fleet[1].files / "releases/second").iterdir()) == []
+    at_rest(fleet)
 
 
-def test_every_switch_back_is_said(three, project, engine):
-    one = engine(project)
-    one.deploy(tag="first")
-    sabotage(three[0], "check", "exit 1")
+def test_every_switch_back_is_said(fleet, project, engine):
+    operator = engine(project)
+    operator.deploy(tag="first")
+    sabotage(fleet[0], "check", "exit 1")
     project.commit({"index.html": "two\n"})
-    one.fails(lambda: one.deploy(tag="second"), CheckFailed)
-    back = one.said(Switched, back=True)
+    operator.fails(lambda: operator.deploy(tag="second"), CheckFailed)
+    back = operator.said(Switched, back=True)
     assert {(event.server, event.tag, event.previous) for event in back} == {
-        (each.alias, "first", "second") for each in three
+        (server.alias, "first", "second") for server in fleet
     }
-    assert one.said(OperationFinished)[-1].outcome == "failed"
+    assert operator.said(OperationFinished)[-1].outcome == "failed"
 
 
-def test_going_back_tells_the_hooks_of_the_release_that_is_live_again(three, project_factory, engine):
+def test_going_back_tells_the_hooks_of_the_release_that_is_live_again(fleet, project_factory, engine):
     extra = """
 [[hooks]]
 on = "after-switch"
@@ -312,39 +312,39 @@ run = "echo $TURNOUT_TAG $(cd $TURNOUT_RELEASE_PATH && cat index.html) $TURNOUT_
 run = "! grep -q bad index.html"
 attempts = 1
 """
-    project = project_factory(three, {"index.html": "one"}, extra=extra)
-    one = engine(project)
-    one.deploy(tag="first")
+    project = project_factory(fleet, {"index.html": "one"}, extra=extra)
+    operator = engine(project)
+    operator.deploy(tag="first")
     project.commit({"index.html": "bad"})
-    one.fails(lambda: one.deploy(tag="second"), CheckFailed)
-    for each in three:
-        assert (each.files / "took-up").read_text().splitlines() == [
+    operator.fails(lambda: operator.deploy(tag="second"), CheckFailed)
+    for server in fleet:
+        assert (server.files / "took-up").read_text().splitlines() == [
             "first one",
             "second bad first",
             "first one second",
         ]
 
 
-def test_a_rollback_that_fails_forgets_nothing(three, project, engine):
+def test_a_rollback_that_fails_forgets_nothing(fleet, project, engine):
     """The record of a pruned release outlives also a failed attempt to send it again."""
-    one = engine(project)
+    operator = engine(project)
     for number in range(4):
         project.commit({"index.html": f"{number}\n"})
-        one.deploy(tag=f"r{number}")
-    one.prune("r0", "r1")
-    before = {each.alias: [record(each, tag) for tag in records(each)] for each in three}
-    sabotage(three[1], "before-switch", "exit 1")
-    one.fails(lambda: one.rollback("r0"), HookFailed)
-    assert {each.alias: [record(each, tag) for tag in records(each)] for each in three} == before
-    assert [releases(each) for each in three] == [["r2", "r3"]] * 3
-    at_rest(three)
-    (three[0].files.parent / "plan").write_text("")
-    one.rollback("r0")
-    assert [(each.files / "current/index.html").read_text() for each in three] == ["0\n"] * 3
+        operator.deploy(tag=f"r{number}")
+    operator.prune("r0", "r1")
+    before = {server.alias: [record(server, tag) for tag in records(server)] for server in fleet}
+    sabotage(fleet[1], "before-switch", "exit 1")
+    operator.fails(lambda: operator.rollback("r0"), HookFailed)
+    assert {server.alias: [record(server, tag) for tag in records(server)] for server in fleet} == before
+    assert [releases(server) for server in fleet] == [["r2", "r3"]] * 3
+    at_rest(fleet)
+    (fleet[0].files.parent / "plan").write_text("")
+    operator.rollback("r0")
+    assert [(server.files / "current/index.html").read_text() for server in fleet] == ["0\n"] * 3
 
 
 @pytest.mark.parametrize("where", ["server", "operator"])
-def test_a_failure_hook_runs_where_things_failed_and_cannot_make_it_worse(three, project_factory, engine, where):
+def test_a_failure_hook_runs_where_things_failed_and_cannot_make_it_worse(fleet, project_factory, engine, where):
     extra = f"""
 [[hooks]]
 on = "failure"
@@ -354,11 +354,11 @@ run = "echo failed; exit 9"
 run = "test $TURNOUT_TAG != second"
 attempts = 1
 """
-    project = project_factory(three, extra=extra)
-    one = engine(project)
-    one.deploy(tag="first")
+    project = project_factory(fleet, extra=extra)
+    operator = engine(project)
+    operator.deploy(tag="first")
     project.commit({"index.html": "two\n"})
-    one.fails(lambda: one.deploy(tag="second"), CheckFailed)
-    assert [live(each) for each in three] == ["first"] * 3
-    assert any("status 9" in getattr(event, "text", "") for event in one.events)
-    at_rest(three)
+    operator.fails(lambda: operator.deploy(tag="second"), CheckFailed)
+    assert [live(server) for server in fleet] == ["first"] * 3
+    assert any("status 9" in getattr(event, "text", "") for event in operator.events)
+    at_rest(fleet)

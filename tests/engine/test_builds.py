@@ -15,19 +15,19 @@ def test_a_build_that_is_used_again_is_said(sshd, project_factory, engine, tmp_p
     count = tmp_path / "count"
     build = [f"echo x >> {count}; wc -l < {count} > out"]
     project = project_factory([sshd], source_options={"build": build})
-    one = engine(project)
-    first = one.deploy(tag="r1")
-    assert first.plan.build == "" and not one.said(Note)
-    again = one.deploy(tag="r2")
+    operator = engine(project)
+    first = operator.deploy(tag="r1")
+    assert first.plan.build == "" and not operator.said(Note)
+    again = operator.deploy(tag="r2")
     assert again.plan.build.startswith("reused, made 20") and live(sshd) == "r2"
-    (said,) = one.said(Note)
+    (said,) = operator.said(Note)
     assert said.text.startswith("build reused, made 20") and "--rebuild" in said.text
-    assert [event.plan["build"] for event in one.said(PlanMade)] == ["", again.plan.build]
+    assert [event.plan["build"] for event in operator.said(PlanMade)] == ["", again.plan.build]
     assert count.read_text() == "x\n"
     request = DeployRequest(tag="r3", rebuild=True)
-    plan = one.plan(request)
+    plan = operator.plan(request)
     assert plan.build == "" and count.read_text() == "x\nx\n"
-    one.run(request, plan)
+    operator.run(request, plan)
     assert live(sshd) == "r3" and count.read_text() == "x\nx\n", "what the plan has built is not built twice"
 
 

@@ -30,41 +30,41 @@ def test_a_release_is_live_when_its_page_is_served_with_its_revision_and_tag(ssh
     url = f"http://127.0.0.1:{port}/page"
     prepare = "[[hooks]]\non = 'prepare'\nrun = 'echo $TURNOUT_REVISION $TURNOUT_TAG > page'\n"
     extra = prepare + check(http=url, contains="{revision}", attempts=3) + check(http=url, contains="{tag}")
-    one = engine(project_factory([sshd], extra=extra))
-    result = one.deploy()
+    operator = engine(project_factory([sshd], extra=extra))
+    result = operator.deploy()
     assert live(sshd) == result.tag
-    assert [(event.passed, event.attempt) for event in one.said(CheckAttempted)] == [(True, 1), (True, 1)]
+    assert [(event.passed, event.attempt) for event in operator.said(CheckAttempted)] == [(True, 1), (True, 1)]
 
 
 def test_a_check_that_fails_on_one_server_leads_all_three_back(servers, project_factory, engine, web_server):
-    three = servers(3)
-    ports = [web_server(each.files / "current") for each in three]
+    fleet = servers(3)
+    ports = [web_server(server.files / "current") for server in fleet]
     # Each server is asked at the same address in real life; here the port tells them apart.
     run = " || ".join(f"test $TURNOUT_SERVER = web{n}" for n in (1, 3))
     extra = check(run=run, attempts=2, interval="10ms") + check(http=f"http://127.0.0.1:{ports[0]}/index.html")
-    project = project_factory(three, extra=extra)
-    one = engine(project)
-    one.fails(one.deploy, CheckFailed)
+    project = project_factory(fleet, extra=extra)
+    operator = engine(project)
+    operator.fails(operator.deploy, CheckFailed)
     text = project.config.read_text()
     project.config.write_text(text.replace(run, f"{run} || ! grep -q two index.html"))
-    two = engine(project)
-    two.deploy(tag="good")
+    second_operator = engine(project)
+    second_operator.deploy(tag="good")
     project.commit({"index.html": "two\n"})
-    error = two.fails(lambda: two.deploy(tag="bad"), CheckFailed, "after 2 attempts")
+    error = second_operator.fails(lambda: second_operator.deploy(tag="bad"), CheckFailed, "after 2 attempts")
     assert error.server == "web2" and error.phase == "check"
-    assert [live(each) for each in three] == ["good"] * 3
-    assert all("check failed" in record(each, "bad").failed for each in three)
-    assert {event.server for event in two.said(Switched, back=True)} == {"web1", "web2", "web3"}
-    attempts = two.said(CheckAttempted, server="web2", passed=False)
+    assert [live(server) for server in fleet] == ["good"] * 3
+    assert all("check failed" in record(server, "bad").failed for server in fleet)
+    assert {event.server for event in second_operator.said(Switched, back=True)} == {"web1", "web2", "web3"}
+    attempts = second_operator.said(CheckAttempted, server="web2", passed=False)
     assert [(event.attempt, event.attempts) for event in attempts] == [(1, 2), (2, 2)]
-    at_rest(three)
+    at_rest(fleet)
 
 
 def test_attempts_go_on_until_the_application_is_up(sshd, project_factory, engine):
     run = "echo x >> ../../tries; test $(wc -l < ../../tries) -ge 3"
-    one = engine(project_factory([sshd], extra=check(run=run, attempts=5, interval="1ms")))
-    result = one.deploy()
-    assert [event.passed for event in one.said(CheckAttempted)] == [False, False, True]
+    operator = engine(project_factory([sshd], extra=check(run=run, attempts=5, interval="1ms")))
+    result = operator.deploy()
+    assert [event.passed for event in operator.said(CheckAttempted)] == [False, False, True]
     assert live(sshd) == result.tag
 
 
@@ -80,8 +80,8 @@ def test_attempts_go_on_until_the_application_is_up(sshd, project_factory, engin
 def test_why_an_answer_is_not_right_is_said(sshd, project_factory, engine, web_server, options, reason):
     path = options.pop("path")
     url = f"http://127.0.0.1:{web_server(sshd.files / 'current')}{path}"
-    one = engine(project_factory([sshd], extra=check(http=url, attempts=1, **options)))
-    error = one.fails(one.deploy, CheckFailed)
+    operator = engine(project_factory([sshd], extra=check(http=url, attempts=1, **options)))
+    error = operator.fails(operator.deploy, CheckFailed)
     assert reason in error.detail
     assert live(sshd) == ""
 
@@ -89,10 +89,12 @@ def test_why_an_answer_is_not_right_is_said(sshd, project_factory, engine, web_s
 def test_a_port_where_nobody_listens_is_said(sshd, project_factory, engine):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    one = engine(project_factory([sshd], extra=check(http=f"http://127.0.0.1:{port}/", attempts=2, interval="1ms")))
-    error = one.fails(one.deploy, CheckFailed)
+    operator = engine(
+        project_factory([sshd], extra=check(http=f"http://127.0.0.1:{port}/", attempts=2, interval="1ms"))
+    )
+    error = operator.fails(operator.deploy, CheckFailed)
     assert f"no connection to 127.0.0.1:{port} from the server: " in error.detail
-    assert len(one.said(CheckAttempted)) == 2
+    assert len(operator.said(CheckAttempted)) == 2
 
 
 @pytest.mark.parametrize(
@@ -100,10 +102,12 @@ def test_a_port_where_nobody_listens_is_said(sshd, project_factory, engine):
 )
 def test_a_port_that_answers_nonsense_is_a_failed_attempt(sshd, project_factory, engine, answer):
     with answering(answer) as port:
-        one = engine(project_factory([sshd], extra=check(http=f"http://127.0.0.1:{port}/", attempts=2, interval="1ms")))
-        error = one.fails(one.deploy, CheckFailed)
+        operator = engine(
+            project_factory([sshd], extra=check(http=f"http://127.0.0.1:{port}/", attempts=2, interval="1ms"))
+        )
+        error = operator.fails(operator.deploy, CheckFailed)
     assert "no answer" in error.detail
-    assert len(one.said(CheckAttempted, passed=False)) == 2
+    assert len(operator.said(CheckAttempted, passed=False)) == 2
     at_rest([sshd])
 
 
@@ -112,16 +116,16 @@ def test_an_answer_that_comes_in_pieces_is_read_to_its_end(sshd, project_factory
     pieces = [b"HTTP/1.0 200 OK\r\n", b"Content-Length: 10\r\nConnection: close\r\n\r\n", b"12345", b"67890"]
     with answering(*pieces) as port:
         extra = check(http=f"http://127.0.0.1:{port}/", contains="1234567890", attempts=1)
-        one = engine(project_factory([sshd], extra=extra))
-        result = one.deploy()
+        operator = engine(project_factory([sshd], extra=extra))
+        result = operator.deploy()
     assert live(sshd) == result.tag
 
 
 def test_a_port_that_is_silent_costs_no_more_than_the_timeout(sshd, project_factory, engine):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
-        one = engine(project_factory([sshd], extra=check(http=url, attempts=1, timeout="2s")))
-        error = one.fails(one.deploy, CheckFailed)
+        operator = engine(project_factory([sshd], extra=check(http=url, attempts=1, timeout="2s")))
+        error = operator.fails(operator.deploy, CheckFailed)
     assert "no answer" in error.detail
 
 
@@ -160,19 +164,19 @@ DRIPPING = (b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", *[b"x"] * 2000
 def test_an_answer_that_drips_costs_no_more_than_the_timeout(sshd, project_factory, engine):
     with answering(*DRIPPING) as port:
         url = f"http://127.0.0.1:{port}/"
-        one = engine(project_factory([sshd], extra=check(http=url, attempts=1, timeout="1s")))
-        error = one.fails(one.deploy, CheckFailed)
+        operator = engine(project_factory([sshd], extra=check(http=url, attempts=1, timeout="1s")))
+        error = operator.fails(operator.deploy, CheckFailed)
     assert "no answer as a whole within 1 s" in error.detail
 
 
 def test_a_cancel_ends_a_check_that_waits_for_an_answer_and_everything_goes_back(sshd, project_factory, engine):
     with answering(*DRIPPING) as port:
         url = f"http://127.0.0.1:{port}/"
-        one = engine(project_factory([sshd], extra=check(http=url, attempts=3, timeout="60s")))
-        one.on_event = lambda event: (
-            one.controls.cancel.request() if isinstance(event, PhaseStarted) and event.phase == "check" else None
+        operator = engine(project_factory([sshd], extra=check(http=url, attempts=3, timeout="60s")))
+        operator.on_event = lambda event: (
+            operator.controls.cancel.request() if isinstance(event, PhaseStarted) and event.phase == "check" else None
         )
-        error = one.fails(one.deploy, Cancelled)
+        error = operator.fails(operator.deploy, Cancelled)
     assert not (sshd.files / "current").is_symlink()
     assert error.title == "cancelled by the operator"
 
@@ -185,10 +189,10 @@ OPEN = [b""] * 2000
 @pytest.mark.parametrize("wanted", ["", "one r1"])
 def test_an_answer_without_a_length_may_stay_open(sshd, project_factory, engine, head, wanted):
     with answering(head, b"event: on", b"e r1\n", *OPEN) as port:
-        one = engine(
+        operator = engine(
             project_factory([sshd], extra=check(http=f"http://127.0.0.1:{port}/", contains=wanted, attempts=1))
         )
-        one.deploy(tag="r1")
+        operator.deploy(tag="r1")
     assert live(sshd) == "r1"
 
 
@@ -196,8 +200,8 @@ def test_a_stream_in_chunks_passes_with_what_is_wanted(sshd, project_factory, en
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with answering(head, b"4\r\none \r\n", b"2\r\nr1\r\n", *OPEN) as port:
         url = f"http://127.0.0.1:{port}/"
-        one = engine(project_factory([sshd], extra=check(http=url, contains="one r1", attempts=1)))
-        one.deploy(tag="r1")
+        operator = engine(project_factory([sshd], extra=check(http=url, contains="one r1", attempts=1)))
+        operator.deploy(tag="r1")
         other = engine(project_factory([sshd], extra=check(http=url, contains="two", attempts=1, timeout="1s")))
         error = other.fails(lambda: other.deploy(tag="r2"), CheckFailed)
     assert "no answer as a whole within 1 s" in error.detail
@@ -206,8 +210,8 @@ def test_a_stream_in_chunks_passes_with_what_is_wanted(sshd, project_factory, en
 def test_a_status_that_is_wrong_is_said_also_where_the_rest_never_comes(sshd, project_factory, engine):
     with answering(b"HTTP/1.1 503 No\r\nContent-Length: 100\r\n\r\n", b"starting", *OPEN) as port:
         url = f"http://127.0.0.1:{port}/"
-        one = engine(project_factory([sshd], extra=check(http=url, attempts=1, timeout="1s")))
-        error = one.fails(one.deploy, CheckFailed)
+        operator = engine(project_factory([sshd], extra=check(http=url, attempts=1, timeout="1s")))
+        error = operator.fails(operator.deploy, CheckFailed)
     assert error.detail == "status 503 instead of 200: starting"
 
 
@@ -262,8 +266,8 @@ def test_https_asks_a_site_by_the_name_of_its_host(sshd, project_factory, engine
     asked.clear()
     wanted = f"{header.format(port=secure_port)} /"
     extra = check(http=url.format(port=secure_port), host=host, contains=wanted, attempts=1)
-    one = engine(project_factory([sshd], extra=extra))
-    result = one.deploy()
+    operator = engine(project_factory([sshd], extra=extra))
+    result = operator.deploy()
     assert live(sshd) == result.tag
     assert asked == [name]
 
@@ -271,8 +275,8 @@ def test_https_asks_a_site_by_the_name_of_its_host(sshd, project_factory, engine
 @pytest.mark.parametrize("host", ["a..example", "x" * 64 + ".example", "[half"])
 def test_a_host_that_is_none_is_a_failed_attempt(sshd, project_factory, engine, secure_port, host):
     extra = check(http=f"https://127.0.0.1:{secure_port}/", host=host, attempts=1)
-    one = engine(project_factory([sshd], extra=extra))
-    error = one.fails(one.deploy, CheckFailed)
+    operator = engine(project_factory([sshd], extra=extra))
+    error = operator.fails(operator.deploy, CheckFailed)
     assert error.detail.startswith("no answer: ")
     at_rest([sshd])
 
@@ -280,15 +284,15 @@ def test_a_host_that_is_none_is_a_failed_attempt(sshd, project_factory, engine, 
 def test_https_with_a_certificate_of_its_own_and_a_host_header(sshd, project_factory, engine, secure_port):
     url = f"https://127.0.0.1:{secure_port}/a?b=c"
     extra = check(http=url, host="shop.example", contains="shop.example /a?b=c") + check(http=url, contains="x end")
-    one = engine(project_factory([sshd], extra=extra))
-    result = one.deploy()
+    operator = engine(project_factory([sshd], extra=extra))
+    result = operator.deploy()
     assert live(sshd) == result.tag
 
 
 def test_https_where_only_http_is_spoken_is_a_failed_attempt(sshd, project_factory, engine, web_server):
     url = f"https://127.0.0.1:{web_server(sshd.files)}/"
-    one = engine(project_factory([sshd], extra=check(http=url, attempts=2, interval="1ms", timeout="2s")))
-    error = one.fails(one.deploy, CheckFailed)
+    operator = engine(project_factory([sshd], extra=check(http=url, attempts=2, interval="1ms", timeout="2s")))
+    error = operator.fails(operator.deploy, CheckFailed)
     assert "no answer" in error.detail
     at_rest([sshd])
 
@@ -302,9 +306,9 @@ def test_an_sshd_that_forbids_forwarding_is_said(tmp_path, project_factory, engi
         until(lambda: b"allowtcpforwarding no" in effective(config), "sshd's configuration is read")
         place = announce(server.place(tmp_path / "roots", "web"))
         url = f"http://127.0.0.1:{web_server(tmp_path)}/"
-        one = engine(project_factory([place], extra=check(http=url, attempts=1)))
+        operator = engine(project_factory([place], extra=check(http=url, attempts=1)))
         until(lambda: server.run("true").returncode == 0, "sshd answers again")
-        error = one.fails(one.deploy, CheckFailed)
+        error = operator.fails(operator.deploy, CheckFailed)
         assert "AllowTcpForwarding" in error.detail
 
 
@@ -314,8 +318,8 @@ def effective(config):
 
 def test_a_command_that_hangs_is_ended_and_its_last_words_are_said(sshd, project_factory, engine):
     run = "echo still starting; sleep 600"
-    one = engine(project_factory([sshd], extra=check(run=run, attempts=1, timeout="500ms")))
-    error = one.fails(one.deploy, CheckFailed)
+    operator = engine(project_factory([sshd], extra=check(run=run, attempts=1, timeout="500ms")))
+    error = operator.fails(operator.deploy, CheckFailed)
     assert "no end within 0.5 s" in error.detail and "still starting" in error.detail
     until(lambda: not list(sshd.server.session_processes()) or b"sleep" not in commands(sshd), "the command is ended")
 
@@ -332,26 +336,26 @@ def commands(place):
 
 
 def test_a_check_of_a_rollback_that_fails_leads_back_to_the_newer_release(servers, project_factory, engine):
-    two = servers(2)
+    fleet = servers(2)
     project = project_factory(
-        two, extra=check(run="test ! -e ../../old-is-broken || test $TURNOUT_TAG != r1", attempts=1)
+        fleet, extra=check(run="test ! -e ../../old-is-broken || test $TURNOUT_TAG != r1", attempts=1)
     )
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     project.commit({"index.html": "two\n"})
-    one.deploy(tag="r2")
-    (two[1].files / "old-is-broken").touch()
-    one.fails(lambda: one.rollback("r1"), CheckFailed)
-    assert [live(each) for each in two] == ["r2", "r2"]
-    assert not record(two[0], "r2").left
-    at_rest(two)
+    operator.deploy(tag="r2")
+    (fleet[1].files / "old-is-broken").touch()
+    operator.fails(lambda: operator.rollback("r1"), CheckFailed)
+    assert [live(server) for server in fleet] == ["r2", "r2"]
+    assert not record(fleet[0], "r2").left
+    at_rest(fleet)
 
 
 def test_a_deploy_that_changes_nothing_is_checked_nowhere_but_where_it_is_live(sshd, project_factory, engine):
     """The same tag with the same content is a no-op: nothing is run for it."""
-    one = engine(project_factory([sshd], extra=check(run="echo x >> ../../tries")))
-    one.deploy(tag="r1")
-    again = one.deploy(tag="r1")
+    operator = engine(project_factory([sshd], extra=check(run="echo x >> ../../tries")))
+    operator.deploy(tag="r1")
+    again = operator.deploy(tag="r1")
     assert again.outcome == "nothing-to-do"
     assert (sshd.files / "tries").read_text() == "x\n"
     at_rest([sshd])

@@ -133,12 +133,12 @@ def test_patterns_in_known_hosts_mean_what_they_mean_to_openssh(sshd, home, flee
 
 
 def test_one_server_that_is_refused_holds_nobody_up(servers, home, fleet_of):
-    three = servers(3)
+    fleet = servers(3)
     config = home / ".ssh/config"
     blocks = config.read_text().split("Host ")
     blocks[2] = blocks[2].replace(str(home / ".ssh/known_hosts"), str(home / "none yet"))
     config.write_text("Host ".join(blocks))
-    inspection = fleet_of(*three).inspect()
+    inspection = fleet_of(*fleet).inspect()
     assert list(inspection.states) == ["web1", "web3"]
     assert isinstance(inspection.errors["web2"], HostKeyUnknown)
 
@@ -217,15 +217,15 @@ def test_a_server_is_reached_through_another(servers, home, project_factory, eng
             + f"    ProxyJump {bastion.alias}\n"
             + bastion.server.ssh_config(bastion.alias)
         )
-        one = engine(project_factory([inner]))
+        operator = engine(project_factory([inner]))
     else:
         project = project_factory([inner])
         text = project.config.read_text()
         project.config.write_text(
             text.replace(f'host = "{inner.alias}"', f'host = "{inner.alias}"\ngateway = "{bastion.alias}"')
         )
-        one = engine(project)
-    result = one.deploy()
+        operator = engine(project)
+    result = operator.deploy()
     assert live(inner) == result.tag
     assert bastion.server.session_processes()
 
@@ -281,9 +281,9 @@ def test_connections_are_made_on_many_threads_from_one_configuration(sshd):
 
 def test_a_connection_that_died_between_two_operations_is_made_anew(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
-    one.deploy()
+    operator = engine(project)
+    operator.deploy()
     sshd.server.kill_sessions()
     project.commit({"index.html": "two\n"})
-    result = one.deploy()
+    result = operator.deploy()
     assert live(sshd) == result.tag

@@ -22,38 +22,38 @@ def dead_lock(place, token="f" * 32):
 
 
 def test_the_lock_of_a_dead_agent_is_taken_over(servers, project_factory, engine):
-    two = servers(2)
-    one = engine(project_factory(two))
-    one.deploy(tag="r1")
-    at_rest(two)
-    dead_lock(two[0])
-    (two[0].files / ".turnout/incoming/half").mkdir(parents=True)
-    assert one.fleet.inspect().states["web1"].lock.alive is False
-    one.deploy(tag="r2")
-    assert [live(each) for each in two] == ["r2", "r2"]
-    at_rest(two)
+    fleet = servers(2)
+    operator = engine(project_factory(fleet))
+    operator.deploy(tag="r1")
+    at_rest(fleet)
+    dead_lock(fleet[0])
+    (fleet[0].files / ".turnout/incoming/half").mkdir(parents=True)
+    assert operator.fleet.inspect().states["web1"].lock.alive is False
+    operator.deploy(tag="r2")
+    assert [live(server) for server in fleet] == ["r2", "r2"]
+    at_rest(fleet)
 
 
 def test_a_taker_that_was_killed_while_it_took_a_dead_lock_bars_nobody(sshd, project_factory, engine):
-    one = engine(project_factory([sshd]))
-    one.deploy(tag="r1")
+    operator = engine(project_factory([sshd]))
+    operator.deploy(tag="r1")
     at_rest([sshd])
     dead_lock(sshd)
     for turn in (1, 2):
         (sshd.files / f".turnout/lock/taking.{turn}").symlink_to("999999999-12345-boot")
-    one.deploy(tag="r2")
+    operator.deploy(tag="r2")
     assert live(sshd) == "r2"
     at_rest([sshd])
 
 
 def test_a_dead_lock_that_somebody_is_taking_over_is_left_to_them(sshd, project_factory, engine):
-    one = engine(project_factory([sshd]))
-    one.deploy(tag="r1")
+    operator = engine(project_factory([sshd]))
+    operator.deploy(tag="r1")
     at_rest([sshd])
     dead_lock(sshd)
     taking = sshd.files / ".turnout/lock/taking.1"
     taking.symlink_to(identity().replace(" ", "-"))
-    one.fails(one.deploy, LockedError, "")
+    operator.fails(operator.deploy, LockedError, "")
     assert taking.is_symlink()
     assert live(sshd) == "r1"
 

@@ -11,34 +11,34 @@ from core.records import Lock
 from tests.engine.driving import at_rest, snapshot
 
 
-def found(one, topic):
-    (findings,) = examine(one.fleet).values()
+def found(operator, topic):
+    (findings,) = examine(operator.fleet).values()
     return next(finding for finding in findings if finding.topic == topic)
 
 
 @pytest.mark.parametrize("kind", ["bash", "fish", "busybox"])
 def test_a_good_server_has_nothing_to_complain_of_and_stays_as_it_is(shell_server, project_factory, engine, kind):
     place = shell_server(kind)
-    one = engine(project_factory([place]))
-    one.deploy(tag="r1")
+    operator = engine(project_factory([place]))
+    operator.deploy(tag="r1")
     at_rest([place])
     before = snapshot(place.files)
-    (findings,) = examine(one.fleet).values()
+    (findings,) = examine(operator.fleet).values()
     assert [finding for finding in findings if finding.level == ERROR] == []
     assert {"host key", "login", "deploy root", "current", "switch", "tar", "space", "clock"} <= {
         finding.topic for finding in findings
     }
-    assert found(one, "switch").text == "one rename, by mv -T"
-    assert "r1" in found(one, "current").text
-    assert "as root" in found(one, "login").text or os.getuid() != 0
+    assert found(operator, "switch").text == "one rename, by mv -T"
+    assert "r1" in found(operator, "current").text
+    assert "as root" in found(operator, "login").text or os.getuid() != 0
     assert snapshot(place.files) == before
 
 
 def test_a_fresh_root_and_one_that_is_not_there_yet_are_fine(sshd, project_factory, engine):
-    one = engine(project_factory([sshd]))
-    assert found(one, "current").level == OK
+    operator = engine(project_factory([sshd]))
+    assert found(operator, "current").level == OK
     sshd.files.rmdir()
-    assert found(one, "deploy root").level == OK and "does not exist yet" in found(one, "deploy root").text
+    assert found(operator, "deploy root").level == OK and "does not exist yet" in found(operator, "deploy root").text
     assert not sshd.files.exists()
 
 
@@ -49,23 +49,23 @@ def test_a_root_that_cannot_be_made_is_an_error_with_the_way_out(sshd, project_f
         sshd.files.write_text("in the way")
     else:
         sshd.files.parent.chmod(0o500)
-    one = engine(project_factory([sshd]))
-    finding = found(one, "deploy root")
+    operator = engine(project_factory([sshd]))
+    finding = found(operator, "deploy root")
     assert finding.level == ERROR and finding.hint
-    one.fails(one.deploy)
+    operator.fails(operator.deploy)
 
 
 @pytest.mark.tidy_login  # a person runs the hint
 def test_current_that_is_a_folder_is_an_error_and_the_hint_adopts_it(sshd, project_factory, engine):
     (sshd.files / "current").mkdir()
     (sshd.files / "current/page").write_text("by hand")
-    one = engine(project_factory([sshd]))
-    finding = found(one, "current")
+    operator = engine(project_factory([sshd]))
+    finding = found(operator, "current")
     assert finding.level == ERROR
     assert sshd.server.run(finding.hint).returncode == 0
-    assert found(one, "current").level == OK
-    one.deploy(tag="r1")
-    assert one.rollback().tag == "before-turnout"
+    assert found(operator, "current").level == OK
+    operator.deploy(tag="r1")
+    assert operator.rollback().tag == "before-turnout"
     assert (sshd.files / "current/page").read_text() == "by hand"
 
 
@@ -80,47 +80,47 @@ def test_current_that_is_a_folder_is_an_error_and_the_hint_adopts_it(sshd, proje
 )
 def test_current_that_leads_to_nowhere_or_elsewhere_is_a_warning(sshd, project_factory, engine, target, word):
     os.symlink(target, sshd.files / "current")
-    one = engine(project_factory([sshd]))
-    finding = found(one, "current")
+    operator = engine(project_factory([sshd]))
+    finding = found(operator, "current")
     assert (finding.level, word in finding.text) == (WARNING, True)
 
 
 def test_missing_shared_paths_are_named(sshd, project_factory, engine):
-    one = engine(project_factory([sshd], deploy={"shared": ["storage/", "conf/.env é"]}))
-    (findings,) = examine(one.fleet).values()
+    operator = engine(project_factory([sshd], deploy={"shared": ["storage/", "conf/.env é"]}))
+    (findings,) = examine(operator.fleet).values()
     texts = [finding.text for finding in findings if finding.topic == "shared"]
     assert texts == ["shared/storage/ does not exist yet", "shared/conf/.env é does not exist yet"]
 
 
 def test_a_record_that_cannot_be_read_is_named_and_spoils_nothing_else(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     (sshd.files / ".turnout/records/broken.toml").write_bytes(b"\xff\x00 no = toml [")
     (sshd.files / ".turnout/records/r1.toml").write_text("tag = 3\n")
-    (findings,) = examine(one.fleet).values()
+    (findings,) = examine(operator.fleet).values()
     records = [finding.text for finding in findings if finding.topic == "records"]
     assert any("broken" in text for text in records) and any("r1" in text for text in records)
     project.commit({"index.html": "two\n"})
-    one.deploy(tag="r2")
+    operator.deploy(tag="r2")
     assert (sshd.files / "current/index.html").read_text() == "two\n"
 
 
 def test_a_server_at_work_is_told(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one, other = engine(project), engine(project)
+    operator, other = engine(project), engine(project)
     other.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana@desk"))
-    finding = found(one, "lock")
+    finding = found(operator, "lock")
     assert finding.level == WARNING and "ana@desk" in finding.text
 
 
 def test_servers_that_cannot_be_asked_are_told_beside_those_that_can(servers, project_factory, engine, home):
-    three = servers(3, separate=True)
+    fleet = servers(3, separate=True)
     config = home / ".ssh/config"
-    config.write_text(config.read_text().replace(f"Port {three[1].port}\n", "Port 1\n"))
+    config.write_text(config.read_text().replace(f"Port {fleet[1].port}\n", "Port 1\n"))
     known = home / ".ssh/known_hosts"
-    known.write_text(known.read_text().replace(three[2].server.known_hosts_line(), ""))
-    all_found = examine(engine(project_factory(three)).fleet)
+    known.write_text(known.read_text().replace(fleet[2].server.known_hosts_line(), ""))
+    all_found = examine(engine(project_factory(fleet)).fleet)
     assert list(all_found) == ["web1", "web2", "web3"]
     assert not [finding for finding in all_found["web1"] if finding.level == ERROR]
     assert [(finding.topic, finding.level) for finding in all_found["web2"]] == [("connection", ERROR)]

@@ -44,8 +44,8 @@ def importable(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
 
 
-def drift(one, tag=None) -> Drift:
-    found = verify(one.fleet, tag, Cancel())
+def drift(operator, tag=None) -> Drift:
+    found = verify(operator.fleet, tag, Cancel())
     assert not found.errors and not found.astray
     return next(iter(found.drifts.values()))
 
@@ -56,15 +56,15 @@ def place(request, sshd):
 
 
 def test_what_a_prepare_hook_changed_made_or_removed_is_as_deployed(place, project_factory, engine):
-    one = engine(project_factory([place], FILES, extra=hook("prepare", EDITS), deploy={"shared": ["log/"]}))
-    one.deploy(tag="r1")
+    operator = engine(project_factory([place], FILES, extra=hook("prepare", EDITS), deploy={"shared": ["log/"]}))
+    operator.deploy(tag="r1")
     assert (place.files / "current/conf").read_text() == "shipped\nedited\n"
-    assert drift(one).none, drift(one)
+    assert drift(operator).none, drift(operator)
 
 
 def test_whoever_touches_a_hooks_work_later_is_seen(place, project_factory, engine):
-    one = engine(project_factory([place], FILES, extra=hook("prepare", EDITS)))
-    one.deploy(tag="r1")
+    operator = engine(project_factory([place], FILES, extra=hook("prepare", EDITS)))
+    operator.deploy(tag="r1")
     release = place.files / "releases/r1"
     (release / "conf").write_text("shipped\n")  # as its manifest says, and yet not as the hook left it
     (release / "drop").write_text("d\n")
@@ -76,7 +76,7 @@ def test_whoever_touches_a_hooks_work_later_is_seen(place, project_factory, engi
     (release / "plain").chmod(0o644)
     (release / "same").write_text("tampered\n")
     (release / "made/new\nline").write_text("tampered\n")
-    assert drift(one) == Drift(
+    assert drift(operator) == Drift(
         changed=(b"conf", b"made/new\nline", b"made/nothing", b"made/one", b"plain", b"same"),
         added=(b"drop", b"made/later"),
         removed=(b"made/link",),
@@ -104,78 +104,78 @@ def test_names_and_targets_with_any_bytes_are_as_deployed(place, project_factory
     files |= {b"link %d" % number: Link(odd) for number, odd in enumerate(ODD)}
     files |= {b"link to " + odd: Link(b"target " + odd) for odd in ODD}
     project = project_factory([place], files, source="directory")
-    one = engine(project)
-    one.deploy(tag="r1")
-    assert drift(one).none, drift(one)
+    operator = engine(project)
+    operator.deploy(tag="r1")
+    assert drift(operator).none, drift(operator)
     # Nothing of it is sent again where the deploy-cache is compared.
     (place.files / ".turnout/cache.manifest").unlink()
     project.write({"another": "y"})
-    one.deploy(tag="r2")
-    assert [event.total for event in one.said(UploadProgress)][-1] == 1
+    operator.deploy(tag="r2")
+    assert [event.total for event in operator.said(UploadProgress)][-1] == 1
     (place.files / "current/link 1").unlink()
     (place.files / "current/link 1").symlink_to("tab")
-    assert drift(one) == Drift(changed=(b"link 1",))
+    assert drift(operator) == Drift(changed=(b"link 1",))
 
 
 def test_a_release_whose_hooks_were_noted_by_names_alone_is_compared_as_before(sshd, project_factory, engine):
-    one = engine(project_factory([sshd], {"a": "a\n"}, extra=hook("prepare", "echo made > made")))
-    one.deploy(tag="r1")
+    operator = engine(project_factory([sshd], {"a": "a\n"}, extra=hook("prepare", "echo made > made")))
+    operator.deploy(tag="r1")
     (sshd.files / ".turnout/manifests/r1.made").write_text(".\n./a\n./made\n")
     (sshd.files / "current/made").write_text("whatever\n")
-    assert drift(one).none
+    assert drift(operator).none
     (sshd.files / "current/a").write_text("tampered\n")
     (sshd.files / "current/b").write_text("")
-    assert drift(one) == Drift(changed=(b"a",), added=(b"b",))
+    assert drift(operator) == Drift(changed=(b"a",), added=(b"b",))
 
 
 def test_a_release_that_is_made_again_without_its_hook_is_not_compared_with_what_the_hook_made(
     sshd, project_factory, engine
 ):
     project = project_factory([sshd], {"a": "a\n"}, extra=hook("prepare", "echo edited > a"))
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     for number in (2, 3):
         project.commit({"a": f"{number}\n"})
-        one.deploy(tag=f"r{number}")
-    one.prune("r1")
+        operator.deploy(tag=f"r{number}")
+    operator.prune("r1")
     project.config.write_text(project.config.read_text().partition("[[hooks]]")[0])
-    two = engine(project)
-    two.rollback("r1")
+    second_operator = engine(project)
+    second_operator.rollback("r1")
     assert (sshd.files / "current/a").read_text() == "a\n"
-    assert drift(two).none
+    assert drift(second_operator).none
 
 
 @pytest.mark.parametrize("name", ["pipe", "new\nline"])
 def test_what_is_neither_file_nor_folder_is_added_or_changed_and_the_rest_is_still_compared(
     sshd, project_factory, engine, name
 ):
-    one = engine(project_factory([sshd], {"a": "a\n", "b": "b\n"}))
-    one.deploy(tag="r1")
+    operator = engine(project_factory([sshd], {"a": "a\n", "b": "b\n"}))
+    operator.deploy(tag="r1")
     os.mkfifo(sshd.files / "current" / name)
     (sshd.files / "current/a").unlink()
     os.mkfifo(sshd.files / "current/a")
     (sshd.files / "current/b").unlink()
-    assert drift(one) == Drift(changed=(b"a",), added=(name.encode(),), removed=(b"b",))
+    assert drift(operator) == Drift(changed=(b"a",), added=(name.encode(),), removed=(b"b",))
 
 
 def test_an_answer_that_makes_no_sense_is_an_error_of_that_server(sshd, project_factory, engine):
-    one = engine(project_factory([sshd], extra=hook("prepare", "echo made > made")))
-    one.deploy(tag="r1")
+    operator = engine(project_factory([sshd], extra=hook("prepare", "echo made > made")))
+    operator.deploy(tag="r1")
     (sshd.files / ".turnout/manifests/r1.made").write_text("f 00 ../../etc/passwd\nend\n")
-    error = verify(one.fleet, "r1", Cancel()).errors["web"]
+    error = verify(operator.fleet, "r1", Cancel()).errors["web"]
     assert isinstance(error, ServerError) and "etc/passwd" in error.detail
     with pytest.raises(ValueError, match=r"\.\./x"):
         parse_tree(["d .", "? ../x"])
 
 
 @pytest.fixture
-def three(servers):
+def fleet(servers):
     return servers(3)
 
 
 @pytest.fixture
-def deployed(three, project_factory):
-    project = project_factory(three, {"a": "a\n"})
+def deployed(fleet, project_factory):
+    project = project_factory(fleet, {"a": "a\n"})
     assert turnout(project, "deploy", "production", "--tag", "r1", "--yes").returncode == 0
     return project
 
@@ -195,8 +195,8 @@ def lead(place, target) -> None:
         ("", "there is no current"),
     ],
 )
-def test_a_server_whose_current_leads_to_no_release_is_not_as_deployed(deployed, three, target, said):
-    lead(three[2], target)
+def test_a_server_whose_current_leads_to_no_release_is_not_as_deployed(deployed, fleet, target, said):
+    lead(fleet[2], target)
     ended = turnout(deployed, "verify", "production")
     assert ended.returncode == 1
     assert f"web3  {said}" in ended.stdout.splitlines()
@@ -207,23 +207,23 @@ def test_a_server_whose_current_leads_to_no_release_is_not_as_deployed(deployed,
     assert [(line["server"], line["text"]) for line in found] == [("web3", said)]
 
 
-def test_a_live_release_whose_folder_is_gone_is_said(deployed, three):
-    for place in three:
+def test_a_live_release_whose_folder_is_gone_is_said(deployed, fleet):
+    for place in fleet:
         shutil.rmtree(place.files / "releases/r1")
     said = "current leads to releases/r1, which does not exist"
     for words in ((), ("r1",)):
         ended = turnout(deployed, "verify", "production", *words)
         assert ended.returncode == 1, ended.stderr
-        assert [f"{place.alias}  {said}" for place in three] == ended.stdout.splitlines()
+        assert [f"{place.alias}  {said}" for place in fleet] == ended.stdout.splitlines()
         assert "r1: current leads astray on 3 servers" in ended.stderr
-    shutil.rmtree(three[0].files / "current", ignore_errors=True)
-    lead(three[0], "")
+    shutil.rmtree(fleet[0].files / "current", ignore_errors=True)
+    lead(fleet[0], "")
     ended = turnout(deployed, "verify", "production")
     assert ended.returncode == 1 and ended.stdout.count(said) == 2
 
 
-def test_a_current_that_leads_outside_everywhere_is_no_sign_that_nothing_is_live_yet(deployed, three):
-    for place in three:
+def test_a_current_that_leads_outside_everywhere_is_no_sign_that_nothing_is_live_yet(deployed, fleet):
+    for place in fleet:
         lead(place, "/etc")
     ended = turnout(deployed, "verify", "production")
     assert ended.returncode == 1

@@ -27,10 +27,10 @@ def test_files_of_fabric_are_never_read(sshd, project_factory, engine, home, tmp
     (home / name).write_text(text)
     project = project_factory([sshd], extra=hook("after-switch", "echo ran"))
     (project.folder / name.replace(".fabric", "fabric").replace(".invoke", "invoke")).write_text(text)
-    one = engine(project)
-    one.deploy(tag="one")
+    operator = engine(project)
+    operator.deploy(tag="one")
     assert live(sshd) == "one" and not ran.exists()
-    assert [event.line for event in one.said(HookOutput)] == ["ran"]
+    assert [event.line for event in operator.said(HookOutput)] == ["ran"]
 
 
 def test_variables_of_fabric_are_never_read(sshd, project_factory, engine, monkeypatch, tmp_path):
@@ -40,7 +40,7 @@ def test_variables_of_fabric_are_never_read(sshd, project_factory, engine, monke
         for name, value in (("RUN_DRY", "1"), ("USER", "nobody"), ("PORT", "1"), ("RUN_WARN", "1"), ("DEBUG", "1")):
             monkeypatch.setenv(f"{prefix}_{name}", value)
     project = project_factory([sshd], extra=hook("after-switch", "echo ran; exit 3"))
-    one = engine(project)
-    one.fails(lambda: one.deploy(tag="one"))
-    assert [event.line for event in one.said(HookOutput)] == ["ran"]
-    assert [event.status for event in one.said(HookFinished)] == [3]
+    operator = engine(project)
+    operator.fails(lambda: operator.deploy(tag="one"))
+    assert [event.line for event in operator.said(HookOutput)] == ["ran"]
+    assert [event.status for event in operator.said(HookFinished)] == [3]

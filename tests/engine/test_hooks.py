@@ -36,8 +36,8 @@ def test_every_moment_has_its_place_in_the_order_and_its_folder(sshd, project_fa
         for on in MOMENTS
     )
     project = project_factory([sshd], extra=extra + '[[checks]]\nrun = "test ! -e bad"\nattempts = 1\n')
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     assert log(sshd) == [
         "prepare r1 ",
         "before-switch r1 ",
@@ -45,9 +45,9 @@ def test_every_moment_has_its_place_in_the_order_and_its_folder(sshd, project_fa
         "success r1 releases/r1",
     ]
     project.commit({"index.html": "two\n"})
-    one.deploy(tag="r2")
+    operator.deploy(tag="r2")
     (sshd.files / "log").unlink()
-    one.rollback()
+    operator.rollback()
     assert log(sshd) == [
         "before-switch r1 releases/r2",
         "after-switch r1 releases/r1",
@@ -56,7 +56,7 @@ def test_every_moment_has_its_place_in_the_order_and_its_folder(sshd, project_fa
     ]
     (sshd.files / "log").unlink()
     project.commit({"bad": "x"})
-    one.fails(lambda: one.deploy(tag="r3"))
+    operator.fails(lambda: operator.deploy(tag="r3"))
     assert log(sshd) == [
         "prepare r3 releases/r1",
         "before-switch r3 releases/r1",
@@ -68,7 +68,7 @@ def test_every_moment_has_its_place_in_the_order_and_its_folder(sshd, project_fa
 
 
 def test_where_says_on_which_machine_a_hook_runs(servers, project_factory, engine, tmp_path):
-    three = servers(3)
+    fleet = servers(3)
     extra = (
         hook("before-switch", 'echo all >> "$TURNOUT_ROOT/log"')
         + hook("before-switch", 'echo first >> "$TURNOUT_ROOT/log"', where="first-server")
@@ -78,24 +78,24 @@ def test_where_says_on_which_machine_a_hook_runs(servers, project_factory, engin
         )
         + hook("prepare", f"echo prepare >> {tmp_path}/operator", where="operator")
     )
-    project = project_factory(three, extra=extra)
-    one = engine(project)
-    one.deploy()
-    assert [log(each) for each in three] == [["first-prepare", "all", "first"], ["all"], ["all"]]
+    project = project_factory(fleet, extra=extra)
+    operator = engine(project)
+    operator.deploy()
+    assert [log(server) for server in fleet] == [["first-prepare", "all", "first"], ["all"], ["all"]]
     assert (tmp_path / "operator").read_text().splitlines() == ["prepare", f"{project.folder} 0"]
-    assert {event.server for event in one.said(HookStarted)} == {"", "web1", "web2", "web3"}
+    assert {event.server for event in operator.said(HookStarted)} == {"", "web1", "web2", "web3"}
 
 
 def test_hooks_are_told_everything_about_the_release(servers, project_factory, engine, monkeypatch):
-    two = servers(2)
+    fleet = servers(2)
     monkeypatch.setenv("TURNOUT_USER", "ana")
     extra = hook("after-switch", 'env | grep ^TURNOUT_ | sort > "$TURNOUT_ROOT/told"')
-    project = project_factory(two, extra=extra)
-    one = engine(project)
-    one.deploy(tag="r1")
+    project = project_factory(fleet, extra=extra)
+    operator = engine(project)
+    operator.deploy(tag="r1")
     revision = project.commit({"index.html": "two\n"})
-    one.deploy(tag="r2", ref="main")
-    told = dict(line.split("=", 1) for line in (two[1].files / "told").read_text().splitlines())
+    operator.deploy(tag="r2", ref="main")
+    told = dict(line.split("=", 1) for line in (fleet[1].files / "told").read_text().splitlines())
     who = told.pop("TURNOUT_WHO")
     told = {name: value for name, value in told.items() if not name.startswith("TURNOUT_TEST")}
     assert who.startswith("ana@")
@@ -109,9 +109,9 @@ def test_hooks_are_told_everything_about_the_release(servers, project_factory, e
         "TURNOUT_PREVIOUS": "r1",
         "TURNOUT_SERVERS": "web1 web2",
         "TURNOUT_SERVER": "web2",
-        "TURNOUT_ROOT": two[1].root,
-        "TURNOUT_RELEASE_PATH": f"{two[1].root}/releases/r2",
-        "TURNOUT_SHARED_PATH": f"{two[1].root}/shared",
+        "TURNOUT_ROOT": fleet[1].root,
+        "TURNOUT_RELEASE_PATH": f"{fleet[1].root}/releases/r2",
+        "TURNOUT_SHARED_PATH": f"{fleet[1].root}/shared",
     }
 
 
@@ -120,35 +120,35 @@ def test_output_is_streamed_line_by_line_before_the_hook_ends(sshd, project_fact
     go = tmp_path / "go"
     wait = f"i=0; while [ ! -e {go} ] && [ $i -lt 1000 ]; do sleep 0.05; i=$((i+1)); done"
     extra = hook("before-switch", f"echo one; echo two >&2; {wait}; test -e {go} && echo three", where=where)
-    one = engine(project_factory([sshd], extra=extra))
+    operator = engine(project_factory([sshd], extra=extra))
     seen = []
 
     def watch(event):
         if isinstance(event, HookOutput):
-            seen.append((event.line, bool(one.said(HookFinished))))
+            seen.append((event.line, bool(operator.said(HookFinished))))
             if len(seen) == 2:
                 go.touch()
 
-    one.on_event = watch
-    one.deploy()
+    operator.on_event = watch
+    operator.deploy()
     assert seen == [("one", False), ("two", False), ("three", False)]
-    assert [(event.status, event.on) for event in one.said(HookFinished)] == [(0, "before-switch")]
+    assert [(event.status, event.on) for event in operator.said(HookFinished)] == [(0, "before-switch")]
 
 
 def test_what_a_hook_prints_is_made_harmless(sshd, project_factory, engine):
     run = r"printf 'a\033[31mred\033[0m\tb\000c\377\n\033]0;title\007x\r50 %%\r100 %%\nno end'; printf '\n%20000s' ''"
-    one = engine(project_factory([sshd], extra=hook("success", run)))
-    one.deploy()
-    lines = [event.line for event in one.said(HookOutput)]
+    operator = engine(project_factory([sshd], extra=hook("success", run)))
+    operator.deploy()
+    lines = [event.line for event in operator.said(HookOutput)]
     assert lines[1:3] == ["100 %", "no end"]
     assert lines[0].startswith("ared") and not any(ord(char) < 32 for line in lines for char in line)
     assert sum(map(len, lines[3:])) <= 20_000 + 10
 
 
 def test_a_hook_that_prints_much_holds_nothing_up(sshd, project_factory, engine):
-    one = engine(project_factory([sshd], extra=hook("prepare", "seq 1 20000")))
-    one.deploy()
-    assert [event.line for event in one.said(HookOutput)] == [str(number) for number in range(1, 20001)]
+    operator = engine(project_factory([sshd], extra=hook("prepare", "seq 1 20000")))
+    operator.deploy()
+    assert [event.line for event in operator.said(HookOutput)] == [str(number) for number in range(1, 20001)]
 
 
 def marked(word):
@@ -164,10 +164,10 @@ def test_a_hook_that_takes_too_long_is_ended_with_all_its_processes(
     word = tmp_path.name
     run = f'export MARK={word}; trap "" TERM; sleep 600 & sh -c "trap : TERM; sleep 601; sleep 602" & wait; sleep 603'
     extra = hook("before-switch", run, where="operator" if where == "operator" else "server", timeout="1s")
-    one = engine(project_factory([place], extra=extra))
-    error = one.fails(one.deploy, HookFailed, "took longer than 1.0 s")
+    operator = engine(project_factory([place], extra=extra))
+    error = operator.fails(operator.deploy, HookFailed, "took longer than 1.0 s")
     assert error.phase
-    assert [event.status for event in one.said(HookFinished)] == [None]
+    assert [event.status for event in operator.said(HookFinished)] == [None]
     assert live(place) == ""
     until(lambda: not marked(word), "the hook's processes are gone")
     at_rest([place])
@@ -175,40 +175,40 @@ def test_a_hook_that_takes_too_long_is_ended_with_all_its_processes(
 
 def test_a_hook_that_leaves_a_daemon_behind_does_not_hold_the_deploy(sshd, project_factory, engine):
     run = 'nohup sleep 30 > /dev/null 2>&1 & echo $! > "$TURNOUT_ROOT/daemon"'
-    one = engine(project_factory([sshd], extra=hook("after-switch", run)))
-    one.deploy()
+    operator = engine(project_factory([sshd], extra=hook("after-switch", run)))
+    operator.deploy()
     pid = int((sshd.files / "daemon").read_text())
     os.kill(pid, 9)  # ProcessLookupError where the hook's end had ended it
 
 
 @pytest.mark.parametrize("where", ["server", "operator"])
 def test_a_success_hook_that_fails_is_a_warning(sshd, project_factory, engine, where):
-    one = engine(project_factory([sshd], extra=hook("success", "echo sorry; exit 4", where=where)))
-    result = one.deploy()
+    operator = engine(project_factory([sshd], extra=hook("success", "echo sorry; exit 4", where=where)))
+    result = operator.deploy()
     assert result.exit_code == 0 and live(sshd) == result.tag
     assert any("status 4" in warning and "sorry" in warning for warning in result.warnings)
-    assert one.said(Note, level="warning")
+    assert operator.said(Note, level="warning")
     at_rest([sshd])
 
 
 def test_a_hook_has_no_input_and_ends_where_it_waits_for_some(sshd, project_factory, engine):
-    one = engine(project_factory([sshd], extra=hook("prepare", "cat; read -r x; echo $?", timeout="20s")))
-    one.deploy()
-    assert [event.line for event in one.said(HookOutput)] == ["1"]
+    operator = engine(project_factory([sshd], extra=hook("prepare", "cat; read -r x; echo $?", timeout="20s")))
+    operator.deploy()
+    assert [event.line for event in operator.said(HookOutput)] == ["1"]
 
 
 def test_hooks_of_one_moment_run_one_after_the_other_and_stop_at_the_first_failure(servers, project_factory, engine):
-    two = servers(2)
+    fleet = servers(2)
     extra = (
         hook("before-switch", 'sleep 0.2; echo 1 >> "$TURNOUT_ROOT/log"')
         + hook("before-switch", 'echo 2 >> "$TURNOUT_ROOT/log"; test $TURNOUT_SERVER = web1')
         + hook("before-switch", 'echo 3 >> "$TURNOUT_ROOT/log"')
     )
-    one = engine(project_factory(two, extra=extra))
-    error = one.fails(one.deploy, HookFailed)
+    operator = engine(project_factory(fleet, extra=extra))
+    error = operator.fails(operator.deploy, HookFailed)
     assert error.server == "web2"
-    assert [log(each) for each in two] == [["1", "2"], ["1", "2"]]
-    assert [live(each) for each in two] == ["", ""]
+    assert [log(server) for server in fleet] == [["1", "2"], ["1", "2"]]
+    assert [live(server) for server in fleet] == ["", ""]
 
 
 @pytest.fixture
@@ -243,18 +243,18 @@ def test_a_webhook_gets_json_with_a_text_once_and_its_address_is_never_said(
 ):
     url = f"http://127.0.0.1:{receiver.server_address[1]}/services/T0/S3CRET"
     monkeypatch.setenv("HOOK_URL", url)
-    two = servers(2)
-    one = engine(project_factory(two, extra=webhook("success") + webhook("before-switch")))
-    one.deploy(tag="r1")
+    fleet = servers(2)
+    operator = engine(project_factory(fleet, extra=webhook("success") + webhook("before-switch")))
+    operator.deploy(tag="r1")
     assert [path for path, _, _ in receiver.got] == ["/services/T0/S3CRET"] * 2
     _, kind, body = receiver.got[1]
     assert kind == "application/json"
     assert body["text"] == "shop: success r1" and body["tag"] == "r1" and body["servers"] == "web1 web2"
-    at_rest(two)
-    said = json.dumps([event.to_json() for event in one.events]) + "".join(
+    at_rest(fleet)
+    said = json.dumps([event.to_json() for event in operator.events]) + "".join(
         path.read_text(errors="replace")
-        for each in two
-        for path in (each.files / ".turnout").rglob("*")
+        for server in fleet
+        for path in (server.files / ".turnout").rglob("*")
         if path.is_file()
     )
     assert "S3CRET" not in said and url not in said
@@ -276,17 +276,17 @@ def test_a_webhook_that_fails_fails_as_a_hook_does_and_says_no_address(
 ):
     receiver.answer = answer
     monkeypatch.setenv("HOOK_URL", f"http://127.0.0.1:{receiver.server_address[1]}/S3CRET")
-    one = engine(project_factory([sshd], extra=webhook(moment)))
+    operator = engine(project_factory([sshd], extra=webhook(moment)))
     if moment == "success":
-        result = one.deploy()
+        result = operator.deploy()
         assert "the webhook failed" in result.warnings[0]
         said = str(result)
     else:
-        error = one.fails(one.deploy, HookFailed, "the webhook failed")
+        error = operator.fails(operator.deploy, HookFailed, "the webhook failed")
         assert live(sshd) == ""
         said = str(error)
-    assert "S3CRET" not in said + json.dumps([event.to_json() for event in one.events])
-    one.well_formed()
+    assert "S3CRET" not in said + json.dumps([event.to_json() for event in operator.events])
+    operator.well_formed()
     at_rest([sshd])
 
 
@@ -296,8 +296,8 @@ def test_a_webhook_that_nobody_answers_does_not_hold_the_deploy_for_long(sshd, p
     monkeypatch.setattr(webhooks, "TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("HOOK_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/S3CRET")
-        one = engine(project_factory([sshd], extra=webhook("success")))
-        result = one.deploy()
+        operator = engine(project_factory([sshd], extra=webhook("success")))
+        result = operator.deploy()
     assert live(sshd) == result.tag and "timed out" in result.warnings[0]
 
 
@@ -305,10 +305,10 @@ def test_a_webhook_that_nobody_answers_does_not_hold_the_deploy_for_long(sshd, p
 def test_a_webhook_ends_with_the_status_of_its_answer(sshd, project_factory, engine, monkeypatch, head):
     with answering(head, b"ok", *OPEN) as port:
         monkeypatch.setenv("HOOK_URL", f"http://127.0.0.1:{port}/")
-        one = engine(project_factory([sshd], extra=webhook("success")))
-        result = one.deploy()
+        operator = engine(project_factory([sshd], extra=webhook("success")))
+        result = operator.deploy()
     assert result.warnings == ()
-    assert [event.status for event in one.said(HookFinished)] == [0]
+    assert [event.status for event in operator.said(HookFinished)] == [0]
 
 
 def test_a_webhook_whose_answer_drips_has_its_time_as_a_whole(sshd, project_factory, engine, monkeypatch):
@@ -317,34 +317,34 @@ def test_a_webhook_whose_answer_drips_has_its_time_as_a_whole(sshd, project_fact
     monkeypatch.setattr(webhooks, "TIMEOUT", 0.5)
     with answering(*[b"HTTP/1.1 200 OK\r\n", *[b"X-More: x\r\n"] * 80], *OPEN) as port:
         monkeypatch.setenv("HOOK_URL", f"http://127.0.0.1:{port}/")
-        one = engine(project_factory([sshd], extra=webhook("success")))
-        result = one.deploy()
+        operator = engine(project_factory([sshd], extra=webhook("success")))
+        result = operator.deploy()
     assert "timed out: no answer within 0.5 s" in result.warnings[0]
 
 
 def test_a_secret_in_a_hook_is_masked_wherever_it_is_said(sshd, project_factory, engine, monkeypatch):
     monkeypatch.setenv("API_TOKEN", "hunter2-and-more")
     extra = hook("before-switch", "echo with ${API_TOKEN}; exit 1")
-    one = engine(project_factory([sshd], extra=extra))
-    error = one.fails(one.deploy, HookFailed)
-    assert one.said(HookOutput)[0].line == "with ***"
+    operator = engine(project_factory([sshd], extra=extra))
+    error = operator.fails(operator.deploy, HookFailed)
+    assert operator.said(HookOutput)[0].line == "with ***"
     at_rest([sshd])
     kept = "".join(path.read_text() for path in (sshd.files / ".turnout").rglob("*") if path.is_file())
-    said = str(error) + repr(error.__cause__) + json.dumps([event.to_json() for event in one.events]) + kept
+    said = str(error) + repr(error.__cause__) + json.dumps([event.to_json() for event in operator.events]) + kept
     assert "hunter2" not in said
 
 
 def test_the_barrier_waits_for_the_before_switch_hooks_of_all(servers, project_factory, engine):
-    three = servers(3)
+    fleet = servers(3)
     wait = 'i=0; while [ ! -e "$TURNOUT_ROOT/go" ] && [ $i -lt 600 ]; do sleep 0.05; i=$((i+1)); done'
     run = f"test $TURNOUT_SERVER != web2 || {{ {wait}; }}"
-    one = engine(project_factory(three, extra=hook("before-switch", run)))
+    operator = engine(project_factory(fleet, extra=hook("before-switch", run)))
 
     def watch(event):
         if isinstance(event, HookFinished) and event.server == "web3":
-            assert not one.said(Switched) and not one.said(PhaseStarted, phase="switch")
-            (three[1].files / "go").touch()
+            assert not operator.said(Switched) and not operator.said(PhaseStarted, phase="switch")
+            (fleet[1].files / "go").touch()
 
-    one.on_event = watch
-    one.deploy()
-    assert len(one.said(Switched)) == 3
+    operator.on_event = watch
+    operator.deploy()
+    assert len(operator.said(Switched)) == 3

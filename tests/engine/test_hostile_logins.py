@@ -118,23 +118,23 @@ def test_a_life_of_an_application_on_a_hostile_login(hostile: Destination, proje
     project = project_factory(
         [hostile], {"index.html": "one\n", "a/b": "x", "data/x": "seed"}, deploy={"shared": ["data/"]}, extra=extra
     )
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     expected = {**tree_of(project), b"made": ("file", b"made\n"), b"data": ("link", b"../../shared/data")}
     del expected[b"data/x"]
     assert snapshot(hostile.files / "releases/r1") == expected
-    (line,) = [event.line for event in one.said(HookOutput, on="prepare") if "own" in event.line]
+    (line,) = [event.line for event in operator.said(HookOutput, on="prepare") if "own" in event.line]
     assert line.startswith('mine mine mine mine is it\'s "own" .:tools:')
     for path in ("releases/r1", "releases/r1/a", "shared/data"):
         assert stat.S_IMODE((hostile.files / path).stat().st_mode) == 0o755
     assert stat.S_IMODE((hostile.files / "releases/r1/index.html").stat().st_mode) == 0o644
     for tag in ("r2", "r3"):
         project.commit({"index.html": f"{tag}\n", "a/b": None, f"a/{tag}": tag})
-        one.deploy(tag=tag)
-    one.rollback("r1")
-    one.prune("r2")
+        operator.deploy(tag=tag)
+    operator.rollback("r1")
+    operator.prune("r2")
     assert (current(hostile), releases(hostile)) == ("releases/r1", ["r1", "r3"])
-    one.run(PruneRequest(cache=True))
+    operator.run(PruneRequest(cache=True))
     assert os.listdir(hostile.files / "deploy-cache") == []
     at_rest([hostile])
 
@@ -142,15 +142,15 @@ def test_a_life_of_an_application_on_a_hostile_login(hostile: Destination, proje
 def test_a_folder_that_cdpath_names_is_not_taken_for_what_is_live(hostile, sshd, project_factory, engine):
     engine(project_factory([sshd])).deploy()
     project = project_factory([hostile])
-    one = engine(project)
+    operator = engine(project)
     for tag in ("a", "b", "c", "d"):
         project.commit({"index.html": f"{tag}\n"})
-        one.deploy(tag=tag)
-    one.rollback("c")
-    one.fleet.close()
+        operator.deploy(tag=tag)
+    operator.rollback("c")
+    operator.fleet.close()
     start = hostile.server.home / ".bashrc"
     start.write_text(f"{START_FILE}\nCDPATH={sshd.root}:{sshd.root}/releases\n")
-    one.run(PruneRequest(keep=1))
+    operator.run(PruneRequest(keep=1))
     assert (hostile.files / "current/index.html").read_text() == "c\n"
     assert releases(hostile) == ["b", "c", "d"]
 
@@ -160,9 +160,9 @@ def test_a_command_that_never_ran_did_not_pass(tmp_path, announce, project_facto
         ending = "case $BASH_EXECUTION_STRING in *turnout_lead*) exit 0 ;; esac\n"
         (server.home / ".bashrc").write_text(ending)
         place = announce(server.place(tmp_path / "servers", "hostile"))
-        one = engine(project_factory([place], extra='[[checks]]\nrun = "echo checked"\n'))
-        error = one.fails(one.deploy, ServerError)
-        one.fleet.close()
+        operator = engine(project_factory([place], extra='[[checks]]\nrun = "echo checked"\n'))
+        error = operator.fails(operator.deploy, ServerError)
+        operator.fleet.close()
     assert error.title == "the login shell ended well without running the command"
     assert current(place) == ""
 

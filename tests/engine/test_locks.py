@@ -36,15 +36,15 @@ run = "echo waiting; i=0; while [ ! -e $TURNOUT_ROOT/go ] && [ $i -lt 1200 ]; do
 """
 
 
-def start(one, request):
+def start(operator, request):
     """Run a request on the engine's own thread, as the dashboard does."""
-    job = Job("test", lambda emit, controls: execute(one.fleet, request, None, emit, controls))
-    job.subscribe(one.hear)
+    job = Job("test", lambda emit, controls: execute(operator.fleet, request, None, emit, controls))
+    job.subscribe(operator.hear)
     return job.start()
 
 
-def seen(one, kind, **wanted):
-    until(lambda: one.said(kind, **wanted), f"{kind.__name__} {wanted}")
+def seen(operator, kind, **wanted):
+    until(lambda: operator.said(kind, **wanted), f"{kind.__name__} {wanted}")
 
 
 def test_the_second_operator_is_told_who_is_at_work_since_when_and_in_which_phase(
@@ -72,8 +72,8 @@ def test_the_second_operator_is_told_who_is_at_work_since_when_and_in_which_phas
 
 
 def test_of_two_fleets_over_overlapping_servers_exactly_one_wins(servers, project_factory, engine):
-    three = servers(3)
-    project = project_factory(three)
+    fleet = servers(3)
+    project = project_factory(fleet)
     fleets = [engine(project), engine(project)]
     every = fleets[0].fleet.servers
     turned = engine(project, servers=list(reversed(every)))
@@ -103,16 +103,16 @@ def test_of_two_fleets_over_overlapping_servers_exactly_one_wins(servers, projec
                 assert outcome.exit_code == EXIT_LOCKED
         # Who won did so everywhere; who lost left nothing.
         won = {outcome.tag for outcome in outcomes.values() if not isinstance(outcome, Exception)}
-        there = {tag for each in three for tag in releases(each) if tag.startswith(f"n{number}-")}
+        there = {tag for server in fleet for tag in releases(server) if tag.startswith(f"n{number}-")}
         assert there == won
-        at_rest(three)
-    assert live(three[1]) == live(three[2])
+        at_rest(fleet)
+    assert live(fleet[1]) == live(fleet[2])
 
 
 def test_a_lock_whose_agent_lives_is_never_taken_over(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one, other = engine(project), engine(project)
-    held = one.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana"))
+    operator, other = engine(project), engine(project)
+    held = operator.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana"))
     for _ in range(3):
         other.fails(other.deploy, LockedError, "ana")
     held.finish(Settles.NONE, "{}")
@@ -121,11 +121,11 @@ def test_a_lock_whose_agent_lives_is_never_taken_over(sshd, project_factory, eng
 
 def test_a_wrong_token_changes_nothing(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     project.commit({"index.html": "2\n"})
-    one.deploy(tag="r2")
-    session = one.fleet.open(sshd.alias)
+    operator.deploy(tag="r2")
+    session = operator.fleet.open(sshd.alias)
     held = session.begin("a" * 32, Lock(kind="deploy", who="ana"))
     wrong = Held(session, "b" * 32, held.state)
     for work in (
@@ -152,9 +152,9 @@ def test_a_connection_that_dies_leaves_nothing_locked_and_nothing_half_made(
     place = shell_server(kind)
     wait = WAIT.replace("before-switch", phase) if phase != "upload" else ""
     project = project_factory([place], extra=wait)
-    one = engine(project)
+    operator = engine(project)
     (place.files / "go").touch()
-    one.deploy(tag="r1")
+    operator.deploy(tag="r1")
     (place.files / "go").unlink()
     project.commit({f"f{n}": os.urandom(1 << 20) for n in range(12)})
     killed = threading.Event()
@@ -170,13 +170,13 @@ def test_a_connection_that_dies_leaves_nothing_locked_and_nothing_half_made(
             place.server.kill_sessions()
             (place.files / "go").touch()
 
-    one.on_event = watch
-    error = one.fails(lambda: one.deploy(tag="r2"), ConnectError)
+    operator.on_event = watch
+    error = operator.fails(lambda: operator.deploy(tag="r2"), ConnectError)
     assert error.exit_code in (3, 5)
     until(lambda: not (place.files / ".turnout/lock").exists(), "the agent gives its lock back")
     assert live(place) == "r1"
-    one.on_event = lambda event: None
-    result = one.deploy(tag="r3")
+    operator.on_event = lambda event: None
+    result = operator.deploy(tag="r3")
     assert live(place) == result.tag == "r3"
     at_rest([place])
 
@@ -184,11 +184,11 @@ def test_a_connection_that_dies_leaves_nothing_locked_and_nothing_half_made(
 def test_an_operator_that_vanishes_leaves_nothing_locked(sshd, project_factory, engine):
     """The connections end and nobody comes back: the agent alone puts things right."""
     project = project_factory([sshd], extra=WAIT)
-    one = engine(project)
-    job = start(one, DeployRequest(tag="r1"))
-    seen(one, HookStarted)
+    operator = engine(project)
+    job = start(operator, DeployRequest(tag="r1"))
+    seen(operator, HookStarted)
     assert (sshd.files / ".turnout/lock").exists()
-    one.fleet.close()
+    operator.fleet.close()
     until(lambda: not (sshd.files / ".turnout/lock").exists(), "the lock is given back")
     (sshd.files / "go").touch()
     job.wait(PATIENCE)
@@ -199,7 +199,7 @@ def test_an_operator_that_vanishes_leaves_nothing_locked(sshd, project_factory, 
 
 
 @pytest.fixture
-def three(servers):
+def fleet(servers):
     return servers(3)
 
 
@@ -216,31 +216,31 @@ def three(servers):
     ],
     ids=["connect", "begin", "upload", "stage", "barrier", "prepare-hook", "before-switch-hook"],
 )
-def test_a_cancel_before_the_switch_changes_nothing(three, project_factory, engine, moment, request):
+def test_a_cancel_before_the_switch_changes_nothing(fleet, project_factory, engine, moment, request):
     slow = "\n[[hooks]]\non = '{0}'\nrun = 'echo here; test ! -e $TURNOUT_ROOT/{0}-hook || sleep 500'\n"
     extra = slow.format("prepare") + slow.format("before-switch")
     name = request.node.callspec.id
-    project = project_factory(three, extra=extra)
-    one = engine(project)
-    one.deploy(tag="r1")
-    for each in three:
-        (each.files / name).touch()
+    project = project_factory(fleet, extra=extra)
+    operator = engine(project)
+    operator.deploy(tag="r1")
+    for server in fleet:
+        (server.files / name).touch()
     project.commit({"index.html": "2\n", "big": os.urandom(4 << 20)})
-    two = engine(project)
-    two.on_event = lambda event: two.controls.cancel.request() if moment(event) else None
-    two.fails(lambda: two.deploy(tag="r2"), Cancelled)
-    finished = two.said(OperationFinished)[-1]
-    assert finished.outcome == "cancelled" and two.events[-1] is finished
-    assert not two.said(Switched)
-    for each in three:
-        until(lambda each=each: not (each.files / ".turnout/lock").exists(), "unlocked")
-        assert live(each) == "r1" and releases(each) == ["r1"] == records(each)
-    at_rest(three)
-    until(lambda: not hooks_left(three), "the hooks' processes are gone")
-    for each in three:
-        (each.files / name).unlink()
+    second_operator = engine(project)
+    second_operator.on_event = lambda event: second_operator.controls.cancel.request() if moment(event) else None
+    second_operator.fails(lambda: second_operator.deploy(tag="r2"), Cancelled)
+    finished = second_operator.said(OperationFinished)[-1]
+    assert finished.outcome == "cancelled" and second_operator.events[-1] is finished
+    assert not second_operator.said(Switched)
+    for server in fleet:
+        until(lambda server=server: not (server.files / ".turnout/lock").exists(), "unlocked")
+        assert live(server) == "r1" and releases(server) == ["r1"] == records(server)
+    at_rest(fleet)
+    until(lambda: not hooks_left(fleet), "the hooks' processes are gone")
+    for server in fleet:
+        (server.files / name).unlink()
     engine(project).deploy(tag="r3")
-    assert [live(each) for each in three] == ["r3"] * 3
+    assert [live(server) for server in fleet] == ["r3"] * 3
 
 
 def hooks_left(places):
@@ -249,7 +249,7 @@ def hooks_left(places):
 
 
 @pytest.mark.parametrize("moment", ["switched", "after-switch-hook", "check"])
-def test_a_cancel_after_the_switch_leads_everything_back(three, project_factory, engine, moment):
+def test_a_cancel_after_the_switch_leads_everything_back(fleet, project_factory, engine, moment):
     extra = """
 [[hooks]]
 on = "after-switch"
@@ -259,50 +259,50 @@ run = "test $TURNOUT_TAG = r1"
 attempts = 1000
 interval = "50ms"
 """
-    project = project_factory(three, extra=extra)
-    one = engine(project)
-    one.deploy(tag="r1")
+    project = project_factory(fleet, extra=extra)
+    operator = engine(project)
+    operator.deploy(tag="r1")
     if moment != "check":
-        for each in three:
-            (each.files / "slow").touch()
+        for server in fleet:
+            (server.files / "slow").touch()
     project.commit({"index.html": "2\n"})
-    two = engine(project)
+    second_operator = engine(project)
 
     def watch(event):
         when = {
             "switched": isinstance(event, Switched) and not event.back,
-            "after-switch-hook": isinstance(event, HookOutput) and len(two.said(Switched)) == 3,
+            "after-switch-hook": isinstance(event, HookOutput) and len(second_operator.said(Switched)) == 3,
             "check": isinstance(event, CheckAttempted) and event.attempt == 3,
         }
         if when[moment]:
-            two.controls.cancel.request()
+            second_operator.controls.cancel.request()
 
-    two.on_event = watch
-    two.fails(lambda: two.deploy(tag="r2"), Cancelled)
-    assert two.said(OperationFinished)[-1].outcome == "cancelled"
-    assert [live(each) for each in three] == ["r1"] * 3
-    assert {event.server for event in two.said(Switched, back=True)} == {"web1", "web2", "web3"}
-    at_rest(three)
-    until(lambda: not hooks_left(three), "the hooks' processes are gone")
+    second_operator.on_event = watch
+    second_operator.fails(lambda: second_operator.deploy(tag="r2"), Cancelled)
+    assert second_operator.said(OperationFinished)[-1].outcome == "cancelled"
+    assert [live(server) for server in fleet] == ["r1"] * 3
+    assert {event.server for event in second_operator.said(Switched, back=True)} == {"web1", "web2", "web3"}
+    at_rest(fleet)
+    until(lambda: not hooks_left(fleet), "the hooks' processes are gone")
 
 
 def test_a_cancel_that_comes_too_late_does_not_undo_what_is_done(sshd, project_factory, engine):
     extra = "\n[[hooks]]\non = 'success'\nrun = 'echo here'\n"
-    one = engine(project_factory([sshd], extra=extra))
-    one.on_event = lambda event: one.controls.cancel.request() if isinstance(event, HookStarted) else None
-    result = one.deploy(tag="r1")
+    operator = engine(project_factory([sshd], extra=extra))
+    operator.on_event = lambda event: operator.controls.cancel.request() if isinstance(event, HookStarted) else None
+    result = operator.deploy(tag="r1")
     assert result.outcome == "done" and live(sshd) == "r1"
-    assert one.said(HookFinished)[0].status == 0
+    assert operator.said(HookFinished)[0].status == 0
     at_rest([sshd])
 
 
 def test_the_agents_own_processes_end_with_the_connection(sshd, project_factory, engine):
     others = set(sshd.server.session_processes())
-    one = engine(project_factory([sshd]))
-    one.deploy()
+    operator = engine(project_factory([sshd]))
+    operator.deploy()
     ours = set(sshd.server.session_processes()) - others
     assert ours
-    one.fleet.close()
+    operator.fleet.close()
     until(lambda: not ours & set(sshd.server.session_processes()), "every process of ours on the server is gone")
 
 
@@ -326,9 +326,9 @@ def test_a_rollback_waits_for_nobody_and_is_refused_while_a_deploy_runs(sshd, pr
 
 
 def test_no_process_is_left_that_holds_the_lock_folder(sshd, project_factory, engine):
-    one = engine(project_factory([sshd]))
+    operator = engine(project_factory([sshd]))
     for number in range(3):
-        one.deploy(tag=f"r{number}")
+        operator.deploy(tag=f"r{number}")
     own = sshd.files / ".turnout"
     until(lambda: not list(own.glob("lock*")) and not list(own.glob("trash.*")), "all is swept")
     listed = subprocess.run(["ls", "-A", str(own)], capture_output=True, text=True, check=True).stdout.split()
@@ -348,11 +348,11 @@ def test_no_process_is_left_that_holds_the_lock_folder(sshd, project_factory, en
 
 @pytest.mark.parametrize("kind", [PlanMade, PhaseStarted, UploadProgress, Switched])
 def test_a_fault_of_our_own_leaves_nothing_locked_and_nothing_switched(servers, project_factory, engine, kind):
-    two = servers(2)
-    project = project_factory(two)
+    fleet = servers(2)
+    project = project_factory(fleet)
     engine(project).deploy(tag="r1")
     project.commit({"index.html": "2\n"})
-    one = engine(project)
+    operator = engine(project)
     faults = iter([ValueError("a fault")])
 
     def watch(event):
@@ -360,9 +360,9 @@ def test_a_fault_of_our_own_leaves_nothing_locked_and_nothing_switched(servers, 
         if begun and (fault := next(faults, None)):
             raise fault
 
-    one.on_event = watch
-    one.fails(lambda: one.deploy(tag="r2"), TurnoutError, "a fault")
-    assert isinstance(one.events[-1], OperationFinished)
-    assert [live(each) for each in two] == ["r1", "r1"]
-    at_rest(two)
+    operator.on_event = watch
+    operator.fails(lambda: operator.deploy(tag="r2"), TurnoutError, "a fault")
+    assert isinstance(operator.events[-1], OperationFinished)
+    assert [live(server) for server in fleet] == ["r1", "r1"]
+    at_rest(fleet)
     engine(project).deploy(tag="r3")

@@ -55,8 +55,8 @@ def place(request, shell_server):
 
 def test_every_name_and_kind_of_entry_arrives_byte_for_byte(place, project_factory, engine):
     project = project_factory([place], ODD_FILES, source="directory")
-    one = engine(project)
-    result = one.deploy()
+    operator = engine(project)
+    result = operator.deploy()
     assert snapshot(place.files / "releases" / result.tag) == tree_of(project)
     at_rest([place])
 
@@ -64,8 +64,8 @@ def test_every_name_and_kind_of_entry_arrives_byte_for_byte(place, project_facto
 def test_entries_change_their_kind_and_go_as_in_the_tree(place, project_factory, engine):
     files = {**ODD_FILES, "a": "file", "b/c/d": "x", "e": Link("a"), "f/g": "1", "h": "h", "keep": "k", "s\\ash/'": "s"}
     project = project_factory([place], files, source="directory")
-    one = engine(project)
-    first = one.deploy()
+    operator = engine(project)
+    first = operator.deploy()
     before = snapshot(place.files / "releases" / first.tag)
     changes = {
         b"with spaces in it": None,
@@ -90,7 +90,7 @@ def test_entries_change_their_kind_and_go_as_in_the_tree(place, project_factory,
     for folder in ("b/c", "b", "f", "s\\ash"):
         os.rmdir(project.tree / folder)
     project.write({"a/file/in": "a folder now", "b": Link("keep"), "e/x": "folder", "f": "file", "h": Link("a")})
-    second = one.deploy()
+    second = operator.deploy()
     assert snapshot(place.files / "releases" / second.tag) == tree_of(project)
     assert snapshot(place.files / "releases" / first.tag) == before
     step = second.plan.steps[0]
@@ -101,7 +101,7 @@ def test_entries_change_their_kind_and_go_as_in_the_tree(place, project_factory,
     for folder in ("a", "e"):
         os.rmdir(project.tree / folder)
     project.write({name: files[name] for name in ("a", "b/c/d", "e", "f/g", "h")})
-    third = one.deploy()
+    third = operator.deploy()
     assert snapshot(place.files / "releases" / third.tag) == tree_of(project)
     at_rest([place])
 
@@ -121,26 +121,26 @@ attempts = 2
     project = project_factory(
         [place], {"index.html": "one\n", "data/seed": "s"}, deploy={"shared": ["data/"]}, extra=extra
     )
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     assert (place.files / 'current/made by "a" hook').read_text() == "it's r1\nback\\slash\n"
     assert os.readlink(place.files / "current/data") == "../../shared/data"
     assert (place.files / "current/data/seed").read_text() == "s"
-    assert [event.line for event in one.said(HookOutput, on="prepare")] == ["prepared", "loud"]
-    assert [event.line for event in one.said(HookOutput, on="after-switch")] == ["switched to one"]
+    assert [event.line for event in operator.said(HookOutput, on="prepare")] == ["prepared", "loud"]
+    assert [event.line for event in operator.said(HookOutput, on="after-switch")] == ["switched to one"]
     for number in (2, 3, 4):
         project.commit({"index.html": f"{number}\n"})
-        one.deploy(tag=f"r{number}")
-    back = one.rollback()
+        operator.deploy(tag=f"r{number}")
+    back = operator.rollback()
     assert (back.tag, current(place)) == ("r3", "releases/r3")
-    one.prune("r1")
+    operator.prune("r1")
     assert releases(place) == ["r2", "r3", "r4"]
-    one.run(PruneRequest(cache=True))
+    operator.run(PruneRequest(cache=True))
     assert list((place.files / "deploy-cache").iterdir()) == []
     project.commit({"index.html": "5\n"})
-    last = one.deploy(tag="r5")
+    last = operator.deploy(tag="r5")
     assert last.plan.steps[0].send_files == 2
-    again = one.rollback("r1")
+    again = operator.rollback("r1")
     assert again.plan.steps[0].action == "upload"
     assert (place.files / "current/index.html").read_text() == "one\n"
     at_rest([place])
@@ -155,12 +155,12 @@ def test_a_deploy_root_may_have_any_name(place, project_factory, engine):
     project = project_factory(
         [inside], {"index.html": "one\n", "-x": "gone soon"}, extra='[[hooks]]\non = "success"\nrun = "pwd"'
     )
-    one = engine(project)
-    one.deploy()
+    operator = engine(project)
+    operator.deploy()
     project.commit({"-x": None, "y": "y"})
-    result = one.deploy()
+    result = operator.deploy()
     assert sorted(os.listdir(inside.files / "current/")) == ["index.html", "y"]
-    assert one.said(HookOutput)[-1].line.endswith(f"{odd}/releases/{result.tag}")
+    assert operator.said(HookOutput)[-1].line.endswith(f"{odd}/releases/{result.tag}")
     at_rest([inside])
 
 

@@ -20,8 +20,8 @@ FAILED = (310, 320, 330, 340, 370)
 @pytest.fixture
 def crowded(sshd, project_factory, engine):
     """A server with a real release `first` (its number is 1), then very many, of which the older have no files."""
-    one = engine(project_factory([sshd], {"index.html": "1\n"}))
-    one.deploy(tag="first")
+    operator = engine(project_factory([sshd], {"index.html": "1\n"}))
+    operator.deploy(tag="first")
     own = sshd.files / ".turnout/records"
     for seq in range(2, MANY + 1):
         tag = f"r{seq * 7919 % 9973:04}"  # in no order of names
@@ -31,7 +31,7 @@ def crowded(sshd, project_factory, engine):
         (own / f"{tag}.toml").write_text(text)
         if seq > MANY - PRESENT:
             (sshd.files / "releases" / tag).mkdir()
-    return one
+    return operator
 
 
 def tag_of(seq: int) -> str:

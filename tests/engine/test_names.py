@@ -42,7 +42,7 @@ def place(request, shell_server):
 
 def test_any_name_goes_there_and_leaves_again(place, project_factory, engine):
     project = project_factory([place], {"keep": "k"}, source="directory")
-    one = engine(project)
+    operator = engine(project)
 
     @SETTINGS
     @given(names, names, st.randoms())
@@ -51,12 +51,12 @@ def test_any_name_goes_there_and_leaves_again(place, project_factory, engine):
             if old != b"keep":
                 os.unlink(os.path.join(os.fsencode(project.tree), old))
         write(project, first)
-        result = one.deploy(tag=new_tag())
+        result = operator.deploy(tag=new_tag())
         assert snapshot(place.files / "releases" / result.tag) == tree_of(project)
         # About half of them go, others come.
         project.write(dict.fromkeys(path for path in first if random.random() < 0.5))
         write(project, second)
-        result = one.deploy(tag=new_tag())
+        result = operator.deploy(tag=new_tag())
         assert snapshot(place.files / "releases" / result.tag) == tree_of(project)
 
     deploy()
@@ -65,7 +65,7 @@ def test_any_name_goes_there_and_leaves_again(place, project_factory, engine):
 
 def test_any_name_may_be_a_folder_and_any_text_a_links_target(place, project_factory, engine):
     project = project_factory([place], {"keep": "k"}, source="directory")
-    one = engine(project)
+    operator = engine(project)
     target = st.binary(min_size=1, max_size=200).filter(lambda value: 0 not in value)
 
     @SETTINGS
@@ -73,7 +73,7 @@ def test_any_name_may_be_a_folder_and_any_text_a_links_target(place, project_fac
     def deploy(links):
         folder = new_tag().encode()
         project.write({folder + b"/" + key + b"/" + key: Link(value) for key, value in links.items()})
-        result = one.deploy(tag=new_tag())
+        result = operator.deploy(tag=new_tag())
         assert snapshot(place.files / "releases" / result.tag) == tree_of(project)
 
     deploy()
@@ -82,18 +82,18 @@ def test_any_name_may_be_a_folder_and_any_text_a_links_target(place, project_fac
 
 def test_names_survive_a_cache_that_is_compared_by_checksum(place, project_factory, engine):
     project = project_factory([place], {"keep": "k", "gone": "g"}, source="directory")
-    one = engine(project)
-    one.deploy(tag="first")
+    operator = engine(project)
+    operator.deploy(tag="first")
 
     @SETTINGS
     @given(names)
     def deploy(wanted):
         write(project, wanted)
-        one.deploy(tag=new_tag())
+        operator.deploy(tag=new_tag())
         (place.files / ".turnout/cache.manifest").unlink()
         project.write({"more": new_tag()})
-        result = one.deploy(tag=new_tag())
-        assert "compared" in one.said(Note)[-1].text
+        result = operator.deploy(tag=new_tag())
+        assert "compared" in operator.said(Note)[-1].text
         assert snapshot(place.files / "releases" / result.tag) == tree_of(project)
 
     deploy()
@@ -102,25 +102,25 @@ def test_names_survive_a_cache_that_is_compared_by_checksum(place, project_facto
 def test_a_carriage_return_or_backslash_is_told_right_when_the_cache_is_compared(place, project_factory, engine):
     """Some versions of sha256sum write such names in another way."""
     project = project_factory([place], {"a\rb": "1", "c": "2"}, source="directory")
-    one = engine(project)
-    one.deploy(tag="one")
+    operator = engine(project)
+    operator.deploy(tag="one")
     (place.files / ".turnout/cache.manifest").unlink()
     project.write({"d": "3"})
-    two = one.deploy(tag="two")
+    two = operator.deploy(tag="two")
     assert snapshot(place.files / "releases" / two.tag) == tree_of(project)
     (place.files / ".turnout/cache.manifest").unlink()
     project.write({"e\\n": "3", "a\rb": "4"})
-    three = one.deploy(tag="three")
+    three = operator.deploy(tag="three")
     assert snapshot(place.files / "releases" / three.tag) == tree_of(project)
 
 
 def test_a_links_target_may_end_in_a_newline_also_when_the_cache_is_compared(place, project_factory, engine):
     project = project_factory([place], {"link": Link("target\n"), "other": "1"}, source="directory")
-    one = engine(project)
-    one.deploy(tag="one")
+    operator = engine(project)
+    operator.deploy(tag="one")
     (place.files / ".turnout/cache.manifest").unlink()
     project.write({"link": Link("target")})
-    two = one.deploy(tag="two")
+    two = operator.deploy(tag="two")
     assert os.readlink(place.files / "releases" / two.tag / "link") == "target"
 
 
@@ -128,14 +128,14 @@ def test_a_links_target_may_end_in_a_newline_also_when_the_cache_is_compared(pla
 def test_any_name_may_be_a_shared_path(place, project_factory, engine, shared):
     files = {f"{shared}seed" if shared.endswith("/") else shared: "from the release", "x": "1"}
     project = project_factory([place], files, deploy={"shared": [shared]})
-    one = engine(project)
-    one.deploy()
+    operator = engine(project)
+    operator.deploy()
     path = shared.rstrip("/")
     assert (place.files / "current" / path).is_symlink()
     kept = place.files / "shared" / (f"{shared}seed" if shared.endswith("/") else shared)
     assert kept.read_text() == "from the release"
     kept.write_text("from the application")
     project.commit({"x": "2"})
-    one.deploy()
+    operator.deploy()
     assert (place.files / "current" / kept.relative_to(place.files / "shared")).read_text() == "from the application"
     at_rest([place])

@@ -16,8 +16,8 @@ def test_a_first_deploy_makes_everything_and_switches(sshd, project_factory, eng
     project = project_factory(
         [sshd], files={"index.html": "one\n", "bin/run": "#!/bin/sh\n", "link": Link("index.html")}
     )
-    one = engine(project)
-    result = one.deploy()
+    operator = engine(project)
+    result = operator.deploy()
     assert current(sshd) == f"releases/{result.tag}"
     assert (sshd.files / "current/index.html").read_text() == "one\n"
     assert os.readlink(sshd.files / "current/link") == "index.html"
@@ -28,70 +28,70 @@ def test_a_first_deploy_makes_everything_and_switches(sshd, project_factory, eng
 
 def test_only_what_changed_travels_and_nothing_when_nothing_did(sshd, project_factory, engine):
     project = project_factory([sshd], files={f"f{n}": f"{n}\n" for n in range(50)})
-    one = engine(project)
-    one.deploy()
+    operator = engine(project)
+    operator.deploy()
     project.commit({"f7": "seven\n", "f8": None})
-    result = one.deploy()
+    result = operator.deploy()
     step = result.plan.steps[0]
     assert (step.send_files, step.remove_entries) == (1, 1)
     assert (sshd.files / "current/f7").read_text() == "seven\n"
     assert not (sshd.files / "current/f8").exists()
-    again = one.deploy()
+    again = operator.deploy()
     assert again.plan.steps[0].send_bytes == 0
 
 
 def test_rollback_and_back(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
-    first = one.deploy()
+    operator = engine(project)
+    first = operator.deploy()
     project.commit({"index.html": "two\n"})
-    second = one.deploy()
-    back = one.run(RollbackRequest())
+    second = operator.deploy()
+    back = operator.run(RollbackRequest())
     assert back.tag == first.tag
     assert current(sshd) == f"releases/{first.tag}"
     with pytest.raises(UsageError):
-        one.run(RollbackRequest())
-    one.run(RollbackRequest(second.tag))
+        operator.run(RollbackRequest())
+    operator.run(RollbackRequest(second.tag))
     assert (sshd.files / "current/index.html").read_text() == "two\n"
 
 
 def test_a_pruned_release_is_sent_again(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
+    operator = engine(project)
     tags = []
     for number in range(4):
         project.commit({"index.html": f"{number}\n"})
-        tags.append(one.deploy(tag=f"r{number}").tag)
-    plan = one.plan(PruneRequest(tags=("r0", "r1")))
+        tags.append(operator.deploy(tag=f"r{number}").tag)
+    plan = operator.plan(PruneRequest(tags=("r0", "r1")))
     assert plan.executable and plan.frees > 0
-    one.run(PruneRequest(tags=("r0", "r1")), plan)
+    operator.run(PruneRequest(tags=("r0", "r1")), plan)
     assert sorted(p.name for p in (sshd.files / "releases").iterdir()) == ["r2", "r3"]
-    result = one.run(RollbackRequest("r0"))
+    result = operator.run(RollbackRequest("r0"))
     assert result.plan.steps[0].action == "upload"
     assert (sshd.files / "current/index.html").read_text() == "0\n"
 
 
 def test_a_failing_server_keeps_all_where_they_are(servers, project_factory, engine):
-    three = servers(3)
-    project = project_factory(three)
-    one = engine(project)
-    first = one.deploy()
+    fleet = servers(3)
+    project = project_factory(fleet)
+    operator = engine(project)
+    first = operator.deploy()
     project.commit({"index.html": "two\n"})
-    (three[1].files / "deploy-cache").rename(three[1].files / "gone")
-    (three[1].files / "deploy-cache").write_text("in the way")
+    (fleet[1].files / "deploy-cache").rename(fleet[1].files / "gone")
+    (fleet[1].files / "deploy-cache").write_text("in the way")
     with pytest.raises(TurnoutError):
-        one.deploy()
-    assert {current(each) for each in three} == {f"releases/{first.tag}"}
-    for each in three:
-        assert not (each.files / ".turnout/lock").exists()
-        assert [p.name for p in (each.files / "releases").iterdir()] == [first.tag]
+        operator.deploy()
+    assert {current(server) for server in fleet} == {f"releases/{first.tag}"}
+    for server in fleet:
+        assert not (server.files / ".turnout/lock").exists()
+        assert [p.name for p in (server.files / "releases").iterdir()] == [first.tag]
 
 
 def test_a_change_of_one_percent_takes_at_most_eight_round_trips(sshd, proxy, project_factory, engine):
     """Counted where they are waited for: requests, channels that are opened then, and the end of the upload."""
     project = project_factory([sshd], files={f"d{n % 10}/f{n}": f"{n}\n" for n in range(500)})
-    one = engine(project)
-    one.deploy()
+    operator = engine(project)
+    operator.deploy()
     project.commit({"d1/f11": "eleven\n", "d2/f12": None, "d3/new": "new\n", "d4/f14": "fourteen\n"})
     other = engine(project)
     other.fleet.inspect()
@@ -104,11 +104,11 @@ def test_a_change_of_one_percent_takes_at_most_eight_round_trips(sshd, proxy, pr
 
 def test_a_plan_warns_of_what_is_not_committed_and_a_deploy_leaves_it_out(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
-    assert one.plan(DeployRequest()).warnings == ()
+    operator = engine(project)
+    assert operator.plan(DeployRequest()).warnings == ()
     before = (project.tree / "index.html").read_bytes()
     (project.tree / "index.html").write_text("half done\n")
-    plan = one.plan(DeployRequest())
+    plan = operator.plan(DeployRequest())
     assert plan.warnings == ("not committed, so not deployed: changes in 1 file (index.html)",)
-    one.run(DeployRequest(), plan)
+    operator.run(DeployRequest(), plan)
     assert (sshd.files / "current/index.html").read_bytes() == before

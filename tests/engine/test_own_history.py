@@ -50,21 +50,21 @@ def test_this_repositorys_own_history_arrives_as_git_archives_it(
     git("clone", "--quiet", "--shared", "--no-checkout", str(REPOSITORY), str(clone))
     text = project.config.read_text()
     project.config.write_text(text.replace('git = "app"', f'git = "{clone}"'))
-    one = engine(project)
+    operator = engine(project)
     revisions = history()
     wanted = {}
     for number, revision in enumerate(revisions):
         tag = f"r{number}"
         wanted[tag] = archived(revision, tmp_path / tag)
-        result = one.run(DeployRequest(ref=revision, tag=tag))
+        result = operator.run(DeployRequest(ref=revision, tag=tag))
         assert live(place) == tag and result.plan.record.revision == revision
         assert snapshot(place.files / "releases" / tag) == wanted[tag]
     assert releases(place) == sorted(wanted)
     if len(revisions) > 2:
-        one.rollback("r0")
+        operator.rollback("r0")
         assert snapshot(place.files / "current/") == wanted["r0"]
-        one.prune("r1")
-        one.rollback("r1")
+        operator.prune("r1")
+        operator.rollback("r1")
         assert snapshot(place.files / "current/") == wanted["r1"]
     assert not os.path.exists(place.files / "current/.git")
     at_rest([place])

@@ -15,29 +15,29 @@ from tests.engine.driving import at_rest, live, record, releases
 from tests.engine.test_cli import REPOSITORY, turnout
 
 
-def deployed(one, project, *tags):
+def deployed(operator, project, *tags):
     for tag in tags:
         project.commit({"index.html": f"{tag}\n"})
-        one.deploy(tag=tag)
+        operator.deploy(tag=tag)
 
 
 @pytest.mark.parametrize("kind", ["dash", "busybox"])
 def test_a_pinned_release_stays_until_it_is_unpinned(shell_server, project_factory, engine, kind):
     place = shell_server(kind)
     project = project_factory([place], deploy={"keep": 1})
-    one = engine(project)
-    deployed(one, project, "r1")
-    result = one.run(PinRequest("r1", why="the last one with the old schema"))
+    operator = engine(project)
+    deployed(operator, project, "r1")
+    result = operator.run(PinRequest("r1", why="the last one with the old schema"))
     assert result.summary == "pinned r1 on 1 server"
-    deployed(one, project, "r2", "r3", "r4")
+    deployed(operator, project, "r2", "r3", "r4")
     assert releases(place) == ["r1", "r3", "r4"]
-    error = one.fails(lambda: one.prune("r1"), UsageError)
+    error = operator.fails(lambda: operator.prune("r1"), UsageError)
     assert f"r1 is pinned on {place.alias} (the last one with the old schema)" in str(error)
-    one.prune(keep=1)
+    operator.prune(keep=1)
     assert releases(place) == ["r1", "r3", "r4"]
-    assert one.run(PinRequest("r1")).outcome == "nothing-to-do"
-    assert one.run(PinRequest("r1", pinned=False)).summary == "unpinned r1 on 1 server"
-    assert one.prune("r1").summary.startswith("pruned 1 release")
+    assert operator.run(PinRequest("r1")).outcome == "nothing-to-do"
+    assert operator.run(PinRequest("r1", pinned=False)).summary == "unpinned r1 on 1 server"
+    assert operator.prune("r1").summary.startswith("pruned 1 release")
     ends = [json.loads(line) for line in (place.files / ".turnout/journal.jsonl").read_text().splitlines()]
     assert [line["tag"] for line in ends if line["kind"] in ("pin", "unpin") and line["outcome"] == "done"] == [
         "r1",
@@ -47,29 +47,29 @@ def test_a_pinned_release_stays_until_it_is_unpinned(shell_server, project_facto
 
 
 def test_a_pin_is_on_every_server_also_where_the_files_come_later(servers, project_factory, engine):
-    two = servers(2)
-    project = project_factory(two, deploy={"keep": 1})
+    fleet = servers(2)
+    project = project_factory(fleet, deploy={"keep": 1})
     part = engine(project, servers=engine(project).fleet.servers[:1])
     deployed(part, project, "r1")
-    one = engine(project)
-    one.run(PinRequest("r1"))
-    assert [list(state.pins) for state in one.fleet.inspect().states.values()] == [["r1"], ["r1"]]
-    deployed(one, project, "r2", "r3")
-    one.rollback("r1")
-    assert [live(each) for each in two] == ["r1", "r1"]
-    deployed(one, project, "r4", "r5")
-    assert [releases(each) for each in two] == [["r1", "r4", "r5"]] * 2
+    operator = engine(project)
+    operator.run(PinRequest("r1"))
+    assert [list(state.pins) for state in operator.fleet.inspect().states.values()] == [["r1"], ["r1"]]
+    deployed(operator, project, "r2", "r3")
+    operator.rollback("r1")
+    assert [live(server) for server in fleet] == ["r1", "r1"]
+    deployed(operator, project, "r4", "r5")
+    assert [releases(server) for server in fleet] == [["r1", "r4", "r5"]] * 2
 
 
 def test_a_pin_survives_a_record_that_is_written_again_and_one_that_is_lost(sshd, project_factory, engine):
     project = project_factory([sshd], deploy={"keep": 1})
-    one = engine(project)
-    deployed(one, project, "r1", "r2")
-    one.run(PinRequest("r1"))
-    one.rollback("r1")
-    one.rollback("r2")
+    operator = engine(project)
+    deployed(operator, project, "r1", "r2")
+    operator.run(PinRequest("r1"))
+    operator.rollback("r1")
+    operator.rollback("r2")
     (sshd.files / ".turnout/records/r1.toml").unlink()
-    deployed(one, project, "r3", "r4", "r5")
+    deployed(operator, project, "r3", "r4", "r5")
     assert releases(sshd) == ["r1", "r4", "r5"]
 
 
@@ -77,40 +77,40 @@ def test_a_release_of_another_tool_is_pinned_as_well(sshd, project_factory, engi
     project = project_factory([sshd], deploy={"keep": 1})
     for name in ("20250101", "20250102"):
         (sshd.files / "releases" / name).mkdir(parents=True)
-    one = engine(project)
-    one.run(PinRequest("20250101"))
-    deployed(one, project, "r1", "r2")
-    one.prune(keep=1)
+    operator = engine(project)
+    operator.run(PinRequest("20250101"))
+    deployed(operator, project, "r1", "r2")
+    operator.prune(keep=1)
     assert releases(sshd) == ["20250101", "r1", "r2"]
 
 
 def test_a_pin_that_its_record_has_ends_with_unpin(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
-    deployed(one, project, "r1", "r2", "r3")
+    operator = engine(project)
+    deployed(operator, project, "r1", "r2", "r3")
     path = sshd.files / ".turnout/records/r1.toml"
     path.write_text(path.read_text().replace("pinned = false", "pinned = true"))
-    one.fails(lambda: one.prune("r1"), UsageError, "is pinned")
-    one.run(PinRequest("r1", pinned=False))
+    operator.fails(lambda: operator.prune("r1"), UsageError, "is pinned")
+    operator.run(PinRequest("r1", pinned=False))
     assert not record(sshd, "r1").pinned
-    one.prune("r1")
+    operator.prune("r1")
     assert releases(sshd) == ["r2", "r3"]
 
 
 @pytest.mark.parametrize("text", ["", "\x00\xff not json", "[" * 5000, '{"by": 7, "why": "\\u001b[31m"}'])
 def test_a_pin_that_cannot_be_read_is_one_all_the_same(sshd, project_factory, engine, text):
-    one = engine(project_factory([sshd]))
-    one.deploy(tag="r1")
+    operator = engine(project_factory([sshd]))
+    operator.deploy(tag="r1")
     (sshd.files / ".turnout/records/r1.pinned").write_text(text, errors="surrogateescape", encoding="latin-1")
-    pin = one.fleet.inspect().states["web"].releases["r1"].pin
+    pin = operator.fleet.inspect().states["web"].releases["r1"].pin
     assert pin is not None and "\x1b" not in pin.why
 
 
 def test_what_was_pinned_after_the_plan_is_kept_by_the_server_itself(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
-    deployed(one, project, "r1", "r2", "r3")
-    session = one.fleet.open("web")
+    operator = engine(project)
+    deployed(operator, project, "r1", "r2", "r3")
+    session = operator.fleet.open("web")
     held = session.begin("a" * 32, Lock(kind="prune", who="ana"))
     held.pin("r1", Pin(by="ana", why=""))
     assert held.remove(["r1"], force=True).kept == ("r1",)
@@ -121,10 +121,10 @@ def test_what_was_pinned_after_the_plan_is_kept_by_the_server_itself(sshd, proje
 
 
 def test_an_unknown_release_cannot_be_pinned(sshd, project_factory, engine):
-    one = engine(project_factory([sshd]))
-    one.deploy(tag="r1")
-    one.fails(lambda: one.run(PinRequest("r9")), UsageError, "no release is called r9")
-    one.fails(lambda: one.run(PinRequest("../r1")), UsageError)
+    operator = engine(project_factory([sshd]))
+    operator.deploy(tag="r1")
+    operator.fails(lambda: operator.run(PinRequest("r9")), UsageError, "no release is called r9")
+    operator.fails(lambda: operator.run(PinRequest("../r1")), UsageError)
 
 
 def test_the_commands_pin_and_unpin(sshd, project_factory, monkeypatch):

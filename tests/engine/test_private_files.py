@@ -48,24 +48,24 @@ def modes(folder, names=MODES):
 
 @pytest.mark.parametrize("copy", ["auto", "hardlink"])
 def test_what_is_private_stays_private(sshd, private, engine, copy):
-    one = engine(private([sshd], deploy={"copy": copy}))
-    one.deploy(tag="r1")
+    operator = engine(private([sshd], deploy={"copy": copy}))
+    operator.deploy(tag="r1")
     assert modes(sshd.files / "releases/r1") == SERVED
     assert modes(sshd.files / "deploy-cache") == SERVED
     assert mode(sshd.files / "releases/r1") == 0o755, "where the source lies is no part of it"
-    assert verify(one.fleet, None, Cancel()).drifts == {"web": Drift()}
+    assert verify(operator.fleet, None, Cancel()).drifts == {"web": Drift()}
 
 
 def test_where_there_is_only_busybox(shell_server, private, engine):
     place = shell_server("busybox")
     project = private([place], extra=hook("prepare", "echo made > made; chmod 600 made; mkdir -m 700 cache"))
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     assert modes(place.files / "releases/r1") == SERVED
-    assert verify(one.fleet, None, Cancel()).drifts == {place.alias: Drift()}
+    assert verify(operator.fleet, None, Cancel()).drifts == {place.alias: Drift()}
     (project.tree / "open").chmod(0o750)
     (project.tree / "keys").chmod(0o711)
-    one.deploy(tag="r2")
+    operator.deploy(tag="r2")
     assert (mode(place.files / "current/open"), mode(place.files / "current/keys")) == (0o750, 0o711)
 
 
@@ -73,77 +73,77 @@ def test_modes_are_compared_where_there_is_only_busybox(shell_server, private, e
     """No hook's list covers up what a look at the release does not tell."""
     place = shell_server("busybox")
     project = private([place])
-    one = engine(project)
-    one.deploy(tag="r1")
-    assert verify(one.fleet, None, Cancel()).drifts == {place.alias: Drift()}
+    operator = engine(project)
+    operator.deploy(tag="r1")
+    assert verify(operator.fleet, None, Cancel()).drifts == {place.alias: Drift()}
     release = place.files / "releases/r1"
     (release / ".env").chmod(0o644)
     os.mkfifo(release / "queue")
-    assert verify(one.fleet, None, Cancel()).drifts == {place.alias: Drift(changed=(b".env",), added=(b"queue",))}
+    assert verify(operator.fleet, None, Cancel()).drifts == {place.alias: Drift(changed=(b".env",), added=(b"queue",))}
     for name in MODES:
         (project.tree / name).chmod(0o755 if (project.tree / name).is_dir() else 0o644)
     (place.files / ".turnout/cache.digest").unlink()
-    one.deploy(tag="r2")
+    operator.deploy(tag="r2")
     assert set(modes(place.files / "current").values()) == {0o644, 0o755}, "what was private in the cache is open now"
 
 
 @pytest.mark.parametrize("copy", ["auto", "hardlink"])
 def test_a_change_of_the_mode_alone_is_sent(sshd, private, engine, copy):
     project = private([sshd], deploy={"copy": copy})
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     for name, changed in (("open/page", 0o600), ("open", 0o750), (".env", 0o644), ("keys", 0o755)):
         (project.tree / name).chmod(changed)
-    one.deploy(tag="r2")
+    operator.deploy(tag="r2")
     changed = {**SERVED, "open/page": 0o600, "open": 0o750, ".env": 0o644, "keys": 0o755}
     assert modes(sshd.files / "current") == changed
     assert modes(sshd.files / "releases/r1") == SERVED, "an earlier release is as it was"
-    one.rollback()
+    operator.rollback()
     assert live(sshd) == "r1"
 
 
 def test_drift_sees_who_may_read_what(sshd, private, engine):
-    one = engine(private([sshd], extra=hook("prepare", "mkdir -m 700 cache; echo x > cache/x; chmod 640 cache/x")))
-    one.deploy(tag="r1")
-    assert verify(one.fleet, None, Cancel()).drifts == {"web": Drift()}
+    operator = engine(private([sshd], extra=hook("prepare", "mkdir -m 700 cache; echo x > cache/x; chmod 640 cache/x")))
+    operator.deploy(tag="r1")
+    assert verify(operator.fleet, None, Cancel()).drifts == {"web": Drift()}
     release = sshd.files / "releases/r1"
     for name, changed in ((".env", 0o644), ("keys", 0o755), ("open/page", 0o600), ("cache/x", 0o644)):
         (release / name).chmod(changed)
-    (drift,) = verify(one.fleet, None, Cancel()).drifts.values()
+    (drift,) = verify(operator.fleet, None, Cancel()).drifts.values()
     assert drift == Drift(changed=(b".env", b"cache/x", b"keys", b"open/page"))
 
 
 def test_what_a_release_of_before_does_not_tell_is_no_drift(sshd, private, engine):
     """Its note of what hooks made has no modes."""
-    one = engine(private([sshd], extra=hook("prepare", "mkdir -m 700 cache")))
-    one.deploy(tag="r1")
+    operator = engine(private([sshd], extra=hook("prepare", "mkdir -m 700 cache")))
+    operator.deploy(tag="r1")
     made = sshd.files / ".turnout/manifests/r1.made"
     lines = [line for line in made.read_text().splitlines() if not line.startswith(("m ", "M "))]
     made.write_text("\n".join([*lines[:-1], "end"]) + "\n")
-    assert verify(one.fleet, None, Cancel()).drifts == {"web": Drift()}
+    assert verify(operator.fleet, None, Cancel()).drifts == {"web": Drift()}
 
 
 def test_a_cache_that_somebody_opened_is_closed_again(sshd, private, engine):
     project = private([sshd])
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     (sshd.files / "deploy-cache/.env").chmod(0o644)
     (sshd.files / "deploy-cache/keys").chmod(0o755)
     (project.tree / "index.html").write_text("two")
-    one.deploy(tag="r2")
+    operator.deploy(tag="r2")
     assert modes(sshd.files / "current", [".env", "keys"]) == {".env": 0o600, "keys": 0o700}
 
 
 def test_a_copy_that_opens_what_is_private_is_not_published(sshd, private, engine, monkeypatch):
     """As on a file system that has no modes: what `cp` makes is readable by all."""
-    one = engine(private([sshd]))
-    monkeypatch.setattr("core.remote.launch.agent_program", opening(one))
-    error = one.fails(lambda: one.deploy(tag="r1"), ServerError, "is not complete")
+    operator = engine(private([sshd]))
+    monkeypatch.setattr("core.remote.launch.agent_program", opening(operator))
+    error = operator.fails(lambda: operator.deploy(tag="r1"), ServerError, "is not complete")
     assert ".env has another mode than what was sent" in error.detail
     assert not (sshd.files / "releases/r1").exists()
 
 
-def opening(one):
+def opening(operator):
     """The agent's program, in which a copy is made readable by all."""
     from core.remote.launch import agent_program
 
@@ -155,16 +155,16 @@ def opening(one):
 
 def test_a_pruned_release_is_sent_again_as_private_as_it_was(sshd, private, engine):
     project = private([sshd])
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     kept = shutil.copytree(project.tree, project.folder / "kept")
     (project.tree / "index.html").write_text("two")
-    one.deploy(tag="r2")
-    one.deploy(tag="r3")
-    one.prune("r1")
+    operator.deploy(tag="r2")
+    operator.deploy(tag="r3")
+    operator.prune("r1")
     shutil.rmtree(project.tree)
     kept.rename(project.tree)
-    one.rollback("r1")
+    operator.rollback("r1")
     assert modes(sshd.files / "current") == SERVED
 
 
@@ -181,14 +181,16 @@ def test_what_seeds_a_shared_path_is_as_private_there(sshd, private, engine, cop
 
 
 def test_the_plan_names_what_is_private(sshd, private, engine):
-    one = engine(private([sshd], deploy={"shared": [".env"]}))
+    operator = engine(private([sshd], deploy={"shared": [".env"]}))
     text = "private in the source, so not readable by every user of the servers: "
-    assert f"{text}.env, keys/, keys/a b.pem and 2 more" in one.plan(DeployRequest(tag="r1")).warnings
-    one.deploy(tag="r1")
-    assert f"{text}keys/, keys/a b.pem, run and 1 more" in one.plan(DeployRequest(tag="r2")).warnings, (
+    assert f"{text}.env, keys/, keys/a b.pem and 2 more" in operator.plan(DeployRequest(tag="r1")).warnings
+    operator.deploy(tag="r1")
+    assert f"{text}keys/, keys/a b.pem, run and 1 more" in operator.plan(DeployRequest(tag="r2")).warnings, (
         "not what is shared"
     )
-    assert not any(text in warning for warning in one.plan(DeployRequest(tag="r1")).warnings), "it is there already"
+    assert not any(text in warning for warning in operator.plan(DeployRequest(tag="r1")).warnings), (
+        "it is there already"
+    )
 
 
 def test_a_revision_of_git_has_no_private_files(sshd, project_factory, engine):

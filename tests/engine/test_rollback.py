@@ -14,10 +14,10 @@ from core.rows import plan_row
 from tests.engine.driving import at_rest, live, record, records, releases, snapshot
 
 
-def deployed(one, project, count):
+def deployed(operator, project, count):
     for number in range(1, count + 1):
         project.commit({"index.html": f"{number}\n"})
-        one.deploy(tag=f"r{number}")
+        operator.deploy(tag=f"r{number}")
 
 
 def everything(place):
@@ -28,128 +28,128 @@ def everything(place):
 
 def test_without_a_tag_it_goes_to_the_release_before_and_never_to_one_that_was_left(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
-    deployed(one, project, 3)
-    assert one.rollback().tag == "r2"
+    operator = engine(project)
+    deployed(operator, project, 3)
+    assert operator.rollback().tag == "r2"
     assert record(sshd, "r3").left
-    assert one.rollback().tag == "r1"
+    assert operator.rollback().tag == "r1"
     project.commit({"index.html": "4\n"})
-    one.deploy(tag="r4")
-    assert one.rollback().tag == "r1"  # r2 and r3 were left
+    operator.deploy(tag="r4")
+    assert operator.rollback().tag == "r1"  # r2 and r3 were left
 
 
 def test_a_release_that_failed_its_checks_is_never_the_one_before(sshd, project_factory, engine):
     extra = '[[checks]]\nrun = "! grep -q bad index.html"\nattempts = 1\n'
     project = project_factory([sshd], extra=extra)
-    one = engine(project)
-    deployed(one, project, 1)
+    operator = engine(project)
+    deployed(operator, project, 1)
     project.commit({"index.html": "bad\n"})
-    one.fails(lambda: one.deploy(tag="bad"))
+    operator.fails(lambda: operator.deploy(tag="bad"))
     deployed_again = project.commit({"index.html": "2\n"})
-    one.deploy(tag="r2")
+    operator.deploy(tag="r2")
     assert deployed_again
-    plan = one.plan(RollbackRequest())
+    plan = operator.plan(RollbackRequest())
     assert (plan.tag, plan.executable) == ("r1", True)
-    assert one.rollback().tag == "r1"
+    assert operator.rollback().tag == "r1"
 
 
 def test_a_release_that_was_left_can_be_gone_to_by_name_and_is_left_no_more(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
-    deployed(one, project, 2)
-    one.rollback()
-    one.rollback("r2")
+    operator = engine(project)
+    deployed(operator, project, 2)
+    operator.rollback()
+    operator.rollback("r2")
     assert live(sshd) == "r2" and not record(sshd, "r2").left
-    assert one.rollback().tag == "r1"
+    assert operator.rollback().tag == "r1"
 
 
 def test_there_is_nothing_before_the_first(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
+    operator = engine(project)
     with pytest.raises(UsageError, match="no earlier release"):
-        one.rollback()
-    deployed(one, project, 1)
+        operator.rollback()
+    deployed(operator, project, 1)
     with pytest.raises(UsageError, match="no earlier release"):
-        one.rollback()
+        operator.rollback()
     with pytest.raises(UsageError, match="no release is called r9"):
-        one.rollback("r9")
+        operator.rollback("r9")
     assert live(sshd) == "r1"
     at_rest([sshd])
 
 
 def test_servers_that_differ_are_all_led_to_one_release(servers, project_factory, engine):
-    three = servers(3)
-    project = project_factory(three)
-    one = engine(project)
-    deployed(one, project, 2)
-    part = engine(project, servers=[one.fleet.server("web3")])
+    fleet = servers(3)
+    project = project_factory(fleet)
+    operator = engine(project)
+    deployed(operator, project, 2)
+    part = engine(project, servers=[operator.fleet.server("web3")])
     project.commit({"index.html": "3\n"})
     part.deploy(tag="r3")
-    assert [live(each) for each in three] == ["r2", "r2", "r3"]
-    plan = one.plan(RollbackRequest())
+    assert [live(server) for server in fleet] == ["r2", "r2", "r3"]
+    plan = operator.plan(RollbackRequest())
     assert plan.tag == "r1" and any("differ" in warning for warning in plan.warnings)
-    one.rollback()
-    assert [live(each) for each in three] == ["r1"] * 3
+    operator.rollback()
+    assert [live(server) for server in fleet] == ["r1"] * 3
     part.rollback("r2")
-    one.rollback("r3")
-    assert [live(each) for each in three] == ["r3"] * 3
-    assert [(each.files / "current/index.html").read_text() for each in three] == ["3\n"] * 3
-    at_rest(three)
+    operator.rollback("r3")
+    assert [live(server) for server in fleet] == ["r3"] * 3
+    assert [(server.files / "current/index.html").read_text() for server in fleet] == ["3\n"] * 3
+    at_rest(fleet)
 
 
 def test_files_that_were_pruned_on_some_servers_are_sent_again_from_the_revision(servers, project_factory, engine):
-    three = servers(3)
-    project = project_factory(three, {"index.html": "0\n", "same": "x" * 1000})
-    one = engine(project)
-    deployed(one, project, 4)
-    part = engine(project, servers=[one.fleet.server("web2")])
+    fleet = servers(3)
+    project = project_factory(fleet, {"index.html": "0\n", "same": "x" * 1000})
+    operator = engine(project)
+    deployed(operator, project, 4)
+    part = engine(project, servers=[operator.fleet.server("web2")])
     part.prune("r1")
-    plan = one.plan(RollbackRequest("r1"))
+    plan = operator.plan(RollbackRequest("r1"))
     assert [step.action for step in plan.steps] == ["switch", "upload", "switch"]
     assert plan.steps[1].send_files == 1
-    one.run(RollbackRequest("r1"), plan)
-    assert [(each.files / "current/index.html").read_text() for each in three] == ["1\n"] * 3
-    assert snapshot(three[1].files / "releases/r1") == snapshot(three[0].files / "releases/r1")
-    at_rest(three)
+    operator.run(RollbackRequest("r1"), plan)
+    assert [(server.files / "current/index.html").read_text() for server in fleet] == ["1\n"] * 3
+    assert snapshot(fleet[1].files / "releases/r1") == snapshot(fleet[0].files / "releases/r1")
+    at_rest(fleet)
 
 
 def test_a_revision_that_is_gone_from_the_repository_is_said_before_anything_starts(
     sshd, project_factory, engine, home
 ):
     project = project_factory([sshd])
-    one = engine(project)
-    deployed(one, project, 3)
-    one.prune("r1")
+    operator = engine(project)
+    deployed(operator, project, 3)
+    operator.prune("r1")
     before = everything(sshd)
     shutil.rmtree(project.tree / ".git")
     shutil.rmtree(home / "cache")
     project.git("init", "--quiet")
     project.commit({}, "history was rewritten")
-    plan = one.plan(RollbackRequest("r1"))
+    plan = operator.plan(RollbackRequest("r1"))
     assert not plan.executable
     assert everything(sshd) == before
-    two = engine(project)
+    second_operator = engine(project)
     with pytest.raises(UsageError):
-        two.rollback("r1")
+        second_operator.rollback("r1")
     assert live(sshd) == "r3" and releases(sshd) == ["r2", "r3"]
     at_rest([sshd])
 
 
 def test_a_folder_whose_content_is_gone_is_said_in_the_plan(sshd, project_factory, engine):
     project = project_factory([sshd], source="directory")
-    one = engine(project)
+    operator = engine(project)
     for number in range(1, 4):
         project.write({"index.html": f"{number}\n"})
-        one.deploy(tag=f"r{number}")
-    one.prune("r1")
+        operator.deploy(tag=f"r{number}")
+    operator.prune("r1")
     before = everything(sshd)
-    plan = one.plan(RollbackRequest("r1"))
+    plan = operator.plan(RollbackRequest("r1"))
     assert not plan.executable and plan.steps[0].refusal
     assert everything(sshd) == before
     # Where the folder holds that content again, it can be sent.
     project.write({"index.html": "1\n"})
-    assert one.plan(RollbackRequest("r1")).executable
-    one.rollback("r1")
+    assert operator.plan(RollbackRequest("r1")).executable
+    operator.rollback("r1")
     assert (sshd.files / "current/index.html").read_text() == "1\n"
 
 
@@ -159,22 +159,22 @@ def test_a_release_of_another_tool_can_be_gone_back_to(sshd, project_factory, en
     (old / "index.html").write_text("old\n")
     os.symlink("releases/20200101000000", sshd.files / "current")
     project = project_factory([sshd])
-    one = engine(project)
-    deployed(one, project, 1)
-    assert one.rollback().tag == "20200101000000"
+    operator = engine(project)
+    deployed(operator, project, 1)
+    assert operator.rollback().tag == "20200101000000"
     assert (sshd.files / "current/index.html").read_text() == "old\n"
     assert records(sshd) == ["r1"]
 
 
 def test_an_absolute_or_untidy_link_counts_as_the_release_it_leads_to(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
-    deployed(one, project, 2)
+    operator = engine(project)
+    deployed(operator, project, 2)
     for target in (f"{sshd.root}/releases/r2", "./releases//r2/", "releases/../releases/r2"):
         (sshd.files / "current").unlink()
         os.symlink(target, sshd.files / "current")
-        assert one.plan(RollbackRequest()).live == "r2"
-    one.rollback()
+        assert operator.plan(RollbackRequest()).live == "r2"
+    operator.rollback()
     assert os.readlink(sshd.files / "current") == "releases/r1"
 
 
@@ -182,10 +182,10 @@ def test_an_absolute_or_untidy_link_counts_as_the_release_it_leads_to(sshd, proj
 def test_a_link_to_nowhere_or_elsewhere_is_warned_of_and_replaced(sshd, project_factory, engine, target):
     os.symlink(target, sshd.files / "current")
     project = project_factory([sshd])
-    one = engine(project)
-    plan = one.plan(DeployRequest(tag="r1"))
+    operator = engine(project)
+    plan = operator.plan(DeployRequest(tag="r1"))
     assert plan.warnings and plan.executable
-    one.run(DeployRequest(tag="r1"), plan)
+    operator.run(DeployRequest(tag="r1"), plan)
     assert live(sshd) == "r1"
 
 
@@ -193,81 +193,81 @@ def test_a_link_to_elsewhere_comes_back_when_the_deploy_fails(sshd, project_fact
     elsewhere = tmp_path / "else \N{SNOWMAN}\nwhere"
     elsewhere.mkdir()
     os.symlink(elsewhere, sshd.files / "current")
-    one = engine(project_factory([sshd], extra='[[checks]]\nrun = "false"\nattempts = 1\n'))
-    one.fails(lambda: one.deploy(tag="r1"))
+    operator = engine(project_factory([sshd], extra='[[checks]]\nrun = "false"\nattempts = 1\n'))
+    operator.fails(lambda: operator.deploy(tag="r1"))
     assert os.readlink(sshd.files / "current") == str(elsewhere)
     at_rest([sshd])
 
 
 def test_a_plan_that_somebody_overtook_is_not_carried_out(servers, project_factory, engine):
-    two = servers(2)
-    project = project_factory(two)
-    one = engine(project)
-    deployed(one, project, 3)
-    plan = one.plan(RollbackRequest("r1"))
-    other = engine(project, servers=[one.fleet.server("web2")])
+    fleet = servers(2)
+    project = project_factory(fleet)
+    operator = engine(project)
+    deployed(operator, project, 3)
+    plan = operator.plan(RollbackRequest("r1"))
+    other = engine(project, servers=[operator.fleet.server("web2")])
     other.rollback("r2")
     with pytest.raises(StateChanged, match="web2 changed"):
-        one.run(RollbackRequest("r1"), plan)
-    assert [live(each) for each in two] == ["r3", "r2"]
-    at_rest(two)
+        operator.run(RollbackRequest("r1"), plan)
+    assert [live(server) for server in fleet] == ["r3", "r2"]
+    at_rest(fleet)
 
 
 def test_a_plan_is_carried_out_as_it_was_shown(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
-    plan = one.plan(DeployRequest())
-    result = one.run(DeployRequest(), plan)
+    operator = engine(project)
+    plan = operator.plan(DeployRequest())
+    result = operator.run(DeployRequest(), plan)
     assert result.tag == plan.tag and live(sshd) == plan.tag
     assert record(sshd, plan.tag).created == int(plan.record.created)
-    made = one.said(PlanMade)[-1].plan
+    made = operator.said(PlanMade)[-1].plan
     assert made["tag"] == plan.tag and made["steps"] == plan_row(plan)["steps"]
 
 
 def test_a_source_that_changed_since_the_plan_is_refused(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one = engine(project)
-    plan = one.plan(DeployRequest())
+    operator = engine(project)
+    plan = operator.plan(DeployRequest())
     project.commit({"index.html": "something else\n"})
-    one.fails(lambda: one.run(DeployRequest(), plan), match="the source changed since the plan was made")
+    operator.fails(lambda: operator.run(DeployRequest(), plan), match="the source changed since the plan was made")
     assert live(sshd) == "" and releases(sshd) == []
     at_rest([sshd])
 
 
 def test_the_same_tag_with_other_content_is_refused_everywhere(servers, project_factory, engine):
-    two = servers(2)
-    project = project_factory(two)
-    one = engine(project)
-    one.deploy(tag="r1")
+    fleet = servers(2)
+    project = project_factory(fleet)
+    operator = engine(project)
+    operator.deploy(tag="r1")
     project.commit({"index.html": "other\n"})
-    one.fails(lambda: one.deploy(tag="r1"), UsageError, "other content")
-    assert [(each.files / "current/index.html").read_text() for each in two] == ["one\n"] * 2
-    at_rest(two)
+    operator.fails(lambda: operator.deploy(tag="r1"), UsageError, "other content")
+    assert [(server.files / "current/index.html").read_text() for server in fleet] == ["one\n"] * 2
+    at_rest(fleet)
 
 
 def test_a_git_tag_is_not_called_a_release(sshd, project_factory, engine):
     project = project_factory([sshd])
     project.git("tag", "v1")
-    one = engine(project)
-    one.deploy(ref="v1", tag="r1")
+    operator = engine(project)
+    operator.deploy(ref="v1", tag="r1")
     project.commit({"index.html": "two\n"})
     project.git("tag", "v2")
-    (refusal,) = one.plan(RollbackRequest("v2")).all_refusals
+    (refusal,) = operator.plan(RollbackRequest("v2")).all_refusals
     assert refusal == (
         "v2 is a git tag, not a release, and no release was made from it: "
         "`turnout deploy production --ref v2` deploys it"
     )
-    (refusal,) = one.plan(RollbackRequest("v1")).all_refusals
+    (refusal,) = operator.plan(RollbackRequest("v1")).all_refusals
     assert refusal == "v1 is a git tag, not a release: `turnout rollback production r1` is the release made from it"
-    (refusal,) = one.plan(RollbackRequest("r9")).all_refusals
+    (refusal,) = operator.plan(RollbackRequest("r9")).all_refusals
     assert refusal == "no release is called r9 (newest: r1)"
-    one.fails(lambda: one.rollback("main"), UsageError, "main is a git branch, not a release")
+    operator.fails(lambda: operator.rollback("main"), UsageError, "main is a git branch, not a release")
 
 
 def test_a_name_that_is_tag_and_branch_is_in_the_plan_and_in_the_events(sshd, project_factory, engine):
     project = project_factory([sshd])
     project.git("tag", "main")
-    one = engine(project)
-    assert any("main is both a tag" in text for text in one.plan(DeployRequest(ref="main")).warnings)
-    one.deploy(ref="main", tag="r1")
-    assert any("write tags/main or heads/main" in event.text for event in one.said(Note, level="warning"))
+    operator = engine(project)
+    assert any("main is both a tag" in text for text in operator.plan(DeployRequest(ref="main")).warnings)
+    operator.deploy(ref="main", tag="r1")
+    assert any("write tags/main or heads/main" in event.text for event in operator.said(Note, level="warning"))

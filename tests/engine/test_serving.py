@@ -141,15 +141,15 @@ def test_no_request_fails_and_no_answer_mixes_two_releases_while_a_hundred_switc
     sshd, project_factory, engine, nginx
 ):
     project = project_factory([sshd], {"index.html": page("one"), "a.txt": "one", "deep/b.txt": "one"})
-    one = engine(project)
-    one.deploy(tag="one")
+    operator = engine(project)
+    operator.deploy(tag="one")
     project.commit({"index.html": page("two"), "a.txt": "two", "deep/b.txt": "two"})
-    one.deploy(tag="two")
+    operator.deploy(tag="two")
     port = nginx(sshd.files / "current")
     with Visitors(port, sshd.files / "current") as visitors:
         until(lambda: visitors.answers > 20, "the visitors are at work")
         for number in range(SWITCHES):
-            one.rollback(("one", "two")[number % 2])
+            operator.rollback(("one", "two")[number % 2])
         until(lambda: "two" in visitors.seen, "the last release is seen")
     assert visitors.faults == []
     assert visitors.seen == {"one", "two"} and visitors.answers > SWITCHES
@@ -160,14 +160,14 @@ def test_no_request_fails_and_no_answer_mixes_two_releases_while_a_hundred_switc
 def test_visitors_see_nothing_of_a_deploy_but_its_switch(sshd, project_factory, engine, nginx):
     files = {"a.txt": "one", "deep/b.txt": "one"} | {f"f{number}": "x" for number in range(300)}
     project = project_factory([sshd], {"index.html": page("one"), **files})
-    one = engine(project)
-    one.deploy(tag="r0")
+    operator = engine(project)
+    operator.deploy(tag="r0")
     port = nginx(sshd.files / "current")
     with Visitors(port, sshd.files / "current") as visitors:
         for number in range(1, 6):
             word = f"w{number}"
             project.commit({"index.html": page(word), "a.txt": word, "deep/b.txt": word})
-            one.deploy(tag=f"r{number}")
+            operator.deploy(tag=f"r{number}")
         until(lambda: "w5" in visitors.seen, "the last release is seen")
     assert visitors.faults == []
     at_rest([sshd])
@@ -176,10 +176,10 @@ def test_visitors_see_nothing_of_a_deploy_but_its_switch(sshd, project_factory, 
 def test_current_never_dangles_while_switching(sshd, project_factory, engine):
     """Asked of the file system itself, without a web server between."""
     project = project_factory([sshd], {"index.html": "1"})
-    one = engine(project)
-    one.deploy(tag="one")
+    operator = engine(project)
+    operator.deploy(tag="one")
     project.commit({"index.html": "2"})
-    one.deploy(tag="two")
+    operator.deploy(tag="two")
     faults, stop, looks = [], threading.Event(), []
 
     def look():
@@ -195,7 +195,7 @@ def test_current_never_dangles_while_switching(sshd, project_factory, engine):
     thread = threading.Thread(target=look)
     thread.start()
     for number in range(20):
-        one.rollback(("one", "two")[number % 2])
+        operator.rollback(("one", "two")[number % 2])
     stop.set()
     thread.join()
     assert faults == [] and len(looks) > 100

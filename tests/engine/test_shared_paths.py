@@ -94,14 +94,14 @@ def test_the_link_for_hooks_is_put_right_and_never_written_through(sshd, project
     own = sshd.files / ".turnout"
     own.mkdir()
     (own / "shared").symlink_to(elsewhere)
-    one = engine(prepared(sshd, project_factory))
-    one.deploy(tag="r1")
+    operator = engine(prepared(sshd, project_factory))
+    operator.deploy(tag="r1")
     check_seen(sshd, sshd.files / "shared")
     assert not list(elsewhere.iterdir())
     (own / "shared").unlink()
     (own / "shared").mkdir()
     (own / "shared/uploads").write_text("somebody's\n")
-    error = one.fails(lambda: one.deploy(tag="r2"), NeedsPerson, "is no link: move it away")
+    error = operator.fails(lambda: operator.deploy(tag="r2"), NeedsPerson, "is no link: move it away")
     assert error.exit_code == 5 and live(sshd) == "r1"
     assert (own / "shared/uploads").read_text() == "somebody's\n"
 
@@ -118,19 +118,19 @@ def test_a_file_that_is_nowhere_is_named_in_the_plan(servers, project_factory, e
     put(places[1], "keys/x", "x")
     (places[1].files / "shared/keys/a b.pem").symlink_to("/nonexistent/key")
     shared = [".env", "storage/", "keys/a b.pem", "brought"]
-    one = engine(project_factory(places, {"brought": "x"}, deploy={"shared": shared}))
-    plan = one.plan(DeployRequest(tag="r1"))
+    operator = engine(project_factory(places, {"brought": "x"}, deploy={"shared": shared}))
+    plan = operator.plan(DeployRequest(tag="r1"))
     assert plan.executable
     assert list(plan.warnings) == [
         ".env will lead nowhere on web2: shared/.env does not exist, and the release does not bring it",
         "keys/a b.pem will lead nowhere on web1: shared/keys/a b.pem does not exist, and the release does not bring it",
         "keys/a b.pem will lead nowhere on web2: shared/keys/a b.pem is a link that leads nowhere",
     ]
-    one.deploy(tag="r1")
+    operator.deploy(tag="r1")
     put(places[1], ".env", "x")
-    one.deploy(tag="r2")
+    operator.deploy(tag="r2")
     (places[0].files / "shared/brought").unlink()
-    back = one.plan(RollbackRequest("r1")).warnings
+    back = operator.plan(RollbackRequest("r1")).warnings
     assert "brought will lead nowhere on web1: shared/brought does not exist" in back, "the release there seeds nothing"
     assert not any(".env" in warning for warning in back)
 
@@ -140,16 +140,16 @@ def test_a_required_file_that_is_nowhere_is_refused_before_anything_is_sent(serv
     put(places[0], ".env", "x")
     (places[0].files / "shared/uploads").mkdir()
     shared = [{"path": ".env", "required": True}, {"path": "uploads/", "required": True}, "storage/"]
-    one = engine(project_factory(places, deploy={"shared": shared}))
-    plan = one.plan(DeployRequest(tag="r1"))
+    operator = engine(project_factory(places, deploy={"shared": shared}))
+    plan = operator.plan(DeployRequest(tag="r1"))
     nowhere = "does not exist, and the release does not bring it"
     reason = f"shared/.env {nowhere}; shared/uploads {nowhere}: it is required, so put it there first"
     assert [step.refusal for step in plan.steps] == [None, Refusal(reason)]
-    one.fails(lambda: one.deploy(tag="r1"), UsageError, "it is required, so put it there first")
+    operator.fails(lambda: operator.deploy(tag="r1"), UsageError, "it is required, so put it there first")
     for place in places:
         assert releases(place) == [] and not list((place.files / "deploy-cache").iterdir())
     at_rest(places)
-    found = [finding for finding in examine(one.fleet)["web2"] if finding.topic == "shared"]
+    found = [finding for finding in examine(operator.fleet)["web2"] if finding.topic == "shared"]
     assert [(finding.level, finding.text) for finding in found] == [
         (ERROR, "shared/.env does not exist, and is required"),
         (ERROR, "shared/uploads/ does not exist, and is required"),
@@ -157,17 +157,17 @@ def test_a_required_file_that_is_nowhere_is_refused_before_anything_is_sent(serv
     ]
     put(places[1], ".env", "x")
     (places[1].files / "shared/uploads").mkdir()
-    one.deploy(tag="r1")
+    operator.deploy(tag="r1")
     assert [live(place) for place in places] == ["r1", "r1"]
 
 
 def test_a_required_file_that_leads_nowhere_is_refused_whatever_the_release_brings(sshd, project_factory, engine):
     (sshd.files / "shared").mkdir(parents=True)
     (sshd.files / "shared/.env").symlink_to("../../secrets/.env")
-    one = engine(project_factory([sshd], {".env": "x"}, deploy={"shared": [{"path": ".env", "required": True}]}))
-    one.fails(lambda: one.deploy(tag="r1"), UsageError, "shared/.env is a link that leads nowhere")
+    operator = engine(project_factory([sshd], {".env": "x"}, deploy={"shared": [{"path": ".env", "required": True}]}))
+    operator.fails(lambda: operator.deploy(tag="r1"), UsageError, "shared/.env is a link that leads nowhere")
     (sshd.files / "shared/.env").unlink()
-    one.deploy(tag="r1")
+    operator.deploy(tag="r1")
     assert (sshd.files / "shared/.env").read_text() == "x", "seeded by the release"
 
 

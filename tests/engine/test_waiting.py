@@ -17,8 +17,8 @@ run = "while [ ! -e $TURNOUT_ROOT/go ]; do sleep 0.05; done"
 
 
 def test_of_tries_that_are_followed_by_another_nothing_is_told(servers, project_factory, engine, monkeypatch):
-    three = servers(3, separate=True)
-    held, free = project_factory([three[1]], extra=HOLD), project_factory(three)
+    fleet = servers(3, separate=True)
+    held, free = project_factory([fleet[1]], extra=HOLD), project_factory(fleet)
     first, second = engine(held), engine(free)
     job = Job("first", lambda emit, controls: execute(first.fleet, DeployRequest(tag="one"), None, emit, controls))
     job.subscribe(first.hear)
@@ -42,11 +42,11 @@ def test_of_tries_that_are_followed_by_another_nothing_is_told(servers, project_
         assert tries.acquire(timeout=PATIENCE), "it tries again and again"
     assert [note.text[:18] for note in second.said(Note)] == ["waiting: locked by"]
     assert not second.said(PhaseStarted, phase="begin")
-    (three[1].files / "go").touch()
+    (fleet[1].files / "go").touch()
     first_result, second_result = job.result(), waiting.result()
     assert (first_result.tag, second_result.tag) == ("one", "two")
     assert sorted(event.server for event in second.said(PhaseStarted, phase="begin")) == ["web1", "web2", "web3"]
     assert {event.outcome for event in second.said(PhaseFinished)} == {"ok"}
     assert len(second.said(Switched)) == 3
     second.well_formed()
-    assert [live(place) for place in three] == ["two"] * 3
+    assert [live(place) for place in fleet] == ["two"] * 3

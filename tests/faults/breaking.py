@@ -52,18 +52,18 @@ class Breaking:
         self.may_claim = True
         """whether the operator that is broken may end with 0"""
         self.choose = random.Random(seed)
-        self.servers = three = servers(3, separate=True)
-        self.networks, far = zip(*[proxy(place) for place in three[1:]], strict=True)
+        self.servers = fleet = servers(3, separate=True)
+        self.networks, far = zip(*[proxy(place) for place in fleet[1:]], strict=True)
         if mounts.possible:
             layout = layout or self.choose.choice(LAYOUTS)
             if layout != "plain":
-                mounts.tmpfs(three[0].files / layout.removeprefix("root"))
-            mounts.bind(three[1].files / "shared/uploads", three[1].files.parent / "uploads")
-        (three[1].files / "shared/uploads").mkdir(parents=True, exist_ok=True)
-        (three[1].files / "shared/uploads/photo").write_text(PRECIOUS)
+                mounts.tmpfs(fleet[0].files / layout.removeprefix("root"))
+            mounts.bind(fleet[1].files / "shared/uploads", fleet[1].files.parent / "uploads")
+        (fleet[1].files / "shared/uploads").mkdir(parents=True, exist_ok=True)
+        (fleet[1].files / "shared/uploads/photo").write_text(PRECIOUS)
         deploy = {"keep": 3, "shared": ["uploads/"]}
-        self.project = project_factory([three[0], *far], files=FILES, source="directory", deploy=deploy)
-        self.facts = truth(self.project, three)
+        self.project = project_factory([fleet[0], *far], files=FILES, source="directory", deploy=deploy)
+        self.facts = truth(self.project, fleet)
         self.facts.shared = {b"uploads"}
         self.operator: Operators = operators()
         self.operator.patience = PATIENCE

@@ -104,21 +104,21 @@ class Truth:
 
     def ended_well(self, operation: str) -> bool:
         """Whether every server's journal says that this operation was carried out."""
-        journals = [(each.files / ".turnout/journal.jsonl").read_text().splitlines() for each in self.destinations]
+        journals = [(server.files / ".turnout/journal.jsonl").read_text().splitlines() for server in self.destinations]
         return all(any(_is_good_end(line, operation) for line in lines) for lines in journals)
 
     def live(self) -> list[str]:
-        return [os.readlink(each.files / "current").removeprefix("releases/") for each in self.destinations]
+        return [os.readlink(server.files / "current").removeprefix("releases/") for server in self.destinations]
 
     def unlocked(self) -> bool:
-        return not any((each.files / ".turnout/lock").exists() for each in self.destinations)
+        return not any((server.files / ".turnout/lock").exists() for server in self.destinations)
 
     def holders(self) -> list[int]:
         """The agents that live and hold a lock."""
         found = []
-        for each in self.destinations:
+        for server in self.destinations:
             try:
-                pid = int((each.files / ".turnout/lock/process").read_text().split()[0])
+                pid = int((server.files / ".turnout/lock/process").read_text().split()[0])
                 state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
             except OSError:
                 continue
@@ -127,9 +127,9 @@ class Truth:
 
     def rubbish(self) -> list[Path]:
         """What lies where only half-made and half-removed things lie."""
-        folders = [each.files / ".turnout" for each in self.destinations]
+        folders = [server.files / ".turnout" for server in self.destinations]
         inside = [path for folder in folders for name in ("incoming", "trash") for path in (folder / name).glob("*")]
-        inside += [path for each in self.destinations for path in (each.files / "releases").glob(".turnout-*")]
+        inside += [path for server in self.destinations for path in (server.files / "releases").glob(".turnout-*")]
         return inside + [path for folder in folders for path in folder.glob("*.[0-9]*") if path.name != "journal.jsonl"]
 
     def swept(self) -> bool:
@@ -140,20 +140,20 @@ class Truth:
 
         live_only   while an agent may still be removing others
         """
-        for each in self.destinations:
-            link = each.files / "current"
-            assert link.is_symlink(), f"{each.alias}: current is no link"
+        for server in self.destinations:
+            link = server.files / "current"
+            assert link.is_symlink(), f"{server.alias}: current is no link"
             folder, _, live = os.readlink(link).rpartition("/")
-            assert folder == "releases", f"{each.alias}: current leads to {folder}/{live}"
+            assert folder == "releases", f"{server.alias}: current leads to {folder}/{live}"
             # Where releases/ is a file system of its own, what is half-made or half-removed lies there.
-            there = [name for name in os.listdir(each.files / "releases") if not name.startswith(".turnout-")]
+            there = [name for name in os.listdir(server.files / "releases") if not name.startswith(".turnout-")]
             for tag in [live] if live_only else there:
-                record = parse_record((each.files / f".turnout/records/{tag}.toml").read_text())
-                manifest = parse((each.files / f".turnout/manifests/{tag}.manifest").read_text())
-                assert manifest.digest == record.digest, f"{each.alias}: {tag}"
-                found = entries_of(each.files / "releases" / tag)
+                record = parse_record((server.files / f".turnout/records/{tag}.toml").read_text())
+                manifest = parse((server.files / f".turnout/manifests/{tag}.manifest").read_text())
+                assert manifest.digest == record.digest, f"{server.alias}: {tag}"
+                found = entries_of(server.files / "releases" / tag)
                 assert {path for path in self.shared if found.pop(path, FOLDER_ENTRY).kind == LINK} == self.shared
-                assert found == manifest.entries, f"{each.alias}: {tag} is not complete"
+                assert found == manifest.entries, f"{server.alias}: {tag} is not complete"
 
     def at_rest(self) -> None:
         """The agents have left (one that was killed leaves a lock that the next operation takes), all is complete."""
@@ -262,12 +262,12 @@ def disk(sshd):
 @pytest.fixture
 def half_switched(servers, proxy, project_factory, operator, truth):
     """Three servers; the third one's network went silent just before the switch, then the operator was killed."""
-    three = servers(3, separate=True)
-    network, slow = proxy(three[2])
+    fleet = servers(3, separate=True)
+    network, slow = proxy(fleet[2])
     run = "touch holding; while [ -e holding ]; do sleep 0.05; done"
     hold = f'[[hooks]]\non = "before-switch"\nwhere = "operator"\nrun = "{run}"\n'
-    project = project_factory([three[0], three[1], slow], extra="")
-    facts = truth(project, three)
+    project = project_factory([fleet[0], fleet[1], slow], extra="")
+    facts = truth(project, fleet)
     first = facts.do(DeployRequest(tag="one"))
     project.commit({"index.html": "two\n"})
     project.config.write_text(project.config.read_text() + hold)

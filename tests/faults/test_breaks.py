@@ -99,9 +99,9 @@ def test_soak_whatever_breaks(servers, proxy, project_factory, operators, truth,
 def test_a_signal_puts_everything_back_and_a_second_one_spoils_nothing(
     servers, project_factory, operators, truth, moment, signals
 ):
-    two = servers(2)
-    project = project_factory(two)
-    facts = truth(project, two)
+    fleet = servers(2)
+    project = project_factory(fleet)
+    facts = truth(project, fleet)
     facts.do(DeployRequest(tag="one"))
     project.commit({"index.html": "two\n"})
     project.config.write_text(project.config.read_text() + SLOW.format(moment))
@@ -175,10 +175,10 @@ def test_an_upload_that_was_held_up_never_writes_into_the_next_operations_cache(
 def test_soak_a_network_that_falls_silent_in_the_switch_is_said_and_recovered(
     servers, proxy, project_factory, operators, truth, way
 ):
-    three = servers(3, separate=True)
-    network, far = proxy(three[2])
-    project = project_factory([three[0], three[1], far])
-    facts = truth(project, three)
+    fleet = servers(3, separate=True)
+    network, far = proxy(fleet[2])
+    project = project_factory([fleet[0], fleet[1], far])
+    facts = truth(project, fleet)
     facts.do(DeployRequest(tag="one"))
     project.commit({"index.html": "two\n"})
     project.config.write_text(project.config.read_text() + HOLD.format("before-switch"))

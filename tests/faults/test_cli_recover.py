@@ -115,10 +115,10 @@ def test_a_server_that_was_left_behind_is_led_back_by_recover(
     servers, proxy, project_factory, operator, truth, home, monkeypatch
 ):
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    three = servers(3, separate=True)
-    network, cut_off = proxy(three[2])
-    project = project_factory([three[0], three[1], cut_off])
-    facts = truth(project, three)
+    fleet = servers(3, separate=True)
+    network, cut_off = proxy(fleet[2])
+    project = project_factory([fleet[0], fleet[1], cut_off])
+    facts = truth(project, fleet)
     facts.do(DeployRequest(tag="one"))
     project.commit({"index.html": "two\n"})
     without = project.config.read_text()
@@ -132,7 +132,7 @@ def test_a_server_that_was_left_behind_is_led_back_by_recover(
     assert "turnout recover production --undo" in deploy.said("error")[0]["hint"]
     assert facts.live() == ["one", "one", "two"]
     config = home / ".ssh/config"
-    config.write_text(config.read_text().replace(f"Port {network.port}\n", f"Port {three[2].server.port}\n"))
+    config.write_text(config.read_text().replace(f"Port {network.port}\n", f"Port {fleet[2].server.port}\n"))
     project.config.write_text(without)
     until(facts.unlocked, "the agent to give its lock back")
     assert turnout(project, "recover", "production").returncode == 5

@@ -75,18 +75,18 @@ def engine():
         one.fleet.close()
 
 
-def findings(one):
-    (found,) = examine(one.fleet).values()
+def findings(operator):
+    (found,) = examine(operator.fleet).values()
     return found
 
 
-def errors(one):
-    return [finding for finding in findings(one) if finding.level == ERROR]
+def errors(operator):
+    return [finding for finding in findings(operator) if finding.level == ERROR]
 
 
-def the_error(one, topic, *words):
+def the_error(operator, topic, *words):
     """The one error there is, with its topic, its words and a remedy."""
-    (found,) = errors(one)
+    (found,) = errors(operator)
     assert found.topic == topic, found
     assert all(word in found.text for word in words), found
     assert found.hint
@@ -168,19 +168,19 @@ def test_what_an_ordinary_user_cannot_change_is_named_and_stops_a_deploy(ordinar
     if os.getuid():
         unavailable("only root can put what belongs to others in the way")
     project = project_factory([ordinary], files={"index.html": "one\n", "css/a.css": "a\n"}, deploy=SHARED)
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     at_rest([ordinary])
     for number, (obstacle, topic, words) in enumerate(OBSTACLES):
         project.commit({"index.html": f"{number}\n", "css/a.css": f"{number}\n"})
         undo = obstacle(ordinary.files)
-        found = the_error(one, topic, words)
+        found = the_error(operator, topic, words)
         assert "mv:" not in found.text
-        one.fails(lambda: one.deploy(tag="r2"))
+        operator.fails(lambda: operator.deploy(tag="r2"))
         assert os.readlink(ordinary.files / "current") == "releases/r1", topic
         undo()
-    assert errors(one) == []
-    one.deploy(tag="r3")
+    assert errors(operator) == []
+    operator.deploy(tag="r3")
     assert (ordinary.files / "current/index.html").read_text() == f"{number}\n"
 
 
@@ -189,16 +189,16 @@ def test_too_few_sessions_are_named(started, place_for_others, announce, project
     # As many as it asks for are enough.
     enough = started(f"sessions-{most + 1}", lines=f"MaxSessions {most + 1}")
     place = announce(enough.place(Path(tempfile.mkdtemp(dir=place_for_others)), "enough"))
-    one = engine(project_factory([place], extra=extra))
-    assert errors(one) == []
-    one.deploy(tag="r1")
+    operator = engine(project_factory([place], extra=extra))
+    assert errors(operator) == []
+    operator.deploy(tag="r1")
     # The same root through another sshd. Where nothing differs from the cache, the upload's channel stays open unused.
     few = started(f"sessions-{most}", lines=f"MaxSessions {most}")
     through_few = announce(replace(place, server=few, alias="few", port=few.port))
-    one = engine(project_factory([through_few], {"index.html": "one\n" if extra else "two\n"}, extra=extra))
-    found = the_error(one, "sessions", f"{most} of the {most + 1} sessions")
+    operator = engine(project_factory([through_few], {"index.html": "one\n" if extra else "two\n"}, extra=extra))
+    found = the_error(operator, "sessions", f"{most} of the {most + 1} sessions")
     assert f"MaxSessions {most + 1}" in found.hint
-    error = one.fails(lambda: one.deploy(tag="r2"), NoChannel)
+    error = operator.fails(lambda: operator.deploy(tag="r2"), NoChannel)
     assert "opened no channel" in error.title
     assert os.readlink(place.files / "current") == "releases/r1"
 
@@ -219,11 +219,11 @@ def test_forbidden_forwarding_is_named_where_http_checks_need_it(
     place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
     port = free_ports()[0]
     check = f'[[checks]]\nhttp = "http://127.0.0.1:{port}/"\nattempts = 1\n'
-    one = engine(project_factory([place], extra=check))
-    found = the_error(one, "checks", f"forbids forwarding to 127.0.0.1:{port}")
+    operator = engine(project_factory([place], extra=check))
+    found = the_error(operator, "checks", f"forbids forwarding to 127.0.0.1:{port}")
     assert "AllowTcpForwarding" in found.hint
-    one = engine(project_factory([place]))
-    assert errors(one) == []
+    operator = engine(project_factory([place]))
+    assert errors(operator) == []
 
 
 def test_a_check_that_nothing_answers_yet_is_a_warning(sshd, project_factory, engine):
@@ -240,8 +240,8 @@ def test_a_check_that_nothing_answers_yet_is_a_warning(sshd, project_factory, en
 def test_missing_programs_are_named(started, place_for_others, announce, project_factory, engine, missing, topic):
     server = started(f"without-{missing}", without=missing)
     place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
-    one = engine(project_factory([place]))
-    assert topic in [found.topic for found in errors(one) if missing in found.text]
+    operator = engine(project_factory([place]))
+    assert topic in [found.topic for found in errors(operator) if missing in found.text]
     assert list(place.files.iterdir()) == []
 
 
@@ -251,31 +251,31 @@ def test_what_a_deploy_can_do_without_is_no_error(
 ):
     server = started(f"without-{missing}", without=missing)
     place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
-    one = engine(project_factory([place], extra=HOOK))
-    assert errors(one) == []
-    one.deploy(tag="r1")
+    operator = engine(project_factory([place], extra=HOOK))
+    assert errors(operator) == []
+    operator.deploy(tag="r1")
     assert (place.files / "current/index.html").read_text() == "one\n"
 
 
 def test_a_verify_without_sha256sum_says_what_is_missing(started, place_for_others, announce, project_factory, engine):
     server = started("without-sha256sum", without="sha256sum")
     place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
-    one = engine(project_factory([place]))
-    one.deploy(tag="r1")
-    (error,) = verify(one.fleet, None, Cancel()).errors.values()
+    operator = engine(project_factory([place]))
+    operator.deploy(tag="r1")
+    (error,) = verify(operator.fleet, None, Cancel()).errors.values()
     assert "there is no sha256sum" in error.detail and "install" in error.hint
-    assert "there is no sha256sum" in [f.text.partition(":")[0] for f in findings(one) if f.topic == "checksums"]
+    assert "there is no sha256sum" in [f.text.partition(":")[0] for f in findings(operator) if f.topic == "checksums"]
 
 
 def test_a_current_that_cannot_be_replaced_is_no_fault_of_mv(ordinary, project_factory, engine):
     if os.getuid():
         unavailable("only root can put what belongs to others in the way")
     project = project_factory([ordinary])
-    one = engine(project)
-    one.deploy(tag="r1")
+    operator = engine(project)
+    operator.deploy(tag="r1")
     project.commit({"index.html": "two\n"})
     sticky_root(ordinary.files)
-    error = one.fails(lambda: one.deploy(tag="r2"), match="cannot rename over current")
+    error = operator.fails(lambda: operator.deploy(tag="r2"), match="cannot rename over current")
     assert "Operation not permitted" in error.detail and "option" not in error.detail
     assert "may not change what is named" in error.hint
 
@@ -283,8 +283,8 @@ def test_a_current_that_cannot_be_replaced_is_no_fault_of_mv(ordinary, project_f
 @pytest.mark.parametrize("inodes", [0, 80], ids=["bytes", "inodes"])
 def test_a_full_disk_is_named_as_such(disk, project_factory, engine, inodes):
     place = disk("4m", inodes)
-    one = engine(project_factory([place]))
-    assert not errors(one)
+    operator = engine(project_factory([place]))
+    assert not errors(operator)
     filler = place.files / "filler"
     filler.mkdir()
     if inodes:
@@ -292,10 +292,10 @@ def test_a_full_disk_is_named_as_such(disk, project_factory, engine, inodes):
             (filler / str(number)).touch()
     else:
         (filler / "big").write_bytes(bytes(os.statvfs(place.files).f_bfree * 4096))
-    found = the_error(one, "deploy root", "No space left")
+    found = the_error(operator, "deploy root", "No space left")
     assert "free" in found.hint
     shutil.rmtree(filler)
-    assert not errors(one)
+    assert not errors(operator)
     assert not list(place.files.glob(".turnout-probe*"))
 
 
@@ -303,16 +303,16 @@ def test_files_that_hard_links_cannot_be_made_of_are_named(ordinary, project_fac
     if os.getuid() or Path("/proc/sys/fs/protected_hardlinks").read_text().strip() != "1":
         unavailable("the kernel lets everybody make hard links, or this user cannot give files away")
     files = {"index.html": "one\n", "other": "other\n"}
-    one = engine(project_factory([ordinary], files, deploy={"copy": "hardlink"}))
-    one.deploy(tag="r1")
+    operator = engine(project_factory([ordinary], files, deploy={"copy": "hardlink"}))
+    operator.deploy(tag="r1")
     at_rest([ordinary])
-    assert errors(one) == []
+    assert errors(operator) == []
     theirs = ordinary.files / "deploy-cache/other"
     os.chown(theirs, 0, 0)
-    found = the_error(one, "copy", "hardlink", "belongs to another user")
+    found = the_error(operator, "copy", "hardlink", "belongs to another user")
     assert "auto" in found.hint
     changed = {**files, "index.html": "two\n"}
-    one.fails(lambda: engine(project_factory([ordinary], changed, deploy={"copy": "hardlink"})).deploy(tag="r2"))
+    operator.fails(lambda: engine(project_factory([ordinary], changed, deploy={"copy": "hardlink"})).deploy(tag="r2"))
     auto = engine(project_factory([ordinary], changed))
     assert errors(auto) == []
     auto.deploy(tag="r3")
@@ -320,10 +320,10 @@ def test_files_that_hard_links_cannot_be_made_of_are_named(ordinary, project_fac
 
 
 def test_a_way_that_is_closed_to_others_is_a_warning(ordinary, project_factory, engine):
-    one = engine(project_factory([ordinary]))
-    assert "way in" not in [found.topic for found in findings(one)]
+    operator = engine(project_factory([ordinary]))
+    assert "way in" not in [found.topic for found in findings(operator)]
     ordinary.files.chmod(0o700)
-    (found,) = [found for found in findings(one) if found.topic == "way in"]
+    (found,) = [found for found in findings(operator) if found.topic == "way in"]
     assert found.level == WARNING and ordinary.root in found.text and "chmod o+x" in found.hint
 
 
@@ -344,9 +344,9 @@ def test_the_command_ends_with_1_and_names_the_remedy_and_with_0_where_all_is_we
 def test_how_the_disk_is_mounted_is_named(disk, project_factory, engine, option, level):
     place = disk("8m")
     subprocess.run(["mount", "-o", f"remount,{option}", str(place.files)], check=True)
-    one = engine(project_factory([place], extra=HOOK))
+    operator = engine(project_factory([place], extra=HOOK))
     topic, word = {"ro": ("deploy root", "Read-only"), "noexec": ("hooks", "Permission denied")}[option]
-    (found,) = [each for each in findings(one) if each.level == level and each.topic == topic]
+    (found,) = [each for each in findings(operator) if each.level == level and each.topic == topic]
     assert word in found.text and option.replace("ro", "read-only") in found.hint
 
 
@@ -354,9 +354,9 @@ def test_a_disk_without_programs_lets_hooks_run_scripts_by_a_shell(disk, project
     place = disk("64m")
     subprocess.run(["mount", "-o", "remount,noexec", str(place.files)], check=True)
     run = '[[hooks]]\non = "prepare"\nrun = "sh ./prepare.sh"\n'
-    one = engine(project_factory([place], {"prepare.sh": "echo ready > made\n"}, extra=run))
-    assert errors(one) == []
-    one.deploy(tag="r1")
+    operator = engine(project_factory([place], {"prepare.sh": "echo ready > made\n"}, extra=run))
+    assert errors(operator) == []
+    operator.deploy(tag="r1")
     assert (place.files / "current/made").read_text() == "ready\n"
 
 
@@ -371,39 +371,39 @@ def test_a_root_whose_way_there_is_a_file_cannot_be_made(sshd, project_factory, 
 
 
 def test_shared_links_that_a_deploy_refuses_are_named(sshd, project_factory, engine):
-    one = engine(project_factory([sshd], deploy={"shared": ["a/b/"]}))
+    operator = engine(project_factory([sshd], deploy={"shared": ["a/b/"]}))
     (sshd.files / "shared").mkdir()
     (sshd.files / "shared/a").symlink_to("/tmp")
-    the_error(one, "layout", "shared/a is a link")
-    one.fails(one.deploy, match="shared/a is a link")
+    the_error(operator, "layout", "shared/a is a link")
+    operator.fails(operator.deploy, match="shared/a is a link")
     (sshd.files / "shared/a").unlink()
-    assert not errors(one)
+    assert not errors(operator)
 
 
 def test_doctor_needs_no_lock_and_leaves_a_running_operation_alone(sshd, project_factory, engine):
     project = project_factory([sshd], extra=HOOK)
-    one, other = engine(project), engine(project)
-    one.deploy(tag="r1")
+    operator, other = engine(project), engine(project)
+    operator.deploy(tag="r1")
     at_rest([sshd])
     session = other.fleet.open(sshd.alias)
     held = session.begin("a" * 32, Lock(operation="b" * 12, kind="deploy", who="ana@desk"))
     before = snapshot(sshd.files)
-    assert not errors(one)
+    assert not errors(operator)
     after = snapshot(sshd.files)
     for told in (before, after):
         told.pop(b".turnout/lock/beat")
     assert after == before
     held.finish(Settles.OWN, "")
     # Nor does the next deploy take the cache for one that somebody else changed.
-    assert one.fleet.open(sshd.alias).state().cache
+    assert operator.fleet.open(sshd.alias).state().cache
 
 
 @pytest.mark.parametrize("root_exists", [True, False])
 def test_nothing_is_left_where_the_connection_dies_in_the_rehearsal(sshd, project_factory, engine, root_exists):
     if not root_exists:
         sshd.files.rmdir()
-    one = engine(project_factory([sshd]))
-    session = one.fleet.open(sshd.alias)
+    operator = engine(project_factory([sshd]))
+    session = operator.fleet.open(sshd.alias)
     _, facts = session.examine()
     folder = facts.rehearsal
     assert Path(folder).is_dir()
@@ -416,8 +416,8 @@ def test_nothing_is_left_where_the_connection_dies_in_the_rehearsal(sshd, projec
 @pytest.mark.parametrize("reused", [False, True], ids=["dead", "number-taken-by-another-program"])
 def test_what_a_killed_agent_left_goes_with_the_next_operation_or_doctor(sshd, project_factory, engine, reused):
     need("sshd")
-    one = engine(project_factory([sshd]))
-    for sweeper in (lambda: errors(one), lambda: one.deploy(tag="r1")):
+    operator = engine(project_factory([sshd]))
+    for sweeper in (lambda: errors(operator), lambda: operator.deploy(tag="r1")):
         dead = subprocess.Popen(["true"])
         dead.wait()
         left = sshd.files / f".turnout-probe.{os.getpid() if reused else dead.pid}"

@@ -22,7 +22,7 @@ HOLD = '[[hooks]]\non = "{}"\nwhere = "operator"\nrun = "touch holding; while [ 
 
 
 @pytest.fixture
-def two(servers, project_factory, truth):
+def two_servers(servers, project_factory, truth):
     """Two servers with `one` live, a project at its next commit, and what must hold there."""
     places = servers(2)
     project = project_factory(places)
@@ -49,49 +49,49 @@ def killed_in(facts, operators, moment: str, *words: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["finish", "undo"])
-def test_a_deploy_that_was_killed_before_the_switch_can_be_finished_or_undone(two, operators, way):
-    killed_in(two, operators, "before-switch", "deploy", "production", "--tag", "two")
-    seen = found(two)
+def test_a_deploy_that_was_killed_before_the_switch_can_be_finished_or_undone(two_servers, operators, way):
+    killed_in(two_servers, operators, "before-switch", "deploy", "production", "--tag", "two")
+    seen = found(two_servers)
     assert (seen.tag, dict(seen.switched), seen.waiting) == ("two", {}, ("web1", "web2"))
-    two.do(RecoverRequest(way))
-    assert two.live() == (["two", "two"] if way == "finish" else ["one", "one"])
-    assert found(two) is None
-    two.complete()
+    two_servers.do(RecoverRequest(way))
+    assert two_servers.live() == (["two", "two"] if way == "finish" else ["one", "one"])
+    assert found(two_servers) is None
+    two_servers.complete()
 
 
-def test_a_deploy_that_no_server_has_yet_is_finished_from_what_the_journal_says(two, operators):
+def test_a_deploy_that_no_server_has_yet_is_finished_from_what_the_journal_says(two_servers, operators):
     """Killed before anything was staged: the record is in the journals alone."""
     operator = operators()
-    operator.start(two.sample, "deploy", "production", "--yes", "--tag", "two")
+    operator.start(two_servers.sample, "deploy", "production", "--yes", "--tag", "two")
     until(lambda: operator.said_phase("upload") or operator.said_phase("stage"), "the upload")
     operator.signal()
     operator.end()
-    two.at_rest()
-    for place in two.destinations:
+    two_servers.at_rest()
+    for place in two_servers.destinations:
         # Whatever it came to: as if it had come no further than the upload.
         for path in ("records/two.toml", "manifests/two.manifest", "manifests/two.unused"):
             (place.files / ".turnout" / path).unlink(missing_ok=True)
         subprocess.run(["rm", "-rf", str(place.files / "releases/two")], check=True)
-    assert set(two.live()) == {"one"}
-    seen = found(two)
+    assert set(two_servers.live()) == {"one"}
+    seen = found(two_servers)
     assert seen is not None and set(seen.records) == {"web1", "web2"} and seen.tag == "two"
-    two.do(RecoverRequest("finish"))
-    assert two.live() == ["two", "two"]
-    assert all((place.files / "current/index.html").read_text() == "two\n" for place in two.destinations)
-    two.complete()
+    two_servers.do(RecoverRequest("finish"))
+    assert two_servers.live() == ["two", "two"]
+    assert all((place.files / "current/index.html").read_text() == "two\n" for place in two_servers.destinations)
+    two_servers.complete()
 
 
-def test_an_interruption_is_remembered_through_whatever_else_is_tried(two, operators):
-    killed_in(two, operators, "after-switch", "deploy", "production", "--tag", "two")
-    assert two.live() == ["two", "two"]
-    before = found(two)
+def test_an_interruption_is_remembered_through_whatever_else_is_tried(two_servers, operators):
+    killed_in(two_servers, operators, "after-switch", "deploy", "production", "--tag", "two")
+    assert two_servers.live() == ["two", "two"]
+    before = found(two_servers)
     for _ in range(30):
-        two.do(PruneRequest(keep=50))
+        two_servers.do(PruneRequest(keep=50))
     for _ in range(5):
         with pytest.raises(TurnoutError):
-            two.do(RollbackRequest("nowhere"))
+            two_servers.do(RollbackRequest("nowhere"))
     waiting = operators("waiting")
-    lock = two.destinations[1].files / ".turnout/lock"
+    lock = two_servers.destinations[1].files / ".turnout/lock"
     lock.mkdir()
     for name, text in {
         "token": "f" * 32,
@@ -99,97 +99,97 @@ def test_an_interruption_is_remembered_through_whatever_else_is_tried(two, opera
         "owner": "operation x\nkind deploy",
     }.items():
         (lock / name).write_text(f"{text}\n")
-    waiting.start(two.sample, "deploy", "production", "--yes", "--wait", "5s")
+    waiting.start(two_servers.sample, "deploy", "production", "--yes", "--wait", "5s")
     assert waiting.end() == 4
     subprocess.run(["rm", "-rf", str(lock)], check=True)
-    assert found(two) == before
-    two.do(RecoverRequest("undo"))
-    assert two.live() == ["one", "one"]
+    assert found(two_servers) == before
+    two_servers.do(RecoverRequest("undo"))
+    assert two_servers.live() == ["one", "one"]
 
 
-def test_a_release_that_never_went_live_is_not_the_previous_one(two, operators):
-    killed_in(two, operators, "before-switch", "deploy", "production", "--tag", "never")
-    two.do(RecoverRequest("undo"))
-    two.sample.commit({"index.html": "three\n"})
-    two.do(DeployRequest(tag="three"))
-    assert previous_tag(two.kept.inspect().states.values()) == "one"
-    two.do(RollbackRequest())
-    assert two.live() == ["one", "one"]
+def test_a_release_that_never_went_live_is_not_the_previous_one(two_servers, operators):
+    killed_in(two_servers, operators, "before-switch", "deploy", "production", "--tag", "never")
+    two_servers.do(RecoverRequest("undo"))
+    two_servers.sample.commit({"index.html": "three\n"})
+    two_servers.do(DeployRequest(tag="three"))
+    assert previous_tag(two_servers.kept.inspect().states.values()) == "one"
+    two_servers.do(RollbackRequest())
+    assert two_servers.live() == ["one", "one"]
     # A person may go there all the same, and then it has been live.
-    two.do(RollbackRequest("never"))
-    assert two.live() == ["never", "never"]
-    two.do(DeployRequest(tag="four"))
-    assert previous_tag(two.kept.inspect().states.values()) == "never"
+    two_servers.do(RollbackRequest("never"))
+    assert two_servers.live() == ["never", "never"]
+    two_servers.do(DeployRequest(tag="four"))
+    assert previous_tag(two_servers.kept.inspect().states.values()) == "never"
 
 
-def test_undoing_an_interrupted_rollback_does_not_call_a_good_release_failed(two, operators):
-    killed_in(two, operators, "after-switch", "rollback", "production")
-    assert two.live() == ["zero", "zero"]
-    two.do(RecoverRequest("undo"))
-    assert two.live() == ["one", "one"]
-    assert previous_tag(two.kept.inspect().states.values()) == "zero"
+def test_undoing_an_interrupted_rollback_does_not_call_a_good_release_failed(two_servers, operators):
+    killed_in(two_servers, operators, "after-switch", "rollback", "production")
+    assert two_servers.live() == ["zero", "zero"]
+    two_servers.do(RecoverRequest("undo"))
+    assert two_servers.live() == ["one", "one"]
+    assert previous_tag(two_servers.kept.inspect().states.values()) == "zero"
 
 
-def test_undoing_a_deploy_marks_what_it_had_made_as_failed(two, operators):
-    killed_in(two, operators, "after-switch", "deploy", "production", "--tag", "two")
-    two.do(RecoverRequest("undo"))
-    assert previous_tag(two.kept.inspect().states.values()) == "zero"
-    assert two.kept.inspect().states["web1"].releases["two"].record.failed == "interrupted and undone"
+def test_undoing_a_deploy_marks_what_it_had_made_as_failed(two_servers, operators):
+    killed_in(two_servers, operators, "after-switch", "deploy", "production", "--tag", "two")
+    two_servers.do(RecoverRequest("undo"))
+    assert previous_tag(two_servers.kept.inspect().states.values()) == "zero"
+    assert two_servers.kept.inspect().states["web1"].releases["two"].record.failed == "interrupted and undone"
 
 
 def journal(place) -> list[JournalLine]:
     return [parse_journal_line(line) for line in (place.files / ".turnout/journal.jsonl").read_text().splitlines()]
 
 
-def test_an_operation_that_was_refused_says_so_with_its_exit_code(two):
+def test_an_operation_that_was_refused_says_so_with_its_exit_code(two_servers):
     with pytest.raises(TurnoutError) as refused:
-        two.do(RollbackRequest("nowhere"))
-    for place in two.destinations:
+        two_servers.do(RollbackRequest("nowhere"))
+    for place in two_servers.destinations:
         assert (journal(place)[-1].outcome, journal(place)[-1].exit_code) == ("refused", refused.value.exit_code)
 
 
-def test_a_line_that_a_crash_tore_spoils_only_itself(two):
-    for place in two.destinations:
+def test_a_line_that_a_crash_tore_spoils_only_itself(two_servers):
+    for place in two_servers.destinations:
         for name in ("journal", "transitions"):
             with (place.files / f".turnout/{name}.jsonl").open("a") as file:
                 file.write('{"what": "swi')
-    two.do(DeployRequest(tag="two"))
-    for place in two.destinations:
+    two_servers.do(DeployRequest(tag="two"))
+    for place in two_servers.destinations:
         lines = (place.files / ".turnout/journal.jsonl").read_text().splitlines()
         assert [json.loads(line)["what"] for line in lines[-3:]] == ["begin", "switch", "end"]
-    assert found(two) is None
+    assert found(two_servers) is None
 
 
-def test_a_journal_that_cannot_be_written_keeps_an_operation_from_beginning(two):
-    file = two.destinations[1].files / ".turnout/journal.jsonl"
+def test_a_journal_that_cannot_be_written_keeps_an_operation_from_beginning(two_servers):
+    file = two_servers.destinations[1].files / ".turnout/journal.jsonl"
     if subprocess.run(["chattr", "+i", str(file)], check=False, capture_output=True).returncode:
         file.unlink()
         file.mkdir()
     try:
         with pytest.raises(TurnoutError) as refused:
-            two.do(DeployRequest(tag="two"))
+            two_servers.do(DeployRequest(tag="two"))
     finally:
         subprocess.run(["chattr", "-i", str(file)], check=False, capture_output=True)
     assert "journal.jsonl" in str(refused.value)
-    assert two.live() == ["one", "one"]
-    assert two.unlocked()
+    assert two_servers.live() == ["one", "one"]
+    assert two_servers.unlocked()
 
 
-def test_whoever_takes_a_lock_over_says_from_whom(two, operators):
+def test_whoever_takes_a_lock_over_says_from_whom(two_servers, operators):
     operator = operators()
-    two.sample.config.write_text(two.sample.config.read_text() + HOLD.format("before-switch"))
-    operator.start(two.sample, "deploy", "production", "--yes", "--tag", "two")
-    until(lambda: (two.sample.config.parent / "holding").exists(), "the hook")
-    kill(two.holders())
+    two_servers.sample.config.write_text(two_servers.sample.config.read_text() + HOLD.format("before-switch"))
+    operator.start(two_servers.sample, "deploy", "production", "--yes", "--tag", "two")
+    until(lambda: (two_servers.sample.config.parent / "holding").exists(), "the hook")
+    kill(two_servers.holders())
     operator.signal()
     operator.end()
-    (two.sample.config.parent / "holding").unlink()
+    (two_servers.sample.config.parent / "holding").unlink()
     events: list = []
-    with closing(two.fleet()) as fleet:
+    with closing(two_servers.fleet()) as fleet:
         execute(fleet, RecoverRequest("undo"), None, events.append, Controls())
     notes = [event.text for event in events if isinstance(event, Note)]
     assert sum("took the lock over from" in text and "its process is gone" in text for text in notes) == 2, notes
-    assert two.live() == ["one", "one"]
+    assert two_servers.live() == ["one", "one"]
 
 
 PLACES = (
@@ -258,7 +258,7 @@ def lines_of(operation: str, tag: str, previous: str, *, begun: bool = True, whe
 
 
 @pytest.fixture
-def three(servers, project_factory, truth):
+def three_servers(servers, project_factory, truth):
     """Three servers that have `one`, `two` and `three`, of which `one` is live."""
     places = servers(3)
     project = project_factory(places)
@@ -277,55 +277,55 @@ def stopped(place, live: str, lines: list[str]) -> None:
     (place.files / ".turnout/transitions.jsonl").write_text("".join(f"{line}\n" for line in lines))
 
 
-def test_of_two_interrupted_operations_an_undo_leaves_the_other_known(three):
+def test_of_two_interrupted_operations_an_undo_leaves_the_other_known(three_servers):
     first, second = ("aaaaaaaaaaa1", "two", 1.0), ("aaaaaaaaaaa2", "three", 2.0)
 
     def lines(op, previous=""):
         return lines_of(op[0], op[1], previous, when=op[2])
 
-    web1, web2, web3 = three.destinations
+    web1, web2, web3 = three_servers.destinations
     stopped(web1, "two", [*lines(first, "one"), *lines(second)])
     stopped(web2, "three", [*lines(first), *lines(second, "one")])
     stopped(web3, "one", [*lines(first), *lines(second)])
-    three.do(RecoverRequest("undo"))
-    assert three.live() == ["two", "one", "one"]
-    seen = found(three)
+    three_servers.do(RecoverRequest("undo"))
+    assert three_servers.live() == ["two", "one", "one"]
+    seen = found(three_servers)
     assert seen is not None and (seen.tag, set(seen.switched)) == ("two", {"web1"})
-    three.do(RecoverRequest("undo"))
-    assert three.live() == ["one", "one", "one"]
-    assert found(three) is None
+    three_servers.do(RecoverRequest("undo"))
+    assert three_servers.live() == ["one", "one", "one"]
+    assert found(three_servers) is None
 
 
-def test_a_switch_whose_beginning_was_lost_is_an_interruption_all_the_same(three):
-    web1, web2, _ = three.destinations
+def test_a_switch_whose_beginning_was_lost_is_an_interruption_all_the_same(three_servers):
+    web1, web2, _ = three_servers.destinations
     for place in (web1, web2):
         stopped(place, "two", lines_of("aaaaaaaaaaa1", "two", "one", begun=False))
-    seen = found(three)
+    seen = found(three_servers)
     assert seen is not None and set(seen.switched) == {"web1", "web2"} and seen.waiting == ("web3",)
-    three.do(RecoverRequest("undo"))
-    assert three.live() == ["one", "one", "one"]
+    three_servers.do(RecoverRequest("undo"))
+    assert three_servers.live() == ["one", "one", "one"]
 
 
-def test_an_undo_never_leads_to_a_release_that_is_gone(three):
-    for place in three.destinations:
+def test_an_undo_never_leads_to_a_release_that_is_gone(three_servers):
+    for place in three_servers.destinations:
         stopped(place, "three", lines_of("aaaaaaaaaaa1", "three", "one"))
     with pytest.raises(TurnoutError, match="one is where an interrupted operation leads back to"):
-        three.do(PruneRequest(tags=("one",)))
-    for place in three.destinations[:2]:
+        three_servers.do(PruneRequest(tags=("one",)))
+    for place in three_servers.destinations[:2]:
         subprocess.run(["rm", "-rf", str(place.files / "releases/one")], check=True)
     with pytest.raises(TurnoutError, match="one, which was live there before, is gone"):
-        three.do(RecoverRequest("undo"))
-    assert three.live() == ["three"] * 3
-    assert found(three) is not None
-    three.do(RecoverRequest("finish"))
-    assert found(three) is None
+        three_servers.do(RecoverRequest("undo"))
+    assert three_servers.live() == ["three"] * 3
+    assert found(three_servers) is not None
+    three_servers.do(RecoverRequest("finish"))
+    assert found(three_servers) is None
 
 
-def test_what_is_live_has_no_mark_that_it_never_was(three):
+def test_what_is_live_has_no_mark_that_it_never_was(three_servers):
     """Its operator was killed between the switch and the removal of the mark."""
-    for place in three.destinations:
+    for place in three_servers.destinations:
         stopped(place, "three", lines_of("aaaaaaaaaaa1", "three", "two"))
         (place.files / ".turnout/manifests/three.unused").touch()
-    three.do(RecoverRequest("finish"))
-    three.do(DeployRequest(tag="four"))
-    assert previous_tag(three.kept.inspect().states.values()) == "three"
+    three_servers.do(RecoverRequest("finish"))
+    three_servers.do(DeployRequest(tag="four"))
+    assert previous_tag(three_servers.kept.inspect().states.values()) == "three"

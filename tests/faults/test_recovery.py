@@ -47,10 +47,10 @@ def test_a_plain_deploy_is_a_way_out_too(half_switched):
 
 
 def test_an_operation_is_watched_from_elsewhere_to_its_end(servers, project_factory, operator, truth):
-    two = servers(2)
+    web = servers(2)
     hook = '[[hooks]]\non = "prepare"\nrun = "for n in 1 2 3; do echo line $n; sleep 0.5; done"\n'
-    project = project_factory(two, extra=hook)
-    facts = truth(project, two)
+    project = project_factory(web, extra=hook)
+    facts = truth(project, web)
     deploy = operator(project, "deploy", "production", "--yes", "--tag", "one")
     deploy.await_event("hook-started")
     fleet = facts.fleet()

@@ -21,17 +21,17 @@ CHECK = '[[checks]]\nrun = "true"\nattempts = 1\n'
 
 
 @pytest.fixture
-def three(servers):
+def fleet(servers):
     return servers(3)
 
 
 def deployed(engine, project, *tags):
-    one = engine(project)
+    operator = engine(project)
     for tag in tags:
         project.commit({"index.html": tag})
-        one.deploy(tag=tag)
+        operator.deploy(tag=tag)
     project.commit({"index.html": "next"})
-    return one
+    return operator
 
 
 def take_over(other, servers, tag=""):
@@ -56,11 +56,11 @@ def once(kind, **facts):
     return test
 
 
-def needs_person(one, work, *words):
+def needs_person(operator, work, *words):
     """The operation ends with 5, and says these words; its last event says the same."""
     with pytest.raises(TurnoutError) as caught:
         work()
-    finished = one.said(OperationFinished)[-1]
+    finished = operator.said(OperationFinished)[-1]
     assert caught.value.exit_code == EXIT_PERSON
     assert (finished.exit_code, finished.outcome) == (EXIT_PERSON, "needs-person")
     for word in words:
@@ -74,47 +74,47 @@ def needs_person(one, work, *words):
 def test_somebody_who_took_the_lock_before_the_end_is_named(shell_server, project_factory, engine, extra, kind):
     place = shell_server(kind)
     project = project_factory([place], extra=f'{extra}[[hooks]]\non = "success"\nwhere = "operator"\nrun = "true"\n')
-    one, other = deployed(engine, project, "r1"), engine(project)
+    operator, other = deployed(engine, project, "r1"), engine(project)
     moment = once(PhaseStarted, phase="finish")
-    one.on_event = lambda event: take_over(other, [place.alias], "x3") if moment(event) else None
-    needs_person(one, lambda: one.deploy(tag="r2"), "r2 is not live on", "current leads to releases/x3 now")
+    operator.on_event = lambda event: take_over(other, [place.alias], "x3") if moment(event) else None
+    needs_person(operator, lambda: operator.deploy(tag="r2"), "r2 is not live on", "current leads to releases/x3 now")
     assert live(place) == "x3" and "r1" in releases(place)
     at_rest([place])
 
 
-def test_of_a_fleet_that_lost_some_locks_each_server_is_told(three, project_factory, engine):
-    project = project_factory(three, extra='[[hooks]]\non = "success"\nwhere = "operator"\nrun = "true"\n')
-    one = deployed(engine, project, "r1")
-    part = engine(project, servers=one.fleet.servers[:2])
+def test_of_a_fleet_that_lost_some_locks_each_server_is_told(fleet, project_factory, engine):
+    project = project_factory(fleet, extra='[[hooks]]\non = "success"\nwhere = "operator"\nrun = "true"\n')
+    operator = deployed(engine, project, "r1")
+    part = engine(project, servers=operator.fleet.servers[:2])
     moment = once(PhaseStarted, phase="finish")
-    one.on_event = lambda event: take_over(part, ["web1", "web2"], "x3") if moment(event) else None
-    error = needs_person(one, lambda: one.deploy(tag="r2"), "r2 is not live on web1, web2")
+    operator.on_event = lambda event: take_over(part, ["web1", "web2"], "x3") if moment(event) else None
+    error = needs_person(operator, lambda: operator.deploy(tag="r2"), "r2 is not live on web1, web2")
     assert "web3" not in error.title
-    assert [live(each) for each in three] == ["x3", "x3", "r2"]
-    at_rest(three)
+    assert [live(server) for server in fleet] == ["x3", "x3", "r2"]
+    at_rest(fleet)
 
 
-def test_locks_that_are_lost_before_the_end_take_the_others_back(three, project_factory, engine):
+def test_locks_that_are_lost_before_the_end_take_the_others_back(fleet, project_factory, engine):
     """Before success hooks tell anybody, and while all can go back."""
-    told = three[0].files.parent / "told"
+    told = fleet[0].files.parent / "told"
     hook = f'[[hooks]]\non = "success"\nwhere = "operator"\nrun = "echo $TURNOUT_TAG >> {told}"\n'
-    project = project_factory(three, extra=CHECK + hook)
-    one = deployed(engine, project, "r1")
-    part = engine(project, servers=one.fleet.servers[:1])
+    project = project_factory(fleet, extra=CHECK + hook)
+    operator = deployed(engine, project, "r1")
+    part = engine(project, servers=operator.fleet.servers[:1])
     moment = once(PhaseFinished, phase="check", server="web1")
-    one.on_event = lambda event: take_over(part, ["web1"], "x3") if moment(event) else None
-    needs_person(one, lambda: one.deploy(tag="r2"), "not back where it was: web1", "releases/x3")
-    assert [live(each) for each in three] == ["x3", "r1", "r1"]
+    operator.on_event = lambda event: take_over(part, ["web1"], "x3") if moment(event) else None
+    needs_person(operator, lambda: operator.deploy(tag="r2"), "not back where it was: web1", "releases/x3")
+    assert [live(server) for server in fleet] == ["x3", "r1", "r1"]
     assert told.read_text().split() == ["r1", "x3"]
-    at_rest(three)
+    at_rest(fleet)
 
 
 def test_a_lock_that_is_lost_to_nobody_is_taken_again_and_the_end_is_whole(sshd, project_factory, engine):
     project = project_factory([sshd], extra='[[hooks]]\non = "success"\nwhere = "operator"\nrun = "true"\n')
-    one, other = deployed(engine, project, "r1"), engine(project)
+    operator, other = deployed(engine, project, "r1"), engine(project)
     moment = once(PhaseStarted, phase="finish")
-    one.on_event = lambda event: take_over(other, [sshd.alias]) if moment(event) else None
-    assert one.deploy(tag="r2").summary.startswith("r2 is live on 1 server")
+    operator.on_event = lambda event: take_over(other, [sshd.alias]) if moment(event) else None
+    assert operator.deploy(tag="r2").summary.startswith("r2 is live on 1 server")
     assert live(sshd) == "r2"
     assert interruption(other.fleet.inspect().states.values()) is None
     at_rest([sshd])
@@ -126,20 +126,20 @@ SWITCHES = 'ln -s releases/{0} "$TURNOUT_ROOT/n" && mv -T "$TURNOUT_ROOT/n" "$TU
 @pytest.mark.parametrize(("moment", "to"), [("after-switch", "r0"), ("after-switch", "r1"), ("success", "r0")])
 def test_a_hook_that_switches_by_itself_is_not_overlooked(sshd, project_factory, engine, moment, to):
     project = project_factory([sshd])
-    one = deployed(engine, project, "r0", "r1")
+    operator = deployed(engine, project, "r0", "r1")
     run = SWITCHES.format(to) + f" # {moment}"
     project.config.write_text(f"{project.config.read_text()}[[hooks]]\non = '{moment}'\nrun = '{run}'\n")
-    one = engine(project)
-    needs_person(one, lambda: one.deploy(tag="r2"), f"current leads to releases/{to} now")
+    operator = engine(project)
+    needs_person(operator, lambda: operator.deploy(tag="r2"), f"current leads to releases/{to} now")
     assert live(sshd) == to
     at_rest([sshd])
 
 
 def test_a_hook_that_removes_the_release_is_not_overlooked(sshd, project_factory, engine):
-    one = deployed(engine, project_factory([sshd]), "r1")
+    operator = deployed(engine, project_factory([sshd]), "r1")
     project = project_factory([sshd], extra='[[hooks]]\non = "success"\nrun = "rm -rf ../r2"\n')
-    one = engine(project)
-    needs_person(one, lambda: one.deploy(tag="r2"), "r2 is not live on web", "(now r2, which is gone)")
+    operator = engine(project)
+    needs_person(operator, lambda: operator.deploy(tag="r2"), "r2 is not live on web", "(now r2, which is gone)")
 
 
 @pytest.mark.parametrize("where", ["server", "operator"])
@@ -152,9 +152,9 @@ def test_what_a_failure_hook_switches_is_not_overlooked(sshd, project_factory, e
         f"[[hooks]]\non = 'failure'\nwhere = '{where}'\nrun = '{run}'\n[[hooks]]\non = 'after-switch'\nrun = 'false'\n"
     )
     project.config.write_text(f"{project.config.read_text()}{hooks}")
-    one = engine(project)
+    operator = engine(project)
     words = ("not back where it was: web (now r0)", "first failure", "the after-switch hook failed")
-    needs_person(one, lambda: one.deploy(tag="r2"), *words)
+    needs_person(operator, lambda: operator.deploy(tag="r2"), *words)
     assert live(sshd) == "r0"
     at_rest([sshd])
 
@@ -164,8 +164,8 @@ def test_a_check_that_switches_in_a_rollback_is_not_overlooked(sshd, project_fac
     deployed(engine, project, "r0", "r1", "r2")
     text = f"{project.config.read_text()}[[hooks]]\non = 'after-rollback'\nrun = '{SWITCHES.format('r0')}'\n"
     project.config.write_text(text)
-    one = engine(project)
-    needs_person(one, lambda: one.rollback("r1"), "r1 is not live on web", "releases/r0")
+    operator = engine(project)
+    needs_person(operator, lambda: operator.rollback("r1"), "r1 is not live on web", "releases/r0")
     assert live(sshd) == "r0"
     # Nothing of an end that did not come is in the records.
     assert not record(sshd, "r2").left
@@ -173,52 +173,54 @@ def test_a_check_that_switches_in_a_rollback_is_not_overlooked(sshd, project_fac
 
 def test_an_undo_that_somebody_overtook_does_not_claim_to_have_gone_back(half_switched, project_factory, engine):
     facts = half_switched
-    one, other = engine(facts.sample), engine(facts.sample)
+    operator, other = engine(facts.sample), engine(facts.sample)
     moment = once(PhaseFinished, phase="switch", server="web1")
     text = facts.sample.config.read_text()
     facts.sample.config.write_text(f"{text}[[hooks]]\non = 'after-rollback'\nwhere = 'operator'\nrun = 'true'\n")
-    one = engine(facts.sample)
+    operator = engine(facts.sample)
 
     def overtaken(event):
         if moment(event):
             os.unlink(facts.destinations[0].files / "current")
             os.symlink("releases/two", facts.destinations[0].files / "current")
 
-    one.on_event = overtaken
-    needs_person(one, lambda: one.run(RecoverRequest("undo")), "not back where it was: web1", "releases/two")
+    operator.on_event = overtaken
+    needs_person(operator, lambda: operator.run(RecoverRequest("undo")), "not back where it was: web1", "releases/two")
     assert other.fleet.inspect().states["web1"].current == "two"
 
 
 def test_nothing_to_do_is_read_again_as_well(sshd, project_factory, engine):
     project = project_factory([sshd])
-    one, other = deployed(engine, project, "r1"), engine(project)
+    operator, other = deployed(engine, project, "r1"), engine(project)
     other.deploy(tag="r2")
     moment = once(PhaseFinished, phase="begin")
-    one.on_event = lambda event: take_over(other, [sshd.alias], "x3") if moment(event) else None
-    needs_person(one, lambda: one.deploy(tag="r2"), "current leads to releases/x3 now")
+    operator.on_event = lambda event: take_over(other, [sshd.alias], "x3") if moment(event) else None
+    needs_person(operator, lambda: operator.deploy(tag="r2"), "current leads to releases/x3 now")
 
 
-def test_what_was_put_back_is_read_again_as_well(three, project_factory, engine):
+def test_what_was_put_back_is_read_again_as_well(fleet, project_factory, engine):
     extra = '[[checks]]\nrun = "test $TURNOUT_TAG != r2"\nattempts = 1\n'
-    project = project_factory(three, extra=extra)
-    one = deployed(engine, project, "r1")
-    part = engine(project, servers=one.fleet.servers[1:2])
+    project = project_factory(fleet, extra=extra)
+    operator = deployed(engine, project, "r1")
+    part = engine(project, servers=operator.fleet.servers[1:2])
     moment = once(Switched, server="web2", back=True)
-    one.on_event = lambda event: take_over(part, ["web2"], "x3") if moment(event) else None
-    needs_person(one, lambda: one.deploy(tag="r2"), "not back where it was: web2", "first failure", "releases/x3")
-    assert [live(each) for each in three] == ["r1", "x3", "r1"]
+    operator.on_event = lambda event: take_over(part, ["web2"], "x3") if moment(event) else None
+    needs_person(
+        operator, lambda: operator.deploy(tag="r2"), "not back where it was: web2", "first failure", "releases/x3"
+    )
+    assert [live(server) for server in fleet] == ["r1", "x3", "r1"]
 
 
 def test_what_was_true_a_while_ago_is_not_claimed(sshd, project_factory, engine, monkeypatch):
     """The end came in one breath with the switch; the process was stopped before it said so."""
     project = project_factory([sshd])
-    one, other = deployed(engine, project, "r1"), engine(project)
+    operator, other = deployed(engine, project, "r1"), engine(project)
     monkeypatch.setattr(ending, "FRESH", -1.0)
     moment = once(Switched, tag="r2")
-    one.on_event = lambda event: other.deploy(tag="x3") if moment(event) else None
-    needs_person(one, lambda: one.deploy(tag="r2"), "r2 is not live on web", "releases/x3")
-    one.on_event = lambda event: None
-    assert one.deploy(tag="r4").summary.startswith("r4 is live")
+    operator.on_event = lambda event: other.deploy(tag="x3") if moment(event) else None
+    needs_person(operator, lambda: operator.deploy(tag="r2"), "r2 is not live on web", "releases/x3")
+    operator.on_event = lambda event: None
+    assert operator.deploy(tag="r4").summary.startswith("r4 is live")
 
 
 def test_an_operator_that_was_stopped_after_its_switch_tells_what_is_live(
@@ -243,8 +245,8 @@ def test_an_operator_that_was_stopped_after_its_switch_tells_what_is_live(
 
 def test_a_verification_during_which_somebody_switches_says_so(sshd, project_factory, engine, monkeypatch):
     project = project_factory([sshd])
-    one, other = deployed(engine, project, "r1"), engine(project)
-    session = one.fleet.open(sshd.alias)
+    operator, other = deployed(engine, project, "r1"), engine(project)
+    session = operator.fleet.open(sshd.alias)
     tree = session.tree
 
     def slow(tag, cancel):
@@ -253,5 +255,5 @@ def test_a_verification_during_which_somebody_switches_says_so(sshd, project_fac
         return held
 
     monkeypatch.setattr(session, "tree", slow)
-    found = verify(one.fleet, None, Cancel())
+    found = verify(operator.fleet, None, Cancel())
     assert found.astray == {"web": "was switched meanwhile: current leads to releases/x3 now"}

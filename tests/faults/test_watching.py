@@ -42,17 +42,17 @@ class Watcher:
 @pytest.fixture
 def work(servers, project_factory, operator, truth):
     """Two servers with a release, and on them a deploy that is in its hook, watched from elsewhere."""
-    two = servers(2, separate=True)
-    project = project_factory(two)
-    facts = truth(project, two)
+    web = servers(2, separate=True)
+    project = project_factory(web)
+    facts = truth(project, web)
     facts.do(DeployRequest(tag="one"))
     project.commit({"index.html": "two\n"})
     project.config.write_text(project.config.read_text() + HOLD)
     deploy = operator(project, "deploy", "production", "--yes", "--tag", "two")
     deploy.await_event("hook-started")
     fleet = facts.fleet()
-    yield two, deploy, Watcher(fleet)
-    (two[0].files / "go").touch()
+    yield web, deploy, Watcher(fleet)
+    (web[0].files / "go").touch()
     fleet.close()
 
 
@@ -101,22 +101,22 @@ def test_an_end_that_is_not_well_is_no_success_whatever_its_code(work):
 
 
 def test_what_was_pruned_at_the_end_is_told_and_what_was_kept(servers, project_factory, operator, truth):
-    two = servers(2, separate=True)
-    project = project_factory(two, deploy={"keep": 2})
-    facts = truth(project, two)
+    web = servers(2, separate=True)
+    project = project_factory(web, deploy={"keep": 2})
+    facts = truth(project, web)
     for tag in ("one", "two"):
         project.commit({"index.html": f"{tag}\n"})
         facts.do(DeployRequest(tag=tag))
     project.commit({"index.html": "three\n"})
     project.config.write_text(project.config.read_text() + HOLD)
-    busy = subprocess.Popen(["sleep", "600"], cwd=two[1].files / "releases/one")
+    busy = subprocess.Popen(["sleep", "600"], cwd=web[1].files / "releases/one")
     fleet = facts.fleet()
     try:
         deploy = operator(project, "deploy", "production", "--yes", "--tag", "three")
         deploy.await_event("hook-started")
         watcher = Watcher(fleet)
         watcher.heard("hook-output", LINES)
-        (two[0].files / "go").touch()
+        (web[0].files / "go").touch()
         assert deploy.end() == 0
         assert watcher.job.result().exit_code == 0
     finally:

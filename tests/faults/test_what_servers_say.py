@@ -23,8 +23,8 @@ from tests.engine.driving import snapshot
 @pytest.fixture
 def facts(servers, project_factory, truth):
     """Two servers with r1, r2 and r3, of which r3 is live; r1 is pruned on the second."""
-    both = servers(2)
-    facts = truth(project_factory(both), both)
+    fleet = servers(2)
+    facts = truth(project_factory(fleet), fleet)
     for number in (1, 2, 3):
         facts.sample.commit({"index.html": f"{number}\n"})
         facts.do(DeployRequest(tag=f"r{number}"))
