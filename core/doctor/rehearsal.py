@@ -161,7 +161,7 @@ def _release(held: Held, project: Project, state: ServerState, upload: Upload, *
             shape_digest(manifest),
             record,
             (),
-            publish=not commands,
+            complete=not commands,
             cancel=cancel,
         )
         if commands:

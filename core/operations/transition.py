@@ -76,7 +76,7 @@ class Transition:
             self._shape.get(),
             replace(record, failed="", left=False),
             deploy.shared,
-            publish=not prepare,
+            complete=not prepare,
             cancel=controls.cancel,
         )
         for hook in prepare:

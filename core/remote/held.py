@@ -61,15 +61,15 @@ class Held:
         record: Record,
         shared: Sequence[str],
         *,
-        publish: bool,
+        complete: bool,
         cancel: Cancel,
     ) -> None:
-        """Make the release from the cache, complete in releases/ with `publish`, else in incoming/ for hooks.
+        """Make the release from the cache, in releases/ with `complete`, else in incoming/ for hooks.
 
         shape  what core.shape.shape_digest gives for the manifest
         ServerError names what makes the copy another tree than the manifest's; the deploy-cache is unknown then.
         """
-        words = [self.token, tag, copy, manifest.digest, shape, "yes" if publish else "no"]
+        words = [self.token, tag, copy, manifest.digest, shape, "yes" if complete else "no"]
         answer = self.session.answer("stage", *words, record.to_toml(), *shared, cancel=cancel)
         if answer.status not in (Status.DONE, Status.INCOMPLETE):
             raise error_of(answer, "the release could not be made").at(server=self.name)
@@ -82,12 +82,12 @@ class Held:
                 hint="nothing was switched; deploy again: the deploy-cache is compared by checksum first",
                 server=self.name,
             )
-        if lines and publish:  # a server without a program for a digest told them to be compared here
+        if lines and complete:  # a server without a program for a digest told them to be compared here
             self.complete(tag)
 
     def complete(self, tag: str) -> None:
         """Give a release its name, after its prepare hooks."""
-        self._ask("publish", tag, title="the release could not be completed")
+        self._ask("complete", tag, title="the release could not be completed")
 
     def switch(self, tag: str, expected: str, journal: str) -> None:
         """Switch `current` to a release by one rename; `expected` is the target it has now, "" for none."""

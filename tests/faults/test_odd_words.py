@@ -36,7 +36,7 @@ def verbs(tag: str) -> list[tuple[str, ...]]:
     """Every verb that takes a tag."""
     return [
         ("stage", "token", tag, "auto", "0" * 64, "0" * 64, "yes", "record"),
-        ("publish", "token", tag),
+        ("complete", "token", tag),
         ("switch", "token", tag, "releases/r1", "{}"),
         ("withdraw", "token", tag),
         ("withdraw", "token", tag, "record"),

@@ -44,7 +44,7 @@ def test_no_changing_verb_takes_another_token(agent, root):
     before = snapshot(root)
     for verb, *words in (
         ("stage", "r1", "auto", "0" * 64, "0" * 64, "yes", "record"),
-        ("publish", "r1"),
+        ("complete", "r1"),
         ("switch", "r1", "", "{}"),
         ("restore", "releases/r1", "{}"),
         ("withdraw", "r1"),

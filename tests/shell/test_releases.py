@@ -11,7 +11,7 @@ from tests.shell.test_locking import TOKEN, begun
 
 MANIFEST = "index.html f 6 0\n"
 DIGEST = hashlib.sha256(MANIFEST.encode()).hexdigest()
-SHAPE = hashlib.sha256(b"d .\nf 6 ./index.html\n").hexdigest()
+SHAPE = hashlib.sha256(b"f 6 ./index.html\n").hexdigest()
 RECORD = 'tag = "r1"\nseq = 1\n'
 
 
@@ -33,8 +33,8 @@ def arrive(root) -> None:
     (root / ".turnout/incoming/manifest").write_text(MANIFEST)
 
 
-def stage(tag: str, *shared: str, publish: str = "yes", shape: str = SHAPE) -> tuple[str, ...]:
-    return ("stage", TOKEN, tag, "auto", DIGEST, shape, publish, RECORD, *shared)
+def stage(tag: str, *shared: str, complete: str = "yes", shape: str = SHAPE) -> tuple[str, ...]:
+    return ("stage", TOKEN, tag, "auto", DIGEST, shape, complete, RECORD, *shared)
 
 
 def test_a_deploy_verb_by_verb(agent, root):
@@ -58,11 +58,11 @@ def test_a_deploy_verb_by_verb(agent, root):
 def test_a_release_with_prepare_hooks_is_complete_only_once_they_have_ended(agent, root):
     begun(agent)
     arrive(root)
-    agent.done(*stage("r1", publish="no"))
+    agent.done(*stage("r1", complete="no"))
     made = root / ".turnout/incoming/r1"
     assert made.is_dir() and not (root / "releases/r1").exists()
     (made / "built.js").write_text("built\n")
-    agent.done("publish", TOKEN, "r1")
+    agent.done("complete", TOKEN, "r1")
     assert (root / "releases/r1/built.js").exists() and not made.exists()
     assert "./built.js" in (root / ".turnout/manifests/r1.made").read_text()
 
@@ -71,7 +71,7 @@ def test_a_copy_that_is_not_complete_gets_no_name(agent, root):
     begun(agent)
     arrive(root)
     reply = agent.ask(*stage("r1", shape="0" * 64))
-    assert (reply.status, reply.of("shape")) == (7, ["d .", "f 6 ./index.html"])
+    assert (reply.status, reply.of("shape")) == (7, ["f 6 ./index.html"])
     assert not (root / "releases/r1").exists() and not (root / ".turnout/cache.manifest").exists()
 
 

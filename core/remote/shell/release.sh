@@ -1,17 +1,17 @@
 # shellcheck shell=sh disable=SC2154,SC2317,SC2015,SC3013  # see agent.sh; every shell that runs this has `test -ef`
 # A part of the agent: releases made, switched to, and removed; only with the lock held.
 
-# stage TOKEN TAG COPY DIGEST SHAPE PUBLISH RECORD SHARED...: the upload is whole: make the cache's new manifest, copy
-# the cache into incoming/TAG, prove that the copy is complete, link the shared paths; with PUBLISH yes rename it into
+# stage TOKEN TAG COPY DIGEST SHAPE COMPLETE RECORD SHARED...: the upload is whole: make the cache's new manifest, copy
+# the cache into incoming/TAG, prove that the copy is complete, link the shared paths; with COMPLETE yes rename it into
 # releases/ (else hooks come first). DIGEST is the manifest's, SHAPE that of what `shape` has to print. Where the shape
 # is another one, it is told in lines `shape LINE`, with status 7. So it is where the server has no program for a
-# digest: the operator's side compares then, and asks for `publish`.
+# digest: the operator's side compares then, and asks for `complete`.
 # If it dies, incoming/ is swept; the cache keeps its manifest, which is renamed into place before the copy.
 verb_stage() {
   named "$2"
   holds "$1"
   phase stage
-  tag=$2 publish=$6 record=$7 merged='' vouch=
+  tag=$2 complete=$6 record=$7 merged='' vouch=
   if [ -f "$own/incoming/gone" ]; then
     merged=yes
     { comm -23 "$own/incoming/manifest.old" "$own/incoming/gone" | sort -m - "$own/incoming/added"; } > "$own/incoming/manifest" ||
@@ -54,7 +54,7 @@ verb_stage() {
     decode "$word"
     link_shared "$own/incoming/$tag" "$decoded" || { room; fail "cannot link the shared path $decoded"; }
   done
-  if [ "$publish" = yes ]; then publish "$tag"; return; fi
+  if [ "$complete" = yes ]; then put_in_place "$tag"; return; fi
   # Hooks see the shared paths where they will be: ../../shared leads from incoming/TAG as it does from releases/TAG.
   [ "$(readlink "$own/shared")" = ../shared ] || { rm -f "$own/shared" && ln -s ../shared "$own/shared"; } || { room; exit 1; }
   if command -v comm > /dev/null 2>&1 && find "$own" -prune -printf '' 2> /dev/null; then
@@ -99,7 +99,7 @@ prove() {
   digest "$own/incoming/$1.shape"
   [ "$sum" != "${2#modes-}" ] || return 0
   sed 's/^/shape /' "$own/incoming/$1.shape"
-  if [ -z "$sum" ]; then publish=no
+  if [ -z "$sum" ]; then complete=no
   else
     rm -f "$own/cache.manifest"
     exit 7
@@ -139,9 +139,9 @@ link_shared() {
   rm -rf "${1:?}/$path" && ln -s "$up$path" "$1/$path"
 }
 
-# publish TAG: the release is complete: its files reach the disk, then its record and its folder get their names, each
+# put_in_place TAG: the release is complete: its files reach the disk, then its record and its folder get their names, each
 # by one rename. Where releases/ is on another file system than incoming/, `mv` copies: under another name first.
-publish() {
+put_in_place() {
   long sync -f "$own/incoming/$1" 2> /dev/null || long sync
   [ ! -e "releases/$1" ] && [ ! -L "releases/$1" ] || fail "releases/$1 exists already"
   # Until it is switched to, it is no release that anybody would go back to by "the previous one".
@@ -169,8 +169,8 @@ forget() {
   rm -f -- "$@"
 }
 
-# publish TOKEN TAG: after the prepare hooks; what they left is remembered, so that it is not taken for drift.
-verb_publish() {
+# complete TOKEN TAG: after the prepare hooks; what they left is remembered, so that it is not taken for drift.
+verb_complete() {
   named "$2"
   holds "$1"
   if command -v sha256sum > /dev/null 2>&1; then
@@ -179,7 +179,7 @@ verb_publish() {
     { cd "$own/incoming/$2" && listing "$before" && say end modes; } > "$own/incoming/$2.made" && cd -P "$root" ||
       fail "cannot note what the hooks made"
   fi
-  publish "$2"
+  put_in_place "$2"
 }
 
 # switch TOKEN TAG EXPECTED JOURNAL-LINE: lead `current` to releases/TAG by one rename, and read it back. EXPECTED is
