@@ -45,7 +45,7 @@ class Proxy:
         self._target = (host, port)
         self._delay = delay
         self._frozen = False
-        self._cut_at: int | None = None
+        self._freeze_at: int | None = None
         self._pumps: set[_Pump] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.up = 0
@@ -99,9 +99,9 @@ class Proxy:
         """Reset all connections on both sides; new ones are accepted."""
         self._do(self._abort)
 
-    def cut_after(self, count: int) -> None:
-        """Reset all connections as soon as `count` more bytes went up to the server."""
-        self._do(lambda: setattr(self, "_cut_at", self.up + count))
+    def freeze_after(self, count: int) -> None:
+        """Freeze as soon as `count` more bytes went up to the server: all of them arrive, and not one more."""
+        self._do(lambda: setattr(self, "_freeze_at", self.up + count))
 
     def stop(self) -> None:
         """Reset all connections and listen no more."""
@@ -134,7 +134,6 @@ class Proxy:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _abort(self) -> None:
-        self._cut_at = None
         for task in self._tasks:
             task.cancel()
 
@@ -209,16 +208,20 @@ class Proxy:
             pump.writer.write_eof()
 
     async def _pass_on(self, pump: _Pump, chunk: bytes) -> None:
-        """Write one chunk, or the part of it that `cut_after` allows; OSError where the far side is gone."""
-        going = chunk if self._cut_at is None or not pump.upward else chunk[: max(0, self._cut_at - self.up)]
+        """Write one chunk, or the part of it that `freeze_after` allows; OSError where the far side is gone."""
+        going = chunk
+        if pump.upward and self._freeze_at is not None:
+            going = chunk[: self._freeze_at - self.up]
+            if len(going) < len(chunk):
+                pump.waiting.appendleft((-LONGEST_WAIT, chunk[len(going) :]))
+            if self.up + len(going) == self._freeze_at:
+                self._freeze_at = None
+                self._frozen = True
         pump.writer.write(going)
         if pump.upward:
             self.up += len(going)
         else:
             self.down += len(going)
-        last = self._cut_at is not None and self.up >= self._cut_at
         await pump.writer.drain()
-        pump.held -= len(chunk)
+        pump.held -= len(going)
         pump.room.set()
-        if last:
-            self._abort()
