@@ -99,7 +99,8 @@ class Masking:
 def _forms(part: str) -> Iterator[str]:
     """How programs print a text: bare, cleaned, in a URL, a form, JSON, HTML, quoted for a shell, as Python's repr."""
     yield part
-    for coded in (quote(part), quote(part, safe=""), quote_plus(part)):
+    raw = part.encode("utf-8", "surrogateescape")  # a variable may hold bytes that are not UTF-8
+    for coded in (quote(raw), quote(raw, safe=""), quote_plus(raw)):
         yield coded
         yield re.sub("%..", lambda code: code[0].lower(), coded)
     for text in (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]):
