@@ -20,7 +20,8 @@ from core.records import Lock
 from core.recovery import Before, Interruption
 from tests.shapes import EVERY_EVENT, HEAD, PAGE, Shape, faults, keeps_its_shape, promised, shape_of
 from tests.tui.recorded import NOW, record, state, tag
-from tui.cli.arguments import BadUsage, parse
+from tui.cli.arguments import parse
+from tui.cli.parsing import BadUsage
 
 TYPES: dict[Any, str] = {
     str: "text",
