@@ -74,8 +74,8 @@ class TurnoutApp(App[str], inherit_bindings=False):
         """The main screen, also while a dialog lies over it; None without a project."""
         self._opener = opener
         self._first = environment
-        for one in themes.THEMES:
-            self.register_theme(one)
+        for theme in themes.THEMES:
+            self.register_theme(theme)
         self.theme = chosen if chosen in self.available_themes else themes.DARK.name
         if self.glyphs is signs.ASCII:
             self.add_class("-ascii")
@@ -133,7 +133,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
         """Why the key of this id does nothing now; "" where it does something."""
         if self.dashboard is not None:
             return self.dashboard.why_not(name)
-        on_every_screen = ("demo", *(one.id for one in app_wide.COMMANDS))
+        on_every_screen = ("demo", *(command.id for command in app_wide.COMMANDS))
         return "" if name in on_every_screen else "there is no project"
 
     def use_theme(self, name: str) -> None:

@@ -203,7 +203,7 @@ def is_key(key: str) -> bool:
         return False
     if len(last) == 1:
         return last.isprintable()
-    if last in {one.value for one in Keys}:
+    if last in {key.value for key in Keys}:
         return True
     try:
         sign = unicodedata.lookup(last.replace("_", " "))
@@ -218,11 +218,11 @@ def _clashes(changed: Mapping[str, str], known: tuple[Key, ...]) -> dict[str, tu
     taken: dict[str, str] = {}
     for key in known:
         if key.id not in changed and not key.alone:
-            for one in key.keys.split(","):
-                taken.setdefault(one, key.id)
+            for pressed in key.keys.split(","):
+                taken.setdefault(pressed, key.id)
     for name, keys in changed.items():
-        for one in keys.split(","):
-            other = taken.setdefault(one, name)
-            if other != name:
-                out[name] = (one, other)
+        for pressed in keys.split(","):
+            owner = taken.setdefault(pressed, name)
+            if owner != name:
+                out[name] = (pressed, owner)
     return out

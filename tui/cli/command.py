@@ -177,8 +177,8 @@ class Command:
 
 def find(error: TurnoutError, kind: type[Kind]) -> list[Kind]:
     """The errors of that kind in an error, which may hold one a server."""
-    each = error.errors.values() if isinstance(error, FleetError) else [error]
-    return [item for item in each if isinstance(item, kind)]
+    errors = error.errors.values() if isinstance(error, FleetError) else [error]
+    return [fault for fault in errors if isinstance(fault, kind)]
 
 
 def by_key(unknown: Iterable[HostKeyUnknown]) -> list[tuple[HostKeyUnknown, list[str]]]:

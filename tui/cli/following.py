@@ -69,8 +69,8 @@ class Follower:
         valve = Valve()
 
         def hear(event: Event) -> None:
-            for one in valve.admit(event):
-                self._queue.put(one)
+            for admitted in valve.admit(event):
+                self._queue.put(admitted)
 
         job.subscribe(hear)
         job.start()
@@ -126,12 +126,12 @@ class Follower:
 
     def _signalled(self) -> bool:
         """Whether a signal is in the queue, which is empty then."""
-        found = False
+        signalled = False
         while True:
             try:
-                found |= isinstance(self._queue.get_nowait(), signal.Signals)
+                signalled |= isinstance(self._queue.get_nowait(), signal.Signals)
             except Empty:
-                return found
+                return signalled
 
     def _cancel(self, job: Job[T], patient: bool, wish: int) -> None:
         if not patient:

@@ -53,9 +53,9 @@ class Parser(argparse.ArgumentParser):
         unknown = re.search(r"unrecognized arguments: (\S+)", message)
         if choice:
             message = f"there is no command {choice[1]!r}"
-            known = re.findall(r"[\w-]+", choice[2])
-            near = nearest(choice[1], known)
-            hint = f"did you mean `turnout {near}`?" if near else f"commands: {', '.join(known)}"
+            choices = re.findall(r"[\w-]+", choice[2])
+            near = nearest(choice[1], choices)
+            hint = f"did you mean `turnout {near}`?" if near else f"commands: {', '.join(choices)}"
         elif unknown:
             near = nearest(unknown[1], self.known_options() - {unknown[1]}, alike=0.7)
             hint = f"did you mean {near}?" if near else f"`{self.prog} --help` lists what it takes"
@@ -63,13 +63,13 @@ class Parser(argparse.ArgumentParser):
 
     def known_options(self) -> set[str]:
         """The long options of this parser and of its subcommands."""
-        known: set[str] = set()
+        options: set[str] = set()
         for action in self._actions:
-            known.update(option for option in action.option_strings if option.startswith("--"))
+            options.update(option for option in action.option_strings if option.startswith("--"))
             if isinstance(action, argparse._SubParsersAction):
                 for parser in action.choices.values():
-                    known |= parser.known_options()
-        return known
+                    options |= parser.known_options()
+        return options
 
 
 def add_command(commands: Any, name: str, text: str, more: str = "") -> Parser:
@@ -130,7 +130,7 @@ def add_waiting(parser: Parser) -> None:
 
 def _duration(text: str) -> float:
     """Seconds in `90s`, `5m`, `1h` or a plain number."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", text)
-    if found is None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", text)
+    if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no duration: 90s, 5m, 1h")
-    return float(found[1]) * {"m": 60, "h": 3600}.get(found[2], 1)
+    return float(match[1]) * {"m": 60, "h": 3600}.get(match[2], 1)

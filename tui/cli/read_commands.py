@@ -67,10 +67,10 @@ def _doctor(command: Command) -> Answer:
 
     inspection = command.inspect()
     findings = command.follower.run("doctor", lambda emit, controls: examine(command.fleet), patient=False)
-    rows = [finding_row(server, **asdict(found)) for server, of_server in findings.items() for found in of_server]
+    rows = [finding_row(server, **asdict(finding)) for server, of_server in findings.items() for finding in of_server]
     command.output.table([*finding_lines(findings, command.output.glyphs), ()], rows)
     _hint(command, inspection)
-    bad = [name for name, of_server in findings.items() if any(found.level == "error" for found in of_server)]
+    bad = [name for name, of_server in findings.items() if any(finding.level == "error" for finding in of_server)]
     away = [server for server in bad if isinstance(inspection.errors.get(server), ConnectError)]
     code = EXIT_DONE if not bad else EXIT_CONNECT if away == bad else EXIT_FAILED
     return {"exit_code": code, "outcome": "failed" if code else "done", "summary": finding_summary(findings)}

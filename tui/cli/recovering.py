@@ -36,9 +36,9 @@ def carry_out(command: Command) -> Answer:
     from core.operations import RecoverRequest
 
     if options.dry_run and not options.way:
-        for each in _ways(interrupted):
+        for way in _ways(interrupted):
             command.output.table([()], [])
-            show_plan(command, RecoverRequest(each))
+            show_plan(command, RecoverRequest(way))
         summary = "dry run: a person has to choose between --finish and --undo"
         return {"exit_code": EXIT_PERSON, "outcome": "needs-person", "summary": summary}
     return operate(command, RecoverRequest(options.way or _choose(command, interrupted)))

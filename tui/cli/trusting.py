@@ -61,25 +61,25 @@ def _facts(key: HostKeyUnknown | HostKeyRefused) -> dict[str, str]:
 
 def _keys(command: Command, inspection: Inspection, recorded: set[tuple[str, str]]) -> list[HostKey]:
     """Every key that was seen, once, with all servers that it is for; and the servers that showed none."""
-    found: list[HostKey] = []
+    keys: list[HostKey] = []
     for name in command.fleet.names:
         error = inspection.errors.get(name)
         for key in command.fleet.session(name).connection.host_keys:
             standing = RECORDED if (key.host, key.fingerprint) in recorded else KNOWN
             facts = {"host": key.host, "type": key.key_type, "fingerprint": key.fingerprint}
-            found.append(HostKey(servers=(name,), standing=standing, **facts))
+            keys.append(HostKey(servers=(name,), standing=standing, **facts))
         if isinstance(error, HostKeyUnknown):
-            found.append(HostKey(servers=(name,), standing=UNKNOWN_KEY, **_facts(error)))
+            keys.append(HostKey(servers=(name,), standing=UNKNOWN_KEY, **_facts(error)))
         elif isinstance(error, HostKeyRefused):
             standing = CHANGED if isinstance(error, HostKeyChanged) else REVOKED
-            found.append(HostKey(servers=(name,), standing=standing, **_facts(error)))
+            keys.append(HostKey(servers=(name,), standing=standing, **_facts(error)))
         elif isinstance(error, ConnectError):
-            found.append(HostKey(servers=(name,), standing=UNSEEN))
+            keys.append(HostKey(servers=(name,), standing=UNSEEN))
     merged: dict[HostKey, HostKey] = {}
-    for each in found:
-        same = replace(each, servers=()) if each.fingerprint else each
+    for host_key in keys:
+        same = replace(host_key, servers=()) if host_key.fingerprint else host_key
         before = merged.get(same)
-        merged[same] = replace(each, servers=(*(before.servers if before else ()), *each.servers))
+        merged[same] = replace(host_key, servers=(*(before.servers if before else ()), *host_key.servers))
     return list(merged.values())
 
 

@@ -61,5 +61,5 @@ def placed(error: TurnoutError, narrator: Narrator) -> TurnoutError:
 
 
 def _faults(error: TurnoutError) -> Iterator[TurnoutError]:
-    each = error.errors.values() if isinstance(error, FleetError) else [error]
-    return (one for one in each if isinstance(one, InternalError))
+    errors = error.errors.values() if isinstance(error, FleetError) else [error]
+    return (fault for fault in errors if isinstance(fault, InternalError))

@@ -32,10 +32,10 @@ def carry_out(command: Command) -> Answer:
     if breaks:
         chosen = {name: lock for name, lock in living.items() if lock.operation == breaks}
         if not chosen:
-            known = ", ".join(sorted({lock.operation for lock in living.values()}))
+            running = ", ".join(sorted({lock.operation for lock in living.values()}))
             raise UsageError(
                 f"no server is held by a living operation {breaks!r}",
-                hint=f"at work: {known}" if known else "nothing is locked by a process that lives",
+                hint=f"at work: {running}" if running else "nothing is locked by a process that lives",
             )
     else:
         chosen = living
@@ -87,10 +87,10 @@ def _break(command: Command, chosen: Mapping[str, Lock]) -> Answer:
     for error in outcome.errors.values():
         command.output.error(error)
     states: Mapping[str, ServerState] = command.inspect().states
-    found = interruption(states.values())
+    interrupted = interruption(states.values())
     summary = f"{count(len(outcome.results), 'lock')} broken"
-    if found is not None:
-        summary += f"; {found.describe(time.time())}: turnout recover {command.environment_name}"
+    if interrupted is not None:
+        summary += f"; {interrupted.describe(time.time())}: turnout recover {command.environment_name}"
     code = max((error.exit_code for error in outcome.errors.values()), default=EXIT_DONE)
     if not code and any(state.lock and state.lock.alive for state in states.values()):
         code, summary = EXIT_LOCKED, f"{summary}; another lock is held"

@@ -154,7 +154,7 @@ def _cancel(desk: Desk) -> None:
         return
     if operation is None:
         return
-    switched = any(one.tag for one in operation.progress.servers.values())
+    switched = any(server.tag for server in operation.progress.servers.values())
     state = "Servers that have switched go back." if switched else "No server has switched: nothing changes."
     lines = [line((operation.title, "strong")), line(state)]
     dialog = Ask("Cancel the operation?", lines, "Cancel it", "Go on", desk.keymap.shown("yes"))

@@ -16,10 +16,12 @@ from tui.view.keybar import KeyHint
 ON_DASHBOARD = (
     *operating.COMMANDS, *panes.COMMANDS, *troubles.COMMANDS, *comparing.COMMANDS, *servers.COMMANDS,
 )  # fmt: skip
-COMMANDS: Mapping[str, Command] = {one.id: one for one in (*ON_DASHBOARD, *app_wide.COMMANDS, app_wide.DEMO)}
+COMMANDS: Mapping[str, Command] = {
+    command.id: command for command in (*ON_DASHBOARD, *app_wide.COMMANDS, app_wide.DEMO)
+}
 """By id: every command."""
 
-KEYS: tuple[Key, ...] = (*(one.key for one in COMMANDS.values()), *LIST_KEYS, *LOG_KEYS, *ANSWER_KEYS)
+KEYS: tuple[Key, ...] = (*(command.key for command in COMMANDS.values()), *LIST_KEYS, *LOG_KEYS, *ANSWER_KEYS)
 """Every key, those of widgets and dialogs among them."""
 
 TAB_PLACE = 10
@@ -28,7 +30,7 @@ TAB_PLACE = 10
 
 def bindings(commands: Sequence[Command]) -> list[BindingType]:
     """The Textual bindings of these commands."""
-    return [binding(one.key) for one in commands]
+    return [binding(command.key) for command in commands]
 
 
 def grouped() -> list[tuple[str, list[Key]]]:
@@ -50,7 +52,11 @@ def hints(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:
     if focus.filtering:
         close = KeyHint("close", keymap.shown("close"), "Show all")
         return [KeyHint("enter", "Enter", f"Filter {focus.filtering}"), close]
-    keys = [(one.place, one.key) for one in COMMANDS.values() if one.label and one.in_bar(workspace, focus)]
+    keys = [
+        (command.place, command.key)
+        for command in COMMANDS.values()
+        if command.label and command.in_bar(workspace, focus)
+    ]
     if focus.pane == "bottom":
         keys += [(TAB_PLACE, key) for key in focus.tab_keys]
     return [

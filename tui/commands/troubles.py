@@ -40,12 +40,12 @@ def _watch(desk: Desk) -> None:
 
 def recover(desk: Desk) -> None:
     """Show what was interrupted, and let a person choose the way out, of which the plan comes next."""
-    found = desk.workspace.others.interruption
-    if found is None or not desk.is_free:
+    interrupted = desk.workspace.others.interruption
+    if interrupted is None or not desk.is_free:
         return
     from core.operations import RecoverRequest
 
-    dialog = RecoverDialog(found, desk.keymap, desk.glyphs, desk.now)
+    dialog = RecoverDialog(interrupted, desk.keymap, desk.glyphs, desk.now)
     desk.ask(dialog, lambda way: plan(desk, RecoverRequest(way), "Recover") if way else None)
 
 

@@ -82,7 +82,7 @@ def prepare(
         repository.mkdir()
         changes = history(photo_bytes, winter_photo_bytes)
         commits = make_repository(repository, changes, newest or datetime.now(UTC))
-        path = write_config(repository, [one for one in servers if one.name != "stage1"], [servers["stage1"]])
+        path = write_config(repository, [server for server in servers if server.name != "stage1"], [servers["stage1"]])
         own = Settings(cache=folder / "cache", ssh_config=servers.ssh_config)
         demo = DemoProject(load(path, own), servers, tuple(commits))
         _deploy_releases(

@@ -155,7 +155,7 @@ def write_config(folder: Path, production: Sequence[EmbeddedServer], staging: Se
         {"on": "after-rollback", "run": 'echo "back on $TURNOUT_TAG" | tee -a storage/switches.log'},
     ]
     environments = {
-        name: {"servers": [{"name": one.name, "host": one.name, "root": str(one.root)} for one in servers]}
+        name: {"servers": [{"name": server.name, "host": server.name, "root": str(server.root)} for server in servers]}
         for name, servers in (("production", production), ("staging", staging))
         if servers
     }

@@ -65,7 +65,9 @@ class Dialog(ModalScreen[T], Generic[T]):
     def draw(self) -> None:
         """Draw the lines for the width that there is, and let them scroll where the height does not do."""
         body = self.query_one("#body")
-        taken = sum(one.outer_size.height for one in self.query_one("#box").children if one is not body and one.display)
+        taken = sum(
+            part.outer_size.height for part in self.query_one("#box").children if part is not body and part.display
+        )
         body.styles.max_height = max(self.size.height - FRAME - max(taken, BUTTONS), 2)
         self.query_one("#text", Lines).show(self.lines(self.cells))
 

@@ -171,7 +171,7 @@ def revisions(project: Project, live_revision: str) -> list[Choice]:
     out += [Choice("tag", named[t.full], t.revision, t.subject, t.author, t.committed) for t in tags]
     if not live_revision:
         return out
-    return [Choice(**{**vars(one), "live": one.revision == live_revision}) for one in out]
+    return [Choice(**{**vars(choice), "live": choice.revision == live_revision}) for choice in out]
 
 
 @dataclass(frozen=True)
@@ -255,13 +255,13 @@ class EnvironmentDialog(Pick[str]):
         self.choices.focus()
 
     def _line(self, index: int, cells: int) -> Line:
-        one = self._environments[index]
+        environment = self._environments[index]
         names = max(len(environment.name) for environment in self._environments)
         return line(
-            (fit(one.name, names + 2), "strong"),
-            fit(servers(len(one.servers)), 13),
-            ("protected  " if one.protected else "", "warn"),
-            ("shown now" if one.name == self._current else "", "dim"),
+            (fit(environment.name, names + 2), "strong"),
+            fit(servers(len(environment.servers)), 13),
+            ("protected  " if environment.protected else "", "warn"),
+            ("shown now" if environment.name == self._current else "", "dim"),
         )
 
     def choose(self) -> None:

@@ -22,29 +22,29 @@ class RecoverDialog(Dialog[str]):
     title_text = "An operation was interrupted"
     bad = True
 
-    def __init__(self, found: Interruption, keymap: Keymap, glyphs: Glyphs, now: Callable[[], float]) -> None:
+    def __init__(self, interrupted: Interruption, keymap: Keymap, glyphs: Glyphs, now: Callable[[], float]) -> None:
         super().__init__()
-        self._found = found
+        self._interrupted = interrupted
         self._keymap = keymap
         self._glyphs = glyphs
         self._now = now
 
     def compose_buttons(self) -> ComposeResult:
         yield button("Not now", "close")
-        if self._found.tag:
+        if self._interrupted.tag:
             yield button("Finish …", "finish", self._keymap.shown("finish"), risky=True)
         yield button("Undo …", "take-back", self._keymap.shown("take-back"), risky=True)
 
     def lines(self, cells: int) -> Sequence[Line]:
         keys = {name: self._keymap.shown(name) for name in ("finish", "take-back")}
-        return recover_lines(self._found, cells, self._now(), self._glyphs, keys)
+        return recover_lines(self._interrupted, cells, self._now(), self._glyphs, keys)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         actions = {"finish": self.action_finish, "take-back": self.action_take_back}
         actions.get(event.button.id or "", self.action_close)()
 
     def action_finish(self) -> None:
-        if self._found.tag:
+        if self._interrupted.tag:
             self.dismiss(FINISH)
 
     def action_take_back(self) -> None:

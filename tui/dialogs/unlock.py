@@ -63,10 +63,10 @@ class BreakLockDialog(Dialog[bool]):
     @property
     def _held(self) -> dict[str, ServerState]:
         """By server: those that the operation holds still, as they were found last."""
-        known = {state.server: state for state in self._watch.fleet_view.known}
-        now = living(known.values())
+        states = {state.server: state for state in self._watch.fleet_view.known}
+        now = living(states.values())
         return {
-            name: known[name]
+            name: states[name]
             for name, lock in self._locks.items()
             if name in now and now[name].operation == lock.operation
         }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Compared:
     """What a comparison gave, and when it came."""
 
-    found: Verification | None
+    verification: Verification | None
     error: TurnoutError | None
     at: float
 
@@ -38,7 +38,7 @@ class Comparison:
         self._on_change = on_change
         self._job: Job[Verification] | None = None
         self._since = 0.0
-        self._found: dict[str, Compared] = {}
+        self._results: dict[str, Compared] = {}
         self._last = ""
         """The release whose result stands in the status line, "" for none."""
 
@@ -72,7 +72,7 @@ class Comparison:
         if job is not self._job:
             return
         if not isinstance(job.error, Cancelled):
-            self._found[self.tag] = Compared(job.outcome, job.error, self._now())
+            self._results[self.tag] = Compared(job.outcome, job.error, self._now())
             self._last = self.tag
         self._job, self.tag = None, ""
         self._on_change()
@@ -81,20 +81,20 @@ class Comparison:
         """What is known of a release, for Details; nothing where it was never compared."""
         if tag == self.tag:
             return [running_line(tag, cells, self._now() - self._since, glyphs)]
-        one = self._found.get(tag)
-        if one is None:
+        result = self._results.get(tag)
+        if result is None:
             return []
-        if one.found is None:
-            return [error_line(tag, one.error, cells, glyphs)]
-        return drift_lines(one.found, fleet_view, cells, glyphs, one.at, self._now())
+        if result.verification is None:
+            return [error_line(tag, result.error, cells, glyphs)]
+        return drift_lines(result.verification, fleet_view, cells, glyphs, result.at, self._now())
 
     def status(self, fleet_view: FleetView, cells: int, glyphs: Glyphs, *, stop: str, close: str) -> Line:
         """The line above the keys: the comparison that runs, or the result of the last; () for neither."""
         if self.tag:
             return running_line(self.tag, cells, self._now() - self._since, glyphs, stop)
-        one = self._found.get(self._last)
-        if one is None:
+        result = self._results.get(self._last)
+        if result is None:
             return ()
-        if one.found is None:
-            return error_line(self._last, one.error, cells, glyphs, close)
-        return said_line(one.found, fleet_view, cells, glyphs, close)
+        if result.verification is None:
+            return error_line(self._last, result.error, cells, glyphs, close)
+        return said_line(result.verification, fleet_view, cells, glyphs, close)

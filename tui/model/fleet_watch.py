@@ -79,15 +79,15 @@ class FleetWatch:
     def due(self) -> list[str]:
         """The servers whose time has come to be looked at again."""
         now = self._now()
-        return [name for name, one in self._servers.items() if not one.checking and now - one.at >= self.every]
+        return [name for name, server in self._servers.items() if not server.checking and now - server.at >= self.every]
 
     def check(self, *names: str) -> None:
         """Look at these servers (all without a name), except those that are being looked at."""
         for name in names or tuple(self._servers):
-            one = self._servers[name]
-            if one.checking:
+            server = self._servers[name]
+            if server.checking:
                 continue
-            self._set(name, replace(one, checking=True, asked=self._now()))
+            self._set(name, replace(server, checking=True, asked=self._now()))
             self._inspect(name)
 
     def glance(self) -> None:
@@ -121,26 +121,26 @@ class FleetWatch:
     def _inspected(self, name: str, generation: int, job: Job[Any]) -> None:
         if generation != self._generation:
             return
-        one = self._servers[name]
+        server = self._servers[name]
         state: ServerState | None = job.outcome
         if job.error is not None or state is None:
             error = job.error or TurnoutError("the server told nothing")
-            self._set(name, replace(one, error=error, checking=False, at=self._now()))
+            self._set(name, replace(server, error=error, checking=False, at=self._now()))
             return
         if (
-            one.state is not None
-            and one.state.fingerprint == state.fingerprint
-            and one.state.releases == state.releases
+            server.state is not None
+            and server.state.fingerprint == state.fingerprint
+            and server.state.releases == state.releases
         ):
-            state = replace(state, releases=one.state.releases)  # nothing new: the rows need not be made again
-        self._set(name, replace(one, state=state, error=None, checking=False, at=self._now()))
+            state = replace(state, releases=server.state.releases)  # nothing new: the rows need not be made again
+        self._set(name, replace(server, state=state, error=None, checking=False, at=self._now()))
 
-    def _set(self, name: str, one: ServerView) -> None:
+    def _set(self, name: str, server: ServerView) -> None:
         before = self._servers[name]
-        self._servers[name] = one
-        same = before.state is one.state or (
-            before.state is not None and one.state is not None and before.state.releases is one.state.releases
-            and before.state.current == one.state.current
+        self._servers[name] = server
+        same = before.state is server.state or (
+            before.state is not None and server.state is not None and before.state.releases is server.state.releases
+            and before.state.current == server.state.current
         )  # fmt: skip
         if same and self._fleet_view is not None:
             self._fleet_view = replace(self._fleet_view, servers=tuple(self._servers.values()))
@@ -150,13 +150,13 @@ class FleetWatch:
 
     def switched(self, name: str, tag: str, record: Record | None) -> None:
         """Show at once that a server's `current` leads to another release; the next look confirms it."""
-        one = self._servers.get(name)
-        if one is not None and one.state is not None and tag:
-            self._set(name, replace(one, state=after_switch(one.state, tag, record)))
+        server = self._servers.get(name)
+        if server is not None and server.state is not None and tag:
+            self._set(name, replace(server, state=after_switch(server.state, tag, record)))
 
     def unknown_keys(self) -> list[HostKeyUnknown]:
         """The host keys that nobody has accepted yet."""
-        return [one.error for one in self._servers.values() if isinstance(one.error, HostKeyUnknown)]
+        return [server.error for server in self._servers.values() if isinstance(server.error, HostKeyUnknown)]
 
     def accept(self, error: HostKeyUnknown, on_end: Callable[[TurnoutError | None], None]) -> None:
         """Record a host key that a person accepted, then look at the server again."""
@@ -175,8 +175,8 @@ class FleetWatch:
         """Close all connections, open new ones, look at every server."""
         self.close()
         self.fleet = self._opener(self.project, self.environment)
-        for name, one in self._servers.items():
-            self._servers[name] = replace(one, checking=False)
+        for name, server in self._servers.items():
+            self._servers[name] = replace(server, checking=False)
         self._fleet_view = None
         self.check()
 

@@ -48,7 +48,7 @@ class Followed:
         """Run its job on an engine thread; both callbacks come on Textual's."""
 
         def take(events: list[Event]) -> None:
-            said = [one for event in events if (one := self.taken(event)) is not None]
+            said = [ours for event in events if (ours := self.taken(event)) is not None]
             for event in said:
                 self.id = event.operation or self.id
                 self.progress.apply(event)
@@ -153,8 +153,8 @@ class OthersOperation(Followed):
         if isinstance(event, PhaseStarted | PhaseFinished) and event.phase not in PHASES:
             return None
         if isinstance(event, OperationStarted):
-            known = tuple(name for name in event.servers if name in self._known)
-            event = replace(event, servers=known, environment=self.progress.environment)
+            servers = tuple(name for name in event.servers if name in self._known)
+            event = replace(event, servers=servers, environment=self.progress.environment)
         if isinstance(event, OperationFinished) and not event.seconds:  # said for it by whoever watched it
             return replace(event, seconds=max(event.time - self.progress.started, 0.0))
         return replace(event, time=event.time + self._ahead) if self._ahead else event

@@ -95,8 +95,8 @@ class Others:
 
     def _part(self, operation: str) -> tuple[str, ...]:
         """The servers of an operation, where a journal names them already."""
-        known = self._fleet_watch.fleet_view.known
-        lines = (line for state in known for line in (*state.transitions, *state.journal))
+        states = self._fleet_watch.fleet_view.known
+        lines = (line for state in states for line in (*state.transitions, *state.journal))
         return next((line.servers for line in lines if line.operation == operation and line.servers), ())
 
     def _said(self, operation: OthersOperation, said: list[Event]) -> None:

@@ -337,11 +337,11 @@ class Dashboard(Screen[None]):
     def show_banner(self) -> None:
         """Draw the line that tells of an interrupted operation, as long as there is one that switched something."""
         banner = self.query_one("#banner", OneLine)
-        found = self.workspace.others.interruption
-        banner.display = found is not None and bool(found.switched)
-        if found is not None and banner.display:
+        interrupted = self.workspace.others.interruption
+        banner.display = interrupted is not None and bool(interrupted.switched)
+        if interrupted is not None and banner.display:
             key = self.keymap.shown("recover")
-            banner.show(banner_line(found, self.size.width, self.now(), self.glyphs, key))
+            banner.show(banner_line(interrupted, self.size.width, self.now(), self.glyphs, key))
 
     def show_titles(self) -> None:
         """Name the panes in their borders, with the filter and the number of rows."""

@@ -26,11 +26,11 @@ def narrowed(choices: Sequence[Choice], text: str) -> list[Choice]:
     """The choices that hold every word typed; what was typed itself comes first where no ref is called so."""
     typed = text.strip()
     words = typed.casefold().split()
-    found = [choice for choice in choices if all(word in _haystack(choice) for word in words)]
+    matching = [choice for choice in choices if all(word in _haystack(choice) for word in words)]
     if not typed or any(choice.ref == typed for choice in choices):
-        return sorted(found, key=lambda choice: choice.ref != typed) if typed else found
+        return sorted(matching, key=lambda choice: choice.ref != typed) if typed else matching
     free = Choice("text", typed, subject="a branch, tag or commit by this name")
-    return [*found, free] if found else [free]
+    return [*matching, free] if matching else [free]
 
 
 def _haystack(choice: Choice) -> str:

@@ -90,8 +90,8 @@ def after_switch(state: ServerState, tag: str, record: Record | None = None) -> 
     releases: dict[str, Release] = {}
     for name, release in state.releases.items():
         releases[name] = replace(release, live=False) if release.live else release
-    known = releases.get(tag)
-    releases[tag] = Release(tag=tag, record=known.record if known else record, present=True, live=True)
+    before = releases.get(tag)
+    releases[tag] = Release(tag=tag, record=before.record if before else record, present=True, live=True)
     return replace(state, current=tag, current_kind="link", exists=True, releases=releases)
 
 

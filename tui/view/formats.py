@@ -65,12 +65,12 @@ def range_name(names: Sequence[str]) -> str:
 def _range_name(names: tuple[str, ...]) -> str:
     if len(names) == 1:
         return names[0]
-    parts = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
-    found = [part for part in parts if part]
-    if len(found) == len(names) and len({part[1] for part in found}) == 1:
-        numbers = [int(part[2]) for part in found]
+    matches = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
+    parts = [part for part in matches if part]
+    if len(parts) == len(names) and len({part[1] for part in parts}) == 1:
+        numbers = [int(part[2]) for part in parts]
         if numbers == list(range(numbers[0], numbers[0] + len(numbers))):
-            return f"{names[0]}-{found[-1][2]}"
+            return f"{names[0]}-{parts[-1][2]}"
     return f"{len(names)} servers"
 
 

@@ -90,11 +90,11 @@ def texts(event: Event) -> list[str]:
     return []
 
 
-def wanted(one: LogLine, server: str, text: str) -> bool:
+def wanted(line: LogLine, server: str, text: str) -> bool:
     """Whether a line passes the filters: a server's name ("" for all) and a piece of text."""
-    if server and one.server not in ("", server):
+    if server and line.server not in ("", server):
         return False
-    return text.casefold() in one.text.casefold() if text else True
+    return text.casefold() in line.text.casefold() if text else True
 
 
 UPLOAD_EVERY = 10.0

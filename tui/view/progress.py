@@ -145,7 +145,7 @@ class Progress:
 
     def apply(self, event: Event) -> None:
         """Take one event in."""
-        one = self.of(event.server)
+        server = self.of(event.server)
         match event:
             case OperationStarted():
                 self.kind, self.environment = event.kind, event.environment
@@ -157,31 +157,31 @@ class Progress:
                 self.title = one_line(str(event.plan.get("title") or self.title))
                 self.tag = str(event.plan.get("tag") or self.tag)
             case PhaseStarted():
-                one.phases[event.phase] = PhaseMark(event.time)
-                one.phase = event.phase
+                server.phases[event.phase] = PhaseMark(event.time)
+                server.phase = event.phase
             case PhaseFinished():
-                mark = one.phases.setdefault(event.phase, PhaseMark(event.time - event.seconds))
+                mark = server.phases.setdefault(event.phase, PhaseMark(event.time - event.seconds))
                 mark.seconds, mark.outcome = event.seconds, event.outcome
-                if one.phase == event.phase:
-                    one.phase, one.hook = "", ""
+                if server.phase == event.phase:
+                    server.phase, server.hook = "", ""
             case UploadProgress():
-                self._upload(one, event)
+                self._upload(server, event)
             case HookStarted():
-                one.hook, one.hook_since, one.said = one_line(event.run), event.time, ""
+                server.hook, server.hook_since, server.said = one_line(event.run), event.time, ""
             case HookOutput():
-                one.said = one_line(event.line) or one.said
+                server.said = one_line(event.line) or server.said
             case HookFinished():
-                one.hook = ""
+                server.hook = ""
             case CheckAttempted():
-                one.check = event
+                server.check = event
             case Switched():
-                one.tag, one.switched_back = event.tag, event.back
+                server.tag, server.switched_back = event.tag, event.back
             case Pruned():
-                one.pruned += 1
-                one.freed = None if event.freed is None or one.freed is None else one.freed + event.freed
+                server.pruned += 1
+                server.freed = None if event.freed is None or server.freed is None else server.freed + event.freed
             case ServerFailed():
-                one.failed = one.failed or event
-                one.hook = ""
+                server.failed = server.failed or event
+                server.hook = ""
             case Note():
                 if event.level != "info":
                     self.notes.append(event)
@@ -193,21 +193,21 @@ class Progress:
         """The servers that the operation works on: others of the environment have nothing to do with it."""
         named = {name: self.of(name) for name in servers}
         if named:
-            self.servers = named | {name: one for name, one in self.servers.items() if one.phases}
+            self.servers = named | {name: server for name, server in self.servers.items() if server.phases}
 
-    def _upload(self, one: ServerProgress, event: UploadProgress) -> None:
-        if event.sent > one.sent or not one.moved_at:
-            one.moved_at = event.time
-        one.sent, one.total = event.sent, event.total
-        one.files, one.files_total = event.files, event.files_total
-        one.samples.append((event.time, event.sent))
-        while len(one.samples) > 2 and event.time - one.samples[1][0] > RATE_SPAN:
-            one.samples.popleft()
+    def _upload(self, server: ServerProgress, event: UploadProgress) -> None:
+        if event.sent > server.sent or not server.moved_at:
+            server.moved_at = event.time
+        server.sent, server.total = event.sent, event.total
+        server.files, server.files_total = event.files, event.files_total
+        server.samples.append((event.time, event.sent))
+        while len(server.samples) > 2 and event.time - server.samples[1][0] > RATE_SPAN:
+            server.samples.popleft()
 
     @property
     def phases(self) -> tuple[str, ...]:
         """The phases that this operation is made of, in order: those seen, and those that are to come."""
-        seen = {phase for one in (self.fleet, *self.servers.values()) for phase in one.phases}
+        seen = {phase for server in (self.fleet, *self.servers.values()) for phase in server.phases}
         wanted = seen if self.finished else seen | set(self.to_come)
         return tuple(phase for phase in PHASES if phase in wanted)
 

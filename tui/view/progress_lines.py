@@ -47,7 +47,7 @@ def state_words(progress: Progress) -> tuple[str, str]:
         return "cancelling", "warn"
     if progress.fleet.phase:
         return VERBS.get(progress.fleet.phase, progress.fleet.phase), "busy"
-    phases = Counter(one.phase for one in progress.servers.values() if one.phase)
+    phases = Counter(server.phase for server in progress.servers.values() if server.phase)
     if not phases:
         return "starting", "busy"
     phase, number = phases.most_common(1)[0]
@@ -57,17 +57,17 @@ def state_words(progress: Progress) -> tuple[str, str]:
 
 def fleet_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
     """What happens on the operator's machine: the build, its hooks, or "" where there is nothing to say."""
-    one = progress.fleet
-    if "build" not in one.phases and (not one.hook or progress.finished):
+    server = progress.fleet
+    if "build" not in server.phases and (not server.hook or progress.finished):
         return ()
     spans: list[Span] = []
-    for phase, mark in one.phases.items():
+    for phase, mark in server.phases.items():
         if phase != "build":  # the others stand in every server's row
             continue
         spans += [Span(_glyph(mark, glyphs) + " ", _role(mark)), Span(phase, "strong" if not mark.outcome else "")]
         spans.append(Span(f" {clock(mark.seconds if mark.outcome else max(now - mark.started, 0))}  ", "dim"))
-    if one.hook and not progress.finished:
-        spans += [Span(f"{one.hook}  ", "accent"), Span(one.said, "dim")]
+    if server.hook and not progress.finished:
+        spans += [Span(f"{server.hook}  ", "accent"), Span(server.said, "dim")]
     return crop(tuple(spans), cells, glyphs.more)
 
 
@@ -75,8 +75,8 @@ def server_progress_line(
     progress: Progress, name: str, cells: int, now: float, glyphs: Glyphs, name_cells: int
 ) -> Line:
     """One server: its phases with ticks and seconds, then what it does right now."""
-    one = progress.of(name)
-    spans = [*_sign(progress, one, glyphs), Span(fit(name, name_cells, glyphs.more) + "  ", "strong")]
+    server = progress.of(name)
+    spans = [*_sign(progress, server, glyphs), Span(fit(name, name_cells, glyphs.more) + "  ", "strong")]
     phases = [phase for phase in progress.phases if phase != "build"]
     room = cells - name_cells - 4 - NOW_CELLS
     plain = sum(len(phase) + 4 for phase in phases)
@@ -88,11 +88,11 @@ def server_progress_line(
         ]
         spans.append(Span("  "))
     room = cells - sum(len(span.text) for span in spans)
-    return crop((*spans, *now_spans(progress, one, room, now, glyphs)), cells, glyphs.more)
+    return crop((*spans, *now_spans(progress, server, room, now, glyphs)), cells, glyphs.more)
 
 
-def _sign(progress: Progress, one: ServerProgress, glyphs: Glyphs) -> list[Span]:
-    if one.failed:
+def _sign(progress: Progress, server: ServerProgress, glyphs: Glyphs) -> list[Span]:
+    if server.failed:
         return [Span(glyphs.alert + " ", "bad")]
     if progress.finished:
         good = progress.finished.outcome == "done"
@@ -133,59 +133,61 @@ def _long_phases(progress: Progress, name: str, phases: Sequence[str], glyphs: G
     return spans
 
 
-def now_spans(progress: Progress, one: ServerProgress, cells: int, now: float, glyphs: Glyphs) -> list[Span]:
+def now_spans(progress: Progress, server: ServerProgress, cells: int, now: float, glyphs: Glyphs) -> list[Span]:
     """What a server does at this moment, in at most so many cells."""
-    if one.failed:
-        return [Span(short(one.failed.title, cells, glyphs.more), "bad")]
-    phase = progress.running(one.name)
+    if server.failed:
+        return [Span(short(server.failed.title, cells, glyphs.more), "bad")]
+    phase = progress.running(server.name)
     if progress.finished:
-        return _ended(progress, one, cells, glyphs)
-    if phase == "upload" and one.total:
-        return _upload_spans(one, cells, now, glyphs)
-    if one.hook:
-        waited = clock(max(now - one.hook_since, 0))
-        said = f"  {one.said}" if one.said else ""
+        return _ended(progress, server, cells, glyphs)
+    if phase == "upload" and server.total:
+        return _upload_spans(server, cells, now, glyphs)
+    if server.hook:
+        waited = clock(max(now - server.hook_since, 0))
+        said = f"  {server.said}" if server.said else ""
         return [
-            Span(f"{one.hook} {waited}", "accent"),
-            Span(short(said, max(cells - len(one.hook) - 8, 0), glyphs.more), "dim"),
+            Span(f"{server.hook} {waited}", "accent"),
+            Span(short(said, max(cells - len(server.hook) - 8, 0), glyphs.more), "dim"),
         ]
-    if phase == "check" and one.check:
-        check = one.check
+    if phase == "check" and server.check:
+        check = server.check
         result = "passed" if check.passed else one_line(check.detail) or "not yet"
         text = f"check {check.attempt} of {check.attempts}: {result}"
         return [Span(short(text, cells, glyphs.more), "ok" if check.passed else "warn")]
-    if one.pruned:
-        return [Span(_pruned(one), "")]
-    if one.tag and phase in ("", "check", "finish"):
-        back = "switched back to" if one.switched_back else "live on"
-        return [Span(f"{back} {short_tag(one.tag)}", "warn" if one.switched_back else "ok")]
-    mark = progress.mark(one.name, phase) if phase else None
+    if server.pruned:
+        return [Span(_pruned(server), "")]
+    if server.tag and phase in ("", "check", "finish"):
+        back = "switched back to" if server.switched_back else "live on"
+        return [Span(f"{back} {short_tag(server.tag)}", "warn" if server.switched_back else "ok")]
+    mark = progress.mark(server.name, phase) if phase else None
     if mark is None:
         return [Span("waiting", "dim")]
     took = now - mark.started
     return [Span(VERBS.get(phase, phase), "busy"), Span(f"  {clock(took)}" if took >= 1 else "", "dim")]
 
 
-def _pruned(one: ServerProgress) -> str:
-    freed = "" if one.freed is None else f", freed {size(one.freed)}"
-    return f"pruned {count(one.pruned, 'release')}{freed}"
+def _pruned(server: ServerProgress) -> str:
+    freed = "" if server.freed is None else f", freed {size(server.freed)}"
+    return f"pruned {count(server.pruned, 'release')}{freed}"
 
 
-def _ended(progress: Progress, one: ServerProgress, cells: int, glyphs: Glyphs) -> list[Span]:
+def _ended(progress: Progress, server: ServerProgress, cells: int, glyphs: Glyphs) -> list[Span]:
     parts = []
-    if one.tag:
-        parts.append(f"{'back on' if one.switched_back else 'live on'} {short_tag(one.tag)}")
+    if server.tag:
+        parts.append(f"{'back on' if server.switched_back else 'live on'} {short_tag(server.tag)}")
     elif progress.finished and progress.finished.outcome == "needs-person":
         parts.append("not told: look at what is live there")
     elif "switch" in progress.to_come:
         parts.append("not switched" if progress.finished and progress.finished.outcome != "done" else "already live")
-    if one.total:
-        parts.append(f"sent {size(one.sent)}")
-    if one.pruned:
-        parts.append(_pruned(one))
-    role = "warn" if one.switched_back else "ok" if one.tag else "dim"
+    if server.total:
+        parts.append(f"sent {size(server.sent)}")
+    if server.pruned:
+        parts.append(_pruned(server))
+    role = "warn" if server.switched_back else "ok" if server.tag else "dim"
     said = short(", ".join(parts) or "done", cells, glyphs.more)
-    marks = {phase: mark for phase in progress.phases if phase != "build" and (mark := progress.mark(one.name, phase))}
+    marks = {
+        phase: mark for phase in progress.phases if phase != "build" and (mark := progress.mark(server.name, phase))
+    }
     took = ""
     for phase, mark in sorted(marks.items(), key=lambda item: -item[1].seconds):
         longer = f"{took}, {phase} {clock(mark.seconds)}" if took else f"   {phase} {clock(mark.seconds)}"
@@ -195,29 +197,29 @@ def _ended(progress: Progress, one: ServerProgress, cells: int, glyphs: Glyphs) 
     return [Span(said, role), Span(took, "dim")]
 
 
-def _upload_spans(one: ServerProgress, cells: int, now: float, glyphs: Glyphs) -> list[Span]:
+def _upload_spans(server: ServerProgress, cells: int, now: float, glyphs: Glyphs) -> list[Span]:
     """`████████▌░░░  63 %  36 of 58 MB  12 MB/s  2 s left`; what fits, the most useful first."""
-    percent = f"{one.fraction * 100:3.0f} %"
-    quiet = one.stalled(now)
+    percent = f"{server.fraction * 100:3.0f} %"
+    quiet = server.stalled(now)
     facts = []
     if quiet:
         facts.append((f"stalled {clock(quiet)}", "warn"))
     else:
-        left = one.seconds_left(now)
-        speed = one.rate(now)
+        left = server.seconds_left(now)
+        speed = server.rate(now)
         facts += [(rate(speed).rjust(8), "")] if speed else []
         facts += [(f"{clock(max(left, 0.1))} left".rjust(10), "")] if left is not None else []
-    amounts = (f"{size(one.sent):>6} of {size(one.total)}", "")
+    amounts = (f"{size(server.sent):>6} of {size(server.total)}", "")
     tail = [(percent, "strong"), *facts]
     if cells >= 60:
         tail.insert(1, amounts)
-    if cells >= 84 and one.files_total:
-        tail.append((f"{one.files:,} of {count(one.files_total, 'file')}", "dim"))
+    if cells >= 84 and server.files_total:
+        tail.append((f"{server.files:,} of {count(server.files_total, 'file')}", "dim"))
     bar_cells = min(max(cells - sum(len(text) + 2 for text, _ in tail), 0), 28)
     while bar_cells < 6 and len(tail) > 1:
         dropped = tail.pop()
         bar_cells = min(bar_cells + len(dropped[0]) + 2, 28)
-    done, rest = bar(one.fraction, max(bar_cells, 4), glyphs)
+    done, rest = bar(server.fraction, max(bar_cells, 4), glyphs)
     spans = [Span(done, "warn" if quiet else "busy"), Span(rest, "off")]
     for text, role in tail:
         spans += [Span("  "), Span(text, role)]
@@ -236,7 +238,7 @@ def status_line(
         return line((f" {sign} ", role), said, (f"   {close}", "key"), (" hides this", "dim"))
     word, role = state_words(progress)
     frame = glyphs.frames[int(now * 4) % len(glyphs.frames)]
-    done = sum(1 for one in progress.servers.values() if one.tag)
+    done = sum(1 for server in progress.servers.values() if server.tag)
     switched = f"   {done} of {servers(len(progress.servers))} switched" if done else ""
     by = f" by {progress.by}" if progress.by else ""
     start = line((f" {frame} ", role), (heading(progress), "strong"), by, (f"  {word} {glyphs.dot} ", role))
@@ -247,18 +249,18 @@ def activity(progress: Progress, name: str, now: float, glyphs: Glyphs) -> Activ
     """What the servers pane says of a server while an operation runs; None where there is nothing."""
     if progress.finished or name not in progress.servers:
         return None
-    one = progress.of(name)
-    if one.failed:
-        return Activity(short(one.failed.title, 60), "bad", glyphs.alert)
+    server = progress.of(name)
+    if server.failed:
+        return Activity(short(server.failed.title, 60), "bad", glyphs.alert)
     phase = progress.running(name)
-    if phase == "upload" and one.total:
-        quiet = one.stalled(now)
+    if phase == "upload" and server.total:
+        quiet = server.stalled(now)
         if quiet:
             return Activity(f"stalled {clock(quiet)}", "warn")
-        return Activity(f"uploading {one.fraction * 100:.0f} %")
-    if phase == "check" and one.check and not one.check.passed:
-        return Activity(f"check {one.check.attempt} of {one.check.attempts}")
-    if one.tag and phase == "barrier":
+        return Activity(f"uploading {server.fraction * 100:.0f} %")
+    if phase == "check" and server.check and not server.check.passed:
+        return Activity(f"check {server.check.attempt} of {server.check.attempts}")
+    if server.tag and phase == "barrier":
         return Activity("switched", "ok", glyphs.live)
     return Activity("waiting" if phase == "barrier" else VERBS.get(phase, phase)) if phase else None
 
@@ -295,7 +297,7 @@ def end_lines(progress: Progress, error: TurnoutError | None, cells: int, glyphs
     if undecided and not hint:
         hint = "look at what is live on each server, and recover what was interrupted"
     if isinstance(error, FleetError):
-        hint = hint or next((one.hint for one in error.errors.values() if one.hint), "")
+        hint = hint or next((fault.hint for fault in error.errors.values() if fault.hint), "")
     out += _labelled("Next", hint or ("nothing needs to be done" if cancelled else "the Log tab has every line"), cells)
     return out
 
@@ -304,12 +306,12 @@ def error_lines(error: TurnoutError, cells: int, glyphs: Glyphs, limit: int = 6)
     """What happened and where, for one server or several."""
     errors = list(error.errors.values()) if isinstance(error, FleetError) else [error]
     out: list[Line] = []
-    for one in errors[:limit]:
-        place = " in ".join(part for part in (one.server, one.phase) if part)
-        out += _labelled("What", one_line(one.title), cells)
+    for fault in errors[:limit]:
+        place = " in ".join(part for part in (fault.server, fault.phase) if part)
+        out += _labelled("What", one_line(fault.title), cells)
         if place:
             out += _labelled("Where", place, cells)
-        for text in one.detail.splitlines()[:12]:
+        for text in fault.detail.splitlines()[:12]:
             out += [line(("          " + part, "dim")) for part in wrap(text, cells - 10)]
     if len(errors) > limit:
         out.append(line((f"  and {servers(len(errors) - limit)} more", "dim")))

@@ -27,7 +27,7 @@ class OutputLog(Log):
 
     def _update_size(self, updates: int, lines: list[str]) -> None:  # type: ignore[override]  # the base returns a worker
         if lines:
-            self._update_maximum_width(updates, max(cell_len(self._process_line(one)) for one in lines))
+            self._update_maximum_width(updates, max(cell_len(self._process_line(text)) for text in lines))
 
 
 class LogTab(Vertical, Tab):
@@ -74,11 +74,11 @@ class LogTab(Vertical, Tab):
 
     def hear(self, said: Sequence[Event]) -> None:
         """Write its lines at the end, in one batch."""
-        lines = [one for event in said for one in log_lines(event)]
+        lines = [line for event in said for line in log_lines(event)]
         if not lines:
             return
         self._lines.extend(lines)
-        shown = [one.show(self._name_cells) for one in lines if wanted(one, self.server, self.filter_text)]
+        shown = [line.show(self._name_cells) for line in lines if wanted(line, self.server, self.filter_text)]
         if shown:
             self._shown += len(shown)
             self.output.write_lines(shown, scroll_end=self.follow)
@@ -92,7 +92,7 @@ class LogTab(Vertical, Tab):
 
     def lines(self) -> list[str]:
         """The lines that are shown."""
-        return [one.show(self._name_cells) for one in self._lines if wanted(one, self.server, self.filter_text)]
+        return [line.show(self._name_cells) for line in self._lines if wanted(line, self.server, self.filter_text)]
 
     def _redraw(self) -> None:
         lines = self.lines()

@@ -36,10 +36,10 @@ def strip(widget: Widget, spans: Iterable[Span], cells: int, base: Style) -> Str
 def text_of(widget: Widget, lines: Sequence[Line]) -> Text:
     """Lines as one text, for widgets whose text can be selected. Nothing in it is markup."""
     out = Text(no_wrap=True, end="")
-    for index, one in enumerate(lines):
+    for index, spans in enumerate(lines):
         if index:
             out.append("\n")
-        for text, role in one:
+        for text, role in spans:
             out.append(text, role_style(widget, role))
     return out
 
@@ -62,7 +62,7 @@ class Lines(Static):
     @property
     def plain(self) -> str:
         """What is shown, as text."""
-        return "\n".join("".join(span.text for span in one) for one in self._shown)
+        return "\n".join("".join(span.text for span in spans) for spans in self._shown)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

@@ -168,10 +168,10 @@ class Rows(ScrollView, can_focus=True):
         state = (
             "" if index != self.cursor or index < 0 else "rows--cursor" if self.has_focus else "rows--cursor-blurred"
         )
-        known = self._strips.get((index, cells, state))
-        if known is None:
-            known = self._strips[index, cells, state] = self._make(index, cells, state, head)
-        return known
+        drawn = self._strips.get((index, cells, state))
+        if drawn is None:
+            drawn = self._strips[index, cells, state] = self._make(index, cells, state, head)
+        return drawn
 
     def _make(self, index: int, cells: int, state: str, head: Sequence[Line]) -> Strip:
         """The strip of a row, or of a line of the head for negative indexes."""
