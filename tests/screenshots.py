@@ -130,10 +130,12 @@ class Shop:
         """The servers' answers, where `live` says by server what is live there; web3 has missed the last release."""
         out = {}
         for number, (name, now) in enumerate(live.items()):
-            records = [one for one in (*self.records, *more) if one.seq <= now.seq or one in more]
+            records = [record for record in (*self.records, *more) if record.seq <= now.seq or record in more]
             releases = {
-                one.tag: Release(tag=one.tag, record=one, present=True, mtime=one.created, live=one is now)
-                for one in records
+                record.tag: Release(
+                    tag=record.tag, record=record, present=True, mtime=record.created, live=record is now
+                )
+                for record in records
             }
             out[name] = ServerState(
                 server=name,
@@ -327,13 +329,13 @@ def stale(drawn: Mapping[str, str]) -> list[str]:
             gone = [line for line in was if line not in is_now][:3]
             new = [line for line in is_now if line not in was][:3]
             out.append(
-                "\n".join([f"{name}.svg is old:", *(f"  - {one}" for one in gone), *(f"  + {one}" for one in new)])
+                "\n".join([f"{name}.svg is old:", *(f"  - {text}" for text in gone), *(f"  + {text}" for text in new)])
             )
         if not png_is_of(png.read_bytes(), text):
             out.append(f"{name}.png is not of {name}.svg")
-    known = {f"{name}.{kind}" for name in NAMES for kind in ("svg", "png")}
+    drawn = {f"{name}.{kind}" for name in NAMES for kind in ("svg", "png")}
     return out + [
-        f"{path.name}: no picture of that name is drawn" for path in FOLDER.iterdir() if path.name not in known
+        f"{path.name}: no picture of that name is drawn" for path in FOLDER.iterdir() if path.name not in drawn
     ]
 
 

@@ -60,9 +60,9 @@ class Terminal:
     def expect(self, text: str, seconds: float = PATIENCE) -> None:
         """Wait until `text` appears behind what was expected before; an AssertionError shows what appeared instead."""
         deadline = time.monotonic() + seconds
-        while (found := self.text.find(text, self._seen)) < 0:
+        while (place := self.text.find(text, self._seen)) < 0:
             assert self._read(deadline), f"{text!r} did not appear:\n{self.text}"
-        self._seen = found + len(text)
+        self._seen = place + len(text)
 
     def type(self, text: str) -> None:
         """Type a line."""

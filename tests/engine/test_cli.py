@@ -73,15 +73,15 @@ def everything(places: Sequence[Destination], *, but: str = "") -> list[str]:
 
     What agents still remove after they have answered is waited for.
     """
-    found = []
+    lines = []
     for place in places:
         until(lambda own=place.files / ".turnout": not list(own.glob("trash.*")), f"{place.alias} to be swept")
         for folder, folders, files in os.walk(place.files):
             for name in (name for name in folders + files if not but or not name.endswith(but)):
                 path = Path(folder, name)
                 what = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
-                found.append(f"{path}: {what!r}")
-    return sorted(found)
+                lines.append(f"{path}: {what!r}")
+    return sorted(lines)
 
 
 @pytest.fixture
@@ -387,9 +387,9 @@ def test_a_server_that_answers_nothing_is_left_at_the_third_signal(deployed, fle
     until_held(hold, fleet)
     asleep = fleet[0].server.session_processes()
     try:
-        for one in asleep:
+        for process_id in asleep:
             with suppress(ProcessLookupError):
-                os.kill(one, signal.SIGSTOP)
+                os.kill(process_id, signal.SIGSTOP)
 
         def hit() -> bool:
             process.send_signal(signal.SIGINT)
@@ -400,9 +400,9 @@ def test_a_server_that_answers_nothing_is_left_at_the_third_signal(deployed, fle
     finally:
         process.kill()
         hold.unlink()
-        for one in asleep:
+        for process_id in asleep:
             with suppress(ProcessLookupError):
-                os.kill(one, signal.SIGCONT)
+                os.kill(process_id, signal.SIGCONT)
     assert process.returncode == 5, out + err
     assert "already cancelling" in err and "left before everything was put back" in err
     assert "turnout recover production" in err and "Traceback" not in err

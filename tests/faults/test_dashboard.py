@@ -240,8 +240,8 @@ async def test_a_release_that_a_process_works_in_is_kept_and_pruned_after_a_seco
     for tag in ("one", "two", "three"):
         project.commit({"index.html": f"{tag}\n"}, f"Page {tag}")
         facts.do(DeployRequest(tag=tag))
-    one = web[0].files / "releases/one"
-    busy = subprocess.Popen(["sleep", "600"], cwd=one)
+    release = web[0].files / "releases/one"
+    busy = subprocess.Popen(["sleep", "600"], cwd=release)
     try:
         app = open_app(project)
         async with shown(app) as pilot:
@@ -251,11 +251,11 @@ async def test_a_release_that_a_process_works_in_is_kept_and_pruned_after_a_seco
             await pilot.press("y")
             await until(pilot, lambda: isinstance(app.screen, Ask), "the question about what is in use")
             await until(pilot, lambda: "running process" in screen_text(app), "why it was kept")
-            assert one.is_dir()
+            assert release.is_dir()
             await pilot.press("y")
             await planned(pilot)
             await pilot.press("y")
-            await until(pilot, lambda: not one.exists(), "the release to go")
+            await until(pilot, lambda: not release.exists(), "the release to go")
             await ended(pilot)
             notes = [plain(row) for row in board(app).bottom.progress.lines]
             assert any("pruned 1 release" in row for row in notes)

@@ -55,12 +55,12 @@ async def test_the_question_follows_what_becomes_of_the_lock() -> None:
         clock.now += 30
         await until(pilot, lambda: "for 50 s" in screen_text(app), "the age now")
         fleet.states = {
-            name: replace(one, lock=replace(LOCK, age=60, silence=41), read_at=NOW + 40)
-            for name, one in fleet.states.items()
+            name: replace(state, lock=replace(LOCK, age=60, silence=41), read_at=NOW + 40)
+            for name, state in fleet.states.items()
         }
         clock.now += 10
         await until(pilot, lambda: "No sign of life for 41 s" in screen_text(app), "the silence at a new look")
-        fleet.states = {name: replace(one, lock=None) for name, one in fleet.states.items()}
+        fleet.states = {name: replace(state, lock=None) for name, state in fleet.states.items()}
         await until(pilot, lambda: "The lock is gone" in screen_text(app), "the lock's end")
         await pilot.press(*"production", "enter")
         await pilot.pause()

@@ -12,6 +12,7 @@ from core.errors import TurnoutError
 from core.jobs import Cancel
 from core.records import Record, Release, ServerState
 from core.settings import Settings
+from tui.view.fleet import FleetView, ServerView
 
 NOW = 1_795_000_000.0
 """The moment that all recorded states are seen at."""
@@ -86,6 +87,12 @@ def state(
     return ServerState(**{**values, **changes})
 
 
+def fleet_of(*states: ServerState) -> FleetView:
+    """The shop's production fleet, every server as it was found at NOW."""
+    servers = [ServerView(state.server, state, at=NOW) for state in states]
+    return FleetView.of("shop", "production", servers)
+
+
 WEB = ("web1", "web2", "web3")
 
 
@@ -127,7 +134,9 @@ class RecordedFleet:
 
     @property
     def names_without_answer(self) -> list[str]:
-        return [one.name for one in self.servers if one.name not in self.states and one.name not in self.errors]
+        return [
+            server.name for server in self.servers if server.name not in self.states and server.name not in self.errors
+        ]
 
     def server(self, name: str) -> config.Server:
         return next(server for server in self.servers if server.name == name)

@@ -57,7 +57,7 @@ async def settled(pilot: Pilot[Any]) -> None:
 
         def all_looked_at() -> bool:
             servers = app.workspace.fleet_watch.fleet_view.servers
-            return all(one.asked and (not one.checking or one.name in silent) for one in servers)
+            return all(server.asked and (not server.checking or server.name in silent) for server in servers)
 
         await until(pilot, all_looked_at, "every server was looked at")
     await pilot.pause()

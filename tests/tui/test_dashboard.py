@@ -168,7 +168,7 @@ async def test_a_switch_shows_in_the_matrix_as_it_happens() -> None:
         await pilot.pause()
         await pilot.pause()
         assert "3 servers live on 3f2c1ab" in screen_text(app)
-        row = next(one for one in screen_text(app).splitlines() if "Fix cart totals" in one)
+        row = next(text for text in screen_text(app).splitlines() if "Fix cart totals" in text)
         assert row.count("●") >= 4, "the sign of the row and a cell for each server"
 
 
@@ -198,11 +198,11 @@ async def test_the_live_release_cannot_be_rolled_back_to() -> None:
 
 async def test_empty_connecting_unreachable_and_filtered_are_four_placeholders() -> None:
     error = ConnectError("web1 does not answer", hint="is it up?")
-    one = project(["web1"])
+    shop = project(["web1"])
     cases: list[tuple[TurnoutApp, str]] = [
-        (recorded_app({"web1": state("web1", count=0)}, of=one), "no release on production yet"),
-        (recorded_app({}, {}, of=one), "connecting to web1"),
-        (recorded_app({}, {"web1": error}, of=one), "no server can be reached"),
+        (recorded_app({"web1": state("web1", count=0)}, of=shop), "no release on production yet"),
+        (recorded_app({}, {}, of=shop), "connecting to web1"),
+        (recorded_app({}, {"web1": error}, of=shop), "no server can be reached"),
     ]
     for app, said in cases:
         async with shown(app, (100, 28)):

@@ -162,7 +162,7 @@ async def test_a_failed_check_puts_all_back_and_leaves_a_readable_panel(
         await deploy(pilot)
         assert {live(place) for place in web} == {before}
         assert app.workspace.operation and app.workspace.operation.outcome == "failed"
-        lines = "\n".join("".join(span.text for span in one) for one in board(app).bottom.progress.lines)
+        lines = "\n".join("".join(span.text for span in spans) for spans in board(app).bottom.progress.lines)
         for part in ("Deploy failed", "What", "Where", "State", "Next"):
             assert part in lines
         assert "failed" in screen_text(app), "the release is marked in the matrix"
@@ -253,7 +253,7 @@ async def test_a_running_operation_is_followed_and_cancelled_with_x(
         assert app.workspace.operation and app.workspace.operation.outcome == "cancelled"
         assert not any(live(place) for place in web)
         lines = board(app).bottom.log_tab.lines()
-        assert any("working" in one for one in lines)
+        assert any("working" in text for text in lines)
 
 
 async def test_quitting_while_something_runs_puts_everything_back_first(
@@ -294,7 +294,7 @@ async def test_the_log_is_narrowed_to_a_server_and_saved(
         await pilot.press("3", "3", "s")
         log = board(app).bottom.log_tab
         assert log.server == "web1"
-        assert not any("  web2  " in one for one in log.lines())
+        assert not any("  web2  " in text for text in log.lines())
         await pilot.press("o")
         await pilot.pause()
         saved = list(tmp_path.glob("turnout-*.log"))
@@ -336,16 +336,16 @@ async def test_a_frozen_server_holds_up_no_other_and_no_key(
 async def test_accepting_an_unknown_host_key_writes_known_hosts_and_connects(
     web: list[Destination], project_factory: ProjectFactory, home: Path
 ) -> None:
-    known = home / ".ssh/known_hosts"
-    known.write_text("")
+    known_hosts = home / ".ssh/known_hosts"
+    known_hosts.write_text("")
     app = open_app(project_factory(web[:1]))
     async with app.run_test(size=(120, 34)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, Ask), "the question about the host key")
         await until(pilot, lambda: "SHA256:" in screen_text(app), "the fingerprint")
-        assert known.read_text() == ""
+        assert known_hosts.read_text() == ""
         await pilot.press("y")
         await until(pilot, lambda: app.workspace.fleet_watch.fleet_view.known, "the server's state")
-        assert "ssh-ed25519" in known.read_text()
+        assert "ssh-ed25519" in known_hosts.read_text()
 
 
 def board(app: TurnoutApp) -> Any:

@@ -71,8 +71,8 @@ def terminals(tmp_path: Path) -> Iterator[list[Tmux]]:
     """The terminals that a test opens; closed at its end."""
     opened: list[Tmux] = []
     yield opened
-    for one in opened:
-        one.close()
+    for terminal in opened:
+        terminal.close()
 
 
 def test_a_deploy_and_a_way_back_in_a_real_terminal(

@@ -66,7 +66,7 @@ def test_the_plan_of_the_screen_is_computed_without_the_screen() -> None:
 def imports(package: Path) -> dict[str, set[str]]:
     """By module of a package: the modules of it that it imports, also those that only types need."""
     files = {_module(file, package.parent): file for file in package.rglob("*.py")}
-    found: dict[str, set[str]] = {}
+    imported: dict[str, set[str]] = {}
     for name, file in files.items():
         names: set[str] = set()
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
@@ -75,8 +75,8 @@ def imports(package: Path) -> dict[str, set[str]]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 below = {f"{node.module}.{alias.name}" for alias in node.names}
                 names |= below & files.keys() or {node.module}
-        found[name] = names & files.keys() - {name}
-    return found
+        imported[name] = names & files.keys() - {name}
+    return imported
 
 
 def _module(file: Path, top: Path) -> str:
@@ -85,6 +85,6 @@ def _module(file: Path, top: Path) -> str:
 
 
 def test_no_module_of_the_dashboard_is_in_a_circle() -> None:
-    found = imports(Path(tui.__path__[0]))
-    assert found["tui.app"] >= {"tui.screens.dashboard", "tui.model.workspace"}
-    list(graphlib.TopologicalSorter(found).static_order())
+    imported = imports(Path(tui.__path__[0]))
+    assert imported["tui.app"] >= {"tui.screens.dashboard", "tui.model.workspace"}
+    list(graphlib.TopologicalSorter(imported).static_order())

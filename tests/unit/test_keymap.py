@@ -18,7 +18,7 @@ def test_the_page_lists_every_key_as_the_table_has_it() -> None:
     written = re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
     shown = Keymap(KEYS)
     expected = [
-        (key.id, " ".join(f"`{show_key(one)}`" for one in shown.keys(key.id)), key.help)
+        (key.id, " ".join(f"`{show_key(pressed)}`" for pressed in shown.keys(key.id)), key.help)
         for _, keys in grouped()
         for key in keys
     ]
@@ -28,7 +28,7 @@ def test_the_page_lists_every_key_as_the_table_has_it() -> None:
 def test_ids_and_keys_are_unique_where_they_could_meet() -> None:
     ids = [key.id for key in KEYS]
     assert len(ids) == len(set(ids))
-    keys = [one for key in KEYS if key.id != DEMO.id for one in key.keys.split(",")]
+    keys = [pressed for key in KEYS if key.id != DEMO.id for pressed in key.keys.split(",")]
     assert len(keys) == len(set(keys))
 
 

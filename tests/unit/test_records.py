@@ -201,12 +201,12 @@ def test_a_journals_other_words_are_words() -> None:
 
 
 def test_servers_that_record_other_content_of_a_tag_are_named() -> None:
-    one, two = release("a", 1, digest="1" * 64), release("a", 1, digest="2" * 64)
-    (row,) = fleet_releases([state("web1", one), state("web2", two), state("web3", one)])
+    ours, theirs = release("a", 1, digest="1" * 64), release("a", 1, digest="2" * 64)
+    (row,) = fleet_releases([state("web1", ours), state("web2", theirs), state("web3", ours)])
     assert row.conflict == (
         "the servers' records of a differ in its content: 111111111111 on web1, web3; 222222222222 on web2"
     )
-    (same,) = fleet_releases([state("web1", one), state("web2", one), state("web3", release("a"))])
+    (same,) = fleet_releases([state("web1", ours), state("web2", ours), state("web3", release("a"))])
     assert same.conflict == ""
 
 
@@ -232,7 +232,7 @@ def test_a_made_tag_sorts_by_time_whatever_the_zone_and_names_what_it_is_of() ->
 
 
 def test_order_comes_from_records_and_never_from_names_or_mtimes() -> None:
-    one = state(
+    server = state(
         "web1",
         release("zzz", 1, mtime=9e9),
         release("aaa", 3, mtime=1),
@@ -240,8 +240,8 @@ def test_order_comes_from_records_and_never_from_names_or_mtimes() -> None:
         release("by-hand-new", mtime=8e9),
         release("by-hand-old", mtime=7e9),
     )
-    assert [item.tag for item in one.ordered] == ["aaa", "mmm", "zzz", "by-hand-new", "by-hand-old"]
-    assert [row.tag for row in fleet_releases([one])] == ["aaa", "mmm", "zzz", "by-hand-new", "by-hand-old"]
+    assert [item.tag for item in server.ordered] == ["aaa", "mmm", "zzz", "by-hand-new", "by-hand-old"]
+    assert [row.tag for row in fleet_releases([server])] == ["aaa", "mmm", "zzz", "by-hand-new", "by-hand-old"]
 
 
 def test_a_fleets_releases_are_the_union_with_a_record_from_any_server() -> None:

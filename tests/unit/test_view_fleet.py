@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown, TurnoutError
 from core.records import Lock, Release, ServerState, fleet_releases, live_tag, previous_tag
-from tests.tui.recorded import NOW, record, state, tag
+from tests.tui.recorded import NOW, fleet_of, record, state, tag
 from tui.view.fleet import (
     Activity,
     FleetView,
@@ -26,10 +26,6 @@ from tui.view.glyphs import ASCII, UNICODE
 from tui.view.lines import plain
 
 
-def fleet_of(*states: ServerState) -> FleetView:
-    return FleetView.of("shop", "production", [ServerView(one.server, one, at=NOW) for one in states])
-
-
 def words(server: ServerView, fleet: FleetView | None = None, cells: int = 60) -> str:
     return plain(server_line(server, cells, UNICODE, NOW, fleet or FleetView.of("shop", "production", [server])))
 
@@ -39,9 +35,9 @@ def fleets(draw: st.DrawFn) -> list[ServerState]:
     """Servers that know some of six releases, with any of those they have live."""
     states = []
     for number in range(draw(st.integers(1, 4))):
-        known = draw(st.sets(st.integers(0, 5)))
+        tags = draw(st.sets(st.integers(0, 5)))
         failed = draw(st.sets(st.integers(0, 5)))
-        live = draw(st.sampled_from(sorted(known))) if known and draw(st.booleans()) else -1
+        live = draw(st.sampled_from(sorted(tags))) if tags and draw(st.booleans()) else -1
         releases = {
             tag(index): Release(
                 tag=tag(index),
@@ -49,7 +45,7 @@ def fleets(draw: st.DrawFn) -> list[ServerState]:
                 present=index == live or draw(st.booleans()),
                 live=index == live,
             )
-            for index in known
+            for index in tags
         }
         current = tag(live) if live >= 0 else ""
         states.append(ServerState(server=f"web{number}", root="/srv", current=current, releases=releases))
@@ -89,7 +85,7 @@ def test_the_headline_tells_connecting_unreachable_and_empty_apart() -> None:
     connecting = FleetView.of("shop", "production", [ServerView("web1", checking=True)])
     unreachable = FleetView.of("shop", "production", [ServerView("web1", error=error)])
     empty = fleet_of(state("web1", count=0))
-    said = {headline(one, NOW)[0] for one in (connecting, unreachable, empty)}
+    said = {headline(fleet, NOW)[0] for fleet in (connecting, unreachable, empty)}
     assert said == {"connecting to 1 server", "none of 1 server can be reached", "no release is live yet"}
 
 

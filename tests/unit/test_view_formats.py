@@ -98,38 +98,38 @@ def test_mere_progress_is_not_logged() -> None:
 
 def test_output_of_several_lines_and_escapes_becomes_lines_of_text() -> None:
     lines = log_lines(ServerFailed(server="web1", phase="stage", title="a\x1b[1mb", detail="one\ntwo", hint="next"))
-    assert [one.text for one in lines] == ["FAILED in stage: ab", "  one", "  two", "  -> next"]
+    assert [line.text for line in lines] == ["FAILED in stage: ab", "  one", "  two", "  -> next"]
     assert lines[0].show(6)[10:].startswith("web1    FAILED")
 
 
 def test_a_log_narrowed_to_a_server_keeps_what_concerns_all() -> None:
-    fleet, one, other = (log_lines(PhaseStarted(server=name, phase="build"))[0] for name in ("", "web1", "web2"))
-    assert wanted(fleet, "web1", "") and wanted(one, "web1", "") and not wanted(other, "web1", "")
-    assert wanted(one, "", "BUILD") and not wanted(one, "", "check")
+    fleet, first, second = (log_lines(PhaseStarted(server=name, phase="build"))[0] for name in ("", "web1", "web2"))
+    assert wanted(fleet, "web1", "") and wanted(first, "web1", "") and not wanted(second, "web1", "")
+    assert wanted(first, "", "BUILD") and not wanted(first, "", "check")
 
 
 def test_choices_narrow_while_typing() -> None:
-    assert [one.ref for one in narrowed(CHOICES, "sea")] == ["search", "sea"]
-    assert [one.kind for one in narrowed(CHOICES, "ana stock")] == ["commit", "text"]
-    assert [one.ref for one in narrowed(CHOICES, "")] == [one.ref for one in CHOICES]
+    assert [choice.ref for choice in narrowed(CHOICES, "sea")] == ["search", "sea"]
+    assert [choice.kind for choice in narrowed(CHOICES, "ana stock")] == ["commit", "text"]
+    assert [choice.ref for choice in narrowed(CHOICES, "")] == [choice.ref for choice in CHOICES]
 
 
 def test_what_was_typed_is_a_choice_of_its_own_and_never_twice() -> None:
-    assert [one.kind for one in narrowed(CHOICES, "feature/unknown")] == ["text"]
-    assert [one.ref for one in narrowed(CHOICES, "main")] == ["main"]
+    assert [choice.kind for choice in narrowed(CHOICES, "feature/unknown")] == ["text"]
+    assert [choice.ref for choice in narrowed(CHOICES, "main")] == ["main"]
     assert narrowed(CHOICES, "v1.0")[0].kind == "tag"
 
 
 @given(st.integers(30, 120))
 def test_a_choice_fits_its_row(cells: int) -> None:
     names = name_width(CHOICES, cells)
-    for one in CHOICES:
-        assert width(choice_line(one, cells, names, NOW, "…", "●")) <= cells
+    for choice in CHOICES:
+        assert width(choice_line(choice, cells, names, NOW, "…", "●")) <= cells
 
 
 def test_the_choice_that_is_live_says_so() -> None:
-    one = Choice("branch", "main", "3f2c1ab", "Fix", "Ana", NOW, live=True)
-    assert "● live" in plain(choice_line(one, 80, 7, NOW, "…", "●"))
+    choice = Choice("branch", "main", "3f2c1ab", "Fix", "Ana", NOW, live=True)
+    assert "● live" in plain(choice_line(choice, 80, 7, NOW, "…", "●"))
 
 
 def hints(*reasons: str) -> list[KeyHint]:
@@ -164,7 +164,7 @@ def test_the_details_of_a_release_tell_everything_and_where_it_is() -> None:
     fleet = FleetView.of(
         "shop", "production", [ServerView(n, state(n, 1 if n == "web3" else 0)) for n in ("web1", "web2", "web3")]
     )
-    text = "\n".join(plain(one) for one in details.release_lines(fleet.rows[0], fleet, 90, UNICODE, NOW))
+    text = "\n".join(plain(spans) for spans in details.release_lines(fleet.rows[0], fleet, 90, UNICODE, NOW))
     for part in (
         tag(0),
         record(0).revision,
@@ -180,7 +180,7 @@ def test_the_details_of_a_release_tell_everything_and_where_it_is() -> None:
 
 def test_the_details_of_a_pruned_release_tell_the_way_back() -> None:
     fleet = FleetView.of("shop", "production", [ServerView("web1", state("web1"))])
-    text = "\n".join(plain(one) for one in details.release_lines(fleet.rows[7], fleet, 90, UNICODE, NOW))
+    text = "\n".join(plain(spans) for spans in details.release_lines(fleet.rows[7], fleet, 90, UNICODE, NOW))
     assert "a rollback makes them again" in text
 
 
@@ -191,19 +191,20 @@ def test_the_details_of_a_server_in_trouble_begin_with_what_to_do() -> None:
     server = ServerView("web1", state("web1"), error, at=NOW)
     fleet = FleetView.of("shop", "production", [server])
     lines = [
-        plain(one) for one in details.server_lines(server, fleet, 80, UNICODE, NOW, "deploy@web1", "/srv/shop", KEYS)
+        plain(spans)
+        for spans in details.server_lines(server, fleet, 80, UNICODE, NOW, "deploy@web1", "/srv/shop", KEYS)
     ]
     assert lines[1] == "! web1 accepts no key"
     assert lines[3] == "→ Next add your key to authorized_keys"
-    assert any("was found" in one for one in lines), "what is known from before is kept"
+    assert any("was found" in text for text in lines), "what is known from before is kept"
 
 
 def test_the_details_of_an_unknown_key_name_the_key_to_press() -> None:
     error = HostKeyUnknown("new", host="web1", key_type="ssh-ed25519", fingerprint="SHA256:abc", key_line="")
     server = ServerView("web1", error=error)
     text = "\n".join(
-        plain(one)
-        for one in details.server_lines(
+        plain(spans)
+        for spans in details.server_lines(
             server, FleetView.of("s", "p", [server]), 80, UNICODE, NOW, "web1", "/srv", {**KEYS, "accept": "K"}
         )
     )
@@ -215,4 +216,4 @@ def test_details_fit_the_pane() -> None:
     fleet = FleetView.of("shop", "production", [server])
     for cells in (24, 50, 120):
         lines = details.server_lines(server, fleet, cells, UNICODE, NOW, "host", "/srv", KEYS)
-        assert all(width(one) <= max(cells, 30) for one in lines[1:])
+        assert all(width(spans) <= max(cells, 30) for spans in lines[1:])

@@ -30,7 +30,7 @@ def test_a_cropped_line_is_never_wider_than_asked(parts: list[str], cells: int) 
 @given(texts, st.integers(8, 40))
 def test_wrapped_lines_fit_and_lose_no_letter(text: str, cells: int) -> None:
     lines = wrap(text, cells)
-    assert all(cell_len(one) <= max(cells, cell_len(one[:1]) + len(one) - len(one.lstrip())) for one in lines)
+    assert all(cell_len(text) <= max(cells, cell_len(text[:1]) + len(text) - len(text.lstrip())) for text in lines)
     assert "".join("".join(lines).split()) == "".join(text.split())
 
 

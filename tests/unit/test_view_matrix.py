@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from core.errors import ConnectError
 from core.records import Release, ServerState
-from tests.tui.recorded import NOW, SUBJECTS, record, state, tag
+from tests.tui.recorded import NOW, SUBJECTS, fleet_of, record, state, tag
 from tui.view import matrix
 from tui.view.fleet import FleetView, ServerView
 from tui.view.glyphs import ASCII, UNICODE
@@ -18,12 +18,8 @@ from tui.view.lines import plain
 KEYS = {"deploy": "D", "refresh-all": "^r", "filter": "/"}
 
 
-def fleet_of(states: list[ServerState]) -> FleetView:
-    return FleetView.of("shop", "production", [ServerView(one.server, one, at=NOW) for one in states])
-
-
-def three() -> FleetView:
-    return fleet_of([state("web1"), state("web2"), state("web3", 1)])
+def shop() -> FleetView:
+    return fleet_of(state("web1"), state("web2"), state("web3", 1))
 
 
 def rows(fleet: FleetView, cells: int) -> list[str]:
@@ -38,7 +34,7 @@ def rows(fleet: FleetView, cells: int) -> list[str]:
     st.sampled_from(["web{}", "a-rather-long-name-{}", "{}db"]),
 )
 def test_every_row_and_the_head_are_as_wide_as_the_pane_at_most(cells: int, count: int, pattern: str) -> None:
-    fleet = fleet_of([state(pattern.format(number)) for number in range(1, count + 1)])
+    fleet = fleet_of(*[state(pattern.format(number)) for number in range(1, count + 1)])
     layout = matrix.plan_layout(fleet, cells)
     head = plain(matrix.head_line(layout, UNICODE))
     assert cell_len(head) <= cells
@@ -47,56 +43,56 @@ def test_every_row_and_the_head_are_as_wide_as_the_pane_at_most(cells: int, coun
 
 
 def test_with_room_every_server_has_a_column_with_its_name() -> None:
-    fleet = three()
+    fleet = shop()
     layout = matrix.plan_layout(fleet, 120)
     assert layout.mode == matrix.NAMED
     assert plain(matrix.head_line(layout, UNICODE)).rstrip().endswith("web1 web2 web3")
 
 
 def test_drift_is_seen_at_a_glance() -> None:
-    newest, older, *_ = rows(three(), 120)
+    newest, older, *_ = rows(shop(), 120)
     assert newest.split()[-3:] == ["●", "●", "○"]
     assert older.split()[-3:] == ["○", "○", "●"]
 
 
 def test_twenty_servers_get_one_cell_each() -> None:
-    fleet = fleet_of([state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 21)])
+    fleet = fleet_of(*[state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 21)])
     assert matrix.plan_layout(fleet, 120).mode == matrix.DENSE
     assert rows(fleet, 120)[0].rstrip().endswith("●●○" + "●" * 17)
 
 
 def test_a_hundred_servers_are_counted_where_their_cells_do_not_fit() -> None:
-    fleet = fleet_of([state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 101)])
+    fleet = fleet_of(*[state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 101)])
     assert matrix.plan_layout(fleet, 100).mode == matrix.COUNTED
     assert rows(fleet, 100)[0].rstrip().endswith("●99 ○1")
 
 
 def test_the_word_for_each_state_stands_beside_its_sign() -> None:
-    texts = rows(three(), 120)
+    texts = rows(shop(), 120)
     for index, word in ((0, "live 2/3"), (1, "live 1/3"), (2, "kept"), (3, "failed"), (6, "pruned")):
         assert word in texts[index]
 
 
 def test_without_a_column_for_states_the_word_stands_before_the_subject() -> None:
-    texts = rows(three(), 50)
+    texts = rows(shop(), 50)
     assert "live: Fix" in texts[0]
     assert "pruned:" in texts[6]
 
 
 def test_a_failed_release_says_why() -> None:
-    assert "its check failed" in rows(three(), 120)[3]
+    assert "its check failed" in rows(shop(), 120)[3]
 
 
 def test_a_release_that_a_rollback_left_is_called_so() -> None:
-    one = state("web1", 1)
-    releases = {**one.releases, tag(0): Release(tag=tag(0), record=record(0, left=True), present=True)}
-    fleet = fleet_of([ServerState(server="web1", root="/srv", current=tag(1), releases=releases)])
+    before = state("web1", 1)
+    releases = {**before.releases, tag(0): Release(tag=tag(0), record=record(0, left=True), present=True)}
+    fleet = fleet_of(*[ServerState(server="web1", root="/srv", current=tag(1), releases=releases)])
     assert matrix.row_state(fleet.rows[0], fleet, UNICODE)[2] == "left"
 
 
 def test_a_release_of_another_tool_says_that_it_has_no_record() -> None:
     releases = {"20260101000000": Release(tag="20260101000000", present=True, mtime=NOW - 90_000)}
-    fleet = fleet_of([ServerState(server="web1", root="/srv", releases=releases)])
+    fleet = fleet_of(*[ServerState(server="web1", root="/srv", releases=releases)])
     assert "made by another tool" in rows(fleet, 120)[0]
 
 
@@ -107,19 +103,19 @@ def test_cells_of_a_server_that_was_not_looked_at_are_unknown_not_empty() -> Non
 
 
 def test_a_release_that_was_never_on_a_server_has_a_sign_of_its_own() -> None:
-    fleet = fleet_of([state("web1"), state("web2", 1, count=0)])
+    fleet = fleet_of(*[state("web1"), state("web2", 1, count=0)])
     assert rows(fleet, 120)[0].split()[-2:] == ["●", "·"]
 
 
 def test_markup_and_escapes_in_a_subject_are_shown_as_they_are_or_not_at_all() -> None:
-    assert any("Fix [/x] markup" in text for text in rows(three(), 160))
+    assert any("Fix [/x] markup" in text for text in rows(shop(), 160))
     releases = {tag(0): Release(tag=tag(0), record=record(0, subject="a\x1b]0;title\x07b\nc"), present=True)}
-    text = rows(fleet_of([ServerState(server="web1", root="/", releases=releases)]), 120)[0]
+    text = rows(fleet_of(*[ServerState(server="web1", root="/", releases=releases)]), 120)[0]
     assert "\x1b" not in text and "\n" not in text and "ab c" in text
 
 
 @pytest.mark.parametrize(
-    ("words", "found"),
+    ("words", "count"),
     [
         ("cart", 1),
         ("SEARCH", 2),
@@ -131,41 +127,41 @@ def test_markup_and_escapes_in_a_subject_are_shown_as_they_are_or_not_at_all() -
         ("nope", 0),
     ],
 )
-def test_the_filter_looks_at_tag_subject_people_and_state(words: str, found: int) -> None:
-    assert len(matrix.matching(three().rows, words)) == found
+def test_the_filter_looks_at_tag_subject_people_and_state(words: str, count: int) -> None:
+    assert len(matrix.matching(shop().rows, words)) == count
 
 
 def test_the_four_placeholders_differ_and_each_names_the_next_step() -> None:
     error = ConnectError("web1 does not answer")
     placeholders = {
-        "empty": (fleet_of([state("web1", count=0)]), "", "D deploys the first"),
+        "empty": (fleet_of(*[state("web1", count=0)]), "", "D deploys the first"),
         "never": (FleetView.of("shop", "production", [ServerView("web1", checking=True)]), "", "connecting to web1"),
         "unreachable": (FleetView.of("shop", "production", [ServerView("web1", error=error)]), "", "^r connects anew"),
-        "filtered": (three(), "zebra", "Escape shows them all again"),
+        "filtered": (shop(), "zebra", "Escape shows them all again"),
     }
     texts = {}
     for name, (fleet, filter_text, next_step) in placeholders.items():
-        texts[name] = "\n".join(plain(one) for one in matrix.placeholder(fleet, filter_text, UNICODE, KEYS))
+        texts[name] = "\n".join(plain(spans) for spans in matrix.placeholder(fleet, filter_text, UNICODE, KEYS))
         assert next_step in texts[name]
     assert len(set(texts.values())) == 4
 
 
 def test_there_is_no_placeholder_where_there_are_rows() -> None:
-    assert matrix.placeholder(three(), "", UNICODE, KEYS) == []
+    assert matrix.placeholder(shop(), "", UNICODE, KEYS) == []
 
 
 def test_a_marked_row_shows_its_mark_in_ascii_too() -> None:
-    fleet = three()
+    fleet = shop()
     layout = matrix.plan_layout(fleet, 100)
     for glyphs in (UNICODE, ASCII):
         assert plain(matrix.row_line(fleet.rows[0], fleet, layout, glyphs, NOW, True)).startswith(glyphs.marked)
 
 
 def test_the_ascii_set_draws_ascii_only() -> None:
-    fleet = three()
+    fleet = shop()
     layout = matrix.plan_layout(fleet, 60)
     assert all(plain(matrix.row_line(row, fleet, layout, ASCII, NOW)).isascii() for row in fleet.rows)
 
 
 def test_subjects_are_whole_where_there_is_room() -> None:
-    assert SUBJECTS[1] in rows(three(), 160)[1]
+    assert SUBJECTS[1] in rows(shop(), 160)[1]

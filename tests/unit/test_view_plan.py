@@ -35,7 +35,7 @@ def upload(name: str, **changes: object) -> Step:
 
 
 def text(plan: Plan, cells: int = 76) -> str:
-    return "\n".join(plain(one) for one in plan_lines(plan, cells, UNICODE))
+    return "\n".join(plain(spans) for spans in plan_lines(plan, cells, UNICODE))
 
 
 def test_the_change_and_the_price_on_every_server_are_shown() -> None:
@@ -106,7 +106,7 @@ def test_no_line_is_wider_than_the_dialog(cells: int) -> None:
         warnings=("w" * 300,),
         refusals=(Refusal("cd /srv && mv current releases/before-turnout " * 4),),
     )
-    assert all(width(one) <= cells for one in plan_lines(plan, cells, UNICODE))
+    assert all(width(spans) <= cells for spans in plan_lines(plan, cells, UNICODE))
 
 
 def test_what_a_server_or_commit_says_cannot_bring_escapes() -> None:

@@ -206,7 +206,7 @@ def test_a_good_end_is_one_line() -> None:
     progress = follow(
         OperationFinished(kind="deploy", outcome="done", exit_code=0, seconds=4.2, summary="live on 3 servers")
     )
-    assert [plain(one) for one in draw.end_lines(progress, None, 80, UNICODE)] == ["✓ live on 3 servers"]
+    assert [plain(spans) for spans in draw.end_lines(progress, None, 80, UNICODE)] == ["✓ live on 3 servers"]
     assert draw.activity(progress, "web1", T, UNICODE) is None
 
 
@@ -221,7 +221,7 @@ def test_a_failure_says_what_where_the_state_left_and_what_next() -> None:
             kind="deploy", outcome="failed", exit_code=1, seconds=9, summary="every server is back on 9ab01cd"
         ),
     )
-    text = "\n".join(plain(one) for one in draw.end_lines(progress, error, 80, UNICODE))
+    text = "\n".join(plain(spans) for spans in draw.end_lines(progress, error, 80, UNICODE))
     for part in (
         "Deploy failed",
         "What    /healthz answered 500",
@@ -236,8 +236,8 @@ def test_a_failure_says_what_where_the_state_left_and_what_next() -> None:
 
 def test_several_failed_servers_are_all_named_up_to_a_limit() -> None:
     errors = {f"web{n}": CheckFailed("no") for n in range(1, 10)}
-    lines = [plain(one) for one in draw.error_lines(FleetError(errors, phase="check"), 80, UNICODE)]
-    assert sum("Where" in one for one in lines) == 6
+    lines = [plain(spans) for spans in draw.error_lines(FleetError(errors, phase="check"), 80, UNICODE)]
+    assert sum("Where" in text for text in lines) == 6
     assert lines[-1].strip() == "and 3 servers more"
 
 
@@ -245,13 +245,13 @@ def test_a_cancelled_operation_is_not_called_failed() -> None:
     progress = follow(
         OperationFinished(kind="deploy", outcome="cancelled", exit_code=1, seconds=2, summary="nothing was switched")
     )
-    text = "\n".join(plain(one) for one in draw.end_lines(progress, None, 80, UNICODE))
+    text = "\n".join(plain(spans) for spans in draw.end_lines(progress, None, 80, UNICODE))
     assert "cancelled" in text and "failed" not in text and "nothing was switched" in text
 
 
 def test_warnings_are_kept_in_sight_and_mere_notes_are_not() -> None:
     progress = follow(Note(server="web1", text="cache was unknown", level="warning"), Note(text="fine"))
-    assert [plain(one) for one in draw.notes_lines(progress, 80, UNICODE)] == ["! web1: cache was unknown"]
+    assert [plain(spans) for spans in draw.notes_lines(progress, 80, UNICODE)] == ["! web1: cache was unknown"]
 
 
 def test_the_phases_to_come_are_those_of_the_kind_and_at_the_end_those_that_were() -> None:

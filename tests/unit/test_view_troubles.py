@@ -10,10 +10,10 @@ from core.drift import Drift, Verification
 from core.errors import ConnectError
 from core.operations import RecoverRequest
 from core.plan import NONE, RECOVER, SWITCH, Plan, Step
-from core.records import Lock, ServerState
+from core.records import Lock
 from core.recovery import Before, Interruption
 from tests.plans import worded
-from tests.tui.recorded import NOW, record, state, tag
+from tests.tui.recorded import NOW, fleet_of, record, state, tag
 from tui.view import drift_lines, locks, recovery_lines
 from tui.view.fleet import FleetView, ServerView, server_line
 from tui.view.glyphs import UNICODE
@@ -27,11 +27,7 @@ DEAD = Lock(operation="0a", kind="deploy", who="bo@ci", since=NOW - 90, age=90, 
 
 
 def text(lines: list[Line]) -> str:
-    return "\n".join(plain(one) for one in lines)
-
-
-def fleet_of(*states: ServerState) -> FleetView:
-    return FleetView.of("shop", "production", [ServerView(one.server, one, at=NOW) for one in states])
+    return "\n".join(plain(spans) for spans in lines)
 
 
 def row(lock: Lock, cells: int) -> str:
@@ -122,8 +118,8 @@ def interrupted(switched: tuple[str, ...], waiting: tuple[str, ...]) -> Interrup
 
 
 def test_the_banner_is_the_engines_sentence_where_it_fits() -> None:
-    found = interrupted(("web1", "web2"), ("web3",))
-    said = plain(recovery_lines.banner_line(found, 100, NOW, UNICODE, "R"))
+    interruption = interrupted(("web1", "web2"), ("web3",))
+    said = plain(recovery_lines.banner_line(interruption, 100, NOW, UNICODE, "R"))
     assert "interrupted deploy 4 min ago by ana@ci: web1, web2 switched; web3 not" in said
     assert said.endswith("R Recover ") and len(said) == 100
 
@@ -131,8 +127,8 @@ def test_the_banner_is_the_engines_sentence_where_it_fits() -> None:
 @given(st.integers(30, 140), st.integers(1, 60), st.integers(0, 60))
 def test_the_banner_fits_and_its_key_is_always_seen(cells: int, switched: int, waiting: int) -> None:
     names = [f"server-{number}" for number in range(switched + waiting)]
-    found = interrupted(tuple(names[:switched]), tuple(names[switched:]))
-    said = plain(recovery_lines.banner_line(found, cells, NOW, UNICODE, "R"))
+    interruption = interrupted(tuple(names[:switched]), tuple(names[switched:]))
+    said = plain(recovery_lines.banner_line(interruption, cells, NOW, UNICODE, "R"))
     assert len(said) <= cells and "R Recover" in said
 
 
@@ -149,18 +145,18 @@ def test_many_servers_of_the_same_fate_share_a_line() -> None:
     names = tuple(f"web{number}" for number in range(1, 41))
     lines = recovery_lines.recover_lines(interrupted(names[:30], names[30:]), 76, NOW, UNICODE, KEYS)
     assert "web1-30   switched" in text(lines) and "web31-40  not switched" in text(lines)
-    assert len(lines) < 14 and all(width(one) <= 76 for one in lines)
+    assert len(lines) < 14 and all(width(spans) <= 76 for spans in lines)
 
 
 def test_nothing_is_judged_until_every_server_was_looked_at() -> None:
-    one = ServerView("web1", state("web1"), at=NOW)
-    others = {
+    web1 = ServerView("web1", state("web1"), at=NOW)
+    cases = {
         "known": ServerView("web2", state("web2"), at=NOW),
         "unknown": ServerView("web2"),
         "away": ServerView("web2", state("web2"), ConnectError("away")),
         "asked": ServerView("web2", state("web2"), checking=True),
     }
-    judged = {word for word, other in others.items() if recovery_lines.complete(FleetView.of("s", "p", [one, other]))}
+    judged = {word for word, web2 in cases.items() if recovery_lines.complete(FleetView.of("s", "p", [web1, web2]))}
     assert judged == {"known"}
 
 
@@ -203,8 +199,8 @@ def test_drift_names_every_path_harmlessly_and_servers_as_deployed() -> None:
 
 def test_many_paths_are_cut_and_the_rest_is_counted() -> None:
     drift = Drift(changed=tuple(b"%d" % number for number in range(900)))
-    found = Verification(tag(0), {"web1": drift}, {})
-    lines = drift_lines.drift_lines(found, fleet_of(state("web1")), 80, UNICODE, NOW, NOW)
+    verification = Verification(tag(0), {"web1": drift}, {})
+    lines = drift_lines.drift_lines(verification, fleet_of(state("web1")), 80, UNICODE, NOW, NOW)
     assert len(lines) < drift_lines.PATHS_SHOWN + 6 and "and 400 more" in text(lines)
 
 
