@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from core.text import clean
 
 PHASES = ("build", "connect", "begin", "upload", "stage", "barrier", "switch", "check", "finish")
-"""The phases of a deploy in their order (DESIGN.md, section 4); other operations use some of them."""
+"""The phases of a deploy in their order; other operations use some of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,7 +228,7 @@ class BatchStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Switched(Event):
-    """`current` leads to another release now; `back` where the engine undid a switch."""
+    """`current` points to another release now; `back` where this undid a switch."""
 
     tag: str
     previous: str

@@ -45,11 +45,12 @@ def differences(manifest: Manifest, lines: Iterable[bytes]) -> list[str]:
     found = {item for item in found if not item.startswith(b"m ")}
     lacking = sorted({name for item, name in expected.items() if item not in found})
     more = sorted({_name(item, manifest) for item in found - expected.keys()})
-    told = [f"{name} is not what was sent" for name in lacking if name in more]
-    told += [f"{name} is missing" for name in lacking if name not in more]
-    told += [f"{name} does not belong there" for name in more if name not in lacking]
-    told += [f"{name} has another mode than what was sent" for name in sorted({_name(item, manifest) for item in odd})]
-    return told if len(told) <= NAMED else [*told[:NAMED], f"and {count(len(told) - NAMED, 'other difference')}"]
+    modes_of = sorted({_name(item, manifest) for item in odd})
+    named = [f"{name} is not what was sent" for name in lacking if name in more]
+    named += [f"{name} is missing" for name in lacking if name not in more]
+    named += [f"{name} does not belong there" for name in more if name not in lacking]
+    named += [f"{name} has another mode than what was sent" for name in modes_of]
+    return named if len(named) <= NAMED else [*named[:NAMED], f"and {count(len(named) - NAMED, 'other difference')}"]
 
 
 def _line(path: bytes, entry: Entry) -> bytes:

@@ -54,7 +54,7 @@ def end(
     left      by server, in the words of Held.finish
     conclude  the last request; True where the lock was lost and taken again, so that others may have changed things
     cancel    see revive
-    since     the `moment` before the first server was told to end, where that was earlier
+    since     the `moment` before the first server was asked to end, where that was earlier
     A server that was not ended though `current` is right gets a warning.
     """
     since = since or moment()
@@ -100,8 +100,8 @@ def look_again(run: Run, left: Mapping[str, str]) -> dict[str, TurnoutError]:
     return dict(run.on_all(lambda name: _look(run, name, left[name]), left).errors)
 
 
-def _leads(error: Astray) -> str:
-    """Where `current` leads, in a word for a title."""
+def _pointed_to(error: Astray) -> str:
+    """What `current` points to, in a word for a title."""
     target = clean(error.target.removeprefix(layout.release("")), 100) or "nothing"
     return f"{target}, which is gone" if error.dangling else target
 
@@ -116,11 +116,11 @@ def unclaimed(run: Run, what: str, found: Mapping[str, TurnoutError], detail: st
         run.emit(ServerFailed(server=name, phase="finish", title=error.title, detail=error.detail, hint=error.hint))
     lines = [detail] if detail else []
     for name, error in found.items():
-        told = error.title if isinstance(error, Astray) else f"unknown, because it cannot be asked: {error.title}"
-        lines.append(f"{name}: {told}")
+        sentence = error.title if isinstance(error, Astray) else f"unknown, because it cannot be asked: {error.title}"
+        lines.append(f"{name}: {sentence}")
     now: dict[str, list[str]] = {}
     for name, error in found.items():
-        now.setdefault(_leads(error) if isinstance(error, Astray) else "", []).append(name)
+        now.setdefault(_pointed_to(error) if isinstance(error, Astray) else "", []).append(name)
     unknown = now.pop("", [])
     parts = [f"{what} {', '.join(names)} (now {target})" for target, names in now.items()]
     parts += [f"what is live on {', '.join(unknown)} is unknown"] if unknown else []

@@ -20,7 +20,7 @@ DEPTH = 16
 COMPRESS_FROM = 256 << 10
 """Bytes of content from which compression is thought of."""
 COMPRESS_RTT = 0.02
-"""Seconds of round trip from which it pays: one channel carries about 2 MB a round trip (DESIGN.md, section 11),
+"""Seconds of round trip from which it pays: one channel carries about 2 MB a round trip,
 gzip at level 1 about 80 MB/s."""
 PIECES, PIECE = 24, 8 << 10
 """Samples of content that tell whether compression pays, and the bytes of each."""

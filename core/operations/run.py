@@ -27,7 +27,7 @@ from core.site import OperatorSite, ServerSite
 
 T = TypeVar("T")
 
-WAIT_TOLD_EVERY = 15.0
+REMIND_EVERY = 15.0
 """Seconds between two notes about who is being waited for."""
 
 
@@ -162,10 +162,10 @@ class Run:
 
         self.on_all(connect).unwrap()
         until = time.monotonic() + wait
-        told = -WAIT_TOLD_EVERY
+        reminded = -REMIND_EVERY
         while True:
             cancel.check()
-            # Of a try that is followed by another one nothing is told.
+            # A try that is followed by another one is not reported.
             later: list[Event] = []
             try:
                 states = self._lock_all(cancel, later.append if wait else self.emit)
@@ -176,8 +176,8 @@ class Run:
                 if not others or time.monotonic() >= until:
                     self._tell(later)
                     raise
-                if time.monotonic() - told >= WAIT_TOLD_EVERY:
-                    told = time.monotonic()
+                if time.monotonic() - reminded >= REMIND_EVERY:
+                    reminded = time.monotonic()
                     self.emit(Note(text=f"waiting: {error.title}", level="warning"))
                 # Not in step with others who wait for the same.
                 cancel.wait(random.uniform(0.5, 1.5))
@@ -192,7 +192,7 @@ class Run:
         tell   takes the events of it
 
         The first server's lock is taken before the others': of two operators that want the same servers one wins
-        everywhere and the other is told who, instead of both being refused somewhere.
+        everywhere and the other learns who, instead of both being refused somewhere.
         """
         names = self.fleet.names
 

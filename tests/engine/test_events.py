@@ -11,6 +11,7 @@ import pytest
 from core.errors import CheckFailed
 from core.events import (
     PHASES,
+    BatchStarted,
     Event,
     HookOutput,
     OperationFinished,
@@ -114,7 +115,9 @@ def test_the_phases_of_a_deploy_come_in_their_order_on_each_server(operator):
     assert plan < min(uploads)
     switches = [operator.events.index(event) for event in operator.said(Switched)]
     barrier = operator.events.index(operator.said(PhaseFinished, phase="barrier")[0])
-    assert barrier < min(switches)
+    (batch,) = operator.said(BatchStarted)
+    assert (batch.number, batch.batches, batch.servers) == (1, 1, ("web1", "web2"))
+    assert barrier < operator.events.index(batch) < min(switches)
 
 
 def test_every_event_goes_through_json_and_comes_back(operator, project):

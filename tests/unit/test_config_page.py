@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from core.config import Check, Deploy, Environment, Hook, Project, Server, Shared, Source, parse, values
 from core.config.table import Table
+from core.moments import FIRST_SERVER, MOMENTS, OPERATOR, SERVER
 from core.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
@@ -146,3 +147,18 @@ def test_the_page_tells_the_units_of_durations():
     assert units
     texts = re.findall(r'`"(.*?)"`', units[0])
     assert [values.duration(text) for text in texts] == [0.5, 90, 300, 3600]
+
+
+def test_the_page_has_the_moments_of_hooks_with_place_folder_and_what_a_failure_does():
+    section = re.split(r"^## ", PAGE.split("\n## [[hooks]]\n", 1)[1], flags=re.MULTILINE)[0]
+    table = section.split("| on | moment |")[1].split("\n\n")[0].splitlines()[2:]
+    page = {}
+    for line in table:
+        name, _, where, folder, failure = (cell.strip() for cell in line.strip("|").split("|"))
+        page[name] = where, folder, "is a warning" in failure.split(";")[0], "where a switch was undone" in failure
+    assert list(page) == list(MOMENTS)
+    for moment in MOMENTS.values():
+        where = "any" if moment.places == (SERVER, FIRST_SERVER, OPERATOR) else ", ".join(moment.places)
+        folder = f"`{moment.folder.format(tag='TAG')}`" if moment.folder else "–"
+        folder += ", or `current`" if moment.undone else ""
+        assert page[moment.name] == (where, folder, not moment.fatal, moment.undone and moment.fatal), moment.name

@@ -1,0 +1,44 @@
+"""Each kind of hook and of check is a module named after it, with all that the engine asks of it."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+
+import core.checks
+import core.hooks
+from core.checks import attempts
+from core.config import Check, Hook
+
+HOOKS = (Hook(on="prepare", run="make"), Hook(on="success", webhook="https://chat.example.com/"))
+CHECKS = (Check(http="http://127.0.0.1/"), Check(run="true"))
+
+
+def modules(package: ModuleType) -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(package.__path__)}
+
+
+def test_there_is_a_module_for_each_kind_and_no_other() -> None:
+    assert modules(core.hooks) == {hook.kind for hook in HOOKS}
+    assert modules(core.checks) == {check.kind for check in CHECKS} | {"attempts"}
+
+
+@pytest.mark.parametrize(
+    ("module", "kind"),
+    [(f"core.hooks.{hook.kind}", core.hooks.Kind) for hook in HOOKS]
+    + [(f"core.checks.{check.kind}", attempts.Kind) for check in CHECKS],
+)
+def test_a_module_offers_what_its_kind_promises(module: str, kind: type) -> None:
+    promised = {name: function for name, function in vars(kind).items() if name[0] != "_" and callable(function)}
+    assert len(promised) == 2
+    for name, function in promised.items():
+        takes = list(inspect.signature(function).parameters.values())[1:]
+        has = inspect.signature(getattr(import_module(module), name))
+        assert [(each.name, each.annotation) for each in has.parameters.values()] == [
+            (each.name, each.annotation) for each in takes
+        ]
+        assert has.return_annotation == inspect.signature(function).return_annotation
