@@ -1,34 +1,37 @@
-"""Live progress on a terminal: below the narration one row a server with phase, bar, bytes, rate and time left."""
+"""Live progress on a terminal: below the narration the rows of the Progress tab, one a server."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.console import Console, Group
+from rich.live import Live
 from rich.text import Text
 
-from core.events import Event, OperationStarted, PhaseFinished, PhaseStarted, ServerFailed, UploadProgress
-from core.text import duration, size
-from tui.view.lines import one_line
+from core.events import Event
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line
+from tui.view.progress import Progress
+from tui.view.progress_lines import fleet_line, server_progress_line
 
 REFRESHES_A_SECOND = 8
 
-
-class _Upload(ProgressColumn):
-    """Bytes of bytes, rate and time left, while a server gets files."""
-
-    def render(self, task: Task) -> Text:
-        if not task.fields["uploading"] or task.total is None:
-            return Text()
-        text = f"{size(int(task.completed))} of {size(int(task.total))}"
-        if task.speed:
-            text += f"  {size(int(task.speed))}/s"
-        if task.time_remaining is not None and task.completed < task.total:
-            text += f"  {duration(task.time_remaining)} left"
-        return Text(text)
+STYLES = {
+    "dim": "dim",
+    "strong": "bold",
+    "ok": "green",
+    "warn": "yellow",
+    "bad": "bold red",
+    "busy": "cyan",
+    "accent": "cyan",
+    "off": "dim",
+    "rail": "dim",
+}
+"""By role of a span (tui.view.lines.ROLES): its style in rich's words."""
 
 
 class Bars:
@@ -37,30 +40,29 @@ class Bars:
     attach  is handed this object at the start and None at the end, so that narration goes above the rows meanwhile
     """
 
-    def __init__(self, attach: Callable[[Bars | None], None]) -> None:
+    def __init__(self, attach: Callable[[Bars | None], None], glyphs: Glyphs) -> None:
         self._attach = attach
+        self._glyphs = glyphs
+        self._progress = Progress("", "", (), started=time.time())
+        self._lock = threading.Lock()  # the rows are drawn from a thread of rich's
         self._console = Console(stderr=True, markup=False, highlight=False, emoji=False)
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            TextColumn("{task.fields[phase]}", markup=False),
-            BarColumn(bar_width=24),
-            _Upload(),
+        self._live = Live(
             console=self._console,
+            get_renderable=self._rows,
             transient=True,
             refresh_per_second=REFRESHES_A_SECOND,
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> None:
-        self._progress.start()
+        self._live.start()
         self._attach(self)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._attach(None)
         with suppress(OSError, ValueError):  # the terminal may be gone
-            self._progress.stop()
+            self._live.stop()
 
     def say(self, lines: Iterable[str]) -> None:
         """Narration above the rows."""
@@ -70,32 +72,26 @@ class Bars:
                 self._console.print(Text(text), soft_wrap=True)
 
     def event(self, event: Event) -> None:
-        """Bring the row of the event's server up to date; what concerns all servers shows in all rows."""
-        match event:
-            case OperationStarted():
-                for server in event.servers:
-                    self._task(server)
-            case PhaseStarted():
-                for server in [event.server] if event.server else list(self._tasks):
-                    self._show(server, event.phase, uploading=event.phase == "upload")
-            case PhaseFinished(phase="upload"):
-                self._show(event.server, "upload done", uploading=False)
-            case ServerFailed():
-                self._show(event.server, "FAILED", uploading=False)
-            case UploadProgress():
-                self._progress.update(
-                    self._task(event.server),
-                    completed=event.sent,
-                    total=event.total,
-                    phase="upload",
-                    uploading=True,
-                )
+        """Bring the rows up to date."""
+        with self._lock:
+            self._progress.apply(event)
 
-    def _show(self, server: str, phase: str, *, uploading: bool) -> None:
-        if server:
-            self._progress.update(self._task(server), phase=phase, uploading=uploading)
+    def _rows(self) -> Group:
+        cells, now, progress = max(self._console.width - 1, 20), time.time(), self._progress
+        with self._lock:
+            names = list(progress.servers)
+            name_cells = min(max((len(name) for name in names), default=0), max(cells // 4, 8))
+            lines = [
+                fleet_line(progress, cells, now, self._glyphs),
+                *(
+                    server_progress_line(progress, name, cells, now, self._glyphs, name_cells, signs=True)
+                    for name in names
+                ),
+            ]
+        return Group(*(_text(spans) for spans in lines if spans))
 
-    def _task(self, server: str) -> TaskID:
-        if server not in self._tasks:
-            self._tasks[server] = self._progress.add_task(one_line(server), total=None, phase="", uploading=False)
-        return self._tasks[server]
+
+def _text(spans: Line) -> Text:
+    """A line of the view in rich's form; nothing in it is markup."""
+    pieces = [(span.text, STYLES.get(span.role, "")) for span in spans]
+    return Text.assemble(*pieces, no_wrap=True, overflow="crop")

@@ -130,7 +130,7 @@ class TextOutput:
             return nullcontext()
         from tui.cli.bars import Bars
 
-        return Bars(self._use_bars)
+        return Bars(self._use_bars, self.glyphs)
 
     def _use_bars(self, bars: Bars | None) -> None:
         self._bars = bars

@@ -72,15 +72,18 @@ def fleet_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Li
 
 
 def server_progress_line(
-    progress: Progress, name: str, cells: int, now: float, glyphs: Glyphs, name_cells: int
+    progress: Progress, name: str, cells: int, now: float, glyphs: Glyphs, name_cells: int, *, signs: bool = False
 ) -> Line:
-    """One server: its phases with ticks and seconds, then what it does right now."""
+    """One server: its phases with ticks and seconds, then what it does right now.
+
+    signs   the phases without their names, also where these would fit: what it does now gets the room
+    """
     server = progress.of(name)
     spans = [*_sign(progress, server, glyphs), Span(fit(name, name_cells, glyphs.more) + "  ", "strong")]
     phases = [phase for phase in progress.phases if phase != "build"]
     room = cells - name_cells - 4 - NOW_CELLS
     plain = sum(len(phase) + 4 for phase in phases)
-    if room >= plain:
+    if room >= plain and not signs:
         spans += _long_phases(progress, name, phases, glyphs, seconds=room >= plain + 5 * len(phases))
     else:
         spans += [
