@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.errors import NeedsPerson
-from core.plan import DEPLOY, RECOVER, ROLLBACK
+from core.plan import DEPLOY
 from core.records import JournalLine, Record, ServerState
 from core.text import duration
 
@@ -179,7 +179,8 @@ def _conflict(mine: Mapping[str, Sequence[JournalLine]]) -> str:
 
 
 def _open_operations(transitions: Sequence[JournalLine]) -> list[list[JournalLine]]:
-    """The lines of the operations that change what is live and have no end, oldest first; each one's `begin` first.
+    """The lines of the operations that have no end, oldest first; each one's `begin` first. Only operations that change
+    what is live have lines there.
 
     An operation that did nothing, or whose work was put back, leaves open what was open before it. One that was
     carried out closes everything before it. Where a `begin` was lost (a full disk), a switch speaks for itself.
@@ -187,7 +188,7 @@ def _open_operations(transitions: Sequence[JournalLine]) -> list[list[JournalLin
     open_ones: list[list[JournalLine]] = []
     for line in transitions:
         if line.what == "end":
-            if line.kind in (DEPLOY, ROLLBACK, RECOVER) and line.outcome == "done":
+            if line.outcome == "done":
                 open_ones.clear()
             else:
                 open_ones = [lines for lines in open_ones if lines[0].operation != line.operation]
@@ -196,6 +197,6 @@ def _open_operations(transitions: Sequence[JournalLine]) -> list[list[JournalLin
         mine = next(same, None)
         if mine is not None:
             mine.append(line)
-        elif line.what in ("begin", "switch") and line.kind in (DEPLOY, ROLLBACK, RECOVER):
+        elif line.what in ("begin", "switch"):
             open_ones.append([line])
     return open_ones
