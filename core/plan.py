@@ -9,8 +9,8 @@ from core.records import Record
 from core.strategy import ALL_AT_ONCE, Batch, batches
 from core.text import count, size
 
-DEPLOY, ROLLBACK, PRUNE, CLEAR_CACHE, RECOVER = "deploy", "rollback", "prune", "clear-cache", "recover"
-PIN, UNPIN = "pin", "unpin"
+DEPLOY, ROLLBACK, RECOVER = "deploy", "rollback", "recover"
+"""Kinds of the operations that change what is live: the servers' journals are read by them."""
 
 NONE, SWITCH, STAGE, UPLOAD, REMOVE = "none", "switch", "stage", "upload", "remove"
 """Actions of a step: nothing to do; switch only; copy the cache, then switch; upload, copy, switch; remove files.
@@ -106,8 +106,8 @@ class Step:
 class Plan:
     """An operation before it happens. `refusals` (or a step's refusal) mean that it cannot be executed.
 
-    title, question, verb   what screens call it: `Deploy r2 to production`, `Deploy to production?`, `Deploy`
-    phases, changes_live, ends_interrupted   see core.operations.operation.Operation
+    kind, title, question, verb, phases, changes_live, ends_interrupted   what its operation says of itself
+                 (core.operations.operation.Operation): `deploy`, `Deploy r2 to production`, `Deploy to production?` …
     record       of the release that becomes live (deploy, rollback); None for prune
     live         the environment's live tag before
     build        what finished build is used again; "" where none is
@@ -116,8 +116,8 @@ class Plan:
     strategy     how the servers are switched: a name of core.strategy.STRATEGIES
     """
 
-    kind: str
     environment: str
+    kind: str = ""
     title: str = ""
     question: str = ""
     verb: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from core.manifest import FOLDER, Manifest
-from core.plan import DEPLOY, STAGE, UPLOAD, Plan, Step
+from core.plan import STAGE, UPLOAD, Plan, Step
 from core.planner.oddities import state_warnings
 from core.planner.release import PlanSettings, leading_nowhere, release_step
 from core.records import Record, ServerState, live_tag
@@ -27,7 +27,6 @@ def plan_deploy(
     lives = {state.current for state in states}
     steps = tuple(release_step(state, record, manifest, caches.get(state.server), settings, lives) for state in states)
     return Plan(
-        kind=DEPLOY,
         environment=environment,
         tag=record.tag,
         live=live_tag(states),

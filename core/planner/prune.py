@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from core.plan import CLEAR_CACHE, NONE, PRUNE, REMOVE, Plan, Refusal, Sizes, Step
+from core.plan import NONE, REMOVE, Plan, Refusal, Sizes, Step
 from core.planner.oddities import current_refusal, mount_refusal
 from core.records import ServerState, live_tag, previous_tag
 from core.recovery import interruption
@@ -62,7 +62,6 @@ def plan_prune(
             )
         )
     return Plan(
-        kind=CLEAR_CACHE if cache and not tags and keep is None else PRUNE,
         environment=environment,
         live=live,
         steps=tuple(steps),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from core.manifest import Manifest
-from core.plan import NONE, ROLLBACK, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
+from core.plan import NONE, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.planner.oddities import current_refusal, state_warnings
 from core.planner.release import PlanSettings, leading_nowhere, release_step
 from core.records import FleetRelease, ServerState, fleet_releases, live_tag, previous_tag
@@ -50,7 +50,6 @@ def plan_rollback(
     """
     row, problem = rollback_target(states, tag)
     base = Plan(
-        kind=ROLLBACK,
         environment=environment,
         tag=row.tag if row else tag or "",
         live=live_tag(states),

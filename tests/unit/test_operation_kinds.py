@@ -23,6 +23,7 @@ WORDS = {
     RollbackRequest(): ("rollback", "Roll back", "Roll production back", "Roll production back to r1"),
     PruneRequest(): ("prune", "Prune", "Prune on production", "Prune on production"),
     PruneRequest(("r1",), cache=True): ("prune", "Prune", "Prune on production", "Prune on production"),
+    PruneRequest(keep=3, cache=True): ("prune", "Prune", "Prune on production", "Prune on production"),
     PruneRequest(cache=True): (
         "clear-cache",
         "Clear",

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
-from core.plan import DEPLOY, NONE, PRUNE, RECOVER, REMOVE, ROLLBACK, SWITCH, UPLOAD, Plan, Refusal, Step
+from core.plan import NONE, REMOVE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.records import Record
 from tests.plans import worded
 from tui.view.glyphs import UNICODE
@@ -28,7 +28,7 @@ def printed(plan: Plan) -> list[str]:
 
 
 def deploy(*steps: Step, **more: object) -> Plan:
-    values = {"kind": DEPLOY, "environment": "production", "tag": RECORD.tag, "live": "old", "record": RECORD}
+    values = {"environment": "production", "tag": RECORD.tag, "live": "old", "record": RECORD}
     return worded(Plan(**{**values, "steps": steps, **more}), DeployRequest())  # type: ignore[arg-type]
 
 
@@ -58,7 +58,7 @@ def test_a_prune_plan_names_every_release_and_the_bytes_in_all():
         Step(server="web1", action=REMOVE, prune=("a", "b"), frees=3_000_000),
         Step(server="web2", action=REMOVE, prune=("b",), frees=1_000_000),
     )
-    lines = printed(worded(Plan(kind=PRUNE, environment="production", steps=steps), PruneRequest()))
+    lines = printed(worded(Plan(environment="production", steps=steps), PruneRequest()))
     assert "In all   frees 4.0 MB on 2 servers" in lines
     assert "Removes  a (web1), b" in lines
 
@@ -101,12 +101,11 @@ def test_the_question_names_what_is_agreed_to():
         PruneRequest(cache=True): "Clear the deploy-cache on production?",
     }
     for request, text in questions.items():
-        assert worded(Plan(kind="", environment="production", tag="r1"), request).question == text
+        assert worded(Plan(environment="production", tag="r1"), request).question == text
 
 
 def test_a_rollback_to_kept_files_costs_a_switch_only():
     plan = Plan(
-        kind=ROLLBACK,
         environment="production",
         tag=RECORD.tag,
         record=RECORD,
@@ -120,7 +119,7 @@ def test_a_rollback_to_kept_files_costs_a_switch_only():
 
 def test_a_recovery_says_its_way_and_closes_journals_even_where_nothing_switches():
     undo = Step(server="web1", action=SWITCH, current="two", back="releases/one")
-    base = Plan(kind=RECOVER, environment="production", tag="two", live="two")
+    base = Plan(environment="production", tag="two", live="two")
     plan = worded(replace(base, steps=(undo,)), RecoverRequest("undo"))
     assert "▸ web1  switch back to releases/one" in printed(plan)
     assert plan.question == "Undo the interrupted operation on production?"

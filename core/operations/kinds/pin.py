@@ -9,11 +9,14 @@ from core.jobs import Ahead, Controls
 from core.operations.operation import Operation, Request
 from core.operations.planning import Prepared
 from core.operations.run import Run
-from core.plan import NONE, PIN, UNPIN, Plan, Refusal, Step
+from core.plan import NONE, Plan, Refusal, Step
 from core.protocol.requests import Settles
 from core.records import Pin, ServerState, live_tag
 from core.source.tree import Tree
 from core.text import clean, count
+
+PIN, UNPIN = "pin", "unpin"
+"""The kinds of this operation, which are also the actions of its steps."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class PinRequest(Request):
 
 
 class Pinning(Operation[PinRequest], request=PinRequest):
+    """All servers are changed at once, and one that fails keeps no other from it."""
+
     @staticmethod
     def kind(request: PinRequest) -> str:
         return PIN if request.pinned else UNPIN
@@ -41,7 +46,7 @@ class Pinning(Operation[PinRequest], request=PinRequest):
         return Prepared(plan_pin(self.fleet.environment.name, states, self.request.tag, pinned=self.request.pinned))
 
     def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
-        return change(run, prepared.plan, self.request, states)
+        return _change(run, prepared.plan, self.request, states)
 
     def nothing(self, plan: Plan) -> str:
         if self.request.pinned:
@@ -59,7 +64,6 @@ def plan_pin(environment: str, states: Sequence[ServerState], tag: str, *, pinne
         action = NONE if is_so == pinned else PIN if pinned else UNPIN
         steps.append(Step(server=state.server, action=action, current=state.current))
     return Plan(
-        kind=PIN if pinned else UNPIN,
         environment=environment,
         tag=tag,
         live=live_tag(states),
@@ -69,8 +73,8 @@ def plan_pin(environment: str, states: Sequence[ServerState], tag: str, *, pinne
     )
 
 
-def change(run: Run, plan: Plan, request: PinRequest, states: Mapping[str, ServerState]) -> str:
-    """Do it on every server of the plan; the summary. A server that fails keeps nobody from it.
+def _change(run: Run, plan: Plan, request: PinRequest, states: Mapping[str, ServerState]) -> str:
+    """Do it on every server of the plan; the summary.
 
     If this dies in the middle, some servers have the pin and others not: the same request again brings it about.
     FleetError names the servers that failed.

@@ -87,7 +87,6 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
         ]
         release = next((state.releases[found.tag] for state in states if found.tag in state.releases), None)
         plan = Plan(
-            kind=RECOVER,
             environment=self.fleet.environment.name,
             tag=found.tag,
             live=live_tag(states),
