@@ -28,8 +28,8 @@ def oldest() -> list[str]:
     """The least version of each dependency, as requirements: `paramiko==3.5`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["demo"]]
-    found = [re.match(r"([\w.-]+)>=([\w.]+)", text) for text in wanted]
-    return [f"{match[1]}=={match[2]}" for match in found if match]
+    bounds = [re.match(r"([\w.-]+)>=([\w.]+)", text) for text in wanted]
+    return [f"{match[1]}=={match[2]}" for match in bounds if match]
 
 
 def run(which: str) -> int:

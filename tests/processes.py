@@ -50,10 +50,10 @@ def children(pid: int) -> list[int]:
 def descendants(pid: int) -> list[int]:
     """All processes below one, nearest first."""
     by_parent = _by_parent()
-    found = list(by_parent.get(pid, []))
-    for near in found:
-        found += by_parent.get(near, [])
-    return found
+    pids = list(by_parent.get(pid, []))
+    for near in pids:
+        pids += by_parent.get(near, [])
+    return pids
 
 
 def _by_parent() -> dict[int, list[int]]:

@@ -45,8 +45,8 @@ def unavailable(reason: str) -> NoReturn:
 def program(name: str) -> str | None:
     """The path of an installed program, also one for administrators; an empty file is none."""
     folders = [*os.environ.get("PATH", os.defpath).split(os.pathsep), *PROGRAM_FOLDERS]
-    found = (shutil.which(name, path=folder) for folder in folders if folder)
-    return next((path for path in found if path is not None and os.path.getsize(path)), None)
+    paths = (shutil.which(name, path=folder) for folder in folders if folder)
+    return next((path for path in paths if path is not None and os.path.getsize(path)), None)
 
 
 def need(name: str) -> str:

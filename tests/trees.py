@@ -22,11 +22,11 @@ def content(tree: Tree, path: bytes) -> bytes:
 
 def contents(tree: Tree) -> dict[bytes, bytes]:
     """The content of every file of a tree, which has the size that the manifest gives."""
-    found = {path: content(tree, path) for path, entry in tree.manifest.entries.items() if entry.is_file}
-    assert {path: len(text) for path, text in found.items()} == {
+    by_path = {path: content(tree, path) for path, entry in tree.manifest.entries.items() if entry.is_file}
+    assert {path: len(text) for path, text in by_path.items()} == {
         path: entry.size for path, entry in tree.manifest.entries.items() if entry.is_file
     }
-    return found
+    return by_path
 
 
 def record_of(tree: Tree, tag: str = "first") -> Record:

@@ -22,8 +22,8 @@ def engine():
         return made[-1]
 
     yield make
-    for one in made:
-        one.fleet.close()
+    for operator in made:
+        operator.fleet.close()
 
 
 @pytest.fixture

@@ -55,7 +55,9 @@ class Engine:
             work()
         error = raised.value
         if isinstance(error, FleetError):
-            error = next((one for one in error.errors.values() if isinstance(one, kind)), error)
+            error = next(
+                (server_error for server_error in error.errors.values() if isinstance(server_error, kind)), error
+            )
         assert isinstance(error, kind), repr(error)
         assert match in str(error), str(error)
         return error
@@ -117,7 +119,7 @@ def at_rest(places: Iterable[Destination]) -> None:
 
 def snapshot(folder: Path, *, links: tuple[str, ...] = ()) -> dict[bytes, tuple[str, bytes]]:
     """Every path below a folder: its kind (executables have one of their own) and its content or target."""
-    found: dict[bytes, tuple[str, bytes]] = {}
+    entries: dict[bytes, tuple[str, bytes]] = {}
     root = os.fsencode(folder)
     for base, folders, files in os.walk(root):
         for name in folders + files:
@@ -125,16 +127,16 @@ def snapshot(folder: Path, *, links: tuple[str, ...] = ()) -> dict[bytes, tuple[
             short = os.path.relpath(path, root)
             status = os.lstat(path)
             if stat.S_ISLNK(status.st_mode):
-                found[short] = ("link", os.readlink(path))
+                entries[short] = ("link", os.readlink(path))
             elif stat.S_ISDIR(status.st_mode):
-                found[short] = ("folder", b"")
+                entries[short] = ("folder", b"")
             else:
                 with open(path, "rb") as file:
-                    found[short] = ("executable" if status.st_mode & 0o100 else "file", file.read())
-    return found
+                    entries[short] = ("executable" if status.st_mode & 0o100 else "file", file.read())
+    return entries
 
 
 def tree_of(project) -> dict[bytes, tuple[str, bytes]]:
     """What a release of a project's tree must hold, byte for byte."""
-    found = snapshot(project.tree)
-    return {path: what for path, what in found.items() if path != b".git" and not path.startswith(b".git/")}
+    entries = snapshot(project.tree)
+    return {path: entry for path, entry in entries.items() if path != b".git" and not path.startswith(b".git/")}

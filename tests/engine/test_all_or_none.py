@@ -203,9 +203,9 @@ def test_a_phase_that_fails_on_one_server_leaves_all_where_they_were(fleet, proj
     third = operator.deploy(tag="third")
     for server in fleet:
         assert live(server) == third.tag
-        found = snapshot(server.files / "current/")
-        expected = {path: what for path, what in tree_of(project).items() if not path.startswith(b"data/deep")}
-        assert {path: what for path, what in found.items() if not path.startswith(b"data/deep")} == expected
+        released = snapshot(server.files / "current/")
+        expected = {path: entry for path, entry in tree_of(project).items() if not path.startswith(b"data/deep")}
+        assert {path: entry for path, entry in released.items() if not path.startswith(b"data/deep")} == expected
     at_rest(fleet)
 
 

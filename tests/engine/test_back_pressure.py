@@ -42,13 +42,13 @@ def test_servers_behind_one_gateway_share_one_connection_to_it(tmp_path, home, s
     """More than MaxSessions: what goes through a gateway is no session."""
     (inner,) = servers(1, separate=True)
     with OtherServer(tmp_path / "gate", "MaxSessions 4\nMaxStartups 2:50:4\n") as gate:
-        known = home / ".ssh/known_hosts"
+        known_hosts = home / ".ssh/known_hosts"
         places = [inner.server.place(tmp_path / "roots", f"in{number}") for number in range(24)]
         (home / ".ssh/config").write_text(
             "".join(f"{place.server.ssh_config(place.alias)}    ProxyJump gate\n" for place in places)
             + gate.ssh_config("gate")
         )
-        known.write_text("")
+        known_hosts.write_text("")
         fleet = fleet_of(*places)
         works(fleet)
         assert accepted(gate) == 1
@@ -116,8 +116,8 @@ class Cutting:
                 threading.Thread(target=_say_and_close, args=(client, self._said), daemon=True).start()
             else:
                 out = socket.create_connection(("127.0.0.1", self._to))
-                for one, other in ((client, out), (out, client)):
-                    threading.Thread(target=_carry, args=(one, other), daemon=True).start()
+                for source, other in ((client, out), (out, client)):
+                    threading.Thread(target=_carry, args=(source, other), daemon=True).start()
 
 
 def _say_and_close(client, said):
@@ -132,9 +132,9 @@ def _say_and_close(client, said):
     client.close()
 
 
-def _carry(one, other):
+def _carry(source, other):
     try:
-        while raw := one.recv(65536):
+        while raw := source.recv(65536):
             other.sendall(raw)
         other.shutdown(socket.SHUT_WR)
     except OSError:
@@ -166,13 +166,13 @@ def test_one_that_is_always_cut_is_given_up_with_what_it_said(sshd, home, fleet_
 
 
 @pytest.mark.parametrize(
-    ("said", "told"), [(b"Not allowed at this time\r\n", "takes no connection"), (b"HTTP/1.0 400 no\r\n", "no SSH")]
+    ("said", "title"), [(b"Not allowed at this time\r\n", "takes no connection"), (b"HTTP/1.0 400 no\r\n", "no SSH")]
 )
-def test_what_trying_again_does_not_mend_is_tried_once(sshd, home, fleet_of, said, told):
+def test_what_trying_again_does_not_mend_is_tried_once(sshd, home, fleet_of, said, title):
     with Cutting(1000, said=said) as port:
         at(sshd, home, port.port)
         error = error_of(fleet_of(sshd), ConnectError)
-        assert told in error.title and said.decode().strip() in error.detail
+        assert title in error.title and said.decode().strip() in error.detail
         assert port.count == 1
 
 

@@ -325,14 +325,14 @@ def test_a_command_that_hangs_is_ended_and_its_last_words_are_said(sshd, project
 
 
 def commands(place):
-    found = b""
+    programs = b""
     for pid in place.server.session_processes():
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
-                found += file.read().split(b"\0")[0] + b"\n"
+                programs += file.read().split(b"\0")[0] + b"\n"
         except OSError:
             continue
-    return found
+    return programs
 
 
 def test_a_check_of_a_rollback_that_fails_leads_back_to_the_newer_release(servers, project_factory, engine):

@@ -233,14 +233,14 @@ def test_a_server_is_reached_through_another(servers, home, project_factory, eng
 def test_the_host_key_of_a_gateway_is_checked_and_can_be_accepted(servers, home, fleet_of):
     inner, bastion = servers(2, separate=True)
     config = home / ".ssh/config"
-    known = home / ".ssh/known_hosts"
+    known_hosts = home / ".ssh/known_hosts"
     config.write_text(
         inner.server.ssh_config(inner.alias)
         + f"    ProxyJump {bastion.alias}\n"
-        + bastion.server.ssh_config(bastion.alias, known_hosts=known)
+        + bastion.server.ssh_config(bastion.alias, known_hosts=known_hosts)
         + "    HashKnownHosts no\n"
     )
-    known.unlink()
+    known_hosts.unlink()
     inner_known = home / "inner_known_hosts"
     inner_known.write_text(inner.server.known_hosts_line())
     config.write_text(config.read_text().replace(str(inner.server.known_hosts), str(inner_known)))
@@ -248,7 +248,7 @@ def test_the_host_key_of_a_gateway_is_checked_and_can_be_accepted(servers, home,
     error = error_of(fleet, HostKeyUnknown)
     assert error.host == f"[127.0.0.1]:{bastion.port}"
     fleet.accept_host_key(error)
-    assert known.read_text() == bastion.server.known_hosts_line()
+    assert known_hosts.read_text() == bastion.server.known_hosts_line()
     assert not fleet.inspect().errors
 
 

@@ -61,19 +61,19 @@ def test_a_dead_lock_that_somebody_is_taking_over_is_left_to_them(sshd, project_
 def test_of_many_that_find_a_dead_lock_exactly_one_takes_it(sshd, project_factory, engine):
     project = project_factory([sshd])
     contenders = [engine(project) for _ in range(6)]
-    for one in contenders:
-        one.fleet.open(sshd.alias)
-        assert not one.fleet.inspect().errors
+    for contender in contenders:
+        contender.fleet.open(sshd.alias)
+        assert not contender.fleet.inspect().errors
     for number in range(6):
         dead_lock(sshd)
         line = threading.Barrier(len(contenders))
         got, refused = [], []
 
-        def race(index, one, line=line, got=got, refused=refused, number=number):
+        def race(index, contender, line=line, got=got, refused=refused, number=number):
             line.wait()
             token = f"{number}{index}" * 8
             try:
-                got.append(one.fleet.session(sshd.alias).begin(token, Lock(kind="deploy", who=f"n{index}")))
+                got.append(contender.fleet.session(sshd.alias).begin(token, Lock(kind="deploy", who=f"n{index}")))
             except TurnoutError as lost:
                 refused.append(lost)
 

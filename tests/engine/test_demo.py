@@ -47,7 +47,8 @@ def test_four_releases_are_there_and_one_server_is_one_behind(prepared: demo.Dem
     for name, expected in (("web1", released), ("web2", released), ("web3", released[:3])):
         state = inspection.states[name]
         records = sorted(
-            (one.record for one in state.releases.values() if one.record is not None), key=lambda record: record.seq
+            (release.record for release in state.releases.values() if release.record is not None),
+            key=lambda record: record.seq,
         )
         assert [record.revision for record in records] == expected
         assert state.releases[state.current].record == records[-1]
@@ -103,15 +104,15 @@ def test_without_a_terminal_it_starts_nothing(tmp_path: Path, monkeypatch: pytes
 
 def of_demo(folder: Path) -> list[int]:
     """Processes that work in the demo's folder, or were started for it."""
-    found = []
+    pids = []
     for pid in process_ids():
         try:
             words = Path(f"/proc/{pid}/cmdline").read_bytes() + os.fsencode(os.readlink(f"/proc/{pid}/cwd"))
         except OSError:
             continue
         if os.fsencode(folder) in words:
-            found.append(pid)
-    return found
+            pids.append(pid)
+    return pids
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from core.records import Lock
 from tests.engine.driving import at_rest, snapshot
 
 
-def found(operator, topic):
+def finding_on(operator, topic):
     (findings,) = examine(operator.fleet).values()
     return next(finding for finding in findings if finding.topic == topic)
 
@@ -28,17 +28,20 @@ def test_a_good_server_has_nothing_to_complain_of_and_stays_as_it_is(shell_serve
     assert {"host key", "login", "deploy root", "current", "switch", "tar", "space", "clock"} <= {
         finding.topic for finding in findings
     }
-    assert found(operator, "switch").text == "one rename, by mv -T"
-    assert "r1" in found(operator, "current").text
-    assert "as root" in found(operator, "login").text or os.getuid() != 0
+    assert finding_on(operator, "switch").text == "one rename, by mv -T"
+    assert "r1" in finding_on(operator, "current").text
+    assert "as root" in finding_on(operator, "login").text or os.getuid() != 0
     assert snapshot(place.files) == before
 
 
 def test_a_fresh_root_and_one_that_is_not_there_yet_are_fine(sshd, project_factory, engine):
     operator = engine(project_factory([sshd]))
-    assert found(operator, "current").level == OK
+    assert finding_on(operator, "current").level == OK
     sshd.files.rmdir()
-    assert found(operator, "deploy root").level == OK and "does not exist yet" in found(operator, "deploy root").text
+    assert (
+        finding_on(operator, "deploy root").level == OK
+        and "does not exist yet" in finding_on(operator, "deploy root").text
+    )
     assert not sshd.files.exists()
 
 
@@ -50,7 +53,7 @@ def test_a_root_that_cannot_be_made_is_an_error_with_the_way_out(sshd, project_f
     else:
         sshd.files.parent.chmod(0o500)
     operator = engine(project_factory([sshd]))
-    finding = found(operator, "deploy root")
+    finding = finding_on(operator, "deploy root")
     assert finding.level == ERROR and finding.hint
     operator.fails(operator.deploy)
 
@@ -60,10 +63,10 @@ def test_current_that_is_a_folder_is_an_error_and_the_hint_adopts_it(sshd, proje
     (sshd.files / "current").mkdir()
     (sshd.files / "current/page").write_text("by hand")
     operator = engine(project_factory([sshd]))
-    finding = found(operator, "current")
+    finding = finding_on(operator, "current")
     assert finding.level == ERROR
     assert sshd.server.run(finding.hint).returncode == 0
-    assert found(operator, "current").level == OK
+    assert finding_on(operator, "current").level == OK
     operator.deploy(tag="r1")
     assert operator.rollback().tag == "before-turnout"
     assert (sshd.files / "current/page").read_text() == "by hand"
@@ -81,7 +84,7 @@ def test_current_that_is_a_folder_is_an_error_and_the_hint_adopts_it(sshd, proje
 def test_current_that_leads_to_nowhere_or_elsewhere_is_a_warning(sshd, project_factory, engine, target, word):
     os.symlink(target, sshd.files / "current")
     operator = engine(project_factory([sshd]))
-    finding = found(operator, "current")
+    finding = finding_on(operator, "current")
     assert (finding.level, word in finding.text) == (WARNING, True)
 
 
@@ -110,7 +113,7 @@ def test_a_server_at_work_is_told(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator, other = engine(project), engine(project)
     other.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana@desk"))
-    finding = found(operator, "lock")
+    finding = finding_on(operator, "lock")
     assert finding.level == WARNING and "ana@desk" in finding.text
 
 
@@ -118,8 +121,8 @@ def test_servers_that_cannot_be_asked_are_told_beside_those_that_can(servers, pr
     fleet = servers(3, separate=True)
     config = home / ".ssh/config"
     config.write_text(config.read_text().replace(f"Port {fleet[1].port}\n", "Port 1\n"))
-    known = home / ".ssh/known_hosts"
-    known.write_text(known.read_text().replace(fleet[2].server.known_hosts_line(), ""))
+    known_hosts = home / ".ssh/known_hosts"
+    known_hosts.write_text(known_hosts.read_text().replace(fleet[2].server.known_hosts_line(), ""))
     all_found = examine(engine(project_factory(fleet)).fleet)
     assert list(all_found) == ["web1", "web2", "web3"]
     assert not [finding for finding in all_found["web1"] if finding.level == ERROR]

@@ -45,9 +45,9 @@ def importable(monkeypatch):
 
 
 def drift(operator, tag=None) -> Drift:
-    found = verify(operator.fleet, tag, Cancel())
-    assert not found.errors and not found.astray
-    return next(iter(found.drifts.values()))
+    verification = verify(operator.fleet, tag, Cancel())
+    assert not verification.errors and not verification.astray
+    return next(iter(verification.drifts.values()))
 
 
 @pytest.fixture(params=["own", "busybox"])
@@ -203,8 +203,8 @@ def test_a_server_whose_current_leads_to_no_release_is_not_as_deployed(deployed,
     assert "r1: 3 servers as deployed, current leads astray on 1 server" in ended.stderr
     code, lines = turnout_json(deployed, "verify", "production")
     assert code == 1 and lines[-1]["outcome"] == "drift"
-    found = [line for line in lines if line["event"] == "current"]
-    assert [(line["server"], line["text"]) for line in found] == [("web3", said)]
+    answers = [line for line in lines if line["event"] == "current"]
+    assert [(line["server"], line["text"]) for line in answers] == [("web3", said)]
 
 
 def test_a_live_release_whose_folder_is_gone_is_said(deployed, fleet):

@@ -157,8 +157,8 @@ def test_progress_grows_up_to_the_total_and_ends_there(operator, project):
 
 def test_the_plan_that_is_shown_is_json_and_names_hooks_and_checks(operator):
     plan = operator.plan(DeployRequest(tag="r1"))
-    told = json.dumps(plan_row(plan))
-    assert "prepare: echo ***" in plan.hooks and "s3cret" not in told
+    text = json.dumps(plan_row(plan))
+    assert "prepare: echo ***" in plan.hooks and "s3cret" not in text
     assert len(plan.checks) == 1 and "***" in plan.checks[0]
     assert operator.said(Event) == [] or all(event.server in ("", "web1", "web2") for event in operator.events)
 

@@ -95,11 +95,11 @@ def test_hooks_are_told_everything_about_the_release(servers, project_factory, e
     operator.deploy(tag="r1")
     revision = project.commit({"index.html": "two\n"})
     operator.deploy(tag="r2", ref="main")
-    told = dict(line.split("=", 1) for line in (fleet[1].files / "told").read_text().splitlines())
-    who = told.pop("TURNOUT_WHO")
-    told = {name: value for name, value in told.items() if not name.startswith("TURNOUT_TEST")}
+    variables = dict(line.split("=", 1) for line in (fleet[1].files / "told").read_text().splitlines())
+    who = variables.pop("TURNOUT_WHO")
+    variables = {name: value for name, value in variables.items() if not name.startswith("TURNOUT_TEST")}
     assert who.startswith("ana@")
-    assert told == {
+    assert variables == {
         "TURNOUT_PROJECT": "shop",
         "TURNOUT_ENVIRONMENT": "production",
         "TURNOUT_OPERATION": "deploy",

@@ -79,16 +79,16 @@ def test_of_two_fleets_over_overlapping_servers_exactly_one_wins(servers, projec
     turned = engine(project, servers=list(reversed(every)))
     part = engine(project, servers=list(every[1:]))
     contenders = [*fleets, turned, part]
-    for one in contenders:
-        assert not one.fleet.inspect().errors
+    for contender in contenders:
+        assert not contender.fleet.inspect().errors
     for number in range(5):
         line = threading.Barrier(len(contenders))
         outcomes = {}
 
-        def race(index, one, line=line, outcomes=outcomes, number=number):
+        def race(index, contender, line=line, outcomes=outcomes, number=number):
             line.wait()
             try:
-                outcomes[index] = one.deploy(tag=f"n{number}-{index}")
+                outcomes[index] = contender.deploy(tag=f"n{number}-{index}")
             except TurnoutError as lost:
                 outcomes[index] = lost
 
@@ -99,7 +99,7 @@ def test_of_two_fleets_over_overlapping_servers_exactly_one_wins(servers, projec
             thread.join()
         for outcome in outcomes.values():
             if isinstance(outcome, FleetError):
-                assert all(isinstance(one, LockedError) for one in outcome.errors.values()), outcome
+                assert all(isinstance(contender, LockedError) for contender in outcome.errors.values()), outcome
                 assert outcome.exit_code == EXIT_LOCKED
         # Who won did so everywhere; who lost left nothing.
         won = {outcome.tag for outcome in outcomes.values() if not isinstance(outcome, Exception)}

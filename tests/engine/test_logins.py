@@ -485,17 +485,17 @@ def test_a_gateway_that_forbids_to_forward_is_named(behind, fleet_of, home):
 
 def test_a_chain_of_gateways_is_gone_through_in_order(servers, home, fleet_of):
     inner, second, first = servers(3, separate=True)
-    known = home / ".ssh/known_hosts"
+    known_hosts = home / ".ssh/known_hosts"
     (home / ".ssh/config").write_text(
-        inner.server.ssh_config(inner.alias, known_hosts=known)
+        inner.server.ssh_config(inner.alias, known_hosts=known_hosts)
         + f"    ProxyJump first,{second.user}@second:{second.port}\n"
-        + first.server.ssh_config("first", known_hosts=known)
-        + second.server.ssh_config("second", known_hosts=known).replace(f"Port {second.port}", "Port 1")
+        + first.server.ssh_config("first", known_hosts=known_hosts)
+        + second.server.ssh_config("second", known_hosts=known_hosts).replace(f"Port {second.port}", "Port 1")
     )
     fleet = fleet_of(inner)
     works(fleet)
     hosts = [key.host for key in fleet.session(inner.alias).connection.host_keys]
-    assert hosts == [f"[127.0.0.1]:{one.port}" for one in (first, second, inner)]
+    assert hosts == [f"[127.0.0.1]:{hop.port}" for hop in (first, second, inner)]
 
 
 # Host keys that somebody revoked, variables, the agent on the server.

@@ -106,12 +106,12 @@ def test_a_carriage_return_or_backslash_is_told_right_when_the_cache_is_compared
     operator.deploy(tag="one")
     (place.files / ".turnout/cache.manifest").unlink()
     project.write({"d": "3"})
-    two = operator.deploy(tag="two")
-    assert snapshot(place.files / "releases" / two.tag) == tree_of(project)
+    second = operator.deploy(tag="two")
+    assert snapshot(place.files / "releases" / second.tag) == tree_of(project)
     (place.files / ".turnout/cache.manifest").unlink()
     project.write({"e\\n": "3", "a\rb": "4"})
-    three = operator.deploy(tag="three")
-    assert snapshot(place.files / "releases" / three.tag) == tree_of(project)
+    third = operator.deploy(tag="three")
+    assert snapshot(place.files / "releases" / third.tag) == tree_of(project)
 
 
 def test_a_links_target_may_end_in_a_newline_also_when_the_cache_is_compared(place, project_factory, engine):
@@ -120,8 +120,8 @@ def test_a_links_target_may_end_in_a_newline_also_when_the_cache_is_compared(pla
     operator.deploy(tag="one")
     (place.files / ".turnout/cache.manifest").unlink()
     project.write({"link": Link("target")})
-    two = operator.deploy(tag="two")
-    assert os.readlink(place.files / "releases" / two.tag / "link") == "target"
+    second = operator.deploy(tag="two")
+    assert os.readlink(place.files / "releases" / second.tag / "link") == "target"
 
 
 @pytest.mark.parametrize("shared", ["it's shared \\0101/", "-n", "snow \N{SNOWMAN}/deep er/file", "%41 $HOME/"])

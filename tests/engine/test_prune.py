@@ -339,8 +339,8 @@ def test_hard_links_keep_old_releases_as_they_were(sshd, project_factory, engine
     project.write({"a": "changed", "b": Script("b"), "run": "x", "link": "file"})
     operator.deploy(tag="r2")
     assert snapshot(sshd.files / "releases/r1") == before
-    found = {path: what for path, what in snapshot(sshd.files / "releases/r2").items() if path != b"conf/app"}
-    assert found == {path: what for path, what in tree_of(project).items() if path != b"conf/app"}
+    released = {path: entry for path, entry in snapshot(sshd.files / "releases/r2").items() if path != b"conf/app"}
+    assert released == {path: entry for path, entry in tree_of(project).items() if path != b"conf/app"}
     assert (sshd.files / "current/conf/app").read_text() == "seed and more"
 
 

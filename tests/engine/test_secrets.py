@@ -113,8 +113,8 @@ def test_a_commit_that_names_a_secret_puts_it_into_no_record(sshd, project_facto
 
 def test_other_forms_of_a_secret_are_hidden_too(sshd, project_factory):
     forms = ["correct%20horse/battery-staple%2Bzq93", "correct+horse%2Fbattery-staple%2Bzq93", "%2Fbattery-staple%2B"]
-    told = "; ".join(f"echo 'url {form}'" for form in forms[:2])
-    project = project_factory([sshd], extra=hook("prepare", f"{told}; : '${{API_TOKEN}}'"))
+    echoes = "; ".join(f"echo 'url {form}'" for form in forms[:2])
+    project = project_factory([sshd], extra=hook("prepare", f"{echoes}; : '${{API_TOKEN}}'"))
     ended = turnout(project, "deploy", "production", "--yes")
     assert ended.returncode == 0
     lines = [line for line in ended.stderr.splitlines() if "| url" in line]

@@ -149,8 +149,8 @@ def test_a_required_file_that_is_nowhere_is_refused_before_anything_is_sent(serv
     for place in places:
         assert releases(place) == [] and not list((place.files / "deploy-cache").iterdir())
     at_rest(places)
-    found = [finding for finding in examine(operator.fleet)["web2"] if finding.topic == "shared"]
-    assert [(finding.level, finding.text) for finding in found] == [
+    findings = [finding for finding in examine(operator.fleet)["web2"] if finding.topic == "shared"]
+    assert [(finding.level, finding.text) for finding in findings] == [
         (ERROR, "shared/.env does not exist, and is required"),
         (ERROR, "shared/uploads/ does not exist, and is required"),
         (WARNING, "shared/storage/ does not exist yet"),

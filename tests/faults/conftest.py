@@ -71,11 +71,11 @@ def operator():
         return started[-1]
 
     yield start
-    for one in started:
-        if one.process.poll() is None:
-            one.kill()
-        one.process.stdout.close()
-        one.process.stderr.close()
+    for process in started:
+        if process.process.poll() is None:
+            process.kill()
+        process.process.stdout.close()
+        process.process.stderr.close()
 
 
 class Truth:
@@ -115,15 +115,15 @@ class Truth:
 
     def holders(self) -> list[int]:
         """The agents that live and hold a lock."""
-        found = []
+        pids = []
         for server in self.destinations:
             try:
                 pid = int((server.files / ".turnout/lock/process").read_text().split()[0])
                 state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
             except OSError:
                 continue
-            found += [pid] if state not in "ZX" else []
-        return found
+            pids += [pid] if state not in "ZX" else []
+        return pids
 
     def rubbish(self) -> list[Path]:
         """What lies where only half-made and half-removed things lie."""
@@ -151,9 +151,9 @@ class Truth:
                 record = parse_record((server.files / f".turnout/records/{tag}.toml").read_text())
                 manifest = parse((server.files / f".turnout/manifests/{tag}.manifest").read_text())
                 assert manifest.digest == record.digest, f"{server.alias}: {tag}"
-                found = entries_of(server.files / "releases" / tag)
-                assert {path for path in self.shared if found.pop(path, FOLDER_ENTRY).kind == LINK} == self.shared
-                assert found == manifest.entries, f"{server.alias}: {tag} is not complete"
+                entries = entries_of(server.files / "releases" / tag)
+                assert {path for path in self.shared if entries.pop(path, FOLDER_ENTRY).kind == LINK} == self.shared
+                assert entries == manifest.entries, f"{server.alias}: {tag} is not complete"
 
     def at_rest(self) -> None:
         """The agents have left (one that was killed leaves a lock that the next operation takes), all is complete."""
@@ -221,9 +221,9 @@ class Mounts:
     def tmpfs(self, folder: Path) -> None:
         self._mount(folder, "-t", "tmpfs", "-o", "size=64m", "none")
 
-    def bind(self, folder: Path, what: Path) -> None:
-        what.mkdir(parents=True, exist_ok=True)
-        self._mount(folder, "--bind", str(what))
+    def bind(self, folder: Path, target: Path) -> None:
+        target.mkdir(parents=True, exist_ok=True)
+        self._mount(folder, "--bind", str(target))
 
     def _mount(self, folder: Path, *words: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -96,10 +96,10 @@ class Operators:
         return any(e["event"] == "result" or (e["event"] == "phase-started" and e["phase"] == name) for e in events)
 
     def await_event(self, name: str, **facts) -> dict:
-        def found():
+        def heard():
             return [e for e in self.events() if e.get("event") == name and all(e.get(k) == v for k, v in facts.items())]
 
-        return until(found, f"the event {name} {facts} in {self.said}")[0]
+        return until(heard, f"the event {name} {facts} in {self.said}")[0]
 
     def signal(self, number: int = signal.SIGKILL) -> None:
         """Send a signal; one that has ended meanwhile is not there to hear it."""

@@ -90,8 +90,8 @@ def test_a_package_that_cannot_be_loaded_is_said(project, tmp_path, module, text
     done, _ = turnout(project, "releases", "production", "--json", PYTHONPATH=path)
     result = result_of(done)
     assert done.returncode == code and said in result["summary"]
-    done, told = turnout(project, "releases", "production", PYTHONPATH=path)
-    assert done.returncode == code and said in told
+    done, complaint = turnout(project, "releases", "production", PYTHONPATH=path)
+    assert done.returncode == code and said in complaint
 
 
 PLACES = {

@@ -28,14 +28,14 @@ def session_killed(broken: Breaking) -> str:
 
 def agents_of(place) -> list[int]:
     """The agents on a server, each before its children."""
-    found = []
+    pids = []
     for pid in place.server.session_processes():
         try:
             if b"\0turnout-agent\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.append(pid)
+                pids.append(pid)
         except OSError:
             continue
-    return found
+    return pids
 
 
 def agent_killed(broken: Breaking) -> str:

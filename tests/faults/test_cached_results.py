@@ -234,12 +234,12 @@ def test_names_are_told_apart_by_case_whatever_the_machine_says(make):
 
 
 @pytest.mark.parametrize("spoil", [lambda text: b"", lambda text: text[: len(text) // 2], lambda text: b"\n"])
-@pytest.mark.parametrize("what", ["manifest", "selected-*"])
-def test_a_manifest_that_a_crash_emptied_is_no_empty_tree(make, what, spoil):
-    options = {} if what == "manifest" else {"exclude": ["/a"]}
+@pytest.mark.parametrize("file", ["manifest", "selected-*"])
+def test_a_manifest_that_a_crash_emptied_is_no_empty_tree(make, file, spoil):
+    options = {} if file == "manifest" else {"exclude": ["/a"]}
     project = make("", {f"{letter}/file": letter for letter in "abcdef"}, **options)
     whole = tree_of(project).manifest
-    (path,) = (Settings().cache / "exports").glob(f"*/*/{what}")
+    (path,) = (Settings().cache / "exports").glob(f"*/*/{file}")
     path.write_bytes(spoil(path.read_bytes()))
     again = tree_of(project).manifest
     assert again == whole and again != EMPTY

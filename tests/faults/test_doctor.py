@@ -71,13 +71,13 @@ def engine():
         return made[-1]
 
     yield make
-    for one in made:
-        one.fleet.close()
+    for operator in made:
+        operator.fleet.close()
 
 
 def findings(operator):
-    (found,) = examine(operator.fleet).values()
-    return found
+    (of_the_server,) = examine(operator.fleet).values()
+    return of_the_server
 
 
 def errors(operator):
@@ -86,11 +86,11 @@ def errors(operator):
 
 def the_error(operator, topic, *words):
     """The one error there is, with its topic, its words and a remedy."""
-    (found,) = errors(operator)
-    assert found.topic == topic, found
-    assert all(word in found.text for word in words), found
-    assert found.hint
-    return found
+    (finding,) = errors(operator)
+    assert finding.topic == topic, finding
+    assert all(word in finding.text for word in words), finding
+    assert finding.hint
+    return finding
 
 
 def closed_root(root):
@@ -174,8 +174,8 @@ def test_what_an_ordinary_user_cannot_change_is_named_and_stops_a_deploy(ordinar
     for number, (obstacle, topic, words) in enumerate(OBSTACLES):
         project.commit({"index.html": f"{number}\n", "css/a.css": f"{number}\n"})
         undo = obstacle(ordinary.files)
-        found = the_error(operator, topic, words)
-        assert "mv:" not in found.text
+        finding = the_error(operator, topic, words)
+        assert "mv:" not in finding.text
         operator.fails(lambda: operator.deploy(tag="r2"))
         assert os.readlink(ordinary.files / "current") == "releases/r1", topic
         undo()
@@ -196,8 +196,8 @@ def test_too_few_sessions_are_named(started, place_for_others, announce, project
     few = started(f"sessions-{most}", lines=f"MaxSessions {most}")
     through_few = announce(replace(place, server=few, alias="few", port=few.port))
     operator = engine(project_factory([through_few], {"index.html": "one\n" if extra else "two\n"}, extra=extra))
-    found = the_error(operator, "sessions", f"{most} of the {most + 1} sessions")
-    assert f"MaxSessions {most + 1}" in found.hint
+    finding = the_error(operator, "sessions", f"{most} of the {most + 1} sessions")
+    assert f"MaxSessions {most + 1}" in finding.hint
     error = operator.fails(lambda: operator.deploy(tag="r2"), NoChannel)
     assert "opened no channel" in error.title
     assert os.readlink(place.files / "current") == "releases/r1"
@@ -207,8 +207,8 @@ def test_too_few_sessions_are_named(started, place_for_others, announce, project
 def test_a_login_that_runs_no_commands_is_named(started, place_for_others, announce, project_factory, engine, line):
     server = started(line.replace(" ", "-").replace("/", "-"), lines=line)
     place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
-    found = the_error(engine(project_factory([place])), "connection")
-    assert "login shell" in found.text and "ForceCommand" in found.hint
+    finding = the_error(engine(project_factory([place])), "connection")
+    assert "login shell" in finding.text and "ForceCommand" in finding.hint
 
 
 @pytest.mark.parametrize("line", ["AllowTcpForwarding no", "PermitOpen 127.0.0.1:1", "DisableForwarding yes"])
@@ -220,8 +220,8 @@ def test_forbidden_forwarding_is_named_where_http_checks_need_it(
     port = free_ports()[0]
     check = f'[[checks]]\nhttp = "http://127.0.0.1:{port}/"\nattempts = 1\n'
     operator = engine(project_factory([place], extra=check))
-    found = the_error(operator, "checks", f"forbids forwarding to 127.0.0.1:{port}")
-    assert "AllowTcpForwarding" in found.hint
+    finding = the_error(operator, "checks", f"forbids forwarding to 127.0.0.1:{port}")
+    assert "AllowTcpForwarding" in finding.hint
     operator = engine(project_factory([place]))
     assert errors(operator) == []
 
@@ -229,8 +229,8 @@ def test_forbidden_forwarding_is_named_where_http_checks_need_it(
 def test_a_check_that_nothing_answers_yet_is_a_warning(sshd, project_factory, engine):
     port = free_ports()[0]
     check = f'[[checks]]\nhttp = "http://127.0.0.1:{port}/health"\n'
-    found = findings(engine(project_factory([sshd], extra=check)))
-    (finding,) = [one for one in found if one.topic == "checks"]
+    on_server = findings(engine(project_factory([sshd], extra=check)))
+    (finding,) = [finding for finding in on_server if finding.topic == "checks"]
     assert finding.level == WARNING and f"127.0.0.1:{port}" in finding.text
 
 
@@ -241,7 +241,7 @@ def test_missing_programs_are_named(started, place_for_others, announce, project
     server = started(f"without-{missing}", without=missing)
     place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
     operator = engine(project_factory([place]))
-    assert topic in [found.topic for found in errors(operator) if missing in found.text]
+    assert topic in [finding.topic for finding in errors(operator) if missing in finding.text]
     assert list(place.files.iterdir()) == []
 
 
@@ -292,8 +292,8 @@ def test_a_full_disk_is_named_as_such(disk, project_factory, engine, inodes):
             (filler / str(number)).touch()
     else:
         (filler / "big").write_bytes(bytes(os.statvfs(place.files).f_bfree * 4096))
-    found = the_error(operator, "deploy root", "No space left")
-    assert "free" in found.hint
+    finding = the_error(operator, "deploy root", "No space left")
+    assert "free" in finding.hint
     shutil.rmtree(filler)
     assert not errors(operator)
     assert not list(place.files.glob(".turnout-probe*"))
@@ -309,8 +309,8 @@ def test_files_that_hard_links_cannot_be_made_of_are_named(ordinary, project_fac
     assert errors(operator) == []
     theirs = ordinary.files / "deploy-cache/other"
     os.chown(theirs, 0, 0)
-    found = the_error(operator, "copy", "hardlink", "belongs to another user")
-    assert "auto" in found.hint
+    finding = the_error(operator, "copy", "hardlink", "belongs to another user")
+    assert "auto" in finding.hint
     changed = {**files, "index.html": "two\n"}
     operator.fails(lambda: engine(project_factory([ordinary], changed, deploy={"copy": "hardlink"})).deploy(tag="r2"))
     auto = engine(project_factory([ordinary], changed))
@@ -321,10 +321,10 @@ def test_files_that_hard_links_cannot_be_made_of_are_named(ordinary, project_fac
 
 def test_a_way_that_is_closed_to_others_is_a_warning(ordinary, project_factory, engine):
     operator = engine(project_factory([ordinary]))
-    assert "way in" not in [found.topic for found in findings(operator)]
+    assert "way in" not in [finding.topic for finding in findings(operator)]
     ordinary.files.chmod(0o700)
-    (found,) = [found for found in findings(operator) if found.topic == "way in"]
-    assert found.level == WARNING and ordinary.root in found.text and "chmod o+x" in found.hint
+    (finding,) = [finding for finding in findings(operator) if finding.topic == "way in"]
+    assert finding.level == WARNING and ordinary.root in finding.text and "chmod o+x" in finding.hint
 
 
 def test_the_command_ends_with_1_and_names_the_remedy_and_with_0_where_all_is_well(
@@ -346,8 +346,8 @@ def test_how_the_disk_is_mounted_is_named(disk, project_factory, engine, option,
     subprocess.run(["mount", "-o", f"remount,{option}", str(place.files)], check=True)
     operator = engine(project_factory([place], extra=HOOK))
     topic, word = {"ro": ("deploy root", "Read-only"), "noexec": ("hooks", "Permission denied")}[option]
-    (found,) = [each for each in findings(operator) if each.level == level and each.topic == topic]
-    assert word in found.text and option.replace("ro", "read-only") in found.hint
+    (finding,) = [finding for finding in findings(operator) if finding.level == level and finding.topic == topic]
+    assert word in finding.text and option.replace("ro", "read-only") in finding.hint
 
 
 def test_a_disk_without_programs_lets_hooks_run_scripts_by_a_shell(disk, project_factory, engine):
@@ -366,8 +366,8 @@ def test_a_root_whose_way_there_is_a_file_cannot_be_made(sshd, project_factory, 
     project = project_factory([sshd])
     text = project.config.read_text()
     project.config.write_text(text.replace(f'root = "{sshd.root}"', f'root = "{sshd.root}/below/it"'))
-    found = the_error(engine(project), "deploy root", f"{sshd.root} is not a folder")
-    assert "move it away" in found.hint
+    finding = the_error(engine(project), "deploy root", f"{sshd.root} is not a folder")
+    assert "move it away" in finding.hint
 
 
 def test_shared_links_that_a_deploy_refuses_are_named(sshd, project_factory, engine):
@@ -390,8 +390,8 @@ def test_doctor_needs_no_lock_and_leaves_a_running_operation_alone(sshd, project
     before = snapshot(sshd.files)
     assert not errors(operator)
     after = snapshot(sshd.files)
-    for told in (before, after):
-        told.pop(b".turnout/lock/beat")
+    for entries in (before, after):
+        entries.pop(b".turnout/lock/beat")
     assert after == before
     held.finish(Settles.OWN, "")
     # Nor does the next deploy take the cache for one that somebody else changed.

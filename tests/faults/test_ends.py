@@ -191,13 +191,13 @@ def test_an_answer_ends_with_its_agent_though_what_it_started_lives_on(sshd, ses
     with ThreadPoolExecutor() as pool:
         endless = "verb_endless() { mkfifo .turnout/pipe && cat .turnout/pipe; }"
         asked = pool.submit(session.agent.request, "with", f"cd '{sshd.root}'; {endless}", "endless")
-        below = until(lambda: [one for one in descendants(pid) if name_of(one) == "cat"], "the request to begin")
+        below = until(lambda: [child for child in descendants(pid) if name_of(child) == "cat"], "the request to begin")
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(ConnectError, match="the connection to the server was lost"):
             asked.result(25)
     assert all(map(lives, below))
-    for one in below:
-        os.kill(one, signal.SIGKILL)
+    for child in below:
+        os.kill(child, signal.SIGKILL)
 
 
 def test_git_ends_with_its_status_though_something_holds_its_output(sshd, project_factory, tmp_path, end_left):
@@ -246,11 +246,11 @@ SECRET = "s3cr3t-value-4711"
 
 
 def command_lines() -> str:
-    found = []
+    commands = []
     for pid in process_ids():
         with suppress(OSError):
-            found.append(Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace"))
-    return "\n".join(found)
+            commands.append(Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace"))
+    return "\n".join(commands)
 
 
 def test_a_secret_in_a_command_stands_on_no_command_line(sshd, session_of, tmp_path):

@@ -183,22 +183,22 @@ RECORDS = {
 }
 
 
-@pytest.mark.parametrize("what", RECORDS)
-def test_a_record_that_makes_no_sense_spoils_nothing_else(facts, sshd, outside, what):
+@pytest.mark.parametrize("spoilt_as", RECORDS)
+def test_a_record_that_makes_no_sense_spoils_nothing_else(facts, sshd, outside, spoilt_as):
     path = sshd.files / ".turnout/records/r1.toml"
     path.unlink()
-    if what == "100 MB in a line":
+    if spoilt_as == "100 MB in a line":
         path.write_bytes(b'tag = "r1"\nsubject = "' + b"x" * 100_000_000)
-    elif what == "100 MB of lines":
+    elif spoilt_as == "100 MB of lines":
         path.write_bytes(b'a = "b"\n' * 12_500_000)
-    elif what == "a folder":
+    elif spoilt_as == "a folder":
         path.mkdir()
-    elif what == "a pipe":
+    elif spoilt_as == "a pipe":
         os.mkfifo(path)
-    elif what == "a link":
+    elif spoilt_as == "a link":
         path.symlink_to("/dev/zero")
     else:
-        path.write_bytes(RECORDS[what])
+        path.write_bytes(RECORDS[spoilt_as])
     state = inspected(facts)
     assert (state.current, state.releases["r2"].record.tag) == ("r2", "r2")
     assert all(harmless(fault) for fault in state.faults)

@@ -182,11 +182,11 @@ def test_a_swap_while_deploys_run_writes_nothing_outside(sshd, project_factory, 
 
     def flip():
         while not done.is_set():
-            for one, other in (("a", "kept"), ("planted", "a"), ("a", "planted"), ("kept", "a")):
+            for old, new in (("a", "kept"), ("planted", "a"), ("a", "planted"), ("kept", "a")):
                 with suppress(OSError):
-                    os.rename(shared / one, shared / other)
+                    os.rename(shared / old, shared / new)
                 # What a deploy has seeded goes again, so that the next one seeds.
-                if other == "planted" and (shared / "planted").is_symlink():
+                if new == "planted" and (shared / "planted").is_symlink():
                     shutil.rmtree(shared / "kept/b", ignore_errors=True)
 
     (shared / "planted").symlink_to(outside)

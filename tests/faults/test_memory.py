@@ -14,7 +14,7 @@ from core.events import Note
 from core.jobs import Controls
 from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest, execute
 from core.records import JournalLine, parse_journal_line, previous_tag
-from tests.faults.test_recovery import found
+from tests.faults.test_recovery import interruption_on
 from tests.processes import identity, kill
 from tests.waiting import until
 
@@ -51,11 +51,11 @@ def killed_in(facts, operators, moment: str, *words: str) -> None:
 @pytest.mark.parametrize("way", ["finish", "undo"])
 def test_a_deploy_that_was_killed_before_the_switch_can_be_finished_or_undone(two_servers, operators, way):
     killed_in(two_servers, operators, "before-switch", "deploy", "production", "--tag", "two")
-    seen = found(two_servers)
+    seen = interruption_on(two_servers)
     assert (seen.tag, dict(seen.switched), seen.waiting) == ("two", {}, ("web1", "web2"))
     two_servers.do(RecoverRequest(way))
     assert two_servers.live() == (["two", "two"] if way == "finish" else ["one", "one"])
-    assert found(two_servers) is None
+    assert interruption_on(two_servers) is None
     two_servers.complete()
 
 
@@ -73,7 +73,7 @@ def test_a_deploy_that_no_server_has_yet_is_finished_from_what_the_journal_says(
             (place.files / ".turnout" / path).unlink(missing_ok=True)
         subprocess.run(["rm", "-rf", str(place.files / "releases/two")], check=True)
     assert set(two_servers.live()) == {"one"}
-    seen = found(two_servers)
+    seen = interruption_on(two_servers)
     assert seen is not None and set(seen.records) == {"web1", "web2"} and seen.tag == "two"
     two_servers.do(RecoverRequest("finish"))
     assert two_servers.live() == ["two", "two"]
@@ -84,7 +84,7 @@ def test_a_deploy_that_no_server_has_yet_is_finished_from_what_the_journal_says(
 def test_an_interruption_is_remembered_through_whatever_else_is_tried(two_servers, operators):
     killed_in(two_servers, operators, "after-switch", "deploy", "production", "--tag", "two")
     assert two_servers.live() == ["two", "two"]
-    before = found(two_servers)
+    before = interruption_on(two_servers)
     for _ in range(30):
         two_servers.do(PruneRequest(keep=50))
     for _ in range(5):
@@ -102,7 +102,7 @@ def test_an_interruption_is_remembered_through_whatever_else_is_tried(two_server
     waiting.start(two_servers.sample, "deploy", "production", "--yes", "--wait", "5s")
     assert waiting.end() == 4
     subprocess.run(["rm", "-rf", str(lock)], check=True)
-    assert found(two_servers) == before
+    assert interruption_on(two_servers) == before
     two_servers.do(RecoverRequest("undo"))
     assert two_servers.live() == ["one", "one"]
 
@@ -157,7 +157,7 @@ def test_a_line_that_a_crash_tore_spoils_only_itself(two_servers):
     for place in two_servers.destinations:
         lines = (place.files / ".turnout/journal.jsonl").read_text().splitlines()
         assert [json.loads(line)["what"] for line in lines[-3:]] == ["begin", "switch", "end"]
-    assert found(two_servers) is None
+    assert interruption_on(two_servers) is None
 
 
 def test_a_journal_that_cannot_be_written_keeps_an_operation_from_beginning(two_servers):
@@ -231,8 +231,8 @@ def test_a_lock_whose_files_are_lost_or_odd_is_seen_and_healed(sshd, project_fac
         "phase": "stage",
         "beat": "1",
     }
-    for each, text in whole.items():
-        (lock / each).write_text(f"{text}\n")
+    for file, text in whole.items():
+        (lock / file).write_text(f"{text}\n")
     odd = lock / name
     odd.unlink()
     if how == "empty":
@@ -289,18 +289,18 @@ def test_of_two_interrupted_operations_an_undo_leaves_the_other_known(three_serv
     stopped(web3, "one", [*lines(first), *lines(second)])
     three_servers.do(RecoverRequest("undo"))
     assert three_servers.live() == ["two", "one", "one"]
-    seen = found(three_servers)
+    seen = interruption_on(three_servers)
     assert seen is not None and (seen.tag, set(seen.switched)) == ("two", {"web1"})
     three_servers.do(RecoverRequest("undo"))
     assert three_servers.live() == ["one", "one", "one"]
-    assert found(three_servers) is None
+    assert interruption_on(three_servers) is None
 
 
 def test_a_switch_whose_beginning_was_lost_is_an_interruption_all_the_same(three_servers):
     web1, web2, _ = three_servers.destinations
     for place in (web1, web2):
         stopped(place, "two", lines_of("aaaaaaaaaaa1", "two", "one", begun=False))
-    seen = found(three_servers)
+    seen = interruption_on(three_servers)
     assert seen is not None and set(seen.switched) == {"web1", "web2"} and seen.waiting == ("web3",)
     three_servers.do(RecoverRequest("undo"))
     assert three_servers.live() == ["one", "one", "one"]
@@ -316,9 +316,9 @@ def test_an_undo_never_leads_to_a_release_that_is_gone(three_servers):
     with pytest.raises(TurnoutError, match="one, which was live there before, is gone"):
         three_servers.do(RecoverRequest("undo"))
     assert three_servers.live() == ["three"] * 3
-    assert found(three_servers) is not None
+    assert interruption_on(three_servers) is not None
     three_servers.do(RecoverRequest("finish"))
-    assert found(three_servers) is None
+    assert interruption_on(three_servers) is None
 
 
 def test_what_is_live_has_no_mark_that_it_never_was(three_servers):

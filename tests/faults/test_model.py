@@ -304,9 +304,9 @@ class Walk:
 
     def believe(self, target: str, content: str) -> None:
         """What was not said to be so is as it is; that it is complete and consistent is what is compared."""
-        model, known = self.model, records(self.place)
-        model.order = [tag for tag in model.order if tag in known]
-        if target not in model.order and target in known:
+        model, recorded = self.model, records(self.place)
+        model.order = [tag for tag in model.order if tag in recorded]
+        if target not in model.order and target in recorded:
             model.order.append(target)
             model.content[target] = content
         model.live = self.facts.live()[0]

@@ -101,9 +101,9 @@ def test_a_copy_that_is_cut_off_is_no_release(split, project_factory, truth, mon
 def test_doctor_and_plan_know_what_follows_from_another_file_system(split, project_factory, truth, copy):
     facts = truth(project_factory([split], deploy={"copy": copy}), [split])
     fleet = facts.fleet()
-    (found,) = examine(fleet).values()
+    (findings,) = examine(fleet).values()
     fleet.close()
-    disks = next(finding for finding in found if finding.topic == "file systems")
+    disks = next(finding for finding in findings if finding.topic == "file systems")
     assert "releases" in disks.text
     if copy == "auto":
         assert disks.level == "ok"
@@ -203,9 +203,9 @@ def test_removal_leaves_what_is_mounted_also_where_the_system_names_no_mounts(na
     (root / "x/only").mkdir(parents=True)
     (mount(root / "y/z") / "keep").touch()
     shell = [need(name), *(["ash"] if name == "busybox" else []), "-c"]
-    for told in ("", "mounts() { mounted='?'; }\n"):
+    for mounts_as in ("", "mounts() { mounted='?'; }\n"):
         (root / "x/only").mkdir(parents=True, exist_ok=True)
-        program = f'{script("process.sh")}{script("disks.sh")}{told}cd -P "$1" && erase y x; erase x'
+        program = f'{script("process.sh")}{script("disks.sh")}{mounts_as}cd -P "$1" && erase y x; erase x'
         done = subprocess.run([*shell, program, "sh", str(root)], capture_output=True, text=True, check=True)
         assert re.fullmatch(r"rm: y is kept: (y/z|something in y) is a mount point.*\n", done.stdout)
         assert (root / "y/z/keep").exists() and not (root / "x").exists()

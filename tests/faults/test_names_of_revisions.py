@@ -61,7 +61,7 @@ def test_a_branch_called_head_is_said(project):
 
 
 def test_what_stands_in_the_list_is_what_is_deployed(project):
-    offered = {(one.kind, one.ref): one.revision for one in revisions(project.load(), "")}
+    offered = {(choice.kind, choice.ref): choice.revision for choice in revisions(project.load(), "")}
     for kind, ref in (("branch", "heads/v1"), ("tag", "tags/v1"), ("branch", "main")):
         assert project.load() and offered[kind, ref] == project.git("rev-parse", f"{ref}^{{commit}}")
 

@@ -52,10 +52,10 @@ def refused(facts, request=None):
 def doctor_says(facts):
     fleet = facts.fleet()
     try:
-        found = examine(fleet)
+        by_server = examine(fleet)
     finally:
         fleet.close()
-    return "\n".join(one.text for some in found.values() for one in some if one.level == ERROR)
+    return "\n".join(finding.text for some in by_server.values() for finding in some if finding.level == ERROR)
 
 
 def plan_says(facts):
@@ -221,10 +221,10 @@ def test_a_copy_of_a_root_keeps_nobody_off(servers, claims):
     for place in (second, third):
         place.files.rmdir()
         shutil.copytree(first.files, place.files, symlinks=True)
-    both = claims(first, second)
-    both.do(DeployRequest(tag="r2"))
+    facts = claims(first, second)
+    facts.do(DeployRequest(tag="r2"))
     assert live(first) == "r2" == live(second)
-    assert doctor_says(both) == ""
+    assert doctor_says(facts) == ""
     staging = claims(third, environment="staging")
     assert doctor_says(staging) == ""
     staging.do(DeployRequest(tag="s1"))

@@ -13,17 +13,17 @@ from tests.waiting import until
 
 class Races:
     def __init__(self, servers, project_factory, operators, truth) -> None:
-        self.three = servers(3, separate=True)
-        self.project = project_factory(self.three, files={f"f{n}": f"{n}\n" for n in range(10)})
-        self.facts = truth(self.project, self.three)
-        self.two = [operators("ana"), operators("ben")]
+        self.fleet = servers(3, separate=True)
+        self.project = project_factory(self.fleet, files={f"f{n}": f"{n}\n" for n in range(10)})
+        self.facts = truth(self.project, self.fleet)
+        self.contenders = [operators("ana"), operators("ben")]
         self.facts.do(DeployRequest(tag="first"))
 
     def run(self, number: int, *words: str) -> list[tuple[int, dict]]:
         """Start both at once; each one's exit code and last word."""
-        for name, operator in zip(("ana", "ben"), self.two, strict=True):
+        for name, operator in zip(("ana", "ben"), self.contenders, strict=True):
             operator.start(self.project, "deploy", "production", "--yes", "--tag", f"{name}{number}", *words)
-        ended = [(operator.end(), operator.events()) for operator in self.two]
+        ended = [(operator.end(), operator.events()) for operator in self.contenders]
         until(self.facts.unlocked, "the agents to give their locks back")
         self.facts.complete()
         assert len(set(self.facts.live())) == 1

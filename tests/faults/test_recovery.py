@@ -15,7 +15,7 @@ from core.recovery import interruption
 from tests.waiting import until
 
 
-def found(facts):
+def interruption_on(facts):
     fleet = facts.fleet()
     try:
         return interruption(fleet.inspect().states.values())
@@ -24,7 +24,7 @@ def found(facts):
 
 
 def test_the_journals_tell_what_an_interrupted_deploy_did_where(half_switched):
-    seen = found(half_switched)
+    seen = interruption_on(half_switched)
     assert seen is not None
     assert (seen.kind, seen.tag, tuple(seen.switched), len(seen.waiting)) == ("deploy", "two", ("web1", "web2"), 1)
     assert "switched" in seen.describe(time.time())
@@ -34,7 +34,7 @@ def test_the_journals_tell_what_an_interrupted_deploy_did_where(half_switched):
 def test_recover_leads_all_servers_to_the_same_release(half_switched, way, live):
     half_switched.do(RecoverRequest(way))
     assert set(half_switched.live()) == {live}
-    assert found(half_switched) is None
+    assert interruption_on(half_switched) is None
     until(half_switched.swept, "the trash to be empty")
     again = half_switched.do(DeployRequest(tag="three"))
     assert set(half_switched.live()) == {again.tag}
@@ -43,7 +43,7 @@ def test_recover_leads_all_servers_to_the_same_release(half_switched, way, live)
 def test_a_plain_deploy_is_a_way_out_too(half_switched):
     half_switched.do(DeployRequest(tag="three"))
     assert set(half_switched.live()) == {"three"}
-    assert found(half_switched) is None
+    assert interruption_on(half_switched) is None
 
 
 def test_an_operation_is_watched_from_elsewhere_to_its_end(servers, project_factory, operator, truth):
@@ -119,9 +119,9 @@ def test_undoing_one_of_two_deploys_that_were_killed_forgets_not_the_other(sshd,
     facts = truth(project, [sshd])
     assert facts.live() == ["three"]
     assert "another interrupted operation is left: recover again" in facts.do(RecoverRequest("undo")).summary
-    assert (facts.live(), found(facts).tag) == (["two"], "two")
+    assert (facts.live(), interruption_on(facts).tag) == (["two"], "two")
     facts.do(RecoverRequest("undo"))
-    assert (facts.live(), found(facts)) == (["one"], None)
+    assert (facts.live(), interruption_on(facts)) == (["one"], None)
 
 
 def test_finishing_a_deploy_that_was_killed_while_it_was_checked_runs_the_checks(
@@ -141,8 +141,8 @@ def test_finishing_a_deploy_that_was_killed_while_it_was_checked_runs_the_checks
     until(facts.unlocked, "the agent to give its lock back")
     with pytest.raises(FleetError):
         facts.do(RecoverRequest("finish"))
-    assert found(facts) is not None
+    assert interruption_on(facts) is not None
     sign.touch()
     facts.do(RecoverRequest("finish"))
     assert facts.live() == ["two"]
-    assert found(facts) is None
+    assert interruption_on(facts) is None

@@ -120,12 +120,12 @@ def test_a_server_tells_what_a_cache_that_nobody_knows_occupies(shell_server, pr
     facts.do(DeployRequest(tag="one"))
     fleet = facts.fleet()
     try:
-        (known,) = fleet.inspect().states.values()
+        (state,) = fleet.inspect().states.values()
         (place.files / ".turnout/cache.manifest").unlink()
         (unknown,) = fleet.inspect().states.values()
     finally:
         fleet.close()
-    assert (known.cache_bytes, known.cache_entries) == (0, 0)
+    assert (state.cache_bytes, state.cache_entries) == (0, 0)
     assert (unknown.cache, unknown.cache_empty) == ("", False)
     assert unknown.cache_entries == 10
     assert 90_000 <= unknown.cache_bytes <= 90_000 + 12 * 4096

@@ -96,8 +96,8 @@ def test_of_a_fleet_that_lost_some_locks_each_server_is_told(fleet, project_fact
 
 def test_locks_that_are_lost_before_the_end_take_the_others_back(fleet, project_factory, engine):
     """Before success hooks tell anybody, and while all can go back."""
-    told = fleet[0].files.parent / "told"
-    hook = f'[[hooks]]\non = "success"\nwhere = "operator"\nrun = "echo $TURNOUT_TAG >> {told}"\n'
+    telling = fleet[0].files.parent / "told"
+    hook = f'[[hooks]]\non = "success"\nwhere = "operator"\nrun = "echo $TURNOUT_TAG >> {telling}"\n'
     project = project_factory(fleet, extra=CHECK + hook)
     operator = deployed(engine, project, "r1")
     part = engine(project, servers=operator.fleet.servers[:1])
@@ -105,7 +105,7 @@ def test_locks_that_are_lost_before_the_end_take_the_others_back(fleet, project_
     operator.on_event = lambda event: take_over(part, ["web1"], "x3") if moment(event) else None
     needs_person(operator, lambda: operator.deploy(tag="r2"), "not back where it was: web1", "releases/x3")
     assert [live(server) for server in fleet] == ["x3", "r1", "r1"]
-    assert told.read_text().split() == ["r1", "x3"]
+    assert telling.read_text().split() == ["r1", "x3"]
     at_rest(fleet)
 
 
@@ -255,5 +255,5 @@ def test_a_verification_during_which_somebody_switches_says_so(sshd, project_fac
         return held
 
     monkeypatch.setattr(session, "tree", slow)
-    found = verify(operator.fleet, None, Cancel())
-    assert found.astray == {"web": "was switched meanwhile: current leads to releases/x3 now"}
+    verification = verify(operator.fleet, None, Cancel())
+    assert verification.astray == {"web": "was switched meanwhile: current leads to releases/x3 now"}

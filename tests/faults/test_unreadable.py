@@ -108,9 +108,13 @@ def test_a_cache_that_is_damaged_with_its_digest_is_found_out_before_the_release
         facts.do(DeployRequest(tag="three"))
     error = raised.value.errors[place.alias]
     assert isinstance(error, ServerError)
-    told = error.detail.splitlines()
-    assert told[:3] == ["index.html is not what was sent", "z is not what was sent", "debug.log does not belong there"]
-    assert told[3:] == ["and 1 other difference"]
+    messages = error.detail.splitlines()
+    assert messages[:3] == [
+        "index.html is not what was sent",
+        "z is not what was sent",
+        "debug.log does not belong there",
+    ]
+    assert messages[3:] == ["and 1 other difference"]
     assert facts.live() == ["two"]
     assert not (place.files / "releases/three").exists()
     facts.do(DeployRequest(tag="three"))
@@ -154,8 +158,8 @@ def test_a_manifest_that_is_no_file_is_not_waited_for(facts, place):
     os.mkfifo(manifest)
     fleet = facts.fleet()
     try:
-        found = verify(fleet, "one", Cancel())
+        verification = verify(fleet, "one", Cancel())
     finally:
         fleet.close()
         manifest.unlink()
-    assert "is no file" in str(found.errors[place.alias])
+    assert "is no file" in str(verification.errors[place.alias])

@@ -62,12 +62,12 @@ def operation_of(place) -> str:
 
 
 def test_events_that_begin_anew_are_heard_to_the_end(work):
-    two, deploy, watcher = work
+    fleet, deploy, watcher = work
     watcher.heard("hook-output", LINES)
     # As when the operator's connection broke and was made again.
-    for place in two:
+    for place in fleet:
         (place.files / ".turnout/operation.jsonl").write_text("")
-    (two[0].files / "go").touch()
+    (fleet[0].files / "go").touch()
     assert deploy.end() == 0
     assert watcher.job.result().exit_code == 0
     assert len(watcher.said("switched")) == 2
@@ -89,10 +89,10 @@ def test_an_operation_that_was_killed_is_called_interrupted(work):
 
 
 def test_an_end_that_is_not_well_is_no_success_whatever_its_code(work):
-    two, deploy, watcher = work
+    fleet, deploy, watcher = work
     watcher.heard("hook-output", LINES)
-    end = {"what": "end", "operation": operation_of(two[0]), "kind": "deploy", "who": "ana", "outcome": "put-back"}
-    for place in two:
+    end = {"what": "end", "operation": operation_of(fleet[0]), "kind": "deploy", "who": "ana", "outcome": "put-back"}
+    for place in fleet:
         for name in ("journal.jsonl", "transitions.jsonl"):
             with (place.files / ".turnout" / name).open("a") as journal:
                 journal.write(json.dumps({**end, "exit_code": 0, "tag": "two", "time": 1_800_000_000}) + "\n")

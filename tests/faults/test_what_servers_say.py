@@ -137,12 +137,13 @@ def test_verify_names_servers_that_record_other_content(facts):
     rewrite(liar, "r3", digest=record_of(liar, "r2").digest)
     fleet = facts.fleet()
     try:
-        found = verify(fleet, None, Cancel())
+        verification = verify(fleet, None, Cancel())
     finally:
         fleet.close()
-    assert set(found.errors) == {"web1", "web2"} and not found.drifts
+    assert set(verification.errors) == {"web1", "web2"} and not verification.drifts
     assert all(
-        isinstance(error, ServerError) and "differ in its content" in str(error) for error in found.errors.values()
+        isinstance(error, ServerError) and "differ in its content" in str(error)
+        for error in verification.errors.values()
     )
 
 
@@ -167,7 +168,9 @@ def test_where_no_record_can_be_read_nothing_is_known_of_any_release(folder):
     seen = [f"place 1 {number} releases/r{number}" for number in range(1, 5)]
     lines = ["time 9", "root present", "current link releases/r4", "live r4", *seen, f"unreadable {folder}"]
     state = parse_state(lines, "web1", "/srv", now=1.0)
-    assert sorted(state.releases) == ["r1", "r2", "r3", "r4"] and all(one.unread for one in state.releases.values())
+    assert sorted(state.releases) == ["r1", "r2", "r3", "r4"] and all(
+        release.unread for release in state.releases.values()
+    )
     assert beyond(state, 1, set()) == []
     assert "may be pinned" in protection([state], "r1", "r4", "r3")
     target, reason = rollback_target([state], None)

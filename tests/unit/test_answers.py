@@ -11,6 +11,6 @@ def test_a_prune_names_what_it_removed_what_works_there_and_what_it_could_not():
         "rm: cannot remove '.turnout/trash/one/owned\x1b[31m': Operation not permitted",
         "missing four",
     )
-    found = removed(Answer(lines, 0))
-    assert (found.tags, found.busy) == (("one",), ("two",))
-    assert found.complaints == (lines[2], lines[3].replace("\x1b[31m", ""))
+    answer = removed(Answer(lines, 0))
+    assert (answer.tags, answer.busy) == (("one",), ("two",))
+    assert answer.complaints == (lines[2], lines[3].replace("\x1b[31m", ""))

@@ -21,21 +21,21 @@ def line(number: int, text: str = "") -> HookOutput:
 
 def numbers(events) -> list[int]:
     """The lines by number; what was left out as a negative count; anything else as 0."""
-    found = []
+    by_number = []
     for event in events:
         if isinstance(event, HookOutput):
-            found.append(int(event.line.split()[1]))
+            by_number.append(int(event.line.split()[1]))
         elif isinstance(event, Note):
             assert event.operation == "o"
-            found.append(-int(event.text.split()[0].replace(",", "")))
+            by_number.append(-int(event.text.split()[0].replace(",", "")))
         else:
-            found.append(0)
-    return found
+            by_number.append(0)
+    return by_number
 
 
 def test_a_queue_takes_output_only_while_its_reader_keeps_up():
     valve = Valve(most=3 * (BESIDES + 6))
-    queue = [each for number in range(1, 11) for each in valve.admit(line(number))]
+    queue = [event for number in range(1, 11) for event in valve.admit(line(number))]
     assert numbers(queue) == [1, 2, 3]
     queue += valve.admit(PhaseStarted(operation="o", phase="switch"))
     assert numbers(queue) == [1, 2, 3, -7, 0]
@@ -45,7 +45,7 @@ def test_a_queue_takes_output_only_while_its_reader_keeps_up():
 
 def test_figures_of_uploads_do_not_pile_up():
     valve = Valve()
-    queue = [each for sent in range(100_000) for each in valve.admit(UploadProgress(sent=sent, total=100_000))]
+    queue = [event for sent in range(100_000) for event in valve.admit(UploadProgress(sent=sent, total=100_000))]
     assert len(queue) == 1000
     valve.taken(queue)
     assert valve.admit(UploadProgress(sent=1, total=1))
@@ -77,7 +77,7 @@ class Deaf:
 
     @property
     def received(self):
-        return [json.loads(each) for delivery in self.deliveries for each in delivery.splitlines()]
+        return [json.loads(text) for delivery in self.deliveries for text in delivery.splitlines()]
 
 
 def read(received) -> list[int]:
@@ -85,26 +85,26 @@ def read(received) -> list[int]:
     kinds = {"hook-output": HookOutput, "note": Note}
     return numbers(
         [
-            kinds[each["event"]](**{key: value for key, value in each.items() if key not in ("event", "time")})
-            if each["event"] in kinds
-            else each
-            for each in received
+            kinds[event["event"]](**{key: value for key, value in event.items() if key not in ("event", "time")})
+            if event["event"] in kinds
+            else event
+            for event in received
         ]
     )
 
 
 def test_who_watches_gets_the_newest_output_and_everything_else_before_the_end(monkeypatch):
     monkeypatch.setattr(heartbeat, "MOST_WAITING", 4000)
-    one, other, late = Deaf("one"), Deaf("other"), Deaf("late")
+    keeps_up, other, late = Deaf("one"), Deaf("other"), Deaf("late")
     beats = Heartbeat("o")
     for number in range(1, 1001):
         beats.add(line(number))
         if number % 300 == 0:
             beats.add(PhaseStarted(operation="o", phase="switch"))
         if number % 7 == 0:
-            beats.deliver(one)
+            beats.deliver(keeps_up)
     beats.add(HookFinished(operation="o", on="prepare", run="x", status=0, seconds=1.0))
-    for session in (one, other, late):
+    for session in (keeps_up, other, late):
         beats.deliver_all(session)
         beats.deliver_all(session)
         assert all(len(delivery) <= AT_ONCE for delivery in session.deliveries)
@@ -113,19 +113,19 @@ def test_who_watches_gets_the_newest_output_and_everything_else_before_the_end(m
         accounted = sum(1 if number > 0 else -number for number in seen)
         assert accounted == 1000, "each line was delivered, or counted as left out"
         assert [number for number in seen if number > 0] == sorted(number for number in seen if number > 0)
-    assert [number for number in read(one.received) if number > 0] == list(range(1, 1001)), "it kept up"
+    assert [number for number in read(keeps_up.received) if number > 0] == list(range(1, 1001)), "it kept up"
     assert len(read(other.received)) < 60
 
 
 def test_an_event_that_is_larger_than_a_delivery_holds_no_other_back():
-    one = Deaf("one")
+    session = Deaf("one")
     beats = Heartbeat("o")
     beats.add(line(1))
     beats.add(PhaseStarted(operation="o", phase="x" * AT_ONCE))
     beats.add(line(2))
-    while beats.deliver(one) or len(one.deliveries) < 2:
+    while beats.deliver(session) or len(session.deliveries) < 2:
         pass
-    assert read(one.received) == [1, 2]
+    assert read(session.received) == [1, 2]
 
 
 class Collected:

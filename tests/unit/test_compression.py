@@ -22,11 +22,11 @@ def sized(sizes: dict[bytes, int]) -> Manifest:
 def test_samples_are_spread_over_the_bytes_whatever_the_files_are() -> None:
     small = {f"small{number:04}".encode(): 1000 for number in range(1000)}
     manifest = sized({b"large": 1_000_000, **small})
-    found = probes(manifest, sorted(manifest.entries))
-    assert len(found) == PIECES
-    assert sum(path == b"large" for path, _ in found) == PIECES // 2
-    assert len({path for path, _ in found}) == PIECES // 2 + 1
-    assert all(0 <= place < manifest.entries[path].size for path, place in found)
+    places = probes(manifest, sorted(manifest.entries))
+    assert len(places) == PIECES
+    assert sum(path == b"large" for path, _ in places) == PIECES // 2
+    assert len({path for path, _ in places}) == PIECES // 2 + 1
+    assert all(0 <= place < manifest.entries[path].size for path, place in places)
 
 
 @pytest.mark.parametrize("sizes", [{}, {b"empty": 0}, {b"empty": 0, b"last": 1}])

@@ -118,11 +118,11 @@ def test_secrets_and_webhooks_stay_out_of_a_projects_representation():
 def test_an_environment_is_found_by_name_and_a_misspelt_one_is_named():
     shop = project()
     assert shop.environment("staging").name == "staging"
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as refused:
         shop.environment("prodution")
-    assert "prodution" in told.value.title
-    assert told.value.detail == "known: staging, production"
-    assert told.value.hint == 'did you mean "production"?'
+    assert "prodution" in refused.value.title
+    assert refused.value.detail == "known: staging, production"
+    assert refused.value.hint == 'did you mean "production"?'
 
 
 def test_servers_are_selected_in_the_order_of_the_environment():
@@ -130,10 +130,10 @@ def test_servers_are_selected_in_the_order_of_the_environment():
     assert [server.name for server in select(production, [])] == ["web1", "web2"]
     assert [server.name for server in select(production, ["web2", "web1", "web2"])] == ["web1", "web2"]
     assert [server.name for server in select(production, ("web2",))] == ["web2"]
-    with pytest.raises(UsageError, match='no server "wbe1" in production') as told:
+    with pytest.raises(UsageError, match='no server "wbe1" in production') as refused:
         select(production, ["web2", "wbe1"])
-    assert told.value.hint == 'did you mean "web1"?'
-    assert told.value.exit_code == 2
+    assert refused.value.hint == 'did you mean "web1"?'
+    assert refused.value.exit_code == 2
 
 
 def test_find_goes_up_past_folders_of_that_name_and_gives_an_absolute_path(

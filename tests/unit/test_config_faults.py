@@ -32,10 +32,10 @@ HOOK, CHECK = "hooks[0]", "checks[0]"
 
 
 def faults_of(text: str, **environ: str) -> list[Fault]:
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as refused:
         parse(text, FILE, Settings(environ=environ))
-    assert told.value.exit_code == 2
-    return told.value.faults
+    assert refused.value.exit_code == 2
+    return refused.value.faults
 
 
 CASES = [
@@ -266,20 +266,20 @@ def test_no_secret_is_shown_in_a_fault():
 
 
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path):
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as refused:
         load(tmp_path / "none.toml", Settings(environ={}))
-    assert str(told.value.faults[0]) == f"{tmp_path}/none.toml: cannot be read: No such file or directory"
+    assert str(refused.value.faults[0]) == f"{tmp_path}/none.toml: cannot be read: No such file or directory"
     (tmp_path / "latin.toml").write_bytes(b'project = "shop"\nx = "\xe9"\n')
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as refused:
         load(tmp_path / "latin.toml", Settings(environ={}))
-    assert told.value.faults[0].message == "line 2: not UTF-8 text"
+    assert refused.value.faults[0].message == "line 2: not UTF-8 text"
 
 
 def test_the_error_lists_every_fault_with_file_and_key():
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as refused:
         parse(GOOD.replace("keep =", "kep =").replace("run =", "rum ="), FILE, Settings(environ={}))
-    assert told.value.title == "the configuration has 2 faults"
-    assert told.value.detail.splitlines() == [
+    assert refused.value.title == "the configuration has 2 faults"
+    assert refused.value.detail.splitlines() == [
         'turnout.toml: deploy.kep: unknown key (did you mean "keep"?)',
         'turnout.toml: hooks[0].rum: unknown key (did you mean "run"?)',
     ]

@@ -42,13 +42,13 @@ class Row:
 def rows(section: str) -> dict[str, Row]:
     """The rows of a section's table of keys."""
     text = re.split(r"^## ", PAGE.split(f"\n## {section}\n", 1)[1], flags=re.MULTILINE)[0]
-    found: dict[str, Row] = {}
+    by_key: dict[str, Row] = {}
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| `") and len(cells) == 5:
-            assert cells[0] not in found
-            found[cells[0].strip("`")] = Row(cells[1], cells[2], cells[4].strip("`"))
-    return found
+            assert cells[0] not in by_key
+            by_key[cells[0].strip("`")] = Row(cells[1], cells[2], cells[4].strip("`"))
+    return by_key
 
 
 def fields() -> Iterator[tuple[str, str, FieldInfo]]:

@@ -41,14 +41,14 @@ WORDS = {
 
 def raised_by_paramiko() -> Iterator[type[Exception]]:
     """Every class of exception that paramiko defines, but for those of its Windows parts."""
-    found = set()
+    names = set()
     for module in pkgutil.walk_packages(paramiko.__path__, "paramiko."):
         if "win" in module.name.rpartition(".")[2]:
             continue
         for value in vars(importlib.import_module(module.name)).values():
             if inspect.isclass(value) and issubclass(value, Exception) and value.__module__.startswith("paramiko"):
-                found.add(value)
-    yield from sorted(found, key=lambda kind: kind.__name__)
+                names.add(value)
+    yield from sorted(names, key=lambda kind: kind.__name__)
 
 
 KINDS = [kind for kind in raised_by_paramiko() if kind.__name__ not in NEVER_MET]

@@ -242,7 +242,7 @@ def test_every_wrong_flag_is_told_at_once(tmp_path: Path, capsys: pytest.Capture
     words = ["--project", "my shop", "--git", os.fsdecode(b"\xff"), "--environment", "a b", "--keep", "0"]
     words += ["--server", "web1", "--server", "web1=web1:0/srv", "--server", "web1=web1/"]
     assert asked(tmp_path, "", *words)[0] == 2
-    told = capsys.readouterr().err
+    complaint = capsys.readouterr().err
     for fault in [
         '--project: "my shop" is not a name',
         "--git: is not UTF-8 text",
@@ -252,7 +252,7 @@ def test_every_wrong_flag_is_told_at_once(tmp_path: Path, capsys: pytest.Capture
         '--server: "0" is not a port',
         "--server: must not be the root of the file system",
     ]:
-        assert fault in told
+        assert fault in complaint
     assert list(tmp_path.iterdir()) == []
 
 

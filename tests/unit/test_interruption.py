@@ -40,52 +40,52 @@ def test_one_that_still_runs_is_none():
 
 
 def test_servers_that_switched_and_those_that_did_not_are_told_apart():
-    found = interruption(
+    left_open = interruption(
         [
             state("web1", "b", begin("1"), switch("1", "b", "a"), interrupted("switch")),
             state("web2", "a", begin("1"), switch("1", "b", "a"), interrupted("switch")),
             state("web3", "a", begin("1"), interrupted("stage")),
         ]
     )
-    assert found.mixed
-    assert dict(found.switched) == {"web1": Before(tag="a", target="releases/a")}
-    assert found.waiting == ("web2", "web3")
+    assert left_open.mixed
+    assert dict(left_open.switched) == {"web1": Before(tag="a", target="releases/a")}
+    assert left_open.waiting == ("web2", "web3")
 
 
 def test_before_the_switch_the_journal_knows_what_was_to_become_live():
     release = Record(tag="b", seq=2, created=1.0, source="git", revision="2" * 40, digest="d" * 64)
     begun = replace(begin("1"), tag="b", record=release)
-    found = interruption([state("web1", "a", begun), state("web2", "a")])
-    assert (found.tag, found.records, found.fresh) == ("b", {"web1": release}, True)
-    assert not found.switched
-    assert found.waiting == ("web1", "web2")
+    left_open = interruption([state("web1", "a", begun), state("web2", "a")])
+    assert (left_open.tag, left_open.records, left_open.fresh) == ("b", {"web1": release}, True)
+    assert not left_open.switched
+    assert left_open.waiting == ("web1", "web2")
     back = interruption([state("web1", "b", replace(begin("2", "rollback"), tag="a"))])
     assert (back.tag, back.fresh) == ("a", False)
 
 
 def test_where_it_had_ended_on_some_servers_an_undo_leads_those_back_too():
     """Killed while it gave its locks back: undoing only the others would leave the fleet on two releases."""
-    found = interruption(
+    left_open = interruption(
         [
             state("web1", "b", begin("1"), switch("1", "b", "a"), end("1")),
             state("web2", "b", begin("1"), switch("1", "b", "a"), interrupted("finish")),
         ]
     )
-    assert set(found.switched) == {"web1", "web2"}
-    assert found.waiting == ()
+    assert set(left_open.switched) == {"web1", "web2"}
+    assert left_open.waiting == ()
 
 
 def test_a_recovery_that_was_interrupted_is_undone_together_with_what_it_finished():
-    found = interruption(
+    left_open = interruption(
         [
             state("web1", "b", begin("1"), switch("1", "b", "a"), begin("2", "recover", 2.0)),
             state("web2", "b", begin("1"), begin("2", "recover", 2.0), switch("2", "b", "a", "recover")),
             state("web3", "a", begin("1"), begin("2", "recover", 2.0), interrupted("switch")),
         ]
     )
-    assert (found.operation, found.tag) == ("2", "b")
-    assert set(found.switched) == {"web1", "web2"}
-    assert found.waiting == ("web3",)
+    assert (left_open.operation, left_open.tag) == ("2", "b")
+    assert set(left_open.switched) == {"web1", "web2"}
+    assert left_open.waiting == ("web3",)
 
 
 def test_an_operation_that_did_nothing_leaves_open_what_was_open_and_one_that_did_something_closes_it():
@@ -95,6 +95,6 @@ def test_an_operation_that_did_nothing_leaves_open_what_was_open_and_one_that_di
 
 
 def test_a_first_deploy_has_nothing_to_go_back_to():
-    found = interruption([state("web1", "a", begin("1"), switch("1", "a", ""), interrupted("check"))])
-    assert found.switched == {"web1": Before(tag="", target="")}
-    assert found.phase == "check"
+    left_open = interruption([state("web1", "a", begin("1"), switch("1", "a", ""), interrupted("check"))])
+    assert left_open.switched == {"web1": Before(tag="", target="")}
+    assert left_open.phase == "check"

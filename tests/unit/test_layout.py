@@ -29,9 +29,9 @@ WRITTEN = re.compile(r"(\.turnout|deploy-cache|releases)(/\S*)?")
 def constants(file: Path) -> list[str]:
     """The texts of a module, without docstrings and the like."""
     tree = ast.parse(file.read_text("utf-8"))
-    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in told]
-    return [node.value.decode("latin-1") if isinstance(node.value, bytes) else str(node.value) for node in found]
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    literals = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in docstrings]
+    return [node.value.decode("latin-1") if isinstance(node.value, bytes) else str(node.value) for node in literals]
 
 
 @pytest.mark.parametrize("name", NAMES)

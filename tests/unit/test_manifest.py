@@ -70,8 +70,8 @@ def test_the_digest_does_not_depend_on_the_order_of_listing(tree: Manifest, rand
 
 
 @given(manifests(), manifests())
-def test_two_trees_share_a_digest_only_if_they_are_the_same(one: Manifest, other: Manifest) -> None:
-    assert (one.digest == other.digest) == (one.entries == other.entries)
+def test_two_trees_share_a_digest_only_if_they_are_the_same(tree: Manifest, other: Manifest) -> None:
+    assert (tree.digest == other.digest) == (tree.entries == other.entries)
 
 
 @given(manifests(), manifests())

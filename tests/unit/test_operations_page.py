@@ -17,7 +17,7 @@ EXAMPLES = re.compile(
 
 def quotations() -> list[str]:
     """The texts in backquotes of every table whose first column is what the screen shows."""
-    found = []
+    texts = []
     shows = False
     for line in TEXT.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split(" | ")] if line.startswith("|") else []
@@ -26,8 +26,8 @@ def quotations() -> list[str]:
         elif cells[0] in ("the screen shows", "what you see"):
             shows = True
         elif shows:
-            found += re.findall(r"`([^`]+)`", cells[0])
-    return found
+            texts += re.findall(r"`([^`]+)`", cells[0])
+    return texts
 
 
 @pytest.fixture(scope="module")

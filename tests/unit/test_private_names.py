@@ -62,8 +62,8 @@ def test_a_private_name_that_is_used_is_there(name):
     place, kind = NAMES[name]
     short = name.rpartition(".")[2]
     assert hasattr(place, short), f"{name} is gone from {place.__module__}: see core/remote for who uses it"
-    found = getattr(place, short)
-    assert callable(found) if kind is None else isinstance(found, kind), f"{name} is {type(found)} now"
+    names = getattr(place, short)
+    assert callable(names) if kind is None else isinstance(names, kind), f"{name} is {type(names)} now"
 
 
 @pytest.mark.parametrize("name", UNDOCUMENTED)
@@ -75,9 +75,9 @@ def test_an_undocumented_name_that_is_used_is_there(name):
 def test_an_attribute_of_a_transport_that_is_used_is_set(name):
     import socket
 
-    one, other = socket.socketpair()
-    with one, other:
-        assert hasattr(paramiko.Transport(one), name)
+    near_end, other = socket.socketpair()
+    with near_end, other:
+        assert hasattr(paramiko.Transport(near_end), name)
 
 
 @pytest.mark.parametrize("name", ["status_event", "out_window_size", "remote_chanid", "exit_status", "closed"])
@@ -87,7 +87,7 @@ def test_an_attribute_of_a_channel_that_is_used_is_set(name):
 
 def used() -> set[str]:
     """Every private name of theirs that the code reads, calls or puts its own in place of."""
-    found: set[str] = set()
+    private: set[str] = set()
     for file in CORE.rglob("*.py"):
         tree = ast.parse(file.read_text("utf-8"))
         ours = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _of_self(node)}
@@ -95,17 +95,17 @@ def used() -> set[str]:
             if not isinstance(node, ast.Attribute) or not _private(node.attr) or _of_self(node):
                 continue
             if node.attr not in ours or _of_super(node):
-                found.add(node.attr)
+                private.add(node.attr)
         for node in ast.walk(tree):
             if not isinstance(node, ast.ClassDef):
                 continue
             names = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
             bases = [FOREIGN[name] for name in names if name in FOREIGN]
-            inside = {one.attr for one in ast.walk(node) if isinstance(one, ast.Attribute)}
-            inside |= {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
-            inside |= {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
-            found |= {name for name in inside if _private(name) and any(hasattr(base, name) for base in bases)}
-    return found
+            inside = {item.attr for item in ast.walk(node) if isinstance(item, ast.Attribute)}
+            inside |= {item.name for item in node.body if isinstance(item, ast.FunctionDef)}
+            inside |= {item.id for item in ast.walk(node) if isinstance(item, ast.Name)}
+            private |= {name for name in inside if _private(name) and any(hasattr(base, name) for base in bases)}
+    return private
 
 
 def _private(name: str) -> bool:

@@ -36,26 +36,30 @@ def state(server: str, current: str, *journal: JournalLine, lock: Lock | None = 
 
 
 def test_a_half_switched_fleet_names_who_switched_and_who_waits():
-    found = interruption([state("web1", "two", BEGIN, SWITCH), state("web2", "one", BEGIN)])
-    assert found is not None and found.mixed
-    assert found.tag == "two" and found.switched["web1"].target == "releases/one" and found.waiting == ("web2",)
+    left_open = interruption([state("web1", "two", BEGIN, SWITCH), state("web2", "one", BEGIN)])
+    assert left_open is not None and left_open.mixed
+    assert (
+        left_open.tag == "two"
+        and left_open.switched["web1"].target == "releases/one"
+        and left_open.waiting == ("web2",)
+    )
 
 
 def test_a_switch_that_was_announced_and_did_not_happen_is_none():
-    found = interruption([state("web1", "one", BEGIN, SWITCH), state("web2", "one", BEGIN)])
-    assert found is not None and not found.switched and found.waiting == SERVERS
+    left_open = interruption([state("web1", "one", BEGIN, SWITCH), state("web2", "one", BEGIN)])
+    assert left_open is not None and not left_open.switched and left_open.waiting == SERVERS
 
 
 def test_where_one_server_missed_the_end_all_that_switched_are_named():
-    found = interruption([state("web1", "two", BEGIN, SWITCH, DONE), state("web2", "two", BEGIN, SWITCH)])
-    assert found is not None and not found.mixed
-    assert list(found.switched) == ["web1", "web2"]
+    left_open = interruption([state("web1", "two", BEGIN, SWITCH, DONE), state("web2", "two", BEGIN, SWITCH)])
+    assert left_open is not None and not left_open.mixed
+    assert list(left_open.switched) == ["web1", "web2"]
 
 
 def test_a_server_that_could_not_be_put_back_is_interrupted():
-    found = interruption([state("web1", "one", BEGIN, SWITCH, PUT_BACK), state("web2", "two", BEGIN, SWITCH)])
-    assert found is not None
-    assert list(found.switched) == ["web2"] and found.waiting == ("web1",)
+    left_open = interruption([state("web1", "one", BEGIN, SWITCH, PUT_BACK), state("web2", "two", BEGIN, SWITCH)])
+    assert left_open is not None
+    assert list(left_open.switched) == ["web2"] and left_open.waiting == ("web1",)
 
 
 def test_what_still_runs_was_not_interrupted():
@@ -70,8 +74,8 @@ def test_an_operation_that_was_refused_leaves_open_what_was_open_before():
         line("begin", operation="ffff", time=2000.0),
         line("end", operation="ffff", outcome="refused", time=2001.0),
     ]
-    found = interruption([state("web1", "two", BEGIN, SWITCH, *refused), state("web2", "one", BEGIN, *refused)])
-    assert found is not None and found.operation == "0a1b"
+    left_open = interruption([state("web1", "two", BEGIN, SWITCH, *refused), state("web2", "one", BEGIN, *refused)])
+    assert left_open is not None and left_open.operation == "0a1b"
 
 
 def test_the_next_operation_that_is_carried_out_closes_it():
@@ -85,8 +89,8 @@ def test_an_operation_that_failed_and_was_put_back_leaves_open_what_was_open_bef
             line("begin", operation="ffff", kind=kind, time=2000.0),
             line("end", operation="ffff", kind=kind, outcome="put-back", exit_code=1, time=2001.0),
         ]
-        found = interruption([state("web1", "two", BEGIN, SWITCH, *after), state("web2", "one", BEGIN, *after)])
-        assert found is not None and found.mixed and found.operation == "0a1b"
+        left_open = interruption([state("web1", "two", BEGIN, SWITCH, *after), state("web2", "one", BEGIN, *after)])
+        assert left_open is not None and left_open.mixed and left_open.operation == "0a1b"
 
 
 def test_undoing_closes_it():
@@ -153,38 +157,42 @@ CLOCKS = [(9000.0, 1000.0), (1000.0, 9000.0), (5.0, 5.0), (0.0, 4_294_967_295.0)
 @pytest.mark.parametrize(("first", "second"), CLOCKS)
 def test_the_operation_that_came_last_on_a_server_is_the_last_by_whatever_clock(first, second):
     ana, ben = of("aaaa", first, "two", "one"), of("bbbb", second, "three", "two")
-    found = interruption([state("web1", "three", *ana, *ben), state("web2", "two", *ana, ben[0])])
-    assert found is not None and (found.operation, found.tag) == ("bbbb", "three")
-    assert {name: before.tag for name, before in found.switched.items()} == {"web1": "two"}
-    assert found.waiting == ("web2",)
+    left_open = interruption([state("web1", "three", *ana, *ben), state("web2", "two", *ana, ben[0])])
+    assert left_open is not None and (left_open.operation, left_open.tag) == ("bbbb", "three")
+    assert {name: before.tag for name, before in left_open.switched.items()} == {"web1": "two"}
+    assert left_open.waiting == ("web2",)
     # What was interrupted before it is not forgotten: an undo of this one leaves it open.
-    assert found.others and found.settled == ("bbbb",)
+    assert left_open.others and left_open.settled == ("bbbb",)
 
 
 @pytest.mark.parametrize(("first", "second"), CLOCKS)
 def test_an_operation_that_switched_nothing_hides_none_that_did(first, second):
     ana, ben = of("aaaa", first, "two", "one"), of("bbbb", second)
-    found = interruption([state("web1", "two", *ana, *ben), state("web2", "one", ana[0], *ben)])
-    assert found is not None and found.operation == "aaaa" and list(found.switched) == ["web1"]
+    left_open = interruption([state("web1", "two", *ana, *ben), state("web2", "one", ana[0], *ben)])
+    assert left_open is not None and left_open.operation == "aaaa" and list(left_open.switched) == ["web1"]
 
 
 @pytest.mark.parametrize(("first", "second"), CLOCKS)
 def test_a_chain_of_operations_over_different_servers_has_its_last_one(first, second):
     """Each shares a server with the next one only."""
-    one = of("aaaa", first, "a", "zero")
-    two = of("bbbb", second, "b", "a")
-    three = of("cccc", first - 1 if first else 0.0, "c", "b")
-    states = [state("web1", "b", *one, *two), state("web2", "c", *two, *three), state("web3", "a", *one)]
-    found = interruption(states)
-    assert found is not None and found.operation == "cccc" and list(found.switched) == ["web2"]
+    first_operation = of("aaaa", first, "a", "zero")
+    second_operation = of("bbbb", second, "b", "a")
+    third_operation = of("cccc", first - 1 if first else 0.0, "c", "b")
+    states = [
+        state("web1", "b", *first_operation, *second_operation),
+        state("web2", "c", *second_operation, *third_operation),
+        state("web3", "a", *first_operation),
+    ]
+    left_open = interruption(states)
+    assert left_open is not None and left_open.operation == "cccc" and list(left_open.switched) == ["web2"]
 
 
 @pytest.mark.parametrize(("first", "second"), CLOCKS)
 def test_of_operations_that_share_no_server_the_answer_is_the_same_by_whatever_clock(first, second):
     ana, ben = of("aaaa", first, "two", "one"), of("bbbb", second, "three", "one")
     states = [state("web1", "two", *ana), state("web2", "three", *ben), state("web3", "three", *ben)]
-    found = interruption(states)
-    assert found is not None and found.operation == "bbbb" and list(found.switched) == ["web2", "web3"]
+    left_open = interruption(states)
+    assert left_open is not None and left_open.operation == "bbbb" and list(left_open.switched) == ["web2", "web3"]
     turned = interruption(states[::-1])
     assert turned is not None and turned.operation == "bbbb"
 

@@ -78,27 +78,27 @@ def test_the_agent_sees_what_is_expected_of_any_names(shell, tmp_path):
 
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(manifests(), manifests())
-def test_two_trees_that_differ_in_more_than_content_have_different_shapes(one: Manifest, other: Manifest) -> None:
-    def outside(tree: Manifest):
-        return {path: entry if entry.kind == "l" else entry[:2] for path, entry in tree.entries.items()}
+def test_two_trees_that_differ_in_more_than_content_have_different_shapes(tree: Manifest, other: Manifest) -> None:
+    def outside(of: Manifest):
+        return {path: entry if entry.kind == "l" else entry[:2] for path, entry in of.entries.items()}
 
-    assert (shape_digest(one) == shape_digest(other)) == (outside(one) == outside(other))
+    assert (shape_digest(tree) == shape_digest(other)) == (outside(tree) == outside(other))
 
 
 def lines_of(tree: Manifest, **changes: Entry | None) -> list[bytes]:
     """The lines of a tree with entries changed, and removed where they are None."""
     entries = dict(tree.entries) | {name.encode(): entry for name, entry in changes.items()}
-    found = []
+    lines = []
     for path, entry in entries.items():
         if entry is not None:
             size = b"%d " % entry.size if entry.is_file else b""
             target = b" " + entry.target if entry.kind == "l" else b""
-            found.append(b"%b %b./%b%b" % (entry.kind.encode(), size, path, target))
-    return found
+            lines.append(b"%b %b./%b%b" % (entry.kind.encode(), size, path, target))
+    return lines
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "differing"),
     [
         ({}, []),
         ({"x": None}, ["x is missing"]),
@@ -116,8 +116,8 @@ def lines_of(tree: Manifest, **changes: Entry | None) -> list[bytes]:
         ),
     ],
 )
-def test_a_difference_is_told_by_name(changes, told):
-    assert differences(TREE, lines_of(TREE, **changes)) == told
+def test_a_difference_is_told_by_name(changes, differing):
+    assert differences(TREE, lines_of(TREE, **changes)) == differing
 
 
 def test_a_mode_counts_only_where_something_is_private():

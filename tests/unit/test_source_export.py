@@ -34,8 +34,8 @@ LONG_AGO = 1_000_000_000
 
 def exports() -> list[Path]:
     """Finished exports, those used last first."""
-    found = [path for path in (Settings().cache / "exports").glob("*/*") if not path.name.startswith(".")]
-    return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    folders = [path for path in (Settings().cache / "exports").glob("*/*") if not path.name.startswith(".")]
+    return sorted(folders, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 def layers(tree: Tree) -> list[str]:

@@ -138,13 +138,13 @@ def understood(text: str) -> bool:
     return subprocess.run(words, input=text, text=True, capture_output=True, check=False).returncode == 0
 
 
-def alike(one: Target, home: Path) -> tuple[dict[str, object], dict[str, object]]:
+def alike(target: Target, home: Path) -> tuple[dict[str, object], dict[str, object]]:
     """What ssh and our own reader say of a target, as far as it is no default of ssh's."""
     asked = Book(os.environ)
-    theirs = asked.look_up(one)
+    theirs = asked.look_up(target)
     first = files.sources(None, str(home))
-    ours = reader.read(one, first, str(home))
-    found: tuple[dict[str, object], dict[str, object]] = ({}, {})
+    ours = reader.read(target, first, str(home))
+    sides: tuple[dict[str, object], dict[str, object]] = ({}, {})
     for name in COMPARED:
         default = theirs.defaults.get(name) if name not in reader.DEFAULTS else reader.DEFAULTS[name]
         values = theirs.all(name)
@@ -153,14 +153,14 @@ def alike(one: Target, home: Path) -> tuple[dict[str, object], dict[str, object]
             own = theirs.defaults["identityfile"]
         if name in ("host", "hostname", "user", "port"):
             own = own or (getattr(theirs, name if name != "hostname" else "host"),)
-        found[0][name] = tuple(dict.fromkeys(WORDS.get(value, value) for value in values if value != "none"))
-        found[1][name] = tuple(WORDS.get(value, value) for value in own if value != "none")
-    for side in found:
+        sides[0][name] = tuple(dict.fromkeys(WORDS.get(value, value) for value in values if value != "none"))
+        sides[1][name] = tuple(WORDS.get(value, value) for value in own if value != "none")
+    for side in sides:
         side["userknownhostsfile"] = tuple(str(text).replace("~", str(home)) for text in side["userknownhostsfile"])
-        side["port"] = str(one.port or side["port"][0])
-        side["user"] = one.user or side["user"][0]
+        side["port"] = str(target.port or side["port"][0])
+        side["user"] = target.user or side["user"][0]
         side["setenv"] = tuple(str(text) for text in side["setenv"])
-    return found
+    return sides
 
 
 @pytest.mark.parametrize("case", SAME)
@@ -172,9 +172,9 @@ def test_our_own_reader_says_what_ssh_says(home, config, case):
         (home / ".ssh" / name).write_text(text)
     if "match" in case and not understood(SAME[case]):
         pytest.skip("this ssh is older than these words")
-    for one in TARGETS:
-        theirs, ours = alike(one, home)
-        assert ours == theirs, one
+    for target in TARGETS:
+        theirs, ours = alike(target, home)
+        assert ours == theirs, target
 
 
 PATTERNS = st.sampled_from(["web1", "web*", "*", "!web1", "?eb2", "other", "WEB1", "real", "*.example"])
@@ -198,9 +198,9 @@ BLOCKS = st.one_of(
 def test_our_own_reader_says_what_ssh_says_of_any_blocks(home, lines):
     need("ssh")
     (home / ".ssh/config").write_text("\n".join(lines) + "\n")
-    for one in TARGETS[:2]:
-        theirs, ours = alike(one, home)
-        assert ours == theirs, (lines, one)
+    for target in TARGETS[:2]:
+        theirs, ours = alike(target, home)
+        assert ours == theirs, (lines, target)
 
 
 @pytest.mark.parametrize(
@@ -353,7 +353,7 @@ def test_a_variable_that_is_not_set_is_told(config, book):
 
 
 @pytest.mark.parametrize(
-    ("line", "found"),
+    ("line", "socket"),
     [
         ("", "/env"),
         ("IdentityAgent none", ""),
@@ -364,13 +364,13 @@ def test_a_variable_that_is_not_set_is_told(config, book):
     ],
 )
 @pytest.mark.parametrize("reading", ["ssh", "own"])
-def test_the_agent_is_the_one_that_is_configured(config, book, monkeypatch, request, line, found, reading):
+def test_the_agent_is_the_one_that_is_configured(config, book, monkeypatch, request, line, socket, reading):
     monkeypatch.setenv("SSH_AUTH_SOCK", "/env")
     monkeypatch.setenv("OTHER", "/other")
     if reading == "own":
         request.getfixturevalue("without_ssh")
     config(f"{line}\n")
-    assert book().look_up(Target("web1")).agent == found
+    assert book().look_up(Target("web1")).agent == socket
 
 
 def test_what_turnout_toml_says_goes_first(config, book):
@@ -385,7 +385,7 @@ def test_what_turnout_toml_says_goes_first(config, book):
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "parts"),
     [
         ("a", ("a", None, None)),
         ("ana@a:22", ("a", "ana", 22)),
@@ -395,9 +395,9 @@ def test_what_turnout_toml_says_goes_first(config, book):
         ("a@b@c", ("c", "a@b", None)),
     ],
 )
-def test_a_hop_is_read_as_proxy_jump_has_it(text, found):
-    one = Target.of(text)
-    assert (one.host, one.user, one.port) == found
+def test_a_hop_is_read_as_proxy_jump_has_it(text, parts):
+    target = Target.of(text)
+    assert (target.host, target.user, target.port) == parts
 
 
 def test_each_hop_is_reached_through_those_named_before_it(config, book):
@@ -639,13 +639,13 @@ def test_forty_targets_are_asked_for_once_each(config, book, monkeypatch, tmp_pa
     look = book()
     targets = [Target(f"web{number}") for number in range(40)]
     look.ahead(targets)
-    assert {look.hops(look.look_up(one)) for one in targets} == {Target("gate")}
+    assert {look.hops(look.look_up(target)) for target in targets} == {Target("gate")}
     look.look_up(Target("gate"))
     assert len(log.read_text().splitlines()) == 42
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "words"),
     [
         ('a "b c" d', ["a", "b c", "d"]),
         ("a\\ b c", ["a b", "c"]),
@@ -657,5 +657,5 @@ def test_forty_targets_are_asked_for_once_each(config, book, monkeypatch, tmp_pa
         ("", []),
     ],
 )
-def test_words_are_split_as_by_ssh(text, found):
-    assert split(text) == found
+def test_words_are_split_as_by_ssh(text, words):
+    assert split(text) == words

@@ -36,7 +36,7 @@ def test_an_answer_that_does_not_say_what_current_is_is_refused(lines):
 
 
 @pytest.mark.parametrize(
-    ("lines", "known"),
+    ("lines", "expected"),
     [
         (("current absent",), ("absent", "", "")),
         (("current folder",), ("folder", "", "")),
@@ -47,10 +47,10 @@ def test_an_answer_that_does_not_say_what_current_is_is_refused(lines):
         (("current link releases/gone", "dangling"), ("dangling", "", "releases/gone")),
     ],
 )
-def test_what_current_is_is_what_the_server_says(lines, known):
+def test_what_current_is_is_what_the_server_says(lines, expected):
     seen = state("root present", *lines, "place 1 5 releases/r1")
-    assert (seen.current_kind, seen.current, seen.current_target) == known
-    assert [release.tag for release in seen.releases.values() if release.live] == ([known[1]] if known[1] else [])
+    assert (seen.current_kind, seen.current, seen.current_target) == expected
+    assert [release.tag for release in seen.releases.values() if release.live] == ([expected[1]] if expected[1] else [])
 
 
 def test_a_link_of_which_nobody_says_where_it_ends_is_not_a_live_release():

@@ -81,21 +81,21 @@ def test_what_is_no_tar_stream_is_noticed(tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tree=manifests())
 def test_any_tree_is_unpacked_as_it_is(tmp_path_factory: pytest.TempPathFactory, tree: Manifest) -> None:
-    known = {file_entry(text).content: text for text in (b"", b"one\n", b"two\n", b"x" * 1000)}
+    by_digest = {file_entry(text).content: text for text in (b"", b"one\n", b"two\n", b"x" * 1000)}
     items = [
-        (path, entry.kind, entry.target if entry.kind == LINK else known.get(entry.content, b""))
+        (path, entry.kind, entry.target if entry.kind == LINK else by_digest.get(entry.content, b""))
         for path, entry in sorted(tree.entries.items())
         if len(path) < 1000
     ]
     folder = tmp_path_factory.mktemp("in")
-    found = unpacked(stream_of(items), folder)
-    assert found.entries == {path: tree.entries[path] for path, _, _ in items}
-    assert found.pointers == []
+    out = unpacked(stream_of(items), folder)
+    assert out.entries == {path: tree.entries[path] for path, _, _ in items}
+    assert out.pointers == []
 
 
 def test_folders_that_the_stream_does_not_name_are_made(tmp_path: Path) -> None:
-    found = unpacked(stream_of([(b"a/b/c", "f", b"x"), (b"a/b/d", "f", b"y")]), tmp_path / "in")
-    assert found.entries[b"a"] == found.entries[b"a/b"] == FOLDER_ENTRY
+    tree = unpacked(stream_of([(b"a/b/c", "f", b"x"), (b"a/b/d", "f", b"y")]), tmp_path / "in")
+    assert tree.entries[b"a"] == tree.entries[b"a/b"] == FOLDER_ENTRY
     assert (tmp_path / "in/a/b/d").read_text() == "y"
 
 
@@ -103,7 +103,7 @@ def test_content_of_every_length_around_a_block_is_kept(tmp_path: Path) -> None:
     contents = {
         str(length).encode(): b"z" * length for length in (0, 1, 511, 512, 513, 1 << 20, (1 << 20) + 1, 3 << 20)
     }
-    found = unpacked(stream_of([(path, "f", text) for path, text in contents.items()]), tmp_path / "in")
+    tree = unpacked(stream_of([(path, "f", text) for path, text in contents.items()]), tmp_path / "in")
     for path, text in contents.items():
-        assert found.entries[path].content == hashlib.sha256(text).hexdigest()
+        assert tree.entries[path].content == hashlib.sha256(text).hexdigest()
         assert (tmp_path / "in" / path.decode()).read_bytes() == text

@@ -46,8 +46,8 @@ def test_any_bytes_survive_the_encoding_of_paths(raw: bytes) -> None:
 
 
 @given(st.binary(max_size=20), st.binary(max_size=20))
-def test_two_paths_never_share_an_encoding(one: bytes, other: bytes) -> None:
-    assert (encode_path(one) == encode_path(other)) == (one == other)
+def test_two_paths_never_share_an_encoding(path: bytes, other: bytes) -> None:
+    assert (encode_path(path) == encode_path(other)) == (path == other)
 
 
 @given(st.binary(max_size=60), st.sets(st.integers(0, 59)))
