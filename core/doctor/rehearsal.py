@@ -93,7 +93,7 @@ def rehearse(
 def _rehearse(session: Session, project: Project, state: ServerState, commands: bool) -> Iterator[Finding]:
     owner = Lock(operation=secrets.token_hex(6), kind="doctor", who="doctor")
     try:
-        held = session.begin(secrets.token_hex(16), owner, PATIENCE)
+        held = Held.take(session, secrets.token_hex(16), owner, PATIENCE)
     except ConnectError:
         raise
     except TurnoutError as error:
@@ -146,7 +146,7 @@ def _release(held: Held, project: Project, state: ServerState, upload: Upload, *
         tag=TAG, seq=1, created=time.time(), digest=manifest.digest, bytes=manifest.bytes, files=manifest.files
     )
     try:
-        upload.begin(held, unpack, (), wipe=False)
+        upload.begin(held.root, held.token, unpack, (), wipe=False)
         upload.send(raw)
         upload.finish()
     except TurnoutError as error:

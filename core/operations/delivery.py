@@ -82,7 +82,7 @@ class Delivery:
         fan_out = self._fan_outs[name]
         try:
             with upload.watch(cancel):
-                upload.begin(held, fan_out.unpack, change.remove, wipe)
+                upload.begin(held.root, held.token, fan_out.unpack, change.remove, wipe)
                 self._pump(name, change, upload.send, fan_out)
                 upload.finish()
         finally:

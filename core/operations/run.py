@@ -283,7 +283,7 @@ class Run:
         """Take a server's lock, over a connection that is open; from now on there are signs of life for it. Raises
         LockedError, NeedsPerson."""
         claim = (self.fleet.project.project, self.fleet.environment.name)
-        held = self._held[name] = self.session(name).begin(self._token, self.owner(), claim=claim)
+        held = self._held[name] = Held.take(self.session(name), self._token, self.owner(), claim=claim)
         self.heartbeat.start(held)
         return held
 

@@ -11,7 +11,7 @@ from core.jobs import Cancel
 from core.manifest import Manifest
 from core.protocol.answers import Answer, Removed, Status, error_of, removed
 from core.protocol.requests import ANYWHERE, Settles
-from core.records import Pin, Record, ServerState
+from core.records import SILENT_AFTER, Lock, Pin, Record, ServerState
 from core.shape import differences
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Held:
-    """What `Session.begin` gives. The server carries out a request only while its lock has this token: where the lock
+    """What `take` gives. The server carries out a request only while its lock has this token: where the lock
     was lost, taken over or given back nothing is changed, and LockLost is raised.
 
     token  the operation's secret, the same on all its servers
@@ -31,6 +31,18 @@ class Held:
         self.session = session
         self.token = token
         self.state = state
+
+    @classmethod
+    def take(
+        cls,
+        session: Session,
+        token: str,
+        owner: Lock,
+        patience: int = SILENT_AFTER,
+        claim: tuple[str, str] | None = None,
+    ) -> Held:
+        """Take a server's lock; see Session.begin."""
+        return cls(session, token, session.begin(token, owner, patience, claim))
 
     @property
     def name(self) -> str:

@@ -23,7 +23,6 @@ from core.protocol.state import parse_state, with_records
 from core.records import SILENT_AFTER, Lock, ServerState
 from core.remote.agent import Agent
 from core.remote.connection import Connection
-from core.remote.held import Held
 from core.remote.link import Routes
 from core.remote.rehearsal import Understudy, travelling
 from core.remote.upload import Upload
@@ -159,8 +158,9 @@ class Session:
 
     def begin(
         self, token: str, owner: Lock, patience: int = SILENT_AFTER, claim: tuple[str, str] | None = None
-    ) -> Held:
-        """Take the lock, sweep what an earlier operation left half-made, and inspect: one round trip.
+    ) -> ServerState:
+        """Take the lock, sweep what an earlier operation left half-made, and inspect: one round trip. `Held.take` gives
+        what may be done then.
 
         token     a secret of the operation; every request that changes something carries it
         patience  seconds without a beat after which the watchdog there ends our agent, sweeps and unlocks
@@ -173,7 +173,7 @@ class Session:
         whose = (secrets.token_hex(8), *claim) if claim else ("", "", "")
         words = [token, text, str(patience), *whose, *self._shared]
         state = self._state(self.ask("begin", *words, title="no operation can begin there"))
-        return Held(self, token, replace(state, lock=None))
+        return replace(state, lock=None)
 
     def expect_upload(self) -> None:
         """Open a channel for an upload ahead, on a thread of its own while other requests run."""

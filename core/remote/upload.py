@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from core.errors import Cancelled, ConnectError, TurnoutError
 from core.jobs import Cancel
@@ -16,9 +15,6 @@ from core.remote.connection import Connection, start
 from core.remote.transport import BROKEN
 from core.tar.writer import CHUNK
 from core.text import clean, cut_lines, shell_word
-
-if TYPE_CHECKING:
-    from core.remote.held import Held
 
 _LOOK = 0.2
 """Seconds between two looks whether it has ended, while it says nothing."""
@@ -46,10 +42,10 @@ class Upload:
     def usable(self) -> bool:
         return not self._channel.closed
 
-    def begin(self, held: Held, unpack: str, remove: Sequence[bytes], wipe: bool) -> None:
+    def begin(self, root: str, token: str, unpack: str, remove: Sequence[bytes], wipe: bool) -> None:
         """Tell the program there what it is to do; first of all what leaves the cache (`wipe`: all of it)."""
         lines = ["!"] if wipe else [shell_word(path).strip("'") for path in remove]
-        head = [shell_word(held.root).strip("'"), held.token, unpack]
+        head = [shell_word(root).strip("'"), token, unpack]
         self.send("".join(f"{line}\n" for line in [*head, *lines, ""]).encode("ascii"))
 
     def send(self, raw: bytes) -> None:

@@ -7,6 +7,7 @@ import threading
 from core.errors import LockedError, TurnoutError
 from core.protocol.requests import Settles
 from core.records import Lock
+from core.remote.held import Held
 from tests.engine.driving import at_rest, live
 from tests.processes import identity
 
@@ -73,7 +74,7 @@ def test_of_many_that_find_a_dead_lock_exactly_one_takes_it(sshd, project_factor
             line.wait()
             token = f"{number}{index}" * 8
             try:
-                got.append(contender.fleet.session(sshd.alias).begin(token, Lock(kind="deploy", who=f"n{index}")))
+                Held.take(got.append(contender.fleet.session(sshd.alias), token, Lock(kind="deploy", who=f"n{index}")))
             except TurnoutError as lost:
                 refused.append(lost)
 

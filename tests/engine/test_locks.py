@@ -112,7 +112,7 @@ def test_of_two_fleets_over_overlapping_servers_exactly_one_wins(servers, projec
 def test_a_lock_whose_agent_lives_is_never_taken_over(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator, other = engine(project), engine(project)
-    held = operator.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana"))
+    held = Held.take(operator.fleet.open(sshd.alias), "a" * 32, Lock(kind="deploy", who="ana"))
     for _ in range(3):
         other.fails(other.deploy, LockedError, "ana")
     held.finish(Settles.NONE, "{}")
@@ -126,7 +126,7 @@ def test_a_wrong_token_changes_nothing(sshd, project_factory, engine):
     project.commit({"index.html": "2\n"})
     operator.deploy(tag="r2")
     session = operator.fleet.open(sshd.alias)
-    held = session.begin("a" * 32, Lock(kind="deploy", who="ana"))
+    held = Held.take(session, "a" * 32, Lock(kind="deploy", who="ana"))
     wrong = Held(session, "b" * 32, held.state)
     for work in (
         lambda: wrong.switch("r1", "releases/r2", "{}"),

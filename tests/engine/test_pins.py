@@ -111,7 +111,7 @@ def test_what_was_pinned_after_the_plan_is_kept_by_the_server_itself(sshd, proje
     operator = engine(project)
     deployed(operator, project, "r1", "r2", "r3")
     session = operator.fleet.open("web")
-    held = session.begin("a" * 32, Lock(kind="prune", who="ana"))
+    held = Held.take(session, "a" * 32, Lock(kind="prune", who="ana"))
     held.pin("r1", Pin(by="ana", why=""))
     assert held.remove(["r1"], force=True).kept == ("r1",)
     with pytest.raises(ServerError):

@@ -14,6 +14,7 @@ from core.operations import DeployRequest
 from core.protocol.requests import Settles
 from core.records import Lock
 from core.remote.command import run
+from core.remote.held import Held
 from tests.processes import kill
 from tests.waiting import until
 
@@ -97,7 +98,7 @@ def test_a_cancel_while_a_commands_channel_opens_ends_no_more_than_that(sshd, pr
 def test_a_command_that_arrives_after_its_lock_is_gone_does_not_run(sshd, project_factory, truth):
     with closing(truth(project_factory([sshd]), [sshd]).fleet()) as fleet:
         session = fleet.open(sshd.alias)
-        held = session.begin("a" * 32, Lock(kind="deploy", who="ana"))
+        held = Held.take(session, "a" * 32, Lock(kind="deploy", who="ana"))
         mark = sshd.files / "ran"
 
         def carried_out(token: str) -> tuple[int | None, list[str], bool]:

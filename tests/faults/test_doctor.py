@@ -18,6 +18,7 @@ from core.jobs import Cancel
 from core.operations.verify import verify
 from core.protocol.requests import Settles
 from core.records import Lock
+from core.remote.held import Held
 from tests.engine.driving import Engine, at_rest, snapshot
 from tests.engine.test_cli import REPOSITORY, turnout
 from tests.obstacles import ORDINARY, ObstacleServer
@@ -386,7 +387,7 @@ def test_doctor_needs_no_lock_and_leaves_a_running_operation_alone(sshd, project
     operator.deploy(tag="r1")
     at_rest([sshd])
     session = other.fleet.open(sshd.alias)
-    held = session.begin("a" * 32, Lock(operation="b" * 12, kind="deploy", who="ana@desk"))
+    held = Held.take(session, "a" * 32, Lock(operation="b" * 12, kind="deploy", who="ana@desk"))
     before = snapshot(sshd.files)
     assert not errors(operator)
     after = snapshot(sshd.files)

@@ -20,6 +20,7 @@ from core.operations import DeployRequest, RollbackRequest
 from core.records import Lock
 from core.remote import agent, command
 from core.remote.command import run
+from core.remote.held import Held
 from core.remote.upload import Upload
 from core.source import source_of
 from tests.faults.test_commands import lives
@@ -160,9 +161,9 @@ def children_of(pid: int) -> list[int]:
 def test_an_upload_ends_with_its_program_though_a_tar_of_it_lives_on(sshd, session_of):
     need("sshd")  # the embedded server tells of the end when the output has ended
     session = session_of(sshd)
-    held = session.begin(TOKEN, Lock(kind="deploy", who="ana"))
+    held = Held.take(session, TOKEN, Lock(kind="deploy", who="ana"))
     upload = Upload(session.connection)
-    upload.begin(held, "plain", [], False)
+    upload.begin(held.root, held.token, "plain", [], False)
     line = until(lambda: named(sshd.files / ".turnout/lock/upload"), "the upload to begin")
     shell = int(line.split()[0])
     below = children_of(shell)

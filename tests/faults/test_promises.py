@@ -17,6 +17,7 @@ from core.operations import DeployRequest, PruneRequest, RollbackRequest, execut
 from core.protocol.requests import Settles
 from core.records import Lock, fleet_releases
 from core.remote import launch
+from core.remote.held import Held
 from tests.engine.driving import record, releases
 from tests.faults.conftest import entries_of
 from tests.faults.test_breaks import agents_of
@@ -146,7 +147,7 @@ def test_what_current_really_leads_to_is_never_removed(facts, sshd):
     """Somebody leads `current` elsewhere after the plan was made: real paths are compared on the server."""
     fleet = facts.fleet()
     session = fleet.open("web")
-    held = session.begin("a" * 32, OWNER)
+    held = Held.take(session, "a" * 32, OWNER)
     (sshd.files / "by-hand").symlink_to("releases/r1")
     os.symlink("by-hand", sshd.files / "next")
     os.rename(sshd.files / "next", sshd.files / "current")

@@ -13,6 +13,7 @@ import pytest
 from core.operations import DeployRequest
 from core.protocol.requests import Settles
 from core.records import Lock
+from core.remote.held import Held
 
 NAMES = [f"folder/file{number}" for number in range(5)]
 TOKEN = "a" * 32
@@ -75,7 +76,7 @@ def switch_many(sshd, facts, switches: int) -> list[dict]:
     facts.do(DeployRequest(tag="two"))
     fleet = facts.fleet()
     session = fleet.open("web")
-    held = session.begin(TOKEN, Lock(operation="switches", kind="deploy", who="ana@laptop", since=1.0))
+    held = Held.take(session, TOKEN, Lock(operation="switches", kind="deploy", who="ana@laptop", since=1.0))
     live, other = "two", "one"
     with ExitStack() as stack:
         readers = [stack.enter_context(Reader(sshd.files)) for _ in range(2)]
