@@ -74,7 +74,7 @@ def test_of_many_that_find_a_dead_lock_exactly_one_takes_it(sshd, project_factor
             line.wait()
             token = f"{number}{index}" * 8
             try:
-                Held.take(got.append(contender.fleet.session(sshd.alias), token, Lock(kind="deploy", who=f"n{index}")))
+                got.append(Held.take(contender.fleet.session(sshd.alias), token, Lock(kind="deploy", who=f"n{index}")))
             except TurnoutError as lost:
                 refused.append(lost)
 
