@@ -1,3 +1,87 @@
-"""The engine of Turnout: it imports no Textual, prints nothing and never asks."""
+"""The engine of Turnout: it imports no screen, prints nothing and never asks. docs/library.md shows how it is used.
 
-__version__ = "0.1.0"
+The names below are what another program may rely on. Each is loaded when it is used first, so `import core` costs
+nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from core.version import VERSION
+
+__version__ = VERSION
+
+__all__ = [
+    "Controls",
+    "DeployRequest",
+    "Fleet",
+    "Job",
+    "PinRequest",
+    "Plan",
+    "PruneRequest",
+    "RecoverRequest",
+    "Request",
+    "Result",
+    "RollbackRequest",
+    "Settings",
+    "errors",
+    "events",
+    "examine",
+    "execute",
+    "interruption",
+    "load_project",
+    "make_plan",
+    "verify",
+    "watch",
+]
+
+if TYPE_CHECKING:
+    from core import errors, events
+    from core.config import load as load_project
+    from core.doctor import examine
+    from core.fleet import Fleet
+    from core.jobs import Controls, Job
+    from core.operations import (
+        DeployRequest,
+        PinRequest,
+        PruneRequest,
+        RecoverRequest,
+        Request,
+        Result,
+        RollbackRequest,
+        execute,
+        make_plan,
+    )
+    from core.operations.follow import watch
+    from core.operations.verify import verify
+    from core.plan import Plan
+    from core.recovery import interruption
+    from core.settings import Settings
+else:
+    _PLACES = {
+        "Controls": "core.jobs",
+        "Fleet": "core.fleet",
+        "Job": "core.jobs",
+        "Plan": "core.plan",
+        "Settings": "core.settings",
+        "examine": "core.doctor",
+        "interruption": "core.recovery",
+        "load_project": "core.config:load",
+        "verify": "core.operations.verify",
+        "watch": "core.operations.follow",
+    }
+    """By name: its module, and what it is called there where that is another name; else it is in core.operations."""
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name in ("errors", "events"):
+            return import_module(f"core.{name}")
+        module, _, there = _PLACES.get(name, "core.operations").partition(":")
+        value = globals()[name] = getattr(import_module(module), there or name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -291,5 +291,9 @@ class OperationFinished(Event):
     tag: str = ""
 
 
+def unheard(event: Event) -> None:
+    """An Emit for callers who want no events."""
+
+
 Emit = Callable[[Event], None]
 """Takes events as they happen, from any thread; must not block."""

@@ -19,7 +19,7 @@ from core.errors import (
     TurnoutError,
     UsageError,
 )
-from core.events import Emit, Event, Note, OperationFinished, OperationStarted, PlanMade
+from core.events import Emit, Event, Note, OperationFinished, OperationStarted, PlanMade, unheard
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, Controls, fault
 from core.operations.ending import end, unclaimed
@@ -50,12 +50,13 @@ class Result:
     """By server: round trips over the open connection, the agent's start among them."""
 
 
-def make_plan(fleet: Fleet, request: Request, emit: Emit, cancel: Cancel) -> Plan:
+def make_plan(fleet: Fleet, request: Request, emit: Emit = unheard, cancel: Cancel | None = None) -> Plan:
     """The plan of a request: builds the tree, connects, inspects; takes no lock and changes nothing.
 
     Warnings of the source are among the plan's. Raises FleetError where a server cannot be inspected: a plan speaks for
     all its servers or for none.
     """
+    cancel = cancel or Cancel()
     noted: list[str] = []
 
     def hear(event: Event) -> None:
@@ -112,7 +113,13 @@ def _alone(fleet: Fleet, states: Mapping[str, ServerState]) -> None:
 
 
 def execute(
-    fleet: Fleet, request: Request, plan: Plan | None, emit: Emit, controls: Controls, *, wait: float = 0.0
+    fleet: Fleet,
+    request: Request,
+    plan: Plan | None = None,
+    emit: Emit = unheard,
+    controls: Controls | None = None,
+    *,
+    wait: float = 0.0,
 ) -> Result:
     """Carry out a request on all servers of the fleet, or on none.
 
@@ -121,6 +128,7 @@ def execute(
     wait   seconds to wait for locks that others hold
     Raises TurnoutError after everything was put back; NeedsPerson where that was not possible.
     """
+    controls = controls or Controls()
     operation_class = operation_of(request)
     run = Run(fleet, operation_class.kind(request), emit)
     operation = operation_class(fleet, request, run.emit, controls.cancel, plan)

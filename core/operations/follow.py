@@ -30,11 +30,12 @@ class Watched:
     running: bool = True
 
 
-def watch(fleet: Fleet, emit: Emit, cancel: Cancel) -> Watched:
+def watch(fleet: Fleet, emit: Emit, cancel: Cancel | None = None) -> Watched:
     """Hand on the events of the running operation until it ends; its exit code. Takes no lock, changes nothing.
 
     Raises FleetError where no server answers, Cancelled where that was asked for.
     """
+    cancel = cancel or Cancel()
     inspection = fleet.inspect(cancel)
     if not inspection.states:
         raise FleetError(inspection.errors, phase="connect")

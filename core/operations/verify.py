@@ -15,11 +15,12 @@ from core.source.store import known, remember
 from core.text import clean
 
 
-def verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
+def verify(fleet: Fleet, tag: str | None = None, cancel: Cancel | None = None) -> Verification:
     """Compare `tag`, or the live release. UsageError where no server has it; FleetError where none can be asked.
 
     Where no server has it because `current` leads nowhere, that is the finding and no error.
     """
+    cancel = cancel or Cancel()
     inspection = fleet.inspect(cancel)
     if not inspection.states:
         raise FleetError(inspection.errors, phase="connect")

@@ -11,9 +11,9 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 
-from core import __version__
 from core.config import Project
 from core.source.programs import programs
+from core.version import VERSION
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 PASSED = frozenset(
@@ -67,7 +67,7 @@ def build_key(project: Project, variables: Mapping[str, str], commands: Sequence
     seen = environment(project)
     machine = os.uname()
     inputs = {
-        "turnout": __version__,
+        "turnout": VERSION,
         "machine": [machine.sysname, machine.machine],
         "turnout variables": dict(variables),
         "commands": list(commands),

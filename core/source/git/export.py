@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from core import __version__
 from core.config import Project
 from core.events import Emit, Note
 from core.jobs import Cancel
@@ -23,6 +22,7 @@ from core.source.inputs import build_key
 from core.source.selection import selected
 from core.source.store import discard, make_folder, making, read_manifest, write_whole
 from core.text import count, decode_path, show_path
+from core.version import VERSION
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _selection_of(export: Export, part: str, exclude: tuple[str, ...]) -> Manife
     """What is deployed of a plain export; worked out once for each setting."""
     if not part and not exclude:
         return export.manifest
-    key = hashlib.sha256(json.dumps([__version__, part, exclude]).encode()).hexdigest()[:16]
+    key = hashlib.sha256(json.dumps([VERSION, part, exclude]).encode()).hexdigest()[:16]
     file = export.folder / f"selected-{key}"
     try:
         digest, _, content = file.read_bytes().partition(b"\n")
