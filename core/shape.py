@@ -1,6 +1,6 @@
 """What a complete release looks like from outside: paths, kinds, sizes, targets and execute bits, no content (pure).
 
-`shape` in inspect.sh prints a line for each entry: `d PATH`, `f SIZE PATH`, `x SIZE PATH`, `l PATH TARGET`, `? PATH`
+`shape` in listing.sh prints a line for each entry: `d PATH`, `f SIZE PATH`, `x SIZE PATH`, `l PATH TARGET`, `? PATH`
 (neither file, folder nor link), the path as it is, with `./` before it. A name with a newline makes two lines of one.
 Where something of the tree is private, `m MODE PATH` besides for all that not everybody may read. All lines are sorted
 by their bytes, so both sides have the same ones.

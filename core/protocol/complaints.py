@@ -19,7 +19,7 @@ LONGEST = 1000
 """Characters of a line; of a longer one the beginning, with the path, and the end, with the reason, are shown."""
 
 _NUMBERS = re.compile(r"\d+ (?:kB )?of \d+ (?:kB|inodes) are free in .+")
-"""What `room` in release.sh and upload.sh say."""
+"""What `room` in process.sh says."""
 _FULL = ("no space left", "quota exceeded", "disk full")
 _NOISE = re.compile(r".*time stamp .* in the future|.*Exiting with failure status due to previous errors")
 """What tar says of every file where clocks differ, and at its end: not why it failed."""

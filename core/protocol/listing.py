@@ -16,7 +16,7 @@ EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
 def parse_scan(lines: Iterable[str]) -> Manifest | None:
-    """The manifest in the lines of inspect.sh's `listing`; None where something is neither file, folder nor link.
+    """The manifest in the lines of listing.sh's `listing`; None where something is neither file, folder nor link.
 
     Sizes are not read: a file's size is -1 here, for the checksum alone decides; `with_sizes` fills them in.
     """
@@ -28,7 +28,7 @@ def parse_scan(lines: Iterable[str]) -> Manifest | None:
 
 
 def parse_tree(lines: Iterable[str]) -> Contents:
-    """What is in the lines of inspect.sh's `tree`. ValueError names the first line that makes no sense."""
+    """What is in the lines of listing.sh's `tree`. ValueError names the first line that is none of them."""
     lines = list(lines)
     made = [line.removeprefix(_MADE) for line in lines if line.startswith(_MADE)]
     found = Manifest(_listed(line for line in lines if not line.startswith(_MADE)))

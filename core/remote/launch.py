@@ -61,7 +61,18 @@ one. It clears no option: where SHELLOPTS is exported, the shell that it becomes
 AGENT, UPLOAD = "turnout-agent", "turnout-upload"
 """What the processes are called on the server."""
 PROCESS = "process.sh"
-AGENT_PARTS = (PROCESS, "disks.sh", "inspect.sh", "claim.sh", "lock.sh", "seed.sh", "release.sh", "agent.sh")
+AGENT_PARTS = (
+    PROCESS,
+    "disks.sh",
+    "inspect.sh",
+    "listing.sh",
+    "claim.sh",
+    "lock.sh",
+    "seed.sh",
+    "stage.sh",
+    "release.sh",
+    "agent.sh",
+)
 UPLOAD_PARTS = (PROCESS, "disks.sh", "upload.sh")
 """The files of a program, in the order in which a shell reads them; the last one starts to work."""
 

@@ -81,7 +81,7 @@ def test_a_manifest_without_the_digest_that_was_noted_with_it_is_not_believed(fa
 def vouch_for_what_is_there(place):
     """Note the traces of the cache as it is now, as the agent does after an upload."""
     start = "own=.turnout LC_ALL=C\nexport LC_ALL\nsay() { printf '%s\\n' \"$*\"; }\n"
-    (place.files / "look").write_text(f'{start}{script("inspect.sh")}\ntraces && say "$trace"\n')
+    (place.files / "look").write_text(f'{start}{script("process.sh")}{script("listing.sh")}\ntraces && say "$trace"\n')
     said = place.server.run(f"cd {place.root} && sh look").stdout.decode().strip()
     assert said
     noted = place.files / ".turnout/cache.digest"

@@ -10,7 +10,18 @@ from pathlib import Path
 from tests.servers import need
 
 FOLDER = Path(__file__).parents[2] / "core/remote/shell"
-PARTS = ("process.sh", "disks.sh", "inspect.sh", "claim.sh", "lock.sh", "seed.sh", "release.sh", "agent.sh")
+PARTS = (
+    "process.sh",
+    "disks.sh",
+    "inspect.sh",
+    "listing.sh",
+    "claim.sh",
+    "lock.sh",
+    "seed.sh",
+    "stage.sh",
+    "release.sh",
+    "agent.sh",
+)
 SHELLS = {"dash": ("dash",), "bash": ("bash",), "busybox": ("busybox", "ash")}
 MARK = "MARK"
 

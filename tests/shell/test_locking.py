@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -138,6 +139,19 @@ def test_the_lock_ends_with_its_agent(start, root):
     begun(holder)
     holder.close()
     assert not (root / ".turnout/lock").exists()
+
+
+def test_who_takes_over_a_dead_lock_claims_the_root_that_was_never_claimed(agent, root):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    lock = root / ".turnout/lock"
+    lock.mkdir(parents=True)
+    (lock / "token").write_text("b\n")
+    (lock / "owner").write_text("operation 0c2d\nwho ben@desk\n")
+    (lock / "process").write_text(f"{dead.pid} 1-{Path('/proc/sys/kernel/random/boot_id').read_text()}")
+    reply = agent.done(*BEGIN)
+    assert reply.of("took-operation") == ["0c2d"]
+    assert (root / ".turnout/claim").read_text().split()[2:] == ["shop", "production"]
 
 
 @pytest.mark.parametrize("folder", ["releases", ".turnout", ".turnout/records"])

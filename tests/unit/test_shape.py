@@ -27,7 +27,7 @@ def shape_of(folder: str, *shell: str) -> bytes:
         need(shell[0]),
         *shell[1:],
         "-c",
-        f"LC_ALL=C; export LC_ALL\n{script('inspect.sh')}\ncd {folder!r}\n{halves}",
+        f"LC_ALL=C; export LC_ALL\n{script('process.sh')}{script('listing.sh')}\ncd {folder!r}\n{halves}",
     ]
     return subprocess.run(words, check=True, capture_output=True, env={**os.environ, **path}).stdout
 

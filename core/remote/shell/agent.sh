@@ -1,7 +1,8 @@
-# shellcheck shell=sh disable=SC2034,SC2154,SC2317,SC2015  # set by the bootstrap and used in the other parts; verbs are called by name
+# shellcheck shell=sh disable=SC2034,SC2154,SC2317  # set by the bootstrap and used in the other parts; verbs are called by name
 # The agent: what Turnout runs on a server, one process for one connection (docs/architecture.md).
 #
-# The other files of this folder but upload.sh come before this file and are parts of it: verbs and what they share.
+# The other files of this folder but upload.sh and doctor.sh come before this file and are parts of it: verbs and what
+# they share.
 # It is sent line by line, without its comments, and evaluated with `root` (the deploy root) and `mark` (a random
 # word) already set. It then reads requests from standard input, one a line:
 #
@@ -14,8 +15,10 @@
 # While it holds the lock, a watchdog beside it ends it when no beat came for `patience` seconds: a network that is
 # silent has no end of input.
 #
-# Statuses: 0 done, 1 failed (the lines say why), 3 not the lock's owner, 4 locked, 5 needs a person, 6 the server lacks a program,
-# 7 what was copied is not complete, 8 `current` is not as the operation left it, 143 cancelled.
+# docs/agent.md has every verb, its words, the lines of its answer, and what the statuses mean.
+#
+# A shell function has no variables of its own: `# sets:` above each names those that its own commands leave changed, but
+# for what `eval` sets; a function that it calls says so itself.
 
 LC_ALL=C
 export LC_ALL
@@ -24,6 +27,7 @@ own=.turnout job='' child='' now='' ended='' asked=''
 
 # decode WORD: the bytes that a word stands for, in `decoded`. A command substitution strips newlines at the end,
 # so one more character keeps them.
+# sets: decoded
 decode() {
   case $1 in
     *\\*) decoded=$(printf '%b_' "$1") && decoded=${decoded%_} ;;
@@ -32,6 +36,7 @@ decode() {
 }
 
 # encode TEXT: printable, without white space, as core.text.encode_path writes it. Few names need the slow way.
+# sets: encoded
 encode() {
   case $1 in
     '' | *[!A-Za-z0-9._/+=:,@~-]*)
@@ -42,6 +47,7 @@ encode() {
 
 # long COMMAND...: run what may take long so that a cancel ends it: a shell handles a signal only between commands
 # or in `wait`. What runs beside a shell gets /dev/null as its input, in dash whatever it was; hence the descriptor 3.
+# sets: child
 long() {
   { "$@" <&3 3<&- & } 3<&0
   child=$!
@@ -55,6 +61,7 @@ fail() {
 
 # named TAG...: end this request unless each is a release's tag, by the rule of core.records.is_tag: it becomes a
 # folder's name, and a file's.
+# sets: name
 named() {
   for name; do
     case $name in
@@ -65,6 +72,7 @@ named() {
 }
 
 # then VERB WORD...: another verb, but only where the request before it was carried out.
+# sets: verb
 verb_then() {
   [ "$ended" = 0 ] || fail "not done, because what comes before it was not"
   verb=$1
@@ -73,6 +81,7 @@ verb_then() {
 }
 
 # with PROGRAM VERB WORD...: a verb of a program that travels with the request, because it is seldom wanted.
+# sets: verb
 verb_with() {
   decode "$1"
   eval "$decoded"
@@ -94,6 +103,7 @@ verb_stop() {
 }
 
 # alive: a sign of life from the operator, for the watchdog and for others who look at the lock.
+# sets: held
 alive() {
   held=
   [ ! -f "$root/$own/lock/process" ] || read -r held < "$root/$own/lock/process"
@@ -102,6 +112,7 @@ alive() {
 } 2> /dev/null
 
 # leave: the input ended or the agent was told to go. Only a lock of our own is given back.
+# sets: held was operation line root
 leave() {
   trap '' HUP INT TERM PIPE
   [ -z "$job" ] || end_job
@@ -126,6 +137,7 @@ leave() {
 }
 
 # end_job: end the request that runs. It has five seconds to see to what it has started.
+# sets: killer
 end_job() {
   kill "$job" 2> /dev/null
   { sleep 5; kill -KILL "$job"; } > /dev/null 2>&1 &
@@ -136,6 +148,7 @@ end_job() {
 
 # settle: wait for the request that runs. One that a signal ended had no time to answer (KILL, the kernel that was out of
 # memory), so it is answered here; where it had, the operator passes over what comes twice.
+# sets: ended job
 settle() {
   wait "$job"
   ended=$?
@@ -144,6 +157,7 @@ settle() {
 }
 
 # run ID VERB WORD...: one request, in a child of the agent. However it ends, an answer is given.
+# sets: id verb
 run() {
   id=$1 verb=$2
   shift 2

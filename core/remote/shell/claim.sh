@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034,SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
+# shellcheck shell=sh disable=SC2034,SC2154,SC2317  # set and called elsewhere: see agent.sh
 # A part of the agent: whose deploy root this is, and other deploy roots that it overlaps with.
 #
 # .turnout/claim is one line, `ID PLACE PROJECT ENVIRONMENT`: a random id, where the claim was made (`here`), and for
@@ -6,6 +6,7 @@
 # on with it as before, and nobody else is kept off by it.
 
 # here: in `place`, the inode of this folder and the machine's id: both stay the same as long as nobody copies the root.
+# sets: machine place
 here() {
   machine=
   { read -r machine < /etc/machine-id; } 2> /dev/null
@@ -21,6 +22,7 @@ deploy_root() {
 }
 
 # surrounded FOLDER: in `outer`, the deploy root that a folder (by its physical path) is or lies in; "" for none.
+# sets: outer above
 surrounded() {
   outer='' above=${1%/}
   until deploy_root "$above"; do
@@ -31,6 +33,7 @@ surrounded() {
 }
 
 # apart: end the request where the root lies inside another one, before anything is made there.
+# sets: above
 apart() {
   above=$root
   while [ ! -d "$above" ]; do above=${above%/*} && above=${above:-/}; done
@@ -44,6 +47,7 @@ apart() {
 
 # around: another deploy root at most four folders below this one, in `inner`; "" for none. It takes a walk, so only
 # the first operation and doctor look; whoever begins later below this root finds it by `apart`.
+# sets: inner
 around() {
   inner=$(find . -mindepth 2 -maxdepth 5 ! -path './.turnout-probe.*' \( -type d -name .turnout -o -type l -name current \) 2> /dev/null |
     while IFS= read -r found; do
@@ -54,6 +58,7 @@ around() {
 }
 
 # holds_root FOLDER: whether another deploy root lies in a folder or up to two below it, without starting a program.
+# sets: found
 holds_root() {
   for found in "$1" "$1"/*/.turnout "$1"/.[!.]*/.turnout "$1"/*/*/.turnout; do
     [ "$found" = "$1" ] || found=${found%/.turnout}
@@ -64,6 +69,7 @@ holds_root() {
 
 # claimed PROJECT ENVIRONMENT: whether this root is theirs: 0 it is, 1 nobody's or a copy of somebody else's. Ends the
 # request where it is somebody else's.
+# sets: claim_place claim_project claim_environment
 claimed() {
   [ -e "$own/claim" ] || return 1
   claim_place='' claim_project='' claim_environment=''
@@ -80,6 +86,7 @@ claimed() {
 
 # alone PROJECT ENVIRONMENT: before the lock: end the request where this root is somebody else's or, unless it is
 # theirs already (then `mine` says so), where it holds another one.
+# sets: mine
 alone() {
   mine=
   if claimed "$1" "$2"; then mine=yes
@@ -99,6 +106,7 @@ claim() {
 
 # whose [begun]: for an inspection: the root around this one, the claim, and what tells whether two servers are one
 # folder. To an operation that holds the lock, `begin` has told that already.
+# sets: machine
 whose() {
   ! surrounded "${PWD%/*}" || { encode "$outer"; say "outer $encoded"; }
   [ -z "${1-}" ] || return 0

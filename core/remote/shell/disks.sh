@@ -1,9 +1,10 @@
-# shellcheck shell=sh disable=SC2154,SC2317,SC2015,SC3013  # see agent.sh; every shell that runs this has `test -ef`
+# shellcheck shell=sh disable=SC2154,SC2317,SC3013  # see agent.sh; every shell that runs this has `test -ef`
 # A part of the agent and of upload.sh: what is mounted below the deploy root, and removal that stays out of it.
 
 # mounts: in `mounted` the mount points below this folder, which is where `cd -P` led, a line each and relative to it, as
 # /proc writes them (\040 is a blank); `?` where the system does not tell. A bind mount has the device number of what it
 # shows, so no device number tells of it, and a rename or a hard link across it fails all the same.
+# sets: mounted spot
 mounts() {
   mounted='?' spot=$PWD
   [ -r /proc/self/mountinfo ] || return 0
@@ -17,6 +18,7 @@ mounts() {
 
 # mount_in PATH: in `point` a mount point that PATH is or holds, "" for none; after `mounts`. Where the system does not
 # tell, device numbers do, and what they tell is not the name.
+# sets: point
 mount_in() {
   point=
   case $mounted in
@@ -33,6 +35,7 @@ mount_in() {
 
 # erase PATH...: remove these paths of the root with all that is in them. What is a mount point or holds one stays as it
 # is, and is told: `rm` would empty what is mounted there.
+# sets: erased doomed
 erase() {
   mounts
   [ -n "$mounted" ] || { rm -rf -- "$@"; return; }
@@ -49,6 +52,7 @@ erase() {
 }
 
 # empty FOLDER: remove what is in a folder that may be a mount point itself.
+# sets: found
 empty() {
   mounts
   for found in "$1"/* "$1"/.[!.]* "$1"/..?*; do

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034,SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
+# shellcheck shell=sh disable=SC2034,SC2154,SC2317  # set and called elsewhere: see agent.sh
 # What `turnout doctor` tries on a server. Its text travels with its requests (agent.sh's `with`): no other command
 # wants it. All that it makes lies in a folder of its own, REHEARSAL, beside `current` (beside what is missing of the
 # deploy root), or has its name and is gone at once. It needs no lock, and touches nothing that an operation works on.
@@ -6,8 +6,9 @@
 
 # examine SHARED...: the state; what is not in shared/; facts; by `tried PLACE [PROBLEM]` where an operation could write; last `rehearsal PATH`:
 # an empty deploy root, in which a deploy can be rehearsed.
+# sets: uid name tool base left rehearsal odd problem
 verb_examine() {
-  state && absent "$@"
+  state '' && absent "$@"
   uid=$(id -u)
   name=$(id -un 2> /dev/null) || name=$uid
   say "user $name"
@@ -53,6 +54,7 @@ tried() {
 }
 
 # closed: the first folder on the way to the deploy root that others may not go through: their web server cannot.
+# sets: place
 closed() {
   place=$PWD
   while [ -n "$(find "$place/." -prune -perm -001 2> /dev/null)" ]; do
@@ -63,12 +65,13 @@ closed() {
 }
 
 # abilities: what this file system can do, tried in the rehearsal's folder.
+# sets: problem
 abilities() {
   # shellcheck disable=SC2016
   printf '#!/bin/sh\nexit 0\n' > "$rehearsal/program" && chmod 755 "$rehearsal/program"
-  problem=$("$rehearsal/program" 2>&1) && tried program || tried program "${problem:-unknown}"
-  problem=$(ln "$rehearsal/moved" "$rehearsal/hard" 2>&1) && tried hardlink || tried hardlink "${problem:-unknown}"
-  cp --reflink=always "$rehearsal/moved" "$rehearsal/reflink" 2> /dev/null && tried reflink || tried reflink no
+  if problem=$("$rehearsal/program" 2>&1); then tried program; else tried program "${problem:-unknown}"; fi
+  if problem=$(ln "$rehearsal/moved" "$rehearsal/hard" 2>&1); then tried hardlink; else tried hardlink "${problem:-unknown}"; fi
+  if cp --reflink=always "$rehearsal/moved" "$rehearsal/reflink" 2> /dev/null; then tried reflink; else tried reflink no; fi
   mkdir "$rehearsal/a" "$rehearsal/b" && ln -s a "$rehearsal/current" && ln -s b "$rehearsal/next" && {
     if mv -T "$rehearsal/next" "$rehearsal/current" 2> /dev/null && [ "$(readlink "$rehearsal/current")" = b ]; then say "switch mv -T"
     elif mv -fh "$rehearsal/next" "$rehearsal/current" 2> /dev/null && [ "$(readlink "$rehearsal/current")" = b ]; then say "switch mv -h"
@@ -79,6 +82,7 @@ abilities() {
 
 # put FOLDER: whether a file can be moved there, and removed again. In shared/ somebody else may put a link in the
 # folder's place at any moment.
+# sets: problem
 put() {
   # `date`, for a shell's own commands do not say why they cannot write.
   problem=$({
@@ -94,11 +98,13 @@ may_write() {
 }
 
 # guess SHARED...: where the root itself is not writable, by the rights alone.
+# sets: place
 guess() {
   for place in releases deploy-cache "$own" "$own/records" "$own/manifests"; do may_write "$place"; done
 }
 
 # folders SHARED...: where a deploy, a switch and a prune write.
+# sets: place theirs word
 folders() {
   for place in releases "$own" "$own/records" "$own/manifests"; do
     [ ! -d "$place" ] || [ -L "$place" ] || put "$place"
@@ -118,7 +124,7 @@ folders() {
   fi
   # In a folder with the sticky bit only its owner and a file's own may rename or remove that file.
   [ "$uid" = 0 ] || for place in . "$own" "$own/records" "$own/manifests"; do
-    [ -d "$place" ] && [ -k "$place" ] && [ ! -O "$place" ] || continue
+    { [ -d "$place" ] && [ -k "$place" ] && [ ! -O "$place" ]; } || continue
     case $place in
       .) theirs=$(find current ! -user "$uid" -prune 2> /dev/null) ;;
       *) theirs=$(find "$place" ! -user "$uid" 2> /dev/null | sed -n 2p) ;;
@@ -132,6 +138,7 @@ folders() {
 }
 
 # shared PATH: whether link_shared can do with it what it will have to.
+# sets: path rest beside above
 shared() {
   path=${1%/} rest=${1%/} beside=shared above=shared
   while case $rest in */*) true ;; *) false ;; esac; do
@@ -148,6 +155,7 @@ shared() {
 }
 
 # in FOLDER VERB WORD...: a verb, in the rehearsal's root in place of the real one.
+# sets: root verb
 verb_in() {
   decode "$1"
   case $decoded in */.turnout-probe.$$) root=$decoded ;; *) fail "not a rehearsal: $1" ;; esac

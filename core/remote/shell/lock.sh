@@ -1,9 +1,10 @@
-# shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
+# shellcheck shell=sh disable=SC2154,SC2317  # set and called elsewhere: see agent.sh
 # A part of the agent: the lock, who holds it, who may take it, and what ends with it.
 
 # begin TOKEN OWNER PATIENCE ID PROJECT ENVIRONMENT SHARED... (OWNER: lines `word text`, the first `operation ID`; ID "":
 # nothing is claimed): make the root's folders, take the lock, claim the root, sweep what an earlier operation left, read
 # the state. The journal hears of it by `open`, once there is a plan.
+# sets: point status place
 verb_begin() {
   apart
   cd -P "$root" 2> /dev/null || { mkdir -p "$root" && cd -P "$root"; } || fail "cannot make $root"
@@ -24,7 +25,12 @@ verb_begin() {
     mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" || fail "cannot write in $root"
   lock "$1" "$2"
   watchdog "$3" &
-  [ -z "${4-}" ] || [ -n "$mine" ] || ( claim "$4" "$5" "$6" ) || { status=$?; unlock; [ "$status" -eq 5 ] && exit 5 || fail "cannot write in $root/$own"; }
+  [ -z "${4-}" ] || [ -n "$mine" ] || ( claim "$4" "$5" "$6" ) || {
+    status=$?
+    unlock
+    [ "$status" -ne 5 ] || exit 5
+    fail "cannot write in $root/$own"
+  }
   # Again, now that nobody else of ours works here: what is used from here on was not planted in between.
   misplaced
   [ -z "$odd" ] || { unlock; say "$odd"; exit 5; }
@@ -42,6 +48,7 @@ verb_begin() {
 
 # misplaced: in `odd` what has the name of a folder or file of ours and is something else, a line each: a link would lead
 # what is made there out of the root, and what is no file may hold us up for ever.
+# sets: odd place
 misplaced() {
   odd=
   for place in releases deploy-cache "$own" "$own/records" "$own/manifests" "$own/lock"; do
@@ -66,6 +73,7 @@ remember() { say "$1" >> "$own/transitions.jsonl" && say "$1" >> "$own/journal.j
 # close WHAT LINE: the end of an operation in `transitions`: `all` that was open there is settled by it; `own`: it left
 # things as they were before it; `own,ID...`: so does it with the operations of these ids, which it undid; `none`: it was
 # not among them.
+# sets: operation settled rest
 close() {
   { read -r _ operation < "$own/lock/owner"; } 2> /dev/null
   [ "$1" != none ] && [ -n "$operation" ] && [ -s "$own/transitions.jsonl" ] || return 0
@@ -87,16 +95,18 @@ close() {
 
 # lock TOKEN OWNER: take the lock, by renaming a folder that says who holds it already: there is never half a lock.
 # A rename of a folder onto one that is not empty fails.
+# sets: fresh now tries before holder
 lock() {
   fresh=$own/lock.new.$$
   # shellcheck disable=SC2034  # for `state`, which follows
   now=$(date +%s)
   tick
   decode "$2"
-  { [ ! -e "$fresh" ] || rm -rf "$fresh"; } && mkdir "$fresh" && say "$1" > "$fresh/token" && say "$self" > "$fresh/process" &&
-    { ! itself || say "$me $born" > "$fresh/job"; } &&
-    { say "$decoded"; say "server-since $tick"; } > "$fresh/owner" && say begin > "$fresh/phase" &&
-    say "$tick" > "$fresh/beat" || { rm -rf "$fresh"; fail "cannot write the lock in $root/$own"; }
+  {
+    { [ ! -e "$fresh" ] || rm -rf "$fresh"; } && mkdir "$fresh" && say "$1" > "$fresh/token" && say "$self" > "$fresh/process" &&
+      { ! itself || say "$me $born" > "$fresh/job"; } &&
+      { say "$decoded"; say "server-since $tick"; } > "$fresh/owner" && say begin > "$fresh/phase" && say "$tick" > "$fresh/beat"
+  } || { rm -rf "$fresh"; fail "cannot write the lock in $root/$own"; }
   tries=0
   while ! mv -T "$fresh" "$own/lock" 2> /dev/null; do
     first_line "$own/lock/token"
@@ -125,6 +135,7 @@ lock() {
 
 # dead_owner: whether the process that took the lock is gone; prints what it was. A lock that does not say whose it is
 # has lost that with the power: it came there whole, by a rename.
+# sets: line pid started
 dead_owner() {
   first_line "$own/lock/process"
   [ ${#line} -lt 100 ] || line=
@@ -144,15 +155,16 @@ gone() {
 # take_dead: move the lock of an owner that is gone out of the way. Of several that see it one makes the link taking.1
 # in it, which says who; should that one be killed too, one of the next makes taking.2. It looks at the owner again,
 # for by then the lock may be another one.
+# sets: who ours turn taker dead
 take_dead() {
   who=$(dead_owner) && itself || return 1
-  mine="$me-$born" turn=1
-  while ! ln -s "$mine" "$own/lock/taking.$turn" 2> /dev/null; do
+  ours="$me-$born" turn=1
+  while ! ln -s "$ours" "$own/lock/taking.$turn" 2> /dev/null; do
     taker=$(readlink "$own/lock/taking.$turn") && gone "${taker%%-*}" "${taker#*-}" || return 1
     turn=$((turn + 1))
   done
   if [ "$(dead_owner)" != "$who" ]; then
-    [ "$(readlink "$own/lock/taking.$turn")" != "$mine" ] || rm -f "$own/lock/taking.$turn"
+    [ "$(readlink "$own/lock/taking.$turn")" != "$ours" ] || rm -f "$own/lock/taking.$turn"
     return 1
   fi
   lock_lines | sed 's/^lock/took/'
@@ -163,6 +175,7 @@ take_dead() {
 }
 
 # same_folder: end the request where our own operation holds this lock for another server: the two are one folder.
+# sets: other
 same_folder() {
   server_of "$own/lock/owner" && other=$server && server_of "$fresh/owner" && [ "$server" != "$other" ] || return 0
   rm -rf "$fresh"
@@ -172,6 +185,7 @@ same_folder() {
 }
 
 # server_of FILE: in `server`, the name of the server that the owner of a lock has for it.
+# sets: server word rest
 server_of() {
   server=
   while read -r word rest; do [ "$word" != server ] || server=$rest; done < "$1"
@@ -182,6 +196,7 @@ server_of() {
 displace() { end_owner && sleep 1; }
 
 # end_owner: kill the process that the lock names, where it still is the same.
+# sets: pid started
 end_owner() {
   first_line "$own/lock/process"
   pid=${line%% *} started=${line#* }
@@ -192,6 +207,7 @@ end_owner() {
 
 # end_left FILE...: end what an operation left running, by the lines `PID BIRTH` of its lock: an upload or a hook that
 # goes on, or a request whose agent was killed, would write where somebody else is at work.
+# sets: file pid started rounds signal
 end_left() {
   for file; do
     [ ! -f "$file" ] || while read -r pid started; do
@@ -210,11 +226,12 @@ end_left() {
 }
 
 # break OPERATION: remove a lock that will not heal, after a person said so; the process that holds it is ended.
+# sets: held dead
 verb_break() {
   cd -P "$root" || exit 1
   held=
   [ ! -f "$own/lock/owner" ] || held=$(head -c 4000 "$own/lock/owner" | sed -n 's/^operation //p' | head -n 1)
-  [ -d "$own/lock" ] && [ "$held" = "$1" ] || fail "the lock is not held by this operation any more"
+  { [ -d "$own/lock" ] && [ "$held" = "$1" ]; } || fail "the lock is not held by this operation any more"
   dead=$own/lock.dead.$$
   end_owner
   mv -T "$own/lock" "$dead" || exit 1
@@ -225,6 +242,7 @@ verb_break() {
 # watchdog SECONDS: end the agent when its lock saw no beat for so long. It ends with the lock, and with the agent.
 # It lets go of the channel by `exec`: for a redirection of the function the shell keeps the old descriptor open, and
 # while it is, an operator whose agent was killed is not told.
+# sets: last silent held beat
 watchdog() {
   exec > /dev/null 2>&1
   last='' silent=0
@@ -257,11 +275,13 @@ holds() {
 }
 
 # itself: the process of this request in `me` and `born`. Who takes over after the agent was killed ends it too.
+# sets: me
 itself() { { read -r me _ < /proc/self/stat; } 2> /dev/null && birth "$me"; }
 
 # sweep: remove what is half-made and half-removed. Only with the lock held; the release that is half-made has no
 # other place than incoming/, so nothing here is ever live. It is removed under a name of its own: an `rm` whose shell
 # was killed goes on, and would take what the next operation makes.
+# sets: left heap
 sweep() {
   for left in releases/.turnout-*; do
     ! abandoned "$left" || erase "$left"
@@ -280,6 +300,7 @@ abandoned() {
 }
 
 # heap_up PATH...: move what is there into the heap.
+# sets: place
 heap_up() {
   for place; do
     [ ! -e "$place" ] && [ ! -L "$place" ] || mv -T "$place" "$heap/${place##*/}" || return 1
@@ -287,6 +308,7 @@ heap_up() {
 }
 
 # bare FOLDER: whether it is a folder and empty, found without starting a program: each costs a millisecond.
+# sets: found
 bare() {
   [ -d "$1" ] && [ ! -L "$1" ] || return 1
   for found in "$1"/* "$1"/.[!.]* "$1"/..?*; do
@@ -297,6 +319,7 @@ bare() {
 # unlock [and-answer]: give the lock back in one rename, so that nobody sees half of it; then remove what is in trash/.
 # From the rename on another operation may be at work, so what is removed has a name of its own, and was there before.
 # Nothing interrupts it: an operator who leaves at the answer would leave rubbish behind.
+# sets: how heap left
 unlock() {
   how=${1-}
   trap '' HUP INT TERM PIPE
@@ -305,7 +328,7 @@ unlock() {
   # Of its own for each request: in one of before, what could not be removed may still lie.
   heap=$own/trash.${id:-0}.$$
   mv -T "$own/trash" "$heap" && mkdir "$own/trash"
-  bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ] || heap_up "$own/incoming" .current-next
+  { bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ]; } || heap_up "$own/incoming" .current-next
   [ -d "$own/incoming" ] || mkdir "$own/incoming"
   set -- "$heap" "$own"/lock.dead.*
   for left in "$own"/trash.* "$own"/lock.new.* .turnout-probe.* releases/.turnout-*; do
@@ -318,6 +341,7 @@ unlock() {
 }
 
 # note_left HEAP...: a path of each that could not be removed, for those who look later. Who unlocks next tries again.
+# sets: heap
 note_left() {
   mkdir -p "$own/trash.$$"
   for heap; do find "$heap" -depth | head -n 1; done > "$own/trash.$$/leftovers" &&

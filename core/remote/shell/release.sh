@@ -1,195 +1,15 @@
-# shellcheck shell=sh disable=SC2154,SC2317,SC2015,SC3013  # see agent.sh; every shell that runs this has `test -ef`
+# shellcheck shell=sh disable=SC2154,SC2317,SC3013  # see agent.sh; every shell that runs this has `test -ef`
 # A part of the agent: releases made, switched to, and removed; only with the lock held.
-
-# stage TOKEN TAG COPY DIGEST SHAPE COMPLETE RECORD SHARED...: the upload is whole: make the cache's new manifest, copy
-# the cache into incoming/TAG, prove that the copy is complete, link the shared paths; with COMPLETE yes rename it into
-# releases/ (else hooks come first). DIGEST is the manifest's, SHAPE that of what `shape` has to print. Where the shape
-# is another one, it is told in lines `shape LINE`, with status 7. So it is where the server has no program for a
-# digest: the operator's side compares then, and asks for `complete`.
-# If it dies, incoming/ is swept; the cache keeps its manifest, which is renamed into place before the copy.
-verb_stage() {
-  named "$2"
-  holds "$1"
-  phase stage
-  tag=$2 complete=$6 record=$7 merged='' vouch=
-  if [ -f "$own/incoming/gone" ]; then
-    merged=yes
-    { comm -23 "$own/incoming/manifest.old" "$own/incoming/gone" | sort -m - "$own/incoming/added"; } > "$own/incoming/manifest" ||
-      { room; fail "cannot write the manifest of deploy-cache"; }
-  fi
-  if [ -f "$own/incoming/manifest" ]; then
-    digest "$own/incoming/manifest"
-    # What came whole needs no digest; what was merged here counts only with it.
-    [ "$sum" = "$4" ] || [ -z "$sum$merged" ] || fail "what arrived in deploy-cache is not what was sent"
-    # What the manifest vouches for has to outlive the power as well.
-    long sync -f deploy-cache 2> /dev/null || long sync
-    place "$own/incoming/manifest" "$own/cache.manifest" || fail "cannot write the manifest of deploy-cache"
-    vouch=yes
-  else
-    digest "$own/cache.manifest"
-    [ "$sum" = "$4" ] || fail "deploy-cache is not as the plan saw it"
-  fi
-  [ ! -e "releases/$tag" ] || fail "releases/$tag exists already"
-  copier "$3"
-  [ "$3" != hardlink ] || [ -e "$own/cache.linked" ] || { : > "$own/cache.linked" && vouch=yes; } || { room; exit 1; }
-  # Beside the copy, which changes nothing that `traces` looks at.
-  if [ -n "$vouch" ]; then
-    { traces && say "$sum $trace"; } > "$own/incoming/digest" 2> /dev/null &
-    vouch=$!
-  fi
-  case $5 in modes-*) modes=yes ;; *) modes=no ;; esac
-  copy_cache "$own/incoming/$tag" "$modes"
-  copied=$?
-  [ -z "$vouch" ] || { wait "$vouch"; place "$own/incoming/digest" "$own/cache.digest"; } || fail "cannot write the manifest of deploy-cache"
-  [ "$copied" -eq 0 ] || { room; exit 1; }
-  # The cache may be closed to others; a release may not, whoever else serves it.
-  chmod 755 "$own/incoming/$tag" 2> /dev/null
-  prove "$tag" "$5"
-  ln "$own/cache.manifest" "$own/incoming/$tag.manifest" 2> /dev/null ||
-    cp "$own/cache.manifest" "$own/incoming/$tag.manifest" || { room; exit 1; }
-  decode "$record"
-  printf %s "$decoded" > "$own/incoming/$tag.toml" || { room; fail "cannot write the record"; }
-  shift 7
-  for word; do
-    decode "$word"
-    link_shared "$own/incoming/$tag" "$decoded" || { room; fail "cannot link the shared path $decoded"; }
-  done
-  if [ "$complete" = yes ]; then put_in_place "$tag"; return; fi
-  # Hooks see the shared paths where they will be: ../../shared leads from incoming/TAG as it does from releases/TAG.
-  [ "$(readlink "$own/shared")" = ../shared ] || { rm -f "$own/shared" && ln -s ../shared "$own/shared"; } || { room; exit 1; }
-  if command -v comm > /dev/null 2>&1 && find "$own" -prune -printf '' 2> /dev/null; then
-    ( cd "$own/incoming/$tag" && marks ) > "$own/incoming/$tag.before"
-  fi
-}
-
-# copy_cache FOLDER MODES: copy the deploy-cache to a folder that is made, and list the copy in FOLDER.0 and FOLDER.1, as
-# `shape` does. Two processes share the work, for a server has more than one processor.
-copy_cache() {
-  mkdir "$1" || return 1
-  copy_half 0 "$root/$1" "$2" > "$1.0" &
-  child=$!
-  copy_half 1 "$root/$1" "$2" > "$1.1" &
-  second=$!
-  first=$child child="$child $second"
-  wait "$first" || { wait "$second"; return 1; }
-  wait "$second"
-}
-
-# copy_half TURN FOLDER MODES: copy a half of the deploy-cache, and print the shape of the copy.
-copy_half() {
-  child=
-  # shellcheck disable=SC2086  # one process or two
-  trap '[ -z "$child" ] || kill $child 2> /dev/null; exit 143' TERM
-  cd -P deploy-cache && half "$1" copy_part "$2" "$3"
-}
-
-# copy_part FOLDER MODES ENTRY...
-copy_part() {
-  into=$1 modes=$2
-  shift 2
-  # shellcheck disable=SC2086  # options, split on purpose
-  long cp $copy "$@" "$into" && cd -P "$into" && long shape "$modes" "$@"
-}
-
-# prove TAG SHAPE: whether the copy in incoming/ has every path with its kind, size, target and execute bit, and no other;
-# SHAPE `modes-…`: and what is private is so there.
-# The deploy-cache it was made from is not what its manifest says then, and is compared next time.
-prove() {
-  sort "$own/incoming/$1.0" "$own/incoming/$1.1" > "$own/incoming/$1.shape" || { room; fail "cannot list what was copied"; }
-  digest "$own/incoming/$1.shape"
-  [ "$sum" != "${2#modes-}" ] || return 0
-  sed 's/^/shape /' "$own/incoming/$1.shape"
-  if [ -z "$sum" ]; then complete=no
-  else
-    rm -f "$own/cache.manifest"
-    exit 7
-  fi
-}
-
-# place FILE NAME: give a finished file its name, by one rename. `mv` alone would go through a link that lies there to
-# a folder, or into a folder; neither is anything of ours, and a link is removed without following it.
-place() {
-  [ -f "$2" ] || [ ! -e "$2" ] || erase "$2" || return 1
-  mv -T "$1" "$2"
-}
-
-# copier: the options with which `cp` copies a tree as it is, sharing blocks where the file system can.
-copier() {
-  copy=-a
-  [ "$1" = hardlink ] && copy=-al && return
-  case $(cp --help 2>&1) in *--reflink*) copy='-a --reflink=auto' ;; esac
-}
-
-# link_shared FOLDER PATH: replace PATH in a release by a link to shared/PATH. What the release brings seeds shared/
-# where it is missing there; a trailing slash means a folder, which is made where nobody brings one. shared/ itself and
-# what has the name of a shared path may be links that a person made; nothing is made through one.
-link_shared() {
-  path=${2%/}
-  up=../../shared/
-  rest=$path inside=$1 beside=shared
-  while case $rest in */*) true ;; *) false ;; esac; do
-    inside=$inside/${rest%%/*} beside=$beside/${rest%%/*}
-    [ ! -L "$inside" ] || { say "${inside#"$1/"} is a link in the release: what is shared below it would lie elsewhere"; return 1; }
-    [ ! -L "$beside" ] || { say "$beside is a link: what is below it would lie outside the deploy root"; return 1; }
-    up=../$up
-    rest=${rest#*/}
-  done
-  case $path in */*) mkdir -p "$1/${path%/*}" || return 1 ;; esac
-  [ -e "shared/$path" ] || [ -L "shared/$path" ] || seed "$1" "$path" "$2" || return 1
-  rm -rf "${1:?}/$path" && ln -s "$up$path" "$1/$path"
-}
-
-# put_in_place TAG: the release is complete: its files reach the disk, then its record and its folder get their names, each
-# by one rename. Where releases/ is on another file system than incoming/, `mv` copies: under another name first.
-put_in_place() {
-  long sync -f "$own/incoming/$1" 2> /dev/null || long sync
-  [ ! -e "releases/$1" ] && [ ! -L "releases/$1" ] || fail "releases/$1 exists already"
-  # Until it is switched to, it is no release that anybody would go back to by "the previous one".
-  [ ! -L "$own/manifests/$1.unused" ] || rm -f "$own/manifests/$1.unused"
-  { [ -f "$own/records/$1.toml" ] && [ ! -L "$own/records/$1.toml" ]; } || : > "$own/manifests/$1.unused" || fail "cannot write in $root/$own/manifests"
-  # A manifest from before may be the same file under another name, which mv refuses.
-  forget "$own/manifests/$1.manifest" "$own/manifests/$1.made" || exit 1
-  whole=$own/incoming/$1
-  if [ -e "$own/lock/split" ]; then
-    whole=releases/.turnout-new.$1.$$
-    long mv -T "$own/incoming/$1" "$whole" || { room; exit 1; }
-    long sync -f "$whole" 2> /dev/null || long sync
-  fi
-  [ ! -f "$own/incoming/$1.made" ] || place "$own/incoming/$1.made" "$own/manifests/$1.made" || exit 1
-  place "$own/incoming/$1.manifest" "$own/manifests/$1.manifest" &&
-    place "$own/incoming/$1.toml" "$own/records/$1.toml" &&
-    mv -T "$whole" "releases/$1" || exit 1
-}
-
-# forget FILE...: remove our own files. What is a folder there is none of them, and may hold anything.
-forget() {
-  for place; do
-    [ ! -d "$place" ] || [ -L "$place" ] || { erase "$@"; return; }
-  done
-  rm -f -- "$@"
-}
-
-# complete TOKEN TAG: after the prepare hooks; what they left is remembered, so that it is not taken for drift.
-verb_complete() {
-  named "$2"
-  holds "$1"
-  if command -v sha256sum > /dev/null 2>&1; then
-    before=$root/$own/incoming/$2.before
-    [ -f "$before" ] || before=
-    { cd "$own/incoming/$2" && listing "$before" && say end modes; } > "$own/incoming/$2.made" && cd -P "$root" ||
-      fail "cannot note what the hooks made"
-  fi
-  put_in_place "$2"
-}
 
 # switch TOKEN TAG EXPECTED JOURNAL-LINE: lead `current` to releases/TAG by one rename, and read it back. EXPECTED is
 # the target it must have before ("" for none): whoever changed it behind our back wins. The journal says what is going
 # to happen before it does; whether it did, `current` itself tells.
+# sets: now
 verb_switch() {
   named "$2"
   holds "$1"
   phase switch
-  [ -d "releases/$2" ] && [ ! -L "releases/$2" ] || fail "releases/$2 does not exist"
+  { [ -d "releases/$2" ] && [ ! -L "releases/$2" ]; } || fail "releases/$2 does not exist"
   decode "$3"
   now=
   [ -L current ] && now=$(readlink current)
@@ -213,7 +33,8 @@ used() { [ -z "$1" ] || [ ! -e "$own/manifests/$1.unused" ] || rm -f "$own/manif
 
 # replace TARGET: one rename(2). `ln -sfn` would remove the link first; `mv` without -T moves into the folder.
 replace() {
-  { [ ! -e .current-next ] && [ ! -L .current-next ] || rm -f .current-next; } && ln -s "$1" .current-next || fail "cannot make a link in $root"
+  { if [ -e .current-next ] || [ -L .current-next ]; then rm -f .current-next; fi && ln -s "$1" .current-next; } ||
+    fail "cannot make a link in $root"
   # The last one says why, in place of an option that only another system's mv has.
   mv -T .current-next current 2> /dev/null || mv -fh .current-next current 2> /dev/null ||
     mv -T .current-next current || fail "cannot rename over current"
@@ -244,6 +65,7 @@ verb_restore() {
 
 # withdraw TOKEN TAG [RECORD]: a release that this operation made and that never went live goes again, record and all;
 # one that had been pruned before keeps its manifest and gets its old RECORD back.
+# sets: gone
 verb_withdraw() {
   named "$2"
   holds "$1"
@@ -273,6 +95,7 @@ verb_record() {
 
 # remove TOKEN FORCE TAG...: prune; the record stays. With FORCE `yes` also what a running process works in. What
 # cannot be removed, for it belongs to somebody else, is named and stays where it is named.
+# sets: token force tag
 verb_remove() {
   token=$1 force=$2
   shift 2
@@ -298,7 +121,7 @@ verb_pin() {
   holds "$1"
   phase pin
   decode "$3"
-  say "$decoded" > "$own/incoming/pin" && place "$own/incoming/pin" "$own/records/$2.pinned" || fail "cannot write the pin"
+  { say "$decoded" > "$own/incoming/pin" && place "$own/incoming/pin" "$own/records/$2.pinned"; } || fail "cannot write the pin"
 }
 
 # unpin TOKEN TAG: it is pruned as others are.
@@ -313,6 +136,7 @@ verb_unpin() {
 pinned() { [ -e "$own/records/$1.pinned" ] || [ -L "$own/records/$1.pinned" ]; }
 
 # throw FOLDER NAME: remove it, under a name that it keeps where something in it cannot be removed.
+# sets: heap
 throw() {
   heap=$own/trash.$2.$$
   case $1 in
@@ -323,6 +147,7 @@ throw() {
 }
 
 # busy TAG: whether a process has a release as its working directory, where /proc can be read; asks once a request.
+# sets: folders
 busy() {
   [ -n "${folders-}" ] || folders=$(ls -l /proc/[0-9]*/cwd 2> /dev/null)
   case "$folders$newline" in
@@ -333,9 +158,10 @@ busy() {
 
 # discard TAG, after `mounts`: out of releases/ by one rename, to where `gone` says ("" for what is not there), unless it
 # is live, or something is mounted in it, which the rename would take along.
+# sets: gone
 discard() {
   gone=
-  [ -d "releases/$1" ] && [ ! -L "releases/$1" ] || { say "missing $1"; return 0; }
+  { [ -d "releases/$1" ] && [ ! -L "releases/$1" ]; } || { say "missing $1"; return 0; }
   spare "releases/$1"
   ! holds_root "releases/$1" || { say "mv: releases/$1 holds another deploy root"; return 1; }
   [ -z "$mounted" ] || {
@@ -354,21 +180,23 @@ discard() {
 # spare FOLDER: end the request where a folder of the root is live or holds what is, or where it is not certain what is.
 # Three looks of which none rests on another: where `cd -P` ends up (in `live`), what the link says, and which folder the
 # kernel finds. They must agree on what is live, and each of them alone spares it.
+# sets: live text base told
 spare() {
   live='' text=''
   [ -e ./current ] || [ -L ./current ] || return 0
   if [ -L ./current ]; then
-    text=$(readlink ./current) && [ -n "$text" ] || fail "$1 is kept: current cannot be read, so it is not certain what is live"
+    { text=$(readlink ./current) && [ -n "$text" ]; } || fail "$1 is kept: current cannot be read, so it is not certain what is live"
   fi
   base=$PWD
   if cd -P ./current 2> /dev/null; then
     live=$PWD
-    cd -P "$base" && [ "$PWD" = "$base" ] || fail "$1 is kept: the deploy root cannot be entered again"
+    { cd -P "$base" && [ "$PWD" = "$base" ]; } || fail "$1 is kept: the deploy root cannot be entered again"
     case $text in
       '' | /*) told=${text:-$live} ;;
       *) told=$base/$text ;;
     esac
-    [ "$live" -ef ./current ] && [ "$told" -ef "$live" ] || fail "$1 is kept: it is not certain what is live: current says '$text' and leads to $live"
+    { [ "$live" -ef ./current ] && [ "$told" -ef "$live" ]; } ||
+      fail "$1 is kept: it is not certain what is live: current says '$text' and leads to $live"
   fi
   case $live/ in "$base/$1/"*) fail "$1 is live" ;; esac
   case /$text/ in */"$1"/*) fail "$1 is live" ;; esac
@@ -384,7 +212,10 @@ verb_clear() {
   mounts
   mount_in deploy-cache
   case $point in
-    deploy-cache) rm -f "$own/cache.manifest" "$own/cache.digest" "$own/cache.linked" && empty deploy-cache || say "left deploy-cache"; return 0 ;;
+    deploy-cache)
+      { rm -f "$own/cache.manifest" "$own/cache.digest" "$own/cache.linked" && empty deploy-cache; } || say "left deploy-cache"
+      return 0
+      ;;
     ?*) fail "deploy-cache was not cleared: $point is a mount point, and what is mounted there would be removed; unmount it" ;;
   esac
   rm -f "$own/cache.manifest" "$own/cache.digest" && mv -T deploy-cache "$own/trash/deploy-cache" && mkdir deploy-cache || exit 1
@@ -400,6 +231,7 @@ verb_confirm() {
 
 # as_left LEFT: end the request unless `current` is where this operation left it: `=TEXT` is the link's text, "" for no
 # link; with `+TEXT` it has to lead to a folder besides; `-` is anything.
+# sets: now gone
 as_left() {
   [ "$1" != - ] || return 0
   now=
@@ -416,11 +248,12 @@ as_left() {
   exit 8
 }
 
-# finish TOKEN CLOSES JOURNAL-LINE LEFT TAG...: where `current` is as this operation left it, prune TAG..., write the
-# journal ("" for none), sweep and unlock; else nothing. CLOSES: see `close`, LEFT: see `as_left`. What is renamed into
+# finish TOKEN SETTLES JOURNAL-LINE LEFT TAG...: where `current` is as this operation left it, prune TAG..., write the
+# journal ("" for none), sweep and unlock; else nothing. SETTLES: see `close`, LEFT: see `as_left`. What is renamed into
 # trash/ is removed after the lock is gone; whoever comes next sweeps it too.
+# sets: token settles left end tag file now
 verb_finish() {
-  token=$1 closes=$2 left=$4
+  token=$1 settles=$2 left=$4
   decode "$3"
   end=$decoded
   shift 4
@@ -437,10 +270,26 @@ verb_finish() {
     fi
   done
   if [ -n "$end" ]; then
-    say "$end" >> "$own/journal.jsonl" && close "$closes" "$end" || say "the journal was not written"
+    { say "$end" >> "$own/journal.jsonl" && close "$settles" "$end"; } || say "the journal was not written"
     for file in "$own"/manifests/*.unused; do
-      [ "$closes" != all ] || [ ! -f "$file" ] || { now=$(readlink current) && used "${now##*/}"; break; }
+      [ "$settles" != all ] || [ ! -f "$file" ] || { now=$(readlink current) && used "${now##*/}"; break; }
     done
   fi
   unlock and-answer
+}
+
+# place FILE NAME: give a finished file its name, by one rename. `mv` alone would go through a link that lies there to
+# a folder, or into a folder; neither is anything of ours, and a link is removed without following it.
+place() {
+  [ -f "$2" ] || [ ! -e "$2" ] || erase "$2" || return 1
+  mv -T "$1" "$2"
+}
+
+# forget FILE...: remove our own files. What is a folder there is none of them, and may hold anything.
+# sets: place
+forget() {
+  for place; do
+    [ ! -d "$place" ] || [ -L "$place" ] || { erase "$@"; return; }
+  done
+  rm -f -- "$@"
 }

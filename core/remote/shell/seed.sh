@@ -1,14 +1,16 @@
-# shellcheck shell=sh disable=SC2154,SC2317,SC2015  # set and called elsewhere: see agent.sh
+# shellcheck shell=sh disable=SC2154,SC2317  # set and called elsewhere: see agent.sh
 # A part of the agent: what a release brings for shared/, where others may write too, and may swap a folder for a link at
 # any moment. Nothing here is looked at by its path and used by its path afterwards.
 
 # step NAME: go into a folder that lies in this one, and nowhere else. Where it led is what tells whether it was a link.
+# sets: stood
 step() {
   stood=$PWD
   cd -P "./$1" 2> /dev/null && [ "$PWD" = "${stood%/}/$1" ]
 }
 
 # into PATH: go there from this folder, by a step for each name.
+# sets: way
 into() {
   way=$1/
   while [ -n "$way" ]; do
@@ -39,7 +41,7 @@ seed() (
   fi
   # Nobody else writes in there.
   private=.turnout-seed.$$
-  mkdir -m 0700 "./$private" && step "$private" && [ -O . ] || { say "cannot make $at/$private"; exit 1; }
+  { mkdir -m 0700 "./$private" && step "$private" && [ -O . ]; } || { say "cannot make $at/$private"; exit 1; }
   # The application writes there: a hard link's other names, in the cache and in other releases, stay as they are.
   if [ -e "$base/$own/cache.linked" ]; then cp -a "$from" ./item
   else mv -T "$from" ./item
@@ -53,6 +55,7 @@ seed() (
 
 # sweep_seeds PATH...: remove what a `seed` that was killed has left beside these shared paths. Where nothing of that kind
 # lies, no process is started.
+# sets: word beside left
 sweep_seeds() {
   for word; do
     decode "$word"
@@ -66,6 +69,7 @@ sweep_seeds() {
 }
 
 # unseed: remove from this folder what is ours, and nobody's any more.
+# sets: left
 unseed() {
   for left in ./.turnout-seed.*; do
     [ -L "$left" ] || [ ! -O "$left" ] || ! abandoned "$left" || erase "$left"
