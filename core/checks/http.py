@@ -9,7 +9,7 @@ import ssl
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import paramiko
 
@@ -35,61 +35,82 @@ def attempt(site: ServerSite, check: Check, folder: str, variables: Mapping[str,
     The whole attempt has the check's `timeout`, however slowly an answer drips; a cancel ends it at once.
     """
     assert check.http is not None
-    mask = site.mask
+    url = urlsplit(check.http)
+    host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
     wanted = check.contains.replace("{revision}", variables["TURNOUT_REVISION"])
     wanted = wanted.replace("{tag}", variables["TURNOUT_TAG"])
-    url = urlsplit(check.http)
-    secure = url.scheme == "https"
-    port = url.port or (443 if secure else 80)
-    host = url.hostname or ""
-    path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     try:
         channel = site.tunnel(host, port, check.timeout)
     except paramiko.ChannelException as error:
         if error.code == 1:
             return "sshd forbids forwarding: allow it (AllowTcpForwarding, PermitOpen) or use a check with `run`"
-        return mask.line(f"no connection to {host}:{port} from the server: {error.text or 'it says no reason'}")
+        return site.mask.line(f"no connection to {host}:{port} from the server: {error.text or 'it says no reason'}")
     except (ConnectError, OSError, EOFError, paramiko.SSHException) as error:
         return f"no connection: {error}"
-    client: _Client | None = None
-    late = threading.Event()
-
-    def give_up() -> None:
-        late.set()
-        channel.close()
-
-    timer = threading.Timer(check.timeout, give_up)
-    timer.daemon = True
-    timer.start()
     unwatch = site.cancel.on_request(channel.close)
-    answer: http.client.HTTPResponse | None = None
-    body = bytearray()
-    name = check.host or url.netloc.rpartition("@")[2]
     try:
-        client = _Client(host, port, channel, check.timeout, _server_name(name) if secure else None)
-        client.request("GET", path, headers={"Host": name, "User-Agent": "turnout", "Connection": "close"})
-        answer = client.getresponse()
-        _read(answer, body, wanted.encode())
-        if answer.length and len(body) < BODY_LIMIT and not late.is_set():
-            return f"no answer: it ended after {len(body)} bytes, {answer.length} too early"
-    except (OSError, EOFError, ValueError, http.client.HTTPException, paramiko.SSHException) as error:
-        if answer is None or answer.status == check.status:
-            if late.is_set() or isinstance(error, TimeoutError):
+        exchange = _Exchange(check, channel)
+        exchange.run(url, host, port, wanted)
+    finally:
+        unwatch()
+        channel.close()
+    return exchange.verdict(wanted, site.mask)
+
+
+class _Exchange:
+    """One request over an open channel, and what came back within the check's timeout."""
+
+    def __init__(self, check: Check, channel: paramiko.Channel) -> None:
+        self._check = check
+        self._channel = channel
+        self._late = threading.Event()
+        self._answer: http.client.HTTPResponse | None = None
+        self._body = bytearray()
+        self._error: Exception | None = None
+
+    def run(self, url: SplitResult, host: str, port: int, wanted: str) -> None:
+        """Ask, and read the answer as far as it matters."""
+        check = self._check
+        timer = threading.Timer(check.timeout, self._give_up)
+        timer.daemon = True
+        timer.start()
+        client: _Client | None = None
+        name = check.host or url.netloc.rpartition("@")[2]
+        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        try:
+            site = _server_name(name) if url.scheme == "https" else None
+            client = _Client(host, port, self._channel, check.timeout, site)
+            client.request("GET", path, headers={"Host": name, "User-Agent": "turnout", "Connection": "close"})
+            self._answer = client.getresponse()
+            _read(self._answer, self._body, wanted.encode())
+        except (OSError, EOFError, ValueError, http.client.HTTPException, paramiko.SSHException) as error:
+            self._error = error
+        finally:
+            timer.cancel()
+            if client:
+                client.sock.close()
+
+    def _give_up(self) -> None:
+        self._late.set()
+        self._channel.close()
+
+    def verdict(self, wanted: str, mask: Masking) -> str:
+        """Why it does not pass, or ""."""
+        check, answer, body, error = self._check, self._answer, self._body, self._error
+        late = self._late.is_set()
+        if answer is None or (error and answer.status == check.status):
+            if late or isinstance(error, TimeoutError):
                 return f"no answer as a whole within {check.timeout:g} s"
             return mask.line(f"no answer: {str(error) or type(error).__name__}")
-    finally:
-        timer.cancel()
-        unwatch()
-        if client:
-            client.sock.close()
-        channel.close()
-    if answer.status != check.status:
-        return f"status {answer.status} instead of {check.status}{_beginning(body, mask)}"
-    if late.is_set():
-        return f"no answer as a whole within {check.timeout:g} s"
-    if wanted.encode() not in body:
-        return f"the answer does not contain {mask(wanted)!r}{_beginning(body, mask)}"
-    return ""
+        if not error and answer.length and len(body) < BODY_LIMIT and not late:
+            return f"no answer: it ended after {len(body)} bytes, {answer.length} too early"
+        if answer.status != check.status:
+            return f"status {answer.status} instead of {check.status}{_beginning(body, mask)}"
+        if late:
+            return f"no answer as a whole within {check.timeout:g} s"
+        if wanted.encode() not in body:
+            return f"the answer does not contain {mask(wanted)!r}{_beginning(body, mask)}"
+        return ""
 
 
 def _read(answer: http.client.HTTPResponse, body: bytearray, wanted: bytes) -> None:
@@ -169,8 +190,8 @@ class _Received(io.RawIOBase):
 def _secured(channel: paramiko.Channel, site: str, seconds: float) -> ssl.SSLSocket:
     """TLS needs a real socket: a pair of them, and two threads that carry bytes between one and the channel.
 
-    The server is told the site's name, by which one that serves many chooses certificate and site. The certificate is
-    not verified: the connection comes from the server itself, often by an address it does not name.
+    The request names the site, by which a server of many sites chooses one and its certificate. The certificate is not
+    verified: the connection comes from the server itself, often to an address that the certificate does not name.
     """
     ours, theirs = socket.socketpair()
     ours.settimeout(seconds)
