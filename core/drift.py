@@ -123,5 +123,5 @@ def verdict(found: Verification, absent: int) -> str:
         said.append(f"{count(bad, 'server')} drifted" if bad else as_deployed)
     said += [f"{count(absent, 'server')} without it"] if absent else []
     said += [f"{count(len(found.errors), 'server')} not compared"] if found.errors else []
-    said += [f"current leads astray on {count(len(found.astray), 'server')}"] if found.astray else []
+    said += [f"`current` does not point to a release on {count(len(found.astray), 'server')}"] if found.astray else []
     return ", ".join(said)

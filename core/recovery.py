@@ -67,7 +67,7 @@ class Interruption:
         text = f"{head}: {', '.join(self.switched)} switched"
         if self.waiting:
             return f"{text}; {', '.join(self.waiting)} not{lost}"
-        return f"{text}, and no check or end is known{lost}"
+        return f"{text}; whether the checks ran is unknown{lost}"
 
 
 def interruption(states: Iterable[ServerState]) -> Interruption | None:

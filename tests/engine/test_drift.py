@@ -1,4 +1,4 @@
-"""Verify: what prepare hooks did is as deployed, everything later is not; and where `current` leads astray."""
+"""Verify: what prepare hooks did is as deployed, everything later is not; and a `current` that points to no release."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_a_server_whose_current_leads_to_no_release_is_not_as_deployed(deployed,
     ended = turnout(deployed, "verify", "production")
     assert ended.returncode == 1
     assert f"web3  {said}" in ended.stdout.splitlines()
-    assert "r1: 3 servers as deployed, current leads astray on 1 server" in ended.stderr
+    assert "r1: 3 servers as deployed, `current` does not point to a release on 1 server" in ended.stderr
     code, lines = turnout_json(deployed, "verify", "production")
     assert code == 1 and lines[-1]["outcome"] == "drift"
     answers = [line for line in lines if line["event"] == "current"]
@@ -215,7 +215,7 @@ def test_a_live_release_whose_folder_is_gone_is_said(deployed, fleet):
         ended = turnout(deployed, "verify", "production", *words)
         assert ended.returncode == 1, ended.stderr
         assert [f"{place.alias}  {said}" for place in fleet] == ended.stdout.splitlines()
-        assert "r1: current leads astray on 3 servers" in ended.stderr
+        assert "r1: `current` does not point to a release on 3 servers" in ended.stderr
     shutil.rmtree(fleet[0].files / "current", ignore_errors=True)
     lead(fleet[0], "")
     ended = turnout(deployed, "verify", "production")

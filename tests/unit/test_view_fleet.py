@@ -129,7 +129,7 @@ def test_a_locked_server_says_who_is_at_work() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "said"),
-    [("folder", "current is a folder"), ("dangling", "current dangles"), ("elsewhere", "current leads elsewhere")],
+    [("folder", "current is a folder"), ("dangling", "current dangles"), ("elsewhere", "current points elsewhere")],
 )
 def test_a_strange_current_is_named(kind: str, said: str) -> None:
     odd = state("web1", current_kind=kind)

@@ -43,8 +43,9 @@ def row(lock: Lock, cells: int) -> str:
         (AT_WORK, 22, "◐ web1  bo: uploading"),
         (HUNG, 60, "! web1  deploy by bo@ci, silent 45 s"),
         (HUNG, 22, "! web1  silent 45 s"),
-        (DEAD, 60, "! web1  deploy by bo@ci is gone, heals by itself"),
-        (DEAD, 25, "! web1  bo gone: heals"),
+        (DEAD, 80, "! web1  bo@ci's deploy died; the next operation takes over its lock"),
+        (DEAD, 60, "! web1  bo@ci's deploy died"),
+        (DEAD, 25, "! web1  bo's deploy died"),
     ],
 )
 def test_a_locked_row_says_who_and_what_in_any_width(lock: Lock, cells: int, said: str) -> None:
@@ -69,7 +70,7 @@ def test_the_details_of_a_lock_say_age_silence_and_what_to_do() -> None:
     assert fields["Next"] == "w watches it live"
     assert "L breaks the lock" in {label: value for label, value, _ in locks.fields(HUNG, KEYS, 0)}["Next"]
     dead = {label: value for label, value, _ in locks.fields(DEAD, KEYS, 0)}
-    assert "heals by itself with the next operation" in dead["Owner"] and "Next" not in dead
+    assert "the next operation takes over the lock" in dead["Owner"] and "Next" not in dead
 
 
 def test_only_a_living_lock_is_a_reason_to_wait() -> None:

@@ -149,7 +149,7 @@ def _after_a_failure(commands: Any) -> None:
     unlock = add_command(
         commands,
         "unlock",
-        "show who holds the servers, and break a lock that will not heal",
+        "show who holds the servers, and break a stuck lock",
         "A lock whose process is gone is left alone: the next operation takes it over. A living one is broken only\n"
         "after the environment's name was typed, or for the one operation that --break names. Ends with 4 while a\n"
         "living one is held.",

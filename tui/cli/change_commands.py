@@ -91,7 +91,7 @@ def _execute(command: Command, request: Request, plan: Plan | None) -> Answer:
 
 
 def _confirm(command: Command, plan: Plan) -> None:
-    """Raises Cancelled unless a person agrees; a protected environment wants its name typed."""
+    """Raises Cancelled unless a person agrees; a protected environment requires typing its name."""
     environment = command.fleet.environment
     if environment.protected:
         agreed = command.ask(f"{plan.question} It is protected: type its name:") == environment.name

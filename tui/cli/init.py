@@ -126,7 +126,7 @@ def render(answers: Answers) -> str:
             '# shared = ["storage/", ".env"]',
             "",
             f"[environments.{header}]",
-            "# A change to a protected environment wants its name typed:",
+            "# Changes to a protected environment require typing its name:",
             "# protected = true",
             "servers = [",
             *servers,

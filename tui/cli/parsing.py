@@ -124,7 +124,7 @@ def add_waiting(parser: Parser) -> None:
         metavar="DURATION",
         type=_duration,
         default=0.0,
-        help="wait so long (90s, 5m, 1h) for locks that others hold, instead of ending with 4 at once",
+        help="wait up to this long (90s, 5m, 1h) for other operators' locks instead of exiting with code 4",
     )
 
 

@@ -1,4 +1,4 @@
-"""`turnout unlock`: shows who holds the servers, and breaks a lock that will not heal by itself."""
+"""`turnout unlock`: shows who holds the servers, and breaks a stuck lock."""
 
 from __future__ import annotations
 

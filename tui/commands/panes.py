@@ -60,7 +60,7 @@ COMMANDS = (
     Command(id="pane-1", keys="1", help="the servers", group=MOVE, run=partial(_pane, "servers")),
     Command(id="pane-2", keys="2", help="the releases", group=MOVE, run=partial(_pane, "releases")),
     Command(
-        id="pane-3", keys="3", help="Progress, Log and Details; again: the next tab", group=MOVE,
+        id="pane-3", keys="3", help="the tabs; pressed again: the next tab", group=MOVE,
         run=partial(_pane, "bottom"),
     ),
     Command(id="next-pane", keys="tab", help="the next pane", group=MOVE, run=partial(_beside, 1)),

@@ -150,7 +150,7 @@ def _server_words(
     if state.current_kind == "dangling":
         return glyphs.alert, "bad", "current dangles", note
     if state.current_kind == "elsewhere":
-        return glyphs.alert, "warn", "current leads elsewhere", note
+        return glyphs.alert, "warn", "current points elsewhere", note
     if not state.current:
         return glyphs.kept, "dim", "nothing live", note
     drift = fleet.drift(state.current)

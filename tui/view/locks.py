@@ -61,8 +61,9 @@ def row_words(lock: Lock, room: int, glyphs: Glyphs) -> tuple[str, str, str]:
     """Glyph, role and words of a server's row: the longest words that fit into so many cells."""
     kind = one_line(lock.kind) or "operation"
     if not lock.alive:
-        gone = f"{kind} by {owner(lock)} is gone, heals by itself"
-        return glyphs.alert, "warn", _fitting(room, gone, f"{owner(lock, short=True)} gone: heals", "gone: heals")
+        died = f"{owner(lock)}'s {kind} died"
+        texts = (f"{died}; the next operation takes over its lock", died, f"{owner(lock, short=True)}'s {kind} died")
+        return glyphs.alert, "warn", _fitting(room, *texts, "its operation died")
     if lock.silent:
         quiet = f"silent {duration(lock.silence)}"
         texts = (f"{kind} by {owner(lock)}, {quiet}", f"{owner(lock)}: {quiet}", f"{owner(lock, short=True)}: {quiet}")
@@ -104,7 +105,7 @@ def fields(lock: Lock, keys: Mapping[str, str], since: float) -> list[tuple[str,
     """
     out = [("Locked", _summary(lock, since), "warn")]
     if not lock.alive:
-        return [*out, ("Owner", "its process is gone: the lock heals by itself with the next operation", "warn")]
+        return [*out, ("Owner", "its process is gone: the next operation takes over the lock", "warn")]
     if lock.silent:
         quiet = f"none for {_quiet(lock, since)}: the watchdog there should have ended it"
         return [*out, ("Heartbeat", quiet, "bad"), ("Next", f"{keys['break-lock']} breaks the lock; it asks first", "")]

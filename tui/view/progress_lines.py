@@ -179,7 +179,7 @@ def _ended(progress: Progress, server: ServerProgress, cells: int, glyphs: Glyph
     if server.tag:
         parts.append(f"{'back on' if server.switched_back else 'live on'} {short_tag(server.tag)}")
     elif progress.finished and progress.finished.outcome == "needs-person":
-        parts.append("not told: look at what is live there")
+        parts.append("outcome unknown: check which release is live there")
     elif "switch" in progress.to_come:
         parts.append("not switched" if progress.finished and progress.finished.outcome != "done" else "already live")
     if server.total:
