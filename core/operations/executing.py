@@ -22,6 +22,7 @@ from core.errors import (
 from core.events import Emit, Event, Note, OperationFinished, OperationStarted, PlanMade, unheard
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, Controls, fault
+from core.operations.beginning import begin
 from core.operations.ending import end, unclaimed
 from core.operations.operation import Operation, Request, operation_of
 from core.operations.planning import Prepared, with_records_of
@@ -163,7 +164,7 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
     fleet, planned = run.fleet, operation.planned
     operation.check()
     with _tree_ahead(operation, controls.cancel) as tree:
-        states = run.begin(controls.cancel, uploads=operation.needs_tree, wait=wait)
+        states = begin(run, controls.cancel, uploads=operation.needs_tree, wait=wait)
         with run.or_give_back("refused"):
             states = with_records_of(fleet, operation.records(states), states)
             prepared = operation.prepare(states, tree)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import random
 import secrets
 import threading
 import time
@@ -13,22 +12,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
-from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockedError, LockLost, TurnoutError
+from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockLost, TurnoutError
 from core.events import IN_USE, Emit, Event, Note, PhaseFinished, PhaseStarted, Pruned, ServerFailed, kept
 from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel, Controls
 from core.operations.heartbeat import Heartbeat
 from core.protocol.answers import Removed
 from core.protocol.requests import ANYWHERE, Settles
-from core.records import Lock, Record, ServerState
+from core.records import Lock, Record
 from core.remote.held import Held
 from core.remote.session import Session
 from core.site import OperatorSite, ServerSite
 
 T = TypeVar("T")
-
-REMIND_EVERY = 15.0
-"""Seconds between two notes about who is being waited for."""
 
 
 class Run:
@@ -80,7 +76,7 @@ class Run:
         return held
 
     def let_go(self, server: str) -> None:
-        """Know that a server's lock is not ours any more: it was given back, or lost."""
+        """Note that a server's lock is no longer ours: it was given back, or lost."""
         self._held.pop(server, None)
 
     def session(self, server: str) -> Session:
@@ -147,75 +143,8 @@ class Run:
         failed = {name: error for name, error in outcome.errors.items() if not isinstance(error, Cancelled)}
         return Outcome(outcome.results, failed or outcome.errors)
 
-    def begin(self, cancel: Cancel, *, uploads: bool, wait: float = 0.0) -> dict[str, ServerState]:
-        """Connect, take every lock, and inspect under it. Raises FleetError; locks that were taken are given back.
-
-        uploads   channels for uploads are opened at the same time, because they will probably be wanted
-        wait      seconds to try again for, where others hold a lock
-        """
-
-        def connect(name: str) -> None:
-            with self.phase("connect", name):
-                session = self.fleet.open(name)
-            if uploads:
-                session.expect_upload()
-
-        self.on_all(connect).unwrap()
-        until = time.monotonic() + wait
-        reminded = -REMIND_EVERY
-        while True:
-            cancel.check()
-            # A try that is followed by another one is not reported.
-            later: list[Event] = []
-            try:
-                states = self._lock_all(cancel, later.append if wait else self.emit)
-                self._tell(later)
-                return states
-            except FleetError as error:
-                others = all(isinstance(each, LockedError) for each in error.errors.values())
-                if not others or time.monotonic() >= until:
-                    self._tell(later)
-                    raise
-                if time.monotonic() - reminded >= REMIND_EVERY:
-                    reminded = time.monotonic()
-                    self.emit(Note(text=f"waiting: {error.title}", level="warning"))
-                # Not in step with others who wait for the same.
-                cancel.wait(random.uniform(0.5, 1.5))
-
-    def _tell(self, events: Iterable[Event]) -> None:
-        for event in events:
-            self.emit(event)
-
-    def _lock_all(self, cancel: Cancel, tell: Emit) -> dict[str, ServerState]:
-        """The states of all servers under their locks, or none locked and FleetError.
-
-        tell   takes the events of it
-
-        The first server's lock is taken before the others': of two operators that want the same servers one wins
-        everywhere and the other learns who, instead of both being refused somewhere.
-        """
-        names = self.fleet.names
-
-        def lock(name: str) -> ServerState:
-            with self.phase("begin", name, tell=tell):
-                state = self.take(name).state
-                if state.took_over:
-                    text = f"took the lock over from {state.took_over.describe()}: its process is gone"
-                    self.emit(Note(server=name, text=text, level="warning"))
-                return state
-
-        first = at_once(names[:1], lock)
-        try:
-            states = dict(first.unwrap())
-            cancel.check()
-            states.update(self.on_all(lock, names[1:]).unwrap() if names[1:] else {})
-        except TurnoutError:
-            self.give_back("")
-            raise
-        return {name: states[name] for name in names}
-
     def open(self, tag: str, record: Record | None) -> None:
-        """Tell every server's journal what is about to become live: if this process dies, that is what is known."""
+        """Write into every server's journal what is about to become live: all that is known if this process dies."""
         facts: dict[str, Any] = {"tag": tag, "servers": self.fleet.names}
         if record:
             facts["record"] = asdict(replace(record, subject=record.subject[:200], author=record.author[:100]))
@@ -225,7 +154,7 @@ class Run:
     def give_back(self, outcome: str, error: BaseException | None = None) -> dict[str, TurnoutError]:
         """Unlock every server that is locked, with a line in its journal; what failed there, by server.
 
-        outcome  "" where it was not even begun: nobody needs to read of that
+        outcome  "" where it did not begin, which needs no line
         """
         code = getattr(error, "exit_code", EXIT_FAILED) if error else EXIT_DONE
 
@@ -253,7 +182,7 @@ class Run:
         records: Sequence[Record] = (),
         left: str = ANYWHERE,
     ) -> Removed:
-        """The last request to a server: what happened is told to those who watch, then the lock is given back.
+        """Send a server its last events and its last request, which gives the lock back; what was removed there.
 
         left  see Held.finish
         """
@@ -261,11 +190,11 @@ class Run:
         self.heartbeat.deliver_all(held)
         removed = held.finish(settles, journal, prune, records, left)
         self.let_go(name)
-        self.tell_removed(name, removed)
+        self.report_removed(name, removed)
         return removed
 
-    def tell_removed(self, name: str, removed: Removed, sizes: Mapping[str, int] | None = None) -> None:
-        """Events for what was pruned; warnings for what was not. `sizes`: bytes that each tag frees, where known."""
+    def report_removed(self, name: str, removed: Removed, sizes: Mapping[str, int] | None = None) -> None:
+        """Emit what was pruned; warn of what was not. `sizes`: bytes that each tag frees, where known."""
         for tag in removed.tags:
             whole = tag not in removed.left
             self.emit(Pruned(server=name, tag=tag, freed=(sizes or {}).get(tag) if whole else None))
@@ -280,13 +209,12 @@ class Run:
         return json.dumps({**line, **facts}, ensure_ascii=True)
 
     def take(self, name: str) -> Held:
-        """Take a server's lock, over a connection that is open; from now on there are signs of life for it. Raises
-        LockedError, NeedsPerson."""
+        """Take a server's lock over an open connection, and begin to beat for it. Raises LockedError, NeedsPerson."""
         claim = (self.fleet.project.project, self.fleet.environment.name)
         held = self._held[name] = Held.take(self.session(name), self._token, self.owner(), claim=claim)
         self.heartbeat.start(held)
         return held
 
     def owner(self) -> Lock:
-        """What the lock tells others about this operation."""
+        """What the lock says of this operation."""
         return Lock(operation=self.id, kind=self.kind, who=self.who, since=self.began)

@@ -175,7 +175,7 @@ class Transition:
 
     def _conclude(self, name: str, again: bool) -> None:
         if name in self._concluded:
-            self._run.tell_removed(name, self._concluded[name])
+            self._run.report_removed(name, self._concluded[name])
             return
         standing = self._standing
         # What was to be pruned was chosen before the lock was lost.

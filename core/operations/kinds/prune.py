@@ -115,7 +115,7 @@ def _remove(run: Run, plan: Plan, *, force: bool) -> str:
             if step.clear_cache:
                 did.append(held.clear())
             for removed in did:
-                run.tell_removed(name, removed, step.sizes)
+                run.report_removed(name, removed, step.sizes)
             gone = tuple(tag for removed in did for tag in removed.tags)
             left = tuple(tag for removed in did for tag in removed.left)
             whole = [tag for tag in gone if tag not in left]

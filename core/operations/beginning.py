@@ -1,0 +1,87 @@
+"""The beginning of an operation: connected to every server, and every lock taken."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from core.errors import FleetError, LockedError, TurnoutError
+from core.events import Emit, Event, Note
+from core.fleet import at_once
+from core.jobs import Cancel
+from core.operations.run import Run
+from core.records import ServerState
+
+REMIND_EVERY = 15.0
+"""Seconds between two notes about whose lock is waited for."""
+
+
+def begin(run: Run, cancel: Cancel, *, uploads: bool, wait: float = 0.0) -> dict[str, ServerState]:
+    """Connect, take every lock, and inspect under it: the states by server.
+
+    uploads   also open the channels for uploads, because they will probably be needed
+    wait      seconds to go on trying while others hold a lock
+    Raises FleetError, Cancelled; locks that were taken are given back.
+    """
+
+    def connect(name: str) -> None:
+        with run.phase("connect", name):
+            session = run.fleet.open(name)
+        if uploads:
+            session.expect_upload()
+
+    run.on_all(connect).unwrap()
+    until = time.monotonic() + wait
+    reminded = -REMIND_EVERY
+    while True:
+        cancel.check()
+        # A try that is followed by another one is not reported.
+        events: list[Event] = []
+        try:
+            states = _lock_all(run, cancel, events.append if wait else run.emit)
+            _emit_all(run, events)
+            return states
+        except FleetError as error:
+            others = all(isinstance(failed, LockedError) for failed in error.errors.values())
+            if not others or time.monotonic() >= until:
+                _emit_all(run, events)
+                raise
+            if time.monotonic() - reminded >= REMIND_EVERY:
+                reminded = time.monotonic()
+                run.emit(Note(text=f"waiting: {error.title}", level="warning"))
+            # Not in step with others who wait for the same lock.
+            cancel.wait(random.uniform(0.5, 1.5))
+
+
+def _emit_all(run: Run, events: list[Event]) -> None:
+    for event in events:
+        run.emit(event)
+
+
+def _lock_all(run: Run, cancel: Cancel, emit: Emit) -> dict[str, ServerState]:
+    """The states of all servers under their locks, or none locked and FleetError.
+
+    emit   takes the events of it
+
+    The first server's lock is taken before the others': of two operators that want the same servers one wins
+    everywhere and the other learns who, instead of both being refused somewhere.
+    """
+    names = run.fleet.names
+
+    def lock(name: str) -> ServerState:
+        with run.phase("begin", name, tell=emit):
+            state = run.take(name).state
+            if state.took_over:
+                text = f"took the lock over from {state.took_over.describe()}: its process is gone"
+                run.emit(Note(server=name, text=text, level="warning"))
+            return state
+
+    first = at_once(names[:1], lock)
+    try:
+        states = dict(first.unwrap())
+        cancel.check()
+        states.update(run.on_all(lock, names[1:]).unwrap() if names[1:] else {})
+    except TurnoutError:
+        run.give_back("")
+        raise
+    return {name: states[name] for name in names}
