@@ -12,11 +12,11 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from core.jobs import Job
+from core.text import count
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
 from tui.view.choices import Choice, choice_line, name_width, narrowed
-from tui.view.formats import servers
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line
 from tui.widgets.rows import Rows
@@ -259,7 +259,7 @@ class EnvironmentDialog(Pick[str]):
         names = max(len(environment.name) for environment in self._environments)
         return line(
             (fit(environment.name, names + 2), "strong"),
-            fit(servers(len(environment.servers)), 13),
+            fit(count(len(environment.servers), "server"), 13),
             ("protected  " if environment.protected else "", "warn"),
             ("shown now" if environment.name == self._current else "", "dim"),
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from core.errors import ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
-from core.records import FleetRelease, Pin, standing
+from core.records import FleetRelease, Pin, ServerState, standing
 from core.text import count, size
 from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import ago, listing, short_tag
@@ -110,44 +110,49 @@ def server_lines(
             out.append(line((words, "busy")))
         return [*out, *_field("Root", root, cells)]
     if server.error is not None:
-        out.append(
-            crop(
-                line((f"What follows was found {ago(now - (state.read_at or server.at))}.", "dim")), cells, glyphs.more
-            )
-        )
-    live = f"{short_tag(state.current)} {fleet.drift(state.current)}".rstrip() if state.current else "nothing"
-    out += _field("Live", live, cells, "warn" if fleet.drift(state.current) else "ok" if state.current else "dim")
-    if state.current_kind not in ("link", "absent"):
-        kinds = {
-            "folder": "is a real folder: nothing is done until it is adopted; the plan of a deploy has the command",
-            "file": "is a file, not a link",
-            "dangling": f"leads to {one_line(state.current_target)}, {state.why_dangling}",
-            "elsewhere": f"leads to {one_line(state.current_target)}, outside releases/",
-        }
-        out += _field("current", kinds.get(state.current_kind, state.current_kind), cells, "warn")
+        since = ago(now - (state.read_at or server.at))
+        out.append(crop(line((f"What follows was found {since}.", "dim")), cells, glyphs.more))
+    out += _live_fields(state, fleet, cells)
     if state.lock is not None:
         for label, text, role in lock_fields(state.lock, keys, looked_ago(state, now)):
             out += _field(label, text, cells, role)
     out += _field("Root", state.root, cells)
+    return [*out, *_release_fields(state, cells), *_machine_fields(state, cells)]
+
+
+def _live_fields(state: ServerState, fleet: FleetView, cells: int) -> list[Line]:
+    """Which release is live, and what is odd about `current`."""
+    drift = fleet.drift(state.current)
+    live = f"{short_tag(state.current)} {drift}".rstrip() if state.current else "nothing"
+    out = _field("Live", live, cells, "warn" if drift else "ok" if state.current else "dim")
+    if state.current_kind in ("link", "absent"):
+        return out
+    kinds = {
+        "folder": "is a real folder: nothing is done until it is adopted; the plan of a deploy has the command",
+        "file": "is a file, not a link",
+        "dangling": f"leads to {one_line(state.current_target)}, {state.why_dangling}",
+        "elsewhere": f"leads to {one_line(state.current_target)}, outside releases/",
+    }
+    return out + _field("current", kinds.get(state.current_kind, state.current_kind), cells, "warn")
+
+
+def _release_fields(state: ServerState, cells: int) -> list[Line]:
+    """How many releases there are, with and without files."""
     present = sum(1 for release in state.releases.values() if release.present)
     pruned = len(state.releases) - present + state.unlisted
-    out += _field("Releases", f"{count(present, 'release')} with files, {pruned:,} pruned", cells)
+    out = _field("Releases", f"{count(present, 'release')} with files, {pruned:,} pruned", cells)
     if state.unlisted:
-        out += _field(
-            "Not listed", f"the {state.unlisted:,} oldest of those; `turnout rollback` finds each by its tag", cells
-        )
-    free = f"{size(state.free_bytes)}" if state.free_bytes >= 0 else ""
+        text = f"the {state.unlisted:,} oldest of those; `turnout rollback` finds each by its tag"
+        out += _field("Not listed", text, cells)
+    return out
+
+
+def _machine_fields(state: ServerState, cells: int) -> list[Line]:
+    """What is free, what the deploy-cache holds, the clock, how far away it is, what it can do, and what is faulty."""
     inodes = f", {state.free_inodes:,} inodes" if state.free_inodes >= 0 else ""
-    out += _field("Free", free + inodes if free else "", cells)
-    out += _field(
-        "Cache",
-        f"holds {state.cache[:12]}"
-        if state.cache
-        else "empty"
-        if state.cache_empty
-        else "unknown: the next deploy compares it first",
-        cells,
-    )
+    out = _field("Free", f"{size(state.free_bytes)}{inodes}" if state.free_bytes >= 0 else "", cells)
+    unknown = "empty" if state.cache_empty else "unknown: the next deploy compares it first"
+    out += _field("Cache", f"holds {state.cache[:12]}" if state.cache else unknown, cells)
     if abs(state.clock_skew) >= 2:
         side = "ahead of" if state.clock_skew > 0 else "behind"
         out += _field("Clock", f"{abs(state.clock_skew):.0f} s {side} ours", cells, "warn")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from core.errors import AuthenticationFailed, HostKeyChanged, HostKeyRevoked, HostKeyUnknown, LockedError, TurnoutError
 from core.records import FleetRelease, Record, Release, ServerState, fleet_releases, live_of, previous_of
-from tui.view.formats import age, range_name, servers, short_tag
+from core.text import count
+from tui.view.formats import age, range_name, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, right, short
 from tui.view.locks import row_words
@@ -181,12 +182,12 @@ def headline(fleet: FleetView, now: float) -> tuple[str, str]:
     states = fleet.known
     if not states:
         if failed and len(failed) == total:
-            return f"none of {servers(total)} can be reached", "bad"
-        return f"connecting to {servers(total)}", "busy"
+            return f"none of {count(total, 'server')} can be reached", "bad"
+        return f"connecting to {count(total, 'server')}", "busy"
     parts = []
     on_live = sum(1 for state in states if fleet.live and state.current == fleet.live)
     if fleet.live:
-        parts.append(f"{servers(on_live)} live on {short_tag(fleet.live)}")
+        parts.append(f"{count(on_live, 'server')} live on {short_tag(fleet.live)}")
         if len(states) > on_live:
             parts.append(f"{len(states) - on_live} {drift_word(fleet, states)}")
     else:

@@ -51,11 +51,6 @@ def short_tags(text: str) -> str:
     return re.sub(r"\b\d{8}T\d{6}Z-(?=\w)", "", text)
 
 
-def servers(number: int) -> str:
-    """`1 server`, `3 servers`."""
-    return "1 server" if number == 1 else f"{number} servers"
-
-
 def range_name(names: Sequence[str]) -> str:
     """Several names as one: `web1-5` where they count up, else `5 servers`; a single name as it is."""
     return _range_name(tuple(names))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from core.plan import DEPLOY, Plan, Step, alike, freeing
 from core.text import count, size
-from tui.view.formats import listing, range_name, servers, short_tag, short_tags
+from tui.view.formats import listing, range_name, short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, wrap
 
@@ -50,7 +50,7 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs, terminal: bool) -> list[Line
     """What is live now, and what will be."""
     if not plan.changes_live:
         frees = freeing("frees", plan.frees, plan.exact).removeprefix(", ") if plan.frees else ""
-        total = f"{frees} on {servers(len(plan.steps))}" if frees else ""
+        total = f"{frees} on {count(len(plan.steps), 'server')}" if frees else ""
         return _field("In all", total, cells) if total else []
     record = plan.record
     tag = one_line if terminal else short_tag
@@ -77,7 +77,7 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs, terminal: bool) -> list[Line
         again = "; --rebuild makes it anew" if terminal and plan.kind == DEPLOY else ""
         out += _field("Build", f"{one_line(plan.build)}{again}", cells)
     if plan.send_bytes:
-        out += _field("Sends", f"{size(plan.send_bytes)} to {servers(len(plan.steps))}", cells)
+        out += _field("Sends", f"{size(plan.send_bytes)} to {count(len(plan.steps), 'server')}", cells)
     return out
 
 

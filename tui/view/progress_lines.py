@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from core.errors import FleetError, TurnoutError
 from core.text import count, size
 from tui.view.fleet import Activity
-from tui.view.formats import clock, rate, servers, short_tag, short_tags
+from tui.view.formats import clock, rate, short_tag, short_tags
 from tui.view.glyphs import Glyphs, bar
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, wrap
 from tui.view.progress import VERBS, PhaseMark, Progress, ServerProgress
@@ -242,7 +242,7 @@ def status_line(
     word, role = state_words(progress)
     frame = glyphs.frames[int(now * 4) % len(glyphs.frames)]
     done = sum(1 for server in progress.servers.values() if server.tag)
-    switched = f"   {done} of {servers(len(progress.servers))} switched" if done else ""
+    switched = f"   {done} of {count(len(progress.servers), 'server')} switched" if done else ""
     by = f" by {progress.by}" if progress.by else ""
     start = line((f" {frame} ", role), (heading(progress), "strong"), by, (f"  {word} {glyphs.dot} ", role))
     return (*start, *line(clock(progress.seconds(now)), switched))
@@ -317,7 +317,7 @@ def error_lines(error: TurnoutError, cells: int, glyphs: Glyphs, limit: int = 6)
         for text in fault.detail.splitlines()[:12]:
             out += [line(("          " + part, "dim")) for part in wrap(text, cells - 10)]
     if len(errors) > limit:
-        out.append(line((f"  and {servers(len(errors) - limit)} more", "dim")))
+        out.append(line((f"  and {count(len(errors) - limit, 'server')} more", "dim")))
     return out
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from core.recovery import Interruption
+from core.text import count
 from tui.view.fleet import FleetView
-from tui.view.formats import ago, range_name, servers, short_tag
+from tui.view.formats import ago, range_name, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, width, wrap
 
@@ -41,7 +42,7 @@ def _fitting(interruption: Interruption, now: float, room: int) -> str:
     """The engine's sentence, or numbers of servers where their names do not fit."""
     said = one_line(interruption.describe(now))
     kind = one_line(interruption.kind)
-    counted = f"{servers(len(interruption.switched))} switched"
+    counted = f"{count(len(interruption.switched), 'server')} switched"
     counted += f", {len(interruption.waiting)} not" if interruption.waiting else ""
     head = f"interrupted {kind} {ago(now - interruption.time)} by {one_line(interruption.who)}"
     texts = (said, f"{head}: {counted}", f"interrupted {kind}: {counted}")
@@ -87,11 +88,11 @@ def _ways(interruption: Interruption, cells: int, keys: Mapping[str, str]) -> li
     new, waiting, switched = short_tag(interruption.tag), len(interruption.waiting), len(interruption.switched)
     finish = f"run the checks of {new}, which is live everywhere"
     if waiting:
-        remaining = "the remaining server" if waiting == 1 else f"the remaining {servers(waiting)}"
+        remaining = "the remaining server" if waiting == 1 else f"the remaining {count(waiting, 'server')}"
         finish = f"switch {remaining} to {new}, then run the checks everywhere"
     undo = "mark the operation as closed"
     if switched:
-        undo = f"switch {servers(switched)} back to the release {'it' if switched == 1 else 'they'} had"
+        undo = f"switch {count(switched, 'server')} back to the release {'it' if switched == 1 else 'they'} had"
     ways = [(keys["finish"], "Finish", finish)] if interruption.tag else []
     out: list[Line] = []
     for key, word, text in [*ways, (keys["take-back"], "Undo", undo)]:
