@@ -5,17 +5,18 @@ from __future__ import annotations
 from core.drift import Drift
 from core.records import Lock, ServerState
 from core.rows import drift_rows, lock_rows, release_rows
-from tests.unit.test_view_terminal import WEB1, release, server
+from tests.tui.recorded import state, tag
 
 
 def test_release_objects_say_what_each_is_on_each_server() -> None:
-    states = {"web1": WEB1, "web2": server("web2", release("t3", 3, subject="Good"))}
-    newest, failed, pruned = release_rows(states, ["web1", "web2", "web3"])
-    assert (newest["tag"], newest["live"]) == ("t3", True)
-    assert newest["servers"] == {"web1": "live", "web2": "kept", "web3": "unknown"}
-    assert (failed["tag"], failed["live"], failed["failed"]) == ("t2", False, "HTTP 500")
-    assert failed["servers"] == {"web1": "failed", "web2": "absent", "web3": "unknown"}
-    assert pruned["servers"] == {"web1": "pruned", "web2": "absent", "web3": "unknown"}
+    states = {"web1": state("web1"), "web2": state("web2", 0, count=2), "web3": state("web3", 1)}
+    newest, older, *_, failed, _, _, pruned, _ = release_rows(states, ["web1", "web2", "web3", "web4"])
+    assert (newest["tag"], newest["live"]) == (tag(0), True)
+    assert newest["servers"] == {"web1": "live", "web2": "live", "web3": "kept", "web4": "unknown"}
+    assert (older["tag"], older["live"], older["servers"]["web3"]) == (tag(1), False, "live")
+    assert (failed["tag"], failed["failed"]) == (tag(3), "its check failed: /healthz answered 500")
+    assert failed["servers"] == {"web1": "failed", "web2": "absent", "web3": "failed", "web4": "unknown"}
+    assert pruned["servers"] == {"web1": "pruned", "web2": "absent", "web3": "pruned", "web4": "unknown"}
 
 
 def test_lock_objects_tell_a_living_owner_from_a_dead_one() -> None:
