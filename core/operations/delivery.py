@@ -154,7 +154,7 @@ class Delivery:
 
 
 class Packed(FanOut):
-    """A fan-out that knows what has to unpack it: `none` or `gzip`."""
+    """A fan-out with the program that unpacks it on the server: `none` or `gzip`."""
 
     def __init__(
         self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], unpack: str, *, ahead: bool = False

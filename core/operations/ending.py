@@ -15,22 +15,22 @@ from core.protocol.requests import ANYWHERE, live_at, points_to
 from core.text import clean
 
 REVIVALS = 4
-"""How often a server whose connection broke is connected to again."""
+"""Attempts to connect again to a server whose connection broke."""
 REVIVAL_PAUSE = 3.0
 """Seconds between those attempts."""
 FRESH = 3.0
-"""Seconds for which what a server said while it was locked may still be claimed: a process that was stopped, or a
-machine that slept, looks again."""
+"""Seconds for which an answer that a server gave under its lock is trusted. A process that was stopped for longer, or a
+machine that slept, asks again."""
 
 
-def moment() -> float:
-    """Seconds that also pass while this process is stopped and, where the system tells, while the machine sleeps."""
+def clock() -> float:
+    """Seconds that also pass while this process is stopped and, on Linux, while the machine sleeps."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def revive(run: Run, name: str, cancel: Cancel) -> None:
-    """Connect again and take the lock that our own agent there has given back, or holds without an operator.
+    """Connect again and take the lock that our own agent there gave back, or still holds without an operator.
 
     A cancel shortens the pauses. Raises ConnectError, LockedError.
     """
@@ -48,16 +48,16 @@ def revive(run: Run, name: str, cancel: Cancel) -> None:
 def end(
     run: Run, left: Mapping[str, str], conclude: Callable[[str, bool], object], cancel: Cancel, since: float = 0.0
 ) -> dict[str, TurnoutError]:
-    """Give every server its last request; the errors of those where `current` is not as this operation left it, or
+    """Send every server its last request; the errors of servers where `current` is not as this operation left it, or
     where that is unknown.
 
     left      by server, in the words of Held.finish
     conclude  the last request; True where the lock was lost and taken again, so that others may have changed things
     cancel    see revive
-    since     the `moment` before the first server was asked to end, where that was earlier
-    A server that was not ended though `current` is right gets a warning.
+    since     the `clock` before the first server was asked to end, where that was earlier
+    Where `current` is right but the last request failed, that is a warning.
     """
-    since = since or moment()
+    since = since or clock()
     outcome = run.on_all(lambda name: conclude(name, False), left)
 
     def again(name: str) -> None:
@@ -78,14 +78,14 @@ def end(
         run.warn(f"not finished: {error.title}: {error.detail}", name)
 
     found = dict(at_once(outcome.errors, again).errors)
-    if moment() - since > FRESH:
+    if clock() - since > FRESH:
         sure = [name for name in left if name not in found]
         found |= run.on_all(lambda name: _look(run, name, left[name]), sure).errors
     return found
 
 
 def _look(run: Run, name: str, left: str) -> None:
-    """Astray where `current` is not as left (now); ConnectError where the server gives no answer."""
+    """Raise Astray where `current` is not as left, ConnectError where the server gives no answer."""
     if left == ANYWHERE:
         return
     state = run.fleet.inspect_one(name)
@@ -96,7 +96,7 @@ def _look(run: Run, name: str, left: str) -> None:
 
 
 def look_again(run: Run, left: Mapping[str, str]) -> dict[str, TurnoutError]:
-    """As `end`, for servers whose lock was given back: what people's own commands did there after it is read, too."""
+    """As `end`, for servers whose lock was given back: the errors where people's own commands changed `current`."""
     return dict(run.on_all(lambda name: _look(run, name, left[name]), left).errors)
 
 
@@ -107,7 +107,7 @@ def _pointed_to(error: Astray) -> str:
 
 
 def unclaimed(run: Run, what: str, found: Mapping[str, TurnoutError], detail: str = "") -> NeedsPerson:
-    """What a person is told where the end is another one than this operation worked for.
+    """The error that says where `current` is not as this operation left it; each server's own is an event too.
 
     what   a phrase before the servers' names: `r2 is not live on`
     found  what `end` gave

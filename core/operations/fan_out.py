@@ -1,4 +1,4 @@
-"""One pass over the files for many servers: what is read and packed once goes to all that need the same."""
+"""One pass over the files for many servers: what all of them need is read and packed once."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from core.manifest import Manifest
 from core.tar.writer import Chunk
 
 DEPTH = 16
-"""Chunks that wait for a slow server at most: the fast ones are ahead of it by 2 MB, memory does not grow."""
+"""Chunks that wait for a slow server at most: fast ones get ahead of it by 2 MB, and memory does not grow."""
 
 COMPRESS_FROM = 256 << 10
-"""Bytes of content from which compression is thought of."""
+"""Bytes of content from which compression may pay."""
 COMPRESS_RTT = 0.02
 """Seconds of round trip from which it pays: one channel carries about 2 MB a round trip,
 gzip at level 1 about 80 MB/s."""
@@ -29,9 +29,9 @@ SHRINKS = 0.85
 
 
 class FanOut:
-    """Hands the same chunks to several takers, each on a thread of its own. A taker that leaves holds nobody up.
+    """Hands the same chunks to several takers, each on its own thread. A taker that leaves delays nobody.
 
-    ahead   chunks are made on a thread of their own also for one taker: they cost time that it else would wait
+    ahead   also for a single taker chunks are made on their own thread, so that it need not wait while they are packed
     """
 
     def __init__(self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], *, ahead: bool = False) -> None:
@@ -61,7 +61,7 @@ class FanOut:
             self.leave(taker)
 
     def leave(self, taker: str) -> None:
-        """A taker wants no more, or never will."""
+        """A taker takes no more chunks."""
         with self._lock:
             self._gone.add(taker)
 
@@ -77,7 +77,7 @@ class FanOut:
         self._hand_out(None)
 
     def _hand_out(self, chunk: Chunk | None) -> bool:
-        """Put a chunk into every queue; False where nobody takes any more."""
+        """Put a chunk into every queue; False where no taker is left."""
         for name, waiting in self._queues.items():
             while name not in self._gone:
                 try:
@@ -103,7 +103,7 @@ def packed(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
 
 
 def probes(manifest: Manifest, paths: Sequence[bytes]) -> list[tuple[bytes, int]]:
-    """Where to read PIECE bytes each for a sample of what is sent: files and offsets, evenly spread over its bytes."""
+    """Where to read samples of PIECE bytes: files and offsets, evenly spread over the bytes that are sent."""
     sizes = [(path, manifest.entries[path].size) for path in paths if manifest.entries[path].is_file]
     ends = list(itertools.accumulate(size for _, size in sizes))
     found = []

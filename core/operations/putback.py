@@ -36,8 +36,8 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
         run.emit(Note(text=f"putting back: {why}", level="warning"))
         outcome = run.on_all(lambda name: _surely(run, standing, name, cancel))
         if went:
-            back = {name: standing.states[name].current for name, switched in outcome.results.items() if switched}
-            back = {name: tag for name, tag in back.items() if standing.states[name].current_target}
+            again = [standing.states[name] for name, restored in outcome.results.items() if restored]
+            back = {state.server: state.current for state in again if state.current_target}
             hooks.after_going_back(list(back), cancel, back)
         before = {name: points_to(standing.states[name].current_target) for name in outcome.results}
         lost = end(run, before, conclude, cancel)
@@ -46,10 +46,9 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
             after = look_again(run, {name: text for name, text in before.items() if name not in lost})
             lost |= {n: error for n, error in after.items() if n in standing.switched or isinstance(error, Astray)}
         run.give_back("failed", cause)
-        for name in [name for name in lost if name not in standing.switched]:
-            run.warn(
-                f"not unlocked: {lost[name].title}" if not isinstance(lost[name], Astray) else lost[name].title, name
-            )
+        for name, error in lost.items():
+            if name not in standing.switched:
+                run.warn(error.title if isinstance(error, Astray) else f"not unlocked: {error.title}", name)
     _say_what_is_left(run, standing, outcome.errors, lost, cause)
 
 

@@ -11,7 +11,7 @@ from core.events import Switched
 from core.jobs import Ahead, Controls
 from core.moments import AFTER_ROLLBACK, AFTER_SWITCH, BEFORE_SWITCH, PREPARE, SUCCESS, SWITCHED
 from core.operations.delivery import Delivery
-from core.operations.ending import end, moment, unclaimed
+from core.operations.ending import clock, end, unclaimed
 from core.operations.hook_runs import HookRuns
 from core.operations.planning import Prepared
 from core.operations.run import Run
@@ -120,7 +120,7 @@ class Transition:
         self._standing.concluding.add(name)
         target = self._standing.states[name].current_target
         last, fates = self._end(name), self._standing.fates(name)
-        self._ending = moment()
+        self._ending = clock()
         removed = held.switch_and_finish(self._plan.tag, target, journal, last, step.prune, fates)
         if removed is not None:
             run.let_go(name)
