@@ -6,35 +6,21 @@ What is asked for is loaded when it is used first: who only follows an operation
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from core.operations import kinds
+
+__all__ = ["Request", "Result", "execute", "make_plan"]
+__all__ += kinds.__all__
 
 if TYPE_CHECKING:
     from core.operations.executing import Result, execute, make_plan
-    from core.operations.kinds.deploy import DeployRequest
-    from core.operations.kinds.pin import PinRequest
-    from core.operations.kinds.prune import PruneRequest
-    from core.operations.kinds.recover import RecoverRequest
-    from core.operations.kinds.rollback import RollbackRequest
+    from core.operations.kinds import *  # noqa: F403  # each request is listed there alone
     from core.operations.operation import Request
+else:
+    _MODULES = {"Request": "operation", "Result": "executing", "execute": "executing", "make_plan": "executing"}
 
-__all__ = [
-    "DeployRequest",
-    "PinRequest",
-    "PruneRequest",
-    "RecoverRequest",
-    "Request",
-    "Result",
-    "RollbackRequest",
-    "execute",
-    "make_plan",
-]
-
-_MODULES = {"Request": "operation", "Result": "executing", "execute": "executing", "make_plan": "executing"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # A request is in the module of its operation: PinRequest in kinds/pin.py.
-    module = _MODULES.get(name) or f"kinds.{name.removesuffix('Request').lower()}"
-    return getattr(import_module(f"{__name__}.{module}"), name)
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'kinds')}"), name)

@@ -1,7 +1,7 @@
 """What an operation is: what it refuses and needs, how it is planned and carried out, and what screens call it.
 
-A new kind of operation is a file in `core/operations/kinds` with its request and its class, a line in
-`core/operations/__init__.py`, and the words of its command: nothing else asks which kind a request is.
+A new operation is a file in `core/operations/kinds` with its request and its class, its request's name in the list of
+`kinds/__init__.py`, and the words of its command in `tui/cli/change_arguments.py`. Nothing else asks which one it is.
 """
 
 from __future__ import annotations
