@@ -199,7 +199,7 @@ def test_a_server_whose_current_leads_to_no_release_is_not_as_deployed(deployed,
     lead(fleet[2], target)
     ended = turnout(deployed, "verify", "production")
     assert ended.returncode == 1
-    assert f"web3  {said}" in ended.stdout.splitlines()
+    assert f"! web3  {said}" in ended.stdout.splitlines()
     assert "r1: 3 servers as deployed, `current` does not point to a release on 1 server" in ended.stderr
     code, lines = turnout_json(deployed, "verify", "production")
     assert code == 1 and lines[-1]["outcome"] == "drift"
@@ -214,7 +214,7 @@ def test_a_live_release_whose_folder_is_gone_is_said(deployed, fleet):
     for words in ((), ("r1",)):
         ended = turnout(deployed, "verify", "production", *words)
         assert ended.returncode == 1, ended.stderr
-        assert [f"{place.alias}  {said}" for place in fleet] == ended.stdout.splitlines()
+        assert [f"! {place.alias}  {said}" for place in fleet] == ended.stdout.splitlines()
         assert "r1: `current` does not point to a release on 3 servers" in ended.stderr
     shutil.rmtree(fleet[0].files / "current", ignore_errors=True)
     lead(fleet[0], "")

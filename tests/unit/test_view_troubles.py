@@ -84,19 +84,19 @@ def breaking(lock: Lock, since: float) -> str:
     return "\n".join(said for said, _ in locks.break_words({"web1": lock}, {"web1": since}))
 
 
-def test_breaking_a_lock_says_whether_it_is_at_work() -> None:
-    assert "Its last sign of life came 2.0 s ago: it is at work." in breaking(AT_WORK, 0)
+def test_breaking_a_lock_says_whether_it_is_running() -> None:
+    assert "Its last sign of life came 2.0 s ago: it is still running." in breaking(AT_WORK, 0)
     assert "No sign of life for 45 s: the server's own watchdog" in breaking(HUNG, 0)
 
 
 def test_of_several_servers_the_latest_sign_of_life_counts() -> None:
     said = locks.break_words({"web1": HUNG, "web2": AT_WORK}, {"web1": 1, "web2": 1})
-    assert "it is at work" in "\n".join(text for text, _ in said)
+    assert "it is still running" in "\n".join(text for text, _ in said)
 
 
 def test_a_lock_gets_older_after_the_last_look_and_no_silence_is_made_up() -> None:
     assert "for 60 s" in breaking(AT_WORK, 0) and "for 90 s" in breaking(AT_WORK, 30)
-    assert "came 2.0 s before the last look, which was 60 s ago: it is at work" in breaking(AT_WORK, 60)
+    assert "came 2.0 s before the last look, which was 60 s ago: it is still running" in breaking(AT_WORK, 60)
     assert "No sign of life for 45 s at the last look, 60 s ago:" in breaking(HUNG, 60)
     fields = {label: value for label, value, _ in locks.fields(AT_WORK, KEYS, 31)}
     assert fields["Locked"] == "deploy by bo@ci, in upload, for 91 s"

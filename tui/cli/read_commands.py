@@ -122,8 +122,8 @@ def _watch(command: Command) -> Answer:
         return {"exit_code": EXIT_DONE, "outcome": "stopped", "summary": summary}
     finished = output.narrator.finished
     if watched.running and finished is not None:
-        told = {"outcome": finished.outcome, "kind": finished.kind, "tag": finished.tag}
-        return {**told, "exit_code": watched.exit_code, "summary": watched.summary}
+        ended = {"outcome": finished.outcome, "kind": finished.kind, "tag": finished.tag}
+        return {**ended, "exit_code": watched.exit_code, "summary": watched.summary}
     code, away = _unreached(command, inspection)
     summary = f"{watched.summary}; {away}" if away else watched.summary
     return {"exit_code": code, "outcome": "failed" if code else "nothing-to-do", "summary": summary}

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_LOCKED, Cancelled, UsageError
 from core.fleet import at_once
-from core.records import SILENT_AFTER, Lock, ServerState
+from core.records import Lock, ServerState
 from core.recovery import interruption
 from core.rows import lock_rows
 from core.text import count
 from tui.cli.command import Answer, Command
-from tui.view.locks import lock_lines
+from tui.view.locks import break_warning, lock_lines
 
 if TYPE_CHECKING:
     from core.fleet import Inspection
@@ -62,14 +62,7 @@ def _agreed(command: Command, living: Mapping[str, Lock]) -> bool:
     if not command.can_ask:
         return False
     name = command.environment_name
-    if all(lock.silent for lock in living.values()):
-        life = f"no sign of life: the server's own watchdog ends it after {SILENT_AFTER} s, unless that hangs, too"
-    else:
-        life = (
-            "the operator's machine sent a heartbeat moments ago: it is still running, follow it with `turnout watch`"
-        )
-    ends = "breaking ends its process there at once: what it was doing stays as it is, and may have to be recovered"
-    command.output.say(["", life, ends])
+    command.output.say(["", *(text for text, _ in break_warning(living, dict.fromkeys(living, 0.0)))])
     if command.ask(f"Break it? Type {name} to do it:") != name:
         raise Cancelled("not confirmed", hint="nothing was changed")
     return True

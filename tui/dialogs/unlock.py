@@ -28,10 +28,12 @@ class BreakLockDialog(Dialog[bool]):
     title_text = "Break the lock?"
     bad = True
 
-    def __init__(self, watch: FleetWatch, locks: Mapping[str, Lock], keymap: Keymap, now: Callable[[], float]) -> None:
+    def __init__(
+        self, fleet_watch: FleetWatch, locks: Mapping[str, Lock], keymap: Keymap, now: Callable[[], float]
+    ) -> None:
         super().__init__()
-        self._watch = watch
-        self._environment = watch.environment.name
+        self._fleet_watch = fleet_watch
+        self._environment = fleet_watch.environment.name
         self._locks = locks
         self._keymap = keymap
         self._now = now
@@ -56,14 +58,14 @@ class BreakLockDialog(Dialog[bool]):
     def _every_second(self) -> None:
         self._seconds += 1
         if self._seconds % LOOK_EVERY == 0:
-            self._watch.check(*self._locks)
+            self._fleet_watch.check(*self._locks)
         self.draw()
         self._allow()
 
     @property
     def _held(self) -> dict[str, ServerState]:
         """By server: those that the operation holds still, as they were found last."""
-        states = {state.server: state for state in self._watch.fleet_view.known}
+        states = {state.server: state for state in self._fleet_watch.fleet_view.known}
         now = living(states.values())
         return {
             name: states[name]

@@ -122,22 +122,27 @@ def reason(locks: Mapping[str, Lock]) -> str:
 
 
 def break_words(locks: Mapping[str, Lock], since: Mapping[str, float]) -> list[tuple[str, str]]:
-    """What breaking these locks means: text and role of each line.
+    """What breaking these locks means, in the dialog: text and role of each line.
 
     since   by server: seconds since it was looked at
     """
-    name = min(locks, key=lambda name: locks[name].silence + since[name])
-    latest = locks[name]
-    if not latest.silent:
-        life = (f"Its last sign of life came {_last_beat(latest, since[name])}: it is at work.", "warn")
-    else:
-        quiet = _quiet(latest, since[name])
+    name = _latest(locks, since)
+    summary = (_summary(locks[name], since[name]), "strong")
+    return [summary, (f"on {listing(list(locks), 8)}", ""), ("", ""), *break_warning(locks, since)]
+
+
+def break_warning(locks: Mapping[str, Lock], since: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Whether an operation still runs, and what becomes of it where its locks are broken: as `break_words`."""
+    name = _latest(locks, since)
+    if locks[name].silent:
+        quiet = _quiet(locks[name], since[name])
         life = (f"No sign of life for {quiet}: the server's own watchdog did not end it either.", "")
-    said = "Breaking ends its process there at once. What it was doing stays as it is, and may have to be recovered."
-    return [
-        (_summary(latest, since[name]), "strong"),
-        (f"on {listing(list(locks), 8)}", ""),
-        ("", ""),
-        life,
-        (said, ""),
-    ]
+    else:
+        life = (f"Its last sign of life came {_last_beat(locks[name], since[name])}: it is still running.", "warn")
+    ends = "Breaking ends its process there at once. What it was doing stays as it is, and may have to be recovered."
+    return [life, (ends, "")]
+
+
+def _latest(locks: Mapping[str, Lock], since: Mapping[str, float]) -> str:
+    """The server with the latest sign of life."""
+    return min(locks, key=lambda name: locks[name].silence + since[name])

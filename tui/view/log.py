@@ -113,7 +113,7 @@ class Narrator:
         self._width = 0
         self._phase: dict[str, str] = {}
         self._switched: dict[str, str] = {}
-        self._upload_told: dict[str, float] = {}
+        self._upload_said: dict[str, float] = {}
 
     def lines(self, event: Event) -> list[str]:
         """What is written for an event; nothing for what is not worth a line, or is said at the end of the command."""
@@ -172,10 +172,10 @@ class Narrator:
                 self.finished = event
 
     def _upload(self, event: UploadProgress) -> list[str]:
-        told = self._upload_told.setdefault(event.server, event.time)
-        if event.time - told < UPLOAD_EVERY:
+        last = self._upload_said.setdefault(event.server, event.time)
+        if event.time - last < UPLOAD_EVERY:
             return []
-        self._upload_told[event.server] = event.time
+        self._upload_said[event.server] = event.time
         share = f", {100 * event.sent // event.total} %" if event.total else ""
         return [self._at(event, f"upload: {size(event.sent)} of {size(event.total)}{share}")]
 
