@@ -13,6 +13,7 @@ from core.config import Project
 from core.errors import SourceError
 from core.events import Emit, HookFinished, HookOutput, HookStarted
 from core.jobs import Cancel
+from core.moments import BUILD
 from core.source.inputs import environment
 from core.text import duration
 
@@ -30,7 +31,7 @@ class Command:
 def commands(project: Project) -> tuple[Command, ...]:
     """What is run to build a tree: `source.build`, then the build hooks, in the file's order."""
     built = [Command(run) for run in project.source.build]
-    hooks = [Command(hook.run, hook.timeout) for hook in project.hooks if hook.on == "build" and hook.run]
+    hooks = [Command(hook.run, hook.timeout) for hook in project.hooks if hook.on == BUILD.name and hook.run]
     return tuple(built + hooks)
 
 
