@@ -16,11 +16,11 @@ from typing import Any
 
 import tomli_w
 
+from tests import REPOSITORY
 from tests.proxy import Proxy
 from tests.servers import OpenSSHServer
 
 EXPERT = Path(__file__).with_name("expert.sh")
-REPOSITORY = Path(__file__).parents[2]
 
 
 class Broken(Exception):

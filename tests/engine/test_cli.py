@@ -18,13 +18,10 @@ from tests.servers import Destination
 from tests.shapes import keeps_its_shape
 from tests.waiting import PATIENCE, until
 
-REPOSITORY = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tui.cli"]
 
 
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+pytestmark = pytest.mark.usefixtures("importable")
 
 
 def start(project: SampleProject, *words: str, **options: Any) -> subprocess.Popen[str]:

@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from tests.engine.test_cli import REPOSITORY, releases, turnout
+from tests import REPOSITORY
+from tests.engine.test_cli import releases, turnout
 
 
 @pytest.fixture

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.test_cli import REPOSITORY, live
+from tests.engine.test_cli import live
 from tests.waiting import until
 
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+pytestmark = pytest.mark.usefixtures("importable")
 
 
 def shell(folder: Path, words: str, streams: str) -> tuple[int, str]:

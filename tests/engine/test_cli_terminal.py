@@ -1,18 +1,11 @@
 """The command on a real terminal: it shows the plan, asks, and takes no for an answer."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.engine.test_cli import COMMAND, everything, held, live, turnout, until_held
 from tests.terminal import Terminal
 
-REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+pytestmark = pytest.mark.usefixtures("importable")
 
 
 def on_terminal(project, *words: str, **options) -> Terminal:

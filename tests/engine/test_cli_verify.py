@@ -2,13 +2,10 @@
 
 import pytest
 
-from tests.engine.test_cli import COMMAND, REPOSITORY, turnout, turnout_json
+from tests.engine.test_cli import COMMAND, turnout, turnout_json
 from tests.terminal import Terminal
 
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+pytestmark = pytest.mark.usefixtures("importable")
 
 
 @pytest.fixture

@@ -6,14 +6,11 @@ import signal
 
 import pytest
 
-from tests.engine.test_cli import COMMAND, REPOSITORY, held, live, start, turnout, turnout_json, until_held
+from tests.engine.test_cli import COMMAND, held, live, start, turnout, turnout_json, until_held
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE, until
 
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+pytestmark = pytest.mark.usefixtures("importable")
 
 
 class Held:

@@ -15,13 +15,13 @@ from core.errors import TurnoutError
 from core.events import CheckAttempted, Event, Switched
 from core.jobs import Controls
 from core.operations import DeployRequest, RollbackRequest, execute
+from tests import REPOSITORY
 from tests.processes import process_ids
 from tests.terminal import Terminal
 from tests.waiting import until
 from tui.demo import running as demo
 from tui.demo.sample import BROKEN_SUBJECT, RELEASED, history
 
-REPOSITORY = Path(__file__).parents[2]
 DEMO = [sys.executable, "-c", "import sys; from tui.cli import main; sys.exit(main(['demo']))"]
 SMALL = {"photo_bytes": 2000, "winter_photo_bytes": 2000}
 

@@ -13,7 +13,7 @@ from core.events import UploadProgress
 from core.jobs import Cancel
 from core.operations.verify import verify
 from core.protocol.listing import parse_tree
-from tests.engine.test_cli import REPOSITORY, turnout, turnout_json
+from tests.engine.test_cli import turnout, turnout_json
 from tests.engine.test_hooks import hook
 from tests.projects import Link, Script
 
@@ -39,9 +39,7 @@ touch -d 2001-01-01 conf made/one
 """
 
 
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+pytestmark = pytest.mark.usefixtures("importable")
 
 
 def drift(operator, tag=None) -> Drift:

@@ -18,12 +18,12 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from tests import REPOSITORY
 from tests.processes import descendants
 from tests.servers import need
 from tests.waiting import until
 from tui.demo.servers import SITE_PORT, EmbeddedServer, EmbeddedServers, embedded
 
-REPOSITORY = Path(__file__).parents[2]
 GRACE = 0.5
 STREAM = random.Random(7).randbytes(24 << 20)
 OWNER = """\

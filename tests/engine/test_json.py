@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine.test_cli import REPOSITORY, turnout_json
+from tests.engine.test_cli import turnout_json
 
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+pytestmark = pytest.mark.usefixtures("importable")
 
 
 def events(lines: list[dict[str, object]]) -> set[object]:

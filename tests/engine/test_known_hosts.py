@@ -14,12 +14,7 @@ from tests.engine.test_cli import turnout, turnout_json
 from tests.engine.test_connecting import b64, error_of, forget
 from tests.servers import need, new_key, public_key
 
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    from tests.engine.test_cli import REPOSITORY
-
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+pytestmark = pytest.mark.usefixtures("importable")
 
 
 @pytest.fixture

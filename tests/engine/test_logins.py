@@ -20,11 +20,8 @@ from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    from tests.engine.test_cli import REPOSITORY
-
+def with_sshd(importable):
     need("sshd")
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
 
 
 @pytest.fixture

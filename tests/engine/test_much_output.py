@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
+from tests import REPOSITORY
 from tests.engine.driving import live
-from tests.engine.test_cli import REPOSITORY
 from tests.engine.test_hooks import hook
 from tests.waiting import until
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from core.operations import DeployRequest
+from tests import REPOSITORY
 from tests.engine.driving import at_rest, live, releases, snapshot
 from tests.servers import need, unavailable
 
-REPOSITORY = Path(__file__).parents[2]
 COMMITS = 4
 
 

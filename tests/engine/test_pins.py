@@ -11,8 +11,9 @@ from core.operations import PinRequest
 from core.protocol.requests import Settles
 from core.records import Lock, Pin
 from core.remote.held import Held
+from tests import REPOSITORY
 from tests.engine.driving import at_rest, live, record, releases
-from tests.engine.test_cli import REPOSITORY, turnout
+from tests.engine.test_cli import turnout
 
 
 def deployed(operator, project, *tags):

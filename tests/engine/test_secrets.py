@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests import REPOSITORY
 from tests.engine.driving import at_rest, record
-from tests.engine.test_cli import REPOSITORY, turnout
+from tests.engine.test_cli import turnout
 
 SECRET = "correct horse/battery-staple+zq93"
 PART = 8

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -14,10 +13,10 @@ from core.errors import EXIT_CONNECT, EXIT_FAILED, EXIT_PERSON, EXIT_USAGE, Cann
 from core.events import OperationFinished, OperationStarted
 from core.fleet import at_once
 from core.jobs import Ahead, Job, fault
+from tests import REPOSITORY
 from tui.cli.unexpected import explained, placed
 from tui.view.log import Narrator
 
-REPOSITORY = Path(__file__).parents[2]
 CONFIG = """\
 project = "shop"
 [source]

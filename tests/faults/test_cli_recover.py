@@ -3,7 +3,8 @@
 import pytest
 
 from core.operations import DeployRequest
-from tests.engine.test_cli import COMMAND, REPOSITORY, everything, turnout, turnout_json
+from tests import REPOSITORY
+from tests.engine.test_cli import COMMAND, everything, turnout, turnout_json
 from tests.terminal import Terminal
 from tests.waiting import until
 

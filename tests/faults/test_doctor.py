@@ -19,8 +19,9 @@ from core.operations.verify import verify
 from core.protocol.requests import Settles
 from core.records import Lock
 from core.remote.held import Held
+from tests import REPOSITORY
 from tests.engine.driving import Engine, at_rest, snapshot
-from tests.engine.test_cli import REPOSITORY, turnout
+from tests.engine.test_cli import turnout
 from tests.obstacles import ORDINARY, ObstacleServer
 from tests.servers import free_ports, need, unavailable
 from tests.waiting import until

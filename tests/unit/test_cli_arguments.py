@@ -3,23 +3,21 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from core.operations import DeployRequest, PinRequest, PruneRequest, RollbackRequest
+from tests import REPOSITORY
 from tui.cli import main
 from tui.cli.arguments import parse
 from tui.cli.parsing import BadUsage
-
-ROOT = Path(__file__).parents[2]
 
 
 def turnout(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tui.cli", *words],
-        cwd=options.get("cwd", ROOT),
-        env={**__import__("os").environ, "PYTHONPATH": str(ROOT)},
+        cwd=options.get("cwd", REPOSITORY),
+        env={**__import__("os").environ, "PYTHONPATH": str(REPOSITORY)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -231,7 +229,7 @@ def test_the_command_itself_loads_nothing_heavy():
         "import sys; from tui.cli.arguments import parse; import tui.cli; parse(['deploy', 'production', '--yes']);"
         "print([m for m in ('pydantic', 'fabric', 'paramiko', 'textual', 'rich', 'asyncssh') if m in sys.modules])"
     )
-    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    ended = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
 
 
@@ -240,5 +238,5 @@ def test_a_deploy_as_text_never_loads_the_screen():
         "import sys; from tui.cli import main; main(['deploy', '--yes', '--config', '/nowhere/turnout.toml']);"
         "print([m for m in ('textual', 'rich', 'asyncssh') if m in sys.modules])"
     )
-    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    ended = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"

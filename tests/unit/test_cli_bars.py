@@ -2,11 +2,9 @@
 
 import re
 import sys
-from pathlib import Path
 
+from tests import REPOSITORY
 from tests.terminal import CONTROL, Terminal
-
-ROOT = Path(__file__).parents[2]
 
 OPERATION = """
 import threading
@@ -34,7 +32,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 def on_a_terminal(**environment: str) -> str:
     """What the operation writes to a terminal."""
-    with Terminal([sys.executable, "-c", OPERATION], ROOT, **environment) as terminal:
+    with Terminal([sys.executable, "-c", OPERATION], REPOSITORY, **environment) as terminal:
         assert terminal.end() == 0
         return terminal.written
 

@@ -5,18 +5,16 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from core import events
 from core.errors import FleetError, LockedError, ServerError
+from tests import REPOSITORY
 from tui.cli.output import JsonOutput, TextOutput
 from tui.cli.streams import Stream
 from tui.view.glyphs import UNICODE
 from tui.view.log import UPLOAD_EVERY, Narrator
-
-ROOT = Path(__file__).parents[2]
 
 
 def started(*servers: str) -> events.OperationStarted:
@@ -170,7 +168,7 @@ def test_a_reader_that_goes_away_stops_nothing():
 def test_a_closed_pipe_leaves_no_traceback_at_exit():
     code = "from tui.cli.streams import stdout\nfor n in range(100000): stdout().write([str(n)])"
     process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", code], cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     assert process.stdout is not None and process.stderr is not None
     assert process.stdout.readline() == "0\n"
