@@ -28,9 +28,10 @@ def place(request, sshd):
 @pytest.fixture
 def facts(place, project_factory, truth, monkeypatch, tmp_path):
     """A server with one release, and an operator who has no manifest of it; the next revision has fewer files."""
-    facts = truth(project_factory([place], files=FIRST), [place])
-    facts.do(DeployRequest(tag="one"))
+    deployed = truth(project_factory([place], files=FIRST), [place])
+    deployed.do(DeployRequest(tag="one"))
     monkeypatch.setenv("TURNOUT_CACHE_DIR", str(tmp_path / "another-operator"))
+    facts = truth(deployed.sample, [place])
     facts.sample.commit(SECOND)
     return facts
 
