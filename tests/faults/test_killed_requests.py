@@ -10,8 +10,8 @@ import pytest
 
 from core.remote import agent
 from core.remote.agent import Agent
-from tests.faults.test_ends import Fleets
-from tests.faults.test_odd_words import SHELLS, program_of
+from tests.faults.test_exit_status import Fleets
+from tests.faults.test_refused_tags_and_paths import SHELLS, program_of
 from tests.servers import need
 
 DIE = "verb_die() { say half; itself && kill -KILL $me; }"

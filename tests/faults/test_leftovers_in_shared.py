@@ -9,7 +9,7 @@ import pytest
 
 from core.remote.launch import doctor_program
 from tests.engine.driving import snapshot
-from tests.faults.test_odd_words import SHELLS, ask
+from tests.faults.test_refused_tags_and_paths import SHELLS, ask
 
 SHARED = ("conf/x.ini", "conf/deep/", "uploads/")
 BEGIN = ("begin", "token", "operation aa11", "30", "", "", "", *SHARED)

@@ -23,7 +23,7 @@ from core.remote.command import run
 from core.remote.held import Held
 from core.remote.upload import Upload
 from core.source import source_of
-from tests.faults.test_commands import lives
+from tests.faults.test_hooks_end_with_their_lock import lives
 from tests.processes import descendants, name_of, process_ids
 from tests.servers import need, program
 from tests.waiting import until
