@@ -1,9 +1,13 @@
 """What an agent's state says becomes what Turnout knows; what it does not say is unknown, and never guessed."""
 
+import json
+
 import pytest
 
 from core.errors import ServerError
 from core.protocol.state import parse_state
+
+EMPTY_ROOT = ("root present", "current absent")
 
 
 def state(*lines: str):
@@ -62,3 +66,44 @@ def test_a_line_that_means_nothing_is_named_and_the_others_count():
     seen = state("root present", "current absent", "statfs x y z w", "place 1 5 releases/r1")
     assert seen.faults == ("unrecognised line in the server's answer, ignored: statfs x y z w",)
     assert set(seen.releases) == {"r1"}
+
+
+def test_the_lines_of_a_large_fleet_are_read_whole():
+    names = [f"a-server-with-a-rather-long-name-{number:03}.example.com" for number in range(300)]
+    facts = {"what": "begin", "operation": "1", "kind": "deploy", "servers": names, "tag": "b"}
+    seen = state(*EMPTY_ROOT, f"transition {json.dumps(facts)}", f"journal {json.dumps(facts)}")
+    assert [line.servers for line in (*seen.transitions, *seen.journal)] == [tuple(names)] * 2
+    assert seen.faults == ()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        f"statfs 4096 {'9' * 400} 5 5",
+        "statfs 4096 -5 5 5",
+        "space 1 2",
+        f"space / 1 1 {'9' * 400} 1% /",
+        "inodes x 1 1",
+        f"inodes / {'9' * 30} 1 1",
+        f"cache-unknown {'9' * 400} 1",
+        "release nan releases/weird",
+        "release inf releases/weird",
+        "release -1e18 releases/weird",
+        f"record .turnout/records/r.toml:bytes = {'9' * 400}",
+    ],
+)
+def test_numbers_that_nothing_has_reach_no_screen(odd):
+    seen = state("time 1", *EMPTY_ROOT, odd)
+    assert -1 <= seen.free_bytes < 1 << 75 and -1 <= seen.free_inodes < 1 << 63
+    assert all(0 <= release.mtime < 1e12 and release.record is None for release in seen.releases.values())
+
+
+def test_ages_of_a_lock_do_not_follow_a_clock_that_somebody_sets():
+    held = ["lock held", "lock-operation 1", "lock-server-since up1000", "lock-beat up1060"]
+    for clock in ("0", "1000000000", "4294967296"):
+        lock = state(f"time {clock}", "tick up1065", *EMPTY_ROOT, *held).lock
+        assert lock is not None and (lock.age, lock.silence) == (65.0, 5.0)
+    # Of before a restart, or told by a clock: no age rather than a wrong one.
+    for tick in ("up30", "1700000000", "", "upnan", "up-5"):
+        lock = state("time 5", f"tick {tick}", *EMPTY_ROOT, *held).lock
+        assert lock is not None and (lock.age, lock.silence) == (0.0, 0.0)
