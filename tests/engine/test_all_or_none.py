@@ -228,7 +228,7 @@ def test_a_server_that_cannot_be_reached_keeps_all_where_they_are(fleet, project
     assert [live(server) for server in fleet] == ["second"] * 3
 
 
-def test_nobody_switches_before_everybody_is_ready(fleet, project, engine):
+def test_no_server_switches_before_every_server_is_ready(fleet, project, engine):
     operator = engine(project)
     operator.deploy(tag="first")
     sabotage(

@@ -36,7 +36,7 @@ def test_a_release_is_live_when_its_page_is_served_with_its_revision_and_tag(ssh
     assert [(event.passed, event.attempt) for event in operator.said(CheckAttempted)] == [(True, 1), (True, 1)]
 
 
-def test_a_check_that_fails_on_one_server_leads_all_three_back(servers, project_factory, engine, web_server):
+def test_a_check_that_fails_on_one_server_switches_all_three_back(servers, project_factory, engine, web_server):
     fleet = servers(3)
     ports = [web_server(server.files / "current") for server in fleet]
     # Each server is asked at the same address in real life; here the port tells them apart.
@@ -335,7 +335,7 @@ def commands(place):
     return programs
 
 
-def test_a_check_of_a_rollback_that_fails_leads_back_to_the_newer_release(servers, project_factory, engine):
+def test_a_check_of_a_rollback_that_fails_switches_back_to_the_newer_release(servers, project_factory, engine):
     fleet = servers(2)
     project = project_factory(
         fleet, extra=check(run="test ! -e ../../old-is-broken || test $TURNOUT_TAG != r1", attempts=1)

@@ -315,7 +315,7 @@ def until_held(path: Path, fleet: Sequence[Destination]) -> None:
         until(Path(f"{path}.{place.alias}").exists, f"the hook runs on {place.alias}")
 
 
-def test_exit_4_while_another_operation_is_at_work(fleet, project_factory, tmp_path):
+def test_exit_4_while_another_operation_is_running(fleet, project_factory, tmp_path):
     hold = tmp_path / "hold"
     hold.touch()
     project = project_factory(fleet, extra=held(hold))
@@ -433,7 +433,7 @@ def test_doctor_finds_nothing_on_good_servers_and_changes_nothing(deployed, flee
     assert {line["level"] for line in lines[:-1]} <= {"ok", "warning"}
 
 
-def test_doctor_tells_what_stands_in_the_way(project, fleet, home):
+def test_doctor_says_what_is_in_the_way(project, fleet, home):
     (fleet[1].files / "current").mkdir()
     ended = turnout(project, "doctor", "production")
     assert ended.returncode == 1, ended.stdout

@@ -99,7 +99,7 @@ def test_watch_with_nothing_to_watch_says_how_the_last_operation_ended(at_work):
     assert "nothing is running; the last operation: deploy of one by" in ended.stdout
 
 
-def test_whoever_looks_is_told_that_somebody_is_at_work(at_work):
+def test_whoever_looks_is_told_that_an_operation_is_running(at_work):
     ended = turnout(at_work.project, "releases", "production")
     assert "running: " in ended.stderr and "turnout watch production" in ended.stderr
     recover = turnout(at_work.project, "recover", "production")

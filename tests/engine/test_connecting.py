@@ -38,7 +38,7 @@ def error_of(fleet, kind):
     return next(iter(errors.values()))
 
 
-def test_an_unknown_host_key_is_told_with_its_fingerprint_and_works_once_accepted(sshd, home, fleet_of):
+def test_an_unknown_host_key_is_reported_with_its_fingerprint_and_works_once_accepted(sshd, home, fleet_of):
     known_hosts = forget(home, sshd)
     fleet = fleet_of(sshd)
     error = error_of(fleet, HostKeyUnknown)
@@ -132,7 +132,7 @@ def test_patterns_in_known_hosts_mean_what_they_mean_to_openssh(sshd, home, flee
     assert [type(error) for error in errors.values()] == ([] if trusted else [HostKeyUnknown])
 
 
-def test_one_server_that_is_refused_holds_nobody_up(servers, home, fleet_of):
+def test_one_server_that_is_refused_delays_no_other(servers, home, fleet_of):
     fleet = servers(3)
     config = home / ".ssh/config"
     blocks = config.read_text().split("Host ")
@@ -143,7 +143,7 @@ def test_one_server_that_is_refused_holds_nobody_up(servers, home, fleet_of):
     assert isinstance(inspection.errors["web2"], HostKeyUnknown)
 
 
-def test_a_server_that_is_down_is_told_with_what_to_look_at(sshd, home, fleet_of):
+def test_a_server_that_is_down_is_reported_with_what_to_look_at(sshd, home, fleet_of):
     config = home / ".ssh/config"
     config.write_text(sshd.server.ssh_config(sshd.alias, port=free_port()))
     error = error_of(fleet_of(sshd), ConnectError)
@@ -155,7 +155,7 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def test_a_name_that_nobody_knows_is_told(sshd, fleet_of):
+def test_an_unknown_name_is_reported(sshd, fleet_of):
     error = error_of(fleet_of(sshd, host="nowhere.invalid"), ConnectError)
     assert "cannot be resolved" in error.title and "nowhere.invalid" in error.title
 
@@ -168,13 +168,13 @@ def test_a_port_that_accepts_and_says_nothing_is_given_up(sshd, home, fleet_of, 
         assert "banner" in error.detail
 
 
-def test_a_port_that_speaks_something_else_is_told(sshd, home, fleet_of, web_server, tmp_path):
+def test_a_port_that_speaks_something_else_is_reported(sshd, home, fleet_of, web_server, tmp_path):
     (home / ".ssh/config").write_text(sshd.server.ssh_config(sshd.alias, port=web_server(tmp_path)))
     error = error_of(fleet_of(sshd), ConnectError)
     assert error.title.startswith("no SSH connection")
 
 
-def test_a_refused_login_is_told_with_the_user(sshd, home, fleet_of, tmp_path):
+def test_a_refused_login_is_reported_with_the_user(sshd, home, fleet_of, tmp_path):
     stranger = new_key(tmp_path / "stranger")
     config = home / ".ssh/config"
     config.write_text(config.read_text().replace(str(sshd.key), str(stranger)))
@@ -182,7 +182,7 @@ def test_a_refused_login_is_told_with_the_user(sshd, home, fleet_of, tmp_path):
     assert f"{sshd.user}@127.0.0.1:{sshd.port} refused the login" in error.title
 
 
-def test_a_key_with_a_passphrase_is_told_apart_from_a_refused_one(sshd, home, fleet_of, tmp_path):
+def test_a_key_with_a_passphrase_is_distinguished_from_a_refused_one(sshd, home, fleet_of, tmp_path):
     locked = tmp_path / "locked"
     words = [need("ssh-keygen"), "-q", "-t", "ed25519", "-N", "secret words", "-f", str(locked)]
     subprocess.run(words, check=True)

@@ -109,7 +109,7 @@ def test_a_record_that_cannot_be_read_is_named_and_spoils_nothing_else(sshd, pro
     assert (sshd.files / "current/index.html").read_text() == "two\n"
 
 
-def test_a_server_at_work_is_told(sshd, project_factory, engine):
+def test_a_server_with_a_running_operation_is_reported(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator, other = engine(project), engine(project)
     other.fleet.open(sshd.alias).begin("a" * 32, Lock(kind="deploy", who="ana@desk"))
@@ -117,7 +117,7 @@ def test_a_server_at_work_is_told(sshd, project_factory, engine):
     assert finding.level == WARNING and "ana@desk" in finding.text
 
 
-def test_servers_that_cannot_be_asked_are_told_beside_those_that_can(servers, project_factory, engine, home):
+def test_servers_that_cannot_be_asked_are_reported_beside_those_that_can(servers, project_factory, engine, home):
     fleet = servers(3, separate=True)
     config = home / ".ssh/config"
     config.write_text(config.read_text().replace(f"Port {fleet[1].port}\n", "Port 1\n"))

@@ -193,7 +193,7 @@ def lead(place, target) -> None:
         ("", "there is no current"),
     ],
 )
-def test_a_server_whose_current_leads_to_no_release_is_not_as_deployed(deployed, fleet, target, said):
+def test_a_server_whose_current_points_to_no_release_is_not_as_deployed(deployed, fleet, target, said):
     lead(fleet[2], target)
     ended = turnout(deployed, "verify", "production")
     assert ended.returncode == 1
@@ -220,7 +220,7 @@ def test_a_live_release_whose_folder_is_gone_is_said(deployed, fleet):
     assert ended.returncode == 1 and ended.stdout.count(said) == 2
 
 
-def test_a_current_that_leads_outside_everywhere_is_no_sign_that_nothing_is_live_yet(deployed, fleet):
+def test_a_current_that_points_outside_everywhere_is_not_a_sign_that_nothing_is_live_yet(deployed, fleet):
     for place in fleet:
         lead(place, "/etc")
     ended = turnout(deployed, "verify", "production")

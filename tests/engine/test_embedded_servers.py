@@ -234,7 +234,7 @@ def test_closing_ends_the_child_and_its_commands(tmp_path: Path) -> None:
             until(lambda: not runs(command), "the command has ended")
 
 
-def test_forwarding_to_the_sites_port_leads_to_the_servers_own_website(servers: EmbeddedServers) -> None:
+def test_forwarding_to_the_sites_port_reaches_the_servers_own_website(servers: EmbeddedServers) -> None:
     for server in servers:
         release = server.root / "releases" / "one"
         release.mkdir(parents=True)
@@ -265,7 +265,7 @@ def asked(server: EmbeddedServer, path: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-def test_the_website_serves_what_current_leads_to_and_tells_whether_it_is_whole(tmp_path: Path) -> None:
+def test_the_website_serves_what_current_points_to_and_says_whether_it_is_whole(tmp_path: Path) -> None:
     with embedded(1, tmp_path) as servers:
         server = servers[0]
         assert asked(server, "/healthz")[0] == 404

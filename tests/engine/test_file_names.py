@@ -99,7 +99,7 @@ def test_names_survive_a_cache_that_is_compared_by_checksum(place, project_facto
     deploy()
 
 
-def test_a_carriage_return_or_backslash_is_told_right_when_the_cache_is_compared(place, project_factory, engine):
+def test_a_carriage_return_or_backslash_is_reported_right_when_the_cache_is_compared(place, project_factory, engine):
     """Some versions of sha256sum write such names in another way."""
     project = project_factory([place], {"a\rb": "1", "c": "2"}, source="directory")
     operator = engine(project)

@@ -107,7 +107,7 @@ def test_a_host_key_alias_is_the_only_name(sshd, home, fleet_of, lines, name, tr
         assert openssh_trusts(home, sshd) and not fleet.inspect().errors
 
 
-def test_a_revoked_key_is_told_with_its_line_and_never_recorded(sshd, home, project_factory, lines):
+def test_a_revoked_key_is_reported_with_its_line_and_never_recorded(sshd, home, project_factory, lines):
     known_hosts = forget(home, sshd)
     known_hosts.write_text(lines("# mine", "@revoked * OURS"))
     project = project_factory([sshd])
@@ -154,7 +154,7 @@ def test_where_an_authority_is_meant_it_is_said_that_certificates_are_not_taken(
     assert "certificate" not in error_of(fleet_of(sshd), HostKeyUnknown).hint
 
 
-def test_a_known_hosts_that_cannot_be_written_is_told(sshd, home, project_factory):
+def test_a_known_hosts_that_cannot_be_written_is_reported(sshd, home, project_factory):
     known_hosts = forget(home, sshd)
     known_hosts.mkdir()
     ended = turnout(project_factory([sshd]), "trust", "production", "--yes")

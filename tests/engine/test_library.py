@@ -38,7 +38,7 @@ def run_script(tmp_path):
     return run
 
 
-def test_the_script_deploys_and_tells_what_it_does(servers, project_factory, run_script):
+def test_the_script_deploys_and_says_what_it_does(servers, project_factory, run_script):
     places = servers(2)
     done = run_script(project_factory(places))
     assert done.returncode == 0, done.stderr

@@ -47,7 +47,7 @@ def seen(operator, kind, **wanted):
     until(lambda: operator.said(kind, **wanted), f"{kind.__name__} {wanted}")
 
 
-def test_the_second_operator_is_told_who_is_at_work_since_when_and_in_which_phase(
+def test_the_second_operator_is_told_who_runs_an_operation_since_when_and_in_which_phase(
     sshd, project_factory, engine, monkeypatch
 ):
     monkeypatch.setenv("TURNOUT_USER", "ana")
@@ -249,7 +249,7 @@ def hooks_left(places):
 
 
 @pytest.mark.parametrize("moment", ["switched", "after-switch-hook", "check"])
-def test_a_cancel_after_the_switch_leads_everything_back(fleet, project_factory, engine, moment):
+def test_a_cancel_after_the_switch_switches_everything_back(fleet, project_factory, engine, moment):
     extra = """
 [[hooks]]
 on = "after-switch"

@@ -332,7 +332,7 @@ LOGINS = {
 
 @pytest.mark.parametrize("login", LOGINS)
 @pytest.mark.tidy_login  # what its start-up file prints is compared
-def test_a_login_that_runs_no_commands_is_told_as_such(sshd, home, configure, fleet_of, keys, login):
+def test_a_login_that_runs_no_commands_is_reported_as_such(sshd, home, configure, fleet_of, keys, login):
     """And nothing is said of locks: none was taken."""
     command, said, ended = LOGINS[login]
     other = new_key(home / "other")
@@ -419,7 +419,7 @@ def test_a_proxy_command_is_run_by_the_shell_with_its_tokens(sshd, home, project
     assert live(sshd) == result.tag
 
 
-def test_a_proxy_command_that_fails_is_told_with_what_it_said(sshd, home, fleet_of):
+def test_a_proxy_command_that_fails_is_reported_with_what_it_said(sshd, home, fleet_of):
     config = home / ".ssh/config"
     config.write_text(config.read_text() + "    ProxyCommand echo no such bastion >&2; exit 7\n")
     error = error_of(fleet_of(sshd), ConnectError)
@@ -459,7 +459,7 @@ def test_a_gateway_that_is_down_is_named(behind, fleet_of):
     assert error.title == f"the gateway {gate.user}@127.0.0.1:{closed} refused the connection"
 
 
-def test_a_server_that_is_down_behind_a_gateway_is_told_apart(behind, fleet_of):
+def test_a_server_that_is_down_behind_a_gateway_is_distinguished(behind, fleet_of):
     inner, gate, write = behind
     closed = free_port()
     write(port=closed)

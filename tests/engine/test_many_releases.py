@@ -38,7 +38,7 @@ def tag_of(seq: int) -> str:
     return f"r{seq * 7919 % 9973:04}"
 
 
-def test_the_newest_are_told_whole_and_the_rest_in_brief_or_by_their_number(crowded):
+def test_the_newest_are_reported_whole_and_the_rest_in_brief_or_by_their_number(crowded):
     (state,) = crowded.fleet.inspect().states.values()
     whole = sorted((release.record.seq for release in state.releases.values() if release.record), reverse=True)
     # The live one is the oldest of all, and is told whole all the same.
@@ -71,7 +71,7 @@ def test_a_release_that_is_not_listed_is_found_by_its_name(crowded, sshd):
     assert "no release is called r9999x" in str(error)
 
 
-def test_a_release_that_is_told_in_brief_is_rolled_back_to_verified_and_marked(crowded, sshd):
+def test_a_release_that_is_reported_in_brief_is_rolled_back_to_verified_and_marked(crowded, sshd):
     old = tag_of(FAILED[0])
     crowded.rollback(old)
     assert live(sshd) == old

@@ -113,7 +113,7 @@ def test_drift_sees_who_may_read_what(sshd, private, engine):
     assert drift == Drift(changed=(b".env", b"cache/x", b"keys", b"open/page"))
 
 
-def test_what_a_release_of_before_does_not_tell_is_no_drift(sshd, private, engine):
+def test_what_a_release_of_before_does_not_say_is_not_drift(sshd, private, engine):
     """Its note of what hooks made has no modes."""
     operator = engine(private([sshd], extra=hook("prepare", "mkdir -m 700 cache")))
     operator.deploy(tag="r1")

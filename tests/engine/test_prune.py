@@ -102,7 +102,7 @@ def test_what_hard_links_keep_on_the_disk_is_not_counted_as_freed(sshd, project_
     assert engine(project).plan(PruneRequest(cache=True)).frees < 50_000
 
 
-def test_a_server_without_du_frees_what_nobody_knows(sshd, project_factory, engine, monkeypatch):
+def test_a_server_without_du_frees_an_unknown_amount(sshd, project_factory, engine, monkeypatch):
     text = launch.agent_program()
     monkeypatch.setattr(launch, "agent_program", lambda: f"du() {{ return 127; }}\n{text}")
     operator = engine(project_factory([sshd]))
@@ -161,7 +161,7 @@ def test_keep_n_prunes_the_oldest_on_every_server(servers, project_factory, engi
     assert operator.prune(keep=2).outcome == "nothing-to-do"
 
 
-def test_what_is_no_release_is_left_alone(sshd, project_factory, engine, tmp_path):
+def test_what_is_not_a_release_is_left_alone(sshd, project_factory, engine, tmp_path):
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious/file").write_text("x")
     project = project_factory([sshd])

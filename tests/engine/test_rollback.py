@@ -166,7 +166,7 @@ def test_a_release_of_another_tool_can_be_gone_back_to(sshd, project_factory, en
     assert records(sshd) == ["r1"]
 
 
-def test_an_absolute_or_untidy_link_counts_as_the_release_it_leads_to(sshd, project_factory, engine):
+def test_an_absolute_or_untidy_link_counts_as_the_release_it_points_to(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator = engine(project)
     deployed(operator, project, 2)

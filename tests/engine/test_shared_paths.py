@@ -161,7 +161,7 @@ def test_a_required_file_that_is_nowhere_is_refused_before_anything_is_sent(serv
     assert [live(place) for place in places] == ["r1", "r1"]
 
 
-def test_a_required_file_that_leads_nowhere_is_refused_whatever_the_release_brings(sshd, project_factory, engine):
+def test_a_required_file_that_points_nowhere_is_refused_whatever_the_release_brings(sshd, project_factory, engine):
     (sshd.files / "shared").mkdir(parents=True)
     (sshd.files / "shared/.env").symlink_to("../../secrets/.env")
     operator = engine(project_factory([sshd], {".env": "x"}, deploy={"shared": [{"path": ".env", "required": True}]}))

@@ -16,7 +16,7 @@ run = "while [ ! -e $TURNOUT_ROOT/go ]; do sleep 0.05; done"
 """
 
 
-def test_of_tries_that_are_followed_by_another_nothing_is_told(servers, project_factory, engine, monkeypatch):
+def test_of_tries_that_are_followed_by_another_nothing_is_reported(servers, project_factory, engine, monkeypatch):
     fleet = servers(3, separate=True)
     held, free = project_factory([fleet[1]], extra=HOLD), project_factory(fleet)
     first, second = engine(held), engine(free)

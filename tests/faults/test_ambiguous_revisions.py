@@ -60,7 +60,7 @@ def test_a_branch_called_head_is_said(project):
     assert content == "two\n" and "what is checked out is deployed; write heads/HEAD for the other" in text
 
 
-def test_what_stands_in_the_list_is_what_is_deployed(project):
+def test_what_is_in_the_list_is_what_is_deployed(project):
     offered = {(choice.kind, choice.ref): choice.revision for choice in revisions(project.load(), "")}
     for kind, ref in (("branch", "heads/v1"), ("tag", "tags/v1"), ("branch", "main")):
         assert project.load() and offered[kind, ref] == project.git("rev-parse", f"{ref}^{{commit}}")

@@ -227,7 +227,7 @@ def test_a_large_file_that_was_missing_is_looked_for_again(make, tmp_path):
     assert built(project, path=b"big")[0] == "large\n"
 
 
-def test_names_are_told_apart_by_case_whatever_the_machine_says(make):
+def test_names_are_distinguished_by_case_whatever_the_machine_says(make):
     project = make("", {".gitattributes": "*.TXT export-ignore\n", "a.txt": "x", "b.TXT": "x"})
     project.git("config", "core.ignoreCase", "true")
     assert b"a.txt" in tree_of(project).manifest.entries
@@ -235,7 +235,7 @@ def test_names_are_told_apart_by_case_whatever_the_machine_says(make):
 
 @pytest.mark.parametrize("spoil", [lambda text: b"", lambda text: text[: len(text) // 2], lambda text: b"\n"])
 @pytest.mark.parametrize("file", ["manifest", "selected-*"])
-def test_a_manifest_that_a_crash_emptied_is_no_empty_tree(make, file, spoil):
+def test_a_manifest_that_a_crash_emptied_is_not_an_empty_tree(make, file, spoil):
     options = {} if file == "manifest" else {"exclude": ["/a"]}
     project = make("", {f"{letter}/file": letter for letter in "abcdef"}, **options)
     whole = tree_of(project).manifest

@@ -143,7 +143,7 @@ cd() { swap; command cd "$@"; status=$?; swap; return $status; }
 
 @pytest.mark.parametrize(("path", "victim"), [("a/b/data", "a"), ("a/b/data", "a/b"), ("a/.env", "a"), ("a/new/", "a")])
 @pytest.mark.parametrize("linked", ["", ": > .turnout/cache.linked"])
-def test_a_link_planted_at_any_moment_leads_nothing_outside(agent, tmp_path, path, victim, linked):
+def test_a_link_planted_at_any_moment_redirects_nothing_outside(agent, tmp_path, path, victim, linked):
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_text("precious\n")

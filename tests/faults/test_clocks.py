@@ -84,7 +84,7 @@ def test_a_cache_that_nobody_touched_is_trusted_whatever_its_times_are(facts):
     facts.complete()
 
 
-def test_with_hard_links_what_releases_do_to_the_cache_is_no_change_of_it(sshd, project_factory, truth):
+def test_with_hard_links_what_releases_do_to_the_cache_is_not_a_change_of_it(sshd, project_factory, truth):
     project = project_factory([sshd], files={"a": "a\n"}, deploy={"copy": "hardlink", "keep": 1})
     facts = truth(project, [sshd])
     for number in range(4):

@@ -248,7 +248,7 @@ def test_missing_programs_are_named(started, place_for_others, announce, project
 
 
 @pytest.mark.parametrize("missing", ["comm", "gzip", "sync", "du", "stat", "od"])
-def test_what_a_deploy_can_do_without_is_no_error(
+def test_what_a_deploy_can_do_without_is_not_an_error(
     started, place_for_others, announce, project_factory, engine, missing
 ):
     server = started(f"without-{missing}", without=missing)
@@ -269,7 +269,7 @@ def test_a_verify_without_sha256sum_says_what_is_missing(started, place_for_othe
     assert "there is no sha256sum" in [f.text.partition(":")[0] for f in findings(operator) if f.topic == "checksums"]
 
 
-def test_a_current_that_cannot_be_replaced_is_no_fault_of_mv(ordinary, project_factory, engine):
+def test_a_current_that_cannot_be_replaced_is_not_the_fault_of_mv(ordinary, project_factory, engine):
     if os.getuid():
         unavailable("only root can put what belongs to others in the way")
     project = project_factory([ordinary])

@@ -69,7 +69,7 @@ def refused(facts, request, kind=TurnoutError):
 @pytest.mark.parametrize(
     ("tag", "way"), [("../../../../etc/cron.d", FINISH), ("../outside", FINISH), ("r1/../../x", UNDO), ("-rf", UNDO)]
 )
-def test_a_journal_that_names_a_place_outside_leads_nowhere(facts, tag, way):
+def test_a_journal_that_names_a_place_outside_has_no_effect(facts, tag, way):
     liar, honest = facts.destinations
     outside = around(honest)
     claim(liar, tag, record_of(liar, "r2"))
@@ -79,7 +79,7 @@ def test_a_journal_that_names_a_place_outside_leads_nowhere(facts, tag, way):
     assert around(honest) == outside
 
 
-def test_a_record_of_another_tag_is_no_word_on_an_operation(facts):
+def test_a_record_of_another_tag_is_not_a_word_on_an_operation(facts):
     liar, _ = facts.destinations
     claim(liar, "r9", record_of(liar, "r2"))
     error = refused(facts, RecoverRequest(FINISH), NeedsPerson)

@@ -82,7 +82,7 @@ def test_somebody_who_took_the_lock_before_the_end_is_named(shell_server, projec
     at_rest([place])
 
 
-def test_of_a_fleet_that_lost_some_locks_each_server_is_told(fleet, project_factory, engine):
+def test_of_a_fleet_that_lost_some_locks_each_server_is_reported(fleet, project_factory, engine):
     project = project_factory(fleet, extra='[[hooks]]\non = "success"\nwhere = "operator"\nrun = "true"\n')
     operator = deployed(engine, project, "r1")
     part = engine(project, servers=operator.fleet.servers[:2])
@@ -223,7 +223,7 @@ def test_what_was_true_a_while_ago_is_not_claimed(sshd, project_factory, engine,
     assert operator.deploy(tag="r4").summary.startswith("r4 is live")
 
 
-def test_an_operator_that_was_stopped_after_its_switch_tells_what_is_live(
+def test_an_operator_that_was_stopped_after_its_switch_says_what_is_live(
     sshd, project_factory, engine, operator, tmp_path
 ):
     """A real stop: the hook stops its own operator; meanwhile the lock is broken, and somebody else deploys."""

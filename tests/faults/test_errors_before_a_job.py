@@ -111,7 +111,7 @@ PLACES = {
 
 @pytest.mark.parametrize(("before", "variables", "code"), PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("words", [("releases",), ("deploy", "--yes")], ids=["look", "deploy"])
-def test_an_odd_place_is_no_fault_of_turnout(project, before, variables, code, words):
+def test_an_odd_place_is_not_the_fault_of_turnout(project, before, variables, code, words):
     done, said = turnout(project, *words, "production", "--json", before=before, **variables)
     result_of(done)
     assert done.returncode == code, said
@@ -123,7 +123,7 @@ NOBODY = 31337
 
 
 @pytest.mark.parametrize("words", [("releases",), ("deploy", "--yes"), ("prune", "--yes")], ids=lambda words: words[0])
-def test_a_user_that_nobody_knows_may_use_it(project, tmp_path, words):
+def test_an_unknown_user_may_use_it(project, tmp_path, words):
     # In the process itself: to start a program as another user needs folders that everybody may enter.
     program = tmp_path / "as_nobody.py"
     program.write_text(

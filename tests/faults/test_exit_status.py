@@ -254,7 +254,7 @@ def command_lines() -> str:
     return "\n".join(commands)
 
 
-def test_a_secret_in_a_command_stands_on_no_command_line(sshd, session_of, tmp_path):
+def test_a_secret_in_a_command_is_on_no_command_line(sshd, session_of, tmp_path):
     seen = []
     look = f"X='{SECRET}'; echo now; cat; test -n \"$X\" && sleep 0.2"
     ended = run(

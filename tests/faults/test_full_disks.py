@@ -53,7 +53,9 @@ def deploy(facts, tag: str, at: str = "", leave: int = 0):
 
 
 @pytest.mark.parametrize("phase", ["upload", "stage"])
-def test_a_disk_that_fills_is_told_with_numbers_and_everything_is_put_back(small_disk, project_factory, truth, phase):
+def test_a_disk_that_fills_is_reported_with_numbers_and_everything_is_put_back(
+    small_disk, project_factory, truth, phase
+):
     project = project_factory([small_disk], files={"f0": "0\n"}, source="directory")
     facts = truth(project, [small_disk])
     facts.do(DeployRequest(tag="one"))

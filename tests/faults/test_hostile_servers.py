@@ -141,7 +141,7 @@ def test_a_link_that_was_slipped_into_the_deploy_cache_is_not_written_through(fa
     facts.complete()
 
 
-def test_a_current_that_points_outside_is_said_and_the_next_deploy_leads_it_back(facts, sshd, outside):
+def test_a_current_that_points_outside_is_said_and_the_next_deploy_switches_it_back(facts, sshd, outside):
     (sshd.files / "current").unlink()
     (sshd.files / "current").symlink_to(outside)
     state = inspected(facts)
@@ -257,7 +257,7 @@ def test_a_lock_that_makes_no_sense_is_shown_and_kept(facts, sshd, owner):
     assert facts.live() == ["r2"]
 
 
-def test_names_in_a_release_that_are_escape_sequences_are_told_harmlessly(facts, sshd):
+def test_names_in_a_release_that_are_escape_sequences_are_reported_harmlessly(facts, sshd):
     (sshd.files / "current" / NASTY.replace("/", "")).write_text("x")
     (sshd.files / "releases" / NASTY.replace("/", "")).mkdir()
     state = inspected(facts)

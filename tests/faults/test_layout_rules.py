@@ -143,7 +143,7 @@ def test_a_pinned_release_is_never_pruned(facts, sshd):
     assert "r2" not in releases(sshd)
 
 
-def test_what_current_really_leads_to_is_never_removed(facts, sshd):
+def test_what_current_really_points_to_is_never_removed(facts, sshd):
     """Somebody leads `current` elsewhere after the plan was made: real paths are compared on the server."""
     fleet = facts.fleet()
     session = fleet.open("web")
@@ -206,7 +206,7 @@ def test_the_same_tag_with_another_manifest_is_refused(facts, sshd):
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])
-def test_a_current_that_is_no_link_stops_the_operation_with_the_command_that_adopts_it(facts, sshd, kind):
+def test_a_current_that_is_not_a_link_stops_the_operation_with_the_command_that_adopts_it(facts, sshd, kind):
     current = sshd.files / "current"
     current.unlink()
     if kind == "folder":

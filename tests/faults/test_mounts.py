@@ -67,7 +67,7 @@ def test_a_release_on_another_file_system_gets_its_name_by_one_rename(split, pro
     until(lambda: sorted(os.listdir(split.files / "releases")) == ["r1", "r3"], "nothing half-removed is left")
 
 
-def test_a_copy_that_is_cut_off_is_no_release(split, project_factory, truth, monkeypatch, tmp_path):
+def test_a_copy_that_is_cut_off_is_not_a_release(split, project_factory, truth, monkeypatch, tmp_path):
     """`mv` between file systems copies: the agent is killed while it does."""
     from core.remote import launch
 

@@ -165,7 +165,7 @@ def test_a_root_inside_one_of_another_tool_is_refused(sshd, claims, announce):
     assert not (sshd.files / "shared/blog").exists()
 
 
-def test_a_root_that_leads_out_of_another_one_by_a_link_is_not_inside_it(sshd, claims, announce, tmp_path):
+def test_a_root_that_a_link_takes_out_of_another_one_is_not_inside_it(sshd, claims, announce, tmp_path):
     claims(sshd).do(DeployRequest(tag="r1"))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -213,7 +213,7 @@ def test_a_claim_that_cannot_be_read_is_nobodys_and_is_not_guessed(sshd, claims)
     assert live(sshd) == "r1"
 
 
-def test_a_copy_of_a_root_keeps_nobody_off(servers, claims):
+def test_a_copy_of_a_root_keeps_no_other_off(servers, claims):
     """A restored backup, a second server made from the first one, a copy for another environment."""
     first, second, third = servers(3)
     claims(first).do(DeployRequest(tag="r1"))

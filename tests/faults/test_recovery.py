@@ -23,7 +23,7 @@ def interruption_on(facts):
         fleet.close()
 
 
-def test_the_journals_tell_what_an_interrupted_deploy_did_where(half_switched):
+def test_the_journals_say_what_an_interrupted_deploy_did_where(half_switched):
     seen = interruption_on(half_switched)
     assert seen is not None
     assert (seen.kind, seen.tag, tuple(seen.switched), len(seen.waiting)) == ("deploy", "two", ("web1", "web2"), 1)
@@ -31,7 +31,7 @@ def test_the_journals_tell_what_an_interrupted_deploy_did_where(half_switched):
 
 
 @pytest.mark.parametrize(("way", "live"), [("finish", "two"), ("undo", "one")])
-def test_recover_leads_all_servers_to_the_same_release(half_switched, way, live):
+def test_recover_switches_all_servers_to_the_same_release(half_switched, way, live):
     half_switched.do(RecoverRequest(way))
     assert set(half_switched.live()) == {live}
     assert interruption_on(half_switched) is None
@@ -65,7 +65,7 @@ def test_an_operation_is_watched_from_elsewhere_to_its_end(servers, project_fact
     assert names[-1] == "operation-finished"
 
 
-def test_drift_is_told_by_checksum(sshd, project_factory, truth):
+def test_drift_is_reported_by_checksum(sshd, project_factory, truth):
     project = project_factory([sshd], files={"a": "a\n", "b": "b\n", "odd\nname": "c\n"}, deploy={"shared": ["log/"]})
     facts = truth(project, [sshd])
     facts.do(DeployRequest(tag="one"))

@@ -119,7 +119,7 @@ def test_a_good_tag_is_taken(root, shell):
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_undo_leads_current_nowhere_odd(root, target):
+def test_an_undo_points_current_at_nothing_odd(root, target):
     ((said, status),) = ask(root, SHELLS["dash"], ("restore", "token", target, "{}"))
     assert (status, said[0].partition(":")[0]) == (1, "not where current can lead")
     assert os.readlink(root / "current") == "releases/r1"

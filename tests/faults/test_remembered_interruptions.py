@@ -202,7 +202,7 @@ PLACES = (
 
 
 @pytest.mark.parametrize("path", PLACES)
-def test_what_is_neither_file_nor_folder_is_refused_and_holds_nobody_up(sshd, project_factory, truth, path):
+def test_what_is_neither_file_nor_folder_is_refused_and_delays_no_other(sshd, project_factory, truth, path):
     facts = truth(project_factory([sshd]), [sshd])
     place = sshd.files / path
     place.parent.mkdir(exist_ok=True)
@@ -217,7 +217,7 @@ def test_what_is_neither_file_nor_folder_is_refused_and_holds_nobody_up(sshd, pr
 
 @pytest.mark.parametrize("name", ["token", "process", "owner", "phase", "beat"])
 @pytest.mark.parametrize("how", ["empty", "fifo", "huge", "gone", "folder"])
-def test_a_lock_whose_files_are_lost_or_odd_is_seen_and_healed(sshd, project_factory, truth, name, how):
+def test_a_lock_whose_files_are_lost_or_odd_is_seen_and_taken_over(sshd, project_factory, truth, name, how):
     facts = truth(project_factory([sshd]), [sshd])
     facts.do(DeployRequest(tag="one"))
     facts.close()
@@ -306,7 +306,7 @@ def test_a_switch_whose_beginning_was_lost_is_an_interruption_all_the_same(three
     assert three_servers.live() == ["one", "one", "one"]
 
 
-def test_an_undo_never_leads_to_a_release_that_is_gone(three_servers):
+def test_an_undo_never_switches_to_a_release_that_is_gone(three_servers):
     for place in three_servers.destinations:
         stopped(place, "three", lines_of("aaaaaaaaaaa1", "three", "one"))
     with pytest.raises(TurnoutError, match="one is where an interrupted operation leads back to"):

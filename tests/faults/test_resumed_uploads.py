@@ -113,7 +113,7 @@ def test_what_is_emptied_first_gives_its_room_back(other_cache):
 
 
 @pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
-def test_a_server_tells_what_a_cache_that_nobody_knows_occupies(shell_server, project_factory, truth, shell):
+def test_a_server_says_what_an_unknown_cache_occupies(shell_server, project_factory, truth, shell):
     place = shell_server(shell)
     files = {f"folder/f{number}": os.urandom(10_000) for number in range(9)}
     facts = truth(project_factory([place], files=files, source="directory"), [place])

@@ -153,7 +153,7 @@ def test_a_cache_that_is_closed_to_others_makes_no_closed_release(facts, place):
     facts.complete()
 
 
-def test_a_manifest_that_is_no_file_is_not_waited_for(facts, place):
+def test_a_manifest_that_is_not_a_file_is_not_waited_for(facts, place):
     manifest = place.files / ".turnout/manifests/one.manifest"
     manifest.unlink()
     os.mkfifo(manifest)

@@ -88,7 +88,7 @@ def test_an_operation_that_was_killed_is_called_interrupted(work):
     assert (finished.outcome, finished.exit_code, finished.summary) == ("needs-person", 5, ended.summary)
 
 
-def test_an_end_that_is_not_well_is_no_success_whatever_its_code(work):
+def test_an_end_that_is_not_well_is_not_a_success_whatever_its_code(work):
     fleet, deploy, watcher = work
     watcher.heard("hook-output", LINES)
     end = {"what": "end", "operation": operation_of(fleet[0]), "kind": "deploy", "who": "ana", "outcome": "put-back"}
@@ -100,7 +100,7 @@ def test_an_end_that_is_not_well_is_no_success_whatever_its_code(work):
     assert watcher.job.result().exit_code == 1
 
 
-def test_what_was_pruned_at_the_end_is_told_and_what_was_kept(servers, project_factory, operator, truth):
+def test_what_was_pruned_at_the_end_is_reported_and_what_was_kept(servers, project_factory, operator, truth):
     web = servers(2, separate=True)
     project = project_factory(web, deploy={"keep": 2})
     facts = truth(project, web)

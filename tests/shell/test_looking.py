@@ -90,7 +90,7 @@ def test_state_says_what_current_is_where_it_is_not_a_release(agent, filled):
     assert "current folder" in agent.done("state").lines
 
 
-def test_of_very_many_releases_the_old_ones_are_told_in_brief(agent, filled):
+def test_of_very_many_releases_the_old_ones_are_reported_in_brief(agent, filled):
     records = filled / ".turnout/records"
     for number in range(2, 340):
         (records / f"x{number}.toml").write_text(f'tag = "x{number}"\nseq = {number}\nfailed = "it broke"\n')

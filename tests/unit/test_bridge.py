@@ -108,7 +108,7 @@ def test_a_job_that_raises_ends_like_any_other() -> None:
     assert listener.ended[0].error is not None and listener.ended[0].error.title == "broken"
 
 
-def test_a_job_that_is_followed_late_is_told_from_its_beginning() -> None:
+def test_a_job_that_is_followed_late_is_reported_from_its_beginning() -> None:
     bridge, listener = Bridge(), Listener()
     job: Job[None] = Job("test", lambda emit, controls: emit(Note(text="early")))
     job.start()

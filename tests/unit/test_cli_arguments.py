@@ -85,7 +85,7 @@ def test_a_wait_is_a_duration(text, seconds):
 
 
 @pytest.mark.parametrize("text", ["", "5 m", "-1s", "soon", "5d"])
-def test_what_is_no_duration_is_bad_usage(text):
+def test_what_is_not_a_duration_is_bad_usage(text):
     with pytest.raises(BadUsage):
         parse(["deploy", "production", f"--wait={text}"])
 

@@ -28,7 +28,7 @@ def test_what_says_that_the_disk_is_full_is_shown_wherever_it_was_said(words):
     assert error.detail.splitlines() == [*NUMBERS, f"cp: y: {words}", "and 1,000 more"]
 
 
-def test_what_is_no_full_disk_is_told_without_its_numbers_and_in_whole_lines():
+def test_what_is_not_a_full_disk_is_reported_without_its_numbers_and_in_whole_lines():
     lines = [f"tar: {'d/' * 30}{number}: Cannot open: Permission denied" for number in range(500)]
     error = failure("it failed", [*lines, *NUMBERS], "status 1")
     assert type(error) is ServerError

@@ -193,7 +193,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("right", "wrong", "key", "message", "hint"), CASES)
-def test_one_fault_is_told_once_with_its_key(right: str, wrong: str, key: str, message: str, hint: str):
+def test_one_fault_is_reported_once_with_its_key(right: str, wrong: str, key: str, message: str, hint: str):
     assert right in GOOD
     faults = faults_of(GOOD.replace(right, wrong, 1))
     assert [fault.key for fault in faults] == [key]
@@ -232,12 +232,12 @@ def test_five_faults_of_one_file_are_five_in_the_order_of_the_file():
     ]
 
 
-def test_faults_within_a_misspelt_table_are_told_too():
+def test_faults_within_a_misspelt_table_are_reported_too():
     text = GOOD.replace("[deploy]", "[deplyo]").replace("keep = 10", "keep = 0").replace("storage/", "/x")
     assert [fault.key for fault in faults_of(text)] == ["deplyo", "deplyo.keep", "deplyo.shared[0]"]
 
 
-def test_rules_between_keys_are_told_beside_faults_of_single_keys():
+def test_rules_between_keys_are_reported_beside_faults_of_single_keys():
     text = GOOD.replace("2222", "0").replace('name = "web2"', 'name = "web1"').replace('git = "."', "ref = 7")
     assert [fault.key for fault in faults_of(text)] == [
         "source",

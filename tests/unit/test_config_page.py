@@ -142,7 +142,7 @@ def test_the_page_names_every_moment_of_a_hook():
     assert moments == list(get_args(Hook.model_fields["on"].annotation))
 
 
-def test_the_page_tells_the_units_of_durations():
+def test_the_page_says_the_units_of_durations():
     units = re.search(r"\*\*Durations\*\*.*", PAGE)
     assert units
     texts = re.findall(r'`"(.*?)"`', units[0])

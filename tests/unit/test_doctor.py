@@ -9,7 +9,7 @@ from core.protocol.facts import Facts, is_rehearsal, reason
 from core.text import encode_path
 
 
-def test_what_a_server_says_of_itself_is_checked_before_it_stands_in_a_command() -> None:
+def test_what_a_server_says_of_itself_is_checked_before_it_becomes_part_of_a_command() -> None:
     facts = Facts(["user x; rm -rf /", "closed %ZZ", "tried folder %G1", "shared-missing a%ZZ", "odd"])
     assert (facts.user, facts.closed, facts.problems("folder")) == ("", "", [])
     assert Facts(["user deploy"]).user == "deploy" and Facts(["user DOM+ana"]).user == ""
@@ -49,6 +49,6 @@ def test_a_try_worked_only_where_none_of_its_kind_failed() -> None:
         ("Input/output error", ""),
     ],
 )
-def test_a_remedy_is_given_where_the_reason_tells_it(why: str, words: str) -> None:
+def test_a_remedy_is_given_where_the_reason_gives_it(why: str, words: str) -> None:
     said = remedy(why, "/srv/shop", "ana")
     assert words in said and bool(words) == bool(said)

@@ -62,7 +62,7 @@ def test_texts_of_a_server_are_made_harmless() -> None:
         None,
     ],
 )
-def test_what_is_not_of_its_kind_is_no_event(data: object) -> None:
+def test_what_is_not_of_its_kind_is_not_an_event(data: object) -> None:
     assert from_json(data) is None
 
 

@@ -18,7 +18,7 @@ def test_a_fault_on_one_server_is_that_servers_error(error: BaseException) -> No
     assert (list(alone.errors), list(beside.errors), beside.results) == (["web1"], ["web1"], {"web2": "web2"})
 
 
-def test_ctrl_c_is_no_servers_fault() -> None:
+def test_ctrl_c_is_not_the_servers_fault() -> None:
     """With one server the step runs on the main thread, where Python raises it."""
 
     def step(name: str) -> str:

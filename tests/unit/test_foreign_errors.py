@@ -82,7 +82,7 @@ def test_every_exception_of_paramiko_counts_as_a_broken_connection(kind: type[Ex
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
-def test_a_login_that_ends_with_it_is_no_connection(
+def test_a_login_that_ends_with_it_is_not_a_connection(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     def fail(*_: object, **__: object) -> None:

@@ -120,7 +120,7 @@ def test_work_trees_submodules_and_bare_repositories_are_git(repository: Path, t
     assert proposed(tmp_path / "bare.git") == ("git", ".")
 
 
-def test_a_repository_that_git_refuses_or_that_is_none_is_told_apart(
+def test_a_repository_that_git_refuses_or_that_is_none_is_distinguished(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
@@ -238,7 +238,7 @@ def test_a_file_that_appears_while_questions_are_answered_is_left_as_it_is(tmp_p
     assert path.read_text() == "theirs"
 
 
-def test_every_wrong_flag_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_every_wrong_flag_is_reported_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     words = ["--project", "my shop", "--git", os.fsdecode(b"\xff"), "--environment", "a b", "--keep", "0"]
     words += ["--server", "web1", "--server", "web1=web1:0/srv", "--server", "web1=web1/"]
     assert asked(tmp_path, "", *words)[0] == 2
@@ -268,7 +268,7 @@ def test_servers_that_are_one_are_refused(tmp_path: Path, capsys: pytest.Capture
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert asked(tmp_path / "none", "", "--server", "web1=web1/srv/shop", "--yes")[0] == 2
     assert "cannot be written: No such file or directory" in capsys.readouterr().err
 

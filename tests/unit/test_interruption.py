@@ -123,7 +123,7 @@ def test_undoing_closes_it():
     assert interruption([state("web1", "one", BEGIN, SWITCH, *after), state("web2", "one", *after)]) is not None
 
 
-def test_what_was_put_back_itself_is_no_interruption():
+def test_what_was_put_back_itself_is_not_an_interruption():
     put_back = line("end", outcome="put-back", exit_code=1, time=1002.0)
     assert interruption([state("web1", "one", BEGIN, SWITCH, put_back), state("web2", "one", BEGIN, put_back)]) is None
 
@@ -192,7 +192,7 @@ def test_one_that_still_runs_is_none():
     assert interruption([state("web1", "b", begin("1"), switch("1", "b", "a"), lock=Lock(alive=True))]) is None
 
 
-def test_servers_that_switched_and_those_that_did_not_are_told_apart():
+def test_servers_that_switched_and_those_that_did_not_are_distinguished():
     left_open = interruption(
         [
             state("web1", "b", begin("1"), switch("1", "b", "a"), interrupted("switch")),
@@ -216,7 +216,7 @@ def test_before_the_switch_the_journal_knows_what_was_to_become_live():
     assert (back.tag, back.fresh) == ("a", False)
 
 
-def test_where_it_had_ended_on_some_servers_an_undo_leads_those_back_too():
+def test_where_it_had_ended_on_some_servers_an_undo_switches_those_back_too():
     """Killed while it gave its locks back: undoing only the others would leave the fleet on two releases."""
     left_open = interruption(
         [

@@ -170,7 +170,7 @@ def test_paths_that_leave_the_tree_are_not_inside(path: bytes) -> None:
         "",
     ],
 )
-def test_a_line_that_is_no_entry_is_named_by_its_number(text: str) -> None:
+def test_a_line_that_is_not_an_entry_is_named_by_its_number(text: str) -> None:
     with pytest.raises(ValueError, match="line 2 of the manifest"):
         parse(f"ok\td\t0\t-\n{text}\nzz\td\t0\t-\n")
 
@@ -181,7 +181,7 @@ def test_a_manifest_that_names_a_path_twice_is_refused() -> None:
 
 
 @given(st.text(max_size=80))
-def test_text_that_is_no_manifest_is_a_value_error_and_nothing_else(text: str) -> None:
+def test_text_that_is_not_a_manifest_is_a_value_error_and_nothing_else(text: str) -> None:
     try:
         tree = parse(text)
     except ValueError:
@@ -210,7 +210,7 @@ TREE = Manifest({b"a": FOLDER_ENTRY, b"a/b": file_entry(b"1"), b"c": link(b"a b"
         (TREE.replace("\t1\t", f"\t{10**18}\t"), "line 2 "),
     ],
 )
-def test_a_text_that_turnout_did_not_write_is_no_manifest(text: str, reason: str | None) -> None:
+def test_a_text_that_turnout_did_not_write_is_not_a_manifest(text: str, reason: str | None) -> None:
     if reason is None:
         assert parse(text).text == text
         return
@@ -270,7 +270,7 @@ def test_who_may_not_read_in_the_source_may_not_on_the_server(kind: str, mode: i
 
 
 @pytest.mark.parametrize("kind", ["f644", "f666", "f611", "x755", "x744", "x711", "l777", "f0600", "f60"])
-def test_a_mode_that_is_not_in_its_one_form_is_no_entry(kind: str) -> None:
+def test_a_mode_that_is_not_in_its_one_form_is_not_an_entry(kind: str) -> None:
     with pytest.raises(ValueError, match="line 1 "):
         parse(f"a\t{kind}\t0\t{SUM}\n")
 

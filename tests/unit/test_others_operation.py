@@ -37,7 +37,7 @@ def test_it_is_not_ours_and_began_when_the_lock_says() -> None:
         PhaseStarted(phase=""),
     ],
 )
-def test_servers_and_phases_that_nobody_knows_are_not_shown(event: Event) -> None:
+def test_unknown_servers_and_phases_are_not_shown(event: Event) -> None:
     assert others_operation().taken(event) is None
 
 

@@ -119,7 +119,7 @@ def test_the_tag_of_a_folder_that_nobody_recorded_is_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])
-def test_a_current_that_is_no_link_is_refused_with_the_command_that_adopts_it(kind: str) -> None:
+def test_a_current_that_is_not_a_link_is_refused_with_the_command_that_adopts_it(kind: str) -> None:
     plan = deploy(state("web1", current_kind=kind))
     assert not plan.executable
     adopts = "cd /srv && " if kind == "folder" else "move it away"
@@ -178,7 +178,7 @@ def test_many_small_files_need_a_block_each_and_cost_their_content(block: int) -
     assert not plan(need - 1).executable
 
 
-def test_of_a_cache_that_nobody_knows_only_what_fits_in_no_case_is_refused() -> None:
+def test_of_an_unknown_cache_only_what_fits_in_no_case_is_refused() -> None:
     def plan(holds: int, entries: int = 0, **free: int):
         return deploy(state("web1", cache_empty=False, cache_bytes=holds, cache_entries=entries, **free))
 
@@ -311,7 +311,7 @@ def test_a_rollback_without_a_tag_goes_to_the_previous_one() -> None:
     assert refused.all_refusals == ("there is no earlier release to go back to",)
 
 
-def test_a_rollback_to_what_nobody_knows_names_the_newest() -> None:
+def test_a_rollback_to_an_unknown_release_names_the_newest() -> None:
     plan = rollback(state("web1", release("a", 1), release("b", 2)), tag="q")
     assert not plan.executable
     assert "b, a" in plan.all_refusals[0]
@@ -339,7 +339,7 @@ def test_a_rollback_to_a_failed_release_warns() -> None:
     assert plan.warnings == ("a is marked as failed: checks",)
 
 
-def test_a_prune_tells_the_bytes_that_it_frees_once() -> None:
+def test_a_prune_says_the_bytes_that_it_frees_once() -> None:
     server = state("web1", *[release(f"r{seq}", seq, live=seq == 5) for seq in range(1, 6)])
     (step,) = prune(server, tags=("r1", "r2", "r1"), keep=3).steps
     assert (step.action, step.prune, step.frees) == (REMOVE, ("r1", "r2"), 200)

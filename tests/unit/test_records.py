@@ -128,7 +128,7 @@ GOOD = {"tag": '"t"', "seq": "1", "created": "12.0"}
         ("deep", "[" * 5000 + "]" * 5000),
     ],
 )
-def test_what_is_no_record_is_a_value_error(key: str, value: str | None) -> None:
+def test_what_is_not_a_record_is_a_value_error(key: str, value: str | None) -> None:
     values = GOOD | {key: value or ""}
     text = "\n".join(f"{name} = {written}" for name, written in values.items() if written)
     with pytest.raises(ValueError):
@@ -149,7 +149,7 @@ def test_what_a_server_hides_behind_escapes_is_harmless() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", '"text"', "[" * 100_000, "{} x"])
-def test_what_is_no_journal_line_is_a_value_error(text: str) -> None:
+def test_what_is_not_a_journal_line_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
         parse_journal_line(text)
 
@@ -166,7 +166,7 @@ ODD_TAGS = ["../../../../etc/cron.d", "a/b", "-rf", "a\n", ".", "a..b", "x" * 10
 
 @pytest.mark.parametrize("what", ["begin", "switch"])
 @pytest.mark.parametrize("tag", ODD_TAGS)
-def test_a_line_with_an_odd_tag_is_no_line_that_a_recovery_rests_on(what: str, tag: str) -> None:
+def test_a_line_with_an_odd_tag_is_not_a_line_that_a_recovery_rests_on(what: str, tag: str) -> None:
     for name in ("tag", "previous"):
         with pytest.raises(ValueError):
             parse_journal_line(json.dumps({"what": what, "operation": "1", name: tag}))
@@ -218,7 +218,7 @@ def test_a_tag_is_safe_as_a_folders_name_and_as_a_word(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", ".", "..", "-x", "a/b", "a b", "a\n", "é", "a" * 101, ".hidden", "a..b", "_x"])
-def test_what_is_no_tag(text: str) -> None:
+def test_what_is_not_a_tag(text: str) -> None:
     assert not is_tag(text)
 
 

@@ -116,7 +116,7 @@ def lines_of(tree: Manifest, **changes: Entry | None) -> list[bytes]:
         ),
     ],
 )
-def test_a_difference_is_told_by_name(changes, differing):
+def test_a_difference_is_reported_by_name(changes, differing):
     assert differences(TREE, lines_of(TREE, **changes)) == differing
 
 

@@ -20,7 +20,7 @@ from tests.trees import content, record_of, tree_of, warnings
 from tests.unit.conftest import GitProject
 
 
-def test_a_branch_a_tag_and_a_commit_lead_to_their_trees(git_project: GitProject) -> None:
+def test_a_branch_a_tag_and_a_commit_give_their_trees(git_project: GitProject) -> None:
     project = git_project({"a": "one\n"})
     first = project.git("rev-parse", "HEAD")
     project.git("tag", "-a", "v1", "-m", "the first")
@@ -181,7 +181,7 @@ def test_an_empty_repository_says_that_it_has_no_commits(git_project: GitProject
     assert Repository(project.tree, os.environ).branches() == []
 
 
-def test_what_is_no_repository_says_so(git_project: GitProject, tmp_path: Path) -> None:
+def test_what_is_not_a_repository_says_so(git_project: GitProject, tmp_path: Path) -> None:
     project = git_project({"a": "x"})
     (tmp_path / "plain").mkdir()
     for folder, message in [(tmp_path / "plain", "not a git repository"), (tmp_path / "missing", "not a folder")]:
@@ -238,7 +238,7 @@ def test_a_signature_setting_does_not_get_between_the_commits(git_project: GitPr
     assert [commit.subject for commit in source_of(project.load()).choices().commits] == ["The first version"]
 
 
-def test_branches_and_tags_lead_to_commits(git_project: GitProject) -> None:
+def test_branches_and_tags_point_to_commits(git_project: GitProject) -> None:
     project = git_project({"a": "1"})
     first = project.git("rev-parse", "HEAD")
     project.git("tag", "light")

@@ -40,7 +40,7 @@ def test_a_manifest_that_was_changed_is_not_trusted(cache: Path) -> None:
 
 
 @pytest.mark.parametrize("digest", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])
-def test_what_is_no_digest_is_not_looked_for(cache: Path, digest: str) -> None:
+def test_what_is_not_a_digest_is_not_looked_for(cache: Path, digest: str) -> None:
     assert known(cache, digest) is None
 
 

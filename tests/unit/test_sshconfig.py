@@ -345,7 +345,7 @@ def test_tokens_and_variables_stand_for_what_they_do_in_ssh(home, config, book, 
     assert options.proxy_command == "exec nc 10.0.0.1 7 ana web1 %"
 
 
-def test_a_variable_that_is_not_set_is_told(config, book):
+def test_a_variable_that_is_not_set_is_reported(config, book):
     config("IdentityFile ${NO_SUCH_VARIABLE}/id\n")
     with pytest.raises(ConnectError) as raised:
         assert book().look_up(Target("web1")).identity_files

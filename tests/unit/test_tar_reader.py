@@ -73,7 +73,7 @@ def test_a_stream_that_ends_too_soon_is_noticed(tmp_path: Path) -> None:
             unpacked(whole[:length], folder)
 
 
-def test_what_is_no_tar_stream_is_noticed(tmp_path: Path) -> None:
+def test_what_is_not_a_tar_stream_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="not a tar stream"):
         unpacked(b"fatal: something".ljust(1024, b"!"), tmp_path / "in")
 

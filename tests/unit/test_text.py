@@ -57,7 +57,7 @@ def test_an_encoded_path_has_one_form_whichever_bytes_a_server_encoded(raw: byte
 
 
 @pytest.mark.parametrize("text", ["a b", "%4", "%zz", "%", "a%2", "%2f", "tab\t", "line\n", "é", "'", "a%%20"])
-def test_what_is_no_encoded_path_is_refused(text: str) -> None:
+def test_what_is_not_an_encoded_path_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         decode_path(text)
 

@@ -106,7 +106,7 @@ def test_a_server_ahead_of_the_others_is_called_ahead() -> None:
         ),
     ],
 )
-def test_an_error_stands_in_its_servers_row_as_a_word_beside_a_sign(error: TurnoutError, said: str) -> None:
+def test_an_error_is_in_its_servers_row_as_a_word_beside_a_sign(error: TurnoutError, said: str) -> None:
     text = words(ServerView("web1", error=error))
     assert text.startswith("! web1")
     assert said in text
@@ -122,7 +122,7 @@ def test_a_check_that_is_quick_does_not_flicker() -> None:
     assert "3f2c1ab" in words(ServerView("web1", state("web1"), checking=True, asked=NOW - 0.3), fleet)
 
 
-def test_a_locked_server_says_who_is_at_work() -> None:
+def test_a_locked_server_says_who_runs_an_operation() -> None:
     locked = state("web1", lock=Lock(kind="deploy", who="bo@ci\x1b[31m", since=NOW - 60, age=60, phase="upload"))
     assert "deploy by bo@ci" in words(ServerView("web1", locked), fleet_of(locked))
 
@@ -136,7 +136,7 @@ def test_a_strange_current_is_named(kind: str, said: str) -> None:
     assert said in words(ServerView("web1", odd), fleet_of(odd))
 
 
-def test_an_operation_at_work_comes_before_everything_else() -> None:
+def test_a_running_operation_comes_before_everything_else() -> None:
     server = ServerView("web1", state("web1"))
     text = plain(server_line(server, 40, UNICODE, NOW, fleet_of(state("web1")), Activity("uploading 63 %")))
     assert text.startswith("◐ web1") and "uploading 63 %" in text

@@ -160,7 +160,7 @@ def test_a_key_that_does_nothing_now_is_drawn_off() -> None:
     assert [span.role for span in line if "Deploy" in span.text] == [""]
 
 
-def test_the_details_of_a_release_tell_everything_and_where_it_is() -> None:
+def test_the_details_of_a_release_say_everything_and_where_it_is() -> None:
     fleet = FleetView.of(
         "shop", "production", [ServerView(n, state(n, 1 if n == "web3" else 0)) for n in ("web1", "web2", "web3")]
     )
@@ -178,7 +178,7 @@ def test_the_details_of_a_release_tell_everything_and_where_it_is() -> None:
         assert part in text
 
 
-def test_the_details_of_a_pruned_release_tell_the_way_back() -> None:
+def test_the_details_of_a_pruned_release_say_the_way_back() -> None:
     fleet = FleetView.of("shop", "production", [ServerView("web1", state("web1"))])
     text = "\n".join(plain(spans) for spans in details.release_lines(fleet.rows[7], fleet, 90, UNICODE, NOW))
     assert "a rollback makes them again" in text

@@ -67,13 +67,13 @@ def test_a_hundred_servers_are_counted_where_their_cells_do_not_fit() -> None:
     assert rows(fleet, 100)[0].rstrip().endswith("●99 ○1")
 
 
-def test_the_word_for_each_state_stands_beside_its_sign() -> None:
+def test_the_word_for_each_state_is_beside_its_sign() -> None:
     texts = rows(shop(), 120)
     for index, word in ((0, "live 2/3"), (1, "live 1/3"), (2, "kept"), (3, "failed"), (6, "pruned")):
         assert word in texts[index]
 
 
-def test_without_a_column_for_states_the_word_stands_before_the_subject() -> None:
+def test_without_a_column_for_states_the_word_is_before_the_subject() -> None:
     texts = rows(shop(), 50)
     assert "live: Fix" in texts[0]
     assert "pruned:" in texts[6]

@@ -92,7 +92,7 @@ def test_a_rollback_by_switch_only_says_how_cheap_it_is() -> None:
     assert plan.verb == "Roll back"
 
 
-def test_a_prune_tells_what_it_frees() -> None:
+def test_a_prune_says_what_it_frees() -> None:
     step = Step(server="web1", action=REMOVE, current=tag(0), prune=(tag(4),), frees=55_000_000)
     plan = Plan(kind="prune", environment="production", live=tag(0), steps=(step,))
     shown = text(worded(plan, PruneRequest()))

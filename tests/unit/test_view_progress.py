@@ -147,7 +147,7 @@ def test_a_phase_of_the_whole_fleet_counts_for_every_server() -> None:
     assert "waiting for the others" in row(progress, name="web2")
 
 
-def test_the_build_stands_above_the_servers() -> None:
+def test_the_build_is_above_the_servers() -> None:
     progress = follow(
         PhaseStarted(phase="build", time=T),
         HookStarted(on="build", run="npm run build", time=T),

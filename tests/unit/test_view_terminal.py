@@ -130,7 +130,7 @@ def test_a_running_operation_comes_with_the_command_that_follows_it() -> None:
     assert said.startswith("running: ana@ci: deploy since") and said.endswith("-> turnout watch production")
 
 
-def test_locks_tell_a_living_owner_from_a_dead_one() -> None:
+def test_locks_distinguish_a_living_owner_from_a_dead_one() -> None:
     dead = replace(LOCK, alive=False)
     states = {"web1": server("web1", lock=LOCK), "db": server("db", lock=dead), "web3": server("web3")}
     held, left, free = printed(lock_lines(states))
