@@ -15,12 +15,15 @@ from tui.model.lock_breaking import breaking, said_of_breaking
 from tui.model.operation import Followed, Operation
 from tui.model.others import Others
 from tui.model.shown import Shown
+from tui.view.fleet import Activity, FleetView
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, crop
+from tui.view.progress_lines import activity, status_line
 
 if TYPE_CHECKING:
     from core.config import Environment, Project
     from core.fleet import Fleet
     from core.operations import Request
-    from tui.view.fleet import FleetView
 
 
 class Workspace:
@@ -88,6 +91,28 @@ class Workspace:
     def watches(self) -> bool:
         """Whether the running operation of somebody else is shown."""
         return self.shown.watches
+
+    def status_line(self, cells: int, glyphs: Glyphs, *, stop: str, close: str) -> Line:
+        """The line above the keys: the running operation or how the last one ended, or a comparison; () for neither.
+
+        stop, close   the keys that stop a comparison, and that hide the line
+        """
+        operation = self.operation
+        compared = self.comparison.status(self.fleet_view, cells, glyphs, stop=stop, close=close)
+        if compared and (operation is None or operation.outcome):
+            return compared
+        if operation is None or operation.dismissed:
+            return ()
+        spans = status_line(operation.progress, operation.outcome, operation.summary, cells, self.now(), glyphs, close)
+        return crop(spans, cells, glyphs.more)
+
+    def activity(self, server: str, glyphs: Glyphs) -> Activity | None:
+        """What is being done on a server right now; None where nothing is."""
+        if self.comparison.tag:
+            return Activity("comparing")
+        if self.operation is None or self.operation.outcome:
+            return None
+        return activity(self.operation.progress, server, self.now(), glyphs)
 
     def open_environment(self, name: str) -> None:
         """Work on another environment: what only looked at this one stops. Its servers are not looked at yet."""

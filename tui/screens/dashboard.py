@@ -29,8 +29,6 @@ from tui.model.operation import Operation, OthersOperation
 from tui.model.workspace import Workspace
 from tui.view.fleet import Activity, header_line, servers_title
 from tui.view.glyphs import Glyphs
-from tui.view.lines import crop
-from tui.view.progress_lines import activity, status_line
 from tui.view.recovery_lines import banner_line
 from tui.widgets.bars import KeyBar, OneLine
 from tui.widgets.bottom import BottomPane
@@ -381,31 +379,14 @@ class Dashboard(Screen[None]):
 
     def show_status(self) -> None:
         """Draw the line above the keys: the running operation, or how the last one ended."""
-        status = self.query_one("#status", OneLine)
-        operation, width = self.workspace.operation, self.size.width
-        close = self.keymap.shown("close")
-        compared = self.workspace.comparison.status(
-            self.workspace.fleet_view, width, self.glyphs, stop=self.keymap.shown("cancel"), close=close
-        )
-        if compared and (operation is None or operation.outcome):
-            status.display = True
-            status.show(compared)
-            return
-        status.display = operation is not None and not operation.dismissed
-        if operation is None:
-            return
-        spans = status_line(
-            operation.progress, operation.outcome, operation.summary, width, self.now(), self.glyphs, close
-        )
-        status.show(crop(spans, width, self.glyphs.more))
+        status, shown = self.query_one("#status", OneLine), self.keymap.shown
+        spans = self.workspace.status_line(self.size.width, self.glyphs, stop=shown("cancel"), close=shown("close"))
+        status.display = bool(spans)
+        if spans:
+            status.show(spans)
 
     def _activity(self, name: str) -> Activity | None:
-        operation = self.workspace.operation
-        if self.workspace.comparison.tag:
-            return Activity("comparing")
-        if operation is None or operation.outcome:
-            return None
-        return activity(operation.progress, name, self.now(), self.glyphs)
+        return self.workspace.activity(name, self.glyphs)
 
     def every_second(self) -> None:
         """What changes with time alone; and a look at servers whose time has come, while nothing runs."""
