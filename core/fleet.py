@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from core.errors import FleetError, HostKeyUnknown, TurnoutError, UsageError
 from core.jobs import Ahead, Cancel, fault
-from core.records import ServerState
 from core.sshconfig import Book, target
 
 if TYPE_CHECKING:
     from core.config import Environment, Project, Server
+    from core.records import ServerState
+    from core.remote.connection import Connection
     from core.remote.link import Routes
     from core.remote.session import Session
 
@@ -95,6 +96,7 @@ class Fleet:
         self._book = self._new_book()
         self._lock = threading.Lock()
         self._ahead: dict[str, Ahead[None]] = {}
+        self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> Fleet:
         return self
@@ -125,13 +127,18 @@ class Fleet:
         with self._lock:
             from core.remote.session import Session
 
-            if self._routes is None:
-                from core.remote.link import Routes
-
-                self._routes = Routes(self._book)
             if name not in self._sessions:
-                self._sessions[name] = Session(server, server.root, self._routes, self.project.deploy.shared)
+                connection = self._connections.pop(name, None)
+                shared = self.project.deploy.shared
+                self._sessions[name] = Session(server, server.root, self._routes_to_all(), shared, connection)
             return self._sessions[name]
+
+    def _routes_to_all(self) -> Routes:
+        if self._routes is None:
+            from core.remote.link import Routes
+
+            self._routes = Routes(self._book)
+        return self._routes
 
     def open(self, name: str) -> Session:
         """The session of a server, connected."""
@@ -147,10 +154,15 @@ class Fleet:
         """Begin to connect to every server; the next `open` of each waits for that, and raises what it raised."""
         # ssh is asked for its configuration while the SSH library is loaded.
         self._book.ahead(target(server) for server in self.servers)
-        for name in self.names:
-            session = self.session(name)
+        from core.remote.connection import Connection
+
+        for server in self.servers:
             with self._lock:
-                self._ahead[name] = Ahead(session.open)
+                connection = Connection(server, self._routes_to_all())
+                self._connections[server.name] = connection
+                self._ahead[server.name] = Ahead(connection.open)
+        # What sessions need besides is loaded while the servers answer.
+        import core.remote.session  # noqa: F401
 
     def inspect(self, cancel: Cancel | None = None) -> Inspection:
         """The state of every server, all at once; one that fails is among the errors and holds nobody up."""
@@ -174,11 +186,13 @@ class Fleet:
     def close(self) -> None:
         """Close all connections. A lock that is still held is given back by the agents."""
         with self._lock:
-            sessions = list(self._sessions.values())
+            opened: list[Session | Connection] = [*self._sessions.values(), *self._connections.values()]
             self._sessions.clear()
+            self._connections.clear()
+            self._ahead.clear()
             routes, self._routes = self._routes, None
             self._book = self._new_book()
-        for session in sessions:
-            session.close()
+        for connected in opened:
+            connected.close()
         if routes is not None:
             routes.close()

@@ -41,14 +41,23 @@ class Session:
     What is asked here changes nothing, but for `begin`, which takes the lock and gives what may change something.
     Methods raise TurnoutError kinds with the server's name in them. `round_trips` counts those since the connection
     was opened; each request and each wait for an upload is one.
+
+    connection   one that is open or being opened, to begin with
     """
 
-    def __init__(self, server: Destination, root: str, routes: Routes, shared: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        server: Destination,
+        root: str,
+        routes: Routes,
+        shared: Sequence[str] = (),
+        connection: Connection | None = None,
+    ) -> None:
         self.server = server
         self.root = root
         self._routes = routes
         self._shared = tuple(shared)
-        self._connection = Connection(server, routes)
+        self._connection = connection or Connection(server, routes)
         self._agent: Agent | None = None
         self._upload: Ahead[Upload] | None = None
         self._opening = threading.Lock()

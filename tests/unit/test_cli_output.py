@@ -11,7 +11,8 @@ import pytest
 from core import events
 from core.errors import FleetError, LockedError, ServerError
 from tests import REPOSITORY
-from tui.cli.output import JsonOutput, TextOutput
+from tui.cli.json_output import JsonOutput
+from tui.cli.output import TextOutput
 from tui.cli.streams import Stream
 from tui.view.glyphs import UNICODE
 from tui.view.log import UPLOAD_EVERY, Narrator

@@ -143,7 +143,7 @@ def _bad_usage(error: BadUsage, as_json: bool) -> int:
     """Say what is wrong with the words of the command; on stdout too where JSON lines were asked for."""
     if as_json:
         from core.errors import UsageError
-        from tui.cli.output import JsonOutput
+        from tui.cli.json_output import JsonOutput
 
         output = JsonOutput()
         output.error(UsageError(error.message, hint=error.hint))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, StateChanged, TurnoutError, UsageError
-from core.plan import Plan
 from tui.cli.command import Answer, Command, find
 
 if TYPE_CHECKING:
     from core.operations import Request
+    from core.plan import Plan
 
 
 def carry_out(command: Command) -> Answer:

@@ -12,12 +12,13 @@ from core.errors import Cancelled, FleetError, HostKeyUnknown, NeedsPerson, Turn
 from core.text import clean
 from tui.cli.arguments import Options
 from tui.cli.following import Follower
-from tui.cli.output import JsonOutput, TextOutput
+from tui.cli.output import TextOutput
 from tui.cli.quick_imports import quick_imports
 
 if TYPE_CHECKING:
     from core.config import Environment, Project
     from core.fleet import Fleet, Inspection
+    from tui.cli.json_output import JsonOutput
 
 T = TypeVar("T")
 Kind = TypeVar("Kind", bound=TurnoutError)

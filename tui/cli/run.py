@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from core.errors import TurnoutError
 from tui.cli.arguments import Options
 from tui.cli.command import Answer, Command
 from tui.cli.following import Follower
-from tui.cli.output import JsonOutput, TextOutput
+from tui.cli.output import TextOutput
 from tui.cli.unexpected import explained, placed
+
+if TYPE_CHECKING:
+    from tui.cli.json_output import JsonOutput
 
 
 def run(options: Options) -> int:
     """Carry out the command; its exit code. Errors are said, never raised, whatever they are."""
-    output = JsonOutput() if options.json else TextOutput()
+    output = _json_output() if options.json else TextOutput()
     started = time.monotonic()
     with Follower(output) as follower:
         command = Command(options, output, follower)
@@ -41,6 +45,12 @@ def run(options: Options) -> int:
         except Exception:  # what cannot be said any more changes nothing about how it ended
             return code
     return code
+
+
+def _json_output() -> JsonOutput:
+    from tui.cli.json_output import JsonOutput
+
+    return JsonOutput()
 
 
 def _carry_out(command: Command) -> Answer:

@@ -1,0 +1,73 @@
+"""A command's words as JSON lines on stdout, for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from core.errors import FleetError, TurnoutError
+from core.events import Event, Note, PlanMade
+from core.rows import error_row, event_row, plan_row, result_row
+from tui.cli.output import Mask
+from tui.cli.streams import stdout
+from tui.view.glyphs import ASCII
+from tui.view.lines import ENDLESS, Line
+from tui.view.log import Narrator
+
+if TYPE_CHECKING:
+    from core.plan import Plan
+
+
+class JsonOutput:
+    """JSON lines on stdout, ASCII, each an object with `event`; nothing on stderr."""
+
+    def __init__(self) -> None:
+        self.mask: Mask = str
+        self.narrator = Narrator()
+        self.glyphs = ASCII
+        self.cells = ENDLESS
+        self._data = stdout()
+
+    def events(self, events: Iterable[Event]) -> None:
+        shown = []
+        for event in events:
+            self.narrator.lines(event)
+            shown.append(event_row(event))
+        self._write(shown)
+
+    def plan(self, plan: Plan, *, asked: bool) -> None:
+        self._write([event_row(PlanMade(plan=dict(plan_row(plan))))])
+
+    def table(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]], legend: Line = ()) -> None:
+        self._write(rows)
+
+    def aside(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]]) -> None:
+        self._write(rows)
+
+    def say(self, lines: Iterable[str]) -> None:
+        self._write(event_row(Note(text=line)) for line in lines)
+
+    def error(self, error: TurnoutError) -> None:
+        self._write(error_row(fault) for fault in (error.errors.values() if isinstance(error, FleetError) else [error]))
+
+    def result(self, result: Mapping[str, Any]) -> None:
+        self._write([result_row(result)])
+
+    def progress(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def _write(self, objects: Iterable[Mapping[str, Any]]) -> None:
+        self._data.write(json.dumps(_masked(item, self.mask), default=str) for item in objects)
+
+
+def _masked(value: Any, mask: Mask) -> Any:
+    """The value with every text in it masked, before JSON's escapes could hide a secret from the search."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {mask(str(key)): _masked(item, mask) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_masked(item, mask) for item in value]
+    return value
