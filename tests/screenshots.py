@@ -147,7 +147,7 @@ class Shop:
                 cache=now.digest,
                 free_bytes=41_200_000_000,
                 free_inodes=2_400_000,
-                features=frozenset({"writable", "tar", "gzip", "comm", "sha256sum", "reflink"}),
+                features=frozenset({"writable", "tar", "gzip", "comm", "sha256sum"}),
                 rtt=0.0012 + number * 0.0011,
                 read_at=NOW,
             )

@@ -80,7 +80,7 @@ def state(
         "cache": "ab" * 32,
         "free_bytes": 41_200_000_000,
         "free_inodes": 2_400_000,
-        "features": frozenset({"gnu-cp", "mv-T", "gzip", "zstd", "reflink"}),
+        "features": frozenset({"gnu-cp", "mv-T", "gzip", "zstd"}),
         "rtt": 0.0021,
         "read_at": NOW,
     }

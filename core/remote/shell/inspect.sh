@@ -262,9 +262,8 @@ leftovers() {
 # sets: tool
 features() {
   for tool in zstd gzip sha256sum shasum comm tar; do
-    command -v "$tool" > /dev/null 2>&1 && say "feature $tool"
+    ! command -v "$tool" > /dev/null 2>&1 || say "feature $tool"
   done
-  case $(cp --help 2>&1) in *--reflink*) say "feature reflink" ;; esac
 }
 
 # news: a line that is another one whenever an operation has begun or ended: who holds the lock, and how long the

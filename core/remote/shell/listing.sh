@@ -116,9 +116,12 @@ traces() {
   [ -n "$trace" ]
 }
 
-# trace_half TURN FORMAT STAT-FORMAT: of a half of the deploy-cache; both halves look at the folder itself.
+# trace_half TURN FORMAT STAT-FORMAT: of a half of the deploy-cache; the first one looks at the folder itself, too.
 trace_half() {
-  { cd -P deploy-cache && trace_part "$2" "$3" . -prune && half "$1" trace_part "$2" "$3"; } 2> /dev/null || say "$$ $(date) unreadable"
+  {
+    cd -P deploy-cache &&
+      { [ "$1" -eq 1 ] || trace_part "$2" "$3" . -prune; } && half "$1" trace_part "$2" "$3"
+  } 2> /dev/null || say "$$ $(date) unreadable"
 }
 
 # trace_part FORMAT STAT-FORMAT WORD...: what `find` finds with these words.
