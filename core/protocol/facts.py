@@ -9,8 +9,8 @@ from contextlib import suppress
 from core import layout
 from core.text import clean, decode_path, show_path
 
-_WORDS = ("user", "tar", "switch")
-_PATHS = ("in-the-way", "closed-to-us", "closed", "rehearsal")
+WORDS = ("user", "tar", "switch")
+PATHS = ("in-the-way", "closed-to-us", "closed", "rehearsal")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]*\$?")
 _REHEARSAL = re.compile(re.escape(layout.PROBE) + r"\.[0-9]{1,12}")
 LONGEST = 300
@@ -40,11 +40,11 @@ class Facts:
                     what, _, problem = rest.partition(" ")
                     said = clean(decode_path(problem).decode("utf-8", "replace"), LONGEST)
                     self._tried.setdefault(what, []).append(said)
-                elif word in _WORDS:
+                elif word in WORDS:
                     words[word] = clean(rest, 200)
                 elif word == "rehearsal":
                     words[word] = decode_path(rest).decode("utf-8", "surrogateescape")
-                elif word in _PATHS:
+                elif word in PATHS:
                     words[word] = show_path(decode_path(rest))
         # It stands in commands that a person may copy.
         self.user = words.get("user", "") if _USER.fullmatch(words.get("user", "")) else ""

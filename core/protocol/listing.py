@@ -9,6 +9,8 @@ from core.drift import KEPT, OTHER, Contents
 from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, LINK, Entry, Manifest, closed, is_inside
 from core.text import decode_path, same_path
 
+KINDS = frozenset("dDlLfFXexkmM?O")
+"""How a line begins, but for what was `made`; docs/agent.md says what each means."""
 _ENCODED = frozenset("DLFXOM")
 _WITH_CONTENT = _ENCODED | frozenset("flm")
 _MADE = "made "
@@ -60,7 +62,7 @@ def _listed(lines: Iterable[str]) -> dict[bytes, Entry]:
         path = (decode_path(rest) if encoded else rest.encode("utf-8", "surrogateescape")).removeprefix(b"./")
         if path == b"." and kind in ("d", "m"):
             continue
-        if not is_inside(path):
+        if kind not in KINDS or not is_inside(path):
             raise ValueError(line)
         if kind in ("d", "D"):
             entries[path] = FOLDER_ENTRY
@@ -76,10 +78,8 @@ def _listed(lines: Iterable[str]) -> dict[bytes, Entry]:
             entries[path] = Entry(KEPT, 0, "-")
         elif kind in ("m", "M"):
             modes[path] = int(content, 8)
-        elif kind in ("?", "O"):
-            entries[path] = Entry(OTHER, 0, "-")
         else:
-            raise ValueError(line)
+            entries[path] = Entry(OTHER, 0, "-")
     for path in executable & entries.keys():
         if entries[path].kind != KEPT:  # its mode is as it was, too
             entries[path] = entries[path]._replace(kind=EXECUTABLE)

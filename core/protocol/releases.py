@@ -83,7 +83,6 @@ class Releases:
         self._older: dict[str, tuple[int, frozenset[str]]] = {}
         self._unused: set[str] = set()
         self.readers: Mapping[str, Callable[[str], None]] = {
-            "release": self.release,
             "record": self._record,
             "older": self._read_older,
             "unlisted": self._read_unlisted,

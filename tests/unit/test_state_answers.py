@@ -86,9 +86,9 @@ def test_the_lines_of_a_large_fleet_are_read_whole():
         "inodes x 1 1",
         f"inodes / {'9' * 30} 1 1",
         f"cache-unknown {'9' * 400} 1",
-        "release nan releases/weird",
-        "release inf releases/weird",
-        "release -1e18 releases/weird",
+        "place 1 nan releases/weird",
+        "place 1 inf releases/weird",
+        "place 1 -1e18 releases/weird",
         f"record .turnout/records/r.toml:bytes = {'9' * 400}",
     ],
 )
