@@ -82,7 +82,8 @@ def test_whatever_breaks_at_random_moments_leaves_one_release_or_says_so(
     print(f"seed {seed}")
     seen = Breaking(seed, servers, proxy, project_factory, operators, truth, mounts, each_in_turn).run(2 * len(KINDS))
     print(dict(seen))
-    assert all(seen[kind] for kind in ("session killed", "agent killed", "network cut", "stopped"))
+    for kind in ("session killed", "agent killed", "network cut", "stopped"):
+        assert any(broken.startswith(kind) for broken in seen), kind
 
 
 @pytest.mark.soak
