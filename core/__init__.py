@@ -43,18 +43,14 @@ if TYPE_CHECKING:
     from core.doctor import examine
     from core.fleet import Fleet
     from core.jobs import Controls, Job
-    from core.operations import (
-        DeployRequest,
-        PinRequest,
-        PruneRequest,
-        RecoverRequest,
-        Request,
-        Result,
-        RollbackRequest,
-        execute,
-        make_plan,
-    )
+    from core.operations.executing import Result, execute, make_plan
     from core.operations.follow import watch
+    from core.operations.kinds.deploy import DeployRequest
+    from core.operations.kinds.pin import PinRequest
+    from core.operations.kinds.prune import PruneRequest
+    from core.operations.kinds.recover import RecoverRequest
+    from core.operations.kinds.rollback import RollbackRequest
+    from core.operations.operation import Request
     from core.operations.verify import verify
     from core.plan import Plan
     from core.recovery import interruption
@@ -65,21 +61,26 @@ else:
         "Fleet": "core.fleet",
         "Job": "core.jobs",
         "Plan": "core.plan",
+        "Request": "core.operations.operation",
+        "Result": "core.operations.executing",
         "Settings": "core.settings",
         "examine": "core.doctor",
+        "execute": "core.operations.executing",
         "interruption": "core.recovery",
         "load_project": "core.config:load",
+        "make_plan": "core.operations.executing",
         "verify": "core.operations.verify",
         "watch": "core.operations.follow",
     }
-    """By name: its module, and what it is called there where that is another name; else it is in core.operations."""
+    """By name: its module, and what it is called there where that is another name. PinRequest is in kinds/pin.py."""
 
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         if name in ("errors", "events"):
             return import_module(f"core.{name}")
-        module, _, there = _PLACES.get(name, "core.operations").partition(":")
+        kind = f"core.operations.kinds.{name.removesuffix('Request').lower()}"
+        module, _, there = _PLACES.get(name, kind).partition(":")
         value = globals()[name] = getattr(import_module(module), there or name)
         return value
 

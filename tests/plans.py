@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from core import Request
 from core.jobs import Cancel
-from core.operations import Request
 from core.operations.operation import Operation, operation_of
 from core.plan import Plan
 from tests.tui.recorded import RecordedFleet, project

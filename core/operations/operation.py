@@ -1,7 +1,7 @@
 """What an operation is: what it refuses and needs, how it is planned and carried out, and what screens call it.
 
-A new operation is a file in `core/operations/kinds` with its request and its class, its request's name in the list of
-`kinds/__init__.py`, and the words of its command in `tui/cli/change_arguments.py`. Nothing else asks which one it is.
+A new operation is a file in `core/operations/kinds` with its request and its class, its request's name in
+`core/__init__.py`, and the words of its command in `tui/cli/change_arguments.py`. Nothing else asks which one it is.
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ import sys
 import time
 from pathlib import Path
 
+from core import DeployRequest, RollbackRequest, execute
 from core.config import load
 from core.errors import FleetError
 from core.fleet import Fleet
 from core.jobs import Controls
-from core.operations import DeployRequest, RollbackRequest, execute
 from tui.cli import COLLECT_AFTER
 
 

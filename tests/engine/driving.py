@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from core import DeployRequest, PruneRequest, RollbackRequest, execute, make_plan
 from core.errors import FleetError, TurnoutError
 from core.events import Event, OperationFinished, PhaseFinished, PhaseStarted
 from core.fleet import Fleet
 from core.jobs import Controls
-from core.operations import DeployRequest, PruneRequest, RollbackRequest, execute, make_plan
 from core.records import Record, parse_record
 from tests.servers import Destination
 from tests.waiting import until

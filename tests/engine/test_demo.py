@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from core import DeployRequest, RollbackRequest, execute
 from core.errors import TurnoutError
 from core.events import CheckAttempted, Event, Switched
 from core.jobs import Controls
-from core.operations import DeployRequest, RollbackRequest, execute
 from tests import REPOSITORY
 from tests.processes import process_ids
 from tests.terminal import Terminal

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core import DeployRequest, PruneRequest, RollbackRequest
 from core.errors import CheckFailed
 from core.events import (
     PHASES,
@@ -23,7 +24,6 @@ from core.events import (
     UploadProgress,
     from_json,
 )
-from core.operations import DeployRequest, PruneRequest, RollbackRequest
 from core.plan import UPLOAD
 from core.rows import plan_row
 from tests.engine.driving import at_rest

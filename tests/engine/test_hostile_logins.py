@@ -9,9 +9,9 @@ import subprocess
 
 import pytest
 
+from core import PruneRequest
 from core.errors import ServerError
 from core.events import HookOutput
-from core.operations import PruneRequest
 from core.program import reader
 from core.remote import launch
 from core.remote.launch import PREPARATION, SYSTEM_PATH, line_by_line, whole

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from core import DeployRequest, RollbackRequest, execute
 from core.errors import EXIT_LOCKED, Cancelled, ConnectError, FleetError, LockedError, TurnoutError
 from core.events import (
     CheckAttempted,
@@ -21,7 +22,6 @@ from core.events import (
     UploadProgress,
 )
 from core.jobs import Job
-from core.operations import DeployRequest, RollbackRequest, execute
 from core.protocol.requests import Settles
 from core.records import Lock
 from core.remote.held import Held

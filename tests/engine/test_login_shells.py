@@ -8,9 +8,9 @@ from contextlib import suppress
 
 import pytest
 
+from core import PruneRequest
 from core.errors import ConnectError
 from core.events import HookOutput
-from core.operations import PruneRequest
 from tests.engine.driving import at_rest, current, releases, snapshot, tree_of
 from tests.projects import Link, Script
 

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
+from core import DeployRequest, PruneRequest, RollbackRequest
 from core.errors import TurnoutError, UsageError
-from core.operations import DeployRequest, PruneRequest, RollbackRequest
 from tests.engine.driving import current
 from tests.projects import Link
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from core.operations import DeployRequest
+from core import DeployRequest
 from tests import REPOSITORY
 from tests.engine.driving import at_rest, live, releases, snapshot
 from tests.servers import need, unavailable

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from core import PinRequest
 from core.errors import ServerError, UsageError
-from core.operations import PinRequest
 from core.protocol.requests import Settles
 from core.records import Lock, Pin
 from core.remote.held import Held

@@ -8,10 +8,10 @@ import stat
 
 import pytest
 
+from core import DeployRequest
 from core.drift import Drift
 from core.errors import ServerError
 from core.jobs import Cancel
-from core.operations import DeployRequest
 from core.operations.verify import verify
 from tests.engine.driving import live
 from tests.engine.test_hooks import hook

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from core import DeployRequest, PruneRequest
 from core.errors import UsageError
 from core.events import Note, Pruned
 from core.jobs import Job
-from core.operations import DeployRequest, PruneRequest
 from core.remote import launch
 from tests.engine.driving import at_rest, current, live, records, releases, snapshot, tree_of
 from tests.projects import Link, Script

@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 
+from core import DeployRequest
 from core.events import Note, PlanMade
-from core.operations import DeployRequest
 from tests.engine.driving import live
 
 

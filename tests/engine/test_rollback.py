@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
+from core import DeployRequest, RollbackRequest
 from core.errors import StateChanged, UsageError
 from core.events import Note, PlanMade
-from core.operations import DeployRequest, RollbackRequest
 from core.rows import plan_row
 from tests.engine.driving import at_rest, live, record, records, releases, snapshot
 

@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
+from core import DeployRequest, RollbackRequest
 from core.doctor import ERROR, WARNING, examine
 from core.errors import NeedsPerson, UsageError
-from core.operations import DeployRequest, RollbackRequest
 from core.plan import Refusal
 from core.remote.launch import agent_program
 from tests.engine.driving import at_rest, live, releases

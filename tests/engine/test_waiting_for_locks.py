@@ -2,9 +2,9 @@
 
 import threading
 
+from core import DeployRequest, execute
 from core.events import HookStarted, Note, PhaseFinished, PhaseStarted, Switched
 from core.jobs import Job
-from core.operations import DeployRequest, execute
 from core.remote.session import Session
 from tests.engine.driving import live
 from tests.waiting import PATIENCE, until

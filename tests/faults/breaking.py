@@ -9,8 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from core import DeployRequest, RecoverRequest
 from core.errors import EXIT_DONE, EXIT_PERSON, EXIT_USAGE
-from core.operations import DeployRequest, RecoverRequest
 from tests.faults.operators import CLOCKS, Operators, clock_wrong_by
 from tests.waiting import PATIENCE as LONG
 from tests.waiting import until

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from core import DeployRequest, execute
 from core.fleet import Fleet
 from core.jobs import Controls
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, LINK, Entry, parse
-from core.operations import DeployRequest, execute
 from core.records import parse_record
 from core.recovery import interruption
 from core.text import encode_path

@@ -18,9 +18,11 @@ from tests.waiting import PATIENCE, until
 PROGRAM = """
 import functools, json, os, sys, time
 import core.checks.command, core.checks.http, core.hooks.command, core.hooks.webhook
-import core.config, core.operations, core.operations.verify, core.remote.session, core.source
+import core, core.config, core.operations.verify, core.remote.session, core.source
 import tui.cli.arguments, tui.cli.output, tui.cli.following, tui.cli.run
 from tui.cli import main
+
+[getattr(core, name) for name in core.__all__]  # loaded before the fork
 
 Session, now = core.remote.session.Session, time.time
 for line in sys.stdin:

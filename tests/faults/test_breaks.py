@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from core import DeployRequest, RecoverRequest
 from core.errors import EXIT_CONNECT, EXIT_PERSON
 from core.manifest import parse
-from core.operations import DeployRequest, RecoverRequest
 from tests.faults.breaking import Breaking, seeded, stopped
 from tests.faults.conftest import entries_of
 from tests.processes import kill

@@ -11,8 +11,8 @@ from contextlib import suppress
 
 import pytest
 
+from core import DeployRequest
 from core.errors import TurnoutError
-from core.operations import DeployRequest
 from core.remote.launch import AGENT_PARTS, script
 from tests.engine.driving import snapshot
 from tests.servers import need

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.operations import DeployRequest
+from core import DeployRequest
 from tests import REPOSITORY
 from tests.engine.test_cli import COMMAND, everything, turnout, turnout_json
 from tests.terminal import Terminal

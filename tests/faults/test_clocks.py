@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from core.operations import DeployRequest, RollbackRequest
-from core.operations import planning as plans
+from core import DeployRequest, RollbackRequest
+from core.operations.kinds import deploy
 from tests.waiting import until
 
 HOUR = 3600.0
@@ -102,7 +102,7 @@ def test_releases_are_ordered_by_their_numbers_whatever_the_operators_clocks_say
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr(plans, "time", clock)
+    monkeypatch.setattr(deploy, "time", clock)
     for tag, now in (("two", 0.0), ("three", clock.now + HOUR), ("four", clock.now - HOUR)):
         clock.now = now
         facts.sample.commit({"a": tag})

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from core.operations import DeployRequest
+from core import DeployRequest
 from tests.tui.running import XTERM, ended, plan_made, screen_text, settled, shown, toasts, until
 from tui.app import TurnoutApp
 from tui.dialogs.base import Ask

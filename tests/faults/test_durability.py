@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from core.operations import DeployRequest, PruneRequest, RollbackRequest
+from core import DeployRequest, PruneRequest, RollbackRequest
 from core.remote import launch
 from tests.engine.driving import record
 from tests.engine.test_hooks import hook

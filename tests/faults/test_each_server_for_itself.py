@@ -8,9 +8,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from core import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
 from core.errors import NeedsPerson, ServerError, TurnoutError, UsageError
 from core.jobs import Cancel
-from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
 from core.operations.verify import verify
 from core.planner.rollback import rollback_target
 from core.protocol.state import parse_state

@@ -7,10 +7,11 @@ import signal
 
 import pytest
 
+from core import RecoverRequest
 from core.errors import EXIT_PERSON, TurnoutError
 from core.events import OperationFinished, PhaseFinished, PhaseStarted, Switched
 from core.jobs import Cancel
-from core.operations import RecoverRequest, ending
+from core.operations import ending
 from core.operations.verify import verify
 from core.recovery import interruption
 from tests.engine.driving import at_rest, live, record, releases

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from core import process
+from core import DeployRequest, RollbackRequest, process
 from core.errors import ConnectError
 from core.fleet import Fleet
 from core.jobs import Cancel
 from core.masking import Masking
-from core.operations import DeployRequest, RollbackRequest
 from core.records import Lock
 from core.remote import agent, command
 from core.remote.command import run

@@ -9,11 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+from core import DeployRequest, execute, make_plan
 from core.disk_space import HEADROOM
 from core.errors import DiskFull, FleetError
 from core.events import PhaseStarted
 from core.jobs import Cancel, Controls
-from core.operations import DeployRequest, execute, make_plan
 
 FILES = {f"f{number}": os.urandom(13_000) for number in range(300)}
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from core import DeployRequest
 from core.errors import Cancelled
 from core.jobs import Cancel
 from core.masking import Masking
-from core.operations import DeployRequest
 from core.protocol.requests import Settles
 from core.records import Lock
 from core.remote.command import run

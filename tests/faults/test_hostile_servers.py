@@ -6,10 +6,10 @@ import os
 
 import pytest
 
+from core import DeployRequest, PruneRequest, RollbackRequest, make_plan
 from core.errors import ConnectError, FleetError, LockedError, NeedsPerson, TurnoutError
 from core.fleet import Fleet
 from core.jobs import Cancel
-from core.operations import DeployRequest, PruneRequest, RollbackRequest, make_plan
 from core.operations.follow import watch
 from core.operations.verify import verify
 from core.records import ServerState

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
+from core import DeployRequest, PruneRequest, RollbackRequest, execute
 from core.errors import NeedsPerson, TurnoutError, UsageError
 from core.events import PhaseStarted
 from core.jobs import Controls, Job
 from core.manifest import parse
-from core.operations import DeployRequest, PruneRequest, RollbackRequest, execute
 from core.protocol.requests import Settles
 from core.records import Lock, fleet_releases
 from core.remote import launch

@@ -11,9 +11,9 @@ from collections import Counter
 
 import pytest
 
+from core import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
 from core.errors import EXIT_DONE, TurnoutError, UsageError
 from core.manifest import parse
-from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
 from core.retention import FAILED_KEPT
 from tests.engine.driving import record, records, releases
 from tests.faults.breaking import LAYOUTS, PATIENCE, PHASES, PRECIOUS, seeded

@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
+from core import DeployRequest, PruneRequest, RollbackRequest
 from core.doctor import examine
 from core.errors import DiskFull, FleetError, NeedsPerson, TurnoutError
-from core.operations import DeployRequest, PruneRequest, RollbackRequest
 from tests.engine.driving import releases, snapshot
 from tests.faults.conftest import two_releases
 from tests.servers import need, unavailable

@@ -9,10 +9,10 @@ import subprocess
 
 import pytest
 
+from core import DeployRequest, PruneRequest, execute, make_plan
 from core.doctor import ERROR, examine
 from core.errors import FleetError, NeedsPerson
 from core.jobs import Cancel, Controls
-from core.operations import DeployRequest, PruneRequest, execute, make_plan
 from tests.engine.driving import at_rest, live, releases, snapshot
 from tests.servers import unavailable
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core import DeployRequest, PruneRequest, RollbackRequest
 from core.errors import FleetError, TurnoutError
-from core.operations import DeployRequest, PruneRequest, RollbackRequest
 from tests.engine.driving import record, snapshot
 from tests.engine.test_hooks import hook
 from tests.faults.conftest import two_releases

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from core import DeployRequest, RecoverRequest
 from core.errors import FleetError
 from core.jobs import Cancel
-from core.operations import DeployRequest, RecoverRequest
 from core.operations.follow import watch
 from core.operations.verify import verify
 from core.recovery import interruption

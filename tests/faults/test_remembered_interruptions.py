@@ -9,10 +9,10 @@ from contextlib import closing
 
 import pytest
 
+from core import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest, execute
 from core.errors import NeedsPerson, TurnoutError
 from core.events import Note
 from core.jobs import Controls
-from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest, execute
 from core.records import JournalLine, parse_journal_line, previous_tag
 from tests.faults.test_recovery import interruption_on
 from tests.processes import identity, kill

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from core import DeployRequest
 from core.errors import DiskFull, FleetError, TurnoutError
-from core.operations import DeployRequest
 from tests.waiting import until
 
 

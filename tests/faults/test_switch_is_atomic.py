@@ -10,7 +10,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from core.operations import DeployRequest
+from core import DeployRequest
 from core.protocol.requests import Settles
 from core.records import Lock
 from core.remote.held import Held

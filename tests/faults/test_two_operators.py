@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from core.operations import DeployRequest
+from core import DeployRequest
 from tests.waiting import until
 
 

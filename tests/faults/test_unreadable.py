@@ -6,9 +6,9 @@ import os
 
 import pytest
 
+from core import DeployRequest
 from core.errors import FleetError, ServerError
 from core.jobs import Cancel
-from core.operations import DeployRequest
 from core.operations.verify import verify
 from core.remote.launch import script
 from tests.busybox import DropbearServer

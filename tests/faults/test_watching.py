@@ -7,9 +7,9 @@ import subprocess
 
 import pytest
 
+from core import DeployRequest
 from core.events import Kept, Note, OperationFinished, Pruned
 from core.jobs import Job
-from core.operations import DeployRequest
 from core.operations.follow import watch
 from tests.waiting import until
 

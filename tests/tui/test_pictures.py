@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from core import DeployRequest, RollbackRequest
 from core.errors import CheckFailed, ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
 from core.events import (
     PHASES,
@@ -25,7 +26,6 @@ from core.events import (
     UploadProgress,
 )
 from core.jobs import Controls, Job
-from core.operations import DeployRequest, RollbackRequest
 from core.plan import NO_SPACE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.records import JournalLine, Lock
 from tests.plans import worded

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from core.operations import DeployRequest, PinRequest, PruneRequest, RollbackRequest
+from core import DeployRequest, PinRequest, PruneRequest, RollbackRequest
 from tests import REPOSITORY
 from tui.cli import main
 from tui.cli.arguments import parse

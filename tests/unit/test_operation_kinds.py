@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-import core.operations
+import core
+from core import DeployRequest, PinRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
 from core.errors import UsageError
 from core.events import PHASES
-from core.operations import (
-    DeployRequest,
-    PinRequest,
-    PruneRequest,
-    RecoverRequest,
-    Request,
-    RollbackRequest,
-)
 from core.operations.operation import operation_of
 from tests.plans import operation
 
@@ -55,12 +48,10 @@ def test_every_request_is_called_by_its_own_words(request_: Request) -> None:
 
 
 def test_every_request_of_the_library_has_an_operation() -> None:
-    requests = [name for name in core.operations.__all__ if name.endswith("Request") and name != "Request"]
+    requests = [name for name in core.__all__ if name.endswith("Request") and name != "Request"]
     assert len(requests) == 5
     for name in requests:
-        assert operation_of(object.__new__(getattr(core.operations, name))).__module__.startswith(
-            "core.operations.kinds."
-        )
+        assert operation_of(object.__new__(getattr(core, name))).__module__.startswith("core.operations.kinds.")
 
 
 @pytest.mark.parametrize("request_", WORDS, ids=str)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.operations import DeployRequest, PruneRequest, RollbackRequest
+from core import DeployRequest, PruneRequest, RollbackRequest
 from core.plan import NO_SPACE, NONE, REMOVE, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
 from tests.plans import worded
 from tests.tui.recorded import record, tag

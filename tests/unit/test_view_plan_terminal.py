@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from core.operations import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
+from core import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
 from core.plan import NONE, REMOVE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.records import Record
 from tests.plans import worded

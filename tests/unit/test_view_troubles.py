@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import RecoverRequest
 from core.drift import Drift, Verification
 from core.errors import ConnectError
-from core.operations import RecoverRequest
 from core.plan import NONE, RECOVER, SWITCH, Plan, Step
 from core.records import Lock
 from core.recovery import Before, Interruption

@@ -12,7 +12,7 @@ from tui.cli.change_arguments import add_change_commands
 from tui.cli.parsing import EPILOG, Parser, add_command, add_environment, add_reading
 
 if TYPE_CHECKING:
-    from core.operations import Request
+    from core import Request
 
 
 @dataclass(frozen=True, kw_only=True)

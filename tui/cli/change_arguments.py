@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tui.cli.parsing import add_changing, add_command, add_environment, add_waiting
 
 if TYPE_CHECKING:
-    from core.operations import Request
+    from core import Request
 
 
 def add_change_commands(commands: Any) -> None:
@@ -34,7 +34,7 @@ def _deploy(commands: Any) -> None:
     add_changing(deploy)
 
     def request(words: argparse.Namespace) -> Request:
-        from core.operations import DeployRequest
+        from core import DeployRequest
 
         return DeployRequest(ref=words.ref, tag=words.tag, rebuild=words.rebuild)
 
@@ -49,7 +49,7 @@ def _rollback(commands: Any) -> None:
     add_changing(rollback)
 
     def request(words: argparse.Namespace) -> Request:
-        from core.operations import RollbackRequest
+        from core import RollbackRequest
 
         return RollbackRequest(tag=words.tag)
 
@@ -73,7 +73,7 @@ def _prune(commands: Any) -> None:
     add_changing(prune)
 
     def request(words: argparse.Namespace) -> Request:
-        from core.operations import PruneRequest
+        from core import PruneRequest
 
         return PruneRequest(tags=tuple(words.tags), keep=words.keep, cache=words.cache, force=words.force)
 
@@ -95,7 +95,7 @@ def _pin(commands: Any) -> None:
     add_changing(pin)
 
     def request(words: argparse.Namespace) -> Request:
-        from core.operations import PinRequest
+        from core import PinRequest
 
         return PinRequest(words.tag, why=words.why)
 
@@ -110,7 +110,7 @@ def _unpin(commands: Any) -> None:
     add_changing(unpin)
 
     def request(words: argparse.Namespace) -> Request:
-        from core.operations import PinRequest
+        from core import PinRequest
 
         return PinRequest(words.tag, pinned=False)
 

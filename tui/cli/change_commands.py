@@ -8,7 +8,7 @@ from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, StateChanged, Turnout
 from tui.cli.command import Answer, Command, find
 
 if TYPE_CHECKING:
-    from core.operations import Request
+    from core import Request
     from core.plan import Plan
 
 
@@ -61,7 +61,7 @@ def operate(command: Command, request: Request) -> Answer:
 
 def show_plan(command: Command, request: Request) -> Plan:
     """Make the plan and show it: as data of a dry run, else as a part of the question."""
-    from core.operations import make_plan
+    from core import make_plan
 
     fleet = command.fleet
     plan = command.with_host_keys(
@@ -72,7 +72,7 @@ def show_plan(command: Command, request: Request) -> Plan:
 
 
 def _execute(command: Command, request: Request, plan: Plan | None) -> Answer:
-    from core.operations import execute
+    from core import execute
 
     fleet, wait = command.fleet, command.options.wait
     with command.output.progress():

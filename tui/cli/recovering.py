@@ -33,7 +33,7 @@ def carry_out(command: Command) -> Answer:
         summary = f"nothing was interrupted on {command.environment_name}: there is nothing to recover"
         return {"exit_code": EXIT_DONE, "outcome": "nothing-to-do", "summary": summary}
     command.output.table(_lines(command, interrupted), [interruption_row(interrupted, time.time())])
-    from core.operations import RecoverRequest
+    from core import RecoverRequest
 
     if options.dry_run and not options.way:
         for way in _ways(interrupted):

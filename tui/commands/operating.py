@@ -19,7 +19,7 @@ from tui.view.lines import line, one_line, wrap
 from tui.view.locks import reason
 
 if TYPE_CHECKING:
-    from core.operations import Request
+    from core import Request
 
 
 def plan(desk: Desk, request: Request, title: str) -> None:
@@ -77,7 +77,7 @@ def _nothing_to_cancel(workspace: Workspace, focus: Focus) -> str:
 
 
 def _deploy(desk: Desk) -> None:
-    from core.operations import DeployRequest
+    from core import DeployRequest
 
     workspace = desk.workspace
     if not workspace.project.source.has_revisions:
@@ -95,7 +95,7 @@ def _deploy(desk: Desk) -> None:
 
 
 def _roll_back(desk: Desk, tag: str) -> None:
-    from core.operations import RollbackRequest
+    from core import RollbackRequest
 
     plan(desk, RollbackRequest(tag=tag), f"Roll back to {short_tag(tag)}")
 
@@ -106,7 +106,7 @@ def _roll_back_here(desk: Desk) -> None:
 
 
 def _prune(desk: Desk) -> None:
-    from core.operations import PruneRequest
+    from core import PruneRequest
 
     workspace, focus = desk.workspace, desk.here
     if focus.marked:
@@ -128,7 +128,7 @@ def _prune(desk: Desk) -> None:
 
 def offer_force(desk: Desk, operation: Operation) -> None:
     """Ask what becomes of releases that a prune kept because a process works in them."""
-    from core.operations import PruneRequest
+    from core import PruneRequest
 
     if not isinstance(operation.request, PruneRequest) or operation.request.force:
         return

@@ -43,7 +43,7 @@ def recover(desk: Desk) -> None:
     interrupted = desk.workspace.others.interruption
     if interrupted is None or not desk.is_free:
         return
-    from core.operations import RecoverRequest
+    from core import RecoverRequest
 
     dialog = RecoverDialog(interrupted, desk.keymap, desk.glyphs, desk.now)
     desk.ask(dialog, lambda way: plan(desk, RecoverRequest(way), "Recover") if way else None)

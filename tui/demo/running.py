@@ -18,12 +18,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
+from core import DeployRequest, execute
 from core.config import Environment, Project, load
 from core.errors import EXIT_DONE, TurnoutError, UsageError
 from core.events import Event
 from core.fleet import Fleet
 from core.jobs import Controls
-from core.operations import DeployRequest, execute
 from core.settings import Settings
 from tui.demo.sample import PHOTO_BYTES, RELEASED, WINTER_PHOTO_BYTES, history, make_repository, write_config
 from tui.demo.servers import EmbeddedServers, require_asyncssh

@@ -25,8 +25,8 @@ from tui.view.progress_lines import error_lines, fleet_line, state_words
 from tui.widgets.paint import Lines
 
 if TYPE_CHECKING:
+    from core import Request
     from core.fleet import Fleet
-    from core.operations import Request
 
 
 class PlanDialog(Dialog[Plan]):
@@ -65,7 +65,7 @@ class PlanDialog(Dialog[Plan]):
         self._end_ticks: Callable[[], None] = lambda: None
 
     def _work(self, emit: Callable[[Event], None], controls: Controls) -> Plan:
-        from core.operations import make_plan
+        from core import make_plan
 
         return make_plan(self._fleet, self._request, emit, controls.cancel)
 

@@ -17,8 +17,8 @@ from tui.view.progress import Progress
 from tui.view.progress_lines import heading
 
 if TYPE_CHECKING:
+    from core import Request, Result
     from core.fleet import Fleet
-    from core.operations import Request, Result
     from core.operations.follow import Watched
 
 SKEW = 2.0
@@ -104,7 +104,7 @@ class Operation(Followed):
         super().__init__(fleet, job, progress)
 
     def _work(self, emit: Callable[[Event], None], controls: Controls) -> Result:
-        from core.operations import execute
+        from core import execute
 
         return execute(self.fleet, self.request, self.plan, emit, controls)
 

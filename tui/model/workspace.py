@@ -21,9 +21,9 @@ from tui.view.lines import Line, crop
 from tui.view.progress_lines import activity, status_line
 
 if TYPE_CHECKING:
+    from core import Request
     from core.config import Environment, Project
     from core.fleet import Fleet
-    from core.operations import Request
 
 
 class Workspace:
