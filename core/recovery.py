@@ -51,11 +51,6 @@ class Interruption:
     unknown: tuple[str, ...] = ()
     conflict: str = ""
 
-    @property
-    def mixed(self) -> bool:
-        """Whether some servers are on the new release and some are not: a person has to choose."""
-        return bool(self.switched) and bool(self.waiting)
-
     def describe(self, now: float) -> str:
         """`interrupted deploy 4 min ago by ana@ci: web1, web2 switched; web3 not`."""
         head = f"interrupted {self.kind} {duration(max(now - self.time, 0))} ago by {self.who}"

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 import paramiko
 
 from core.errors import ConnectError
+from core.remote.transport import BROKEN
 
 if TYPE_CHECKING:
     from core.config import Check
@@ -45,7 +46,7 @@ def attempt(site: ServerSite, check: Check, folder: str, variables: Mapping[str,
         if error.code == 1:
             return "sshd forbids forwarding: allow it (AllowTcpForwarding, PermitOpen) or use a check with `run`"
         return site.mask.line(f"no connection to {host}:{port} from the server: {error.text or 'it says no reason'}")
-    except (ConnectError, OSError, EOFError, paramiko.SSHException) as error:
+    except (ConnectError, *BROKEN) as error:
         return f"no connection: {error}"
     unwatch = site.cancel.on_request(channel.close)
     try:
@@ -83,7 +84,7 @@ class _Exchange:
             client.request("GET", path, headers={"Host": name, "User-Agent": "turnout", "Connection": "close"})
             self._answer = client.getresponse()
             _read(self._answer, self._body, wanted.encode())
-        except (OSError, EOFError, ValueError, http.client.HTTPException, paramiko.SSHException) as error:
+        except (ValueError, http.client.HTTPException, *BROKEN) as error:
             self._error = error
         finally:
             timer.cancel()
@@ -200,7 +201,7 @@ def _secured(channel: paramiko.Channel, site: str, seconds: float) -> ssl.SSLSoc
         try:
             while piece := receive.recv(65536):
                 send.sendall(piece)
-        except (OSError, EOFError, paramiko.SSHException):
+        except BROKEN:
             pass
         finally:
             theirs.close()

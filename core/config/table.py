@@ -27,7 +27,7 @@ class Table(BaseModel):
     """Fields that do not come from the file."""
 
     coming: ClassVar[Mapping[str, str]] = {}
-    """Keys that the design has and this version not yet, each with what to say."""
+    """Keys that a later version will have, each with what to say."""
 
     @classmethod
     def keys(cls) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from core.records import Lock, Record, ServerState
 from core.remote.command import run as run_command
 from core.remote.held import Held
 from core.remote.session import Session
+from core.remote.transport import BROKEN
 from core.remote.upload import Upload
 from core.shape import shape_digest
 from core.tar.writer import END, header, padding
@@ -212,7 +213,7 @@ def tunnels(session: Session, project: Project) -> Iterator[Finding]:
                 yield Finding("checks", ERROR, text, hint)
             else:
                 yield _silent(host, port, error.text)
-        except (ConnectError, OSError, EOFError, paramiko.SSHException) as error:
+        except (ConnectError, *BROKEN) as error:
             yield _silent(host, port, str(error))
         else:
             yield Finding("checks", OK, f"{host}:{port} takes connections")

@@ -36,10 +36,6 @@ class Complaints:
         self._room = MOST_CHARACTERS
 
     @property
-    def disk_is_full(self) -> bool:
-        return bool(self._full)
-
-    @property
     def text(self) -> str:
         """For people, in whole lines: the disk's numbers where it is full, the first complaints, how many more."""
         shown = self._full or self._others

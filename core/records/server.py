@@ -137,7 +137,6 @@ class ServerState:
     releases      by tag: those with files, those with a record only
     cache         digest of `.turnout/cache.manifest`; "" where the cache is unknown or empty
     cache_empty   nothing lies in deploy-cache, which is more than that nobody knows what does
-    manifests     digests of tags whose manifest is kept on the server
     free_bytes, free_inodes   of the root's file system; -1 where the server does not tell
     block         bytes in which that file system gives room to files
     cache_bytes, cache_entries   what a deploy-cache that no manifest tells of occupies on disk, and holds
@@ -170,7 +169,6 @@ class ServerState:
     releases: Mapping[str, Release] = field(default_factory=dict)
     cache: str = ""
     cache_empty: bool = False
-    manifests: Mapping[str, str] = field(default_factory=dict)
     lock: Lock | None = None
     free_bytes: int = -1
     free_inodes: int = -1

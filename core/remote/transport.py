@@ -30,7 +30,7 @@ CONNECT_TIMEOUT = 10.0
 BANNER = 400
 """Bytes of a server's first words that are kept, to tell what answers there."""
 
-BROKEN: tuple[type[Exception], ...] = (
+BROKEN = (
     OSError,
     EOFError,
     paramiko.SSHException,

@@ -109,11 +109,11 @@ class Book:
             ssh = ""  # ssh refuses to work for a user without an entry
             own = ""
         if not ssh:
-            return _Reader(first, self._home)
+            return _Reader(first, self._home, self._environ)
         try:
             return _Asker(ssh, first, self._file, self._home, own, self._environ, self._folder)
         except asking.NotOpenSSH:
-            return _Reader(first, self._home)
+            return _Reader(first, self._home, self._environ)
 
 
 class _Entry:
@@ -147,12 +147,13 @@ class _Reader:
 
     defaults = reader.DEFAULTS
 
-    def __init__(self, first: list[files.Source], home: str) -> None:
+    def __init__(self, first: list[files.Source], home: str, environ: Mapping[str, str]) -> None:
         self._first = first
         self._home = home
+        self._environ = environ
 
     def values(self, target: Target) -> dict[str, tuple[str, ...]]:
-        return reader.read(target, self._first, self._home)
+        return reader.read(target, self._first, self._home, self._environ)
 
 
 class _Asker:

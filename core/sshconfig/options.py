@@ -9,7 +9,7 @@ import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 from core.errors import ConnectError
 
@@ -86,7 +86,7 @@ class Options:
 
     @cached_property
     def user(self) -> str:
-        return self.target.user or self.get("user") or local_user()
+        return self.target.user or self.get("user") or local_user(self.environ)
 
     @property
     def jump(self) -> str:
@@ -223,7 +223,7 @@ class Options:
             "n": self.target.host,
             "p": str(self.port),
             "r": self.user,
-            "u": local_user(),
+            "u": local_user(self.environ),
             "j": self.get("proxyjump"),
         }
         # ssh.c hashes the host name, host, port and user, and the jump since 9.6.
@@ -240,10 +240,9 @@ def pick(wanted: Sequence[str], ours: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in wanted if name in ours)
 
 
-@cache
-def local_user() -> str:
+def local_user(environ: Mapping[str, str]) -> str:
     """The name of the user who runs this; USER or the number where the user database does not know them."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
-        return os.environ.get("USER") or str(os.getuid())
+        return environ.get("USER") or str(os.getuid())

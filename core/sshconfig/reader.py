@@ -35,15 +35,15 @@ DEFAULTS: Mapping[str, tuple[str, ...]] = {
 """What holds where nothing is configured."""
 
 
-def read(target: Target, first: list[Source], home: str) -> dict[str, tuple[str, ...]]:
+def read(target: Target, first: list[Source], home: str, environ: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     """What the files say of a target, as `ssh -G` prints it. ConnectError where a line is not understood."""
     values: dict[str, list[str]] = {"proxyjump": [target.jump]} if target.jump else {}
-    reading = _Reading(target, home, values)
+    reading = _Reading(target, home, values, environ)
     reading.files(first)
     if reading.wants_final:
         host = _host_name(values.get("hostname", [target.host])[0], target.host).lower()
         values["hostname"] = [host.replace("%", "%%")]  # it is settled, as in ssh.c
-        final = _Reading(target, home, values, final=host)
+        final = _Reading(target, home, values, environ, final=host)
         final.files(first)
     found = {name: tuple(dict.fromkeys(texts)) for name, texts in values.items()}
     host = _host_name(found["hostname"][0], target.host) if "hostname" in found else target.host
@@ -62,6 +62,7 @@ class _Reading:
     target: Target
     home: str
     values: dict[str, list[str]]
+    environ: Mapping[str, str]
     final: str = ""
     active: bool = True
     wants_final: bool = False
@@ -179,9 +180,9 @@ class _Reading:
             case "originalhost":
                 return matches_list(self.target.host.lower(), value, lower=True)
             case "user":
-                return matches_list(self.target.user or known("user", local_user()), value)
+                return matches_list(self.target.user or known("user", local_user(self.environ)), value)
             case "localuser":
-                return matches_list(local_user(), value)
+                return matches_list(local_user(self.environ), value)
             case "tagged":
                 tag = known("tag", "")
                 return matches_list(tag, value) if tag else not value

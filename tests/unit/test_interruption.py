@@ -56,7 +56,7 @@ def interrupted(phase):
 
 def test_a_half_switched_fleet_names_who_switched_and_who_waits():
     left_open = interruption([state("web1", "two", BEGIN, SWITCH), state("web2", "one", BEGIN)])
-    assert left_open is not None and left_open.mixed
+    assert left_open is not None
     assert (
         left_open.tag == "two"
         and left_open.switched["web1"].target == "releases/one"
@@ -71,7 +71,7 @@ def test_a_switch_that_was_announced_and_did_not_happen_is_none():
 
 def test_where_one_server_missed_the_end_all_that_switched_are_named():
     left_open = interruption([state("web1", "two", BEGIN, SWITCH, DONE), state("web2", "two", BEGIN, SWITCH)])
-    assert left_open is not None and not left_open.mixed
+    assert left_open is not None and left_open.waiting == ()
     assert list(left_open.switched) == ["web1", "web2"]
 
 
@@ -109,7 +109,8 @@ def test_an_operation_that_failed_and_was_put_back_leaves_open_what_was_open_bef
             line("end", operation="ffff", kind=kind, outcome="put-back", exit_code=1, time=2001.0),
         ]
         left_open = interruption([state("web1", "two", BEGIN, SWITCH, *after), state("web2", "one", BEGIN, *after)])
-        assert left_open is not None and left_open.mixed and left_open.operation == "0a1b"
+        assert left_open is not None and left_open.operation == "0a1b"
+        assert (list(left_open.switched), left_open.waiting) == (["web1"], ("web2",))
 
 
 def test_undoing_closes_it():
@@ -200,7 +201,6 @@ def test_servers_that_switched_and_those_that_did_not_are_distinguished():
             state("web3", "a", begin("1"), interrupted("stage")),
         ]
     )
-    assert left_open.mixed
     assert dict(left_open.switched) == {"web1": Before(tag="a", target="releases/a")}
     assert left_open.waiting == ("web2", "web3")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import socket
 from pathlib import Path
 
@@ -59,3 +60,13 @@ def test_a_project_keeps_the_settings_that_it_was_read_with(tmp_path: Path) -> N
     assert project.settings is settings
     assert project.source.directory == "public"
     assert "public" not in repr(project.settings) and "WHERE" not in repr(project)
+
+
+def test_nothing_else_in_the_engine_reads_the_environments_variables() -> None:
+    core = Path(__file__).parents[2] / "core"
+    readers = [
+        file.relative_to(core).as_posix()
+        for file in core.rglob("*.py")
+        if re.search(r"\bos\.(environ|getenv|environb)\b", file.read_text("utf-8"))
+    ]
+    assert readers == ["settings.py"]

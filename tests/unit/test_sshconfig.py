@@ -142,8 +142,8 @@ def alike(target: Target, home: Path) -> tuple[dict[str, object], dict[str, obje
     """What ssh and our own reader say of a target, as far as it is no default of ssh's."""
     asked = Book(os.environ)
     theirs = asked.look_up(target)
-    first = files.sources(None, str(home))
-    ours = reader.read(target, first, str(home))
+    first = files.sources("", str(home))
+    ours = reader.read(target, first, str(home), os.environ)
     sides: tuple[dict[str, object], dict[str, object]] = ({}, {})
     for name in COMPARED:
         default = theirs.defaults.get(name) if name not in reader.DEFAULTS else reader.DEFAULTS[name]
