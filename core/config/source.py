@@ -55,9 +55,9 @@ class Source(Table):
     build: tuple[Command, ...] = ()
     """Commands that make the tree, run on the operator's machine in the exported folder."""
     build_env: tuple[Annotated[str, AfterValidator(values.variable)], ...] = Field(default=(), alias="build-env")
-    """Variables of the operator's environment that the build sees and rests on; `VITE_*` are all that begin so."""
+    """Variables of the operator's environment that the build sees and depends on; `VITE_*` are all that begin so."""
     build_tools: tuple[Annotated[str, AfterValidator(values.program)], ...] = Field(default=(), alias="build-tools")
-    """Programs that the build rests on though its commands do not name them."""
+    """Programs that the build depends on though its commands do not name them."""
     publish: Annotated[str, AfterValidator(values.publish)] = ""
     """The part of the built tree that is deployed; "" for all of it."""
 

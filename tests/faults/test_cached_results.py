@@ -1,4 +1,4 @@
-"""What is kept on the operator's machine is used again only where all that it rests on is the same."""
+"""What is kept on the operator's machine is used again only where all that it depends on is the same."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from core.source.folder import Hashes, scan
 from core.source.inputs import environment
 from tests.projects import Nowhere, make_project
 
-BOTH = """
+STAGING = """
 [environments.staging]
 servers = [{ name = "stage", host = "stage", root = "/srv/shop" }]
 """
 
 
 @pytest.fixture
-def make(tmp_path):
+def build_project(tmp_path):
     """A project with these build commands, for the environments production and staging."""
 
     def project(build, files=None, extra="", **source):
         options = {"build": [build], **source} if build else source
         return make_project(
-            tmp_path / "project", [Nowhere()], files or {"a": "one\n"}, source_options=options, extra=BOTH + extra
+            tmp_path / "project", [Nowhere()], files or {"a": "one\n"}, source_options=options, extra=STAGING + extra
         )
 
     return project
@@ -53,8 +53,8 @@ def program(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def test_a_build_for_one_environment_never_goes_to_another(make, monkeypatch):
-    project = make('echo "$TURNOUT_ENVIRONMENT $VITE_API" > out', **{"build-env": ["VITE_API"]})
+def test_a_build_for_one_environment_never_goes_to_another(build_project, monkeypatch):
+    project = build_project('echo "$TURNOUT_ENVIRONMENT $VITE_API" > out', **{"build-env": ["VITE_API"]})
     monkeypatch.setenv("VITE_API", "a")
     assert built(project, "staging") == ("staging a\n", False)
     assert built(project, "production") == ("production a\n", False)
@@ -65,8 +65,8 @@ def test_a_build_for_one_environment_never_goes_to_another(make, monkeypatch):
     assert built(project, "staging") == ("staging a\n", True)
 
 
-def test_a_build_for_one_project_never_goes_to_another_of_the_same_repository(make):
-    project = make('echo "$TURNOUT_PROJECT" > out')
+def test_a_build_for_one_project_never_goes_to_another_of_the_same_repository(build_project):
+    project = build_project('echo "$TURNOUT_PROJECT" > out')
     assert built(project) == ("shop\n", False)
     file = project.folder / "turnout.toml"
     file.write_text(file.read_text().replace('project = "shop"', 'project = "shop-blue"'))
@@ -77,12 +77,12 @@ def test_a_build_for_one_project_never_goes_to_another_of_the_same_repository(ma
 @pytest.mark.parametrize(
     ("declared", "name"), [(["VITE_*"], "VITE_TITLE"), (["API", "VITE_TITLE"], "VITE_TITLE"), (["*_"], None)]
 )
-def test_a_declared_variable_may_be_one_of_many(make, monkeypatch, declared, name):
+def test_a_declared_variable_may_be_one_of_many(build_project, monkeypatch, declared, name):
     if name is None:
         with pytest.raises(Exception, match="not the name of a variable"):
-            make("true", **{"build-env": declared}).load()
+            build_project("true", **{"build-env": declared}).load()
         return
-    project = make(f'echo "$${{{name}-none}}" > out', **{"build-env": declared})
+    project = build_project(f'echo "$${{{name}-none}}" > out', **{"build-env": declared})
     assert built(project) == ("none\n", False)
     monkeypatch.setenv(name, "")
     assert built(project) == ("\n", False), "empty is not absent"
@@ -92,16 +92,16 @@ def test_a_declared_variable_may_be_one_of_many(make, monkeypatch, declared, nam
     assert built(project) == ("none\n", True)
 
 
-def test_a_value_that_is_filled_in_is_in_the_key(make, monkeypatch):
+def test_a_value_that_is_filled_in_is_in_the_key(build_project, monkeypatch):
     monkeypatch.setenv("API", "https://a.example.com")
-    project = make("echo ${API} > out")
+    project = build_project("echo ${API} > out")
     assert built(project) == ("https://a.example.com\n", False)
     monkeypatch.setenv("API", "https://b.example.com")
     assert built(project) == ("https://b.example.com\n", False)
 
 
-def test_a_build_sees_the_stated_variables_and_nothing_else(make, monkeypatch):
-    project = make("env | cut -d= -f1 | sort > out", **{"build-env": ["NODE_ENV", "GIT_*"]})
+def test_a_build_sees_the_stated_variables_and_nothing_else(build_project, monkeypatch):
+    project = build_project("env | cut -d= -f1 | sort > out", **{"build-env": ["NODE_ENV", "GIT_*"]})
     for name in ("NODE_ENV", "AWS_SECRET_ACCESS_KEY", "MAKEFLAGS", "BASH_ENV", "GIT_DIR", "GIT_AUTHOR_NAME"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("LC_COLLATE", "C")
@@ -118,9 +118,9 @@ def test_a_build_sees_the_stated_variables_and_nothing_else(make, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["TZ", "LANG", "LC_ALL", "CI"])
-def test_a_variable_that_decides_what_a_build_gives_is_in_its_key(make, monkeypatch, name):
+def test_a_variable_that_decides_what_a_build_gives_is_in_its_key(build_project, monkeypatch, name):
     monkeypatch.delenv(name, raising=False)
-    project = make(f'echo "$${{{name}-none}}" > out')
+    project = build_project(f'echo "$${{{name}-none}}" > out')
     assert built(project) == ("none\n", False)
     monkeypatch.setenv(name, "C")
     assert built(project) == ("C\n", False)
@@ -128,11 +128,11 @@ def test_a_variable_that_decides_what_a_build_gives_is_in_its_key(make, monkeypa
     assert built(project) == ("C\n", True), "by which agent it is fetched does not matter"
 
 
-def test_a_program_of_another_version_builds_anew(make, tmp_path, monkeypatch):
+def test_a_program_of_another_version_builds_anew(build_project, tmp_path, monkeypatch):
     tools = tmp_path / "tools"
     program(tools, "compile", "#!/bin/sh\necho one > out\n")
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    project = make("test -e a && compile")
+    project = build_project("test -e a && compile")
     assert built(project) == ("one\n", False)
     assert built(project) == ("one\n", True)
     program(tools, "compile", "#!/bin/sh\necho two > out\n")
@@ -141,28 +141,28 @@ def test_a_program_of_another_version_builds_anew(make, tmp_path, monkeypatch):
     assert built(project) == ("one\n", True)
 
 
-def test_the_interpreter_of_a_script_is_a_program_of_the_build(make, tmp_path, monkeypatch):
+def test_the_interpreter_of_a_script_is_a_program_of_the_build(build_project, tmp_path, monkeypatch):
     tools = tmp_path / "tools"
     program(tools, "bundle-it", "#!/usr/bin/env engine\n")
     program(tools, "engine", "#!/bin/sh\necho engine one > out\n")
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    project = make("bundle-it")
+    project = build_project("bundle-it")
     assert built(project) == ("engine one\n", False)
     program(tools, "engine", "#!/bin/sh\necho engine two > out\n")
     assert built(project) == ("engine two\n", False)
 
 
 @pytest.mark.parametrize("folder", ["shims", ".cargo/bin", ".volta/bin", "tools"])
-def test_what_only_its_version_tells_apart_is_asked_for_it(make, tmp_path, monkeypatch, folder):
+def test_what_only_its_version_tells_apart_is_asked_for_it(build_project, tmp_path, monkeypatch, folder):
     """The shim of a version manager is one file for all versions; elsewhere `build-tools` names what to ask."""
     chosen = tmp_path / "chosen"
     chosen.write_text("18\n")
     program(tmp_path / folder, "node", f"#!/bin/sh\n[ $1 = --version ] && exec cat {chosen}\ncat {chosen} > out\n")
     monkeypatch.setenv("PATH", f"{tmp_path / folder}:{os.environ['PATH']}")
-    project = make("make -f rules", {"rules": "all:\n\tnode x\n"}, **{"build-tools": ["node"]})
+    project = build_project("make -f rules", {"rules": "all:\n\tnode x\n"}, **{"build-tools": ["node"]})
     if folder != "tools":
         project = make_project(
-            tmp_path / "other", [Nowhere()], {"a": "x"}, source_options={"build": ["node x"]}, extra=BOTH
+            tmp_path / "other", [Nowhere()], {"a": "x"}, source_options={"build": ["node x"]}, extra=STAGING
         )
     assert built(project) == ("18\n", False)
     assert built(project) == ("18\n", True)
@@ -170,22 +170,22 @@ def test_what_only_its_version_tells_apart_is_asked_for_it(make, tmp_path, monke
     assert built(project) == ("20\n", False)
 
 
-def test_an_interpreter_that_a_version_manager_chooses_is_asked_for_its_version(make, tmp_path, monkeypatch):
+def test_an_interpreter_that_a_version_manager_chooses_is_asked_for_its_version(build_project, tmp_path, monkeypatch):
     chosen = tmp_path / "chosen"
     chosen.write_text("18\n")
     program(tmp_path / "shims", "node", f"#!/bin/sh\n[ $1 = --version ] && exec cat {chosen}\ncat {chosen} > out\n")
     program(tmp_path / "tools", "bundle-it", "#!/usr/bin/env node\n")
     monkeypatch.setenv("PATH", f"{tmp_path / 'tools'}:{tmp_path / 'shims'}:{os.environ['PATH']}")
-    project = make("bundle-it")
+    project = build_project("bundle-it")
     assert built(project) == ("18\n", False)
     assert built(project) == ("18\n", True)
     chosen.write_text("20\n")
     assert built(project) == ("20\n", False)
 
 
-def test_a_rebuild_runs_the_commands_and_is_what_counts_from_then_on(make, tmp_path):
+def test_a_rebuild_runs_the_commands_and_is_what_counts_from_then_on(build_project, tmp_path):
     count = tmp_path / "count"
-    project = make(f"echo x >> {count}; wc -l < {count} | tr -d ' ' > out")
+    project = build_project(f"echo x >> {count}; wc -l < {count} | tr -d ' ' > out")
     assert built(project) == ("1\n", False)
     first = tree_of(project)
     assert built(project, rebuild=True) == ("2\n", False)
@@ -194,9 +194,9 @@ def test_a_rebuild_runs_the_commands_and_is_what_counts_from_then_on(make, tmp_p
         assert file.read() == b"1\n", "who still sends the earlier build is not disturbed"
 
 
-def test_names_that_files_take_from_the_repository_are_those_of_now(make):
+def test_names_that_files_take_from_the_repository_are_those_of_now(build_project):
     files = {".gitattributes": "version export-subst\n", "version": "$Format:%D$\n"}
-    project = make("", files)
+    project = build_project("", files)
     assert built(project, path=b"version")[0] == "HEAD -> main\n"
     project.git("tag", "v1.0")
     assert built(project, path=b"version")[0] == "HEAD -> main, tag: v1.0\n"
@@ -204,8 +204,8 @@ def test_names_that_files_take_from_the_repository_are_those_of_now(make):
     assert built(project, path=b"version")[0] == "HEAD -> main\n"
 
 
-def test_what_a_filter_gives_is_not_kept_for_another_filter(make, tmp_path):
-    project = make("", {".gitattributes": "secret filter=crypt\n", "secret": "sealed\n"})
+def test_what_a_filter_gives_is_not_kept_for_another_filter(build_project, tmp_path):
+    project = build_project("", {".gitattributes": "secret filter=crypt\n", "secret": "sealed\n"})
     assert built(project, path=b"secret")[0] == "sealed\n"
     project.git("config", "filter.crypt.smudge", "sed s/sealed/open/")
     assert built(project, path=b"secret")[0] == "open\n", "unlocked"
@@ -216,10 +216,10 @@ def test_what_a_filter_gives_is_not_kept_for_another_filter(make, tmp_path):
     assert built(project, path=b"secret")[0] == "second\n"
 
 
-def test_a_large_file_that_was_missing_is_looked_for_again(make, tmp_path):
+def test_a_large_file_that_was_missing_is_looked_for_again(build_project, tmp_path):
     """As git-lfs does with GIT_LFS_SKIP_SMUDGE, or while its server is away."""
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 5\n"
-    project = make("", {".gitattributes": "big filter=lfs\n", "big": pointer})
+    project = build_project("", {".gitattributes": "big filter=lfs\n", "big": pointer})
     store = tmp_path / "store"
     project.git("config", "filter.lfs.smudge", f"sh -c 'cat {store} 2>/dev/null || cat'")
     assert built(project, path=b"big")[0] == pointer
@@ -227,17 +227,17 @@ def test_a_large_file_that_was_missing_is_looked_for_again(make, tmp_path):
     assert built(project, path=b"big")[0] == "large\n"
 
 
-def test_names_are_distinguished_by_case_whatever_the_machine_says(make):
-    project = make("", {".gitattributes": "*.TXT export-ignore\n", "a.txt": "x", "b.TXT": "x"})
+def test_names_are_distinguished_by_case_whatever_the_machine_says(build_project):
+    project = build_project("", {".gitattributes": "*.TXT export-ignore\n", "a.txt": "x", "b.TXT": "x"})
     project.git("config", "core.ignoreCase", "true")
     assert b"a.txt" in tree_of(project).manifest.entries
 
 
 @pytest.mark.parametrize("spoil", [lambda text: b"", lambda text: text[: len(text) // 2], lambda text: b"\n"])
 @pytest.mark.parametrize("file", ["manifest", "selected-*"])
-def test_a_manifest_that_a_crash_emptied_is_not_an_empty_tree(make, file, spoil):
+def test_a_manifest_that_a_crash_emptied_is_not_an_empty_tree(build_project, file, spoil):
     options = {} if file == "manifest" else {"exclude": ["/a"]}
-    project = make("", {f"{letter}/file": letter for letter in "abcdef"}, **options)
+    project = build_project("", {f"{letter}/file": letter for letter in "abcdef"}, **options)
     whole = tree_of(project).manifest
     (path,) = (Settings().cache / "exports").glob(f"*/*/{file}")
     path.write_bytes(spoil(path.read_bytes()))

@@ -133,7 +133,7 @@ class Repository:
     def holds(self) -> bool:
         """Whether the folder is part of a repository: git keeps files of it, or may, for it does not ignore it.
 
-        SourceError where git does not tell: not installed, not its owner's.
+        SourceError where git cannot say: it is not installed, or the folder is another user's.
         """
         kinds = ("--cached", "--others", "--exclude-standard", "--directory")
         done = self.ask("ls-files", "-z", *kinds, "--", ".")
@@ -142,12 +142,12 @@ class Repository:
         return bool(done.stdout)
 
     def recent(self, ref: str, limit: int) -> list[Commit]:
-        """The newest commits that a revision leads to, newest first."""
+        """The newest commits of a revision's history, newest first."""
         commit = self.resolve(ref).commit
         return self._log(f"--max-count={limit}", commit)
 
     def commit(self, revision: str) -> Commit:
-        """What is known of one commit."""
+        """The facts of one commit."""
         return self._log("--no-walk", revision)[0]
 
     def _log(self, *words: str) -> list[Commit]:
@@ -165,7 +165,7 @@ class Repository:
         return self._names("refs/heads", "refs/remotes")
 
     def tags(self) -> list[Branch]:
-        """Tags that lead to commits, those with the newest commits first."""
+        """Tags that point to commits, those with the newest commits first."""
         return self._names("refs/tags")
 
     def _names(self, *places: str) -> list[Branch]:
@@ -208,7 +208,7 @@ class Resolved:
 
     @cached_property
     def identity(self) -> str:
-        """What tells this repository (and the folder in it) from others on this machine."""
+        """An id of this repository (and the folder in it) on this machine."""
         return hashlib.sha256(os.path.realpath(self.common) + b"\0" + self.prefix).hexdigest()[:16]
 
     @property
@@ -231,14 +231,14 @@ class Resolved:
 
     @property
     def uniform(self) -> bool:
-        """Whether a file's exported content rests on its path, its blob and the attributes alone."""
+        """Whether a file's exported content depends on its path, its blob and the attributes alone."""
         return not self.prefix and not self._conditional
 
     def surroundings(self) -> str:
-        """What an export rests on besides the commit and the attributes, as a short digest; "" for nothing.
+        """What an export depends on besides the commit and the attributes, as a short digest; "" for nothing.
 
         `export-subst` writes names of branches and tags into files. Filters are programs of this machine, such as
-        git-lfs and git-crypt: what they give rests on their settings, and on variables.
+        git-lfs and git-crypt: their output depends on their settings, and on variables.
         """
         if not self._conditional:
             return ""
@@ -254,7 +254,7 @@ class Resolved:
 
     @cached_property
     def _conditional(self) -> bool:
-        """Whether an attribute makes an export rest on more than the commit: `export-subst`, or a filter."""
+        """Whether an attribute makes an export depend on more than the commit: `export-subst`, or a filter."""
         words = (b"export-subst", b"filter")
         if any(word in self.attributes for word in words):
             return True
