@@ -47,7 +47,7 @@ class Hashes:
     """Hashes of files that were read before, by path; kept in `file` (None: not kept)."""
 
     file: Path | None = None
-    known: dict[bytes, tuple[Stamp, str]] = field(default_factory=dict)
+    by_path: dict[bytes, tuple[Stamp, str]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, file: Path) -> Hashes:
@@ -62,7 +62,7 @@ class Hashes:
         """Keep the hashes. A cache that cannot be written is passed over."""
         if self.file is None:
             return
-        rows = {path.decode("latin-1"): [*stamp, digest] for path, (stamp, digest) in self.known.items()}
+        rows = {path.decode("latin-1"): [*stamp, digest] for path, (stamp, digest) in self.by_path.items()}
         try:
             write_whole(self.file, json.dumps(rows).encode("ascii"))
         except (OSError, SourceError):
@@ -79,7 +79,7 @@ class _File(NamedTuple):
 
 
 @dataclass
-class _Found:
+class _Listing:
     entries: dict[bytes, Entry] = field(default_factory=dict)
     files: list[_File] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -103,30 +103,30 @@ def scan(
     """
     hashes = hashes or Hashes()
     began = time.time_ns()
-    found = _Found()
+    listing = _Listing()
     top = os.path.join(os.fsencode(folder), b"")
-    _list(top, b"", found, excluded, cancel, skip=b".git" if as_it_is else b"", modes=as_it_is)
-    known: dict[bytes, tuple[Stamp, str]] = {}
+    _list(top, b"", listing, excluded, cancel, skip=b".git" if as_it_is else b"", modes=as_it_is)
+    settled: dict[bytes, tuple[Stamp, str]] = {}
     unread = []
-    for file in found.files:
-        before = hashes.known.get(file.path)
+    for file in listing.files:
+        before = hashes.by_path.get(file.path)
         if before and before[0] == file.stamp:
-            known[file.path] = before
-            found.entries[file.path] = Entry(file.kind, file.stamp[0], before[1], file.closed)
+            settled[file.path] = before
+            listing.entries[file.path] = Entry(file.kind, file.stamp[0], before[1], file.closed)
         else:
             unread.append(file)
     for path, stamp, entry, problem in _hash_all(top, unread, cancel):
         if problem:
-            found.unreadable.append(problem)
+            listing.unreadable.append(problem)
             continue
-        found.entries[path] = entry
+        listing.entries[path] = entry
         if max(stamp[1], stamp[2]) < began - SETTLED:
-            known[path] = (stamp, entry.content)
-    _complain(folder, found)
-    if known != hashes.known:
-        hashes.known = known
+            settled[path] = (stamp, entry.content)
+    _complain(folder, listing)
+    if settled != hashes.by_path:
+        hashes.by_path = settled
         hashes.save()
-    return Manifest(found.entries)
+    return Manifest(listing.entries)
 
 
 def part_of(top: Path, publish: str) -> Path:
@@ -139,7 +139,7 @@ def part_of(top: Path, publish: str) -> Path:
 
 
 def _list(
-    top: bytes, part: bytes, found: _Found, excluded: Excluded, cancel: Cancel, *, skip: bytes, modes: bool
+    top: bytes, part: bytes, listing: _Listing, excluded: Excluded, cancel: Cancel, *, skip: bytes, modes: bool
 ) -> None:
     """Everything below `part` (a path with a slash at its end, or "" for the top); `modes`: with who may read it."""
     cancel.check()
@@ -158,21 +158,21 @@ def _list(
                     if kind == stat.S_IFREG:
                         kind_of_file = EXECUTABLE if facts.st_mode & 0o100 else FILE
                         bits = closed(kind_of_file, facts.st_mode) if modes else 0
-                        found.files.append(_File(path, stamp_of(facts), kind_of_file, bits))
+                        listing.files.append(_File(path, stamp_of(facts), kind_of_file, bits))
                     elif kind == stat.S_IFDIR:
                         bits = closed(FOLDER, facts.st_mode) if modes else 0
-                        found.entries[path] = FOLDER_ENTRY._replace(closed=bits) if bits else FOLDER_ENTRY
+                        listing.entries[path] = FOLDER_ENTRY._replace(closed=bits) if bits else FOLDER_ENTRY
                         folders.append(path + b"/")
                     elif kind == stat.S_IFLNK:
-                        found.entries[path] = link(os.readlink(top + path))
+                        listing.entries[path] = link(os.readlink(top + path))
                     else:
-                        found.refused.append(f"{show_path(path)} is {_REFUSED.get(kind, 'no file, folder or link')}")
+                        listing.refused.append(f"{show_path(path)} is {_REFUSED.get(kind, 'no file, folder or link')}")
                 except OSError as error:
-                    found.unreadable.append(f"{show_path(path)}: {error.strerror}")
+                    listing.unreadable.append(f"{show_path(path)}: {error.strerror}")
     except OSError as error:
-        found.unreadable.append(f"{show_path(part) or 'the folder itself'}: {error.strerror}")
+        listing.unreadable.append(f"{show_path(part) or 'the folder itself'}: {error.strerror}")
     for path in folders:
-        _list(top, path, found, excluded, cancel, skip=b"", modes=modes)
+        _list(top, path, listing, excluded, cancel, skip=b"", modes=modes)
 
 
 _Hashed = tuple[bytes, Stamp, Entry, str]
@@ -227,18 +227,18 @@ def _digest(handle: int, size: int) -> str:
     return digest.hexdigest()
 
 
-def _complain(folder: Path, found: _Found) -> None:
+def _complain(folder: Path, listing: _Listing) -> None:
     """SourceError for what can be neither sent nor read."""
-    if found.refused:
+    if listing.refused:
         raise SourceError(
-            f"{folder} holds {count(len(found.refused), 'thing')} that cannot be deployed",
-            detail=_some(found.refused),
+            f"{folder} holds {count(len(listing.refused), 'thing')} that cannot be deployed",
+            detail=_some(listing.refused),
             hint="remove them, or name them in source.exclude",
         )
-    if found.unreadable:
+    if listing.unreadable:
         raise SourceError(
-            f"{folder}: {count(len(found.unreadable), 'thing')} cannot be read",
-            detail=_some(found.unreadable),
+            f"{folder}: {count(len(listing.unreadable), 'thing')} cannot be read",
+            detail=_some(listing.unreadable),
             hint="make them readable for yourself, or name them in source.exclude",
         )
 

@@ -35,17 +35,17 @@ def programs(
     """
     path, home = seen.get("PATH", os.defpath), seen.get("HOME", "")
     asked = set(declared)
-    found: dict[str, list[str]] = {}
+    identities: dict[str, list[str]] = {}
     for name in sorted({word for command in commands for word in _WORD.findall(command)} | asked):
         place = home + name[1:] if name.startswith("~/") else name
         if "/" in place and not place.startswith("/"):
             continue  # a file of the tree: the revision identifies it
         program = shutil.which(place, path=path)
         if program is not None:
-            found[name] = list(_identity(program, path, folder, seen, asked=name in asked))
+            identities[name] = list(_identity(program, path, folder, seen, asked=name in asked))
         elif name in asked:
-            found[name] = ["absent"]
-    return found
+            identities[name] = ["absent"]
+    return identities
 
 
 def _identity(

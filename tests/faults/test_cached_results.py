@@ -254,7 +254,7 @@ def test_a_hash_is_of_a_file_on_one_file_system(tmp_path):
     kept = Hashes(tmp_path / "hashes")
     facts = os.stat(file)
     elsewhere = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev + 1)
-    kept.known = {b"a": (elsewhere, "0" * 64)}
+    kept.by_path = {b"a": (elsewhere, "0" * 64)}
     assert scan(tmp_path / "tree", Cancel(), hashes=kept).entries[b"a"].content != "0" * 64
-    kept.known = {b"a": ((*elsewhere[:4], facts.st_dev), "1" * 64)}
+    kept.by_path = {b"a": ((*elsewhere[:4], facts.st_dev), "1" * 64)}
     assert scan(tmp_path / "tree", Cancel(), hashes=kept).entries[b"a"].content == "1" * 64

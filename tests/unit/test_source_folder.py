@@ -119,7 +119,7 @@ def test_the_same_size_and_mtime_do_not_hide_a_change(tmp_path: Path) -> None:
 def test_a_file_written_just_now_is_not_trusted_to_stay(tmp_path: Path) -> None:
     hashes = Hashes(tmp_path / "hashes")
     scan(folder_of(tmp_path, {"a": "one"}), Cancel(), hashes=hashes)
-    assert hashes.known == {}
+    assert hashes.by_path == {}
 
 
 @pytest.mark.parametrize(

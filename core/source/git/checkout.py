@@ -89,8 +89,8 @@ def _manifest(entries: Mapping[bytes, Entry], submodules: Set[bytes], base: Mani
     git has no empty folders. For a folder in which everything is ignored, the output of `git archive` differs by
     version and by the paths asked for.
     """
-    found = {path: entry for path, entry in entries.items() if entry.kind != FOLDER}
-    return derived(base, found | dict.fromkeys(_parents([*found, *submodules]) | submodules, FOLDER_ENTRY))
+    files = {path: entry for path, entry in entries.items() if entry.kind != FOLDER}
+    return derived(base, files | dict.fromkeys(_parents([*files, *submodules]) | submodules, FOLDER_ENTRY))
 
 
 def _parents(paths: Iterable[bytes]) -> Set[bytes]:
@@ -112,10 +112,10 @@ def _archive(
         stream = cast(BinaryIO, process.stdout)
         _widen(stream)
         cut = False
-        found: dict[bytes, Entry] = {}
+        unpacked: dict[bytes, Entry] = {}
         pointers: list[bytes] = []
         try:
-            found, pointers = unpack(stream, folder, cancel)
+            unpacked, pointers = unpack(stream, folder, cancel)
             while stream.read(_PIPE):
                 pass  # the padding behind the end, which git would fail to write otherwise
         except EOFError:
@@ -124,7 +124,7 @@ def _archive(
             said.seek(0)
             words = clean(said.read(4000).decode("utf-8", "replace")).strip()
             raise SourceError(f"git archive of {resolved.commit[:12]} failed", detail=words)
-        entries.update(found)
+        entries.update(unpacked)
         return pointers
 
 

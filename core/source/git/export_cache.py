@@ -148,11 +148,11 @@ def newest(parent: Path, commit: str, name: str) -> Export | None:
     It counts as used only when it becomes a layer (`still_there`).
     """
     ending = name[len(commit) :]
-    found = []
+    by_use = []
     for entry in os.scandir(parent):
         if not entry.name.startswith(".") and entry.name[len(commit) :] == ending:
-            found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path))
-    return load(Path(max(found)[1]), used=False) if found else None
+            by_use.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path))
+    return load(Path(max(by_use)[1]), used=False) if by_use else None
 
 
 def still_there(export: Export) -> bool:
@@ -172,7 +172,7 @@ def stamped(place: Path) -> Path:
 def last_made(parent: Path, name: str) -> Export | None:
     """The export that was made last under this name, the time behind it; None where none can be trusted."""
     names = sorted((path.name for path in parent.glob(f"{name}-*")), reverse=True)
-    return next((export for found in names if (export := load(parent / found))), None)
+    return next((export for made in names if (export := load(parent / made))), None)
 
 
 def evict(parent: Path) -> None:
@@ -182,10 +182,10 @@ def evict(parent: Path) -> None:
     """
     with suppress(OSError):
         sweep(parent)
-        found = [entry for entry in os.scandir(parent) if not entry.name.startswith(".")]
-        if len(found) <= KEPT:
+        exports = [entry for entry in os.scandir(parent) if not entry.name.startswith(".")]
+        if len(exports) <= KEPT:
             return
-        used = sorted(((entry.stat(follow_symlinks=False).st_mtime, entry.name) for entry in found), reverse=True)
+        used = sorted(((entry.stat(follow_symlinks=False).st_mtime, entry.name) for entry in exports), reverse=True)
         kept = [name for place, (when, name) in enumerate(used) if place < KEPT or time.time() - when < _IN_USE]
         needed = {layer for name in kept for layer in _layers(parent / name)}
         for _, name in used:

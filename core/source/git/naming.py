@@ -30,35 +30,35 @@ def names(repository: Repository, word: str) -> list[Named]:
         return []
     places = {prefix + word: kind for prefix, kind in _KINDS}
     shape = "--format=%(refname) %(objectname) %(*objectname)"
-    found = {}
+    by_name = {}
     for line in repository.answer("for-each-ref", shape, *places).decode("utf-8", "replace").splitlines():
         full, *commits = line.split(" ")
         if full in places:
-            found[full] = Named(places[full], full, next(filter(None, reversed(commits))))
+            by_name[full] = Named(places[full], full, next(filter(None, reversed(commits))))
     order = ("refs/", "refs/tags/", "refs/heads/", "refs/remotes/")
-    return [found[prefix + word] for prefix in order if prefix + word in found]
+    return [by_name[prefix + word] for prefix in order if prefix + word in by_name]
 
 
 def described(repository: Repository, word: str) -> tuple[str, str]:
     """`a git tag`, `a git tag and a git branch`, `a git commit`, and the commit that is meant; "" twice for neither."""
     try:
         commit = repository.resolve(word).commit
-        found = names(repository, word)
+        meanings = names(repository, word)
     except TurnoutError:
         return "", ""
-    return " and ".join(f"a git {name.kind}" for name in found) or "a git commit", commit
+    return " and ".join(f"a git {name.kind}" for name in meanings) or "a git commit", commit
 
 
 def ambiguity(resolved: Resolved, ref: str) -> str:
     """What to say of a ref that is the name of several things; "" where it is not."""
     if not resolved.ambiguous:
         return ""
-    found = names(resolved.repository, ref)
-    exact = " or ".join(name.exact for name in found)
+    meanings = names(resolved.repository, ref)
+    exact = " or ".join(name.exact for name in meanings)
     if ref == "HEAD":
-        kinds = " and ".join(f"a {name.kind}" for name in found)
+        kinds = " and ".join(f"a {name.kind}" for name in meanings)
         return f"HEAD is also the name of {kinds}: what is checked out is deployed; write {exact} for the other"
-    if len(found) < 2:
+    if len(meanings) < 2:
         return ""
-    every = " and ".join(f"a {name.kind} ({name.commit[:7]})" for name in found)
-    return f"{ref} is both {every}: the {found[0].kind} is deployed; write {exact} to say which"
+    every = " and ".join(f"a {name.kind} ({name.commit[:7]})" for name in meanings)
+    return f"{ref} is both {every}: the {meanings[0].kind} is deployed; write {exact} to say which"

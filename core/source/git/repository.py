@@ -171,7 +171,7 @@ class Repository:
     def _names(self, *places: str) -> list[Branch]:
         keys = ("refname", "symref", "objecttype", "objectname", "subject", "authorname", "committerdate:unix")
         shape = "".join(f"%({key})%00" for key in keys) + "".join(f"%(*{key})%00" for key in keys[2:])
-        found = []
+        branches = []
         for fields in zip(
             *[iter(self.answer("for-each-ref", f"--format={shape}", *places).split(b"\0"))] * 12, strict=False
         ):
@@ -180,8 +180,8 @@ class Repository:
             if kind == b"commit" and not symref:
                 short = _text(name).split("/", 2)[2]
                 facts = (_text(revision), _line(subject), _line(author), _number(time))
-                found.append(Branch(short, *facts, _text(name)))
-        return sorted(found, key=lambda branch: branch.committed, reverse=True)
+                branches.append(Branch(short, *facts, _text(name)))
+        return sorted(branches, key=lambda branch: branch.committed, reverse=True)
 
 
 @dataclass(frozen=True)
