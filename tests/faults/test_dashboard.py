@@ -4,6 +4,7 @@ ones, changed releases."""
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from typing import Any
 
@@ -173,7 +174,8 @@ async def test_a_lock_is_broken_only_once_the_name_was_typed(held) -> None:
         assert isinstance(app.screen, BreakLockDialog), "a part of the name is not enough"
         assert all((place.files / ".turnout/lock").exists() for place in web)
         await pilot.press("n", "enter")
-        await until(pilot, lambda: any("2 locks" in text for text in toasts(app)), "the word of it")
+        # One lock where the operator, who had just lost the first, was quicker with giving back the other.
+        await until(pilot, lambda: any(re.search("[12] locks? of .* broken", text) for text in toasts(app)), "the word")
         await until(
             pilot, lambda: not app.workspace.others.locks and not app.workspace.others.follows, "no lock any more"
         )
