@@ -317,19 +317,20 @@ def effective(config):
 
 
 def test_a_command_that_hangs_is_ended_and_its_last_words_are_said(sshd, project_factory, engine):
-    run = "echo still starting; sleep 600"
+    run = "echo still starting; sleep 614"
     operator = engine(project_factory([sshd], extra=check(run=run, attempts=1, timeout="500ms")))
     error = operator.fails(operator.deploy, CheckFailed)
     assert "no end within 0.5 s" in error.detail and "still starting" in error.detail
-    until(lambda: not list(sshd.server.session_processes()) or b"sleep" not in commands(sshd), "the command is ended")
+    until(lambda: b"sleep\x00614" not in commands(sshd), "the command is ended")
 
 
 def commands(place):
+    """The command lines of all that was started through a server."""
     programs = b""
     for pid in place.server.session_processes():
         try:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
-                programs += file.read().split(b"\0")[0] + b"\n"
+                programs += file.read() + b"\n"
         except OSError:
             continue
     return programs
