@@ -14,6 +14,7 @@ VERSION_SECONDS = 10.0
 """How long a program may take to say its version."""
 
 _WORD = re.compile(r"[A-Za-z0-9_./+@~-]+")
+_WRITTEN = re.compile(rf">[>|]?\s*[\"']?({_WORD.pattern})")
 _SMALL = 64 << 10
 """Bytes. Programs up to this size (scripts, shims) are identified by content, larger ones by size and mtime."""
 _DEEPEST = 3
@@ -28,13 +29,15 @@ def programs(
 ) -> dict[str, list[str]]:
     """What identifies each program that the commands name, or that is declared, by name.
 
-    Each word of a command that is a program in PATH counts: only the shell can say whether it runs it. A program is
+    Each word of a command that is a program in PATH counts: only the shell can say whether it runs it; and so does the
+    whole path of a file that the commands do not write, such as a script that a program is given. A program is
     identified by its file, a script also by its interpreter. The declared ones are asked for their version in `folder`,
     and so are the shims of version managers, which are the same file for every version; `seen` are the variables that
     they see.
     """
     path, home = seen.get("PATH", os.defpath), seen.get("HOME", "")
-    asked = set(declared)
+    commands, asked = list(commands), set(declared)
+    written = {word for command in commands for word in _WRITTEN.findall(command)}
     identities: dict[str, list[str]] = {}
     for name in sorted({word for command in commands for word in _WORD.findall(command)} | asked):
         place = home + name[1:] if name.startswith("~/") else name
@@ -43,6 +46,8 @@ def programs(
         program = shutil.which(place, path=path)
         if program is not None:
             identities[name] = list(_identity(program, path, folder, seen, asked=name in asked))
+        elif place.startswith("/") and name not in written and os.path.isfile(place):
+            identities[name] = list(_identity(place, path, folder, seen))  # a script for another program
         elif name in asked:
             identities[name] = ["absent"]
     return identities

@@ -227,6 +227,67 @@ def test_a_large_file_that_was_missing_is_looked_for_again(build_project, tmp_pa
     assert built(project, path=b"big")[0] == "large\n"
 
 
+def test_a_build_with_a_large_file_that_was_missing_is_made_again(build_project, tmp_path, monkeypatch):
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 5\n"
+    project = build_project("cp big out", {".gitattributes": "big filter=lfs\n", "big": pointer})
+    store = tmp_path / "store"
+    program(tmp_path / "tools", "git-lfs", f"#!/bin/sh\ncat {store} 2>/dev/null || cat\n")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'tools'}:{os.environ['PATH']}")
+    project.git("config", "filter.lfs.smudge", "git-lfs smudge -- %f")
+    assert built(project) == (pointer, False)
+    store.write_text("large\n")
+    assert built(project) == ("large\n", False)
+    assert built(project) == ("large\n", True)
+
+
+@pytest.mark.parametrize("command", ['sed "s/sealed/$API/"', "sh tools/smudge", "sed -f {folder}/script"])
+@pytest.mark.parametrize("build", ["", "cp secret out"])
+def test_what_a_filter_reads_of_this_machine_is_read_each_time(build_project, tmp_path, monkeypatch, command, build):
+    """A variable, a file of the work tree, a file elsewhere: nobody knows what else a filter depends on."""
+    project = build_project(build, {".gitattributes": "secret filter=fill\n", "secret": "sealed\n"})
+    project.git("config", "color.ui", "always")
+    project.git("config", "filter.fill.smudge", command.format(folder=tmp_path))
+
+    def fill(text):
+        monkeypatch.setenv("API", text)
+        program(project.tree / "tools", "smudge", f"#!/bin/sh\nsed s/sealed/{text}/\n")
+        program(tmp_path, "script", f"s/sealed/{text}/\n")
+
+    for text in ("staging", "production", "staging"):
+        fill(text)
+        assert built(project, path=b"out" if build else b"secret") == (f"{text}\n", False)
+
+
+@pytest.mark.parametrize("attributes", ["[attr]sealed filter=fill\nsecret sealed\n", "* -text\n"])
+def test_only_the_filters_of_the_revision_count(build_project, attributes):
+    project = build_project("cp secret out", {".gitattributes": attributes, "secret": "sealed\n"})
+    project.git("config", "filter.another.smudge", "sed s/sealed/another/")
+    assert built(project) == ("sealed\n", False)
+    assert built(project) == ("sealed\n", True)
+    project.git("config", "filter.fill.smudge", "sed s/sealed/open/")
+    assert built(project) == (("open\n", False) if "fill" in attributes else ("sealed\n", True))
+
+
+def test_a_script_that_a_program_is_given_is_part_of_the_build(build_project, tmp_path):
+    script = tmp_path / "build.sh"
+    script.write_text("echo one > out\n")
+    project = build_project(f"sh {script} > {tmp_path}/log")
+    assert built(project) == ("one\n", False)
+    assert built(project) == ("one\n", True), "what the build writes itself is none of its inputs"
+    script.write_text("echo two > out\n")
+    assert built(project) == ("two\n", False)
+
+
+def test_a_name_that_is_checked_out_goes_into_files_as_it_is_now(build_project):
+    project = build_project("", {".gitattributes": "version export-subst\n", "version": "$Format:%D %aN$\n"})
+    project.git("branch", "dev")
+    assert built(project, path=b"version")[0] == "HEAD -> main, dev Ana Test\n"
+    project.git("checkout", "--quiet", "dev")
+    assert built(project, path=b"version")[0] == "HEAD -> dev, main Ana Test\n"
+    (project.tree / ".mailmap").write_text("Bea <ana@example.com>\n")
+    assert built(project, path=b"version")[0] == "HEAD -> dev, main Bea\n"
+
+
 def test_names_are_distinguished_by_case_whatever_the_machine_says(build_project):
     project = build_project("", {".gitattributes": "*.TXT export-ignore\n", "a.txt": "x", "b.TXT": "x"})
     project.git("config", "core.ignoreCase", "true")

@@ -52,6 +52,8 @@ def exported(
         key = build_key(project, variables, [command.run for command in commands(project)], resolved.surroundings())
         name = f"{resolved.name}-{key}"
         reused = None if rebuild else last_made(parent, name)
+        if reused and reused.about.pointers:
+            reused = None  # what was missing may be there now
         export = reused or _built(project, resolved, variables, parent / name, emit, cancel)
         out = Exported(export.files, export.manifest, export.about, reused.about.made if reused else 0.0)
     else:

@@ -26,6 +26,9 @@ from core.text import clean
 
 _SAME_FOR_ALL = ("core.attributesFile=/dev/null", "core.autocrlf=false", "core.eol=lf", "tar.umask=0022")
 _HASH = re.compile(rb"(?:[0-9a-f]{40}|[0-9a-f]{64})")
+_FAITHFUL = re.compile(r'"?(?:/[\w./-]*/)?(?:git-lfs|git lfs|git-crypt)"?(?: [\w%=-]+)*|cat|')
+"""Commands of filters that give the same for the same commit under the same settings; git-lfs sometimes its pointer."""
+_UNKNOWN = b"?"
 _LOG = "--format=tformat:%H%x00%s%x00%an%x00%ct%x00%D"
 
 
@@ -237,34 +240,59 @@ class Resolved:
     def surroundings(self) -> str:
         """What an export depends on besides the commit and the attributes, as a short digest; "" for nothing.
 
-        `export-subst` writes names of branches and tags into files. Filters are programs of this machine, such as
-        git-lfs and git-crypt: their output depends on their settings, and on variables.
+        `export-subst` writes names of branches and tags, and dates, into files. Filters are programs of this machine.
+        What git-lfs and git-crypt give depends on the commit, their settings and GIT_* alone. Any other filter may read
+        whatever it likes: with one, no two exports depend on the same.
         """
         if not self._conditional:
             return ""
-        settings = self.repository.ask("config", "--list", "-z").stdout
-        names = self.repository.ask("for-each-ref", "--format=%(objectname) %(refname)").stdout
-        lines = settings.decode("utf-8", "replace").split("\0")
-        filters = [line.partition("\n")[2] for line in lines if line.startswith("filter.")]
-        environ = self.repository.environ
-        variables = sorted(item for item in environ.items() if item[0].startswith("GIT_LFS"))
+        ask, environ = self.repository.ask, self.repository.variables
+        settings = ask("config", "--list", "-z").stdout
+        names = ask("for-each-ref", "--format=%(objectname) %(refname)").stdout
+        head = ask("rev-parse", "--symbolic-full-name", "HEAD").stdout + ask("rev-parse", "HEAD").stdout
+        filters = self._filters(settings)
+        variables = sorted(item for item in environ.items() if item[0].startswith("GIT_") or item[0] == "TZ")
         used = programs(filters, (), environ, self.repository.folder)
-        facts = b"\0".join([settings, names, json.dumps([variables, used]).encode()])
+        once = "" if all(map(_FAITHFUL.fullmatch, filters)) else os.urandom(16).hex()
+        facts = b"\0".join([settings, names, head, self._mailmap(), json.dumps([variables, used, once]).encode()])
         return hashlib.sha256(facts).hexdigest()[:16]
 
+    def _filters(self, settings: bytes) -> list[str]:
+        """The commands of this machine through which git sends the files whose attributes say so."""
+        found = []
+        for setting in settings.split(b"\0"):
+            key, _, command = setting.partition(b"\n")
+            name, _, kind = key.removeprefix(b"filter.").rpartition(b".")
+            used = b"filter=" + name in self._conditional or self._conditional == _UNKNOWN
+            if key.startswith(b"filter.") and kind in (b"smudge", b"process") and used:
+                found.append(_text(command))
+        return found
+
+    def _mailmap(self) -> bytes:
+        """The work tree's .mailmap, from which `export-subst` takes names."""
+        top = self.repository.ask("rev-parse", "--show-toplevel").stdout.removesuffix(b"\n")
+        try:
+            with open(os.path.join(top, b".mailmap"), "rb") as file:
+                return file.read() if top else b""
+        except OSError:
+            return b""
+
     @cached_property
-    def _conditional(self) -> bool:
-        """Whether an attribute makes an export depend on more than the commit: `export-subst`, or a filter."""
+    def _conditional(self) -> bytes:
+        """The attributes that make an export depend on more than the commit, `export-subst` and filters, as they stand
+        in their files; "" for none, _UNKNOWN where git does not tell.
+        """
         words = (b"export-subst", b"filter")
-        if any(word in self.attributes for word in words):
-            return True
+        own = self.attributes if any(word in self.attributes for word in words) else b""
         patterns = [item for word in words for item in (b"-e", word)]
         repository = self.repository
         command = [word for word in repository.command() if word != "--literal-pathspecs"]
-        search = [*command, "grep", "-q", "-F", *patterns, self.commit, "--", ":(top,glob)**/.gitattributes"]
+        search = [*command, "grep", "--no-color", "-ahF", *patterns, self.commit, "--", ":(top,glob)**/.gitattributes"]
         quiet = subprocess.DEVNULL
-        done = subprocess.run(search, env=repository.variables, stdin=quiet, stdout=quiet, stderr=quiet, check=False)
-        return done.returncode != 1
+        done = subprocess.run(
+            search, env=repository.variables, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, check=False
+        )
+        return own + done.stdout if done.returncode in (0, 1) else _UNKNOWN
 
     def changes(self, base: str) -> list[Change] | None:
         """The paths that differ from another commit; None where git no longer has that commit."""
