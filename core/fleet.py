@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -108,6 +109,15 @@ class Fleet:
     def names(self) -> tuple[str, ...]:
         return tuple(server.name for server in self.servers)
 
+    @contextmanager
+    def masked(self) -> Iterator[None]:
+        """Within it, what is raised has the project's secrets masked, as everything that leaves the engine has."""
+        try:
+            yield
+        except TurnoutError as error:
+            error.mask(self.project.mask)
+            raise
+
     def _new_book(self) -> Book:
         settings = self.project.settings
         return Book(settings.environ, settings.cache / "ssh", settings.ssh_config)
@@ -144,11 +154,12 @@ class Fleet:
         """The session of a server, connected."""
         with self._lock:
             ahead = self._ahead.pop(name, None)
-        if ahead is not None:
-            ahead.get()
-        session = self.session(name)
-        session.open()
-        return session
+        with self.masked():
+            if ahead is not None:
+                ahead.get()
+            session = self.session(name)
+            session.open()
+            return session
 
     def connect_ahead(self) -> None:
         """Begin to connect to every server; the next `open` of each waits for that, and raises what it raised."""
@@ -173,15 +184,18 @@ class Fleet:
 
     def inspect_one(self, name: str) -> ServerState:
         """The state of one server; connects where that is needed. Raises TurnoutError."""
-        return self.open(name).state()
+        with self.masked():
+            return self.open(name).state()
 
     def glance(self, name: str) -> str:
         """Session.glance of one server. Raises TurnoutError."""
-        return self.open(name).glance()
+        with self.masked():
+            return self.open(name).glance()
 
     def accept_host_key(self, error: HostKeyUnknown) -> None:
         """Record a host key that a person compared and accepted, in known_hosts."""
-        self.session(error.server).accept(error)
+        with self.masked():
+            self.session(error.server).accept(error)
 
     def close(self) -> None:
         """Close all connections. A lock that is still held is given back by the agents."""

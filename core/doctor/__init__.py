@@ -21,6 +21,10 @@ def examine(fleet: Fleet) -> dict[str, list[Finding]]:
     project = fleet.project
 
     def look(name: str) -> tuple[ServerState, list[Finding]]:
+        with fleet.masked():
+            return look_there(name)
+
+    def look_there(name: str) -> tuple[ServerState, list[Finding]]:
         from core.doctor.rehearsal import rehearse, runs_commands, tunnels
 
         session = fleet.open(name)

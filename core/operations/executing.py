@@ -26,7 +26,7 @@ from core.operations.beginning import begin
 from core.operations.ending import end, unclaimed
 from core.operations.operation import Operation, Request, operation_of
 from core.operations.planning import Prepared, with_records_of
-from core.operations.run import Run
+from core.operations.run import Run, masked
 from core.overlap import WAY_OUT, overlaps
 from core.plan import NO_SPACE, NOT_A_LINK, Plan
 from core.protocol.requests import ANYWHERE, Settles, live_at
@@ -61,23 +61,25 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit = unheard, cancel: Canc
     noted: list[str] = []
 
     def hear(event: Event) -> None:
+        event = masked(event, fleet.project.mask)
         if isinstance(event, Note) and event.level == "warning":
             noted.append(event.text)
         else:
             emit(event)
 
-    operation = operation_of(request)(fleet, request, hear, cancel)
-    operation.check()
-    with _tree_ahead(operation, cancel) as tree:
-        left_out = Ahead(operation.uncommitted) if operation.needs_tree else None
-        inspection = fleet.inspect(cancel)
-        if inspection.errors:
-            raise FleetError(inspection.errors, phase="connect")
-        _alone(fleet, inspection.states)
-        states = with_records_of(fleet, operation.records(inspection.states), inspection.states)
-        plan = operation.prepare(states, tree).plan
-    if left_out and (text := left_out.get()):
-        noted.append(text)
+    with fleet.masked():
+        operation = operation_of(request)(fleet, request, hear, cancel)
+        operation.check()
+        with _tree_ahead(operation, cancel) as tree:
+            left_out = Ahead(operation.uncommitted) if operation.needs_tree else None
+            inspection = fleet.inspect(cancel)
+            if inspection.errors:
+                raise FleetError(inspection.errors, phase="connect")
+            _alone(fleet, inspection.states)
+            states = with_records_of(fleet, operation.records(inspection.states), inspection.states)
+            plan = operation.prepare(states, tree).plan
+        if left_out and (text := left_out.get()):
+            noted.append(fleet.project.mask(text))
     return replace(plan, warnings=(*noted, *plan.warnings))
 
 

@@ -35,7 +35,11 @@ def watch(fleet: Fleet, emit: Emit, cancel: Cancel | None = None) -> Watched:
 
     Raises FleetError where no server answers, Cancelled where that was asked for.
     """
-    cancel = cancel or Cancel()
+    with fleet.masked():
+        return _watch(fleet, emit, cancel or Cancel())
+
+
+def _watch(fleet: Fleet, emit: Emit, cancel: Cancel) -> Watched:
     inspection = fleet.inspect(cancel)
     if not inspection.states:
         raise FleetError(inspection.errors, phase="connect")

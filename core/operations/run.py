@@ -16,6 +16,7 @@ from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockLost,
 from core.events import IN_USE, Emit, Event, Note, PhaseFinished, PhaseStarted, Pruned, ServerFailed, kept
 from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel, Controls
+from core.masking import Masking
 from core.operations.heartbeat import Heartbeat
 from core.protocol.answers import Removed
 from core.protocol.requests import ANYWHERE, Settles
@@ -25,6 +26,14 @@ from core.remote.session import Session
 from core.site import OperatorSite, ServerSite
 
 T = TypeVar("T")
+
+
+def masked(event: Event, mask: Masking, **changes: Any) -> Event:
+    """The event with every text masked in what it says, and with these changes."""
+    if mask.longest:
+        texts = {item.name: getattr(event, item.name) for item in dataclasses.fields(event) if item.name != "operation"}
+        changes = {name: mask.all(value) for name, value in texts.items()} | changes
+    return dataclasses.replace(event, **changes)
 
 
 class Run:
@@ -44,18 +53,11 @@ class Run:
         self.warnings: list[str] = []
         self.heartbeat = Heartbeat(self.id)
         self._emit = emit
-        self._mask = fleet.project.mask if fleet.project.secrets else None
         self._guard = threading.Lock()
 
     def emit(self, event: Event) -> None:
         """Hand on an event with this operation's id, secrets masked."""
-        changes: dict[str, Any] = {"operation": self.id}
-        if self._mask:
-            for item in dataclasses.fields(event):
-                value = getattr(event, item.name)
-                if isinstance(value, (str, tuple, dict)) and item.name != "operation":
-                    changes[item.name] = self._mask.all(value)
-        event = dataclasses.replace(event, **changes)
+        event = masked(event, self.fleet.project.mask, operation=self.id)
         self.heartbeat.add(event)
         self._emit(event)
 

@@ -20,7 +20,11 @@ def verify(fleet: Fleet, tag: str | None = None, cancel: Cancel | None = None) -
 
     Where no server has it because `current` leads nowhere, that is the finding and no error.
     """
-    cancel = cancel or Cancel()
+    with fleet.masked():
+        return _verify(fleet, tag, cancel or Cancel())
+
+
+def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
     inspection = fleet.inspect(cancel)
     if not inspection.states:
         raise FleetError(inspection.errors, phase="connect")
@@ -38,6 +42,10 @@ def verify(fleet: Fleet, tag: str | None = None, cancel: Cancel | None = None) -
     conflict = next(row.conflict for row in fleet_releases(states.values()) if row.tag == chosen)
 
     def look(name: str) -> Drift:
+        with fleet.masked():
+            return look_there(name)
+
+    def look_there(name: str) -> Drift:
         session, cache = fleet.session(name), fleet.project.settings.cache
         record = states[name].releases[chosen].record
         if conflict:

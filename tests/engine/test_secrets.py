@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from core import DeployRequest, Fleet, RollbackRequest, execute, load_project, make_plan, watch
+from core.doctor import examine
+from core.errors import TurnoutError
+from core.operations.verify import verify
 from tests import REPOSITORY
 from tests.engine.driving import at_rest, record
 from tests.engine.test_cli import turnout
@@ -122,3 +126,48 @@ def test_other_forms_of_a_secret_are_hidden_too(sshd, project_factory):
     assert [line.rpartition("|")[2] for line in lines] == [" url ***"] * 2
     said = ended.stdout + ended.stderr + Path(sshd.files / ".turnout/operation.jsonl").read_text()
     assert not any(form in said for form in forms)
+
+
+def said_by(ask, fleet) -> str:
+    """All that is said of what went wrong, raised or given."""
+    try:
+        given = ask(fleet)
+    except TurnoutError as error:
+        return " ".join(part for one in (error, *getattr(error, "errors", {}).values()) for part in texts(one))
+    return repr(given) + " ".join(part for error in getattr(given, "errors", {}).values() for part in texts(error))
+
+
+def texts(error: TurnoutError) -> tuple[str, ...]:
+    return str(error), error.title, error.detail, error.hint
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda fleet: make_plan(fleet, DeployRequest()),
+        lambda fleet: make_plan(fleet, RollbackRequest()),
+        lambda fleet: fleet.inspect(),
+        lambda fleet: fleet.glance("web1"),
+        lambda fleet: fleet.open("web1"),
+        verify,
+        examine,
+        lambda fleet: watch(fleet, lambda event: None),
+        lambda fleet: execute(fleet, DeployRequest()),
+    ],
+    ids=["plan a deploy", "plan a rollback", "inspect", "glance", "open", "verify", "examine", "watch", "execute"],
+)
+@pytest.mark.parametrize("place", ["host", "source"])
+def test_no_door_of_the_engine_lets_a_secret_out_in_an_error(ask, place, tmp_path, monkeypatch):
+    """A program that embeds the engine, as the dashboard does, shows what it is given."""
+    (tmp_path / "tree").mkdir()
+    names = {"host": "nowhere.invalid", "source": str(tmp_path / "tree")} | {place: "${PLACE}"}
+    monkeypatch.setenv("PLACE", f"{'/srv/' if place == 'source' else ''}s3cr3t-place.invalid")
+    (tmp_path / "turnout.toml").write_text(
+        f'project = "x"\n[source]\ngit = "{names["source"]}"\n[environments.production]\n'
+        f'servers = [{{name = "web1", host = "{names["host"]}", root = "/srv/x"}}]\n'
+    )
+    project = load_project(tmp_path / "turnout.toml")
+    with Fleet(project, project.environment("production")) as fleet:
+        said = said_by(ask, fleet)
+    assert "s3cr3t-place" not in said
+    assert "web1" in said or "source" in said, "something was said"

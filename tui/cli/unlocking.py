@@ -72,7 +72,8 @@ def _break(command: Command, chosen: Mapping[str, Lock]) -> Answer:
     """End the processes that hold the locks; what is true afterwards."""
 
     def work(name: str) -> None:
-        command.fleet.open(name).break_lock(chosen[name].operation)
+        with command.fleet.masked():
+            command.fleet.open(name).break_lock(chosen[name].operation)
 
     outcome = command.follower.run("unlock", lambda emit, controls: at_once(chosen, work))
     for name in outcome.results:

@@ -19,7 +19,8 @@ def breaking(fleet: Fleet, locks: Mapping[str, Lock]) -> Job[Outcome[None]]:
     from core.fleet import at_once
 
     def work(name: str) -> None:
-        fleet.open(name).break_lock(locks[name].operation)
+        with fleet.masked():
+            fleet.open(name).break_lock(locks[name].operation)
 
     return Job("break lock", lambda emit, controls: at_once(locks, work))
 
