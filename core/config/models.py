@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Str
 from core.config import values
 from core.config.fault_text import nearest
 from core.config.source import Source
-from core.config.table import Broken, Table, exactly_one
+from core.config.table import Broken, Table, exactly_one, kind_of
 from core.config.types import Command, Duration, Name, Timeout, Url, Whole
 from core.errors import UsageError
 from core.masking import Masking
@@ -178,6 +178,9 @@ def _only_operator(table: Mapping[str, Any]) -> bool:
 class Hook(Table):
     """A command or a message around the phases."""
 
+    kinds: ClassVar[Mapping[str, str]] = {"run": "command", "webhook": "webhook"}
+    """The keys of which it has exactly one; for each the module of core.hooks that runs it."""
+
     on: MomentName
     """When."""
     run: Command | None = None
@@ -191,7 +194,7 @@ class Hook(Table):
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        yield from exactly_one(table, "run", "webhook")
+        yield from exactly_one(table, *cls.kinds)
         only_operator = _only_operator(table)
         if only_operator and "webhook" in table:
             message = f"a {table['on']} hook runs a command: nothing has happened yet that a message could report"
@@ -211,11 +214,14 @@ class Hook(Table):
     @property
     def kind(self) -> str:
         """The module of core.hooks that runs it."""
-        return "webhook" if self.webhook else "command"
+        return kind_of(self, self.kinds)
 
 
 class Check(Table):
     """What tells whether the new release works."""
+
+    kinds: ClassVar[Mapping[str, str]] = {"http": "http", "run": "command"}
+    """The keys of which it has exactly one; for each the module of core.checks that tries it."""
 
     http: Url | None = None
     """A URL, asked from the server's side."""
@@ -236,7 +242,7 @@ class Check(Table):
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        yield from exactly_one(table, "http", "run")
+        yield from exactly_one(table, *cls.kinds)
         if "run" in table and "http" not in table:
             for key in ("status", "contains", "host"):
                 if key in table:
@@ -245,7 +251,7 @@ class Check(Table):
     @property
     def kind(self) -> str:
         """The module of core.checks that tries it."""
-        return "http" if self.http else "command"
+        return kind_of(self, self.kinds)
 
 
 class Project(Table):

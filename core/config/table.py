@@ -94,6 +94,12 @@ def _line(place: Place, message: str, hint: str) -> InitErrorDetails:
     return InitErrorDetails(type=kind, loc=place, input=None)
 
 
+def kind_of(table: Table, kinds: Mapping[str, str]) -> str:
+    """The kind by the one key of `kinds` that the table has. ValueError where it has none or several of them."""
+    (kind,) = (kind for key, kind in kinds.items() if getattr(table, key) is not None)
+    return kind
+
+
 def exactly_one(table: Mapping[str, Any], *keys: str) -> Iterator[Broken]:
     """The rule that a table has one of these keys, and not two."""
     given = [key for key in table if key in keys]

@@ -13,6 +13,7 @@ import core.checks
 import core.hooks
 from core.checks import attempts
 from core.config import Check, Hook
+from core.config.table import Table
 
 HOOKS = (Hook(on="prepare", run="make"), Hook(on="success", webhook="https://chat.example.com/"))
 CHECKS = (Check(http="http://127.0.0.1/"), Check(run="true"))
@@ -25,6 +26,26 @@ def modules(package: ModuleType) -> set[str]:
 def test_there_is_a_module_for_each_kind_and_no_other() -> None:
     assert modules(core.hooks) == {hook.kind for hook in HOOKS}
     assert modules(core.checks) == {check.kind for check in CHECKS} | {"attempts"}
+    assert set(Hook.kinds.values()) == modules(core.hooks)
+    assert set(Check.kinds.values()) == modules(core.checks) - {"attempts"}
+
+
+class _Ping(Check):
+    """A check with a key that nobody has given a kind."""
+
+    ping: str | None = None
+
+
+def test_a_key_that_nobody_gave_a_kind_is_refused():
+    with pytest.raises(ValueError, match='needs "http" or "run"'):
+        _Ping.model_validate({"ping": "web1"})
+
+
+@pytest.mark.parametrize("table", [_Ping.model_construct(ping="web1"), Hook.model_construct(on="prepare")])
+def test_what_has_no_kind_does_not_run_as_a_command(table: Table) -> None:
+    assert isinstance(table, (Check, Hook))
+    with pytest.raises(ValueError, match="not enough values"):
+        _ = table.kind
 
 
 @pytest.mark.parametrize(
