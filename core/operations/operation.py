@@ -18,7 +18,7 @@ from core.jobs import Ahead, Cancel, Controls
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.plan import Plan
-from core.records import ServerState, is_tag
+from core.records import TAG_RULE, ServerState, is_tag
 from core.source.tree import Tree
 from core.strategy import STRATEGIES
 
@@ -93,10 +93,7 @@ class Operation(ABC, Generic[R]):
             )
         for tag in self.named:
             if not is_tag(tag):
-                raise UsageError(
-                    f"{tag!r} cannot be a release's tag",
-                    hint="a tag has letters, digits, '.', '_' and '-', at most 100, and no '..'",
-                )
+                raise UsageError(f"{tag!r} cannot be a release's tag", hint=TAG_RULE)
 
     def start_tree(self, cancel: Cancel) -> Ahead[Tree] | None:
         """Begin to make the tree, where it needs one. UsageError for a revision that does not exist."""

@@ -16,6 +16,9 @@ from core.text import clean
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """The allow list for tags: they become folder names, record names and words of commands."""
 
+TAG_RULE = "a tag has 1 to 100 letters, digits, '.', '_' and '-'; it begins with a letter or a digit, and has no '..'"
+"""What `is_tag` asks for, in words."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _REVISION = re.compile(r"(content:)?[0-9a-f]{4,64}")
 WORD = re.compile(r"[a-z][a-z-]{0,29}")

@@ -166,14 +166,11 @@ class Command:
         return error
 
     def _check_tags(self) -> None:
-        from core.records import is_tag
+        from core.records import TAG_RULE, is_tag
 
         for tag in [self.options.tag or "", *self.options.tags]:
             if tag and not is_tag(tag):
-                raise UsageError(
-                    f"{clean(tag)!r} cannot be a release's tag",
-                    hint="a tag has 1 to 100 letters, digits, dots, dashes or underscores, a letter or digit first",
-                )
+                raise UsageError(f"{clean(tag)!r} cannot be a release's tag", hint=TAG_RULE)
 
 
 def find(error: TurnoutError, kind: type[Kind]) -> list[Kind]:
