@@ -1,7 +1,6 @@
 """Every JSON object that the command writes with --json, each built in one place (pure).
 
 A line of --json is one object: a row of this module, or an event of `core.events`. docs/json.md describes them all.
-FORMAT counts up when a key goes, or gets another type or meaning; a new key alone leaves it as it is.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from core.records import FleetRelease, Lock, ServerState, fleet_releases, live_of, standing
 from core.text import show_path
+from core.version import FORMAT
 
 if TYPE_CHECKING:
     from core.drift import Drift
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from core.events import Event
     from core.plan import Plan, Step
     from core.recovery import Interruption
-
-FORMAT = 1
 
 
 class Row(TypedDict):

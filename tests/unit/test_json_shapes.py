@@ -18,6 +18,7 @@ from core.drift import Drift
 from core.plan import DEPLOY, UPLOAD, Plan, Refusal, Step
 from core.records import Lock
 from core.recovery import Before, Interruption
+from core.version import FORMAT
 from tests.shapes import EVERY_EVENT, HEAD, PAGE, Shape, faults, keeps_its_shape, promised, shape_of
 from tests.tui.recorded import NOW, record, state, tag
 from tui.cli.arguments import parse
@@ -57,7 +58,7 @@ def event_shape(kind: type[events.Event]) -> Shape:
 
 
 def test_the_format_is_the_first_until_a_shape_changes() -> None:
-    assert rows.FORMAT == 1
+    assert FORMAT == 1
     assert "`format`, which is 1" in PAGE.read_text("utf-8")
 
 

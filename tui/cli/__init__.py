@@ -74,10 +74,12 @@ def _ended(title: str, as_json: bool, code: int, outcome: str, detail: str = "")
     import json
     import time
 
+    from core.version import FORMAT
+
     error = {"type": "CannotRun", "title": title, "detail": detail, "hint": hint, "server": "", "phase": ""}
     unknown = {"command": "", "environment": "", "kind": "", "tag": "", "seconds": 0.0, "warnings": []}
     result = {"outcome": outcome, "summary": title, **unknown}
-    head = {"format": 1, "time": time.time(), "exit_code": code}
+    head = {"format": FORMAT, "time": time.time(), "exit_code": code}
     stdout().write([json.dumps({"event": "error", **head, **error}), json.dumps({"event": "result", **head, **result})])
     return code
 
