@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import pwd
+import shlex
 import shutil
 import socket
 import subprocess
@@ -55,6 +56,11 @@ def need(name: str) -> str:
     if path is None:
         unavailable(f"{name} is not installed")
     return path
+
+
+def quoted(path: Path) -> str:
+    """A path as a word of ssh's files: the folder of the tests may have a space in its name."""
+    return f'"{path}"' if " " in str(path) else str(path)
 
 
 @dataclass(frozen=True)
@@ -147,9 +153,9 @@ class SSHServer(ABC):
             f"    HostName {self.host}\n"
             f"    Port {port or self.port}\n"
             f"    User {self.user}\n"
-            f"    IdentityFile {self.key}\n"
+            f"    IdentityFile {quoted(self.key)}\n"
             f"    IdentitiesOnly yes\n"
-            f"    UserKnownHostsFile {known_hosts or self.known_hosts}\n"
+            f"    UserKnownHostsFile {quoted(known_hosts or self.known_hosts)}\n"
         )
 
     def run(self, command: str, input: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -277,8 +283,8 @@ class OpenSSHServer(SSHServer):
         return (
             f"ListenAddress {HOST}\n"
             f"Port {port}\n"
-            f"HostKey {self.folder}/host_key\n"
-            f"AuthorizedKeysFile {self.folder}/authorized_keys\n"
+            f"HostKey {quoted(self.folder / 'host_key')}\n"
+            f"AuthorizedKeysFile {quoted(self.folder / 'authorized_keys')}\n"
             f"LogLevel {log_level}\n"
             f"SetEnv {set_env}\n"
             f"Subsystem sftp {sftp_server}\n"
@@ -291,7 +297,7 @@ class OpenSSHServer(SSHServer):
             "PrintMotd no\n"
             "PrintLastLog no\n"
             "UseDNS no\n"
-        ) + (f"ForceCommand {stand_in}\n" if stand_in else "")
+        ) + (f"ForceCommand /bin/sh {shlex.quote(str(stand_in))}\n" if stand_in else "")
 
     def _stand_in(self, shell: str) -> Path:
         path = self.folder / "login_shell"

@@ -58,8 +58,14 @@ def test_an_unknown_host_key_is_noticed(sshd: Destination, home: Path) -> None:
 
 def test_the_deploy_root_is_fresh_and_seen_from_both_sides(sshd: Destination) -> None:
     assert list(sshd.files.iterdir()) == []
-    assert sshd.server.run(f"echo hello >{sshd.root}/file").returncode == 0
+    assert sshd.server.run(f"echo hello >'{sshd.root}/file'").returncode == 0
     assert (sshd.files / "file").read_text() == "hello\n"
+
+
+@pytest.mark.parametrize("shell", ["", "dash"])
+def test_a_server_runs_in_a_folder_with_a_space_in_its_name(tmp_path: Path, shell: str) -> None:
+    with OpenSSHServer(tmp_path / "a folder", shell) as server:
+        assert server.run("echo hello").stdout == b"hello\n"
 
 
 def test_every_separate_server_is_a_process_with_keys_of_its_own(servers: Callable[..., list[Destination]]) -> None:
