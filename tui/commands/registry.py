@@ -1,4 +1,5 @@
-"""The only list of commands: key bar, palette, help, docs/keys.md and bindings are computed from it."""
+"""The only list of commands: key bar, palette, help and bindings are computed from it; a test
+compares docs/keys.md with it."""
 
 from __future__ import annotations
 
