@@ -1,4 +1,4 @@
-"""What an interrupted operation did where, from the journals of all servers (pure)."""
+"""What an interrupted operation did where, from `transitions.jsonl` and `current` of all servers (pure)."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Before:
 
 @dataclass(frozen=True, kw_only=True)
 class Interruption:
-    """An operation that began to change something and whose end no journal tells.
+    """An operation that began to change something and whose end no `transitions.jsonl` tells.
 
     time      when it began, in seconds since the epoch by its operator's clock: for people, nothing is ordered by it
     phase     the last one that an agent noted, "" where it could not
-    tag       the release that was to become live; records: by server, of that release, where its own journal has it
+    tag       the release that was to become live; records: by server, of that release, where its own lines have it
     fresh     a deploy was to make that release live for the first time
     settled   the ids of all operations that an undo of it settles; `others`: whether any is left open after that
     switched  by server: where it was before; `current` leads to `tag` there
     waiting   servers of the operation that were not switched
     unknown   servers with lines that cannot be read: what was switched there may not be all that is known
-    conflict  how the servers' journals contradict each other about it; "" where they do not
+    conflict  how the servers' lines contradict each other about it; "" where they do not
     """
 
     operation: str
@@ -66,7 +66,7 @@ class Interruption:
 
 
 def interruption(states: Iterable[ServerState]) -> Interruption | None:
-    """The interrupted operation that the servers' journals tell of, or None. One that still runs is none."""
+    """The interrupted operation that the servers' `transitions.jsonl` tell of, or None. One that still runs is none."""
     states = list(states)
     if any(state.lock and state.lock.alive for state in states):
         return None

@@ -1,4 +1,4 @@
-"""Who works, and what is used on this machine: the one place that reads the environment's variables."""
+"""Who works, and what is used on this machine: the one place that reads TURNOUT_* variables."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """What an operation is: what it refuses and needs, how it is planned and carried out, and what screens call it.
 
 A new operation is a file in `core/operations/kinds` with its request and its class, its request's name in
-`core/__init__.py`, and the words of its command in `tui/cli/change_arguments.py`. Nothing else asks which one it is.
+`core/__init__.py`, the words of its command in `tui/cli/change_arguments.py`, and, where it runs hooks on the way to a
+release, its kind in `core/moments.py`. Nothing else asks which one it is.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ class Transition:
         """Hooks, records, journal, pruning, unlock; the summary in one sentence.
 
         Nothing here makes the operation fail but a server where `current` is not as it was left: NeedsPerson. A cancel
-        comes too late. If this process dies here, the journals say what is left to finish.
+        comes too late. If this process dies here, `transitions.jsonl` says what is left to finish.
         """
         run, cancel = self._run, Controls().cancel
         with run.phase("finish"):

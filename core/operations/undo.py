@@ -20,7 +20,7 @@ from core.text import count
 def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
     """Switch back what the plan names, close the journals; the summary. A release that was new is marked as failed.
 
-    If it is interrupted itself, the journals still tell of the first operation, and it can be done again.
+    If it is interrupted itself, `transitions.jsonl` still tells of the first operation, and it can be done again.
     FleetError names the servers that did not go back.
     """
     plan = prepared.plan

@@ -58,7 +58,7 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
         return self._finish(found, states) if self.request.way == FINISH else self._undo(found, states)
 
     def _found(self, states: Sequence[ServerState]) -> Interruption:
-        """What was interrupted. UsageError where nothing was, NeedsPerson where the journals cannot tell."""
+        """What was interrupted. UsageError where nothing was, NeedsPerson where `transitions.jsonl` cannot tell."""
         found = interruption(states)
         if found is None:
             if problem := untold(states):
@@ -101,8 +101,8 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
     def _finish(self, found: Interruption, states: Sequence[ServerState]) -> Prepared:
         """The plan of a rollback to the interrupted operation's release, for the servers that took part in it.
 
-        Where a server does not know the release yet, its own journal's record says from what it is made: what a server
-        says decides nothing about another.
+        Where a server does not know the release yet, the record in its own `transitions.jsonl` says from what it is
+        made: what a server says decides nothing about another.
         """
         if not found.tag:
             raise NeedsPerson("the journals do not tell what it was to make live", hint="undo it, then deploy again")
