@@ -35,9 +35,9 @@ def attempt(site: ServerSite, check: Check, folder: str, variables: Mapping[str,
 
     The whole attempt has the check's `timeout`, however slowly an answer drips; a cancel ends it at once.
     """
-    assert check.http is not None
+    assert check.http is not None and check.tunnel is not None
     url = urlsplit(check.http)
-    host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+    host, port = check.tunnel
     wanted = check.contains.replace("{revision}", variables["TURNOUT_REVISION"])
     wanted = wanted.replace("{tag}", variables["TURNOUT_TAG"])
     try:

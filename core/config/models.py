@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, field_validator, model_validator
 
@@ -247,6 +248,14 @@ class Check(Table):
             for key in ("status", "contains", "host"):
                 if key in table:
                     yield (key,), "is for http checks; a command passes with status 0", ""
+
+    @property
+    def tunnel(self) -> tuple[str, int] | None:
+        """Host and port that the check reaches through the server; None where it needs no tunnel."""
+        if self.http is None:
+            return None
+        url = urlsplit(self.http)
+        return url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
 
     @property
     def kind(self) -> str:

@@ -12,7 +12,6 @@ import secrets
 import time
 import zlib
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import paramiko
 
@@ -199,8 +198,8 @@ def _command(held: Held, project: Project) -> Iterator[Finding]:
 
 
 def tunnels(session: Session, project: Project) -> Iterator[Finding]:
-    """Whether http checks get through: each of their addresses, asked as a check does it."""
-    places = dict.fromkeys(_place(check.http) for check in project.checks if check.http)
+    """Whether checks get through: each address that one reaches by a tunnel, asked as the check does it."""
+    places = dict.fromkeys(check.tunnel for check in project.checks if check.tunnel)
     for host, port in places:
         try:
             session.connection.tunnel(host, port, TUNNEL_SECONDS).close()
@@ -222,12 +221,6 @@ def tunnels(session: Session, project: Project) -> Iterator[Finding]:
 def _silent(host: str, port: int, reason: str) -> Finding:
     text = f"nothing takes connections at {host}:{port} on the server now: {clean(reason, 200) or 'no answer'}"
     return Finding("checks", WARNING, text, "the http check passes only if something listens there after the switch")
-
-
-def _place(url: str) -> tuple[str, int]:
-    """Host and port of a check's URL."""
-    parts = urlsplit(url)
-    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _too_few(had: int, needed: int, error: TurnoutError) -> Finding:
