@@ -26,7 +26,7 @@ def weight(event: Event) -> int:
 def left_out(lines: int, operation: str) -> Note:
     """What is said in the place of an operation's lines."""
     return Note(
-        operation=operation, text=f"{count(lines, 'line')} of output left out here: more than can be shown in time"
+        operation=operation, text=f"{count(lines, 'line')} of output left out here: it came faster than it can be shown"
     )
 
 

@@ -208,8 +208,8 @@ class Astray(NeedsPerson):
     """
 
     def __init__(self, target: str, *, dangling: bool = False, **parts: str) -> None:
-        leads = f"current leads to {clean(target, 200)}" if target else "there is no current now"
-        gone = ", which is not there any more" if dangling else " now" if target else ""
+        leads = f"current points to {clean(target, 200)}" if target else "there is no current now"
+        gone = ", which does not exist any more" if dangling else " now" if target else ""
         super().__init__(f"{leads}{gone}: somebody changed it meanwhile", **parts)
         self.target = target
         self.dangling = dangling

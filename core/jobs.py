@@ -192,5 +192,5 @@ class Ahead(Generic[T]):
 def fault(error: BaseException) -> TurnoutError:
     """An error that nothing expected, as one that a person can report; call it while the error is handled."""
     return InternalError(
-        f"a fault in Turnout: {error!r}", detail=traceback.format_exc(), hint="please report it with these lines"
+        f"a bug in Turnout: {error!r}", detail=traceback.format_exc(), hint="please report it with these lines"
     )

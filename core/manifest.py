@@ -152,7 +152,7 @@ def parse(text: str) -> Manifest:
         raise ValueError(_fault(text))
     lines = text.split("\n")
     if lines.pop():
-        raise ValueError("the manifest's last line is cut")
+        raise ValueError("the manifest's last line is cut off")
     entries: dict[bytes, Entry] = {}
     new = tuple.__new__
     try:
@@ -202,7 +202,7 @@ def _fault(text: str) -> str:
             _check_target(match[6] or "")
         except ValueError:
             return f"line {number} of the manifest is not an entry: {item[:80]!r}"
-    return "the manifest is not one"
+    return "this is not a manifest"
 
 
 def is_inside(path: bytes) -> bool:

@@ -69,7 +69,7 @@ class Output:
 
     def _stop(self, lines: list[str]) -> None:
         """From here on nothing is handed on until the end."""
-        self._on_line(f"[turnout: more output than is shown; only its last {LAST_LINES} lines follow, at the end]")
+        self._on_line(f"[turnout: output limit reached; only the last {LAST_LINES} lines will be shown, at the end]")
         self._left_out = _LeftOut()
         self._left_out.add("\n".join(lines).encode("utf-8", "replace"))
         self._rest = ""

@@ -17,7 +17,7 @@ _AS_BEFORE = "".join(f"case $turnout_options in *{option}*) set -{option} ;; esa
 """Shell: the options with which the login starts a shell, for a command has them too."""
 
 
-SWALLOWED = "not run: a start-up file there reads standard input and took a part of what was sent"
+SWALLOWED = "not run: a start-up file there reads standard input and consumed part of what was sent"
 """What is said of a program that lacks its beginning."""
 
 

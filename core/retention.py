@@ -16,7 +16,7 @@ def protection(states: Sequence[ServerState], tag: str, live: str, previous: str
     if on:
         return f"is live on {', '.join(on)}: a live release is never pruned"
     if tag == previous and tag != live:
-        return "is the one before the live release: it is kept for a quick way back"
+        return "is the release before the live one: it is kept for a quick rollback"
     for state in states:
         release = state.releases.get(tag)
         if tag in state.pins or (release and release.pinned):

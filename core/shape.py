@@ -49,7 +49,7 @@ def differences(manifest: Manifest, lines: Iterable[bytes]) -> list[str]:
     named = [f"{name} is not what was sent" for name in lacking if name in more]
     named += [f"{name} is missing" for name in lacking if name not in more]
     named += [f"{name} does not belong there" for name in more if name not in lacking]
-    named += [f"{name} has another mode than what was sent" for name in modes_of]
+    named += [f"{name} has a different mode than was sent" for name in modes_of]
     return named if len(named) <= NAMED else [*named[:NAMED], f"and {count(len(named) - NAMED, 'other difference')}"]
 
 

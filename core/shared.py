@@ -33,14 +33,14 @@ def nowhere(state: ServerState, shared: SharedPath, manifest: Manifest | None) -
     """
     place = f"{layout.SHARED}/{shared.path}"
     if shared.path in state.shared_dangling:
-        return f"{place} is a link that leads nowhere"
+        return f"{place} is a dangling link"
     if shared.path not in state.shared_missing or (shared.folder and not shared.required):
         return ""
     if manifest is None:
         return f"{place} does not exist"
     if shared.path.encode("utf-8", "surrogateescape") in manifest.entries:
         return ""
-    return f"{place} does not exist, and the release does not bring it"
+    return f"{place} does not exist, and the release does not contain it"
 
 
 def refusal(state: ServerState, paths: Iterable[SharedPath], manifest: Manifest) -> str:
@@ -57,7 +57,7 @@ def warnings(states: Sequence[tuple[ServerState, Manifest | None]], paths: Itera
             reason = nowhere(state, each, manifest)
             if reason:
                 found.setdefault((each.path, reason), []).append(state.server)
-    return [f"{path} will lead nowhere on {_some(names)}: {reason}" for (path, reason), names in found.items()]
+    return [f"{path} will be a dangling link on {_some(names)}: {reason}" for (path, reason), names in found.items()]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -28,5 +28,5 @@ def attempt(site: ServerSite, check: Check, folder: str, variables: Mapping[str,
         return ""
     printed = site.mask.line("\n".join(last), 500)
     if ended.late:
-        return f"no end within {check.timeout:g} s\n{printed}".strip()
+        return f"did not end within {check.timeout:g} s\n{printed}".strip()
     return f"status {ended.status}\n{printed}".strip()

@@ -45,7 +45,7 @@ def attempt(site: ServerSite, check: Check, folder: str, variables: Mapping[str,
     except paramiko.ChannelException as error:
         if error.code == 1:
             return "sshd forbids forwarding: allow it (AllowTcpForwarding, PermitOpen) or use a check with `run`"
-        return site.mask.line(f"no connection to {host}:{port} from the server: {error.text or 'it says no reason'}")
+        return site.mask.line(f"no connection to {host}:{port} from the server: {error.text or 'no reason given'}")
     except (ConnectError, *BROKEN) as error:
         return f"no connection: {error}"
     unwatch = site.cancel.on_request(channel.close)
@@ -101,14 +101,14 @@ class _Exchange:
         late = self._late.is_set()
         if answer is None or (error and answer.status == check.status):
             if late or isinstance(error, TimeoutError):
-                return f"no answer as a whole within {check.timeout:g} s"
+                return f"no answer: not complete within {check.timeout:g} s"
             return mask.line(f"no answer: {str(error) or type(error).__name__}")
         if not error and answer.length and len(body) < BODY_LIMIT and not late:
-            return f"no answer: it ended after {len(body)} bytes, {answer.length} too early"
+            return f"no answer: it ended after {len(body)} bytes, {answer.length} bytes short"
         if answer.status != check.status:
             return f"status {answer.status} instead of {check.status}{_beginning(body, mask)}"
         if late:
-            return f"no answer as a whole within {check.timeout:g} s"
+            return f"no answer: not complete within {check.timeout:g} s"
         if wanted.encode() not in body:
             return f"the answer does not contain {mask(wanted)!r}{_beginning(body, mask)}"
         return ""

@@ -85,7 +85,7 @@ class Deploy(Table):
                 continue
             for other in seen:
                 if path == other:
-                    yield ("shared", index), f"{values.shown(written)} is there already", ""
+                    yield ("shared", index), f"{values.shown(written)} is listed twice", ""
                 elif path.startswith(other + "/") or other.startswith(path + "/"):
                     inner, outer = (path, other) if len(path) > len(other) else (other, path)
                     yield ("shared", index), f'"{inner}" lies inside "{outer}", which is shared as a whole', ""
@@ -126,7 +126,7 @@ class Server(Table):
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         if "user" in table and isinstance(table.get("host"), str) and "@" in table["host"]:
-            yield ("user",), "cannot stand beside a user in `host`: one of the two", ""
+            yield ("user",), "cannot be combined with a user in `host`; use one of them", ""
 
 
 class Environment(Table):
@@ -148,7 +148,7 @@ class Environment(Table):
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         if "batch" in table and table.get("strategy", "all-at-once") == "all-at-once":
-            yield ("batch",), 'is for strategy = "rolling"', ""
+            yield ("batch",), 'is only for strategy = "rolling"', ""
         names: dict[str, int] = {}
         places: dict[object, int] = {}
         servers = table.get("servers")
@@ -162,11 +162,11 @@ class Environment(Table):
             if isinstance(name, str) and names.setdefault(name, index) != index:
                 yield (
                     ("servers", index, "name"),
-                    f"{values.shown(name)} is the name of servers[{names[name]}] already",
+                    f"{values.shown(name)} is already the name of servers[{names[name]}]",
                     "",
                 )
             if place and places.setdefault(place, index) != index:
-                message = f"the same host, port and root as servers[{places[place]}]"
+                message = f"has the same host, port and root as servers[{places[place]}]"
                 yield ("servers", index, "root"), message, ""
 
 
@@ -198,7 +198,7 @@ class Hook(Table):
         yield from exactly_one(table, *cls.kinds)
         only_operator = _only_operator(table)
         if only_operator and "webhook" in table:
-            message = f"a {table['on']} hook runs a command: nothing has happened yet that a message could report"
+            message = f"a {table['on']} hook must run a command: nothing has happened yet for a webhook to report"
             yield ("webhook",), message, ""
         if table.get("where", OPERATOR) != OPERATOR:
             if only_operator:
@@ -247,7 +247,7 @@ class Check(Table):
         if "run" in table and "http" not in table:
             for key in ("status", "contains", "host"):
                 if key in table:
-                    yield (key,), "is for http checks; a command passes with status 0", ""
+                    yield (key,), "is only for http checks; a command passes with status 0", ""
 
     @property
     def tunnel(self) -> tuple[str, int] | None:

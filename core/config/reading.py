@@ -51,7 +51,7 @@ def parse(text: str, path: Path, settings: Settings | None = None) -> Project:
     except ValueError as error:
         raise ConfigError([Fault(str(path), "", _syntax(str(error), text))]) from None
     except RecursionError:
-        raise ConfigError([Fault(str(path), "", "not TOML that can be read: it is nested too deeply")]) from None
+        raise ConfigError([Fault(str(path), "", "cannot be read as TOML: it is nested too deeply")]) from None
     settings = settings or Settings()
     filling = _Filling(settings.environ)
     table = filling.fill(written, ())

@@ -42,7 +42,7 @@ KINDS = {
 class Source(Table):
     """Where a tree comes from."""
 
-    coming = {"archive": "archives come with a later version; use git or directory"}
+    coming = {"archive": "archives are not supported yet; use git or directory"}
 
     git: Annotated[str, AfterValidator(KINDS["git"].check)] | None = None
     """A git repository: its folder, relative to turnout.toml."""
@@ -67,7 +67,7 @@ class Source(Table):
             yield from exactly_one(table, *KINDS)
         given = [kind for key, kind in KINDS.items() if key in table]
         if "ref" in table and given and not any(kind.revisions for kind in given):
-            yield ("ref",), f"is for a git source; {given[0].noun} has no revisions", ""
+            yield ("ref",), f"is only for a git source; {given[0].noun} has no revisions", ""
 
     @property
     def kind(self) -> str:

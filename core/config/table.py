@@ -107,4 +107,4 @@ def exactly_one(table: Mapping[str, Any], *keys: str) -> Iterator[Broken]:
         *most, last = (f'"{key}"' for key in keys)
         yield (), f"needs {', '.join(most)} or {last}", ""
     for key in given[1:]:
-        yield (key,), f'cannot stand beside "{given[0]}": one of {"the two" if len(keys) == 2 else "them"}', ""
+        yield (key,), f'cannot be combined with "{given[0]}"; use one of them', ""

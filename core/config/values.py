@@ -26,7 +26,8 @@ def name(value: str) -> str:
     """A name of a project, an environment or a server."""
     if not NAME.fullmatch(value):
         raise ValueError(
-            f"{shown(value)} is not a name: letters, digits, '.', '_' and '-', a letter or digit first, 64 at most"
+            f"{shown(value)} is not a valid name: use letters, digits, '.', '_' and '-', a letter or digit first, "
+            "at most 64 characters"
         )
     return value
 
@@ -43,7 +44,7 @@ def command(value: str) -> str:
     if not value.strip():
         raise ValueError("must not be empty")
     if "\0" in value:
-        raise ValueError("must not hold a zero byte, which no shell takes")
+        raise ValueError("must not contain a zero byte: no shell accepts one")
     return value
 
 
@@ -97,7 +98,7 @@ def host(value: str) -> str:
     """A server's address: `host`, `user@host` or a name from ssh_config; the port has its own key."""
     address = _without_user(value)
     if address.count(":") == 1 and address.partition(":")[2].isdecimal():
-        raise ValueError(f"{shown(value)} holds a port: write host and `port = {address.partition(':')[2]}`")
+        raise ValueError(f"{shown(value)} contains a port: write host and `port = {address.partition(':')[2]}`")
     _address(value, address)
     return value
 
@@ -108,7 +109,7 @@ def gateway(value: str) -> str:
     if address.count(":") == 1:
         address, _, port = address.partition(":")
         if not port.isdecimal() or not 1 <= int(port) <= 65535:
-            raise ValueError(f"{shown(value)} has no valid port behind ':'")
+            raise ValueError(f"{shown(value)} has no valid port after ':'")
     _address(value, address)
     return value
 
@@ -139,7 +140,7 @@ def url(value: str) -> str:
     if not value.isascii():
         raise ValueError("must be ASCII: other characters are written as %XX, a host name in its xn-- form")
     if _without_control(value) != "".join(value.split()):
-        raise ValueError("must not hold white space")
+        raise ValueError("must not contain white space")
     try:
         parts = urlsplit(value)
         port_is_fine = parts.port is None or parts.port > 0
@@ -148,7 +149,7 @@ def url(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
         raise ValueError(f"{shown(value)} is not a URL: it must be http://HOST… or https://HOST…")
     if "@" in parts.netloc:
-        raise ValueError("must not hold a login: it would not be sent")
+        raise ValueError("must not contain a login: it would not be sent")
     return value
 
 
@@ -207,14 +208,14 @@ def kind(value: object) -> str:
 
 def _without_control(value: str) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in value):
-        raise ValueError("must not hold control characters or line ends")
+        raise ValueError("must not contain control characters or line ends")
     return value
 
 
 def _parts(value: str) -> list[str]:
     parts = [part for part in value.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise ValueError(f"{shown(value)} must not hold '..'")
+        raise ValueError(f"{shown(value)} must not contain '..'")
     return parts
 
 
@@ -227,7 +228,7 @@ def _relative(value: str) -> str:
 def _without_user(value: str) -> str:
     """The address behind `user@`, whose user was checked."""
     if not text(value).isprintable() or re.search(r"\s", value):
-        raise ValueError(f"{shown(value)} must not hold white space")
+        raise ValueError(f"{shown(value)} must not contain white space")
     login, at, address = value.rpartition("@")
     if at:
         user(login)

@@ -124,7 +124,7 @@ def _carry_out(
             return
         if ended.status != 0:
             text = f"a command that does nothing did not end with status 0: {_how(ended.status, ended.late)}"
-            yield Finding("hooks", ERROR, text, "hooks and checks cannot run like this: look at the login's shell")
+            yield Finding("hooks", ERROR, text, "hooks and checks cannot run there: look at the user's login shell")
             return
     yield Finding("sessions", OK, f"{needed} at the same time, as many as a deploy needs")
     try:
@@ -151,7 +151,7 @@ def _release(held: Held, project: Project, state: ServerState, upload: Upload, *
         upload.finish()
     except TurnoutError as error:
         raise error.at(phase="upload") from None
-    packed = "packed with gzip" if unpack == "gzip" else "unpacked: there is no gzip"
+    packed = "compressed with gzip" if unpack == "gzip" else "uncompressed: there is no gzip"
     yield Finding("upload", OK, f"files arrive, {packed}")
     try:
         held.stage(
@@ -207,7 +207,7 @@ def tunnels(session: Session, project: Project) -> Iterator[Finding]:
             if error.code == PROHIBITED:
                 text = f"sshd forbids forwarding to {host}:{port}, which http checks need"
                 hint = (
-                    "in its configuration: AllowTcpForwarding local and no PermitOpen against it; or a check with `run`"
+                    "in its sshd_config: AllowTcpForwarding local, and no PermitOpen that forbids it; or a `run` check"
                 )
                 yield Finding("checks", ERROR, text, hint)
             else:
@@ -215,16 +215,16 @@ def tunnels(session: Session, project: Project) -> Iterator[Finding]:
         except (ConnectError, *BROKEN) as error:
             yield _silent(host, port, str(error))
         else:
-            yield Finding("checks", OK, f"{host}:{port} takes connections")
+            yield Finding("checks", OK, f"{host}:{port} accepts connections")
 
 
 def _silent(host: str, port: int, reason: str) -> Finding:
-    text = f"nothing takes connections at {host}:{port} on the server now: {clean(reason, 200) or 'no answer'}"
+    text = f"nothing accepts connections at {host}:{port} on the server now: {clean(reason, 200) or 'no answer'}"
     return Finding("checks", WARNING, text, "the http check passes only if something listens there after the switch")
 
 
 def _too_few(had: int, needed: int, error: TurnoutError) -> Finding:
-    text = f"the server opened {had} of the {needed} sessions that a deploy has open at the same time: {error.detail}"
+    text = f"the server opened {had} of the {needed} sessions that a deploy needs at the same time: {error.detail}"
     return Finding("sessions", ERROR, text, f"in its sshd_config: MaxSessions {needed} or more (10 is the default)")
 
 
@@ -236,7 +236,7 @@ def _failed(topic: str, error: TurnoutError) -> Finding:
 
 def _how(status: int | None, late: bool) -> str:
     if late:
-        return f"no end within {HOOK_SECONDS:.0f} s"
+        return f"did not end within {HOOK_SECONDS:.0f} s"
     return "it was ended by a signal" if status is None else f"status {status}"
 
 

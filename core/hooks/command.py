@@ -30,7 +30,7 @@ def run(site: Site, hook: Hook, folder: str, variables: Mapping[str, str]) -> No
     output = _Output(site, hook)
     ended = site.run(hook.run, folder, variables, hook.timeout, output.add)
     if ended.left:
-        text = f"what the {hook.on} hook left running keeps its output open; what it prints from now on is not shown"
+        text = f"a process that the {hook.on} hook left running keeps its output open; it is not shown from here on"
         site.emit(Note(server=site.name, text=text))
     output.finish(ended.status)
     site.cancel.check()

@@ -72,7 +72,7 @@ def _lock_all(run: Run, cancel: Cancel, emit: Emit) -> dict[str, ServerState]:
         with run.phase("begin", name, tell=emit):
             state = run.take(name).state
             if state.took_over:
-                text = f"took the lock over from {state.took_over.describe()}: its process is gone"
+                text = f"took over the lock of {state.took_over.describe()}: its process is gone"
                 run.emit(Note(server=name, text=text, level="warning"))
             return state
 

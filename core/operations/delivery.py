@@ -98,7 +98,7 @@ class Delivery:
         reason = lacking(state, of_upload(state, manifest, change), of_release(state, manifest, shared=shared))
         if reason:
             hint = "free space there or prune releases, then deploy again: what arrived is not sent again"
-            raise DiskFull("not enough room on a server", detail=reason, hint=hint, server=state.server)
+            raise DiskFull("not enough space on a server", detail=reason, hint=hint, server=state.server)
 
     def _pump(self, name: str, change: Difference, send: Callable[[bytes], None], fan_out: Packed) -> None:
         """Hand all chunks to one server; the progress as events, at most every REPORT_EVERY seconds."""

@@ -173,7 +173,7 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
             if planned:
                 _still_holds(planned, states)
             if prepared.plan.build and not planned:
-                run.emit(Note(text=f"build {prepared.plan.build}; --rebuild makes it anew"))
+                run.emit(Note(text=f"build {prepared.plan.build}; --rebuild builds it again"))
             run.emit(PlanMade(plan=dict(plan_row(prepared.plan))))
             _refuse(prepared.plan)
             controls.cancel.check()
@@ -234,7 +234,7 @@ def _refuse(plan: Plan) -> None:
     if NOT_A_LINK in kinds:
         raise NeedsPerson("current is not a link", detail="\n".join(reasons), hint=hint, phase="begin")
     if NO_SPACE in kinds:
-        raise DiskFull("not enough room on a server", detail="\n".join(reasons), hint=hint, phase="begin")
+        raise DiskFull("not enough space on a server", detail="\n".join(reasons), hint=hint, phase="begin")
     raise UsageError(reasons[0], detail="\n".join(reasons) if len(reasons) > 1 else "", hint=hint)
 
 

@@ -64,7 +64,7 @@ def _watch(fleet: Fleet, emit: Emit, cancel: Cancel) -> Watched:
         if held and held[0] == followed:
             cancel.wait(LOOK_EVERY)
     if not any(name in inspection.states for name in part):
-        raise TurnoutError("the operation was lost sight of", hint="look at what is live", detail=first.describe())
+        raise TurnoutError("contact with the operation was lost", hint="check what is live", detail=first.describe())
     finished = _finished(fleet, first, list(part), inspection.states)
     if finished.outcome == "done":
         seen.take_prunes(inspection.states, finished.time)
@@ -99,7 +99,7 @@ def _finished(fleet: Fleet, lock: Lock, part: list[str], states: Mapping[str, Se
             summary=_sentence(end),
             tag=end.tag,
         )
-    summary = "it ended without saying how: look at what is live"
+    summary = "how it ended is unknown: check what is live"
     if found is not None:
         described = f"{found.describe(time.time())}: turnout recover {fleet.environment.name}"
         summary = described if found.operation == lock.operation else f"{summary}; {described}"

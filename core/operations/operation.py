@@ -89,7 +89,7 @@ class Operation(ABC, Generic[R]):
         name, strategy = self.fleet.environment.name, self.fleet.environment.strategy
         if strategy not in STRATEGIES:
             raise UsageError(
-                f'{name} has strategy = "{strategy}", which this version does not carry out yet',
+                f'{name} has strategy = "{strategy}", which this version does not support yet',
                 hint='use strategy = "all-at-once", or deploy to a part of the servers with --server',
             )
         for tag in self.named:
@@ -118,7 +118,7 @@ class Operation(ABC, Generic[R]):
 
     def nothing(self, plan: Plan) -> str:
         """The summary where every server is as asked already."""
-        return "every server is as asked already: nothing to do"
+        return "every server is already as requested: nothing to do"
 
     def prepare(self, states: Mapping[str, ServerState], tree: Ahead[Tree] | None) -> Prepared:
         """The plan for these states, with the words that screens use for it."""

@@ -78,7 +78,7 @@ def _say_what_is_left(
         ) from cause
     switched = {name: error for name, error in lost.items() if name in standing.switched}
     if switched:
-        raise unclaimed(run, "not back where it was:", switched, f"first failure: {cause}") from cause
+        raise unclaimed(run, "not back on its previous release:", switched, f"first failure: {cause}") from cause
 
 
 def _surely(run: Run, standing: Standing, name: str, cancel: Cancel) -> bool:

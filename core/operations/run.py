@@ -74,7 +74,7 @@ class Run:
         """A server under its lock. LockLost where this operation does not hold it any more."""
         held = self._held.get(server)
         if held is None:
-            raise LockLost("the lock is not held any more", server=server)
+            raise LockLost("the lock is no longer held", server=server)
         return held
 
     def let_go(self, server: str) -> None:

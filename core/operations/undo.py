@@ -62,8 +62,8 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState], contro
             outcome.unwrap("switch")
             lost = end(run, left, conclude, controls.cancel)
             if lost:
-                raise unclaimed(run, "not back where it was:", lost)
-    more = "; another interrupted operation is left: recover again" if others else ""
+                raise unclaimed(run, "not back on its previous release:", lost)
+    more = "; another interrupted operation remains: recover again" if others else ""
     if not moving:
-        return f"nothing had been switched: swept and closed{more}"
+        return f"nothing had been switched: cleaned up and marked as closed{more}"
     return f"{count(len(moving), 'server')} went back from {plan.tag}{more}"

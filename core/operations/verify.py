@@ -35,9 +35,9 @@ def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
     if not having and astray:
         return Verification(chosen, {}, inspection.errors, astray)
     if not chosen:
-        raise UsageError("nothing is live yet", hint="name a release: turnout releases lists them")
+        raise UsageError("nothing is live yet", hint="name a release: `turnout releases` lists them")
     if not having:
-        raise UsageError(f"no server has the files of {chosen}", hint="turnout releases lists what is where")
+        raise UsageError(f"no server has the files of {chosen}", hint="`turnout releases` shows which server has what")
 
     conflict = next(row.conflict for row in fleet_releases(states.values()) if row.tag == chosen)
 
@@ -49,7 +49,7 @@ def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
         session, cache = fleet.session(name), fleet.project.settings.cache
         record = states[name].releases[chosen].record
         if conflict:
-            raise ServerError(conflict, hint="which of them is right, only a person can tell", server=name)
+            raise ServerError(conflict, hint="only a person can decide which of them is right", server=name)
         if states[name].releases[chosen].unread:
             raise ServerError(f"the record of {chosen} cannot be read", server=name)
         if record is None:
@@ -58,7 +58,7 @@ def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
         if manifest is None:
             manifest = session.manifest(chosen)
             if manifest.digest != record.digest:
-                raise ServerError(f"the manifest of {chosen} there is not the one of its record", server=name)
+                raise ServerError(f"the manifest of {chosen} there does not match its record", server=name)
             remember(cache, manifest)
         return compare(manifest, session.tree(chosen, cancel), fleet.project.deploy.shared)
 
@@ -68,7 +68,7 @@ def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
         # It takes a while: what is said of the live release is said of what is live then.
         for name, state in fleet.inspect(cancel).states.items():
             if name in states and state.current_target != states[name].current_target:
-                astray.setdefault(name, f"was switched meanwhile: current leads to {clean(state.current_target)} now")
+                astray.setdefault(name, f"was switched meanwhile: current points to {clean(state.current_target)} now")
     return Verification(chosen, outcome.results, {**inspection.errors, **outcome.errors}, astray)
 
 
@@ -78,8 +78,8 @@ def _astray(state: ServerState, *, live: bool) -> str:
     if state.current_kind == "absent":
         return "there is no current" if live and any(release.present for release in state.releases.values()) else ""
     return {
-        "dangling": f"current leads to {target}, {state.why_dangling}",
-        "elsewhere": f"current leads to {target}, outside releases/",
+        "dangling": f"current points to {target}, {state.why_dangling}",
+        "elsewhere": f"current points to {target}, outside releases/",
         "folder": "current is a folder, not a link",
         "file": "current is a file, not a link",
     }.get(state.current_kind, "")

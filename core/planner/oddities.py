@@ -37,7 +37,9 @@ def mount_refusal(state: ServerState) -> Refusal | None:
     inside = next((path for path in state.mounts if path.startswith(f"{layout.CACHE}/")), "")
     if not inside:
         return None
-    return Refusal(f"{state.root}/{inside} is a mount point, and deploys empty and fill deploy-cache: unmount it")
+    return Refusal(
+        f"{state.root}/{inside} is a mount point, and a deploy would change what is mounted there: unmount it"
+    )
 
 
 def state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:
@@ -63,7 +65,7 @@ def oddities(states: Sequence[ServerState]) -> tuple[str, ...]:
 def _odd(state: ServerState) -> list[str]:
     found = []
     if state.current_kind == "dangling":
-        found.append(f"{state.server}: current leads to {state.current_target}, {state.why_dangling}")
+        found.append(f"{state.server}: current points to {state.current_target}, {state.why_dangling}")
     if state.current_kind == "elsewhere":
-        found.append(f"{state.server}: current leads to {state.current_target}, outside releases/")
+        found.append(f"{state.server}: current points to {state.current_target}, outside releases/")
     return found + [f"{state.server}: {fault}" for fault in state.faults]

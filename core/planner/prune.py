@@ -32,7 +32,7 @@ def plan_prune(
     for tag in tags:
         reason = protection(states, tag, live, previous)
         if not reason and tag in before:
-            reason = "is where an interrupted operation leads back to when it is undone: recover first"
+            reason = "is the release that an interrupted operation goes back to when undone: recover first"
         if reason:
             refusals.append(f"{tag} {reason}")
     steps = []

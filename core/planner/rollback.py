@@ -76,7 +76,7 @@ def plan_rollback(
             action = NONE if state.current == row.tag and not refusal else SWITCH
             steps.append(Step(server=state.server, action=action, current=state.current, refusal=refusal))
         elif manifest is None or row.record is None:
-            reason = manifest_problem or "its files are gone and it has no record to make them from again"
+            reason = manifest_problem or "its files are gone, and without a record they cannot be made again"
             steps.append(Step(server=state.server, action=UPLOAD, current=state.current, refusal=Refusal(reason)))
         else:
             steps.append(release_step(state, row.record, manifest, caches.get(state.server), settings, None))
@@ -84,7 +84,7 @@ def plan_rollback(
     strangers = [step.server for step in steps if step.action in (STAGE, UPLOAD) and step.server not in recorded(row)]
     if strangers and not any(step.refusal for step in steps):
         who = ", ".join(recorded(row))
-        warnings += (f"{', '.join(strangers)} never had {row.tag}: what is sent there is what {who} recorded of it",)
+        warnings += (f"{', '.join(strangers)} never had {row.tag}: it is sent there as {who} recorded it",)
     if row.failed:
         warnings += (f"{row.tag} is marked as failed: {row.failed}",)
     return replace(base, steps=tuple(steps), warnings=warnings)

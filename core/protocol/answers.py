@@ -66,17 +66,17 @@ def error_of(answer: Answer, title: str) -> TurnoutError:
             lock = lock_in(answer.lines) or Lock()
             return LockedError(
                 f"locked by {lock.describe()}",
-                hint="`turnout watch` follows it, `--wait 5m` waits for it; `turnout unlock` where it hangs",
+                hint="`turnout watch` follows it, `--wait 5m` waits for it; `turnout unlock` if it hangs",
             )
         case Status.LOST:
-            return LockLost(title, detail=answer.text, hint="refresh and look at what is live; then try again")
+            return LockLost(title, detail=answer.text, hint="refresh and check what is live; then try again")
         case Status.ASTRAY:
             target, _, gone = next(iter(answer.of("astray")), "").partition(" ")
             return Astray(raw_path(target), dangling=bool(gone))
         case Status.PERSON:
             return NeedsPerson(title, detail=answer.text)
         case Status.LACKING:
-            hint = "install it there; `turnout doctor` names what it lacks"
+            hint = "install it there; `turnout doctor` lists what is missing"
             return ServerError(title, detail=answer.text, hint=hint)
     if answer.status > SIGNALLED:
         return ServerError(title, detail="the request was ended by a signal on the server")

@@ -79,8 +79,8 @@ def _hint(said: str) -> str:
     if "read-only file system" in said:
         return "the file system is mounted read-only there; `turnout doctor` tries every place"
     if "permission denied" in said or "operation not permitted" in said:
-        return "the user who logs in may not change what is named; `turnout doctor` tries every place"
-    return "`turnout doctor` tries what may be wrong there"
+        return "the login user has no permission to change it; `turnout doctor` tries every place"
+    return "`turnout doctor` looks for the cause"
 
 
 def failure(title: str, lines: Iterable[str], otherwise: str) -> ServerError:

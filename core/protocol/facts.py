@@ -23,7 +23,7 @@ class Facts:
     user, tar, switch   in its own words, "" where it said nothing
     lacks        programs that it does not have
     in_the_way   what is not a folder on the way to the deploy root; closed_to_us: a folder that we may not go into
-    closed       the first folder on the way to the deploy root that others may not go through
+    closed       the first folder on the way to the deploy root that other users cannot enter
     rehearsal    the folder for a rehearsal, "" where it could not be made
     """
 

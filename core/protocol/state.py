@@ -122,7 +122,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         raise ServerError(
             "the server's answer was not recognised",
             detail="\n".join(["it does not say what `current` is", *seen.faults[:3]]),
-            hint="nothing was changed; `turnout doctor` tries what may be wrong there",
+            hint="nothing was changed; `turnout doctor` looks for the cause",
             server=server,
         )
     releases = seen.releases.all(current)

@@ -10,7 +10,7 @@ def amount(text: str) -> int:
     """A number of bytes, blocks or entries. ValueError for what no file system could have."""
     value = int(text) if len(text) < 25 and text.isascii() and text.isdigit() else -1
     if not 0 <= value < 1 << 63:
-        raise ValueError(f"{text[:30]} is not an amount")
+        raise ValueError(f"{text[:30]} is not a number")
     return value
 
 

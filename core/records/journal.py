@@ -80,13 +80,13 @@ def parse_journal_line(text: str) -> JournalLine:
 def _check_line(line: JournalLine) -> None:
     """ValueError where a recovery cannot rest on a line."""
     if line.operation and not _OPERATION.fullmatch(line.operation):
-        raise ValueError("the operation is no id")
+        raise ValueError("the operation is not an id")
     if line.what not in ("begin", "switch"):
         return
     for tag in (line.tag, line.previous):
         if tag and not is_tag(tag):
-            raise ValueError("the tag is not one")
+            raise ValueError("its tag is not valid")
     if clean(line.target, LONGEST_TARGET) != line.target or "\n" in line.target:
-        raise ValueError("the target is not one")
+        raise ValueError("its target is not valid")
     if line.record and line.record.tag != line.tag:
         raise ValueError("it has the record of another tag")

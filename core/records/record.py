@@ -114,26 +114,26 @@ def record_of(values: dict[str, Any]) -> Record:
         if not isinstance(value, kinds[str(item.type)]) or (item.type != "bool" and isinstance(value, bool)):
             raise ValueError(f"{item.name} is not {item.type}")
         if item.type == "int" and not 0 <= value < 1 << 63:
-            raise ValueError(f"{item.name} is no number of anything")
+            raise ValueError(f"{item.name} is not a valid number")
         known[item.name] = one_line(value) if isinstance(value, str) else value
     for name in ("tag", "seq", "created"):
         if name not in known:
             raise ValueError(f"{name} is missing")
     record = Record(**known)  # type: ignore[arg-type]  # each value's type was checked above
     if not is_tag(record.tag):
-        raise ValueError("the tag is not one")
+        raise ValueError("its tag is not valid")
     if not 0 <= record.created <= LAST_SECOND:
-        raise ValueError("created is no time")
+        raise ValueError("created is not a time")
     if record.seq > LARGEST_SEQ:
-        raise ValueError("seq is no number of a release")
+        raise ValueError("seq is not the number of a release")
     if record.revision and not _REVISION.fullmatch(record.revision):
         raise ValueError("revision is neither a commit nor a digest")
     if record.digest and not is_digest(record.digest):
-        raise ValueError("digest is no SHA-256")
+        raise ValueError("digest is not a SHA-256")
     if record.source and not WORD.fullmatch(record.source):
-        raise ValueError("source is no kind of source")
+        raise ValueError("source is not a known kind of source")
     if record.ref.startswith("-"):
-        raise ValueError("ref is an option and no revision")
+        raise ValueError("ref is an option, not a revision")
     return record
 
 

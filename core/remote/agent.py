@@ -180,7 +180,9 @@ class Agent:
             seen.append(line[:1000])
             total += len(line) + LINE
             if total > GREETING_LIMIT:
-                raise self._gone(f"the login shell printed more than {GREETING_LIMIT >> 20} MB and started no agent")
+                raise self._gone(
+                    f"the login shell printed more than {GREETING_LIMIT >> 20} MB without starting the agent"
+                )
 
     def _await(self, number: int) -> Answer:
         end = re.compile(rf"{self._mark} ([0-9]{{1,9}}) ([0-9]{{1,3}})")
@@ -262,7 +264,7 @@ class Agent:
         return ConnectError(
             "the connection to the server was lost",
             detail=clean_lines(detail),
-            hint="the agent there sweeps and unlocks by itself; refresh and look at what is live"
+            hint="the agent there sweeps and unlocks by itself; refresh and check what is live"
             if self._begun
             else "no lock was taken there; try again",
             server=self._connection.server.name,
@@ -278,7 +280,7 @@ class Agent:
         channel.status_event.wait(_STATUS_WITHIN)
         status = channel.exit_status if channel.exit_status_ready() else -1
         channel.close()
-        ended = f"it ended with status {status}" if status >= 0 else "it said no status"
+        ended = f"it ended with status {status}" if status >= 0 else "its exit status is unknown"
         user = self._connection.link.options.user
         return ConnectError(
             "the login shell ended before the agent could start",

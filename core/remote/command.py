@@ -148,7 +148,7 @@ def run(
         )
     if status == 0 and not heard.process:
         raise ServerError(
-            "the login shell ended well without running the command",
+            "the login shell ended with status 0 without running the command",
             detail=f"not run: {command}",
             hint="look for an `exit` or `set -n` in the start-up files of the user who logs in",
             server=session.name,

@@ -142,7 +142,7 @@ class Held:
 
     def confirm(self, left: str) -> None:
         """Raises LockLost where the lock is not ours any more, Astray where `current` is not as `left` says."""
-        self._ask("confirm", left, title="what was switched is not certain any more")
+        self._ask("confirm", left, title="what was switched is no longer certain")
 
     def finish(
         self,

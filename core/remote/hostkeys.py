@@ -69,12 +69,12 @@ def refusal(found: NotTrusted) -> ConnectError:
             detail="\n".join(
                 [f"{host} shows {shown}", *(f"revoked in {place}" for place in _revoked_in(found))],
             ),
-            hint="somebody may hold its private half: ask who revoked it, and give the server a new host key",
+            hint="somebody else may have its private key: ask who revoked it, and give the server a new host key",
             host=host,
             key_type=key_type,
             fingerprint=shown,
         )
-    recorded = [f"recorded is {fingerprint(line.key)} ({line.place})" for line in lines]
+    recorded = [f"recorded: {fingerprint(line.key)} ({line.place})" for line in lines]
     return HostKeyChanged(
         "the host key changed: the connection was refused",
         detail="\n".join([f"{host} shows {shown}", *recorded]),

@@ -126,7 +126,7 @@ def _of_file(path: str, named: bool, notes: list[str]) -> Iterator[Candidate]:
     blob, private = _public_half(path)
     if not blob and not private:
         if named:
-            notes.append(f"{path}: no such key" if not os.path.exists(path) else f"{path}: it is no key")
+            notes.append(f"{path}: no such key" if not os.path.exists(path) else f"{path}: it is not a key")
         return
     yield Candidate(path, blob, path if private else "", named=named)
     certificate = _certificate(f"{path}-cert.pub")
@@ -231,7 +231,7 @@ def private_key(path: str) -> paramiko.PKey:
     except UnsupportedAlgorithm as error:
         raise Unusable(str(error)) from None
     except (paramiko.SSHException, ValueError, IndexError) as error:
-        raise Unusable(str(error) or "it is no private key") from None
+        raise Unusable(str(error) or "it is not a private key") from None
 
 
 def _class_of(kind: str, text: str) -> Any:
@@ -248,7 +248,7 @@ def _class_of(kind: str, text: str) -> Any:
         return paramiko.ECDSAKey
     if kind in _CLASSES:
         return _CLASSES[kind]
-    raise Unusable(f"Turnout has no {kind}")
+    raise Unusable(f"Turnout does not support {kind}")
 
 
 def _as_openssh(text: str) -> str:
@@ -303,7 +303,7 @@ class Agent:
             self._agent._connect(self._socket)
             self.keys = tuple(_AgentKey(self._agent, key.blob, key.comment) for key in self._agent.get_keys())
         except (OSError, ValueError, paramiko.SSHException) as error:
-            self.trouble = f"the agent at {path} gives no answer: {error}"
+            self.trouble = f"the agent at {path} does not answer: {error}"
 
     def close(self) -> None:
         self._socket.close()

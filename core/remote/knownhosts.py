@@ -167,7 +167,7 @@ class KnownHosts:
             raise ConnectError(
                 f"the key cannot be recorded in {file}",
                 detail=error.strerror or str(error),
-                hint="make the file yours to write, or name another one: UserKnownHostsFile in ~/.ssh/config",
+                hint="make the file writable for yourself, or name another one: UserKnownHostsFile in ~/.ssh/config",
             ) from error
         return file
 

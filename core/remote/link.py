@@ -201,15 +201,15 @@ class Link(fabric.Connection):  # type: ignore[misc]
                     hint="AllowTcpForwarding and PermitOpen in its sshd_config, `restrict` in its authorized_keys",
                 ) from None
             raise ConnectError(
-                f"{self.gateway.where} reaches no {self.host}:{self.port}",
+                f"{self.gateway.where} cannot reach {self.host}:{self.port}",
                 detail=str(error),
-                hint="is sshd running there, are name and port right as the gateway sees them, a firewall between?",
+                hint="is sshd running there? are name and port right as the gateway sees them? is there a firewall?",
             ) from None
         except BROKEN as error:
             # It may be half dead: who comes next makes a new one.
             self.gateway.close()
             raise ConnectError(
-                f"{self.gateway.where} gives no connection to {self.host}:{self.port}",
+                f"{self.gateway.where} did not connect to {self.host}:{self.port}",
                 detail=str(error) or "the connection to it was lost",
                 hint="try again",
             ) from None
@@ -230,14 +230,14 @@ class Link(fabric.Connection):  # type: ignore[misc]
         heard = wire.heard.decode("utf-8", "backslashreplace").strip() if wire is not None else ""
         if "Not allowed at this time" in heard:
             return ConnectError(
-                f"{self.where} takes no connection from here for a while",
+                f"{self.where} refuses connections from here for a while",
                 detail=heard.splitlines()[0],
                 hint="its sshd punishes failed logins (PerSourcePenalties): wait, and look why they failed",
             )
         complaint = wire.complaint if wire is not None else ""
         if complaint or (self.options.proxy_command and not heard):
             return ConnectError(
-                f"ProxyCommand gives no connection to {self.where}",
+                f"ProxyCommand did not connect to {self.where}",
                 detail=complaint or f"it ended: {self.options.proxy_command}",
                 hint=f"try `ssh {self.options.target.host}`",
             )
@@ -325,7 +325,7 @@ def unreachable(error: BaseException, where: str, detail: str = "") -> ConnectEr
         return ConnectError(
             f"{where} does not answer",
             detail="the connection timed out",
-            hint="is the server up, the address right, a firewall between?",
+            hint="is the server up? is the address right? is there a firewall?",
         )
     if isinstance(error, ConnectionRefusedError):
         return ConnectError(

@@ -63,11 +63,11 @@ class KeyLogin:
                 return
             if "publickey" not in wanted:
                 raise Refused(
-                    "{} accepted the key and wants more than a key",
-                    [f"{shown(one, key)}: accepted", f"wanted besides: {', '.join(wanted)}"],
+                    "{} accepted the key but requires more than a key",
+                    [f"{shown(one, key)}: accepted", f"also wanted: {', '.join(wanted)}"],
                     "Turnout cannot answer such questions: let this user in by key alone (AuthenticationMethods)",
                 )
-            refused.append(f"{shown(one, key)}: accepted, and one more is wanted")
+            refused.append(f"{shown(one, key)}: accepted, but another key is required too")
         raise self._refusal(refused, ring.notes, locked, ended=not transport.is_active(), agent=agent)
 
     def _refusal(
@@ -86,7 +86,7 @@ class KeyLogin:
                 "make one (ssh-keygen), load one into the agent (ssh-add), or name one: `identity` in turnout.toml",
             )
         if ended and len(refused) > 1:
-            hint = "it takes so many tries and no more (MaxAuthTries): name the right key, with IdentitiesOnly yes"
+            hint = "it allows no more attempts (MaxAuthTries): name the right key, with IdentitiesOnly yes"
             return Refused("{} refused the login", lines, hint)
         host = self._options.target.host
         hint = f"try `ssh {host}`: is your public key in its authorized_keys, your key in the agent?"
@@ -95,15 +95,15 @@ class KeyLogin:
 
 def _no_keys(allowed: list[str]) -> Refused:
     return Refused(
-        "{} takes no keys",
-        [f"it takes {', '.join(allowed)}"],
+        "{} does not accept keys",
+        [f"it accepts {', '.join(allowed)}"],
         "Turnout logs in with keys only: PubkeyAuthentication yes in its sshd_config",
     )
 
 
 def _reason(error: paramiko.SSHException, key: paramiko.PKey) -> str:
     if getattr(key, "refused", False):
-        return "the agent does not sign with it (ssh-add -l; is it to be confirmed?)"
+        return "the agent does not sign with it (see ssh-add -l; does its use have to be confirmed?)"
     text = str(error)
     return "not accepted" if text.startswith("Authentication failed") else text
 

@@ -121,8 +121,8 @@ def _chosen(options: Options, name: str, keyword: str, ours: Sequence[str], know
     offered = pick(wanted, tuple(known))
     if not offered:
         raise ConnectError(
-            f"the ssh_config's {keyword} for {options.target.host} has nothing that Turnout can do",
-            detail=f"wanted: {','.join(wanted)}\nTurnout has: {','.join(ours)}",
+            f"the ssh_config's {keyword} for {options.target.host} has nothing that Turnout supports",
+            detail=f"wanted: {','.join(wanted)}\nTurnout supports: {','.join(ours)}",
             hint=f"add one of these to {keyword}, for this host at least",
         )
     return offered

@@ -54,7 +54,7 @@ class Upload:
             for place in range(0, len(raw), CHUNK):
                 self._channel.sendall(raw[place : place + CHUNK])
         except TimeoutError:
-            raise self._lost(f"it took no byte for {STALL:.0f} s") from None
+            raise self._lost(f"it accepted no data for {STALL:.0f} s") from None
         except BROKEN as error:
             if self._cancelled:
                 raise Cancelled("cancelled by the operator") from None
@@ -98,7 +98,7 @@ class Upload:
                 if total > MOST_SAID:
                     channel.close()
                     words = said.text or rest[:200].decode("utf-8", "backslashreplace")
-                    return self._lost(f"it complained without end: {words}")
+                    return self._lost(f"it printed errors without end: {words}")
             said.add(rest.decode("utf-8", "backslashreplace"))
             # Its end may have been said without a status, or never: recv_exit_status() would wait for ever.
             if not channel.closed and not channel.status_event.wait(STALL):

@@ -38,7 +38,7 @@ def make_folder(folder: Path) -> None:
                 place.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise SourceError(
-            f"the cache folder {folder} cannot be made: {error.strerror}",
+            f"the cache folder {folder} cannot be created: {error.strerror}",
             hint="set TURNOUT_CACHE_DIR to a folder that you can write to",
         ) from error
 

@@ -39,7 +39,7 @@ class Target:
         user, _, address = text.removeprefix("ssh://").rstrip("/").rpartition("@")
         found = re.fullmatch(r"\[([^\]]+)\](?::(\d+))?|([^:]+)(?::(\d+))?|([^\[\]]*:[^\[\]]*:.*)", address)
         if found is None:
-            raise ValueError(f"{text!r} is no destination")
+            raise ValueError(f"{text!r} is not a destination")
         port = found[2] or found[4]
         return cls(found[1] or found[3] or found[5], user or None, int(port) if port else None, jump=jump)
 
@@ -179,7 +179,7 @@ class Options:
         if methods != [""] and "publickey" not in methods:
             raise self._refused(f"PreferredAuthentications {','.join(methods)}", "Turnout logs in with publickey only")
         if self.yes("proxyusefdpass") and self.get("proxycommand"):
-            raise self._refused("ProxyUseFdpass yes", "Turnout takes no socket from a ProxyCommand")
+            raise self._refused("ProxyUseFdpass yes", "Turnout cannot take a socket from a ProxyCommand")
         if self.get("refuseconnection"):
             raise self._refused("RefuseConnection", self.get("refuseconnection"))
 
@@ -197,7 +197,7 @@ class Options:
             try:
                 return self._token_values[found[0][1]]
             except (KeyError, IndexError):
-                raise self._refused(text, f"{found[0]} stands for nothing here") from None
+                raise self._refused(text, f"{found[0]} has no meaning here") from None
 
         def variable(found: re.Match[str]) -> str:
             try:

@@ -96,7 +96,7 @@ class _Reading:
             self._include(line, source, depth)
         elif name not in KEYWORDS:
             if not matches_list(name, ",".join(self.ignored), lower=True):
-                raise ValueError("it is no keyword that Turnout knows; IgnoreUnknown passes it over")
+                raise ValueError("Turnout does not know this keyword; name it in IgnoreUnknown to skip it")
         elif self.active:
             self._set(name, line)
 
@@ -118,11 +118,11 @@ class _Reading:
         if len(words) > 1 and KEYWORDS[name] != NO_MEANING and name not in _LISTS:
             raise ValueError("it has more than one value")
         if name == "canonicalizehostname" and words[0].lower() not in ("no", "false"):
-            raise ValueError("only ssh can look names up as it asks for")
+            raise ValueError("only ssh can look up names in this way")
         if name in VALUES:
             words = [VALUES[name](words[0])]
         if name in _COMPUTED and words[0][0] in "+-^":
-            raise ValueError("only ssh knows the list that it changes: name all algorithms")
+            raise ValueError("it changes a list that only ssh knows: name all algorithms")
         if name == "ignoreunknown":
             self.ignored += words[0].split(",")
         if name == "sendenv":
@@ -150,7 +150,7 @@ class _Reading:
             name = name.lower()
             if name == "all":
                 if count > 1 or words:
-                    raise ValueError("`all` stands alone, or after `canonical` or `final`")
+                    raise ValueError("`all` must be alone, or follow `canonical` or `final`")
                 return result and not negated
             count += 1
             if name in ("canonical", "final"):
@@ -159,7 +159,7 @@ class _Reading:
                 continue
             if not equals:
                 if not words:
-                    raise ValueError(f"`{name}` wants a value")
+                    raise ValueError(f"`{name}` needs a value")
                 value = words.pop(0)
             if value.startswith("=") or (equals and not value):
                 raise ValueError("only ssh can tell what the equal sign belongs to")

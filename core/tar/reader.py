@@ -88,7 +88,7 @@ def unpack(stream: BinaryIO, folder: Path, cancel: Cancel) -> Unpacked:
             if not path:
                 continue  # the folder itself
             if not is_inside(path):
-                raise SourceError(f"the revision holds a path that leaves its folder: {show_path(path)}")
+                raise SourceError(f"the revision contains a path that leaves its folder: {show_path(path)}")
             _make_parents(path, entries, base)
             try:
                 if member.flag == b"5":
@@ -104,8 +104,8 @@ def unpack(stream: BinaryIO, folder: Path, cancel: Cancel) -> Unpacked:
                         pointers.append(path)
             except FileExistsError as error:
                 raise SourceError(
-                    f"{show_path(path)}: the file system of {folder} cannot tell it from another name of the revision",
-                    hint="set TURNOUT_CACHE_DIR to a folder on a file system that tells upper from lower case",
+                    f"{show_path(path)}: the file system of {folder} cannot distinguish it from another name",
+                    hint="set TURNOUT_CACHE_DIR to a folder on a file system that distinguishes upper from lower case",
                 ) from error
             except OSError as error:
                 raise SourceError(f"{show_path(path)} cannot be written to {folder}: {error.strerror}") from error
@@ -162,7 +162,7 @@ def _make_parents(path: bytes, entries: dict[bytes, Entry], base: int) -> None:
         os.mkdir(parent, dir_fd=base)
         entries[parent] = FOLDER_ENTRY
     elif entry is not FOLDER_ENTRY:
-        raise SourceError(f"the revision holds {show_path(parent)} both as a folder and as something else")
+        raise SourceError(f"the revision contains {show_path(parent)} both as a folder and as something else")
 
 
 def _write(handle: int, content: memoryview) -> None:

@@ -166,7 +166,7 @@ def test_one_that_is_always_cut_is_given_up_with_what_it_said(sshd, home, fleet_
 
 
 @pytest.mark.parametrize(
-    ("said", "title"), [(b"Not allowed at this time\r\n", "takes no connection"), (b"HTTP/1.0 400 no\r\n", "no SSH")]
+    ("said", "title"), [(b"Not allowed at this time\r\n", "refuses connections"), (b"HTTP/1.0 400 no\r\n", "no SSH")]
 )
 def test_what_trying_again_does_not_mend_is_tried_once(sshd, home, fleet_of, said, title):
     with Cutting(1000, said=said) as port:

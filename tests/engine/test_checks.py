@@ -166,7 +166,7 @@ def test_an_answer_that_drips_costs_no_more_than_the_timeout(sshd, project_facto
         url = f"http://127.0.0.1:{port}/"
         operator = engine(project_factory([sshd], extra=check(http=url, attempts=1, timeout="1s")))
         error = operator.fails(operator.deploy, CheckFailed)
-    assert "no answer as a whole within 1 s" in error.detail
+    assert "no answer: not complete within 1 s" in error.detail
 
 
 def test_a_cancel_ends_a_check_that_waits_for_an_answer_and_everything_goes_back(sshd, project_factory, engine):
@@ -204,7 +204,7 @@ def test_a_stream_in_chunks_passes_with_what_is_wanted(sshd, project_factory, en
         operator.deploy(tag="r1")
         other = engine(project_factory([sshd], extra=check(http=url, contains="two", attempts=1, timeout="1s")))
         error = other.fails(lambda: other.deploy(tag="r2"), CheckFailed)
-    assert "no answer as a whole within 1 s" in error.detail
+    assert "no answer: not complete within 1 s" in error.detail
 
 
 def test_a_status_that_is_wrong_is_said_also_where_the_rest_never_comes(sshd, project_factory, engine):
@@ -237,7 +237,7 @@ def secure_port(tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     context.sni_callback = lambda connection, name, _: asked.append(name)
-    # Whoever connects and goes again, or says nothing, must not hold the loop that accepts.
+    # Whoever connects and goes again, or says nothing, must not contain the loop that accepts.
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.socket.settimeout(1)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -320,7 +320,7 @@ def test_a_command_that_hangs_is_ended_and_its_last_words_are_said(sshd, project
     run = "echo still starting; sleep 614"
     operator = engine(project_factory([sshd], extra=check(run=run, attempts=1, timeout="500ms")))
     error = operator.fails(operator.deploy, CheckFailed)
-    assert "no end within 0.5 s" in error.detail and "still starting" in error.detail
+    assert "did not end within 0.5 s" in error.detail and "still starting" in error.detail
     until(lambda: b"sleep\x00614" not in commands(sshd), "the command is ended")
 
 

@@ -186,7 +186,7 @@ def test_a_lock_whose_process_is_gone_is_left_to_the_next_operation(at_work):
     at_work.kill()
     ended = turnout(at_work.project, "unlock", "production")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert ended.stdout.count("its process is gone: the next operation takes the lock over") == 2
+    assert ended.stdout.count("its process is gone: the next operation takes over its lock") == 2
     assert "nothing to break" in ended.stdout
     assert turnout(at_work.project, "deploy", "production", "--tag", "two", "--yes").returncode == 0
 

@@ -188,8 +188,8 @@ def lead(place, target) -> None:
 @pytest.mark.parametrize(
     ("target", "said"),
     [
-        ("releases/gone", "current leads to releases/gone, which does not exist"),
-        ("/etc", "current leads to /etc, outside releases/"),
+        ("releases/gone", "current points to releases/gone, which does not exist"),
+        ("/etc", "current points to /etc, outside releases/"),
         ("", "there is no current"),
     ],
 )
@@ -208,7 +208,7 @@ def test_a_server_whose_current_points_to_no_release_is_not_as_deployed(deployed
 def test_a_live_release_whose_folder_is_gone_is_said(deployed, fleet):
     for place in fleet:
         shutil.rmtree(place.files / "releases/r1")
-    said = "current leads to releases/r1, which does not exist"
+    said = "current points to releases/r1, which does not exist"
     for words in ((), ("r1",)):
         ended = turnout(deployed, "verify", "production", *words)
         assert ended.returncode == 1, ended.stderr
@@ -225,7 +225,7 @@ def test_a_current_that_points_outside_everywhere_is_not_a_sign_that_nothing_is_
         lead(place, "/etc")
     ended = turnout(deployed, "verify", "production")
     assert ended.returncode == 1
-    assert ended.stdout.count("current leads to /etc, outside releases/") == 3
+    assert ended.stdout.count("current points to /etc, outside releases/") == 3
 
 
 def test_before_the_first_deploy_there_is_nothing_to_compare(sshd, project_factory, engine):

@@ -163,7 +163,7 @@ def test_a_command_that_never_ran_did_not_pass(tmp_path, announce, project_facto
         operator = engine(project_factory([place], extra='[[checks]]\nrun = "echo checked"\n'))
         error = operator.fails(operator.deploy, ServerError)
         operator.fleet.close()
-    assert error.title == "the login shell ended well without running the command"
+    assert error.title == "the login shell ended with status 0 without running the command"
     assert current(place) == ""
 
 

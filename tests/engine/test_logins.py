@@ -305,7 +305,7 @@ def test_every_key_that_was_offered_or_could_not_be_is_named(sshd, home, configu
     assert len(detail) == 4
     assert detail[0].startswith(("turnout tests (ssh-ed25519 SHA256:", f"{stranger} (ssh-ed25519 SHA256:"))
     assert detail[1].startswith(f"{other} (ssh-ed25519") and detail[1].endswith("not accepted")
-    assert detail[2:] == [f"{home}/none: no such key", f"{home}/nonsense: it is no key"]
+    assert detail[2:] == [f"{home}/none: no such key", f"{home}/nonsense: it is not a key"]
 
 
 def test_more_keys_than_the_server_lets_anybody_try(sshd, home, configure, fleet_of, agent, tmp_path):
@@ -464,7 +464,7 @@ def test_a_server_that_is_down_behind_a_gateway_is_distinguished(behind, fleet_o
     closed = free_port()
     write(port=closed)
     error = error_of(fleet_of(inner), ConnectError)
-    assert error.title == f"the gateway {gate.user}@127.0.0.1:{gate.port} reaches no 127.0.0.1:{closed}"
+    assert error.title == f"the gateway {gate.user}@127.0.0.1:{gate.port} cannot reach 127.0.0.1:{closed}"
 
 
 def test_a_gateway_that_forbids_to_forward_is_named(behind, fleet_of, home):

@@ -139,7 +139,7 @@ def test_a_copy_that_opens_what_is_private_is_not_published(sshd, private, engin
     operator = engine(private([sshd]))
     monkeypatch.setattr("core.remote.launch.agent_program", opening(operator))
     error = operator.fails(lambda: operator.deploy(tag="r1"), ServerError, "is not complete")
-    assert ".env has another mode than what was sent" in error.detail
+    assert ".env has a different mode than was sent" in error.detail
     assert not (sshd.files / "releases/r1").exists()
 
 
@@ -188,9 +188,7 @@ def test_the_plan_names_what_is_private(sshd, private, engine):
     assert f"{text}keys/, keys/a b.pem, run and 1 more" in operator.plan(DeployRequest(tag="r2")).warnings, (
         "not what is shared"
     )
-    assert not any(text in warning for warning in operator.plan(DeployRequest(tag="r1")).warnings), (
-        "it is there already"
-    )
+    assert not any(text in warning for warning in operator.plan(DeployRequest(tag="r1")).warnings), "it is listed twice"
 
 
 def test_a_revision_of_git_has_no_private_files(sshd, project_factory, engine):

@@ -124,7 +124,7 @@ def test_a_deploy_says_what_it_pruned_and_no_bytes_that_nobody_measured(sshd, pr
 
 @pytest.mark.parametrize(
     ("tag", "reason"),
-    [("r3", "is live on web1, web2"), ("r2", "is the one before the live release"), ("r9", "no release is called")],
+    [("r3", "is live on web1, web2"), ("r2", "is the release before the live one"), ("r9", "no release is called")],
 )
 def test_what_is_protected_is_refused_with_the_reason_and_nothing_goes(servers, project_factory, engine, tag, reason):
     fleet = servers(2)
@@ -229,7 +229,7 @@ def test_what_cannot_be_removed_is_named_where_it_lies_and_is_not_counted_as_fre
     assert releases(sshd) == ["r3", "r4"]
     assert re.search(r"pruned 2 releases on 1 server, freed (at most )?5\d\d kB", result.summary)
     assert {event.tag: event.freed is None for event in operator.said(Pruned)} == {"r1": True, "r2": False}
-    assert "not all could be removed of r1 on web" in result.summary
+    assert "could not remove all of r1 on web" in result.summary
     [left] = where()
     path = str(left.relative_to(sshd.files))
     assert any(path in event.text for event in operator.said(Note, level="warning")), path
@@ -264,7 +264,7 @@ def test_a_clearing_of_the_cache_that_leaves_something_says_so(sshd, project_fac
     operator.deploy(tag="r1")
     where = immutable(sshd.files / "deploy-cache/a/b")
     result = operator.prune(cache=True)
-    assert result.summary.startswith("cleared the deploy-cache on 1 server; not all could be removed of")
+    assert result.summary.startswith("cleared the deploy-cache on 1 server; could not remove all of")
     [left] = where()
     assert any(str(left.relative_to(sshd.files)) in event.text for event in operator.said(Note, level="warning"))
 

@@ -101,7 +101,7 @@ def test_the_link_for_hooks_is_put_right_and_never_written_through(sshd, project
     (own / "shared").unlink()
     (own / "shared").mkdir()
     (own / "shared/uploads").write_text("somebody's\n")
-    error = operator.fails(lambda: operator.deploy(tag="r2"), NeedsPerson, "is no link: move it away")
+    error = operator.fails(lambda: operator.deploy(tag="r2"), NeedsPerson, "is not a link: move it away")
     assert error.exit_code == 5 and live(sshd) == "r1"
     assert (own / "shared/uploads").read_text() == "somebody's\n"
 
@@ -122,16 +122,19 @@ def test_a_file_that_is_nowhere_is_named_in_the_plan(servers, project_factory, e
     plan = operator.plan(DeployRequest(tag="r1"))
     assert plan.executable
     assert list(plan.warnings) == [
-        ".env will lead nowhere on web2: shared/.env does not exist, and the release does not bring it",
-        "keys/a b.pem will lead nowhere on web1: shared/keys/a b.pem does not exist, and the release does not bring it",
-        "keys/a b.pem will lead nowhere on web2: shared/keys/a b.pem is a link that leads nowhere",
+        ".env will be a dangling link on web2: shared/.env does not exist, and the release does not contain it",
+        "keys/a b.pem will be a dangling link on web1: "
+        "shared/keys/a b.pem does not exist, and the release does not contain it",
+        "keys/a b.pem will be a dangling link on web2: shared/keys/a b.pem is a dangling link",
     ]
     operator.deploy(tag="r1")
     put(places[1], ".env", "x")
     operator.deploy(tag="r2")
     (places[0].files / "shared/brought").unlink()
     back = operator.plan(RollbackRequest("r1")).warnings
-    assert "brought will lead nowhere on web1: shared/brought does not exist" in back, "the release there seeds nothing"
+    assert "brought will be a dangling link on web1: shared/brought does not exist" in back, (
+        "the release there seeds nothing"
+    )
     assert not any(".env" in warning for warning in back)
 
 
@@ -142,7 +145,7 @@ def test_a_required_file_that_is_nowhere_is_refused_before_anything_is_sent(serv
     shared = [{"path": ".env", "required": True}, {"path": "uploads/", "required": True}, "storage/"]
     operator = engine(project_factory(places, deploy={"shared": shared}))
     plan = operator.plan(DeployRequest(tag="r1"))
-    nowhere = "does not exist, and the release does not bring it"
+    nowhere = "does not exist, and the release does not contain it"
     reason = f"shared/.env {nowhere}; shared/uploads {nowhere}: it is required, so put it there first"
     assert [step.refusal for step in plan.steps] == [None, Refusal(reason)]
     operator.fails(lambda: operator.deploy(tag="r1"), UsageError, "it is required, so put it there first")
@@ -165,7 +168,7 @@ def test_a_required_file_that_points_nowhere_is_refused_whatever_the_release_bri
     (sshd.files / "shared").mkdir(parents=True)
     (sshd.files / "shared/.env").symlink_to("../../secrets/.env")
     operator = engine(project_factory([sshd], {".env": "x"}, deploy={"shared": [{"path": ".env", "required": True}]}))
-    operator.fails(lambda: operator.deploy(tag="r1"), UsageError, "shared/.env is a link that leads nowhere")
+    operator.fails(lambda: operator.deploy(tag="r1"), UsageError, "shared/.env is a dangling link")
     (sshd.files / "shared/.env").unlink()
     operator.deploy(tag="r1")
     assert (sshd.files / "shared/.env").read_text() == "x", "seeded by the release"

@@ -144,7 +144,7 @@ class Truth:
             link = server.files / "current"
             assert link.is_symlink(), f"{server.alias}: current is no link"
             folder, _, live = os.readlink(link).rpartition("/")
-            assert folder == "releases", f"{server.alias}: current leads to {folder}/{live}"
+            assert folder == "releases", f"{server.alias}: current points to {folder}/{live}"
             # Where releases/ is a file system of its own, what is half-made or half-removed lies there.
             there = [name for name in os.listdir(server.files / "releases") if not name.startswith(".turnout-")]
             for tag in [live] if live_only else there:

@@ -279,7 +279,7 @@ def test_a_current_that_cannot_be_replaced_is_not_the_fault_of_mv(ordinary, proj
     sticky_root(ordinary.files)
     error = operator.fails(lambda: operator.deploy(tag="r2"), match="cannot rename over current")
     assert "Operation not permitted" in error.detail and "option" not in error.detail
-    assert "may not change what is named" in error.hint
+    assert "has no permission to change it" in error.hint
 
 
 @pytest.mark.parametrize("inodes", [0, 80], ids=["bytes", "inodes"])

@@ -78,7 +78,7 @@ def test_somebody_who_took_the_lock_before_the_end_is_named(shell_server, projec
     operator, other = deployed(engine, project, "r1"), engine(project)
     moment = once(PhaseStarted, phase="finish")
     operator.on_event = lambda event: take_over(other, [place.alias], "x3") if moment(event) else None
-    needs_person(operator, lambda: operator.deploy(tag="r2"), "r2 is not live on", "current leads to releases/x3 now")
+    needs_person(operator, lambda: operator.deploy(tag="r2"), "r2 is not live on", "current points to releases/x3 now")
     assert live(place) == "x3" and "r1" in releases(place)
     at_rest([place])
 
@@ -104,7 +104,7 @@ def test_locks_that_are_lost_before_the_end_take_the_others_back(fleet, project_
     part = engine(project, servers=operator.fleet.servers[:1])
     moment = once(PhaseFinished, phase="check", server="web1")
     operator.on_event = lambda event: take_over(part, ["web1"], "x3") if moment(event) else None
-    needs_person(operator, lambda: operator.deploy(tag="r2"), "not back where it was: web1", "releases/x3")
+    needs_person(operator, lambda: operator.deploy(tag="r2"), "not back on its previous release: web1", "releases/x3")
     assert [live(server) for server in fleet] == ["x3", "r1", "r1"]
     assert telling.read_text().split() == ["r1", "x3"]
     at_rest(fleet)
@@ -131,7 +131,7 @@ def test_a_hook_that_switches_by_itself_is_not_overlooked(sshd, project_factory,
     run = SWITCHES.format(to) + f" # {moment}"
     project.config.write_text(f"{project.config.read_text()}[[hooks]]\non = '{moment}'\nrun = '{run}'\n")
     operator = engine(project)
-    needs_person(operator, lambda: operator.deploy(tag="r2"), f"current leads to releases/{to} now")
+    needs_person(operator, lambda: operator.deploy(tag="r2"), f"current points to releases/{to} now")
     assert live(sshd) == to
     at_rest([sshd])
 
@@ -154,7 +154,7 @@ def test_what_a_failure_hook_switches_is_not_overlooked(sshd, project_factory, e
     )
     project.config.write_text(f"{project.config.read_text()}{hooks}")
     operator = engine(project)
-    words = ("not back where it was: web (now r0)", "first failure", "the after-switch hook failed")
+    words = ("not back on its previous release: web (now r0)", "first failure", "the after-switch hook failed")
     needs_person(operator, lambda: operator.deploy(tag="r2"), *words)
     assert live(sshd) == "r0"
     at_rest([sshd])
@@ -186,7 +186,9 @@ def test_an_undo_that_somebody_overtook_does_not_claim_to_have_gone_back(half_sw
             os.symlink("releases/two", facts.destinations[0].files / "current")
 
     operator.on_event = overtaken
-    needs_person(operator, lambda: operator.run(RecoverRequest("undo")), "not back where it was: web1", "releases/two")
+    needs_person(
+        operator, lambda: operator.run(RecoverRequest("undo")), "not back on its previous release: web1", "releases/two"
+    )
     assert other.fleet.inspect().states["web1"].current == "two"
 
 
@@ -196,7 +198,7 @@ def test_nothing_to_do_is_read_again_as_well(sshd, project_factory, engine):
     other.deploy(tag="r2")
     moment = once(PhaseFinished, phase="begin")
     operator.on_event = lambda event: take_over(other, [sshd.alias], "x3") if moment(event) else None
-    needs_person(operator, lambda: operator.deploy(tag="r2"), "current leads to releases/x3 now")
+    needs_person(operator, lambda: operator.deploy(tag="r2"), "current points to releases/x3 now")
 
 
 def test_what_was_put_back_is_read_again_as_well(fleet, project_factory, engine):
@@ -207,7 +209,11 @@ def test_what_was_put_back_is_read_again_as_well(fleet, project_factory, engine)
     moment = once(Switched, server="web2", back=True)
     operator.on_event = lambda event: take_over(part, ["web2"], "x3") if moment(event) else None
     needs_person(
-        operator, lambda: operator.deploy(tag="r2"), "not back where it was: web2", "first failure", "releases/x3"
+        operator,
+        lambda: operator.deploy(tag="r2"),
+        "not back on its previous release: web2",
+        "first failure",
+        "releases/x3",
     )
     assert [live(server) for server in fleet] == ["r1", "x3", "r1"]
 
@@ -257,4 +263,4 @@ def test_a_verification_during_which_somebody_switches_says_so(sshd, project_fac
 
     monkeypatch.setattr(session, "tree", slow)
     verification = verify(operator.fleet, None, Cancel())
-    assert verification.astray == {"web": "was switched meanwhile: current leads to releases/x3 now"}
+    assert verification.astray == {"web": "was switched meanwhile: current points to releases/x3 now"}

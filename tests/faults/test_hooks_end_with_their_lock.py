@@ -107,7 +107,7 @@ def test_a_command_that_arrives_after_its_lock_is_gone_does_not_run(sshd, projec
             ended = run(session, "touch ran", sshd.root, {}, 60.0, said.append, Cancel(), Masking(), token=token)
             return ended.status, said, mark.exists()
 
-        refused = (3, ["not run: the lock is not held by this operation any more"], False)
+        refused = (3, ["not run: this operation no longer holds the lock"], False)
         assert carried_out("b" * 32) == refused
         assert carried_out("a" * 32) == (0, [], True)
         held.finish(Settles.NONE, "{}")

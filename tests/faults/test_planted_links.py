@@ -150,4 +150,7 @@ def test_shared_on_another_disk_is_used_and_nothing_is_made_there(sshd, project_
         with pytest.raises(FleetError) as raised:
             other.do(DeployRequest())
         detail = raised.value.errors["web"].detail
-        assert f"shared is a link, and nothing is made through it: make shared/{missing.rstrip('/')} there" in detail
+        assert (
+            f"shared is a link, and nothing is created through a link: create shared/{missing.rstrip('/')} there"
+            in detail
+        )

@@ -118,7 +118,7 @@ def test_undoing_one_of_two_deploys_that_were_killed_forgets_not_the_other(sshd,
     project.config.write_text(plain)
     facts = truth(project, [sshd])
     assert facts.live() == ["three"]
-    assert "another interrupted operation is left: recover again" in facts.do(RecoverRequest("undo")).summary
+    assert "another interrupted operation remains: recover again" in facts.do(RecoverRequest("undo")).summary
     assert (facts.live(), interruption_on(facts).tag) == (["two"], "two")
     facts.do(RecoverRequest("undo"))
     assert (facts.live(), interruption_on(facts)) == (["one"], None)

@@ -188,7 +188,7 @@ def test_whoever_takes_a_lock_over_says_from_whom(two_servers, operators):
     with closing(two_servers.fleet()) as fleet:
         execute(fleet, RecoverRequest("undo"), None, events.append, Controls())
     notes = [event.text for event in events if isinstance(event, Note)]
-    assert sum("took the lock over from" in text and "its process is gone" in text for text in notes) == 2, notes
+    assert sum("took over the lock of" in text and "its process is gone" in text for text in notes) == 2, notes
     assert two_servers.live() == ["one", "one"]
 
 

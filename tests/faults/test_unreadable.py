@@ -163,4 +163,4 @@ def test_a_manifest_that_is_not_a_file_is_not_waited_for(facts, place):
     finally:
         fleet.close()
         manifest.unlink()
-    assert "is no file" in str(verification.errors[place.alias])
+    assert "is not a file" in str(verification.errors[place.alias])

@@ -58,7 +58,7 @@ def test_no_changing_verb_takes_another_token(agent, root):
         ("finish", "none", "", "-"),
     ):
         reply = agent.ask(verb, "b" * 32, *words)
-        assert (reply.status, reply.lines) == (3, ["the lock is not held by this operation any more"]), verb
+        assert (reply.status, reply.lines) == (3, ["this operation no longer holds the lock"]), verb
     assert snapshot(root) == before
 
 
@@ -85,7 +85,7 @@ def test_break_takes_the_lock_from_the_operation_that_is_named_and_ends_its_proc
     begun(holder)
     agent = start(root)
     reply = agent.ask("break", "another")
-    assert (reply.status, reply.lines) == (1, ["the lock is not held by this operation any more"])
+    assert (reply.status, reply.lines) == (1, ["this operation no longer holds the lock"])
     agent.done("break", "0a1b")
     assert holder.process.wait(60) != 0 and not (root / ".turnout/lock").exists()
 
@@ -118,7 +118,7 @@ def test_then_is_done_only_where_the_request_before_it_was(agent, root):
     begun(agent)
     assert agent.ask("confirm", TOKEN, "=releases/r1").status == 8
     reply = agent.ask("then", "ping")
-    assert (reply.status, reply.lines) == (1, ["not done, because what comes before it was not"])
+    assert (reply.status, reply.lines) == (1, ["not done, because an earlier request failed"])
     agent.done("confirm", TOKEN, "=")
     agent.done("then", "ping")
 

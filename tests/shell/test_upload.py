@@ -74,7 +74,7 @@ def test_an_exclamation_mark_empties_the_cache(held):
 
 def test_without_the_lock_nothing_arrives(held):
     done = sent(held, "old", files={"deploy-cache/new": "new"}, token="b" * 32)
-    assert (done.returncode, done.stderr) == (3, b"the lock is not held by this operation any more\n")
+    assert (done.returncode, done.stderr) == (3, b"this operation no longer holds the lock\n")
     assert sorted(os.listdir(held / "deploy-cache")) == ["old", "older"]
     assert (held / ".turnout/cache.manifest").exists()
 

@@ -164,7 +164,7 @@ def test_of_endless_output_the_first_and_the_last_lines_are_shown_and_the_others
     said = output_of(text[place : place + size] for place in range(0, len(text), size))
     first, last = said[:MOST_LINES], said[MOST_LINES + 2 :]
     assert first == [f"line {number}" for number in range(1, MOST_LINES + 1)]
-    assert said[MOST_LINES].startswith("[turnout: more output than is shown")
+    assert said[MOST_LINES].startswith("[turnout: output limit reached")
     assert said[MOST_LINES + 1].startswith(f"[turnout: {200_000 - MOST_LINES - LAST_LINES:,} lines left out")
     assert last == [f"line {number}" for number in range(200_001 - LAST_LINES, 200_001)]
 

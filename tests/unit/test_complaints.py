@@ -34,7 +34,7 @@ def test_what_is_not_a_full_disk_is_reported_without_its_numbers_and_in_whole_li
     assert type(error) is ServerError
     shown = error.detail.splitlines()
     assert shown == [*lines[:MOST], f"and {500 - MOST} more"]
-    assert "the user who logs in may not change what is named" in error.hint
+    assert "the login user has no permission to change it" in error.hint
 
 
 def test_clocks_that_differ_do_not_hide_what_is_wrong():
@@ -65,9 +65,9 @@ def test_an_error_stays_short_and_harmless_whatever_was_said():
     ("said", "title", "hint"),
     [
         ("mkdir: cannot make directory 'x': Read-only file system", "it failed", "mounted read-only"),
-        ("cp: cannot create 'x': Permission denied", "it failed", "may not change what is named"),
-        ("mv: cannot move 'x': Operation not permitted", "it failed", "may not change what is named"),
-        ("cannot make /srv/app: Not a directory", "it failed", "`turnout doctor` tries what may be wrong"),
+        ("cp: cannot create 'x': Permission denied", "it failed", "has no permission to change it"),
+        ("mv: cannot move 'x': Operation not permitted", "it failed", "has no permission to change it"),
+        ("cannot make /srv/app: Not a directory", "it failed", "`turnout doctor` looks for the cause"),
         ("tar: x: Cannot write: Disk quota exceeded", "the disk quota is used up", "free bytes or inodes"),
         ("tar: x: Cannot write: No space left on device", "the disk is full", "free bytes or inodes"),
     ],

@@ -164,7 +164,7 @@ def test_models_made_in_code_hold_to_the_same_rules():
     environment = Environment(name="production", servers=(server,))
     made = Project(project="shop", source=Source(git="."), environments={"production": environment}, path=FILE)
     assert made.environment("production").servers == (server,)
-    with pytest.raises(ValidationError, match="cannot stand beside"):
+    with pytest.raises(ValidationError, match="cannot be combined"):
         Source(git=".", directory="dist")
     with pytest.raises(ValidationError, match="same host, port and root"):
         Environment(name="x", servers=(server, server.model_copy(update={"name": "web2"})))

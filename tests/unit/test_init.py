@@ -190,11 +190,11 @@ def test_a_bad_answer_is_refused_with_the_reason_and_asked_again(tmp_path: Path)
         ("web2", "/srv/shop2"),
     ]
     for reason in [
-        '"my shop" is not a name',
+        '"my shop" is not a valid name',
         "answer git or directory",
-        '"prod/1" is not a name',
+        '"prod/1" is not a valid name',
         "must not be empty",
-        "must not hold white space",
+        "must not contain white space",
         '"99999" is not a port',
         '"srv" must be an absolute path',
         '"web1" is the name of another server already',
@@ -244,9 +244,9 @@ def test_every_wrong_flag_is_reported_at_once(tmp_path: Path, capsys: pytest.Cap
     assert asked(tmp_path, "", *words)[0] == 2
     complaint = capsys.readouterr().err
     for fault in [
-        '--project: "my shop" is not a name',
+        '--project: "my shop" is not a valid name',
         "--git: is not UTF-8 text",
-        '--environment: "a b" is not a name',
+        '--environment: "a b" is not a valid name',
         "--keep: 0 is not a number of releases",
         '--server: "web1" is not NAME=USER@HOST:PORT/ROOT',
         '--server: "0" is not a port',

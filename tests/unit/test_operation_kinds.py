@@ -71,5 +71,5 @@ def test_a_word_that_cannot_be_a_tag_is_refused_by_every_operation(tag: str) -> 
 def test_a_strategy_that_is_not_carried_out_is_refused_by_every_operation(request_: Request) -> None:
     refused = operation(request_)
     refused.fleet.environment = refused.fleet.environment.model_copy(update={"strategy": "rolling"})
-    with pytest.raises(UsageError, match='production has strategy = "rolling", which this version does not carry out'):
+    with pytest.raises(UsageError, match='production has strategy = "rolling", which this version does not support'):
         refused.check()

@@ -364,7 +364,7 @@ def test_protected_releases_are_refused_with_the_reason() -> None:
     reasons = {reason.split()[0]: reason for reason in plan.all_refusals}
     assert set(reasons) == {"live", "before", "pin", "no"}
     assert "is live on web1" in reasons["live"]
-    assert "the one before the live release" in reasons["before"]
+    assert "the release before the live one" in reasons["before"]
     assert "is pinned" in reasons["pin"]
     assert "no release is called nobody" in reasons["no"]
 

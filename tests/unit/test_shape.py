@@ -127,9 +127,9 @@ def test_a_mode_counts_only_where_something_is_private():
     lines = [b"d ./d", b"f 1 ./a"]
     assert differences(public, lines) == []
     assert differences(closed, [*lines, b"m 600 ./a"]) == []
-    assert differences(closed, lines) == ["a has another mode than what was sent"]
-    assert differences(closed, [*lines, b"m 600 ./a", b"m 750 ./d"]) == ["d has another mode than what was sent"]
-    assert differences(closed, lines[:1]) == ["a is missing", "a has another mode than what was sent"]
+    assert differences(closed, lines) == ["a has a different mode than was sent"]
+    assert differences(closed, [*lines, b"m 600 ./a", b"m 750 ./d"]) == ["d has a different mode than was sent"]
+    assert differences(closed, lines[:1]) == ["a is missing", "a has a different mode than was sent"]
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 200, 201])

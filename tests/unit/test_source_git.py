@@ -285,5 +285,5 @@ def test_a_record_that_other_settings_made_says_so(git_project: GitProject) -> N
     project = git_project({"a": "one\n", "b": "x"})
     record = record_of(tree_of(project))
     project.config.write_text(project.config.read_text().replace('git = "app"', 'git = "app"\nexclude = ["b"]'))
-    with pytest.raises(SourceError, match="other files now"):
+    with pytest.raises(SourceError, match="now produces different files"):
         tree_of_record(project.load(), record, [].append, Cancel())

@@ -60,7 +60,7 @@ def test_a_cache_that_cannot_be_written_forgets(cache: Path) -> None:
     cache.write_text("")
     remember(cache, TREE)
     assert known(cache, TREE.digest) is None
-    with pytest.raises(SourceError, match="cannot be made"):
+    with pytest.raises(SourceError, match="cannot be created"):
         store.make_folder(cache / "exports")
 
 

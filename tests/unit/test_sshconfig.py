@@ -208,9 +208,9 @@ def test_our_own_reader_says_what_ssh_says_of_any_blocks(home, lines):
     [
         ("Host *\n  Port 1\nMatch exec true\n  Port 2\n", 3, "`exec`"),
         ("Match localnetwork 10.0.0.0/8\n  Port 2\n", 1, "`localnetwork`"),
-        ("Port 1\nCanonicalizeHostname yes\n", 2, "look names up"),
-        ("Prot 1\n", 1, "no keyword"),
-        ("Ciphers +aes128-cbc\n", 1, "the list that it changes"),
+        ("Port 1\nCanonicalizeHostname yes\n", 2, "look up names"),
+        ("Prot 1\n", 1, "does not know this keyword"),
+        ("Ciphers +aes128-cbc\n", 1, "a list that only ssh knows"),
         ("Include %h.conf\n", 1, "which files"),
         ('User "ana\n', 1, "quote"),
         ("Match\n", 1, "criterion"),
@@ -227,7 +227,7 @@ def test_our_own_reader_says_what_ssh_says_of_any_blocks(home, lines):
         ("HostName web%\n", 1, "%h"),
         ("User %u\n", 1, "version"),
         ("Include conf.d/\\*\n", 1, "which files"),
-        ("= 5\n", 1, "no keyword"),
+        ("= 5\n", 1, "does not know this keyword"),
         ("Port\n", 1, "no value"),
     ],
 )

@@ -60,7 +60,7 @@ def test_nothing_is_written_through_a_link_of_the_stream(tmp_path: Path) -> None
 def test_a_name_that_comes_twice_is_refused(tmp_path: Path, kind: str) -> None:
     (tmp_path / "target").write_text("kept")
     items = [(b"a", "l", bytes(tmp_path / "target")), (b"a", kind, b"x")]
-    with pytest.raises(SourceError, match="cannot tell it from another name"):
+    with pytest.raises(SourceError, match="cannot distinguish it from another name"):
         unpacked(stream_of(items), tmp_path / "in")
     assert (tmp_path / "target").read_text() == "kept"
 

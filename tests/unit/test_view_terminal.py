@@ -136,7 +136,7 @@ def test_locks_distinguish_a_living_owner_from_a_dead_one() -> None:
     held, left, free = printed(lock_lines(states))
     assert held.startswith("web1  ana@ci: deploy since 00:16:40 UTC (240 s ago), now in upload; last sign of life")
     assert held.endswith("operation 0a1b")
-    assert left.endswith("its process is gone: the next operation takes the lock over")
+    assert left.endswith("its process is gone: the next operation takes over its lock")
     assert free == "web3  not locked"
 
 

@@ -55,7 +55,7 @@ def _interrupted(command: Command, inspection: Inspection) -> Interruption | Non
         if state.lock and state.lock.alive:
             raise LockedError(
                 f"an operation is at work: {state.lock.describe()}",
-                hint=f"`turnout watch {command.environment_name}` follows it; `turnout unlock` where it hangs",
+                hint=f"`turnout watch {command.environment_name}` follows it; `turnout unlock` if it hangs",
                 server=name,
             )
     return interrupted

@@ -31,7 +31,7 @@ def lock_lines(states: Mapping[str, ServerState]) -> list[Line]:
             life = f"last sign of life {duration(lock.silence)} ago"
             text, role = f"{lock.describe()}; {life}; operation {lock.operation}", "warn"
         elif lock:
-            text, role = f"{lock.describe()}; its process is gone: the next operation takes the lock over", "warn"
+            text, role = f"{lock.describe()}; its process is gone: the next operation takes over its lock", "warn"
         out.append(line((fit(one_line(name), room) + "  ", "strong"), (one_line(text), role)))
     return out
 

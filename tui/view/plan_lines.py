@@ -74,7 +74,7 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs, terminal: bool) -> list[Line
         amount = f"{count(record.files, 'file')}, {size(record.bytes)}" if record.files else ""
         out += _field("Made", ", ".join([*made, amount] if amount else made), cells) if made or amount else []
     if plan.build:
-        again = "; --rebuild makes it anew" if terminal and plan.kind == DEPLOY else ""
+        again = "; --rebuild builds it again" if terminal and plan.kind == DEPLOY else ""
         out += _field("Build", f"{one_line(plan.build)}{again}", cells)
     if plan.send_bytes:
         out += _field("Sends", f"{size(plan.send_bytes)} to {count(len(plan.steps), 'server')}", cells)

@@ -142,7 +142,7 @@ def _summary(pruned: Mapping[str, PruneResult]) -> str:
     did = freeing("freed", freed, all(result.exact for result in known))
     said = [f"{' and '.join(parts)} on {count(at, 'server')}{did}" if parts else "nothing was pruned"]
     said += _where("kept", {name: result.kept for name, result in pruned.items()})
-    said += _where("not all could be removed of", {name: result.left for name, result in pruned.items()})
+    said += _where("could not remove all of", {name: result.left for name, result in pruned.items()})
     return "; ".join(said)
 
 

@@ -70,7 +70,7 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             raise NeedsPerson(
                 "the servers' journals differ about the interrupted operation",
                 detail=found.conflict,
-                hint="look at what is live; deploy, or roll back to a release, which settles it",
+                hint="check what is live; deploy, or roll back to a release, which settles it",
             )
         return found
 
@@ -105,7 +105,9 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
         made: what a server says decides nothing about another.
         """
         if not found.tag:
-            raise NeedsPerson("the journals do not tell what it was to make live", hint="undo it, then deploy again")
+            raise NeedsPerson(
+                "the journals do not say which release was to become live", hint="undo it, then deploy again"
+            )
         known = []
         for state in states:
             own = found.records.get(state.server)
@@ -151,5 +153,5 @@ def _way_back_gone(state: ServerState, found: Interruption) -> Refusal | None:
 def _unheard_of(tag: str) -> Refusal:
     """Why an interrupted operation is not finished on a server that has no word of it."""
     return Refusal(
-        f"nothing there tells of {tag}, and what others say does not decide what is sent: undo, then deploy again"
+        f"it has no record of {tag}, and other servers do not decide what is sent to it: undo, then deploy again"
     )

@@ -74,7 +74,7 @@ named() {
 # then VERB WORD...: another verb, but only where the request before it was carried out.
 # sets: verb
 verb_then() {
-  [ "$ended" = 0 ] || fail "not done, because what comes before it was not"
+  [ "$ended" = 0 ] || fail "not done, because an earlier request failed"
   verb=$1
   shift
   "verb_$verb" "$@"

@@ -40,8 +40,8 @@ apart() {
   cd -P "$above" 2> /dev/null || return 0
   [ "$above" != "$root" ] && above=$PWD || above=${PWD%/*}
   surrounded "$above" || return 0
-  say "$root lies inside another deploy root, $outer: what is pruned or removed there would take this one along."
-  say "Choose a root outside of $outer; where nothing is deployed to $outer any more, move it away."
+  say "$root lies inside another deploy root, $outer: pruning or removing something there could remove this one too."
+  say "Choose a root outside of $outer; if nothing is deployed to $outer any more, move it away."
   exit 5
 }
 
@@ -74,13 +74,13 @@ claimed() {
   [ -e "$own/claim" ] || return 1
   claim_place='' claim_project='' claim_environment=''
   { read -r _ claim_place claim_project claim_environment _ < "$own/claim"; } 2> /dev/null
-  [ -n "$claim_environment" ] || { say "$root/$own/claim cannot be read: remove it where the root is yours"; exit 5; }
+  [ -n "$claim_environment" ] || { say "$root/$own/claim cannot be read: remove it if the root is yours"; exit 5; }
   [ "$claim_project $claim_environment" != "$1 $2" ] || return 0
   here
   [ "$claim_place" = "$place" ] || return 1
   say "$root belongs to project $claim_project, environment $claim_environment; this is project $1, environment $2."
-  say "One deploy root serves one environment of one project: choose another root (--server is for a part of the servers)."
-  say "Where $claim_project $claim_environment does not use it any more: rm $root/$own/claim on the server."
+  say "One deploy root serves one environment of one project: choose another root (--server deploys to some of the servers only)."
+  say "If $claim_project $claim_environment no longer uses it: rm $root/$own/claim on the server."
   exit 5
 }
 
@@ -91,8 +91,8 @@ alone() {
   mine=
   if claimed "$1" "$2"; then mine=yes
   elif around; then
-    say "$root holds another deploy root, $root/$inner: what is pruned or removed here would take that one along."
-    say "Move one of the two; where nothing is deployed to $root/$inner any more, remove it."
+    say "$root holds another deploy root, $root/$inner: pruning or removing something here could remove that one too."
+    say "Move one of the two; if nothing is deployed to $root/$inner any more, remove it."
     exit 5
   fi
 }

@@ -30,7 +30,7 @@ verb_examine() {
   rehearsal=.turnout-probe.$$
   [ "$base" != "$root" ] || {
     misplaced
-    [ -d shared ] || [ ! -e shared ] || odd="$odd$root/shared is no folder: move it away"
+    [ -d shared ] || [ ! -e shared ] || odd="$odd$root/shared is not a folder: move it away"
     printf %s "$odd" | while IFS= read -r line || [ -n "$line" ]; do tried odd "$line"; done
   }
   problem=$({ mkdir "$rehearsal" && date > "$rehearsal/file" && mv "$rehearsal/file" "$rehearsal/moved"; } 2>&1) || {
@@ -53,7 +53,7 @@ tried() {
   say "tried $1${2:+ $encoded}"
 }
 
-# closed: the first folder on the way to the deploy root that others may not go through: their web server cannot.
+# closed: the first folder on the way to the deploy root that other users cannot enter: their web server cannot.
 # sets: place
 closed() {
   place=$PWD
@@ -148,7 +148,7 @@ shared() {
     rest=${rest#*/}
   done
   if [ ! -e "shared/$path" ] && [ ! -L "shared/$path" ]; then
-    if [ -L shared ]; then tried odd "shared is a link, and nothing is made through it: make shared/$path there"
+    if [ -L shared ]; then tried odd "shared is a link, and nothing is created through a link: create shared/$path there"
     elif [ -d "$above" ]; then put "$above"
     fi
   fi

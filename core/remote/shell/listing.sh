@@ -7,7 +7,7 @@ verb_manifest() {
   set -- "$own/${1+manifests/}${1-cache}.manifest"
   cd "$root" || exit 1
   # What is none of our files (a pipe, a device) may never end.
-  [ -f "$1" ] || fail "$1 is no file"
+  [ -f "$1" ] || fail "$1 is not a file"
   cat "$1"
 }
 

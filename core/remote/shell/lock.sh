@@ -53,17 +53,17 @@ misplaced() {
   odd=
   for place in releases deploy-cache "$own" "$own/records" "$own/manifests" "$own/lock"; do
     if [ -L "$place" ]; then odd="$odd$root/$place is a link: Turnout would write outside the deploy root$newline"
-    elif [ -e "$place" ] && [ ! -d "$place" ]; then odd="$odd$root/$place is no folder: move it away$newline"
+    elif [ -e "$place" ] && [ ! -d "$place" ]; then odd="$odd$root/$place is not a folder: move it away$newline"
     fi
   done
   for place in "$own/journal.jsonl" "$own/transitions.jsonl" "$own/operation.jsonl" "$own/cache.manifest" \
     "$own/cache.digest" "$own/cache.linked" "$own/claim"; do
     if [ -L "$place" ]; then odd="$odd$root/$place is a link: Turnout would write outside the deploy root$newline"
-    elif [ -e "$place" ] && [ ! -f "$place" ]; then odd="$odd$root/$place is no regular file: move it away$newline"
+    elif [ -e "$place" ] && [ ! -f "$place" ]; then odd="$odd$root/$place is not a regular file: move it away$newline"
     fi
   done
   # Where prepare hooks run, ../../shared leads by this link to where it leads from releases/TAG.
-  [ -L "$own/shared" ] || [ ! -e "$own/shared" ] || odd="$odd$root/$own/shared is no link: move it away$newline"
+  [ -L "$own/shared" ] || [ ! -e "$own/shared" ] || odd="$odd$root/$own/shared is not a link: move it away$newline"
 }
 
 # remember LINE: what happens now, for the journal and for `transitions`: the last operation that was carried out here
@@ -179,7 +179,7 @@ take_dead() {
 same_folder() {
   server_of "$own/lock/owner" && other=$server && server_of "$fresh/owner" && [ "$server" != "$other" ] || return 0
   rm -rf "$fresh"
-  say "$root is the deploy root of $other too: the two servers are one folder there."
+  say "$root is the deploy root of $other too: both servers are the same folder there."
   say "Remove one of them from the configuration."
   exit 5
 }
@@ -231,7 +231,7 @@ verb_break() {
   cd -P "$root" || exit 1
   held=
   [ ! -f "$own/lock/owner" ] || held=$(head -c 4000 "$own/lock/owner" | sed -n 's/^operation //p' | head -n 1)
-  { [ -d "$own/lock" ] && [ "$held" = "$1" ]; } || fail "the lock is not held by this operation any more"
+  { [ -d "$own/lock" ] && [ "$held" = "$1" ]; } || fail "this operation no longer holds the lock"
   dead=$own/lock.dead.$$
   end_owner
   mv -T "$own/lock" "$dead" || exit 1
@@ -267,7 +267,7 @@ phase() { say "$1" > "$own/lock/phase"; }
 
 # holds TOKEN: go into the root, or end this request unless the lock there is ours.
 holds() {
-  cd -P "$root" 2> /dev/null || { say "the deploy root $root is gone, or may not be entered any more"; exit 3; }
+  cd -P "$root" 2> /dev/null || { say "the deploy root $root is gone, or can no longer be entered"; exit 3; }
   held_by "$1"
   itself && say "$me $born" > "$own/lock/job"
   # Whoever took the lock before that line was written did not see whom to end.

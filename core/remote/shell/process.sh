@@ -34,7 +34,7 @@ birth() {
 held_by() {
   held=
   [ ! -f "$own/lock/token" ] || { read -r held < "$own/lock/token"; } 2> /dev/null
-  [ "$held" = "$1" ] || { say "the lock is not held by this operation any more"; exit 3; }
+  [ "$held" = "$1" ] || { say "this operation no longer holds the lock"; exit 3; }
 }
 
 # room: what the disk has left, for an error; core/protocol/complaints.py puts it before the complaints, of which cp and

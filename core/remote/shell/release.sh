@@ -14,7 +14,7 @@ verb_switch() {
   now=
   [ -L current ] && now=$(readlink current)
   [ -L current ] || [ ! -e current ] || fail "current is not a link"
-  [ "$now" = "$decoded" ] || fail "current leads to '$now' and not to '$decoded': somebody changed it meanwhile"
+  [ "$now" = "$decoded" ] || fail "current points to '$now' and not to '$decoded': somebody changed it meanwhile"
   decode "$4"
   remember "$decoded" || fail "cannot write the journal"
   # Also of what is live until now: whoever switched to it may have been killed in between.
@@ -52,7 +52,7 @@ verb_restore() {
   fi
   decode "$2"
   # A journal said where an undo leads to, and not this operation's own look.
-  [ -n "${4-}" ] || case /$decoded/ in */../* | */./* | *"$newline"*) fail "not where current can lead: $decoded" ;; esac
+  [ -n "${4-}" ] || case /$decoded/ in */../* | */./* | *"$newline"*) fail "not a target that current can have: $decoded" ;; esac
   # What this operation has left is put back whatever it was; an undo leads to no place that is gone.
   case $decoded-${4-} in releases/*-) [ -d "$decoded" ] || fail "$decoded does not exist any more" ;; esac
   decode "$3"

@@ -25,7 +25,7 @@ into() {
 # the next operation begins.
 seed() (
   base=$PWD from=$PWD/$1/$2 rest=$2 at=shared inside=$PWD/$1
-  step shared || { say "shared is a link, and nothing is made through it: make shared/$2 there"; exit 1; }
+  step shared || { say "shared is a link, and nothing is created through a link: create shared/$2 there"; exit 1; }
   while case $rest in */*) true ;; *) false ;; esac; do
     inside=$inside/${rest%%/*}
     # What is private in the release is so here.

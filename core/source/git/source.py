@@ -79,7 +79,7 @@ class GitSource(Source):
             ) from error
         if tree.manifest.digest != record.digest:
             raise SourceError(
-                f"{record.tag} cannot be made again: its revision gives other files now",
+                f"{record.tag} cannot be made again: its revision now produces different files",
                 detail="the build, its variables or programs, or `exclude`, `publish` and `build` of turnout.toml, "
                 "are no longer what they were",
                 hint=f"deploy {record.revision[:12]} as a new release, or put the settings back",
