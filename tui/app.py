@@ -172,7 +172,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
             self.leave()
             return
         self.workspace.cancel_operation()
-        self.notify("cancelling, then quitting: servers are put back first", timeout=30, markup=False)
+        self.notify("cancelling; Turnout quits when the servers are back as they were", timeout=30, markup=False)
         self.bridge.follow(operation.job, lambda job: self.leave())
 
     def leave(self) -> None:
@@ -188,7 +188,7 @@ class QuitQuestion(Ask):
     def __init__(self, title: str, key: str) -> None:
         lines = [
             line((title, "strong"), " is still running."),
-            line("Quitting cancels it: servers that have switched go back first."),
+            line("Quitting cancels it. Servers that have switched are switched back first."),
         ]
         super().__init__("Quit?", lines, "Cancel it and quit", "Stay", key)
 

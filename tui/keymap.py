@@ -58,24 +58,24 @@ LIST_KEYS = (
 """Keys of every list and of text that scrolls."""
 
 LOG_KEYS = (
-    Key("log-follow", "f", "follow", "follow new lines, or stay", LOG, "Follow", 1),
-    Key("log-server", "s", "log_server", "lines of one server, of the next, of all", LOG, "Server", 2),
-    Key("log-copy", "c", "copy_log", "copy the selection, else all lines shown", LOG, "Copy", 3),
+    Key("log-follow", "f", "follow", "follow new lines, or stop following", LOG, "Follow", 1),
+    Key("log-server", "s", "log_server", "show the lines of one server, the next, or all", LOG, "Server", 2),
+    Key("log-copy", "c", "copy_log", "copy the selection, or all lines shown", LOG, "Copy", 3),
     Key("log-save", "o", "save_log", "write the lines shown to a file", LOG, "Save", 3),
 )
 """Keys of the Log tab."""
 
 ANSWER_KEYS = (
-    Key("fewer", "left,h,minus", "fewer", "one release fewer to keep", ANSWER),
-    Key("more", "right,l,plus", "more", "one release more to keep", ANSWER),
-    Key("finish", "F", "finish", "finish the interrupted operation: all new", ANSWER),
-    Key("take-back", "U", "take_back", "undo the interrupted operation: all old", ANSWER),
+    Key("fewer", "left,h,minus", "fewer", "keep one release fewer", ANSWER),
+    Key("more", "right,l,plus", "more", "keep one release more", ANSWER),
+    Key("finish", "F", "finish", "finish it: every server gets the new release", ANSWER),
+    Key("take-back", "U", "take_back", "undo it: every server goes back to its old release", ANSWER),
     Key("yes", "y", "yes", "do what the dialog describes", ANSWER),
     Key("close", "escape", "close", "close the innermost dialog, filter or mark", ANSWER),
 )
 """Keys of dialogs."""
 
-DETAILS = Key("details", "enter", "details", "all about the row under the cursor; never acts", LOOK, "Details", 8)
+DETAILS = Key("details", "enter", "details", "details of the row under the cursor; changes nothing", LOOK, "Details", 8)
 """Chooses in a list of a dialog."""
 
 WIDGET_KEYS: Mapping[str, Key] = {key.id: key for key in (DETAILS, *LIST_KEYS, *LOG_KEYS, *ANSWER_KEYS)}
@@ -149,13 +149,13 @@ def load(path: Path, known: tuple[Key, ...]) -> Keymap:
     except FileNotFoundError:
         return Keymap(known)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return Keymap(known, faults=(f"{path}: {error}; all keys are as they were",))
+        return Keymap(known, faults=(f"{path}: {error}; the default keys are used",))
     return check(values, known, str(path))
 
 
 def check(values: Mapping[str, Any], known: tuple[Key, ...], place: str = "keys.toml") -> Keymap:
     """The keymap in a parsed keys.toml: `[keys]` with ids of `known`, each a key or a list of keys."""
-    faults = [f"{place}: {name}: not known; keys stand in [keys]" for name in values if name != "keys"]
+    faults = [f"{place}: {name}: not known; put keys in [keys]" for name in values if name != "keys"]
     table = values.get("keys", {})
     if not isinstance(table, dict):
         return Keymap(known, faults=(*faults, f"{place}: keys: must be a table, [keys]"))
@@ -177,7 +177,7 @@ def check(values: Mapping[str, Any], known: tuple[Key, ...], place: str = "keys.
         changed[name] = ",".join(textual_name(key) for key in chosen)
     clashes = _clashes(changed, known)
     for name, (key, other) in clashes.items():
-        faults.append(f"{place}: keys.{name}: {show_key(key)} is the key of {other} already")
+        faults.append(f"{place}: keys.{name}: {show_key(key)} is already the key of {other}")
         changed.pop(name, None)
     return Keymap(known, changed, tuple(faults))
 

@@ -108,7 +108,7 @@ def test_trust_asks_a_person_once(fleet, project_factory, home):
     for answer, code in (("y", 3), ("yes", 0)):
         with Terminal([*COMMAND, "trust", "production"], project.folder, columns=160) as terminal:
             terminal.expect("SHA256:")
-            terminal.expect("Record this key for good? [yes/N]")
+            terminal.expect("Record this key permanently? [yes/N]")
             terminal.type(answer)
             assert terminal.end() == code, terminal.text
         assert bool(known_hosts.read_text()) == (code == 0)

@@ -77,7 +77,7 @@ def test_a_signal_ends_the_watching_and_not_the_operation(at_work, number):
     watching.send_signal(number)
     out, err = watching.communicate(timeout=PATIENCE)
     assert watching.returncode == 0, err
-    assert "stopped watching; what runs there goes on" in out + err
+    assert "stopped watching; the operation goes on" in out + err
     assert at_work.deploy.poll() is None
     assert at_work.let_go() == 0
     assert [live(place) for place in at_work.fleet] == ["one", "one"]
@@ -140,8 +140,7 @@ def test_unlock_shows_the_lock_and_breaks_nothing_by_itself(at_work):
     ended = turnout(at_work.project, "unlock", "production")
     assert ended.returncode == 4
     assert (
-        len(re.findall(r"deploy since .* in stage; last sign of life .* ago; operation [0-9a-f]{12}", ended.stdout))
-        == 2
+        len(re.findall(r"deploy since .* in stage; last heartbeat .* ago; operation [0-9a-f]{12}", ended.stdout)) == 2
     )
     assert "--break" in ended.stderr
     wrong = turnout(at_work.project, "unlock", "production", "--break", "0123456789ab")
@@ -186,7 +185,7 @@ def test_a_lock_whose_process_is_gone_is_left_to_the_next_operation(at_work):
     at_work.kill()
     ended = turnout(at_work.project, "unlock", "production")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert ended.stdout.count("its process is gone: the next operation takes over its lock") == 2
+    assert ended.stdout.count("its process has died; the next operation takes over the lock") == 2
     assert "nothing to break" in ended.stdout
     assert turnout(at_work.project, "deploy", "production", "--tag", "two", "--yes").returncode == 0
 

@@ -21,8 +21,8 @@ def test_without_a_person_and_a_way_it_says_what_happened_and_ends_with_5(half):
     ended = turnout(half.sample, "recover", "production")
     assert ended.returncode == 5
     assert "interrupted deploy" in ended.stdout and "web1, web2 switched" in ended.stdout
-    assert "web1 switched: two is live, before it one" in " ".join(ended.stdout.split())
-    assert "--finish (all new) or --undo (all old)" in ended.stderr
+    assert "web1 switched: two is live; before it, one" in " ".join(ended.stdout.split())
+    assert "--finish (all servers on the new release) or --undo (all back)" in ended.stderr
     assert turnout(half.sample, "recover", "production", "--yes").returncode == 5, "--yes is no choice"
     assert everything(half.destinations) == before
 

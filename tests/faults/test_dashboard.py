@@ -76,7 +76,7 @@ async def test_the_operation_of_somebody_else_is_shown_live_by_itself_until_its_
         await pilot.press("D")
         assert toasts(app)[-1] == f"D: {who} runs a deploy on web1, web2; w watches it"
         await pilot.press("X")
-        assert toasts(app)[-1] == f"X: {who} runs it: it is cancelled there"
+        assert toasts(app)[-1] == f"X: {who} runs it and can cancel it there"
         await pilot.press("1", "enter")
         await until(pilot, lambda: "Heartbeat" in screen_text(app), "the lock in the details")
         await pilot.press("w")
@@ -127,7 +127,7 @@ async def test_over_new_connections_it_is_followed_again(held) -> None:
         let_go(web)
         await ended(pilot)
         assert app.workspace.operation.outcome == "done" and deploy.end() == 0
-        assert not any("lost sight" in text for text in toasts(app))
+        assert not any("cannot be followed any more" in text for text in toasts(app))
 
 
 async def test_leaving_while_another_operation_runs_asks_nothing_and_disturbs_nothing(held) -> None:
@@ -193,7 +193,7 @@ async def test_an_interrupted_deploy_is_offered_at_the_start_and_ends_as_chosen(
         await until(pilot, lambda: "not switched" in screen_text(app), "what happened where")
         text = screen_text(app)
         assert "web1, web2 switched" in text, "the banner"
-        assert text.count("switched: two is live, before it one") == 2
+        assert text.count("switched: two is live; before it, one") == 2
         assert app.focused is not None and app.focused.id == "close"
         await pilot.press("escape")
         await pilot.pause()

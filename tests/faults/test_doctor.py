@@ -335,7 +335,7 @@ def test_the_command_ends_with_1_and_names_the_remedy_and_with_0_where_all_is_we
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     folder = Path(tempfile.mkdtemp(dir=place_for_others))
     folder.chmod(0o755)
-    for most, code, words in ((1, 1, "MaxSessions 2 or more"), (2, 0, "nothing stands in the way")):
+    for most, code, words in ((1, 1, "MaxSessions 2 or more"), (2, 0, "no problems found")):
         server = started(f"sessions-{most}", lines=f"MaxSessions {most}")
         project = project_factory([announce(server.place(folder, f"web{most}"))])
         ended = turnout(project, "doctor", "production")

@@ -40,7 +40,7 @@ async def test_a_wrong_name_is_said_and_the_question_stays_until_escape() -> Non
         await pilot.press(*"staging", "enter")
         await pilot.pause()
         assert isinstance(app.screen, BreakLockDialog)
-        assert toasts(app) == ["type production exactly, or Escape"] * 2
+        assert toasts(app) == ["type production exactly, or press Escape"] * 2
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, BreakLockDialog), "the end of it")
 
@@ -59,7 +59,7 @@ async def test_the_question_follows_what_becomes_of_the_lock() -> None:
             for name, state in fleet.states.items()
         }
         clock.now += 10
-        await until(pilot, lambda: "No sign of life for 41 s" in screen_text(app), "the silence at a new look")
+        await until(pilot, lambda: "No heartbeat for 41 s" in screen_text(app), "the silence at a new look")
         fleet.states = {name: replace(state, lock=None) for name, state in fleet.states.items()}
         await until(pilot, lambda: "The lock is gone" in screen_text(app), "the lock's end")
         await pilot.press(*"production", "enter")
@@ -86,7 +86,7 @@ async def test_the_name_of_a_protected_environment_is_taken_while_the_plan_is_ma
         await pilot.press(*"production", "enter")
         await pilot.pause()
         assert isinstance(app.screen, PlanDialog), "Enter neither cancels nor runs what nobody has seen"
-        assert toasts(app)[-1] == "the plan is being made: look at it first"
+        assert toasts(app)[-1] == "wait until you can see the plan"
         assert app.focused is not None and getattr(app.focused, "value", "") == "production"
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, PlanDialog), "the end of it")

@@ -286,7 +286,7 @@ async def test_one_environment_needs_no_picker() -> None:
     app = recorded_app()
     async with shown(app) as pilot:
         await pilot.press("e")
-        assert toasts(app) == ["e: there is one environment only"]
+        assert toasts(app) == ["e: there is only one environment"]
         assert "e" not in {hint.key for hint in board(app).query_one(KeyBar).hints}
 
 

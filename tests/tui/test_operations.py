@@ -179,7 +179,7 @@ async def test_a_protected_environment_wants_its_name_typed(
         await pilot.press("y", "enter")
         await pilot.pause()
         assert isinstance(app.screen, PlanDialog), "y alone is not enough"
-        assert toasts(app)[-1] == "type production exactly, or Escape"
+        assert toasts(app)[-1] == "type production exactly, or press Escape"
         await pilot.press("backspace", *"productio", "enter")
         await pilot.pause()
         assert isinstance(app.screen, PlanDialog), "nor is a part of the name"
@@ -302,7 +302,7 @@ async def test_the_log_is_narrowed_to_a_server_and_saved(
         await pilot.press("c")
         assert app.clipboard == "\n".join(log.lines())
         await pilot.press("f")
-        assert not log.follow and "staying here" in log.query_one("#log-state", Lines).plain
+        assert not log.follow and "not following" in log.query_one("#log-state", Lines).plain
 
 
 async def test_a_deploy_to_servers_of_which_one_is_down_says_which(

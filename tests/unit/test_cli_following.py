@@ -96,11 +96,14 @@ def test_the_second_signal_says_what_is_waited_for_and_the_third_leaves(monkeypa
         follower.run("deploy", stuck(output, go_on, *CANCELLED_TWICE, (signal.SIGINT, "")))
     go_on.set()
     assert left.value.exit_code == 5
-    assert "sweeps and unlocks by itself" in left.value.hint and "turnout recover production" in left.value.hint
+    assert (
+        "cleans up and unlocks once this process is gone" in left.value.hint
+        and "turnout recover production" in left.value.hint
+    )
     assert "web1: stage" in left.value.detail
     said = "\n".join(output.heard)
-    assert "already cancelling, things are being put back (web1: stage)" in said
-    assert "a third signal, or 30 s in which nothing happens, leaves" in said
+    assert "already cancelling, servers are being put back (web1: stage)" in said
+    assert "a third signal, or 30 s without progress, exits without waiting" in said
 
 
 def test_after_the_second_signal_an_engine_that_says_nothing_is_left(monkeypatch):

@@ -197,7 +197,7 @@ def test_a_bad_answer_is_refused_with_the_reason_and_asked_again(tmp_path: Path)
         "must not contain white space",
         '"99999" is not a port',
         '"srv" must be an absolute path',
-        '"web1" is the name of another server already',
+        '"web1" is already the name of another server',
         "0 is not a number of releases",
         "ten is not a number of releases",
     ]:
@@ -215,7 +215,7 @@ def test_an_existing_file_is_left_as_it_is_and_nothing_is_asked(tmp_path: Path, 
     (tmp_path / "turnout.toml").write_text("mine")
     code, shown = asked(tmp_path, "", "--server", "web1=web1/srv/shop")
     assert (code, shown) == (2, "")
-    assert "exists already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert (tmp_path / "turnout.toml").read_text() == "mine"
 
 
@@ -233,7 +233,7 @@ def test_a_file_that_appears_while_questions_are_answered_is_left_as_it_is(tmp_p
             path.write_text("theirs")
             return "\n"
 
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         write(path, arguments("--server", "web1=web1/srv/shop"), Slow(), io.StringIO())
     assert path.read_text() == "theirs"
 

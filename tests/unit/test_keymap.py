@@ -59,7 +59,7 @@ def test_signs_get_the_name_that_textual_has_for_them(key: str, name: str) -> No
 
 def test_chosen_keys_replace_the_old_ones() -> None:
     keymap = check({"keys": {"rollback": "B", "refresh": ["f5", "?"]}}, KEYS)
-    assert keymap.faults == ("keys.toml: keys.refresh: ? is the key of help already",)
+    assert keymap.faults == ("keys.toml: keys.refresh: ? is already the key of help",)
     assert keymap.keys("rollback") == ["B"] and keymap.shown("rollback") == "B"
     assert keymap.keys("refresh") == ["r"], "what clashes is left out as a whole"
 
@@ -78,7 +78,7 @@ def test_keys_can_change_places() -> None:
         ({"keys": {"rollback": 5}}, 'keys.rollback: must be a key such as "D" or a list of keys'),
         ({"keys": {"rollback": []}}, 'keys.rollback: must be a key such as "D" or a list of keys'),
         ({"keys": "D"}, "keys: must be a table, [keys]"),
-        ({"colours": {}}, "colours: not known; keys stand in [keys]"),
+        ({"colours": {}}, "colours: not known; put keys in [keys]"),
     ],
 )
 def test_each_fault_is_named_and_changes_nothing(values: dict[str, object], fault: str) -> None:

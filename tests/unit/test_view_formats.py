@@ -196,7 +196,7 @@ def test_the_details_of_a_server_in_trouble_begin_with_what_to_do() -> None:
     ]
     assert lines[1] == "! web1 accepts no key"
     assert lines[3] == "→ Next add your key to authorized_keys"
-    assert any("was found" in text for text in lines), "what is known from before is kept"
+    assert any("Last known state" in text for text in lines), "what is known from before is kept"
 
 
 def test_the_details_of_an_unknown_key_name_the_key_to_press() -> None:

@@ -136,7 +136,7 @@ def test_the_four_placeholders_differ_and_each_names_the_next_step() -> None:
     placeholders = {
         "empty": (fleet_of(*[state("web1", count=0)]), "", "D deploys the first"),
         "never": (FleetView.of("shop", "production", [ServerView("web1", checking=True)]), "", "connecting to web1"),
-        "unreachable": (FleetView.of("shop", "production", [ServerView("web1", error=error)]), "", "^r connects anew"),
+        "unreachable": (FleetView.of("shop", "production", [ServerView("web1", error=error)]), "", "^r reconnects"),
         "filtered": (shop(), "zebra", "Escape shows them all again"),
     }
     texts = {}

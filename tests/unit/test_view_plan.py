@@ -83,7 +83,9 @@ def test_many_servers_with_one_price_share_a_line() -> None:
 
 
 def test_nothing_to_do_is_said_in_words() -> None:
-    assert "nothing to do: every server is as asked" in text(deploy(Step(server="web1", action=NONE, current=tag(0))))
+    assert "nothing to do: every server is already as requested" in text(
+        deploy(Step(server="web1", action=NONE, current=tag(0)))
+    )
 
 
 def test_a_rollback_by_switch_only_says_how_cheap_it_is() -> None:

@@ -74,7 +74,7 @@ def test_every_refusal_is_named_with_its_server():
 
 def test_a_plan_without_work_says_so():
     lines = printed(deploy(Step(server="web1", action=NONE, current="old")))
-    assert lines[-1] == "✓ nothing to do: every server is as asked"
+    assert lines[-1] == "✓ nothing to do: every server is already as requested"
 
 
 def test_many_servers_with_the_same_step_share_a_line():

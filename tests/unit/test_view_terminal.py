@@ -39,7 +39,7 @@ def test_findings_read_server_by_server_with_what_to_do():
         "  ✗ error    connection  refused in two lines",
     ]
     assert finding_summary(findings) == "2 servers checked: 1 error, 1 warning"
-    assert finding_summary({"web1": findings["web1"][:1]}) == "1 server checked: nothing stands in the way"
+    assert finding_summary({"web1": findings["web1"][:1]}) == "1 server checked: no problems found"
 
 
 def server(name: str, *releases: Release, current: str = "", lock: Lock | None = None) -> ServerState:
@@ -119,8 +119,8 @@ LOCK = Lock(operation="0a1b", kind="deploy", who="ana\x1b[31m@ci", since=1000.0,
 def test_an_interruption_says_what_is_live_where_with_whole_tags() -> None:
     assert printed(interruption_lines(INTERRUPTED, ENDLESS, 1240.0, UNICODE)) == [
         "interrupted deploy 4 min ago by ana@ci: web1, db switched; web3 not",
-        "  ● web1  switched: 20261121T193000Z-3f2c1ab is live, before it one",
-        "  ● db    switched: 20261121T193000Z-3f2c1ab is live, before it nothing",
+        "  ● web1  switched: 20261121T193000Z-3f2c1ab is live; before it, one",
+        "  ● db    switched: 20261121T193000Z-3f2c1ab is live; before it, nothing",
         "  ○ web3  not switched",
     ]
 
@@ -134,9 +134,9 @@ def test_locks_distinguish_a_living_owner_from_a_dead_one() -> None:
     dead = replace(LOCK, alive=False)
     states = {"web1": server("web1", lock=LOCK), "db": server("db", lock=dead), "web3": server("web3")}
     held, left, free = printed(lock_lines(states))
-    assert held.startswith("web1  ana@ci: deploy since 00:16:40 UTC (240 s ago), now in upload; last sign of life")
+    assert held.startswith("web1  ana@ci: deploy since 00:16:40 UTC (240 s ago), now in upload; last heartbeat")
     assert held.endswith("operation 0a1b")
-    assert left.endswith("its process is gone: the next operation takes over its lock")
+    assert left.endswith("its process has died; the next operation takes over the lock")
     assert free == "web3  not locked"
 
 

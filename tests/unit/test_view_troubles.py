@@ -85,8 +85,8 @@ def breaking(lock: Lock, since: float) -> str:
 
 
 def test_breaking_a_lock_says_whether_it_is_running() -> None:
-    assert "Its last sign of life came 2.0 s ago: it is still running." in breaking(AT_WORK, 0)
-    assert "No sign of life for 45 s: the server's own watchdog" in breaking(HUNG, 0)
+    assert "Its last heartbeat was 2.0 s ago: it is still running." in breaking(AT_WORK, 0)
+    assert "No heartbeat for 45 s, and the server's watchdog" in breaking(HUNG, 0)
 
 
 def test_of_several_servers_the_latest_sign_of_life_counts() -> None:
@@ -96,11 +96,11 @@ def test_of_several_servers_the_latest_sign_of_life_counts() -> None:
 
 def test_a_lock_gets_older_after_the_last_look_and_no_silence_is_made_up() -> None:
     assert "for 60 s" in breaking(AT_WORK, 0) and "for 90 s" in breaking(AT_WORK, 30)
-    assert "came 2.0 s before the last look, which was 60 s ago: it is still running" in breaking(AT_WORK, 60)
-    assert "No sign of life for 45 s at the last look, 60 s ago:" in breaking(HUNG, 60)
+    assert "was 2.0 s before the last look, which was 60 s ago: it is still running" in breaking(AT_WORK, 60)
+    assert "No heartbeat for 45 s at the last look, 60 s ago," in breaking(HUNG, 60)
     fields = {label: value for label, value, _ in locks.fields(AT_WORK, KEYS, 31)}
     assert fields["Locked"] == "deploy by bo@ci, in upload, for 91 s"
-    assert fields["Heartbeat"] == "2.0 s before the last look, which was 31 s ago; its process lived"
+    assert fields["Heartbeat"] == "2.0 s before the last look, which was 31 s ago; its process was running"
     assert fields["Next"] == "w watches it live"
     assert {label: value for label, value, _ in locks.fields(AT_WORK, KEYS, 3)}["Heartbeat"].startswith("5.0 s ago")
 
@@ -135,8 +135,8 @@ def test_the_banner_fits_and_its_key_is_always_seen(cells: int, switched: int, w
 
 def test_the_dialog_says_what_happened_where_and_both_ways_out() -> None:
     said = text(recovery_lines.recover_lines(interrupted(("web1", "web2"), ("web3",)), 120, NOW, UNICODE, KEYS))
-    assert "A deploy of 3f2c1ab by ana@ci, begun 4 min ago, broke off in switch" in said
-    assert "● web1  switched: 3f2c1ab is live, before it 9ab01cd" in said
+    assert "A deploy of 3f2c1ab by ana@ci, started 4 min ago, was interrupted in switch" in said
+    assert "● web1  switched: 3f2c1ab is live; before it, 9ab01cd" in said
     assert "○ web3  not switched" in said
     assert "F Finish   switch the remaining server to 3f2c1ab, then run the checks everywhere" in said
     assert "U Undo     switch 2 servers back to the release they had" in said

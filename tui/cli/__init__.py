@@ -104,7 +104,8 @@ def _dashboard(options: Options) -> int:
     """Open the dashboard, also without a turnout.toml."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return _bad_usage(
-            BadUsage("the dashboard needs a terminal", "`turnout --help` lists the commands that do without one"), False
+            BadUsage("the dashboard needs a terminal", "`turnout --help` lists the commands that work without one"),
+            False,
         )
     from core.errors import TurnoutError
 

@@ -83,15 +83,15 @@ def parse(words: Sequence[str]) -> Options:
 def _parser(*, with_init: bool) -> Parser:
     parser = Parser(
         prog="turnout",
-        description="Put a version of an application on all its servers atomically, and go back to any release.\n"
-        "Without a command it opens the dashboard.",
+        description="Deploy an application to all its servers atomically, and roll back to any release.\n"
+        "Without a command, Turnout opens the dashboard.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parser.add_argument(
-        "--config", metavar="FILE", help="the project's file (default: turnout.toml here or in a folder above)"
+        "--config", metavar="FILE", help="the configuration file (default: turnout.toml in this folder or one above)"
     )
     parser.add_argument("--environment", metavar="ENV", help="the environment that the dashboard shows first")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
@@ -103,7 +103,7 @@ def _parser(*, with_init: bool) -> Parser:
 
     _after_a_failure(commands)
 
-    doctor = add_command(commands, "doctor", "check each server before anything is at stake; changes nothing")
+    doctor = add_command(commands, "doctor", "check that each server is ready for a deploy; changes nothing")
     add_environment(doctor)
     add_reading(doctor)
 
@@ -112,7 +112,7 @@ def _parser(*, with_init: bool) -> Parser:
         "verify",
         "compare a release on each server with its manifest, by checksum",
         "Lists what was changed, added or removed since it was deployed; shared paths and what prepare hooks made are\n"
-        "left out. Takes no lock and changes nothing. Ends with 1 for drift, with 3 if a server could not be asked.",
+        "left out. Takes no lock and changes nothing. Exits with 1 for drift, with 3 if a server cannot be reached.",
     )
     add_environment(verify)
     verify.add_argument("tag", metavar="TAG", nargs="?", help="the release (default: the live one)")
@@ -127,9 +127,9 @@ def _parser(*, with_init: bool) -> Parser:
         add_arguments(init)
     commands.add_parser(
         "demo",
-        help="try everything on servers of its own",
+        help="try Turnout on temporary servers on this machine",
         description="Start three SSH servers on this machine, deploy a sample project to them and open the dashboard. "
-        "Nothing is left behind.",
+        "Everything is removed at the end.",
     )
     return parser
 
@@ -139,9 +139,9 @@ def _after_a_failure(commands: Any) -> None:
     watch = add_command(
         commands,
         "watch",
-        "follow the operation that is running, whoever started it",
-        "Ends with the operation's exit code; with 0 if nothing is running. Ctrl-C stops watching, ends with 0 and\n"
-        "never disturbs the operation.",
+        "follow a running operation, whoever started it",
+        "Exits with the operation's exit code, or with 0 if nothing is running. Ctrl-C stops watching and exits\n"
+        "with 0; the operation goes on.",
     )
     add_environment(watch)
     add_reading(watch)
@@ -149,17 +149,17 @@ def _after_a_failure(commands: Any) -> None:
     unlock = add_command(
         commands,
         "unlock",
-        "show who holds the servers, and break a stuck lock",
-        "A lock whose process is gone is left alone: the next operation takes it over. A living one is broken only\n"
-        "after the environment's name was typed, or for the one operation that --break names. Ends with 4 while a\n"
-        "living one is held.",
+        "show who has locked the servers, and break a stuck lock",
+        "A lock whose process has died is left alone: the next operation takes it over. To break the lock of a\n"
+        "running process, type the environment's name when asked, or pass --break. Exits with 4 while a running\n"
+        "process holds a lock.",
     )
     add_environment(unlock)
     unlock.add_argument(
         "--break",
         dest="breaks",
         metavar="OPERATION",
-        help="break the locks of the operation with this id, as `turnout unlock` shows it, without a question",
+        help="break the locks of the operation with this id, without asking; `turnout unlock` shows the id",
     )
     add_reading(unlock)
 
@@ -167,11 +167,11 @@ def _after_a_failure(commands: Any) -> None:
         commands,
         "trust",
         "list the servers' host keys and record the unknown ones in known_hosts",
-        "Gateways' keys too. A key that differs from the recorded one is refused, always. Ends with 3 while a key is\n"
-        "changed, unaccepted, or could not be looked at.",
+        "Includes the keys of gateways. A key that differs from the recorded one is always refused. Exits with 3 if\n"
+        "a key has changed, was not accepted or could not be read.",
     )
     add_environment(trust)
     trust.add_argument(
-        "--yes", action="store_true", help="record unknown keys without a question: whoever answers is trusted"
+        "--yes", action="store_true", help="record unknown keys without asking: this trusts whichever machine answers"
     )
     add_reading(trust)

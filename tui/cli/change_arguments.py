@@ -25,11 +25,11 @@ def add_change_commands(commands: Any) -> None:
 
 
 def _deploy(commands: Any) -> None:
-    deploy = add_command(commands, "deploy", "put a revision on every server, then switch all of them at once")
+    deploy = add_command(commands, "deploy", "send a revision to every server, then switch all of them at once")
     add_environment(deploy)
     deploy.add_argument("--ref", metavar="REV", help="branch, tag or commit (default: `ref` of the project)")
     deploy.add_argument("--tag", help="the new release's name (default: UTC time and revision)")
-    deploy.add_argument("--rebuild", action="store_true", help="run the build commands, also where a build is kept")
+    deploy.add_argument("--rebuild", action="store_true", help="run the build commands even if there is a saved build")
     add_waiting(deploy)
     add_changing(deploy)
 
@@ -44,7 +44,7 @@ def _deploy(commands: Any) -> None:
 def _rollback(commands: Any) -> None:
     rollback = add_command(commands, "rollback", "switch every server back to a release")
     add_environment(rollback)
-    rollback.add_argument("tag", metavar="TAG", nargs="?", help="the release (default: the one before the live one)")
+    rollback.add_argument("tag", metavar="TAG", nargs="?", help="the release (default: the previous release)")
     add_waiting(rollback)
     add_changing(rollback)
 
@@ -60,15 +60,15 @@ def _prune(commands: Any) -> None:
     prune = add_command(
         commands,
         "prune",
-        "remove the files of old releases; their records stay",
-        "Without TAG, --keep and --cache: all releases beyond the project's `keep`. "
-        "The live release, the one before it and pinned ones are never removed.",
+        "remove the files of old releases; keep their records",
+        "Without TAG, --keep or --cache, it removes all releases beyond the project's `keep`. "
+        "The live release, the previous one and pinned ones are never removed.",
     )
     add_environment(prune)
     prune.add_argument("tags", metavar="TAG", nargs="*", help="releases to remove")
     prune.add_argument("--keep", metavar="N", type=_at_least_one, help="remove all releases beyond the newest N")
     prune.add_argument("--cache", action="store_true", help="empty the deploy-cache too; the next deploy rebuilds it")
-    prune.add_argument("--force", action="store_true", help="also releases that a running process works in")
+    prune.add_argument("--force", action="store_true", help="also remove releases that a running process uses")
     add_waiting(prune)
     add_changing(prune)
 
@@ -84,13 +84,13 @@ def _pin(commands: Any) -> None:
     pin = add_command(
         commands,
         "pin",
-        "never prune a release, until it is unpinned",
-        "On every server of the environment. It stays pinned whatever becomes of its files: also where a server gets\n"
-        "them later. `turnout releases` shows it.",
+        "keep a release from being pruned until it is unpinned",
+        "Pins it on every server of the environment, including servers that do not have its files yet.\n"
+        "`turnout releases` shows which releases are pinned.",
     )
     add_environment(pin)
     pin.add_argument("tag", metavar="TAG", help="the release")
-    pin.add_argument("-m", "--why", default="", metavar="WHY", help="why, for whoever wonders later")
+    pin.add_argument("-m", "--why", default="", metavar="WHY", help="the reason, which `turnout releases` shows")
     add_waiting(pin)
     add_changing(pin)
 
@@ -103,7 +103,7 @@ def _pin(commands: Any) -> None:
 
 
 def _unpin(commands: Any) -> None:
-    unpin = add_command(commands, "unpin", "prune a release as others are")
+    unpin = add_command(commands, "unpin", "let a release be pruned again")
     add_environment(unpin)
     unpin.add_argument("tag", metavar="TAG", help="the release")
     add_waiting(unpin)
@@ -121,17 +121,17 @@ def _recover(commands: Any) -> None:
     recover = add_command(
         commands,
         "recover",
-        "say what was interrupted where, and finish or undo it",
-        "Without --finish and --undo it asks which; where there is nobody to ask it ends with 5 if something was\n"
-        "interrupted, and with 0 if nothing was.",
+        "show what an interrupted operation did, and finish or undo it",
+        "Without --finish or --undo, it asks which. If it cannot ask, it exits with 5 if an operation was\n"
+        "interrupted, and with 0 if none was.",
     )
     add_environment(recover)
     ways = recover.add_mutually_exclusive_group()
     ways.add_argument(
-        "--finish", dest="way", action="store_const", const="finish", help="lead every server to the new release"
+        "--finish", dest="way", action="store_const", const="finish", help="switch every server to the new release"
     )
     ways.add_argument(
-        "--undo", dest="way", action="store_const", const="undo", help="lead every server back to where it was"
+        "--undo", dest="way", action="store_const", const="undo", help="switch every server back to the release it had"
     )
     add_waiting(recover)
     add_changing(recover)

@@ -26,9 +26,9 @@ def ask_or_refuse(command: Command) -> None:
     options = command.options
     if not (options.yes or options.dry_run or command.can_ask):
         raise UsageError(
-            f"there is nobody to ask whether to {options.command}",
+            f"cannot ask whether to {options.command}",
             detail="standard input and error are not both a terminal, or --json was given",
-            hint="pass --yes to do it without a question, or --dry-run to see the plan",
+            hint="pass --yes to do it without asking, or --dry-run to see the plan",
         )
 
 
@@ -46,7 +46,7 @@ def operate(command: Command, request: Request) -> Answer:
             summary = "dry run: nothing was changed"
             return {**_of(plan), "exit_code": EXIT_DONE, "outcome": "planned", "summary": summary}
         if plan.needless:
-            summary = "nothing to do: every server is as asked"
+            summary = "nothing to do: every server is already as requested"
             return {**_of(plan), "exit_code": EXIT_DONE, "outcome": "nothing-to-do", "summary": summary}
         _confirm(command, plan)
         try:

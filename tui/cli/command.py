@@ -125,7 +125,7 @@ class Command:
             return False
         for key, names in by_key(unknown):
             self.output.say([clean(line) for line in (f"{', '.join(names)}: {key.title}", f"  {key.detail}")])
-            if self.ask("Accept this key for good? Compare it with the server's own first [yes/N]") != "yes":
+            if self.ask("Accept this key permanently? First compare it with the key on the server [yes/N]") != "yes":
                 return False
             self.fleet.accept_host_key(key)
         return True
@@ -140,7 +140,7 @@ class Command:
         except OSError as error:
             raise UsageError(
                 f"the current folder cannot be read: {error.strerror}",
-                hint="it may have been removed: go to another one, or name the file: --config /FOLDER/turnout.toml",
+                hint="it may have been removed; change to another folder, or pass --config /FOLDER/turnout.toml",
             ) from None
         if path is None:
             raise UsageError(
@@ -160,7 +160,7 @@ class Command:
         target = names[0] if len(names) == 1 else "ENV"
         kind, _ = source_of(self.project).meaning(word)
         shown = shlex.quote(clean(word))
-        error.hint = f"the environment comes first: `turnout {command} {target} {shown}`, for a release called so"
+        error.hint = f"the environment comes first: `turnout {command} {target} {shown}`, for a release of that name"
         if kind:
             error.hint = f"{clean(word)} is {kind}: `turnout deploy {target} --ref {shown}` deploys it; {error.hint}"
         return error

@@ -139,7 +139,7 @@ class Follower:
             raise Cancelled("cancelled by the operator", hint="nothing was changed")
         said = [self._output.narrator.cancelling(again=wish > 1)]
         if wish == 2:
-            said.append(f"a third signal, or {LEFT_AFTER:g} s in which nothing happens, leaves without waiting for it")
+            said.append(f"a third signal, or {LEFT_AFTER:g} s without progress, exits without waiting for this")
         self._output.say(said)
         job.controls.cancel.request()
 
@@ -149,8 +149,9 @@ class Follower:
         return NeedsPerson(
             "left before everything was put back",
             detail=f"still under way: {narrator.whereabouts}" if narrator.whereabouts else "",
-            hint="each server's agent sweeps and unlocks by itself once this side is gone; then see with "
-            f"`turnout recover{f' {narrator.environment}' if narrator.environment else ''}` what is live where",
+            hint="each server's agent cleans up and unlocks once this process is gone; then run "
+            f"`turnout recover{f' {narrator.environment}' if narrator.environment else ''}` "
+            "to see which release is live on each server",
         )
 
     @contextmanager

@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help=f"a server, for example {_EXAMPLE}; USER@ and :PORT may be left out (may be repeated)",
     )
-    parser.add_argument("--keep", metavar="N", type=int, help="releases that stay on a server (default: 10)")
-    parser.add_argument("--yes", action="store_true", help="ask nothing: take the default of whatever no flag gives")
+    parser.add_argument("--keep", metavar="N", type=int, help="releases to keep on each server (default: 10)")
+    parser.add_argument("--yes", action="store_true", help="ask nothing; use the default for each flag that is missing")
 
 
 def run(
@@ -121,8 +121,8 @@ def render(answers: Answers) -> str:
             '# publish = "dist"            # the part of the built tree that is deployed',
             "",
             "[deploy]",
-            f"{_line(keep=answers.keep)}   # releases that stay on a server, to go back to",
-            "# Files and folders that all releases share; a slash at the end is a folder:",
+            f"{_line(keep=answers.keep)}   # releases to keep on each server",
+            "# Files and folders that all releases share; a trailing slash means a folder:",
             '# shared = ["storage/", ".env"]',
             "",
             f"[environments.{header}]",
@@ -138,7 +138,7 @@ def render(answers: Answers) -> str:
             '# run = "composer install --no-dev"',
             '# timeout = "5m"',
             "",
-            "# What has to be true after the switch; else every server goes back by itself:",
+            "# Checked after the switch; if a check fails, every server is switched back:",
             "# [[checks]]",
             '# http = "http://127.0.0.1:8080/healthz"   # asked from the server itself',
             '# contains = "{revision}"',
@@ -215,7 +215,7 @@ def _from_person(args: argparse.Namespace, default: Answers, folder: Path, perso
     """The answers to what no flag has given; `default` is what flags and defaults make."""
     from core.config import KINDS, values
 
-    person.say("This writes a turnout.toml. Enter takes what stands in brackets; ctrl+c leaves without a file.")
+    person.say("This writes a turnout.toml. Enter takes the value in brackets; ctrl+c quits without writing it.")
     project = default.project if args.project else person.ask("Name of the project", values.name, default.project)
     source, place = default.source, default.place
     if not _source_of_flags(args):
@@ -226,7 +226,7 @@ def _from_person(args: argparse.Namespace, default: Answers, folder: Path, perso
         place = person.ask(chosen.introduction.question, KINDS[source].check, proposed)
     environment = args.environment or person.ask("Name of the environment", values.name, default.environment)
     servers = default.servers or _servers_from_person(person, project)
-    keep = default.keep if args.keep is not None else person.ask("Releases that stay on a server", _count, "10")
+    keep = default.keep if args.keep is not None else person.ask("Releases to keep on each server", _count, "10")
     return Answers(project=project, source=source, place=place, environment=environment, servers=servers, keep=keep)
 
 
@@ -247,7 +247,7 @@ def _servers_from_person(person: _Dialogue, project: str) -> tuple[Server, ...]:
 
         def free_name(text: str, taken: Sequence[str] = taken) -> str:
             if text in taken:
-                raise ValueError(f"{values.shown(text)} is the name of another server already")
+                raise ValueError(f"{values.shown(text)} is already the name of another server")
             return values.name(text)
 
         name = person.ask("Its name on the screen", free_name, _free_name(host, taken))
@@ -273,7 +273,7 @@ class _Dialogue:
             self.stdout.flush()
             line = self.stdin.readline()
             if not line:
-                raise UsageError("the answers ended; no file was written")
+                raise UsageError("the input ended; no file was written")
             try:
                 return _checked(check, line.strip() or default or "")
             except ValueError as error:
@@ -342,4 +342,4 @@ def _free_name(host: str, taken: Sequence[str]) -> str:
 def _exists(path: Path) -> Exception:
     from core.errors import UsageError
 
-    return UsageError(f"{path} exists already", hint="edit it, or move it away first; it was left as it is")
+    return UsageError(f"{path} already exists", hint="it was not changed: edit it, or move it away first")

@@ -9,21 +9,21 @@ from typing import Any, NoReturn
 
 EPILOG = """\
 exit codes:
-  0  done (also: nothing to do, or a plan that could be executed)
-  1  failed or cancelled, and everything was put back (also: a plan that is refused, drift found)
+  0  done (also: nothing to do, or --dry-run of a plan that can be executed)
+  1  failed or cancelled, and everything was put back (also: the plan was refused, or verify found drift)
   2  bad usage or configuration, or Turnout cannot run on this machine; nothing was touched
   3  no connection to a server, or its host key is not known or has changed
-  4  locked: another operation is at work there
+  4  locked: another operation is running there
   5  needs a person: the message says what to decide (docs/operations.md has every case)
 
 output:
-  Data (plans of --dry-run, tables, results) goes to stdout, narration to stderr.
-  With --json stdout has JSON lines only: one event each, errors with "event": "error", at last
-  one with "event": "result" that carries "exit_code" and "outcome".
+  Data (plans of --dry-run, tables, results) goes to stdout, progress to stderr.
+  With --json, stdout has only JSON lines, one event each. An error has "event": "error".
+  The last line has "event": "result", with "exit_code" and "outcome".
 
-Ctrl-C (and SIGTERM, SIGHUP) cancels cleanly: before the barrier nothing has changed, after it
-everything goes back. A reader of the output that goes away does not stop an operation.
-After a crash `turnout recover` says what was interrupted where, and finishes or undoes it.
+Ctrl-C, SIGTERM and SIGHUP cancel cleanly: if no server has switched, nothing changes; otherwise
+every server is switched back. An operation goes on even if the reader of its output goes away.
+After a crash, `turnout recover` shows what was interrupted, and finishes or undoes it.
 """
 
 
@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
             hint = f"did you mean `turnout {near}`?" if near else f"commands: {', '.join(choices)}"
         elif unknown:
             near = nearest(unknown[1], self.known_options() - {unknown[1]}, alike=0.7)
-            hint = f"did you mean {near}?" if near else f"`{self.prog} --help` lists what it takes"
+            hint = f"did you mean {near}?" if near else f"`{self.prog} --help` lists its options"
         raise BadUsage(message, hint, self.format_usage())
 
     def known_options(self) -> set[str]:
@@ -90,13 +90,13 @@ def add_environment(parser: Parser) -> None:
         metavar="ENV",
         nargs="?",
         default=argparse.SUPPRESS,
-        help="the environment (may be left out where the project has only one)",
+        help="the environment (optional if the project has only one)",
     )
 
 
 def add_reading(parser: Parser) -> None:
     """The options of every command. SUPPRESS: a value given before the command must not be replaced by a default."""
-    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the project's file")
+    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the configuration file")
     parser.add_argument(
         "--server",
         dest="servers",
@@ -104,7 +104,7 @@ def add_reading(parser: Parser) -> None:
         action="append",
         help="only this server of the environment (may be repeated)",
     )
-    parser.add_argument("--json", action="store_true", help="JSON lines on stdout, at last one with the result")
+    parser.add_argument("--json", action="store_true", help="print JSON lines; the last one is the result")
 
 
 def add_changing(parser: Parser) -> None:
@@ -114,7 +114,7 @@ def add_changing(parser: Parser) -> None:
     parser.add_argument(
         "--yes",
         action="store_true",
-        help="do not ask, also where the environment is protected; needed without a terminal",
+        help="do not ask, even if the environment is protected; required without a terminal",
     )
 
 
@@ -132,5 +132,5 @@ def _duration(text: str) -> float:
     """Seconds in `90s`, `5m`, `1h` or a plain number."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration: 90s, 5m, 1h")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 90s, 5m or 1h")
     return float(match[1]) * {"m": 60, "h": 3600}.get(match[2], 1)

@@ -118,7 +118,7 @@ def _watch(command: Command) -> Answer:
                 "watch", lambda emit, controls: watch(command.fleet, emit, controls.cancel), patient=False
             )
     except Cancelled:
-        summary = "stopped watching; what runs there goes on"
+        summary = "stopped watching; the operation goes on"
         return {"exit_code": EXIT_DONE, "outcome": "stopped", "summary": summary}
     finished = output.narrator.finished
     if watched.running and finished is not None:
@@ -147,4 +147,4 @@ def _unreached(command: Command, inspection: Inspection) -> tuple[int, str]:
         command.output.error(placed(error, command.output.narrator))
     away = len(inspection.errors)
     code = max((error.exit_code for error in inspection.errors.values()), default=EXIT_DONE)
-    return code, f"{count(away, 'server')} of {len(command.fleet.names)} could not be looked at" if away else ""
+    return code, f"{count(away, 'server')} of {len(command.fleet.names)} could not be read" if away else ""

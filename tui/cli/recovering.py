@@ -39,7 +39,7 @@ def carry_out(command: Command) -> Answer:
         for way in _ways(interrupted):
             command.output.table([()], [])
             show_plan(command, RecoverRequest(way))
-        summary = "dry run: a person has to choose between --finish and --undo"
+        summary = "dry run: choose --finish or --undo"
         return {"exit_code": EXIT_PERSON, "outcome": "needs-person", "summary": summary}
     return operate(command, RecoverRequest(options.way or _choose(command, interrupted)))
 
@@ -54,8 +54,9 @@ def _interrupted(command: Command, inspection: Inspection) -> Interruption | Non
     for name, state in inspection.states.items():
         if state.lock and state.lock.alive:
             raise LockedError(
-                f"an operation is at work: {state.lock.describe()}",
-                hint=f"`turnout watch {command.environment_name}` follows it; `turnout unlock` if it hangs",
+                f"an operation is running: {state.lock.describe()}",
+                hint=f"`turnout watch {command.environment_name}` follows it; "
+                "if it hangs, `turnout unlock` breaks its lock",
                 server=name,
             )
     return interrupted
@@ -79,14 +80,14 @@ def _choose(command: Command, interrupted: Interruption) -> str:
     if not command.can_ask or command.options.yes:
         if len(ways) == 1:
             title, hint = (
-                "nothing had been switched, but its end is not known",
-                "--undo --yes closes it; the next deploy does too",
+                "no server was switched, but the operation did not record its end",
+                "--undo --yes marks it as closed; so does the next deploy",
             )
         else:
-            title = "a person has to choose what becomes of the interrupted operation"
-            hint = "--finish (all new) or --undo (all old), with --yes"
+            title = "choose whether to finish or undo the interrupted operation"
+            hint = "--finish (all servers on the new release) or --undo (all back), with --yes"
         raise NeedsPerson(title, hint=f"turnout recover {command.environment_name} {hint}")
-    answer = command.ask(f"finish: all servers to {interrupted.tag}; undo: all back to where they were [f/u/N]").lower()
+    answer = command.ask(f"finish: switch all servers to {interrupted.tag}; undo: switch all back [f/u/N]").lower()
     if answer not in WORDS:
         raise Cancelled("not chosen", hint="nothing was changed")
     return WORDS[answer]

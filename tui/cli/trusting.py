@@ -49,10 +49,10 @@ def _accepted(command: Command, unknown: list[HostKeyUnknown]) -> bool:
     command.output.say(
         [
             *(plain(spans) for spans in key_lines(shown)),
-            "compare with what each server says of itself: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+            "compare with the output of this command on each server: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
         ]
     )
-    return command.ask(f"Record {'this key' if len(shown) == 1 else 'these keys'} for good? [yes/N]") == "yes"
+    return command.ask(f"Record {'this key' if len(shown) == 1 else 'these keys'} permanently? [yes/N]") == "yes"
 
 
 def _facts(key: HostKeyUnknown | HostKeyRefused) -> dict[str, str]:

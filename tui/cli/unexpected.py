@@ -42,8 +42,8 @@ def explained(problem: BaseException, narrator: Narrator) -> TurnoutError:
         return NeedsPerson(
             f"Turnout failed in the middle of the operation: {what}",
             detail=detail,
-            hint="each server's agent sweeps and unlocks by itself once this side is gone; then see with "
-            f"`turnout recover {narrator.environment}` what is live where",
+            hint="each server's agent cleans up and unlocks once this process is gone; then run "
+            f"`turnout recover {narrator.environment}` to see which release is live on each server",
         )
     return CannotRun(f"Turnout cannot run here: {what}", detail=detail, hint="nothing was touched")
 

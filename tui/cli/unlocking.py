@@ -34,8 +34,8 @@ def carry_out(command: Command) -> Answer:
         if not chosen:
             running = ", ".join(sorted({lock.operation for lock in living.values()}))
             raise UsageError(
-                f"no server is held by a living operation {breaks!r}",
-                hint=f"at work: {running}" if running else "nothing is locked by a process that lives",
+                f"no server is locked by a running operation {breaks!r}",
+                hint=f"running: {running}" if running else "no lock is held by a running process",
             )
     else:
         chosen = living
@@ -43,7 +43,9 @@ def carry_out(command: Command) -> Answer:
         return _unlocked(inspection)
     if not breaks and not _agreed(command, living):
         operation = next(iter(living.values())).operation
-        command.output.say([f"without a question: turnout unlock {command.environment_name} --break {operation}"])
+        command.output.say(
+            [f"to break it without being asked: turnout unlock {command.environment_name} --break {operation}"]
+        )
         summary = f"{count(len(living), 'server')} locked: nothing was changed"
         return {"exit_code": EXIT_LOCKED, "outcome": "locked", "summary": summary}
     return _break(command, chosen)

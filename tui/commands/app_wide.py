@@ -19,7 +19,7 @@ COMMANDS = (
         title="Quit", label="Quit", rank=2, place=72, in_bar=everywhere,
     ),
     Command(
-        id="quit-anywhere", keys="ctrl+q", help="the same, also from a dialog", group=LEAVE, action="quit",
+        id="quit-anywhere", keys="ctrl+q", help="the same, even from a dialog", group=LEAVE, action="quit",
         priority=True,
     ),
     Command(
@@ -28,6 +28,6 @@ COMMANDS = (
 )  # fmt: skip
 
 DEMO = Command(
-    id="demo", keys="d", help="start the demo, where there is no turnout.toml", group=LEAVE, action="demo",
-    label="Demo", rank=1, alone=True, why_not=lambda workspace, focus: "only where there is no turnout.toml",
+    id="demo", keys="d", help="start the demo, if there is no turnout.toml", group=LEAVE, action="demo",
+    label="Demo", rank=1, alone=True, why_not=lambda workspace, focus: "only if there is no turnout.toml",
 )  # fmt: skip

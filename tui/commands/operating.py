@@ -72,7 +72,7 @@ def _nothing_to_prune(workspace: Workspace, focus: Focus) -> str:
 
 def _nothing_to_cancel(workspace: Workspace, focus: Focus) -> str:
     if workspace.watches and workspace.operation:
-        return f"{workspace.operation.progress.by} runs it: it is cancelled there"
+        return f"{workspace.operation.progress.by} runs it and can cancel it there"
     return "" if workspace.operation_runs or workspace.comparison.tag else "nothing is running"
 
 
@@ -155,9 +155,13 @@ def _cancel(desk: Desk) -> None:
     if operation is None:
         return
     switched = any(server.tag for server in operation.progress.servers.values())
-    state = "Servers that have switched go back." if switched else "No server has switched: nothing changes."
+    state = (
+        "Servers that have switched are switched back."
+        if switched
+        else "No server has switched yet, so nothing changes."
+    )
     lines = [line((operation.title, "strong")), line(state)]
-    dialog = Ask("Cancel the operation?", lines, "Cancel it", "Go on", desk.keymap.shown("yes"))
+    dialog = Ask("Cancel the operation?", lines, "Cancel it", "Let it run", desk.keymap.shown("yes"))
     desk.ask(dialog, lambda sure: workspace.cancel_operation() if sure else None)
 
 

@@ -42,7 +42,7 @@ def _beside(step: int, desk: Desk) -> None:
 
 COMMANDS = (
     Command(
-        id="mark", keys="space", help="mark the release under the cursor, for P", group=LOOK,
+        id="mark", keys="space", help="mark the release under the cursor, to prune it", group=LOOK,
         label="Mark", rank=6, place=40, in_bar=lambda workspace, focus: focus.pane == "releases",
         why_not=_not_markable, run=_mark,
     ),
@@ -60,17 +60,17 @@ COMMANDS = (
     Command(id="pane-1", keys="1", help="the servers", group=MOVE, run=partial(_pane, "servers")),
     Command(id="pane-2", keys="2", help="the releases", group=MOVE, run=partial(_pane, "releases")),
     Command(
-        id="pane-3", keys="3", help="the tabs; pressed again: the next tab", group=MOVE,
+        id="pane-3", keys="3", help="the tabs; press again for the next tab", group=MOVE,
         run=partial(_pane, "bottom"),
     ),
     Command(id="next-pane", keys="tab", help="the next pane", group=MOVE, run=partial(_beside, 1)),
-    Command(id="previous-pane", keys="shift+tab", help="the pane before", group=MOVE, run=partial(_beside, -1)),
+    Command(id="previous-pane", keys="shift+tab", help="the previous pane", group=MOVE, run=partial(_beside, -1)),
     Command(
         id="next-tab", keys="right_square_bracket", help="the next tab", group=MOVE,
         run=lambda desk: desk.turn_tabs(1),
     ),
     Command(
-        id="previous-tab", keys="left_square_bracket", help="the tab before", group=MOVE,
+        id="previous-tab", keys="left_square_bracket", help="the previous tab", group=MOVE,
         run=lambda desk: desk.turn_tabs(-1),
     ),
 )  # fmt: skip

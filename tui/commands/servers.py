@@ -19,7 +19,7 @@ def _error(workspace: Workspace, focus: Focus) -> TurnoutError | None:
 
 def _no_key_waits(workspace: Workspace, focus: Focus) -> str:
     waits = isinstance(_error(workspace, focus), HostKeyUnknown | HostKeyChanged)
-    return "" if waits else "no host key waits"
+    return "" if waits else "no host key to decide about"
 
 
 def _refresh(desk: Desk) -> None:
@@ -58,7 +58,7 @@ def ask_host_key(desk: Desk, error: HostKeyUnknown) -> None:
     watch = desk.workspace.fleet_watch
     desk.asked_keys.add(error.fingerprint + error.host)
     waiting = len(watch.unknown_keys())
-    place = f" ({waiting} servers wait)" if waiting > 1 else ""
+    place = f" ({waiting} servers to decide about)" if waiting > 1 else ""
 
     def answered(accepted: bool | None) -> None:
         if accepted:
@@ -76,7 +76,7 @@ def ask_host_key(desk: Desk, error: HostKeyUnknown) -> None:
 def _one_environment(workspace: Workspace, focus: Focus) -> str:
     if why := _busy(workspace, focus):
         return why
-    return "there is one environment only" if len(workspace.project.environments) < 2 else ""
+    return "there is only one environment" if len(workspace.project.environments) < 2 else ""
 
 
 def _busy(workspace: Workspace, focus: Focus) -> str:
@@ -90,12 +90,12 @@ def _environment(desk: Desk) -> None:
 
 COMMANDS = (
     Command(
-        id="refresh", keys="r", help="look again: at the server under the cursor, else at all", group=LOOK,
+        id="refresh", keys="r", help="check the server under the cursor again, or all servers", group=LOOK,
         title="Refresh", label="Refresh", rank=9, place=40,
         in_bar=lambda workspace, focus: focus.pane == "servers", run=_refresh,
     ),
     Command(
-        id="refresh-all", keys="ctrl+r", help="look at all servers again, over new connections", group=LOOK,
+        id="refresh-all", keys="ctrl+r", help="reconnect to all servers and check them again", group=LOOK,
         title="Reconnect to all servers", why_not=_busy, run=_reconnect,
     ),
     Command(

@@ -14,7 +14,7 @@ from tui.model.workspace import Workspace
 
 def _nothing_to_watch(workspace: Workspace, focus: Focus) -> str:
     if workspace.operation_runs:
-        return "your own operation is shown already"
+        return "your own operation is already shown"
     return "" if workspace.others.locks or workspace.watches else "nothing is running"
 
 
@@ -30,7 +30,7 @@ def _nothing_interrupted(workspace: Workspace, focus: Focus) -> str:
 def _no_lock(workspace: Workspace, focus: Focus) -> str:
     if workspace.operation_runs:
         return "the operation is your own: {cancel} cancels it"
-    return "" if workspace.others.locks else "no lock is held by a process that lives"
+    return "" if workspace.others.locks else "no lock is held by a running process"
 
 
 def _watch(desk: Desk) -> None:
@@ -73,8 +73,8 @@ COMMANDS = (
         why_not=_no_lock, run=_break_lock,
     ),
     Command(
-        id="watch", keys="w", help="watch the operation that somebody else runs", group=LOOK,
-        title="Watch the operation that somebody else runs", label="Watch", rank=1, place=1,
+        id="watch", keys="w", help="watch another operator's operation", group=LOOK,
+        title="Watch another operator's operation", label="Watch", rank=1, place=1,
         in_bar=lambda workspace, focus: bool(workspace.others.locks) and not workspace.watches,
         why_not=_nothing_to_watch, run=_watch,
     ),

@@ -124,7 +124,7 @@ class Login(asyncssh.SSHServer):
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> Awaitable[Any]:
         if dest_host not in LOOPBACK:
             raise asyncssh.ChannelOpenError(
-                asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, f"forwarding leads to 127.0.0.1 only, not to {dest_host}"
+                asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, f"forwarding goes only to 127.0.0.1, not to {dest_host}"
             )
         port = self._host.site_port if dest_port == SITE_PORT else dest_port
         return self._connection.forward_connection("127.0.0.1", port)

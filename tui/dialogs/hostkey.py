@@ -19,9 +19,9 @@ def unknown_key(error: HostKeyUnknown, glyphs: Glyphs, key: str, place: str = ""
         line(("Key          ", "dim"), one_line(error.key_type)),
         line(("Fingerprint  ", "dim"), (one_line(error.fingerprint), "accent")),
         (),
-        line("Compare it with what the server itself says:"),
+        line("Compare it with the output of this command on the server:"),
         line(("  ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub", "dim")),
-        line("Accepting writes it into known_hosts; from then on only this key is let in."),
+        line("Accepting writes it to known_hosts; after that only this key is accepted."),
     ]
     return Ask(f"Unknown host key{place}", lines, "Accept", "Do not accept", key)
 
@@ -31,8 +31,8 @@ def changed_key(error: HostKeyChanged) -> Message:
     lines: list[Line] = [line((one_line(error.title), "bad")), ()]
     lines += [line("  ", part) for text in error.detail.splitlines() for part in wrap(text, 66)]
     said: Sequence[str] = (
-        "Either the server was set up anew, or somebody stands between you and it.",
+        "Either the server was reinstalled, or somebody is intercepting the connection.",
         "Turnout does not accept such a key. Ask whoever runs the server; if the new key",
-        "is right, remove the old one with `ssh-keygen -R` and look at the server again.",
+        "is right, remove the old one with `ssh-keygen -R` and check the server again.",
     )
     return Message("Host key changed", [*lines, (), *(line(text) for text in said)], bad=True)

@@ -108,7 +108,7 @@ class PlanDialog(Dialog[Plan]):
             self.dismiss(None)
             return
         if self.plan is None:
-            self.set_title("There is no plan", bad=True)
+            self.set_title("No plan could be made", bad=True)
         else:
             self.set_title(self.plan.title, bad=not self.plan.executable)
             self._offer(self.plan)
@@ -163,14 +163,14 @@ class PlanDialog(Dialog[Plan]):
             if self._progress.fleet.said
             else []
         )
-        return [*out, line(("Nothing is changed before you say so.", "dim"))]
+        return [*out, line(("Nothing changes until you confirm.", "dim"))]
 
     def action_yes(self) -> None:
         if not self._may_run:
             return
         if self._environment.protected and not self._name_typed:
             self.set_focus(self.query_one("#name", Input))
-            self.notify(f"type {self._environment.name} exactly, or Escape", severity="warning", markup=False)
+            self.notify(f"type {self._environment.name} exactly, or press Escape", severity="warning", markup=False)
             return
         self.dismiss(self.plan)
 
@@ -179,7 +179,7 @@ class PlanDialog(Dialog[Plan]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if self.plan is None:
-            self.notify("the plan is being made: look at it first", severity="warning", markup=False)
+            self.notify("wait until you can see the plan", severity="warning", markup=False)
         else:
             self.action_yes()
 

@@ -94,7 +94,7 @@ class BreakLockDialog(Dialog[bool]):
             self.dismiss(True)
         else:
             self.set_focus(self.query_one("#name", Input))
-            self.notify(f"type {self._environment} exactly, or Escape", severity="warning", markup=False)
+            self.notify(f"type {self._environment} exactly, or press Escape", severity="warning", markup=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._allow()

@@ -124,7 +124,7 @@ class FleetWatch:
         server = self._servers[name]
         state: ServerState | None = job.outcome
         if job.error is not None or state is None:
-            error = job.error or TurnoutError("the server answered nothing")
+            error = job.error or TurnoutError("the server sent no answer")
             self._set(name, replace(server, error=error, checking=False, at=self._now()))
             return
         if (

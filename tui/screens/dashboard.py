@@ -156,7 +156,7 @@ class Dashboard(Screen[None]):
 
     def contact_lost(self, operation: OthersOperation) -> None:
         """Say so; nothing is shown any more that might be wrong."""
-        title = f"{operation.who}'s operation was lost sight of"
+        title = f"{operation.who}'s operation cannot be followed any more"
         error = operation.error
         text = f"{error.title if error else ''}; {self.keymap.shown('watch')} watches again while it runs"
         self.notice(text, title, "warning", 10.0)
@@ -219,7 +219,7 @@ class Dashboard(Screen[None]):
             self.show_tab("log", focus=False)
         field = self.query_one("#filter", Input)
         field.border_title = None
-        field.placeholder = f"filter {pane}: Enter keeps it, Escape takes it away"
+        field.placeholder = f"filter {pane}: Enter keeps it, Escape clears it"
         field.value = self.filters[pane]
         field.display = True
         field.focus()

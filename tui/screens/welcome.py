@@ -67,12 +67,12 @@ class Welcome(Screen[None]):
             line(("No turnout.toml here ", "warn"), ("or in a folder above:", "dim")),
             line(("  " + self._folder, "dim")),
             (),
-            line(("To see it work, without a server of your own:", "head")),
+            line(("To try it without a server of your own:", "head")),
             line("  press ", (self._keymap.shown("demo"), "key"), "   three servers on this machine, a sample project"),
             (),
             line(("To deploy your own project:", "head")),
-            line(("  turnout init          ", "accent"), "asks a few things, writes turnout.toml"),
-            line(("  turnout doctor ENV    ", "accent"), "looks at the servers, changes nothing"),
+            line(("  turnout init          ", "accent"), "asks a few questions, writes turnout.toml"),
+            line(("  turnout doctor ENV    ", "accent"), "checks the servers, changes nothing"),
             line(("  turnout               ", "accent"), "opens the dashboard"),
         ]
 

@@ -45,7 +45,7 @@ def release_lines(row: FleetRelease, fleet: FleetView, cells: int, glyphs: Glyph
     if record is None and row.unread:
         out.append(line(("Its record cannot be read, so its revision and author are unknown.", "dim")))
     elif record is None:
-        out.append(line(("Another tool made it: there is no record, so nobody knows its revision or author.", "dim")))
+        out.append(line(("Another tool made it. Without a record, its revision and author are unknown.", "dim")))
     else:
         out += _field("What", one_line(record.subject), cells, "strong")
         out += _field("Revision", one_line(record.revision), cells)
@@ -58,7 +58,7 @@ def release_lines(row: FleetRelease, fleet: FleetView, cells: int, glyphs: Glyph
     if row.failed:
         out += _field("Failed", one_line(row.failed), cells, "bad")
     if record is not None and record.left:
-        out += _field("Left", "a rollback left it: “the previous release” passes it over", cells, "warn")
+        out += _field("Left", "a rollback switched away from it, so undo skips it", cells, "warn")
     if row.pinned:
         out += _field("Pinned", f"never pruned{_pin(row.pin)}", cells)
     out += _whereabouts(row, fleet, cells, glyphs)
@@ -84,7 +84,7 @@ def _whereabouts(row: FleetRelease, fleet: FleetView, cells: int, glyphs: Glyphs
         out.append(line((f"{word:<{LABEL}}", role), listing(names, 12)))
     if not row.present_on and row.record is not None:
         out += _field(
-            "To return", "its files were pruned: a rollback makes them again from the revision and sends them", cells
+            "Roll back", "its files were pruned; a rollback makes them again from the revision and sends them", cells
         )
     return out
 
@@ -111,7 +111,7 @@ def server_lines(
         return [*out, *_field("Root", root, cells)]
     if server.error is not None:
         since = ago(now - (state.read_at or server.at))
-        out.append(crop(line((f"What follows was found {since}.", "dim")), cells, glyphs.more))
+        out.append(crop(line((f"Last known state, from {since}.", "dim")), cells, glyphs.more))
     out += _live_fields(state, fleet, cells)
     if state.lock is not None:
         for label, text, role in lock_fields(state.lock, keys, looked_ago(state, now)):
@@ -128,10 +128,10 @@ def _live_fields(state: ServerState, fleet: FleetView, cells: int) -> list[Line]
     if state.current_kind in ("link", "absent"):
         return out
     kinds = {
-        "folder": "is a real folder: nothing is done until it is adopted; the plan of a deploy has the command",
+        "folder": "is a real folder, not a link: no operation can run; the plan of a deploy shows how to fix it",
         "file": "is a file, not a link",
-        "dangling": f"leads to {one_line(state.current_target)}, {state.why_dangling}",
-        "elsewhere": f"leads to {one_line(state.current_target)}, outside releases/",
+        "dangling": f"points to {one_line(state.current_target)}, {state.why_dangling}",
+        "elsewhere": f"points to {one_line(state.current_target)}, outside releases/",
     }
     return out + _field("current", kinds.get(state.current_kind, state.current_kind), cells, "warn")
 

@@ -46,7 +46,7 @@ def drift_lines(
     for name, error in verification.errors.items():
         out += _error(name, error, cells, glyphs)
     if role == "warn" and verification.drifts:
-        hint = "A deploy or a rollback makes a whole release; this one stays as it is until then."
+        hint = "Turnout does not repair this release. Deploy again or roll back to replace it."
         out += [line((part, "dim")) for part in wrap(hint, cells)]
     return out
 

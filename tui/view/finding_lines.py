@@ -38,4 +38,4 @@ def finding_summary(findings: Mapping[str, Sequence[Finding]]) -> str:
     """`3 servers checked: 1 error, 2 warnings`."""
     levels = [finding.level for of_server in findings.values() for finding in of_server]
     bad = [count(levels.count(level), level) for level in ("error", "warning") if level in levels]
-    return f"{count(len(findings), 'server')} checked: {', '.join(bad) or 'nothing stands in the way'}"
+    return f"{count(len(findings), 'server')} checked: {', '.join(bad) or 'no problems found'}"

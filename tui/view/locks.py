@@ -28,10 +28,10 @@ def lock_lines(states: Mapping[str, ServerState]) -> list[Line]:
         lock = state.lock
         text, role = "not locked", "dim"
         if lock and lock.alive:
-            life = f"last sign of life {duration(lock.silence)} ago"
+            life = f"last heartbeat {duration(lock.silence)} ago"
             text, role = f"{lock.describe()}; {life}; operation {lock.operation}", "warn"
         elif lock:
-            text, role = f"{lock.describe()}; its process is gone: the next operation takes over its lock", "warn"
+            text, role = f"{lock.describe()}; its process has died; the next operation takes over the lock", "warn"
         out.append(line((fit(one_line(name), room) + "  ", "strong"), (one_line(text), role)))
     return out
 
@@ -54,7 +54,7 @@ def owner(lock: Lock, *, short: bool = False) -> str:
 
 def doing(lock: Lock) -> str:
     """What its operation does just now: `uploading`, or its kind where no phase is known."""
-    return VERBS.get(lock.phase, one_line(lock.phase)) or one_line(lock.kind) or "at work"
+    return VERBS.get(lock.phase, one_line(lock.phase)) or one_line(lock.kind) or "running"
 
 
 def row_words(lock: Lock, room: int, glyphs: Glyphs) -> tuple[str, str, str]:
@@ -105,11 +105,11 @@ def fields(lock: Lock, keys: Mapping[str, str], since: float) -> list[tuple[str,
     """
     out = [("Locked", _summary(lock, since), "warn")]
     if not lock.alive:
-        return [*out, ("Owner", "its process is gone: the next operation takes over the lock", "warn")]
+        return [*out, ("Owner", "its process has died; the next operation takes over the lock", "warn")]
     if lock.silent:
         quiet = f"none for {_quiet(lock, since)}: the watchdog there should have ended it"
         return [*out, ("Heartbeat", quiet, "bad"), ("Next", f"{keys['break-lock']} breaks the lock; it asks first", "")]
-    beat = f"{_last_beat(lock, since)}; its process {'lives' if since < FRESH else 'lived'}"
+    beat = f"{_last_beat(lock, since)}; its process {'is' if since < FRESH else 'was'} running"
     return [*out, ("Heartbeat", beat, ""), ("Next", f"{keys['watch']} watches it live", "")]
 
 
@@ -136,10 +136,10 @@ def break_warning(locks: Mapping[str, Lock], since: Mapping[str, float]) -> list
     name = _latest(locks, since)
     if locks[name].silent:
         quiet = _quiet(locks[name], since[name])
-        life = (f"No sign of life for {quiet}: the server's own watchdog did not end it either.", "")
+        life = (f"No heartbeat for {quiet}, and the server's watchdog has not ended it.", "")
     else:
-        life = (f"Its last sign of life came {_last_beat(locks[name], since[name])}: it is still running.", "warn")
-    ends = "Breaking ends its process there at once. What it was doing stays as it is, and may have to be recovered."
+        life = (f"Its last heartbeat was {_last_beat(locks[name], since[name])}: it is still running.", "warn")
+    ends = "Breaking the lock kills its process at once. Its work stays unfinished and may have to be recovered."
     return [life, (ends, "")]
 
 

@@ -133,13 +133,13 @@ class Narrator:
         """What a cancel means right now; `again` where it was asked for before."""
         if again:
             where = f" ({self.whereabouts})" if self._phase else ""
-            return f"already cancelling, things are being put back{where}; please wait"
+            return f"already cancelling, servers are being put back{where}; please wait"
         if "finish" in self._phase.values():
-            return "too late to cancel: what was begun is being finished; please wait"
+            return "too late to cancel: the operation is finishing; please wait"
         if self._switched:
             went = ", ".join(self._switched)
             return f"cancelling: {went} had been switched and will be switched back"
-        return "cancelling: nothing has been switched; what was begun is being removed"
+        return "cancelling: nothing has been switched; unfinished work is being removed"
 
     @property
     def whereabouts(self) -> str:

@@ -299,12 +299,12 @@ def placeholder(fleet: FleetView, filter_text: str, glyphs: Glyphs, keys: Mappin
         return [
             *out,
             (),
-            line((keys["refresh-all"], "key"), " connects anew, ", ("Enter", "key"), " on a server tells more"),
+            line((keys["refresh-all"], "key"), " reconnects, ", ("Enter", "key"), " on a server shows details"),
         ]
     if not fleet.known:
         return [
             line((f"{glyphs.busy} connecting to {range_name(fleet.names)}", "busy")),
-            line(("Releases appear as each server answers; a slow one holds up no other.", "dim")),
+            line(("Releases appear as each server answers; a slow one does not delay the others.", "dim")),
         ]
     if not fleet.rows:
         return [

@@ -41,7 +41,7 @@ def plan_lines(plan: Plan, cells: int, glyphs: Glyphs, *, terminal: bool = False
             out += _field(word, text, cells)
     if plan.executable and plan.nothing_to_do:
         recovered = "no server switches: this marks the operation as closed"
-        rest = recovered if plan.ends_interrupted else "nothing to do: every server is as asked"
+        rest = recovered if plan.ends_interrupted else "nothing to do: every server is already as requested"
         out += [(), line((f"{glyphs.done} {rest}", "ok"))]
     return out
 

@@ -298,7 +298,7 @@ def end_lines(progress: Progress, error: TurnoutError | None, cells: int, glyphs
         out += _labelled("State", finished.summary, cells)
     hint = error.hint if error is not None else ""
     if undecided and not hint:
-        hint = "check what is live on each server, and recover what was interrupted"
+        hint = "check which release is live on each server, then recover what was interrupted"
     if isinstance(error, FleetError):
         hint = hint or next((fault.hint for fault in error.errors.values() if fault.hint), "")
     out += _labelled("Next", hint or ("nothing needs to be done" if cancelled else "the Log tab has every line"), cells)

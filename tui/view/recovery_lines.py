@@ -56,11 +56,11 @@ def recover_lines(
     what = one_line(interruption.kind) + (f" of {short_tag(interruption.tag)}" if interruption.tag else "")
     who, begun = one_line(interruption.who), ago(now - interruption.time)
     phase = f" in {one_line(interruption.phase)}" if interruption.phase else ""
-    said = f"A {what} by {who}, begun {begun}, broke off{phase}. It was neither finished nor undone."
+    said = f"A {what} by {who}, started {begun}, was interrupted{phase}. It was neither finished nor undone."
     out = [line(part) for part in wrap(said, cells)]
     out += [(), *_places(interruption, cells, glyphs, short_tag), ()]
     out += _ways(interruption, cells, keys)
-    return [*out, (), line(("Each shows its plan first. Nothing is changed before you agree to it.", "dim"))]
+    return [*out, (), line(("Each shows its plan first. Nothing changes until you confirm it.", "dim"))]
 
 
 def _places(interruption: Interruption, cells: int, glyphs: Glyphs, shown: Callable[[str], str]) -> list[Line]:
@@ -69,7 +69,7 @@ def _places(interruption: Interruption, cells: int, glyphs: Glyphs, shown: Calla
     fates: dict[tuple[str, str, str], list[str]] = {}
     for name, before in interruption.switched.items():
         was = shown(one_line(before.tag)) or "nothing"
-        fates.setdefault((glyphs.live, "warn", f"switched: {new} is live, before it {was}"), []).append(name)
+        fates.setdefault((glyphs.live, "warn", f"switched: {new} is live; before it, {was}"), []).append(name)
     for name in interruption.waiting:
         fates.setdefault((glyphs.kept, "", "not switched"), []).append(name)
     rows: list[tuple[tuple[str, str, str], str]] = []

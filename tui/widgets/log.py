@@ -105,7 +105,7 @@ class LogTab(Vertical, Tab):
         """The line above the log: what is shown of what."""
         key = self._keymap.shown
         dot = f" {self._glyphs.dot} "
-        follow = ("following", "") if self.follow else ("staying here", "warn")
+        follow = ("following", "") if self.follow else ("not following", "warn")
         parts = [
             (f"{key('log-server')} ", "key"),
             (self.server or "all servers", "accent" if self.server else ""),
