@@ -104,7 +104,7 @@ def test_whoever_looks_is_told_that_an_operation_is_running(at_work):
     assert "running: " in ended.stderr and "turnout watch production" in ended.stderr
     recover = turnout(at_work.project, "recover", "production")
     assert recover.returncode == 4
-    assert "an operation is at work" in recover.stderr
+    assert "an operation is running" in recover.stderr
 
 
 def test_wait_waits_for_the_lock_and_says_for_whom(at_work):

@@ -128,7 +128,7 @@ def _parser(*, with_init: bool) -> Parser:
     commands.add_parser(
         "demo",
         help="try Turnout on temporary servers on this machine",
-        description="Start three SSH servers on this machine, deploy a sample project to them and open the dashboard. "
+        description="Start four SSH servers on this machine, deploy a sample project to them and open the dashboard. "
         "Everything is removed at the end.",
     )
     return parser
