@@ -92,8 +92,17 @@ class Proxy:
         self._do(lambda: setattr(self, "_frozen", True))
 
     def thaw(self) -> None:
-        """Go on after `freeze`; what was held arrives."""
-        self._do(lambda: setattr(self, "_frozen", False))
+        """Go on after `freeze` or `freeze_after`; what was held arrives."""
+
+        def go_on() -> None:
+            self._frozen, self._freeze_at = False, None
+
+        self._do(go_on)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it forwards nothing now."""
+        return self._frozen
 
     def cut(self) -> None:
         """Reset all connections on both sides; new ones are accepted."""

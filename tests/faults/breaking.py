@@ -118,6 +118,7 @@ class Breaking:
         # Half of the moments shall lie within the operation.
         self.seconds *= 0.95 if status == 0 else 1.03
         place = next((f"{e['event']} {e.get('phase', '')}" for e in reversed(operator.events())), "nothing")
+        assert not any(e.get("type") == "InternalError" for e in operator.events()), operator.events()
         if status in (EXIT_DONE, EXIT_USAGE):  # done, or there was nothing to roll back to
             self.seen["too late"] += 1
         else:

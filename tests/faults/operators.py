@@ -18,13 +18,13 @@ from tests.waiting import PATIENCE, until
 PROGRAM = """
 import functools, json, os, sys, time
 import core.checks.command, core.checks.http, core.hooks.command, core.hooks.webhook
-import core, core.config, core.operations.verify, core.remote.session, core.source
+import core, core.config, core.operations.verify, core.remote.held, core.source
 import tui.cli.arguments, tui.cli.output, tui.cli.following, tui.cli.run
 from tui.cli import main
 
 [getattr(core, name) for name in core.__all__]  # loaded before the fork
 
-Session, now = core.remote.session.Session, time.time
+Held, now = core.remote.held.Held, time.time
 for line in sys.stdin:
     words, said, complaints, clock, patience = json.loads(line)
     child = os.fork()
@@ -35,7 +35,7 @@ for line in sys.stdin:
         status = 70
         time.time = lambda: now() + clock
         if patience:
-            Session.begin = functools.partialmethod(Session.begin, patience=patience)
+            Held.take = functools.partial(Held.take, patience=patience)
         try:
             status = main(words)
             sys.stdout.flush()

@@ -17,6 +17,7 @@ def cut_off(facts, network, server, count, arrives):
     network.freeze_after(count)
     with ThreadPoolExecutor() as pool:
         deploy = pool.submit(facts.do, DeployRequest(tag="one"))
+        until(lambda: network.frozen, "so many bytes to pass")
         until(
             lambda: len(list((server.files / "deploy-cache").glob("f*"))) >= arrives, "what was let through to arrive"
         )

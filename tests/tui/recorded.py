@@ -9,6 +9,7 @@ from typing import Any
 
 from core import config
 from core.errors import TurnoutError
+from core.fleet import Fleet
 from core.jobs import Cancel
 from core.records import Record, Release, ServerState
 from core.settings import Settings
@@ -131,6 +132,8 @@ class RecordedFleet:
         self.states = dict(states)
         self.errors = dict(errors)
         self.closed = threading.Event()
+
+    masked = Fleet.masked
 
     @property
     def names_without_answer(self) -> list[str]:
