@@ -118,7 +118,7 @@ EMPTY = Manifest({})
 
 
 def derived(base: Manifest, entries: Mapping[bytes, Entry]) -> Manifest:
-    """The manifest of entries of which most are the base's: its text is made from the base's in a third of the time."""
+    """Build a manifest by patching `base`'s text; about three times faster when few entries differ."""
     old = base.entries
     gone = {line(path, entry) for path, entry in old.items() if entries.get(path) != entry}
     added = [line(path, entry) for path, entry in entries.items() if old.get(path) != entry]

@@ -27,7 +27,7 @@ NEEDED = (
 """Programs without which no operation can run."""
 FOLLOWS = (
     ("sort", ERROR, "a change cannot be merged into the manifest"),
-    ("od", WARNING, "names with white space or letters beyond ASCII cannot be read"),
+    ("od", WARNING, "file names with white space or non-ASCII letters cannot be read"),
     ("sync", WARNING, "a release may be incomplete on the disk when the power fails right after a deploy"),
     ("xargs", WARNING, "an interrupted upload is sent whole again, and `turnout verify` does not work"),
     ("du", WARNING, "a prune cannot say how much it frees"),
@@ -59,7 +59,7 @@ def findings(state: ServerState, facts: Facts, copy_mode: str, rtt: float, *, co
     ]
     if state.lock:
         hint = (
-            "an operation is at work; what was tried did not touch it"
+            "an operation is running; these checks did not touch it"
             if state.lock.alive
             else "its process has died; the next operation takes over the lock"
         )
@@ -78,11 +78,11 @@ def _shared(state: ServerState, each: SharedPath) -> Finding:
     level = ERROR if each.required else WARNING
     if each.path in state.shared_dangling:
         hint = "correct the link, or put the file in its place"
-        return Finding("shared", level, f"{place} is a link that leads nowhere", hint)
+        return Finding("shared", level, f"{place} is a dangling link", hint)
     if each.required:
-        hint = "put it there: a deploy is refused without it, unless the release brings it"
+        hint = "put it there: without it a deploy is refused, unless the release contains it"
         return Finding("shared", level, f"{place} does not exist, and is required", hint)
-    hint = "a folder is made; a file has to be put there unless the first release brings it"
+    hint = "the first deploy makes a folder; put a file there yourself unless the first release contains it"
     return Finding("shared", level, f"{place} does not exist yet", hint)
 
 
@@ -94,7 +94,7 @@ def _root(state: ServerState, facts: Facts, user: str) -> Iterator[Finding]:
         yield Finding("deploy root", ERROR, f"{facts.in_the_way} is not a folder", hint)
         return
     if facts.closed_to_us:
-        text = f"{user} may not go into {facts.closed_to_us}"
+        text = f"{user} cannot enter {facts.closed_to_us}"
         hint = f"as an administrator there: chown or chmod {shlex.quote(facts.closed_to_us)}"
         yield Finding("deploy root", ERROR, text, hint)
         return
@@ -116,12 +116,12 @@ def _root(state: ServerState, facts: Facts, user: str) -> Iterator[Finding]:
         path = f"{root}/{place}"
         yield Finding(place.removeprefix(f"{layout.OWN}/"), ERROR, f"{path}: {why}", remedy(why, path, user))
     for place in facts.problems("sticky"):
-        text = f"{root}/{place} belongs to somebody else and the folder has the sticky bit: it cannot be replaced"
+        text = f"{root}/{place} belongs to another user, and its folder has the sticky bit: it cannot be replaced"
         hint = f"as an administrator there: chown -h {owner} {shlex.quote(f'{root}/{place}')}, or chmod -t its folder"
         yield Finding("current" if place == layout.CURRENT else "layout", ERROR, text, hint)
     if facts.closed:
-        text = f"others may not go through {facts.closed}: a web server that runs as another user finds no release"
-        yield Finding("way in", WARNING, text, f"if it does: chmod o+x {shlex.quote(facts.closed)}")
+        text = f"other users cannot enter {facts.closed}: a web server that runs as another user cannot reach a release"
+        yield Finding("way in", WARNING, text, f"if yours does: chmod o+x {shlex.quote(facts.closed)}")
 
 
 def _is_permission(why: str) -> bool:
@@ -171,19 +171,17 @@ def _switch(facts: Facts) -> Iterator[Finding]:
     if facts.switch in ("mv -T", "mv -h"):
         yield Finding("switch", OK, f"one rename, by {facts.switch}")
     elif facts.switch:
-        text = "mv can replace a link neither with -T nor with -h"
+        text = "mv cannot replace a link with -T or with -h"
         yield Finding("switch", ERROR, text, "install coreutils or a newer BusyBox")
 
 
 def _tools(facts: Facts) -> Iterator[Finding]:
     needed = [tool for tool in NEEDED if tool in facts.lacks]
     if needed:
-        yield Finding(
-            "programs", ERROR, f"not there: {', '.join(needed)}", "install coreutils, findutils, sed and grep"
-        )
+        yield Finding("programs", ERROR, f"missing: {', '.join(needed)}", "install coreutils, findutils, sed and grep")
     for tool, level, follows in FOLLOWS:
         if tool in facts.lacks:
-            yield Finding("programs", level, f"{tool} is not there: {follows}", "install it")
+            yield Finding("programs", level, f"{tool} is missing: {follows}", "install it")
 
 
 def _copies(facts: Facts, copy_mode: str) -> Iterator[Finding]:
@@ -224,14 +222,14 @@ def _checksums(state: ServerState) -> Finding:
 
 def _bytes(state: ServerState) -> Finding:
     if state.free_bytes < 0:
-        return Finding("space", WARNING, "the server does not tell how much is free")
+        return Finding("space", WARNING, "the server does not say how much is free")
     level = WARNING if state.free_bytes < FEW_BYTES else OK
     return Finding("space", level, f"{size(state.free_bytes)} free", "prune releases" if level == WARNING else "")
 
 
 def _inodes(state: ServerState) -> Finding:
     if state.free_inodes < 0:
-        return Finding("inodes", OK, "the server names no limit")
+        return Finding("inodes", OK, "the server reports no limit")
     level = WARNING if state.free_inodes < FEW_INODES else OK
     return Finding("inodes", level, f"{state.free_inodes:,} free", "prune releases" if level == WARNING else "")
 
@@ -245,5 +243,5 @@ def _clock(state: ServerState) -> Finding:
         "clock",
         WARNING,
         f"{duration(skew)} {ahead} ours",
-        "ages on screens are off by it: set both clocks by NTP. Nothing is decided by it",
+        "ages on the screen are off by that much: set both clocks by NTP. No decision depends on them",
     )

@@ -136,7 +136,7 @@ class ServerState:
     current_target  the link's text
     releases      by tag: those with files, those with a record only
     cache         digest of `.turnout/cache.manifest`; "" where the cache is unknown or empty
-    cache_empty   nothing lies in deploy-cache, which is more than that nobody knows what does
+    cache_empty   deploy-cache is known to be empty, not merely unknown
     free_bytes, free_inodes   of the root's file system; -1 where the server does not tell
     block         bytes in which that file system gives room to files
     cache_bytes, cache_entries   what a deploy-cache that no manifest tells of occupies on disk, and holds

@@ -225,7 +225,7 @@ end_left() {
   done
 }
 
-# break OPERATION: remove a lock that will not heal, after a person said so; the process that holds it is ended.
+# break OPERATION: remove a stuck lock, after a person said so; the process that holds it is ended.
 # sets: held dead
 verb_break() {
   cd -P "$root" || exit 1
@@ -317,7 +317,7 @@ bare() {
 }
 
 # unlock [and-answer]: give the lock back in one rename, so that nobody sees half of it; then remove what is in trash/.
-# From the rename on another operation may be at work, so what is removed has a name of its own, and was there before.
+# After the rename another operation may start: only what was moved aside under a unique name is removed.
 # Nothing interrupts it: an operator who leaves at the answer would leave rubbish behind.
 # sets: how heap left
 unlock() {
