@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from core import DeployRequest, RecoverRequest
-from core.errors import EXIT_DONE, EXIT_PERSON, EXIT_USAGE
+from core.errors import EXIT_DONE, EXIT_PERSON, EXIT_USAGE, UsageError
 from tests.faults.operators import CLOCKS, Operators, clock_wrong_by
 from tests.waiting import PATIENCE as LONG
 from tests.waiting import until
@@ -150,7 +150,14 @@ class Breaking:
             way = self.choose.choice(["finish", "undo", "deploy"])
             if way != "deploy":
                 seen[way] += 1
-                self.do(RecoverRequest(way))
+                try:
+                    self.do(RecoverRequest(way))
+                except UsageError as error:
+                    # The word of the operation was lost on the way to that server: it is not finished there.
+                    if way != "finish" or "it has no record of" not in error.title:
+                        raise
+                    seen["not to be finished"] += 1
+                    self.do(RecoverRequest("undo"))
                 return
         seen["next deploy"] += 1
         self.do(DeployRequest(tag=tag))
