@@ -90,7 +90,7 @@ def test_a_server_that_alone_tells_of_an_operation_sends_nothing_to_another(fact
     liar, _ = facts.destinations
     claim(liar, "r9", replace(record_of(liar, "r2"), tag="r9"))
     error = refused(facts, RecoverRequest(FINISH))
-    assert "web2: nothing there tells of r9" in str(error)
+    assert "web2: it has no record of r9" in str(error)
 
 
 def test_servers_that_contradict_each_other_about_an_operation_are_named(facts):

@@ -115,7 +115,7 @@ def test_an_odd_place_is_not_the_fault_of_turnout(project, before, variables, co
     done, said = turnout(project, *words, "production", "--json", before=before, **variables)
     result_of(done)
     assert done.returncode == code, said
-    assert "a fault in Turnout" not in said and "Traceback" not in said
+    assert "a bug in Turnout" not in said and "Traceback" not in said
 
 
 NOBODY = 31337
@@ -203,9 +203,9 @@ def test_no_error_dies_on_a_thread(error):
     def work(*_):
         raise error
 
-    with pytest.raises(Exception, match="a fault in Turnout"):
+    with pytest.raises(Exception, match="a bug in Turnout"):
         Job("x", work).start().result()
-    with pytest.raises(Exception, match="a fault in Turnout"):
+    with pytest.raises(Exception, match="a bug in Turnout"):
         Ahead(work).get()
     if isinstance(error, KeyboardInterrupt):
         # One server is asked on the thread that a person's Ctrl-C interrupts.

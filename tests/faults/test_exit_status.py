@@ -241,7 +241,7 @@ def test_a_daemon_that_a_hook_started_outlives_the_operation_and_the_next_ones(s
     facts.do(DeployRequest(tag="two"))
     facts.do(RollbackRequest("one"))
     assert len(end_left()) == 3 and all(map(lives, end_left()))
-    assert "what the after-switch hook left running" in (sshd.files / ".turnout/operation.jsonl").read_text()
+    assert "a process that the after-switch hook left running" in (sshd.files / ".turnout/operation.jsonl").read_text()
 
 
 SECRET = "s3cr3t-value-4711"

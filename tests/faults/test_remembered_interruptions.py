@@ -309,7 +309,7 @@ def test_a_switch_whose_beginning_was_lost_is_an_interruption_all_the_same(three
 def test_an_undo_never_switches_to_a_release_that_is_gone(three_servers):
     for place in three_servers.destinations:
         stopped(place, "three", lines_of("aaaaaaaaaaa1", "three", "one"))
-    with pytest.raises(TurnoutError, match="one is where an interrupted operation leads back to"):
+    with pytest.raises(TurnoutError, match="one is the release that an interrupted operation goes back to"):
         three_servers.do(PruneRequest(tags=("one",)))
     for place in three_servers.destinations[:2]:
         subprocess.run(["rm", "-rf", str(place.files / "releases/one")], check=True)
