@@ -4,7 +4,7 @@ TurnoutError                 1  failed, and everything was put back
 ├── UsageError               2  a request that cannot be carried out as asked: unknown tag, server, environment
 │   ├── ConfigError          2  every fault of a turnout.toml at once
 │   └── CannotRun            2  this machine lacks what Turnout needs to begin
-├── InternalError            1  a bug in Turnout  ; 2 where nothing had begun
+├── InternalError            1  a bug in Turnout; 2 where nothing had begun
 ├── SourceError              1  the tree could not be made: revision, export, build, refused files
 ├── ConnectError             3  no connection
 │   ├── HostKeyUnknown       3  nobody has accepted this key yet
