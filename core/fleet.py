@@ -15,7 +15,7 @@ from core.sshconfig import Book, target
 
 if TYPE_CHECKING:
     from core.config import Environment, Project, Server
-    from core.records import ServerState
+    from core.records import Lock, ServerState
     from core.remote.connection import Connection
     from core.remote.link import Routes
     from core.remote.session import Session
@@ -174,6 +174,19 @@ class Fleet:
                 self._ahead[server.name] = Ahead(connection.open)
         # What sessions need besides is loaded while the servers answer.
         import core.remote.session  # noqa: F401
+
+    def at_once(self, names: Iterable[str], step: Callable[[str], T]) -> Outcome[T]:
+        """`at_once` on servers of the fleet, with what a step raises `masked`."""
+
+        def masked(name: str) -> T:
+            with self.masked():
+                return step(name)
+
+        return at_once(names, masked)
+
+    def break_locks(self, locks: Mapping[str, Lock]) -> Outcome[None]:
+        """End the processes that hold these locks, by server; what they were doing stays as it is."""
+        return self.at_once(locks, lambda name: self.open(name).break_lock(locks[name].operation))
 
     def inspect(self, cancel: Cancel | None = None) -> Inspection:
         """The state of every server, all at once; one that fails is among the errors and holds nobody up."""

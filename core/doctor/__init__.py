@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.doctor.findings import findings, shared
 from core.errors import ConnectError, TurnoutError
-from core.fleet import Fleet, at_once
+from core.fleet import Fleet
 from core.overlap import WAY_OUT, overlaps
 from core.protocol.facts import is_rehearsal
 from core.records import ServerState
@@ -21,10 +21,6 @@ def examine(fleet: Fleet) -> dict[str, list[Finding]]:
     project = fleet.project
 
     def look(name: str) -> tuple[ServerState, list[Finding]]:
-        with fleet.masked():
-            return look_there(name)
-
-    def look_there(name: str) -> tuple[ServerState, list[Finding]]:
         from core.doctor.rehearsal import rehearse, runs_commands, tunnels
 
         session = fleet.open(name)
@@ -37,7 +33,7 @@ def examine(fleet: Fleet) -> dict[str, list[Finding]]:
             found += rehearse(session, project, state, facts.rehearsal, commands=commands)
         return state, found
 
-    outcome = at_once(fleet.names, look)
+    outcome = fleet.at_once(fleet.names, look)
     states = [state for state, _ in outcome.results.values()]
     reasons = overlaps(states, fleet.project.project, fleet.environment.name)
     found = {}

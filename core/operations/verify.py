@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from core.drift import Drift, Verification, compare
 from core.errors import FleetError, ServerError, UsageError
-from core.fleet import Fleet, at_once
+from core.fleet import Fleet
 from core.jobs import Cancel
 from core.operations.planning import with_records_of
 from core.records import ServerState, fleet_releases, is_tag, live_tag
@@ -42,10 +42,6 @@ def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
     conflict = next(row.conflict for row in fleet_releases(states.values()) if row.tag == chosen)
 
     def look(name: str) -> Drift:
-        with fleet.masked():
-            return look_there(name)
-
-    def look_there(name: str) -> Drift:
         session, cache = fleet.session(name), fleet.project.settings.cache
         record = states[name].releases[chosen].record
         if conflict:
@@ -62,7 +58,7 @@ def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
             remember(cache, manifest)
         return compare(manifest, session.tree(chosen, cancel), fleet.project.deploy.shared)
 
-    outcome = at_once(having, look)
+    outcome = fleet.at_once(having, look)
     cancel.check()
     if not tag:
         # It takes a while: what is said of the live release is said of what is live then.

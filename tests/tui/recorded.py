@@ -133,7 +133,7 @@ class RecordedFleet:
         self.errors = dict(errors)
         self.closed = threading.Event()
 
-    masked = Fleet.masked
+    masked, at_once, break_locks = Fleet.masked, Fleet.at_once, Fleet.break_locks
 
     @property
     def names_without_answer(self) -> list[str]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_LOCKED, Cancelled, UsageError
-from core.fleet import at_once
 from core.records import Lock, ServerState
 from core.recovery import interruption
 from core.rows import lock_rows
@@ -72,12 +71,7 @@ def _agreed(command: Command, living: Mapping[str, Lock]) -> bool:
 
 def _break(command: Command, chosen: Mapping[str, Lock]) -> Answer:
     """End the processes that hold the locks; what is true afterwards."""
-
-    def work(name: str) -> None:
-        with command.fleet.masked():
-            command.fleet.open(name).break_lock(chosen[name].operation)
-
-    outcome = command.follower.run("unlock", lambda emit, controls: at_once(chosen, work))
+    outcome = command.follower.run("unlock", lambda emit, controls: command.fleet.break_locks(chosen))
     for name in outcome.results:
         command.output.say([f"{name}: the lock of {chosen[name].who}'s {chosen[name].kind} was broken"])
     for error in outcome.errors.values():

@@ -16,13 +16,7 @@ if TYPE_CHECKING:
 
 def breaking(fleet: Fleet, locks: Mapping[str, Lock]) -> Job[Outcome[None]]:
     """The job that ends the processes which hold these locks; what they were doing stays as it is."""
-    from core.fleet import at_once
-
-    def work(name: str) -> None:
-        with fleet.masked():
-            fleet.open(name).break_lock(locks[name].operation)
-
-    return Job("break lock", lambda emit, controls: at_once(locks, work))
+    return Job("break lock", lambda emit, controls: fleet.break_locks(locks))
 
 
 def said_of_breaking(job: Job[Outcome[None]], locks: Mapping[str, Lock]) -> tuple[str, Literal["information", "error"]]:
