@@ -7,32 +7,21 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.remote.launch import AGENT_PARTS, script
 from tests.servers import need
 
 FOLDER = Path(__file__).parents[2] / "core/remote/shell"
-PARTS = (
-    "process.sh",
-    "disks.sh",
-    "inspect.sh",
-    "listing.sh",
-    "claim.sh",
-    "lock.sh",
-    "seed.sh",
-    "stage.sh",
-    "release.sh",
-    "agent.sh",
-)
 SHELLS = {"dash": ("dash",), "bash": ("bash",), "busybox": ("busybox", "ash")}
 MARK = "MARK"
 
 
 def text_of(*names: str) -> str:
-    return "".join((FOLDER / name).read_text() for name in names)
+    return "".join(script(name) for name in names)
 
 
 def program(root: Path) -> str:
     """The agent for a root, as a shell reads it."""
-    return f"root={shlex.quote(str(root))}\nmark={MARK}\nfirst=\n{text_of(*PARTS)}"
+    return f"root={shlex.quote(str(root))}\nmark={MARK}\nfirst=\n{text_of(*AGENT_PARTS)}"
 
 
 def word(text: str) -> str:

@@ -13,13 +13,14 @@ from core.protocol.answers import Status
 from core.protocol.facts import PATHS, WORDS
 from core.protocol.holding import LOCK, TOOK
 from core.protocol.requests import Settles
-from tests.shell.agents import FOLDER, PARTS, text_of
+from core.remote.launch import AGENT_PARTS, script
+from tests.shell.agents import text_of
 from tests.shell.test_locking import BEGIN, TOKEN
 from tests.shell.test_looking import filled  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/agent.md").read_text()
-PROGRAMS = (*PARTS, "doctor.sh")
+PROGRAMS = (*AGENT_PARTS, "doctor.sh")
 CODE = "\n".join(line for line in text_of(*PROGRAMS).splitlines() if not line.lstrip().startswith("#"))
 SENDERS = {"ask", "_ask", "answer", "travelling"}
 
@@ -55,7 +56,7 @@ DOCTOR = [("with", text_of("doctor.sh"), "examine", "uploads/")]
 def test_the_page_has_each_verb_with_its_words():
     in_shell = {}
     for name in PROGRAMS:
-        text = (FOLDER / name).read_text()
+        text = script(name)
         for verb in re.findall(r"^verb_(\w+)\(\)", text, re.MULTILINE):
             above = text.partition(f"\nverb_{verb}() ")[0].rpartition("\n\n")[2]
             said = re.search(rf"^# {verb}((?: \[?[A-Z][A-Z-]*\]?(?:\.\.\.)?)*)", above, re.MULTILINE)

@@ -6,15 +6,15 @@ import ast
 import re
 from pathlib import Path
 
-from tests.shell.agents import FOLDER, PARTS
+from core.remote.launch import AGENT_PARTS, script
 
 ASKED = {"ask", "done", "send"}
 
 
 def test_each_verb_of_the_agent_is_asked_for_here():
     verbs = set()
-    for name in (*PARTS, "doctor.sh"):
-        verbs |= set(re.findall(r"^verb_(\w+)\(\)", (FOLDER / name).read_text(), re.MULTILINE))
+    for name in (*AGENT_PARTS, "doctor.sh"):
+        verbs |= set(re.findall(r"^verb_(\w+)\(\)", script(name), re.MULTILINE))
     asked = set()
     for path in Path(__file__).parent.glob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

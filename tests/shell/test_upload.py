@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import pytest
 
+from core.remote.launch import UPLOAD_PARTS
 from tests.servers import need
 from tests.shell.agents import SHELLS, text_of
 from tests.shell.test_locking import TOKEN, begun
 
-PROGRAM = text_of("process.sh", "disks.sh", "upload.sh")
+PROGRAM = text_of(*UPLOAD_PARTS)
 
 
 @pytest.fixture
