@@ -64,11 +64,8 @@ def test_secrets_are_found_in_whatever_a_value_is_made_of() -> None:
 SECRETS = st.lists(st.text("ab", min_size=4, max_size=9), max_size=4)
 
 
-@given(SECRETS, st.text("ab c\n", max_size=200), st.integers(1, 12), st.lists(st.integers(1, 30)))
-def test_no_secret_hides_in_a_cut_however_the_text_arrives(
-    secrets: list[str], text: str, longest: int, sizes: list[int]
-) -> None:
-    mask = Masking(secrets)
+def arriving(text: str, sizes: list[int], longest: int, mask: Masking) -> list[str]:
+    """The lines of a text that arrives in pieces of these sizes and then the rest, cut where they are too long."""
     pieces: list[str] = []
     rest, place = "", 0
     for size in [*sizes, len(text)]:
@@ -76,6 +73,15 @@ def test_no_secret_hides_in_a_cut_however_the_text_arrives(
         place += size
         pieces += lines
     pieces.append(rest)
+    return pieces
+
+
+@given(SECRETS, st.text("ab c\n", max_size=200), st.integers(1, 12), st.lists(st.integers(1, 30)))
+def test_no_secret_hides_in_a_cut_however_the_text_arrives(
+    secrets: list[str], text: str, longest: int, sizes: list[int]
+) -> None:
+    mask = Masking(secrets)
+    pieces = arriving(text, sizes, longest, mask)
     assert "".join(pieces) == text.replace("\n", ""), "nothing is lost"
     # Cut or not, every secret is told as in the whole line.
     assert "".join(map(mask, pieces)) == "".join(map(mask, text.split("\n")))
@@ -172,11 +178,5 @@ def test_no_base64_of_a_secret_hides_in_a_cut(secrets: list[str], user: str, lon
     coded = [b64encode((user + secret).encode("utf-8", "surrogatepass")).decode() for secret in secrets]
     text = " ".join(coded)
     sizes = data.draw(st.lists(st.integers(1, 30)))
-    pieces: list[str] = []
-    rest, place = "", 0
-    for size in [*sizes, len(text)]:
-        lines, rest = cut_lines(rest + text[place : place + size], "\n", longest, mask.cut, mask.longest)
-        place += size
-        pieces += lines
-    pieces.append(rest)
+    pieces = arriving(text, sizes, longest, mask)
     assert "".join(map(mask, pieces)) == mask(text)
