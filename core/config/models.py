@@ -33,6 +33,15 @@ def _texts(value: Any) -> Iterator[tuple[int, str]]:
             yield index, item
 
 
+def _listed_once(table: Mapping[str, Any], key: str) -> Iterator[Broken]:
+    """The rule that a list of texts has none of them twice."""
+    seen: set[str] = set()
+    for index, text in _texts(table.get(key)):
+        if text in seen:
+            yield (key, index), f"{values.shown(text)} is listed twice", ""
+        seen.add(text)
+
+
 def _destination(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
     """What makes a server the same as another one; None where the entry does not tell."""
     host, root = entry.get("host"), entry.get("root")
@@ -122,11 +131,14 @@ class Server(Table):
     """The SSH server to go through: `user@host` or `user@host:port`."""
     identity: Annotated[str, AfterValidator(values.identity)] | None = None
     """The private key's file; absolute or below `~/`."""
+    roles: tuple[Name, ...] = ()
+    """What the server is for, such as "web": `roles` elsewhere and `--role` choose servers by it."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         if "user" in table and isinstance(table.get("host"), str) and "@" in table["host"]:
             yield ("user",), "cannot be combined with a user in `host`; use one of them", ""
+        yield from _listed_once(table, "roles")
 
 
 class Environment(Table):
@@ -144,6 +156,11 @@ class Environment(Table):
     """Servers a batch of a rolling deploy: a number or a share such as "25%"."""
     servers: tuple[Server, ...]
     """Its servers, in the order in which they are shown."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles that its servers have, in the order of the file."""
+        return tuple(dict.fromkeys(role for server in self.servers for role in server.roles))
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
@@ -320,19 +337,30 @@ class Project(Table):
         return Masking(self.secrets)
 
 
-def select(environment: Environment, names: Sequence[str]) -> tuple[Server, ...]:
-    """The servers of these names in the environment's order; all without names. UsageError for unknown ones."""
+def select(environment: Environment, names: Sequence[str], roles: Sequence[str] = ()) -> tuple[Server, ...]:
+    """The servers of these names that have one of these roles, in the environment's order; all without names and roles.
+
+    UsageError for names and roles that the environment does not have, and where no server has both.
+    """
+    place = f" in {environment.name}" if environment.name else ""
     known = tuple(server.name for server in environment.servers)
     for name in names:
         if name not in known:
-            raise _unknown("server", name, known, f" in {environment.name}" if environment.name else "")
-    return tuple(server for server in environment.servers if not names or server.name in names)
+            raise _unknown("server", name, known, place)
+    for role in roles:
+        if role not in environment.roles:
+            raise _unknown("role", role, environment.roles, place)
+    named = [server for server in environment.servers if not names or server.name in names]
+    chosen = tuple(server for server in named if not roles or set(roles) & set(server.roles))
+    if not chosen:
+        raise UsageError(f"none of these servers has the role {' or '.join(roles)}: {', '.join(names)}")
+    return chosen
 
 
 def _unknown(noun: str, name: str, known: tuple[str, ...], place: str = "") -> UsageError:
     close = nearest(name, known)
     return UsageError(
         f"there is no {noun} {values.shown(name)}{place}",
-        detail=f"known: {', '.join(known)}",
+        detail=f"known: {', '.join(known)}" if known else f"no {noun} is given there",
         hint=f'did you mean "{close}"?' if close else "",
     )

@@ -11,7 +11,7 @@ import re
 from urllib.parse import urlsplit
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-"""The allow list for names of projects, environments and servers: they become words of commands and file names."""
+"""The allow list for names of projects, environments, servers and roles: they become words of commands and files."""
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -23,7 +23,7 @@ _USER = re.compile(r"[^\s@:/-][^\s@:/]*")
 
 
 def name(value: str) -> str:
-    """A name of a project, an environment or a server."""
+    """A name of a project, an environment, a server or a role."""
     if not NAME.fullmatch(value):
         raise ValueError(
             f"{shown(value)} is not a valid name: use letters, digits, '.', '_' and '-', a letter or digit first, "

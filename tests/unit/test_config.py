@@ -136,6 +136,22 @@ def test_servers_are_selected_in_the_order_of_the_environment():
     assert refused.value.exit_code == 2
 
 
+def test_servers_are_selected_by_role_beside_their_names():
+    two = WHOLE.replace('"~/.ssh/deploy" }', '"~/.ssh/deploy", roles = ["web", "worker"] }')
+    production = project(two.replace('gateway = "ops@b:22"', 'roles = ["web"]')).environment("production")
+    assert production.roles == ("web", "worker")
+    assert [server.name for server in select(production, [], ["worker"])] == ["web1"]
+    assert [server.name for server in select(production, ["web2"], ["web", "worker"])] == ["web2"]
+    with pytest.raises(UsageError, match="none of these servers has the role worker: web2"):
+        select(production, ["web2"], ["worker"])
+    with pytest.raises(UsageError, match='no role "wrker" in production') as refused:
+        select(production, [], ["wrker"])
+    assert refused.value.hint == 'did you mean "worker"?'
+    with pytest.raises(UsageError, match='no role "web" in staging') as refused:
+        select(project().environment("staging"), [], ["web"])
+    assert refused.value.detail == "no role is given there"
+
+
 def test_find_goes_up_past_folders_of_that_name_and_gives_an_absolute_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

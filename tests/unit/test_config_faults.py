@@ -127,6 +127,9 @@ CASES = [
     ('deploy@web2", root', 'web2", user = "-ana", root', f"{SERVERS}[1].user", '"-ana" is not a login name', ""),
     ("port = 2222", 'gateway = "ops@b:0"', f"{SERVERS}[1].gateway", "has no valid port", ""),
     ("port = 2222", 'identity = "keys/id"', f"{SERVERS}[1].identity", "must be an absolute path", ""),
+    ("port = 2222", 'roles = ["my role"]', f"{SERVERS}[1].roles[0]", '"my role" is not a valid name', ""),
+    ("port = 2222", 'roles = "web"', f"{SERVERS}[1].roles", "must be a list", ""),
+    ("port = 2222", 'roles = ["web", "db", "web"]', f"{SERVERS}[1].roles[2]", '"web" is listed twice', ""),
     (
         'deploy@web2", root = "/srv/shop", port = 2222',
         'ana@WEB1", root = "/srv//shop/", port = 22',

@@ -211,6 +211,15 @@ def test_the_details_of_an_unknown_key_name_the_key_to_press() -> None:
     assert "SHA256:abc" in text and "press K" in text
 
 
+def test_the_details_of_a_server_name_its_roles() -> None:
+    for server in (ServerView("web1"), ServerView("web1", state("web1"))):
+        fleet = FleetView.of("s", "p", [server])
+        lines = details.server_lines(server, fleet, 80, UNICODE, NOW, "web1", "/srv", KEYS, ("web", "worker"))
+        assert "Roles      web, worker" in [plain(spans) for spans in lines]
+        without = details.server_lines(server, fleet, 80, UNICODE, NOW, "web1", "/srv", KEYS)
+        assert not any(plain(spans).startswith("Roles") for spans in without)
+
+
 def test_details_fit_the_pane() -> None:
     server = ServerView("web1", state("web1", faults=("f" * 300,)), ConnectError("x " * 100, detail="d " * 200))
     fleet = FleetView.of("shop", "production", [server])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from core.errors import ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
@@ -98,6 +98,7 @@ def server_lines(
     host: str,
     root: str,
     keys: Mapping[str, str],
+    roles: Sequence[str] = (),
 ) -> list[Line]:
     """One server: what is wrong and what to do, then what was found there. `keys` by id, as people write them."""
     out: list[Line] = [crop(line((server.name, "strong"), ("  " + host, "dim")), cells, glyphs.more)]
@@ -108,7 +109,7 @@ def server_lines(
         if server.error is None:
             words = "connecting" if server.checking else "not checked yet"
             out.append(line((words, "busy")))
-        return [*out, *_field("Root", root, cells)]
+        return [*out, *_field("Root", root, cells), *_field("Roles", ", ".join(roles), cells)]
     if server.error is not None:
         since = ago(now - (state.read_at or server.at))
         out.append(crop(line((f"Last known state, from {since}.", "dim")), cells, glyphs.more))
@@ -116,7 +117,7 @@ def server_lines(
     if state.lock is not None:
         for label, text, role in lock_fields(state.lock, keys, looked_ago(state, now)):
             out += _field(label, text, cells, role)
-    out += _field("Root", state.root, cells)
+    out += _field("Root", state.root, cells) + _field("Roles", ", ".join(roles), cells)
     return [*out, *_release_fields(state, cells), *_machine_fields(state, cells)]
 
 

@@ -52,7 +52,8 @@ class DetailsTab(VerticalScroll, Tab, can_focus=True):
                 return []
             config = workspace.fleet.server(server.name)
             keys = {name: self._keymap.shown(name) for name in ("accept", "watch", "break-lock")}
-            return server_lines(server, fleet, cells, self._glyphs, self._now(), config.host, config.root, keys)
+            place = (config.host, config.root)
+            return server_lines(server, fleet, cells, self._glyphs, self._now(), *place, keys, config.roles)
         if here.release is None:
             return [line(("No release under the cursor.", "dim"))]
         lines = release_lines(here.release, fleet, cells, self._glyphs, self._now())
