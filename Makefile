@@ -1,4 +1,4 @@
-# Everything runs in .venv, which the first target that needs it makes; after a change of pyproject.toml it is brought up to date.
+# Everything runs in .venv. The first target that needs it makes it; after a change of pyproject.toml it is updated.
 
 PYTHON ?= python3
 ARGS ?=
@@ -11,19 +11,19 @@ WORKERS ?= --numprocesses=4 --dist=worksteal
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-bare bounds lint bench screenshots soak clean
 
-# A .venv whose Python has gone (the system's was upgraded) is installed anew.
+# A .venv whose Python is gone (the system upgraded it) is installed again.
 STALE := $(shell test ! -d $(VENV) || $(RUN) -c 'import pip' 2>/dev/null || rm -f $(VENV)/.installed-*)
 
 help:
-	@echo 'make demo         try Turnout on three servers of its own, on this machine'
+	@echo 'make demo         try Turnout on four servers that it starts on this machine'
 	@echo 'make test         run the tests           (ARGS="-k rollback" for some)'
-	@echo 'make bounds       run a part of them with the oldest and the newest dependencies that are let in'
-	@echo 'make test-bare    the same as on a machine that has only python3, make and git'
+	@echo 'make bounds       run some of them with the oldest and the newest dependencies that are allowed'
+	@echo 'make test-bare    run the tests as on a machine that has only python3, make and git'
 	@echo 'make lint         check style, types, imports and shell programs'
 	@echo 'make bench        measure against other ways to deploy'
-	@echo 'make screenshots  draw screenshots/ anew (they are compared in the tests)'
+	@echo 'make screenshots  draw screenshots/ again (the tests compare them)'
 	@echo 'make soak         break deploys for a long time'
-	@echo 'make clean        remove .venv and what tools left behind'
+	@echo 'make clean        remove .venv and files that tools left'
 
 $(VENV)/.installed-%: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

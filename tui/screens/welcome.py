@@ -68,7 +68,7 @@ class Welcome(Screen[None]):
             line(("  " + self._folder, "dim")),
             (),
             line(("To try it without a server of your own:", "head")),
-            line("  press ", (self._keymap.shown("demo"), "key"), "   three servers on this machine, a sample project"),
+            line("  press ", (self._keymap.shown("demo"), "key"), "   four servers on this machine, a sample project"),
             (),
             line(("To deploy your own project:", "head")),
             line(("  turnout init          ", "accent"), "asks a few questions, writes turnout.toml"),
