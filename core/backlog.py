@@ -13,7 +13,7 @@ MOST_WAITING = 16 << 20
 MOST_KEPT = 4 << 20
 """Characters of output that a job keeps for those who come later."""
 BESIDES = 400
-"""Characters that a line counts besides its own, for the event that it is."""
+"""Characters that a line counts in addition to its own, for its event."""
 _MOST_PROGRESS = 1000
 """Figures of uploads that wait; each is out of date as soon as the next one comes."""
 

@@ -1,4 +1,4 @@
-"""How Base64 writes a text that stands anywhere in what is encoded (pure; RFC 4648, sections 4 and 5).
+"""How Base64 writes a text anywhere inside what is encoded (pure; RFC 4648, sections 4 and 5).
 
 Programs break Base64 into lines (`base64` at 76 characters, `openssl base64` at 64), and what stands before a text
 decides where in it: `Broken` finds what a line's beginning or end has of it.
@@ -41,7 +41,7 @@ def base64_forms(text: str) -> Iterator[Form]:
 
 
 class Broken:
-    """Texts in Base64 that is broken into lines, wherever they stand in it and however long the lines are.
+    """Texts in Base64 that is broken into lines, at any place and with lines of any length.
 
     What a line begins or ends with counts as a piece where it runs from the text's beginning or to its end, or is all
     the Base64 there. Pieces of fewer than 6 characters are left, and whole texts are left to `base64_forms`.
@@ -130,7 +130,7 @@ def _standard(text: str) -> str:
 
 
 def _places(text: str, piece: str) -> Iterator[int]:
-    """Where a piece that is long enough stands in a text."""
+    """Where a text contains a piece that is long enough."""
     place = text.find(piece) if len(piece) == _SHORTEST_PIECE else -1
     while place >= 0:
         yield place

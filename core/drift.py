@@ -10,7 +10,7 @@ from core.manifest import FOLDER, Entry, Manifest
 from core.text import count
 
 KEPT = "k"
-"""The kind of an entry of which nothing is told but that it is what the manifest says."""
+"""The kind of an entry of which only this is known: it is as the manifest says."""
 
 OTHER = "?"
 """The kind of what is neither file, folder nor link."""
@@ -22,7 +22,7 @@ class Contents:
 
     found  what it holds now
     made   what it held when its prepare hooks had ended; None where it had none
-    names  paths that were there then, where nobody noted more than that
+    names  paths that were there then, where nothing more was noted
     """
 
     found: Manifest
@@ -71,8 +71,8 @@ class Drift:
 class Verification:
     """What was compared, and the outcome by server: how it differs, or why it could not be compared.
 
-    tag     "" where nothing could be chosen, for no `current` leads to a release
-    astray  servers whose `current` leads to no release, and what is the matter with it
+    tag     "" where nothing could be chosen, because no `current` points to a release
+    astray  servers whose `current` does not point to a release, and what is wrong with it
     """
 
     tag: str

@@ -13,7 +13,7 @@ TurnoutError                 1  failed, and everything was put back
 │   │   └── HostKeyRevoked   3  known_hosts says that nobody may trust this key
 │   ├── AuthenticationFailed 3  the server accepts none of the keys offered
 │   └── NoChannel            3  the connection is there, and the server opens no more channels over it
-├── LockedError              4  another operation is at work on the server
+├── LockedError              4  another operation is running on the server
 ├── NeedsPerson              5  nothing is guessed: a person has to decide
 │   └── Astray               5  `current` is not where this operation left it
 ├── StateChanged             1  the server is no longer as the plan saw it
@@ -204,7 +204,7 @@ class Astray(NeedsPerson):
     """Somebody else, or a hook, changed what this operation was about to claim.
 
     target    the link's text now
-    dangling  it leads nowhere
+    dangling  it is a dangling link
     """
 
     def __init__(self, target: str, *, dangling: bool = False, **parts: str) -> None:

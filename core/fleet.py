@@ -57,7 +57,7 @@ def at_once(names: Iterable[str], step: Callable[[str], T]) -> Outcome[T]:
             errors[name] = error
         except BaseException as error:  # a fault of ours, whatever it is, must reach the operator
             if threading.current_thread() is threading.main_thread() and isinstance(error, KeyboardInterrupt):
-                raise  # Ctrl-C is no server's fault
+                raise  # Ctrl-C is not an error of a server
             errors[name] = fault(error)
 
     names = list(names)
@@ -189,7 +189,7 @@ class Fleet:
         return self.at_once(locks, lambda name: self.open(name).break_lock(locks[name].operation))
 
     def inspect(self, cancel: Cancel | None = None) -> Inspection:
-        """The state of every server, all at once; one that fails is among the errors and holds nobody up."""
+        """The state of every server, all at once; one that fails is among the errors and does not delay the others."""
         if cancel:
             cancel.check()
         outcome = at_once(self.names, self.inspect_one)

@@ -66,7 +66,7 @@ class Controls:
     """What reaches an operation from outside while it runs, from any thread; the operation does not know from where.
 
     cancel   a request to stop
-    A new one, which nobody else knows, is for work that must come to its end.
+    A new one, which no one else has, is for work that must not be cancelled.
     """
 
     def __init__(self) -> None:

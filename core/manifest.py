@@ -193,7 +193,7 @@ def _check_target(encoded: str) -> None:
 
 
 def _fault(text: str) -> str:
-    """Which line is no entry, for an error."""
+    """Which line is not an entry, for an error."""
     for number, item in enumerate(text.removesuffix("\n").split("\n"), 1):
         match = _LINE.fullmatch(item)
         try:

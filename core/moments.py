@@ -16,7 +16,7 @@ class Moment:
     """One moment.
 
     places     where its commands may run
-    folder     where a command on a server starts, below the deploy root; {tag} stands for the release's tag
+    folder     where a command on a server starts, below the deploy root; {tag} is the release's tag
     fatal      whether a failing hook ends the operation, which then puts everything back; else it is a warning
     plans      the kinds of operation that run it on their way to a release
     switched   whether it comes after the switch

@@ -78,7 +78,7 @@ class Output:
         return cut_lines(text, "\n", LONGEST_LINE, self._mask.cut, self._mask.longest)
 
     def _say(self, line: str) -> None:
-        # Of a progress display that overwrites its line, what stands last.
+        # Of a progress display that overwrites its line, only its last state.
         self._on_line(line.rstrip("\r").rpartition("\r")[2])
 
 

@@ -49,7 +49,7 @@ class Step:
     """What one server is asked to do. Bytes are bytes of file content.
 
     current      tag live there now, "" for none
-    back         where an undone switch leads back to: a link's text, "" where there was no `current`
+    back         where undoing the switch points `current`: a link's text, "" where there was no `current`
     send_bytes, send_files   what travels
     exact        false: what travels (the cache is compared first) or what a prune frees are upper bounds
     remove_entries   entries that leave the deploy-cache

@@ -171,7 +171,7 @@ def _end(process: subprocess.Popen[bytes]) -> int:
 
 
 def _gone(process: subprocess.Popen[bytes]) -> bool:
-    """Whether nobody of the process group is left within _PATIENCE: a shell dies of TERM before its children do."""
+    """Whether the process group is empty within _PATIENCE: a shell dies of TERM before its children do."""
     until = time.monotonic() + _PATIENCE
     while time.monotonic() < until:
         process.poll()

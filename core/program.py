@@ -8,7 +8,7 @@ that are freed of functions here, and names that no login has.
 from __future__ import annotations
 
 ITSELF = "unset -f [ cd command echo printf read test; "
-"""Shell: no function of the login's stands for a built-in from here on."""
+"""Shell: from here on, no function of the login shell replaces a built-in."""
 
 _STEADY = "set +efuxC; " + ITSELF
 """Shell: nor does an option of the login's apply."""

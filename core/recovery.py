@@ -15,7 +15,7 @@ FINISH, UNDO = "finish", "undo"
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """Where `current` led on a server before the operation switched it: the tag, and the link's text ("" for none)."""
+    """Where `current` pointed on a server before the operation's switch: the tag, and the link's text ("" for none)."""
 
     tag: str
     target: str
@@ -23,14 +23,14 @@ class Before:
 
 @dataclass(frozen=True, kw_only=True)
 class Interruption:
-    """An operation that began to change something and whose end no `transitions.jsonl` tells.
+    """An operation that began to change something and has no end in any `transitions.jsonl`.
 
-    time      when it began, in seconds since the epoch by its operator's clock: for people, nothing is ordered by it
+    time      when it began, in seconds since the epoch by its operator's clock; no order depends on it
     phase     the last one that an agent noted, "" where it could not
     tag       the release that was to become live; records: by server, of that release, where its own lines have it
     fresh     a deploy was to make that release live for the first time
     settled   the ids of all operations that an undo of it settles; `others`: whether any is left open after that
-    switched  by server: where it was before; `current` leads to `tag` there
+    switched  by server: where it was before; `current` points to `tag` there
     waiting   servers of the operation that were not switched
     unknown   servers with lines that cannot be read: what was switched there may not be all that is known
     conflict  how the servers' lines contradict each other about it; "" where they do not
@@ -66,7 +66,7 @@ class Interruption:
 
 
 def interruption(states: Iterable[ServerState]) -> Interruption | None:
-    """The interrupted operation that the servers' `transitions.jsonl` tell of, or None. One that still runs is none."""
+    """The interrupted operation in the servers' `transitions.jsonl`, or None; also None while an operation runs."""
     states = list(states)
     if any(state.lock and state.lock.alive for state in states):
         return None
@@ -87,7 +87,7 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
         line = next((line for line in own if line.tag == tag), None)
         if line and state.current == tag:
             switched[state.server] = Before(tag=line.previous, target=line.target)
-    # No server leaves another one out: whoever is named by any, or has a word of it, took part.
+    # A server took part if any server names it, or if its own lines mention the operation.
     mine = {
         name: lines for name, groups in by_server.items() for lines in groups if lines[0].operation == begin.operation
     }
@@ -148,7 +148,7 @@ def _newest(states: Sequence[ServerState]) -> list[JournalLine]:
     for order in orders:
         followed.update([name for name in order if name in chosen][:-1])
     last = max(chosen - followed or chosen, key=lambda name: (live[name], len(lines[name]), name))
-    # A `begin` tells more than a switch, which speaks for itself where that was lost.
+    # A `begin` says more than a switch; without a `begin` the switch is enough.
     return sorted(lines[last], key=lambda line: line.what != "begin")
 
 
@@ -178,7 +178,7 @@ def _open_operations(transitions: Sequence[JournalLine]) -> list[list[JournalLin
     what is live have lines there.
 
     An operation that did nothing, or whose work was put back, leaves open what was open before it. One that was
-    carried out closes everything before it. Where a `begin` was lost (a full disk), a switch speaks for itself.
+    carried out closes everything before it. Where a `begin` was lost (a full disk), a switch is enough.
     """
     open_ones: list[list[JournalLine]] = []
     for line in transitions:

@@ -2,7 +2,7 @@
 
 `shape` in listing.sh prints a line for each entry: `d PATH`, `f SIZE PATH`, `x SIZE PATH`, `l PATH TARGET`, `? PATH`
 (neither file, folder nor link), the path as it is, with `./` before it. A name with a newline makes two lines of one.
-Where something of the tree is private, `m MODE PATH` besides for all that not everybody may read. All lines are sorted
+Where something of the tree is private, also `m MODE PATH` for all that not everybody may read. All lines are sorted
 by their bytes, so both sides have the same ones.
 """
 
@@ -16,7 +16,7 @@ from core.manifest import FOLDER, LINK, Entry, Manifest
 from core.text import count, show_path
 
 NAMED = 3
-"""Differences that are told; there may be thousands."""
+"""Differences that are shown; there may be thousands."""
 
 MODES = "modes-"
 """Before a digest: the lines of modes count, too."""

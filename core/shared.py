@@ -1,4 +1,4 @@
-"""Shared paths of a release and what a server's `shared/` has of them: which would lead nowhere (pure)."""
+"""Shared paths of a release and what a server's `shared/` has of them: which links would dangle (pure)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class SharedPath:
-    """A path that all releases link to. `folder`: it is made where nobody brings it. `required`: it has to be there."""
+    """A path that all releases link to.
+
+    folder    it is a folder, which is made if neither `shared/` nor the release has it
+    required  a deploy is refused where neither has it
+    """
 
     path: str
     folder: bool = False
@@ -26,7 +30,7 @@ class SharedPath:
 
 
 def nowhere(state: ServerState, shared: SharedPath, manifest: Manifest | None) -> str:
-    """Why a release's link to a shared path would lead nowhere on a server, or ""; of a required folder, that it is not
+    """Why a release's link to a shared path would dangle on a server, or ""; of a required folder, that it is not
     there yet.
 
     manifest   of a release that is still to be made there, which seeds what is missing; None: it is there already
@@ -50,7 +54,7 @@ def refusal(state: ServerState, paths: Iterable[SharedPath], manifest: Manifest)
 
 
 def warnings(states: Sequence[tuple[ServerState, Manifest | None]], paths: Iterable[SharedPath]) -> list[str]:
-    """One line for each shared path that would lead nowhere, and why, with the servers where that is so."""
+    """One line for each shared path whose link would dangle, and why, with the servers where that is so."""
     found: dict[tuple[str, str], list[str]] = {}
     for each in paths:
         for state, manifest in states:

@@ -27,7 +27,7 @@ def encode_path(path: bytes) -> str:
 
 
 def decode_path(text: str) -> bytes:
-    """The bytes that an encoded path stands for, whichever bytes are encoded. ValueError where the text is not one."""
+    """The bytes of an encoded path, whichever of them are encoded. ValueError where the text is not one."""
     raw = text.encode("ascii")
     if any(byte not in _SAFE and byte != 0x25 for byte in raw) or len(_PERCENT_CODE.findall(raw)) != raw.count(b"%"):
         raise ValueError(f"not an encoded path: {text[:80]!r}")

@@ -162,7 +162,7 @@ class _Client(http.client.HTTPConnection):
 
 
 class _Plain:
-    """A channel as http.client wants its socket: paramiko's own file has no `read1`."""
+    """A channel as http.client needs its socket: paramiko's own file has no `read1`."""
 
     def __init__(self, channel: paramiko.Channel) -> None:
         self.sendall = channel.sendall

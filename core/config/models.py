@@ -149,7 +149,7 @@ class Environment(Table):
     name: str = ""
     """The key of its table."""
     protected: Annotated[bool, Strict()] = False
-    """Whether a change wants the environment's name typed."""
+    """Whether changes require typing the environment's name."""
     strategy: Literal["all-at-once", "rolling"] = "all-at-once"
     """How the servers are switched: all at once, or batch by batch."""
     batch: Annotated[int | str, PlainValidator(values.batch)] = 1

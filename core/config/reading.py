@@ -45,7 +45,7 @@ def load(path: Path, settings: Settings | None = None) -> Project:
 
 
 def parse(text: str, path: Path, settings: Settings | None = None) -> Project:
-    """The project that a text describes; `path` is where it stands or will stand. ConfigError with all faults."""
+    """The project that a text describes; `path` is its file, which need not exist yet. ConfigError with all faults."""
     try:
         written = tomllib.loads(text)
     except ValueError as error:
@@ -117,7 +117,7 @@ def _syntax(message: str, text: str) -> str:
 
 
 def _order(place: Place, table: Any) -> tuple[int, ...]:
-    """Where a key stands in the file: keys that are missing come behind their table's others."""
+    """The place of a key in the file: missing keys come after the others of their table."""
     order = []
     for part in place:
         if isinstance(table, dict) and part in table:

@@ -42,7 +42,7 @@ class Table(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _tell_every_fault(cls, table: Any, validate: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
-        """Pydantic stops before rules between keys where one key is wrong; a person wants to hear all at once."""
+        """Pydantic stops before rules between keys where one key is wrong; a person wants to see all faults at once."""
         if not isinstance(table, dict):
             return cls._told(validate, table, {}, [])
         known: tuple[str, ...] = cls.keys() if info.context == FROM_FILE else (*cls.keys(), *cls.filled)
@@ -77,7 +77,7 @@ class Table(BaseModel):
             for item in error.errors(include_url=False):
                 place, facts = item["loc"], item.get("ctx", {})
                 if len(place) == 1 and place[0] in written:
-                    continue  # what is wrong with a key that was only guessed helps nobody
+                    continue  # a fault of a key that was only guessed does not help
                 message, hint = (facts["message"], facts["hint"]) if item["type"] == "fault" else tell(item)
                 faults.append(_line(_as_written(place, written), message, hint))
         if faults:

@@ -69,7 +69,7 @@ def findings(state: ServerState, facts: Facts, copy_mode: str, rtt: float, *, co
 
 
 def shared(state: ServerState, paths: Iterable[SharedPath]) -> list[Finding]:
-    """The shared paths that are not there, or lead nowhere."""
+    """The shared paths that are missing, or are dangling links."""
     return [_shared(state, each) for each in paths if each.path in state.shared_missing | state.shared_dangling]
 
 
@@ -144,7 +144,7 @@ def _current(state: ServerState) -> Finding:
     present = sum(release.present for release in state.releases.values())
     if state.current_kind == "link":
         return Finding(
-            "current", OK, f"leads to {state.current or state.current_target}, of {count(present, 'release')}"
+            "current", OK, f"points to {state.current or state.current_target}, of {count(present, 'release')}"
         )
     if state.current_kind == "absent":
         return Finding("current", OK, "there is none yet")
@@ -152,14 +152,14 @@ def _current(state: ServerState) -> Finding:
         return Finding(
             "current",
             WARNING,
-            f"leads to {clean(state.current_target)}, {state.why_dangling}",
+            f"points to {clean(state.current_target)}, {state.why_dangling}",
             "roll back or deploy: the link is replaced",
         )
     if state.current_kind == "elsewhere":
         return Finding(
             "current",
             WARNING,
-            f"leads to {clean(state.current_target)}, outside releases/",
+            f"points to {clean(state.current_target)}, outside releases/",
             "a deploy replaces the link",
         )
     hint = adoption(state)

@@ -185,7 +185,7 @@ def _command(held: Held, project: Project) -> Iterator[Finding]:
     """A command in the release's folder, as hooks run there."""
     folder = f"{held.root}/{layout.release(TAG)}"
     said: list[str] = []
-    # Whether `start` can be run is told apart from this: a hook may run scripts by `sh script` alone.
+    # Whether `start` can be run is a finding of its own: a hook may run scripts as `sh script` only.
     command = "[ -L latest ] && read -r line < latest && [ -f start ]"
     ended = run_command(
         held.session, command, folder, {}, HOOK_SECONDS, said.append, Cancel(), project.mask, token=held.token
@@ -241,4 +241,4 @@ def _how(status: int | None, late: bool) -> str:
 
 
 def _ignore(line: str) -> None:
-    """What a command that does nothing prints is nobody's concern."""
+    """The output of a command that does nothing is not shown."""

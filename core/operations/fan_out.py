@@ -29,7 +29,7 @@ SHRINKS = 0.85
 
 
 class FanOut:
-    """Hands the same chunks to several takers, each on its own thread. A taker that leaves delays nobody.
+    """Hands the same chunks to several takers, each on its own thread. A taker that leaves does not delay the others.
 
     ahead   also for a single taker chunks are made on their own thread, so that it need not wait while they are packed
     """

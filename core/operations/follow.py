@@ -126,7 +126,7 @@ class _Seen:
         self.operation = operation
         self._lines: set[str] = set()
         self._to_prune: dict[tuple[str, str], None] = {}
-        """Server and tag of what the plan prunes, as long as nobody has said what became of it."""
+        """Server and tag of what the plan prunes, until what became of it is known."""
 
     def take(self, line: str) -> None:
         if line in self._lines:
@@ -150,7 +150,7 @@ class _Seen:
                 self._to_prune.pop((event.server, event.tag), None)
 
     def take_prunes(self, states: Mapping[str, ServerState], at: float) -> None:
-        """Say what became of what was to be pruned: an operation does that last, when it can tell nobody any more.
+        """Say what became of what was to be pruned: an operation does that last, when it can no longer send events.
 
         at   when it ended, by its operator's clock
         """

@@ -33,7 +33,7 @@ def carry_out(run: Run, prepared: Prepared, states: Mapping[str, ServerState], c
             transition.check(batch, controls)
         transition.confirm()
     except Exception as problem:
-        # A fault of ours is no reason to leave servers half-way.
+        # A bug of Turnout's must not leave servers half-way either.
         error = problem if isinstance(problem, TurnoutError) else fault(problem)
         put_back(run, standing, hooks, error)
         error.hint = error.hint or ("every server was switched back" if standing.switched else "nothing was switched")

@@ -1,4 +1,4 @@
-"""Signs of life while an operation runs: beats for the watchdogs, and its events for everyone who follows it."""
+"""Heartbeats while an operation runs: beats for the watchdogs, and its events for everyone who follows it."""
 
 from __future__ import annotations
 

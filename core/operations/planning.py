@@ -75,7 +75,7 @@ def plan_settings(fleet: Fleet, moments: Iterable[Moment]) -> PlanSettings:
 
 
 def cache_contents(fleet: Fleet, states: Sequence[ServerState]) -> dict[str, Manifest | None]:
-    """What each server's deploy-cache holds: from this machine's store, else asked for; None where nobody knows."""
+    """What each server's deploy-cache holds: from this machine's store, else asked for; None where it is unknown."""
     cache = fleet.project.settings.cache
     contents: dict[str, Manifest | None] = {}
     missing = []

@@ -18,7 +18,7 @@ from core.text import clean
 def verify(fleet: Fleet, tag: str | None = None, cancel: Cancel | None = None) -> Verification:
     """Compare `tag`, or the live release. UsageError where no server has it; FleetError where none can be asked.
 
-    Where no server has it because `current` leads nowhere, that is the finding and no error.
+    Where no server has it because `current` is dangling, that is a finding, not an error.
     """
     with fleet.masked():
         return _verify(fleet, tag, cancel or Cancel())
@@ -69,7 +69,7 @@ def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
 
 
 def _astray(state: ServerState, *, live: bool) -> str:
-    """What is wrong with where `current` leads, "" where it leads to a release. `live`: there should be one."""
+    """What is wrong with the target of `current`, "" where it is a release. `live`: there should be one."""
     target = clean(state.current_target)
     if state.current_kind == "absent":
         return "there is no current" if live and any(release.present for release in state.releases.values()) else ""
@@ -82,6 +82,6 @@ def _astray(state: ServerState, *, live: bool) -> str:
 
 
 def _gone_tag(states: Iterable[ServerState]) -> str:
-    """A release that `current` still leads to and whose folder is gone; "" for none."""
+    """A release that `current` still points to and whose folder is gone; "" for none."""
     tags = (posixpath.basename(state.current_target) for state in states if state.current_kind == "dangling")
     return next((tag for tag in tags if is_tag(tag)), "")

@@ -13,7 +13,7 @@ from core.text import count
 
 
 def adoption(state: ServerState) -> str:
-    """What to do about a `current` that is no link: for a folder the one command that makes it a release."""
+    """What to do about a `current` that is not a link: for a folder, the one command that makes it a release."""
     if state.current_kind != "folder":
         return f"look at {state.root}/current and move it away"
     numbers = itertools.count(2)

@@ -72,7 +72,7 @@ def release_step(
 
 
 def _other_content(existing: Release | None, record: Record) -> Refusal | None:
-    """Why a tag cannot be used on a server that knows it: what it stands for there may be something else."""
+    """Why a tag cannot be used on a server that has it already: its content there may be different."""
     if existing is None:
         return None
     if existing.unread:
@@ -114,7 +114,7 @@ def _space_refusal(
 def leading_nowhere(
     states: Sequence[ServerState], steps: Sequence[Step], manifest: Manifest | None, settings: PlanSettings
 ) -> list[str]:
-    """Shared paths that will lead nowhere, on the servers that switch; what is refused for it is not said twice."""
+    """Shared paths whose links will dangle, on the servers that switch, apart from those that are refused for it."""
     moving = [
         (state, manifest if step.action in (STAGE, UPLOAD) else None)
         for state, step in zip(states, steps, strict=True)

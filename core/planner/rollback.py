@@ -1,4 +1,4 @@
-"""Which release a rollback leads to, and its plan (pure)."""
+"""Which release a rollback switches to, and its plan (pure)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.records import FleetRelease, ServerState, fleet_releases, live_tag, pr
 
 
 def rollback_target(states: Sequence[ServerState], tag: str | None) -> tuple[FleetRelease | None, str]:
-    """The release that a rollback leads to, chosen once for all servers, or None and the reason."""
+    """The release that a rollback switches to, chosen once for all servers, or None and the reason."""
     rows = fleet_releases(states)
     wanted = tag or previous_tag(states)
     if not wanted:

@@ -9,7 +9,7 @@ from core.errors import DiskFull, ServerError
 from core.text import clean
 
 FIRST = 3
-"""Complaints about a full disk that are shown: cp and tar have one for every file."""
+"""Complaints about a full disk that are shown: cp and tar print one for every file."""
 MOST = 20
 """Other lines that are shown, and the characters of all of them."""
 MOST_CHARACTERS = 4000

@@ -46,7 +46,7 @@ class Facts:
                     words[word] = decode_path(rest).decode("utf-8", "surrogateescape")
                 elif word in PATHS:
                     words[word] = show_path(decode_path(rest))
-        # It stands in commands that a person may copy.
+        # It is part of commands that a person may copy.
         self.user = words.get("user", "") if _USER.fullmatch(words.get("user", "")) else ""
         self.tar = words.get("tar", "")
         self.switch = words.get("switch", "")

@@ -16,7 +16,7 @@ LOCK, TOOK = "lock-", "took-"
 
 
 class Clock:
-    """The server's time: `seconds` since the epoch, 0.0 where it is unknown, and a `tick` that nobody sets."""
+    """The server's time: `seconds` since the epoch, 0.0 where it is unknown, and a `tick` that no one can set."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -140,12 +140,12 @@ def lock_in(lines: Iterable[str]) -> Lock | None:
 
 
 def _lock(facts: Mapping[str, str], tick: str) -> Lock | None:
-    """The lock in its lines; `tick`: the server's time as `tick` in inspect.sh has it, by which its ages are told."""
+    """The lock in its lines; `tick`: the server's time as `tick` in inspect.sh has it; ages count from it."""
     if not facts:
         return None
 
     def ago(name: str) -> float:
-        # A lock of before a restart, or of an agent that told the time in another way, has no age.
+        # A lock from before a restart, or of an agent that measured time in another way, has no age.
         then = facts.get(name, "")
         if then.startswith("up") != tick.startswith("up"):
             return 0.0

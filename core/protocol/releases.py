@@ -68,8 +68,8 @@ class Releases:
     folders   by tag: when the folder was last changed, in seconds since the epoch
     unread    tags whose record is there and cannot be read
     pins      by tag: what is never pruned, whether or not the release is there
-    unlisted  how many of very many are not told of at all
-    whole     every record that is there was told of, or named as unreadable
+    unlisted  how many of very many are not listed at all
+    whole     every record that exists was sent, or named as unreadable
     """
 
     def __init__(self, faults: list[str]) -> None:
@@ -167,7 +167,7 @@ class Releases:
         }
 
     def completed(self, releases: Mapping[str, Release]) -> dict[str, Release]:
-        """Releases that were told of in brief, with the records that came since."""
+        """Releases that were listed in brief, with the records that came later."""
         complete = dict(releases)
         for tag, record in self.records().items():
             complete[tag] = replace(complete.get(tag, Release(tag=tag)), record=record, seq=0, marks=NO_MARKS)

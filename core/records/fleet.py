@@ -137,7 +137,7 @@ def next_seq(states: Iterable[ServerState]) -> int:
     """The sequence number for a new release: above every one that any server knows.
 
     A server that is further ahead than LEAP is not followed: its word would decide about the records of all others,
-    and a number above LARGEST_SEQ is one that nobody reads again.
+    and a number above LARGEST_SEQ could not be read again.
     """
     highest = [max((r.record.seq if r.record else r.seq for r in s.releases.values()), default=0) for s in states]
     followed = 0

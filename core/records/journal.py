@@ -65,7 +65,7 @@ def parse_journal_line(text: str) -> JournalLine:
             usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LAST_SECOND
             known["time"] = float(value) if usable else 0.0  # type: ignore[arg-type]  # a number, as `usable` says
         elif item.name == "exit_code":
-            # What is no exit status is no success.
+            # Anything but an exit status counts as a failure.
             known["exit_code"] = value if type(value) is int and 0 <= value <= 255 else int(value is not None)
         else:
             text = value if isinstance(value, str) else ""

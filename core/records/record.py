@@ -1,4 +1,4 @@
-"""A release's record and its pin, as they stand in files (pure; TOML by tomllib and tomli-w)."""
+"""A release's record and its pin, as written in files (pure; TOML by tomllib and tomli-w)."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def one_line(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """Why a release is never pruned: `.turnout/records/<tag>.pinned`. by: `ana@laptop`; why: "" where nobody said."""
+    """Why a release is never pruned: `.turnout/records/<tag>.pinned`. by: `ana@laptop`; why: "" for none."""
 
     by: str = ""
     why: str = ""

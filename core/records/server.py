@@ -11,7 +11,7 @@ from core.records.journal import JournalLine
 from core.records.record import Pin, Record
 
 SILENT_AFTER = 30
-"""Seconds without a sign of life after which operator and server count each other as gone. A server's watchdog then
+"""Seconds without a heartbeat after which operator and server count each other as gone. A server's watchdog then
 ends the operation there, sweeps and unlocks."""
 
 
@@ -24,7 +24,7 @@ class Release:
     unused   it was made there and never went live
     unread   its record is there and cannot be read: whether it failed or is pinned is unknown
     pin      why it is never pruned; None where it may be
-    seq, marks   of one of very many, whose record was not told whole: `record` is None, marks are pinned and failed
+    seq, marks   of one of very many, whose whole record was not sent: `record` is None, marks are pinned and failed
     """
 
     tag: str
@@ -74,7 +74,7 @@ class Lock:
     """Who holds a server: `.turnout/lock/`.
 
     since     seconds since the epoch by the operator's clock
-    age       seconds since it was taken, silence: seconds since the operator's last sign of life; by the server's clock
+    age       seconds since it was taken, silence: seconds since the operator's last heartbeat; by the server's clock
     alive     whether the process that took it still runs there
     """
 
@@ -90,7 +90,7 @@ class Lock:
 
     @property
     def silent(self) -> bool:
-        """Whether there was no sign of life for so long that the watchdog should have ended the operation."""
+        """Whether there was no heartbeat for so long that the watchdog should have ended the operation."""
         return self.silence >= SILENT_AFTER
 
     def describe(self) -> str:
@@ -105,7 +105,7 @@ class Claim:
     """Whose deploy root it is: `.turnout/claim`.
 
     id      random; a copy of the root has the same
-    copied  the claim was made in another folder or on another machine: it keeps nobody off
+    copied  the claim was made in another folder or on another machine: it does not keep others away
     """
 
     id: str
@@ -124,14 +124,14 @@ class Disk:
 
 
 CLOSED = "current-closed"
-"""The feature of a server whose `current` leads to something that exists and cannot be entered."""
+"""The feature of a server whose `current` points to something that exists and cannot be entered."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerState:
     """What one inspection found on a server; everything that a plan is made from.
 
-    current       tag that `current` leads to; "" where there is none
+    current       tag that `current` points to; "" where there is none
     current_kind  link, absent, folder, file, dangling, or elsewhere (a link to outside `releases/`)
     current_target  the link's text
     releases      by tag: those with files, those with a record only
@@ -144,7 +144,7 @@ class ServerState:
     features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar; writable (the root)
     journal       its last lines, oldest first
     transitions   lines of the last operation that was carried out there, and of those since that have no end
-    shared_missing, shared_dangling   shared paths that are not in `shared/`, and links there that lead nowhere
+    shared_missing, shared_dangling   shared paths that are not in `shared/`, and dangling links there
     transitions_whole   all of those lines could be read: what an operation did there is known
     pins          by tag: what is never pruned, whether or not the release is there
     unlisted      releases without files that are not among `releases`: the oldest of very many
@@ -153,7 +153,7 @@ class ServerState:
     claim         whose root it is; None where no operation has begun there since roots are claimed
     outer, inner  another deploy root that this one lies in, or that lies in this one; "" where none was found
     folder        the same for two servers whose roots are one folder, and for no others; "" where that is not asked
-    disks         what is free where `.` (the root), `.turnout`, `releases` and `deploy-cache` lie, as far as it is told
+    disks         what is free where `.` (the root), `.turnout`, `releases` and `deploy-cache` lie, where known
     mounts        paths below the root, relative to it, where another file system is mounted
     apart         those of `releases`, `deploy-cache` and `shared` that are another file system than `.turnout`, or the
                   same one mounted again: across it a file is copied instead of renamed, and hard links fail
@@ -204,7 +204,7 @@ class ServerState:
 
     @property
     def why_dangling(self) -> str:
-        """What is wrong with where a dangling `current` leads, after `leads to …, `."""
+        """What is wrong with the target of a dangling `current`, after `points to …, `."""
         return "which cannot be entered" if CLOSED in self.features else "which does not exist"
 
     @property

@@ -24,9 +24,9 @@ from core.text import clean_lines, shell_word
 BEAT = 5.0
 """Seconds between beats while an answer is awaited."""
 ANSWER_LIMIT = 64 << 20
-"""Bytes of one answer; more is no sensible server."""
+"""Bytes of one answer; a longer one is refused."""
 LINE = 32
-"""Bytes that a line counts besides its own: many that are empty are no small answer either."""
+"""Bytes that a line counts in addition to its own: many empty lines are not a small answer either."""
 _STATUS_WITHIN = 2.0
 """Seconds for the exit status once the output has ended."""
 GREETING_LIMIT = 4 << 20
@@ -232,8 +232,8 @@ class Agent:
             self._buffer = chunk
 
     def _still_there(self) -> None:
-        """Nothing came for a while: ask for a sign of life; after SILENT_AFTER seconds without one it is gone."""
-        # Any noise would do for a server that wants to be waited for.
+        """Nothing came for a while: ask for a heartbeat; after SILENT_AFTER seconds without one it is gone."""
+        # Other output does not count: a server could send it for ever to be waited for.
         if "beat" in self._said().split():
             self._heard = time.monotonic()
         # What it has started may hold its output open for as long as it likes.
@@ -244,7 +244,7 @@ class Agent:
             raise self._gone("the agent is running but not answering; a disk or network mount there may be hung")
         silent = time.monotonic() - self._heard
         if silent > SILENT_AFTER:
-            raise self._gone(f"no sign of life for {silent:.0f} s")
+            raise self._gone(f"no heartbeat for {silent:.0f} s")
         self._send(b"beat\n")
 
     def _said(self) -> str:

@@ -37,7 +37,7 @@ class Connection:
 
     @property
     def link(self) -> Link:
-        """The way to the server, as ssh_config has it. Raises ConnectError where that makes no sense."""
+        """The way to the server, as ssh_config has it. Raises ConnectError where that cannot be used."""
         if self._link is None:
             self._link = self._routes.link(target(self.server))
         return self._link
@@ -115,7 +115,7 @@ class Connection:
         return self.transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=seconds)
 
     def close(self) -> None:
-        """Close the connection, and gateways that nobody else goes through."""
+        """Close the connection, and gateways that no other connection uses."""
         if self._link is None:
             return
         for hop in self._hops()[::-1]:

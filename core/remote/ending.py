@@ -1,4 +1,4 @@
-"""The end of a command on a channel, also where a signal ended it, which paramiko passes over."""
+"""The end of a command on a channel, also where a signal ended it, which paramiko ignores."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Held:
         self.session.placed(lambda: self.session.agent.tell("open", journal))
 
     def sign_of_life(self, events: str = "") -> None:
-        """For the watchdog there, and for those who watch; nothing is awaited. ConnectError where nobody is there."""
+        """For the watchdog there, and for those who watch; does not wait. ConnectError where the connection is gone."""
         self.session.agent.sign_of_life(events)
 
     def upload(self) -> Upload:

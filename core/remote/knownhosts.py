@@ -94,7 +94,7 @@ class KnownHosts:
         self._without_port = options.host.lower() if options.port != 22 and not alias else ""
 
     def read(self) -> HostKeys:
-        """What the files say of this host now; nothing where nobody has accepted a key yet."""
+        """What the files say of this host now; nothing where no key was accepted yet."""
         named: list[KnownKey] = []
         without_port: list[KnownKey] = []
         for file in self._files:
@@ -189,11 +189,11 @@ def _text_lines(file: Path) -> list[str]:
 
 
 def _names(pattern: str, host: str) -> bool:
-    """Whether a name as known_hosts writes it, plain, with `*` and `?`, or hashed, stands for a host."""
+    """Whether a name as known_hosts writes it, plain, with `*` and `?`, or hashed, matches a host."""
     if pattern.startswith("|1|"):
         try:
             return bool(paramiko.HostKeys.hash_host(host, pattern) == pattern)
-        except Exception:  # what is no hash raises whatever base64 makes of it
+        except Exception:  # a text that is not a hash makes base64 raise all kinds of errors
             return False
     return fnmatch.fnmatchcase(host, pattern.replace("[", "[[]"))
 
@@ -205,7 +205,7 @@ def _about(names: Sequence[str], host: str) -> bool:
 
 
 def _key(words: Sequence[str]) -> paramiko.PKey | None:
-    """The key of a line's names, type and base64, or None where it makes no sense, as for OpenSSH."""
+    """The key of a line's names, type and base64, or None where OpenSSH would not understand the line either."""
     try:
         entry = paramiko.hostkeys.HostKeyEntry.from_line(" ".join(words[:3]))
     except Exception:  # paramiko raises its own and bare exceptions

@@ -6,7 +6,7 @@ options in SHELLOPTS, POSIXLY_CORRECT, TAR_OPTIONS, …) would change what a pro
 the login shell only replaces itself by `env -i`, which keeps HOME and PATH, and that by /bin/sh. The words after `exec`
 are quoted, so that no alias applies to them. Out of reach: an alias or function named `exec`, `set -n` in a start-up
 file, and signals that one ignores, because no shell may heed them again. People's own commands keep the login's
-environment; only what stands before them is guarded.
+environment; only what comes before them is guarded.
 
 `_OURS` and `_THEIRS` are the two beginnings of a command line: a user other than the login is put there.
 """
@@ -181,7 +181,7 @@ def whole(name: str, text: str) -> str | None:
     """The command that runs a program given as one quoted word; None where it cannot be one.
 
     Login shells differ in what a backslash, a newline or an exclamation mark means between single quotes: control
-    characters stand for them and for the quote until `tr` has put them back. It works in bash, dash, ash, zsh, fish,
+    characters replace them and the quote until `tr` has put them back. It works in bash, dash, ash, zsh, fish,
     ksh and tcsh.
     """
     if any(character in text for character in _STAND_INS) or len(text) > LONGEST_COMMAND:

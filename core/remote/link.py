@@ -295,7 +295,7 @@ class Routes:
             return self._gateways[target]
 
     def forget(self, target: Target) -> None:
-        """A login failed: ssh_config is read anew before the next one, for the way there, too."""
+        """A login failed: ssh_config is read again before the next one, also for the gateways."""
         self.book.forget(target)
         with self._lock:
             idle = [one for one, gateway in self._gateways.items() if not gateway.is_connected]

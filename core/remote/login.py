@@ -12,7 +12,7 @@ from core.sshconfig import Options
 class Refused(paramiko.AuthenticationException):  # type: ignore[misc]
     """No key was accepted.
 
-    title  what happened; {} stands for the destination
+    title  what happened; {} is the destination
     notes  a line for each key that was offered, and for each that could not be
     """
 

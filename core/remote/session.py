@@ -158,7 +158,7 @@ class Session:
             raise ServerError(f"{tag} cannot be read", detail=clean(str(error), 300), server=self.name) from None
 
     def events(self, offset: int) -> Events:
-        """What the running operation has told from a byte of operation.jsonl on, and whether it still runs."""
+        """The running operation's events from a byte of operation.jsonl on, and whether it still runs."""
         title = "the operation cannot be watched"
         answer = self.ask("events", str(offset), title=title, within=ANSWER_WITHIN)
         return self.placed(lambda: parse_events(answer, offset))

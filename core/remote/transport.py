@@ -38,8 +38,8 @@ BROKEN = (
     InvalidHostKey,
     BERException,
 )
-"""What paramiko raises where a connection or a channel is broken, or the other side makes no sense: each becomes an
-error of core.errors where it is met."""
+"""What paramiko raises where a connection or a channel breaks, or the other side breaks the protocol: each becomes an
+error of core.errors where it is caught."""
 
 
 class _Login(AuthHandler):  # type: ignore[misc]  # paramiko has no types
@@ -196,7 +196,7 @@ class Wire:
 
 
 Address = tuple[int, Any]
-"""A family and what connect(2) wants for it."""
+"""A family and the address that connect(2) needs for it."""
 
 
 def addresses(options: Options) -> list[Address]:

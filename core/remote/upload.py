@@ -21,7 +21,7 @@ _LOOK = 0.2
 STALL = 60.0
 """Seconds in which not one byte left before the server counts as gone."""
 MOST_SAID = 64 << 20
-"""Bytes of complaints (tar names each file that fails) after which a server makes no sense."""
+"""Bytes of complaints (tar names each file that fails) after which the upload is given up."""
 
 
 class Upload:

@@ -1,4 +1,4 @@
-"""What a build depends on besides its revision: the variables that it sees, its programs, its settings.
+"""What a build depends on in addition to its revision: the variables that it sees, its programs, its settings.
 
 A finished build is used again only where all of it is the same. A build sees the variables of PASSED and DECIDING,
 those that `build-env` declares, TURNOUT_*, and nothing else.

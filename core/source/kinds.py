@@ -157,7 +157,7 @@ def source_of(project: Project) -> Source:
 
 
 def place(project: Project) -> Path:
-    """Where the source lies: relative to turnout.toml. SourceError where `~` is no folder: an unknown user, no home."""
+    """Where the source is: relative to turnout.toml. SourceError where `~` is not a folder (unknown user, no home)."""
     path = project.source.place
     try:
         return project.folder / Path(path).expanduser()

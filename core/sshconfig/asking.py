@@ -24,7 +24,7 @@ class NotOpenSSH(Exception):
 
 Values = dict[str, tuple[str, ...]]
 ALWAYS = frozenset({"hostname", "port", "user"})
-"""What every answer has; what prints less is no answer, and must not be taken for an empty configuration."""
+"""What every answer has; less is not an answer, and must not be taken for an empty configuration."""
 
 
 def program(environ: Mapping[str, str]) -> str:
@@ -37,7 +37,7 @@ def program(environ: Mapping[str, str]) -> str:
 
 
 def words_for(target: Target, *, with_command: bool = True) -> list[str]:
-    """What ssh is told of a target on its command line, from where it outweighs every file.
+    """The options for a target on ssh's command line, where they take precedence over every file.
 
     with_command  that there is a command, because that is what Turnout runs: `Match sessiontype` asks
     """
@@ -50,7 +50,7 @@ def words_for(target: Target, *, with_command: bool = True) -> list[str]:
         words += ["-J", target.jump]
     if not with_command:
         return [*words, "--", target.host]
-    # A command cannot stand beside a RemoteCommand.
+    # ssh refuses a command together with a RemoteCommand.
     return [*words, "-o", "RemoteCommand=none", "--", target.host, "sh"]
 
 

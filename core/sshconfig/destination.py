@@ -25,7 +25,7 @@ class Destination(Protocol):
 
 
 def target(server: Destination) -> Target:
-    """A server as it is looked up in ssh_config: what turnout.toml says of it goes before what stands there."""
+    """A server as it is looked up in ssh_config: values of turnout.toml take precedence over that file's."""
     named = Target.of(server.host)
     jump = None
     if server.gateway:

@@ -32,14 +32,14 @@ class Source:
     path: Path
     own: bool
     checked: bool
-    """Whether nobody else may be able to write to it."""
+    """Whether the file is refused where others can write to it."""
     passed: tuple[type[OSError], ...] = (OSError,)
     """The errors for which it counts as empty."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a file: its keyword in lower case ("" for none), the rest, and how it stands there."""
+    """A line of a file: its keyword in lower case ("" for none), the rest, and the line as written."""
 
     number: int
     name: str
@@ -48,7 +48,7 @@ class Line:
 
 
 def sources(named: str, home: str) -> list[Source]:
-    """The files that are read first, in order; `named` stands for all of them."""
+    """The files that are read first, in order; `named` replaces all of them."""
     if named:
         none = named.lower() == "none"
         return [] if none else [Source(Path(named), own=True, checked=False, passed=(IsADirectoryError,))]

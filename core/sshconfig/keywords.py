@@ -56,7 +56,7 @@ _DEPRECATED = """
     useroaming userknownhostsfile2 usersh
 """
 DEPRECATED = frozenset(_DEPRECATED.split())
-"""Keywords that OpenSSH passes over."""
+"""Keywords that OpenSSH ignores."""
 
 SEVERAL = frozenset({"identityfile", "certificatefile", "sendenv", "setenv", "localforward", "remoteforward"})
 """Keywords that may have several values, one a line of `ssh -G`."""

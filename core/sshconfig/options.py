@@ -55,7 +55,7 @@ class Options:
     defaults: Mapping[str, tuple[str, ...]]
 
     def get(self, name: str, default: str = "") -> str:
-        """The value of a keyword that has one; `default` where it is not set, or `none` where that is no name."""
+        """The value of a keyword that has one; `default` where it is not set, or `none` where that is not a name."""
         value = self.values.get(name, ("",))[0]
         return default if not value or (value.lower() == "none" and name not in _NAMES) else value
 
@@ -137,7 +137,7 @@ class Options:
         return self.environ.get(text[1:], "") if text.startswith("$") else self.path(text)
 
     def known_hosts_files(self, name: str) -> tuple[str, ...]:
-        """The paths of UserKnownHostsFile or GlobalKnownHostsFile, which stand in one line."""
+        """The paths of UserKnownHostsFile or GlobalKnownHostsFile, which are in one line."""
         found: list[str] = []
         for text in self.all(name):
             for part in re.split(r" (?=[/~])", text):

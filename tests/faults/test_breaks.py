@@ -135,7 +135,7 @@ def test_an_agent_that_was_killed_is_missed_at_once_and_not_after_a_silence(sshd
     kill(agents_of(sshd)[:1])
     (project.folder / "holding").unlink()
     assert operator.end() == EXIT_CONNECT
-    assert "sign of life" not in operator.said.read_text()
+    assert "no heartbeat" not in operator.said.read_text()
     assert facts.live() == ["one"]
     facts.complete()
     project.config.write_text(config)

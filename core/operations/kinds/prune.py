@@ -99,7 +99,7 @@ class PruneResult:
 
 def _remove(run: Run, plan: Plan, *, force: bool) -> str:
     """Remove what the plan names on every server; the summary says what really went. `force`: also releases that a
-    running process works in; without it they are kept with a warning. A server that fails keeps nobody from pruning.
+    running process works in; without it they are kept with a warning. A failing server does not stop the others.
 
     If a server dies in the middle, what was renamed into trash/ is swept by the next operation there. FleetError
     names the servers that failed.

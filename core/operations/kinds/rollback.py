@@ -1,4 +1,4 @@
-"""Rollback: an earlier release becomes live again on every server, made anew where its files are gone."""
+"""Rollback: an earlier release becomes live again on every server; where its files are gone they are made again."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def plan_return(
 
 
 def _no_release(fleet: Fleet, word: str, states: Sequence[ServerState]) -> str:
-    """What a word is that no release is called by, where git knows it, and what to type; else ""."""
+    """What a word is in git if no release has that name, and what to type instead; else ""."""
     kind, commit = source_of(fleet.project).meaning(word)
     if not kind:
         return ""

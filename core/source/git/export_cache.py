@@ -165,7 +165,7 @@ def still_there(export: Export) -> bool:
 
 
 def stamped(place: Path) -> Path:
-    """The place with the time behind its name: what is made anew never touches what another process may be sending."""
+    """The place with the time behind its name: a new export never touches one that another process may be sending."""
     return place.with_name(f"{place.name}-{time.time_ns():016x}")
 
 
