@@ -6,23 +6,26 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
 
 from core.errors import EXIT_FAILED, EXIT_PERSON, EXIT_USAGE
+from core.jobs import Job
 from tui import keymap as keys
 from tui import theme as themes
 from tui.commands import app_wide, registry
 from tui.dialogs.base import Ask
 from tui.model.bridge import TICK, Bridge
 from tui.model.fleet_watch import open_fleet
+from tui.model.listener import Severity
 from tui.model.operation import Followed
 from tui.model.workspace import Workspace
+from tui.model.workspaces import Workspaces
 from tui.palette import Commands
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen
@@ -72,6 +75,8 @@ class TurnoutApp(App[str], inherit_bindings=False):
         self.bridge = Bridge()
         self.dashboard: Dashboard | None = None
         """The main screen, also while a dialog lies over it; None without a project."""
+        self.workspaces: Workspaces | None = None
+        """Everything of every environment; None without a project."""
         self._opener = opener
         self._first = environment
         for theme in themes.THEMES:
@@ -85,7 +90,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
     @property
     def workspace(self) -> Workspace | None:
         """What the dashboard shows; None without a project."""
-        return self.dashboard.workspace if self.dashboard is not None else None
+        return self.workspaces.shown if self.workspaces is not None else None
 
     def get_css_variables(self) -> dict[str, str]:
         """Textual's variables, and ours for quiet text, which follow from the theme."""
@@ -101,18 +106,23 @@ class TurnoutApp(App[str], inherit_bindings=False):
         if self.project is None:
             self.push_screen(Welcome(self.keymap, self.glyphs, str(Path.cwd())))
             return
-        self.dashboard = Dashboard(
+        self.workspaces = Workspaces(
             self.project,
             self._first or next(iter(self.project.environments)),
             bridge=self.bridge,
-            keymap=self.keymap,
-            glyphs=self.glyphs,
             now=self.now,
+            later=self.set_timer,
+            notice=self.tell,
             opener=self._opener,
         )
+        self.dashboard = Dashboard(self.workspaces, keymap=self.keymap, glyphs=self.glyphs, now=self.now)
         self.push_screen(self.dashboard)
         # Connecting takes the processor from the first paint: it begins when that is on the screen.
-        self.set_timer(FIRST_LOOK, self.dashboard.workspace.fleet_watch.check)
+        self.set_timer(FIRST_LOOK, self.workspaces.shown.fleet_watch.check)
+
+    def tell(self, text: str, title: str, severity: Severity, seconds: float) -> None:
+        """Tell the person something for some seconds; nothing in it is markup."""
+        self.notify(text, title=title, severity=severity, timeout=seconds, markup=False)
 
     def _hear_signals(self) -> None:
         """A closed terminal or a plain kill is a wish to quit: what runs is cancelled and put back first.
@@ -146,51 +156,60 @@ class TurnoutApp(App[str], inherit_bindings=False):
     def action_help_quit(self) -> None:
         """ctrl+c where nothing is selected: says how to leave, and never does."""
         text = f"{self.keymap.shown('quit')} quits; ctrl+c copies selected text"
-        if self.our_operation is not None:
+        if self.our_operations:
             text = f"{self.keymap.shown('cancel')} cancels the operation; {text}"
         self.notify(text, timeout=4, markup=False)
 
     async def action_quit(self) -> None:
         """Quit; ask first while an operation runs, and then cancel it cleanly."""
-        operation = self.our_operation
-        if operation is None:
+        operations = self.our_operations
+        if not operations:
             self.leave()
         elif not isinstance(self.screen, QuitQuestion):
-            self.push_screen(QuitQuestion(operation.title, self.keymap.shown("yes")), self._leave_if)
+            titles = [operation.title for operation in operations]
+            self.push_screen(QuitQuestion(titles, self.keymap.shown("yes")), self._leave_if)
 
     @property
-    def our_operation(self) -> Followed | None:
-        """The operation of ours that runs."""
-        workspace = self.workspace
-        return workspace.operation if workspace is not None and workspace.operation_runs else None
+    def our_operations(self) -> list[Followed]:
+        """The operations of ours that run, in whatever environment."""
+        running = self.workspaces.running if self.workspaces is not None else []
+        return [workspace.operation for workspace in running if workspace.operation is not None]
 
     def _leave_if(self, sure: bool | None) -> None:
-        operation = self.our_operation
         if not sure:
             return
-        if operation is None or self.workspace is None:
+        operations = self.our_operations
+        if not operations or self.workspaces is None:
             self.leave()
             return
-        self.workspace.cancel_operation()
+        for workspace in self.workspaces.running:
+            workspace.cancel_operation()
         self.notify("cancelling; Turnout quits when the servers are back as they were", timeout=30, markup=False)
-        self.bridge.follow(operation.job, lambda job: self.leave())
+
+        def ended(job: Job[Any]) -> None:
+            if all(operation.job.finished for operation in operations):
+                self.leave()
+
+        for operation in operations:
+            self.bridge.follow(operation.job, ended)
 
     def leave(self) -> None:
         """End the program: nothing runs any more."""
-        if self.workspace is not None:
-            self.workspace.close()
+        if self.workspaces is not None:
+            self.workspaces.close()
         self.exit(return_code=self._code)
 
 
 class QuitQuestion(Ask):
-    """Asked before an operation is given up to quit."""
+    """Asked before operations are given up to quit."""
 
-    def __init__(self, title: str, key: str) -> None:
+    def __init__(self, titles: Sequence[str], key: str) -> None:
+        them = "it" if len(titles) == 1 else "them"
         lines = [
-            line((title, "strong"), " is still running."),
-            line("Quitting cancels it. Servers that have switched are switched back first."),
+            *(line((title, "strong"), " is still running.") for title in titles),
+            line(f"Quitting cancels {them}. Servers that have switched are switched back first."),
         ]
-        super().__init__("Quit?", lines, "Cancel it and quit", "Stay", key)
+        super().__init__("Quit?", lines, f"Cancel {them} and quit", "Stay", key)
 
 
 def run_dashboard(project: Project | None, environment: str | None = None) -> int | str:
@@ -205,4 +224,4 @@ def run_dashboard(project: Project | None, environment: str | None = None) -> in
     code = app.return_code or 0
     if code != EXIT_FAILED:  # Textual's own code for a fault; no way of leaving has it
         return code
-    return EXIT_USAGE if app.our_operation is None else EXIT_PERSON
+    return EXIT_USAGE if not app.our_operations else EXIT_PERSON

@@ -11,7 +11,7 @@ from tui import app as dashboard
 @pytest.mark.parametrize(("running", "code"), [(False, EXIT_USAGE), (True, EXIT_PERSON)])
 def test_a_fault_is_no_failure_that_was_put_back(monkeypatch, running, code):
     class Faulty(dashboard.TurnoutApp):
-        our_operation = object() if running else None
+        our_operations = [object()] if running else []
 
         def on_mount(self) -> None:
             raise KeyError("a fault")

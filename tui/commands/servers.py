@@ -74,8 +74,6 @@ def ask_host_key(desk: Desk, error: HostKeyUnknown) -> None:
 
 
 def _one_environment(workspace: Workspace, focus: Focus) -> str:
-    if why := _busy(workspace, focus):
-        return why
     return "there is only one environment" if len(workspace.project.environments) < 2 else ""
 
 

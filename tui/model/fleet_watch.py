@@ -57,6 +57,7 @@ class FleetWatch:
         self._generation = 0
         self._glances = 0
         self._glancing: set[str] = set()
+        self._connected = False
 
     @property
     def fleet_view(self) -> FleetView:
@@ -113,6 +114,7 @@ class FleetWatch:
         job.start()
 
     def _inspect(self, name: str) -> None:
+        self._connected = True
         fleet, generation = self.fleet, self._generation
         job: Job[ServerState] = Job(f"inspect {name}", lambda emit, controls: fleet.inspect_one(name))
         self._bridge.follow(job, lambda job: self._inspected(name, generation, job))
@@ -179,6 +181,23 @@ class FleetWatch:
             self._servers[name] = replace(server, checking=False)
         self._fleet_view = None
         self.check()
+
+    def idle_for(self, seconds: float) -> bool:
+        """Whether no server was looked at for so long, and none is being looked at."""
+        asked = max(server.asked for server in self._servers.values())
+        return not self._asking and self._now() - asked >= seconds
+
+    @property
+    def _asking(self) -> bool:
+        return bool(self._glancing) or any(server.checking for server in self._servers.values())
+
+    def disconnect(self) -> None:
+        """Close the connections; the next look opens new ones. A second call is free. Only while nothing is asked."""
+        if not self._connected:
+            return
+        fleet, self.fleet = self.fleet, self._opener(self.project, self.environment)
+        self._connected = False
+        Job("disconnect", lambda emit, controls: fleet.close()).start()
 
     def close(self) -> None:
         """Let go of the connections; what is still being asked is no longer listened to."""

@@ -6,8 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from core.backlog import History
 from core.errors import FleetError, TurnoutError
-from core.events import PHASES, Event, OperationFinished, OperationStarted, PhaseFinished, PhaseStarted
+from core.events import (
+    PHASES,
+    Event,
+    OperationFinished,
+    OperationStarted,
+    PhaseFinished,
+    PhaseStarted,
+    UploadProgress,
+)
 from core.jobs import Controls, Job
 from core.plan import Plan
 from core.records import Lock, Record
@@ -41,6 +50,8 @@ class Followed:
         self.id = ""
         """The engine's id of it, as soon as it is known."""
         self.error: TurnoutError | None = None
+        self.heard = History()
+        """What was handed on so far, but for figures of uploads: for a screen that shows it only now."""
         self.dismissed = False
         """The status line about its end was hidden."""
 
@@ -52,6 +63,8 @@ class Followed:
             for event in said:
                 self.id = event.operation or self.id
                 self.progress.apply(event)
+                if not isinstance(event, UploadProgress):
+                    self.heard.add(event)
             on_events(said)
 
         def ended(job: Job[Any]) -> None:

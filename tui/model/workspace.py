@@ -27,16 +27,11 @@ if TYPE_CHECKING:
 
 
 class Workspace:
-    """One project as the dashboard works on it; one environment at a time.
+    """One environment of a project as the dashboard works on it.
 
     fleet_watch   what is known of the servers     shown        the operation that is shown
     others        what others do on the servers    comparison   a release compared with its manifest
     """
-
-    fleet_watch: FleetWatch
-    shown: Shown
-    others: Others
-    comparison: Comparison
 
     def __init__(
         self,
@@ -52,17 +47,17 @@ class Workspace:
         self.bridge = bridge
         self.now = now
         self._listener = listener
-        self._opener = opener
-        self._look_at(environment)
-
-    def _look_at(self, name: str) -> None:
-        environment, listener = self.project.environment(name), self._listener
         self.fleet_watch = FleetWatch(
-            self.project, environment, self.bridge, self.now, listener.fleet_changed, self._opener
+            project, project.environment(environment), bridge, now, listener.fleet_changed, opener
         )
         self.shown = Shown(self.fleet_watch, listener)
         self.others = Others(self.shown, self.bridge, self.now)
         self.comparison = Comparison(self.bridge, self.now, listener.comparison_changed)
+
+    @property
+    def name(self) -> str:
+        """Its environment's name."""
+        return self.fleet_watch.environment.name
 
     @property
     def environment(self) -> Environment:
@@ -114,12 +109,6 @@ class Workspace:
             return None
         return activity(self.operation.progress, server, self.now(), glyphs)
 
-    def open_environment(self, name: str) -> None:
-        """Work on another environment: what only looked at this one stops. Its servers are not looked at yet."""
-        self.let_go()
-        self.fleet_watch.close()
-        self._look_at(name)
-
     def let_go(self) -> None:
         """Stop what only looks: following the operation of somebody else, and comparing a release."""
         if self.watches:
@@ -170,6 +159,18 @@ class Workspace:
             self.fleet_watch.check(*due)
         if not self.watches:
             self.fleet_watch.glance()
+
+    def look_rarely(self, every: float, connected: float) -> None:
+        """What is due once a second while it is not shown: a look every so many seconds.
+
+        connected   seconds after a look for which its connections stay open: a person may come back soon
+        """
+        if self.operation_runs or self.watches or self.comparison.tag:
+            return
+        if self.fleet_watch.idle_for(every):
+            self.fleet_watch.check()
+        elif self.fleet_watch.idle_for(connected):
+            self.fleet_watch.disconnect()
 
     def close(self) -> None:
         """Let go of everything: the program ends."""

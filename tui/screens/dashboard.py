@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -22,11 +22,12 @@ from tui.commands.servers import offer_host_keys
 from tui.commands.troubles import recover
 from tui.dialogs.base import Dialog
 from tui.keymap import Keymap
-from tui.model.bridge import Bridge
 from tui.model.focus import Focus
 from tui.model.listener import Severity
 from tui.model.operation import Operation, OthersOperation
 from tui.model.workspace import Workspace
+from tui.model.workspaces import Workspaces
+from tui.view.environments import elsewhere_line
 from tui.view.fleet import Activity, header_line, servers_title
 from tui.view.glyphs import Glyphs
 from tui.view.recovery_lines import banner_line
@@ -35,10 +36,6 @@ from tui.widgets.bottom import BottomPane
 from tui.widgets.releases import ReleasesPane
 from tui.widgets.rows import Rows
 from tui.widgets.servers import ServersPane
-
-if TYPE_CHECKING:
-    from core.config import Environment, Project
-    from core.fleet import Fleet
 
 T = TypeVar("T")
 
@@ -58,22 +55,12 @@ class Dashboard(Screen[None]):
     AUTO_FOCUS = "#releases"
     BINDINGS = [*bindings(ON_DASHBOARD), *keys.bindings("close")]
 
-    def __init__(
-        self,
-        project: Project,
-        environment: str,
-        *,
-        bridge: Bridge,
-        keymap: Keymap,
-        glyphs: Glyphs,
-        now: Callable[[], float],
-        opener: Callable[[Project, Environment], Fleet],
-    ) -> None:
+    def __init__(self, workspaces: Workspaces, *, keymap: Keymap, glyphs: Glyphs, now: Callable[[], float]) -> None:
         super().__init__()
         self.keymap = keymap
         self.glyphs = glyphs
         self.now = now
-        self.workspace = Workspace(project, environment, bridge=bridge, now=now, listener=self, opener=opener)
+        self.workspaces = workspaces
         self.asked_keys: set[str] = set()
         self.filters = {"servers": "", "releases": "", "log": ""}
         self.filtering = ""
@@ -85,6 +72,7 @@ class Dashboard(Screen[None]):
     def compose(self) -> ComposeResult:
         yield OneLine(id="header")
         yield OneLine(id="banner")
+        yield OneLine(id="elsewhere")
         with Horizontal(id="body"):
             yield ServersPane(self.glyphs, self.now, self._activity, id="servers")
             with Vertical(id="main"):
@@ -101,8 +89,11 @@ class Dashboard(Screen[None]):
         self.query_one("#filter").display = False
         self.query_one("#status").display = False
         self.query_one("#banner").display = False
+        self.query_one("#elsewhere").display = False
         self.set_interval(1.0, self.every_second)
-        self.workspace.bridge.on_tick(self.ticked)
+        self.workspaces.bridge.on_tick(self.ticked)
+        self.workspaces.front = self
+        self.workspaces.on_change.append(self.show_elsewhere)
         self.show_fleet()
 
     def on_screen_resume(self) -> None:
@@ -175,6 +166,11 @@ class Dashboard(Screen[None]):
     # As the commands' Desk.
 
     @property
+    def workspace(self) -> Workspace:
+        """The environment that is shown."""
+        return self.workspaces.shown
+
+    @property
     def here(self) -> Focus:
         return Focus(
             pane=self.pane,
@@ -225,15 +221,22 @@ class Dashboard(Screen[None]):
         field.focus()
 
     def open_environment(self, name: str) -> None:
-        """Look at another environment."""
-        if name == self.workspace.environment.name:
+        """Look at another environment; what runs in this one goes on."""
+        if name == self.workspace.name:
             return
-        self.workspace.open_environment(name)
-        self.asked_keys.clear()
+        self.workspaces.show(name)
         self.filters.update(servers="", releases="")
         self.releases.marked.clear()
+        operation = self.workspace.operation
+        for tab in self.bottom.tabs.values():
+            if operation is None:
+                tab.forget()
+            else:
+                tab.begin(operation)
+                tab.hear(list(operation.heard))
         self.show_operation()
         self.show_fleet()
+        self.show_elsewhere()
         self.workspace.fleet_watch.check()
 
     def action_command(self, name: str) -> None:
@@ -385,11 +388,23 @@ class Dashboard(Screen[None]):
         if spans:
             status.show(spans)
 
+    def show_elsewhere(self) -> None:
+        """Draw the line that tells what runs in environments that are not shown; none where nothing does."""
+        if not self.is_attached:
+            return
+        bar = self.query_one("#elsewhere", OneLine)
+        running = self.workspaces.elsewhere
+        bar.display = bool(running)
+        if running:
+            told = [(workspace.name, workspace.operation.progress) for workspace in running if workspace.operation]
+            bar.show(elsewhere_line(told, self.size.width, self.now(), self.glyphs, self.keymap.shown("environment")))
+
     def _activity(self, name: str) -> Activity | None:
         return self.workspace.activity(name, self.glyphs)
 
     def every_second(self) -> None:
         """What changes with time alone; and a look at servers whose time has come, while nothing runs."""
+        self.workspaces.look_at_others()
         if not self.is_free and not self.workspace.operation_runs and not self.workspace.watches:
             return
         self.show_header()
@@ -407,6 +422,8 @@ class Dashboard(Screen[None]):
         """Ten times a second while something runs."""
         if not self.is_attached:
             return
+        if self.workspaces.elsewhere:
+            self.show_elsewhere()
         if self.workspace.operation_runs or self.workspace.watches:
             self.show_operation()
         elif self.workspace.comparison.tag:

@@ -72,6 +72,10 @@ class LogTab(Vertical, Tab):
         self.server = self.server if self.server in names else ""
         self._redraw()
 
+    def forget(self) -> None:
+        self._lines.clear()
+        self._redraw()
+
     def hear(self, said: Sequence[Event]) -> None:
         """Write its lines at the end, in one batch."""
         lines = [line for event in said for line in log_lines(event)]

@@ -34,5 +34,8 @@ class Tab(Widget):
     def begin(self, operation: Followed) -> None:
         """Another operation is shown from now on."""
 
+    def forget(self) -> None:
+        """No operation is shown from now on: another environment is, in which none was carried out."""
+
     def hear(self, said: Sequence[Event]) -> None:
         """What the shown operation said since the last time; also while another tab is shown."""
