@@ -11,9 +11,9 @@
 # and answers each with lines and, last, `MARK ID STATUS`. A request runs in a child process, so the agent keeps
 # listening meanwhile: `beat` is answered on standard error, `cancel` ends the child and what it has started.
 # When the input ends the operator is gone: the child is ended, half-made things are swept, the lock is given back.
-# Every verb that changes something is given the lock's token first and changes nothing where it is another one.
-# While it holds the lock, a watchdog beside it ends it when no beat came for `patience` seconds: a network that is
-# silent has no end of input.
+# Every verb that changes something gets the lock's token first, and changes nothing if the lock has another one.
+# While it holds the lock, a watchdog process ends it if no beat came for `patience` seconds: a silent network does not
+# end the input.
 #
 # docs/agent.md has every verb, its words, the lines of its answer, and what the statuses mean.
 #
@@ -25,7 +25,7 @@ export LC_ALL
 umask 022
 own=.turnout job='' child='' now='' ended='' asked=''
 
-# decode WORD: the bytes that a word stands for, in `decoded`. A command substitution strips newlines at the end,
+# decode WORD: the bytes that a word encodes, in `decoded`. A command substitution strips newlines at the end,
 # so one more character keeps them.
 # sets: decoded
 decode() {
@@ -80,7 +80,7 @@ verb_then() {
   "verb_$verb" "$@"
 }
 
-# with PROGRAM VERB WORD...: a verb of a program that travels with the request, because it is seldom wanted.
+# with PROGRAM VERB WORD...: a verb of a program that travels with the request, because it is rarely needed.
 # sets: verb
 verb_with() {
   decode "$1"
@@ -90,7 +90,7 @@ verb_with() {
   "verb_$verb" "$@"
 }
 
-# ping: the shortest request, for a figure of the round trip.
+# ping: the shortest request, to measure a round trip.
 verb_ping() { :; }
 
 # stop PID: end a hook's processes. sshd makes each command the leader of a session, so its group is the command.
@@ -102,7 +102,7 @@ verb_stop() {
   return 0
 }
 
-# alive: a sign of life from the operator, for the watchdog and for others who look at the lock.
+# alive: notes a heartbeat of the operator, for the watchdog and for others who look at the lock.
 # sets: held
 alive() {
   held=
@@ -111,7 +111,7 @@ alive() {
   [ "$held" != "$self" ] || { tick && say "$tick" 1<> "$root/$own/lock/beat"; }
 } 2> /dev/null
 
-# leave: the input ended or the agent was told to go. Only a lock of our own is given back.
+# leave: the input ended or `leave` came. Only our own lock is given back.
 # sets: held was operation line root
 leave() {
   trap '' HUP INT TERM PIPE
@@ -124,19 +124,19 @@ leave() {
     read -r _ operation < "$own/lock/owner"
     line="{\"what\":\"interrupted\",\"operation\": \"$operation\",\"phase\":\"$was\",\"time\":$(date +%s)}"
     say "$line" >> "$own/operation.jsonl"
-    # Where it had not begun to change anything, nobody needs to know.
+    # An operation that had not begun to change anything leaves no line.
     [ -n "$operation" ] && grep -qaF "$operation" "$own/transitions.jsonl" && remember "$line"
     unlock
   fi 2> /dev/null
-  # Told to go while it was about to take the lock.
+  # It ends while it was about to take the lock.
   [ ! -e "$root/$own/lock.new.$$" ] || rm -rf "$root/$own/lock.new.$$"
-  # Told to go while it rehearsed for `turnout doctor`, in the root or beside what is missing of it.
+  # It ends while it rehearsed for `turnout doctor`, in the root or beside what is missing of it.
   while [ ! -d "$root" ]; do root=${root%/*} root=${root:-/}; done
   [ ! -d "$root/.turnout-probe.$$" ] || rm -rf "$root/.turnout-probe.$$"
   exit 0
 }
 
-# end_job: end the request that runs. It has five seconds to see to what it has started.
+# end_job: end the request that runs. It has five seconds to end what it has started.
 # sets: killer
 end_job() {
   kill "$job" 2> /dev/null
@@ -147,7 +147,7 @@ end_job() {
 }
 
 # settle: wait for the request that runs. One that a signal ended had no time to answer (KILL, the kernel that was out of
-# memory), so it is answered here; where it had, the operator passes over what comes twice.
+# memory), so it is answered here; if it had answered, the operator's side ignores the second answer.
 # sets: ended job
 settle() {
   wait "$job"
@@ -169,7 +169,7 @@ run() {
   exit
 }
 
-# answer STATUS: the last line of an answer; what a verb does after it, nobody waits for.
+# answer STATUS: the last line of an answer. The operator does not wait for what a verb does after it.
 answer() {
   trap - EXIT
   printf '\n%s %s %s\n' "$mark" "$id" "$1"
@@ -189,7 +189,7 @@ do
     beat)
       alive
       say beat >&2
-      # Where the system does not tell which processes live, nobody asks.
+      # Not on systems that do not show which processes are running.
       [ -z "$job" ] || [ "$self" = "$$ " ] || { birth "$job"; [ -n "$born" ] || settle; }
       ;;
     event\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && say "$decoded" >> "$root/$own/operation.jsonl" ) 2> /dev/null ;;

@@ -3,9 +3,9 @@
 #
 # .turnout/claim is one line, `ID PLACE PROJECT ENVIRONMENT`: a random id, where the claim was made (`here`), and for
 # whom. A copy of a root (cp -a, a restored backup, a new machine) has the same claim in another place: its owner goes
-# on with it as before, and nobody else is kept off by it.
+# on with it as before, and it does not keep others away.
 
-# here: in `place`, the inode of this folder and the machine's id: both stay the same as long as nobody copies the root.
+# here: in `place`, the inode of this folder and the machine's id: both stay the same until the root is copied.
 # sets: machine place
 here() {
   machine=
@@ -14,8 +14,8 @@ here() {
   place=$(ls -di . 2> /dev/null | sed 's/^ *//; s/ .*//')-${machine:-none}
 }
 
-# deploy_root FOLDER: whether releases are kept there, by Turnout or in the layout that other tools use too. What of
-# Turnout's may not be looked into counts.
+# deploy_root FOLDER: whether releases are kept there, by Turnout or in the layout that other tools use too. A .turnout/
+# that cannot be read counts.
 deploy_root() {
   if [ -d "$1/.turnout" ] && { [ ! -x "$1/.turnout" ] || [ -d "$1/.turnout/records" ]; }; then return 0; fi
   [ -L "$1/current" ] && [ -d "$1/releases" ]
@@ -67,8 +67,8 @@ holds_root() {
   return 1
 }
 
-# claimed PROJECT ENVIRONMENT: whether this root is theirs: 0 it is, 1 nobody's or a copy of somebody else's. Ends the
-# request where it is somebody else's.
+# claimed PROJECT ENVIRONMENT: whether this root is theirs: 0 it is, 1 unclaimed or a copy of another one's root. Ends the
+# request if it belongs to another one.
 # sets: claim_place claim_project claim_environment
 claimed() {
   [ -e "$own/claim" ] || return 1
@@ -84,8 +84,8 @@ claimed() {
   exit 5
 }
 
-# alone PROJECT ENVIRONMENT: before the lock: end the request where this root is somebody else's or, unless it is
-# theirs already (then `mine` says so), where it holds another one.
+# alone PROJECT ENVIRONMENT: before the lock: end the request if this root belongs to another one or, unless it is
+# theirs already (then `mine` says so), if it holds another root.
 # sets: mine
 alone() {
   mine=
@@ -104,8 +104,8 @@ claim() {
   say "$1 $place $2 $3" > "$own/lock/claim" && mv -T "$own/lock/claim" "$own/claim"
 }
 
-# whose [begun]: for an inspection: the root around this one, the claim, and what tells whether two servers are one
-# folder. To an operation that holds the lock, `begin` has told that already.
+# whose [begun]: for an inspection: the root around this one, the claim, and what shows whether two servers are one
+# folder. An operation that holds the lock has that from `begin`.
 # sets: machine
 whose() {
   ! surrounded "${PWD%/*}" || { encode "$outer"; say "outer $encoded"; }

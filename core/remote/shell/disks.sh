@@ -2,8 +2,8 @@
 # A part of the agent and of upload.sh: what is mounted below the deploy root, and removal that stays out of it.
 
 # mounts: in `mounted` the mount points below this folder, which is where `cd -P` led, a line each and relative to it, as
-# /proc writes them (\040 is a blank); `?` where the system does not tell. A bind mount has the device number of what it
-# shows, so no device number tells of it, and a rename or a hard link across it fails all the same.
+# /proc writes them (\040 is a blank); `?` where the system does not say. A bind mount has the device number of what it
+# shows, so device numbers do not reveal it, but a rename or a hard link across it fails all the same.
 # sets: mounted spot
 mounts() {
   mounted='?' spot=$PWD
@@ -17,7 +17,7 @@ mounts() {
 }
 
 # mount_in PATH: in `point` a mount point that PATH is or holds, "" for none; after `mounts`. Where the system does not
-# tell, device numbers do, and what they tell is not the name.
+# say, device numbers show that there is one, but not its name.
 # sets: point
 mount_in() {
   point=
@@ -34,7 +34,7 @@ mount_in() {
 }
 
 # erase PATH...: remove these paths of the root with all that is in them. What is a mount point or holds one stays as it
-# is, and is told: `rm` would empty what is mounted there.
+# is, and is reported: `rm` would empty what is mounted there.
 # sets: erased doomed
 erase() {
   mounts

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154,SC2317  # set and called elsewhere: see agent.sh
 # What `turnout doctor` tries on a server. Its text travels with its requests (agent.sh's `with`): no other command
-# wants it. All that it makes lies in a folder of its own, REHEARSAL, beside `current` (beside what is missing of the
+# needs it. All that it makes is in a folder of its own, REHEARSAL, beside `current` (beside what is missing of the
 # deploy root), or has its name and is gone at once. It needs no lock, and touches nothing that an operation works on.
 # If it dies, the agent removes the folder; if that dies too, the next operation there or the next doctor does.
 
@@ -113,7 +113,7 @@ folders() {
   for place in deploy-cache "$own/incoming" "$own/trash" "$own/journal.jsonl" "$own/transitions.jsonl" "$own/operation.jsonl" "$own/cache.manifest"; do
     may_write "$place"
   done
-  # Of its files none is a hindrance: what cannot be read is sent again, under the same name.
+  # Files in it do not matter: one that cannot be read is sent again, under the same name.
   if [ -d deploy-cache ] && [ ! -L deploy-cache ] && [ "$uid" != 0 ]; then
     place=$(find deploy-cache -type d -exec sh -c '
       for path; do [ -r "$path" ] && [ -w "$path" ] && [ -x "$path" ] || printf "%s\n" "$path"; done' sh {} + 2> /dev/null | head -n 1)

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154,SC2317  # set and called elsewhere: see agent.sh
-# A part of the agent: what only looks.
+# A part of the agent: requests that only read.
 
 # state SHARED...
 verb_state() { state '' && absent "$@"; }
@@ -22,7 +22,7 @@ state() {
     say_cache
     say_records
     leftovers
-    # Of a lock that it has just taken itself, an operation needs no word.
+    # An operation does not need the lines of the lock that it has just taken.
     [ "$begun" = begun ] || { lock_lines; news; }
   else
     say_missing || return 1
@@ -31,7 +31,7 @@ state() {
   features
 }
 
-# say_missing: that there is no root, and what matters of the folder above it.
+# say_missing: that there is no root, and the facts of the folder above it.
 # sets: parent
 say_missing() {
   say "root absent"
@@ -69,7 +69,7 @@ say_current() {
 # say_places: the root's own folders, and those of releases.
 # sets: place release
 say_places() {
-  # A folder in releases/ that is itself a link is none of ours. A long list of words is copied with each that is added.
+  # A link in releases/ is not ours. A shell copies a long list of words with each word that is added.
   [ ! -d releases ] || { [ -r releases ] && [ -x releases ]; } || say "unreadable releases"
   [ ! -d releases ] || [ -L releases ] || for release in releases/* releases/.[!.]*; do
     case $release in releases/.turnout-*) continue ;; esac
@@ -83,7 +83,7 @@ say_places() {
 }
 
 # say_cache: what the deploy-cache holds: it is known where its manifest is whole, with the digest that was noted with it,
-# and nothing there has been touched since. A cache that cannot be looked into is not empty.
+# and nothing there has been touched since. A cache that cannot be read is not called empty.
 # sets: sum noted traced
 say_cache() {
   sum='' noted='' traced=''
@@ -136,8 +136,8 @@ say_space() {
   }
 }
 
-# absent SHARED...: the shared paths that are not in shared/, and links there that lead nowhere. Of one below a folder
-# that we may not look into, nothing is known.
+# absent SHARED...: the shared paths that are not in shared/, and dangling links there. Of one below a folder that we
+# cannot read, nothing is known.
 # sets: word decoded above
 absent() {
   for word; do
@@ -153,7 +153,7 @@ absent() {
 }
 
 # places FOLDER...: the device number, time and name of each, and what is mounted below the root. `split` says yes where
-# a rename from .turnout to releases/ is none: their devices differ, or one of them is a mount point.
+# a rename from .turnout to releases/ would copy: their devices differ, or one of them is a mount point.
 # sets: split found device rest
 places() {
   split='' found=''
@@ -183,7 +183,7 @@ readable() {
     fi
   done
   shift "$number"
-  # Bounded in lines and bytes: whatever lies there, the answer stays sensible.
+  # Bounded in lines and bytes: whatever the files hold, the answer stays small.
   [ $# -eq 0 ] || grep -a -m 64 '' "$@" /dev/null 2> /dev/null | cut -c1-8000 | sed -e 's/^/record /'
 }
 
@@ -220,7 +220,7 @@ newest() {
   say "unlisted $unlisted"
 }
 
-# lost: the records that have no number: nobody can read them.
+# lost: the records without a number: they cannot be read.
 # sets: record
 lost() {
   for record in "$own"/records/*.toml; do
@@ -230,7 +230,7 @@ lost() {
     while IFS= read -r record; do encode "$record"; say "unreadable $encoded"; done
 }
 
-# records TAG...: records of releases that `state` did not tell of whole.
+# records TAG...: records of releases that `state` listed without their record.
 # sets: number tag
 verb_records() {
   named "$@"
@@ -243,7 +243,7 @@ verb_records() {
   readable "$@"
 }
 
-# told NAME LINES: the last lines of a journal; one that is there and cannot be read is not empty.
+# told NAME LINES: the last lines of a journal; one that exists and cannot be read is not called empty.
 # sets: place
 told() {
   place=$own/$1.jsonl
@@ -275,7 +275,7 @@ news() {
   say "news ${line:--} $length"
 } 2> /dev/null
 
-# tick: in `tick`, a time that nobody sets: `up N`, seconds since the machine was started; else its clock's.
+# tick: in `tick`, a time that no one can set: `up N`, seconds since the machine was started; else its clock's.
 # sets: tick
 tick() {
   tick=
@@ -284,7 +284,7 @@ tick() {
   [ -n "$tick" ] && tick=up$tick || tick=$(date +%s)
 }
 
-# lock_lines: the owner of the lock, its phase, its last sign of life, and whether its process still lives.
+# lock_lines: the owner of the lock, its phase, its last heartbeat, and whether its process is still running.
 # sets: fact
 lock_lines() {
   [ -d "$own/lock" ] && ! bare "$own/lock" || return 0
@@ -298,7 +298,7 @@ lock_lines() {
   return 0
 }
 
-# glance: whether a look is worth while, for next to nothing.
+# glance: whether anything has changed; costs almost nothing.
 verb_glance() { ! cd "$root" 2> /dev/null || news; }
 
 # events OFFSET: what operation.jsonl has from a byte on, and whether somebody holds the lock: for those who watch.
@@ -313,7 +313,7 @@ verb_events() {
 }
 
 # sizes TAG...: kB that the removal of all these releases frees, by release; `.` is the deploy-cache. `size-at-most` where
-# what stays may share blocks with them in a way that nobody sees.
+# what stays may share blocks with them in a way that cannot be seen.
 # sets: going tag place
 verb_sizes() {
   cd "$root" || exit 1

@@ -6,7 +6,7 @@ verb_manifest() {
   [ $# -eq 0 ] || named "$1"
   set -- "$own/${1+manifests/}${1-cache}.manifest"
   cd "$root" || exit 1
-  # What is none of our files (a pipe, a device) may never end.
+  # Reading anything but a file (a pipe, a device) may never end.
   [ -f "$1" ] || fail "$1 is not a file"
   cat "$1"
 }
@@ -27,7 +27,7 @@ verb_tree() {
 
 # listing [BEFORE]: everything below this folder: `d NAME`, `l TARGET NAME`, `x NAME` (is executable), `f SUM NAME`,
 # `e NAME` (an empty file), `? NAME`. Names that no line can hold come encoded: `D - NAME`, `L TARGET NAME`,
-# `F SUM NAME`, `X SUM NAME`, `O - NAME` (neither file, folder nor link). What not all may read has its mode besides:
+# `F SUM NAME`, `X SUM NAME`, `O - NAME` (neither file, folder nor link). What not all may read also has its mode:
 # `m MODE NAME`, `M MODE NAME`. With BEFORE, a file of earlier `marks`, what
 # has the same mark still is not read again: `k NAME`.
 # sets: before return

@@ -8,7 +8,7 @@
 verb_begin() {
   apart
   cd -P "$root" 2> /dev/null || { mkdir -p "$root" && cd -P "$root"; } || fail "cannot make $root"
-  # Before anything is made there.
+  # Before anything is created there.
   misplaced
   [ -z "$odd" ] || { say "$odd"; exit 5; }
   [ -z "${4-}" ] || alone "$5" "$6"
@@ -31,12 +31,12 @@ verb_begin() {
     [ "$status" -ne 5 ] || exit 5
     fail "cannot write in $root/$own"
   }
-  # Again, now that nobody else of ours works here: what is used from here on was not planted in between.
+  # Again, now that no other operation works here: what is used from here on was not planted in between.
   misplaced
   [ -z "$odd" ] || { unlock; say "$odd"; exit 5; }
   sweep || { unlock; fail "cannot sweep $root/$own"; }
   for place in "$own/journal.jsonl" "$own/transitions.jsonl"; do
-    # Of an operation that nobody could tell of later, nothing is begun. A line that a crash tore is ended.
+    # Recovery needs a journal line of each operation: without one it does not begin. A line that a crash cut is ended.
     # shellcheck disable=SC2094
     { [ ! -s "$place" ] || [ -z "$(tail -c 1 "$place")" ] || echo; } >> "$place" || { unlock; fail "cannot write $root/$place"; }
   done
@@ -46,8 +46,8 @@ verb_begin() {
   [ $# -le 6 ] || { shift 6; sweep_seeds "$@"; absent "$@"; }
 }
 
-# misplaced: in `odd` what has the name of a folder or file of ours and is something else, a line each: a link would lead
-# what is made there out of the root, and what is no file may hold us up for ever.
+# misplaced: in `odd` what has the name of a folder or file of ours and is something else, a line each: through a link we
+# would write outside the root, and reading something that is not a file may never end.
 # sets: odd place
 misplaced() {
   odd=
@@ -62,12 +62,12 @@ misplaced() {
     elif [ -e "$place" ] && [ ! -f "$place" ]; then odd="$odd$root/$place is not a regular file: move it away$newline"
     fi
   done
-  # Where prepare hooks run, ../../shared leads by this link to where it leads from releases/TAG.
+  # With this link, ../../shared means the same folder where prepare hooks run as it does in releases/TAG.
   [ -L "$own/shared" ] || [ ! -e "$own/shared" ] || odd="$odd$root/$own/shared is not a link: move it away$newline"
 }
 
 # remember LINE: what happens now, for the journal and for `transitions`: the last operation that was carried out here
-# and those since that have no end, which is all that recovery rests on, and which nothing pushes out.
+# and those since that have no end. Recovery needs only these lines, and they are never dropped.
 remember() { say "$1" >> "$own/transitions.jsonl" && say "$1" >> "$own/journal.jsonl"; }
 
 # close WHAT LINE: the end of an operation in `transitions`: `all` that was open there is settled by it; `own`: it left
@@ -112,7 +112,7 @@ lock() {
     first_line "$own/lock/token"
     [ "$line" != "$1" ] || { same_folder && displace; }
     take_dead && continue
-    # Where it changes hands in this moment, is given back, or is being taken over, who has it is not settled yet.
+    # If it is being given back or taken over at this moment, its owner is not certain yet.
     first_line "$own/lock/process"
     before=$line
     holder=$(lock_lines)
@@ -133,8 +133,8 @@ lock() {
   exit 4
 }
 
-# dead_owner: whether the process that took the lock is gone; prints what it was. A lock that does not say whose it is
-# has lost that with the power: it came there whole, by a rename.
+# dead_owner: whether the process that took the lock is gone; prints what it was. A lock that does not name its owner lost
+# that in a power failure: it was put there whole, by a rename.
 # sets: line pid started
 dead_owner() {
   first_line "$own/lock/process"
@@ -146,15 +146,15 @@ dead_owner() {
   esac
 }
 
-# gone PID BIRTH: whether a process has ended. Where those of others are hidden from us (hidepid), nobody can tell.
+# gone PID BIRTH: whether a process has ended. Unknown where processes of others are hidden from us (hidepid).
 gone() {
   birth "$1"
   [ -r /proc/1/stat ] && [ "$born" != "$2" ]
 }
 
 # take_dead: move the lock of an owner that is gone out of the way. Of several that see it one makes the link taking.1
-# in it, which says who; should that one be killed too, one of the next makes taking.2. It looks at the owner again,
-# for by then the lock may be another one.
+# in it, which names it; if that one is killed too, one of the next makes taking.2. It checks the owner again, because
+# by then the lock may be another one.
 # sets: who ours turn taker dead
 take_dead() {
   who=$(dead_owner) && itself || return 1
@@ -206,7 +206,7 @@ end_owner() {
 }
 
 # end_left FILE...: end what an operation left running, by the lines `PID BIRTH` of its lock: an upload or a hook that
-# goes on, or a request whose agent was killed, would write where somebody else is at work.
+# goes on, or a request whose agent was killed, would write while another operation is running.
 # sets: file pid started rounds signal
 end_left() {
   for file; do
@@ -225,7 +225,7 @@ end_left() {
   done
 }
 
-# break OPERATION: remove a stuck lock, after a person said so; the process that holds it is ended.
+# break OPERATION: remove a stuck lock, after a person confirmed it; the process that holds it is ended.
 # sets: held dead
 verb_break() {
   cd -P "$root" || exit 1
@@ -240,8 +240,8 @@ verb_break() {
 }
 
 # watchdog SECONDS: end the agent when its lock saw no beat for so long. It ends with the lock, and with the agent.
-# It lets go of the channel by `exec`: for a redirection of the function the shell keeps the old descriptor open, and
-# while it is, an operator whose agent was killed is not told.
+# It closes the channel with `exec`: with a redirection of the function the shell would keep the old descriptor open, and
+# as long as that is open, an operator whose agent was killed does not notice.
 # sets: last silent held beat
 watchdog() {
   exec > /dev/null 2>&1
@@ -262,7 +262,7 @@ watchdog() {
   [ "$$ $born" != "$self" ] || kill -KILL $$
 }
 
-# phase NAME: what the lock tells others.
+# phase NAME: the phase that others see in the lock.
 phase() { say "$1" > "$own/lock/phase"; }
 
 # holds TOKEN: go into the root, or end this request unless the lock there is ours.
@@ -274,7 +274,7 @@ holds() {
   held_by "$1"
 }
 
-# itself: the process of this request in `me` and `born`. Who takes over after the agent was killed ends it too.
+# itself: the process of this request in `me` and `born`. If the agent was killed, the one who takes over ends it too.
 # sets: me
 itself() { { read -r me _ < /proc/self/stat; } 2> /dev/null && birth "$me"; }
 
@@ -292,8 +292,8 @@ sweep() {
   mkdir -p "$own/incoming" "$own/trash"
 }
 
-# abandoned PATH.PID: whether it is there and nobody else is removing it: two that remove the same disturb each other.
-# What lies behind a link is none of ours. The number may be that of some other program by now.
+# abandoned PATH.PID: whether it exists and no other process is removing it: two that remove the same disturb each other.
+# A link is not ours. The number may be that of some other program by now.
 abandoned() {
   [ -e "$1" ] && [ ! -L "${1%/*}" ] || return 1
   [ "${1##*.}" = $$ ] || [ ! -d "/proc/${1##*.}" ] || ! grep -qa turnout-agent "/proc/${1##*.}/cmdline" 2> /dev/null
@@ -316,7 +316,7 @@ bare() {
   done
 }
 
-# unlock [and-answer]: give the lock back in one rename, so that nobody sees half of it; then remove what is in trash/.
+# unlock [and-answer]: give the lock back in one rename, so that half of it is never seen; then remove what is in trash/.
 # After the rename another operation may start: only what was moved aside under a unique name is removed.
 # Nothing interrupts it: an operator who leaves at the answer would leave rubbish behind.
 # sets: how heap left
@@ -325,14 +325,14 @@ unlock() {
   trap '' HUP INT TERM PIPE
   end_left "$own/lock/upload" "$own/lock/commands"
   [ -d "$own/trash" ] || mkdir -p "$own/trash"
-  # Of its own for each request: in one of before, what could not be removed may still lie.
+  # A new one for each request: an older one may still hold what could not be removed.
   heap=$own/trash.${id:-0}.$$
   mv -T "$own/trash" "$heap" && mkdir "$own/trash"
   { bare "$own/incoming" && [ ! -e .current-next ] && [ ! -L .current-next ]; } || heap_up "$own/incoming" .current-next
   [ -d "$own/incoming" ] || mkdir "$own/incoming"
   set -- "$heap" "$own"/lock.dead.*
   for left in "$own"/trash.* "$own"/lock.new.* .turnout-probe.* releases/.turnout-*; do
-    # Where its agent lives, it is removing this, or taking the lock.
+    # If its agent is still running, it is removing this, or taking the lock.
     ! abandoned "$left" || set -- "$@" "$left"
   done
   mv -T "$own/lock" "$heap/lock" || rm -rf "$own/lock"
@@ -340,7 +340,7 @@ unlock() {
   erase "$@" > /dev/null 2>&1 || note_left "$@"
 }
 
-# note_left HEAP...: a path of each that could not be removed, for those who look later. Who unlocks next tries again.
+# note_left HEAP...: a path of each that could not be removed, for later inspections. The next unlock tries again.
 # sets: heap
 note_left() {
   mkdir -p "$own/trash.$$"

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2034,SC2154  # `own` and `root` are set, and `born` and `line` used, by what comes after this file
-# What stands before the agent, before an upload and before a person's command: which process this is, whether the lock
+# What comes before the agent, before an upload and before a person's command: which process this is, whether the lock
 # is still its operation's, and how an error says what the disk has left.
 newline='
 '
@@ -38,7 +38,7 @@ held_by() {
 }
 
 # room: what the disk has left, for an error; core/protocol/complaints.py puts it before the complaints, of which cp and
-# tar have one for every file.
+# tar print one for every file.
 # sets: unit
 room() {
   for unit in k i; do

@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC2154,SC2317,SC3013  # see agent.sh; every shell that runs this has `test -ef`
 # A part of the agent: releases made, switched to, and removed; only with the lock held.
 
-# switch TOKEN TAG EXPECTED JOURNAL-LINE: lead `current` to releases/TAG by one rename, and read it back. EXPECTED is
-# the target it must have before ("" for none): whoever changed it behind our back wins. The journal says what is going
-# to happen before it does; whether it did, `current` itself tells.
+# switch TOKEN TAG EXPECTED JOURNAL-LINE: point `current` to releases/TAG by one rename, and read it back. EXPECTED is
+# the target it must have before ("" for none); if somebody else changed it, it stays as it is. The journal says what is
+# going to happen before it does; whether it happened is seen from `current` itself.
 # sets: now
 verb_switch() {
   named "$2"
@@ -17,7 +17,7 @@ verb_switch() {
   [ "$now" = "$decoded" ] || fail "current points to '$now' and not to '$decoded': somebody changed it meanwhile"
   decode "$4"
   remember "$decoded" || fail "cannot write the journal"
-  # Also of what is live until now: whoever switched to it may have been killed in between.
+  # Also for the release that is live until now: the operation that switched to it may have been killed in between.
   used "${now##*/}"
   replace "releases/$2"
   # It was there a moment ago.
@@ -35,14 +35,14 @@ used() { [ -z "$1" ] || [ ! -e "$own/manifests/$1.unused" ] || rm -f "$own/manif
 replace() {
   { if [ -e .current-next ] || [ -L .current-next ]; then rm -f .current-next; fi && ln -s "$1" .current-next; } ||
     fail "cannot make a link in $root"
-  # The last one says why, in place of an option that only another system's mv has.
+  # The last one reports why it failed; the others would complain about an option that this mv does not have.
   mv -T .current-next current 2> /dev/null || mv -fh .current-next current 2> /dev/null ||
     mv -T .current-next current || fail "cannot rename over current"
   [ "$(readlink current)" = "$1" ] || fail "current was not switched"
 }
 
-# restore TOKEN TARGET JOURNAL-LINE [FROM]: lead `current` back to where it was; "" removes it: there was none. Where
-# it does not lead to FROM, the switch never happened or somebody changed it since: it stays as it is.
+# restore TOKEN TARGET JOURNAL-LINE [FROM]: point `current` back to where it was; "" removes it: there was none. If it
+# does not point to FROM, the switch never happened or somebody changed it since: it stays as it is.
 verb_restore() {
   holds "$1"
   phase switch
@@ -51,9 +51,9 @@ verb_restore() {
     [ "$(readlink current)" = "$decoded" ] || { say "not switched"; return 0; }
   fi
   decode "$2"
-  # A journal said where an undo leads to, and not this operation's own look.
+  # The target of an undo comes from a journal, not from this operation's own inspection.
   [ -n "${4-}" ] || case /$decoded/ in */../* | */./* | *"$newline"*) fail "not a target that current can have: $decoded" ;; esac
-  # What this operation has left is put back whatever it was; an undo leads to no place that is gone.
+  # What this operation switched away from is put back whatever it was; an undo never points to a place that is gone.
   case $decoded-${4-} in releases/*-) [ -d "$decoded" ] || fail "$decoded does not exist any more" ;; esac
   decode "$3"
   remember "$decoded" || say "the journal was not written"
@@ -63,7 +63,7 @@ verb_restore() {
   fi
 }
 
-# withdraw TOKEN TAG [RECORD]: a release that this operation made and that never went live goes again, record and all;
+# withdraw TOKEN TAG [RECORD]: remove a release that this operation made and that never went live, with its record;
 # one that had been pruned before keeps its manifest and gets its old RECORD back.
 # sets: gone
 verb_withdraw() {
@@ -72,7 +72,7 @@ verb_withdraw() {
   [ "$(readlink current)" != "releases/$2" ] || fail "releases/$2 is live"
   # An operation that came after this one had lost its lock may have switched to it.
   [ -n "${3-}" ] || [ ! -e "releases/$2" ] || [ -e "$own/manifests/$2.unused" ] || fail "releases/$2 was live meanwhile"
-  # The folder first: one without a record would be taken for somebody else's, and its tag would be lost.
+  # The folder first: a folder without a record would look like another tool's, and its tag could not be used again.
   gone=
   mounts
   [ ! -e "releases/$2" ] || discard "$2" || fail "releases/$2 is kept"
@@ -94,7 +94,7 @@ verb_record() {
 }
 
 # remove TOKEN FORCE TAG...: prune; the record stays. With FORCE `yes` also what a running process works in. What
-# cannot be removed, for it belongs to somebody else, is named and stays where it is named.
+# cannot be removed, because it belongs to another user, is named and stays at that place.
 # sets: token force tag
 verb_remove() {
   token=$1 force=$2
@@ -114,8 +114,8 @@ verb_remove() {
   done
 }
 
-# pin TOKEN TAG TEXT: it is never pruned, until `unpin`. TEXT, one line, says who wanted it and why. The pin lies beside the
-# record and not in it: it stays whatever becomes of the files and of the record.
+# pin TOKEN TAG TEXT: it is never pruned, until `unpin`. TEXT, one line, says who pinned it and why. The pin is a file
+# beside the record, so it stays whatever becomes of the files and of the record.
 verb_pin() {
   named "$2"
   holds "$1"
@@ -171,15 +171,15 @@ discard() {
   gone=$own/trash/$1
   [ ! -e "$own/lock/split" ] || gone=releases/.turnout-gone.$1.$$
   mv -T "releases/$1" "$gone" || { gone=; return 1; }
-  # Whatever was seen before: what is live can be entered still, and is not what has just been moved.
+  # Checked once more: what is live can still be entered, and is not what has just been moved.
   if [ ! "$gone" -ef ./current ] && { [ -z "$live" ] || [ -d ./current/. ]; }; then return 0; fi
   mv -T "$gone" "releases/$1"
   fail "releases/$1 is live, and was put back"
 }
 
-# spare FOLDER: end the request where a folder of the root is live or holds what is, or where it is not certain what is.
-# Three looks of which none rests on another: where `cd -P` ends up (in `live`), what the link says, and which folder the
-# kernel finds. They must agree on what is live, and each of them alone spares it.
+# spare FOLDER: end the request if a folder of the root is live or contains what is live, or if what is live is uncertain.
+# Three independent checks: where `cd -P` ends up (in `live`), the text of the link, and the folder that the kernel finds.
+# They must agree on what is live, and each of them alone is enough to spare it.
 # sets: live text base told
 spare() {
   live='' text=''
@@ -230,7 +230,7 @@ verb_confirm() {
 }
 
 # as_left LEFT: end the request unless `current` is where this operation left it: `=TEXT` is the link's text, "" for no
-# link; with `+TEXT` it has to lead to a folder besides; `-` is anything.
+# link; with `+TEXT` it must also point to a folder; `-` is anything.
 # sets: now gone
 as_left() {
   [ "$1" != - ] || return 0
@@ -250,7 +250,7 @@ as_left() {
 
 # finish TOKEN SETTLES JOURNAL-LINE LEFT TAG...: where `current` is as this operation left it, prune TAG..., write the
 # journal ("" for none), sweep and unlock; else nothing. SETTLES: see `close`, LEFT: see `as_left`. What is renamed into
-# trash/ is removed after the lock is gone; whoever comes next sweeps it too.
+# trash/ is removed after the lock is gone; the next operation sweeps it too.
 # sets: token settles left end tag file now
 verb_finish() {
   token=$1 settles=$2 left=$4
@@ -278,14 +278,14 @@ verb_finish() {
   unlock and-answer
 }
 
-# place FILE NAME: give a finished file its name, by one rename. `mv` alone would go through a link that lies there to
-# a folder, or into a folder; neither is anything of ours, and a link is removed without following it.
+# place FILE NAME: give a finished file its name, by one rename. `mv` alone would move it into a folder of that name, or
+# through a link to one; neither is ours, and a link is removed without following it.
 place() {
   [ -f "$2" ] || [ ! -e "$2" ] || erase "$2" || return 1
   mv -T "$1" "$2"
 }
 
-# forget FILE...: remove our own files. What is a folder there is none of them, and may hold anything.
+# forget FILE...: remove our own files. A folder of that name is not ours, and may hold anything.
 # sets: place
 forget() {
   for place; do

@@ -2,7 +2,7 @@
 # A part of the agent: what a release brings for shared/, where others may write too, and may swap a folder for a link at
 # any moment. Nothing here is looked at by its path and used by its path afterwards.
 
-# step NAME: go into a folder that lies in this one, and nowhere else. Where it led is what tells whether it was a link.
+# step NAME: go into a folder that is in this one, and nowhere else. Where it ends up shows whether it was a link.
 # sets: stood
 step() {
   stood=$PWD
@@ -39,7 +39,7 @@ seed() (
     [ "$3" = "$2" ] || mkdir "./$rest" || [ -d "./$rest" ]
     exit
   fi
-  # Nobody else writes in there.
+  # No other user can write in there.
   private=.turnout-seed.$$
   { mkdir -m 0700 "./$private" && step "$private" && [ -O . ]; } || { say "cannot make $at/$private"; exit 1; }
   # The application writes there: a hard link's other names, in the cache and in other releases, stay as they are.
@@ -54,7 +54,7 @@ seed() (
 )
 
 # sweep_seeds PATH...: remove what a `seed` that was killed has left beside these shared paths. Where nothing of that kind
-# lies, no process is started.
+# exists, no process is started.
 # sets: word beside left
 sweep_seeds() {
   for word; do
@@ -68,7 +68,7 @@ sweep_seeds() {
   done
 }
 
-# unseed: remove from this folder what is ours, and nobody's any more.
+# unseed: remove from this folder what is ours and no longer used by any process.
 # sets: left
 unseed() {
   for left in ./.turnout-seed.*; do

@@ -4,8 +4,8 @@
 # stage TOKEN TAG COPY DIGEST SHAPE COMPLETE RECORD SHARED...: the upload is whole: make the cache's new manifest, copy
 # the cache into incoming/TAG, prove that the copy is complete, link the shared paths; with COMPLETE yes rename it into
 # releases/ (else hooks come first). DIGEST is the manifest's, SHAPE that of what `shape` has to print. Where the shape
-# is another one, it is told in lines `shape LINE`, with status 7. So it is where the server has no program for a
-# digest: the operator's side compares then, and asks for `complete`.
+# differs, it is sent in lines `shape LINE`, with status 7; also if the server has no program for a digest: then the
+# operator's side compares, and asks for `complete`.
 # If it dies, incoming/ is swept; the cache keeps its manifest, which is renamed into place before the copy.
 # sets: tag complete record merged vouch modes copied word
 verb_stage() {
@@ -20,7 +20,7 @@ verb_stage() {
   fi
   if [ -f "$own/incoming/manifest" ]; then
     digest "$own/incoming/manifest"
-    # What came whole needs no digest; what was merged here counts only with it.
+    # A manifest that was sent whole needs no digest; one that was merged here counts only with its digest.
     [ "$sum" = "$4" ] || [ -z "$sum$merged" ] || fail "what arrived in deploy-cache is not what was sent"
     # What the manifest vouches for has to outlive the power as well.
     long sync -f deploy-cache 2> /dev/null || long sync
@@ -43,7 +43,7 @@ verb_stage() {
   copied=$?
   [ -z "$vouch" ] || { wait "$vouch"; place "$own/incoming/digest" "$own/cache.digest"; } || fail "cannot write the manifest of deploy-cache"
   [ "$copied" -eq 0 ] || { room; exit 1; }
-  # The cache may be closed to others; a release may not, whoever else serves it.
+  # The cache may be closed to other users; a release may not, since a web server may run as another user.
   chmod 755 "$own/incoming/$tag" 2> /dev/null
   prove "$tag" "$5"
   ln "$own/cache.manifest" "$own/incoming/$tag.manifest" 2> /dev/null ||
@@ -56,7 +56,7 @@ verb_stage() {
     link_shared "$own/incoming/$tag" "$decoded" || { room; fail "cannot link the shared path $decoded"; }
   done
   if [ "$complete" = yes ]; then put_in_place "$tag"; return; fi
-  # Hooks see the shared paths where they will be: ../../shared leads from incoming/TAG as it does from releases/TAG.
+  # Hooks see the shared paths where they will be: ../../shared is the same folder from incoming/TAG as from releases/TAG.
   [ "$(readlink "$own/shared")" = ../shared ] || { rm -f "$own/shared" && ln -s ../shared "$own/shared"; } || { room; exit 1; }
   if command -v comm > /dev/null 2>&1 && find "$own" -prune -printf '' 2> /dev/null; then
     ( cd "$own/incoming/$tag" && marks ) > "$own/incoming/$tag.before"
@@ -64,7 +64,7 @@ verb_stage() {
 }
 
 # copy_cache FOLDER MODES: copy the deploy-cache to a folder that is made, and list the copy in FOLDER.0 and FOLDER.1, as
-# `shape` does. Two processes share the work, for a server has more than one processor.
+# `shape` does. Two processes share the work, because a server has more than one processor.
 # sets: child second first
 copy_cache() {
   mkdir "$1" || return 1
@@ -119,9 +119,9 @@ copier() {
   case $(cp --help 2>&1) in *--reflink*) copy='-a --reflink=auto' ;; esac
 }
 
-# link_shared FOLDER PATH: replace PATH in a release by a link to shared/PATH. What the release brings seeds shared/
-# where it is missing there; a trailing slash means a folder, which is made where nobody brings one. shared/ itself and
-# what has the name of a shared path may be links that a person made; nothing is made through one.
+# link_shared FOLDER PATH: replace PATH in a release by a link to shared/PATH. If shared/ does not have it, it is copied
+# there from the release; a trailing slash means a folder, which is made if neither has it. shared/ itself and a shared
+# path may be links that a person made; nothing is created through one.
 # sets: path up rest inside beside
 link_shared() {
   path=${2%/}
@@ -145,7 +145,7 @@ link_shared() {
 put_in_place() {
   long sync -f "$own/incoming/$1" 2> /dev/null || long sync
   { [ ! -e "releases/$1" ] && [ ! -L "releases/$1" ]; } || fail "releases/$1 exists already"
-  # Until it is switched to, it is no release that anybody would go back to by "the previous one".
+  # Until it is switched to, it is never chosen as "the previous release".
   [ ! -L "$own/manifests/$1.unused" ] || rm -f "$own/manifests/$1.unused"
   { [ -f "$own/records/$1.toml" ] && [ ! -L "$own/records/$1.toml" ]; } || : > "$own/manifests/$1.unused" || fail "cannot write in $root/$own/manifests"
   # A manifest from before may be the same file under another name, which mv refuses.

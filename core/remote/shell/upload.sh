@@ -16,14 +16,14 @@ own=.turnout
 exec >&2
 # No line: it was started ahead and is not wanted.
 IFS= read -r root && IFS= read -r token && IFS= read -r unpack || exit 0
-# The root has to be one: what a start-up file has read of these lines would move the others up.
+# Must be a path: if a start-up file has read one of these lines, the others have moved up.
 case $root in /*) ;; *) say "not begun: a start-up file there reads standard input and consumed part of what was sent"; exit 1 ;; esac
 case $root in *\\*) root=$(printf '%b_' "$root") && root=${root%_} ;; esac
 cd -P "$root" || { say "the deploy root $root is gone, or can no longer be entered"; exit 3; }
 held_by "$token"
 
-# ends_with_lock PID: whoever takes the lock from here on ends this process first: it must not write where another
-# operation is at work.
+# ends_with_lock PID: an operation that takes the lock from here on ends this process first: it must not write while
+# another operation is running.
 ends_with_lock() {
   birth "$1"
   [ -z "$born" ] || say "$1 $born" >> "$own/lock/upload"
