@@ -1,6 +1,6 @@
 """How Base64 writes a text anywhere inside what is encoded (pure; RFC 4648, sections 4 and 5).
 
-Programs break Base64 into lines (`base64` at 76 characters, `openssl base64` at 64), and what stands before a text
+Programs break Base64 into lines (`base64` at 76 characters, `openssl base64` at 64), and what comes before a text
 decides where in it: `Broken` finds what a line's beginning or end has of it.
 """
 
@@ -23,7 +23,7 @@ class Form:
     """A form in which a text is found: a part of it that is always there as it is, and the whole as a pattern.
 
     longest   characters that the pattern matches at most
-    padding   how many of them are no part of the text
+    padding   how many of them are not part of the text
     """
 
     needle: str

@@ -45,7 +45,7 @@ def of_unknown_cache(state: ServerState, manifest: Manifest) -> Space:
 
 
 def of_release(state: ServerState, manifest: Manifest, *, shared: bool) -> Space:
-    """What a release takes besides the deploy-cache; `shared`: its files are hard links to the cache's."""
+    """What a release takes in addition to the deploy-cache; `shared`: its files are hard links to the cache's."""
     entries = (entry for entry in manifest.entries.values() if not shared or entry.kind == FOLDER)
     return occupied(entries, state.block)
 

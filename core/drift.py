@@ -47,7 +47,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Drift:
-    """Paths that differ, sorted. Shared paths are left out; what prepare hooks did is no difference."""
+    """Paths that differ, sorted. Shared paths are left out; what prepare hooks did is not a difference."""
 
     changed: tuple[bytes, ...] = ()
     added: tuple[bytes, ...] = ()

@@ -172,7 +172,7 @@ class Fleet:
                 connection = Connection(server, self._routes_to_all())
                 self._connections[server.name] = connection
                 self._ahead[server.name] = Ahead(connection.open)
-        # What sessions need besides is loaded while the servers answer.
+        # What else sessions need is loaded while the servers answer.
         import core.remote.session  # noqa: F401
 
     def at_once(self, names: Iterable[str], step: Callable[[str], T]) -> Outcome[T]:

@@ -1,6 +1,6 @@
 """Deploy roots that overlap, or that are somebody else's, as far as inspections tell (pure).
 
-An operation that begins is told by the server itself (core/remote/shell/claim.sh); this is for plans and for doctor.
+When an operation begins, the server itself checks this (core/remote/shell/claim.sh); this is for plans and for doctor.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def run(
 ) -> Ended:
     """Run a command to its end, without input; `variables` is its whole environment, `seconds` 0 for no limit.
 
-    Its exit status is its end: what it leaves in the background lives on, and its output is read for a moment more.
+    Its exit status ends it: what it leaves in the background keeps running, and its output is read for a moment more.
     Where the time is up or a cancel is asked for before that, its whole process group is ended; the caller looks at
     `cancel`. The command travels on standard input, so that `ps` shows nothing of it.
     Lines come as they were printed, bounded as core.output says.
@@ -113,7 +113,7 @@ def collect(process: subprocess.Popen[bytes], within: float = math.inf) -> tuple
 
 
 def _hand_over(process: subprocess.Popen[bytes], text: str) -> None:
-    """Give the shell its program. One that has ended already is found to have done so by whoever waits for it."""
+    """Give the shell its program. That a shell has ended already is noticed when it is waited for."""
     assert process.stdin is not None
     with suppress(OSError):
         process.stdin.write(text.encode("utf-8", "surrogateescape"))

@@ -1,6 +1,6 @@
 """Shell programs that travel on standard input: a command line is seen by everybody on the machine (pure).
 
-The environment in which they start is a person's own: exported functions and options must not change what stands
+The environment in which they start is a person's own: exported functions and options must not change what is
 before a command. What is used here are keywords, special built-ins, which no function replaces in `sh`, built-ins
 that are freed of functions here, and names that no login has.
 """

@@ -121,7 +121,7 @@ def untold(states: Iterable[ServerState]) -> NeedsPerson | None:
     return NeedsPerson(
         f"whether an operation was interrupted is unknown on {', '.join(state.server for state in unknown)}",
         detail="\n".join(f"{state.server}: {fault}" for state in unknown for fault in state.faults),
-        hint="check what is live; the next deploy or rollback settles it",
+        hint="check which release is live on each server; the next deploy or rollback settles it",
     )
 
 

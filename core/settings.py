@@ -1,4 +1,4 @@
-"""Who works, and what is used on this machine: the one place that reads TURNOUT_* variables."""
+"""Who operates, and what is used on this machine: the one place that reads TURNOUT_* variables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Settings:
     cache       the folder for what can be made again: TURNOUT_CACHE_DIR, or Turnout's in the user's cache directory
     ssh_config  a file that ssh's settings are read from instead of ~/.ssh/config and /etc/ssh/ssh_config:
                 TURNOUT_SSH_CONFIG; "" for none
-    environ     what `${NAME}` in turnout.toml stands for, and the variables that ssh, git, builds and the operator's
+    environ     the values of `${NAME}` in turnout.toml, and the variables that ssh, git, builds and the operator's
                 hooks see
     """
 

@@ -215,7 +215,7 @@ class QuitQuestion(Ask):
 def run_dashboard(project: Project | None, environment: str | None = None) -> int | str:
     """Open the dashboard until a person leaves it: an exit code, or "demo" where the demo was asked for.
 
-    After a fault, whose lines Textual prints: 5 where an operation of ours was running, for nobody put it back, else 2.
+    After a fault, whose lines Textual prints: 5 where an operation of ours was running and was not put back, else 2.
     """
     app = TurnoutApp(project, environment)
     ended = app.run()

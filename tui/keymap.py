@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key
 
 LAST_OF_KEYBOARDS = 0x250
-"""Signs from here on stand on no key of a Latin keyboard; below it, a sign may be called by its Unicode name."""
+"""Signs from here on are not on a Latin keyboard; below it, a sign may also have its Unicode name."""
 
 CHANGE, LOOK, MOVE, LOG, ANSWER, LEAVE = (
     "Change servers",
@@ -143,7 +143,7 @@ def keys_file(environ: Mapping[str, str]) -> Path:
 
 
 def load(path: Path, known: tuple[Key, ...]) -> Keymap:
-    """The keymap of a keys.toml for the `known` keys. What is wrong is left out and named; no file is no fault."""
+    """The keymap of a keys.toml for the `known` keys. What is wrong is left out and named. The file may be missing."""
     try:
         values = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:

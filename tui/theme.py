@@ -71,7 +71,7 @@ THEMES = (DARK, LIGHT)
 
 
 def quiet(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
-    """Colours for text that stands back (`quiet`) and for what is off (`off`), between a theme's text and ground."""
+    """Colours for less important text (`quiet`) and for what is off (`off`), between a theme's text and background."""
     if theme.ansi:
         return {"quiet": "ansi_default", "off": "ansi_bright_black"}
     ground, text = Color.parse(variables["background"]), Color.parse(variables["foreground"])

@@ -248,7 +248,7 @@ class Check(Table):
     status: Annotated[Whole, Field(ge=100, le=599)] = 200
     """The HTTP status that is right."""
     contains: str = ""
-    """Text that the answer holds; {revision} and {tag} stand for the new release's."""
+    """Text that the answer contains; {revision} and {tag} are replaced by the new release's."""
     attempts: Annotated[Whole, Field(ge=1)] = 10
     """How often it is tried."""
     interval: Duration = 1.0
@@ -302,7 +302,7 @@ class Project(Table):
     secrets: frozenset[str] = Field(default=frozenset(), repr=False)
     """Values that came from the environment's variables."""
     settings: Settings = Field(default_factory=Settings, repr=False)
-    """Who works on it, and with what on this machine."""
+    """Who operates, and what is used on this machine."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:

@@ -73,7 +73,7 @@ def _watch(fleet: Fleet, emit: Emit, cancel: Cancel) -> Watched:
 
 
 def _held(inspection: Inspection, operation: str) -> list[str]:
-    """The servers on which this operation lives."""
+    """The servers on which this operation is running."""
     return [
         name
         for name, state in inspection.states.items()
@@ -165,7 +165,7 @@ class _Seen:
 
 
 def _prunes(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Server and tag of everything that a plan prunes, read from what a server told of it."""
+    """Server and tag of everything that a plan prunes, read from the event that a server has of it."""
     steps = plan.get("steps")
     for step in steps if isinstance(steps, list) else []:
         tags = step.get("prune") if isinstance(step, dict) else None

@@ -23,7 +23,7 @@ from core.text import count
 
 @dataclass(frozen=True)
 class Prepared:
-    """A plan and what its execution needs besides: the tree to send, and what each deploy-cache holds."""
+    """A plan and what else its execution needs: the tree to send, and what each deploy-cache holds."""
 
     plan: Plan
     tree: Tree | None = None

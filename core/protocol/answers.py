@@ -133,7 +133,7 @@ def news(answer: Answer) -> str:
 class Events:
     """A piece of the running operation's events, from a byte of operation.jsonl on.
 
-    holder   the operation that holds the lock, while its process lives; "" for none
+    holder   the operation that holds the lock, while its process is running; "" for none
     length   bytes of the whole file; None where there is none
     lines    of JSON, all of them whole
     bytes    of these lines in the file

@@ -37,7 +37,7 @@ def parse_tree(lines: Iterable[str]) -> Contents:
     if made and made[-1] == "end modes":
         return Contents(found, Manifest(_listed(made[:-1])))
     if made and made[-1] == "end":
-        # As Turnout wrote it before it noted modes: what hooks made private cannot be told from what became so.
+        # Written before Turnout noted modes: whether hooks made a file private, or somebody later, is unknown.
         known = Manifest(_listed(made[:-1]))
         untold = {path for path, entry in known.entries.items() if entry.kind != KEPT}
         entries = {path: entry._replace(closed=0) if path in untold else entry for path, entry in found.entries.items()}

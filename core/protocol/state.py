@@ -169,7 +169,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
 
 
 def with_records(state: ServerState, lines: Iterable[str]) -> ServerState:
-    """The state with the records in the lines of inspect.sh's `records`, which it was told without."""
+    """The state, completed with the records in the lines of inspect.sh's `records`."""
     seen = _Seen()
     for line in lines:
         word, _, rest = line.partition(" ")

@@ -11,7 +11,7 @@ from core.records.record import LARGEST_SEQ, Pin, Record
 from core.records.server import Release, ServerState
 
 LEAP = 10**6
-"""Releases by which a server may be ahead of all others and is followed: nobody makes more while those are left out."""
+"""How far a server's numbers may be ahead of all others' and still count: no server misses that many releases."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class FleetRelease:
 
     @property
     def conflict(self) -> str:
-        """Why it is no one release: servers whose records say that it has other content; "" where they agree."""
+        """Why it is not one release: servers whose records say that it has other content; "" where they agree."""
         contents: dict[str, list[str]] = {}
         for name, release in self.on.items():
             if release.record:

@@ -98,7 +98,7 @@ def parse_record(text: str) -> Record:
 
 
 def record_of(values: dict[str, Any]) -> Record:
-    """The record with these values, which come from a server: what escapes in them stand for is made harmless.
+    """The record with these values, which come from a server: escape sequences in them are made harmless.
 
     ValueError for what would be believed and cannot be: a revision and a ref are given to git, numbers are counted on.
     """

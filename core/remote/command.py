@@ -96,7 +96,7 @@ def run(
     token   of the lock that it runs under; "" for none. With it the command ends with the lock, also where the
             operator is gone; without it, one that was running when the connection died may run on
 
-    Its exit status is its end: what it leaves in the background lives on, and its output is read for a moment more
+    Its exit status ends it: what it leaves in the background keeps running, and its output is read for a moment more
     (QUIET, GRACE). When the time is up or a cancel is asked for before that, its whole process group is ended.
     The command and its variables travel on standard input, so that `ps` on the server shows nothing of them.
     Lines come as they were printed, bounded as core.output says. Raises Cancelled, ConnectError, and

@@ -94,7 +94,7 @@ class Held:
                 hint="nothing was switched; deploy again: the deploy-cache is compared by checksum first",
                 server=self.name,
             )
-        if lines and complete:  # a server without a program for a digest told them to be compared here
+        if lines and complete:  # a server without a program for a digest sent them to be compared here
             self.complete(tag)
 
     def complete(self, tag: str) -> None:

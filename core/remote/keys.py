@@ -160,7 +160,7 @@ def _of_certificate(
 
 
 def _public_half(path: str) -> tuple[bytes, bool]:
-    """The public half of a key file, b"" where it is not to be seen, and whether the private half is there."""
+    """The public half of a key file, b"" where it cannot be read, and whether the private half is there."""
     try:
         text = Path(path).read_text("ascii", "replace")
     except OSError:

@@ -46,7 +46,7 @@ PATH=${path#:}
 set +f
 unset IFS path entry
 """
-"""Shell, first in every program of ours: the current folder, and what is relative to it, is no place for programs."""
+"""Shell, first in every program of ours: programs are not searched in the current folder or relative to it."""
 
 _LEAD = (
     ITSELF + "turnout_lead= turnout_fields=; { read -r turnout_fields < /proc/$$/stat || :; } 2> /dev/null; "
@@ -122,7 +122,7 @@ def command(mark: str, root: str, line: str, folder: str, variables: Mapping[str
 
 
 def _under_lock(root: str, token: str) -> str:
-    """Shell: whoever gives the lock back or takes it over ends what is in its `commands` first (lock.sh's end_left); a
+    """Shell: before the lock is given back or taken over, what is in its `commands` is ended (lock.sh's end_left); a
     command that arrives later than that does not run. What has ended by then is left alone, and what it started too.
 
     It is done in a subshell: functions and variables of the login that have the same names stay as they are.

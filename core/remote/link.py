@@ -254,7 +254,7 @@ class Link(fabric.Connection):  # type: ignore[misc]
         return ConnectError(
             f"{self.where} ended the connection {admission.TRIES} times before the login",
             detail=f"{error}{said}",
-            hint="too many logins there at once (MaxStartups in its sshd_config), or a firewall that lets nobody in",
+            hint="too many logins there at once (MaxStartups in its sshd_config), or a firewall blocks them",
         )
 
 

@@ -108,7 +108,7 @@ class Session:
         self._connection.close()
 
     def state(self) -> ServerState:
-        """Inspect; takes no lock and changes nothing. Over a running agent it measures the round trip besides."""
+        """Inspect; takes no lock and changes nothing. Over a running agent it also measures the round trip."""
         batch: list[tuple[str, tuple[str, ...]]] = [("state", self._shared)]
         if self.agent.alive:
             batch.insert(0, ("ping", ()))
@@ -207,7 +207,7 @@ class Session:
         """End the processes of a hook."""
         self.ask("stop", str(process), title="the hook's processes were not ended")
 
-    # What `turnout doctor` asks besides.
+    # What only `turnout doctor` asks.
 
     def examine(self) -> tuple[ServerState, Facts]:
         """The state, and the facts that only `turnout doctor` wants."""

@@ -61,7 +61,7 @@ def build_key(project: Project, variables: Mapping[str, str], commands: Sequence
 
     variables      the TURNOUT_* variables that it sees
     commands       what it runs, with `${…}` filled in
-    surroundings   what the files depend on besides the commit, as a digest
+    surroundings   what the files depend on in addition to the commit, as a digest
     """
     source = project.source
     seen = environment(project)

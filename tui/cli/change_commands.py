@@ -22,7 +22,7 @@ def carry_out(command: Command) -> Answer:
 
 
 def ask_or_refuse(command: Command) -> None:
-    """UsageError where somebody would have to be asked and nobody is there."""
+    """UsageError where a question is needed and cannot be asked."""
     options = command.options
     if not (options.yes or options.dry_run or command.can_ask):
         raise UsageError(

@@ -92,11 +92,11 @@ class Command:
     def ask(self, text: str) -> str:
         """What a person answers. Only where `can_ask` is true; Cancelled at Ctrl-C."""
         output = self.output
-        assert isinstance(output, TextOutput)  # JSON lines have nobody to ask: can_ask
+        assert isinstance(output, TextOutput)  # with JSON lines nobody is asked: can_ask
         return self.follower.answer(lambda: output.ask(text))
 
     def with_host_keys(self, work: Callable[[], T]) -> T:
-        """What the work returns; a person may accept host keys that nobody has accepted before."""
+        """What the work returns; a person may accept unknown host keys meanwhile."""
         accepted: set[tuple[str, str]] = set()
         while True:
             try:

@@ -160,7 +160,7 @@ def parse_server(text: str) -> Server:
 
 
 def _destination(text: str) -> tuple[str, int | None]:
-    """Host, with its user, and port of `user@host:port`; an IPv6 address with a port stands in brackets."""
+    """Host, with its user, and port of `user@host:port`; an IPv6 address with a port is written in brackets."""
     from core.config import values
 
     login, at, address = text.rpartition("@")
@@ -265,7 +265,7 @@ class _Dialogue:
         self.stdout.write(f"{line}\n")
 
     def ask(self, question: str, check: Callable[[str], T], default: str | None = None) -> T:
-        """What `check` makes of the answer; its ValueError is told and the question put again."""
+        """What `check` makes of the answer; its ValueError is shown, and the question asked again."""
         from core.errors import UsageError
 
         while True:
@@ -333,7 +333,7 @@ def _default_name(folder: Path) -> str:
 
 
 def _free_name(host: str, taken: Sequence[str]) -> str:
-    """A name that nobody has, from the host's own: `web1` of `deploy@web1.example.com`."""
+    """A name that no other server has, from the host's own: `web1` of `deploy@web1.example.com`."""
     first = host.rpartition("@")[2].partition(".")[0]
     wanted = first if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", first) else f"web{len(taken) + 1}"
     return next(name for name in (wanted, *(f"{wanted}-{number}" for number in range(2, 1000))) if name not in taken)

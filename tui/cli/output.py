@@ -44,7 +44,7 @@ class Output(Protocol):
         """Show data: its lines for people, its rows for programs."""
 
     def aside(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]]) -> None:
-        """Say what should be known besides the data: lines for people, rows for programs."""
+        """Say what should be known in addition to the data: lines for people, rows for programs."""
 
     def error(self, error: TurnoutError) -> None:
         """Say what went wrong."""

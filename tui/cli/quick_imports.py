@@ -19,7 +19,7 @@ def quick_imports() -> Iterator[None]:
     unittest.mock      20 ms with asyncio behind it: invoke names it for `MockContext`, a class for other people's tests
     pydantic plugins   10 ms to look for those of whatever else is installed, which have no say here
 
-    Afterwards everything is as it was: who wants `unittest.mock` then gets the real one, and what is started sees the
+    Afterwards all is as before: a later import of `unittest.mock` gets the real one, and a child process sees the
     variables that the person has set.
     """
     stand_in = types.ModuleType(_MOCK)

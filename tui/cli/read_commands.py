@@ -77,7 +77,7 @@ def _doctor(command: Command) -> Answer:
 
 
 def _verify(command: Command) -> Answer:
-    """0 as deployed, 1 drift or a `current` that leads to no release, 3 a server could not be asked."""
+    """0 as deployed, 1 drift or a `current` that does not point to a release, 3 a server could not be asked."""
     from core.drift import verdict
     from core.operations.verify import verify
     from tui.view.drift_lines import server_lines

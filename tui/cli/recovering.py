@@ -45,7 +45,7 @@ def carry_out(command: Command) -> Answer:
 
 
 def _interrupted(command: Command, inspection: Inspection) -> Interruption | None:
-    """What the journals tell. FleetError where a server is silent; LockedError while an operation is at work."""
+    """What the journals say. FleetError where a server is silent; LockedError while an operation is running."""
     interrupted = interruption(inspection.states.values())
     if inspection.errors:
         if interrupted is not None:
@@ -73,7 +73,7 @@ def _ways(interrupted: Interruption) -> tuple[str, ...]:
 
 
 def _choose(command: Command, interrupted: Interruption) -> str:
-    """The way that a person chooses. NeedsPerson where there is nobody to ask."""
+    """The way that a person chooses. NeedsPerson where the question cannot be asked."""
     ways = _ways(interrupted)
     if len(ways) == 1 and (command.options.yes or command.can_ask):
         return ways[0]

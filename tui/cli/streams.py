@@ -75,7 +75,7 @@ class Stream:
 
 
 def open_missing() -> None:
-    """Give the process the standard streams that it was started without (`>&-`): they lead to /dev/null.
+    """Give the process the standard streams that it was started without (`>&-`): they go to /dev/null.
 
     A free descriptor 1 would else be the next file or connection that is opened, and hooks would print into it.
     """
@@ -83,7 +83,7 @@ def open_missing() -> None:
         if getattr(sys, name) is None:
             descriptor = os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(descriptor, True)
-            setattr(sys, name, open(descriptor, mode, encoding="utf-8"))  # noqa: SIM115  # for as long as the process lives
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8"))  # noqa: SIM115  # until the process ends
 
 
 def stdout() -> Stream:

@@ -51,7 +51,7 @@ def carry_out(command: Command) -> Answer:
 
 
 def _unlocked(inspection: Inspection) -> Answer:
-    """Nothing stands in the way of the next operation, as far as the servers answered."""
+    """No lock blocks the next operation, as far as the servers answered."""
     code = max((error.exit_code for error in inspection.errors.values()), default=EXIT_DONE)
     held = [state for state in inspection.states.values() if state.lock]
     summary = "nothing to break: the next operation takes over" if held else "nothing is locked"
@@ -59,7 +59,7 @@ def _unlocked(inspection: Inspection) -> Answer:
 
 
 def _agreed(command: Command, living: Mapping[str, Lock]) -> bool:
-    """Whether a person typed the environment's name, knowing what it means. False where there is nobody to ask."""
+    """Whether a person typed the environment's name, knowing what it means. False where it cannot be asked."""
     if not command.can_ask:
         return False
     name = command.environment_name

@@ -138,7 +138,7 @@ def offer_force(desk: Desk, operation: Operation) -> None:
     if not kept or not desk.is_free:
         return
     said = [f"{note.server}: {short_tags(one_line(note.text))}" for note in notes]
-    said += ["", "Without its files such a process may fail, or write where nobody finds it. Restart it first, "
+    said += ["", "Without its files such a process may fail, or write to files that no one can find. Restart it first, "
              "or prune all the same: the plan comes next."]  # fmt: skip
     lines = [line(part) for text in said for part in wrap(text, 76)]
     dialog = Ask("Kept: in use", lines, "Prune all the same …", "Keep", desk.keymap.shown("yes"))

@@ -49,7 +49,7 @@ def why_not(name: str, workspace: Workspace, focus: Focus, keymap: Keymap) -> st
 
 
 def hints(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:
-    """The keys for the bar, as the pane with the focus and the state of things want them."""
+    """The keys for the bar, chosen for the pane with the focus and the state of things."""
     if focus.filtering:
         close = KeyHint("close", keymap.shown("close"), "Show all")
         return [KeyHint("enter", "Enter", f"Filter {focus.filtering}"), close]

@@ -44,7 +44,7 @@ def _decide(desk: Desk) -> None:
 
 
 def offer_host_keys(desk: Desk) -> None:
-    """Show a key that nobody has accepted yet, once, where nothing else is asked at the moment."""
+    """Show a key that was not accepted yet, once, if no other question is open."""
     if not desk.is_free or desk.workspace.operation_runs:
         return
     for error in desk.workspace.fleet_watch.unknown_keys():

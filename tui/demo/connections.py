@@ -70,7 +70,7 @@ def _be_quiet() -> None:
 
 def _fork_for_each(control: socket.socket, alive: int, serve: Serve) -> None:
     """The forker: a process for each descriptor that comes, until the main process has ended."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they ended
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # their exit statuses are not needed
     while True:
         ready, _, _ = select.select([control.fileno(), alive], [], [])
         if alive in ready:
@@ -86,7 +86,7 @@ def _fork_for_each(control: socket.socket, alive: int, serve: Serve) -> None:
                 finally:
                     os._exit(0)
     with suppress(ChildProcessError):
-        while True:  # as nobody is waited for by name, this returns when all have ended
+        while True:  # no process is named, so this returns when all have ended
             os.wait()
 
 

@@ -17,7 +17,7 @@ from types import TracebackType
 from core.errors import TurnoutError, UsageError
 
 SITE_PORT = 8080
-"""On every server, a connection forwarded to this loopback port leads to that server's own website."""
+"""On every server, a connection forwarded to this loopback port reaches that server's own website."""
 GRACE_SECONDS = 5.0
 """How long a command may go on after its channel closed: a shell whose input ended cleans up in that time."""
 START_SECONDS = 30.0

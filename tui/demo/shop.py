@@ -19,7 +19,7 @@ README = """\
 # Loom & Thread
 
 A shop for fabrics, as plain files. `turnout deploy production` puts it on the servers.
-REVISION tells which commit is being served; so does /healthz, where every script that the front page needs is there.
+REVISION says which commit is being served; so does /healthz, if every script that the front page needs is there.
 """
 COMPRESS = """\
 #!/bin/sh

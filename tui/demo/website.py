@@ -1,4 +1,4 @@
-"""What a server's visitors see: its live release over HTTP, with a health page that tells the truth about it."""
+"""What a server's visitors see: its live release over HTTP, with a health page that reports its real state."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REFERENCE = re.compile(rb"""(?:src|href)="([^"#?:]+)["#?]""")
 
 
 class Website(ThreadingHTTPServer):
-    """Serves `<root>/current` on a loopback port that the system chooses; the link is followed anew for each request.
+    """Serves `<root>/current` on a loopback port that the system chooses; the link is followed again for each request.
 
     /healthz answers 200 and the text of REVISION; 503 where index.html refers to a file that the release
     does not have; 404 where there is no release or it has no REVISION.

@@ -42,7 +42,7 @@ class Dialog(ModalScreen[T], Generic[T]):
                 yield from self.compose_buttons()
 
     def compose_body(self) -> ComposeResult:
-        """What stands above the buttons: lines that scroll, unless a dialog has more."""
+        """The part above the buttons: lines that scroll, unless a dialog has more."""
         with VerticalScroll(id="body", can_focus=False):
             yield Lines(id="text")
 
@@ -119,7 +119,7 @@ class Dialog(ModalScreen[T], Generic[T]):
 
 
 def button(label: str, name: str, key: str = "", *, risky: bool = False, disabled: bool = False) -> Button:
-    """A button; its key stands in front of its label."""
+    """A button; its key is shown in front of its label."""
     text = Text(f"{key}  {label}" if key else label)
     return Button(
         Content.from_rich_text(text), id=name, compact=True, classes="-risky" if risky else "", disabled=disabled

@@ -1,4 +1,4 @@
-"""The question about a host key that nobody has accepted yet, and the refusal of one that has changed."""
+"""The question about a host key that was not accepted yet, and the refusal of one that has changed."""
 
 from __future__ import annotations
 

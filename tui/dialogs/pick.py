@@ -176,7 +176,7 @@ def revisions(project: Project, live_revision: str) -> list[Choice]:
 
 @dataclass(frozen=True)
 class PruneChoice:
-    """What a person wants pruned: one release, all beyond `keep`, or the caches."""
+    """What is to be pruned: one release, all beyond `keep`, or the caches."""
 
     tag: str = ""
     keep: int | None = None

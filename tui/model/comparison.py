@@ -40,7 +40,7 @@ class Comparison:
         self._since = 0.0
         self._results: dict[str, Compared] = {}
         self._last = ""
-        """The release whose result stands in the status line, "" for none."""
+        """The release whose result is in the status line, "" for none."""
 
     def start(self, fleet: Fleet, tag: str) -> None:
         """Compare a release."""

@@ -151,13 +151,13 @@ class FleetWatch:
         self._on_change()
 
     def switched(self, name: str, tag: str, record: Record | None) -> None:
-        """Show at once that a server's `current` leads to another release; the next look confirms it."""
+        """Show at once that a server's `current` points to another release; the next look confirms it."""
         server = self._servers.get(name)
         if server is not None and server.state is not None and tag:
             self._set(name, replace(server, state=after_switch(server.state, tag, record)))
 
     def unknown_keys(self) -> list[HostKeyUnknown]:
-        """The host keys that nobody has accepted yet."""
+        """The host keys that were not accepted yet."""
         return [server.error for server in self._servers.values() if isinstance(server.error, HostKeyUnknown)]
 
     def accept(self, error: HostKeyUnknown, on_end: Callable[[TurnoutError | None], None]) -> None:
@@ -200,7 +200,7 @@ class FleetWatch:
         Job("disconnect", lambda emit, controls: fleet.close()).start()
 
     def close(self) -> None:
-        """Let go of the connections; what is still being asked is no longer listened to."""
+        """Close the connections; answers that still come are ignored."""
         self._generation += 1
         fleet = self.fleet
         Job("close", lambda emit, controls: fleet.close()).start()

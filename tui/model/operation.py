@@ -168,7 +168,7 @@ class OthersOperation(Followed):
         if isinstance(event, OperationStarted):
             servers = tuple(name for name in event.servers if name in self._known)
             event = replace(event, servers=servers, environment=self.progress.environment)
-        if isinstance(event, OperationFinished) and not event.seconds:  # said for it by whoever watched it
+        if isinstance(event, OperationFinished) and not event.seconds:  # made by the watcher, not by the operation
             return replace(event, seconds=max(event.time - self.progress.started, 0.0))
         return replace(event, time=event.time + self._ahead) if self._ahead else event
 

@@ -21,7 +21,7 @@ AGAIN = 2.0
 class Others:
     """For one environment; all on Textual's thread.
 
-    interruption   what the journals told when all servers were looked at last; None while anybody is at work
+    interruption   the interrupted operation at the last inspection of all servers; None while an operation is running
     """
 
     def __init__(self, shown: Shown, bridge: Bridge, now: Callable[[], float]) -> None:
@@ -40,7 +40,7 @@ class Others:
 
     @property
     def locks(self) -> dict[str, Lock]:
-        """By server: what others hold, with a process that lives."""
+        """By server: the locks of others whose process is running."""
         return {} if self._shown.runs else living(self._fleet_watch.fleet_view.known)
 
     @property

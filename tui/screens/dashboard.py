@@ -43,7 +43,7 @@ SHORT = 20
 """Rows of the terminal below which only one pane of a column is open at a time."""
 
 NARROW = 72
-"""Cells of the terminal below which the panes stand one above the other."""
+"""Width of the terminal, in cells, below which the panes are stacked."""
 
 ROOMY = 108
 """Cells of the terminal from which the servers pane may be wide."""
@@ -302,7 +302,7 @@ class Dashboard(Screen[None]):
         self.go_to_pane("bottom" if pane == "log" else pane or "releases")
 
     def pane_of(self, widget: Widget | None) -> str:
-        """The name of the pane that a widget stands in, or ""."""
+        """The name of the pane that a widget is in, or ""."""
         while widget is not None and widget is not self:
             if widget.id in PANES:
                 return widget.id

@@ -38,7 +38,7 @@ def _haystack(choice: Choice) -> str:
 
 
 def name_width(choices: Sequence[Choice], cells: int) -> int:
-    """How wide the column of names is: as the names want it, but no more than a third."""
+    """How wide the column of names is: as wide as the names, but no more than a third."""
     longest = max((len(_name(choice)) for choice in choices), default=7)
     return min(max(longest, 7), max(cells // 3, 7))
 

@@ -29,7 +29,7 @@ def without(verification: Verification, fleet: FleetView) -> list[str]:
 
 
 def summary(verification: Verification, fleet: FleetView) -> tuple[str, str]:
-    """How the release stands on the whole fleet, and the role of that."""
+    """The state of the release on the whole fleet, and its role."""
     absent = without(verification, fleet)
     drifted = not all(drift.none for drift in verification.drifts.values())
     bad = drifted or bool(verification.errors or verification.astray)

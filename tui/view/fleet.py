@@ -80,7 +80,7 @@ class FleetView:
         return self.rows[self.places[tag]] if tag in self.places else None
 
     def drift(self, current: str) -> str:
-        """Where a release stands beside the live one: `behind`, `ahead`, or "" for the live one itself."""
+        """A release compared with the live one: `behind`, `ahead`, or "" for the live one itself."""
         if current == self.live or not self.live:
             return ""
         return "behind" if self.places.get(current, len(self.rows)) > self.places[self.live] else "ahead"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Glyphs:
-    """One set of signs, each one cell wide. A word stands beside each of them wherever there is room.
+    """One set of signs, each one cell wide. There is a word beside each of them wherever there is room.
 
     live, kept, failed, pruned, absent, unknown   cells of the releases matrix
-    busy, alert, wait    a server at work, in trouble, not looked at yet
+    busy, alert, wait    a server that is busy, in trouble, not inspected yet
     done, skipped, now, todo, cross   phases
     full, empty, parts   a bar; `parts` are the fractions of a cell, smallest first
     """

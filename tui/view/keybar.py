@@ -40,7 +40,7 @@ class PlacedKey:
 
 
 def keybar(hints: Sequence[KeyHint], cells: int) -> tuple[Line, tuple[PlacedKey, ...]]:
-    """The bar as a line, and where each key stands in it (for the mouse)."""
+    """The bar as a line, and the place of each key in it (for the mouse)."""
     chosen = list(hints)
     while chosen and _needed(chosen) > cells:
         chosen.remove(max(reversed(chosen), key=lambda hint: hint.rank))

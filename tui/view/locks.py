@@ -12,7 +12,7 @@ from tui.view.lines import Line, fit, line, one_line, width
 from tui.view.progress import VERBS
 
 FRESH = 5.0
-"""Seconds since a look up to which what it found is told as it is now."""
+"""Seconds after an inspection for which its findings count as current."""
 
 
 def looked_ago(state: ServerState, now: float) -> float:
@@ -21,7 +21,7 @@ def looked_ago(state: ServerState, now: float) -> float:
 
 
 def lock_lines(states: Mapping[str, ServerState]) -> list[Line]:
-    """Who holds each server, with the last sign of life and the operation's id; or that nobody does."""
+    """Who holds each server, with the last heartbeat and the operation's id; or that no one does."""
     room = max((width(line(one_line(name))) for name in states), default=0)
     out = []
     for name, state in states.items():
@@ -42,7 +42,7 @@ def running_line(lock: Lock, environment: str) -> Line:
 
 
 def living(states: Iterable[ServerState]) -> dict[str, Lock]:
-    """By server: the locks whose process lives."""
+    """By server: the locks whose process is running."""
     return {state.server: state.lock for state in states if state.lock and state.lock.alive}
 
 
@@ -85,7 +85,7 @@ def _summary(lock: Lock, since: float) -> str:
 
 
 def _last_beat(lock: Lock, since: float) -> str:
-    """When the last sign of life came that anybody knows of: nobody has heard of those after the last look."""
+    """When the last known heartbeat came: later ones than the last inspection are unknown."""
     silence = max(lock.silence, 0)
     if since < FRESH:
         return f"{duration(silence + since)} ago"
@@ -93,7 +93,7 @@ def _last_beat(lock: Lock, since: float) -> str:
 
 
 def _quiet(lock: Lock, since: float) -> str:
-    """How long there was no sign of life: a silence that grows because nobody looks is none of its operator."""
+    """How long there was no heartbeat, up to the last inspection: later silence is unknown."""
     return duration(lock.silence) + (f" at the last look, {duration(since)} ago" if since >= FRESH else "")
 
 
@@ -114,7 +114,7 @@ def fields(lock: Lock, keys: Mapping[str, str], since: float) -> list[tuple[str,
 
 
 def reason(locks: Mapping[str, Lock]) -> str:
-    """Why nothing can be changed: who is at work where; "" where nobody is."""
+    """Why nothing can be changed: who runs an operation where; "" where none runs."""
     if not locks:
         return ""
     lock = next(iter(locks.values()))
@@ -144,5 +144,5 @@ def break_warning(locks: Mapping[str, Lock], since: Mapping[str, float]) -> list
 
 
 def _latest(locks: Mapping[str, Lock], since: Mapping[str, float]) -> str:
-    """The server with the latest sign of life."""
+    """The server with the latest heartbeat."""
     return min(locks, key=lambda name: locks[name].silence + since[name])

@@ -36,7 +36,7 @@ class LogLine:
     text: str
 
     def show(self, name_cells: int) -> str:
-        """The line as it stands on the screen and in a saved file."""
+        """The line as shown on the screen and in a saved file."""
         moment = datetime.fromtimestamp(self.time).strftime("%H:%M:%S")
         return f"{moment}  {self.server or '-':<{name_cells}}  {self.text}"
 

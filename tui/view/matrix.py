@@ -17,7 +17,7 @@ NAMED, DENSE, COUNTED = "named", "dense", "counted"
 """How the servers' cells are drawn: a column with a name each; one cell each; only how many of each kind."""
 
 LEAD = "   "
-"""What stands before the columns: a mark and the sign of the release as a whole."""
+"""What comes before the columns: a mark and the sign of the release as a whole."""
 
 COUNTED_CELLS = 16
 AGE_CELLS = 6
@@ -113,7 +113,7 @@ def _server_block(names: Sequence[str], cells: int) -> tuple[str, tuple[int, ...
 
 
 def head_line(layout: Layout, glyphs: Glyphs, selected: str = "") -> Line:
-    """The titles of the columns; the server chosen in the servers pane stands out."""
+    """The titles of the columns; the server chosen in the servers pane is highlighted."""
     spans = [Span(LEAD, "head")]
     for column in layout.columns:
         title = right(column.title, column.cells) if column.to_right else fit(column.title, column.cells, glyphs.more)
@@ -151,7 +151,7 @@ def table_lines(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> lis
     if not fleet.rows:
         return []
     layout = plan_layout(fleet, cells, table=True)
-    # Without what stands for LEAD: one span of the head, two of each row.
+    # Without the spans of LEAD: one of the head, two of each row.
     rows = [row_line(row, fleet, layout, glyphs, now)[2:] for row in fleet.rows]
     return [head_line(layout, glyphs)[1:], *rows]
 

@@ -88,7 +88,7 @@ class ServerProgress:
         return (recent[-1][1] - recent[0][1]) / span if span > 0 else 0.0
 
     def seconds_left(self, now: float) -> float | None:
-        """Seconds until the upload is through at the present rate; None where nobody can tell."""
+        """Seconds until the upload is through at the present rate; None where that is unknown."""
         speed = self.rate(now)
         return (self.total - self.sent) / speed if speed > 0 and self.total > self.sent else None
 
@@ -127,7 +127,7 @@ class Progress:
         self.to_come = phases
         """The phases that it goes through where all goes well, as far as it has said."""
         self.by = by
-        """Who runs it, where that is somebody else."""
+        """Who runs it, if somebody else does."""
         self.fleet = ServerProgress("")
         self.servers = {name: ServerProgress(name) for name in servers}
         self.plan: dict[str, Any] = {}
@@ -212,7 +212,7 @@ class Progress:
         return tuple(phase for phase in PHASES if phase in wanted)
 
     def mark(self, server: str, phase: str) -> PhaseMark | None:
-        """A phase as it stands on a server; a phase of the whole fleet counts for each of its servers."""
+        """The state of a phase on a server; a phase of the whole fleet counts for each of its servers."""
         return self.of(server).phases.get(phase) or self.fleet.phases.get(phase)
 
     def running(self, server: str) -> str:

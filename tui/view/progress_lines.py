@@ -39,7 +39,7 @@ def heading(progress: Progress) -> str:
 
 
 def state_words(progress: Progress) -> tuple[str, str]:
-    """Where the operation stands, in a word or two, and its role."""
+    """The state of the operation in a word or two, and its role."""
     if progress.finished:
         outcome = progress.finished.outcome
         return outcome, {"done": "ok", "failed": "bad", "cancelled": "warn"}.get(outcome, "warn")
@@ -62,7 +62,7 @@ def fleet_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Li
         return ()
     spans: list[Span] = []
     for phase, mark in server.phases.items():
-        if phase != "build":  # the others stand in every server's row
+        if phase != "build":  # the others are in every server's row
             continue
         spans += [Span(_glyph(mark, glyphs) + " ", _role(mark)), Span(phase, "strong" if not mark.outcome else "")]
         spans.append(Span(f" {clock(mark.seconds if mark.outcome else max(now - mark.started, 0))}  ", "dim"))

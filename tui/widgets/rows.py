@@ -32,7 +32,7 @@ class Rows(ScrollView, can_focus=True):
     cursor: reactive[int] = reactive(0, repaint=False)
 
     class Moved(Message):
-        """The cursor stands on another row."""
+        """The cursor has moved to another row."""
 
         def __init__(self, rows: Rows) -> None:
             super().__init__()
@@ -60,7 +60,7 @@ class Rows(ScrollView, can_focus=True):
         self._head: tuple[int, Sequence[Line]] = (-1, ())
 
     def redraw(self) -> None:
-        """Draw every row anew: what stands in them may have changed. (Until then a drawn row is kept.)"""
+        """Draw every row again: their content may have changed. (Until then a drawn row is kept.)"""
         self._strips.clear()
         self._head = (-1, ())
         self.refresh()
@@ -74,7 +74,7 @@ class Rows(ScrollView, can_focus=True):
         raise NotImplementedError
 
     def draw_placeholder(self, cells: int) -> Sequence[Line]:
-        """The lines that stand where rows would."""
+        """The lines shown in place of rows."""
         return ()
 
     @property

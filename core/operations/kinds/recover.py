@@ -68,9 +68,9 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             )
         if found.conflict:
             raise NeedsPerson(
-                "the servers' journals differ about the interrupted operation",
+                "the servers' journals disagree about the interrupted operation",
                 detail=found.conflict,
-                hint="check what is live; deploy, or roll back to a release, which settles it",
+                hint="check which release is live on each server, then deploy or roll back: that settles it",
             )
         return found
 
@@ -102,7 +102,7 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
         """The plan of a rollback to the interrupted operation's release, for the servers that took part in it.
 
         Where a server does not know the release yet, the record in its own `transitions.jsonl` says from what it is
-        made: what a server says decides nothing about another.
+        made: what one server says never decides what another gets.
         """
         if not found.tag:
             raise NeedsPerson(
@@ -151,7 +151,7 @@ def _way_back_gone(state: ServerState, found: Interruption) -> Refusal | None:
 
 
 def _unheard_of(tag: str) -> Refusal:
-    """Why an interrupted operation is not finished on a server that has no word of it."""
+    """Why an interrupted operation is not finished on a server that has no record of it."""
     return Refusal(
         f"it has no record of {tag}, and other servers do not decide what is sent to it: undo, then deploy again"
     )

@@ -238,7 +238,7 @@ class Resolved:
         return not self.prefix and not self._conditional
 
     def surroundings(self) -> str:
-        """What an export depends on besides the commit and the attributes, as a short digest; "" for nothing.
+        """What an export depends on in addition to the commit and the attributes, as a short digest; "" for nothing.
 
         `export-subst` writes names of branches and tags, and dates, into files. Filters are programs of this machine.
         What git-lfs and git-crypt give depends on the commit, their settings and GIT_* alone. Any other filter may read
