@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from core.changes import PlanChanges
 from core.records import Record
 from core.strategy import ALL_AT_ONCE, Batch, batches
 from core.text import count, size
@@ -106,7 +107,7 @@ class Step:
 class Plan:
     """An operation before it happens. `refusals` (or a step's refusal) mean that it cannot be executed.
 
-    kind, title, question, verb, phases, changes_live, ends_interrupted   what its operation says of itself
+    kind, title, question, verb, phases, changes_live, ends_interrupted, goes_back   what its operation says of itself
                  (core.operations.operation.Operation): `deploy`, `Deploy r2 to production`, `Deploy to production?` …
     record       of the release that becomes live (deploy, rollback); None for prune
     live         the environment's live tag before
@@ -114,6 +115,8 @@ class Plan:
     hooks, checks   what will run, one line each, for people
     fingerprints    by server: the state that the plan rests on
     strategy     how the servers are switched: a name of core.strategy.STRATEGIES
+    changes      commits, files and migrations beside the live release; None where none was live, where it does not
+                 switch to another one, or where nobody reads it (core.operations.differences)
     """
 
     environment: str
@@ -124,6 +127,7 @@ class Plan:
     phases: tuple[str, ...] = ()
     changes_live: bool = False
     ends_interrupted: bool = False
+    goes_back: bool = False
     tag: str = ""
     live: str = ""
     record: Record | None = None
@@ -135,6 +139,15 @@ class Plan:
     refusals: tuple[Refusal, ...] = ()
     fingerprints: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     strategy: str = ALL_AT_ONCE
+    changes: PlanChanges | None = None
+
+    @property
+    def crosses_migrations(self) -> bool:
+        """Whether it goes back across migrations, which it does not take back.
+
+        A person types the release's tag for that; with `--yes`, RollbackRequest.across_migrations is that consent.
+        """
+        return self.goes_back and self.changes is not None and bool(self.changes.lost_migrations)
 
     @property
     def executable(self) -> bool:

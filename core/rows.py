@@ -15,6 +15,7 @@ from core.text import show_path
 from core.version import FORMAT
 
 if TYPE_CHECKING:
+    from core.changes import Commit, PlanChanges
     from core.drift import Drift
     from core.errors import TurnoutError
     from core.events import Event
@@ -212,6 +213,39 @@ class StepRow(TypedDict):
     price: str
 
 
+class CommitNameRow(TypedDict):
+    """A commit that a plan names. migrates: it adds a migration."""
+
+    revision: str
+    subject: str
+    author: str
+    committed: float
+    migrates: bool
+
+
+class ChangesRow(TypedDict):
+    """What a plan brings and takes beside the live release; the fields are those of core.changes.PlanChanges."""
+
+    old: str
+    new: str
+    taken: int
+    added: int
+    taken_named: list[CommitNameRow]
+    added_named: list[CommitNameRow]
+    taken_by: list[str]
+    added_by: list[str]
+    commits_unknown: str
+    commits_note: str
+    files_added: int
+    files_changed: int
+    files_removed: int
+    lines_added: int | None
+    lines_removed: int | None
+    files_unknown: str
+    new_migrations: list[str]
+    lost_migrations: list[str]
+
+
 class PlanRow(TypedDict):
     """The `plan` of a plan-made event."""
 
@@ -227,6 +261,7 @@ class PlanRow(TypedDict):
     checks: list[str]
     warnings: list[str]
     refusals: list[str]
+    changes: ChangesRow | None
 
 
 def event_row(event: Event) -> dict[str, Any]:
@@ -250,6 +285,41 @@ def plan_row(plan: Plan) -> PlanRow:
         checks=list(plan.checks),
         warnings=list(plan.warnings),
         refusals=list(plan.all_refusals),
+        changes=_changes_row(plan.changes) if plan.changes else None,
+    )
+
+
+def _changes_row(changes: PlanChanges) -> ChangesRow:
+    added, removed = changes.lines or (None, None)
+    return ChangesRow(
+        old=changes.old,
+        new=changes.new,
+        taken=changes.taken,
+        added=changes.added,
+        taken_named=[_commit_name_row(commit) for commit in changes.taken_named],
+        added_named=[_commit_name_row(commit) for commit in changes.added_named],
+        taken_by=list(changes.taken_by),
+        added_by=list(changes.added_by),
+        commits_unknown=changes.commits_unknown,
+        commits_note=changes.commits_note,
+        files_added=changes.files_added,
+        files_changed=changes.files_changed,
+        files_removed=changes.files_removed,
+        lines_added=added,
+        lines_removed=removed,
+        files_unknown=changes.files_unknown,
+        new_migrations=list(changes.new_migrations),
+        lost_migrations=list(changes.lost_migrations),
+    )
+
+
+def _commit_name_row(commit: Commit) -> CommitNameRow:
+    return CommitNameRow(
+        revision=commit.revision,
+        subject=commit.subject,
+        author=commit.author,
+        committed=commit.committed,
+        migrates=commit.migrates,
     )
 
 

@@ -14,7 +14,7 @@ from core.config import values
 from core.config.fault_text import nearest
 from core.config.source import Source
 from core.config.table import Broken, Table, exactly_one, kind_of
-from core.config.types import Command, Duration, Name, Timeout, Url, Whole
+from core.config.types import Command, Duration, Name, Text, Timeout, Url, Whole
 from core.errors import UsageError
 from core.masking import Masking
 from core.moments import MOMENTS, OPERATOR
@@ -81,6 +81,8 @@ class Deploy(Table):
     """Files and folders (a slash at the end) that all releases link to."""
     copy_mode: Literal["auto", "hardlink"] = Field(default="auto", alias="copy")
     """auto: reflink or copy; hardlink: faster, for trees that the application never writes."""
+    migrations: tuple[Text, ...] = ()
+    """gitignore patterns of the release's files that change a database: a rollback does not take them back."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:

@@ -33,6 +33,7 @@ from core.protocol.requests import ANYWHERE, Settles, live_at
 from core.records import ServerState
 from core.rows import plan_row
 from core.source.tree import Tree
+from core.text import count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit = unheard, cancel: Canc
                 raise FleetError(inspection.errors, phase="connect")
             _alone(fleet, inspection.states)
             states = with_records_of(fleet, operation.records(inspection.states), inspection.states)
-            plan = operation.prepare(states, tree).plan
+            plan = _with_changes(operation.prepare(states, tree), states, fleet, cancel)
         if left_out and (text := left_out.get()):
             noted.append(fleet.project.mask(text))
     return replace(plan, warnings=(*noted, *plan.warnings))
@@ -172,10 +173,12 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
             prepared = operation.prepare(states, tree)
             if planned:
                 _still_holds(planned, states)
+            prepared = _with_known_changes(operation, prepared, states)
             if prepared.plan.build and not planned:
                 run.emit(Note(text=f"build {prepared.plan.build}; --rebuild builds it again"))
             run.emit(PlanMade(plan=dict(plan_row(prepared.plan))))
             _refuse(prepared.plan)
+            _across_migrations(operation, prepared.plan)
             controls.cancel.check()
     return _carry_out(run, operation, prepared, states, controls)
 
@@ -211,6 +214,40 @@ def _nothing(run: Run, operation: Operation[Any], plan: Plan, states: Mapping[st
         run.give_back("failed", error)
         raise error
     return operation.nothing(plan)
+
+
+def _with_changes(prepared: Prepared, states: Mapping[str, ServerState], fleet: Fleet, cancel: Cancel) -> Plan:
+    """The plan with all that a person is told of commits, files and migrations."""
+    from core.operations.differences import plan_with_changes  # only plans that are shown need it
+
+    manifest = prepared.tree.manifest if prepared.tree else None
+    return plan_with_changes(fleet, prepared.plan, states, manifest, cancel)
+
+
+def _with_known_changes(operation: Operation[Any], prepared: Prepared, states: Mapping[str, ServerState]) -> Prepared:
+    """The same with what the earlier plan said of changes, else with what decides whether it may be carried out."""
+    if operation.planned:
+        return replace(prepared, plan=replace(prepared.plan, changes=operation.planned.changes))
+    if not operation.fleet.project.deploy.migrations:
+        return prepared
+    from core.operations.differences import plan_with_migrations  # few projects name migrations
+
+    manifest = prepared.tree.manifest if prepared.tree else None
+    plan = plan_with_migrations(operation.fleet, prepared.plan, states, manifest, operation.cancel)
+    return replace(prepared, plan=plan)
+
+
+def _across_migrations(operation: Operation[Any], plan: Plan) -> None:
+    """UsageError where a rollback would leave migrations behind, and nobody has seen the plan or agreed to that."""
+    if operation.planned or not plan.crosses_migrations or getattr(operation.request, "across_migrations", False):
+        return
+    assert plan.changes is not None  # crosses_migrations
+    lost = plan.changes.lost_migrations
+    raise UsageError(
+        f"{plan.tag} does not know {count(len(lost), 'migration')} of {plan.live}, and a rollback does not undo them",
+        detail="\n".join(lost[:20]),
+        hint="nothing was changed; check that it works with the database as it is now, then add --across-migrations",
+    )
 
 
 def _still_holds(plan: Plan, states: Mapping[str, ServerState]) -> None:

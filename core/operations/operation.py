@@ -47,6 +47,8 @@ class Operation(ABC, Generic[R]):
     """Whether it is about what is live: its plan says which release is live now and which one will be."""
     ends_interrupted: ClassVar[bool] = False
     """Whether it ends an interrupted operation: then it is carried out also where no server has anything to do."""
+    goes_back: ClassVar[bool] = False
+    """Whether it makes an earlier release live again: migrations that the live release brought are not taken back."""
 
     def __init_subclass__(cls, *, request: type[Request], **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -136,6 +138,7 @@ class Operation(ABC, Generic[R]):
             phases=self.phases,
             changes_live=self.changes_live,
             ends_interrupted=self.ends_interrupted,
+            goes_back=self.goes_back,
         )
 
 

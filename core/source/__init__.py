@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from core.changes import Commit
 from core.config import Project
 from core.errors import SourceError
 from core.events import Emit
 from core.jobs import Cancel
 from core.records import Record
-from core.source.kinds import Branch, Choices, Commit, Source, source_of
+from core.source.kinds import Branch, Choices, Source, source_of
 from core.source.store import known, remember
 from core.source.tree import Tree
 from core.text import show_path

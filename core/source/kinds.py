@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from core.changes import Commit, Commits, Migrates
 from core.config import KINDS, Project
 from core.errors import SourceError, UsageError
 from core.events import Emit
 from core.jobs import Cancel
 from core.records import Record
 from core.source.tree import Tree
-
-
-@dataclass(frozen=True)
-class Commit:
-    """A commit for people to choose. `committed` in seconds since the epoch, UTC; refs as `main`, `tag: v1`."""
-
-    revision: str
-    subject: str
-    author: str
-    committed: float
-    refs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +36,22 @@ class Choices:
     commits: Sequence[Commit] = ()
     branches: Sequence[Branch] = ()
     tags: Sequence[Branch] = ()
+
+
+class History(Protocol):
+    """What a source knows of two of its revisions. Nothing is raised for what is not there; paths are the release's."""
+
+    def commits(self, old: str, new: str, migrates: Migrates | None = None) -> Commits:
+        """The commits by which they differ; `migrates` tells which paths are migrations."""
+        ...
+
+    def lines(self, old: str, new: str) -> Mapping[bytes, tuple[int, int]]:
+        """By path: lines added and removed. Binary files, and those that are not in the repository, are left out."""
+        ...
+
+    def content(self, revision: str, path: bytes, most: int) -> bytes | None:
+        """A file of a revision; None where it is not there or has more than `most` bytes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,10 @@ class Source(Protocol):
         """What a word names there, such as `a git tag`, and the commit; "" twice where it names nothing."""
         ...
 
+    def history(self) -> History | None:
+        """What tells of two revisions; None where there are none."""
+        ...
+
 
 class Unversioned(Source):
     """A source without revisions: what lies at its place is deployed, as it is now."""
@@ -142,6 +152,9 @@ class Unversioned(Source):
 
     def meaning(self, word: str) -> tuple[str, str]:
         return "", ""
+
+    def history(self) -> History | None:
+        return None
 
 
 def kind_named(key: str) -> type[Source]:

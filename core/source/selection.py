@@ -19,8 +19,8 @@ def nothing(path: bytes, folder: bool) -> bool:
     return False
 
 
-def excluding(patterns: Sequence[str]) -> Excluded:
-    """What gitignore patterns leave out. SourceError for text that is not a pattern.
+def excluding(patterns: Sequence[str], key: str = "source.exclude") -> Excluded:
+    """What gitignore patterns leave out. SourceError for text that is not a pattern; it names the `key` they are from.
 
     As in git, nothing below an excluded folder comes back by a later `!pattern`: do not ask about paths below one.
     """
@@ -31,7 +31,7 @@ def excluding(patterns: Sequence[str]) -> Excluded:
     try:
         spec = GitIgnoreSpec.from_lines([_contents_only(pattern) for pattern in patterns])
     except ValueError as error:
-        raise SourceError(f"source.exclude: {error}", hint="patterns are those of a .gitignore file") from error
+        raise SourceError(f"{key}: {error}", hint="patterns are those of a .gitignore file") from error
 
     def excluded(path: bytes, folder: bool) -> bool:
         return spec.match_file(os.fsdecode(path) + ("/" if folder else ""))

@@ -13,6 +13,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from core import errors, events, rows
+from core.changes import Commit, PlanChanges
 from core.doctor import Finding
 from core.drift import Drift
 from core.plan import DEPLOY, UPLOAD, Plan, Refusal, Step
@@ -35,6 +36,8 @@ TYPES: dict[Any, str] = {
     dict[str, int]: "numbers by name",
     rows.RecordRow: "record",
     list[rows.StepRow]: "list of steps",
+    rows.ChangesRow: "changes",
+    list[rows.CommitNameRow]: "list of commits",
 }
 
 
@@ -63,7 +66,7 @@ def test_the_format_is_the_first_until_a_shape_changes() -> None:
 
 
 def test_the_page_has_every_shape_and_no_other() -> None:
-    parts = {"plan", "step", "record", EVERY_EVENT}
+    parts = {"plan", "step", "record", "changes", "commit-name", EVERY_EVENT}
     assert set(promised()) - parts == rows.ROWS.keys() | events.KINDS.keys()
 
 
@@ -77,7 +80,16 @@ def test_events_have_the_keys_and_types_of_the_page(name: str) -> None:
     assert event_shape(events.KINDS[name]) == shape_of(name)
 
 
-@pytest.mark.parametrize(("name", "row"), [("plan", rows.PlanRow), ("step", rows.StepRow), ("record", rows.RecordRow)])
+PARTS = {
+    "plan": rows.PlanRow,
+    "step": rows.StepRow,
+    "record": rows.RecordRow,
+    "changes": rows.ChangesRow,
+    "commit-name": rows.CommitNameRow,
+}
+
+
+@pytest.mark.parametrize(("name", "row"), PARTS.items())
 def test_a_plan_has_the_keys_and_types_of_the_page(name: str, row: type) -> None:
     assert shape(row) == promised()[name]
 
@@ -109,6 +121,7 @@ PLAN = Plan(
     kind=DEPLOY, environment="production", tag=tag(0), live=tag(1), record=record(0), hooks=("prepare",),
     steps=(Step(server="web1", action=UPLOAD, prune=(tag(5),), sizes={tag(5): 1}), Step(server="web2", action=UPLOAD)),
     refusals=(Refusal("no"),),
+    changes=PlanChanges(old=tag(1), new=tag(0), added=1, added_named=(Commit("3f2c1ab", "Fix", "ana", NOW),)),
 )  # fmt: skip
 FLEET = {"web1": state("web1", lock=LOCK), "web2": state("web2", 1)}
 

@@ -45,13 +45,18 @@ def _rollback(commands: Any) -> None:
     rollback = add_command(commands, "rollback", "switch every server back to a release")
     add_environment(rollback)
     rollback.add_argument("tag", metavar="TAG", nargs="?", help="the release (default: the previous release)")
+    rollback.add_argument(
+        "--across-migrations",
+        action="store_true",
+        help="with --yes: go back also where the release lacks migrations of the live one ([deploy] migrations)",
+    )
     add_waiting(rollback)
     add_changing(rollback)
 
     def request(words: argparse.Namespace) -> Request:
         from core import RollbackRequest
 
-        return RollbackRequest(tag=words.tag)
+        return RollbackRequest(tag=words.tag, across_migrations=words.across_migrations)
 
     rollback.set_defaults(request=request)
 

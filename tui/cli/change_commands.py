@@ -91,9 +91,11 @@ def _execute(command: Command, request: Request, plan: Plan | None) -> Answer:
 
 
 def _confirm(command: Command, plan: Plan) -> None:
-    """Raises Cancelled unless a person agrees; a protected environment requires typing its name."""
+    """Raises Cancelled unless a person agrees: to a protected environment by its name, across migrations by the tag."""
     environment = command.fleet.environment
-    if environment.protected:
+    if plan.crosses_migrations:
+        agreed = command.ask(f"{plan.question} It does not undo migrations: type {plan.tag}:") == plan.tag
+    elif environment.protected:
         agreed = command.ask(f"{plan.question} It is protected: type its name:") == environment.name
     else:
         agreed = command.ask(f"{plan.question} [y/N]").lower() in ("y", "yes")

@@ -41,6 +41,7 @@ class Glyphs:
     arrow: str
     frames: str
     rail: str
+    minus: str
     branch: str
     curve: str
 
@@ -71,6 +72,7 @@ UNICODE = Glyphs(
     arrow="→",
     frames="◐◓◑◒",
     rail="━",
+    minus="−",
     branch="┳",
     curve="┗",
 )
@@ -101,6 +103,7 @@ ASCII = Glyphs(
     arrow=">",
     frames="|/-\\",
     rail="=",
+    minus="-",
     branch="+",
     curve="+",
 )

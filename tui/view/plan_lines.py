@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from core.plan import DEPLOY, Plan, Step, alike, freeing
 from core.text import count, size
+from tui.view.change_lines import plan_change_lines
 from tui.view.formats import listing, range_name, short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, wrap
@@ -21,6 +22,8 @@ def plan_lines(plan: Plan, cells: int, glyphs: Glyphs, *, terminal: bool = False
     """
     tag = one_line if terminal else short_tag
     out = _change(plan, cells, glyphs, terminal)
+    if plan.changes is not None:
+        out += [(), *plan_change_lines(plan.changes, cells, glyphs, terminal=terminal)]
     if plan.refusals:
         out += [(), line(("This cannot be done:", "bad"))]
         for refusal in plan.refusals:

@@ -32,14 +32,19 @@ from core.source.tree import Tree
 
 @dataclass(frozen=True)
 class RollbackRequest(Request):
-    """Switch all servers to the release `tag`, or to the one before the live one."""
+    """Switch all servers to the release `tag`, or to the one before the live one.
+
+    across_migrations   a rollback that nobody has seen a plan of may leave migrations behind (`[deploy] migrations`)
+    """
 
     tag: str | None = None
+    across_migrations: bool = False
 
 
 class Rollback(Operation[RollbackRequest], request=RollbackRequest):
     phases = tuple(phase for phase in PHASES if phase != "build")
     changes_live = True
+    goes_back = True
     verb = "Roll back"
 
     @staticmethod

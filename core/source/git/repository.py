@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from core.changes import Commit
 from core.errors import SourceError, UsageError
 from core.process import collect
 from core.source.inputs import without_repository
-from core.source.kinds import Branch, Commit
+from core.source.kinds import Branch
 from core.source.programs import programs
 from core.text import clean
 
@@ -85,7 +86,7 @@ class Repository:
         """What git answers. SourceError with its own words where it fails."""
         done = self.ask(*words)
         if done.returncode:
-            raise SourceError(f"git {_text(words[0])} failed in {self.folder}", detail=_words(done.stderr))
+            raise SourceError(f"git {_text(words[0])} failed in {self.folder}", detail=words_of(done.stderr))
         return done.stdout
 
     def resolve(self, ref: str) -> Resolved:
@@ -98,7 +99,7 @@ class Repository:
         if not done.stdout:
             raise SourceError(
                 f"{self.folder} is not a git repository that can be read",
-                detail=_words(done.stderr),
+                detail=words_of(done.stderr),
                 hint="source.git in turnout.toml names the repository's folder",
             )
         places, _, commit = done.stdout.rstrip(b"\n").rpartition(b"\n")
@@ -118,7 +119,7 @@ class Repository:
         near = difflib.get_close_matches(ref, names, n=3, cutoff=0.5) or names[:3]
         return UsageError(
             f"there is no revision {clean(ref, 200)!r} in {self.folder}",
-            detail=_words(said) if b"ambiguous" in said else "",
+            detail=words_of(said) if b"ambiguous" in said else "",
             hint=("did you mean " if len(near) == 1 else "nearest: ") + ", ".join(near) + "; or run `git fetch` first"
             if near
             else "run `git fetch` first, or commit something",
@@ -141,7 +142,7 @@ class Repository:
         kinds = ("--cached", "--others", "--exclude-standard", "--directory")
         done = self.ask("ls-files", "-z", *kinds, "--", ".")
         if done.returncode and b"not a git repository" not in done.stderr:
-            raise SourceError(f"git ls-files failed in {self.folder}", detail=_words(done.stderr))
+            raise SourceError(f"git ls-files failed in {self.folder}", detail=words_of(done.stderr))
         return bool(done.stdout)
 
     def recent(self, ref: str, limit: int) -> list[Commit]:
@@ -159,7 +160,7 @@ class Repository:
         )
         fields = out.split(b"\0")
         return [
-            Commit(_text(revision), _line(subject), _line(author), _number(time), _refs(refs))
+            Commit(_text(revision), one_line(subject), one_line(author), number(time), _refs(refs))
             for revision, subject, author, time, refs in zip(*[iter(fields[:-1])] * 5, strict=True)
         ]
 
@@ -182,7 +183,7 @@ class Repository:
             kind, revision, subject, author, time = fields[7:] if fields[7] else fields[2:7]
             if kind == b"commit" and not symref:
                 short = _text(name).split("/", 2)[2]
-                facts = (_text(revision), _line(subject), _line(author), _number(time))
+                facts = (_text(revision), one_line(subject), one_line(author), number(time))
                 branches.append(Branch(short, *facts, _text(name)))
         return sorted(branches, key=lambda branch: branch.committed, reverse=True)
 
@@ -308,17 +309,17 @@ def _text(raw: str | bytes) -> str:
     return raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
 
 
-def _line(raw: bytes) -> str:
+def one_line(raw: bytes) -> str:
     """One harmless line of what a person wrote in a commit. Records have less of it, cut after secrets are masked."""
     return " ".join(clean(_text(raw), 10_000).split())
 
 
-def _words(said: bytes) -> str:
+def words_of(said: bytes) -> str:
     """What git said on standard error, for an error's detail."""
     return clean(_text(said)).strip()
 
 
-def _number(raw: bytes) -> float:
+def number(raw: bytes) -> float:
     return float(raw) if raw.isdigit() else 0.0
 
 

@@ -14,7 +14,7 @@ from core.settings import Settings
 from core.source.git.export import exported
 from core.source.git.naming import ambiguity, described
 from core.source.git.repository import Repository
-from core.source.kinds import Choices, Introduction, Source, place
+from core.source.kinds import Choices, History, Introduction, Source, place
 from core.source.tree import Tree
 from core.text import count, show_path
 
@@ -126,3 +126,8 @@ class GitSource(Source):
 
     def meaning(self, word: str) -> tuple[str, str]:
         return described(self.repository, word)
+
+    def history(self) -> History:
+        from core.source.git.history import GitHistory  # no deploy with --yes needs it
+
+        return GitHistory(self.repository, self.project.source.publish)
