@@ -7,10 +7,10 @@ TurnoutError                 1  failed, and everything was put back
 ├── InternalError            1  a bug in Turnout; 2 where nothing had begun
 ├── SourceError              1  the tree could not be made: revision, export, build, refused files
 ├── ConnectError             3  no connection
-│   ├── HostKeyUnknown       3  nobody has accepted this key yet
+│   ├── HostKeyUnknown       3  this key was not accepted yet
 │   ├── HostKeyRefused       3  never accepted by Turnout
 │   │   ├── HostKeyChanged   3  the key differs from the recorded one
-│   │   └── HostKeyRevoked   3  known_hosts says that nobody may trust this key
+│   │   └── HostKeyRevoked   3  known_hosts says that this key must not be trusted
 │   ├── AuthenticationFailed 3  the server accepts none of the keys offered
 │   └── NoChannel            3  the connection is there, and the server opens no more channels over it
 ├── LockedError              4  another operation is running on the server
@@ -18,7 +18,7 @@ TurnoutError                 1  failed, and everything was put back
 │   └── Astray               5  `current` is not where this operation left it
 ├── StateChanged             1  the server is no longer as the plan saw it
 ├── ServerError              1  a request failed on the server
-│   ├── LockLost             1  the server's lock is not this operation's any more
+│   ├── LockLost             1  this operation no longer holds the server's lock
 │   ├── DiskFull             1
 │   ├── HookFailed           1
 │   └── CheckFailed          1
@@ -77,7 +77,7 @@ class TurnoutError(Exception):
         return copy
 
     def mask(self, mask: Callable[[str], str]) -> None:
-        """Replace what `mask` replaces, secrets, in all its parts; what is still too long for a person is cut then."""
+        """Mask the secrets in all its parts; a text that is too long is truncated only after that."""
         self.title, self.detail, self.hint = mask(self.title), clean(mask(self.detail), DETAIL), mask(self.hint)
         self.args = (self.title,)
 
@@ -128,7 +128,7 @@ class CannotRun(UsageError):
 
 
 class InternalError(TurnoutError):
-    """A fault in Turnout: an error that nothing expected, on one of the engine's threads."""
+    """A bug in Turnout: an unexpected error on one of the engine's threads."""
 
 
 class SourceError(TurnoutError):
@@ -189,13 +189,13 @@ class NoChannel(ConnectError):
 
 
 class LockedError(TurnoutError):
-    """Another operation holds the server; the detail tells who, since when and in which phase."""
+    """Another operation holds the server; the detail says who, since when and in which phase."""
 
     exit_code = EXIT_LOCKED
 
 
 class NeedsPerson(TurnoutError):
-    """The state is one that Turnout does not decide about by itself."""
+    """A state that only a person can decide about."""
 
     exit_code = EXIT_PERSON
 
@@ -224,11 +224,11 @@ class ServerError(TurnoutError):
 
 
 class LockLost(ServerError):
-    """The lock is not held by this operation any more, or the deploy root is gone; nothing was changed there."""
+    """This operation no longer holds the lock, or the deploy root is gone; nothing was changed there."""
 
 
 class DiskFull(ServerError):
-    """The server has not enough bytes or inodes; the detail has the numbers."""
+    """The server does not have enough free bytes or inodes; the detail has the numbers."""
 
 
 class HookFailed(ServerError):

@@ -32,7 +32,7 @@ def overlaps(states: Iterable[ServerState], project: str, environment: str) -> d
 
 
 WAY_OUT = (
-    "a deploy root serves one environment of one project, alone: choose another root; where the other one is not used "
-    "any more, remove it, or .turnout/claim in a root that is taken over"
+    "each deploy root is for one environment of one project only: choose another root. If the other one is no longer "
+    "used, remove it; to take over its root, remove .turnout/claim there"
 )
 """What to do about an overlap."""

@@ -363,6 +363,6 @@ def _unknown(noun: str, name: str, known: tuple[str, ...], place: str = "") -> U
     close = nearest(name, known)
     return UsageError(
         f"there is no {noun} {values.shown(name)}{place}",
-        detail=f"known: {', '.join(known)}" if known else f"no {noun} is given there",
+        detail=f"known: {', '.join(known)}" if known else f"no {noun} is defined there",
         hint=f'did you mean "{close}"?' if close else "",
     )

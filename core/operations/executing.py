@@ -244,7 +244,7 @@ def _across_migrations(operation: Operation[Any], plan: Plan) -> None:
     assert plan.changes is not None  # crosses_migrations
     lost = plan.changes.lost_migrations
     raise UsageError(
-        f"{plan.tag} does not know {count(len(lost), 'migration')} of {plan.live}, and a rollback does not undo them",
+        f"{plan.tag} lacks {count(len(lost), 'migration')} of {plan.live}, and a rollback does not undo them",
         detail="\n".join(lost[:20]),
         hint="nothing was changed; check that it works with the database as it is now, then add --across-migrations",
     )

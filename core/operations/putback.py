@@ -67,7 +67,7 @@ def _say_what_is_left(
     left = {name: error for name, error in failed.items() if name in standing.switched}
     for name, error in failed.items():
         if name not in left:
-            run.warn(f"{error.title}; it was not switched, and its agent sweeps and unlocks by itself", name)
+            run.warn(f"{error.title}; it was not switched, and its agent cleans up and unlocks by itself", name)
     if left:
         raise NeedsPerson(
             f"{', '.join(left)} could not be switched back to the previous release",

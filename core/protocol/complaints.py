@@ -77,9 +77,9 @@ class Complaints:
 def _hint(said: str) -> str:
     """What to do, as far as the server's own words tell the cause."""
     if "read-only file system" in said:
-        return "the file system is mounted read-only there; `turnout doctor` tries every place"
+        return "the file system is mounted read-only there; `turnout doctor` tries to write in every place"
     if "permission denied" in said or "operation not permitted" in said:
-        return "the login user has no permission to change it; `turnout doctor` tries every place"
+        return "the login user has no permission to change it; `turnout doctor` tries to write in every place"
     return "`turnout doctor` looks for the cause"
 
 

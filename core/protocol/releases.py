@@ -97,7 +97,7 @@ class Releases:
         if is_tag(name):
             self.folders[name] = float(mtime) if 0 <= float(mtime) <= LAST_SECOND else 0.0
         else:
-            self._faults.append(f"{layout.RELEASES}/{clean(name, 60)}: not a release's name; left alone")
+            self._faults.append(f"{layout.RELEASES}/{clean(name, 60)}: not the name of a release; ignored")
 
     def unreadable(self, path: str) -> None:
         """A file or folder of ours is there and cannot be read."""

@@ -91,7 +91,7 @@ class _Seen:
         path = decode_path(rest).decode("utf-8", "backslashreplace")
         self.releases.unreadable(path)
         self.journals.unreadable(path)
-        self.faults.append(f"{clean(path, 200)} cannot be read: what it says is unknown")
+        self.faults.append(f"{clean(path, 200)} cannot be read: its content is unknown")
 
     def _shared_missing(self, rest: str) -> None:
         self.shared_missing.add(raw_path(rest))

@@ -69,7 +69,7 @@ class FleetRelease:
         if len(contents) < 2:
             return ""
         said = (f"{digest[:12] or 'nothing'} on {', '.join(names)}" for digest, names in contents.items())
-        return f"the servers' records of {self.tag} differ in its content: {'; '.join(said)}"
+        return f"the servers have recorded different content for {self.tag}: {'; '.join(said)}"
 
     @property
     def returnable(self) -> bool:

@@ -264,7 +264,7 @@ class Agent:
         return ConnectError(
             "the connection to the server was lost",
             detail=clean_lines(detail),
-            hint="the agent there sweeps and unlocks by itself; refresh and check what is live"
+            hint="the agent there cleans up and unlocks by itself; refresh and check what is live"
             if self._begun
             else "no lock was taken there; try again",
             server=self._connection.server.name,

@@ -150,7 +150,7 @@ def run(
         raise ServerError(
             "the login shell ended with status 0 without running the command",
             detail=f"not run: {command}",
-            hint="look for an `exit` or `set -n` in the start-up files of the user who logs in",
+            hint="look for an `exit` or `set -n` in the login user's start-up files",
             server=session.name,
         )
     return Ended(status if status >= 0 else None, left=left)

@@ -130,7 +130,7 @@ def no_channel(error: paramiko.ChannelException, server: str) -> NoChannel:
     return NoChannel(
         "the server opened no channel",
         detail=f"{error.text} (reason {error.code})",
-        hint="sshd's MaxSessions may be too low: `turnout doctor` tries how many channels it opens at the same time",
+        hint="sshd's MaxSessions may be too low: `turnout doctor` tests how many channels it allows at the same time",
         server=server,
     )
 

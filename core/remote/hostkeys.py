@@ -61,7 +61,8 @@ def refusal(found: NotTrusted) -> ConnectError:
         if found.known.command:
             error.hint = f"Turnout does not run KnownHostsCommand ({found.known.command}); {error.hint}"
         if lines:
-            error.hint = f"Turnout does not take host certificates (@cert-authority in {lines[0].place}); {error.hint}"
+            place = lines[0].place
+            error.hint = f"Turnout does not accept host certificates (@cert-authority in {place}); {error.hint}"
         return error
     if found.standing.word == REVOKED:
         return HostKeyRevoked(

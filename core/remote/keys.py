@@ -156,7 +156,7 @@ def _of_certificate(
             yield Candidate(path, plain, one.path, certificate=certificate)
             return
     if plain not in held:
-        notes.append(f"{path}: its private key is in no IdentityFile and in no agent")
+        notes.append(f"{path}: its private key is neither in an IdentityFile nor in an agent")
 
 
 def _public_half(path: str) -> tuple[bytes, bool]:

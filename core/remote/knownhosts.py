@@ -176,7 +176,7 @@ def _no_list(file: str, reason: str) -> ConnectError:
     return ConnectError(
         f"RevokedHostKeys {file} cannot be read: no host key is trusted",
         detail=reason,
-        hint="mend the file, or take the line out of the ssh_config",
+        hint="repair the file, or remove the line from the ssh_config",
     )
 
 

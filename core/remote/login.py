@@ -65,7 +65,7 @@ class KeyLogin:
                 raise Refused(
                     "{} accepted the key but requires more than a key",
                     [f"{shown(one, key)}: accepted", f"also wanted: {', '.join(wanted)}"],
-                    "Turnout cannot answer such questions: let this user in by key alone (AuthenticationMethods)",
+                    "Turnout cannot answer such questions: let this user log in by key alone (AuthenticationMethods)",
                 )
             refused.append(f"{shown(one, key)}: accepted, but another key is required too")
         raise self._refusal(refused, ring.notes, locked, ended=not transport.is_active(), agent=agent)

@@ -121,7 +121,7 @@ def _chosen(options: Options, name: str, keyword: str, ours: Sequence[str], know
     offered = pick(wanted, tuple(known))
     if not offered:
         raise ConnectError(
-            f"the ssh_config's {keyword} for {options.target.host} has nothing that Turnout supports",
+            f"Turnout supports none of the {keyword} that the ssh_config names for {options.target.host}",
             detail=f"wanted: {','.join(wanted)}\nTurnout supports: {','.join(ours)}",
             hint=f"add one of these to {keyword}, for this host at least",
         )

@@ -87,6 +87,6 @@ def run(
     raise SourceError(
         title,
         detail="\n".join(last) or "it printed nothing",
-        hint=f"it ran in {folder}, without the variables that `build-env` does not name; no server was touched",
+        hint=f"it ran in {folder}, only with the variables that `build-env` allows; no server was touched",
         phase="build",
     )

@@ -166,7 +166,7 @@ def _list(
                     elif kind == stat.S_IFLNK:
                         listing.entries[path] = link(os.readlink(top + path))
                     else:
-                        listing.refused.append(f"{show_path(path)} is {_REFUSED.get(kind, 'no file, folder or link')}")
+                        listing.refused.append(f"{show_path(path)} is {_REFUSED.get(kind, 'not a file or link')}")
                 except OSError as error:
                     listing.unreadable.append(f"{show_path(path)}: {error.strerror}")
     except OSError as error:

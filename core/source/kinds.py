@@ -139,7 +139,7 @@ class Unversioned(Source):
         if tree.manifest.digest != record.digest:
             raise SourceError(
                 f"the content of {record.tag} is gone",
-                detail=f"it was made from {place(self.project)}, which holds other files now",
+                detail=f"it was made from {place(self.project)}, which contains other files now",
                 hint="put the same files there and try again, or deploy a new release",
             )
         return tree

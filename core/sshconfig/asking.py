@@ -77,7 +77,7 @@ def ask(ssh: str, file: Sequence[str], words: Sequence[str], environ: Mapping[st
         raise ConnectError("ssh cannot read its configuration", detail=said, hint="`ssh -G HOST` says the same")
     values = parse(out.decode("utf-8", "surrogateescape"))
     if not values.keys() >= ALWAYS:
-        raise ConnectError(f"{ssh} does not say what its configuration is", hint="`ssh -G HOST` should print it")
+        raise ConnectError(f"{ssh} did not print its configuration", hint="`ssh -G HOST` should print it")
     return values
 
 

@@ -149,7 +149,7 @@ def test_where_an_authority_is_meant_it_is_said_that_certificates_are_not_taken(
     known_hosts = forget(home, sshd)
     known_hosts.write_text(lines("@cert-authority * OTHER"))
     error = error_of(fleet_of(sshd), HostKeyUnknown)
-    assert f"does not take host certificates (@cert-authority in {known_hosts}, line 1)" in error.hint
+    assert f"does not accept host certificates (@cert-authority in {known_hosts}, line 1)" in error.hint
     known_hosts.write_text(lines("@cert-authority *.example.com OTHER"))
     assert "certificate" not in error_of(fleet_of(sshd), HostKeyUnknown).hint
 

@@ -258,7 +258,7 @@ def test_a_git_tag_is_not_called_a_release(sshd, project_factory, engine):
         "`turnout deploy production --ref v2` deploys it"
     )
     (refusal,) = operator.plan(RollbackRequest("v1")).all_refusals
-    assert refusal == "v1 is a git tag, not a release: `turnout rollback production r1` is the release made from it"
+    assert refusal == "v1 is a git tag, not a release: `turnout rollback production r1` goes to its release"
     (refusal,) = operator.plan(RollbackRequest("r9")).all_refusals
     assert refusal == "no release is called r9 (newest: r1)"
     operator.fails(lambda: operator.rollback("main"), UsageError, "main is a git branch, not a release")

@@ -128,7 +128,7 @@ def test_an_undo_points_current_at_nothing_odd(root, target):
 @pytest.mark.parametrize("offset", ["", "x", "-1", "a[$(touch outside)0]", "1+1"])
 def test_a_place_in_a_file_is_a_number(root, offset):
     ((said, status),) = ask(root, SHELLS["bash"], ("events", offset))
-    assert (status, said[0].partition(":")[0]) == (1, "not a place in a file")
+    assert (status, said[0].partition(":")[0]) == (1, "not a position in a file")
 
 
 @pytest.mark.parametrize(

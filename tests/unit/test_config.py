@@ -149,7 +149,7 @@ def test_servers_are_selected_by_role_beside_their_names():
     assert refused.value.hint == 'did you mean "worker"?'
     with pytest.raises(UsageError, match='no role "web" in staging') as refused:
         select(project().environment("staging"), [], ["web"])
-    assert refused.value.detail == "no role is given there"
+    assert refused.value.detail == "no role is defined there"
 
 
 def test_find_goes_up_past_folders_of_that_name_and_gives_an_absolute_path(

@@ -48,7 +48,7 @@ def _rollback(commands: Any) -> None:
     rollback.add_argument(
         "--across-migrations",
         action="store_true",
-        help="with --yes: go back also where the release lacks migrations of the live one ([deploy] migrations)",
+        help="with --yes: roll back even to a release that lacks migrations of the live one",
     )
     add_waiting(rollback)
     add_changing(rollback)
@@ -72,7 +72,7 @@ def _prune(commands: Any) -> None:
     add_environment(prune)
     prune.add_argument("tags", metavar="TAG", nargs="*", help="releases to remove")
     prune.add_argument("--keep", metavar="N", type=_at_least_one, help="remove all releases beyond the newest N")
-    prune.add_argument("--cache", action="store_true", help="empty the deploy-cache too; the next deploy rebuilds it")
+    prune.add_argument("--cache", action="store_true", help="also empty the deploy-cache; the next deploy sends all")
     prune.add_argument("--force", action="store_true", help="also remove releases that a running process uses")
     add_waiting(prune)
     add_changing(prune)

@@ -112,6 +112,6 @@ def _no_release(fleet: Fleet, word: str, states: Sequence[ServerState]) -> str:
     environment = fleet.environment.name
     made = next((row.tag for row in fleet_releases(states) if row.record and row.record.revision == commit), "")
     if made:
-        return f"{word} is {kind}, not a release: `turnout rollback {environment} {made}` is the release made from it"
+        return f"{word} is {kind}, not a release: `turnout rollback {environment} {made}` goes to its release"
     deploy = f"`turnout deploy {environment} --ref {shlex.quote(word)}`"
     return f"{word} is {kind}, not a release, and no release was made from it: {deploy} deploys it"

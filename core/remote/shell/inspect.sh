@@ -303,7 +303,7 @@ verb_glance() { ! cd "$root" 2> /dev/null || news; }
 
 # events OFFSET: what operation.jsonl has from a byte on, and whether somebody holds the lock: for those who watch.
 verb_events() {
-  case $1 in '' | *[!0-9]*) fail "not a place in a file: $1" ;; esac
+  case $1 in '' | *[!0-9]*) fail "not a position in a file: $1" ;; esac
   cd "$root" 2> /dev/null || exit 1
   say "time $(date +%s)"
   lock_lines

@@ -34,7 +34,7 @@ verb_begin() {
   # Again, now that no other operation works here: what is used from here on was not planted in between.
   misplaced
   [ -z "$odd" ] || { unlock; say "$odd"; exit 5; }
-  sweep || { unlock; fail "cannot sweep $root/$own"; }
+  sweep || { unlock; fail "cannot clean up $root/$own"; }
   for place in "$own/journal.jsonl" "$own/transitions.jsonl"; do
     # Recovery needs a journal line of each operation: without one it does not begin. A line that a crash cut is ended.
     # shellcheck disable=SC2094

@@ -196,7 +196,7 @@ spare() {
       *) told=$base/$text ;;
     esac
     { [ "$live" -ef ./current ] && [ "$told" -ef "$live" ]; } ||
-      fail "$1 is kept: it is not certain what is live: current says '$text' and leads to $live"
+      fail "$1 is kept: it is not certain what is live: the link says '$text', but it ends in $live"
   fi
   case $live/ in "$base/$1/"*) fail "$1 is live" ;; esac
   case /$text/ in */"$1"/*) fail "$1 is live" ;; esac
