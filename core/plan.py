@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.changes import PlanChanges
-from core.records import Record
+from core.records import Previous, Record
 from core.strategy import ALL_AT_ONCE, Batch, batches
 from core.text import count, size
 
@@ -111,6 +111,7 @@ class Plan:
                  (core.operations.operation.Operation): `deploy`, `Deploy r2 to production`, `Deploy to production?` …
     record       of the release that becomes live (deploy, rollback); None for prune
     live         the environment's live tag before
+    undoes       what it goes back to was chosen by the journals: when it was live, and what is taken back; else None
     build        what finished build is used again; "" where none is
     hooks, checks   what will run, one line each, for people
     fingerprints    by server: the state that the plan rests on
@@ -131,6 +132,7 @@ class Plan:
     tag: str = ""
     live: str = ""
     record: Record | None = None
+    undoes: Previous | None = None
     steps: tuple[Step, ...] = ()
     build: str = ""
     hooks: tuple[str, ...] = ()

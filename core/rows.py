@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from core.records import FleetRelease, Lock, ServerState, fleet_releases, live_of, standing
+from core.records import FleetRelease, Lock, Previous, ServerState, fleet_releases, live_of, standing
 from core.text import show_path
 from core.version import FORMAT
 
@@ -246,6 +246,18 @@ class ChangesRow(TypedDict):
     lost_migrations: list[str]
 
 
+class UndoesRow(TypedDict):
+    """What undo takes back. until: when the release that it goes back to ceased to be live; 0.0 where unknown.
+
+    skipped: by tag, releases that were live since and are not gone back to, with the reason.
+    """
+
+    until: float
+    kind: str
+    who: str
+    skipped: dict[str, str]
+
+
 class PlanRow(TypedDict):
     """The `plan` of a plan-made event."""
 
@@ -255,6 +267,7 @@ class PlanRow(TypedDict):
     tag: str
     live: str
     record: RecordRow | None
+    undoes: UndoesRow | None
     steps: list[StepRow]
     build: str
     hooks: list[str]
@@ -279,6 +292,7 @@ def plan_row(plan: Plan) -> PlanRow:
         tag=plan.tag,
         live=plan.live,
         record=RecordRow(**asdict(plan.record)) if plan.record else None,  # type: ignore[typeddict-item]  # same fields
+        undoes=_undoes_row(plan.undoes) if plan.undoes else None,
         steps=[_step_row(step) for step in plan.steps],
         build=plan.build,
         hooks=list(plan.hooks),
@@ -321,6 +335,10 @@ def _commit_name_row(commit: Commit) -> CommitNameRow:
         committed=commit.committed,
         migrates=commit.migrates,
     )
+
+
+def _undoes_row(undoes: Previous) -> UndoesRow:
+    return UndoesRow(until=undoes.until, kind=undoes.kind, who=undoes.who, skipped=dict(undoes.skipped))
 
 
 def _step_row(step: Step) -> StepRow:

@@ -11,6 +11,12 @@ from core.protocol.requests import live_at
 from core.records import Record, ServerState, mark
 
 
+def was_live_before(state: ServerState) -> dict[str, object]:
+    """The facts of a journal's end about what was live before the release that is live already."""
+    before = next(iter(state.stays), None)
+    return {"previous": before.tag, "until": before.until} if before and before.until else {}
+
+
 class Standing:
     """The plan, the servers' states under their locks, and what became of each server since.
 
@@ -47,6 +53,15 @@ class Standing:
         takes no part where it pointed before.
         """
         return live_at(layout.release(self.tag) if server in self.plan.moving else self.states[server].current_target)
+
+    def was_live(self, server: str) -> dict[str, object]:
+        """What the journal's end says was live before, so that undo knows however long ago the last switch is: on a
+        server that did not switch, what its journals told of before.
+        """
+        state = self.states[server]
+        if server in self.plan.moving:
+            return {"previous": state.current}
+        return was_live_before(state)
 
     def fates(self, server: str) -> list[Record]:
         """The records that a finished switch changes: a release that a rollback left is marked, the live one is not."""

@@ -184,8 +184,7 @@ class Transition:
 
     def _end(self, name: str) -> str:
         """The journal's line of an operation that ended well."""
-        previous = self._standing.states[name].current
-        return self._run.journal("end", outcome="done", tag=self._plan.tag, previous=previous)
+        return self._run.journal("end", outcome="done", tag=self._plan.tag, **self._standing.was_live(name))
 
     def _summary(self) -> str:
         moved, live = len(self._plan.moving), len(self._plan.reaching)

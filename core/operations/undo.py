@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from core.events import Switched
 from core.jobs import Controls
@@ -10,7 +11,7 @@ from core.operations.ending import end, unclaimed
 from core.operations.hook_runs import HookRuns
 from core.operations.planning import Prepared
 from core.operations.run import Run
-from core.operations.standing import Standing
+from core.operations.standing import Standing, was_live_before
 from core.plan import NONE
 from core.protocol.requests import Settles, points_to
 from core.records import ServerState, is_tag, mark
@@ -43,6 +44,10 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState], contro
             run.held(name).restore(target, journal)
             run.emit(Switched(server=name, tag=tag, previous=states[name].current, back=True))
 
+    def live_after(name: str) -> str:
+        """The release that is live there in the end, "" for none."""
+        return (plan.step(name).back or "").rpartition("/")[2] if name in moving else states[name].current
+
     def settles(name: str) -> str:
         """What its end settles there: operations that this server's own lines tell of."""
         own = {line.operation for line in states[name].transitions}
@@ -51,7 +56,8 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState], contro
     def conclude(name: str, again: bool) -> None:
         release = states[name].releases.get(plan.tag)
         undone = [mark(release.record, failed="interrupted and undone")] if release and release.record else []
-        journal = run.journal("end", outcome="put-back", exit_code=0, tag=plan.tag)
+        before = was_live_before(replace(states[name], current=live_after(name)))
+        journal = run.journal("end", outcome="put-back", exit_code=0, tag=plan.tag, **before)
         run.conclude(name, settles(name), journal, (), undone if name in moving and found.fresh else (), left[name])
 
     with run.or_give_back("failed"):

@@ -30,7 +30,7 @@ def plan_prune(
     known = {release.tag for state in states for release in state.releases.values()}
     refusals = [f"no release is called {tag}" for tag in tags if tag not in known]
     for tag in tags:
-        reason = protection(states, tag, live, previous)
+        reason = protection(states, tag, live, "" if tag in before else previous)
         if not reason and tag in before:
             reason = "is the release that an interrupted operation goes back to when undone: recover first"
         if reason:

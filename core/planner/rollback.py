@@ -9,13 +9,16 @@ from core.manifest import Manifest
 from core.plan import NONE, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.planner.oddities import current_refusal, state_warnings
 from core.planner.release import PlanSettings, leading_nowhere, release_step
-from core.records import FleetRelease, ServerState, fleet_releases, live_tag, previous_tag
+from core.records import FleetRelease, Previous, ServerState, fleet_releases, live_tag, previous_of
 
 
 def rollback_target(states: Sequence[ServerState], tag: str | None) -> tuple[FleetRelease | None, str]:
-    """The release that a rollback switches to, chosen once for all servers, or None and the reason."""
+    """The release that a rollback switches to, chosen once for all servers, or None and the reason.
+
+    tag   None: what was live before the last switch (`previous_of`)
+    """
     rows = fleet_releases(states)
-    wanted = tag or previous_tag(states)
+    wanted = tag or previous_of(states, rows).tag
     if not wanted:
         unread = [row.tag for row in rows if row.unread and row.present_on and not row.live_on]
         if unread:
@@ -48,10 +51,12 @@ def plan_rollback(
               `manifest_problem` where they cannot be had any more
     unknown   what to say where no release is called `tag`, if more is known of that word
     """
+    undoes = None if tag else previous_of(states)
     row, problem = rollback_target(states, tag)
     base = Plan(
         environment=environment,
         tag=row.tag if row else tag or "",
+        undoes=undoes,
         live=live_tag(states),
         record=row.record if row else None,
         strategy=settings.strategy,
@@ -87,7 +92,15 @@ def plan_rollback(
         warnings += (f"{', '.join(strangers)} never had {row.tag}: it is sent there as {who} recorded it",)
     if row.failed:
         warnings += (f"{row.tag} is marked as failed: {row.failed}",)
+    warnings += _passed_over(undoes)
     return replace(base, steps=tuple(steps), warnings=warnings)
+
+
+def _passed_over(undoes: Previous | None) -> tuple[str, ...]:
+    """What undo does not go back to, though it was live before: never two releases back without a word."""
+    if undoes is None:
+        return ()
+    return tuple(f"{tag}, which was live before, {why}: this goes back further" for tag, why in undoes.skipped)
 
 
 def recorded(row: FleetRelease) -> tuple[str, ...]:

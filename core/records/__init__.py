@@ -9,6 +9,7 @@ from core.records.fleet import (
     PRUNED,
     UNKNOWN,
     FleetRelease,
+    Previous,
     fleet_releases,
     live_of,
     live_tag,
@@ -33,6 +34,7 @@ from core.records.record import (
     parse_record,
 )
 from core.records.server import CLOSED, SILENT_AFTER, Claim, Disk, Lock, Release, ServerState
+from core.records.stays import Stay, stays_before
 
 __all__ = [
     "ABSENT",
@@ -55,9 +57,11 @@ __all__ = [
     "JournalLine",
     "Lock",
     "Pin",
+    "Previous",
     "Record",
     "Release",
     "ServerState",
+    "Stay",
     "fleet_releases",
     "is_digest",
     "is_tag",
@@ -72,4 +76,5 @@ __all__ = [
     "previous_of",
     "previous_tag",
     "standing",
+    "stays_before",
 ]

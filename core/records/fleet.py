@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from core.records.record import LARGEST_SEQ, Pin, Record
 from core.records.server import Release, ServerState
+from core.records.stays import Stay
 
 LEAP = 10**6
 """How far a server's numbers may be ahead of all others' and still count: no server misses that many releases."""
@@ -94,14 +95,70 @@ def live_of(rows: Iterable[FleetRelease]) -> str:
     return max(live, key=lambda row: (len(row.live_on), row.order)).tag if live else ""
 
 
-def previous_of(rows: Iterable[FleetRelease], live: str) -> str:
-    """The one release that undo, and a rollback without a tag, goes to: the newest returnable one older than `live`.
+@dataclass(frozen=True, kw_only=True)
+class Previous:
+    """The release that undo, and a rollback without a tag, goes back to.
 
-    rows   newest first, as `fleet_releases` gives them
+    tag         "" where there is none
+    until       when it ceased to be live, in seconds since the epoch; 0.0 where the journals do not tell
+    kind, who   of the operation that switched away from it, which undo takes back; "" where that is unknown
+    skipped     releases that were live after it and are not gone back to: each with the reason
     """
+
+    tag: str = ""
+    until: float = 0.0
+    kind: str = ""
+    who: str = ""
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+def previous_of(states: Iterable[ServerState], rows: Sequence[FleetRelease] | None = None) -> Previous:
+    """What was live before the last switch, by the journals of the servers that are on the live release: what most of
+    them say. So undo after undo is there and back again.
+
+    A release that failed or is blocked is not gone back to: then it is what was live before that. Where the journals
+    tell nothing usable, it is the newest release older than the live one that was live, and neither failed, was left by
+    a rollback, nor is blocked.
+
+    rows   `fleet_releases` of the states, where they are there already
+    """
+    states = list(states)
+    rows = fleet_releases(states) if rows is None else rows
+    live = live_of(rows)
+    if not live:
+        return Previous()
+    by_tag = {row.tag: row for row in rows}
+    skipped: dict[str, str] = {}
+    while True:
+        votes: dict[str, list[Stay]] = {}
+        for state in states:
+            stay = next((stay for stay in state.stays if stay.tag not in skipped), None)
+            if state.current == live and stay:
+                votes.setdefault(stay.tag, []).append(stay)
+        if not votes:
+            break
+        places = {row.tag: place for place, row in enumerate(reversed(rows))}
+        tag = max(votes, key=lambda tag: (len(votes[tag]), places.get(tag, -1), tag))
+        why = _no_way_back(by_tag.get(tag))
+        if not why:
+            stay = max(votes[tag], key=lambda stay: stay.until)
+            return Previous(tag=tag, until=stay.until, kind=stay.kind, who=stay.who, skipped=tuple(skipped.items()))
+        skipped[tag] = why
     older = itertools.dropwhile(lambda row: row.tag != live, rows)
     next(older, None)
-    return next((row.tag for row in older if row.returnable), "")
+    found = next((row.tag for row in older if row.returnable), "")
+    return Previous(tag=found, skipped=tuple(skipped.items()))
+
+
+def _no_way_back(row: FleetRelease | None) -> str:
+    """Why undo does not go to a release that was live, in words for after its name; "" where it may."""
+    if row is None:
+        return "is gone"
+    if row.failed:
+        return f"failed ({row.failed})"
+    if any("failed" in release.marks for release in row.on.values()):
+        return "failed"
+    return "has a record that cannot be read" if row.unread else ""
 
 
 def live_tag(states: Iterable[ServerState]) -> str:
@@ -110,9 +167,8 @@ def live_tag(states: Iterable[ServerState]) -> str:
 
 
 def previous_tag(states: Iterable[ServerState]) -> str:
-    """`previous_of` the releases on these servers."""
-    rows = fleet_releases(states)
-    return previous_of(rows, live_of(rows))
+    """The tag of `previous_of` these servers."""
+    return previous_of(states).tag
 
 
 LIVE, KEPT, FAILED, PRUNED, ABSENT, UNKNOWN = "live", "kept", "failed", "pruned", "absent", "unknown"

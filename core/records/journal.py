@@ -22,6 +22,7 @@ class JournalLine:
 
     what      begin, switch, restore, end (with its outcome), interrupted (by the agent, with the phase)
     tag       the release that is or was to become live; previous: the one before, target: its link's text
+    until     in `end`, where this operation did not switch the server itself: when `previous` ceased to be live there
     servers   in `begin`: all servers of the operation
     record    in `begin`: of that release, from which it can be made also where no server has it yet
     """
@@ -37,6 +38,7 @@ class JournalLine:
     tag: str = ""
     previous: str = ""
     target: str = ""
+    until: float = 0.0
     servers: tuple[str, ...] = ()
     record: Record | None = None
 
@@ -61,9 +63,9 @@ def parse_journal_line(text: str) -> JournalLine:
             known["servers"] = tuple(one_line(name)[:100] for name in names if isinstance(name, str))
         elif item.name == "record":
             known["record"] = record_of(value) if isinstance(value, dict) else None
-        elif item.name == "time":
+        elif item.name in ("time", "until"):
             usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LAST_SECOND
-            known["time"] = float(value) if usable else 0.0  # type: ignore[arg-type]  # a number, as `usable` says
+            known[item.name] = float(value) if usable else 0.0  # type: ignore[arg-type]  # a number, as `usable` says
         elif item.name == "exit_code":
             # Anything but an exit status counts as a failure.
             known["exit_code"] = value if type(value) is int and 0 <= value <= 255 else int(value is not None)

@@ -61,7 +61,7 @@ class Record:
     ref       the branch, tag or commit that was asked for
     bytes, files   of the tree
     failed    why its checks or hooks failed after the switch; "" where they did not
-    left      a rollback left this release: "the previous one" skips it
+    left      a rollback left this release
     pinned    never pruned; what `turnout pin` writes is a file of its own, `Pin`
     """
 

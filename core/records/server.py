@@ -9,6 +9,7 @@ from functools import cached_property
 
 from core.records.journal import JournalLine
 from core.records.record import Pin, Record
+from core.records.stays import Stay, stays_before
 
 SILENT_AFTER = 30
 """Seconds without a heartbeat after which operator and server count each other as gone. A server's watchdog then
@@ -201,6 +202,11 @@ class ServerState:
     def ordered(self) -> tuple[Release, ...]:
         """All releases, newest first."""
         return tuple(sorted(self.releases.values(), key=lambda release: release.order, reverse=True))
+
+    @cached_property
+    def stays(self) -> tuple[Stay, ...]:
+        """What was live here before, the latest first, as far as the journals tell."""
+        return stays_before(self.transitions, self.journal, self.current)
 
     @property
     def why_dangling(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 
 import pytest
 
@@ -26,16 +27,60 @@ def everything(place):
     return snapshot(place.files)
 
 
-def test_without_a_tag_it_goes_to_the_release_before_and_never_to_one_that_was_left(sshd, project_factory, engine):
+def test_without_a_tag_it_undoes_the_last_switch_so_twice_is_there_and_back(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator = engine(project)
     deployed(operator, project, 3)
     assert operator.rollback().tag == "r2"
     assert record(sshd, "r3").left
-    assert operator.rollback().tag == "r1"
+    assert operator.rollback().tag == "r3"
+    assert operator.rollback().tag == "r2"
     project.commit({"index.html": "4\n"})
     operator.deploy(tag="r4")
-    assert operator.rollback().tag == "r1"  # r2 and r3 were left
+    assert operator.rollback().tag == "r2"  # r3 was not live before r4
+
+
+def test_a_rollback_by_mistake_is_undone_however_many_prunes_came_since(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    operator = engine(project)
+    deployed(operator, project, 4)
+    operator.rollback("r1")
+    for _ in range(25):  # the journal's last lines tell of nothing else then
+        operator.prune()
+    plan = operator.plan(RollbackRequest())
+    assert (plan.tag, plan.undoes.kind) == ("r4", "rollback")
+    assert plan.undoes.until == pytest.approx(time.time(), abs=600)
+    assert operator.rollback().tag == "r4"
+
+
+def test_a_server_that_was_only_checked_does_not_forget_what_was_live_before(servers, project_factory, engine):
+    fleet = servers(2)
+    project = project_factory(fleet)
+    operator = engine(project)
+    deployed(operator, project, 3)
+    part = engine(project, servers=[operator.fleet.server("web2")])
+    part.rollback("r1")
+    operator.rollback("r3")  # brings web2 back; web1 has it already
+    for _ in range(25):
+        operator.prune()
+    assert [state.stays[0].tag for state in operator.fleet.inspect().states.values()] == ["r2", "r1"]
+    assert operator.plan(RollbackRequest()).tag == "r2"
+
+
+def test_undo_stops_where_somebody_else_switched_since_the_plan(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    operator, other = engine(project), engine(project)
+    deployed(operator, project, 4)
+    operator.rollback("r2")
+    operator.rollback("r4")
+    seen = operator.plan(RollbackRequest())
+    assert seen.tag == "r2"
+    other.rollback("r1")
+    other.rollback("r4")  # all is as it was seen, but for what was live before
+    with pytest.raises(StateChanged, match="r1, not r2"):
+        operator.run(RollbackRequest(), seen)
+    assert live(sshd) == "r4"
+    assert operator.rollback().tag == "r1"
 
 
 def test_a_release_that_failed_its_checks_is_never_the_one_before(sshd, project_factory, engine):

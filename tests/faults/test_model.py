@@ -42,12 +42,19 @@ class Model:
         self.bad: set[str] = set()
         """marked as failed, or never live: they have a limit of their own"""
         self.live = ""
+        self.past: list[str] = []
+        """what was live before, the latest last: a switch that was undone is not in it"""
 
     @property
     def previous(self) -> str:
         """What a rollback without a tag leads to."""
+        lived = [tag for tag in reversed(self.past) if tag != self.live and tag in self.order and tag not in self.bad]
         older = self.order[: self.order.index(self.live)] if self.live else []
-        return next((tag for tag in reversed(older) if tag not in self.skipped), "")
+        return next(iter(lived), next((tag for tag in reversed(older) if tag not in self.skipped), ""))
+
+    def switched(self, tag: str) -> None:
+        self.past += [self.live] if self.live else []
+        self.live = tag
 
     def kept(self, number: int, live: str) -> set[str]:
         """Of the releases that have their files the newest good ones, so many, and the newest bad ones."""
@@ -62,7 +69,7 @@ class Model:
         self.order.append(tag)
         self.content[tag] = content
         self.present.add(tag)
-        self.live = tag
+        self.switched(tag)
 
     def rolled_back(self, tag: str) -> None:
         if self.order.index(tag) < self.order.index(self.live):
@@ -70,7 +77,7 @@ class Model:
         self.skipped.discard(tag)
         self.bad.discard(tag)
         self.present.add(tag)
-        self.live = tag
+        self.switched(tag)
 
     def pruned(self, keep: int) -> None:
         self.present &= self.kept(keep, self.live) | {self.live, self.previous}
@@ -309,7 +316,11 @@ class Walk:
         if target not in model.order and target in recorded:
             model.order.append(target)
             model.content[target] = content
-        model.live = self.facts.live()[0]
+        now = self.facts.live()[0]
+        if now != model.live and model.past and now == model.past[-1] and self.done[-1] == "undo":
+            model.live = model.past.pop()
+        elif now != model.live:
+            model.switched(now)
         model.present = set(releases(self.place))
         model.skipped = {tag for tag in model.order if self.is_skipped(tag)}
         model.bad = {tag for tag in model.skipped if self.is_bad(tag)}

@@ -37,6 +37,7 @@ TYPES: dict[Any, str] = {
     rows.RecordRow: "record",
     list[rows.StepRow]: "list of steps",
     rows.ChangesRow: "changes",
+    rows.UndoesRow: "undoes",
     list[rows.CommitNameRow]: "list of commits",
 }
 
@@ -66,7 +67,7 @@ def test_the_format_is_the_first_until_a_shape_changes() -> None:
 
 
 def test_the_page_has_every_shape_and_no_other() -> None:
-    parts = {"plan", "step", "record", "changes", "commit-name", EVERY_EVENT}
+    parts = {"plan", "step", "record", "changes", "commit-name", "undoes", EVERY_EVENT}
     assert set(promised()) - parts == rows.ROWS.keys() | events.KINDS.keys()
 
 
@@ -86,6 +87,7 @@ PARTS = {
     "record": rows.RecordRow,
     "changes": rows.ChangesRow,
     "commit-name": rows.CommitNameRow,
+    "undoes": rows.UndoesRow,
 }
 
 

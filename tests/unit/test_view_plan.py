@@ -8,8 +8,9 @@ import pytest
 
 from core import DeployRequest, PruneRequest, RollbackRequest
 from core.plan import NO_SPACE, NONE, REMOVE, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
+from core.records import Previous
 from tests.plans import worded
-from tests.tui.recorded import record, tag
+from tests.tui.recorded import NOW, record, tag
 from tui.view.glyphs import UNICODE
 from tui.view.lines import plain, width
 from tui.view.plan_lines import plan_lines
@@ -53,6 +54,14 @@ def test_hooks_and_checks_are_named_before_they_run() -> None:
 
 def test_a_server_on_another_release_says_so() -> None:
     assert "(live there: 77e0d12)" in text(deploy(upload("web1"), upload("web2", current=tag(2))))
+
+
+def test_what_undo_goes_back_to_and_takes_back_is_said() -> None:
+    undoes = Previous(tag=tag(0), until=NOW - 300, kind="deploy", who="ana@laptop")
+    plan = replace(deploy(), undoes=undoes)
+    said = " ".join(plain(spans) for spans in plan_lines(plan, 120, UNICODE, now=NOW))
+    assert "to 3f2c1ab, which was live until 5 min ago; takes back the deploy by ana@laptop" in said
+    assert "3f2c1ab, the newest good release before" in text(replace(plan, undoes=Previous(tag=tag(0))))
 
 
 def test_an_upper_bound_is_not_shown_as_a_fact() -> None:

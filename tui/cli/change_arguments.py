@@ -44,7 +44,7 @@ def _deploy(commands: Any) -> None:
 def _rollback(commands: Any) -> None:
     rollback = add_command(commands, "rollback", "switch every server back to a release")
     add_environment(rollback)
-    rollback.add_argument("tag", metavar="TAG", nargs="?", help="the release (default: the previous release)")
+    rollback.add_argument("tag", metavar="TAG", nargs="?", help="the release (default: undo the last switch)")
     rollback.add_argument(
         "--across-migrations",
         action="store_true",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
@@ -99,7 +100,7 @@ class TextOutput:
         from tui.view.plan_lines import plan_lines
 
         stream = self._said if asked else self._data
-        lines = plan_lines(plan, (stream.columns or ENDLESS) - 2, self.glyphs, terminal=True)
+        lines = plan_lines(plan, (stream.columns or ENDLESS) - 2, self.glyphs, now=time.time(), terminal=True)
         stream.write(self.mask(text) for text in (one_line(plan.title), *(f"  {plain(s)}".rstrip() for s in lines)))
 
     def table(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]], legend: Line = ()) -> None:

@@ -100,6 +100,13 @@ def _roll_back(desk: Desk, tag: str) -> None:
     plan(desk, RollbackRequest(tag=tag), f"Roll back to {short_tag(tag)}")
 
 
+def _undo(desk: Desk) -> None:
+    """What was live before is decided in the plan, from the journals: what is shown here may be old."""
+    from core import RollbackRequest
+
+    plan(desk, RollbackRequest(), "Undo the last switch")
+
+
 def _roll_back_here(desk: Desk) -> None:
     if desk.here.release is not None:
         _roll_back(desk, desk.here.release.tag)
@@ -177,9 +184,9 @@ COMMANDS = (
         why_not=_no_way_back, run=_roll_back_here,
     ),
     Command(
-        id="undo", keys="u", help="go back to the previous release: see the plan", group=CHANGE,
-        title="Undo: roll back to the previous release", label="Undo", rank=3, place=32, in_bar=everywhere,
-        why_not=_no_undo, run=lambda desk: _roll_back(desk, desk.workspace.fleet_view.previous),
+        id="undo", keys="u", help="undo the last switch: back to what was live before; see the plan", group=CHANGE,
+        title="Undo: back to what was live before the last switch", label="Undo", rank=3, place=32, in_bar=everywhere,
+        why_not=_no_undo, run=_undo,
     ),
     Command(
         id="prune", keys="P", help="remove marked or old releases, or the deploy-caches: see the plan", group=CHANGE,

@@ -141,7 +141,7 @@ class PlanDialog(Dialog[Plan]):
 
     def lines(self, cells: int) -> Sequence[Line]:
         if self.plan is not None:
-            return plan_lines(self.plan, cells, self._glyphs)
+            return plan_lines(self.plan, cells, self._glyphs, now=self._now())
         if self.error is not None:
             out = error_lines(self.error, cells, self._glyphs)
             out += [line(("  State   ", "dim"), "nothing was changed")]

@@ -56,7 +56,7 @@ class FleetView:
         rows = tuple(fleet_releases(states))
         live = live_of(rows)
         places = {row.tag: index for index, row in enumerate(rows)}
-        return cls(project, environment, tuple(servers), protected, rows, live, previous_of(rows, live), places)
+        return cls(project, environment, tuple(servers), protected, rows, live, previous_of(states, rows).tag, places)
 
     @property
     def names(self) -> tuple[str, ...]:

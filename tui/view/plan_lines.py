@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from core.plan import DEPLOY, Plan, Step, alike, freeing
+from core.records import Previous
 from core.text import count, size
 from tui.view.change_lines import plan_change_lines
-from tui.view.formats import listing, range_name, short_tag, short_tags
+from tui.view.formats import age, listing, range_name, short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, wrap
 
@@ -15,13 +16,16 @@ GROUPED_FROM = 9
 """Servers from which those with the same step share a line."""
 
 
-def plan_lines(plan: Plan, cells: int, glyphs: Glyphs, *, terminal: bool = False) -> list[Line]:
+def plan_lines(
+    plan: Plan, cells: int, glyphs: Glyphs, *, now: float | None = None, terminal: bool = False
+) -> list[Line]:
     """The whole plan, the most decisive first.
 
+    now        seconds since the epoch, from which ages are counted; None: none are shown
     terminal   for a terminal's scrollback: tags are whole, for people copy them, and none is left out
     """
     tag = one_line if terminal else short_tag
-    out = _change(plan, cells, glyphs, terminal)
+    out = _change(plan, cells, glyphs, now, terminal)
     if plan.changes is not None:
         out += [(), *plan_change_lines(plan.changes, cells, glyphs, terminal=terminal)]
     if plan.refusals:
@@ -49,7 +53,7 @@ def plan_lines(plan: Plan, cells: int, glyphs: Glyphs, *, terminal: bool = False
     return out
 
 
-def _change(plan: Plan, cells: int, glyphs: Glyphs, terminal: bool) -> list[Line]:
+def _change(plan: Plan, cells: int, glyphs: Glyphs, at: float | None, terminal: bool) -> list[Line]:
     """What is live now, and what will be."""
     if not plan.changes_live:
         frees = freeing("frees", plan.frees, plan.exact).removeprefix(", ") if plan.frees else ""
@@ -69,6 +73,8 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs, terminal: bool) -> list[Line
             (tag(plan.tag) if plan.tag else "?", "ok"),
         )
     ]  # fmt: skip
+    if plan.undoes is not None and plan.tag:
+        out += _field("Back", undo_words(plan.undoes, tag(plan.tag), at), cells)
     if record is not None:
         if record.subject:
             out += _field("What", one_line(record.subject), cells)
@@ -82,6 +88,15 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs, terminal: bool) -> list[Line
     if plan.send_bytes:
         out += _field("Sends", f"{size(plan.send_bytes)} to {count(len(plan.steps), 'server')}", cells)
     return out
+
+
+def undo_words(undoes: Previous, tag: str, now: float | None) -> str:
+    """`to 2e90a48, which was live until 5 min ago; takes back the deploy by ana@laptop`."""
+    if not undoes.until:
+        return f"to {tag}, the newest good release before"
+    ended = f"; takes back the {undoes.kind} by {one_line(undoes.who)}" if undoes.kind and undoes.who else ""
+    when = f"live until {age(max(now - undoes.until, 0))} ago" if now is not None else "live before"
+    return f"to {tag}, which was {when}{ended}"
 
 
 def _pruned(plan: Plan, tag: Callable[[str], str]) -> list[str]:

@@ -332,7 +332,7 @@ def idle_lines(keys: Mapping[str, str]) -> list[Line]:
     rows = (
         ("deploy", "deploys a branch, tag or commit"),
         ("rollback", "rolls back to the release under the cursor"),
-        ("undo", "goes back to the previous release"),
+        ("undo", "goes back to what was live before"),
     )
     out = [line(("Nothing has run since the dashboard was opened.", "dim")), ()]
     return out + [line((f"  {keys[name]}  ", "key"), text) for name, text in rows]

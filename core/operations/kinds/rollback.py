@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from core.errors import SourceError, UsageError
+from core.errors import SourceError, StateChanged, UsageError
 from core.events import PHASES, Emit
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, Controls
@@ -29,11 +29,15 @@ from core.records import ServerState, fleet_releases
 from core.source import source_of, tree_of_record
 from core.source.tree import Tree
 
+LOOKED_BACK = 5
+"""Releases that were live before whose records undo asks for: some of them may have failed."""
+
 
 @dataclass(frozen=True)
 class RollbackRequest(Request):
-    """Switch all servers to the release `tag`, or to the one before the live one.
+    """Switch all servers to the release `tag`; None: undo the last switch, so back to what was live before it.
 
+    What that is, is decided under the locks from the servers' journals (core.records.previous_of).
     across_migrations   a rollback that nobody has seen a plan of may leave migrations behind (`[deploy] migrations`)
     """
 
@@ -54,9 +58,23 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
     def title(self, tag: str = "") -> str:
         return f"Roll {self.fleet.environment.name} back{f' to {tag}' if tag else ''}"
 
+    def records(self, states: Mapping[str, ServerState]) -> tuple[str, ...]:
+        """Of undo: those of what was live before, also where a server lists them in brief."""
+        if self.request.tag is not None:
+            return super().records(states)
+        return tuple(dict.fromkeys(stay.tag for state in states.values() for stay in state.stays[:LOOKED_BACK]))
+
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
-        tag = self.planned.tag if self.planned else self.request.tag
-        return with_interruption(plan_return(self.fleet, tag, states, self.emit, self.cancel, ROLLBACK), states)
+        prepared = plan_return(self.fleet, self.request.tag, states, self.emit, self.cancel, ROLLBACK)
+        planned = self.planned
+        if planned and planned.tag != prepared.plan.tag:
+            raise StateChanged(
+                f"what was live before changed since the plan was made: {prepared.plan.tag or 'nothing'}, "
+                f"not {planned.tag}",
+                hint="look at the new plan; nothing was touched",
+                phase="begin",
+            )
+        return with_interruption(prepared, states)
 
     def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
         return carry_out(run, prepared, states, controls)
@@ -68,7 +86,7 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
 def plan_return(
     fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit: Emit, cancel: Cancel, kind: str
 ) -> Prepared:
-    """The plan that makes the release `tag` live (None: the one before the live one), with its tree where a server has
+    """The plan that makes the release `tag` live (None: what was live before it), with its tree where a server has
     to get its files again.
 
     kind  of the operation, whose hooks the plan names

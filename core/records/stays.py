@@ -1,0 +1,74 @@
+"""What was live on a server before, and until when, as its journals tell (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.records.journal import JournalLine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stay:
+    """A release that was live on a server, and what ended that.
+
+    until       seconds since the epoch, by the clock of the operator who ended it; 0.0 where that is unknown
+    kind, who   of the operation that switched away from it; "" where that was no operation
+    """
+
+    tag: str
+    until: float = 0.0
+    kind: str = ""
+    who: str = ""
+
+
+def stays_before(transitions: Sequence[JournalLine], journal: Sequence[JournalLine], current: str) -> tuple[Stay, ...]:
+    """What was live before `current` on one server, the latest first, each release once.
+
+    transitions   the lines that nothing pushes out: they tell of the last switch, however long ago it was
+    journal       the last lines of the journal, which may reach further back
+    """
+    found: dict[str, Stay] = {}
+    for lines in (transitions, journal):
+        for stay in _before(lines, current):
+            if stay.tag and stay.tag != current:
+                found.setdefault(stay.tag, stay)
+    return tuple(found.values())
+
+
+@dataclass(frozen=True)
+class _Switch:
+    operation: str
+    tag: str | None
+    """None: whatever is live now."""
+    left: Stay
+
+
+def _before(lines: Sequence[JournalLine], current: str) -> list[Stay]:
+    """The releases that these lines say were left, the latest first."""
+    switches: list[_Switch] = []
+    for line in lines:
+        if line.what == "switch":
+            left = Stay(tag=line.previous, until=line.time, kind=line.kind, who=line.who)
+            switches.append(_Switch(line.operation, line.tag, left))
+        elif line.what == "restore" and switches and switches[-1].left.tag == line.tag:
+            switches.pop()
+        elif line.what == "end":
+            _end(switches, line)
+    # One that was killed wrote the line of its switch, and may not have come to the switch itself.
+    while switches and switches[-1].tag not in (None, current) and switches[-1].left.tag == current:
+        switches.pop()
+    stays = [switch.left for switch in reversed(switches)]
+    if switches and switches[-1].tag not in (None, current):
+        stays.insert(0, Stay(tag=switches[-1].tag or ""))  # a person or another program switched since
+    return stays
+
+
+def _end(switches: list[_Switch], line: JournalLine) -> None:
+    """Take in how an operation ended: one that was put back left nothing; one that found the release live already
+    carries on what was live before.
+    """
+    if line.outcome == "put-back" and not line.until:
+        switches[:] = [switch for switch in switches if switch.operation != line.operation]
+    elif line.until and line.previous and all(switch.operation != line.operation for switch in switches):
+        switches.append(_Switch(line.operation, None, Stay(tag=line.previous, until=line.until)))
