@@ -47,9 +47,9 @@ KINDS: dict[str, type[Event]] = {}
 
 
 def from_json(data: object) -> Event | None:
-    """The event that `to_json` wrote, or None where it is none of ours or a value is not of its kind.
+    """The event that `to_json` wrote, or None where it is unknown or a value is of the wrong type.
 
-    Unknown fields are passed over. What is read came from a server: texts are made harmless, numbers are those that
+    Unknown fields are ignored. What is read came from a server: texts are made harmless, numbers are those that
     can be shown.
     """
     if not isinstance(data, dict):
@@ -134,7 +134,7 @@ _SHAPES: dict[str, Callable[[object], Any]] = {
 class OperationStarted(Event):
     """An operation begins. `servers` are the names it works on, `phases` those that it goes through if all goes well.
 
-    title   what screens call it; of a release that is not known yet it says nothing
+    title   what screens call it, without a release that is not known yet
     """
 
     kind: str

@@ -69,7 +69,7 @@ def at_once(names: Iterable[str], step: Callable[[str], T]) -> Outcome[T]:
         thread = threading.Thread(target=run, args=(name,), name=f"server {name}", daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # the system gives no more threads; those that run are waited for all the same
+        except RuntimeError as error:  # the system gives no more threads; wait for those that run
             errors[name] = fault(error)
         else:
             threads.append(thread)

@@ -157,7 +157,7 @@ class Job(Generic[T]):
             self.outcome = self._work(self._emit, self.controls)
         except TurnoutError as error:
             self.error = error
-        except BaseException as error:  # a fault of ours, whatever it is, must reach the operator, not die on a thread
+        except BaseException as error:  # a bug of ours, whatever it is, must reach the operator, not die on a thread
             self.error = fault(error)
         finally:
             self._done.set()
@@ -185,7 +185,7 @@ class Ahead(Generic[T]):
             self._result = self._work()
         except TurnoutError as error:
             self._error = error
-        except BaseException as error:  # a fault of ours, whatever it is, must reach the operator, not die on a thread
+        except BaseException as error:  # a bug of ours, whatever it is, must reach the operator, not die on a thread
             self._error = fault(error)
 
 

@@ -18,7 +18,7 @@ SHORTEST_SECRET = 4
 MASK = "***"
 
 _MOST_PATTERNS = 64
-"""Patterns that are kept: mostly the same few secrets are printed."""
+"""Patterns that are kept: usually the same few secrets are printed."""
 
 
 class Masking:

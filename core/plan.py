@@ -37,8 +37,8 @@ class Refusal:
 class Sizes:
     """What removals free on a server.
 
-    by_tag   bytes by tag, the deploy-cache under ""; what the server cannot tell is left out
-    exact    false where they are upper bounds: what stays may share blocks with what goes (reflinks, hard links)
+    by_tag   bytes by tag, the deploy-cache under ""; what is unknown is left out
+    exact    false where they are upper bounds: what stays may share blocks with what is removed (reflinks, hard links)
     """
 
     by_tag: Mapping[str, int] = field(default_factory=dict)
@@ -52,11 +52,11 @@ class Step:
     current      tag live there now, "" for none
     back         where undoing the switch points `current`: a link's text, "" where there was no `current`
     send_bytes, send_files   what travels
-    exact        false: what travels (the cache is compared first) or what a prune frees are upper bounds
-    remove_entries   entries that leave the deploy-cache
+    exact        false: the bytes to send (the cache is compared first) or those that a prune frees are upper bounds
+    remove_entries   entries that are removed from the deploy-cache
     copy_bytes   what is copied on the server from the cache into the release
-    prune        tags whose files go after the switch, or in a prune
-    frees        bytes that a prune frees, with those of the deploy-cache; None where the server cannot tell
+    prune        tags whose files are removed after the switch, or in a prune
+    frees        bytes that a prune frees, with those of the deploy-cache; None where unknown
     sizes        of a prune: what each tag frees, the deploy-cache under ""; what is not known is left out
     clear_cache  the deploy-cache is emptied
     refusal      why this server cannot do it; None where it can
@@ -112,12 +112,12 @@ class Plan:
     record       of the release that becomes live (deploy, rollback); None for prune
     live         the environment's live tag before
     undoes       what it goes back to was chosen by the journals: when it was live, and what is taken back; else None
-    build        what finished build is used again; "" where none is
+    build        which finished build is used again; "" where none is
     hooks, checks   what will run, one line each, for people
     fingerprints    by server: the state that the plan rests on
     strategy     how the servers are switched: a name of core.strategy.STRATEGIES
     changes      commits, files and migrations beside the live release; None where none was live, where it does not
-                 switch to another one, or where nobody reads it (core.operations.differences)
+                 switch to another one, or where the plan is not shown (core.operations.differences)
     """
 
     environment: str
@@ -176,7 +176,7 @@ class Plan:
 
     @property
     def frees(self) -> int | None:
-        """Bytes on all servers; None where one of them cannot tell."""
+        """Bytes on all servers; None where those of one are unknown."""
         known = [step.frees for step in self.steps if step.frees is not None]
         return sum(known) if len(known) == len(self.steps) else None
 

@@ -11,14 +11,14 @@ ITSELF = "unset -f [ cd command echo printf read test; "
 """Shell: from here on, no function of the login shell replaces a built-in."""
 
 _STEADY = "set +efuxC; " + ITSELF
-"""Shell: nor does an option of the login's apply."""
+"""Shell: from here on, no option of the login shell applies."""
 
 _AS_BEFORE = "".join(f"case $turnout_options in *{option}*) set -{option} ;; esac\n" for option in "fuCex")
 """Shell: the options with which the login starts a shell, for a command has them too."""
 
 
 SWALLOWED = "not run: a start-up file there reads standard input and consumed part of what was sent"
-"""What is said of a program that lacks its beginning."""
+"""The message about a program that lacks its beginning."""
 
 
 def framed(mark: str, text: str) -> str:

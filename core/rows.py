@@ -107,7 +107,7 @@ class DriftRow(Row):
 
 
 class CurrentRow(Row):
-    """A server whose `current` does not point to a release, and what is the matter with it."""
+    """A server whose `current` does not point to a release, and what is wrong with it."""
 
     server: str
     text: str

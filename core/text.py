@@ -79,9 +79,9 @@ def show_path(path: bytes) -> str:
 def cut_lines(
     text: AnyStr, newline: AnyStr, longest: int, cut: Callable[[AnyStr, int], int] | None = None, spare: int = 0
 ) -> tuple[list[AnyStr], AnyStr]:
-    """Whole lines, and the unfinished rest that waits for more; what is longer than `longest` comes in pieces.
+    """Whole lines, and the unfinished rest that waits for more; a line longer than `longest` comes in pieces.
 
-    cut    tells for a text and a place in it the first place from there on where it may be cut; None: anywhere
+    cut    gives for a text and a place in it the first place from there on where it may be cut; None: anywhere
     spare  how far `cut` may have to look beyond a place: an unfinished line waits until so much more is there
     """
     lines: list[AnyStr] = []

@@ -1,4 +1,4 @@
-"""`turnout doctor`: what would get in the way of a deploy, found before anything is at stake."""
+"""`turnout doctor`: finds what would stop a deploy, before one is started."""
 
 from __future__ import annotations
 

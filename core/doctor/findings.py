@@ -186,7 +186,7 @@ def _tools(facts: Facts) -> Iterator[Finding]:
 
 def _copies(facts: Facts, copy_mode: str) -> Iterator[Finding]:
     """How a release is copied from the deploy-cache."""
-    # The kernel lets only its owner, or who may write it, make another name of a file (fs.protected_hardlinks).
+    # Only a file's owner, or a user who may write to it, may make a hard link to it (fs.protected_hardlinks).
     problems = facts.problems("hardlink") or facts.problems("theirs")
     if copy_mode == "hardlink" and problems:
         text = f'`copy = "hardlink"` does not work there: {reason(problems[0])}'

@@ -34,7 +34,7 @@ from core.text import clean
 
 TAG = "rehearsal"
 BEFORE = layout.release("none")
-"""Where `current` leads in the rehearsal's root at first: the switch has to replace a link."""
+"""Where `current` points in the rehearsal's root at first: the switch has to replace a link."""
 PATIENCE = 600
 """Seconds after which the rehearsal's own lock counts as left; the whole takes a second."""
 HOOK_SECONDS = 20.0

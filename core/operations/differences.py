@@ -19,7 +19,7 @@ from core.source.selection import excluding
 from core.source.store import known, remember
 
 SERVERS_ASKED = 3
-"""Servers that are asked for a manifest before it counts as not to be had."""
+"""How many servers are asked for a manifest before it counts as unavailable."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def plan_with_changes(
 def plan_with_migrations(
     fleet: Fleet, plan: Plan, states: Mapping[str, ServerState], manifest: Manifest | None, cancel: Cancel
 ) -> Plan:
-    """The plan with files and migrations alone, where the project names migrations: for one that nobody reads.
+    """The plan with files and migrations only, if the project names migrations: for a plan that is not shown.
 
     Git is not asked. A server is asked only by a rollback whose manifests are not on this machine: whether it crosses a
     migration decides whether it is carried out.

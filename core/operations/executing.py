@@ -217,7 +217,7 @@ def _nothing(run: Run, operation: Operation[Any], plan: Plan, states: Mapping[st
 
 
 def _with_changes(prepared: Prepared, states: Mapping[str, ServerState], fleet: Fleet, cancel: Cancel) -> Plan:
-    """The plan with all that a person is told of commits, files and migrations."""
+    """The plan with everything about commits, files and migrations that a person is shown."""
     from core.operations.differences import plan_with_changes  # only plans that are shown need it
 
     manifest = prepared.tree.manifest if prepared.tree else None
@@ -238,7 +238,7 @@ def _with_known_changes(operation: Operation[Any], prepared: Prepared, states: M
 
 
 def _across_migrations(operation: Operation[Any], plan: Plan) -> None:
-    """UsageError where a rollback would leave migrations behind, and nobody has seen the plan or agreed to that."""
+    """UsageError where a rollback would leave migrations behind, and no one has seen the plan or agreed to it."""
     if operation.planned or not plan.crosses_migrations or getattr(operation.request, "across_migrations", False):
         return
     assert plan.changes is not None  # crosses_migrations

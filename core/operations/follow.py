@@ -84,7 +84,7 @@ def _held(inspection: Inspection, operation: str) -> list[str]:
 def _finished(fleet: Fleet, lock: Lock, part: list[str], states: Mapping[str, ServerState]) -> OperationFinished:
     """How an operation ended that has let go of all servers that took part, as their journals tell."""
     ends = [end for name in part if name in states and (end := _end_of(states[name], lock.operation))]
-    # Where they do not agree, the one that went wrong counts: no server says for another that all is well.
+    # If they disagree, the failure counts: a server that reports success says nothing about the others.
     end = min(ends, key=_went_well, default=None)
     known = all(name in states for name in part)
     found = interruption(states.values()) if known else None

@@ -73,7 +73,7 @@ class HookRuns:
         hooks.run(self._run.site(name, cancel), hook, folder, {**self.variables(name), "TURNOUT_RELEASE_PATH": folder})
 
     def after_going_back(self, servers: Sequence[str], cancel: Cancel, back: Mapping[str, str] | None = None) -> None:
-        """Run the hooks that follow a switch once more, now in the old release: services have to take it up again.
+        """Run the hooks that follow a switch once more, now in the old release: services have to load it again.
 
         back   by server: the tag that is live again, for the variables
         A failure is a warning.

@@ -40,9 +40,9 @@ class Operation(ABC, Generic[R]):
     """
 
     phases: ClassVar[tuple[str, ...]] = ("connect", "begin", "finish")
-    """What it goes through where all goes well, in the order of core.events.PHASES."""
+    """The phases that it goes through if nothing fails, in the order of core.events.PHASES."""
     needs_tree: ClassVar[bool] = False
-    """Whether it always sends a tree: that is made, and channels for uploads are opened, while the servers connect."""
+    """Whether it always sends a tree: it is made, and channels for uploads are opened, while the servers connect."""
     changes_live: ClassVar[bool] = False
     """Whether it is about what is live: its plan says which release is live now and which one will be."""
     ends_interrupted: ClassVar[bool] = False
@@ -87,7 +87,7 @@ class Operation(ABC, Generic[R]):
         return () if tag is None else (tag,)
 
     def check(self) -> None:
-        """UsageError for a request that no state of the servers could make right."""
+        """UsageError for a request that is wrong whatever the state of the servers is."""
         name, strategy = self.fleet.environment.name, self.fleet.environment.strategy
         if strategy not in STRATEGIES:
             raise UsageError(
@@ -103,7 +103,7 @@ class Operation(ABC, Generic[R]):
         return None
 
     def uncommitted(self) -> str:
-        """What a person might expect in the tree and will not find there; "" where nothing is missing."""
+        """What a person might expect in the tree, but is not in it; "" where nothing is missing."""
         return ""
 
     def records(self, states: Mapping[str, ServerState]) -> tuple[str, ...]:
@@ -119,7 +119,7 @@ class Operation(ABC, Generic[R]):
         """Do what the plan says, under the locks, and give them back; the summary in one sentence."""
 
     def nothing(self, plan: Plan) -> str:
-        """The summary where every server is as asked already."""
+        """The summary if every server is already as requested."""
         return "every server is already as requested: nothing to do"
 
     def prepare(self, states: Mapping[str, ServerState], tree: Ahead[Tree] | None) -> Prepared:

@@ -36,8 +36,8 @@ def with_records_of(
 ) -> dict[str, ServerState]:
     """The states with the records of these releases.
 
-    Of very many, a server tells of the older ones in brief or only how many they are: then it is asked for those that
-    are named, which is one more round trip.
+    If there are very many, a server lists the older ones in brief or only says how many they are: then it is asked for
+    those that are named, which costs one more round trip.
     """
     named = [tag for tag in dict.fromkeys(tags) if tag]
     missing = {}
@@ -60,7 +60,7 @@ def with_interruption(prepared: Prepared, states: Sequence[ServerState]) -> Prep
 
 
 def plan_settings(fleet: Fleet, moments: Iterable[Moment]) -> PlanSettings:
-    """What the configuration has to say about an operation with hooks at these moments."""
+    """What the configuration says about an operation with hooks at these moments."""
     project = fleet.project
     mask = project.mask
     names = {moment.name for moment in moments}
@@ -96,7 +96,7 @@ def cache_contents(fleet: Fleet, states: Sequence[ServerState]) -> dict[str, Man
 
 
 def reuse(tree: Tree | None) -> str:
-    """What a plan says of its build: when that was made which is used again; "" where it was made for this plan."""
+    """What a plan says of its build: when the build was made that is used again; "" for a build made for this plan."""
     if tree is None or not tree.reused:
         return ""
     return f"reused, made {datetime.fromtimestamp(tree.reused, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -20,8 +20,8 @@ from core.records import mark
 def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError) -> None:
     """Switch back what was switched, remove what was made, unlock. Raises NeedsPerson where a server is left behind.
 
-    A cancel that comes now is not heeded: what is half-way back would stay there. If this process dies here, each
-    agent sweeps and unlocks; `current` points to one of two complete releases on each server.
+    A cancel that comes now is ignored: it would leave servers half-way back. If this process dies here, each agent
+    cleans up and unlocks; `current` points to one of two complete releases on each server.
     """
     cancel = Controls().cancel
     went = bool(standing.switched)
@@ -59,7 +59,7 @@ def _say_what_is_left(
     lost: Mapping[str, TurnoutError],
     cause: TurnoutError,
 ) -> None:
-    """NeedsPerson where a server that was switched is not back, or not any more.
+    """NeedsPerson where a server that was switched is not back, or was switched again by others.
 
     failed   servers that could not be put back
     lost     servers where `current` is not as it was left
@@ -82,7 +82,7 @@ def _say_what_is_left(
 
 
 def _surely(run: Run, standing: Standing, name: str, cancel: Cancel) -> bool:
-    """`_restore`, again over a new connection and lock where it lost them: it changes only what is as we left it."""
+    """`_restore`, again with a new connection and lock if they were lost: it changes only what is as we left it."""
     if not run.session(name).usable:
         revive(run, name, cancel)
     try:

@@ -62,7 +62,7 @@ class Run:
         self._emit(event)
 
     def warn(self, text: str, server: str = "") -> None:
-        """Something that does not make the operation fail."""
+        """Warn of something that does not make the operation fail."""
         self._warn(Note(server=server, text=text, level="warning"))
 
     def _warn(self, note: Note) -> None:

@@ -110,7 +110,7 @@ class Transition:
 
     @property
     def _nothing_between(self) -> bool:
-        """Whether nothing can come between the switch and the end: one server, no checks, no hooks after it."""
+        """Whether switch and end can be one request: one server, no checks, no hooks after the switch."""
         return len(self._plan.steps) == 1 and not self._run.fleet.project.checks and not self._hooks.any_at(SWITCHED)
 
     def _switch_and_conclude(self, name: str, journal: str) -> None:
@@ -169,7 +169,7 @@ class Transition:
                 error = unclaimed(run, f"{self._plan.tag} is not live on", found)
                 run.give_back("failed", error)
                 raise error
-            # Where the end could not be written, the journal tells of an interruption; the lock need not stay.
+            # If the end could not be written, the journal shows an interruption; the lock need not stay.
             run.give_back("")
         return self._summary()
 

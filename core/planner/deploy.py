@@ -47,7 +47,7 @@ def plan_deploy(
 def _private(
     states: Sequence[ServerState], steps: Sequence[Step], manifest: Manifest, settings: PlanSettings
 ) -> list[str]:
-    """What is private in the tree, where some server gets it: who serves it may be another user there."""
+    """What is private in the tree, if any server gets it: the web server there may run as another user."""
     new = [state for state, step in zip(states, steps, strict=True) if step.action in (STAGE, UPLOAD)]
     # A shared path that is there already is not taken from the release.
     there = [each.path for each in settings.shared if all(each.path not in state.shared_missing for state in new)]

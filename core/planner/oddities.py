@@ -1,4 +1,4 @@
-"""What is odd on the servers: what is refused for it, what is only said, and what to do about it (pure)."""
+"""What is odd on the servers: what is refused for it, what is only reported, and what to do about it (pure)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def mount_refusal(state: ServerState) -> Refusal | None:
 
 
 def state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:
-    """What is odd before anything starts, and no reason against it."""
+    """What is odd before anything starts, but does not stop the operation."""
     lives = {state.server: state.current for state in states}
     odd = [text for state in states for text in _odd(state)]
     if len(set(lives.values())) > 1:
@@ -52,7 +52,7 @@ def state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:
 
 
 def oddities(states: Sequence[ServerState]) -> tuple[str, ...]:
-    """Everything odd on the servers, for who looks at their releases, where it is seen that they differ."""
+    """Everything odd on the servers, for a list of their releases: that they differ is seen from the list itself."""
     blocked = [f"{state.server}: {refusal}" for state in states if (refusal := current_refusal(state))]
     unlisted = [
         f"{state.server}: {count(state.unlisted, 'older release')} without files not listed"

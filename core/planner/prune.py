@@ -40,7 +40,7 @@ def plan_prune(
     for state in states:
         chosen = [tag for tag in tags if tag in state.releases and state.releases[tag].present]
         if keep is not None:
-            # Its own way back as well: what other servers say of a release makes it no less one here.
+            # Also this server's own way back, whatever other servers say of that release.
             needed = lives | {live, previous, previous_tag([state])} | before
             chosen += [tag for tag in beyond(state, keep, needed) if tag not in chosen]
         of_server = sizes.get(state.server, Sizes())

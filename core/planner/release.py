@@ -1,4 +1,4 @@
-"""What it takes to make a release live on one server, and what is against it (pure)."""
+"""What is needed to make a release live on one server, and what prevents it (pure)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PlanSettings:
     checks: tuple[str, ...] = ()
     shared: tuple[SharedPath, ...] = ()
     hard_links: bool = False
-    """Whether a release is made of hard links to the deploy-cache, and costs no copy."""
+    """Whether a release is made of hard links to the deploy-cache, without copying."""
     strategy: str = ALL_AT_ONCE
 
 

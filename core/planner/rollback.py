@@ -48,7 +48,7 @@ def plan_rollback(
     """The plan of a rollback to `tag`, or to the previous release.
 
     manifest  of the release's tree where some server needs its files again; None with the reason in
-              `manifest_problem` where they cannot be had any more
+              `manifest_problem` where they cannot be made any more
     unknown   what to say where no release is called `tag`, if more is known of that word
     """
     undoes = None if tag else previous_of(states)

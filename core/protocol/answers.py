@@ -44,7 +44,7 @@ PIECE = 262144
 
 @dataclass(frozen=True)
 class Answer:
-    """An agent's answer: its lines, as they came (ASCII or cleaned by who shows them), and its status."""
+    """An agent's answer: its lines, as they came (ASCII; cleaned before they are shown), and its status."""
 
     lines: tuple[str, ...]
     status: int
@@ -87,10 +87,10 @@ def error_of(answer: Answer, title: str) -> TurnoutError:
 class Removed:
     """What a prune did.
 
-    tags        that are in releases/ no more
-    busy, kept  tags that still are: a process works in them, they could not be moved
+    tags        that are no longer in releases/
+    busy, kept  tags that still are: a process works in them; they could not be moved
     left        of `tags` those whose files could not all be removed; "deploy-cache" likewise
-    complaints  what mv and rm said of it
+    complaints  what mv and rm printed
     """
 
     tags: tuple[str, ...]

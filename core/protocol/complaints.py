@@ -44,7 +44,7 @@ class Complaints:
         return "\n".join([*lines, f"and {more:,} more"] if more else lines)
 
     def add(self, line: str) -> None:
-        """One line; empty ones and noise are passed over."""
+        """One line; empty ones and noise are ignored."""
         line = clean(line, LONGEST_SAID).strip()
         if not line or _NOISE.fullmatch(line):
             return
@@ -75,7 +75,7 @@ class Complaints:
 
 
 def _hint(said: str) -> str:
-    """What to do, as far as the server's own words tell the cause."""
+    """What to do, as far as the server's own words show the cause."""
     if "read-only file system" in said:
         return "the file system is mounted read-only there; `turnout doctor` tries to write in every place"
     if "permission denied" in said or "operation not permitted" in said:

@@ -1,4 +1,4 @@
-"""The lines of a state about what lies where: the deploy-cache, free room, file systems, programs (pure)."""
+"""The lines of a state about the deploy-cache, free space, file systems and programs (pure)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Disks:
 
 
 class Cache:
-    """What lies in deploy-cache: the digest of its manifest, nothing, or something that no manifest vouches for."""
+    """What is in deploy-cache: the digest of its manifest, nothing, or something without a valid manifest."""
 
     def __init__(self) -> None:
         self.digest = ""

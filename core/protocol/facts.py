@@ -22,7 +22,7 @@ class Facts:
 
     user, tar, switch   in its own words, "" where it said nothing
     lacks        programs that it does not have
-    in_the_way   what is not a folder on the way to the deploy root; closed_to_us: a folder that we may not go into
+    in_the_way   what is not a folder on the way to the deploy root; closed_to_us: a folder that we may not enter
     closed       the first folder on the way to the deploy root that other users cannot enter
     rehearsal    the folder for a rehearsal, "" where it could not be made
     """
@@ -56,7 +56,7 @@ class Facts:
         self.rehearsal = words.get("rehearsal", "")
 
     def problems(self, what: str) -> list[str]:
-        """What tries of a kind ended with, those that went well left out: root, folder, odd, sticky, program …"""
+        """The problems that tries of a kind ended with: root, folder, odd, sticky, program …"""
         return [problem for problem in self._tried.get(what, []) if problem]
 
     def worked(self, what: str) -> bool:

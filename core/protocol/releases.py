@@ -15,7 +15,7 @@ NO_MARKS: frozenset[str] = frozenset()
 
 
 class Current:
-    """Where `current` points. `kind` is "" until a line says so: an answer that does not is not a state.
+    """Where `current` points. `kind` is "" until a line gives it: an answer without such a line is not a state.
 
     kind     link, absent, folder, file, dangling, or elsewhere (a link to outside `releases/`)
     tag      of the release that it points to, "" for none; target: the link's text
@@ -40,7 +40,7 @@ class Current:
         if kind not in ("link", "absent", "folder", "file"):
             raise ValueError
         self._link = kind == "link"
-        # Where a link ends is what the line after it says: its text alone proves nothing.
+        # The line after it says where a link ends: its text alone proves nothing.
         self.kind = "" if self._link else kind
         if self._link:
             self.target = raw_path(target)

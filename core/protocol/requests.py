@@ -24,7 +24,7 @@ class Settles(StrEnum):
 
 
 ANYWHERE = "-"
-"""Whatever `current` points to; what a look or a switch in the same breath needs."""
+"""Whatever `current` points to; for an inspection, or a switch in the same round trip."""
 
 
 def points_to(target: str) -> str:

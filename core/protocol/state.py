@@ -16,7 +16,7 @@ from core.text import clean, decode_path
 
 MOST_FAULTS = 20
 MOST_MOUNTS = 100
-"""Faults and mount points of a server that are kept; the others say nothing new."""
+"""How many faults and mount points of a server are kept; more would say nothing new."""
 
 
 class _Seen:
@@ -87,7 +87,7 @@ class _Seen:
         self.faults.append(f"{path} could not be removed: look at its owner and attributes (ls -ld, lsattr)")
 
     def _unreadable(self, rest: str) -> None:
-        """A file or folder of ours that is there and cannot be read: what it would say is unknown."""
+        """A file or folder of ours that is there and cannot be read: its content is unknown."""
         path = decode_path(rest).decode("utf-8", "backslashreplace")
         self.releases.unreadable(path)
         self.journals.unreadable(path)

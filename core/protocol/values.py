@@ -1,4 +1,4 @@
-"""Values in a server's answers, each checked where it is read; ValueError for what no server means (pure)."""
+"""Values in a server's answers, each checked where it is read; ValueError for impossible ones (pure)."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class FleetRelease:
 
     @property
     def unread(self) -> bool:
-        """Whether nothing is known of it but that it is there: no record of it can be read, and some server has one."""
+        """Whether only its existence is known: some server has a record of it, but none can be read."""
         return self.record is None and any(release.unread for release in self.on.values())
 
     @property
@@ -192,7 +192,7 @@ def standing(row: FleetRelease, server: ServerState | None) -> str:
 def next_seq(states: Iterable[ServerState]) -> int:
     """The sequence number for a new release: above every one that any server knows.
 
-    A server that is further ahead than LEAP is not followed: its word would decide about the records of all others,
+    A server that is further ahead than LEAP is not followed: it would decide about the records of all others,
     and a number above LARGEST_SEQ could not be read again.
     """
     highest = [max((r.record.seq if r.record else r.seq for r in s.releases.values()), default=0) for s in states]

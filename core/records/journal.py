@@ -1,4 +1,4 @@
-"""One line of a server's journal, and what of it a recovery may rest on (pure)."""
+"""One line of a server's journal, and whether a recovery may depend on it (pure)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.text import clean
 _OPERATION = re.compile(r"[0-9a-f]{1,64}")
 
 LONGEST_TARGET = 4095
-"""Characters of where `current` leads (PATH_MAX)."""
+"""Characters of the target of `current` (PATH_MAX)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +44,10 @@ class JournalLine:
 
 
 def parse_journal_line(text: str) -> JournalLine:
-    """The line of a journal. ValueError where it is not one; unknown keys are passed over, odd values are empty.
+    """The line of a journal. ValueError where it is not one; unknown keys are ignored, odd values are empty.
 
-    So is a line that a recovery would rest on and that cannot be: one with an odd operation, an odd tag or target, or
-    with the record of another tag.
+    ValueError also where a recovery cannot depend on it: for an odd operation, an odd tag or target, or the record of
+    another tag.
     """
     try:
         values = json.loads(text)
@@ -80,7 +80,7 @@ def parse_journal_line(text: str) -> JournalLine:
 
 
 def _check_line(line: JournalLine) -> None:
-    """ValueError where a recovery cannot rest on a line."""
+    """ValueError where a recovery cannot depend on a line."""
     if line.operation and not _OPERATION.fullmatch(line.operation):
         raise ValueError("the operation is not an id")
     if line.what not in ("begin", "switch"):

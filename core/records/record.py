@@ -17,7 +17,7 @@ TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 """The allow list for tags: they become folder names, record names and words of commands."""
 
 TAG_RULE = "a tag has 1 to 100 letters, digits, '.', '_' and '-'; it begins with a letter or a digit, and has no '..'"
-"""What `is_tag` asks for, in words."""
+"""What `is_tag` requires, in words."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _REVISION = re.compile(r"(content:)?[0-9a-f]{4,64}")
@@ -26,7 +26,7 @@ WORD = re.compile(r"[a-z][a-z-]{0,29}")
 
 
 LARGEST_SEQ = 10**9
-"""More releases than anybody makes: with one a second for thirty years the number is not reached."""
+"""More releases than can exist: with one a second for thirty years the number is not reached."""
 
 LAST_SECOND = 253_402_300_799
 """The end of the year 9999: the last time that can be written as a date."""
@@ -89,7 +89,7 @@ class Record:
 
 
 def parse_record(text: str) -> Record:
-    """The record in a file's text. ValueError where it is not one; unknown keys are passed over."""
+    """The record in a file's text. ValueError where it is not one; unknown keys are ignored."""
     try:
         values = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -100,7 +100,7 @@ def parse_record(text: str) -> Record:
 def record_of(values: dict[str, Any]) -> Record:
     """The record with these values, which come from a server: escape sequences in them are made harmless.
 
-    ValueError for what would be believed and cannot be: a revision and a ref are given to git, numbers are counted on.
+    ValueError for values that cannot be trusted: git is given the revision and the ref, and decisions depend on numbers.
     """
     created = values.get("created")
     if isinstance(created, datetime):

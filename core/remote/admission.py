@@ -9,7 +9,7 @@ from collections.abc import Hashable
 AT_ONCE = 8
 """Logins under way at one address: sshd's default, MaxStartups 10:30:100, drops none below 10."""
 TRIES = 8
-"""How often a connection is tried that the server cuts before the login."""
+"""How many times a connection is tried that the server cuts before the login."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 """Seconds between two tries: doubled each time, with half of it left to chance."""
 
@@ -20,7 +20,7 @@ def pause(tries: int) -> float:
 
 
 class Gate:
-    """Lets so many in at a time; fewer where the server cuts connections, slowly more again where it does not."""
+    """Allows so many logins at a time; fewer where the server cuts connections, slowly more again where it does not."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

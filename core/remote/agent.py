@@ -124,7 +124,7 @@ class Agent:
         self._send(f"{word} {shell_word(line)}\n".encode("ascii"))
 
     def leave(self) -> None:
-        """Tell the agent to go. Where it holds a lock it sweeps and gives it back."""
+        """Tell the agent to leave. Where it holds a lock it cleans up and gives it back."""
         if self._channel is not None:
             try:
                 self._channel.settimeout(1.0)
@@ -134,7 +134,7 @@ class Agent:
                 return
 
     def _start(self, requests: str) -> None:
-        # Whatever else is to be said to the agent waits: a line in the middle of its program would be a part of it.
+        # Nothing else is sent to the agent meanwhile: a line in the middle of its program would become a part of it.
         with self._sending:
             channel = self._connection.session()
             self._begin(channel, requests)
@@ -153,7 +153,7 @@ class Agent:
         try:
             self._send(b"cancel\n")
         except ConnectError:
-            return  # who waits for the answer will say so
+            return  # the thread that waits for the answer reports it
 
     def _send(self, raw: bytes) -> None:
         with self._sending:
@@ -276,7 +276,7 @@ class Agent:
         assert channel is not None
         if not self._connection.is_open:
             return self._gone(said or "the connection was closed")
-        # OpenSSH says the status right after the end of the output; another server may say none.
+        # OpenSSH sends the status right after the end of the output; another server may not send one.
         channel.status_event.wait(_STATUS_WITHIN)
         status = channel.exit_status if channel.exit_status_ready() else -1
         channel.close()

@@ -1,4 +1,4 @@
-"""People's own commands on a server: each on a channel of its own, its output line by line, its end its exit status."""
+"""People's own commands on a server: each on its own channel, with its output line by line, until its exit status."""
 
 from __future__ import annotations
 

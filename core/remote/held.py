@@ -61,7 +61,7 @@ class Held:
         self.session.agent.sign_of_life(events)
 
     def upload(self) -> Upload:
-        """A channel for an upload into deploy-cache, ready to begin. It serves once."""
+        """A channel for an upload into deploy-cache, ready to begin. It can be used once."""
         return self.session.upload()
 
     def stage(
@@ -79,7 +79,7 @@ class Held:
         """Make the release from the cache, in releases/ with `complete`, else in incoming/ for hooks.
 
         shape  what core.shape.shape_digest gives for the manifest
-        ServerError names what makes the copy another tree than the manifest's; the deploy-cache is unknown then.
+        ServerError names the differences between the copy and the manifest's tree; the deploy-cache is unknown then.
         """
         words = [self.token, tag, copy, manifest.digest, shape, "yes" if complete else "no"]
         answer = self.session.answer("stage", *words, record.to_toml(), *shared, cancel=cancel)
@@ -127,7 +127,7 @@ class Held:
         self._ask("pin", tag, pin.to_line(), title="the release was not pinned")
 
     def unpin(self, tag: str, record: Record | None) -> None:
-        """End that. `record` of the release, which may say so too."""
+        """Unpin a release. `record` of the release, which may say that it is pinned, too."""
         if record and record.pinned:
             self.record(replace(record, pinned=False))
         self._ask("unpin", tag, title="the release was not unpinned")

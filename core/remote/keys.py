@@ -259,7 +259,7 @@ def _as_openssh(text: str) -> str:
 
 
 class _AgentKey(AgentKey):  # type: ignore[misc]
-    """A key that the agent may refuse to use: then the server gets a signature that is none, and the next key its turn.
+    """A key that the agent may refuse to use: then the server gets an invalid signature, and the next key is tried.
 
     An exception would end the connection: paramiko signs on the thread that reads from the server.
     """

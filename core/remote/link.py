@@ -122,7 +122,7 @@ class Link(fabric.Connection):  # type: ignore[misc]
             time.sleep(admission.pause(tries))
 
     def open_shared(self) -> None:
-        """`open` for a gateway that many need at the same time: one of them opens it, all get what became of it."""
+        """`open` for a gateway that many need at the same time: one of them opens it, and all get the same result."""
         with self._sharing:
             if self.is_connected:
                 return
@@ -206,7 +206,7 @@ class Link(fabric.Connection):  # type: ignore[misc]
                 hint="is sshd running there? are name and port right as the gateway sees them? is there a firewall?",
             ) from None
         except BROKEN as error:
-            # It may be half dead: who comes next makes a new one.
+            # It may be half dead: the next one opens it again.
             self.gateway.close()
             raise ConnectError(
                 f"{self.gateway.where} did not connect to {self.host}:{self.port}",

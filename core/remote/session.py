@@ -38,7 +38,7 @@ ANSWER_WITHIN = 60.0
 class Session:
     """A server's connection and agent, opened when first needed and again after they broke.
 
-    What is asked here changes nothing, but for `begin`, which takes the lock and gives what may change something.
+    What is asked here changes nothing, except for `begin`, which takes the lock and gives what may change something.
     Methods raise TurnoutError kinds with the server's name in them. `round_trips` counts those since the connection
     was opened; each request and each wait for an upload is one.
 
@@ -116,7 +116,7 @@ class Session:
         return self._state(self.done(answer, "the server cannot be inspected"))
 
     def glance(self) -> str:
-        """What ServerState.news would be now: whether it is worth while to look again, for next to nothing."""
+        """What ServerState.news would be now: shows at almost no cost whether a new inspection is needed."""
         return news(self.ask("glance", title="the server cannot be inspected", within=ANSWER_WITHIN))
 
     def with_records(self, state: ServerState, tags: Sequence[str]) -> ServerState:
@@ -145,7 +145,7 @@ class Session:
             raise ServerError(f"{file} is not a manifest", detail=str(error), server=self.name) from None
 
     def scan(self, cancel: Cancel) -> Manifest | None:
-        """What the deploy-cache really holds, by checksum; None where the server cannot tell."""
+        """What the deploy-cache really holds, by checksum; None where the server cannot list it."""
         answer = self.answer("scan", cancel=cancel)
         return parse_scan(answer.lines) if answer.status == Status.DONE else None
 
@@ -163,7 +163,7 @@ class Session:
         answer = self.ask("events", str(offset), title=title, within=ANSWER_WITHIN)
         return self.placed(lambda: parse_events(answer, offset))
 
-    # The lock, and what needs none.
+    # The lock, and what changes things without it.
 
     def begin(
         self, token: str, owner: Lock, patience: int = SILENT_AFTER, claim: tuple[str, str] | None = None
@@ -172,7 +172,7 @@ class Session:
         what may be done then.
 
         token     a secret of the operation; every request that changes something carries it
-        patience  seconds without a beat after which the watchdog there ends our agent, sweeps and unlocks
+        patience  seconds without a beat after which the watchdog there ends our agent, cleans up and unlocks
         claim     project and environment, whose root this is from then on
         Raises LockedError, which says who holds it, since when and in which phase; NeedsPerson where the root is
         claimed by others, overlaps with another one, or is that of another server of this operation.
@@ -190,7 +190,7 @@ class Session:
             self._upload = Ahead(lambda: Upload(self._connection))
 
     def upload(self) -> Upload:
-        """A channel for an upload, ready to begin. It serves once."""
+        """A channel for an upload, ready to begin. It can be used once."""
         ahead, self._upload = self._upload, None
         upload = self.placed(ahead.get) if ahead else None
         if upload is None or not upload.usable:
@@ -210,7 +210,7 @@ class Session:
     # What only `turnout doctor` asks.
 
     def examine(self) -> tuple[ServerState, Facts]:
-        """The state, and the facts that only `turnout doctor` wants."""
+        """The state, and the facts that only `turnout doctor` needs."""
         verb, words = travelling("examine", self._shared)
         answer = self.ask(verb, *words, title="the server cannot be examined", within=ANSWER_WITHIN)
         return self._state(answer), Facts(answer.lines)

@@ -43,7 +43,7 @@ class Upload:
         return not self._channel.closed
 
     def begin(self, root: str, token: str, unpack: str, remove: Sequence[bytes], wipe: bool) -> None:
-        """Tell the program there what it is to do; first of all what leaves the cache (`wipe`: all of it)."""
+        """Tell the program there what to do; first, what to remove from the cache (`wipe`: all of it)."""
         lines = ["!"] if wipe else [shell_word(path).strip("'") for path in remove]
         head = [shell_word(root).strip("'"), token, unpack]
         self.send("".join(f"{line}\n" for line in [*head, *lines, ""]).encode("ascii"))
@@ -100,7 +100,7 @@ class Upload:
                     words = said.text or rest[:200].decode("utf-8", "backslashreplace")
                     return self._lost(f"it printed errors without end: {words}")
             said.add(rest.decode("utf-8", "backslashreplace"))
-            # Its end may have been said without a status, or never: recv_exit_status() would wait for ever.
+            # The server may not have sent a status: recv_exit_status() would wait for ever.
             if not channel.closed and not channel.status_event.wait(STALL):
                 return self._lost(f"it did not finish within {STALL:.0f} s")
             status = channel.exit_status if channel.exit_status_ready() else -1

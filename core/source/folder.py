@@ -59,7 +59,7 @@ class Hashes:
             return cls(file)
 
     def save(self) -> None:
-        """Keep the hashes. A cache that cannot be written is passed over."""
+        """Keep the hashes. A cache that cannot be written is ignored."""
         if self.file is None:
             return
         rows = {path.decode("latin-1"): [*stamp, digest] for path, (stamp, digest) in self.by_path.items()}

@@ -26,7 +26,7 @@ PASSED = frozenset(
 """Variables that say who builds, where, and how the network is reached; they are not part of a build's key."""
 
 DECIDING = frozenset(("PATH", "LANG", "LANGUAGE", "TZ", "CI"))
-"""Variables that decide the result of a build, as LC_* do: with other values it is another build."""
+"""Variables that decide the result of a build, as LC_* do: with other values it is a different build."""
 
 _OF_ANOTHER_REPOSITORY = {
     "GIT_DIR",

@@ -1,4 +1,4 @@
-"""Pin a release, so that it is never pruned, or end that."""
+"""Pin a release, so that it is never pruned, or unpin it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PIN, UNPIN = "pin", "unpin"
 
 @dataclass(frozen=True)
 class PinRequest(Request):
-    """Never prune the release `tag` on any server; with `pinned` false prune it as others are. `why`: for people."""
+    """Never prune the release `tag` on any server; with `pinned` false it may be pruned again. `why`: for people."""
 
     tag: str
     why: str = ""
@@ -29,7 +29,7 @@ class PinRequest(Request):
 
 
 class Pinning(Operation[PinRequest], request=PinRequest):
-    """All servers are changed at once, and one that fails keeps no other from it."""
+    """All servers are changed at once; one that fails does not stop the others."""
 
     @staticmethod
     def kind(request: PinRequest) -> str:
@@ -55,7 +55,7 @@ class Pinning(Operation[PinRequest], request=PinRequest):
 
 
 def plan_pin(environment: str, states: Sequence[ServerState], tag: str, *, pinned: bool) -> Plan:
-    """The plan (pure) that pins a release, or ends that, on every server, also where it is not now."""
+    """The plan (pure) that pins or unpins a release on every server, also on those that do not have it."""
     known = any(tag in state.releases or tag in state.pins for state in states)
     steps = []
     for state in states:
@@ -76,7 +76,7 @@ def plan_pin(environment: str, states: Sequence[ServerState], tag: str, *, pinne
 def _change(run: Run, plan: Plan, request: PinRequest, states: Mapping[str, ServerState]) -> str:
     """Do it on every server of the plan; the summary.
 
-    If this dies in the middle, some servers have the pin and others not: the same request again brings it about.
+    If this dies in the middle, some servers have the pin and others not: the same request again completes it.
     FleetError names the servers that failed.
     """
     why = run.fleet.project.mask.line(clean(request.why), 300).replace("\n", " ")

@@ -1,4 +1,4 @@
-"""Prune: releases' files and the deploy-cache go, records stay."""
+"""Prune: the files of releases and the deploy-cache are removed; records stay."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PruneRequest(Request):
 
 
 class Prune(Operation[PruneRequest], request=PruneRequest):
-    """Servers are pruned at once, and one that fails keeps no other from it."""
+    """All servers are pruned at once; one that fails does not stop the others."""
 
     @staticmethod
     def kind(request: PruneRequest) -> str:
@@ -63,7 +63,7 @@ class Prune(Operation[PruneRequest], request=PruneRequest):
             raise UsageError("--keep must be at least 1", hint="the live release is always kept")
 
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
-        """What goes, and what that frees: servers where something goes are asked for its size."""
+        """What is removed, and what that frees: servers where something is removed are asked for its size."""
         environment, request = self.fleet.environment.name, self.request
         tags, keep, cache = request.tags, request.keep, request.cache
         if keep is None and not tags and not cache:
@@ -84,7 +84,7 @@ class Prune(Operation[PruneRequest], request=PruneRequest):
 
 @dataclass(frozen=True)
 class PruneResult:
-    """What became of a server's step: tags that went, those that are still there, what is left in the trash.
+    """What became of a server's step: tags that were removed, those that are still there, what is left in the trash.
 
     freed   bytes of what went whole; None where they are not known. exact: false where they are an upper bound
     """

@@ -38,7 +38,7 @@ class RollbackRequest(Request):
     """Switch all servers to the release `tag`; None: undo the last switch, so back to what was live before it.
 
     What that is, is decided under the locks from the servers' journals (core.records.previous_of).
-    across_migrations   a rollback that nobody has seen a plan of may leave migrations behind (`[deploy] migrations`)
+    across_migrations   a rollback whose plan no one has seen may leave migrations behind (`[deploy] migrations`)
     """
 
     tag: str | None = None
@@ -96,7 +96,7 @@ def plan_return(
     problem = ""
     caches: dict[str, Manifest | None] = {}
     if row and row.record and not row.conflict and len(row.present_on) < len(states):
-        # All say the same of its content. Where one names a revision that does not give that, another may know better.
+        # Their records have the same content. If the revision of one does not produce it, that of another may.
         records = {
             (release.record.source, release.record.revision): release.record
             for release in row.on.values()

@@ -140,7 +140,7 @@ def _running(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[byte
 
 
 def _widen(stream: BinaryIO) -> None:
-    """A larger pipe where the system has that: fewer switches between git and us."""
+    """A larger pipe where the system allows it: fewer switches between git and us."""
     if hasattr(fcntl, "F_SETPIPE_SZ"):
         with suppress(OSError):
             fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)

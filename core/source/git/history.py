@@ -23,7 +23,7 @@ _PLAIN_DIFF = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "
 class GitHistory(History):
     """Of the folder that `source.git` names. Paths are those of the release: relative to `publish` in that folder.
 
-    Nothing is fetched, also in a partial clone: what is not there is not known. Each question is given `within`
+    Nothing is fetched, not even in a partial clone: what is not there is unknown. Each question is given `within`
     seconds; a history that takes longer is named as the reason.
     """
 

@@ -243,7 +243,7 @@ class Resolved:
 
         `export-subst` writes names of branches and tags, and dates, into files. Filters are programs of this machine.
         What git-lfs and git-crypt give depends on the commit, their settings and GIT_* alone. Any other filter may read
-        whatever it likes: with one, no two exports depend on the same.
+        anything: with one, no two exports depend on the same things.
         """
         if not self._conditional:
             return ""
