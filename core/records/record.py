@@ -100,7 +100,7 @@ def parse_record(text: str) -> Record:
 def record_of(values: dict[str, Any]) -> Record:
     """The record with these values, which come from a server: escape sequences in them are made harmless.
 
-    ValueError for values that cannot be trusted: git is given the revision and the ref, and decisions depend on numbers.
+    ValueError for values that cannot be trusted: git gets the revision and the ref, and decisions depend on numbers.
     """
     created = values.get("created")
     if isinstance(created, datetime):
