@@ -155,7 +155,7 @@ def test_the_page_has_the_moments_of_hooks_with_place_folder_and_what_a_failure_
     page = {}
     for line in table:
         name, _, where, folder, failure = (cell.strip() for cell in line.strip("|").split("|"))
-        page[name] = where, folder, "is a warning" in failure.split(";")[0], "where a switch was undone" in failure
+        page[name] = where, folder, "is a warning" in failure.split(";")[0], "if a switch was undone" in failure
     assert list(page) == list(MOMENTS)
     for moment in MOMENTS.values():
         where = "any" if moment.places == (SERVER, FIRST_SERVER, OPERATOR) else ", ".join(moment.places)
