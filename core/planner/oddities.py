@@ -65,7 +65,7 @@ def oddities(states: Sequence[ServerState]) -> tuple[str, ...]:
 def _odd(state: ServerState) -> list[str]:
     found = []
     if state.current_kind == "dangling":
-        found.append(f"{state.server}: current points to {state.current_target}, {state.why_dangling}")
+        found.append(f"{state.server}: SITE DOWN: current points to {state.current_target}, {state.why_dangling}")
     if state.current_kind == "elsewhere":
         found.append(f"{state.server}: current points to {state.current_target}, outside releases/")
     return found + [f"{state.server}: {fault}" for fault in state.faults]

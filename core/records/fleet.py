@@ -186,7 +186,16 @@ def standing(row: FleetRelease, server: ServerState | None) -> str:
         return LIVE
     if not release.present:
         return PRUNED
-    return FAILED if row.failed else KEPT
+    return FAILED if failed_on(row, server.server) else KEPT
+
+
+def failed_on(row: FleetRelease, server: str) -> bool:
+    """Whether a release failed on a server: its own record says so; where it has none, that of another one does."""
+    release = row.on.get(server)
+    if release is None:
+        return False
+    own = "failed" in release.marks or (release.record.failed if release.record else row.failed)
+    return bool(own)
 
 
 def next_seq(states: Iterable[ServerState]) -> int:

@@ -174,7 +174,7 @@ def test_releases_says_what_is_odd_on_the_servers(deployed, fleet):
     (fleet[1].files / ".turnout/records/one.toml").write_text("no TOML")
     ended = turnout(deployed, "releases", "production")
     assert ended.returncode == 0
-    assert "web1: current points to releases/nowhere, which does not exist" in ended.stderr
+    assert "web1: SITE DOWN: current points to releases/nowhere, which does not exist" in ended.stderr
     assert "web2: the record of one cannot be read" in ended.stderr
     _, lines = turnout_json(deployed, "releases", "production")
     assert [line["text"][:5] for line in lines if line.get("event") == "warning"] == ["web1:", "web2:"]

@@ -11,19 +11,12 @@ from hypothesis import strategies as st
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown, TurnoutError
 from core.records import Lock, Release, ServerState, fleet_releases, live_tag, previous_tag
 from tests.tui.recorded import NOW, fleet_of, record, state, tag
-from tui.view.fleet import (
-    Activity,
-    FleetView,
-    ServerView,
-    after_switch,
-    checked,
-    header_line,
-    headline,
-    server_line,
-    servers_title,
-)
+from tui.view.conditions import DARK, DOWN, ODD
+from tui.view.fleet import Activity, FleetView, ServerView, after_switch
 from tui.view.glyphs import ASCII, UNICODE
+from tui.view.header import checking, header_line, headline, seen
 from tui.view.lines import plain
+from tui.view.server_row import server_line, servers_title
 
 
 def words(server: ServerView, fleet: FleetView | None = None, cells: int = 60) -> str:
@@ -60,38 +53,106 @@ def test_live_and_previous_are_those_that_the_engine_decides(states: list[Server
     assert [row.tag for row in seen.rows] == [row.tag for row in fleet_releases(states)]
 
 
-def test_the_headline_counts_the_servers_that_are_behind() -> None:
-    text, role = headline(fleet_of(state("web1"), state("web2"), state("web3", 1)), NOW)
-    assert (text, role) == ("2 servers live on 3f2c1ab, 1 behind", "warn")
+def said(fleet: FleetView, cells: int = 200) -> tuple[str, set[str]]:
+    spans = headline(fleet, cells)
+    return plain(spans), {span.role for span in spans} - {"dim", ""}
 
 
-def test_the_headline_of_a_fleet_in_step_is_good_news() -> None:
-    assert headline(fleet_of(state("web1"), state("web2")), NOW) == ("2 servers live on 3f2c1ab", "ok")
+def dark(name: str, live: int = 0, minutes: float = 4) -> ServerView:
+    """A server that was seen some minutes ago and does not answer now."""
+    seen_at = NOW - minutes * 60
+    return ServerView(name, state(name, live, read_at=seen_at), ConnectError(f"{name} does not answer"), at=NOW)
 
 
-def test_the_headline_names_trouble_and_what_was_not_checked() -> None:
+def fleet_with(*servers: ServerView) -> FleetView:
+    return FleetView.of("shop", "production", servers)
+
+
+def test_the_headline_names_the_servers_that_are_behind() -> None:
+    assert said(fleet_of(state("web1"), state("web2"), state("web3", 1))) == ("2 live · behind: web3", {"ok", "warn"})
+
+
+def test_a_fleet_in_step_is_counted_by_its_answers() -> None:
+    assert said(fleet_of(state("web1"), state("web2"))) == ("2 of 2 answer", {"ok"})
+
+
+def test_the_headline_names_trouble_and_counts_what_was_not_checked() -> None:
     servers = [
         ServerView("web1", state("web1"), at=NOW),
         ServerView("web2", error=ConnectError("web2 does not answer"), at=NOW),
         ServerView("web3", checking=True, asked=NOW),
     ]
-    text, role = headline(FleetView.of("shop", "production", servers), NOW)
-    assert text == "1 server live on 3f2c1ab, 1 in trouble, 1 not checked yet"
-    assert role == "bad"
+    text, roles = said(fleet_with(*servers))
+    assert text == "1 of 3 answer · no answer: web2 · 1 not checked yet"
+    assert "bad" in roles
 
 
 def test_the_headline_tells_connecting_unreachable_and_empty_apart() -> None:
     error = ConnectError("no answer")
-    connecting = FleetView.of("shop", "production", [ServerView("web1", checking=True)])
-    unreachable = FleetView.of("shop", "production", [ServerView("web1", error=error)])
-    empty = fleet_of(state("web1", count=0))
-    said = {headline(fleet, NOW)[0] for fleet in (connecting, unreachable, empty)}
-    assert said == {"connecting to 1 server", "none of 1 server can be reached", "no release is live yet"}
+    fleets = (
+        fleet_with(ServerView("web1", checking=True)),
+        fleet_with(ServerView("web1", error=error)),
+        fleet_of(state("web1", count=0)),
+    )
+    assert [said(fleet)[0] for fleet in fleets] == [
+        "connecting to 1 server",
+        "none of 1 server answers",
+        "1 of 1 answer · no release is live yet",
+    ]
+
+
+def test_exceptions_are_named_as_far_as_they_fit_and_then_counted() -> None:
+    names = [f"web{number}" for number in range(1, 101)]
+    fleet = fleet_of(*[state(name, 1 if name in names[20:30] else 0) for name in names])
+    assert said(fleet, 60)[0] == "90 live · behind: web21, web22, web23, web24 … and 6 more"
+    assert said(fleet, 20)[0] == "90 live · 10 behind"
+
+
+def test_servers_that_do_not_answer_any_more_are_never_said_to_be_live() -> None:
+    fleet = fleet_with(*[dark(name, minutes=300) for name in ("web1", "web2", "web3")])
+    assert said(fleet) == ("none of 3 servers answers", {"bad"})
+    header = plain(header_line(fleet, 100, UNICODE, NOW))
+    assert "last seen 5 h ago" in header and "live" not in header and "3f2c1ab" not in header
+    assert words(fleet.servers[0], fleet).startswith("! web1  no answer 5 h, was 3f2c1ab")
+
+
+def test_one_server_that_does_not_answer_takes_nothing_from_the_others() -> None:
+    fleet = fleet_with(ServerView("web1", state("web1"), at=NOW), dark("web2"))
+    assert said(fleet)[0] == "1 of 2 answer · no answer: web2"
+    assert fleet.live == tag(0) and fleet.live_on(fleet.rows[0]) == ("web1",)
+    assert seen(fleet, NOW + 2) == "seen 2 s ago", "the age of what is known, not that of the failed look"
+
+
+def test_a_server_whose_answer_is_late_is_dark_and_keeps_what_it_was() -> None:
+    late = ServerView("web1", state("web1", read_at=NOW - 20), checking=True, asked=NOW - 8, late=True)
+    fleet = fleet_with(late)
+    assert fleet.conditions["web1"] == DARK
+    assert "no answer 20 s, was 3f2c1ab" in words(late, fleet)
+
+
+def test_a_dangling_current_is_a_site_that_is_down_and_not_behind() -> None:
+    down = state("web3", current="", current_kind="dangling", current_target="releases/gone")
+    fleet = fleet_of(state("web1"), state("web2"), down)
+    assert fleet.conditions["web3"] == DOWN
+    assert said(fleet) == ("2 live · SITE DOWN: web3", {"ok", "bad"})
+    assert "SITE DOWN" in words(fleet.servers[2], fleet)
+
+
+def test_a_current_that_is_no_link_to_a_release_is_odd_and_not_behind() -> None:
+    fleet = fleet_of(state("web1"), state("web2"), state("web3", current="", current_kind="folder"))
+    assert fleet.conditions["web3"] == ODD
+    assert said(fleet)[0] == "2 live · odd current: web3"
+
+
+def test_the_picture_is_as_old_as_the_oldest_answer() -> None:
+    servers = [ServerView(name, state(name, read_at=NOW - age), at=NOW) for name, age in (("web1", 2), ("web2", 41))]
+    assert seen(fleet_with(*servers), NOW) == "seen 41 s ago"
 
 
 def test_a_server_ahead_of_the_others_is_called_ahead() -> None:
     fleet = fleet_of(state("web1", 1), state("web2", 1), state("web3", 0))
-    assert headline(fleet, NOW)[0] == "2 servers live on 9ab01cd, 1 ahead"
+    assert said(fleet)[0] == "2 live · ahead: web3"
+    assert "3f2c1ab 1 ahead" in words(fleet.servers[2], fleet)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +175,6 @@ def test_an_error_is_in_its_servers_row_as_a_word_beside_a_sign(error: TurnoutEr
 
 def test_a_slow_server_says_how_long_it_has_not_answered() -> None:
     assert "connecting, 7 s" in words(ServerView("web1", checking=True, asked=NOW - 7))
-    assert "no answer for 8 s" in words(ServerView("web1", state("web1"), checking=True, asked=NOW - 8))
 
 
 def test_a_check_that_is_quick_does_not_flicker() -> None:
@@ -132,7 +192,7 @@ def test_a_locked_server_says_who_runs_an_operation() -> None:
     [("folder", "current is a folder"), ("dangling", "current dangles"), ("elsewhere", "current points elsewhere")],
 )
 def test_a_strange_current_is_named(kind: str, said: str) -> None:
-    odd = state("web1", current_kind=kind)
+    odd = state("web1", current_kind=kind, current="")
     assert said in words(ServerView("web1", odd), fleet_of(odd))
 
 
@@ -146,7 +206,7 @@ def test_a_running_operation_comes_before_everything_else() -> None:
 def test_a_servers_row_fits(cells: int, glyphs: object) -> None:
     fleet = fleet_of(state("web1"), state("web2", 1))
     for server in fleet.servers:
-        assert len(plain(server_line(server, cells, UNICODE, NOW, fleet, None, 4))) <= cells
+        assert len(plain(server_line(server, cells, UNICODE, NOW, fleet))) <= cells
 
 
 @given(st.integers(24, 200))
@@ -157,12 +217,12 @@ def test_the_header_fits_and_never_loses_the_environment(cells: int) -> None:
 
 
 def test_the_header_says_how_old_the_picture_is() -> None:
-    assert plain(header_line(fleet_of(state("web1")), 100, UNICODE, NOW + 3)).endswith("checked 3 s ago ")
+    assert plain(header_line(fleet_of(state("web1")), 100, UNICODE, NOW + 3)).endswith("1 of 1 answer · seen 3 s ago ")
 
 
 def test_a_check_that_takes_long_is_said_in_the_header() -> None:
     servers = [ServerView("web1", state("web1"), at=NOW), ServerView("db1", checking=True, asked=NOW - 5)]
-    assert checked(FleetView.of("shop", "production", servers), NOW) == "checking db1"
+    assert checking(FleetView.of("shop", "production", servers), NOW) == "checking db1"
 
 
 def test_after_a_switch_the_other_release_is_live_and_the_old_one_kept() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,8 +11,10 @@ from rich.cells import cell_len
 
 from core.errors import ConnectError
 from core.records import Release, ServerState
+from core.rows import release_rows
 from tests.tui.recorded import NOW, SUBJECTS, fleet_of, record, state, tag
 from tui.view import matrix
+from tui.view.details import release_lines
 from tui.view.fleet import FleetView, ServerView
 from tui.view.glyphs import ASCII, UNICODE
 from tui.view.lines import plain
@@ -64,12 +68,61 @@ def test_twenty_servers_get_one_cell_each() -> None:
 def test_a_hundred_servers_are_counted_where_their_cells_do_not_fit() -> None:
     fleet = fleet_of(*[state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 101)])
     assert matrix.plan_layout(fleet, 100).mode == matrix.COUNTED
-    assert rows(fleet, 100)[0].rstrip().endswith("●99 ○1")
+    assert rows(fleet, 80)[0].rstrip().endswith("●99 ○1")
+    head = plain(matrix.head_line(matrix.plan_layout(fleet, 100), UNICODE))
+    assert head.rstrip().endswith("●live ○kept ✗bad  ·none ?dark")
+    assert rows(fleet, 100)[0].split()[-5:] == ["99", "1", "·", "·", "·"]
+
+
+def test_counts_never_leave_out_the_live_ones() -> None:
+    names = [f"web{n}" for n in range(1, 101)]
+    servers = [ServerView(name, state(name, 1 if n > 3 else 0), at=NOW) for n, name in enumerate(names)]
+    servers[-30:] = [ServerView(name, error=ConnectError("down")) for name in names[-30:]]
+    fleet = FleetView.of("shop", "production", servers)
+    newest = rows(fleet, 80)[0]
+    assert newest.rstrip().endswith("●4 ?30 ○66")
+    assert matrix.row_state(fleet.rows[0], fleet, UNICODE)[2] == "live 4/100"
+
+
+def test_what_a_server_was_before_it_fell_silent_is_unknown_in_its_cells() -> None:
+    servers = [ServerView("web1", state("web1")), ServerView("web2", state("web2"), ConnectError("down"))]
+    fleet = FleetView.of("shop", "production", servers)
+    assert rows(fleet, 120)[0].split()[-2:] == ["●", "?"]
+    silent = FleetView.of("shop", "production", [replace(one, error=ConnectError("down")) for one in servers])
+    assert matrix.row_state(silent.rows[0], silent, UNICODE)[2] == "was live"
+
+
+def test_a_release_that_failed_on_one_server_is_failed_there_and_kept_elsewhere() -> None:
+    fleet = fleet_of(state("web1", 1, failed=(0,)), state("web2", 1, failed=()))
+    row = fleet.rows[0]
+    assert [matrix.cell_state(row, server, UNICODE)[2] for server in fleet.servers] == ["failed", "kept"]
+    assert matrix.row_state(row, fleet, UNICODE)[2] == "failed 1/2"
+    assert release_rows({view.name: view.state for view in fleet.servers if view.state}, fleet.names)[0]["servers"] == {
+        "web1": "failed",
+        "web2": "kept",
+    }
+    assert any(
+        "web1" in plain(spans) and "failed" in plain(spans) for spans in release_lines(row, fleet, 80, UNICODE, NOW)
+    )
+
+
+def test_how_long_a_release_lived_is_told_beside_a_bar() -> None:
+    texts = rows(shop(), 140)
+    assert "22 h" in texts[1] and "█" in rows(shop(), 140)[4]
+    assert "— failed" in texts[3]
+
+
+def test_long_names_of_servers_are_told_apart_in_the_head() -> None:
+    names = [f"shop-frontend-eu-central-1-{number}" for number in (1, 2, 3)]
+    fleet = fleet_of(*[state(name) for name in names])
+    layout = matrix.plan_layout(fleet, 80)
+    assert layout.mode == matrix.NAMED
+    assert len(set(plain(matrix.head_line(layout, UNICODE)).split()[-3:])) == 3
 
 
 def test_the_word_for_each_state_is_beside_its_sign() -> None:
     texts = rows(shop(), 120)
-    for index, word in ((0, "live 2/3"), (1, "live 1/3"), (2, "kept"), (3, "failed"), (6, "pruned")):
+    for index, word in ((0, "live 2/3"), (1, "live 1/3"), (3, "failed"), (6, "pruned")):
         assert word in texts[index]
 
 

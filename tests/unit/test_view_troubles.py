@@ -15,10 +15,11 @@ from core.recovery import Before, Interruption
 from tests.plans import worded
 from tests.tui.recorded import NOW, fleet_of, record, state, tag
 from tui.view import drift_lines, locks, recovery_lines
-from tui.view.fleet import FleetView, ServerView, server_line
+from tui.view.fleet import FleetView, ServerView
 from tui.view.glyphs import UNICODE
 from tui.view.lines import Line, plain, width
 from tui.view.plan_lines import plan_lines
+from tui.view.server_row import server_line
 
 KEYS = {"watch": "w", "break-lock": "L", "finish": "F", "take-back": "U"}
 AT_WORK = Lock(operation="0a", kind="deploy", who="bo@ci", since=NOW - 60, age=60, silence=2, phase="upload")

@@ -59,7 +59,8 @@ def _no_way_back(workspace: Workspace, focus: Focus) -> str:
     row = focus.release
     if row is None:
         return "no release under the cursor"
-    return "this release is live already" if len(row.live_on) == len(workspace.fleet_view.servers) else ""
+    fleet = workspace.fleet_view
+    return "this release is live already" if len(fleet.live_on(row)) == len(fleet.servers) else ""
 
 
 def _no_undo(workspace: Workspace, focus: Focus) -> str:

@@ -26,6 +26,10 @@ GLANCE_EVERY = 2
 in the seconds between, the others get theirs in turn. A glance that shows news makes it a look."""
 
 
+LATE_AFTER = 5.0
+"""Seconds after which a server that was asked and says nothing is no longer believed to be as it was."""
+
+
 def open_fleet(project: Project, environment: Environment) -> Fleet:
     """The engine's fleet of an environment; connects nowhere yet."""
     from core.fleet import Fleet
@@ -91,6 +95,13 @@ class FleetWatch:
             self._set(name, replace(server, checking=True, asked=self._now()))
             self._inspect(name)
 
+    def note_silence(self) -> None:
+        """Notice servers that were asked and say nothing; to be called every second."""
+        now = self._now()
+        for name, server in self._servers.items():
+            if server.checking and not server.late and now - server.asked >= LATE_AFTER:
+                self._set(name, replace(server, late=True))
+
     def glance(self) -> None:
         """Ask the server whose turn it is whether anybody began or ended an operation; to be called every second."""
         first, *others = self._servers
@@ -127,7 +138,7 @@ class FleetWatch:
         state: ServerState | None = job.outcome
         if job.error is not None or state is None:
             error = job.error or TurnoutError("the server sent no answer")
-            self._set(name, replace(server, error=error, checking=False, at=self._now()))
+            self._set(name, replace(server, error=error, checking=False, late=False, at=self._now()))
             return
         if (
             server.state is not None
@@ -135,7 +146,7 @@ class FleetWatch:
             and server.state.releases == state.releases
         ):
             state = replace(state, releases=server.state.releases)  # nothing new: the rows need not be made again
-        self._set(name, replace(server, state=state, error=None, checking=False, at=self._now()))
+        self._set(name, replace(server, state=state, error=None, checking=False, late=False, at=self._now()))
 
     def _set(self, name: str, server: ServerView) -> None:
         before = self._servers[name]
@@ -178,7 +189,7 @@ class FleetWatch:
         self.close()
         self.fleet = self._opener(self.project, self.environment)
         for name, server in self._servers.items():
-            self._servers[name] = replace(server, checking=False)
+            self._servers[name] = replace(server, checking=False, late=False)
         self._fleet_view = None
         self.check()
 

@@ -40,8 +40,8 @@ class Others:
 
     @property
     def locks(self) -> dict[str, Lock]:
-        """By server: the locks of others whose process is running."""
-        return {} if self._shown.runs else living(self._fleet_watch.fleet_view.known)
+        """By server: the locks of others whose process is running; of servers that answer."""
+        return {} if self._shown.runs else living(self._fleet_watch.fleet_view.answering.values())
 
     @property
     def follows(self) -> bool:

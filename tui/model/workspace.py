@@ -152,6 +152,7 @@ class Workspace:
 
     def look_again(self) -> None:
         """What is due once a second: a look at servers whose time has come, and a glance at one of the others."""
+        self.fleet_watch.note_silence()
         if self.operation_runs or self.comparison.tag:
             return
         due = self.fleet_watch.due

@@ -28,9 +28,11 @@ from tui.model.operation import Operation, OthersOperation
 from tui.model.workspace import Workspace
 from tui.model.workspaces import Workspaces
 from tui.view.environments import elsewhere_line
-from tui.view.fleet import Activity, header_line, servers_title
+from tui.view.fleet import Activity
 from tui.view.glyphs import Glyphs
+from tui.view.header import header_line
 from tui.view.recovery_lines import banner_line
+from tui.view.server_row import servers_title
 from tui.widgets.bars import KeyBar, OneLine
 from tui.widgets.bottom import BottomPane
 from tui.widgets.releases import ReleasesPane

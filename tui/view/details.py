@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from core.errors import ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
-from core.records import FleetRelease, Pin, ServerState, standing
+from core.records import UNKNOWN, FleetRelease, Pin, ServerState, standing
 from core.text import count, size
 from tui.view.fleet import FleetView, ServerView
-from tui.view.formats import ago, listing, short_tag
+from tui.view.formats import ago, listing
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.locks import fields as lock_fields
@@ -76,12 +76,14 @@ def _whereabouts(row: FleetRelease, fleet: FleetView, cells: int, glyphs: Glyphs
     """On which servers it is live, kept, pruned or was never."""
     groups: dict[tuple[str, str], list[str]] = {}
     for server in fleet.servers:
-        glyph, role = cell_state(row, server, glyphs)
-        word = WORDS[standing(row, server.state)]
-        groups.setdefault((f"{glyph} {word}", role), []).append(server.name)
+        glyph, role, here = cell_state(row, server, glyphs)
+        word = f"{glyph} {WORDS[here]}"
+        if here == UNKNOWN and server.state is not None:
+            word += f", was {WORDS[standing(row, server.state)]}"
+        groups.setdefault((word, role), []).append(server.name)
     out: list[Line] = []
     for (word, role), names in groups.items():
-        out.append(line((f"{word:<{LABEL}}", role), listing(names, 12)))
+        out.append(line((f"{word:<{LABEL - 2}}  ", role), listing(names, 12)))
     if not row.present_on and row.record is not None:
         out += _field(
             "Roll back", "its files were pruned; a rollback makes them again from the revision and sends them", cells
@@ -110,10 +112,10 @@ def server_lines(
             words = "connecting" if server.checking else "not checked yet"
             out.append(line((words, "busy")))
         return [*out, *_field("Root", root, cells), *_field("Roles", ", ".join(roles), cells)]
-    if server.error is not None:
-        since = ago(now - (state.read_at or server.at))
+    if not server.answers:
+        since = ago(now - server.seen_at)
         out.append(crop(line((f"Last known state, from {since}.", "dim")), cells, glyphs.more))
-    out += _live_fields(state, fleet, cells)
+    out += _live_fields(server, state, fleet, cells)
     if state.lock is not None:
         for label, text, role in lock_fields(state.lock, keys, looked_ago(state, now)):
             out += _field(label, text, cells, role)
@@ -121,11 +123,16 @@ def server_lines(
     return [*out, *_release_fields(state, cells), *_machine_fields(state, cells)]
 
 
-def _live_fields(state: ServerState, fleet: FleetView, cells: int) -> list[Line]:
-    """Which release is live, and what is odd about `current`."""
-    drift = fleet.drift(state.current)
-    live = f"{short_tag(state.current)} {drift}".rstrip() if state.current else "nothing"
-    out = _field("Live", live, cells, "warn" if drift else "ok" if state.current else "dim")
+def _live_fields(server: ServerView, state: ServerState, fleet: FleetView, cells: int) -> list[Line]:
+    """Which release is live, or was when the server was seen last, and what is odd about `current`."""
+    drift = fleet.drift_words(state.current) if state.current else ""
+    live = f"{fleet.short(state.current)} {drift}".rstrip() if state.current else "nothing"
+    if not server.answers:
+        out = _field("Was live", live, cells, "dim")
+    elif state.current_kind == "dangling":
+        out = _field("Live", "SITE DOWN: `current` points to nothing", cells, "bad")
+    else:
+        out = _field("Live", live, cells, "warn" if drift else "ok" if state.current else "dim")
     if state.current_kind in ("link", "absent"):
         return out
     kinds = {

@@ -1,26 +1,27 @@
-"""What the dashboard knows of each server and of the fleet, and how the servers pane and the header say it."""
+"""What the dashboard knows of each server and of the fleet (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
-from core.errors import AuthenticationFailed, HostKeyChanged, HostKeyRevoked, HostKeyUnknown, LockedError, TurnoutError
+from core.errors import TurnoutError
 from core.records import FleetRelease, Record, Release, ServerState, fleet_releases, live_of, previous_of
-from core.text import count
-from tui.view.formats import age, range_name, short_tag
-from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, Span, crop, fit, line, one_line, right, short
-from tui.view.locks import row_words
+from tui.view.conditions import LIVE, condition
+from tui.view.formats import short_tag
+from tui.view.lived import Life, lives
+from tui.view.names import short_tags_of
 
 
 @dataclass(frozen=True)
 class ServerView:
     """One server as the dashboard sees it.
 
-    state     of the last inspection that worked, kept when a later one fails; error   of the last one that failed
-    checking  an inspection is under way; since when: `asked`
-    at        when the state or the error came (seconds since the epoch); 0 for never
+    state     of the last inspection that worked, kept when a later one fails: what was so at `state.read_at`
+    error     why the last inspection failed; None where it did not
+    checking  an inspection is under way; since when: `asked`; late: it has taken so long that nobody knows how it is
+    at        when the last inspection ended, however it did (seconds since the epoch); 0 for never
     """
 
     name: str
@@ -29,10 +30,17 @@ class ServerView:
     checking: bool = False
     asked: float = 0.0
     at: float = 0.0
+    late: bool = False
 
     @property
-    def known(self) -> bool:
-        return self.state is not None
+    def answers(self) -> bool:
+        """Whether what its state says is believed to be so now."""
+        return self.state is not None and self.error is None and not self.late
+
+    @property
+    def seen_at(self) -> float:
+        """When it last told how it is; 0 for never."""
+        return (self.state.read_at or self.at) if self.state is not None else 0.0
 
 
 @dataclass(frozen=True)
@@ -64,16 +72,60 @@ class FleetView:
 
     @property
     def known(self) -> tuple[ServerState, ...]:
+        """The last state of each server that ever answered, also of those that do not answer now."""
         return tuple(server.state for server in self.servers if server.state is not None)
 
+    @cached_property
+    def answering(self) -> Mapping[str, ServerState]:
+        """By name: the states that are believed to be so now."""
+        return {server.name: server.state for server in self.servers if server.state and server.answers}
+
+    @cached_property
+    def conditions(self) -> Mapping[str, str]:
+        """By server: how it is (tui.view.health)."""
+        return {server.name: self._condition(server) for server in self.servers}
+
+    def _condition(self, server: ServerView) -> str:
+        drift = self.drift(server.state.current) if server.state is not None and server.state.current else ""
+        return condition(server.state, answers=server.answers, failed=server.error is not None, drift=drift)
+
+    def condition(self, server: ServerView) -> str:
+        """How a server is; LIVE for one that is not of this fleet."""
+        return self.conditions.get(server.name, LIVE)
+
     @property
-    def checked_at(self) -> float:
-        """When the server that was looked at longest ago was looked at; 0 while one never was."""
-        return min((server.at for server in self.servers), default=0.0)
+    def seen_at(self) -> float:
+        """When the servers that answer were last seen: that of the oldest picture; 0 where none answers."""
+        return min((server.seen_at for server in self.servers if server.answers), default=0.0)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, ServerView]:
+        return {server.name: server for server in self.servers}
 
     def server(self, name: str) -> ServerView | None:
         """The server of that name."""
-        return next((server for server in self.servers if server.name == name), None)
+        return self._by_name.get(name)
+
+    def live_on(self, row: FleetRelease) -> tuple[str, ...]:
+        """The servers on which a release is known to be live now."""
+        return tuple(name for name in row.live_on if name in self.answering)
+
+    def present_on(self, row: FleetRelease) -> tuple[str, ...]:
+        """The servers that are known to have the files of a release now."""
+        return tuple(name for name in row.present_on if name in self.answering)
+
+    @cached_property
+    def lives(self) -> Mapping[str, Life]:
+        """By tag: when it was live, as far as that is known."""
+        return lives(self.rows, self.known, self.live)
+
+    @cached_property
+    def _short_tags(self) -> Mapping[str, str]:
+        return short_tags_of(self.places)
+
+    def short(self, tag: str) -> str:
+        """A tag as a person says it, different from that of every other release here."""
+        return self._short_tags.get(tag) or short_tag(tag)
 
     def row(self, tag: str) -> FleetRelease | None:
         """The release of that tag."""
@@ -84,6 +136,13 @@ class FleetView:
         if current == self.live or not self.live:
             return ""
         return "behind" if self.places.get(current, len(self.rows)) > self.places[self.live] else "ahead"
+
+    def drift_words(self, current: str) -> str:
+        """`1 behind`, `2 ahead`: by how many releases, as far as both are listed; "" for the live one itself."""
+        side = self.drift(current)
+        if not side or current not in self.places:
+            return side
+        return f"{abs(self.places[current] - self.places[self.live])} {side}"
 
 
 def after_switch(state: ServerState, tag: str, record: Record | None = None) -> ServerState:
@@ -103,153 +162,3 @@ class Activity:
     text: str
     role: str = "busy"
     glyph: str = ""
-
-
-def server_line(
-    server: ServerView,
-    cells: int,
-    glyphs: Glyphs,
-    now: float,
-    fleet: FleetView,
-    activity: Activity | None = None,
-    name_cells: int = 0,
-) -> Line:
-    """A server's row: `● web1  3f2c1ab     2 ms`."""
-    name = fit(server.name, min(name_cells or len(server.name), max(cells // 2, 6)), glyphs.more)
-    room = cells - 2 - len(name) - 2
-    glyph, role, text, note = _server_words(server, glyphs, now, fleet, room)
-    if activity:
-        glyph, role, text, note = activity.glyph or glyphs.busy, activity.role, activity.text, ""
-    note = note if len(note) + len(text) + 2 <= room else ""
-    return line(
-        Span(glyph + " ", role),
-        Span(name + "  ", "strong"),
-        Span(fit(text, max(room - len(note), 0), glyphs.more), role if role in ("bad", "warn", "busy") else ""),
-        Span(right(note, len(note)), "dim"),
-    )
-
-
-def _server_words(
-    server: ServerView, glyphs: Glyphs, now: float, fleet: FleetView, room: int = 80
-) -> tuple[str, str, str, str]:
-    """Glyph, role, what is said of a server in about so many cells, and the note at the right."""
-    if server.error is not None:
-        return glyphs.alert, "bad", error_words(server.error).removeprefix(f"{server.name} "), ""
-    if server.state is None:
-        if server.checking:
-            waited = now - server.asked
-            return glyphs.busy, "busy", "connecting" if waited < 3 else f"connecting, {age(waited)}", ""
-        return glyphs.wait, "dim", "not checked yet", ""
-    state = server.state
-    note = f"{state.rtt * 1000:.0f} ms" if state.rtt else ""
-    if server.checking and now - server.asked > 3:
-        return glyphs.busy, "busy", f"no answer for {age(now - server.asked)}", ""
-    if state.lock is not None:
-        return *row_words(state.lock, room, glyphs), ""
-    if state.current_kind in ("folder", "file"):
-        return glyphs.alert, "warn", f"current is a {state.current_kind}", note
-    if state.current_kind == "dangling":
-        return glyphs.alert, "bad", "current dangles", note
-    if state.current_kind == "elsewhere":
-        return glyphs.alert, "warn", "current points elsewhere", note
-    if not state.current:
-        return glyphs.kept, "dim", "nothing live", note
-    drift = fleet.drift(state.current)
-    if drift:
-        return glyphs.kept, "warn", f"{short_tag(state.current)} {drift}", note
-    return glyphs.live, "ok", short_tag(state.current), note
-
-
-def error_words(error: TurnoutError) -> str:
-    """An error in the few words of a server's row."""
-    if isinstance(error, HostKeyUnknown):
-        return "unknown host key"
-    if isinstance(error, HostKeyChanged):
-        return "key CHANGED"
-    if isinstance(error, HostKeyRevoked):
-        return "key REVOKED"
-    if isinstance(error, AuthenticationFailed):
-        return "login refused"
-    if isinstance(error, LockedError):
-        return "locked"
-    return one_line(error.title)
-
-
-def headline(fleet: FleetView, now: float) -> tuple[str, str]:
-    """What is true of the whole fleet in one sentence, and its role."""
-    total = len(fleet.servers)
-    failed = [server for server in fleet.servers if server.error is not None]
-    states = fleet.known
-    if not states:
-        if failed and len(failed) == total:
-            return f"none of {count(total, 'server')} can be reached", "bad"
-        return f"connecting to {count(total, 'server')}", "busy"
-    parts = []
-    on_live = sum(1 for state in states if fleet.live and state.current == fleet.live)
-    if fleet.live:
-        parts.append(f"{count(on_live, 'server')} live on {short_tag(fleet.live)}")
-        if len(states) > on_live:
-            parts.append(f"{len(states) - on_live} {drift_word(fleet, states)}")
-    else:
-        parts.append("no release is live yet")
-    if failed:
-        parts.append(f"{len(failed)} in trouble")
-    waiting = total - len(states) - sum(1 for server in failed if server.state is None)
-    if waiting:
-        parts.append(f"{waiting} not checked yet")
-    role = "bad" if failed else "warn" if fleet.live and len(states) > on_live else "ok" if fleet.live else "dim"
-    return ", ".join(parts), role
-
-
-def drift_word(fleet: FleetView, states: Sequence[ServerState]) -> str:
-    """`behind` or `ahead` where all servers off the live release are so, else `elsewhere`."""
-    words = {fleet.drift(state.current) for state in states if state.current != fleet.live}
-    return words.pop() if len(words) == 1 else "elsewhere"
-
-
-def checked(fleet: FleetView, now: float) -> str:
-    """`checked 3 s ago`, `checking 2 of 5`."""
-    slow = [server for server in fleet.servers if server.checking and now - server.asked > 1.0]
-    if slow:
-        return f"checking {len(slow)} of {len(fleet.servers)}" if len(slow) > 1 else f"checking {slow[0].name}"
-    if not fleet.checked_at:
-        return ""
-    since = age(now - fleet.checked_at)
-    return "checked now" if since == "now" else f"checked {since} ago"
-
-
-def header_line(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> Line:
-    """The first line of the screen: project and environment, the fleet in one sentence, the age of what is shown."""
-    lock = " protected" if fleet.protected else ""
-    left = f" {fleet.project} {glyphs.dot} {fleet.environment}"
-    sentence, role = headline(fleet, now)
-    note = checked(fleet, now)
-    room = cells - len(left) - len(lock) - len(note) - 4
-    if room < len(sentence):
-        lock, room = "", cells - len(left) - len(note) - 4
-    if room < len(sentence):
-        note, room = "", cells - len(left) - 3
-    sentence = short(sentence, max(room, 0), glyphs.more)
-    gap = cells - len(left) - len(lock) - len(sentence) - len(note) - 1
-    before = max(gap // 2, 2) if note else 2
-    whole = line(
-        Span(f" {fleet.project}", "strong"),
-        Span(f" {glyphs.dot} ", "dim"),
-        Span(fleet.environment, "accent"),
-        Span(lock, "dim"),
-        Span(" " * before),
-        Span(sentence, role),
-        Span(" " * max(gap - before, 0)),
-        Span(note + " ", "dim"),
-    )
-    return crop(whole, cells, glyphs.more)
-
-
-def servers_title(fleet: FleetView, glyphs: Glyphs, cells: int) -> str:
-    """The servers pane in one line, where it is collapsed: `web1-5 ●●●●!`."""
-    signs = []
-    for server in fleet.servers:
-        signs.append(_server_words(server, glyphs, server.asked, fleet)[0])
-    text = "".join(signs)
-    label = range_name(fleet.names) if fleet.servers else ""
-    return short(f"{label} {text}", cells, glyphs.more)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Glyphs:
-    """One set of signs, each one cell wide. There is a word beside each of them wherever there is room.
+    """One set of signs, each one cell wide but for `never`. There is a word beside each wherever there is room.
 
     live, kept, failed, pruned, absent, unknown   cells of the releases matrix
     busy, alert, wait    a server that is busy, in trouble, not inspected yet
@@ -44,6 +44,9 @@ class Glyphs:
     minus: str
     branch: str
     curve: str
+    edge: str
+    never: str
+    least: str
 
 
 UNICODE = Glyphs(
@@ -75,6 +78,9 @@ UNICODE = Glyphs(
     minus="−",
     branch="┳",
     curve="┗",
+    edge="▎",
+    never="—",
+    least="▏",
 )
 
 ASCII = Glyphs(
@@ -106,6 +112,9 @@ ASCII = Glyphs(
     minus="-",
     branch="+",
     curve="+",
+    edge="|",
+    never="--",
+    least="",
 )
 
 

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from core.records import ABSENT, FAILED, KEPT, LIVE, PRUNED, UNKNOWN, FleetRelease, standing
+from core.records import ABSENT, FAILED, KEPT, LIVE, PRUNED, UNKNOWN, FleetRelease, failed_on, standing
 from core.text import size
 from tui.view.fleet import FleetView, ServerView
-from tui.view.formats import age, range_name, short_tag, without_record
-from tui.view.glyphs import Glyphs
+from tui.view.formats import age, ago, range_name, without_record
+from tui.view.glyphs import UNICODE, Glyphs, bar
 from tui.view.lines import Line, Span, cell_len, fit, line, one_line, right
+from tui.view.names import shortened
 
 NAMED, DENSE, COUNTED = "named", "dense", "counted"
 """How the servers' cells are drawn: a column with a name each; one cell each; only how many of each kind."""
@@ -20,7 +21,12 @@ LEAD = "   "
 """What comes before the columns: a mark and the sign of the release as a whole."""
 
 COUNTED_CELLS = 16
-AGE_CELLS = 6
+COUNTED_WIDE = 100
+"""Cells of the pane from which each kind of cell is counted in a column of its own."""
+AGE_CELLS = 10
+LIVED_CELLS = 14
+LIVED_BAR = 6
+LEAST_NAME = 4
 WHAT = "what"
 LEAST_WHAT = 8
 
@@ -56,59 +62,59 @@ class Layout:
     mode: str
     servers: tuple[str, ...]
     server_cells: tuple[int, ...]
-    """The width of each server's column in NAMED; of the whole block otherwise."""
+    """The width of each server's column in NAMED, of each count's where they are counted apart; else of the block."""
     full_tags: bool
+    longest: float = 0.0
+    """Seconds that the release lived which lived longest: its bar is whole."""
 
 
-def plan_layout(fleet: FleetView, cells: int, *, table: bool = False) -> Layout:
+def plan_layout(fleet: FleetView, cells: int, now: float = 0.0, *, table: bool = False) -> Layout:
     """The layout for a width: what matters least goes first when it is narrow.
 
     table   for a terminal's scrollback: tags are whole, for people copy them; no column is wider than what is in it
     """
     names = fleet.names
-    tags = [row.tag for row in (fleet.rows if table else fleet.rows[:200])]
-    full_cells = max([len(tag) for tag in tags] + [7])
+    rows = fleet.rows if table else fleet.rows[:200]
+    full_cells = max([len(row.tag) for row in rows] + [7])
     full_cells = full_cells if table else min(full_cells, 34)
-    short_cells = full_cells if table else min(max([len(short_tag(tag)) for tag in tags] + [7]), 24)
+    short_cells = full_cells if table else min(max([len(fleet.short(row.tag)) for row in rows] + [7]), 24)
     mode, server_cells = _server_block(names, cells)
-    room = cells - (0 if table else len(LEAD)) - sum(server_cells) - 2 - (short_cells + 2) - (AGE_CELLS + 2)
+    room = cells - (0 if table else len(LEAD)) - sum(server_cells) - 2 - (short_cells + 2)
     state_cells = max(8, len(f"live {len(names)}/{len(names)}") if len(names) > 1 else 0)
-    extra: list[str] = []
-    for name, wide, least in (
-        ("state", state_cells + 2, 18),
-        ("size", 9, 20),
-        ("by", 10, 24),
-        ("full", full_cells - short_cells, 30),
-    ):
+    taken: list[str] = []
+    offers = [("deployed", AGE_CELLS + 2, LEAST_WHAT), ("lived", LIVED_CELLS + 2, 16), ("by", 10, 20)]
+    if table:
+        offers = [("deployed", AGE_CELLS + 2, LEAST_WHAT), ("state", state_cells + 2, 18), ("by", 10, 20)]
+    for name, wide, least in [*offers, ("size", 9, 30), ("full", full_cells - short_cells, 56)]:
         if room - wide >= least:
-            extra.append(name)
+            taken.append(name)
             room -= wide
-    aged = room >= LEAST_WHAT
-    room += 0 if aged else AGE_CELLS + 2
-    full_tags = table or "full" in extra
+    full_tags = table or "full" in taken
     if table:
         room = min(room, max([cell_len(what(row, "", True)) for row in fleet.rows], default=0))
-    tag_cells = full_cells if full_tags else short_cells
-    columns = [Column("release", tag_cells, "release")]
-    if "state" in extra:
-        columns.append(Column("state", state_cells, "state"))
-    columns.append(Column(WHAT, max(room, 4), WHAT))
-    if "by" in extra:
-        columns.append(Column("by", 8, "by"))
-    if aged:
-        columns.append(Column("age", AGE_CELLS, "age", True))
-    if "size" in extra:
-        columns.append(Column("size", 7, "size", True))
-    return Layout(cells, tuple(columns), mode, names, server_cells, full_tags)
+    widths = {"state": state_cells, WHAT: max(room, 4), "deployed": AGE_CELLS, "lived": LIVED_CELLS, "by": 8, "size": 7}
+    columns = [Column("release", full_cells if full_tags else short_cells, "release")]
+    columns += [
+        Column(name, widths[name], name, to_right=name in ("deployed", "size"))
+        for name in ("state", WHAT, "deployed", "lived", "by", "size")
+        if name == WHAT or name in taken
+    ]
+    longest = max((life.seconds(now) for life in fleet.lives.values()), default=0.0)
+    return Layout(cells, tuple(columns), mode, names, server_cells, full_tags, longest)
 
 
 def _server_block(names: Sequence[str], cells: int) -> tuple[str, tuple[int, ...]]:
-    named = tuple(max(len(name), 3) + 1 for name in names)
-    if cells >= 70 and sum(named) <= cells * 0.34 and len(names) <= 16:
-        return NAMED, named
+    """How the servers' cells are drawn, and how wide: named where each name fits, shortened where that helps."""
+    if cells >= 60 and names and len(names) <= 16:
+        longest = max(max(len(name) for name in names), 3)
+        each = min(longest, int(cells * 0.34) // len(names) - 1)
+        if each >= min(longest, LEAST_NAME):
+            return NAMED, (max(each, 3) + 1,) * len(names)
     dense = max(len(names), len(range_name(names)) if names else 0)
     if dense <= max(cells * 0.3, 8):
         return DENSE, (dense + 1,)
+    if cells >= COUNTED_WIDE:
+        return COUNTED, tuple(len(title) + 1 for title in _count_titles(UNICODE))
     return COUNTED, (COUNTED_CELLS,)
 
 
@@ -119,12 +125,12 @@ def head_line(layout: Layout, glyphs: Glyphs, selected: str = "") -> Line:
         title = right(column.title, column.cells) if column.to_right else fit(column.title, column.cells, glyphs.more)
         spans.append(Span(title + "  ", "head"))
     if layout.mode == NAMED:
+        shown = shortened(layout.servers, layout.server_cells[0] - 1, glyphs.more)
         for name, cells in zip(layout.servers, layout.server_cells, strict=True):
-            spans.append(
-                Span(
-                    fit(name, cells - 1, glyphs.more).center(cells - 1) + " ", "accent" if name == selected else "head"
-                )
-            )
+            spans.append(Span(shown[name].center(cells - 1) + " ", "accent" if name == selected else "head"))
+    elif len(layout.server_cells) > 1:
+        titles = zip(_count_titles(glyphs), layout.server_cells, strict=True)
+        spans += [Span(fit(title, cells, glyphs.more), "head") for title, cells in titles]
     else:
         label = range_name(layout.servers) if layout.servers else ""
         spans.append(Span(fit(label, sum(layout.server_cells), glyphs.more), "head"))
@@ -139,7 +145,7 @@ def row_line(
     plain_role = "dim" if word == "pruned" else ""
     spans = [Span(glyphs.marked if marked else " ", "accent"), Span(glyph + " ", role)]
     for column in layout.columns:
-        text, text_role = _cell(column.name, row, layout, now, word, role)
+        text, text_role = _cell(column.name, row, fleet, layout, glyphs, now, word, role)
         text = right(text, column.cells, glyphs.more) if column.to_right else fit(text, column.cells, glyphs.more)
         spans.append(Span(text + "  ", text_role or plain_role))
     spans += server_cells(row, fleet, layout, glyphs)
@@ -150,26 +156,42 @@ def table_lines(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> lis
     """The matrix for a terminal's scrollback: its head and all its rows, each beginning with the release's tag."""
     if not fleet.rows:
         return []
-    layout = plan_layout(fleet, cells, table=True)
+    layout = plan_layout(fleet, cells, now, table=True)
     # Without the spans of LEAD: one of the head, two of each row.
     rows = [row_line(row, fleet, layout, glyphs, now)[2:] for row in fleet.rows]
     return [head_line(layout, glyphs)[1:], *rows]
 
 
-def _cell(name: str, row: FleetRelease, layout: Layout, now: float, word: str, role: str) -> tuple[str, str]:
+def _cell(
+    name: str, row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs, now: float, word: str, role: str
+) -> tuple[str, str]:
     record = row.record
     if name == "release":
-        tag = row.tag if layout.full_tags else short_tag(row.tag)
+        tag = row.tag if layout.full_tags else fleet.short(row.tag)
         return tag, "strong" if word.startswith("live") else ""
     if name == "state":
         return word, role
     if name == WHAT:
-        return what(row, word, any(column.name == "state" for column in layout.columns)), ""
+        said = any(column.name == "state" for column in layout.columns)
+        lived = any(column.name == "lived" for column in layout.columns)
+        return what(row, "" if word == "live" and lived else word, said), ""
     if name == "by":
         return one_line(record.by).partition("@")[0] if record else "", "dim"
-    if name == "age":
-        return age(max(now - row.created, 0)) if row.created else "", "dim"
+    if name == "deployed":
+        return ago(max(now - row.created, 0)) if row.created else "", "dim"
+    if name == "lived":
+        return _lived(row, fleet, layout, glyphs, now), role if row.tag == fleet.live else "dim"
     return size(record.bytes) if record and record.bytes else "", "dim"
+
+
+def _lived(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs, now: float) -> str:
+    """How long a release was live, with a bar beside the one that was live longest: `22 h   ██▎`."""
+    life = fleet.lives.get(row.tag)
+    if life is None:
+        return f"{glyphs.never} failed" if row.failed else glyphs.never
+    seconds = life.seconds(now)
+    done, _ = bar(seconds / layout.longest if layout.longest else 0.0, LIVED_BAR, glyphs)
+    return f"{age(seconds).replace('now', '0 s'):<{LIVED_CELLS - LIVED_BAR - 1}} {done or glyphs.least}"
 
 
 def what(row: FleetRelease, word: str, state_shown: bool) -> str:
@@ -183,24 +205,31 @@ def what(row: FleetRelease, word: str, state_shown: bool) -> str:
         return f"{one_line(row.failed)} ({subject})" if subject else one_line(row.failed)
     if word in ("kept", "") or state_shown:
         return subject
-    return f"{word.partition(' ')[0]}: {subject}"
+    return f"{word}: {subject}"
 
 
 def row_state(row: FleetRelease, fleet: FleetView, glyphs: Glyphs) -> tuple[str, str, str]:
-    """Glyph, role and word for the release as a whole."""
-    known = len(fleet.known)
-    live, present = len(row.live_on), len(row.present_on)
+    """Glyph, role and word for the release as a whole, from what is known now."""
+    total = len(fleet.servers)
+    live, present = len(fleet.live_on(row)), len(fleet.present_on(row))
+    failed = [name for name in row.present_on if failed_on(row, name)]
     if row.failed:
-        return glyphs.failed, "bad", "failed" if not live else "live bad"
-    if live == known and live:
-        return glyphs.live, "ok", "live"
+        word = "live bad" if live else "failed"
+        return (
+            glyphs.failed,
+            "bad",
+            word if live or len(failed) in (0, len(row.present_on)) else f"failed {len(failed)}/{total}",
+        )
     if live:
-        return glyphs.live, "ok" if row.tag == fleet.live else "warn", f"live {live}/{known}"
-    if not present:
+        role = "ok" if row.tag == fleet.live else "warn"
+        return glyphs.live, role, "live" if live == total else f"live {live}/{total}"
+    if row.live_on:
+        return glyphs.unknown, "bad", "was live"
+    if not row.present_on:
         return glyphs.pruned, "dim", "pruned"
     if not row.returnable:
         return glyphs.kept, "", "left"
-    return glyphs.kept, "", "kept" if present == known else f"on {present}/{known}"
+    return glyphs.kept, "", "kept" if present == len(fleet.answering) else f"on {present}/{total}"
 
 
 def signs(glyphs: Glyphs) -> Mapping[str, str]:
@@ -215,32 +244,71 @@ def signs(glyphs: Glyphs) -> Mapping[str, str]:
     }
 
 
-def cell_state(row: FleetRelease, server: ServerView, glyphs: Glyphs) -> tuple[str, str]:
-    """The sign and role of one release on one server."""
-    here = standing(row, server.state)
-    role = "bad" if here == LIVE and row.failed else _ROLES[here]
-    return signs(glyphs)[here], role
+def cell_state(row: FleetRelease, server: ServerView, glyphs: Glyphs) -> tuple[str, str, str]:
+    """The sign, the role and the standing (core.records.standing) of one release on one server, as is known now."""
+    here = standing(row, server.state if server.answers else None)
+    role = "bad" if here == LIVE and failed_on(row, server.name) else _ROLES[here]
+    return signs(glyphs)[here], role, here
 
 
 def server_cells(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs) -> list[Span]:
     """The cells of a row: one a server, or counts where there is no room for that."""
-    signs = [cell_state(row, server, glyphs) for server in fleet.servers]
+    cells = [cell_state(row, server, glyphs) for server in fleet.servers]
     if layout.mode == NAMED:
         return [
-            Span(sign.center(cells - 1) + " ", role)
-            for (sign, role), cells in zip(signs, layout.server_cells, strict=True)
+            Span(sign.center(wide - 1) + " ", role)
+            for (sign, role, _), wide in zip(cells, layout.server_cells, strict=True)
         ]
     if layout.mode == DENSE:
-        return [*_runs(signs), Span(" " * (layout.server_cells[0] - len(signs)))]
-    counts = Counter(signs)
-    spans = [Span(f"{sign}{number} ", role) for (sign, role), number in counts.most_common(3)]
-    room = COUNTED_CELLS - sum(len(span.text) for span in spans)
+        return [*_runs(cells), Span(" " * (layout.server_cells[0] - len(cells)))]
+    found = Counter(here for _, _, here in cells)
+    if len(layout.server_cells) > 1:
+        return _counts_apart(found, layout, glyphs)
+    return _counts_together(found, glyphs)
+
+
+_COUNTED_AS: Mapping[str, tuple[str, ...]] = {
+    LIVE: (LIVE,),
+    KEPT: (KEPT,),
+    FAILED: (FAILED,),
+    ABSENT: (ABSENT, PRUNED),
+    UNKNOWN: (UNKNOWN,),
+}
+"""By column of counts: what is counted in it."""
+
+_COUNT_WORDS = {LIVE: "live", KEPT: "kept", FAILED: "bad", ABSENT: "none", UNKNOWN: "dark"}
+
+
+def _count_titles(glyphs: Glyphs) -> list[str]:
+    drawn = signs(glyphs)
+    return [drawn[column] + word for column, word in _COUNT_WORDS.items()]
+
+
+def _counts_apart(found: Mapping[str, int], layout: Layout, glyphs: Glyphs) -> list[Span]:
+    """How many there are of each kind, in columns."""
+    out = []
+    for column, cells in zip(_COUNTED_AS, layout.server_cells, strict=True):
+        number = sum(found.get(kind, 0) for kind in _COUNTED_AS[column])
+        text = right(str(number) if number else glyphs.dot, cells - 1)
+        out.append(Span(text + " ", _ROLES[column] if number else "dim"))
+    return out
+
+
+def _counts_together(found: Mapping[str, int], glyphs: Glyphs) -> list[Span]:
+    """How many there are of each kind, as many kinds as fit; the live ones are always among them, and come first."""
+    spans: list[Span] = []
+    room = COUNTED_CELLS
+    for kind in (LIVE, UNKNOWN, FAILED, KEPT, ABSENT, PRUNED):
+        text = f"{signs(glyphs)[kind]}{found.get(kind, 0)} "
+        if found.get(kind) and len(text) <= room:
+            spans.append(Span(text, _ROLES[kind]))
+            room -= len(text)
     return [*spans, Span(" " * room)]
 
 
-def _runs(signs: Sequence[tuple[str, str]]) -> list[Span]:
+def _runs(cells: Sequence[tuple[str, str, str]]) -> list[Span]:
     spans: list[Span] = []
-    for sign, role in signs:
+    for sign, role, _ in cells:
         if spans and spans[-1].role == role:
             spans[-1] = Span(spans[-1].text + sign, role)
         else:

@@ -51,7 +51,7 @@ class ReleasesPane(Rows):
 
     def _laid_out(self, cells: int) -> matrix.Layout:
         if self._layout is None or self._layout.cells != cells:
-            self._layout = matrix.plan_layout(self._fleet, cells)
+            self._layout = matrix.plan_layout(self._fleet, cells, self._now())
         return self._layout
 
     def draw_head(self, cells: int) -> Sequence[Line]:

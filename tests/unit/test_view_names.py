@@ -1,0 +1,66 @@
+"""Names in little room stay different names."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.view.names import listed, short_tags_of, shortened
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-."
+NAMES = st.lists(st.text(LETTERS, min_size=1, max_size=40), min_size=1, max_size=30, unique=True)
+
+
+@given(NAMES, st.text(LETTERS, max_size=30), st.integers(5, 40))
+def test_different_names_stay_different_and_fit(names: list[str], prefix: str, cells: int) -> None:
+    names = [prefix + name for name in names]
+    for more in ("…", "~"):
+        short = shortened(names, cells, more)
+        assert list(short) == names
+        assert all(len(text) <= cells for text in short.values())
+        assert len(set(short.values())) == len(names)
+
+
+@given(NAMES, st.integers(0, 4))
+def test_names_fit_even_where_there_is_hardly_room(names: list[str], cells: int) -> None:
+    assert all(len(text) <= cells for text in shortened(names, cells).values())
+
+
+def test_names_with_one_beginning_keep_the_part_in_which_they_differ() -> None:
+    names = [f"shop-frontend-eu-central-1-node-{number:02d}" for number in (1, 2, 13)]
+    assert list(shortened(names, 10).values()) == ["…01", "…02", "…13"]
+
+
+def test_a_long_name_alone_loses_its_middle() -> None:
+    assert shortened(["shop-frontend-eu-central-1-node-01"], 12)["shop-frontend-eu-central-1-node-01"] == "shop…node-01"
+
+
+def test_names_that_fit_are_left_alone() -> None:
+    assert shortened(["web1", "web2"], 4) == {"web1": "web1", "web2": "web2"}
+
+
+def test_releases_of_one_revision_are_told_apart_by_their_time() -> None:
+    days = ["20261121T193000Z-3f2c1ab", "20261122T080000Z-3f2c1ab", "20261121T193000Z-9ab01cd"]
+    assert list(short_tags_of(days).values()) == ["3f2c1ab@11-21", "3f2c1ab@11-22", "9ab01cd"]
+    hours = ["20261121T193000Z-3f2c1ab", "20261121T201500Z-3f2c1ab"]
+    assert list(short_tags_of(hours).values()) == ["3f2c1ab@19:30", "3f2c1ab@20:15"]
+
+
+@given(st.lists(st.from_regex(r"2026(0[1-9]|1[0-2])([01][1-9])T([01]\d)([0-5]\d)([0-5]\d)Z-(aaa|bbb)", fullmatch=True)))
+def test_short_tags_of_different_releases_differ(tags: list[str]) -> None:
+    short = short_tags_of(tags)
+    assert len(set(short.values())) == len(set(tags))
+
+
+def test_tags_of_a_persons_own_stay_as_they_are() -> None:
+    assert short_tags_of(["v1.2", "v1.3"]) == {"v1.2": "v1.2", "v1.3": "v1.3"}
+
+
+@given(NAMES, st.integers(0, 120))
+def test_a_list_of_names_fits_and_counts_the_rest(names: list[str], cells: int) -> None:
+    text = listed(names, cells)
+    assert len(text) <= cells
+    if text and " more" in text:
+        assert text.startswith(names[0])
+        shown = text.rpartition(" … and ")[0].split(", ")
+        assert int(text.rpartition(" … and ")[2].removesuffix(" more")) == len(names) - len(shown)

@@ -1,0 +1,66 @@
+"""How long each release was live: from the switches in the servers' journals, before those from the records (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.records import FleetRelease, ServerState
+
+
+@dataclass(frozen=True)
+class Life:
+    """When a release was live. before: seconds that are over; since: when it became live (epoch), 0 where it is not."""
+
+    before: float = 0.0
+    since: float = 0.0
+    by: str = ""
+    """Who switched to it last: `ana@laptop`; "" where no journal says so."""
+    after: str = ""
+    """The tag that was live before it, the last time that it became live; "" for none."""
+
+    def seconds(self, now: float) -> float:
+        """How long it was live in all."""
+        return self.before + (max(now - self.since, 0.0) if self.since else 0.0)
+
+
+def lives(rows: Sequence[FleetRelease], states: Iterable[ServerState], live: str) -> Mapping[str, Life]:
+    """By tag: when it was live. A release that no journal and no order of records tells of is left out.
+
+    rows   newest first     live   the environment's live release; "" for none
+    """
+    switches = _switches(states)
+    begun = min((time for time, _, _ in switches), default=float("inf"))
+    for row in rows:
+        record = row.record
+        if record is not None and record.created < begun and not row.failed and not _never_live(row):
+            switches.append((record.created, row.tag, record.by))
+    switches.sort()
+    out: dict[str, Life] = {}
+    tag = since = who = before = None
+    for time, following, by in [*switches, (float("inf"), "", "")]:
+        if following == tag:
+            continue
+        if tag is not None and since is not None:
+            life = out.get(tag, Life())
+            lasts = following == ""
+            over = 0.0 if lasts else time - since
+            out[tag] = Life(life.before + over, since if lasts and tag == live else 0.0, who or "", before or "")
+        tag, since, who, before = following, time, by, tag
+    return out
+
+
+def _switches(states: Iterable[ServerState]) -> list[tuple[float, str, str]]:
+    """Time, tag and who: of each operation the first switch to each release, whichever server tells of it."""
+    first: dict[tuple[str, str, str], tuple[float, str, str]] = {}
+    for state in states:
+        for line in (*state.journal, *state.transitions):
+            if line.what in ("switch", "restore") and line.tag and line.time:
+                key = (line.operation, line.what, line.tag)
+                told = (line.time, line.tag, line.who)
+                first[key] = min(first.get(key, told), told)
+    return list(first.values())
+
+
+def _never_live(row: FleetRelease) -> bool:
+    return bool(row.on) and all(release.unused for release in row.on.values())

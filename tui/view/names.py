@@ -1,0 +1,104 @@
+"""Names in little room: servers by the part in which they differ, releases of one revision told apart (pure)."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+from tui.view.formats import short_tag
+
+_STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-.+")
+
+
+def shortened(names: Sequence[str], cells: int, more: str = "…") -> Mapping[str, str]:
+    """Each name in at most so many cells; different names stay different as long as the room allows it.
+
+    A beginning that all have in common goes first, then the middle; where that makes two alike, their places in the
+    list tell them apart.
+    """
+    return _shortened(tuple(names), cells, more)
+
+
+@lru_cache(maxsize=64)
+def _shortened(names: tuple[str, ...], cells: int, more: str) -> Mapping[str, str]:
+    if all(len(name) <= cells for name in names):
+        return {name: name for name in names}
+    if cells <= len(more):
+        return {name: more[: max(cells, 0)] for name in names}
+    prefix = _common_start(names)
+    bare = {name: more + name[len(prefix) :] if len(prefix) > len(more) else name for name in names}
+    heads = sorted(range(cells - len(more)), key=lambda head: abs(head - cells // 3))
+    ways = ({name: _cut(bare[name], cells, head, more) for name in names} for head in heads)
+    best = max(ways, key=lambda way: len(set(way.values())))
+    return _numbered(best, cells, more)
+
+
+def _common_start(names: Sequence[str]) -> str:
+    """What all names begin with; it ends where a part of a name ends, so that no word or number is cut."""
+    first, last = min(names), max(names)
+    same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    start = first[:same] if first != last else ""
+    return start[: max((start.rfind(sign) for sign in "-_."), default=-1) + 1]
+
+
+def _cut(name: str, cells: int, head: int, more: str) -> str:
+    """The name without its middle: so many signs of its beginning, and as many of its end as fit."""
+    if len(name) <= cells:
+        return name
+    tail = cells - len(more) - head
+    start = name[:head].removesuffix(more)
+    return start + more + (name[-tail:] if tail else "")
+
+
+def _numbered(way: Mapping[str, str], cells: int, more: str) -> Mapping[str, str]:
+    """The same, with its place in the list (from 1) at the end of each name that looks like another one."""
+    counts = Counter(way.values())
+    taken = {text for text, number in counts.items() if number == 1}
+    out = {}
+    for place, (name, text) in enumerate(way.items(), 1):
+        sign = f"{more}{place}"
+        if counts[text] > 1:
+            with_sign = (name[:keep] + sign for keep in range(cells - len(sign), -1, -1))
+            text = next((other for other in with_sign if other not in taken), text)
+            taken.add(text)
+        out[name] = text
+    return out
+
+
+def short_tags_of(tags: Iterable[str]) -> Mapping[str, str]:
+    """Each tag as a person says it; tags of one revision get what their times differ in: `3f2c1ab@11-28`."""
+    by_short: dict[str, list[str]] = {}
+    for tag in dict.fromkeys(tags):
+        by_short.setdefault(short_tag(tag), []).append(tag)
+    out: dict[str, str] = {}
+    for text, alike in by_short.items():
+        out |= {alike[0]: text} if len(alike) == 1 else _told_apart(text, alike)
+    return out if len(set(out.values())) == len(out) else {tag: tag for tag in out}
+
+
+def _told_apart(text: str, tags: Sequence[str]) -> dict[str, str]:
+    stamps = {tag: match.groups() for tag in tags if (match := _STAMP.fullmatch(tag))}
+    if len(stamps) < len(tags):
+        return {tag: tag for tag in tags}
+    for way in ("{3}:{4}", "{1}-{2}", "{1}-{2}T{3}:{4}", "{1}-{2}T{3}:{4}:{5}"):
+        if way == "{3}:{4}" and len({stamp[:3] for stamp in stamps.values()}) > 1:
+            continue  # a time alone means something only within one day
+        said = {tag: f"{text}@{way.format(*stamp)}" for tag, stamp in stamps.items()}
+        if len(set(said.values())) == len(tags):
+            return said
+    return {tag: tag for tag in tags}
+
+
+def listed(names: Sequence[str], cells: int) -> str:
+    """As many names as fit into so many cells: `web1, web2 … and 7 more`; "" where not even one fits."""
+    whole = ", ".join(names)
+    if len(whole) <= cells:
+        return whole
+    for shown in range(len(names) - 1, 0, -1):
+        text = f"{', '.join(names[:shown])} … and {len(names) - shown} more"
+        if len(text) <= cells:
+            return text
+    return ""

@@ -1,0 +1,128 @@
+"""A server in one line: its row in the servers pane, and its sign where there is room for no more (pure)."""
+
+from __future__ import annotations
+
+from core.errors import (
+    AuthenticationFailed,
+    ConnectError,
+    HostKeyChanged,
+    HostKeyRevoked,
+    HostKeyUnknown,
+    LockedError,
+    TurnoutError,
+)
+from core.records import ServerState
+from tui.view import conditions
+from tui.view.fleet import Activity, FleetView, ServerView
+from tui.view.formats import age, range_name
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, Span, fit, line, one_line, right, short
+from tui.view.locks import row_words
+
+
+def server_line(
+    server: ServerView,
+    cells: int,
+    glyphs: Glyphs,
+    now: float,
+    fleet: FleetView,
+    activity: Activity | None = None,
+    name: str = "",
+) -> Line:
+    """A server's row: `● web1  3f2c1ab     2 ms`; `name` is how its name is written, filled up with spaces."""
+    name = name or server.name
+    room = max(cells - 2 - len(name) - 2, 0)
+    glyph, role, text, note = _server_words(server, glyphs, now, fleet, room)
+    if activity:
+        glyph, role, text, note = activity.glyph or glyphs.busy, activity.role, activity.text, ""
+    note = note if len(note) + len(text) + 2 <= room else ""
+    return line(
+        Span(glyph + " ", role),
+        Span(name + "  ", "strong"),
+        Span(fit(text, max(room - len(note), 0), glyphs.more), role if role in ("bad", "warn", "busy") else ""),
+        Span(right(note, len(note)), "dim"),
+    )
+
+
+def _server_words(
+    server: ServerView, glyphs: Glyphs, now: float, fleet: FleetView, room: int = 80
+) -> tuple[str, str, str, str]:
+    """Glyph, role, what is said of a server in about so many cells, and the note at the right."""
+    glyph, role = server_sign(server, fleet, glyphs)
+    state = server.state
+    if state is None:
+        return glyph, role, _never_seen(server, now), ""
+    if not server.answers:
+        return glyph, role, _dark_words(server, state, fleet, now, room), ""
+    note = f"{state.rtt * 1000:.0f} ms" if state.rtt else ""
+    if state.lock is not None:
+        return *row_words(state.lock, room, glyphs), ""
+    found = fleet.condition(server)
+    texts = {
+        conditions.DOWN: ("SITE DOWN: current dangles", "SITE DOWN"),
+        conditions.EMPTY: ("nothing live",),
+        conditions.ODD: (
+            "current points elsewhere" if state.current_kind == "elsewhere" else f"current is a {state.current_kind}",
+        ),
+    }.get(found, (f"{fleet.short(state.current)} {fleet.drift_words(state.current)}".rstrip(),))
+    return glyph, role, next((text for text in texts if len(text) <= room), texts[-1]), note
+
+
+def server_sign(server: ServerView, fleet: FleetView, glyphs: Glyphs) -> tuple[str, str]:
+    """The sign of a server and its role."""
+    found = fleet.condition(server)
+    if found == conditions.WAITING:
+        return (glyphs.busy, "busy") if server.checking else (glyphs.wait, "dim")
+    if found == conditions.EMPTY and not fleet.live:
+        return glyphs.kept, "dim"
+    sign = {
+        conditions.LIVE: glyphs.live,
+        conditions.BEHIND: glyphs.kept,
+        conditions.AHEAD: glyphs.kept,
+        conditions.EMPTY: glyphs.kept,
+    }
+    return sign.get(found, glyphs.alert), conditions.ROLES[found]
+
+
+def _never_seen(server: ServerView, now: float) -> str:
+    if server.error is not None:
+        return error_words(server.error).removeprefix(f"{server.name} ")
+    if not server.checking:
+        return "not checked yet"
+    waited = now - server.asked
+    return "connecting" if waited < 3 else f"connecting, {age(waited)}"
+
+
+def _dark_words(server: ServerView, state: ServerState, fleet: FleetView, now: float, room: int) -> str:
+    """Since when a server is not known any more, and what it was: the longest words that fit into so many cells."""
+    generic = server.error is None or type(server.error) is ConnectError
+    why = "no answer" if generic or server.error is None else error_words(server.error)
+    why = why.removeprefix(f"{server.name} ")
+    since = age(max(now - server.seen_at, 0)).replace("now", "0 s")
+    was = f"was {fleet.short(state.current)}" if state.current else "was SITE DOWN"
+    if not state.current and state.current_kind != "dangling":
+        was = "had nothing live"
+    texts = (f"{why} {since}, {was}", f"{why} {since}", f"{why}", f"dark {since}")
+    return next((text for text in texts if len(text) <= room), texts[-1])
+
+
+def error_words(error: TurnoutError) -> str:
+    """An error in the few words of a server's row."""
+    if isinstance(error, HostKeyUnknown):
+        return "unknown host key"
+    if isinstance(error, HostKeyChanged):
+        return "key CHANGED"
+    if isinstance(error, HostKeyRevoked):
+        return "key REVOKED"
+    if isinstance(error, AuthenticationFailed):
+        return "login refused"
+    if isinstance(error, LockedError):
+        return "locked"
+    return one_line(error.title)
+
+
+def servers_title(fleet: FleetView, glyphs: Glyphs, cells: int) -> str:
+    """The servers pane in one line, where it is collapsed: `web1-5 ●●●●!`."""
+    text = "".join(server_sign(server, fleet, glyphs)[0] for server in fleet.servers)
+    label = range_name(fleet.names) if fleet.servers else ""
+    return short(f"{label} {text}", cells, glyphs.more)
