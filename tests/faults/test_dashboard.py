@@ -87,7 +87,7 @@ async def test_the_operation_of_somebody_else_is_shown_live_by_itself_until_its_
         assert app.workspace.operation.outcome == "done" and not app.workspace.operation.ours
         assert [os.readlink(place.files / "current") for place in web] == ["releases/one"] * 2
         assert any("pressing pictures" in text for text in board(app).bottom.log_tab.lines())
-        await until(pilot, lambda: "2 servers live on one" in screen_text(app), "the new release")
+        await until(pilot, lambda: app.workspace.fleet_view.live == "one", "the new release")
         await until(pilot, lambda: not app.workspace.others.locks, "the locks to be gone")
         assert board(app).why_not("deploy") == ""
 

@@ -79,7 +79,7 @@ async def test_the_first_deploy_from_an_empty_screen_to_live_everywhere(
         tags = {live(place) for place in web}
         assert len(tags) == 1 and tags != {""}
         text = screen_text(app)
-        assert "3 servers live on" in text
+        assert "3 of 3 answer" in text
         assert app.workspace.operation and app.workspace.operation.outcome == "done"
         assert toasts(app)[-1] == app.workspace.operation.summary
         assert app.workspace.operation.summary in text, "the status line and the Progress tab say how it ended"

@@ -78,8 +78,8 @@ FLEET = FleetView.of(
 
 def test_the_table_has_a_line_a_release_that_begins_with_its_tag_and_a_column_a_server() -> None:
     assert printed(table_lines(FLEET, ENDLESS, UNICODE, 3034.0)) == [
-        "release  state     what                    deployed  by           size  web1 web2 web3",
-        "t3       live 1/3  Good                    34 s ago  ana         58 MB   ●    ○    ?",
+        "release  state     what                     deployed  by           size  web1 web2 web3",
+        "t3       live 1/3  Good                     34 s ago  ana         58 MB   ●    ○    ?",
         "t2       failed    HTTP 500 (Bad 日本語)  17 min ago  ana         58 MB   ✗    ·    ?",
         "t1       pruned    Old                    34 min ago  ana         58 MB   ◌    ·    ?",
     ]
