@@ -110,7 +110,7 @@ async def test_what_others_begin_and_end_is_noticed_between_two_looks(
         assert deploy.end() == 0
         project.config.write_text(project.config.read_text().replace(HOOK, ""))
         quick = operator(project, "deploy", "production", "--yes", "--tag", "two", *only)
-        await until(pilot, lambda: "live on two" in screen_text(app), "the release of the short operation")
+        await until(pilot, lambda: "two" in app.workspace.fleet_view.places, "the release of the short operation")
         assert quick.end() == 0
 
 

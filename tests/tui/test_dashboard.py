@@ -35,8 +35,8 @@ async def test_the_first_screen_has_servers_releases_and_the_state_of_the_fleet(
         text = screen_text(app)
         assert board(app).query_one("#header", OneLine).plain.split("  ")[0] == " shop ▎production▎"
         assert "2 live · behind: web3" in text
-        assert "9ab01cd behind" in text
-        assert "Fix cart totals" in text and "live 2/3" in text
+        assert "9ab01cd 1 behind" in text
+        assert "live 2/3: Fix cart" in text
 
 
 async def test_panes_are_reached_by_number_and_by_tab() -> None:

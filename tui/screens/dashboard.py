@@ -407,13 +407,11 @@ class Dashboard(Screen[None]):
     def every_second(self) -> None:
         """What changes with time alone; and a look at servers whose time has come, while nothing runs."""
         self.workspaces.look_at_others()
-        if not self.is_free and not self.workspace.operation_runs and not self.workspace.watches:
-            return
+        self.workspace.look_again()
         self.show_header()
         self._show_lock_ages()
-        if any(server.checking for server in self.workspace.fleet_view.servers):
+        if any(server.checking or not server.answers for server in self.workspace.fleet_view.servers):
             self.servers_pane.redraw()
-        self.workspace.look_again()
 
     def _show_lock_ages(self) -> None:
         server = self.workspace.fleet_view.server(self.servers_pane.key) if self.details_of == "servers" else None
