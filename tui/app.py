@@ -32,6 +32,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
 from tui.view import glyphs as signs
 from tui.view.lines import line
+from tui.widgets.key_order import KeysInOrder
 
 if TYPE_CHECKING:
     from core.config import Environment, Project
@@ -44,7 +45,7 @@ DEMO = "demo"
 """What the app returns where the demo was asked for."""
 
 
-class TurnoutApp(App[str], inherit_bindings=False):
+class TurnoutApp(KeysInOrder, App[str], inherit_bindings=False):
     """The dashboard of a project, or a welcome without one."""
 
     CSS_PATH = "style.tcss"
@@ -62,6 +63,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
         *,
         environ: Mapping[str, str] | None = None,
         now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         opener: Callable[[Project, Environment], Fleet] = open_fleet,
     ) -> None:
         environ = os.environ if environ is None else environ
@@ -69,6 +71,7 @@ class TurnoutApp(App[str], inherit_bindings=False):
         super().__init__(ansi_color=True if chosen.startswith("ansi") else None)
         self.project = project
         self.now = now
+        self.clock = clock
         self.glyphs = signs.choose(environ)
         self.keymap = keys.load(keys.keys_file(environ), registry.KEYS)
         self.keys_place = str(keys.keys_file(environ))

@@ -12,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from core import DeployRequest
-from tests.tui.running import XTERM, ended, plan_made, screen_text, settled, shown, toasts, until
+from tests.tui.running import XTERM, agree, ended, hurried, plan_made, screen_text, settled, shown, toasts, until
 from tui.app import TurnoutApp
 from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog
@@ -31,7 +31,7 @@ run = "{HOLD}"
 
 
 def open_app(project: Any) -> TurnoutApp:
-    return TurnoutApp(project.load(), environ=XTERM)
+    return TurnoutApp(project.load(), environ=XTERM, clock=hurried)
 
 
 def board(app: TurnoutApp) -> Any:
@@ -152,7 +152,7 @@ async def test_who_comes_second_is_told_who_was_first_and_watches(servers, proje
         await planned(pilot)
         deploy = operator(project, "deploy", "production", "--yes", "--tag", "one")
         await until(pilot, lambda: deploy.said("hook-started"), "the other's hook")
-        await pilot.press("y")
+        await agree(pilot)
         await until(pilot, lambda: any("locked by" in text for text in toasts(app)), "the engine's refusal")
         await until(pilot, lambda: app.workspace.watches, "the other's operation to be followed instead")
         let_go(web)
@@ -203,7 +203,7 @@ async def test_an_interrupted_deploy_is_offered_at_the_start_and_ends_as_chosen(
         assert dialog.plan is not None and dialog.plan.kind == "recover"
         assert app.focused is not None and app.focused.id == "close"
         assert half_switched.live() == ["two", "two", "one"]
-        await pilot.press("y")
+        await agree(pilot)
         await ended(pilot)
         assert app.workspace.operation and app.workspace.operation.outcome == "done", app.workspace.operation.summary
         assert half_switched.live() == [live] * 3
@@ -250,13 +250,13 @@ async def test_a_release_that_a_process_works_in_is_kept_and_pruned_after_a_seco
             board(app).releases.go_to("one")
             await pilot.press("space", "P")
             await planned(pilot)
-            await pilot.press("y")
+            await agree(pilot)
             await until(pilot, lambda: isinstance(app.screen, Ask), "the question about what is in use")
             await until(pilot, lambda: "running process" in screen_text(app), "why it was kept")
             assert release.is_dir()
-            await pilot.press("y")
+            await agree(pilot)
             await planned(pilot)
-            await pilot.press("y")
+            await agree(pilot)
             await until(pilot, lambda: not release.exists(), "the release to go")
             await ended(pilot)
             notes = [plain(row) for row in board(app).bottom.progress.lines]

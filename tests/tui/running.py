@@ -22,6 +22,11 @@ XTERM = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TURNOUT_KEYS": "/nonexist
 """What the app is told of the terminal and of the user's keys, unless a test says otherwise."""
 
 
+def hurried() -> float:
+    """A clock for keys, a hundred times as fast: a plan was read, and a key let go of, in some milliseconds."""
+    return time.monotonic() * 100
+
+
 def recorded_app(
     states: Mapping[str, ServerState] | None = None,
     errors: Mapping[str, TurnoutError] | None = None,
@@ -37,7 +42,7 @@ def recorded_app(
     def opener(project: Project, environment: Any) -> Any:
         return RecordedFleet(project, environment, states or {}, errors or {})
 
-    return TurnoutApp(of or project(), environ={**XTERM, **(environ or {})}, now=now, opener=opener)
+    return TurnoutApp(of or project(), environ={**XTERM, **(environ or {})}, now=now, opener=opener, clock=hurried)
 
 
 @asynccontextmanager
@@ -97,7 +102,18 @@ async def plan_made(pilot: Pilot[Any]) -> PlanDialog:
     dialog: PlanDialog = app.screen
     await until(pilot, lambda: dialog.plan or dialog.error, "a plan")
     await pilot.pause()
+    if dialog.plan is not None and dialog.plan.executable:
+        await until(pilot, lambda: dialog.is_read, "the plan was on the screen for long enough")
     return dialog
+
+
+async def agree(pilot: Pilot[Any]) -> None:
+    """Press `y` in the dialog that is open, once it takes one, and see it go."""
+    app: Any = pilot.app
+    dialog = app.screen
+    await until(pilot, lambda: dialog.is_read, "the dialog was on the screen for long enough")
+    await pilot.press("y")
+    await until(pilot, lambda: not dialog.is_active, "the dialog to go")
 
 
 async def ended(pilot: Pilot[Any]) -> None:

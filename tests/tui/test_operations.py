@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from tests.conftest import ProjectFactory, Servers
 from tests.projects import SampleProject
 from tests.servers import Destination
-from tests.tui.running import XTERM, ended, plan_made, screen_text, shown, toasts, until
+from tests.tui.running import XTERM, agree, ended, hurried, plan_made, screen_text, shown, toasts, until
 from tui.app import QuitQuestion, TurnoutApp
 from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog
@@ -34,7 +34,7 @@ run = "echo working; sleep 60"
 
 
 def open_app(sample: SampleProject) -> TurnoutApp:
-    return TurnoutApp(sample.load(), environ=XTERM)
+    return TurnoutApp(sample.load(), environ=XTERM, clock=hurried)
 
 
 def live(place: Destination) -> str:
@@ -55,7 +55,7 @@ async def deploy_planned(pilot: Pilot[Any], *typed: str) -> PlanDialog:
 async def deploy(pilot: Pilot[Any]) -> None:
     """Deploy what the dialog offers first."""
     await deploy_planned(pilot)
-    await pilot.press("y")
+    await agree(pilot)
     await ended(pilot)
 
 
@@ -114,14 +114,14 @@ async def test_b_rolls_back_to_the_row_under_the_cursor_and_u_to_the_previous(
         third, second, first = (row.tag for row in app.workspace.fleet_watch.fleet_view.rows)
         await pilot.press("u")
         await plan_made(pilot)
-        await pilot.press("y")
+        await agree(pilot)
         await ended(pilot)
         assert {live(place) for place in web} == {second}
         dashboard: Any = app.dashboard
         dashboard.releases.go_to(first)
         await pilot.press("b")
         await plan_made(pilot)
-        await pilot.press("y")
+        await agree(pilot)
         await ended(pilot)
         assert {live(place) for place in web} == {first}
         assert third in app.workspace.fleet_watch.fleet_view.places
@@ -139,14 +139,14 @@ async def test_marked_releases_are_pruned_and_can_be_sent_again(shop: SampleProj
         await pilot.press("space", "P")
         dialog = await plan_made(pilot)
         assert dialog.plan is not None and dialog.plan.kind == "prune"
-        await pilot.press("y")
+        await agree(pilot)
         await ended(pilot)
         assert all(not (place.files / "releases" / oldest).exists() for place in web)
         assert "pruned" in screen_text(app)
         dashboard.releases.go_to(oldest)
         await pilot.press("b")
         await plan_made(pilot)
-        await pilot.press("y")
+        await agree(pilot)
         await ended(pilot)
         assert {live(place) for place in web} == {oldest}
 
@@ -218,7 +218,7 @@ async def hook_works(pilot: Pilot[Any]) -> None:
     """Deploy, up to the hook of SLOW_HOOK, whose output is in the Progress tab then."""
     app: Any = pilot.app
     await deploy_planned(pilot)
-    await pilot.press("y")
+    await agree(pilot)
     await until(pilot, lambda: "working" in screen_text(app), "the hook's output in the Progress tab")
 
 
@@ -248,7 +248,7 @@ async def test_a_running_operation_is_followed_and_cancelled_with_x(
         await pilot.press("X")
         await pilot.pause()
         assert isinstance(app.screen, Ask) and "No server has switched" in screen_text(app)
-        await pilot.press("y")
+        await agree(pilot)
         await ended(pilot)
         assert app.workspace.operation and app.workspace.operation.outcome == "cancelled"
         assert not any(live(place) for place in web)
@@ -264,7 +264,7 @@ async def test_quitting_while_something_runs_puts_everything_back_first(
         await hook_works(pilot)
         await pilot.press("ctrl+q")
         await pilot.pause()
-        await pilot.press("y")
+        await agree(pilot)
         await left(pilot)
     assert not any(live(place) for place in web)
     assert all(not (place.files / ".turnout/lock").exists() for place in web)
@@ -343,7 +343,7 @@ async def test_accepting_an_unknown_host_key_writes_known_hosts_and_connects(
         await until(pilot, lambda: isinstance(app.screen, Ask), "the question about the host key")
         await until(pilot, lambda: "SHA256:" in screen_text(app), "the fingerprint")
         assert known_hosts.read_text() == ""
-        await pilot.press("y")
+        await agree(pilot)
         await until(pilot, lambda: app.workspace.fleet_watch.fleet_view.known, "the server's state")
         assert "ssh-ed25519" in known_hosts.read_text()
 

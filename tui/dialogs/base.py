@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Generic, Protocol, TypeVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -14,7 +15,9 @@ from textual.widget import Widget
 from textual.widgets import Button
 
 from tui.keymap import bindings
+from tui.model.keystrokes import ALONE, READ, Keystrokes, why_no_yes
 from tui.view.lines import Line, line
+from tui.widgets.guard import Guarded
 from tui.widgets.paint import Lines
 
 T = TypeVar("T")
@@ -26,14 +29,35 @@ BUTTONS = 3
 """Rows of the buttons, with the space around them."""
 
 
-class Dialog(ModalScreen[T], Generic[T]):
-    """A modal screen with a frame; answers None when it is left."""
+SOON = 0.05
+"""Seconds between two looks whether a dialog was on the screen for long enough."""
+
+
+class Host(Protocol):
+    """The app, as far as dialogs know it."""
+
+    keystrokes: Keystrokes
+    clock: Callable[[], float]
+    """Seconds that never go back, by which keys are timed."""
+
+
+class Dialog(Guarded, ModalScreen[T], Generic[T]):
+    """A modal screen with a frame; answers None when it is left.
+
+    It answers once, however often `dismiss` is called, and nothing but itself leaves the screen then. A yes (`agree`)
+    counts only once what it agrees to was on the screen for READ seconds, and from a key that was let go of before.
+    """
 
     BINDINGS = bindings("close", "down", "up", "page-down", "page-up", "first", "last")
 
     AUTO_FOCUS = "#close"
     title_text = ""
     bad = False
+
+    _answer: tuple[T | None] | None = None
+    _left = False
+    _shown: float | None = None
+    _agreeing = -1
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
@@ -55,6 +79,81 @@ class Dialog(ModalScreen[T], Generic[T]):
         box.border_title = Content(f" {self.title_text} ")
         box.set_class(self.bad, "-bad")
         self.call_after_refresh(self.draw)
+        self.show_what_to_agree_to()
+
+    def on_screen_resume(self) -> None:
+        if self._answer is not None:
+            self.dismiss(*self._answer)
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Leave it with this answer, once; where something lies over it, as soon as that is gone."""
+        if self._left:
+            return AwaitComplete()
+        if not self.is_active:
+            self._answer = self._answer or (result,)
+            return AwaitComplete()
+        self._left = True
+        return super().dismiss(result)
+
+    @property
+    def is_going(self) -> bool:
+        return self._left or super().is_going
+
+    # What is agreed to, and when.
+
+    @property
+    def host(self) -> Host:
+        return cast(Host, self.app)
+
+    @property
+    def can_agree(self) -> bool:
+        """Whether there is something to agree to, and all that it needs was typed."""
+        return True
+
+    @property
+    def is_read(self) -> bool:
+        """Whether what is agreed to was on the screen for long enough."""
+        return self._shown is not None and self.host.clock() - self._shown >= READ
+
+    def show_what_to_agree_to(self) -> None:
+        """From the next paint on it can be read; until then, and for READ seconds more, the button is dimmed."""
+        self._shown = None
+        self.allow()
+        self.call_after_refresh(self.call_after_refresh, self._on_screen)
+
+    def _on_screen(self) -> None:
+        self._shown = self.host.clock()
+        self._wait_until_read()
+
+    def _wait_until_read(self) -> None:
+        self.allow()
+        if not self.is_read:
+            self.set_timer(SOON, self._wait_until_read)
+
+    def allow(self) -> None:
+        """Dim the button of the yes, or light it."""
+        for yes in self.query("#yes").results(Button):
+            yes.disabled = not (self.is_read and self.can_agree)
+
+    def action_yes(self) -> None:
+        """What the key, the button or Enter does: agree, where it was meant. Dialogs say in `agree` what follows."""
+        keystrokes = self.host.keystrokes
+        reason = why_no_yes(keystrokes, self._shown) if self.can_agree else ""
+        self._agreeing = keystrokes.presses
+        if reason:
+            self.notify(reason, severity="warning", timeout=3, markup=False)
+        elif keystrokes.pointed or not self.can_agree:
+            self.agree()
+        else:
+            self.set_timer(ALONE, self._agree_if_alone)
+
+    def _agree_if_alone(self) -> None:
+        """A key that others follow at once is held, or is part of a text."""
+        if self._agreeing == self.host.keystrokes.presses:
+            self.agree()
+
+    def agree(self) -> None:
+        """What a yes does; where nothing can be agreed to, says why, or does nothing."""
 
     def set_title(self, text: str, *, bad: bool = False) -> None:
         """Another title in the frame; red where something is wrong."""
@@ -91,9 +190,6 @@ class Dialog(ModalScreen[T], Generic[T]):
 
     def action_close(self) -> None:
         self.dismiss(None)
-
-    def action_yes(self) -> None:
-        """What `y` does; nothing where there is nothing to agree to."""
 
     @property
     def scroller(self) -> Widget:
@@ -157,7 +253,7 @@ class Ask(Dialog[bool]):
     def lines(self, cells: int) -> Sequence[Line]:
         return self._said or [line("")]
 
-    def action_yes(self) -> None:
+    def agree(self) -> None:
         self.dismiss(True)
 
     def action_close(self) -> None:

@@ -112,13 +112,11 @@ class DeployDialog(Pick[str]):
 
     def on_mount(self) -> None:
         job: Job[list[Choice]] = Job("revisions", lambda emit, controls: revisions(self._project, self._live))
-        self._bridge.follow(job, self._came)
+        self._bridge.follow(job, self.while_here(self._came))
         job.start()
         self.query_one(Input).focus()
 
     def _came(self, job: Job[Any]) -> None:
-        if not self.is_attached:
-            return
         self._loaded = True
         self._all = job.outcome or []
         self._problem = one_line(job.error.title) if job.error is not None else ""

@@ -85,15 +85,15 @@ class PlanDialog(Dialog[Plan]):
         label = line(("Protected: type ", "warn"), (self._environment.name, "strong"), (" to go on ", "warn"))
         self.query_one("#typed-label", Lines).show([label])
         self.query_one("#yes").display = False
-        self._end_ticks = self._bridge.on_tick(self._ticked)
-        self._bridge.follow(self._job, self._planned, self._said)
+        self._end_ticks = self._bridge.on_tick(self.while_here(self._ticked))
+        self._bridge.follow(self._job, self.while_here(self._planned), self._said)
         self._job.start()
 
     def on_unmount(self) -> None:
         self._end_ticks()
 
     def _ticked(self) -> None:
-        if self.plan is None and self.error is None and self.is_attached:
+        if self.plan is None and self.error is None:
             self.draw()
 
     def _said(self, events: list[Event]) -> None:
@@ -101,8 +101,6 @@ class PlanDialog(Dialog[Plan]):
             self._progress.apply(event)
 
     def _planned(self, job: Job[Plan]) -> None:
-        if not self.is_attached:
-            return
         self.plan, self.error = job.outcome, job.error
         if isinstance(self.error, Cancelled):
             self.dismiss(None)
@@ -112,6 +110,7 @@ class PlanDialog(Dialog[Plan]):
         else:
             self.set_title(self.plan.title, bad=not self.plan.executable)
             self._offer(self.plan)
+            self.show_what_to_agree_to()
         if not self._may_run:
             close = self.query_one("#close", Button)
             close.label = "Close"
@@ -127,7 +126,10 @@ class PlanDialog(Dialog[Plan]):
         key = "Enter" if self._environment.protected else self._keymap.shown("yes")
         yes.label = f"{key}  {plan.verb}"
         yes.display = True
-        yes.disabled = self._environment.protected and not self._name_typed
+
+    @property
+    def can_agree(self) -> bool:
+        return self._may_run and (not self._environment.protected or self._name_typed)
 
     @property
     def _may_run(self) -> bool:
@@ -165,7 +167,7 @@ class PlanDialog(Dialog[Plan]):
         )
         return [*out, line(("Nothing changes until you confirm.", "dim"))]
 
-    def action_yes(self) -> None:
+    def agree(self) -> None:
         if not self._may_run:
             return
         if self._environment.protected and not self._name_typed:
@@ -175,7 +177,7 @@ class PlanDialog(Dialog[Plan]):
         self.dismiss(self.plan)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self.query_one("#yes", Button).disabled = not self._name_typed
+        self.allow()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if self.plan is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from core.records import Lock, ServerState
 from tui.dialogs.base import Dialog, button
@@ -60,7 +60,7 @@ class BreakLockDialog(Dialog[bool]):
         if self._seconds % LOOK_EVERY == 0:
             self._fleet_watch.check(*self._locks)
         self.draw()
-        self._allow()
+        self.allow()
 
     @property
     def _held(self) -> dict[str, ServerState]:
@@ -84,10 +84,11 @@ class BreakLockDialog(Dialog[bool]):
     def _typed(self) -> bool:
         return self.query_one("#name", Input).value.strip() == self._environment
 
-    def _allow(self) -> None:
-        self.query_one("#yes", Button).disabled = not (self._typed and self._held)
+    @property
+    def can_agree(self) -> bool:
+        return self._typed and bool(self._held)
 
-    def action_yes(self) -> None:
+    def agree(self) -> None:
         if not self._held:
             self.notify("the lock is gone", markup=False)
         elif self._typed:
@@ -97,7 +98,7 @@ class BreakLockDialog(Dialog[bool]):
             self.notify(f"type {self._environment} exactly, or press Escape", severity="warning", markup=False)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self._allow()
+        self.allow()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.action_yes()

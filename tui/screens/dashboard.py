@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -20,9 +20,10 @@ from tui.commands.operating import offer_force
 from tui.commands.registry import COMMANDS, ON_DASHBOARD, bindings, hints, why_not
 from tui.commands.servers import offer_host_keys
 from tui.commands.troubles import recover
-from tui.dialogs.base import Dialog
-from tui.keymap import Keymap
+from tui.dialogs.base import Dialog, Host
+from tui.keymap import CHANGE, Keymap
 from tui.model.focus import Focus
+from tui.model.keystrokes import PASTED
 from tui.model.listener import Severity
 from tui.model.operation import Operation, OthersOperation
 from tui.model.workspace import Workspace
@@ -35,6 +36,7 @@ from tui.view.recovery_lines import banner_line
 from tui.view.server_row import servers_title
 from tui.widgets.bars import KeyBar, OneLine
 from tui.widgets.bottom import BottomPane
+from tui.widgets.guard import Guarded
 from tui.widgets.releases import ReleasesPane
 from tui.widgets.rows import Rows
 from tui.widgets.servers import ServersPane
@@ -51,7 +53,7 @@ ROOMY = 108
 """Cells of the terminal from which the servers pane may be wide."""
 
 
-class Dashboard(Screen[None]):
+class Dashboard(Guarded, Screen[None]):
     """The main screen: it shows a workspace (as its Listener) and runs commands on it (as their Desk)."""
 
     AUTO_FOCUS = "#releases"
@@ -93,9 +95,9 @@ class Dashboard(Screen[None]):
         self.query_one("#banner").display = False
         self.query_one("#elsewhere").display = False
         self.set_interval(1.0, self.every_second)
-        self.workspaces.bridge.on_tick(self.ticked)
+        self.workspaces.bridge.on_tick(self.while_here(self.ticked))
         self.workspaces.front = self
-        self.workspaces.on_change.append(self.show_elsewhere)
+        self.workspaces.on_change.append(self.while_here(self.show_elsewhere))
         self.show_fleet()
 
     def on_screen_resume(self) -> None:
@@ -105,13 +107,13 @@ class Dashboard(Screen[None]):
 
     def fleet_changed(self) -> None:
         """Something is known that was not: draw it once, however much comes at the same time."""
-        if not self._changed and self.is_attached:
+        if not self._changed and self.is_here:
             self._changed = True
             self.call_later(self.show_fleet)
 
     def comparison_changed(self) -> None:
         """Show that a release is being compared with its manifest, or what came of it."""
-        if self.is_attached:
+        if self.is_here:
             self.servers_pane.redraw()
             self.show_status()
             self.show_details()
@@ -245,6 +247,8 @@ class Dashboard(Screen[None]):
         """Run a command, or say why it does nothing now."""
         command = COMMANDS[name]
         reason = self.why_not(name)
+        if not reason and command.group == CHANGE and cast(Host, self.app).keystrokes.pasted:
+            reason = PASTED
         if not reason:
             if command.run is not None:
                 command.run(self)
@@ -405,7 +409,7 @@ class Dashboard(Screen[None]):
         return self.workspace.activity(name, self.glyphs)
 
     def every_second(self) -> None:
-        """What changes with time alone; and a look at servers whose time has come, while nothing runs."""
+        """What changes with time alone, also below a dialog; and a look at servers whose time has come."""
         self.workspaces.look_at_others()
         self.workspace.look_again()
         self.show_header()
@@ -420,8 +424,6 @@ class Dashboard(Screen[None]):
 
     def ticked(self) -> None:
         """Ten times a second while something runs."""
-        if not self.is_attached:
-            return
         if self.workspaces.elsewhere:
             self.show_elsewhere()
         if self.workspace.operation_runs or self.workspace.watches:

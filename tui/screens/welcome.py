@@ -15,10 +15,11 @@ from tui.view.glyphs import Glyphs
 from tui.view.keybar import KeyHint
 from tui.view.lines import Line, line
 from tui.widgets.bars import KeyBar
+from tui.widgets.guard import Guarded
 from tui.widgets.paint import Lines
 
 
-class Welcome(Screen[None]):
+class Welcome(Guarded, Screen[None]):
     """Ends the app with "demo" where the demo is wanted."""
 
     BINDINGS = bindings([DEMO])

@@ -12,9 +12,10 @@ from tui.keymap import Key
 from tui.model.focus import Focus
 from tui.model.operation import Followed
 from tui.model.workspace import Workspace
+from tui.widgets.guard import Guarded
 
 
-class Tab(Widget):
+class Tab(Guarded, Widget):
     """A tab; what it does not care about it leaves as it is here.
 
     tab_name   in the border, and its id     keys   in the bar while it is shown

@@ -1,0 +1,69 @@
+"""The guard of screens, dialogs and tabs: what is called later finds its widgets there, or is not called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+from textual.timer import Timer
+from textual.widget import Widget
+
+P = ParamSpec("P")
+
+if TYPE_CHECKING:
+    Base = Widget
+else:
+    Base = object
+
+
+class Guarded(Base):
+    """Stands before Textual's class among the bases of whatever looks for its own parts in a callback.
+
+    Timers and callbacks that a widget gave out still come when it is being removed, and keys come before it is built.
+    Both would look for parts that are not there. Callbacks of others (the bridge, a job) go through `while_here`.
+    """
+
+    @property
+    def is_here(self) -> bool:
+        """Whether its parts are there: all were mounted, and none is being removed."""
+        return self.is_mounted and self.is_attached and not self.is_going
+
+    @property
+    def is_going(self) -> bool:
+        """Whether it is being removed, or was."""
+        return any(node._closing or node._closed or node._pruning for node in self.ancestors_with_self)
+
+    def while_here(self, work: Callable[P, object]) -> Callable[P, None]:
+        """`work`, which does nothing while the parts are not there."""
+
+        @wraps(work)
+        def guarded(*args: P.args, **names: P.kwargs) -> None:
+            if self.is_here:
+                work(*args, **names)
+
+        return guarded
+
+    def _until_gone(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(*args: Any, **names: Any) -> Any:
+            return None if self.is_going else work(*args, **names)
+
+        return guarded
+
+    def set_timer(self, delay: float, callback: Callable[..., Any] | None = None, **options: Any) -> Timer:
+        return super().set_timer(delay, callback and self._until_gone(callback), **options)
+
+    def set_interval(self, interval: float, callback: Callable[..., Any] | None = None, **options: Any) -> Timer:
+        return super().set_interval(interval, callback and self._until_gone(callback), **options)
+
+    def call_after_refresh(self, callback: Callable[..., Any], *args: Any, **names: Any) -> bool:
+        return super().call_after_refresh(self._until_gone(callback), *args, **names)
+
+    def call_later(self, callback: Callable[..., Any], *args: Any, **names: Any) -> bool:
+        # Textual's own waiting for this widget must hear of it, also at its end.
+        ours = getattr(callback, "__self__", None) is self
+        return super().call_later(self._until_gone(callback) if ours else callback, *args, **names)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key and no click acts on what is half-built or half gone."""
+        return self.is_here and super().check_action(action, parameters)

@@ -1,0 +1,97 @@
+"""Keys one after the other: the next one is looked at when everything that the one before began has been done."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual.app import App
+from textual.message import Message
+from textual.message_pump import MessagePump
+
+from tui.model.keystrokes import Keystrokes
+
+SOON = 0.01
+"""Seconds between two looks whether a new screen is built."""
+
+LATE = 0.5
+"""Seconds after which a key is looked at although nothing tells of the end of the one before: its widget is gone."""
+
+if TYPE_CHECKING:
+    Base = App[str]
+else:
+    Base = object
+
+
+class Passed(Message):
+    """Goes the way that a key has gone, behind it: through the widget with the focus and up to the app."""
+
+
+class KeysInOrder(Base):
+    """Stands before Textual's App among the bases of the app, and remembers when keys came.
+
+    A key wanders from widget to widget until one acts on it, and what it does may take some more steps: the focus moves
+    into a field, a dialog is built. Keys that are typed faster than that would still go where the focus was, and act
+    there: `/P` would prune. So they wait.
+    """
+
+    clock: Callable[[], float] = staticmethod(time.monotonic)
+    """Seconds that never go back, by which keys are timed."""
+
+    def __init__(self, *args: Any, **names: Any) -> None:
+        super().__init__(*args, **names)
+        self.keystrokes = Keystrokes()
+        self._waiting: deque[events.Key | events.Paste] = deque()
+        self._passing: Passed | None = None
+        self._looking_again = False
+
+    async def on_event(self, event: events.Event) -> None:
+        if event.is_forwarded:
+            await super().on_event(event)
+        elif isinstance(event, events.Key | events.Paste):
+            self._waiting.append(event)
+            await self._next_keys()
+        else:
+            if isinstance(event, events.MouseDown):
+                self.keystrokes.point(self._came(event))
+            await super().on_event(event)
+
+    def _came(self, event: events.Event) -> float:
+        """When the terminal sent an event, by our clock; it may have waited since then."""
+        return self.clock() - max(time.monotonic() - event.time, 0.0)
+
+    async def _next_keys(self) -> None:
+        while self._waiting:
+            if self._passing is not None:
+                self._look_again(LATE, self._passing)
+                return
+            if not self.screen.is_mounted:
+                self._look_again(SOON, None)
+                return
+            event = self._waiting.popleft()
+            target: MessagePump = self.focused or self.screen
+            if isinstance(event, events.Key):
+                self.keystrokes.press(event.key, self._came(event))
+            await super().on_event(event)
+            self._passing = Passed()
+            if not target.post_message(self._passing):
+                self._passing = None
+
+    def _look_again(self, seconds: float, passing: Passed | None) -> None:
+        async def look() -> None:
+            self._looking_again = False
+            if self._passing is passing:
+                self._passing = None
+            await self._next_keys()
+
+        if not self._looking_again:
+            self._looking_again = True
+            self.set_timer(seconds, look)
+
+    async def on_passed(self, message: Passed) -> None:
+        if message is self._passing:
+            self._passing = None
+            await self._next_keys()
