@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
@@ -32,6 +33,7 @@ from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
 from tui.view import glyphs as signs
 from tui.view.lines import line
+from tui.widgets.cells import SentCells
 from tui.widgets.key_order import KeysInOrder
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ DEMO = "demo"
 """What the app returns where the demo was asked for."""
 
 
-class TurnoutApp(KeysInOrder, App[str], inherit_bindings=False):
+class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
     """The dashboard of a project, or a welcome without one."""
 
     CSS_PATH = "style.tcss"
@@ -55,6 +57,7 @@ class TurnoutApp(KeysInOrder, App[str], inherit_bindings=False):
     ENABLE_COMMAND_PALETTE = True
 
     _code = 0
+    _stop: Any = None
 
     def __init__(
         self,
@@ -104,6 +107,7 @@ class TurnoutApp(KeysInOrder, App[str], inherit_bindings=False):
         self.set_keymap(self.keymap.changed)
         self._hear_signals()
         self.bridge.attach(self.set_interval(TICK, self.bridge.tick, pause=True))
+        self.app_resume_signal.subscribe(self, lambda _: self.draw_all_again())
         for fault in self.keymap.faults:
             self.notify(fault, title="keys.toml", severity="warning", timeout=12, markup=False)
         if self.project is None:
@@ -136,6 +140,30 @@ class TurnoutApp(KeysInOrder, App[str], inherit_bindings=False):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not on the main thread
                 loop.add_signal_handler(number, self._told_to_go, number)
+
+        if self._driver is not None and self._driver.can_suspend:
+            with suppress(ValueError):
+                self._stop = signal.signal(signal.SIGTSTP, self._told_to_stop)
+
+    def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
+        """A stop from outside is heard only where it breaks nothing."""
+        if self.our_operations:
+            asyncio.get_running_loop().call_soon_threadsafe(self.action_suspend_process)
+        elif callable(self._stop):
+            self._stop(number, frame)
+
+    def action_suspend_process(self) -> None:
+        """Stop as a job of the shell; not while an operation runs, whose heartbeats would stop, too."""
+        if not self.our_operations:
+            super().action_suspend_process()
+            return
+        text = (
+            "not now: while it is suspended Turnout sends no heartbeats, and others would take the operation for dead"
+        )
+        self.notify(text, title="An operation is running", severity="warning", timeout=8, markup=False)
+
+    def action_redraw(self) -> None:
+        self.draw_all_again()
 
     def _told_to_go(self, number: int) -> None:
         """As a signal asks: with the exit code that a shell gives to it."""

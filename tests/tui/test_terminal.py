@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from tests.conftest import ProjectFactory, Servers
 from tests.servers import need
 from tests.waiting import PATIENCE, until
+from tui.model.keystrokes import ALONE, READ, UP
 
 INSTALLED = Path(sys.executable).parent / "turnout"
 TURNOUT = [str(INSTALLED)] if INSTALLED.exists() else [sys.executable, "-m", "tui.cli"]
@@ -57,6 +59,20 @@ class Tmux:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.screen()}") from None
 
+    def agree(self, button: str) -> None:
+        """Press `y` until the dialog with this button is gone; the first comes before it could be read."""
+        self.shows(button)
+        pressed = 0.0
+
+        def gone() -> bool:
+            nonlocal pressed
+            if time.monotonic() - pressed > UP + ALONE + READ:
+                pressed = time.monotonic()
+                self.press("y")
+            return button not in self.screen()
+
+        until(gone, f"the dialog with {button!r} to go")
+
     def ended(self) -> int:
         """Wait for the program's end; its exit code."""
         until(lambda: self._do("display-message", "-p", "#{pane_dead}").strip() == "1", "the end of the program")
@@ -88,15 +104,13 @@ def test_a_deploy_and_a_way_back_in_a_real_terminal(
         terminal.press("D")
         terminal.shows(f"The {text} page")
         terminal.press("Enter")
-        terminal.shows("y  Deploy")
-        terminal.press("y")
+        terminal.agree("y  Deploy")
         terminal.shows("Esc hides this")
         terminal.press("Escape")
         until(lambda: "Esc hides this" not in terminal.screen(), "the status line is gone")
         assert {(place.files / "current/index.html").read_text() for place in web} == {text}
     terminal.press("u")
-    terminal.shows("y  Roll back")
-    terminal.press("y")
+    terminal.agree("y  Roll back")
     terminal.shows("Esc hides this")
     assert {(place.files / "current/index.html").read_text() for place in web} == {"first"}
     terminal.press("q")

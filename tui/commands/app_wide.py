@@ -23,6 +23,14 @@ COMMANDS = (
         priority=True,
     ),
     Command(
+        id="redraw", keys="ctrl+l", help="draw the whole screen again", group=LEAVE, action="redraw",
+        title="Draw the screen again", priority=True,
+    ),
+    Command(
+        id="suspend", keys="ctrl+z", help="back to the shell, where `fg` returns; not while an operation runs",
+        group=LEAVE, action="suspend_process", title="Suspend: back to the shell", priority=True,
+    ),
+    Command(
         id="copy", keys="ctrl+c", help="copy the selected text; never quits", group=LEAVE, action="help_quit",
     ),
 )  # fmt: skip
