@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rich.cells import get_character_cell_size as cells_of
 from rich.color import ColorSystem
@@ -38,7 +38,7 @@ class SentCells(Base):
         if isinstance(renderable, LayoutUpdate | ChopsUpdate) and self._sends:
             sent = self.sent_cells.difference(renderable, self.console, self.size)
             moved = self.cursor_position != self._previous_cursor_position
-            super()._display(screen, Prepared(sent) if sent or moved else None)
+            super()._display(screen, cast(RenderableType, Prepared(sent)) if sent or moved else None)
         else:
             super()._display(screen, renderable)
 
