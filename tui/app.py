@@ -157,9 +157,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         if not self.our_operations:
             super().action_suspend_process()
             return
-        text = (
-            "not now: while it is suspended Turnout sends no heartbeats, and others would take the operation for dead"
-        )
+        text = "not now: a suspended Turnout sends no heartbeats, so the servers would end the operation"
         self.notify(text, title="An operation is running", severity="warning", timeout=8, markup=False)
 
     def action_redraw(self) -> None:
