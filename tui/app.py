@@ -146,7 +146,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
                 self._stop = signal.signal(signal.SIGTSTP, self._told_to_stop)
 
     def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
-        """A stop from outside is heard only where it breaks nothing."""
+        """SIGTSTP came: stop, unless an operation of ours runs; then say why not."""
         if self.our_operations:
             asyncio.get_running_loop().call_soon_threadsafe(self.action_suspend_process)
         elif callable(self._stop):

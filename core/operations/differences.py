@@ -168,7 +168,7 @@ def _with_migrations(changes: Changes, migrates: Migrates) -> Changes:
 
 
 def _revision(end: _End) -> str:
-    """The commit that a release was made from; "" where it was made from something else, or nobody noted it."""
+    """The commit that a release was made from; "" where it was made from something else, or that was not noted."""
     record = end.record
     return record.revision if record and record.source == "git" and ":" not in record.revision else ""
 

@@ -34,7 +34,7 @@ SOON = 0.05
 
 
 class Host(Protocol):
-    """The app, as far as dialogs know it."""
+    """What dialogs use of the app."""
 
     keystrokes: Keystrokes
     clock: Callable[[], float]
@@ -86,7 +86,7 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
             self.dismiss(*self._answer)
 
     def dismiss(self, result: T | None = None) -> AwaitComplete:
-        """Leave it with this answer, once; where something lies over it, as soon as that is gone."""
+        """Leave it with this answer, once; if another screen covers it, as soon as that is gone."""
         if self._left:
             return AwaitComplete()
         if not self.is_active:
@@ -99,7 +99,7 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
     def is_going(self) -> bool:
         return self._left or super().is_going
 
-    # What is agreed to, and when.
+    # What is confirmed, and when.
 
     @property
     def host(self) -> Host:
@@ -107,16 +107,16 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
 
     @property
     def can_agree(self) -> bool:
-        """Whether there is something to agree to, and all that it needs was typed."""
+        """Whether there is something to confirm, and everything that it needs was typed."""
         return True
 
     @property
     def is_read(self) -> bool:
-        """Whether what is agreed to was on the screen for long enough."""
+        """Whether what is to be confirmed was on the screen for long enough."""
         return self._shown is not None and self.host.clock() - self._shown >= READ
 
     def show_what_to_agree_to(self) -> None:
-        """From the next paint on it can be read; until then, and for READ seconds more, the button is dimmed."""
+        """It can be read from the next paint on; until then, and for READ seconds more, the button is dimmed."""
         self._shown = None
         self.allow()
         self.call_after_refresh(self.call_after_refresh, self._on_screen)
@@ -131,12 +131,12 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
             self.set_timer(SOON, self._wait_until_read)
 
     def allow(self) -> None:
-        """Dim the button of the yes, or light it."""
+        """Dim the button that confirms, or show it bright."""
         for yes in self.query("#yes").results(Button):
             yes.disabled = not (self.is_read and self.can_agree)
 
     def action_yes(self) -> None:
-        """What the key, the button or Enter does: agree, where it was meant. Dialogs say in `agree` what follows."""
+        """What the key, the button or Enter does: call `agree`, if the press was on purpose."""
         keystrokes = self.host.keystrokes
         reason = why_no_yes(keystrokes, self._shown) if self.can_agree else ""
         self._agreeing = keystrokes.presses
@@ -148,12 +148,12 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
             self.set_timer(ALONE, self._agree_if_alone)
 
     def _agree_if_alone(self) -> None:
-        """A key that others follow at once is held, or is part of a text."""
+        """If other keys follow at once, the key is held, or is part of a pasted text."""
         if self._agreeing == self.host.keystrokes.presses:
             self.agree()
 
     def agree(self) -> None:
-        """What a yes does; where nothing can be agreed to, says why, or does nothing."""
+        """What a yes does; where nothing can be confirmed, says why, or does nothing."""
 
     def set_title(self, text: str, *, bad: bool = False) -> None:
         """Another title in the frame; red where something is wrong."""

@@ -27,7 +27,7 @@ in the seconds between, the others get theirs in turn. A glance that shows news 
 
 
 LATE_AFTER = 5.0
-"""Seconds after which a server that was asked and says nothing is no longer believed to be as it was."""
+"""Seconds without an answer after which a server's last state no longer counts as its present one."""
 
 
 def open_fleet(project: Project, environment: Environment) -> Fleet:
@@ -96,7 +96,7 @@ class FleetWatch:
             self._inspect(name)
 
     def note_silence(self) -> None:
-        """Notice servers that were asked and say nothing; to be called every second."""
+        """Notice servers that were asked and do not answer; to be called every second."""
         now = self._now()
         for name, server in self._servers.items():
             if server.checking and not server.late and now - server.asked >= LATE_AFTER:

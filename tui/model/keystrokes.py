@@ -1,4 +1,4 @@
-"""Whether a key was meant: decided from the times at which keys came. Knows no terminal and no clock.
+"""Whether a key was pressed on purpose, decided from the times at which keys came. Knows no terminal and no clock.
 
 A terminal sends a held key as presses: the first, after 0.25 to 1 s the second, then 10 to 40 a second. Pasted text
 looks like very fast typing where the terminal does not bracket it. A slow connection delivers several keys at once.
@@ -7,19 +7,19 @@ looks like very fast typing where the terminal does not bracket it. A slow conne
 from __future__ import annotations
 
 READ = 0.5
-"""Seconds that a plan must have been on the screen before it takes a yes."""
+"""Seconds that a plan must have been on the screen before it can be confirmed."""
 
 UP = 1.1
-"""Seconds without a key after which it was let go of: longer than the longest usual delay before a key repeats."""
+"""Seconds without a key after which it counts as released: longer than the usual delay before a key repeats."""
 
 ALONE = 0.05
-"""Seconds for which nothing may follow a yes: faster than any finger, slower than a paste or a key that repeats."""
+"""Seconds in which no key may follow a yes: faster than any finger, slower than a paste or a key that repeats."""
 
 TOGETHER = 0.012
-"""Seconds from one key to the next below which no finger pressed them one after the other."""
+"""Seconds from one key to the next: with fewer, no finger pressed them one after the other."""
 
 MANY = 3
-"""So many keys together are a text, and not an order. Two may be: fingers overlap."""
+"""So many keys together are pasted text, not commands. Two together are not: fingers overlap."""
 
 
 PASTED = "many keys came at once, like pasted text: nothing was done"
@@ -47,7 +47,7 @@ class Keystrokes:
         self._by_key[key] = at
 
     def point(self, at: float) -> None:
-        """A button of the mouse was pressed: nobody holds or pastes one."""
+        """A button of the mouse was pressed: it does not repeat, and is never pasted."""
         self.presses += 1
         self._run, self._last, self._key, self._before = 0, at, "", float("-inf")
 

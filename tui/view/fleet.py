@@ -20,7 +20,7 @@ class ServerView:
 
     state     of the last inspection that worked, kept when a later one fails: what was so at `state.read_at`
     error     why the last inspection failed; None where it did not
-    checking  an inspection is under way; since when: `asked`; late: it has taken so long that nobody knows how it is
+    checking  an inspection is under way; since when: `asked`; late: it has taken so long that its state is unknown
     at        when the last inspection ended, however it did (seconds since the epoch); 0 for never
     """
 
