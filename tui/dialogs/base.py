@@ -45,7 +45,7 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
     """A modal screen with a frame; answers None when it is left.
 
     It answers once, however often `dismiss` is called, and nothing but itself leaves the screen then. A yes (`agree`)
-    counts only once what it agrees to was on the screen for READ seconds, and from a key that was let go of before.
+    counts only when its text was on the screen for READ seconds, and from a key that had been released before.
     """
 
     BINDINGS = bindings("close", "down", "up", "page-down", "page-up", "first", "last")

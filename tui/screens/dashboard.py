@@ -409,7 +409,7 @@ class Dashboard(Guarded, Screen[None]):
         return self.workspace.activity(name, self.glyphs)
 
     def every_second(self) -> None:
-        """What changes with time alone, also below a dialog; and a look at servers whose time has come."""
+        """Update what changes with time alone, also below a dialog, and inspect servers whose turn it is."""
         self.workspaces.look_at_others()
         self.workspace.look_again()
         self.show_header()

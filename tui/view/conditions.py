@@ -1,4 +1,4 @@
-"""How a server is: one decision that its row, the map, the matrix, the header and the list of trouble share (pure)."""
+"""The condition of a server: one decision for row, map, matrix, header and list of trouble (pure)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ROLES: Mapping[str, str] = {
 def condition(state: ServerState | None, *, answers: bool, failed: bool, drift: str) -> str:
     """What a server is now, as far as that is known.
 
-    state     the last one that it told; None for none     answers   whether that is believed to be so now
+    state     the last known one; None for none     answers   whether that still counts as its present state
     failed    the last look at it failed     drift   `behind` or `ahead` of the live release, "" for neither
     """
     if state is None:

@@ -124,7 +124,7 @@ def server_lines(
 
 
 def _live_fields(server: ServerView, state: ServerState, fleet: FleetView, cells: int) -> list[Line]:
-    """Which release is live, or was when the server was seen last, and what is odd about `current`."""
+    """Which release is live, or was when the server last answered, and what is odd about `current`."""
     drift = fleet.drift_words(state.current) if state.current else ""
     live = f"{fleet.short(state.current)} {drift}".rstrip() if state.current else "nothing"
     if not server.answers:

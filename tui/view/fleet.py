@@ -34,12 +34,12 @@ class ServerView:
 
     @property
     def answers(self) -> bool:
-        """Whether what its state says is believed to be so now."""
+        """Whether its last state still counts as its present one."""
         return self.state is not None and self.error is None and not self.late
 
     @property
     def seen_at(self) -> float:
-        """When it last told how it is; 0 for never."""
+        """When it last answered; 0 for never."""
         return (self.state.read_at or self.at) if self.state is not None else 0.0
 
 
@@ -77,12 +77,12 @@ class FleetView:
 
     @cached_property
     def answering(self) -> Mapping[str, ServerState]:
-        """By name: the states that are believed to be so now."""
+        """By name: the states that still count as present."""
         return {server.name: server.state for server in self.servers if server.state and server.answers}
 
     @cached_property
     def conditions(self) -> Mapping[str, str]:
-        """By server: how it is (tui.view.health)."""
+        """By server: its condition (tui.view.health)."""
         return {server.name: self._condition(server) for server in self.servers}
 
     def _condition(self, server: ServerView) -> str:
@@ -90,12 +90,12 @@ class FleetView:
         return condition(server.state, answers=server.answers, failed=server.error is not None, drift=drift)
 
     def condition(self, server: ServerView) -> str:
-        """How a server is; LIVE for one that is not of this fleet."""
+        """The condition of a server; LIVE for one that is not in this fleet."""
         return self.conditions.get(server.name, LIVE)
 
     @property
     def seen_at(self) -> float:
-        """When the servers that answer were last seen: that of the oldest picture; 0 where none answers."""
+        """When the servers that answer were last inspected: the oldest of these times; 0 where none answers."""
         return min((server.seen_at for server in self.servers if server.answers), default=0.0)
 
     @cached_property

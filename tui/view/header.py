@@ -1,4 +1,4 @@
-"""The first line of the screen: which environment this is, how its servers are, and how old the picture is (pure)."""
+"""The first line of the screen: the environment, the condition of its servers, how old that information is (pure)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.view.lines import Line, Span, crop, line, width
 from tui.view.names import listed
 
 Part = tuple[str, str, list[str]]
-"""What is said of some servers: the words, their role, and the servers' names, where they are exceptions."""
+"""Words about some servers, their role, and the servers' names, if they are exceptions."""
 
 
 def headline(fleet: FleetView, cells: int = 1000, dot: str = "·") -> Line:

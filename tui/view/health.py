@@ -1,4 +1,4 @@
-"""Which servers of a fleet are as they should be, and which are to be seen first (pure)."""
+"""Which servers of a fleet are as they should be, and which are shown first (pure)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ORDER = {condition: place for place, condition in enumerate(WORDS)}
 
 
 def is_trouble(server: ServerView, fleet: FleetView) -> bool:
-    """Whether a server is to be seen first: it is not as the others, or somebody's operation holds it."""
+    """Whether a server is shown first: it differs from the others, or somebody's operation holds it."""
     if server.state is not None and server.state.lock is not None and server.answers:
         return True
     found = fleet.conditions[server.name]
@@ -20,7 +20,7 @@ def is_trouble(server: ServerView, fleet: FleetView) -> bool:
 
 
 def worst_first(servers: Sequence[ServerView], fleet: FleetView) -> list[ServerView]:
-    """The servers in the order of what is wrong with them; else as they are in turnout.toml."""
+    """The servers with trouble first, the worst at the top; the others in the order of turnout.toml."""
     return sorted(servers, key=lambda server: _ORDER[fleet.conditions[server.name]])
 
 

@@ -25,7 +25,7 @@ class Life:
 
 
 def lives(rows: Sequence[FleetRelease], states: Iterable[ServerState], live: str) -> Mapping[str, Life]:
-    """By tag: when it was live. A release that no journal and no order of records tells of is left out.
+    """By tag: when it was live. A release that neither a journal nor the order of records mentions is left out.
 
     rows   newest first     live   the environment's live release; "" for none
     """
@@ -51,7 +51,7 @@ def lives(rows: Sequence[FleetRelease], states: Iterable[ServerState], live: str
 
 
 def _switches(states: Iterable[ServerState]) -> list[tuple[float, str, str]]:
-    """Time, tag and who: of each operation the first switch to each release, whichever server tells of it."""
+    """Time, tag and who: of each operation the first switch to each release, from any server's journal."""
     first: dict[tuple[str, str, str], tuple[float, str, str]] = {}
     for state in states:
         for line in (*state.journal, *state.transitions):

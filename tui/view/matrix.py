@@ -65,7 +65,7 @@ class Layout:
     """The width of each server's column in NAMED, of each count's where they are counted apart; else of the block."""
     full_tags: bool
     longest: float = 0.0
-    """Seconds that the release lived which lived longest: its bar is whole."""
+    """Seconds for which the release was live that was live longest: its bar is full."""
 
 
 def plan_layout(fleet: FleetView, cells: int, now: float = 0.0, *, table: bool = False) -> Layout:

@@ -45,7 +45,7 @@ def _common_start(names: Sequence[str]) -> str:
 
 
 def _cut(name: str, cells: int, head: int, more: str) -> str:
-    """The name without its middle: so many signs of its beginning, and as many of its end as fit."""
+    """The name without its middle: so many characters of its beginning, and as many of its end as fit."""
     if len(name) <= cells:
         return name
     tail = cells - len(more) - head

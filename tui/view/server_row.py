@@ -94,7 +94,7 @@ def _never_seen(server: ServerView, now: float) -> str:
 
 
 def _dark_words(server: ServerView, state: ServerState, fleet: FleetView, now: float, room: int) -> str:
-    """Since when a server is not known any more, and what it was: the longest words that fit into so many cells."""
+    """Since when a server has not answered, and its last state: the longest words that fit into so many cells."""
     generic = server.error is None or type(server.error) is ConnectError
     why = "no answer" if generic or server.error is None else error_words(server.error)
     why = why.removeprefix(f"{server.name} ")

@@ -1,4 +1,4 @@
-"""Sends to the terminal only the cells that are not there yet, however much was drawn anew.
+"""Sends to the terminal only the cells that have changed, however much was drawn again.
 
 Textual sends every line of whatever was refreshed, with all colours of each piece. Over a slow connection that is what
 a person waits for. So what the terminal shows is remembered here, and the difference is sent.
@@ -20,10 +20,10 @@ from textual.screen import Screen
 from textual.strip import Strip
 
 Cell = tuple[str, str]
-"""What stands in one cell, and the codes of its style; the right half of a wide sign is ""."""
+"""The text of one cell, and the codes of its style; the right half of a wide sign is ""."""
 
 GAP = 5
-"""So many unchanged cells are sent along: going around them would cost as much."""
+"""So many unchanged cells are sent, too: skipping them would cost as much."""
 
 if TYPE_CHECKING:
     Base = App[str]
@@ -32,7 +32,7 @@ else:
 
 
 class SentCells(Base):
-    """Stands before Textual's App among the bases of the app."""
+    """A base of the app, before Textual's App."""
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         if isinstance(renderable, LayoutUpdate | ChopsUpdate) and self._sends:
@@ -86,7 +86,7 @@ class TerminalCells:
         self._lines: list[list[Cell | None]] = []
 
     def forget(self) -> None:
-        """Take nothing for granted."""
+        """Forget what the terminal shows."""
         self._size = Size(0, 0)
 
     def difference(self, update: LayoutUpdate | ChopsUpdate, console: Console, size: Size) -> str:

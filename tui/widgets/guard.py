@@ -1,4 +1,4 @@
-"""The guard of screens, dialogs and tabs: what is called later finds its widgets there, or is not called."""
+"""The guard of screens, dialogs and tabs: a later call finds its widgets there, or does nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ else:
 
 
 class Guarded(Base):
-    """Stands before Textual's class among the bases of whatever looks for its own parts in a callback.
+    """A base of each class that looks for its own parts in a callback; comes before Textual's class.
 
     Timers and callbacks that a widget gave out still come when it is being removed, and keys come before it is built.
     Both would look for parts that are not there. Callbacks of others (the bridge, a job) go through `while_here`.

@@ -1,4 +1,4 @@
-"""Keys one after the other: the next one is looked at when everything that the one before began has been done."""
+"""Keys one after the other: each is handled when everything that the one before it began is done."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOON = 0.01
 """Seconds between two looks whether a new screen is built."""
 
 LATE = 0.5
-"""Seconds after which a key is looked at although nothing tells of the end of the one before: its widget is gone."""
+"""Seconds after which a key is handled even if the end of the one before is unknown: its widget is gone."""
 
 if TYPE_CHECKING:
     Base = App[str]
@@ -27,13 +27,13 @@ else:
 
 
 class Passed(Message):
-    """Goes the way that a key has gone, behind it: through the widget with the focus and up to the app."""
+    """Follows a key on its way: through the widget with the focus and up to the app."""
 
 
 class KeysInOrder(Base):
-    """Stands before Textual's App among the bases of the app, and remembers when keys came.
+    """A base of the app, before Textual's App, which remembers when keys came.
 
-    A key wanders from widget to widget until one acts on it, and what it does may take some more steps: the focus moves
+    A key goes from widget to widget until one acts on it, and what it does may take some more steps: the focus moves
     into a field, a dialog is built. Keys that are typed faster than that would still go where the focus was, and act
     there: `/P` would prune. So they wait.
     """
