@@ -14,9 +14,11 @@ from core.version import VERSION
 __version__ = VERSION
 
 __all__ = [
+    "BlockRequest",
     "Controls",
     "DeployRequest",
     "Fleet",
+    "FreezeRequest",
     "Job",
     "PinRequest",
     "Plan",
@@ -33,6 +35,7 @@ __all__ = [
     "interruption",
     "load_project",
     "make_plan",
+    "read_history",
     "verify",
     "watch",
 ]
@@ -45,12 +48,15 @@ if TYPE_CHECKING:
     from core.jobs import Controls, Job
     from core.operations.executing import Result, execute, make_plan
     from core.operations.follow import watch
+    from core.operations.kinds.block import BlockRequest
     from core.operations.kinds.deploy import DeployRequest
+    from core.operations.kinds.freeze import FreezeRequest
     from core.operations.kinds.pin import PinRequest
     from core.operations.kinds.prune import PruneRequest
     from core.operations.kinds.recover import RecoverRequest
     from core.operations.kinds.rollback import RollbackRequest
     from core.operations.operation import Request
+    from core.operations.past import read_history
     from core.operations.verify import verify
     from core.plan import Plan
     from core.recovery import interruption
@@ -69,6 +75,7 @@ else:
         "interruption": "core.recovery",
         "load_project": "core.config:load",
         "make_plan": "core.operations.executing",
+        "read_history": "core.operations.past",
         "verify": "core.operations.verify",
         "watch": "core.operations.follow",
     }

@@ -134,6 +134,7 @@ _SHAPES: dict[str, Callable[[object], Any]] = {
 class OperationStarted(Event):
     """An operation begins. `servers` are the names it works on, `phases` those that it goes through if all goes well.
 
+    reason  why, in the operator's words
     title   what screens call it, without a release that is not known yet
     """
 
@@ -145,6 +146,7 @@ class OperationStarted(Event):
     subject: str = ""
     title: str = ""
     phases: tuple[str, ...] = ()
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ NONE, SWITCH, STAGE, UPLOAD, REMOVE = "none", "switch", "stage", "upload", "remo
 Any other action is the word that is shown for it."""
 
 
-NOT_A_LINK, NO_SPACE, NOT_POSSIBLE = "not-a-link", "no-space", "not-possible"
+NOT_A_LINK, NO_SPACE, NOT_POSSIBLE, FROZEN = "not-a-link", "no-space", "not-possible", "frozen"
 """Kinds of refusals: a person has to replace `current` by a link; the disk is too full; it cannot be done as asked."""
 
 
@@ -113,6 +113,7 @@ class Plan:
     live         the environment's live tag before
     undoes       what it goes back to was chosen by the journals: when it was live, and what is taken back; else None
     build        which finished build is used again; "" where none is
+    reason       why, in the words of who asked for it
     hooks, checks   what will run, one line each, for people
     fingerprints    by server: the state that the plan rests on
     strategy     how the servers are switched: a name of core.strategy.STRATEGIES
@@ -135,6 +136,7 @@ class Plan:
     undoes: Previous | None = None
     steps: tuple[Step, ...] = ()
     build: str = ""
+    reason: str = ""
     hooks: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

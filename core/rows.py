@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.drift import Drift
     from core.errors import TurnoutError
     from core.events import Event
+    from core.history import Entry
     from core.plan import Plan, Step
     from core.recovery import Interruption
 
@@ -48,6 +49,9 @@ class ReleaseRow(Row):
     left: bool
     pinned: bool
     pinned_why: str
+    blocked: bool
+    blocked_why: str
+    reason: str
     servers: dict[str, str]
 
 
@@ -93,6 +97,34 @@ class FindingRow(Row):
     level: str
     text: str
     hint: str
+
+
+class HistoryRow(Row):
+    """One operation of the history. began: seconds since the epoch; by_server: by server, the outcome there.
+
+    gone: servers that took part and were not heard. undone_by: the operation that took it back.
+    """
+
+    operation: str
+    kind: str
+    who: str
+    reason: str
+    began: float
+    seconds: float
+    tag: str
+    previous: str
+    pruned: list[str]
+    outcome: str
+    exit_code: int
+    by_server: dict[str, str]
+    servers: list[str]
+    gone: list[str]
+    sent_bytes: int
+    sent_files: int
+    phases: dict[str, float]
+    batches: int
+    undone_by: str
+    despite_freeze: bool
 
 
 class DriftRow(Row):
@@ -164,6 +196,7 @@ ROWS: Mapping[str, type[Row]] = {
     "lock": LockRow,
     "interruption": InterruptionRow,
     "finding": FindingRow,
+    "history": HistoryRow,
     "drift": DriftRow,
     "current": CurrentRow,
     "host-key": HostKeyRow,
@@ -191,6 +224,7 @@ class RecordRow(TypedDict):
     failed: str
     left: bool
     pinned: bool
+    reason: str
 
 
 class StepRow(TypedDict):
@@ -270,6 +304,7 @@ class PlanRow(TypedDict):
     undoes: UndoesRow | None
     steps: list[StepRow]
     build: str
+    reason: str
     hooks: list[str]
     checks: list[str]
     warnings: list[str]
@@ -295,6 +330,7 @@ def plan_row(plan: Plan) -> PlanRow:
         undoes=_undoes_row(plan.undoes) if plan.undoes else None,
         steps=[_step_row(step) for step in plan.steps],
         build=plan.build,
+        reason=plan.reason,
         hooks=list(plan.hooks),
         checks=list(plan.checks),
         warnings=list(plan.warnings),
@@ -347,6 +383,12 @@ def _step_row(step: Step) -> StepRow:
     return row
 
 
+def history_row(entry: Entry) -> HistoryRow:
+    """An operation of the history."""
+    lists = {name: list(getattr(entry, name)) for name in ("pruned", "servers", "gone")}
+    return HistoryRow(event="history", format=FORMAT, **{**asdict(entry), **lists})  # type: ignore[typeddict-item]  # the fields of Entry
+
+
 def release_rows(states: Mapping[str, ServerState], servers: Sequence[str]) -> list[ReleaseRow]:
     """The environment's releases, newest first.
 
@@ -379,6 +421,9 @@ def _release_row(
         left=bool(record and record.left),
         pinned=release.pinned,
         pinned_why=release.pin.why if release.pin else "",
+        blocked=release.block is not None,
+        blocked_why=release.block.why if release.block else "",
+        reason=record.reason if record else "",
         servers={server: standing(release, states.get(server)) for server in servers},
     )
 

@@ -54,6 +54,8 @@ def has_type(value: Any, type_name: str) -> bool:
             return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
         case "numbers by name":
             return isinstance(value, dict) and all(has_type(item, "whole number") for item in value.values())
+        case "seconds by name":
+            return isinstance(value, dict) and all(has_type(item, "number") for item in value.values())
         case "list of steps":
             return isinstance(value, list) and not any(faults(item, promised()["step"]) for item in value)
         case "list of commits":

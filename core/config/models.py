@@ -16,6 +16,8 @@ from core.config.source import Source
 from core.config.table import Broken, Table, exactly_one, kind_of
 from core.config.types import Command, Duration, Name, Text, Timeout, Url, Whole
 from core.errors import UsageError
+from core.freezes import Window
+from core.freezes import parse as parse_window
 from core.masking import Masking
 from core.moments import MOMENTS, OPERATOR
 from core.settings import Settings
@@ -156,8 +158,15 @@ class Environment(Table):
     """How the servers are switched: all at once, or batch by batch."""
     batch: Annotated[int | str, PlainValidator(values.batch)] = 1
     """Servers a batch of a rolling deploy: a number or a share such as "25%"."""
+    freeze: tuple[Annotated[str, AfterValidator(values.freeze)], ...] = ()
+    """When its releases must not be changed: by the week, or from one date to another."""
     servers: tuple[Server, ...]
     """Its servers, in the order in which they are shown."""
+
+    @property
+    def freezes(self) -> tuple[Window, ...]:
+        """`freeze`, read."""
+        return tuple(parse_window(text) for text in self.freeze)
 
     @property
     def roles(self) -> tuple[str, ...]:

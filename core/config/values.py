@@ -10,6 +10,8 @@ import math
 import re
 from urllib.parse import urlsplit
 
+from core import freezes
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """The allow list for names of projects, environments, servers and roles: they become words of commands and files."""
 
@@ -37,6 +39,12 @@ def text(value: str) -> str:
     if not value.strip():
         raise ValueError("must not be empty")
     return _without_control(value)
+
+
+def freeze(value: str) -> str:
+    """A time in which releases must not be changed, as core.freezes reads it."""
+    freezes.parse(value)
+    return value
 
 
 def command(value: str) -> str:

@@ -24,11 +24,11 @@ from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, Controls, fault
 from core.operations.beginning import begin
 from core.operations.ending import end, unclaimed
-from core.operations.operation import Operation, Request, operation_of
+from core.operations.operation import Operation, Request, operation_of, reason_of
 from core.operations.planning import Prepared, with_records_of
 from core.operations.run import Run, masked
 from core.overlap import WAY_OUT, overlaps
-from core.plan import NO_SPACE, NOT_A_LINK, Plan
+from core.plan import FROZEN, NO_SPACE, NOT_A_LINK, Plan
 from core.protocol.requests import ANYWHERE, Settles, live_at
 from core.records import ServerState
 from core.rows import plan_row
@@ -134,7 +134,8 @@ def execute(
     """
     controls = controls or Controls()
     operation_class = operation_of(request)
-    run = Run(fleet, operation_class.kind(request), emit)
+    reason = reason_of(fleet.project.mask, request)
+    run = Run(fleet, operation_class.kind(request), emit, reason, despite_freeze=request.despite_freeze)
     operation = operation_class(fleet, request, run.emit, controls.cancel, plan)
     run.emit(
         OperationStarted(
@@ -145,6 +146,7 @@ def execute(
             who=run.who,
             subject=plan.record.subject if plan and plan.record else "",
             title=operation.title(operation.tag),
+            reason=run.reason,
             phases=operation.phases,
         )
     )
@@ -270,6 +272,8 @@ def _refuse(plan: Plan) -> None:
     hint = "nothing was changed"
     if NOT_A_LINK in kinds:
         raise NeedsPerson("current is not a link", detail="\n".join(reasons), hint=hint, phase="begin")
+    if FROZEN in kinds:
+        raise NeedsPerson("changes are frozen", detail="\n".join(reasons), hint=hint, phase="begin")
     if NO_SPACE in kinds:
         raise DiskFull("not enough space on a server", detail="\n".join(reasons), hint=hint, phase="begin")
     raise UsageError(reasons[0], detail="\n".join(reasons) if len(reasons) > 1 else "", hint=hint)

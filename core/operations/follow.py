@@ -179,7 +179,7 @@ def _follow(fleet: Fleet, name: str, seen: _Seen, cancel: Cancel) -> None:
     offset = 0
     while True:
         cancel.check()
-        piece = fleet.open(name).events(offset)
+        piece = fleet.open(name).events(offset, seen.operation)
         if piece.length is not None and piece.length < offset:
             # Emptied: its operator lost the connection and took the lock again.
             offset = 0

@@ -7,26 +7,37 @@ release, its kind in `core/moments.py`. Nothing else asks which one it is.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
 from core.errors import UsageError
 from core.events import Emit
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, Controls
+from core.masking import Masking
 from core.operations.planning import Prepared
 from core.operations.run import Run
-from core.plan import Plan
-from core.records import TAG_RULE, ServerState, is_tag
+from core.plan import FROZEN, Plan, Refusal
+from core.planner.freeze import frozen
+from core.records import LONGEST_REASON, TAG_RULE, ServerState, is_tag
 from core.source.tree import Tree
 from core.strategy import STRATEGIES
+from core.text import clean
 
 
 @dataclass(frozen=True)
 class Request:
-    """What an operator asks for. Each operation has its own."""
+    """What an operator asks for. Each operation has its own.
+
+    reason           why, in a person's words: records, journals and the history carry it
+    despite_freeze   carry it out although changes are frozen; wants a reason
+    """
+
+    reason: str = field(default="", kw_only=True)
+    despite_freeze: bool = field(default=False, kw_only=True)
 
 
 R = TypeVar("R", bound=Request)
@@ -49,6 +60,9 @@ class Operation(ABC, Generic[R]):
     """Whether it ends an interrupted operation: then it is carried out also where no server has anything to do."""
     goes_back: ClassVar[bool] = False
     """Whether it makes an earlier release live again: migrations that the live release brought are not taken back."""
+
+    stops_at_freeze: ClassVar[bool] = False
+    """Whether it is refused while changes are frozen: it changes what is live, or removes files."""
 
     def __init_subclass__(cls, *, request: type[Request], **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -94,6 +108,8 @@ class Operation(ABC, Generic[R]):
                 f'{name} has strategy = "{strategy}", which this version does not support yet',
                 hint='use strategy = "all-at-once", or deploy to a part of the servers with --server',
             )
+        if self.request.despite_freeze and not self.request.reason.strip():
+            raise UsageError("to go on despite a freeze, give the reason", hint="-m 'why': the history keeps it")
         for tag in self.named:
             if not is_tag(tag):
                 raise UsageError(f"{tag!r} cannot be a release's tag", hint=TAG_RULE)
@@ -125,7 +141,19 @@ class Operation(ABC, Generic[R]):
     def prepare(self, states: Mapping[str, ServerState], tree: Ahead[Tree] | None) -> Prepared:
         """The plan for these states, with the words that screens use for it."""
         prepared = self.plan([states[name] for name in self.fleet.names], tree)
-        return replace(prepared, plan=self.worded(prepared.plan))
+        return replace(prepared, plan=self._frozen(self.worded(prepared.plan), states))
+
+    def _frozen(self, plan: Plan, states: Mapping[str, ServerState]) -> Plan:
+        """The plan, refused or with a warning where changes are frozen."""
+        environment = self.fleet.environment
+        why = frozen(states.values(), environment.freezes, time.time()) if self.stops_at_freeze else ""
+        if not why:
+            return plan
+        said = f"{environment.name} is frozen {why}"
+        if self.request.despite_freeze:
+            return replace(plan, warnings=(f"{said}; going on all the same", *plan.warnings))
+        refusal = Refusal(f"{said}: `turnout thaw` lifts it, `--despite-freeze -m why` goes on all the same", FROZEN)
+        return replace(plan, refusals=(refusal, *plan.refusals))
 
     def worded(self, plan: Plan) -> Plan:
         """A plan of this operation with what screens call it, and what its kind says of every plan."""
@@ -137,9 +165,15 @@ class Operation(ABC, Generic[R]):
             verb=self.verb,
             phases=self.phases,
             changes_live=self.changes_live,
+            reason=reason_of(self.fleet.project.mask, self.request),
             ends_interrupted=self.ends_interrupted,
             goes_back=self.goes_back,
         )
+
+
+def reason_of(mask: Masking, request: Request) -> str:
+    """The reason that a request gives, as it is written: one line, without secrets."""
+    return mask.line(clean(request.reason), LONGEST_REASON).replace("\n", " ").strip()
 
 
 _BY_REQUEST: dict[type[Request], type[Operation[Any]]] = {}

@@ -42,11 +42,16 @@ class Run:
     id   the operation's id in events and journals
     """
 
-    def __init__(self, fleet: Fleet, kind: str, emit: Emit) -> None:
+    def __init__(self, fleet: Fleet, kind: str, emit: Emit, reason: str = "", *, despite_freeze: bool = False) -> None:
         self.fleet = fleet
         self.kind = kind
         self.id = secrets.token_hex(6)
         self.who = fleet.project.mask(fleet.project.settings.who)
+        self.reason = reason
+        self._despite_freeze = despite_freeze
+        self.facts: dict[str, Any] = {}
+        """What the journals' end tells of the operation as a whole: what it sent, in how many batches."""
+        self._phases: dict[str, tuple[float, float]] = {}
         self.began = time.time()
         self._token = secrets.token_hex(16)
         self._held: dict[str, Held] = {}
@@ -104,6 +109,8 @@ class Run:
         tell = tell or self.emit
         began = time.monotonic()
         tell(PhaseStarted(server=server, phase=name))
+        with self._guard:
+            self._phases.setdefault(name, (began, began))
         outcome = "failed"
         try:
             yield
@@ -118,7 +125,10 @@ class Run:
             tell(ServerFailed(server=server, phase=name, title=error.title, detail=error.detail, hint=error.hint))
             raise
         finally:
-            tell(PhaseFinished(server=server, phase=name, seconds=time.monotonic() - began, outcome=outcome))
+            ended = time.monotonic()
+            with self._guard:
+                self._phases[name] = self._phases[name][0], ended
+            tell(PhaseFinished(server=server, phase=name, seconds=ended - began, outcome=outcome))
 
     def on_all(self, step: Callable[[str], T], servers: Iterable[str] | None = None) -> Outcome[T]:
         """Run a step on all servers at once (or on some) and wait for all."""
@@ -208,7 +218,18 @@ class Run:
     def journal(self, what: str, **facts: object) -> str:
         """A line for the servers' journals."""
         line = {"what": what, "operation": self.id, "kind": self.kind, "who": self.who, "time": round(time.time(), 1)}
+        if what in ("begin", "end") and self.reason:
+            line["reason"] = self.reason
+        if what in ("begin", "end") and self._despite_freeze:
+            line["despite_freeze"] = True
+        if what == "end":
+            line |= {"began": round(self.began, 1), **self.facts, "phases": self._spent()}
         return json.dumps({**line, **facts}, ensure_ascii=True)
+
+    def _spent(self) -> dict[str, float]:
+        """Seconds by phase, from the first server that entered it to the last that left it."""
+        with self._guard:
+            return {name: round(ended - began, 1) for name, (began, ended) in self._phases.items() if ended > began}
 
     def take(self, name: str) -> Held:
         """Take a server's lock over an open connection, and begin to beat for it. Raises LockedError, NeedsPerson."""

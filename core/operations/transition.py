@@ -184,6 +184,11 @@ class Transition:
 
     def _end(self, name: str) -> str:
         """The journal's line of an operation that ended well."""
+        self._run.facts |= {
+            "sent_bytes": self._delivery.bytes,
+            "sent_files": self._delivery.files,
+            "batches": len(self._plan.batches),
+        }
         return self._run.journal("end", outcome="done", tag=self._plan.tag, **self._standing.was_live(name))
 
     def _summary(self) -> str:

@@ -92,6 +92,8 @@ def plan_rollback(
         warnings += (f"{', '.join(strangers)} never had {row.tag}: it is sent there as {who} recorded it",)
     if row.failed:
         warnings += (f"{row.tag} is marked as failed: {row.failed}",)
+    if row.block and undoes is None:
+        warnings += (f"{row.tag} is blocked {row.block.describe()}",)
     warnings += _passed_over(undoes)
     return replace(base, steps=tuple(steps), warnings=warnings)
 

@@ -10,9 +10,9 @@ from enum import IntEnum
 from core.errors import Astray, LockedError, LockLost, NeedsPerson, ServerError, TurnoutError
 from core.plan import Sizes
 from core.protocol.complaints import failure
-from core.protocol.holding import lock_in
+from core.protocol.holding import JOURNAL_LINE, lock_in
 from core.protocol.values import amount, raw_path
-from core.records import Lock, is_tag
+from core.records import JournalLine, Lock, is_tag, parse_journal_line
 from core.text import clean, clean_lines
 
 
@@ -39,7 +39,7 @@ class Status(IntEnum):
 SIGNALLED = 128
 """A status above it: a signal ended the request, the one of that number more."""
 PIECE = 262144
-"""Bytes of operation.jsonl that one answer to `events` brings at most."""
+"""Bytes of an operation's events that one answer to `events` brings at most."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def news(answer: Answer) -> str:
 
 @dataclass(frozen=True)
 class Events:
-    """A piece of the running operation's events, from a byte of operation.jsonl on.
+    """A piece of the running operation's events, from a byte of its file on.
 
     holder   the operation that holds the lock, while its process is running; "" for none
     length   bytes of the whole file; None where there is none
@@ -162,6 +162,20 @@ def parse_events(answer: Answer, offset: int) -> Events:
         used += len(line) + 1
         lines.append(line)
     return Events(holder, length, tuple(lines), used)
+
+
+def parse_history(answer: Answer) -> tuple[JournalLine, ...]:
+    """The lines of `history`, oldest first; what is not a line of a journal is passed over.
+
+    ServerError where the journal is there and cannot be read.
+    """
+    if answer.of("unreadable"):
+        raise ServerError("its journal cannot be read", detail=answer.text)
+    lines = []
+    for text in answer.of("journal"):
+        with suppress(ValueError, OverflowError):
+            lines.append(parse_journal_line(clean(text, JOURNAL_LINE)))
+    return tuple(lines)
 
 
 def _length(text: str) -> int:

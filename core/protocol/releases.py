@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from core import layout
 from core.protocol.values import amount, raw_path, tag_or_none
-from core.records import LARGEST_SEQ, LAST_SECOND, Pin, Record, Release, is_tag, parse_pin, parse_record
+from core.records import LARGEST_SEQ, LAST_SECOND, Block, Pin, Record, Release, is_tag, parse_notice, parse_record
 from core.text import clean
 
 NO_MARKS: frozenset[str] = frozenset()
@@ -67,7 +67,7 @@ class Releases:
 
     folders   by tag: when the folder was last changed, in seconds since the epoch
     unread    tags whose record is there and cannot be read
-    pins      by tag: what is never pruned, whether or not the release is there
+    pins      by tag: what is never pruned, whether or not the release is there; blocks: what undo never goes back to
     unlisted  how many of very many are not listed at all
     whole     every record that exists was sent, or named as unreadable
     """
@@ -76,6 +76,7 @@ class Releases:
         self.folders: dict[str, float] = {}
         self.unread: set[str] = set()
         self.pins: dict[str, Pin] = {}
+        self.blocks: dict[str, Block] = {}
         self.unlisted = 0
         self.whole = True
         self._faults = faults
@@ -88,6 +89,7 @@ class Releases:
             "unlisted": self._read_unlisted,
             "unused": self._read_unused,
             "pinned": self._pinned,
+            "blocked": self._blocked,
         }
 
     def release(self, rest: str) -> None:
@@ -128,7 +130,12 @@ class Releases:
     def _pinned(self, rest: str) -> None:
         name, _, text = rest.partition(" ")
         if tag := tag_or_none(name):
-            self.pins[tag] = parse_pin(text)
+            self.pins[tag] = parse_notice(text, Pin)
+
+    def _blocked(self, rest: str) -> None:
+        name, _, text = rest.partition(" ")
+        if tag := tag_or_none(name):
+            self.blocks[tag] = parse_notice(text, Block)
 
     def records(self) -> dict[str, Record]:
         """By tag, those that can be read; the others are named among the faults, and `unread` from now on."""
@@ -160,6 +167,7 @@ class Releases:
                 unused=tag in self._unused,
                 unread=tag in self.unread,
                 pin=self.pins.get(tag),
+                block=self.blocks.get(tag),
                 seq=self._older.get(tag, (0, NO_MARKS))[0] if tag not in records else 0,
                 marks=self._older.get(tag, (0, NO_MARKS))[1] if tag not in records else NO_MARKS,
             )

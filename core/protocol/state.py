@@ -11,7 +11,7 @@ from core.protocol.disks import FEATURES, PLACES, Cache, Disks
 from core.protocol.holding import Clock, Journals, Locks, Ownership
 from core.protocol.releases import Current, Releases
 from core.protocol.values import raw_path, shown_path
-from core.records import CLOSED, ServerState
+from core.records import CLOSED, Freeze, ServerState, parse_notice
 from core.text import clean, decode_path
 
 MOST_FAULTS = 20
@@ -38,6 +38,7 @@ class _Seen:
         self.locks = Locks()
         self.journals = Journals(self.faults)
         self.ownership = Ownership()
+        self.freeze: Freeze | None = None
         self.readers: dict[str, Callable[[str], None]] = {
             "root": self._root,
             "writable": self._writable,
@@ -47,6 +48,7 @@ class _Seen:
             "shared-missing": self._shared_missing,
             "shared-dangling": self._shared_dangling,
             "feature": self._feature,
+            "frozen": self._frozen,
         }
         for topic in (self.current, self.releases, self.disks, self.cache):
             self.readers |= topic.readers
@@ -98,6 +100,9 @@ class _Seen:
 
     def _shared_dangling(self, rest: str) -> None:
         self.shared_dangling.add(raw_path(rest))
+
+    def _frozen(self, rest: str) -> None:
+        self.freeze = parse_notice(rest, Freeze)
 
     def _feature(self, rest: str) -> None:
         if rest in FEATURES:
@@ -156,6 +161,8 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         shared_missing=frozenset(seen.shared_missing),
         shared_dangling=frozenset(seen.shared_dangling),
         pins=seen.releases.pins,
+        blocks=seen.releases.blocks,
+        freeze=seen.freeze,
         unlisted=seen.releases.unlisted,
         faults=tuple(seen.faults[:MOST_FAULTS]),
         rtt=rtt,

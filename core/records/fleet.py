@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from core.records.record import LARGEST_SEQ, Pin, Record
+from core.records.record import LARGEST_SEQ, Block, Pin, Record
 from core.records.server import Release, ServerState
 from core.records.stays import Stay
 
@@ -50,6 +50,11 @@ class FleetRelease:
     @property
     def pin(self) -> Pin | None:
         return next((release.pin for release in self.on.values() if release.pin), None)
+
+    @cached_property
+    def block(self) -> Block | None:
+        """Why undo never goes back to it, where it is blocked on any server."""
+        return next((release.block for release in self.on.values() if release.block), None)
 
     @cached_property
     def failed(self) -> str:
@@ -146,7 +151,7 @@ def previous_of(states: Iterable[ServerState], rows: Sequence[FleetRelease] | No
         skipped[tag] = why
     older = itertools.dropwhile(lambda row: row.tag != live, rows)
     next(older, None)
-    found = next((row.tag for row in older if row.returnable), "")
+    found = next((row.tag for row in older if row.returnable and not row.block), "")
     return Previous(tag=found, skipped=tuple(skipped.items()))
 
 
@@ -156,6 +161,8 @@ def _no_way_back(row: FleetRelease | None) -> str:
         return "is gone"
     if row.failed:
         return f"failed ({row.failed})"
+    if row.block:
+        return f"is blocked {row.block.describe()}"
     if any("failed" in release.marks for release in row.on.values()):
         return "failed"
     return "has a record that cannot be read" if row.unread else ""

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from core.records.record import LAST_SECOND, WORD, Record, is_tag, one_line, record_of
+from core.records.record import LAST_SECOND, LONGEST_REASON, WORD, Record, is_tag, one_line, record_of
 from core.text import clean
 
 _OPERATION = re.compile(r"[0-9a-f]{1,64}")
 
 LONGEST_TARGET = 4095
 """Characters of the target of `current` (PATH_MAX)."""
+
+
+MOST_PHASES = 20
+"""Phases of one operation; there are fewer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,10 @@ class JournalLine:
     tag       the release that is or was to become live; previous: the one before, target: its link's text
     until     in `end`, where this operation did not switch the server itself: when `previous` ceased to be live there
     servers   in `begin`: all servers of the operation
+    reason    why, in the operator's words; despite_freeze: changes were frozen
+    began, sent_bytes, sent_files, batches, phases, pruned
+              in `end`, of the operation as a whole: when it began, what it sent to all servers, its batches of servers,
+              seconds by phase; and what it pruned here
     record    in `begin`: of that release, from which it can be made also where no server has it yet
     """
 
@@ -34,6 +43,14 @@ class JournalLine:
     time: float = 0.0
     outcome: str = ""
     exit_code: int = 0
+    reason: str = ""
+    began: float = 0.0
+    sent_bytes: int = 0
+    sent_files: int = 0
+    batches: int = 0
+    phases: Mapping[str, float] = field(default_factory=dict)
+    pruned: tuple[str, ...] = ()
+    despite_freeze: bool = False
     phase: str = ""
     tag: str = ""
     previous: str = ""
@@ -58,14 +75,19 @@ def parse_journal_line(text: str) -> JournalLine:
     known: dict[str, Any] = {}
     for item in fields(JournalLine):
         value = values.get(item.name)
-        if item.name == "servers":
+        if item.name in ("servers", "pruned"):
             names = value if isinstance(value, list) else []
-            known["servers"] = tuple(one_line(name)[:100] for name in names if isinstance(name, str))
+            known[item.name] = tuple(one_line(name)[:100] for name in names if isinstance(name, str))
+        elif item.name in ("sent_bytes", "sent_files", "batches"):
+            known[item.name] = value if type(value) is int and 0 <= value < 1 << 63 else 0
+        elif item.name == "phases":
+            known["phases"] = _phases(value)
+        elif item.name == "despite_freeze":
+            known["despite_freeze"] = value is True
         elif item.name == "record":
             known["record"] = record_of(value) if isinstance(value, dict) else None
-        elif item.name in ("time", "until"):
-            usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LAST_SECOND
-            known[item.name] = float(value) if usable else 0.0  # type: ignore[arg-type]  # a number, as `usable` says
+        elif item.name in ("time", "until", "began"):
+            known[item.name] = _seconds(value)
         elif item.name == "exit_code":
             # Anything but an exit status counts as a failure.
             known["exit_code"] = value if type(value) is int and 0 <= value <= 255 else int(value is not None)
@@ -74,9 +96,22 @@ def parse_journal_line(text: str) -> JournalLine:
             known[item.name] = one_line(text)[:LONGEST_TARGET] if item.name != "target" else text
     line = JournalLine(**known)
     _check_line(line)
+    known["reason"] = line.reason[:LONGEST_REASON]
+    known["pruned"] = tuple(tag for tag in line.pruned if is_tag(tag))
     known |= {name: "" for name in ("tag", "previous") if not is_tag(known[name])}
     known |= {name: "" for name in ("what", "kind", "outcome", "phase") if not WORD.fullmatch(known[name])}
     return JournalLine(**known)
+
+
+def _seconds(value: object) -> float:
+    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LAST_SECOND
+    return float(value) if usable else 0.0  # type: ignore[arg-type]  # a number, as `usable` says
+
+
+def _phases(value: object) -> dict[str, float]:
+    """Seconds by phase; what is not the name of one is passed over."""
+    named = value.items() if isinstance(value, dict) else ()
+    return {name: _seconds(seconds) for name, seconds in list(named)[:MOST_PHASES] if WORD.fullmatch(name)}
 
 
 def _check_line(line: JournalLine) -> None:

@@ -7,7 +7,7 @@ import re
 import tomllib
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import tomli_w
 
@@ -62,6 +62,7 @@ class Record:
     bytes, files   of the tree
     failed    why its checks or hooks failed after the switch; "" where they did not
     left      a rollback left this release
+    reason    why it was deployed, in the words of the person who did
     pinned    never pruned; what `turnout pin` writes is a file of its own, `Pin`
     """
 
@@ -80,6 +81,7 @@ class Record:
     failed: str = ""
     left: bool = False
     pinned: bool = False
+    reason: str = ""
 
     def to_toml(self) -> str:
         """The text of the record's file; `created` is a TOML date-time in UTC."""
@@ -142,26 +144,59 @@ def one_line(text: str) -> str:
     return clean(text).replace("\n", " ")
 
 
+LONGEST_REASON = 300
+"""Characters of a reason that a person gave."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Pin:
-    """Why a release is never pruned: `.turnout/records/<tag>.pinned`. by: `ana@laptop`; why: "" for none."""
+class Notice:
+    """What somebody left on a server for all others: a pin, a block, a freeze.
+
+    by    `ana@laptop`; why: "" where nobody said
+    at    seconds since the epoch by that operator's clock, 0.0 where unknown
+    """
 
     by: str = ""
     why: str = ""
+    at: float = 0.0
 
     def to_line(self) -> str:
         """The text of its file."""
-        return json.dumps({"by": self.by, "why": self.why}, ensure_ascii=True)
+        return json.dumps({"by": self.by, "why": self.why, "at": round(self.at)}, ensure_ascii=True)
+
+    def describe(self) -> str:
+        """`by ana@laptop since 2026-11-26 02:10 UTC: why`, as far as it is known."""
+        since = f" since {datetime.fromtimestamp(self.at, UTC):%Y-%m-%d %H:%M} UTC" if self.at else ""
+        said = f"by {self.by or 'somebody'}{since}"
+        return f"{said}: {self.why}" if self.why else said
 
 
-def parse_pin(text: str) -> Pin:
-    """The pin in a file's line. One that cannot be read is a pin all the same: what it keeps is not pruned."""
+class Pin(Notice):
+    """Why a release is never pruned: `.turnout/records/<tag>.pinned`."""
+
+
+class Block(Notice):
+    """Why undo never goes back to a release: `.turnout/records/<tag>.blocked`."""
+
+
+class Freeze(Notice):
+    """Why operations that change releases are refused: `.turnout/freeze`."""
+
+
+N = TypeVar("N", bound=Notice)
+
+
+def parse_notice(text: str, kind: type[N]) -> N:
+    """The notice in a file's line. One that cannot be read counts all the same: what it forbids stays forbidden."""
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        return Pin()
+        return kind()
     known = values if isinstance(values, dict) else {}
-    return Pin(**{key: one_line(known[key])[:300] for key in ("by", "why") if isinstance(known.get(key), str)})
+    texts = {key: one_line(known[key])[:LONGEST_REASON] for key in ("by", "why") if isinstance(known.get(key), str)}
+    at = known.get("at")
+    usable = isinstance(at, int | float) and not isinstance(at, bool) and 0 <= at <= LAST_SECOND
+    return kind(**texts, at=float(at) if usable else 0.0)  # type: ignore[arg-type]  # a number, as `usable` says
 
 
 def mark(record: Record, *, failed: str | None = None, left: bool | None = None) -> Record:

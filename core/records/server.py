@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from core.records.journal import JournalLine
-from core.records.record import Pin, Record
+from core.records.record import Block, Freeze, Pin, Record
 from core.records.stays import Stay, stays_before
 
 SILENT_AFTER = 30
@@ -25,6 +25,7 @@ class Release:
     unused   it was made there and never went live
     unread   its record is there and cannot be read: whether it failed or is pinned is unknown
     pin      why it is never pruned; None where it may be
+    block    why undo never goes back to it; None where it may
     seq, marks   of one of very many, whose whole record was not sent: `record` is None, marks are pinned and failed
     """
 
@@ -36,6 +37,7 @@ class Release:
     unused: bool = False
     unread: bool = False
     pin: Pin | None = None
+    block: Block | None = None
     seq: int = 0
     marks: frozenset[str] = frozenset()
 
@@ -148,6 +150,8 @@ class ServerState:
     shared_missing, shared_dangling   shared paths that are not in `shared/`, and dangling links there
     transitions_whole   all of those lines could be read: what an operation did there is known
     pins          by tag: what is never pruned, whether or not the release is there
+    blocks        by tag: what undo never goes back to, whether or not the release is there
+    freeze        why operations that change releases are refused there; None where they are not
     unlisted      releases without files that are not among `releases`: the oldest of very many
     took_over     by `begin`: the lock whose dead owner it was taken from
     faults        what could not be read (a record that is not TOML), one line each
@@ -184,6 +188,8 @@ class ServerState:
     shared_dangling: frozenset[str] = frozenset()
     transitions_whole: bool = True
     pins: Mapping[str, Pin] = field(default_factory=dict)
+    blocks: Mapping[str, Block] = field(default_factory=dict)
+    freeze: Freeze | None = None
     unlisted: int = 0
     took_over: Lock | None = None
     faults: tuple[str, ...] = ()
@@ -216,5 +222,7 @@ class ServerState:
     @property
     def fingerprint(self) -> tuple[object, ...]:
         """What a plan rests on: when it differs from the plan's, the plan no longer holds."""
-        releases = tuple((r.tag, r.present, r.record and r.record.digest, r.pinned) for r in self.ordered)
+        releases = tuple(
+            (r.tag, r.present, r.record and r.record.digest, r.pinned, bool(r.block)) for r in self.ordered
+        )
         return (self.current_kind, self.current, self.cache, releases)

@@ -114,7 +114,7 @@ class Agent:
     def sign_of_life(self, events: str = "") -> None:
         """Tell the agent that the operator is there, and what happened, for those who watch; nothing is awaited.
 
-        events   lines of JSON for operation.jsonl. Raises ConnectError where the connection is gone.
+        events   lines of JSON for its stored events. Raises ConnectError where the connection is gone.
         """
         line = f"event {shell_word(events)}\n" if events else "beat\n"
         self._send(line.encode("ascii"))

@@ -11,7 +11,7 @@ from core.jobs import Cancel
 from core.manifest import Manifest
 from core.protocol.answers import Answer, Removed, Status, error_of, removed
 from core.protocol.requests import ANYWHERE, Settles
-from core.records import SILENT_AFTER, Lock, Pin, Record, ServerState
+from core.records import SILENT_AFTER, Block, Freeze, Lock, Pin, Record, ServerState
 from core.shape import differences
 
 if TYPE_CHECKING:
@@ -131,6 +131,22 @@ class Held:
         if record and record.pinned:
             self.record(replace(record, pinned=False))
         self._ask("unpin", tag, title="the release was not unpinned")
+
+    def block(self, tag: str, block: Block) -> None:
+        """Keep undo from ever going back to a release here, whether or not it is there."""
+        self._ask("block", tag, block.to_line(), title="the release was not blocked")
+
+    def unblock(self, tag: str) -> None:
+        """End that."""
+        self._ask("unblock", tag, title="the release was not unblocked")
+
+    def freeze(self, freeze: Freeze) -> None:
+        """Refuse operations that change releases, from now on."""
+        self._ask("freeze", freeze.to_line(), title="changes were not frozen")
+
+    def thaw(self) -> None:
+        """End that."""
+        self._ask("thaw", title="the freeze was not lifted")
 
     def remove(self, tags: Sequence[str], *, force: bool) -> Removed:
         """Prune; `force`: also releases that a running process works in."""

@@ -16,11 +16,11 @@ from core.errors import ConnectError, HostKeyUnknown, ServerError, TurnoutError
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
 from core.plan import Sizes
-from core.protocol.answers import Answer, Events, Status, error_of, news, parse_events, parse_sizes
+from core.protocol.answers import Answer, Events, Status, error_of, news, parse_events, parse_history, parse_sizes
 from core.protocol.facts import Facts
 from core.protocol.listing import parse_scan, parse_tree
 from core.protocol.state import parse_state, with_records
-from core.records import SILENT_AFTER, Lock, ServerState
+from core.records import SILENT_AFTER, JournalLine, Lock, ServerState
 from core.remote.agent import Agent
 from core.remote.connection import Connection
 from core.remote.link import Routes
@@ -157,11 +157,25 @@ class Session:
         except ValueError as error:
             raise ServerError(f"{tag} cannot be read", detail=clean(str(error), 300), server=self.name) from None
 
-    def events(self, offset: int) -> Events:
-        """The running operation's events from a byte of operation.jsonl on, and whether it still runs."""
+    def events(self, offset: int, operation: str = "") -> Events:
+        """An operation's events from a byte of its file on, and whether it still runs.
+
+        operation   "" for the one that holds the lock
+        """
         title = "the operation cannot be watched"
-        answer = self.ask("events", str(offset), title=title, within=ANSWER_WITHIN)
+        words = [str(offset), operation] if operation else [str(offset)]
+        answer = self.ask("events", *words, title=title, within=ANSWER_WITHIN)
         return self.placed(lambda: parse_events(answer, offset))
+
+    def history(self, lines: int, *, brief: bool) -> tuple[JournalLine, ...]:
+        """What the last lines of the journal say of operations, oldest first.
+
+        brief   without the names of their servers
+        """
+        answer = self.ask(
+            "history", str(lines), "yes" if brief else "no", title="its journal cannot be read", within=ANSWER_WITHIN
+        )
+        return self.placed(lambda: parse_history(answer))
 
     # The lock, and what changes things without it.
 

@@ -339,7 +339,7 @@ def test_no_process_is_left_that_holds_the_lock_folder(sshd, project_factory, en
         "manifests",
         "journal.jsonl",
         "transitions.jsonl",
-        "operation.jsonl",
+        "logs",
         "claim",
         "incoming",
         "trash",

@@ -28,7 +28,7 @@ def test_a_pinned_release_stays_until_it_is_unpinned(shell_server, project_facto
     project = project_factory([place], deploy={"keep": 1})
     operator = engine(project)
     deployed(operator, project, "r1")
-    result = operator.run(PinRequest("r1", why="the last one with the old schema"))
+    result = operator.run(PinRequest("r1", reason="the last one with the old schema"))
     assert result.summary == "pinned r1 on 1 server"
     deployed(operator, project, "r2", "r3", "r4")
     assert releases(place) == ["r1", "r3", "r4"]

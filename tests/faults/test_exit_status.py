@@ -241,7 +241,8 @@ def test_a_daemon_that_a_hook_started_outlives_the_operation_and_the_next_ones(s
     facts.do(DeployRequest(tag="two"))
     facts.do(RollbackRequest("one"))
     assert len(end_left()) == 3 and all(map(lives, end_left()))
-    assert "a process that the after-switch hook left running" in (sshd.files / ".turnout/operation.jsonl").read_text()
+    stored = "".join(log.read_text() for log in (sshd.files / ".turnout/logs").iterdir())
+    assert "a process that the after-switch hook left running" in stored
 
 
 SECRET = "s3cr3t-value-4711"

@@ -63,7 +63,8 @@ def harmless(text: str) -> bool:
         ".turnout/manifests",
         ".turnout/lock",
         ".turnout/journal.jsonl",
-        ".turnout/operation.jsonl",
+        ".turnout/logs",
+        ".turnout/freeze",
         ".turnout/cache.manifest",
         ".turnout/cache.digest",
     ],
@@ -209,7 +210,7 @@ def test_a_record_that_makes_no_sense_spoils_nothing_else(facts, sshd, outside, 
     assert facts.live() == ["r3"]
 
 
-@pytest.mark.parametrize("name", ["journal.jsonl", "operation.jsonl"])
+@pytest.mark.parametrize("name", ["journal.jsonl", "logs/none.jsonl"])
 def test_garbage_in_what_is_only_read_is_passed_over(facts, sshd, name):
     garbage = f'\x00\xff{NASTY}\n{{"what": 5}}\n[]\n{{"what": "switch", "tag": "{"x" * 9000}"}}\n{{"time": 1e400}}\n'
     deep = "[" * 50_000

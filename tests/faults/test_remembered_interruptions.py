@@ -197,7 +197,7 @@ PLACES = (
     "deploy-cache",
     ".turnout/journal.jsonl",
     ".turnout/transitions.jsonl",
-    ".turnout/operation.jsonl",
+    ".turnout/logs",
 )
 
 

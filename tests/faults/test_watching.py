@@ -66,7 +66,7 @@ def test_events_that_begin_anew_are_heard_to_the_end(work):
     watcher.heard("hook-output", LINES)
     # As when the operator's connection broke and was made again.
     for place in fleet:
-        (place.files / ".turnout/operation.jsonl").write_text("")
+        (place.files / f".turnout/logs/{operation_of(place)}.jsonl").write_text("")
     (fleet[0].files / "go").touch()
     assert deploy.end() == 0
     assert watcher.job.result().exit_code == 0

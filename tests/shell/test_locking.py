@@ -98,7 +98,7 @@ def test_what_an_agent_hears_beside_its_requests(agent, root):
     assert agent.process.stderr.readline() == "beat\n"
     agent.done("ping")
     assert (root / ".turnout/transitions.jsonl").read_text() == "{}\n"
-    assert (root / ".turnout/operation.jsonl").read_text() == '{"event": "note"}\n'
+    assert (root / ".turnout/logs/0a1b.jsonl").read_text() == '{"event": "note"}\n'
     reply = agent.done("events", "0")
     assert (reply.of("length"), reply.of("event")) == (["18"], ['{"event": "note"}'])
     assert reply.of("lock-operation") == ["0a1b"]

@@ -25,6 +25,7 @@ def filled(root):
         "shared",
     ):
         (root / folder).mkdir(parents=True)
+    (root / ".turnout/logs").mkdir()
     (root / "releases/r1/index.html").write_text("hello\n")
     (root / "releases/r1/sub/empty").touch()
     (root / "releases/r1/link").symlink_to("index.html")
@@ -35,12 +36,14 @@ def filled(root):
     (own / "records/r1.toml").write_text('tag = "r1"\nseq = 1\n')
     (own / "records/r2.toml").touch()
     (own / "records/r1.pinned").write_text('{"by": "ana"}\n')
+    (own / "records/r2.blocked").write_text('{"by": "bo"}\n')
+    (own / "freeze").write_text('{"by": "cem"}\n')
     (own / "manifests/r1.manifest").write_text("the manifest\n")
     (own / "manifests/r2.unused").touch()
     (own / "manifests/r1.made").write_text("end modes\n")
     (own / "journal.jsonl").write_text('{"what": "end"}\n')
     (own / "transitions.jsonl").write_text('{"what": "begin"}\n')
-    (own / "operation.jsonl").write_text('{"event": "note"}\n')
+    (own / "logs/0a1b.jsonl").write_text('{"event": "note"}\n')
     (own / "leftovers").write_text("releases/r2\n")
     (root / "shared/gone").symlink_to("nowhere")
     return root
@@ -55,6 +58,7 @@ def test_state_says_what_is_there(agent, filled):
     assert places == {".", "shared", "deploy-cache", "releases", ".turnout", "releases/r1", "releases/r2"}
     assert reply.of("record") == ['.turnout/records/r1.toml:tag = "r1"', ".turnout/records/r1.toml:seq = 1"]
     assert reply.of("unreadable") == [".turnout/records/r2.toml"]
+    assert (reply.of("blocked"), reply.of("frozen")) == (['r2 {"by": "bo"}'], ['{"by": "cem"}'])
     assert (reply.of("pinned"), reply.of("unused")) == (['r1 {"by": "ana"}'], ["r2"])
     assert (reply.of("journal"), reply.of("transition")) == (['{"what": "end"}'], ['{"what": "begin"}'])
     assert (reply.of("shared-missing"), reply.of("shared-dangling")) == (["uploads"], ["gone"])
@@ -145,3 +149,33 @@ def test_sizes_are_what_a_removal_frees(agent, filled):
     sizes = {line.split()[0]: int(line.split()[1]) for line in reply.of("size")}
     assert sizes.keys() == {"r2", "."}
     assert 1024 <= sizes["r2"] < 1100 and sizes["."] < 100
+
+
+BEGUN = '{"what": "begin", "operation": "0a", "tag": "r1", "servers": ["web1", "web2"], "record": {"subject": "a } b"}}'
+END = '{"what": "end", "operation": "0a", "outcome": "done"}'
+
+
+def test_history_gives_how_operations_began_and_ended(agent, filled):
+    switch = '{"what": "switch", "operation": "0a", "tag": "r1"}'
+    (filled / ".turnout/journal.jsonl").write_text(f"{BEGUN}\n{switch}\n{END}\n")
+    begun = '{"what": "begin", "operation": "0a", "tag": "r1", "servers": ["web1", "web2"]}'
+    assert agent.done("history", "10", "no").of("journal") == [begun, END]
+    brief = '{"what": "begin", "operation": "0a", "tag": "r1"}'
+    assert agent.done("history", "10", "yes").of("journal") == [brief, END]
+    assert agent.done("history", "1", "yes").of("journal") == [END]
+    assert agent.ask("history", "1;", "no").status == 1
+
+
+def test_history_says_where_there_is_none_to_read(agent, filled):
+    journal = filled / ".turnout/journal.jsonl"
+    journal.unlink()
+    assert agent.done("history", "10", "no").lines == []
+    journal.mkdir()
+    assert agent.done("history", "10", "no").of("unreadable") == [".turnout/journal.jsonl"]
+
+
+def test_events_of_an_operation_that_has_ended(agent, filled):
+    reply = agent.done("events", "0", "0a1b")
+    assert (reply.of("length"), reply.of("event")) == (["18"], ['{"event": "note"}'])
+    assert agent.done("events", "0", "0c2d").of("length") == []
+    assert agent.done("events", "0", "../journal").of("event") == []

@@ -162,3 +162,35 @@ def test_clear_empties_the_deploy_cache(held, root):
     (root / ".turnout/cache.manifest").write_text(MANIFEST)
     held.done("clear", TOKEN)
     assert not list((root / "deploy-cache").iterdir()) and not (root / ".turnout/cache.manifest").exists()
+
+
+def test_a_release_is_blocked_until_it_is_unblocked(held, root):
+    held.done("block", TOKEN, "r2", '{"by": "ana"}')
+    assert (root / ".turnout/records/r2.blocked").read_text() == '{"by": "ana"}\n'
+    held.done("unblock", TOKEN, "r2")
+    held.done("unblock", TOKEN, "r2")
+    assert not (root / ".turnout/records/r2.blocked").exists()
+    assert held.ask("block", TOKEN, "../x", "{}").status == 1
+    assert held.ask("block", "f" * 32, "r2", "{}").status == 3
+
+
+def test_changes_are_frozen_until_they_are_thawed(held, root):
+    held.done("freeze", TOKEN, '{"by": "ana"}')
+    assert (root / ".turnout/freeze").read_text() == '{"by": "ana"}\n'
+    held.done("thaw", TOKEN)
+    held.done("thaw", TOKEN)
+    assert not (root / ".turnout/freeze").exists()
+    assert held.ask("freeze", "f" * 32, "{}").status == 3
+
+
+def test_events_of_the_newest_operations_are_kept(held, root):
+    logs = root / ".turnout/logs"
+    for number in range(60):
+        (logs / f"{number:04x}.jsonl").write_text("{}\n")
+        os.utime(logs / f"{number:04x}.jsonl", (number, number))
+    held.say("""event '{"event": "note"}'""")
+    held.done("finish", TOKEN, "none", "", "-")
+    held.close()
+    kept = sorted(path.name for path in logs.iterdir())
+    assert len(kept) == 50
+    assert "0a1b.jsonl" in kept and "003b.jsonl" in kept and "0000.jsonl" not in kept

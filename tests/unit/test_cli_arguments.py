@@ -61,7 +61,7 @@ ASKED = {
     "prune production a b --keep 3 --cache": PruneRequest(("a", "b"), keep=3, cache=True),
     "prune production --force": PruneRequest(force=True),
     "pin production t1": PinRequest("t1"),
-    "pin production t1 -m because": PinRequest("t1", why="because"),
+    "pin production t1 -m because": PinRequest("t1", reason="because"),
     "unpin production t1": PinRequest("t1", pinned=False),
 }
 

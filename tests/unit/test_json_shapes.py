@@ -38,6 +38,7 @@ TYPES: dict[Any, str] = {
     list[rows.StepRow]: "list of steps",
     rows.ChangesRow: "changes",
     rows.UndoesRow: "undoes",
+    dict[str, float]: "seconds by name",
     list[rows.CommitNameRow]: "list of commits",
 }
 

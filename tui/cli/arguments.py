@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,15 @@ class Options:
     breaks: str = ""
     """The id of the operation whose lock is to be broken without a question."""
     request: Callable[[], Request] | None = None
+    reason: str = ""
+    """Why, in the words of who asks for it."""
     words: argparse.Namespace = field(default_factory=argparse.Namespace)
+
+
+def _request(values: argparse.Namespace) -> Request:
+    """What the engine is asked for, with what all changes have."""
+    made: Request = values.request(values)
+    return replace(made, reason=values.reason, despite_freeze=getattr(values, "despite_freeze", False))
 
 
 class _Version(argparse.Action):
@@ -75,7 +83,8 @@ def parse(words: Sequence[str]) -> Options:
         wait=known.get("wait", 0.0),
         way=known.get("way") or "",
         breaks=known.get("breaks") or "",
-        request=partial(values.request, values) if "request" in known else None,
+        request=partial(_request, values) if "request" in known else None,
+        reason=known.get("reason") or "",
         words=values,
     )
 
@@ -101,6 +110,7 @@ def _parser(*, with_init: bool) -> Parser:
     add_environment(releases)
     add_reading(releases)
 
+    _past(commands)
     _after_a_failure(commands)
 
     doctor = add_command(commands, "doctor", "check that each server is ready for a deploy; changes nothing")
@@ -132,6 +142,38 @@ def _parser(*, with_init: bool) -> Parser:
         "Everything is removed at the end.",
     )
     return parser
+
+
+def _past(commands: Any) -> None:
+    """The commands that tell what was done."""
+    history = add_command(
+        commands,
+        "history",
+        "list what was done: who, when, why, and how it ended",
+        "Merges the journals of all servers that answer. Exits with 3 if some do not.",
+    )
+    add_environment(history)
+    history.add_argument(
+        "--limit", metavar="N", type=_limit, default=50, help="the last N operations, at most 2000 (default: 50)"
+    )
+    add_reading(history)
+
+    log = add_command(
+        commands,
+        "log",
+        "show what one operation did, line by line",
+        "Each server keeps the events of the last 50 operations.",
+    )
+    add_environment(log)
+    log.add_argument("operation", metavar="OPERATION", help="its id or the beginning of it, or `last`")
+    add_reading(log)
+
+
+def _limit(text: str) -> int:
+    number = int(text) if text.isdecimal() and len(text) < 6 else 0
+    if not 1 <= number <= 2000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 2000")
+    return number
 
 
 def _after_a_failure(commands: Any) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tui.cli.parsing import add_changing, add_command, add_environment, add_waiting
+from tui.cli.parsing import Parser, add_changing, add_command, add_environment, add_waiting
 
 if TYPE_CHECKING:
     from core import Request
 
 
 def add_change_commands(commands: Any) -> None:
-    """deploy, rollback, prune, pin, unpin and recover. `request` makes what the engine is asked for from the words.
+    """All commands that change servers. `request` makes what the engine is asked for from the words.
 
     recover has none: it looks first what was interrupted (tui.cli.recovering).
     """
@@ -20,7 +20,8 @@ def add_change_commands(commands: Any) -> None:
     _rollback(commands)
     _prune(commands)
     _pin(commands)
-    _unpin(commands)
+    _block(commands)
+    _freeze(commands)
     _recover(commands)
 
 
@@ -31,7 +32,7 @@ def _deploy(commands: Any) -> None:
     deploy.add_argument("--tag", help="the new release's name (default: UTC time and revision)")
     deploy.add_argument("--rebuild", action="store_true", help="run the build commands even if there is a saved build")
     add_waiting(deploy)
-    add_changing(deploy)
+    add_changing(deploy, freezable=True)
 
     def request(words: argparse.Namespace) -> Request:
         from core import DeployRequest
@@ -51,7 +52,7 @@ def _rollback(commands: Any) -> None:
         help="with --yes: roll back even to a release that lacks migrations of the live one",
     )
     add_waiting(rollback)
-    add_changing(rollback)
+    add_changing(rollback, freezable=True)
 
     def request(words: argparse.Namespace) -> Request:
         from core import RollbackRequest
@@ -75,7 +76,7 @@ def _prune(commands: Any) -> None:
     prune.add_argument("--cache", action="store_true", help="also empty the deploy-cache; the next deploy sends all")
     prune.add_argument("--force", action="store_true", help="also remove releases that a running process uses")
     add_waiting(prune)
-    add_changing(prune)
+    add_changing(prune, freezable=True)
 
     def request(words: argparse.Namespace) -> Request:
         from core import PruneRequest
@@ -93,33 +94,69 @@ def _pin(commands: Any) -> None:
         "Pins it on every server of the environment, including servers that do not have its files yet.\n"
         "`turnout releases` shows which releases are pinned.",
     )
-    add_environment(pin)
-    pin.add_argument("tag", metavar="TAG", help="the release")
-    pin.add_argument("-m", "--why", default="", metavar="WHY", help="the reason, which `turnout releases` shows")
-    add_waiting(pin)
-    add_changing(pin)
-
-    def request(words: argparse.Namespace) -> Request:
-        from core import PinRequest
-
-        return PinRequest(words.tag, why=words.why)
-
-    pin.set_defaults(request=request)
-
-
-def _unpin(commands: Any) -> None:
+    _tagged(pin, "PinRequest", pinned=True)
     unpin = add_command(commands, "unpin", "let a release be pruned again")
-    add_environment(unpin)
-    unpin.add_argument("tag", metavar="TAG", help="the release")
-    add_waiting(unpin)
-    add_changing(unpin)
+    _tagged(unpin, "PinRequest", pinned=False)
+
+
+def _block(commands: Any) -> None:
+    block = add_command(
+        commands,
+        "block",
+        "keep undo from going back to a release until it is unblocked",
+        "`turnout rollback` without a tag, and the dashboard's undo, skip it. Naming it goes back to it all the same;\n"
+        "the plan warns then.",
+    )
+    _tagged(block, "BlockRequest", blocked=True)
+    unblock = add_command(commands, "unblock", "let undo go back to a release again")
+    _tagged(unblock, "BlockRequest", blocked=False)
+
+
+def _tagged(parser: Parser, kind: str, **fixed: bool) -> None:
+    """A command that leaves a notice about a release, or takes it away."""
+    add_environment(parser)
+    parser.add_argument("tag", metavar="TAG", help="the release")
+    add_waiting(parser)
+    add_changing(parser)
 
     def request(words: argparse.Namespace) -> Request:
-        from core import PinRequest
+        import core
 
-        return PinRequest(words.tag, pinned=False)
+        made: Request = getattr(core, kind)(words.tag, **fixed)
+        return made
 
-    unpin.set_defaults(request=request)
+    parser.set_defaults(request=request)
+
+
+def _freeze(commands: Any) -> None:
+    freeze = add_command(
+        commands,
+        "freeze",
+        "refuse deploys, rollbacks and prunes until `turnout thaw`",
+        "Every operator on every machine is refused; `--despite-freeze -m why` goes on all the same. Pins, blocks and\n"
+        "`turnout recover` still work. If a server does not answer, freeze others with --server: one is enough.",
+    )
+    thaw = add_command(commands, "thaw", "end a freeze")
+    for parser, frozen in ((freeze, True), (thaw, False)):
+        add_environment(parser)
+        add_waiting(parser)
+        add_changing(parser)
+        parser.set_defaults(request=_FREEZES[frozen])
+
+
+def _freezing(words: argparse.Namespace) -> Request:
+    from core import FreezeRequest
+
+    return FreezeRequest()
+
+
+def _thawing(words: argparse.Namespace) -> Request:
+    from core import FreezeRequest
+
+    return FreezeRequest(frozen=False)
+
+
+_FREEZES = {True: _freezing, False: _thawing}
 
 
 def _recover(commands: Any) -> None:

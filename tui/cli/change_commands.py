@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def carry_out(command: Command) -> Answer:
-    """deploy, rollback, prune, pin and unpin."""
+    """deploy, rollback, prune, pin, unpin, block, unblock, freeze and thaw."""
     ask_or_refuse(command)
     command.open()
     request = command.options.request

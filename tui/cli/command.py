@@ -152,7 +152,11 @@ class Command:
     def _release_first(self, error: UsageError) -> UsageError:
         """The error for an unknown environment, where the word may be meant for a release: what it is, what to type."""
         word, command = self.options.environment, self.options.command
-        if word is None or command not in ("rollback", "verify", "prune", "pin", "unpin") or error.hint:
+        if (
+            word is None
+            or command not in ("rollback", "verify", "prune", "pin", "unpin", "block", "unblock")
+            or error.hint
+        ):
             return error
         from core.source import source_of
 

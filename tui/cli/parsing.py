@@ -107,9 +107,14 @@ def add_reading(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON lines; the last one is the result")
 
 
-def add_changing(parser: Parser) -> None:
-    """The options of commands that change servers."""
+def add_changing(parser: Parser, *, freezable: bool = False) -> None:
+    """The options of commands that change servers. `freezable`: a freeze stops it."""
     add_reading(parser)
+    parser.add_argument(
+        "-m", "--reason", default="", metavar="WHY", help="why; records, journals and `turnout history` keep it"
+    )
+    if freezable:
+        parser.add_argument("--despite-freeze", action="store_true", help="go on although changes are frozen; needs -m")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
     parser.add_argument(
         "--yes",

@@ -38,10 +38,11 @@ def carry_out(command: Command) -> Answer:
     if options.dry_run and not options.way:
         for way in _ways(interrupted):
             command.output.table([()], [])
-            show_plan(command, RecoverRequest(way))
+            show_plan(command, RecoverRequest(way, reason=options.reason))
         summary = "dry run: choose --finish or --undo"
         return {"exit_code": EXIT_PERSON, "outcome": "needs-person", "summary": summary}
-    return operate(command, RecoverRequest(options.way or _choose(command, interrupted)))
+    way = options.way or _choose(command, interrupted)
+    return operate(command, RecoverRequest(way, reason=options.reason))
 
 
 def _interrupted(command: Command, inspection: Inspection) -> Interruption | None:

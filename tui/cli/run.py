@@ -60,6 +60,10 @@ def _carry_out(command: Command) -> Answer:
             from tui.cli import read_commands
 
             return read_commands.carry_out(command)
+        case "history" | "log":
+            from tui.cli import past
+
+            return past.carry_out(command)
         case "recover":
             from tui.cli import recovering
 

@@ -82,6 +82,8 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs, at: float | None, terminal: 
         made = [one_line(part) for part in (record.author, ref) if part]
         amount = f"{count(record.files, 'file')}, {size(record.bytes)}" if record.files else ""
         out += _field("Made", ", ".join([*made, amount] if amount else made), cells) if made or amount else []
+    if plan.reason:
+        out += _field("Why", one_line(plan.reason), cells)
     if plan.build:
         again = "; --rebuild builds it again" if terminal and plan.kind == DEPLOY else ""
         out += _field("Build", f"{one_line(plan.build)}{again}", cells)

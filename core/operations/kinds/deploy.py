@@ -12,7 +12,7 @@ from core.events import PHASES
 from core.jobs import Ahead, Cancel, Controls
 from core.moments import moments_of
 from core.operations.going_live import carry_out
-from core.operations.operation import Operation, Request
+from core.operations.operation import Operation, Request, reason_of
 from core.operations.planning import (
     Prepared,
     cache_contents,
@@ -45,6 +45,7 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
     phases = PHASES
     needs_tree = True
     changes_live = True
+    stops_at_freeze = True
     verb = "Deploy"
 
     @staticmethod
@@ -90,6 +91,7 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
             ref=tree.ref,
             bytes=tree.manifest.bytes,
             files=tree.manifest.files,
+            reason=reason_of(mask, self.request),
         )
         if self.planned is None or self.planned.record is None:
             return record

@@ -37,6 +37,8 @@ class PruneRequest(Request):
 class Prune(Operation[PruneRequest], request=PruneRequest):
     """All servers are pruned at once; one that fails does not stop the others."""
 
+    stops_at_freeze = True
+
     @staticmethod
     def kind(request: PruneRequest) -> str:
         return "clear-cache" if request.cache and not request.tags and request.keep is None else "prune"

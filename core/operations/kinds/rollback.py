@@ -48,6 +48,7 @@ class RollbackRequest(Request):
 class Rollback(Operation[RollbackRequest], request=RollbackRequest):
     phases = tuple(phase for phase in PHASES if phase != "build")
     changes_live = True
+    stops_at_freeze = True
     goes_back = True
     verb = "Roll back"
 

@@ -112,7 +112,7 @@ alive() {
 } 2> /dev/null
 
 # leave: the input ended or `leave` came. Only our own lock is given back.
-# sets: held was operation line root
+# sets: held was line root
 leave() {
   trap '' HUP INT TERM PIPE
   [ -z "$job" ] || end_job
@@ -120,10 +120,10 @@ leave() {
   cd -P "$root" 2> /dev/null && [ -f "$own/lock/process" ] && read -r held < "$own/lock/process"
   if [ "$held" = "$self" ]; then
     first_line "$own/lock/phase"
-    was=$line operation=
-    read -r _ operation < "$own/lock/owner"
+    was=$line
+    own_log
     line="{\"what\":\"interrupted\",\"operation\": \"$operation\",\"phase\":\"$was\",\"time\":$(date +%s)}"
-    say "$line" >> "$own/operation.jsonl"
+    say "$line" >> "$log"
     # An operation that had not begun to change anything leaves no line.
     [ -n "$operation" ] && grep -qaF "$operation" "$own/transitions.jsonl" && remember "$line"
     unlock
@@ -192,7 +192,7 @@ do
       # Not on systems that do not show which processes are running.
       [ -z "$job" ] || [ "$self" = "$$ " ] || { birth "$job"; [ -n "$born" ] || settle; }
       ;;
-    event\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && say "$decoded" >> "$root/$own/operation.jsonl" ) 2> /dev/null ;;
+    event\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && cd "$root" && own_log && say "$decoded" >> "$log" ) 2> /dev/null ;;
     open\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && cd "$root" && remember "$decoded" ) 2> /dev/null ;;
     cancel) [ -z "$job" ] || kill "$job" 2> /dev/null ;;
     leave) break ;;

@@ -100,17 +100,17 @@ may_write() {
 # guess SHARED...: where the root itself is not writable, by the rights alone.
 # sets: place
 guess() {
-  for place in releases deploy-cache "$own" "$own/records" "$own/manifests"; do may_write "$place"; done
+  for place in releases deploy-cache "$own" "$own/records" "$own/manifests" "$own/logs"; do may_write "$place"; done
 }
 
 # folders SHARED...: where a deploy, a switch and a prune write.
 # sets: place theirs word
 folders() {
-  for place in releases "$own" "$own/records" "$own/manifests"; do
+  for place in releases "$own" "$own/records" "$own/manifests" "$own/logs"; do
     [ ! -d "$place" ] || [ -L "$place" ] || put "$place"
   done
   # Nothing is made in these: deploy-cache would count as changed by somebody else, the others are swept.
-  for place in deploy-cache "$own/incoming" "$own/trash" "$own/journal.jsonl" "$own/transitions.jsonl" "$own/operation.jsonl" "$own/cache.manifest"; do
+  for place in deploy-cache "$own/incoming" "$own/trash" "$own/journal.jsonl" "$own/transitions.jsonl" "$own/freeze" "$own/cache.manifest"; do
     may_write "$place"
   done
   # Files in it do not matter: one that cannot be read is sent again, under the same name.

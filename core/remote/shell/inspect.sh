@@ -110,14 +110,18 @@ say_records() {
   if [ $# -le 300 ]; then readable "$@"; else newest $#; fi
   told journal 20
   told transitions 200
-  for file in "$own"/records/*.pinned; do
+  for file in "$own"/records/*.pinned "$own"/records/*.blocked; do
     if [ -e "$file" ] || [ -L "$file" ]; then
       first_line "$file"
-      file=${file%.pinned}
+      place=${file##*.} file=${file%.*}
       encode "${file##*/}"
-      say "pinned $encoded $line"
+      say "$place $encoded $line"
     fi
   done
+  if [ -e "$own/freeze" ] || [ -L "$own/freeze" ]; then
+    first_line "$own/freeze"
+    say "frozen $line"
+  fi
   for file in "$own"/manifests/*.unused; do
     [ ! -f "$file" ] || { file=${file%.unused}; encode "${file##*/}"; say "unused $encoded"; }
   done
@@ -301,15 +305,32 @@ lock_lines() {
 # glance: whether anything has changed; costs almost nothing.
 verb_glance() { ! cd "$root" 2> /dev/null || news; }
 
-# events OFFSET: what operation.jsonl has from a byte on, and whether somebody holds the lock: for those who watch.
+# events OFFSET [OPERATION]: the events of the operation that holds the lock, or of the one that is named, from a byte on, and
+# whether somebody holds the lock: for those who watch, and who read later.
 verb_events() {
   case $1 in '' | *[!0-9]*) fail "not a position in a file: $1" ;; esac
   cd "$root" 2> /dev/null || exit 1
   say "time $(date +%s)"
   lock_lines
-  [ -f "$own/operation.jsonl" ] || return 0
-  say "length $(wc -c < "$own/operation.jsonl")"
-  tail -c "+$(($1 + 1))" "$own/operation.jsonl" | head -c 262144 | sed 's/^/event /'
+  if [ -n "${2-}" ]; then log_of "$2"; else own_log; fi
+  [ -f "$log" ] || return 0
+  say "length $(wc -c < "$log")"
+  tail -c "+$(($1 + 1))" "$log" | head -c 262144 | sed 's/^/event /'
+}
+
+# history LINES BRIEF: of the last lines of the journal those that say what an operation was and how it ended, without the
+# records of releases; with BRIEF `yes` also without the names of its servers.
+# sets: without
+verb_history() {
+  case $1 in '' | *[!0-9]*) fail "not a number of lines: $1" ;; esac
+  cd "$root" 2> /dev/null || return 0
+  without='s/, "record": {.*$/}/'
+  [ "$2" != yes ] || without="$without;"'s/, "servers": \[[^]]*\]//'
+  if [ -f "$own/journal.jsonl" ] && [ -r "$own/journal.jsonl" ]; then
+    tail -c 8000000 "$own/journal.jsonl" | tail -n "$1" | grep -av -e '^{"what": "switch"' -e '^{"what": "restore"' |
+      sed -e "$without" -e 's/^/journal /' | cut -c1-20000
+  elif [ -e "$own/journal.jsonl" ] || [ -L "$own/journal.jsonl" ]; then say "unreadable $own/journal.jsonl"
+  fi
 }
 
 # sizes TAG...: kB that the removal of all these releases frees, by release; `.` is the deploy-cache. `size-at-most` where

@@ -21,8 +21,8 @@ verb_begin() {
     ;;
   esac
   [ -d "$own" ] || { mkdir -p "$own" && chmod 0750 "$own"; } || fail "cannot make $root/$own"
-  [ -d releases ] && [ -d shared ] && [ -d deploy-cache ] && [ -d "$own/records" ] && [ -d "$own/manifests" ] ||
-    mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" || fail "cannot write in $root"
+  [ -d releases ] && [ -d shared ] && [ -d deploy-cache ] && [ -d "$own/records" ] && [ -d "$own/manifests" ] && [ -d "$own/logs" ] ||
+    mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" "$own/logs" || fail "cannot write in $root"
   lock "$1" "$2"
   watchdog "$3" &
   [ -z "${4-}" ] || [ -n "$mine" ] || ( claim "$4" "$5" "$6" ) || {
@@ -40,10 +40,29 @@ verb_begin() {
     # shellcheck disable=SC2094
     { [ ! -s "$place" ] || [ -z "$(tail -c 1 "$place")" ] || echo; } >> "$place" || { unlock; fail "cannot write $root/$place"; }
   done
-  : > "$own/operation.jsonl" || { unlock; fail "cannot write $root/$own/operation.jsonl"; }
+  # Where it is there, our own operation takes the lock again over a new connection: what it said before stays.
+  own_log
+  : >> "$log" || { unlock; fail "cannot write $root/$log"; }
   state begun
   [ -z "$split" ] || : > "$own/lock/split" || { unlock; fail "cannot write the lock in $root/$own"; }
   [ $# -le 6 ] || { shift 6; sweep_seeds "$@"; absent "$@"; }
+}
+
+# log_of OPERATION: in `log`, where its events are kept.
+# sets: log
+log_of() {
+  case $1 in
+    '' | *[!A-Za-z0-9-]*) log=$own/logs/none.jsonl ;;
+    *) log=$own/logs/$1.jsonl ;;
+  esac
+}
+
+# own_log: the same of the operation that holds the lock.
+# sets: operation
+own_log() {
+  operation=
+  [ ! -f "$own/lock/owner" ] || { read -r _ operation < "$own/lock/owner"; } 2> /dev/null
+  log_of "$operation"
 }
 
 # misplaced: in `odd` what has the name of a folder or file of ours and is something else, a line each: through a link we
@@ -51,12 +70,12 @@ verb_begin() {
 # sets: odd place
 misplaced() {
   odd=
-  for place in releases deploy-cache "$own" "$own/records" "$own/manifests" "$own/lock"; do
+  for place in releases deploy-cache "$own" "$own/records" "$own/manifests" "$own/logs" "$own/lock"; do
     if [ -L "$place" ]; then odd="$odd$root/$place is a link: Turnout would write outside the deploy root$newline"
     elif [ -e "$place" ] && [ ! -d "$place" ]; then odd="$odd$root/$place is not a folder: move it away$newline"
     fi
   done
-  for place in "$own/journal.jsonl" "$own/transitions.jsonl" "$own/operation.jsonl" "$own/cache.manifest" \
+  for place in "$own/journal.jsonl" "$own/transitions.jsonl" "$own/freeze" "$own/cache.manifest" \
     "$own/cache.digest" "$own/cache.linked" "$own/claim"; do
     if [ -L "$place" ]; then odd="$odd$root/$place is a link: Turnout would write outside the deploy root$newline"
     elif [ -e "$place" ] && [ ! -f "$place" ]; then odd="$odd$root/$place is not a regular file: move it away$newline"
@@ -336,9 +355,21 @@ unlock() {
     ! abandoned "$left" || set -- "$@" "$left"
   done
   mv -T "$own/lock" "$heap/lock" || rm -rf "$own/lock"
-  [ "$how" != and-answer ] || answer 0
+  [ "$how" != and-answer ] || { answer 0; trim_logs; }
   erase "$@" > /dev/null 2>&1 || note_left "$@"
 }
+
+# trim_logs: of the events of past operations, the newest 50 files stay, and of those the newest 20 MB and always the last.
+# sets: total number
+trim_logs() {
+  total=0 number=0
+  # shellcheck disable=SC2012  # names of our own, and no other program gives size and order in one go everywhere
+  ls -tn "$own/logs" | while read -r _ _ _ _ size _ _ _ name; do
+    case $name in *.jsonl) ;; *) continue ;; esac
+    total=$((total + size)) number=$((number + 1))
+    [ "$number" -eq 1 ] || { [ "$number" -le 50 ] && [ "$total" -le 20000000 ]; } || rm -f "$own/logs/$name"
+  done
+} 2> /dev/null
 
 # note_left HEAP...: a path of each that could not be removed, for later inspections. The next unlock tries again.
 # sets: heap

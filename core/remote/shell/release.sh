@@ -120,8 +120,13 @@ verb_pin() {
   named "$2"
   holds "$1"
   phase pin
-  decode "$3"
-  { say "$decoded" > "$own/incoming/pin" && place "$own/incoming/pin" "$own/records/$2.pinned"; } || fail "cannot write the pin"
+  notice "$own/records/$2.pinned" "$3"
+}
+
+# notice FILE TEXT: leave a line there that says who wanted it and why.
+notice() {
+  decode "$2"
+  { say "$decoded" > "$own/incoming/notice" && place "$own/incoming/notice" "$1"; } || fail "cannot write $root/$1"
 }
 
 # unpin TOKEN TAG: it is pruned as others are.
@@ -130,6 +135,36 @@ verb_unpin() {
   holds "$1"
   phase unpin
   ! pinned "$2" || rm -f "$own/records/$2.pinned" || fail "cannot remove the pin"
+}
+
+# block TOKEN TAG TEXT: undo never goes back to it, until `unblock`. The block is a file beside the record, as a pin is.
+verb_block() {
+  named "$2"
+  holds "$1"
+  phase block
+  notice "$own/records/$2.blocked" "$3"
+}
+
+# unblock TOKEN TAG: undo may go back to it.
+verb_unblock() {
+  named "$2"
+  holds "$1"
+  phase unblock
+  forget "$own/records/$2.blocked" || fail "cannot remove the block"
+}
+
+# freeze TOKEN TEXT: operations that change releases are refused from now on, until `thaw`. TEXT says who froze it and why.
+verb_freeze() {
+  holds "$1"
+  phase freeze
+  notice "$own/freeze" "$2"
+}
+
+# thaw TOKEN: they are not refused any more.
+verb_thaw() {
+  holds "$1"
+  phase thaw
+  forget "$own/freeze" || fail "cannot remove the freeze"
 }
 
 # pinned TAG: whether it is never to be pruned.

@@ -1,0 +1,248 @@
+"""What was done to an environment: the operations that the servers' journals tell of, merged, and how long each
+release was live (pure).
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from core.plan import DEPLOY, RECOVER, ROLLBACK
+from core.records import JournalLine
+
+CHANGES_LIVE = frozenset({DEPLOY, ROLLBACK, RECOVER})
+"""Kinds of operations after which another release may be live."""
+
+DONE, PUT_BACK, INTERRUPTED, UNFINISHED = "done", "put-back", "interrupted", "unfinished"
+"""Outcomes: as in the journals, and of an operation without an end: its agent noted that it broke off, or nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One operation, from the journals of all servers that took part and answered.
+
+    began           seconds since the epoch, by its operator's clock; seconds: how long it took, 0.0 where unknown
+    who             `ana@laptop`: who, and from which machine; reason: why, in that person's words
+    tag, previous   the release that it was about, and what was live before, on most servers
+    pruned          releases whose files it removed
+    outcome         the worst of its servers; exit_code likewise
+    by_server       by server that told its end: the outcome there
+    servers         all that took part, as far as any server says
+    gone            those of them that were not heard: they gave no answer, or have no word of it
+    phases          by phase: seconds in all; batches of servers, 0 where unknown
+    undone_by       the id of the operation that took it back, "" for none
+    despite_freeze  it was carried out although changes were frozen
+    """
+
+    operation: str
+    kind: str = ""
+    who: str = ""
+    reason: str = ""
+    began: float = 0.0
+    seconds: float = 0.0
+    tag: str = ""
+    previous: str = ""
+    pruned: tuple[str, ...] = ()
+    outcome: str = ""
+    exit_code: int = 0
+    by_server: Mapping[str, str] = field(default_factory=dict)
+    servers: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    sent_bytes: int = 0
+    sent_files: int = 0
+    phases: Mapping[str, float] = field(default_factory=dict)
+    batches: int = 0
+    undone_by: str = ""
+    despite_freeze: bool = False
+
+    @property
+    def ended(self) -> float:
+        """When it ended, in seconds since the epoch."""
+        return self.began + self.seconds
+
+    @property
+    def changed_live(self) -> bool:
+        """Whether another release was live after it."""
+        return self.kind in CHANGES_LIVE and self.outcome == DONE and self.tag != self.previous
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """The operations of an environment, the newest first.
+
+    unheard   by server that gave no journal: why. What only it knows is missing
+    """
+
+    entries: tuple[Entry, ...] = ()
+    unheard: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, word: str) -> Entry | None:
+        """The operation whose id begins so, or the newest one for `last`; None where none or several are meant."""
+        if word == "last":
+            return self.entries[0] if self.entries else None
+        found = [entry for entry in self.entries if entry.operation.startswith(word)] if word else []
+        return found[0] if len(found) == 1 else None
+
+
+def merged(journals: Mapping[str, Sequence[JournalLine]], unheard: Mapping[str, str] | None = None) -> History:
+    """The history that the journals tell together.
+
+    journals   by server: its lines, oldest first. Each server's own order stands; operations that share no server are
+               ordered by their operators' clocks
+    unheard    by server that gave no journal: why
+    """
+    told: dict[str, dict[str, list[JournalLine]]] = {}
+    orders: list[list[str]] = []
+    for server, lines in journals.items():
+        order: dict[str, None] = {}
+        for line in lines:
+            if line.operation:
+                order.setdefault(line.operation)
+                told.setdefault(line.operation, {}).setdefault(server, []).append(line)
+        orders.append(list(order))
+    heard = frozenset(journals)
+    entries = {name: _entry(name, by_server, heard) for name, by_server in told.items()}
+    ordered = [entries[name] for name in _in_order(entries, orders)]
+    return History(entries=tuple(reversed(_undone(ordered))), unheard=dict(unheard or {}))
+
+
+def _entry(operation: str, by_server: Mapping[str, Sequence[JournalLine]], heard: frozenset[str]) -> Entry:
+    """One operation from what each server says of it."""
+    lines = [line for of_server in by_server.values() for line in of_server]
+    ends = {name: end for name, of_server in by_server.items() if (end := _end(of_server))}
+    begins = [line for line in lines if line.what == "begin"]
+    first = next(iter(begins), None) or next(iter(ends.values()), lines[0])
+    worst = max(ends.values(), key=_badness, default=None)
+    last = max((end.time for end in ends.values()), default=0.0)
+    told = [line.began for line in ends.values() if line.began] + [line.time for line in begins]
+    began = min(told, default=last or first.time)
+    named = dict.fromkeys(name for line in lines for name in line.servers) or dict.fromkeys(by_server)
+    broke_off = any(line.what == "interrupted" for line in lines)
+    said = [*ends.values(), *begins]
+    phases: dict[str, float] = {}
+    for end in ends.values():
+        for phase, seconds in end.phases.items():
+            phases[phase] = max(seconds, phases.get(phase, 0.0))
+    return Entry(
+        operation=operation,
+        kind=first.kind,
+        who=first.who,
+        reason=next((line.reason for line in said if line.reason), ""),
+        began=began,
+        seconds=max(last - began, 0.0) if last else 0.0,
+        tag=_most(line.tag for line in said),
+        previous=_most(line.previous for line in ends.values() if not line.until),
+        pruned=tuple(dict.fromkeys(tag for end in ends.values() for tag in end.pruned)),
+        outcome=worst.outcome if worst else INTERRUPTED if broke_off else UNFINISHED,
+        exit_code=max((end.exit_code for end in ends.values()), default=0),
+        by_server={name: end.outcome for name, end in ends.items()},
+        servers=tuple(dict.fromkeys([*named, *by_server])),
+        gone=tuple(name for name in named if name not in heard or name not in by_server),
+        sent_bytes=max((end.sent_bytes for end in ends.values()), default=0),
+        sent_files=max((end.sent_files for end in ends.values()), default=0),
+        phases=phases,
+        batches=max((end.batches for end in ends.values()), default=0),
+        despite_freeze=any(line.despite_freeze for line in said),
+    )
+
+
+def _end(lines: Sequence[JournalLine]) -> JournalLine | None:
+    return next((line for line in reversed(lines) if line.what == "end"), None)
+
+
+def _badness(end: JournalLine) -> tuple[int, int]:
+    """Where servers do not agree on how it ended, the one that went wrong counts."""
+    order = ("nothing-to-do", DONE, PUT_BACK)
+    return end.exit_code, order.index(end.outcome) if end.outcome in order else len(order)
+
+
+def _most(tags: Iterable[str]) -> str:
+    """What most of them say, of two that are even the first; "" for none."""
+    counted = Counter(tag for tag in tags if tag)
+    return counted.most_common(1)[0][0] if counted else ""
+
+
+def _in_order(entries: Mapping[str, Entry], orders: Iterable[Sequence[str]]) -> list[str]:
+    """The operations, oldest first: as each server has them, else by time. Servers that contradict each other (one was
+    restored from a backup) are put in order by time.
+    """
+    waits: dict[str, int] = dict.fromkeys(entries, 0)
+    follows: dict[str, list[str]] = {}
+    for order in orders:
+        for before, after in itertools.pairwise(order):
+            follows.setdefault(before, []).append(after)
+            waits[after] += 1
+    ready = [(entries[name].ended, name) for name, count in waits.items() if not count]
+    heapq.heapify(ready)
+    out: list[str] = []
+    while ready:
+        _, name = heapq.heappop(ready)
+        out.append(name)
+        for after in follows.get(name, ()):
+            waits[after] -= 1
+            if not waits[after]:
+                heapq.heappush(ready, (entries[after].ended, after))
+    rest = set(entries) - set(out)
+    return out + sorted(rest, key=lambda name: (entries[name].ended, name))
+
+
+def _undone(entries: Sequence[Entry]) -> list[Entry]:
+    """The same, oldest first, with who took each back: a rollback from a release to the one before it."""
+    out = list(entries)
+    for place, entry in enumerate(out):
+        if entry.kind != ROLLBACK or not entry.changed_live:
+            continue
+        for before in range(place - 1, -1, -1):
+            earlier = out[before]
+            if earlier.changed_live:
+                if (earlier.tag, earlier.previous) == (entry.previous, entry.tag):
+                    out[before] = replace(earlier, undone_by=entry.operation)
+                break
+    return out
+
+
+@dataclass(frozen=True, kw_only=True)
+class Life:
+    """A time for which a release was live on the environment; `until` is None while it is."""
+
+    tag: str
+    since: float
+    until: float | None = None
+
+    def seconds(self, now: float) -> float:
+        """How long, in seconds."""
+        return max((now if self.until is None else self.until) - self.since, 0.0)
+
+
+def lives(entries: Iterable[Entry], servers: int = 0) -> tuple[Life, ...]:
+    """What was live when, oldest first.
+
+    entries   newest first, as History has them
+    servers   of the environment: an operation on less than half of them changed what is live there alone; 0 counts all
+    """
+    out: list[Life] = []
+    for entry in reversed(tuple(entries)):
+        if not entry.changed_live or not entry.tag or 0 < len(entry.servers) * 2 < servers:
+            continue
+        if out and out[-1].tag == entry.tag:
+            continue
+        if out:
+            out[-1] = replace(out[-1], until=max(entry.ended, out[-1].since))
+        out.append(Life(tag=entry.tag, since=entry.ended))
+    return tuple(out)
+
+
+def lived(found: Iterable[Life], now: float) -> dict[str, float]:
+    """By tag: the seconds for which it was live in all."""
+    seconds: dict[str, float] = {}
+    for life in found:
+        seconds[life.tag] = seconds.get(life.tag, 0.0) + life.seconds(now)
+    return seconds
+
+
+def live_since(found: Sequence[Life], tag: str) -> float | None:
+    """Since when a release is live, in seconds since the epoch; None where it is not, or that is unknown."""
+    return found[-1].since if found and found[-1].tag == tag else None

@@ -1,0 +1,116 @@
+"""History, stored events, blocks and freezes on real servers."""
+
+from __future__ import annotations
+
+import pytest
+
+from core import BlockRequest, DeployRequest, FreezeRequest, PruneRequest, RollbackRequest
+from core.errors import NeedsPerson, UsageError
+from core.events import OperationStarted, PlanMade, Switched
+from core.operations.past import read_history, read_log
+from tests.engine.driving import at_rest, live, record
+from tests.engine.test_cli import turnout, turnout_json
+
+pytestmark = pytest.mark.usefixtures("importable")
+
+
+def deployed(operator, project, count):
+    for number in range(1, count + 1):
+        project.commit({"index.html": f"{number}\n"})
+        operator.deploy(tag=f"r{number}")
+
+
+def test_each_operation_is_told_once_with_why_and_its_events_are_kept(servers, project_factory, engine):
+    fleet = servers(2)
+    project = project_factory(fleet)
+    operator = engine(project)
+    deployed(operator, project, 1)
+    project.commit({"index.html": "2\n"})
+    operator.run(DeployRequest(tag="r2", reason="cart\nempty"))
+    operator.rollback()
+    operator.fails(lambda: operator.rollback("r9"), UsageError)
+    found = read_history(operator.fleet, 50)
+    assert [(entry.kind, entry.outcome) for entry in found.entries] == [
+        ("rollback", "refused"),
+        ("rollback", "done"),
+        ("deploy", "done"),
+        ("deploy", "done"),
+    ]
+    deploy = found.entries[2]
+    assert (deploy.tag, deploy.previous, deploy.reason) == ("r2", "r1", "cart empty")
+    assert deploy.servers == ("web1", "web2") and deploy.undone_by == found.entries[1].operation
+    assert deploy.sent_files == 2 and deploy.batches == 1 and {"upload", "switch"} <= set(deploy.phases)
+    assert record(fleet[0], "r2").reason == "cart empty"
+    events = read_log(operator.fleet, deploy.operation)
+    assert isinstance(events[0], OperationStarted) and events[0].reason == "cart empty"
+    assert sum(isinstance(event, Switched) for event in events) == 2
+    (plan,) = [event.plan for event in events if isinstance(event, PlanMade)]
+    assert plan["reason"] == "cart empty"
+    with pytest.raises(UsageError, match="no server keeps"):
+        read_log(operator.fleet, "ffffffffffff")
+    # One server is gone for good: the other knows it all, and that the first was there.
+    (fleet[0].files / ".turnout/journal.jsonl").unlink()
+    alone = read_history(operator.fleet, 1)
+    assert alone.entries[0].operation == found.entries[0].operation
+    at_rest(fleet)
+
+
+def test_history_and_log_of_the_command(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    deployed(engine(project), project, 1)
+    ended = turnout(project, "deploy", "production", "--yes", "--json", "-m", "why not")
+    assert ended.returncode == 0
+    listed = turnout(project, "history", "production")
+    assert listed.returncode == 0 and "why not" in listed.stdout and listed.stdout.count("deploy") == 2
+    _, rows = turnout_json(project, "history", "production", "--limit", "1")
+    assert [row["event"] for row in rows] == ["history", "result"] and rows[0]["reason"] == "why not"
+    log = turnout(project, "log", "production", rows[0]["operation"][:6])
+    assert log.returncode == 0 and "live now:" in log.stdout
+    assert turnout(project, "log", "production", "last", "--json").stdout.count('"switched"') == 1
+    missing = turnout(project, "log", "production", "zz")
+    assert missing.returncode == 2 and "turnout history production" in missing.stderr
+
+
+def test_a_blocked_release_is_not_gone_back_to_unless_it_is_named(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    operator = engine(project)
+    deployed(operator, project, 3)
+    operator.run(BlockRequest("r2", reason="loses orders"))
+    plan = operator.plan(RollbackRequest())
+    assert plan.tag == "r1" and any("loses orders" in warning for warning in plan.warnings)
+    named = operator.plan(RollbackRequest("r2"))
+    assert named.executable and any("r2 is blocked by" in warning for warning in named.warnings)
+    assert operator.run(BlockRequest("r2", reason="again")).outcome == "nothing-to-do"
+    operator.run(BlockRequest("r2", blocked=False))
+    assert operator.plan(RollbackRequest()).tag == "r2"
+    operator.fails(lambda: operator.run(BlockRequest("r9")), UsageError, "no release is called r9")
+
+
+def test_a_freeze_stops_changes_by_everybody_until_it_is_lifted(servers, project_factory, engine):
+    fleet = servers(2)
+    project = project_factory(fleet)
+    operator, other = engine(project), engine(project)
+    deployed(operator, project, 2)
+    engine(project, servers=[operator.fleet.server("web2")]).run(FreezeRequest(reason="audit"))
+    for request in (DeployRequest(tag="r3"), RollbackRequest(), PruneRequest(keep=1)):
+        operator.fails(lambda request=request: other.run(request), NeedsPerson, "audit")
+        assert not other.plan(request).executable
+    assert [live(server) for server in fleet] == ["r2", "r2"]
+    operator.fails(lambda: other.run(RollbackRequest(despite_freeze=True)), UsageError, "give the reason")
+    assert other.run(RollbackRequest(despite_freeze=True, reason="orders are lost")).tag == "r1"
+    assert read_history(other.fleet, 5).entries[0].despite_freeze
+    other.run(BlockRequest("r2", reason="loses orders"))
+    other.run(FreezeRequest(frozen=False))
+    assert other.run(RollbackRequest("r2")).tag == "r2"
+
+
+def test_a_freeze_by_the_calendar_stops_changes(sshd, project_factory, engine):
+    project = project_factory([sshd])
+    deployed(engine(project), project, 1)
+    text = project.config.read_text()
+    always = 'freeze = ["Mon 00:00 - Thu 00:00 UTC", "Thu 00:00 - Mon 00:00 UTC"]\nservers'
+    project.config.write_text(text.replace("servers", always, 1))
+    ended = turnout(project, "deploy", "production", "--yes")
+    assert ended.returncode == 5 and "by the calendar until" in ended.stderr
+    ended = turnout(project, "deploy", "production", "--yes", "--despite-freeze", "-m", "fix")
+    assert ended.returncode == 0

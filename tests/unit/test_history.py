@@ -1,0 +1,156 @@
+"""The history that journals tell together: merged, in order, whatever is missing or odd."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.history import INTERRUPTED, UNFINISHED, History, Life, live_since, lived, lives, merged
+from core.protocol.answers import Answer, parse_history
+from core.records import JournalLine
+
+
+def lines(operation, at, *, tag="", previous="", kind="deploy", outcome="done", servers=("web1", "web2"), **end):
+    """What one server's journal has of an operation that took ten seconds; outcome "": no end."""
+    facts = {"operation": operation, "kind": kind, "who": "ana@laptop"}
+    out = [JournalLine(what="begin", time=at, tag=tag, servers=servers, reason=end.get("reason", ""), **facts)]
+    if outcome:
+        out.append(
+            JournalLine(
+                what="end", time=at + 10, began=at - 1, tag=tag, previous=previous, outcome=outcome, **facts, **end
+            )
+        )
+    return out
+
+
+def ids(history):
+    return [entry.operation for entry in history.entries]
+
+
+def test_an_operation_is_told_once_with_all_that_its_servers_know():
+    one = lines("aa", 100, tag="r2", previous="r1", reason="cart empty", sent_bytes=5, phases={"upload": 3.0})
+    other = lines("aa", 100, tag="r2", previous="r0", phases={"upload": 4.0, "check": 1.0})
+    third = lines("aa", 100, tag="r2", previous="r1")
+    (entry,) = merged({"web1": one, "web2": other, "web3": third}).entries
+    assert (entry.kind, entry.who, entry.reason) == ("deploy", "ana@laptop", "cart empty")
+    assert (entry.tag, entry.previous, entry.sent_bytes) == ("r2", "r1", 5)
+    assert (entry.began, entry.seconds, entry.ended) == (99, 11, 110)
+    assert entry.phases == {"upload": 4.0, "check": 1.0}
+    assert entry.servers == ("web1", "web2", "web3") and not entry.gone
+
+
+def test_servers_that_are_gone_are_named():
+    history = merged({"web1": lines("aa", 100)}, {"web2": "no answer"})
+    assert history.entries[0].gone == ("web2",)
+    assert history.unheard == {"web2": "no answer"}
+
+
+def test_where_servers_do_not_agree_the_one_that_went_wrong_counts():
+    journals = {"web1": lines("aa", 100), "web2": lines("aa", 100, outcome="put-back", exit_code=1)}
+    (entry,) = merged(journals).entries
+    assert (entry.outcome, entry.exit_code) == ("put-back", 1)
+    assert entry.by_server == {"web1": "done", "web2": "put-back"}
+
+
+def test_an_operation_without_an_end_is_not_called_done():
+    open_one = lines("aa", 100, outcome="")
+    assert merged({"web1": open_one}).entries[0].outcome == UNFINISHED
+    broke_off = [*open_one, JournalLine(what="interrupted", operation="aa", phase="switch")]
+    assert merged({"web1": broke_off}).entries[0].outcome == INTERRUPTED
+
+
+def test_a_servers_own_order_stands_whatever_the_operators_clocks_say():
+    wrong = lines("bb", 5)  # after aa there, by a clock that is far behind
+    journals = {"web1": [*lines("aa", 1000), *wrong], "web2": lines("cc", 900)}
+    assert ids(merged(journals)) == ["bb", "aa", "cc"]
+
+
+def test_servers_that_contradict_each_other_are_put_in_order_by_time():
+    first, second = lines("aa", 100), lines("bb", 200)
+    assert ids(merged({"web1": [*first, *second], "web2": [*second, *first]})) == ["bb", "aa"]
+
+
+def test_what_a_rollback_took_back_is_marked():
+    journal = [
+        *lines("aa", 100, tag="r2", previous="r1"),
+        *lines("bb", 200, tag="r1", previous="r2", kind="rollback"),
+        *lines("cc", 300, tag="r3", previous="r1"),
+    ]
+    assert [(e.operation, e.undone_by) for e in merged({"web1": journal}).entries] == [
+        ("cc", ""),
+        ("bb", ""),
+        ("aa", "bb"),
+    ]
+
+
+def test_an_operation_is_found_by_the_beginning_of_its_id():
+    history = merged({"web1": [*lines("abc1", 100), *lines("abc2", 200)]})
+    assert history.find("last") is history.entries[0]
+    assert history.find("abc1") is history.entries[1]
+    assert history.find("abc") is None and history.find("x") is None and history.find("") is None
+    assert History().find("last") is None
+
+
+def test_how_long_each_release_was_live():
+    journal = [
+        *lines("aa", 0, tag="r1", kind="deploy"),
+        *lines("bb", 100, tag="r2", previous="r1"),
+        *lines("cc", 150, tag="r9", previous="r2", outcome="put-back", exit_code=1),
+        *lines("dd", 200, tag="r1", previous="r2", kind="rollback"),
+    ]
+    found = lives(merged({"web1": journal}).entries)
+    assert found == (
+        Life(tag="r1", since=10, until=110),
+        Life(tag="r2", since=110, until=210),
+        Life(tag="r1", since=210),
+    )
+    assert lived(found, 300) == {"r1": 190, "r2": 100}
+    assert live_since(found, "r1") == 210 and live_since(found, "r2") is None and live_since((), "r1") is None
+
+
+def test_an_operation_on_a_few_servers_does_not_change_what_the_environment_had_live():
+    journal = [*lines("aa", 0, tag="r1"), *lines("bb", 100, tag="r2", previous="r1", servers=("web1",))]
+    entries = merged({"web1": journal}).entries
+    assert [life.tag for life in lives(entries, servers=3)] == ["r1"]
+    assert [life.tag for life in lives(entries)] == ["r1", "r2"]
+
+
+def test_lines_that_are_not_of_a_journal_are_passed_over():
+    good = {"what": "end", "operation": "aa", "reason": "x" * 5000, "phases": {"upload": -1, "../x": 2, "check": 1.5},
+            "sent_bytes": -5, "batches": True, "pruned": ["r1", "../x"], "despite_freeze": "yes"}  # fmt: skip
+    told = ["journal [", 'journal {"what": "end", "operation": "../x"}', f"journal {json.dumps(good)}", "other"]
+    (line,) = parse_history(Answer(tuple(told), 0))
+    assert (line.operation, len(line.reason), line.phases) == ("aa", 300, {"upload": 0.0, "check": 1.5})
+    assert (line.sent_bytes, line.batches, line.pruned, line.despite_freeze) == (0, 0, ("r1",), False)
+
+
+KINDS = st.sampled_from(["begin", "switch", "end", "interrupted", ""])
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["web1", "web2", "web3"]),
+        st.lists(
+            st.builds(
+                JournalLine,
+                what=KINDS,
+                operation=st.sampled_from(["", "a", "b", "c"]),
+                kind=st.sampled_from(["deploy", "rollback", ""]),
+                time=st.floats(0, 1e9),
+                began=st.floats(0, 1e9),
+                tag=st.sampled_from(["", "r1", "r2"]),
+                previous=st.sampled_from(["", "r1", "r2"]),
+                outcome=st.sampled_from(["done", "put-back", ""]),
+            ),
+            max_size=8,
+        ),
+    )
+)
+def test_whatever_the_servers_tell_each_operation_is_told_once(journals):
+    history = merged(journals)
+    named = {line.operation for of_server in journals.values() for line in of_server if line.operation}
+    assert sorted(ids(history)) == sorted(named)
+    for life in lives(history.entries):
+        assert life.until is None or life.until >= life.since

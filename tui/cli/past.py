@@ -1,0 +1,62 @@
+"""`turnout history` and `turnout log`: what was done, from the servers' journals and stored events."""
+
+from __future__ import annotations
+
+import time
+
+from core.errors import EXIT_CONNECT, EXIT_DONE, UsageError
+from core.rows import history_row
+from core.text import clean, count
+from tui.cli.command import Answer, Command
+from tui.view.lines import line, one_line
+
+LOOKED_THROUGH = 200
+"""Operations among which `turnout log` looks for the one that is meant."""
+
+
+def carry_out(command: Command) -> Answer:
+    command.open()
+    return _history(command) if command.options.command == "history" else _log(command)
+
+
+def _history(command: Command) -> Answer:
+    from core.operations.past import read_history
+    from tui.view.history_lines import table_lines
+
+    output, limit = command.output, command.options.words.limit
+    command.inspect()  # for the host keys that a person may accept
+    found = command.follower.run("history", lambda emit, controls: read_history(command.fleet, limit), patient=False)
+    rows = [history_row(entry) for entry in found.entries]
+    below = () if rows else line(f"nothing was done on {command.environment_name} yet")
+    output.table(table_lines(found, output.cells, output.glyphs, time.time()), rows, below)
+    away = f"{count(len(found.unheard), 'server')} of {len(command.fleet.names)} could not be read"
+    return {
+        "exit_code": EXIT_CONNECT if found.unheard else EXIT_DONE,
+        "outcome": "failed" if found.unheard else "done",
+        "summary": away if found.unheard else "",
+    }
+
+
+def _log(command: Command) -> Answer:
+    from core.operations.past import read_history, read_log
+    from tui.view.log import log_lines
+
+    output, word = command.output, command.options.words.operation
+    command.inspect()
+    run = command.follower.run
+    found = run("history", lambda emit, controls: read_history(command.fleet, LOOKED_THROUGH), patient=False)
+    entry = found.find(word)
+    if entry is None:
+        newest = ", ".join(each.operation[:8] for each in found.entries[:5]) or "none"
+        raise UsageError(
+            f"no operation, or more than one, has an id that begins with {clean(word)!r}",
+            hint=f"`turnout history {command.environment_name}` lists them (newest: {newest}); `last` is the last one",
+        )
+    told = run("log", lambda emit, controls: read_log(command.fleet, entry.operation, entry.by_server), patient=False)
+    if command.options.json:
+        output.events(told)
+    else:
+        cells = min(max((len(event.server) for event in told), default=1), 20)
+        shown = [text.show(cells) for event in told for text in log_lines(event)]
+        output.table([line(one_line(text)) for text in shown], [])
+    return {"exit_code": EXIT_DONE, "outcome": "done", "summary": "", "kind": entry.kind, "tag": entry.tag}

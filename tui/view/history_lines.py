@@ -1,0 +1,189 @@
+"""The history of an environment: the operations as a list, one of them whole, and what was live when as a line of time
+(pure).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from core.history import DONE, INTERRUPTED, PUT_BACK, UNFINISHED, Entry, History, Life
+from core.text import count, duration, size
+from tui.view.formats import age, clock, listing, short_tag
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, Span, crop, fit, line, one_line, wrap
+
+DAY = 86400.0
+WHO_CELLS = 12
+UNDONE = "undone"
+
+
+def outcome_words(entry: Entry, glyphs: Glyphs) -> tuple[str, str, str]:
+    """Glyph, role and word for how an operation ended."""
+    if entry.outcome == DONE and entry.undone_by:
+        return glyphs.kept, "warn", UNDONE
+    if entry.outcome == DONE and entry.kind == "rollback":
+        return glyphs.done, "accent", "done"
+    if entry.outcome in (DONE, "nothing-to-do"):
+        return glyphs.done, "ok" if entry.outcome == DONE else "dim", entry.outcome
+    if entry.outcome == PUT_BACK and not entry.exit_code:
+        return glyphs.done, "ok", "put back"
+    words = {PUT_BACK: "failed, put back", INTERRUPTED: "interrupted", UNFINISHED: "no end known"}
+    return glyphs.failed, "bad", words.get(entry.outcome, one_line(entry.outcome))
+
+
+def what(entry: Entry, tag: str = "") -> str:
+    """What it did, in a few words: `9ab01cd → 3f2c1ab`, `3 releases`."""
+    new, old = short_tag(one_line(entry.tag)), short_tag(one_line(entry.previous))
+    if entry.changed_live or (entry.tag and entry.previous and entry.tag != entry.previous):
+        return f"{old or 'nothing'} → {new}"
+    if entry.pruned:
+        return count(len(entry.pruned), "release")
+    return new
+
+
+def entry_line(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> Line:
+    """One operation: `✓ deploy   9ab01cd → 3f2c1ab  2 h ago  ana  12 s  "cart empty"`."""
+    glyph, role, word = outcome_words(entry, glyphs)
+    said = what(entry).replace("→", glyphs.arrow)
+    who = one_line(entry.who).partition("@")[0]
+    parts: list[Span | str | tuple[str, str]] = [
+        (f"{glyph} ", role),
+        (fit(one_line(entry.kind) or "?", 9, glyphs.more), "strong"),
+        (fit(said, 18 if cells < 72 else 20, glyphs.more), ""),
+        (f" {fit(age(max(now - entry.ended, 0)), 7)}", "dim"),
+    ]
+    if cells >= 50:
+        parts.append((f"{fit(who, 8 if cells < 72 else WHO_CELLS, glyphs.more)} ", "dim"))
+    if cells >= 72:
+        parts.append((f"{fit(clock(entry.seconds) if entry.seconds else '', 7)}", "dim"))
+    notes = [] if word == "done" else [(f"{word} ", role)]
+    if entry.gone:
+        notes.append((f"{listing([one_line(name) for name in entry.gone], 3)} not heard ", "warn"))
+    if entry.despite_freeze:
+        notes.append(("despite the freeze ", "warn"))
+    if entry.reason:
+        notes.append((f"“{one_line(entry.reason)}”" if glyphs.more == "…" else f'"{one_line(entry.reason)}"', ""))
+    return crop(line(*parts, *notes), cells, glyphs.more)
+
+
+def unheard_lines(history: History, cells: int, glyphs: Glyphs) -> list[Line]:
+    """Which servers' journals are missing, and why; nothing where all were read."""
+    out = [
+        crop(line((f"{glyphs.alert} {one_line(name)}: {one_line(why)}", "warn")), cells, glyphs.more)
+        for name, why in list(history.unheard.items())[:3]
+    ]
+    more = len(history.unheard) - len(out)
+    if out:
+        said = "what only they did is missing here" if len(history.unheard) > 1 else "what only it did is missing here"
+        out.append(line((f"  {f'and {more} more; ' if more > 0 else ''}{said}", "dim")))
+    return out
+
+
+def entry_lines(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
+    """All that is known of one operation."""
+    glyph, role, word = outcome_words(entry, glyphs)
+    when = f"{datetime.fromtimestamp(entry.began):%Y-%m-%d %H:%M:%S}, {age(max(now - entry.ended, 0))} ago"
+    out = [
+        line(
+            (f"{glyph} {one_line(entry.kind)} {word}", role), ("  " + what(entry).replace("→", glyphs.arrow), "strong")
+        )
+    ]
+    fields = [
+        ("Why", one_line(entry.reason)),
+        ("By", one_line(entry.who)),
+        ("When", when if entry.began else ""),
+        ("Took", duration(entry.seconds) if entry.seconds else ""),
+        ("Sent", f"{size(entry.sent_bytes)} in {count(entry.sent_files, 'file')}" if entry.sent_files else ""),
+        ("Phases", ", ".join(f"{name} {clock(seconds)}" for name, seconds in entry.phases.items())),
+        ("Servers", listing([one_line(name) for name in entry.servers], 8)),
+        ("Batches", str(entry.batches) if entry.batches > 1 else ""),
+        ("Not heard", ", ".join(one_line(name) for name in entry.gone)),
+        ("Pruned", listing([short_tag(tag) for tag in entry.pruned], 6)),
+        ("Undone by", entry.undone_by),
+        ("Freeze", "carried out although changes were frozen" if entry.despite_freeze else ""),
+        ("Operation", entry.operation),
+    ]
+    differ = {name: how for name, how in entry.by_server.items() if how != entry.outcome}
+    if differ:
+        fields.append(("Differs", ", ".join(f"{one_line(name)}: {how}" for name, how in differ.items())))
+    for name, text in fields:
+        for index, part in enumerate(wrap(text, max(cells - 12, 8)) if text else ()):
+            out.append(line((f"  {name if not index else '':<10}", "dim"), part))
+    return out
+
+
+def table_lines(history: History, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
+    """The operations for a terminal, newest first, each with the id that `turnout log` takes."""
+    out = []
+    for entry in history.entries:
+        head = Span(f"{entry.operation[:8]:<8}  ", "dim")
+        out.append((head, *entry_line(entry, max(cells - 10, 40), glyphs, now)))
+    return [*out, *unheard_lines(history, cells, glyphs)]
+
+
+def timeline(
+    found: Sequence[Life], entries: Sequence[Entry], cells: int, glyphs: Glyphs, now: float, rows: int = 3
+) -> list[Line]:
+    """What was live when, as bars over time; below them what failed and what was undone. Nothing without a past."""
+    bars_at = 9
+    room = cells - bars_at
+    began = min([life.since for life in found] + [entry.ended for entry in entries if entry.ended], default=now)
+    if room < 20 or (not found and not entries) or now <= began:
+        return []
+    span = now - began
+
+    def place(moment: float) -> int:
+        return min(max(int((moment - began) / span * (room - 1)), 0), room - 1)
+
+    out = [_ruler(began, now, room, bars_at)]
+    bars = [" "] * room
+    for life in found:
+        first, last = place(life.since), place(now if life.until is None else life.until)
+        for cell in range(first, last + 1):
+            bars[cell] = glyphs.full
+        if first:
+            bars[first] = glyphs.rule
+        name = short_tag(one_line(life.tag))[: max(last - first, 0)]
+        if last - first >= len(name) + 1 and len(name) >= 4:
+            bars[first + 1 : first + 1 + len(name)] = list(name)
+    role = "ok" if found and found[-1].until is None else ""
+    out.append(line((f"{'live':<{bars_at}}", "dim"), ("".join(bars), role)))
+    for word, chosen, mark, style in (
+        ("failed", [entry for entry in entries if outcome_words(entry, glyphs)[1] == "bad"], glyphs.failed, "bad"),
+        ("undone", [entry for entry in entries if entry.undone_by], glyphs.kept, "warn"),
+    ):
+        if chosen and len(out) < rows + 1:
+            out.append(line((f"{word:<{bars_at}}", "dim"), (_marks(chosen, place, room, mark), style)))
+    return out
+
+
+def _marks(chosen: Sequence[Entry], place: object, room: int, mark: str) -> str:
+    """Marks with names where they do not touch the next."""
+    cells = [" "] * room
+    for entry in sorted(chosen, key=lambda entry: entry.ended):
+        at = place(entry.ended)  # type: ignore[operator]  # a function of a moment
+        text = mark + short_tag(one_line(entry.tag))
+        for index, sign in enumerate(text[: room - at]):
+            cells[at + index] = sign
+    return "".join(cells).rstrip()
+
+
+def _ruler(began: float, now: float, room: int, indent: int) -> Line:
+    """The days, or for a short time the hours, over the bars."""
+    span = now - began
+    form = "%b %d" if span > 2 * DAY else "%H:%M"
+    ruler = ["─"] * room
+    steps = max(min(room // 14, 6), 1)
+    for step in range(steps):
+        at = step * room // steps
+        label = f"{datetime.fromtimestamp(began + span * step / steps):{form}} "
+        for index, sign in enumerate(label[: room - at]):
+            ruler[at + index] = sign
+    ruler[-4:] = list(" now")
+    return line((" " * indent, ""), ("".join(ruler), "dim"))
+
+
+def lived_words(lived: Mapping[str, float], tag: str) -> str:
+    """How long a release was live in all, in a word; "" where it never was, or that is unknown."""
+    return age(lived[tag]) if tag in lived else ""
