@@ -103,5 +103,5 @@ def _zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (OSError, ValueError, KeyError):
         raise ValueError(
-            f"this machine knows no time zone {name!r}: use a name such as Europe/Berlin, or UTC"
+            f"{name!r} is not a time zone that this machine knows: use a name such as Europe/Berlin, or UTC"
         ) from None

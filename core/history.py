@@ -7,7 +7,7 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from core.plan import DEPLOY, RECOVER, ROLLBACK
@@ -16,8 +16,12 @@ from core.records import JournalLine
 CHANGES_LIVE = frozenset({DEPLOY, ROLLBACK, RECOVER})
 """Kinds of operations after which another release may be live."""
 
-DONE, PUT_BACK, INTERRUPTED, UNFINISHED = "done", "put-back", "interrupted", "unfinished"
-"""Outcomes: as in the journals, and of an operation without an end: its agent noted that it broke off, or nothing."""
+DONE, PUT_BACK = "done", "put-back"
+RUNNING, INTERRUPTED, UNFINISHED = "running", "interrupted", "unfinished"
+"""Outcomes: as in the journals, and of an operation without an end: it still runs, its agent noted that it broke off,
+or nothing is known.
+"""
+NO_END = frozenset({RUNNING, INTERRUPTED, UNFINISHED})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +91,17 @@ class History:
         return found[0] if len(found) == 1 else None
 
 
-def merged(journals: Mapping[str, Sequence[JournalLine]], unheard: Mapping[str, str] | None = None) -> History:
+def merged(
+    journals: Mapping[str, Sequence[JournalLine]],
+    unheard: Mapping[str, str] | None = None,
+    running: Set[str] = frozenset(),
+) -> History:
     """The history that the journals tell together.
 
     journals   by server: its lines, oldest first. Each server's own order stands; operations that share no server are
                ordered by their operators' clocks
     unheard    by server that gave no journal: why
+    running    ids of operations that hold a lock now
     """
     told: dict[str, dict[str, list[JournalLine]]] = {}
     orders: list[list[str]] = []
@@ -105,6 +114,11 @@ def merged(journals: Mapping[str, Sequence[JournalLine]], unheard: Mapping[str, 
         orders.append(list(order))
     heard = frozenset(journals)
     entries = {name: _entry(name, by_server, heard) for name, by_server in told.items()}
+    entries |= {
+        name: replace(entry, outcome=RUNNING)
+        for name, entry in entries.items()
+        if name in running and entry.outcome == UNFINISHED
+    }
     ordered = [entries[name] for name in _in_order(entries, orders)]
     return History(entries=tuple(reversed(_undone(ordered))), unheard=dict(unheard or {}))
 

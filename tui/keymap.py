@@ -33,7 +33,8 @@ class Key:
 
     id      its name in keys.toml     keys   what it is by default, in Textual's names, separated by commas
     label   in the bar at the bottom; "" keeps it out of the bar     rank   what leaves the bar first when it is narrow
-    priority   also where a field or a dialog has the focus     alone   on a screen where no other key is
+    priority   also where a field or a dialog has the focus
+    alone   in a place where the others are not: it may be the key of another one
     """
 
     id: str
@@ -68,7 +69,7 @@ LOG_KEYS = (
 ANSWER_KEYS = (
     Key("fewer", "left,h,minus", "fewer", "keep one release fewer", ANSWER),
     Key("more", "right,l,plus", "more", "keep one release more", ANSWER),
-    Key("finish", "F", "finish", "finish it: every server gets the new release", ANSWER),
+    Key("finish", "F", "finish", "finish it: every server gets the new release", ANSWER, alone=True),
     Key("take-back", "U", "take_back", "undo it: every server goes back to its old release", ANSWER),
     Key("yes", "y", "yes", "do what the dialog describes", ANSWER),
     Key("close", "escape", "close", "close the innermost dialog, filter or mark", ANSWER),

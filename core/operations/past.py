@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from typing import Any
 
 from core.errors import FleetError, TurnoutError, UsageError
-from core.events import Event, from_json
+from core.events import Event, OperationFinished, Switched, from_json
 from core.fleet import Fleet
-from core.history import History, merged
+from core.history import DONE, NO_END, Entry, History, merged
 from core.records import JournalLine
+from core.text import count
 
 LINES_EACH = 3
 """Lines of a journal that are asked for per operation: one begins, switches on this server, and ends."""
@@ -19,12 +21,13 @@ LARGEST_LOG = 20_000_000
 """Bytes of stored events that are read: a server keeps no more of all operations together."""
 
 
-def read_history(fleet: Fleet, limit: int, servers: Sequence[str] | None = None) -> History:
-    """The last `limit` operations, newest first, from all servers that answer (or from these); changes nothing.
+def read_history(fleet: Fleet, limit: int, running: Set[str] = frozenset()) -> History:
+    """The last `limit` operations, newest first, from all servers that answer; changes nothing.
 
-    FleetError where none answers.
+    running   ids of operations that hold a lock now, as an inspection saw it
+    FleetError where no server answers.
     """
-    names = fleet.names if servers is None else tuple(servers)
+    names = fleet.names
 
     def ask(name: str) -> tuple[JournalLine, ...]:
         return fleet.open(name).history(limit * LINES_EACH, brief=name not in names[:FULL])
@@ -32,34 +35,54 @@ def read_history(fleet: Fleet, limit: int, servers: Sequence[str] | None = None)
     outcome = fleet.at_once(names, ask)
     if not outcome.results:
         raise FleetError(outcome.errors, phase="connect")
-    found = merged(outcome.results, {name: error.title for name, error in outcome.errors.items()})
+    found = merged(outcome.results, {name: error.title for name, error in outcome.errors.items()}, running)
     return History(entries=found.entries[:limit], unheard=found.unheard)
 
 
-def read_log(fleet: Fleet, operation: str, servers: Iterable[str] = ()) -> list[Event]:
+def read_log(fleet: Fleet, entry: Entry) -> list[Event]:
     """The stored events of an operation, oldest first, from the first server that has them.
 
-    operation   its id, whole
-    servers     those that are asked first: that took part
+    An operation cannot tell the servers its last events. Where they are missing, its end is added as the journals have
+    it, and the switch of one that switched and ended in one request.
     UsageError where no server that answers keeps them any more; FleetError where none answers.
     """
-    first = [name for name in servers if name in fleet.names]
+    first = [name for name in entry.by_server if name in fleet.names]
     errors: dict[str, TurnoutError] = {}
     for name in dict.fromkeys([*first, *fleet.names]):
         try:
             with fleet.masked():
-                found = list(_events(fleet, name, operation))
+                found = list(_events(fleet, name, entry.operation))
         except TurnoutError as error:
             errors[name] = error
             continue
         if found:
-            return found
+            return [*found, *_untold(entry, found)]
     if len(errors) == len(fleet.names):
         raise FleetError(errors, phase="connect")
     raise UsageError(
-        f"no server keeps the events of operation {operation} any more",
+        f"no server keeps the events of operation {entry.operation} any more",
         hint="each keeps those of the last 50 operations, 20 MB at most",
     )
+
+
+def _untold(entry: Entry, told: Sequence[Event]) -> Iterator[Event]:
+    """What the journals know of it that its events do not say."""
+    place: dict[str, Any] = {"operation": entry.operation, "time": entry.ended}
+    switched = {event.server for event in told if isinstance(event, Switched)}
+    if entry.changed_live:
+        for name, outcome in entry.by_server.items():
+            if name not in switched and outcome == DONE:
+                yield Switched(server=name, tag=entry.tag, previous=entry.previous, **place)
+    if entry.outcome not in NO_END and not any(isinstance(e, OperationFinished) for e in told):
+        yield OperationFinished(
+            kind=entry.kind,
+            outcome=entry.outcome,
+            exit_code=entry.exit_code,
+            seconds=entry.seconds,
+            summary=f"as the journals of {count(len(entry.by_server), 'server')} tell",
+            tag=entry.tag,
+            **place,
+        )
 
 
 def _events(fleet: Fleet, name: str, operation: str) -> Iterator[Event]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from core import BlockRequest, DeployRequest, FreezeRequest, PruneRequest, RollbackRequest
@@ -41,13 +43,13 @@ def test_each_operation_is_told_once_with_why_and_its_events_are_kept(servers, p
     assert deploy.servers == ("web1", "web2") and deploy.undone_by == found.entries[1].operation
     assert deploy.sent_files == 2 and deploy.batches == 1 and {"upload", "switch"} <= set(deploy.phases)
     assert record(fleet[0], "r2").reason == "cart empty"
-    events = read_log(operator.fleet, deploy.operation)
+    events = read_log(operator.fleet, deploy)
     assert isinstance(events[0], OperationStarted) and events[0].reason == "cart empty"
     assert sum(isinstance(event, Switched) for event in events) == 2
     (plan,) = [event.plan for event in events if isinstance(event, PlanMade)]
     assert plan["reason"] == "cart empty"
     with pytest.raises(UsageError, match="no server keeps"):
-        read_log(operator.fleet, "ffffffffffff")
+        read_log(operator.fleet, replace(deploy, operation="ffffffffffff"))
     # One server is gone for good: the other knows it all, and that the first was there.
     (fleet[0].files / ".turnout/journal.jsonl").unlink()
     alone = read_history(operator.fleet, 1)
@@ -92,6 +94,7 @@ def test_a_freeze_stops_changes_by_everybody_until_it_is_lifted(servers, project
     operator, other = engine(project), engine(project)
     deployed(operator, project, 2)
     engine(project, servers=[operator.fleet.server("web2")]).run(FreezeRequest(reason="audit"))
+    assert "production is frozen by" in turnout(project, "releases", "production").stderr
     for request in (DeployRequest(tag="r3"), RollbackRequest(), PruneRequest(keep=1)):
         operator.fails(lambda request=request: other.run(request), NeedsPerson, "audit")
         assert not other.plan(request).executable
@@ -105,11 +108,8 @@ def test_a_freeze_stops_changes_by_everybody_until_it_is_lifted(servers, project
 
 
 def test_a_freeze_by_the_calendar_stops_changes(sshd, project_factory, engine):
-    project = project_factory([sshd])
-    deployed(engine(project), project, 1)
-    text = project.config.read_text()
-    always = 'freeze = ["Mon 00:00 - Thu 00:00 UTC", "Thu 00:00 - Mon 00:00 UTC"]\nservers'
-    project.config.write_text(text.replace("servers", always, 1))
+    always = {"freeze": ["Mon 00:00 - Thu 00:00 UTC", "Thu 00:00 - Mon 00:00 UTC"]}
+    project = project_factory([sshd], environment_options=always)
     ended = turnout(project, "deploy", "production", "--yes")
     assert ended.returncode == 5 and "by the calendar until" in ended.stderr
     ended = turnout(project, "deploy", "production", "--yes", "--despite-freeze", "-m", "fix")

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.history import INTERRUPTED, UNFINISHED, History, Life, live_since, lived, lives, merged
+from core.history import INTERRUPTED, RUNNING, UNFINISHED, History, Life, live_since, lived, lives, merged
 from core.protocol.answers import Answer, parse_history
 from core.records import JournalLine
 
@@ -57,6 +57,8 @@ def test_where_servers_do_not_agree_the_one_that_went_wrong_counts():
 def test_an_operation_without_an_end_is_not_called_done():
     open_one = lines("aa", 100, outcome="")
     assert merged({"web1": open_one}).entries[0].outcome == UNFINISHED
+    assert merged({"web1": open_one}, running={"aa"}).entries[0].outcome == RUNNING
+    assert merged({"web1": lines("aa", 100)}, running={"aa"}).entries[0].outcome == "done"
     broke_off = [*open_one, JournalLine(what="interrupted", operation="aa", phase="switch")]
     assert merged({"web1": broke_off}).entries[0].outcome == INTERRUPTED
 

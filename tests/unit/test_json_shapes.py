@@ -99,7 +99,8 @@ def test_a_plan_has_the_keys_and_types_of_the_page(name: str, row: type) -> None
 
 def takes_json(command: str) -> bool:
     try:
-        parse([command, *(["production", "one"] if command in ("pin", "unpin") else []), "--json"])
+        named = command in ("pin", "unpin", "block", "unblock", "log")
+        parse([command, *(["production", "one"] if named else []), "--json"])
     except BadUsage:
         return False
     return True

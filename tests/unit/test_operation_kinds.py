@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 import core
-from core import DeployRequest, PinRequest, PruneRequest, RecoverRequest, Request, RollbackRequest
+from core import (
+    BlockRequest,
+    DeployRequest,
+    FreezeRequest,
+    PinRequest,
+    PruneRequest,
+    RecoverRequest,
+    Request,
+    RollbackRequest,
+)
 from core.errors import UsageError
 from core.events import PHASES
 from core.operations.operation import operation_of
@@ -25,6 +34,10 @@ WORDS = {
     ),
     PinRequest("r1"): ("pin", "Pin", "Pin r1 on production", "Pin r1 on production"),
     PinRequest("r1", pinned=False): ("unpin", "Unpin", "Unpin r1 on production", "Unpin r1 on production"),
+    BlockRequest("r1"): ("block", "Block", "Block r1 on production", "Block r1 on production"),
+    BlockRequest("r1", blocked=False): ("unblock", "Unblock", "Unblock r1 on production", "Unblock r1 on production"),
+    FreezeRequest(): ("freeze", "Freeze", "Freeze production", "Freeze production"),
+    FreezeRequest(frozen=False): ("thaw", "Thaw", "Thaw production", "Thaw production"),
     RecoverRequest("finish"): (
         "recover",
         "Finish",
@@ -49,7 +62,7 @@ def test_every_request_is_called_by_its_own_words(request_: Request) -> None:
 
 def test_every_request_of_the_library_has_an_operation() -> None:
     requests = [name for name in core.__all__ if name.endswith("Request") and name != "Request"]
-    assert len(requests) == 5
+    assert len(requests) == 7
     for name in requests:
         assert operation_of(object.__new__(getattr(core, name))).__module__.startswith("core.operations.kinds.")
 

@@ -24,8 +24,11 @@ def _history(command: Command) -> Answer:
     from tui.view.history_lines import table_lines
 
     output, limit = command.output, command.options.words.limit
-    command.inspect()  # for the host keys that a person may accept
-    found = command.follower.run("history", lambda emit, controls: read_history(command.fleet, limit), patient=False)
+    inspection = command.inspect()
+    running = {state.lock.operation for state in inspection.states.values() if state.lock and state.lock.alive}
+    found = command.follower.run(
+        "history", lambda emit, controls: read_history(command.fleet, limit, running), patient=False
+    )
     rows = [history_row(entry) for entry in found.entries]
     below = () if rows else line(f"nothing was done on {command.environment_name} yet")
     output.table(table_lines(found, output.cells, output.glyphs, time.time()), rows, below)
@@ -52,7 +55,7 @@ def _log(command: Command) -> Answer:
             f"no operation, or more than one, has an id that begins with {clean(word)!r}",
             hint=f"`turnout history {command.environment_name}` lists them (newest: {newest}); `last` is the last one",
         )
-    told = run("log", lambda emit, controls: read_log(command.fleet, entry.operation, entry.by_server), patient=False)
+    told = run("log", lambda emit, controls: read_log(command.fleet, entry), patient=False)
     if command.options.json:
         output.events(told)
     else:

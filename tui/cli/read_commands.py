@@ -38,6 +38,7 @@ def carry_out(command: Command) -> Answer:
 
 
 def _releases(command: Command) -> Answer:
+    from core.planner.freeze import frozen
     from core.planner.oddities import oddities
     from tui.view.fleet import FleetView, ServerView
     from tui.view.matrix import legend, table_lines
@@ -54,7 +55,8 @@ def _releases(command: Command) -> Answer:
     elif inspection.states:
         below = line(f"no release on {command.environment_name} yet: `turnout deploy` makes the first")
     output.table(table_lines(fleet, output.cells, output.glyphs, time.time()), rows, below)
-    odd = oddities(list(inspection.states.values()))
+    why = frozen(inspection.states.values(), command.fleet.environment.freezes, time.time())
+    odd = ((f"{command.environment_name} is frozen {why}",) if why else ()) + oddities(list(inspection.states.values()))
     output.aside([line(one_line(text)) for text in odd], warning_rows(odd))
     _hint(command, inspection)
     code, away = _unreached(command, inspection)

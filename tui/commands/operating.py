@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from core.events import IN_USE, Kept
@@ -10,6 +11,7 @@ from tui.commands.base import RUNNING, Command, Desk, everywhere
 from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog, PruneChoice, PruneDialog
 from tui.dialogs.plan import PlanDialog
+from tui.dialogs.reason import ReasonDialog
 from tui.keymap import CHANGE
 from tui.model.focus import Focus
 from tui.model.operation import Operation
@@ -23,8 +25,11 @@ if TYPE_CHECKING:
 
 
 def plan(desk: Desk, request: Request, title: str) -> None:
-    """Have a plan made and shown; run it where a person agrees."""
+    """Have a plan made and shown; run it where a person agrees. While changes are frozen, ask for a reason first."""
     workspace = desk.workspace
+    if workspace.frozen and not request.despite_freeze and _stops_at_freeze(request):
+        _plan_despite_freeze(desk, request, title)
+        return
     workspace.comparison.stop()
     dialog = PlanDialog(
         workspace.fleet,
@@ -41,6 +46,24 @@ def plan(desk: Desk, request: Request, title: str) -> None:
             workspace.run(request, agreed)
 
     desk.ask(dialog, decided)
+
+
+def _stops_at_freeze(request: Request) -> bool:
+    from core.operations.operation import operation_of
+
+    return operation_of(request).stops_at_freeze
+
+
+def _plan_despite_freeze(desk: Desk, request: Request, title: str) -> None:
+    """Whoever has a reason goes on; the history keeps it."""
+    workspace = desk.workspace
+    said = [f"{workspace.environment.name} is frozen {workspace.frozen}", "You can go on all the same."]
+
+    def given(reason: str | None) -> None:
+        if reason:
+            plan(desk, replace(request, reason=reason, despite_freeze=True), title)
+
+    desk.ask(ReasonDialog("Changes are frozen", said, desk.keymap, needed=True), given)
 
 
 def locked(workspace: Workspace, focus: Focus) -> str:

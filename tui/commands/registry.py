@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from textual.binding import BindingType
 
-from tui.commands import app_wide, comparing, operating, panes, servers, troubles
+from tui.commands import app_wide, comparing, notices, operating, panes, servers, troubles
 from tui.commands.base import Command
 from tui.keymap import ANSWER, ANSWER_KEYS, CHANGE, LEAVE, LIST_KEYS, LOG, LOG_KEYS, LOOK, MOVE, Key, Keymap, binding
 from tui.model.focus import Focus
@@ -16,6 +16,7 @@ from tui.view.keybar import KeyHint
 
 ON_DASHBOARD = (
     *operating.COMMANDS, *panes.COMMANDS, *troubles.COMMANDS, *comparing.COMMANDS, *servers.COMMANDS,
+    *notices.COMMANDS,
 )  # fmt: skip
 COMMANDS: Mapping[str, Command] = {
     command.id: command for command in (*ON_DASHBOARD, *app_wide.COMMANDS, app_wide.DEMO)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from core.plan import Plan
+from core.planner.freeze import frozen
 from core.records import Lock
 from tui.model.bridge import Bridge
 from tui.model.comparison import Comparison
@@ -14,6 +15,7 @@ from tui.model.listener import Listener
 from tui.model.lock_breaking import breaking, said_of_breaking
 from tui.model.operation import Followed, Operation
 from tui.model.others import Others
+from tui.model.past import Past
 from tui.model.shown import Shown
 from tui.view.fleet import Activity, FleetView
 from tui.view.glyphs import Glyphs
@@ -31,6 +33,7 @@ class Workspace:
 
     fleet_watch   what is known of the servers     shown        the operation that is shown
     others        what others do on the servers    comparison   a release compared with its manifest
+    past          what was done, and the log of one operation
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Workspace:
         self.shown = Shown(self.fleet_watch, listener)
         self.others = Others(self.shown, self.bridge, self.now)
         self.comparison = Comparison(self.bridge, self.now, listener.comparison_changed)
+        self.past = Past(self.fleet_watch, bridge)
 
     @property
     def name(self) -> str:
@@ -100,6 +104,11 @@ class Workspace:
             return ()
         spans = status_line(operation.progress, operation.outcome, operation.summary, cells, self.now(), glyphs, close)
         return crop(spans, cells, glyphs.more)
+
+    @property
+    def frozen(self) -> str:
+        """Why changes are frozen, for after `is frozen`; "" where they are not."""
+        return frozen(self.fleet_view.known, self.environment.freezes, self.now())
 
     def activity(self, server: str, glyphs: Glyphs) -> Activity | None:
         """What is being done on a server right now; None where nothing is."""

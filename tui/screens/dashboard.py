@@ -32,6 +32,7 @@ from tui.view.environments import elsewhere_line
 from tui.view.fleet import Activity
 from tui.view.glyphs import Glyphs
 from tui.view.header import header_line
+from tui.view.history_lines import freeze_banner
 from tui.view.recovery_lines import banner_line
 from tui.view.server_row import servers_title
 from tui.widgets.bars import KeyBar, OneLine
@@ -342,13 +343,18 @@ class Dashboard(Guarded, Screen[None]):
         self.show_banner()
 
     def show_banner(self) -> None:
-        """Draw the line that tells of an interrupted operation, as long as there is one that switched something."""
+        """Draw the line that tells of an interrupted operation that switched something, or that changes are frozen."""
         banner = self.query_one("#banner", OneLine)
         interrupted = self.workspace.others.interruption
         banner.display = interrupted is not None and bool(interrupted.switched)
         if interrupted is not None and banner.display:
             key = self.keymap.shown("recover")
             banner.show(banner_line(interrupted, self.size.width, self.now(), self.glyphs, key))
+        elif why := self.workspace.frozen:
+            by_hand = any(state.freeze for state in self.workspace.fleet_view.known)
+            key, name = self.keymap.shown("freeze") if by_hand else "", self.workspace.environment.name
+            banner.display = True
+            banner.show(freeze_banner(name, why, self.size.width, self.glyphs, key))
 
     def show_titles(self) -> None:
         """Name the panes in their borders, with the filter and the number of rows."""
@@ -367,8 +373,8 @@ class Dashboard(Guarded, Screen[None]):
             self.releases.border_subtitle = Content(f"{marked} marked")
 
     def show_details(self) -> None:
-        """Draw all about the row under the cursor, where that is shown."""
-        if self.bottom.tab == "details":
+        """Draw all about the row under the cursor, or what was done, where that is shown."""
+        if self.bottom.tab in ("details", "history"):
             self.show_tab_content()
 
     def show_tab_content(self) -> None:

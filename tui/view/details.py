@@ -58,9 +58,13 @@ def release_lines(row: FleetRelease, fleet: FleetView, cells: int, glyphs: Glyph
     if row.failed:
         out += _field("Failed", one_line(row.failed), cells, "bad")
     if record is not None and record.left:
-        out += _field("Left", "a rollback switched away from it, so undo skips it", cells, "warn")
+        out += _field("Left", "a rollback switched away from it", cells, "warn")
+    if record is not None and record.reason:
+        out += _field("Why", one_line(record.reason), cells)
     if row.pinned:
         out += _field("Pinned", f"never pruned{_pin(row.pin)}", cells)
+    if row.block:
+        out += _field("Blocked", f"undo skips it; {one_line(row.block.describe())}", cells, "warn")
     out += _whereabouts(row, fleet, cells, glyphs)
     return out
 

@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from core.history import DONE, INTERRUPTED, PUT_BACK, UNFINISHED, Entry, History, Life
+from core.errors import TurnoutError
+from core.events import Event
+from core.history import DONE, INTERRUPTED, PUT_BACK, RUNNING, UNFINISHED, Entry, History, Life
 from core.text import count, duration, size
 from tui.view.formats import age, clock, listing, short_tag
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, Span, crop, fit, line, one_line, wrap
+from tui.view.lines import Line, Span, crop, fit, line, one_line, short, width, wrap
 
 DAY = 86400.0
 WHO_CELLS = 12
@@ -28,6 +30,8 @@ def outcome_words(entry: Entry, glyphs: Glyphs) -> tuple[str, str, str]:
         return glyphs.done, "ok" if entry.outcome == DONE else "dim", entry.outcome
     if entry.outcome == PUT_BACK and not entry.exit_code:
         return glyphs.done, "ok", "put back"
+    if entry.outcome == RUNNING:
+        return glyphs.busy, "busy", "running"
     words = {PUT_BACK: "failed, put back", INTERRUPTED: "interrupted", UNFINISHED: "no end known"}
     return glyphs.failed, "bad", words.get(entry.outcome, one_line(entry.outcome))
 
@@ -46,11 +50,13 @@ def entry_line(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> Line:
     """One operation: `✓ deploy   9ab01cd → 3f2c1ab  2 h ago  ana  12 s  "cart empty"`."""
     glyph, role, word = outcome_words(entry, glyphs)
     said = what(entry).replace("→", glyphs.arrow)
+    if cells < 50:
+        said = said.rpartition(" ")[2] if entry.tag else said
     who = one_line(entry.who).partition("@")[0]
     parts: list[Span | str | tuple[str, str]] = [
         (f"{glyph} ", role),
         (fit(one_line(entry.kind) or "?", 9, glyphs.more), "strong"),
-        (fit(said, 18 if cells < 72 else 20, glyphs.more), ""),
+        (fit(said, 9 if cells < 50 else 18 if cells < 72 else 20, glyphs.more), ""),
         (f" {fit(age(max(now - entry.ended, 0)), 7)}", "dim"),
     ]
     if cells >= 50:
@@ -95,7 +101,7 @@ def entry_lines(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> list[Li
         ("When", when if entry.began else ""),
         ("Took", duration(entry.seconds) if entry.seconds else ""),
         ("Sent", f"{size(entry.sent_bytes)} in {count(entry.sent_files, 'file')}" if entry.sent_files else ""),
-        ("Phases", ", ".join(f"{name} {clock(seconds)}" for name, seconds in entry.phases.items())),
+        ("Phases", ", ".join(f"{name} {clock(seconds)}" for name, seconds in entry.phases.items() if seconds >= 0.05)),
         ("Servers", listing([one_line(name) for name in entry.servers], 8)),
         ("Batches", str(entry.batches) if entry.batches > 1 else ""),
         ("Not heard", ", ".join(one_line(name) for name in entry.gone)),
@@ -136,7 +142,7 @@ def timeline(
     def place(moment: float) -> int:
         return min(max(int((moment - began) / span * (room - 1)), 0), room - 1)
 
-    out = [_ruler(began, now, room, bars_at)]
+    out = [_ruler(began, now, room, bars_at, glyphs)]
     bars = [" "] * room
     for life in found:
         first, last = place(life.since), place(now if life.until is None else life.until)
@@ -163,27 +169,60 @@ def _marks(chosen: Sequence[Entry], place: object, room: int, mark: str) -> str:
     cells = [" "] * room
     for entry in sorted(chosen, key=lambda entry: entry.ended):
         at = place(entry.ended)  # type: ignore[operator]  # a function of a moment
-        text = mark + short_tag(one_line(entry.tag))
-        for index, sign in enumerate(text[: room - at]):
+        name = short_tag(one_line(entry.tag))
+        text = mark + name
+        if at + len(text) > room:  # no room to its right
+            text = name[: max(at, 0)] + mark
+            at -= len(text) - 1
+        for index, sign in enumerate(text):
             cells[at + index] = sign
     return "".join(cells).rstrip()
 
 
-def _ruler(began: float, now: float, room: int, indent: int) -> Line:
+def _ruler(began: float, now: float, room: int, indent: int, glyphs: Glyphs) -> Line:
     """The days, or for a short time the hours, over the bars."""
     span = now - began
-    form = "%b %d" if span > 2 * DAY else "%H:%M"
-    ruler = ["─"] * room
+    form = "%b %d" if span > 3 * DAY else "%a %H:%M" if span > DAY / 2 else "%H:%M"
+    ruler = [glyphs.rail] * room
     steps = max(min(room // 14, 6), 1)
+    before = ""
     for step in range(steps):
         at = step * room // steps
         label = f"{datetime.fromtimestamp(began + span * step / steps):{form}} "
-        for index, sign in enumerate(label[: room - at]):
+        for index, sign in enumerate(label[: room - at] if label != before else ""):
             ruler[at + index] = sign
+        before = label
     ruler[-4:] = list(" now")
     return line((" " * indent, ""), ("".join(ruler), "dim"))
 
 
-def lived_words(lived: Mapping[str, float], tag: str) -> str:
-    """How long a release was live in all, in a word; "" where it never was, or that is unknown."""
-    return age(lived[tag]) if tag in lived else ""
+def placeholder(
+    history: History | None, error: TurnoutError | None, cells: int, glyphs: Glyphs, *, reading: bool
+) -> list[Line]:
+    """What the History tab shows in place of operations."""
+    if error is not None:
+        said = short(one_line(error.title), max(cells - 32, 12), glyphs.more)
+        return [line((f"{glyphs.alert} the history cannot be read: ", "bad"), said)]
+    if history is None:
+        said = "reading the servers' journals" if reading else "no server has answered yet"
+        return [line((f"{glyphs.busy if reading else glyphs.wait} {said}", "busy" if reading else "dim"))]
+    return [line((f"{glyphs.kept} nothing was done here yet", "strong"))] if not history.entries else []
+
+
+def log_head(events: Sequence[Event] | None, error: TurnoutError | None, back: str, glyphs: Glyphs) -> Line:
+    """The line over an operation's log: whether it was read, and the key back to the list."""
+    key = (f"{back} ", "key")
+    if error is not None:
+        return line((f"{glyphs.alert} {one_line(error.title)}  ", "warn"), key, "back to the list")
+    if events is None:
+        return line((f"{glyphs.busy} reading its log  ", "busy"), key, "back to the list")
+    return line((f"{count(len(events), 'event')}  ", "dim"), key, "back to the list")
+
+
+def freeze_banner(environment: str, why: str, cells: int, glyphs: Glyphs, key: str) -> Line:
+    """`! production is frozen by ana@laptop since …: audit    F Thaw`; `key` is "" where it ends by itself."""
+    end = line((f"  {key}", "key"), " Thaw ") if key else ()
+    room = max(cells - width(end) - 3, 8)
+    said = short(f"{environment} is frozen {one_line(why)}", room, glyphs.more)
+    start = line((f" {glyphs.alert} ", "warn"), (said, "warn"))
+    return crop((*start, Span(" " * max(cells - width(start) - width(end), 0)), *end), cells, glyphs.more)

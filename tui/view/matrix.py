@@ -201,6 +201,9 @@ def what(row: FleetRelease, word: str, state_shown: bool) -> str:
     if row.pinned:
         why = one_line(row.pin.why) if row.pin else ""
         subject = f"pinned ({why}): {subject}" if why else f"pinned: {subject}"
+    if row.block:
+        why = one_line(row.block.why)
+        subject = f"blocked ({why}): {subject}" if why else f"blocked: {subject}"
     if row.failed:
         return f"{one_line(row.failed)} ({subject})" if subject else one_line(row.failed)
     if word in ("kept", "") or state_shown:
@@ -338,7 +341,7 @@ def matching(rows: Sequence[FleetRelease], text: str) -> tuple[FleetRelease, ...
 def _haystack(row: FleetRelease) -> str:
     record = row.record
     parts = [row.tag, "live" if row.live_on else "", "failed" if row.failed else ""]
-    parts += ["" if row.present_on else "pruned", "pinned" if row.pinned else ""]
+    parts += ["" if row.present_on else "pruned", "pinned" if row.pinned else "", "blocked" if row.block else ""]
     if record:
         parts += [record.subject, record.author, record.by, record.revision, record.ref]
     return " ".join(parts).casefold()

@@ -26,6 +26,8 @@ def plan_lines(
     """
     tag = one_line if terminal else short_tag
     out = _change(plan, cells, glyphs, now, terminal)
+    if plan.reason:
+        out += _field("Why", one_line(plan.reason), cells)
     if plan.changes is not None:
         out += [(), *plan_change_lines(plan.changes, cells, glyphs, terminal=terminal)]
     if plan.refusals:
@@ -82,8 +84,6 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs, at: float | None, terminal: 
         made = [one_line(part) for part in (record.author, ref) if part]
         amount = f"{count(record.files, 'file')}, {size(record.bytes)}" if record.files else ""
         out += _field("Made", ", ".join([*made, amount] if amount else made), cells) if made or amount else []
-    if plan.reason:
-        out += _field("Why", one_line(plan.reason), cells)
     if plan.build:
         again = "; --rebuild builds it again" if terminal and plan.kind == DEPLOY else ""
         out += _field("Build", f"{one_line(plan.build)}{again}", cells)

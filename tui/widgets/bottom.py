@@ -11,6 +11,7 @@ from textual.widget import Widget
 from tui.keymap import Keymap
 from tui.view.glyphs import Glyphs
 from tui.widgets.details import DetailsTab
+from tui.widgets.history import HistoryTab
 from tui.widgets.log import LogTab
 from tui.widgets.progress import ProgressView
 from tui.widgets.tab import Tab
@@ -24,7 +25,12 @@ class BottomPane(Vertical):
         self._glyphs = glyphs
         self.progress = ProgressView(glyphs, now, keymap)
         self.log_tab = LogTab(glyphs, keymap)
-        all_tabs: tuple[Tab, ...] = (self.progress, self.log_tab, DetailsTab(glyphs, now, keymap))
+        all_tabs: tuple[Tab, ...] = (
+            self.progress,
+            self.log_tab,
+            DetailsTab(glyphs, now, keymap),
+            HistoryTab(glyphs, now, keymap),
+        )
         self.tabs = {tab.tab_name: tab for tab in all_tabs}
         self.tab = next(iter(self.tabs))
 

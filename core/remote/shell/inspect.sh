@@ -113,9 +113,12 @@ say_records() {
   for file in "$own"/records/*.pinned "$own"/records/*.blocked; do
     if [ -e "$file" ] || [ -L "$file" ]; then
       first_line "$file"
-      place=${file##*.} file=${file%.*}
-      encode "${file##*/}"
-      say "$place $encoded $line"
+      place=${file%.*}
+      encode "${place##*/}"
+      case $file in
+        *.pinned) say "pinned $encoded $line" ;;
+        *) say "blocked $encoded $line" ;;
+      esac
     fi
   done
   if [ -e "$own/freeze" ] || [ -L "$own/freeze" ]; then

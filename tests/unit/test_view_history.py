@@ -1,0 +1,98 @@
+"""The history on the screen: rows, one operation whole, the line of time; at any width."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import ConnectError
+from core.history import Entry, History, lives
+from tests.tui.recorded import NOW, tag
+from tui.view.glyphs import ASCII, UNICODE
+from tui.view.history_lines import (
+    entry_line,
+    entry_lines,
+    freeze_banner,
+    log_head,
+    placeholder,
+    table_lines,
+    timeline,
+    unheard_lines,
+)
+from tui.view.lines import plain, width
+
+HOUR = 3600.0
+
+
+def entry(operation: str, hours: float, new: int, old: int, **more: object) -> Entry:
+    """A deploy so many hours ago."""
+    facts = {"kind": "deploy", "who": "ana@laptop", "outcome": "done", "servers": ("web1", "web2"), **more}
+    return Entry(
+        operation=operation, began=NOW - hours * HOUR - 12, seconds=12, tag=tag(new), previous=tag(old), **facts
+    )  # type: ignore[arg-type]  # fields of Entry
+
+
+DEPLOY = entry("aa11", 2, 0, 1, reason="cart empty", phases={"upload": 3.0}, sent_bytes=1000, sent_files=2)
+UNDONE = entry("bb22", 30, 1, 2, undone_by="cc33")
+FAILED = entry("dd44", 5, 3, 1, outcome="put-back", exit_code=1)
+HISTORY = History(entries=(DEPLOY, FAILED, UNDONE), unheard={"web3": "no answer"})
+
+
+def test_a_row_says_what_when_who_and_why() -> None:
+    row = plain(entry_line(DEPLOY, 120, UNICODE, NOW))
+    for said in ("✓ deploy", "9ab01cd → 3f2c1ab", "2 h", "ana", "12 s", "“cart empty”"):
+        assert said in row
+    assert "failed, put back" in plain(entry_line(FAILED, 120, UNICODE, NOW))
+    assert "undone" in plain(entry_line(UNDONE, 120, UNICODE, NOW))
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+@pytest.mark.parametrize("cells", [40, 58, 78, 118, 198])
+def test_nothing_is_wider_than_the_screen(cells, glyphs) -> None:
+    found = lives(HISTORY.entries)
+    drawn = [entry_line(each, cells, glyphs, NOW) for each in HISTORY.entries]
+    drawn += entry_lines(DEPLOY, cells, glyphs, NOW) + unheard_lines(HISTORY, cells, glyphs)
+    drawn += timeline(found, HISTORY.entries, cells, glyphs, NOW)
+    drawn.append(freeze_banner("production", "by ana@laptop: " + "x" * 300, cells, glyphs, "F"))
+    assert max(width(spans) for spans in drawn) <= cells
+    if glyphs is ASCII:
+        assert all(plain(spans).isascii() for spans in drawn)
+
+
+def test_all_of_one_operation_is_told() -> None:
+    said = "\n".join(plain(spans) for spans in entry_lines(DEPLOY, 100, UNICODE, NOW))
+    for part in ("cart empty", "ana@laptop", "12 s", "1.0 kB in 2 files", "upload 3.0 s", "web1, web2", "aa11"):
+        assert part in said
+
+
+def test_servers_that_were_not_heard_are_named_in_the_table() -> None:
+    said = "\n".join(plain(spans) for spans in table_lines(HISTORY, 120, UNICODE, NOW))
+    assert "web3: no answer" in said and "what only it did is missing here" in said and "aa11" in said
+
+
+def test_the_line_of_time_has_a_bar_for_each_release_and_marks_what_failed() -> None:
+    lines = [plain(spans) for spans in timeline(lives(HISTORY.entries), HISTORY.entries, 100, UNICODE, NOW)]
+    assert lines[0].endswith("now")
+    assert "3f2c1ab" not in lines[1] or "█" in lines[1]
+    assert "9ab01cd" in lines[1] and "✗5c1f9e0" in lines[2] and "9ab01cd" in lines[3]
+    assert timeline((), (), 100, UNICODE, NOW) == [] and timeline(lives([DEPLOY]), [DEPLOY], 20, UNICODE, NOW) == []
+
+
+def test_each_state_of_the_tab_is_a_sight_of_its_own() -> None:
+    error = ConnectError("no answer")
+    states = [(None, None, False), (None, None, True), (None, error, False), (History(), None, False)]
+    said = {"".join(map(plain, placeholder(h, e, 80, UNICODE, reading=r))) for h, e, r in states}
+    assert len(said) == 4 and "" not in said
+    assert placeholder(HISTORY, None, 80, UNICODE, reading=False) == []
+    assert "2 events" in plain(log_head([1, 2], None, "Esc", UNICODE))  # type: ignore[list-item]  # only counted
+    assert "reading" in plain(log_head(None, None, "Esc", UNICODE))
+    assert "no answer" in plain(log_head((), error, "Esc", UNICODE))
+
+
+@given(st.text(max_size=60), st.integers(40, 120))
+def test_what_a_server_says_is_one_harmless_line(text, cells) -> None:
+    odd = entry("ee", 1, 0, 1, reason=text, who=text, outcome=text)
+    drawn = [entry_line(odd, cells, UNICODE, NOW), *entry_lines(odd, cells, UNICODE, NOW)]
+    for spans in drawn:
+        assert "\n" not in plain(spans) and "\x1b" not in plain(spans) and width(spans) <= cells

@@ -1,0 +1,59 @@
+"""Asks for a reason before a plan is made: others read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Button, Input
+
+from core.records import LONGEST_REASON
+from tui.dialogs.base import Dialog, button
+from tui.keymap import Keymap
+from tui.view.lines import Line, line, wrap
+from tui.widgets.paint import Lines
+
+
+class ReasonDialog(Dialog[str]):
+    """Answers the reason, in one line, or None. What is typed goes into the field; Enter goes on to the plan."""
+
+    AUTO_FOCUS = "#name"
+
+    def __init__(self, title: str, said: Sequence[str], keymap: Keymap, *, needed: bool) -> None:
+        super().__init__()
+        self.title_text = title
+        self._said = said
+        self._keymap = keymap
+        self._needed = needed
+
+    def compose_body(self) -> ComposeResult:
+        with VerticalScroll(id="body", can_focus=False):
+            yield Lines(id="text")
+        with Horizontal(id="typed"):
+            yield Lines(id="typed-label")
+            yield Input(id="name", select_on_focus=False, max_length=LONGEST_REASON)
+
+    def compose_buttons(self) -> ComposeResult:
+        yield button("Cancel", "close", self._keymap.shown("close"))
+        yield button("Plan …", "yes", "Enter", disabled=self._needed)
+
+    def on_mount(self) -> None:
+        self.query_one("#typed-label", Lines).show([line(("Why ", "warn" if self._needed else "dim"))])
+
+    def lines(self, cells: int) -> Sequence[Line]:
+        needed = "A reason is needed; everybody sees it." if self._needed else "A reason helps others; it may be empty."
+        return [line(part) for text in (*self._said, needed) for part in wrap(text, cells)]
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self.query_one("#yes", Button).disabled = self._needed and not event.value.strip()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self.action_yes()
+
+    def action_yes(self) -> None:
+        reason = self.query_one("#name", Input).value.strip()
+        if reason or not self._needed:
+            self.dismiss(reason)
+        else:
+            self.notify("a reason is needed", severity="warning", markup=False)

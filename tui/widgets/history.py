@@ -1,0 +1,175 @@
+"""The History tab: what was live when, every operation, and the log of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from core.history import Entry, History, Life, lives
+from tui.keymap import DETAILS, Keymap, bindings
+from tui.model.focus import Focus
+from tui.model.workspace import Workspace
+from tui.view.glyphs import Glyphs
+from tui.view.history_lines import entry_line, entry_lines, log_head, placeholder, timeline, unheard_lines
+from tui.view.lines import Line
+from tui.view.log import log_lines
+from tui.widgets.log import OutputLog
+from tui.widgets.paint import Lines
+from tui.widgets.rows import Rows
+from tui.widgets.tab import Tab
+
+TALL = 12
+"""Rows of the tab from which the line of time is above the list."""
+
+
+class HistoryList(Rows):
+    """The operations, newest first; their keys are their ids."""
+
+    BINDINGS = bindings("details")
+
+    def __init__(self, glyphs: Glyphs, now: Callable[[], float], opened: Callable[[Entry], None]) -> None:
+        super().__init__(id="history-list")
+        self._glyphs = glyphs
+        self._now = now
+        self._opened = opened
+        self._history: History | None = None
+        self._lives: tuple[Life, ...] = ()
+        self._placeholder: Sequence[Line] = ()
+
+    def show(self, history: History | None, servers: int, nothing: Sequence[Line]) -> None:
+        """Draw these operations, or `nothing` where there are none."""
+        self._placeholder = nothing
+        if history is not self._history or not history:
+            self._history = history
+            self._lives = lives(history.entries, servers) if history else ()
+            self.set_keys([entry.operation for entry in history.entries] if history else [])
+        else:
+            self.redraw()  # ages go on
+
+    @property
+    def entry(self) -> Entry | None:
+        """The operation under the cursor."""
+        return self._history.entries[self.cursor] if self._history and self.key else None
+
+    def draw_head(self, cells: int) -> Sequence[Line]:
+        if self._history is None or not self._history.entries:
+            return ()
+        head = unheard_lines(self._history, cells, self._glyphs)
+        if self.size.height >= TALL:
+            head = [*timeline(self._lives, self._history.entries, cells, self._glyphs, self._now()), (), *head]
+        return head
+
+    def draw(self, index: int, cells: int) -> Line:
+        assert self._history is not None
+        return entry_line(self._history.entries[index], cells, self._glyphs, self._now())
+
+    def draw_placeholder(self, cells: int) -> Sequence[Line]:
+        return self._placeholder
+
+    def action_details(self) -> None:
+        """Enter: the log of the operation under the cursor."""
+        if self.entry is not None:
+            self._opened(self.entry)
+
+
+class HistoryTab(Vertical, Tab):
+    """The list, or the log of one operation."""
+
+    tab_name = "history"
+    keys = (replace(DETAILS, action="focused.details", label="Open its log"),)
+    BINDINGS = bindings("close")
+
+    def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap) -> None:
+        super().__init__(id=self.tab_name)
+        self._glyphs = glyphs
+        self._now = now
+        self._keymap = keymap
+        self._workspace: Workspace | None = None
+        self._written: object = None
+
+    def compose(self) -> ComposeResult:
+        yield HistoryList(self._glyphs, self._now, self._open)
+        yield Lines(id="history-head")
+        yield OutputLog(id="history-log", auto_scroll=False)
+
+    def on_mount(self) -> None:
+        self._show_log(shown=False)
+
+    @property
+    def list(self) -> HistoryList:
+        """The operations."""
+        return self.query_one(HistoryList)
+
+    @property
+    def focus_target(self) -> Widget:
+        return self.list if self.list.display else self.query_one(OutputLog)
+
+    def show(self, workspace: Workspace, here: Focus) -> None:
+        if self._workspace is not workspace:
+            if self._workspace is not None:
+                self._workspace.past.listener = lambda: None
+            self._workspace = workspace
+            workspace.past.listener = self._changed
+        workspace.past.look()
+        self._draw()
+
+    def _changed(self) -> None:
+        if self.is_attached and self.display:
+            self._draw()
+
+    def _draw(self) -> None:
+        workspace = self._workspace
+        if workspace is None:
+            return
+        past, cells = workspace.past, max(self.size.width - 2, 20)
+        nothing = placeholder(past.history, past.error, cells, self._glyphs, reading=past.reading)
+        self.list.show(past.history, len(workspace.fleet_view.servers), nothing)
+        if past.opened is None:
+            self._show_log(shown=False)
+            return
+        back = self._keymap.shown("close")
+        head = entry_lines(past.opened, cells, self._glyphs, self._now())
+        head = [*head[: max(self.size.height // 2 - 1, 2)], log_head(past.events, past.log_error, back, self._glyphs)]
+        self.query_one("#history-head", Lines).show(head)
+        if past.events is not None and self._written is not past.events:
+            self._written = past.events
+            log = self.query_one(OutputLog)
+            names = min(max((len(event.server) for event in past.events), default=1), 20)
+            log.clear()
+            log.write_lines([line.show(names) for event in past.events for line in log_lines(event)], scroll_end=False)
+        self._show_log(shown=True)
+
+    def _show_log(self, *, shown: bool) -> None:
+        """Show the log in place of the list, or the list; the focus goes along."""
+        log, focused = self.query_one(OutputLog), self.has_focus_within
+        if self.list.display != (not shown) or log.display != shown:
+            self.list.display = not shown
+            log.display = self.query_one("#history-head").display = shown
+            if focused:
+                self.focus_target.focus()
+
+    def _open(self, entry: Entry) -> None:
+        if self._workspace is not None:
+            self.query_one(OutputLog).clear()
+            self._workspace.past.open(entry)
+
+    def on_rows_chosen(self, event: Rows.Chosen) -> None:
+        event.stop()
+        self.list.action_details()
+
+    def on_rows_moved(self, event: Rows.Moved) -> None:
+        event.stop()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    async def action_close(self) -> None:
+        """Escape: from a log back to the list, from the list as everywhere."""
+        if self._workspace is not None and self._workspace.past.opened is not None:
+            self._workspace.past.close_log()
+        else:
+            await self.screen.run_action("close")
