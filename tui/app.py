@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import BindingType
+from textual.driver import Driver
 
 from core.errors import EXIT_FAILED, EXIT_PERSON, EXIT_USAGE
 from core.jobs import Job
@@ -35,6 +36,7 @@ from tui.view import glyphs as signs
 from tui.view.lines import line
 from tui.widgets.cells import SentCells
 from tui.widgets.key_order import KeysInOrder
+from tui.widgets.terminal import lasting
 
 if TYPE_CHECKING:
     from core.config import Environment, Project
@@ -103,6 +105,9 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         variables = super().get_css_variables()
         return {**variables, **themes.quiet(self.current_theme, variables)}
 
+    def get_driver_class(self) -> type[Driver]:
+        return lasting(super().get_driver_class())
+
     def on_mount(self) -> None:
         self.set_keymap(self.keymap.changed)
         self._hear_signals()
@@ -163,9 +168,16 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
     def action_redraw(self) -> None:
         self.draw_all_again()
 
+    def terminal_gone(self) -> None:
+        """As the signal for it says, which does not always come."""
+        if not self._code:
+            self._told_to_go(signal.SIGHUP)
+
     def _told_to_go(self, number: int) -> None:
         """As a signal asks: with the exit code that a shell gives to it."""
         self._code = 128 + number
+        if number == signal.SIGHUP and self._driver is not None and hasattr(self._driver, "exit_event"):
+            self._driver.exit_event.set()  # nothing can be read any more
         self._leave_if(True)
 
     def why_not(self, name: str) -> str:

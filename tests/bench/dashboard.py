@@ -28,6 +28,12 @@ PAINTED = b"\x1b[?2026l"
 """Ends an update, where the terminal said that it knows updates in one piece."""
 
 
+def _own_terminal() -> None:
+    """In the child: this terminal is the one whose end it hears of."""
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Screen:
     """The program in a terminal of this size; what it wrote is counted, and not kept."""
 
@@ -40,7 +46,7 @@ class Screen:
         environ |= {"PYTHONPATH": str(REPOSITORY), "TURNOUT_KEYS": "/nonexistent"}
         self.process = subprocess.Popen(
             [*PROGRAM, *words], cwd=REPOSITORY, env=environ, stdin=theirs, stdout=theirs, stderr=theirs,
-            start_new_session=True,
+            preexec_fn=_own_terminal,
         )  # fmt: skip
         os.close(theirs)
 

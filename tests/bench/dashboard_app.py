@@ -68,7 +68,7 @@ def begin(app: Any, uploads: int, events: int) -> None:
     """An operation that uploads to so many servers, or says so many lines as fast as they are taken."""
     from core.events import HookOutput, OperationStarted, PhaseStarted, UploadProgress
     from core.jobs import Job
-    from tui.model.operation import Followed
+    from tui.model.operation import Followed, Operation
     from tui.view.progress import Progress
 
     workspace = app.workspace
@@ -92,7 +92,8 @@ def begin(app: Any, uploads: int, events: int) -> None:
                 time.sleep(0.02)
 
     progress = Progress("deploy", "production", names, started=app.now())
-    operation = Followed(workspace.fleet, Job("deploy", work), progress)
+    operation = object.__new__(Operation)  # one without a plan
+    Followed.__init__(operation, workspace.fleet, Job("deploy", work), progress)
     operation.start(workspace.bridge, workspace.shown.said, lambda: None)
     workspace.shown.begin(operation)
 

@@ -1,0 +1,216 @@
+"""Whatever is typed, at whatever pace: the dashboard goes on, asks no server itself, and changes nothing unasked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import paramiko
+import pytest
+from textual import events
+from textual.keys import _character_to_key
+
+from core import DeployRequest
+from tests.tui.running import XTERM, agree, hurried, plan_made, screen_text, shown, until
+from tui.app import TurnoutApp
+from tui.commands.registry import KEYS
+from tui.screens.dashboard import Dashboard
+
+KEYSTROKES = 400
+"""In every run of the tests; the soak has TYPED, or 5,000."""
+
+ASKING = {"socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.posix_spawn", "os.fork", "os.system"}
+"""What Python's audit names where a server or a program is asked."""
+
+
+class Watch:
+    """Notes what is asked on one thread. An audit hook stays as long as the process, so there is one for all tests."""
+
+    def __init__(self) -> None:
+        self.thread = 0
+        self.seen: list[str] = []
+        sys.addaudithook(self._hear)
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.thread and event in ASKING and threading.get_ident() == self.thread:
+            self.note(f"{event} {arguments!r}")
+
+    def note(self, what: str) -> None:
+        if threading.get_ident() == self.thread:
+            frame = sys._getframe(2)
+            self.seen.append(f"{what[:200]} in {frame.f_code.co_filename}:{frame.f_lineno}")
+
+
+_watch: list[Watch] = []
+
+
+@pytest.fixture
+def asked_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What servers and programs are asked on the thread of the test, which is the interface's."""
+    watch = _watch[0] if _watch else Watch()
+    _watch[:] = [watch]
+    really = paramiko.Transport._send_user_message
+
+    def send(transport: paramiko.Transport, message: paramiko.Message) -> None:
+        watch.note("a message to a server")
+        really(transport, message)
+
+    monkeypatch.setattr(paramiko.Transport, "_send_user_message", send)
+    watch.seen.clear()
+    watch.thread = threading.get_ident()
+    yield watch.seen
+    watch.thread = 0
+
+
+class Staying(TurnoutApp):
+    """The dashboard, which counts wishes to leave."""
+
+    left = 0
+
+    def leave(self) -> None:
+        self.left += 1
+
+
+def disk(places: list[Any]) -> dict[str, object]:
+    """What is on the servers: names, links and files of each deploy root, without what only looking may touch."""
+    out: dict[str, object] = {}
+    for place in places:
+        for folder, folders, files in os.walk(place.files):
+            for name in (*folders, *files):
+                path = Path(folder, name)
+                if path.is_symlink():
+                    out[str(path)] = os.readlink(path)
+                elif path.is_dir():
+                    out[str(path)] = None
+                else:
+                    out[str(path)] = path.read_bytes()
+    return out
+
+
+def typed(choose: random.Random) -> events.Key:
+    """A key of the dashboard, or any other."""
+    if choose.random() < 0.7:
+        key = choose.choice([key for known in KEYS for key in known.keys.split(",")])
+    else:
+        key = _character_to_key(choose.choice("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 .-_/y"))
+    return events.Key(key, key if len(key) == 1 else None)
+
+
+async def type_anything(pilot: Any, choose: random.Random, keystrokes: int) -> None:
+    """Keys in bursts and with pauses, some texts that are pasted, some clicks, some other sizes of the terminal."""
+    app = pilot.app
+    while keystrokes > 0:
+        what = choose.random()
+        if what < 0.02:
+            await pilot.resize_terminal(*choose.choice([(60, 16), (80, 24), (120, 34), (160, 45)]))
+        elif what < 0.06:
+            place = (choose.randrange(app.size.width), choose.randrange(app.size.height))
+            await pilot.click(offset=place)
+        elif what < 0.08:
+            app.post_message(events.Paste("production\ny\n"))
+        else:
+            for _ in range(choose.choice([1, 1, 1, 2, 3, 8])):
+                app.post_message(typed(choose))
+                keystrokes -= 1
+        await asyncio.sleep(choose.choice([0, 0, 0.001, 0.01, 0.05, 0.12]))
+
+
+async def to_the_dashboard(pilot: Any) -> None:
+    """Escape until nothing lies over the dashboard."""
+    app = pilot.app
+
+    async def escape() -> bool:
+        if isinstance(app.screen, Dashboard):
+            return True
+        await pilot.press("escape")
+        return False
+
+    for _ in range(200):
+        if await escape():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"Escape does not lead back from {app.screen}\n{screen_text(app)}")
+
+
+async def anything(servers: Any, project_factory: Any, truth: Any, seed: int, keystrokes: int) -> None:
+    print(f"seed {seed}, {keystrokes} keys")
+    choose = random.Random(seed)
+    web = servers(2)
+    project = project_factory(web, protected=True)
+    facts = truth(project, web)
+    for tag in ("one", "two", "three"):
+        project.commit({"index.html": f"{tag}\n"}, f"Page {tag}")
+        facts.do(DeployRequest(tag=tag))
+    before = disk(web)
+    app = Staying(project.load(), environ=XTERM)
+    async with shown(app) as pilot:
+        await type_anything(pilot, choose, keystrokes)
+        await until(pilot, lambda: not app._waiting, "the last key to be looked at")
+        await to_the_dashboard(pilot)
+        await pilot.resize_terminal(120, 34)
+        assert app.dashboard is not None
+        for text in app.dashboard.filters:
+            app.dashboard.filters[text] = ""
+        app.dashboard.show_fleet()
+        assert app.workspace is not None and not app.workspace.operation_runs
+        await pilot.press("1")
+        await until(pilot, lambda: "web" in screen_text(app), "the servers")
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "Change servers" in screen_text(app), "the help")
+    assert disk(web) == before, "what nobody confirmed was done"
+
+
+async def test_whatever_is_typed_the_dashboard_goes_on_and_nothing_changes(
+    servers, project_factory, truth, tmp_path, monkeypatch, asked_here
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1 << 30))
+    await anything(servers, project_factory, truth, seed, KEYSTROKES)
+    assert asked_here == [], "on the interface's thread"
+
+
+@pytest.mark.soak
+async def test_soak_thousands_of_keys(servers, project_factory, truth, tmp_path, monkeypatch, asked_here) -> None:
+    monkeypatch.chdir(tmp_path)
+    seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1 << 30))
+    await anything(servers, project_factory, truth, seed, int(os.environ.get("TYPED", "5000")))
+    assert asked_here == [], "on the interface's thread"
+
+
+async def test_no_server_is_asked_on_the_thread_of_the_interface(servers, project_factory, truth, asked_here) -> None:
+    web = servers(2)
+    project = project_factory(web)
+    facts = truth(project, web)
+    for tag in ("one", "two"):
+        project.commit({"index.html": f"{tag}\n"}, f"Page {tag}")
+        facts.do(DeployRequest(tag=tag))
+    asked_here.clear()
+    subprocess.run(["true"], check=True)
+    assert len(asked_here) == 1, "the watch itself works"
+    asked_here.clear()
+    app = Staying(project.load(), environ=XTERM, clock=hurried)
+    async with shown(app) as pilot:
+        workspace: Any = app.workspace
+        for key in KEYS:
+            if key.id in ("quit", "quit-anywhere", "suspend"):
+                continue
+            await pilot.press(key.keys.split(",")[0])
+            await pilot.pause(0.02)
+            await to_the_dashboard(pilot)
+            await pilot.press("escape")
+        for key in ("u", "u"):
+            await until(pilot, lambda: not app.dashboard.why_not("undo"), "undo to be possible")
+            await pilot.press(key)
+            await plan_made(pilot)
+            await agree(pilot)
+            await until(pilot, lambda: workspace.operation and workspace.operation.outcome, "the end")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: all(not server.checking for server in workspace.fleet_view.servers), "a look")
+    assert asked_here == [], "on the interface's thread"

@@ -1,0 +1,62 @@
+"""The terminal that the dashboard runs in, which may go away at any time: its window is closed, its connection ends."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import IO, Any, cast
+
+from textual.driver import Driver
+
+
+class Lasting:
+    """A file to which writing goes on without complaint after its terminal has gone."""
+
+    def __init__(self, file: IO[str], on_gone: Callable[[], None]) -> None:
+        self._file = file
+        self._on_gone = on_gone
+        self._gone = threading.Event()
+
+    def write(self, text: str) -> None:
+        self._try(lambda: self._file.write(text))
+
+    def flush(self) -> None:
+        self._try(self._file.flush)
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def _try(self, work: Callable[[], object]) -> None:
+        if self._gone.is_set():
+            return
+        try:
+            work()
+        except OSError:
+            self._gone.set()
+            self._on_gone()
+
+
+def lasting(kind: type[Driver]) -> type[Driver]:
+    """Textual's driver for a terminal; the app's `terminal_gone` is called, on its thread, when that has gone.
+
+    Textual's own thread that writes ends with the terminal, and then every write waits for it forever: an operation
+    that is being put back would never end.
+    """
+    if kind.__name__ != "LinuxDriver":  # that of a browser, of Windows, or of a test
+        return kind
+
+    def begin(driver: Any, app: Any, **options: Any) -> None:
+        kind.__init__(driver, app, **options)
+        driver._file = Lasting(driver._file, lambda: gone(driver))
+
+    def gone(driver: Any) -> None:
+        driver.exit_event.set()  # else its reading thread would read nothing without a pause
+        driver._app.call_later(driver._app.terminal_gone)
+
+    def read(driver: Any) -> None:
+        try:
+            driver.run_input_thread()
+        except OSError:
+            gone(driver)
+
+    return cast(type[Driver], type(kind.__name__, (kind,), {"__init__": begin, "_run_input_thread": read}))
