@@ -114,7 +114,7 @@ async def type_anything(pilot: Any, choose: random.Random, keystrokes: int) -> N
             place = (choose.randrange(app.size.width), choose.randrange(app.size.height))
             await pilot.click(offset=place)
         elif what < 0.08:
-            app.post_message(events.Paste("production\ny\n"))
+            app.post_message(events.Paste("productio\ny\n"))
         else:
             for _ in range(choose.choice([1, 1, 1, 2, 3, 8])):
                 app.post_message(typed(choose))
@@ -143,7 +143,7 @@ async def anything(servers: Any, project_factory: Any, truth: Any, seed: int, ke
     print(f"seed {seed}, {keystrokes} keys")
     choose = random.Random(seed)
     web = servers(2)
-    project = project_factory(web, protected=True)
+    project = project_factory(web, environment_options={"protected": True})
     facts = truth(project, web)
     for tag in ("one", "two", "three"):
         project.commit({"index.html": f"{tag}\n"}, f"Page {tag}")
