@@ -9,7 +9,7 @@ SHELL_FILES := .ci/run $(shell find core tui tests -name '*.sh')
 WORKERS ?= --numprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bare bounds lint bench screenshots soak clean
+.PHONY: help demo test test-bare bounds lint bench bench-dashboard screenshots soak clean
 
 # A .venv whose Python is gone (the system upgraded it) is installed again.
 STALE := $(shell test ! -d $(VENV) || $(RUN) -c 'import pip' 2>/dev/null || rm -f $(VENV)/.installed-*)
@@ -21,6 +21,7 @@ help:
 	@echo 'make test-bare    run the tests as on a machine that has only python3, make and git'
 	@echo 'make lint         check style, types, imports and shell programs'
 	@echo 'make bench        measure against other ways to deploy'
+	@echo 'make bench-dashboard  measure what the dashboard sends, costs and lets a person wait for'
 	@echo 'make screenshots  draw screenshots/ again (the tests compare them)'
 	@echo 'make soak         break deploys for a long time'
 	@echo 'make clean        remove .venv and files that tools left'
@@ -55,11 +56,14 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(RUN) -m tests.bench $(ARGS)
 
+bench-dashboard: $(VENV)/.installed-dev
+	$(RUN) -m tests.bench.dashboard $(ARGS)
+
 screenshots: $(VENV)/.installed-dev $(VENV)/.installed-screenshots
 	$(RUN) -m tests.screenshots $(ARGS)
 
 # ARGS="-k kills" with FAULTS_KILLS=500, "-k walk" with FAULTS_MINUTES=20, "-k breaks" with FAULTS_BREAKS=200;
-# FAULTS_SEED=N does again what a seed did.
+# "-k keys" with TYPED=5000; FAULTS_SEED=N does again what a seed did.
 soak: $(VENV)/.installed-dev
 	$(RUN) -m pytest -m soak --timeout=0 $(ARGS)
 

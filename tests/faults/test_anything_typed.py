@@ -18,7 +18,7 @@ from textual import events
 from textual.keys import _character_to_key
 
 from core import DeployRequest
-from tests.tui.running import XTERM, agree, hurried, plan_made, screen_text, shown, until
+from tests.tui.running import STYLE, XTERM, agree, hurried, plan_made, screen_text, shown, until
 from tui.app import TurnoutApp
 from tui.commands.registry import KEYS
 from tui.screens.dashboard import Dashboard
@@ -71,6 +71,8 @@ def asked_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 class Staying(TurnoutApp):
     """The dashboard, which counts wishes to leave."""
+
+    CSS_PATH = STYLE
 
     left = 0
 

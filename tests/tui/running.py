@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
 
+import tui.app
 from core.config import Project
 from core.errors import TurnoutError
 from core.records import ServerState
@@ -20,6 +22,10 @@ from tui.dialogs.plan import PlanDialog
 
 XTERM = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TURNOUT_KEYS": "/nonexistent/keys.toml"}
 """What the app is told of the terminal and of the user's keys, unless a test says otherwise."""
+
+
+STYLE = Path(tui.app.__file__).with_name("style.tcss")
+"""Where the app's style sheet is: Textual looks for that of a class in another file beside it."""
 
 
 def hurried() -> float:

@@ -1,0 +1,73 @@
+"""What the dashboard sends to the terminal: what changed, and no more. Counted, not timed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from textual._compositor import ChopsUpdate, LayoutUpdate
+
+from tests.bench.dashboard_app import begin, state_of
+from tests.tui.recorded import NOW, RecordedFleet, project
+from tests.tui.running import STYLE, XTERM, shown, until
+from tui.app import TurnoutApp
+
+MOST = 3000
+"""Bytes of a cursor move on a terminal of 160x45."""
+
+
+class Counting(TurnoutApp):
+    """The dashboard, of which the bytes are counted that it would send to a terminal."""
+
+    CSS_PATH = STYLE
+
+    sent = 0
+
+    def _display(self, screen: Any, renderable: Any) -> None:
+        if isinstance(renderable, LayoutUpdate | ChopsUpdate) and not self._batch_count:
+            self.sent += len(self.sent_cells.difference(renderable, self.console, self.size).encode())
+        super()._display(screen, renderable)
+
+
+def app_of(servers: int, releases: int) -> Any:
+    names = [f"web{number}" for number in range(1, servers + 1)]
+    states = {name: state_of(name, releases, int(number % 31 == 16)) for number, name in enumerate(names)}
+    seconds = iter(range(1 << 30))
+
+    def opener(project: Any, environment: Any) -> Any:
+        return RecordedFleet(project, environment, states, {})
+
+    return Counting(project(names), environ=XTERM, opener=opener, now=lambda: NOW + next(seconds) / 100)
+
+
+@pytest.mark.parametrize("pane", ["1", "2"])
+async def test_a_cursor_move_sends_little_with_a_hundred_servers(pane) -> None:
+    app = app_of(100, 200)
+    async with shown(app, (160, 45)) as pilot:
+        await pilot.press(pane)
+        sizes = []
+        for key in "jjjjkkjj":
+            await pilot.pause()
+            before = app.sent
+            await pilot.press(key)
+            await pilot.pause()
+            sizes.append(app.sent - before)
+        assert max(sizes) <= MOST, sizes
+        assert min(sizes) > 0, "the cursor is seen to move"
+
+
+async def test_uploads_send_what_changed_of_them() -> None:
+    """Ten paints a second at most: so 30 kB a second are 3,000 B a paint."""
+    app = app_of(100, 8)
+    async with shown(app, (200, 60)) as pilot:
+        begin(app, 100, 0)
+        await until(pilot, lambda: app.workspace.operation and app.sent, "the operation")
+        operation = app.workspace.operation
+        await until(pilot, lambda: any(one.sent for one in operation.progress.servers.values()), "an upload")
+        for _ in range(5):
+            await pilot.pause()
+        before = app.sent
+        app.dashboard.ticked()
+        await pilot.pause()
+        operation.job.controls.cancel.request()
+        assert app.sent - before <= MOST
