@@ -81,10 +81,11 @@ class Staying(TurnoutApp):
 
 
 def disk(places: list[Any]) -> dict[str, object]:
-    """What is on the servers: names, links and files of each deploy root, without what only looking may touch."""
+    """What is on the servers: names, links and files of each deploy root, without what is being removed."""
     out: dict[str, object] = {}
     for place in places:
         for folder, folders, files in os.walk(place.files):
+            folders[:] = [name for name in folders if not name.startswith("trash.")]
             for name in (*folders, *files):
                 path = Path(folder, name)
                 if path.is_symlink():

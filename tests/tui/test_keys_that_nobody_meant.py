@@ -44,7 +44,7 @@ async def test_what_is_typed_behind_a_slash_goes_into_the_filter() -> None:
     app: Any = recorded_app()
     async with shown(app) as pilot:
         burst(app, "slash", "P", "D", "b")
-        await until(pilot, lambda: app.query_one("#filter", Input).value == "PDb", "the text in the filter")
+        await until(pilot, lambda: app.dashboard.query_one("#filter", Input).value == "PDb", "the text in the filter")
         assert app.screen is app.dashboard and app.dashboard.filtering == "releases"
 
 
@@ -69,7 +69,7 @@ async def test_a_question_takes_no_yes_before_it_could_be_read_and_the_key_was_u
             await pilot.press("y")
         assert toasts(app)[-1].startswith("let go of the key")
         assert app.screen is ask and answers == []
-        clock.seconds += UP
+        clock.seconds += 2 * UP
         await until(pilot, lambda: not ask.query_one("#yes").disabled, "the button to light")
         await pilot.press("y")
         await until(pilot, lambda: answers, "the answer")

@@ -91,7 +91,11 @@ class KeysInOrder(Base):
             self._looking_again = True
             self.set_timer(seconds, look)
 
-    async def on_passed(self, message: Passed) -> None:
+    def on_passed(self, message: Passed) -> None:
+        # The app has looked at the key by now, or does so before this: what moves the focus is called after that.
+        self.call_later(self._after, message)
+
+    async def _after(self, message: Passed) -> None:
         if message is self._passing:
             self._passing = None
             await self._next_keys()
