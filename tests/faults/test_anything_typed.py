@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,17 @@ class Watch:
         self.seen: list[str] = []
         sys.addaudithook(self._hear)
 
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Watch this thread, and find nothing."""
+        self.seen.clear()
+        self.thread = threading.get_ident()
+        try:
+            yield
+        finally:
+            self.thread = 0
+        assert self.seen == [], "on the interface's thread"
+
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.thread and event in ASKING and threading.get_ident() == self.thread:
             self.note(f"{event} {arguments!r}")
@@ -48,14 +61,13 @@ class Watch:
             self.seen.append(f"{what[:200]} in {frame.f_code.co_filename}:{frame.f_lineno}")
 
 
-_watch: list[Watch] = []
+_the_only_one = lru_cache(Watch)
 
 
 @pytest.fixture
-def asked_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What servers and programs are asked on the thread of the test, which is the interface's."""
-    watch = _watch[0] if _watch else Watch()
-    _watch[:] = [watch]
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    """Hears of servers and programs that are asked on the thread of the test, which is the interface's."""
+    watch = _the_only_one()
     really = paramiko.Transport._send_user_message
 
     def send(transport: paramiko.Transport, message: paramiko.Message) -> None:
@@ -63,10 +75,7 @@ def asked_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         really(transport, message)
 
     monkeypatch.setattr(paramiko.Transport, "_send_user_message", send)
-    watch.seen.clear()
-    watch.thread = threading.get_ident()
-    yield watch.seen
-    watch.thread = 0
+    return watch
 
 
 class Staying(TurnoutApp):
@@ -142,7 +151,7 @@ async def to_the_dashboard(pilot: Any) -> None:
     raise AssertionError(f"Escape does not lead back from {app.screen}\n{screen_text(app)}")
 
 
-async def anything(servers: Any, project_factory: Any, truth: Any, seed: int, keystrokes: int) -> None:
+async def anything(watch: Watch, servers: Any, project_factory: Any, truth: Any, seed: int, keystrokes: int) -> None:
     print(f"seed {seed}, {keystrokes} keys")
     choose = random.Random(seed)
     web = servers(2)
@@ -153,67 +162,64 @@ async def anything(servers: Any, project_factory: Any, truth: Any, seed: int, ke
         facts.do(DeployRequest(tag=tag))
     before = disk(web)
     app = Staying(project.load(), environ=XTERM)
-    async with shown(app) as pilot:
-        await type_anything(pilot, choose, keystrokes)
-        await until(pilot, lambda: not app._waiting, "the last key to be looked at")
-        await to_the_dashboard(pilot)
-        await pilot.resize_terminal(120, 34)
-        assert app.dashboard is not None
-        for text in app.dashboard.filters:
-            app.dashboard.filters[text] = ""
-        app.dashboard.show_fleet()
-        assert app.workspace is not None and not app.workspace.operation_runs
-        await pilot.press("1")
-        await until(pilot, lambda: "web" in screen_text(app), "the servers")
-        await pilot.press("question_mark")
-        await until(pilot, lambda: "Change servers" in screen_text(app), "the help")
+    with watch.here():
+        async with shown(app) as pilot:
+            await type_anything(pilot, choose, keystrokes)
+            await until(pilot, lambda: not app._waiting, "the last key to be looked at")
+            await to_the_dashboard(pilot)
+            await pilot.resize_terminal(120, 34)
+            assert app.dashboard is not None
+            for text in app.dashboard.filters:
+                app.dashboard.filters[text] = ""
+            app.dashboard.show_fleet()
+            assert app.workspace is not None and not app.workspace.operation_runs
+            await pilot.press("1")
+            await until(pilot, lambda: "web" in screen_text(app), "the servers")
+            await pilot.press("question_mark")
+            await until(pilot, lambda: "Change servers" in screen_text(app), "the help")
     assert disk(web) == before, "what nobody confirmed was done"
 
 
 async def test_whatever_is_typed_the_dashboard_goes_on_and_nothing_changes(
-    servers, project_factory, truth, tmp_path, monkeypatch, asked_here
+    servers, project_factory, truth, tmp_path, monkeypatch, watch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1 << 30))
-    await anything(servers, project_factory, truth, seed, KEYSTROKES)
-    assert asked_here == [], "on the interface's thread"
+    await anything(watch, servers, project_factory, truth, seed, KEYSTROKES)
 
 
 @pytest.mark.soak
-async def test_soak_thousands_of_keys(servers, project_factory, truth, tmp_path, monkeypatch, asked_here) -> None:
+async def test_soak_thousands_of_keys(servers, project_factory, truth, tmp_path, monkeypatch, watch) -> None:
     monkeypatch.chdir(tmp_path)
     seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1 << 30))
-    await anything(servers, project_factory, truth, seed, int(os.environ.get("TYPED", "5000")))
-    assert asked_here == [], "on the interface's thread"
+    await anything(watch, servers, project_factory, truth, seed, int(os.environ.get("TYPED", "5000")))
 
 
-async def test_no_server_is_asked_on_the_thread_of_the_interface(servers, project_factory, truth, asked_here) -> None:
+async def test_no_server_is_asked_on_the_thread_of_the_interface(servers, project_factory, truth, watch) -> None:
     web = servers(2)
     project = project_factory(web)
     facts = truth(project, web)
     for tag in ("one", "two"):
         project.commit({"index.html": f"{tag}\n"}, f"Page {tag}")
         facts.do(DeployRequest(tag=tag))
-    asked_here.clear()
-    subprocess.run(["true"], check=True)
-    assert len(asked_here) == 1, "the watch itself works"
-    asked_here.clear()
+    with pytest.raises(AssertionError, match="on the interface's thread"), watch.here():
+        subprocess.run(["true"], check=True)
     app = Staying(project.load(), environ=XTERM, clock=hurried)
-    async with shown(app) as pilot:
-        workspace: Any = app.workspace
-        for key in KEYS:
-            if key.id in ("quit", "quit-anywhere", "suspend"):
-                continue
-            await pilot.press(key.keys.split(",")[0])
-            await pilot.pause(0.02)
-            await to_the_dashboard(pilot)
-            await pilot.press("escape")
-        for key in ("u", "u"):
-            await until(pilot, lambda: not app.dashboard.why_not("undo"), "undo to be possible")
-            await pilot.press(key)
-            await plan_made(pilot)
-            await agree(pilot)
-            await until(pilot, lambda: workspace.operation and workspace.operation.outcome, "the end")
-        await pilot.press("ctrl+r")
-        await until(pilot, lambda: all(not server.checking for server in workspace.fleet_view.servers), "a look")
-    assert asked_here == [], "on the interface's thread"
+    with watch.here():
+        async with shown(app) as pilot:
+            workspace: Any = app.workspace
+            for key in KEYS:
+                if key.id in ("quit", "quit-anywhere", "suspend"):
+                    continue
+                await pilot.press(key.keys.split(",")[0])
+                await pilot.pause(0.02)
+                await to_the_dashboard(pilot)
+                await pilot.press("escape")
+            for key in ("u", "u"):
+                await until(pilot, lambda: not app.dashboard.why_not("undo"), "undo to be possible")
+                await pilot.press(key)
+                await plan_made(pilot)
+                await agree(pilot)
+                await until(pilot, lambda: workspace.operation and workspace.operation.outcome, "the end")
+            await pilot.press("ctrl+r")
+            await until(pilot, lambda: all(not server.checking for server in workspace.fleet_view.servers), "a look")
