@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from core.records import LONGEST_REASON
 from tui.dialogs.base import Dialog, button
@@ -45,15 +45,22 @@ class ReasonDialog(Dialog[str]):
         needed = "A reason is needed; everybody sees it." if self._needed else "A reason helps others; it may be empty."
         return [line(part) for text in (*self._said, needed) for part in wrap(text, cells)]
 
+    @property
+    def _reason(self) -> str:
+        return self.query_one("#name", Input).value.strip()
+
+    @property
+    def can_agree(self) -> bool:
+        return bool(self._reason) or not self._needed
+
     def on_input_changed(self, event: Input.Changed) -> None:
-        self.query_one("#yes", Button).disabled = self._needed and not event.value.strip()
+        self.allow()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.action_yes()
+        self.agree()  # to a plan, which waits until it was read
 
-    def action_yes(self) -> None:
-        reason = self.query_one("#name", Input).value.strip()
-        if reason or not self._needed:
-            self.dismiss(reason)
+    def agree(self) -> None:
+        if self.can_agree:
+            self.dismiss(self._reason)
         else:
             self.notify("a reason is needed", severity="warning", markup=False)

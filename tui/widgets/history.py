@@ -118,7 +118,7 @@ class HistoryTab(Vertical, Tab):
         self._draw()
 
     def _changed(self) -> None:
-        if self.is_attached and self.display:
+        if self.is_here and self.display:
             self._draw()
 
     def _draw(self) -> None:
