@@ -56,7 +56,7 @@ class FleetWatch:
         self._on_change = on_change
         self._opener = opener
         self.fleet = opener(project, environment)
-        self._servers = {server.name: ServerView(server.name) for server in environment.servers}
+        self._servers = {server.name: ServerView(server.name, roles=server.roles) for server in environment.servers}
         self._fleet_view: FleetView | None = None
         self._generation = 0
         self._glances = 0

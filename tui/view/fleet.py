@@ -31,6 +31,7 @@ class ServerView:
     asked: float = 0.0
     at: float = 0.0
     late: bool = False
+    roles: tuple[str, ...] = ()
 
     @property
     def answers(self) -> bool:

@@ -46,6 +46,7 @@ class Glyphs:
     curve: str
     edge: str
     never: str
+    open: str
     least: str
 
 
@@ -80,6 +81,7 @@ UNICODE = Glyphs(
     curve="┗",
     edge="▎",
     never="—",
+    open="▾",
     least="▏",
 )
 
@@ -114,6 +116,7 @@ ASCII = Glyphs(
     curve="+",
     edge="|",
     never="--",
+    open="v",
     least="",
 )
 

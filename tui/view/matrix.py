@@ -13,6 +13,7 @@ from tui.view.formats import age, ago, range_name, without_record
 from tui.view.glyphs import UNICODE, Glyphs, bar
 from tui.view.lines import Line, Span, cell_len, fit, line, one_line, right
 from tui.view.names import shortened
+from tui.view.terms import parse_terms
 
 NAMED, DENSE, COUNTED = "named", "dense", "counted"
 """How the servers' cells are drawn: a column with a name each; one cell each; only how many of each kind."""
@@ -331,20 +332,44 @@ def legend(glyphs: Glyphs, standings: Collection[str] = WORDS.keys()) -> Line:
 
 
 def matching(rows: Sequence[FleetRelease], text: str) -> tuple[FleetRelease, ...]:
-    """The rows that hold every word of a filter in tag, subject, author, revision or state."""
-    words = text.casefold().split()
-    if not words:
-        return tuple(rows)
-    return tuple(row for row in rows if all(word in _haystack(row) for word in words))
+    """The rows that a filter asks for: each word is in tag, subject, people, revision or state, or in its field.
+
+    `state:` live, failed, pruned, pinned, left; `release:` a tag or revision; `by:` who deployed or wrote it; `server:`
+    on which it is live; `-` excludes.
+    """
+    terms = parse_terms(text, ("state", "release", "by", "server"))
+    return tuple(
+        row for row in rows if all((term.text in _haystack(row, term.field)) != term.without for term in terms)
+    )
 
 
-def _haystack(row: FleetRelease) -> str:
+def _haystack(row: FleetRelease, field: str = "") -> str:
     record = row.record
-    parts = [row.tag, "live" if row.live_on else "", "failed" if row.failed else ""]
-    parts += ["" if row.present_on else "pruned", "pinned" if row.pinned else "", "blocked" if row.block else ""]
-    if record:
-        parts += [record.subject, record.author, record.by, record.revision, record.ref]
-    return " ".join(parts).casefold()
+    state = ["live" if row.live_on else "", "failed" if row.failed else "", "" if row.present_on else "pruned"]
+    state += ["pinned" if row.pinned else "", "left" if record and record.left else "", "blocked" if row.block else ""]
+    release = [row.tag, record.revision if record else ""]
+    people = [record.author, record.by] if record else []
+    fields = {"state": state, "release": release, "by": people, "server": list(row.live_on)}
+    every = [*release, *state, *people, *([record.subject, record.ref] if record else [])]
+    return " ".join(fields.get(field, every)).casefold()
+
+
+NEWEST, BY_LIFE, BY_SIZE, BY_PERSON = "newest first", "longest lived", "largest", "person"
+ORDERS = (NEWEST, BY_LIFE, BY_SIZE, BY_PERSON)
+"""How the releases may be sorted."""
+
+
+def in_order(rows: Sequence[FleetRelease], fleet: FleetView, order: str, now: float) -> tuple[FleetRelease, ...]:
+    """The rows, which are newest first, in another order; what is alike stays newest first."""
+    if order == BY_LIFE:
+        return tuple(
+            sorted(rows, key=lambda row: -(fleet.lives[row.tag].seconds(now) if row.tag in fleet.lives else -1))
+        )
+    if order == BY_SIZE:
+        return tuple(sorted(rows, key=lambda row: -(row.record.bytes if row.record else -1)))
+    if order == BY_PERSON:
+        return tuple(sorted(rows, key=lambda row: row.record.by if row.record else "~"))
+    return tuple(rows)
 
 
 def placeholder(fleet: FleetView, filter_text: str, glyphs: Glyphs, keys: Mapping[str, str]) -> list[Line]:

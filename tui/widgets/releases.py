@@ -27,13 +27,15 @@ class ReleasesPane(Rows):
         self._filter = ""
         self.marked: set[str] = set()
         self.selected_server = ""
+        self.order = matrix.NEWEST
 
     def show(self, fleet: FleetView, filter_text: str = "") -> None:
         """Draw these releases, narrowed by the filter; marks of releases that are gone go too."""
         self._fleet = fleet
         self._filter = filter_text
         self._layout = None
-        self._rows = matrix.matching(fleet.rows, filter_text)
+        chosen = matrix.matching(fleet.rows, filter_text)
+        self._rows = matrix.in_order(chosen, fleet, self.order, self._now())
         self.marked &= set(fleet.places)
         self.set_keys([row.tag for row in self._rows])
 
@@ -48,6 +50,11 @@ class ReleasesPane(Rows):
             self.marked ^= {self.key}
             self.cursor += 1
             self.redraw()
+
+    def sort(self) -> str:
+        """Sort in the next way; its name."""
+        self.order = matrix.ORDERS[(matrix.ORDERS.index(self.order) + 1) % len(matrix.ORDERS)]
+        return self.order
 
     def _laid_out(self, cells: int) -> matrix.Layout:
         if self._layout is None or self._layout.cells != cells:

@@ -86,10 +86,23 @@ class Rows(ScrollView, can_focus=True):
             self._head = (cells, self.draw_head(cells))
         return self._head[1]
 
+    def columns(self, cells: int) -> int:
+        """How many rows stand side by side in a line of so many cells."""
+        return 1
+
+    @property
+    def _columns(self) -> int:
+        return max(self.columns(self.scrollable_content_region.width or self.size.width), 1)
+
+    @property
+    def lines_high(self) -> int:
+        """Lines that the head and all rows take."""
+        return -(-len(self._keys) // self._columns) + self.head_height
+
     @property
     def overflows(self) -> bool:
         """Whether there are more rows than are seen."""
-        return len(self._keys) + self.head_height > self.scrollable_content_region.height > 0
+        return self.lines_high > self.scrollable_content_region.height > 0
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -123,7 +136,7 @@ class Rows(ScrollView, can_focus=True):
             self.cursor = self._keys.index(key)
 
     def _place_virtual_size(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self._keys) + self.head_height)
+        self.virtual_size = Size(self.size.width, self.lines_high)
 
     def on_resize(self) -> None:
         self._place_virtual_size()
@@ -138,7 +151,7 @@ class Rows(ScrollView, can_focus=True):
             return
         head = self.head_height
         for index in (old, new):
-            self.refresh(Region(0, head + index - self.scroll_offset.y, self.size.width, 1))
+            self.refresh(Region(0, head + index // self._columns - self.scroll_offset.y, self.size.width, 1))
         self._scroll_to_cursor()
         self.post_message(self.Moved(self))
 
@@ -149,11 +162,11 @@ class Rows(ScrollView, can_focus=True):
         height = self.scrollable_content_region.height - self.head_height
         if height <= 0:
             return
-        top = self.scroll_offset.y
-        if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False, immediate=True)
-        elif self.cursor >= top + height:
-            self.scroll_to(y=self.cursor - height + 1, animate=False, immediate=True)
+        top, place = self.scroll_offset.y, self.cursor // self._columns
+        if place < top:
+            self.scroll_to(y=place, animate=False, immediate=True)
+        elif place >= top + height:
+            self.scroll_to(y=place - height + 1, animate=False, immediate=True)
 
     def on_focus(self) -> None:
         self.refresh()
@@ -164,7 +177,16 @@ class Rows(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         cells = self.scrollable_content_region.width or self.size.width
         head = self._head_lines(cells)
-        index = y - len(head) + (self.scroll_offset.y if y >= len(head) else 0)
+        columns = max(self.columns(cells), 1)
+        place = y - len(head) + (self.scroll_offset.y if y >= len(head) else 0)
+        if columns == 1 or place < 0 or not self._keys:
+            return self._drawn(place, cells, head)
+        each = cells // columns
+        widths = [each] * (columns - 1) + [cells - each * (columns - 1)]
+        return Strip.join(self._drawn(place * columns + column, wide, head) for column, wide in enumerate(widths))
+
+    def _drawn(self, index: int, cells: int, head: Sequence[Line]) -> Strip:
+        """The strip of a row in so many cells, made anew only where it is not there yet."""
         state = (
             "" if index != self.cursor or index < 0 else "rows--cursor" if self.has_focus else "rows--cursor-blurred"
         )
@@ -195,7 +217,7 @@ class Rows(ScrollView, can_focus=True):
         self.cursor -= 1
 
     def _page(self) -> int:
-        return max(self.scrollable_content_region.height - self.head_height - 1, 1)
+        return max(self.scrollable_content_region.height - self.head_height - 1, 1) * self._columns
 
     def action_page_down(self) -> None:
         self.cursor += self._page()
@@ -213,7 +235,10 @@ class Rows(ScrollView, can_focus=True):
         place = event.get_content_offset(self)
         if place is None or place.y < self.head_height:
             return
-        index = place.y - self.head_height + self.scroll_offset.y
+        columns = self._columns
+        each = max(self.scrollable_content_region.width // columns, 1)
+        line_of = place.y - self.head_height + self.scroll_offset.y
+        index = line_of * columns + min(place.x // each, columns - 1)
         if index < len(self._keys):
             self.cursor = index
             if event.chain == 2:

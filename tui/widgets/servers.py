@@ -1,4 +1,4 @@
-"""The Servers pane: a row a server, with what is live there or what is wrong."""
+"""The Servers pane: what is live, then a row a server; of a large fleet trouble first, and the rest folded."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ from collections.abc import Callable, Sequence
 
 from tui.view.fleet import Activity, FleetView, ServerView
 from tui.view.glyphs import Glyphs
+from tui.view.health import is_trouble
 from tui.view.lines import Line, fit, line
+from tui.view.live_card import card_lines
 from tui.view.names import shortened
+from tui.view.server_list import FOLD, ORDERS, fold_line, server_keys, usual_order
 from tui.view.server_row import server_line
 from tui.widgets.rows import Rows
 
+CALM_CELLS, TROUBLE_CELLS = 26, 46
+"""Cells of a server's row: of one that is as it should be, of one of which there is something to say."""
+
 
 class ServersPane(Rows):
-    """Rows are server names. `activity` tells what an operation does on one right now."""
+    """Rows are server names, and FOLD. `activity` tells what an operation does on one right now."""
 
     def __init__(
         self,
@@ -29,33 +35,66 @@ class ServersPane(Rows):
         self._fleet = FleetView("", "")
         self._by_name: dict[str, ServerView] = {}
         self._filter = ""
+        self._shown_order = ""
+        self.marked: set[str] = set()
+        self.unfolded = False
+        self.order = ""
 
     def show(self, fleet: FleetView, filter_text: str = "") -> None:
-        """Draw these servers, narrowed to those whose name holds the filter's words."""
+        """Draw these servers, as far as the filter asks for them; marks of servers that are gone go too."""
         self._fleet = fleet
         self._filter = filter_text
         self._by_name = {server.name: server for server in fleet.servers}
-        words = filter_text.casefold().split()
-        names = [name for name in self._by_name if all(word in name.casefold() for word in words)]
-        self.set_keys(names)
+        self.marked &= self._by_name.keys()
+        self.set_keys(server_keys(fleet, filter_text, self.order, unfolded=self.unfolded))
+
+    def sort(self) -> str:
+        """Sort in the next way; its name."""
+        place = ORDERS.index(self.order or usual_order(self._fleet))
+        self.order = ORDERS[(place + 1) % len(ORDERS)]
+        return self.order
+
+    def toggle_fold(self) -> None:
+        """Show the servers that are as they should be, or fold them away again."""
+        self.unfolded = not self.unfolded
+        self.show(self._fleet, self._filter)
+
+    def find(self, name: str) -> None:
+        """Put the cursor on a server, unfolding what hides it."""
+        if name not in self.keys and FOLD in self.keys:
+            self.toggle_fold()
+        self.go_to(name)
+
+    def toggle_mark(self) -> None:
+        """Mark the server under the cursor, or take its mark away, and go on."""
+        if self.key in self._by_name:
+            self.marked ^= {self.key}
+            self.cursor += 1
+            self.redraw()
+
+    def columns(self, cells: int) -> int:
+        trouble = any(is_trouble(self._by_name[name], self._fleet) for name in self.keys if name != FOLD)
+        longest = max((len(name) for name in self.keys), default=0)
+        wanted = TROUBLE_CELLS if trouble or any(map(self._activity, self.keys)) else max(CALM_CELLS, longest + 20)
+        return min(max(cells // wanted, 1), max(len(self.keys), 1))
 
     def _name_of(self, name: str, cells: int) -> str:
         """A server's name as wide as those of all others, in half of the row at most."""
-        room = min(max((len(other) for other in self.keys), default=0), max(cells // 2, 6))
-        return fit(shortened(self.keys, room, self._glyphs.more)[name], room, self._glyphs.more)
+        names = tuple(other for other in self.keys if other != FOLD)
+        room = min(max((len(other) for other in names), default=0), max(cells // 2, 6))
+        return fit(shortened(names, room, self._glyphs.more)[name], room, self._glyphs.more)
+
+    def draw_head(self, cells: int) -> Sequence[Line]:
+        return [(*line(" "), *spans) for spans in card_lines(self._fleet, cells - 2, self._glyphs, self._now())]
 
     def draw(self, index: int, cells: int) -> Line:
-        name, room = self.keys[index], cells - 2
-        row = server_line(
-            self._by_name[name],
-            room,
-            self._glyphs,
-            self._now(),
-            self._fleet,
-            self._activity(name),
-            self._name_of(name, room),
-        )
-        return (*line(" "), *row)
+        name, room = self.keys[index], cells - 3
+        if name == FOLD:
+            return (*line(" "), *fold_line(self._fleet, self._glyphs, unfolded=self.unfolded))
+        mark = self._glyphs.marked if name in self.marked else " "
+        activity, shown = self._activity(name), self._name_of(name, room)
+        row = server_line(self._by_name[name], room, self._glyphs, self._now(), self._fleet, activity, shown)
+        return (*line((mark, "accent")), *row)
 
     def draw_placeholder(self, cells: int) -> Sequence[Line]:
         if not self._filter:

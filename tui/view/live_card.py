@@ -1,0 +1,81 @@
+"""What is live, in two lines: the first thing that is seen of an environment (pure)."""
+
+from __future__ import annotations
+
+from core.records import FleetRelease, Record
+from core.text import count, size
+from tui.view import conditions
+from tui.view.fleet import FleetView
+from tui.view.formats import age
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, crop, fit, line, one_line, short, width
+
+
+def card_lines(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
+    """The live release, its subject, where and since when; then who brought it, from what, and how large it is."""
+    row = fleet.row(fleet.live)
+    if row is None:
+        return [_nothing_live(fleet, glyphs), ()]
+    sign, role, word = _word(row, fleet, glyphs)
+    where, since = _where(row, fleet), _since(row, fleet, now)
+    record = row.record
+    subject = one_line(record.subject) if record else "made by another tool"
+    start = line((f"{sign} ", role), (word, role), "  ", (fleet.short(row.tag), "strong"), "  ")
+    end = line((where, role), (f" {glyphs.dot} {since}" if since else "", ""), " ")
+    if width(start) + width(end) + 12 > cells:
+        end = line((since, role), " ")
+    room = max(cells - width(start) - width(end) - 1, 0)
+    first = line(*start, (fit(short(subject, room, glyphs.more), room), "strong"), " ", *end)
+    return [crop(first, cells, glyphs.more), crop(_origin(row, record, fleet, glyphs, now), cells, glyphs.more)]
+
+
+def _nothing_live(fleet: FleetView, glyphs: Glyphs) -> Line:
+    if fleet.answering:
+        down = [name for name, found in fleet.conditions.items() if found == conditions.DOWN]
+        if down:
+            return line((f"{glyphs.alert} SITE DOWN", "bad"), ": `current` points to nothing")
+        return line((f"{glyphs.kept} nothing is live yet", "strong"))
+    if any(server.error is None for server in fleet.servers):
+        return line((f"{glyphs.busy} connecting to {count(len(fleet.servers), 'server')}", "busy"))
+    return line((f"{glyphs.alert} unknown what is live", "bad"), ": no server answers")
+
+
+def _word(row: FleetRelease, fleet: FleetView, glyphs: Glyphs) -> tuple[str, str, str]:
+    """Sign, role and the one word of the card."""
+    live = fleet.live_on(row)
+    if not live:
+        return glyphs.unknown, "bad", "NOT KNOWN"
+    if row.failed:
+        return glyphs.failed, "bad", "LIVE, FAILED"
+    return glyphs.live, "ok" if len(live) == len(fleet.servers) else "warn", "LIVE"
+
+
+def _where(row: FleetRelease, fleet: FleetView) -> str:
+    live, total = len(fleet.live_on(row)), len(fleet.servers)
+    if not live:
+        return f"was live on {len(row.live_on)} of {total}"
+    if live < total:
+        return f"on {live} of {total} servers"
+    return "on the only server" if total == 1 else f"on all {total} servers"
+
+
+def _since(row: FleetRelease, fleet: FleetView, now: float) -> str:
+    life = fleet.lives.get(row.tag)
+    since = life.since if life and life.since else row.created
+    return age(max(now - since, 0)) if since else ""
+
+
+def _origin(row: FleetRelease, record: Record | None, fleet: FleetView, glyphs: Glyphs, now: float) -> Line:
+    """`ana from laptop · main · after 9ab01cd, which lived 22 h · 58 MB in 4,812 files`."""
+    life = fleet.lives.get(row.tag)
+    who, _, machine = one_line((life.by if life else "") or (record.by if record else "")).partition("@")
+    parts = [f"{who} from {machine}" if machine else who]
+    if record is not None:
+        parts.append(one_line(record.ref) if record.ref != record.revision else "")
+    if life is not None and life.after and life.after in fleet.places:
+        before = fleet.lives.get(life.after)
+        lived = f", which lived {age(before.seconds(now))}" if before else ""
+        parts.append(f"after {fleet.short(life.after)}{lived}")
+    if record is not None and record.bytes:
+        parts.append(f"{size(record.bytes)} in {count(record.files, 'file')}")
+    return line("  ", (f" {glyphs.dot} ".join(part for part in parts if part), "dim"))

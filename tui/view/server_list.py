@@ -1,0 +1,94 @@
+"""Which servers the servers pane lists, and in which order: trouble first, the rest folded; sorted; filtered (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from core.text import count
+from tui.view.fleet import FleetView, ServerView
+from tui.view.glyphs import Glyphs
+from tui.view.health import is_trouble, worst_first
+from tui.view.lines import Line, line
+from tui.view.terms import parse_terms
+
+FEW = 16
+"""Servers up to which each is listed in the order of turnout.toml; from there on trouble comes first."""
+
+FOLD = "▸"
+"""The key of the row that stands for all servers that are as they should be; no server has that name."""
+
+TROUBLE, AS_LISTED, BY_NAME, BY_RELEASE, BY_LATENCY = "trouble first", "as listed", "name", "release", "latency"
+ORDERS = (TROUBLE, AS_LISTED, BY_NAME, BY_RELEASE, BY_LATENCY)
+"""How the servers may be sorted; the first of them for a large fleet."""
+
+
+def server_keys(fleet: FleetView, text: str, order: str, *, unfolded: bool) -> list[str]:
+    """The rows of the servers pane: names, and FOLD in place of those that are as they should be.
+
+    text   the filter: see `matches`; what it finds is never folded     order   one of ORDERS; "" for the usual one
+    """
+    chosen = [server for server in fleet.servers if matches(server, fleet, text)]
+    order = order or usual_order(fleet)
+    if order != TROUBLE:
+        return [server.name for server in in_order(chosen, fleet, order)]
+    trouble = worst_first([server for server in chosen if is_trouble(server, fleet)], fleet)
+    rest = [server.name for server in chosen if not is_trouble(server, fleet)]
+    names = [server.name for server in trouble]
+    if text or len(fleet.servers) <= FEW:
+        return [*names, *rest]
+    fold = [FOLD] if rest else []
+    return [*names, *fold, *(rest if unfolded else [])]
+
+
+def usual_order(fleet: FleetView) -> str:
+    """How a fleet is listed as long as nobody sorts it."""
+    return AS_LISTED if len(fleet.servers) <= FEW else TROUBLE
+
+
+def in_order(servers: Sequence[ServerView], fleet: FleetView, order: str) -> list[ServerView]:
+    """The servers sorted; those of which nothing is known come last."""
+    if order == BY_NAME:
+        return sorted(servers, key=lambda server: server.name)
+    if order == BY_RELEASE:
+        return sorted(servers, key=lambda server: fleet.places.get(_release(server), len(fleet.rows)))
+    if order == BY_LATENCY:
+        return sorted(servers, key=lambda server: -(server.state.rtt if server.state and server.answers else -1.0))
+    return list(servers)
+
+
+def _release(server: ServerView) -> str:
+    return server.state.current if server.state is not None and server.answers else ""
+
+
+_FIELDS: Mapping[str, Callable[[ServerView, FleetView], str]] = {
+    "name": lambda server, fleet: server.name,
+    "state": lambda server, fleet: f"{fleet.condition(server)} {'locked' if _locked(server) else ''}",
+    "release": lambda server, fleet: _release(server),
+    "role": lambda server, fleet: " ".join(server.roles),
+}
+"""By what stands before the colon of a filter's word: where it is looked for."""
+
+
+def matches(server: ServerView, fleet: FleetView, text: str) -> bool:
+    """Whether a server is what a filter asks for: each word is in its name, or in the field before its colon.
+
+    `state:` behind, ahead, live, dark, down …; `release:` the start of a tag or revision; `role:`; `-` excludes.
+    """
+    for term in parse_terms(text, _FIELDS):
+        field = _FIELDS[term.field or "name"]
+        if (term.text in field(server, fleet).casefold()) == term.without:
+            return False
+    return True
+
+
+def _locked(server: ServerView) -> bool:
+    return server.state is not None and server.state.lock is not None
+
+
+def fold_line(fleet: FleetView, glyphs: Glyphs, *, unfolded: bool) -> Line:
+    """`▸ 94 as they should be`."""
+    rest = sum(1 for server in fleet.servers if not is_trouble(server, fleet))
+    sign, words = (glyphs.open, "as they should be") if unfolded else (glyphs.now, "as they should be")
+    waiting = sum(1 for found in fleet.conditions.values() if found == "waiting")
+    more = f", {count(waiting, 'server')} not checked yet" if waiting else ""
+    return line((f"{sign} ", "accent"), f"{rest} {words}{more}", ("   Enter", "key"), (" shows them", "dim"))
