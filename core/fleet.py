@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -108,6 +109,14 @@ class Fleet:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(server.name for server in self.servers)
+
+    def part(self, names: Iterable[str]) -> Fleet:
+        """These servers of the fleet, over the same connections; they close with the fleet's."""
+        wanted = frozenset(names)
+        self._routes_to_all()
+        part = copy.copy(self)
+        part.servers = tuple(server for server in self.servers if server.name in wanted)
+        return part
 
     @contextmanager
     def masked(self) -> Iterator[None]:

@@ -103,7 +103,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
     def get_css_variables(self) -> dict[str, str]:
         """Textual's variables, and ours for quiet text, which follow from the theme."""
         variables = super().get_css_variables()
-        return {**variables, **themes.quiet(self.current_theme, variables)}
+        theme = self.current_theme
+        return {**variables, **themes.quiet(theme, variables), **themes.environment_colours(theme, variables)}
 
     def get_driver_class(self) -> type[Driver]:
         return lasting(super().get_driver_class())

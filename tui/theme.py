@@ -78,6 +78,27 @@ def quiet(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
     return {"quiet": ground.blend(text, 0.62).hex, "off": ground.blend(text, 0.36).hex}
 
 
+ENVIRONMENTS: Mapping[bool, Mapping[str, str]] = {
+    True: {"blue": "#8ab8ff", "violet": "#c0a5ff", "teal": "#5fd0d3", "pink": "#f2a0d8", "slate": "#b3c2d9"},
+    False: {"blue": "#0b4f9c", "violet": "#5b2fb0", "teal": "#00595e", "pink": "#8f1d6b", "slate": "#3d4c63"},
+}
+"""By whether a theme is dark: the colours of environments (tui.view.environment_colour)."""
+
+TINT = 0.16
+"""How much of an environment's colour the header has where the environment is protected."""
+
+
+def environment_colours(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
+    """`env-blue` and so on for the name of an environment, `tint-blue` for the header of a protected one."""
+    if theme.ansi:
+        names = {"blue": "blue", "violet": "bright_magenta", "teal": "cyan", "pink": "magenta", "slate": "bright_blue"}
+        out = {f"env-{name}": f"ansi_{colour}" for name, colour in names.items()}
+        return out | {f"tint-{name}": "ansi_default" for name in names}
+    colours, ground = ENVIRONMENTS[theme.dark], Color.parse(variables["panel"])
+    tints = {f"tint-{name}": ground.blend(Color.parse(colour), TINT).hex for name, colour in colours.items()}
+    return {f"env-{name}": colour for name, colour in colours.items()} | tints
+
+
 def choose(environ: Mapping[str, str]) -> str:
     """The name of the theme to start with.
 

@@ -107,7 +107,7 @@ def test_a_release_that_failed_on_one_server_is_failed_there_and_kept_elsewhere(
 
 def test_how_long_a_release_lived_is_told_beside_a_bar() -> None:
     texts = rows(shop(), 140)
-    assert "22 h" in texts[1] and "█" in rows(shop(), 140)[4]
+    assert "22 h" in texts[1] and "━━━" in rows(shop(), 140)[4]
     assert "— failed" in texts[3]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from textual.app import App
 
@@ -55,14 +55,26 @@ class Desk(Protocol):
     def show_tab(self, name: str, *, focus: bool = True) -> None:
         """Show a tab of the bottom pane."""
 
+    def open_row(self) -> None:
+        """Show more of the row under the cursor: its details, or what is folded there."""
+
     def turn_tabs(self, step: int) -> None:
         """Show the tab so many places on."""
 
     def show_details_of(self, pane: str) -> None:
         """Show in Details what is under the cursor of this pane."""
 
-    def toggle_mark(self) -> None:
-        """Mark the release under the cursor, or take its mark away."""
+    def mark(self, how: Literal["one", "all", "range"]) -> None:
+        """Mark the row under the cursor, all rows that are shown, or those from the last mark to the cursor."""
+
+    def sort(self) -> None:
+        """Sort the list that has the focus in the next way."""
+
+    def scroll_matrix(self, step: int) -> None:
+        """Show the columns of other servers in the releases matrix; step: -1 to the left, 1 to the right."""
+
+    def zoom(self) -> None:
+        """Show only the pane that has the focus, or all of them again."""
 
     def open_filter(self, pane: str) -> None:
         """Let the filter of a pane be typed."""

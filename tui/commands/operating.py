@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,15 +25,19 @@ if TYPE_CHECKING:
     from core import Request
 
 
-def plan(desk: Desk, request: Request, title: str) -> None:
-    """Have a plan made and shown; run it where a person agrees. While changes are frozen, ask for a reason first."""
+def plan(desk: Desk, request: Request, title: str, servers: Collection[str] | None = None) -> None:
+    """Have a plan made and shown; run it where a person agrees. While changes are frozen, ask for a reason first.
+
+    servers   on which; None: on those that are marked, or on all of them where none is
+    """
     workspace = desk.workspace
     if workspace.frozen and not request.despite_freeze and _stops_at_freeze(request):
-        _plan_despite_freeze(desk, request, title)
+        _plan_despite_freeze(desk, request, title, servers)
         return
     workspace.comparison.stop()
+    fleet = workspace.chosen(desk.here.marked_servers if servers is None else servers)
     dialog = PlanDialog(
-        workspace.fleet,
+        fleet,
         request,
         title,
         bridge=workspace.bridge,
@@ -43,7 +48,7 @@ def plan(desk: Desk, request: Request, title: str) -> None:
 
     def decided(agreed: Plan | None) -> None:
         if agreed is not None:
-            workspace.run(request, agreed)
+            workspace.run(request, agreed, fleet)
 
     desk.ask(dialog, decided)
 
@@ -54,14 +59,14 @@ def _stops_at_freeze(request: Request) -> bool:
     return operation_of(request).stops_at_freeze
 
 
-def _plan_despite_freeze(desk: Desk, request: Request, title: str) -> None:
+def _plan_despite_freeze(desk: Desk, request: Request, title: str, servers: Collection[str] | None) -> None:
     """Whoever has a reason goes on; the history keeps it."""
     workspace = desk.workspace
     said = [f"{workspace.environment.name} is frozen {workspace.frozen}", "You can go on all the same."]
 
     def given(reason: str | None) -> None:
         if reason:
-            plan(desk, replace(request, reason=reason, despite_freeze=True), title)
+            plan(desk, replace(request, reason=reason, despite_freeze=True), title, servers)
 
     desk.ask(ReasonDialog("Changes are frozen", said, desk.keymap, needed=True), given)
 
@@ -174,7 +179,8 @@ def offer_force(desk: Desk, operation: Operation) -> None:
     lines = [line(part) for text in said for part in wrap(text, 76)]
     dialog = Ask("Kept: in use", lines, "Prune all the same …", "Keep", desk.keymap.shown("yes"))
     request = PruneRequest(tags=kept, force=True)
-    desk.ask(dialog, lambda sure: plan(desk, request, "Prune what is in use") if sure else None)
+    again = [step.server for step in operation.plan.steps]
+    desk.ask(dialog, lambda sure: plan(desk, request, "Prune what is in use", again) if sure else None)
 
 
 def _cancel(desk: Desk) -> None:

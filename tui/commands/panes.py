@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from functools import partial
 
-from tui.commands.base import PANES, Command, Desk
+from tui.commands.base import PANES, Command, Desk, everywhere
 from tui.keymap import DETAILS, LOOK, MOVE
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
 
 
 def _not_markable(workspace: Workspace, focus: Focus) -> str:
+    if focus.pane == "servers":
+        return "" if focus.server else "no server under the cursor"
     row = focus.release
     if row is None:
         return "no release under the cursor"
     return "a live release is never pruned" if row.live_on else "" if row.present_on else "it has no files"
 
 
-def _mark(desk: Desk) -> None:
-    if desk.here.pane == "releases":
-        desk.toggle_mark()
+def _no_list(workspace: Workspace, focus: Focus) -> str:
+    return "only in the servers and the releases" if focus.pane == "bottom" else ""
+
+
+def _no_more_servers(workspace: Workspace, focus: Focus) -> str:
+    return "there is only one server" if len(workspace.fleet_view.servers) < 2 else ""
 
 
 def _filter(desk: Desk) -> None:
@@ -42,15 +47,40 @@ def _beside(step: int, desk: Desk) -> None:
 
 COMMANDS = (
     Command(
-        id="mark", keys="space", help="mark the release under the cursor, to prune it", group=LOOK,
-        label="Mark", rank=6, place=40, in_bar=lambda workspace, focus: focus.pane == "releases",
-        why_not=_not_markable, run=_mark,
+        id="mark", keys="space", help="mark a release, to prune it, or a server: operations are on marked ones alone",
+        group=LOOK, label="Mark", rank=6, place=40, in_bar=lambda workspace, focus: focus.pane != "bottom",
+        why_not=lambda workspace, focus: _no_list(workspace, focus) or _not_markable(workspace, focus),
+        run=lambda desk: desk.mark("one"),
+    ),
+    Command(
+        id="mark-all", keys="a", help="mark all rows that are shown, or take their marks away", group=LOOK,
+        title="Mark all rows that are shown", why_not=_no_list, run=lambda desk: desk.mark("all"),
+    ),
+    Command(
+        id="mark-range", keys="m", help="mark the rows from the last mark to the cursor", group=LOOK,
+        why_not=_no_list, run=lambda desk: desk.mark("range"),
+    ),
+    Command(
+        id="sort", keys="s", help="sort the servers or the releases in the next way", group=LOOK,
+        title="Sort", why_not=_no_list, run=lambda desk: desk.sort(),
+    ),
+    Command(
+        id="zoom", keys="z", help="give the pane the whole screen, or show all panes again", group=LOOK,
+        title="Zoom the pane", label="Zoom", rank=9, place=52, in_bar=everywhere, run=lambda desk: desk.zoom(),
+    ),
+    Command(
+        id="scroll-left", keys="less_than_sign,shift+left", help="the matrix: columns of the servers before",
+        group=MOVE, why_not=_no_more_servers, run=lambda desk: desk.scroll_matrix(-1),
+    ),
+    Command(
+        id="scroll-right", keys="greater_than_sign,shift+right", help="the matrix: columns of the next servers",
+        group=MOVE, why_not=_no_more_servers, run=lambda desk: desk.scroll_matrix(1),
     ),
     Command(
         id=DETAILS.id, keys=DETAILS.keys, help=DETAILS.help, group=DETAILS.group,
         title="Show details of the row", label=DETAILS.label, rank=DETAILS.rank, place=50,
         in_bar=lambda workspace, focus: focus.pane != "bottom",
-        run=lambda desk: desk.show_tab("details"),
+        run=lambda desk: desk.open_row(),
     ),
     Command(
         id="filter", keys="slash", help="filter the pane that has the focus", group=LOOK,

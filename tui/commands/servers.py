@@ -97,7 +97,7 @@ COMMANDS = (
         title="Reconnect to all servers", why_not=_busy, run=_reconnect,
     ),
     Command(
-        id="accept", keys="a", help="see an unknown host key and accept or refuse it", group=LOOK,
+        id="accept", keys="A", help="see an unknown host key and accept or refuse it", group=LOOK,
         title="Decide about a host key", label="Host key", rank=1, place=20,
         in_bar=lambda workspace, focus: focus.pane == "servers" and not _no_key_waits(workspace, focus),
         why_not=_no_key_waits, run=_decide,

@@ -46,7 +46,7 @@ def recover(desk: Desk) -> None:
     from core import RecoverRequest
 
     dialog = RecoverDialog(interrupted, desk.keymap, desk.glyphs, desk.now)
-    desk.ask(dialog, lambda way: plan(desk, RecoverRequest(way), "Recover") if way else None)
+    desk.ask(dialog, lambda way: plan(desk, RecoverRequest(way), "Recover", ()) if way else None)
 
 
 def _break_lock(desk: Desk) -> None:

@@ -19,6 +19,7 @@ from tui.model.bridge import Bridge
 from tui.view.formats import clock
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
+from tui.view.part_lines import part_lines
 from tui.view.plan_lines import plan_lines
 from tui.view.progress import Progress
 from tui.view.progress_lines import error_lines, fleet_line, state_words
@@ -60,6 +61,7 @@ class PlanDialog(Dialog[Plan]):
         self._glyphs = glyphs
         self._now = now
         self._environment = fleet.environment
+        self._chosen = tuple(server.name for server in fleet.servers)
         self._progress = Progress("plan", fleet.environment.name, [], started=now())
         self._job: Job[Plan] = Job("plan", self._work)
         self._end_ticks: Callable[[], None] = lambda: None
@@ -143,7 +145,8 @@ class PlanDialog(Dialog[Plan]):
 
     def lines(self, cells: int) -> Sequence[Line]:
         if self.plan is not None:
-            return plan_lines(self.plan, cells, self._glyphs, now=self._now())
+            lines = plan_lines(self.plan, cells, self._glyphs, now=self._now())
+            return [*part_lines(self._chosen, len(self._environment.servers), cells), *lines]
         if self.error is not None:
             out = error_lines(self.error, cells, self._glyphs)
             out += [line(("  State   ", "dim"), "nothing was changed")]

@@ -15,6 +15,7 @@ class Focus:
     pane      that has the focus, or ""                     tab   the tab that is shown in the bottom pane
     server    name of the server under the cursor, or ""   release   under the cursor
     marked    tags that are marked                          filtering   the pane whose filter is being typed, or ""
+    marked_servers   names of servers that are marked: an operation is on them alone
     list      of servers or of releases: that which had the focus last
     tab_keys  of the tab that is shown
     """
@@ -26,4 +27,5 @@ class Focus:
     server: str = ""
     release: FleetRelease | None = None
     marked: frozenset[str] = frozenset()
+    marked_servers: frozenset[str] = frozenset()
     filtering: str = ""

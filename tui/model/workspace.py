@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from core.plan import Plan
@@ -125,14 +125,18 @@ class Workspace:
         self.others.stop()
         self.comparison.stop()
 
-    def run(self, request: Request, plan: Plan) -> None:
-        """Carry out a plan that a person agreed to, unless an operation runs by now."""
+    def chosen(self, servers: Collection[str]) -> Fleet:
+        """The servers of an operation: those that are marked, or all of them."""
+        return self.fleet.part(servers) if servers else self.fleet
+
+    def run(self, request: Request, plan: Plan, fleet: Fleet | None = None) -> None:
+        """Carry out a plan that a person agreed to, unless an operation runs by now. `fleet`: on these servers only."""
         if self.operation_runs:
             return
         self.comparison.stop()
         self.comparison.hide()
         self.others.forget()
-        operation = Operation(self.fleet, request, plan, self.now())
+        operation = Operation(fleet or self.fleet, request, plan, self.now())
         operation.start(self.bridge, self.shown.said, lambda: self._ended(operation))
         self.shown.begin(operation)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Literal, TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -29,15 +29,21 @@ from tui.model.operation import Operation, OthersOperation
 from tui.model.workspace import Workspace
 from tui.model.workspaces import Workspaces
 from tui.view.environments import elsewhere_line
+from tui.view.environment_colour import colour_of
 from tui.view.fleet import Activity
+from tui.view.fleet_map import LEAST
 from tui.view.glyphs import Glyphs
 from tui.view.header import header_line
+from tui.view.health import is_trouble
 from tui.view.history_lines import freeze_banner
 from tui.view.recovery_lines import banner_line
+from tui.view.server_list import FEW, FOLD
 from tui.view.server_row import servers_title
 from tui.widgets.bars import KeyBar, OneLine
 from tui.widgets.bottom import BottomPane
+from tui.widgets.fleet_map import FleetMap
 from tui.widgets.guard import Guarded
+from tui.widgets.markable import MarkableRows
 from tui.widgets.releases import ReleasesPane
 from tui.widgets.rows import Rows
 from tui.widgets.servers import ServersPane
@@ -47,11 +53,14 @@ T = TypeVar("T")
 SHORT = 20
 """Rows of the terminal below which only one pane of a column is open at a time."""
 
-NARROW = 72
-"""Width of the terminal, in cells, below which the panes are stacked."""
+TALL = 30
+"""Rows of the terminal from which what is live has a frame."""
 
-ROOMY = 108
-"""Cells of the terminal from which the servers pane may be wide."""
+NARROW = 72
+"""Cells of the terminal below which there is no map of the fleet."""
+
+MAP_LINES = 7
+"""Lines that a map wants at least, with its title."""
 
 
 class Dashboard(Guarded, Screen[None]):
@@ -72,23 +81,28 @@ class Dashboard(Guarded, Screen[None]):
         self.details_of = "releases"
         self._changed = False
         self._open_pane = "releases"
-        self._last_right = "releases"
+        self.zoomed = ""
+        """The pane that has the whole screen, or ""."""
+        self._top_lines: int | str = 0
+        self._titles: dict[Widget, str] = {}
 
     def compose(self) -> ComposeResult:
         yield OneLine(id="header")
         yield OneLine(id="banner")
         yield OneLine(id="elsewhere")
-        with Horizontal(id="body"):
-            yield ServersPane(self.glyphs, self.now, self._activity, id="servers")
-            with Vertical(id="main"):
-                yield ReleasesPane(self.glyphs, self.now, self.keymap, id="releases")
-                yield BottomPane(self.glyphs, self.now, self.keymap, id="bottom")
+        with Vertical(id="body"):
+            with Horizontal(id="top"):
+                yield ServersPane(self.glyphs, self.now, self._activity, id="servers")
+                yield FleetMap(self.glyphs, self._activity, id="map")
+            yield ReleasesPane(self.glyphs, self.now, self.keymap, id="releases")
+            yield BottomPane(self.glyphs, self.now, self.keymap, id="bottom")
         yield Input(id="filter", compact=True)
         yield OneLine(id="status")
         yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
         self.servers_pane = self.query_one("#servers", ServersPane)
+        self.map = self.query_one("#map", FleetMap)
         self.releases = self.query_one("#releases", ReleasesPane)
         self.bottom = self.query_one("#bottom", BottomPane)
         self.query_one("#filter").display = False
@@ -126,7 +140,8 @@ class Dashboard(Guarded, Screen[None]):
         if operation is None:
             return
         if operation.ours:
-            self.releases.marked.clear()
+            self.releases.unmark()
+            self.servers_pane.unmark()
         for tab in self.bottom.tabs.values():
             tab.begin(operation)
         if operation.ours or self.pane != "bottom" or self.bottom.tab != "details":
@@ -182,9 +197,10 @@ class Dashboard(Guarded, Screen[None]):
             list=self.details_of,
             tab=self.bottom.tab,
             tab_keys=self.bottom.shown.keys,
-            server=self.servers_pane.key,
+            server=self.servers_pane.key if self.servers_pane.key != FOLD else "",
             release=self.releases.row,
             marked=frozenset(self.releases.marked),
+            marked_servers=frozenset(self.servers_pane.marked),
             filtering=self.filtering,
         )
 
@@ -210,9 +226,29 @@ class Dashboard(Guarded, Screen[None]):
     def show_details_of(self, pane: str) -> None:
         self.details_of = pane
 
-    def toggle_mark(self) -> None:
-        self.releases.toggle_mark()
+    @property
+    def list_pane(self) -> MarkableRows:
+        """The list that has the focus, or had it last."""
+        return self.servers_pane if (self.pane or self.details_of) == "servers" else self.releases
+
+    def mark(self, how: Literal["one", "all", "range"]) -> None:
+        pane = self.list_pane
+        {"one": pane.toggle_mark, "all": pane.mark_all, "range": pane.mark_range}[how]()
         self.show_fleet()
+
+    def sort(self) -> None:
+        pane = self.servers_pane if self.list_pane is self.servers_pane else self.releases
+        self.notice(f"sorted: {pane.sort()}", seconds=2.0)
+        self.show_fleet()
+
+    def scroll_matrix(self, step: int) -> None:
+        if not self.releases.scroll_servers(step):
+            self.notice("no more servers on this side", seconds=2.0)
+
+    def zoom(self) -> None:
+        """Show only the pane that has the focus, or all of them again."""
+        self.zoomed = "" if self.zoomed else self.pane or "releases"
+        self.fold()
 
     def open_filter(self, pane: str) -> None:
         self.filtering = pane
@@ -276,8 +312,11 @@ class Dashboard(Guarded, Screen[None]):
             self._leave_filter()
         elif self.filters.get(pane):
             self._narrow(pane, "")
-        elif self.releases.marked:
-            self.releases.marked.clear()
+        elif self.zoomed:
+            self.zoom()
+        elif self.list_pane.marked or self.releases.marked or self.servers_pane.marked:
+            (self.list_pane if self.list_pane.marked else self.servers_pane).unmark()
+            self.releases.unmark()
             self.show_fleet()
         elif self.workspace.comparison.hide():
             self.show_status()
@@ -329,7 +368,9 @@ class Dashboard(Guarded, Screen[None]):
         fleet = self.workspace.fleet_view
         self.workspace.others.look()
         self.servers_pane.show(fleet, self.filters["servers"])
+        self.map.show(fleet, self.servers_pane.key)
         self.releases.show(fleet, self.filters["releases"])
+        self.place_panes()
         self.show_titles()
         self.show_header()
         self.show_details()
@@ -339,7 +380,10 @@ class Dashboard(Guarded, Screen[None]):
     def show_header(self) -> None:
         """Draw the first line."""
         header = header_line(self.workspace.fleet_view, self.size.width, self.glyphs, self.now())
-        self.query_one("#header", OneLine).show(header)
+        line_of = self.query_one("#header", OneLine)
+        line_of.show(header)
+        colour = colour_of(self.workspace.environment.name, self.workspace.project.environments)
+        line_of.set_classes(f"-env-{colour}" + (" -protected" if self.workspace.environment.protected else ""))
         self.show_banner()
 
     def show_banner(self) -> None:
@@ -361,16 +405,24 @@ class Dashboard(Guarded, Screen[None]):
         fleet, glyphs = self.workspace.fleet_view, self.glyphs
         collapsed = self.servers_pane.has_class("-collapsed")
         summary = servers_title(fleet, glyphs, max(self.size.width - 16, 8)) if collapsed else ""
+        marked = {"servers": len(self.servers_pane.marked), "releases": len(self.releases.marked)}
+        trouble = sum(is_trouble(server, fleet) for server in fleet.servers) if len(fleet.servers) > FEW else 0
         titles = {"servers": f"1 Servers {summary}".rstrip(), "releases": "2 Releases"}
+        if trouble and not collapsed:
+            titles["servers"] += f" {glyphs.dot} TROUBLE {trouble}"
         for name, title in titles.items():
             pane = self.query_one(f"#{name}", Rows)
             text = self.filters[name]
-            pane.border_title = Content(f"{title} / {text}" if text else title)
-            place = f"{pane.cursor + 1} of {len(pane.keys)}" if pane.overflows else ""
-            pane.border_subtitle = Content(place)
-        marked = len(self.releases.marked)
-        if marked:
-            self.releases.border_subtitle = Content(f"{marked} marked")
+            said = [f"/ {text}"] if text else []
+            said += [f"{pane.cursor + 1} of {len(pane.keys)}"] if pane.overflows else []
+            said += [f"{marked[name]} marked"] if marked[name] else []
+            said += [f"{self.keymap.shown('zoom')} shows all panes"] if self.zoomed else []
+            self._set_title(pane, f" {glyphs.dot} ".join([title, *said]))
+
+    def _set_title(self, pane: Widget, title: str) -> None:
+        if self._titles.get(pane) != title:
+            self._titles[pane] = title
+            pane.border_title = Content(title)
 
     def show_details(self) -> None:
         """Draw all about the row under the cursor, or what was done, where that is shown."""
@@ -390,6 +442,7 @@ class Dashboard(Guarded, Screen[None]):
         if self.bottom.tab != "details":
             self.show_tab_content()
         self.servers_pane.redraw()
+        self.map.redraw()
         self.show_status()
 
     def show_status(self) -> None:
@@ -442,12 +495,27 @@ class Dashboard(Guarded, Screen[None]):
         if event.rows is self.servers_pane and self.pane == "servers":
             self.releases.selected_server = self.servers_pane.key
             self.releases.redraw()
+        if event.rows is self.servers_pane:
+            self.map.show(self.workspace.fleet_view, self.servers_pane.key)
         self.show_titles()
         self.show_details()
         self.show_keys()
 
     def on_rows_chosen(self, event: Rows.Chosen) -> None:
-        self.show_tab("details")
+        self.open_row()
+
+    def open_row(self) -> None:
+        """Unfold the servers that are as they should be, on their row; elsewhere show details."""
+        if self.pane == "servers" and self.servers_pane.key == FOLD:
+            self.servers_pane.toggle_fold()
+            self.place_panes()
+        else:
+            self.show_tab("details")
+
+    def on_fleet_map_picked(self, event: FleetMap.Picked) -> None:
+        self.servers_pane.find(event.name)
+        self.servers_pane.focus()
+        self.place_panes()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         pane = self.pane_of(event.widget)
@@ -468,17 +536,35 @@ class Dashboard(Guarded, Screen[None]):
 
     def fold(self) -> None:
         """Collapse panes where the terminal is too small for all of them: the one with the focus stays open."""
-        narrow, short = self.size.width < NARROW, self.size.height < SHORT
-        self.set_class(narrow, "-narrow")
-        self.set_class(self.size.width >= ROOMY, "-roomy")
-        column = {"servers", "releases", "bottom"} if narrow else {"releases", "bottom"}
-        keep = self._open_pane if self._open_pane in column else self._last_right
-        self._last_right = keep
+        short = self.size.height < SHORT
+        self.set_class(self.size.height >= TALL, "-tall")
+        if self.zoomed and self.pane:
+            self.zoomed = self.pane
         for name in PANES:
-            folded = (short and name in column and name != keep) or (narrow and name == "servers" and keep != name)
-            self.query_one(f"#{name}").set_class(folded, "-collapsed")
-        self.query_one("#main").set_class(short and keep == "servers", "-folded")
+            pane = self.query_one(f"#{name}")
+            pane.set_class(short and not self.zoomed and name != self._open_pane, "-collapsed")
+            (self.query_one("#top") if name == "servers" else pane).display = self.zoomed in ("", name)
+        self.place_panes()
         self.show_titles()
+
+    def place_panes(self) -> None:
+        """Give the servers the lines that they want, as far as the others keep theirs."""
+        pane, top = self.servers_pane, self.query_one("#top")
+        framed = 2 if self.size.height >= TALL else 1
+        most = self.size.height // (2 if self.pane == "servers" else 3) + 1
+        collapsed = pane.has_class("-collapsed")
+        self.map.display = (
+            len(self.workspace.fleet_view.servers) >= LEAST and self.size.width >= NARROW and not collapsed
+        )
+        lines: int | str = 1
+        if not collapsed and (self.size.height < SHORT or self.zoomed):
+            lines = "1fr"
+        elif not collapsed:
+            wanted = max(pane.lines_high, MAP_LINES if self.map.display else 3)
+            lines = max(min(wanted + framed, most), 5)
+        if self._top_lines != lines:
+            self._top_lines = lines
+            top.styles.height = lines
 
     def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
         press(self.app, event.action)

@@ -82,7 +82,7 @@ UNICODE = Glyphs(
     edge="▎",
     never="—",
     open="▾",
-    least="▏",
+    least="╸",
 )
 
 ASCII = Glyphs(

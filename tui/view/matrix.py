@@ -10,7 +10,7 @@ from core.records import ABSENT, FAILED, KEPT, LIVE, PRUNED, UNKNOWN, FleetRelea
 from core.text import size
 from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import age, ago, range_name, without_record
-from tui.view.glyphs import UNICODE, Glyphs, bar
+from tui.view.glyphs import UNICODE, Glyphs
 from tui.view.lines import Line, Span, cell_len, fit, line, one_line, right
 from tui.view.names import shortened
 from tui.view.terms import parse_terms
@@ -28,6 +28,8 @@ AGE_CELLS = 10
 LIVED_CELLS = 14
 LIVED_BAR = 6
 LEAST_NAME = 4
+ALL = -1
+"""In place of the first server whose column is shown: all of them are, in little room."""
 WHAT = "what"
 LEAST_WHAT = 8
 
@@ -69,9 +71,10 @@ class Layout:
     """Seconds for which the release was live that was live longest: its bar is full."""
 
 
-def plan_layout(fleet: FleetView, cells: int, now: float = 0.0, *, table: bool = False) -> Layout:
+def plan_layout(fleet: FleetView, cells: int, now: float = 0.0, *, table: bool = False, first: int = ALL) -> Layout:
     """The layout for a width: what matters least goes first when it is narrow.
 
+    first   the place of the first server that gets a column with its name; ALL for an overview of all servers
     table   for a terminal's scrollback: tags are whole, for people copy them; no column is wider than what is in it
     """
     names = fleet.names
@@ -80,6 +83,9 @@ def plan_layout(fleet: FleetView, cells: int, now: float = 0.0, *, table: bool =
     full_cells = full_cells if table else min(full_cells, 34)
     short_cells = full_cells if table else min(max([len(fleet.short(row.tag)) for row in rows] + [7]), 24)
     mode, server_cells = _server_block(names, cells)
+    if first != ALL:
+        names, mode = names[first : first + _window(names, cells)], NAMED
+        server_cells = (_name_cells(fleet.names) + 1,) * len(names)
     room = cells - (0 if table else len(LEAD)) - sum(server_cells) - 2 - (short_cells + 2)
     state_cells = max(8, len(f"live {len(names)}/{len(names)}") if len(names) > 1 else 0)
     taken: list[str] = []
@@ -102,6 +108,24 @@ def plan_layout(fleet: FleetView, cells: int, now: float = 0.0, *, table: bool =
     ]
     longest = max((life.seconds(now) for life in fleet.lives.values()), default=0.0)
     return Layout(cells, tuple(columns), mode, names, server_cells, full_tags, longest)
+
+
+def _name_cells(names: Sequence[str]) -> int:
+    return min(max((len(name) for name in names), default=3), 12)
+
+
+def _window(names: Sequence[str], cells: int) -> int:
+    """How many servers get a column with a name where only a part of them is shown."""
+    return max(cells // 2 // (_name_cells(names) + 1), 1)
+
+
+def next_window(layout: Layout, fleet: FleetView, cells: int, first: int, step: int) -> int:
+    """The place of the first server with a column of its own after a step to the side; ALL for the overview."""
+    if first == ALL and (step < 0 or (layout.mode == NAMED and layout.servers == fleet.names)):
+        return ALL
+    wide = _window(fleet.names, cells)
+    place = 0 if first == ALL else first + step * wide
+    return ALL if place < 0 else first if place >= len(fleet.names) else place
 
 
 def _server_block(names: Sequence[str], cells: int) -> tuple[str, tuple[int, ...]]:
@@ -186,13 +210,14 @@ def _cell(
 
 
 def _lived(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs, now: float) -> str:
-    """How long a release was live, with a bar beside the one that was live longest: `22 h   ██▎`."""
+    """How long a release was live, with a bar beside the one that was live longest: `22 h   ━━`."""
     life = fleet.lives.get(row.tag)
     if life is None:
         return f"{glyphs.never} failed" if row.failed else glyphs.never
     seconds = life.seconds(now)
-    done, _ = bar(seconds / layout.longest if layout.longest else 0.0, LIVED_BAR, glyphs)
-    return f"{age(seconds).replace('now', '0 s'):<{LIVED_CELLS - LIVED_BAR - 1}} {done or glyphs.least}"
+    part = round(LIVED_BAR * seconds / layout.longest) if layout.longest else 0
+    bar = glyphs.rail * part or glyphs.least
+    return f"{age(seconds).replace('now', '0 s'):<{LIVED_CELLS - LIVED_BAR - 1}} {bar}"
 
 
 def what(row: FleetRelease, word: str, state_shown: bool) -> str:
@@ -257,7 +282,8 @@ def cell_state(row: FleetRelease, server: ServerView, glyphs: Glyphs) -> tuple[s
 
 def server_cells(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs) -> list[Span]:
     """The cells of a row: one a server, or counts where there is no room for that."""
-    cells = [cell_state(row, server, glyphs) for server in fleet.servers]
+    chosen = [server for name in layout.servers if (server := fleet.server(name))]
+    cells = [cell_state(row, server, glyphs) for server in chosen]
     if layout.mode == NAMED:
         return [
             Span(sign.center(wide - 1) + " ", role)

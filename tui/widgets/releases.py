@@ -10,10 +10,10 @@ from tui.view import matrix
 from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
-from tui.widgets.rows import Rows
+from tui.widgets.markable import MarkableRows
 
 
-class ReleasesPane(Rows):
+class ReleasesPane(MarkableRows):
     """Rows are tags; `marked` are those chosen for pruning."""
 
     def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap, id: str | None = None) -> None:
@@ -25,9 +25,9 @@ class ReleasesPane(Rows):
         self._rows: tuple[FleetRelease, ...] = ()
         self._layout: matrix.Layout | None = None
         self._filter = ""
-        self.marked: set[str] = set()
         self.selected_server = ""
         self.order = matrix.NEWEST
+        self._first = matrix.ALL
 
     def show(self, fleet: FleetView, filter_text: str = "") -> None:
         """Draw these releases, narrowed by the filter; marks of releases that are gone go too."""
@@ -44,12 +44,20 @@ class ReleasesPane(Rows):
         """The release under the cursor."""
         return self._rows[self.cursor] if self.key else None
 
-    def toggle_mark(self) -> None:
-        """Mark the row under the cursor, or take its mark away, and go down."""
-        if self.key:
-            self.marked ^= {self.key}
-            self.cursor += 1
-            self.redraw()
+    def can_mark(self, key: str) -> bool:
+        row = self._fleet.row(key)
+        return row is not None and bool(row.present_on) and not row.live_on
+
+    def scroll_servers(self, step: int) -> bool:
+        """Show the columns of the next or previous servers, each with its name; whether there are any."""
+        cells = self.scrollable_content_region.width or self.size.width
+        layout = self._laid_out(cells)
+        first = matrix.next_window(layout, self._fleet, cells, self._first, step)
+        if first == self._first:
+            return False
+        self._first, self._layout = first, None
+        self.redraw()
+        return True
 
     def sort(self) -> str:
         """Sort in the next way; its name."""
@@ -58,7 +66,7 @@ class ReleasesPane(Rows):
 
     def _laid_out(self, cells: int) -> matrix.Layout:
         if self._layout is None or self._layout.cells != cells:
-            self._layout = matrix.plan_layout(self._fleet, cells, self._now())
+            self._layout = matrix.plan_layout(self._fleet, cells, self._now(), first=self._first)
         return self._layout
 
     def draw_head(self, cells: int) -> Sequence[Line]:

@@ -12,13 +12,13 @@ from tui.view.live_card import card_lines
 from tui.view.names import shortened
 from tui.view.server_list import FOLD, ORDERS, fold_line, server_keys, usual_order
 from tui.view.server_row import server_line
-from tui.widgets.rows import Rows
+from tui.widgets.markable import MarkableRows
 
 CALM_CELLS, TROUBLE_CELLS = 26, 46
 """Cells of a server's row: of one that is as it should be, of one of which there is something to say."""
 
 
-class ServersPane(Rows):
+class ServersPane(MarkableRows):
     """Rows are server names, and FOLD. `activity` tells what an operation does on one right now."""
 
     def __init__(
@@ -36,9 +36,13 @@ class ServersPane(Rows):
         self._by_name: dict[str, ServerView] = {}
         self._filter = ""
         self._shown_order = ""
-        self.marked: set[str] = set()
         self.unfolded = False
         self.order = ""
+        self._wide = 0
+
+    def redraw(self) -> None:
+        self._wide = 0
+        super().redraw()
 
     def show(self, fleet: FleetView, filter_text: str = "") -> None:
         """Draw these servers, as far as the filter asks for them; marks of servers that are gone go too."""
@@ -65,18 +69,19 @@ class ServersPane(Rows):
             self.toggle_fold()
         self.go_to(name)
 
-    def toggle_mark(self) -> None:
-        """Mark the server under the cursor, or take its mark away, and go on."""
-        if self.key in self._by_name:
-            self.marked ^= {self.key}
-            self.cursor += 1
-            self.redraw()
+    def can_mark(self, key: str) -> bool:
+        return key in self._by_name
 
     def columns(self, cells: int) -> int:
-        trouble = any(is_trouble(self._by_name[name], self._fleet) for name in self.keys if name != FOLD)
-        longest = max((len(name) for name in self.keys), default=0)
-        wanted = TROUBLE_CELLS if trouble or any(map(self._activity, self.keys)) else max(CALM_CELLS, longest + 20)
-        return min(max(cells // wanted, 1), max(len(self.keys), 1))
+        self._wide = self._wide or self._wanted()
+        return min(max(cells // self._wide, 1), max(len(self.keys), 1))
+
+    def _wanted(self) -> int:
+        """Cells that a row wants, with what there is to say now."""
+        names = [name for name in self.keys if name != FOLD]
+        if any(is_trouble(self._by_name[name], self._fleet) or self._activity(name) for name in names):
+            return TROUBLE_CELLS
+        return max(CALM_CELLS, max((len(name) for name in names), default=0) + 20)
 
     def _name_of(self, name: str, cells: int) -> str:
         """A server's name as wide as those of all others, in half of the row at most."""
