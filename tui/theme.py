@@ -84,8 +84,8 @@ ENVIRONMENTS: Mapping[bool, Mapping[str, str]] = {
 }
 """By whether a theme is dark: the colours of environments (tui.view.environment_colour)."""
 
-TINT = 0.16
-"""How much of an environment's colour the header has where the environment is protected."""
+TINT: Mapping[bool, float] = {True: 0.2, False: 0.1}
+"""How much of an environment's colour the header has where the environment is protected; by whether a theme is dark."""
 
 
 def environment_colours(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
@@ -94,8 +94,10 @@ def environment_colours(theme: Theme, variables: Mapping[str, str]) -> dict[str,
         names = {"blue": "blue", "violet": "bright_magenta", "teal": "cyan", "pink": "magenta", "slate": "bright_blue"}
         out = {f"env-{name}": f"ansi_{colour}" for name, colour in names.items()}
         return out | {f"tint-{name}": "ansi_default" for name in names}
-    colours, ground = ENVIRONMENTS[theme.dark], Color.parse(variables["panel"])
-    tints = {f"tint-{name}": ground.blend(Color.parse(colour), TINT).hex for name, colour in colours.items()}
+    colours, ground = ENVIRONMENTS[theme.dark], Color.parse(variables["background" if theme.dark else "surface"])
+    tints = {
+        f"tint-{name}": ground.blend(Color.parse(colour), TINT[theme.dark]).hex for name, colour in colours.items()
+    }
     return {f"env-{name}": colour for name, colour in colours.items()} | tints
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,15 @@ class RecordedFleet:
         self.closed = threading.Event()
 
     masked, at_once, break_locks = Fleet.masked, Fleet.at_once, Fleet.break_locks
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(server.name for server in self.servers)
+
+    def part(self, names: Collection[str]) -> RecordedFleet:
+        part = copy.copy(self)
+        part.servers = tuple(server for server in self.servers if server.name in names)
+        return part
 
     @property
     def names_without_answer(self) -> list[str]:

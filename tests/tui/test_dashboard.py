@@ -15,6 +15,7 @@ from tui.dialogs.base import Ask, Message
 from tui.dialogs.pick import DeployDialog, EnvironmentDialog, PruneDialog
 from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
+from tui.view.server_list import FOLD
 from tui.widgets.bars import KeyBar, OneLine
 
 STAGING = """
@@ -168,8 +169,9 @@ async def test_a_switch_shows_in_the_matrix_as_it_happens() -> None:
         await pilot.pause()
         await pilot.pause()
         assert "3 of 3 answer" in screen_text(app)
-        row = next(text for text in screen_text(app).splitlines() if "Fix cart totals" in text)
-        assert row.count("●") >= 4, "the sign of the row and a cell for each server"
+        rows = [text for text in screen_text(app).splitlines() if "Fix cart totals" in text]
+        assert "on all 3 servers" in rows[0]
+        assert rows[1].count("●") >= 4, "the sign of the row and a cell for each server"
 
 
 async def test_a_key_that_does_nothing_now_says_why_and_is_drawn_off() -> None:
@@ -247,7 +249,7 @@ async def test_an_unknown_host_key_is_shown_with_its_fingerprint_and_refusing_it
         await pilot.press("enter")
         await pilot.pause()
         assert len(app.screen_stack) == 2
-        await pilot.press("1", "down", "a")
+        await pilot.press("1", "down", "A")
         await pilot.pause()
         assert isinstance(app.screen, Ask), "it can be asked for again"
 
@@ -257,7 +259,7 @@ async def test_a_changed_host_key_is_explained_and_cannot_be_accepted() -> None:
     app = recorded_app({"web1": state("web1"), "web3": state("web3")}, {"web2": error})
     async with shown(app) as pilot:
         assert "key CHANGED" in screen_text(app)
-        await pilot.press("1", "down", "a")
+        await pilot.press("1", "down", "A")
         await pilot.pause()
         assert isinstance(app.screen, Message)
         assert "SHA256:old" in screen_text(app) and "Accept" not in screen_text(app).replace("accept", "")
@@ -373,7 +375,7 @@ async def test_every_pane_can_be_used_at_every_size(size: tuple[int, int]) -> No
             await pilot.pause()
             pane = board(app).query_one(f"#{name}")
             assert not pane.has_class("-collapsed")
-            assert pane.size.height >= 5, f"{name} at {size}"
+            assert pane.size.height >= (3 if name == "servers" else 5), f"{name} at {size}"
         keys = board(app).query_one(KeyBar)
         assert keys.plain.strip().endswith("Quit") and "Deploy" in keys.plain
 
@@ -413,10 +415,103 @@ async def test_a_hundred_servers_with_two_hundred_releases_are_shown() -> None:
     app = recorded_app({name: state(name, 1 if name == "web7" else 0) for name in names}, of=project(names))
     async with shown(app, (160, 50)) as pilot:
         assert "99 live · behind: web7" in screen_text(app)
-        await pilot.press("1", "end")
+        text = screen_text(app)
+        assert "TROUBLE 1" in text and "99 as they should be" in text and "FLEET web1-100" in text
+        await pilot.press("1")
+        assert board(app).servers_pane.keys == ("web7", FOLD), "trouble first, the rest folded"
+        await pilot.press("end", "enter", "end")
         assert board(app).servers_pane.key == "web100"
         await pilot.pause()
         assert "web100" in screen_text(app)
+
+
+async def test_a_click_on_the_map_goes_to_that_server() -> None:
+    names = [f"web{number}" for number in range(1, 101)]
+    app = recorded_app({name: state(name) for name in names}, of=project(names))
+    async with shown(app, (160, 50)) as pilot:
+        await pilot.click("#map", offset=(6, 3))
+        await pilot.pause()
+        key = board(app).servers_pane.key
+        assert key.startswith("web") and board(app).pane == "servers"
+        assert key in board(app).servers_pane.keys, "what hid it was unfolded"
+
+
+async def test_a_server_that_falls_silent_is_dark_until_it_answers_again() -> None:
+    moment = [NOW + 3]
+    app = recorded_app({name: state(name) for name in ("web1", "web2", "web3")}, now=lambda: moment[0])
+    async with shown(app) as pilot:
+        fleet = app.workspace.fleet_watch.fleet
+        fleet.errors["web2"] = ConnectError("web2 does not answer")
+        moment[0] += 240
+        await pilot.press("r")
+        await settled(pilot)
+        text = screen_text(app)
+        assert "2 of 3 answer · no answer: web2" in text
+        assert "no answer 4 min, was 3f2c1ab" in text and "on 2 of 3 servers" in text
+        del fleet.errors["web2"]
+        await pilot.press("r")
+        await settled(pilot)
+        assert "3 of 3 answer" in screen_text(app) and "on all 3 servers" in screen_text(app)
+
+
+async def test_marked_servers_are_those_of_the_next_operation() -> None:
+    app = recorded_app()
+    async with shown(app) as pilot:
+        await pilot.press("1", "space", "down", "space")
+        assert board(app).here.marked_servers == {"web1", "web3"}
+        assert "2 marked" in screen_text(app)
+        assert app.workspace.chosen(board(app).here.marked_servers).names == ("web1", "web3")
+        await pilot.press("escape")
+        assert board(app).here.marked_servers == frozenset()
+
+
+async def test_releases_are_marked_all_and_by_ranges() -> None:
+    app = recorded_app()
+    async with shown(app) as pilot:
+        await pilot.press("home", *["down"] * 3, "space", "down", "m")
+        assert board(app).releases.marked == {tag(3), tag(4), tag(5)}
+        await pilot.press("a")
+        assert board(app).releases.marked == {tag(2), tag(3), tag(4), tag(5)}, "not the live ones, nor the pruned"
+        await pilot.press("a")
+        assert board(app).releases.marked == set()
+
+
+async def test_a_pane_is_zoomed_and_escape_leads_back() -> None:
+    app = recorded_app()
+    async with shown(app, (100, 30)) as pilot:
+        for back in ("z", "escape"):
+            await pilot.press("2", "z")
+            await pilot.pause()
+            assert board(app).releases.size.height > 24
+            await pilot.press("3")
+            await pilot.pause()
+            assert board(app).bottom.size.height > 24, "the pane with the focus is the one that is shown"
+            await pilot.press(back)
+            await pilot.pause()
+            assert board(app).bottom.size.height < 20
+
+
+async def test_lists_are_sorted_by_s() -> None:
+    app = recorded_app()
+    async with shown(app) as pilot:
+        await pilot.press("2", "s")
+        assert board(app).releases.order == "longest lived" and board(app).releases.keys[0] == tag(5)
+        await pilot.press("1", "s", "s")
+        assert board(app).servers_pane.keys == ("web1", "web2", "web3")
+        assert toasts(app)[-1] == "sorted: release"
+
+
+async def test_the_matrix_is_scrolled_sideways_over_many_servers() -> None:
+    names = [f"web{number}" for number in range(1, 101)]
+    app = recorded_app({name: state(name) for name in names}, of=project(names))
+    async with shown(app, (160, 50)) as pilot:
+        assert "●live" in screen_text(app)
+        await pilot.press("greater_than_sign")
+        await pilot.pause()
+        assert " web1 " in screen_text(app) and "?dark" not in screen_text(app)
+        await pilot.press("greater_than_sign", "less_than_sign", "less_than_sign")
+        await pilot.pause()
+        assert "?dark" in screen_text(app), "back at the overview"
 
 
 async def test_nothing_ticks_while_nothing_runs() -> None:

@@ -28,8 +28,8 @@ from tui.model.listener import Severity
 from tui.model.operation import Operation, OthersOperation
 from tui.model.workspace import Workspace
 from tui.model.workspaces import Workspaces
-from tui.view.environments import elsewhere_line
 from tui.view.environment_colour import colour_of
+from tui.view.environments import elsewhere_line
 from tui.view.fleet import Activity
 from tui.view.fleet_map import LEAST
 from tui.view.glyphs import Glyphs

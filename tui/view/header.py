@@ -98,6 +98,6 @@ def header_line(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> Lin
         if room >= shortest or not (notes or marks):
             sentence = crop(headline(fleet, max(room, 0), glyphs.dot), max(room, 0), glyphs.more)
             gap = max(cells - width(best) - width(sentence) - len(note) - 1, 1)
-            best = (*best, Span(" " * gap), *sentence, Span(note + " ", "dim"))
+            best = (*best, Span(" " * gap), *sentence, Span(note + " "))
             break
     return crop(best, cells, glyphs.more)

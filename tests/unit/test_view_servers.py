@@ -1,0 +1,195 @@
+"""A large fleet: trouble first, the rest folded; filters, orders, the map, and the card of what is live."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.color import Color
+from textual.theme import Theme
+
+from core.errors import ConnectError
+from core.records import Lock
+from tests.tui.recorded import NOW, fleet_of, state, tag
+from tui.theme import THEMES, environment_colours
+from tui.view.environment_colour import COLOURS, colour_of
+from tui.view.fleet import FleetView, ServerView
+from tui.view.fleet_map import map_line, map_title, plan_map
+from tui.view.glyphs import ASCII, UNICODE
+from tui.view.lines import plain, width
+from tui.view.live_card import card_lines
+from tui.view.part_lines import part_lines
+from tui.view.server_list import AS_LISTED, BY_LATENCY, BY_NAME, BY_RELEASE, FOLD, TROUBLE, server_keys
+from tui.view.terms import Term, parse_terms
+
+HUNDRED = [f"web{number}" for number in range(1, 101)]
+
+
+def hundred() -> FleetView:
+    """A hundred servers: web17 is behind, web29 fell silent, web64 was never reached, web88 is down."""
+    servers = [ServerView(name, state(name, 1 if name == "web17" else 0), at=NOW, roles=("web",)) for name in HUNDRED]
+    error = ConnectError("no answer")
+    servers[28] = replace(servers[28], error=error)
+    servers[63] = ServerView("web64", error=error, at=NOW, roles=("db",))
+    down = state("web88", count=0, current_kind="dangling", current_target="releases/gone")
+    servers[87] = ServerView("web88", down, at=NOW)
+    return FleetView.of("shop", "production", servers)
+
+
+def test_of_a_large_fleet_trouble_comes_first_the_worst_of_it_first_and_the_rest_is_folded() -> None:
+    assert server_keys(hundred(), "", "", unfolded=False) == ["web88", "web64", "web29", "web17", FOLD]
+    assert len(server_keys(hundred(), "", "", unfolded=True)) == 101
+
+
+def test_of_a_small_fleet_every_server_is_listed_in_the_order_of_the_file() -> None:
+    fleet = fleet_of(state("web1"), state("web2", 1), state("db1"))
+    assert server_keys(fleet, "", "", unfolded=False) == ["web1", "web2", "db1"]
+    assert server_keys(fleet, "", TROUBLE, unfolded=False) == ["web2", "web1", "db1"]
+
+
+def test_a_server_that_somebody_has_locked_is_seen_first() -> None:
+    servers = [ServerView(name, state(name), at=NOW) for name in HUNDRED]
+    servers[4] = ServerView("web5", state("web5", lock=Lock(kind="deploy", who="bo@ci")), at=NOW)
+    fleet = FleetView.of("shop", "production", servers)
+    assert server_keys(fleet, "", "", unfolded=False) == ["web5", FOLD]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("web1", 12),
+        ("state:behind", 1),
+        ("state:dark", 1),
+        ("state:down", 1),
+        ("role:db", 1),
+        ("role:web -web1", 86),
+        ("release:9ab01cd", 1),
+        ("name:web99 state:live", 1),
+        ("state:", 100),
+        ("nope", 0),
+    ],
+)
+def test_servers_are_filtered_by_name_state_release_and_role(text: str, found: int) -> None:
+    keys = server_keys(hundred(), text, "", unfolded=False)
+    assert len(keys) == found
+    assert FOLD not in keys, "what a filter finds is never folded away"
+
+
+def test_servers_are_sorted() -> None:
+    fleet = fleet_of(state("b", rtt=0.001), state("a", 1, rtt=0.9), state("c", rtt=0.5))
+    orders = {
+        order: server_keys(fleet, "", order, unfolded=False) for order in (AS_LISTED, BY_NAME, BY_RELEASE, BY_LATENCY)
+    }
+    assert orders == {
+        AS_LISTED: ["b", "a", "c"],
+        BY_NAME: ["a", "b", "c"],
+        BY_RELEASE: ["b", "c", "a"],
+        BY_LATENCY: ["a", "c", "b"],
+    }
+
+
+def test_a_colon_is_an_ordinary_sign_unless_a_field_stands_before_it() -> None:
+    assert parse_terms("State:Live a:b -x -", ("state",)) == [
+        Term("live", "state"), Term("a:b"), Term("x", "", True),
+    ]  # fmt: skip
+
+
+@given(st.integers(1, 300), st.integers(1, 12), st.integers(4, 120))
+def test_every_server_has_one_cell_of_the_map_and_every_cell_one_server(servers: int, lines: int, most: int) -> None:
+    layout = plan_map(servers, lines, most)
+    assert layout.across <= most
+    places = [layout.at(x, y) for y in range(layout.down) for x in range(layout.across)]
+    assert [place for place in places if place >= 0] == list(range(servers))
+    assert layout.at(-1, 0) == layout.at(layout.across, 0) == layout.at(0, layout.down) == -1
+
+
+def test_the_map_shows_trouble_and_the_server_under_the_cursor() -> None:
+    fleet, layout = hundred(), plan_map(100, 5, 40)
+    lines = [map_line(layout, y, fleet, UNICODE, lambda name: None, "web2") for y in range(layout.down)]
+    text = "".join(plain(spans) for spans in lines)
+    assert len(text) == 100
+    assert [place + 1 for place, sign in enumerate(text) if sign == "!"] == [29, 64, 88]
+    assert text[16] == "○"
+    assert [span.text for spans in lines for span in spans if span.role == "here"] == ["●"]
+    assert plain(map_title(fleet, 46, ASCII)).isascii()
+    assert plain(map_title(fleet, 46, UNICODE)).rstrip() == "FLEET web1-100  ●live  ○behind  !trouble"
+
+
+def card(fleet: FleetView, cells: int = 100) -> list[str]:
+    return [plain(spans).rstrip() for spans in card_lines(fleet, cells, UNICODE, NOW)]
+
+
+def test_the_card_says_what_is_live_since_when_by_whom_and_what_was_before() -> None:
+    first, second = card(fleet_of(state("web1"), state("web2")))
+    assert first.startswith("● LIVE  3f2c1ab  Fix cart totals for mixed VAT")
+    assert first.endswith("on all 2 servers · 2 h")
+    assert second.strip() == "ci from runner · main · after 9ab01cd, which lived 22 h · 58 MB in 4,812 files"
+
+
+def test_the_card_says_when_the_servers_differ() -> None:
+    fleet = fleet_of(state("web1"), state("web2"), state("web3", 1))
+    assert card(fleet)[0].endswith("on 2 of 3 servers · 2 h")
+    assert {span.role for span in card_lines(fleet, 100, UNICODE, NOW)[0]} >= {"warn"}
+
+
+def test_the_card_of_a_fleet_that_does_not_answer_says_that_it_is_not_known() -> None:
+    view = ServerView("web1", state("web1"), ConnectError("no answer"), at=NOW)
+    text = card(FleetView.of("shop", "production", [view]))[0]
+    assert "NOT KNOWN" in text and "was live on 1 of 1" in text and "●" not in text
+
+
+def test_the_card_says_when_the_only_site_is_down() -> None:
+    fleet = fleet_of(state("web1", count=0, current_kind="dangling"))
+    assert "SITE DOWN" in card(fleet)[0]
+
+
+@given(st.integers(30, 200))
+def test_the_card_fits(cells: int) -> None:
+    for fleet in (hundred(), fleet_of(state("web1")), fleet_of(state("web1", count=0))):
+        assert all(width(spans) <= cells for spans in card_lines(fleet, cells, UNICODE, NOW))
+
+
+def test_a_plan_on_some_servers_says_which_and_that_the_others_stay() -> None:
+    text = " ".join(plain(spans) for spans in part_lines(["web1", "web3"], 100, 60))
+    assert text.startswith("Only on web1, web3 (marked).") and "other 98 servers stay" in text
+    assert part_lines(["web1"], 1, 60) == []
+
+
+@given(st.lists(st.text("abcdefg", min_size=1), min_size=1, max_size=5, unique=True))
+def test_environments_of_a_project_have_different_colours(names: list[str]) -> None:
+    colours = [colour_of(name, names) for name in names]
+    assert len(set(colours)) == len(names)
+    assert set(colours) <= set(COLOURS)
+    assert colour_of(names[0], names) == colour_of(names[0], names[:1]), "it follows from the name"
+
+
+def test_the_live_release_is_not_judged_by_who_answers() -> None:
+    silent = [ServerView(name, state(name), ConnectError("no answer"), at=NOW) for name in ("web1", "web2")]
+    fleet = FleetView.of("shop", "production", [*silent, ServerView("web3", state("web3", 1), at=NOW)])
+    assert fleet.live == tag(0)
+    assert fleet.conditions["web3"] == "behind"
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_text_on_the_header_of_a_protected_environment_can_be_read(theme: Theme) -> None:
+    variables = {**theme.to_color_system().generate(), **theme.variables}
+    colours = environment_colours(theme, variables)
+    texts = {"ok": theme.success, "warn": theme.warning, "bad": theme.error}
+    for name in COLOURS:
+        ground = Color.parse(colours[f"tint-{name}"])
+        for role, text in {**texts, "env": colours[f"env-{name}"], "text": theme.foreground}.items():
+            assert text is not None
+            assert contrast(Color.parse(text), ground) >= 4.5, f"{role} on {name} of {theme.name}"
+
+
+def contrast(one: Color, other: Color) -> float:
+    """The ratio of WCAG 2: 1 for the same, 21 for black on white."""
+    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: Color) -> float:
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
