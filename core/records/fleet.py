@@ -77,7 +77,7 @@ class FleetRelease:
         said = (f"{digest[:12] or 'nothing'} on {', '.join(names)}" for digest, names in contents.items())
         return f"the servers have recorded different content for {self.tag}: {'; '.join(said)}"
 
-    @property
+    @cached_property
     def returnable(self) -> bool:
         """Whether "the previous one" may choose it: it was live somewhere, and failed or was left nowhere."""
         fates = self.on.values()

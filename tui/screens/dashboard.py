@@ -256,7 +256,10 @@ class Dashboard(Guarded, Screen[None]):
             self.show_tab("log", focus=False)
         field = self.query_one("#filter", Input)
         field.border_title = None
-        field.placeholder = f"filter {pane}: Enter keeps it, Escape clears it"
+        example = {"servers": "web state:behind", "releases": "cart state:failed"}.get(pane, "")
+        field.placeholder = (
+            f"filter {pane}{f', such as {example}' if example else ''}: Enter keeps it, Escape clears it"
+        )
         field.value = self.filters[pane]
         field.display = True
         field.focus()

@@ -12,6 +12,7 @@ from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, fit
 from tui.view.server_row import server_sign
 
+LEAST_ACROSS = 20
 LEAST = 17
 """Servers from which a map is worth its room."""
 
@@ -37,8 +38,8 @@ class MapLayout:
 def plan_map(servers: int, lines: int, most: int) -> MapLayout:
     """The map in so many lines, at most so many cells wide: in tens, where that is possible, so that one can count."""
     lines = max(lines, 1)
-    across = -(-servers // lines)
-    across = max(min(-(-across // 10) * 10, most), min(across, most), 1)
+    across = max(-(-servers // lines), LEAST_ACROSS)
+    across = max(min(-(-across // 10) * 10, most), 1)
     return MapLayout(servers, across, -(-servers // across))
 
 

@@ -275,15 +275,19 @@ def signs(glyphs: Glyphs) -> Mapping[str, str]:
 
 def cell_state(row: FleetRelease, server: ServerView, glyphs: Glyphs) -> tuple[str, str, str]:
     """The sign, the role and the standing (core.records.standing) of one release on one server, as is known now."""
+    return _cell_state(row, server, signs(glyphs))
+
+
+def _cell_state(row: FleetRelease, server: ServerView, drawn: Mapping[str, str]) -> tuple[str, str, str]:
     here = standing(row, server.state if server.answers else None)
     role = "bad" if here == LIVE and failed_on(row, server.name) else _ROLES[here]
-    return signs(glyphs)[here], role, here
+    return drawn[here], role, here
 
 
 def server_cells(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs) -> list[Span]:
     """The cells of a row: one a server, or counts where there is no room for that."""
-    chosen = [server for name in layout.servers if (server := fleet.server(name))]
-    cells = [cell_state(row, server, glyphs) for server in chosen]
+    drawn = signs(glyphs)
+    cells = [_cell_state(row, server, drawn) for name in layout.servers if (server := fleet.server(name))]
     if layout.mode == NAMED:
         return [
             Span(sign.center(wide - 1) + " ", role)

@@ -88,7 +88,7 @@ def _locked(server: ServerView) -> bool:
 def fold_line(fleet: FleetView, glyphs: Glyphs, *, unfolded: bool) -> Line:
     """`▸ 94 as they should be`."""
     rest = sum(1 for server in fleet.servers if not is_trouble(server, fleet))
-    sign, words = (glyphs.open, "as they should be") if unfolded else (glyphs.now, "as they should be")
+    sign, act = (glyphs.open, " folds them away") if unfolded else (glyphs.now, " shows them")
     waiting = sum(1 for found in fleet.conditions.values() if found == "waiting")
     more = f", {count(waiting, 'server')} not checked yet" if waiting else ""
-    return line((f"{sign} ", "accent"), f"{rest} {words}{more}", ("   Enter", "key"), (" shows them", "dim"))
+    return line((f"{sign} ", "accent"), f"{rest} as they should be{more}", ("   Enter", "key"), (act, "dim"))

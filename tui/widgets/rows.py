@@ -87,12 +87,16 @@ class Rows(ScrollView, can_focus=True):
         return self._head[1]
 
     def columns(self, cells: int) -> int:
-        """How many rows stand side by side in a line of so many cells."""
+        """How many rows are side by side in a line of so many cells; they are read column by column."""
         return 1
 
     @property
     def _columns(self) -> int:
         return max(self.columns(self.scrollable_content_region.width or self.size.width), 1)
+
+    @property
+    def _lines_of_rows(self) -> int:
+        return max(-(-len(self._keys) // self._columns), 1)
 
     @property
     def lines_high(self) -> int:
@@ -151,7 +155,7 @@ class Rows(ScrollView, can_focus=True):
             return
         head = self.head_height
         for index in (old, new):
-            self.refresh(Region(0, head + index // self._columns - self.scroll_offset.y, self.size.width, 1))
+            self.refresh(Region(0, head + index % self._lines_of_rows - self.scroll_offset.y, self.size.width, 1))
         self._scroll_to_cursor()
         self.post_message(self.Moved(self))
 
@@ -162,7 +166,7 @@ class Rows(ScrollView, can_focus=True):
         height = self.scrollable_content_region.height - self.head_height
         if height <= 0:
             return
-        top, place = self.scroll_offset.y, self.cursor // self._columns
+        top, place = self.scroll_offset.y, self.cursor % self._lines_of_rows
         if place < top:
             self.scroll_to(y=place, animate=False, immediate=True)
         elif place >= top + height:
@@ -183,7 +187,10 @@ class Rows(ScrollView, can_focus=True):
             return self._drawn(place, cells, head)
         each = cells // columns
         widths = [each] * (columns - 1) + [cells - each * (columns - 1)]
-        return Strip.join(self._drawn(place * columns + column, wide, head) for column, wide in enumerate(widths))
+        high = -(-len(self._keys) // columns)
+        # Below the last line there is none of any column.
+        indexes = [column * high + place if place < high else len(self._keys) for column in range(columns)]
+        return Strip.join(self._drawn(index, wide, head) for index, wide in zip(indexes, widths, strict=True))
 
     def _drawn(self, index: int, cells: int, head: Sequence[Line]) -> Strip:
         """The strip of a row in so many cells, made anew only where it is not there yet."""
@@ -217,7 +224,7 @@ class Rows(ScrollView, can_focus=True):
         self.cursor -= 1
 
     def _page(self) -> int:
-        return max(self.scrollable_content_region.height - self.head_height - 1, 1) * self._columns
+        return max(self.scrollable_content_region.height - self.head_height - 1, 1)
 
     def action_page_down(self) -> None:
         self.cursor += self._page()
@@ -238,8 +245,8 @@ class Rows(ScrollView, can_focus=True):
         columns = self._columns
         each = max(self.scrollable_content_region.width // columns, 1)
         line_of = place.y - self.head_height + self.scroll_offset.y
-        index = line_of * columns + min(place.x // each, columns - 1)
-        if index < len(self._keys):
+        index = min(place.x // each, columns - 1) * self._lines_of_rows + line_of
+        if line_of < self._lines_of_rows and index < len(self._keys):
             self.cursor = index
             if event.chain == 2:
                 self.post_message(self.Chosen(self))
