@@ -20,6 +20,12 @@ def age(seconds: float) -> str:
     return f"{seconds / 86400:.0f} d"
 
 
+def span(seconds: float) -> str:
+    """How long something lasted: as `age`, but `0 s` in place of `now`."""
+    said = age(seconds)
+    return "0 s" if said == "now" and seconds < 0.5 else "1 s" if said == "now" else said
+
+
 def ago(seconds: float) -> str:
     """`2 h ago`, `just now`."""
     since = age(max(seconds, 0))

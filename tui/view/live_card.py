@@ -6,7 +6,7 @@ from core.records import FleetRelease, Record
 from core.text import count, size
 from tui.view import conditions
 from tui.view.fleet import FleetView
-from tui.view.formats import age
+from tui.view.formats import age, span
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, fit, line, one_line, short, width
 
@@ -74,7 +74,7 @@ def _origin(row: FleetRelease, record: Record | None, fleet: FleetView, glyphs: 
         parts.append(one_line(record.ref) if record.ref != record.revision else "")
     if life is not None and life.after and life.after in fleet.places:
         before = fleet.lives.get(life.after)
-        lived = f", which lived {age(before.seconds(now))}" if before else ""
+        lived = f", which lived {span(before.seconds(now))}" if before else ""
         parts.append(f"after {fleet.short(life.after)}{lived}")
     if record is not None and record.bytes:
         parts.append(f"{size(record.bytes)} in {count(record.files, 'file')}")

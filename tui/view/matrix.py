@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from core.records import ABSENT, FAILED, KEPT, LIVE, PRUNED, UNKNOWN, FleetRelease, failed_on, standing
 from core.text import size
 from tui.view.fleet import FleetView, ServerView
-from tui.view.formats import age, ago, range_name, without_record
+from tui.view.formats import ago, range_name, span, without_record
 from tui.view.glyphs import UNICODE, Glyphs
 from tui.view.lines import Line, Span, cell_len, fit, line, one_line, right
 from tui.view.names import shortened
@@ -217,7 +217,7 @@ def _lived(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs, 
     seconds = life.seconds(now)
     part = round(LIVED_BAR * seconds / layout.longest) if layout.longest else 0
     bar = glyphs.rail * part or glyphs.least
-    return f"{age(seconds).replace('now', '0 s'):<{LIVED_CELLS - LIVED_BAR - 1}} {bar}"
+    return f"{span(seconds):<{LIVED_CELLS - LIVED_BAR - 1}} {bar}"
 
 
 def what(row: FleetRelease, word: str, state_shown: bool) -> str:

@@ -14,7 +14,7 @@ from core.errors import (
 from core.records import ServerState
 from tui.view import conditions
 from tui.view.fleet import Activity, FleetView, ServerView
-from tui.view.formats import age, range_name
+from tui.view.formats import age, range_name, span
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, fit, line, one_line, right, short
 from tui.view.locks import row_words
@@ -98,7 +98,7 @@ def _dark_words(server: ServerView, state: ServerState, fleet: FleetView, now: f
     generic = server.error is None or type(server.error) is ConnectError
     why = "no answer" if generic or server.error is None else error_words(server.error)
     why = why.removeprefix(f"{server.name} ")
-    since = age(max(now - server.seen_at, 0)).replace("now", "0 s")
+    since = span(max(now - server.seen_at, 0))
     was = f"was {fleet.short(state.current)}" if state.current else "was SITE DOWN"
     if not state.current and state.current_kind != "dangling":
         was = "had nothing live"
