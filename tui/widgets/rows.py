@@ -58,12 +58,21 @@ class Rows(ScrollView, can_focus=True):
         self._keys: tuple[str, ...] = ()
         self._strips: dict[tuple[int, int, str], Strip] = {}
         self._head: tuple[int, Sequence[Line]] = (-1, ())
+        self._seen: list[Strip] = []
+        """The lines that were seen when the rows were drawn again last."""
 
     def redraw(self) -> None:
-        """Draw every row again: their content may have changed. (Until then a drawn row is kept.)"""
+        """Draw the rows again of which the content has changed. (Until then a drawn row is kept.)"""
         self._strips.clear()
         self._head = (-1, ())
-        self.refresh()
+        before, height = self._seen, self.scrollable_content_region.height
+        self._seen = [self.render_line(y) for y in range(height)]
+        if len(before) != height:
+            self.refresh()
+            return
+        changed = [y for y, (old, new) in enumerate(zip(before, self._seen, strict=True)) if old != new]
+        if changed:
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
     def draw_head(self, cells: int) -> Sequence[Line]:
         """The lines above the rows."""

@@ -1,0 +1,16 @@
+"""Titles in the borders of panes."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.geometry import Region
+from textual.widget import Widget
+
+
+def set_border_title(widget: Widget, title: str) -> None:
+    """Another title in a widget's border, which is all that is drawn again. Nothing in it is markup."""
+    content = Content(title)
+    if content != widget._border_title:
+        widget._border_title = content  # by its public name all of the widget would be drawn again
+        offset = widget.content_offset
+        widget.refresh(Region(-offset.x, -offset.y, widget.outer_size.width, 1))
