@@ -152,3 +152,47 @@ def test_control_c_does_not_kill(
     terminal.shows("q quits")
     terminal.press("q")
     assert terminal.ended() == 0
+
+
+def test_control_z_suspends_and_the_screen_comes_back_whole(
+    tmp_path: Path, terminals: list[Tmux], servers: Servers, project_factory: ProjectFactory
+) -> None:
+    sample = project_factory(servers(1))
+    terminal = Tmux(tmp_path, sample.folder, "bash", "--norc", "-i", PS1="here> ")
+    terminals.append(terminal)
+    terminal.shows("here>")
+    terminal.press(" ".join(TURNOUT), "Enter")
+    terminal.shows("no release on production yet")
+    before = terminal.shows("q Quit")
+    terminal.press("C-z")
+    terminal.shows("Stopped")
+    terminal.press("fg", "Enter")
+    after = terminal.shows("q Quit")
+    assert "Stopped" not in after
+    assert [line for line in before.splitlines() if "Deploy" in line] == [
+        line for line in after.splitlines() if "Deploy" in line
+    ]
+    terminal.press("q")
+    terminal.shows("here>")
+
+
+def test_a_terminal_that_goes_away_ends_the_program_and_what_it_ran_is_put_back(
+    tmp_path: Path, terminals: list[Tmux], servers: Servers, project_factory: ProjectFactory
+) -> None:
+    (web,) = servers(1)
+    sample = project_factory([web], extra='[[hooks]]\non = "prepare"\nrun = "echo working; sleep 600"\n')
+    terminal = Tmux(tmp_path, sample.folder, *TURNOUT)
+    terminals.append(terminal)
+    terminal.shows("no release on production yet")
+    terminal.press("D")
+    terminal.shows("type to filter")
+    terminal.press("Enter")
+    terminal.agree("y  Deploy")
+    terminal.shows("working")
+    terminal.press("C-z")
+    terminal.shows("An operation is running")
+    lock = web.files / ".turnout/lock"
+    assert lock.exists()
+    terminal.close()
+    until(lambda: not lock.exists(), "the lock to be given back")
+    assert not (web.files / "current").is_symlink()
