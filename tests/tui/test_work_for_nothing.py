@@ -40,13 +40,13 @@ def app_of(servers: int, releases: int) -> Any:
     return Counting(project(names), environ=XTERM, opener=opener, now=lambda: NOW + next(seconds) / 100)
 
 
-@pytest.mark.parametrize("pane", ["1", "2"])
-async def test_a_cursor_move_sends_little_with_a_hundred_servers(pane) -> None:
+@pytest.mark.parametrize(("pane", "moves"), [("1", "kkjkjj"), ("2", "jjkjkk")], ids=["servers", "releases"])
+async def test_a_cursor_move_sends_little_with_a_hundred_servers(pane, moves) -> None:
     app = app_of(100, 200)
     async with shown(app, (160, 45)) as pilot:
         await pilot.press(pane)
         sizes = []
-        for key in "jjjjkkjj":
+        for key in moves:
             await pilot.pause()
             before = app.sent
             await pilot.press(key)

@@ -8,7 +8,6 @@ from typing import Literal, TypeVar, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
@@ -40,6 +39,7 @@ from tui.view.recovery_lines import banner_line
 from tui.view.server_list import FEW, FOLD
 from tui.view.server_row import servers_title
 from tui.widgets.bars import KeyBar, OneLine
+from tui.widgets.border import set_border_title
 from tui.widgets.bottom import BottomPane
 from tui.widgets.fleet_map import FleetMap
 from tui.widgets.guard import Guarded
@@ -84,7 +84,6 @@ class Dashboard(Guarded, Screen[None]):
         self.zoomed = ""
         """The pane that has the whole screen, or ""."""
         self._top_lines: int | str = 0
-        self._titles: dict[Widget, str] = {}
 
     def compose(self) -> ComposeResult:
         yield OneLine(id="header")
@@ -420,12 +419,7 @@ class Dashboard(Guarded, Screen[None]):
             said += [f"{pane.cursor + 1} of {len(pane.keys)}"] if pane.overflows else []
             said += [f"{marked[name]} marked"] if marked[name] else []
             said += [f"{self.keymap.shown('zoom')} shows all panes"] if self.zoomed else []
-            self._set_title(pane, f" {glyphs.dot} ".join([title, *said]))
-
-    def _set_title(self, pane: Widget, title: str) -> None:
-        if self._titles.get(pane) != title:
-            self._titles[pane] = title
-            pane.border_title = Content(title)
+            set_border_title(pane, f" {glyphs.dot} ".join([title, *said]))
 
     def show_details(self) -> None:
         """Draw all about the row under the cursor, or what was done, where that is shown."""
