@@ -22,6 +22,7 @@ __all__ = [
     "Job",
     "PinRequest",
     "Plan",
+    "PromoteRequest",
     "PruneRequest",
     "RecoverRequest",
     "Request",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from core.operations.kinds.deploy import DeployRequest
     from core.operations.kinds.freeze import FreezeRequest
     from core.operations.kinds.pin import PinRequest
+    from core.operations.kinds.promote import PromoteRequest
     from core.operations.kinds.prune import PruneRequest
     from core.operations.kinds.recover import RecoverRequest
     from core.operations.kinds.rollback import RollbackRequest

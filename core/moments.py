@@ -28,7 +28,7 @@ class Moment:
     places: tuple[str, ...] = (SERVER, FIRST_SERVER, OPERATOR)
     folder: str = layout.release("{tag}")
     fatal: bool = True
-    plans: tuple[str, ...] = ("deploy", "rollback", "recover")
+    plans: tuple[str, ...] = ("deploy", "promote", "rollback", "recover")
     switched: bool = False
     undone: bool = False
 

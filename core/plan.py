@@ -10,7 +10,7 @@ from core.records import Previous, Record
 from core.strategy import ALL_AT_ONCE, Batch, batches
 from core.text import count, size
 
-DEPLOY, ROLLBACK, RECOVER = "deploy", "rollback", "recover"
+DEPLOY, PROMOTE, ROLLBACK, RECOVER = "deploy", "promote", "rollback", "recover"
 """Kinds of the operations that change what is live: the servers' journals are read by them."""
 
 NONE, SWITCH, STAGE, UPLOAD, REMOVE = "none", "switch", "stage", "upload", "remove"
@@ -114,6 +114,7 @@ class Plan:
     undoes       what it goes back to was chosen by the journals: when it was live, and what is taken back; else None
     build        which finished build is used again; "" where none is
     reason       why, in the words of who asked for it
+    origin       of a promotion: where the release comes from, in words; else ""
     hooks, checks   what will run, one line each, for people
     fingerprints    by server: the state that the plan rests on
     strategy     how the servers are switched: a name of core.strategy.STRATEGIES
@@ -137,6 +138,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     build: str = ""
     reason: str = ""
+    origin: str = ""
     hooks: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

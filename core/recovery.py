@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.errors import NeedsPerson
-from core.plan import DEPLOY
+from core.plan import DEPLOY, PROMOTE
 from core.records import JournalLine, Record, ServerState
 from core.text import duration
 
@@ -28,7 +28,7 @@ class Interruption:
     time      when it began, in seconds since the epoch by its operator's clock; no order depends on it
     phase     the last one that an agent noted, "" where it could not
     tag       the release that was to become live; records: by server, of that release, where its own lines have it
-    fresh     a deploy was to make that release live for the first time
+    fresh     a deploy or promotion was to make that release live for the first time
     settled   the ids of all operations that an undo of it settles; `others`: whether any is left open after that
     switched  by server: where it was before; `current` points to `tag` there
     waiting   servers of the operation that were not switched
@@ -101,7 +101,7 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
         phase=next((line.phase for line in newest if line.what == "interrupted"), ""),
         tag=tag,
         records=_records(by_server, tag),
-        fresh=any(lines[0].kind == DEPLOY for lines in opened if lines[0].tag == tag),
+        fresh=any(lines[0].kind in (DEPLOY, PROMOTE) for lines in opened if lines[0].tag == tag),
         settled=tuple(sorted(involved)),
         others=any(lines[0].operation not in involved for lines in opened),
         switched=switched,

@@ -225,6 +225,11 @@ class RecordRow(TypedDict):
     left: bool
     pinned: bool
     reason: str
+    promoted_from: str
+    promoted_tag: str
+    built_for: str
+    built: float
+    built_by: str
 
 
 class StepRow(TypedDict):
@@ -305,6 +310,7 @@ class PlanRow(TypedDict):
     steps: list[StepRow]
     build: str
     reason: str
+    origin: str
     hooks: list[str]
     checks: list[str]
     warnings: list[str]
@@ -331,6 +337,7 @@ def plan_row(plan: Plan) -> PlanRow:
         steps=[_step_row(step) for step in plan.steps],
         build=plan.build,
         reason=plan.reason,
+        origin=plan.origin,
         hooks=list(plan.hooks),
         checks=list(plan.checks),
         warnings=list(plan.warnings),

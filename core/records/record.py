@@ -64,6 +64,8 @@ class Record:
     left      a rollback left this release
     reason    why it was deployed, in the words of the person who did
     pinned    never pruned; what `turnout pin` writes is a file of its own, `Pin`
+    promoted_from, promoted_tag   the environment that it was promoted from, and the release there; "" for neither
+    built_for, built, built_by    of a promoted release: the environment it was first deployed to, when, and by whom
     """
 
     tag: str
@@ -82,12 +84,25 @@ class Record:
     left: bool = False
     pinned: bool = False
     reason: str = ""
+    promoted_from: str = ""
+    promoted_tag: str = ""
+    built_for: str = ""
+    built: float = 0.0
+    built_by: str = ""
 
     def to_toml(self) -> str:
-        """The text of the record's file; `created` is a TOML date-time in UTC."""
+        """The text of the record's file; times are TOML date-times in UTC."""
         values = asdict(self)
-        values["created"] = datetime.fromtimestamp(self.created, UTC).replace(microsecond=0)
+        if not self.promoted_from:
+            values = {key: value for key, value in values.items() if key not in _PROMOTED}
+        for name in _TIMES & values.keys():
+            values[name] = datetime.fromtimestamp(values[name], UTC).replace(microsecond=0)
         return tomli_w.dumps(values)
+
+
+_TIMES = frozenset({"created", "built"})
+_PROMOTED = frozenset({"promoted_from", "promoted_tag", "built_for", "built", "built_by"})
+"""What only the record of a promoted release has."""
 
 
 def parse_record(text: str) -> Record:
@@ -104,9 +119,9 @@ def record_of(values: dict[str, Any]) -> Record:
 
     ValueError for values that cannot be trusted: git gets the revision and the ref, and decisions depend on numbers.
     """
-    created = values.get("created")
-    if isinstance(created, datetime):
-        values["created"] = created.replace(tzinfo=created.tzinfo or UTC).timestamp()
+    for name in _TIMES:
+        if isinstance(when := values.get(name), datetime):
+            values[name] = when.replace(tzinfo=when.tzinfo or UTC).timestamp()
     known: dict[str, object] = {}
     for item in fields(Record):
         if item.name not in values:
@@ -124,8 +139,9 @@ def record_of(values: dict[str, Any]) -> Record:
     record = Record(**known)  # type: ignore[arg-type]  # each value's type was checked above
     if not is_tag(record.tag):
         raise ValueError("its tag is not valid")
-    if not 0 <= record.created <= LAST_SECOND:
-        raise ValueError("created is not a time")
+    for name in ("created", "built"):
+        if not 0 <= getattr(record, name) <= LAST_SECOND:
+            raise ValueError(f"{name} is not a time")
     if record.seq > LARGEST_SEQ:
         raise ValueError("seq is not the number of a release")
     if record.revision and not _REVISION.fullmatch(record.revision):

@@ -58,7 +58,7 @@ _LEAD = (
 hook is ended as a whole; dropbear does not (field 3 after the name in /proc/PID/stat is the group), so there it becomes
 one. It clears no option: where SHELLOPTS is exported, the shell that it becomes would start without it."""
 
-AGENT, UPLOAD = "turnout-agent", "turnout-upload"
+AGENT, UPLOAD, DOWNLOAD = "turnout-agent", "turnout-upload", "turnout-download"
 """What the processes are called on the server."""
 PROCESS = "process.sh"
 AGENT_PARTS = (
@@ -102,6 +102,13 @@ def agent(root: str, mark: str, requests: str, *, waits: bool) -> Start:
 def upload() -> Start:
     """The program that takes an upload; upload.sh says what it reads."""
     command = whole(UPLOAD, upload_program())
+    assert command is not None, "it holds no control characters, and is short"
+    return Start(command)
+
+
+def download() -> Start:
+    """The program that gives files; download.sh says what it reads and writes."""
+    command = whole(DOWNLOAD, PREPARATION + strip(script("download.sh")))
     assert command is not None, "it holds no control characters, and is short"
     return Start(command)
 

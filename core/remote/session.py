@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from core.drift import Contents
 from core.errors import ConnectError, HostKeyUnknown, ServerError, TurnoutError
@@ -28,6 +28,9 @@ from core.remote.rehearsal import Understudy, travelling
 from core.remote.upload import Upload
 from core.sshconfig import Destination
 from core.text import clean
+
+if TYPE_CHECKING:
+    from core.remote.download import Download
 
 T = TypeVar("T")
 
@@ -212,6 +215,12 @@ class Session:
             self._extra_round_trips += 1
         self._extra_round_trips += 1
         return upload
+
+    def download(self, folder: str, paths: Sequence[bytes], cancel: Cancel) -> Download:
+        """The content of files in a folder of the root, `deploy-cache` or a release's."""
+        from core.remote.download import Download  # only promotions want it
+
+        return self.placed(lambda: Download(self._connection, self.root, folder, paths, cancel))
 
     def break_lock(self, operation: str) -> None:
         """Remove the lock of an operation that will not end by itself, and end the process that holds it."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from core.changes import Commit
-from core.config import Project
+from core.config import KINDS, Project
 from core.errors import SourceError
-from core.events import Emit
+from core.events import Emit, unheard
 from core.jobs import Cancel
 from core.records import Record
 from core.source.kinds import Branch, Choices, Source, source_of
@@ -28,6 +28,7 @@ __all__ = [
     "remember",
     "source_of",
     "tree_of_record",
+    "tree_without_build",
 ]
 
 
@@ -50,6 +51,8 @@ def make_tree(
 def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel, *, target: str = "") -> Tree:
     """The same tree that a release was made from, for the environment `target`. SourceError where it cannot be had."""
     kind = project.source.kind
+    if received := _received(project, record):
+        return received
     if record.source != kind:
         raise SourceError(
             f"{record.tag} was made from {record.source or 'an unknown'} source; turnout.toml has a {kind} source now",
@@ -57,9 +60,34 @@ def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel,
         )
     cancel.check()
     with _on_this_machine():
-        tree = source_of(project).same(record, target, emit, cancel)
+        tree = source_of(project).same(record, record.built_for or target, emit, cancel)
         remember(project.settings.cache, tree.manifest)
         return tree
+
+
+def tree_without_build(project: Project, record: Record, cancel: Cancel, *, target: str) -> tuple[Tree | None, str]:
+    """Exactly the tree that a release was made from, as far as this machine has it without building anything, and
+    where it was found, in words. (None, "") where it has not.
+
+    target   the environment that the release was deployed to
+    """
+    cancel.check()
+    with _on_this_machine():
+        if received := _received(project, record):
+            return received, "this machine's cache"
+        if record.source != project.source.kind:
+            return None, ""
+        tree = source_of(project).kept(record, record.built_for or target, unheard, cancel)
+        return tree, f"{KINDS[record.source].noun.partition(' ')[2]} on this machine" if tree else ""
+
+
+def _received(project: Project, record: Record) -> Tree | None:
+    """The tree of a release, where it came from a server before."""
+    if not (project.settings.cache / "exports" / "received").is_dir():
+        return None
+    from core.source.received import kept
+
+    return kept(project.settings.cache, record)
 
 
 @contextmanager

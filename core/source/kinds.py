@@ -105,6 +105,13 @@ class Source(Protocol):
         """The tree that a release was made from, with the digest of its record. SourceError where it cannot be made."""
         ...
 
+    def kept(self, record: Record, target: str, emit: Emit, cancel: Cancel) -> Tree | None:
+        """The tree of a release without a build: a finished build in the cache, or where nothing is built, the source.
+
+        It has the digest of the record. None where there is none, and for whatever keeps the source from being read.
+        """
+        ...
+
     def choices(self) -> Choices:
         """The branches, tags and newest commits; nothing where there are no revisions."""
         ...
@@ -144,6 +151,11 @@ class Unversioned(Source):
             )
         return tree
 
+    def kept(self, record: Record, target: str, emit: Emit, cancel: Cancel) -> Tree | None:
+        from core.source.build import commands
+
+        return None if commands(self.project) else same_or_none(self, record, target, emit, cancel)
+
     def choices(self) -> Choices:
         return Choices()
 
@@ -154,6 +166,14 @@ class Unversioned(Source):
         return "", ""
 
     def history(self) -> History | None:
+        return None
+
+
+def same_or_none(source: Source, record: Record, target: str, emit: Emit, cancel: Cancel) -> Tree | None:
+    """What `same` gives; None where the source cannot give it."""
+    try:
+        return source.same(record, target, emit, cancel)
+    except (SourceError, UsageError):
         return None
 
 

@@ -105,7 +105,7 @@ def test_commands_that_are_no_operation_have_no_wait(command):
     ("words", "said"),
     [
         (["deplyo"], "did you mean `turnout deploy`?"),
-        (["xyzzy"], "commands: deploy, rollback"),
+        (["xyzzy"], "commands: deploy, promote, rollback"),
         (["deploy", "production", "--dryrun"], "did you mean --dry-run?"),
         (["deploy", "production", "--whatever"], "`turnout --help`"),
     ],

@@ -10,6 +10,7 @@ from core import (
     DeployRequest,
     FreezeRequest,
     PinRequest,
+    PromoteRequest,
     PruneRequest,
     RecoverRequest,
     Request,
@@ -22,6 +23,12 @@ from tests.plans import operation
 
 WORDS = {
     DeployRequest(): ("deploy", "Deploy", "Deploy to production", "Deploy r1 to production"),
+    PromoteRequest("staging"): (
+        "promote",
+        "Promote",
+        "Promote from staging to production",
+        "Promote r1 from staging to production",
+    ),
     RollbackRequest(): ("rollback", "Roll back", "Roll production back", "Roll production back to r1"),
     PruneRequest(): ("prune", "Prune", "Prune on production", "Prune on production"),
     PruneRequest(("r1",), cache=True): ("prune", "Prune", "Prune on production", "Prune on production"),
@@ -62,7 +69,7 @@ def test_every_request_is_called_by_its_own_words(request_: Request) -> None:
 
 def test_every_request_of_the_library_has_an_operation() -> None:
     requests = [name for name in core.__all__ if name.endswith("Request") and name != "Request"]
-    assert len(requests) == 7
+    assert len(requests) == 8
     for name in requests:
         assert operation_of(object.__new__(getattr(core, name))).__module__.startswith("core.operations.kinds.")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -68,6 +70,24 @@ def state(server: str, *releases: Release) -> ServerState:
         current_kind="link" if current else "absent",
         releases={item.tag: item for item in releases},
     )
+
+
+PROMOTED = st.fixed_dictionaries(
+    {
+        "promoted_from": words.filter(bool),
+        "promoted_tag": tags,
+        "built_for": words,
+        "built": st.integers(0, 253_402_300_799).map(float),
+        "built_by": words,
+    }
+)
+
+
+@given(records, PROMOTED)
+def test_the_record_of_a_promoted_release_tells_where_it_came_from(record: Record, promoted: dict[str, Any]) -> None:
+    written = replace(record, **promoted)
+    assert parse_record(written.to_toml()) == written
+    assert "promoted" not in record.to_toml() and "built" not in record.to_toml()
 
 
 @given(records)

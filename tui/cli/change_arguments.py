@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 def add_change_commands(commands: Any) -> None:
     """All commands that change servers. `request` makes what the engine is asked for from the words.
 
-    recover has none: it looks first what was interrupted (tui.cli.recovering).
+    `request` makes what the engine is asked for from the words. recover has none: it looks first what was interrupted
+    (tui.cli.recovering).
     """
     _deploy(commands)
+    _promote(commands)
     _rollback(commands)
     _prune(commands)
     _pin(commands)
@@ -40,6 +42,28 @@ def _deploy(commands: Any) -> None:
         return DeployRequest(ref=words.ref, tag=words.tag, rebuild=words.rebuild)
 
     deploy.set_defaults(request=request)
+
+
+def _promote(commands: Any) -> None:
+    promote = add_command(
+        commands,
+        "promote",
+        "deploy to an environment exactly what is live in another",
+        "Nothing is built. The files come from this machine if it has exactly this tree, else from a server of FROM, each\n"
+        "compared with the release's manifest. The release keeps its tag, unless TO uses it for something else.\n"
+        "Refused if the servers of FROM differ, or if files there were changed since the deploy.",
+    )
+    promote.add_argument("source", metavar="FROM", help="the environment whose live release is deployed")
+    promote.add_argument("environment", metavar="TO", help="the environment that gets it")
+    add_waiting(promote)
+    add_changing(promote)
+
+    def request(words: argparse.Namespace) -> Request:
+        from core import PromoteRequest
+
+        return PromoteRequest(words.source)
+
+    promote.set_defaults(request=request)
 
 
 def _rollback(commands: Any) -> None:

@@ -87,6 +87,8 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs, at: float | None, terminal: 
     if plan.build:
         again = "; --rebuild builds it again" if terminal and plan.kind == DEPLOY else ""
         out += _field("Build", f"{one_line(plan.build)}{again}", cells)
+    if plan.origin:
+        out += _field("From", one_line(plan.origin) if terminal else short_tags(one_line(plan.origin)), cells)
     if plan.send_bytes:
         out += _field("Sends", f"{size(plan.send_bytes)} to {count(len(plan.steps), 'server')}", cells)
     return out

@@ -142,6 +142,24 @@ def _boot() -> str:
         return ""
 
 
+def holding(cache: Path, revision: str, digest: str) -> Export | None:
+    """A finished export or build of a commit that has exactly this manifest, of whatever repository; None for none.
+
+    revision   of a record, which holds nothing but hexadecimal digits
+    """
+    places = sorted((cache / "exports").glob(f"*/{revision}*"), reverse=True)
+    return next((found for place in places if (found := _exactly(place, digest))), None)
+
+
+def _exactly(folder: Path, digest: str) -> Export | None:
+    try:
+        if json.loads((folder / _ABOUT).read_bytes()).get("digest") != digest:
+            return None
+    except (OSError, ValueError, AttributeError):
+        return None
+    return load(folder)
+
+
 def newest(parent: Path, commit: str, name: str) -> Export | None:
     """The plain export of another commit that was used last, under the same attributes of the repository.
 

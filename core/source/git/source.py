@@ -11,10 +11,12 @@ from core.events import Emit, Note
 from core.jobs import Cancel
 from core.records import Record
 from core.settings import Settings
+from core.source.build import commands
 from core.source.git.export import exported
+from core.source.git.export_cache import holding
 from core.source.git.naming import ambiguity, described
 from core.source.git.repository import Repository
-from core.source.kinds import Choices, History, Introduction, Source, place
+from core.source.kinds import Choices, History, Introduction, Source, place, same_or_none
 from core.source.tree import Tree
 from core.text import count, show_path
 
@@ -106,6 +108,24 @@ class GitSource(Source):
             stable=True,
             reused=export.reused,
         )
+
+    def kept(self, record: Record, target: str, emit: Emit, cancel: Cancel) -> Tree | None:
+        export = holding(self.project.settings.cache, record.revision, record.digest)
+        if export is not None:
+            return Tree(
+                folder=export.files[0],
+                older=export.files[1:],
+                manifest=export.manifest,
+                revision=record.revision,
+                subject=record.subject,
+                author=record.author,
+                ref=record.ref,
+                source="git",
+                committed=export.about.committed,
+                mtime=int(export.about.committed),
+                stable=True,
+            )
+        return None if commands(self.project) else same_or_none(self, record, target, emit, cancel)
 
     def choices(self) -> Choices:
         repository = self.repository

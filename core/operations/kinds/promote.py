@@ -1,0 +1,143 @@
+"""Promote: exactly the release that is live in one environment becomes live in another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from core.errors import SourceError, UsageError
+from core.events import PHASES
+from core.jobs import Ahead, Cancel, Controls
+from core.moments import moments_of
+from core.operations.going_live import carry_out
+from core.operations.operation import Operation, Request
+from core.operations.origin import Origin, origin
+from core.operations.planning import (
+    Prepared,
+    cache_contents,
+    is_live_already,
+    plan_settings,
+    with_interruption,
+    with_records_of,
+)
+from core.operations.run import Run
+from core.plan import PROMOTE, Plan
+from core.planner.deploy import plan_deploy
+from core.records import Record, ServerState, make_tag, next_seq
+from core.source.tree import Tree
+from core.text import show_path
+
+
+@dataclass(frozen=True)
+class PromoteRequest(Request):
+    """Deploy what is live in the environment `source`: the same tree, made by the same build."""
+
+    source: str
+
+
+class Promote(Operation[PromoteRequest], request=PromoteRequest):
+    """Nothing is built. The release keeps its tag, unless that stands for something else where it is promoted to."""
+
+    phases = tuple(phase for phase in PHASES if phase != "build")
+    needs_tree = True
+    changes_live = True
+    verb = "Promote"
+    _origin: Origin | None = None
+
+    @staticmethod
+    def kind(request: PromoteRequest) -> str:
+        return PROMOTE
+
+    def title(self, tag: str = "") -> str:
+        return f"Promote {f'{tag} ' if tag else ''}from {self.request.source} to {self.fleet.environment.name}"
+
+    def check(self) -> None:
+        super().check()
+        source = self.fleet.project.environment(self.request.source)
+        if source.name == self.fleet.environment.name:
+            raise UsageError(f"{source.name} cannot be promoted to itself", hint="name two environments")
+
+    def start_tree(self, cancel: Cancel) -> Ahead[Tree]:
+        """Begin to look at the other environment, and to bring the tree here where this machine does not have it."""
+
+        def look() -> Tree:
+            compared = self.planned is not None
+            self._origin = origin(self.fleet.project, self.request.source, self.emit, cancel, compared=compared)
+            return self._origin.tree
+
+        return Ahead(look)
+
+    def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
+        assert tree is not None
+        made = tree.get()
+        found = self._origin
+        assert found is not None
+        by_name = {state.server: state for state in states}
+        states = list(with_records_of(self.fleet, (found.record.tag,), by_name).values())
+        record = self._record(states, found)
+        caches = cache_contents(self.fleet, states)
+        settings = plan_settings(self.fleet, moments_of(PROMOTE))
+        plan = plan_deploy(self.fleet.environment.name, states, record, made.manifest, caches, settings)
+        plan = replace(plan, origin=found.describe(), warnings=(*_warnings(found, record), *plan.warnings))
+        return with_interruption(Prepared(plan, made, caches), states)
+
+    def _record(self, states: Sequence[ServerState], found: Origin) -> Record:
+        """The record of the release here; the earlier plan's, whose tag and number a person has seen, where there is
+        one; where servers here have this very release already, theirs.
+        """
+        first = found.record
+        digest = found.tree.manifest.digest
+        if self.planned is not None and self.planned.record is not None:
+            if self.planned.record.digest != digest:
+                raise SourceError(
+                    f"another release is live in {self.request.source} since the plan was made",
+                    detail=f"planned {self.planned.record.revision}, now {first.revision}",
+                    hint="look at the new plan; nothing was touched",
+                )
+            return self.planned.record
+        here = [state.releases[first.tag] for state in states if first.tag in state.releases]
+        same = [release.record for release in here if release.record and release.record.digest == digest]
+        if same and len(same) == len(here):
+            return same[0]
+        now = time.time()
+        free = not here and digest == first.digest
+        return Record(
+            tag=first.tag if free else make_tag(datetime.fromtimestamp(now, UTC), first.revision or digest),
+            seq=next_seq(states),
+            created=now,
+            source=first.source,
+            revision=first.revision,
+            digest=digest,
+            subject=first.subject,
+            author=first.author,
+            by=self.fleet.project.mask(self.fleet.project.settings.who),
+            ref=first.ref,
+            bytes=found.tree.manifest.bytes,
+            files=found.tree.manifest.files,
+            promoted_from=self.request.source,
+            promoted_tag=first.tag,
+            built_for=first.built_for or self.request.source,
+            built=first.built or first.created,
+            built_by=first.built_by or first.by,
+        )
+
+    def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
+        return carry_out(run, prepared, states, controls)
+
+    def nothing(self, plan: Plan) -> str:
+        return is_live_already(plan)
+
+
+def _warnings(found: Origin, record: Record) -> list[str]:
+    """What a person has to know of a release that could not come whole, or not under its tag."""
+    said = []
+    if found.left_out:
+        names = ", ".join(show_path(path) for path in found.left_out[:3])
+        more = f" and {len(found.left_out) - 3} more" if len(found.left_out) > 3 else ""
+        said.append(f"left out, because shared paths replaced it in {found.environment}: {names}{more}")
+    if record.tag != found.record.tag:
+        why = "without what was left out it is another tree" if found.left_out else "that tag is something else here"
+        said.append(f"the tag is not {found.record.tag}, as in {found.environment}: {why}")
+    return said
