@@ -49,8 +49,8 @@ def _promote(commands: Any) -> None:
         commands,
         "promote",
         "deploy to an environment exactly what is live in another",
-        "Nothing is built. The files come from this machine if it has exactly this tree, else from a server of FROM, each\n"
-        "compared with the release's manifest. The release keeps its tag, unless TO uses it for something else.\n"
+        "Nothing is built. The files come from this machine if it has exactly this tree, else from a server of FROM,\n"
+        "each compared with the release's manifest. The release keeps its tag, unless TO uses it for something else.\n"
         "Refused if the servers of FROM differ, or if files there were changed since the deploy.",
     )
     promote.add_argument("source", metavar="FROM", help="the environment whose live release is deployed")

@@ -101,6 +101,8 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
         same = [release.record for release in here if release.record and release.record.digest == digest]
         if same and len(same) == len(here):
             return same[0]
+        if again := self._promoted_before(states, first.tag, digest):
+            return again
         now = time.time()
         free = not here and digest == first.digest
         return Record(
@@ -122,6 +124,12 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
             built=first.built or first.created,
             built_by=first.built_by or first.by,
         )
+
+    def _promoted_before(self, states: Sequence[ServerState], tag: str, digest: str) -> Record | None:
+        """The record of a release here that is this very one under another tag."""
+        known = [release.record for state in states for release in state.releases.values() if release.record]
+        mine = (digest, self.request.source, tag)
+        return next((r for r in known if (r.digest, r.promoted_from, r.promoted_tag) == mine), None)
 
     def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
         return carry_out(run, prepared, states, controls)
