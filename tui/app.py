@@ -41,6 +41,7 @@ from tui.widgets.terminal import lasting
 if TYPE_CHECKING:
     from core.config import Environment, Project
     from core.fleet import Fleet
+    from tui.screens.environments import Environments
 
 FIRST_LOOK = 0.02
 """Seconds from the first paint to the first look at the servers."""
@@ -128,10 +129,45 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
             notice=self.tell,
             opener=self._opener,
         )
-        self.dashboard = Dashboard(self.workspaces, keymap=self.keymap, glyphs=self.glyphs, now=self.now)
-        self.push_screen(self.dashboard)
+        if self._first is None and len(self.project.environments) > 1:
+            board = self._environments(self.workspaces, back=False)
+            self.push_screen(board)
+            self.set_timer(FIRST_LOOK, board.check)
+            return
+        self.push_screen(self._make_dashboard(self.workspaces))
         # Connecting takes the processor from the first paint: it begins when that is on the screen.
         self.set_timer(FIRST_LOOK, self.workspaces.shown.fleet_watch.check)
+
+    def _make_dashboard(self, workspaces: Workspaces) -> Dashboard:
+        self.dashboard = Dashboard(workspaces, keymap=self.keymap, glyphs=self.glyphs, now=self.now)
+        return self.dashboard
+
+    def _environments(self, workspaces: Workspaces, *, back: bool) -> Environments:
+        from tui.screens.environments import Environments  # one environment never wants it
+
+        return Environments(
+            workspaces, keymap=self.keymap, glyphs=self.glyphs, now=self.now, on_choice=self._open, back=back
+        )
+
+    def action_environments(self) -> None:
+        """Show all environments, over the one that is shown."""
+        if self.workspaces is not None and self.screen is self.dashboard:
+            board = self._environments(self.workspaces, back=True)
+            self.push_screen(board)
+            board.call_after_refresh(board.check)
+
+    def _open(self, name: str, command: str) -> None:
+        """Show an environment, and run a command there ("" for none)."""
+        if self.workspaces is None:
+            return
+        if self.dashboard is None:
+            self.workspaces.show(name)
+            self.switch_screen(self._make_dashboard(self.workspaces))
+        else:
+            self.pop_screen()
+            self.dashboard.open_environment(name)
+        if command and self.dashboard is not None:
+            self.dashboard.call_after_refresh(self.dashboard.action_command, command)
 
     def tell(self, text: str, title: str, severity: Severity, seconds: float) -> None:
         """Tell the person something for some seconds; nothing in it is markup."""
@@ -183,8 +219,10 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
 
     def why_not(self, name: str) -> str:
         """Why the key of this id does nothing now; "" where it does something."""
-        if self.dashboard is not None:
-            return self.dashboard.why_not(name)
+        for screen in reversed(self.screen_stack):
+            if hasattr(screen, "why_not"):
+                reason: str = screen.why_not(name)
+                return reason
         on_every_screen = ("demo", *(command.id for command in app_wide.COMMANDS))
         return "" if name in on_every_screen else "there is no project"
 

@@ -17,11 +17,12 @@ from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key
 LAST_OF_KEYBOARDS = 0x250
 """Signs from here on are not on a Latin keyboard; below it, a sign may also have its Unicode name."""
 
-CHANGE, LOOK, MOVE, LOG, ANSWER, LEAVE = (
+CHANGE, LOOK, MOVE, LOG, PREFLIGHT, ANSWER, LEAVE = (
     "Change servers",
     "Look",
     "Move",
     "In the Log tab",
+    "In the Preflight tab",
     "In a dialog",
     "Leave",
 )
@@ -66,6 +67,23 @@ LOG_KEYS = (
 )
 """Keys of the Log tab."""
 
+PREFLIGHT_KEYS = (
+    Key(
+        "preflight-check", "x", "preflight_check", "make the check under the cursor again", PREFLIGHT, "Check again", 1
+    ),
+    Key(
+        "preflight-server",
+        "equals_sign",
+        "preflight_server",
+        "make all checks again on this server",
+        PREFLIGHT,
+        "Server",
+        2,
+    ),
+    Key("preflight-all", "asterisk", "preflight_all", "make all checks again on all servers", PREFLIGHT, "All", 2),
+)
+"""Keys of the Preflight tab; left and right move between its checks."""
+
 ANSWER_KEYS = (
     Key("fewer", "left,h,minus", "fewer", "keep one release fewer", ANSWER),
     Key("more", "right,l,plus", "more", "keep one release more", ANSWER),
@@ -79,7 +97,9 @@ ANSWER_KEYS = (
 DETAILS = Key("details", "enter", "details", "details of the row under the cursor; changes nothing", LOOK, "Details", 8)
 """Chooses in a list of a dialog."""
 
-WIDGET_KEYS: Mapping[str, Key] = {key.id: key for key in (DETAILS, *LIST_KEYS, *LOG_KEYS, *ANSWER_KEYS)}
+WIDGET_KEYS: Mapping[str, Key] = {
+    key.id: key for key in (DETAILS, *LIST_KEYS, *LOG_KEYS, *PREFLIGHT_KEYS, *ANSWER_KEYS)
+}
 """By id: the keys that belong to a widget or a dialog. Those of the dashboard are in tui/commands."""
 
 

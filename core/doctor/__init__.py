@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection, Iterable, Mapping
+
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.doctor.findings import findings, shared
 from core.errors import ConnectError, TurnoutError
@@ -10,7 +12,37 @@ from core.overlap import WAY_OUT, overlaps
 from core.protocol.facts import is_rehearsal
 from core.records import ServerState
 
-__all__ = ["ERROR", "OK", "WARNING", "Finding", "examine", "failure", "findings"]
+__all__ = [
+    "CHECKS",
+    "ERROR",
+    "OK",
+    "WARNING",
+    "Finding",
+    "check_of",
+    "examine",
+    "examine_server",
+    "failure",
+    "findings",
+    "overlap_findings",
+]
+
+
+CHECKS: Mapping[str, frozenset[str]] = {
+    "connect": frozenset({"host key", "login", "connection", "inspection"}),
+    "root": frozenset({"deploy root", "layout", "way in", "file systems", "shared"}),
+    "current": frozenset({"current", "switch"}),
+    "programs": frozenset({"programs", "tar", "checksums", "copy"}),
+    "space": frozenset({"space", "inodes", "clock"}),
+    "state": frozenset({"lock", "records"}),
+    "checks": frozenset({"checks"}),
+    "rehearsal": frozenset({"sessions", "hooks", "begin", "upload", "release", "finish", "rehearsal"}),
+}
+"""What is examined, by a name that stays: the topics of its findings. They come in about this order."""
+
+
+def check_of(finding: Finding) -> str:
+    """The check that a finding belongs to."""
+    return next((name for name, topics in CHECKS.items() if finding.topic in topics), "root")
 
 
 def examine(fleet: Fleet) -> dict[str, list[Finding]]:
@@ -18,31 +50,57 @@ def examine(fleet: Fleet) -> dict[str, list[Finding]]:
 
     Needs no lock and disturbs no operation. What is made for a try is removed again, also where the connection dies.
     """
-    project = fleet.project
 
-    def look(name: str) -> tuple[ServerState, list[Finding]]:
-        from core.doctor.rehearsal import rehearse, runs_commands, tunnels
-
-        session = fleet.open(name)
-        state, facts = session.examine()
-        commands = runs_commands(project, first=name == fleet.names[0])
-        found = findings(state, facts, project.deploy.copy_mode, session.rtt, commands=commands)
-        found += shared(state, project.deploy.shared_paths)
-        found += tunnels(session, project)
-        if facts.rehearsal and is_rehearsal(facts.rehearsal, session.root):
-            found += rehearse(session, project, state, facts.rehearsal, commands=commands)
-        return state, found
+    def look(name: str) -> tuple[ServerState | None, list[Finding]]:
+        found: list[Finding] = []
+        return examine_server(fleet, name, CHECKS, found.append), found
 
     outcome = fleet.at_once(fleet.names, look)
-    states = [state for state, _ in outcome.results.values()]
-    reasons = overlaps(states, fleet.project.project, fleet.environment.name)
+    overlapping = overlap_findings(fleet, [state for state, _ in outcome.results.values() if state])
     found = {}
     for name in fleet.names:
         error = outcome.errors.get(name)
         found[name] = [failure(error)] if error else outcome.results[name][1]
-        if name in reasons:
-            found[name].append(Finding("deploy root", ERROR, reasons[name], WAY_OUT))
+        if name in overlapping:
+            found[name].append(overlapping[name])
     return found
+
+
+def examine_server(
+    fleet: Fleet, name: str, checks: Collection[str], tell: Callable[[Finding], None]
+) -> ServerState | None:
+    """Make some of CHECKS on one server, and tell each finding as it comes; the server's state, where it was looked at.
+
+    Raises TurnoutError where the server cannot be asked at all.
+    """
+    from core.doctor.rehearsal import rehearse, runs_commands, tunnels
+
+    project = fleet.project
+    with fleet.masked():
+        session = fleet.open(name)
+        state: ServerState | None = None
+        if set(checks) - {"checks"}:
+            state, facts = session.examine()
+            commands = runs_commands(project, first=name == fleet.names[0])
+            found = findings(state, facts, project.deploy.copy_mode, session.rtt, commands=commands)
+            for finding in [*found, *shared(state, project.deploy.shared_paths)]:
+                tell(finding)
+        if "checks" in checks:
+            for finding in tunnels(session, project):
+                tell(finding)
+        if state is not None and facts.rehearsal and is_rehearsal(facts.rehearsal, session.root):
+            if "rehearsal" not in checks:
+                session.forget(facts.rehearsal)
+                return state
+            for finding in rehearse(session, project, state, facts.rehearsal, commands=commands):
+                tell(finding)
+        return state
+
+
+def overlap_findings(fleet: Fleet, states: Iterable[ServerState]) -> dict[str, Finding]:
+    """By server: that its deploy root overlaps with another one, or belongs to another project."""
+    reasons = overlaps(states, fleet.project.project, fleet.environment.name)
+    return {name: Finding("deploy root", ERROR, reason, WAY_OUT) for name, reason in reasons.items()}
 
 
 def failure(error: TurnoutError) -> Finding:

@@ -215,7 +215,7 @@ def test_servers_that_differ_or_do_not_answer_are_not_promoted_from(servers, pro
     stage = engine(project, environment="staging")
     stage.deploy(tag="r1")
     project.commit({"index.html": "2\n"})
-    one = engine(project, "staging", stage.fleet.servers[:1])
+    one = engine(project, environment="staging", servers=stage.fleet.servers[:1])
     one.deploy(tag="r2")
     with pytest.raises(UsageError, match="do not have the same release live") as differ:
         operator.plan(PromoteRequest("staging"))

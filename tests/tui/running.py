@@ -38,17 +38,28 @@ def recorded_app(
     errors: Mapping[str, TurnoutError] | None = None,
     *,
     of: Project | None = None,
+    environment: str | None = "production",
     environ: Mapping[str, str] | None = None,
     now: Callable[[], float] = lambda: NOW + 3,
 ) -> TurnoutApp:
-    """The app on a fleet that gives back what was recorded: by default three servers, web3 a release behind."""
+    """The app on a fleet that gives back what was recorded: by default three servers, web3 a release behind.
+
+    environment   that is shown first; None: all of them, where there are several
+    """
     if states is None and errors is None:
         states = {"web1": state("web1"), "web2": state("web2"), "web3": state("web3", 1)}
 
     def opener(project: Project, environment: Any) -> Any:
         return RecordedFleet(project, environment, states or {}, errors or {})
 
-    return TurnoutApp(of or project(), environ={**XTERM, **(environ or {})}, now=now, opener=opener, clock=hurried)
+    return TurnoutApp(
+        of or project(),
+        environment,
+        environ={**XTERM, **(environ or {})},
+        now=now,
+        opener=opener,
+        clock=hurried,
+    )
 
 
 @asynccontextmanager

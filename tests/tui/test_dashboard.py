@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown
-from core.records import ServerState
 from tests.tui.recorded import NOW, project, state, tag
 from tests.tui.running import recorded_app, screen_text, settled, shown, toasts, until
 from tui.app import DEMO, TurnoutApp
 from tui.dialogs.base import Ask, Message
-from tui.dialogs.pick import DeployDialog, EnvironmentDialog, PruneDialog
+from tui.dialogs.pick import DeployDialog, PruneDialog
 from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
 from tui.view.server_list import FOLD
@@ -269,22 +268,7 @@ async def test_a_changed_host_key_is_explained_and_cannot_be_accepted() -> None:
         assert len(app.screen_stack) == 2
 
 
-async def test_the_environment_is_changed_with_a_picker() -> None:
-    states: dict[str, ServerState] = {name: state(name) for name in ("web1", "web2", "web3")}
-    states["stage1"] = state("stage1", 2)
-    app = recorded_app(states, {}, of=project(more=STAGING))
-    async with shown(app) as pilot:
-        await pilot.press("e")
-        await pilot.pause()
-        assert isinstance(app.screen, EnvironmentDialog)
-        assert "staging" in screen_text(app) and "shown now" in screen_text(app)
-        await pilot.press("down", "enter")
-        await settled(pilot)
-        assert app.workspace.fleet_watch.environment.name == "staging"
-        assert "1 of 1 answer" in screen_text(app) and "77e0d12" in screen_text(app)
-
-
-async def test_one_environment_needs_no_picker() -> None:
+async def test_one_environment_needs_no_list_of_them() -> None:
     app = recorded_app()
     async with shown(app) as pilot:
         await pilot.press("e")

@@ -5,22 +5,107 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from textual.pilot import Pilot
+
+from core.errors import ConnectError, TurnoutError
 from core.events import Note, OperationFinished
 from core.jobs import Job
 from core.records import ServerState
-from tests.tui.recorded import project, state
+from tests.tui.recorded import NOW, project, state
 from tests.tui.running import recorded_app, screen_text, settled, shown, toasts, until
 from tui.app import QuitQuestion, TurnoutApp
+from tui.dialogs.plan import PlanDialog
+from tui.dialogs.promote import PromoteDialog
 from tui.model.operation import Followed
+from tui.screens.environments import Environments
 from tui.view.progress import Progress
 
 STAGING = '[environments.staging]\nservers = [{ name = "stage1", host = "stage1", root = "/srv/shop" }]\n'
 
 
-def two_environments() -> TurnoutApp:
+def two_environments(first: str | None = "production", more: str = STAGING, **errors: TurnoutError) -> TurnoutApp:
     states: dict[str, ServerState] = {name: state(name) for name in ("web1", "web2", "web3")}
     states["stage1"] = state("stage1", 2)
-    return recorded_app(states, {}, of=project(more=STAGING))
+    states = {name: found for name, found in states.items() if name not in errors}
+    return recorded_app(states, errors, of=project(more=more), environment=first)
+
+
+async def planning(pilot: Pilot[Any]) -> PlanDialog:
+    """The dialog of the plan that is being made: no server of the recorded project can be asked for its release."""
+    app: Any = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, PlanDialog), "the plan dialog")
+    dialog: PlanDialog = app.screen
+    await pilot.press("escape")
+    return dialog
+
+
+async def test_several_environments_are_the_first_screen_and_one_of_them_is_opened() -> None:
+    app = two_environments(None, web2=ConnectError("web2 does not answer"))
+    async with shown(app) as pilot:
+        assert app.workspaces is not None
+        await until(pilot, lambda: app.workspaces and app.workspaces.of("staging").fleet_view.known, "staging")
+        await until(pilot, lambda: "77e0d12" in screen_text(app), "staging's release")
+        text = screen_text(app)
+        assert "2 environments" in text and "Fix cart totals" in text and "web2  web2 does not answer" in text
+        assert "Open" in text and "Promote" in text and app.dashboard is None
+        await pilot.press("down")
+        await until(pilot, lambda: "1 server as they should be" in screen_text(app), "what is known of staging")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.dashboard is not None and app.screen is app.dashboard, "the dashboard")
+        await settled(pilot)
+        assert app.workspaces.shown.name == "staging" and "77e0d12" in screen_text(app)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, Environments), "the list")
+        await pilot.press("up", "enter")
+        await until(pilot, lambda: app.screen is app.dashboard, "the dashboard")
+        await settled(pilot)
+        assert app.workspaces.shown.name == "production" and "3f2c1ab" in screen_text(app)
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(app.screen, Environments), "the list")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.dashboard, "the dashboard")
+        await pilot.press("q")
+
+
+async def test_a_command_on_the_list_opens_the_environment_and_runs_there() -> None:
+    app = two_environments(None)
+    async with shown(app) as pilot:
+        await pilot.press("down", "p")
+        dialog = await planning(pilot)
+        assert dialog.title_text == "Promote production to staging"
+        assert app.workspaces is not None and app.workspaces.shown.name == "staging"
+
+
+async def test_of_several_others_the_one_to_promote_from_is_chosen() -> None:
+    more = STAGING + STAGING.replace("staging", "qa").replace("stage1", "qa1")
+    app = two_environments(more=more)
+    async with shown(app) as pilot:
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, PromoteDialog), "the choice")
+        await until(pilot, lambda: "Show stock per warehouse" in screen_text(app), "what is live in staging")
+        await pilot.press("enter")
+        dialog = await planning(pilot)
+        assert dialog.title_text == "Promote staging to production"
+
+
+async def test_hidden_environments_are_looked_at_rarely_and_hold_no_connection() -> None:
+    clock = [NOW]
+    app = two_environments()
+    app.now = lambda: clock[0]
+    async with shown(app) as pilot:
+        assert app.workspaces is not None
+        hidden = app.workspaces.of("staging").fleet_watch
+        hidden.check()
+        await until(pilot, lambda: hidden.fleet_view.known, "the first look")
+        first = hidden.fleet
+        for seconds, connected in ((30, True), (61, False)):
+            clock[0] = NOW + seconds
+            app.workspaces.look_at_others()
+            assert (hidden.fleet is first) == connected and not hidden.fleet_view.servers[0].checking
+        await until(pilot, lambda: first.closed.is_set(), "the connections are closed")  # type: ignore[attr-defined]
+        clock[0] = NOW + 301
+        app.workspaces.look_at_others()
+        assert hidden.fleet_view.servers[0].checking
 
 
 class Running:

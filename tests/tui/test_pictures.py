@@ -294,9 +294,16 @@ def test_prune_dialog(picture: Any) -> None:
     assert picture(recorded_app(), before=pressing("end", "P"))
 
 
-def test_environment_picker(picture: Any) -> None:
+@pytest.mark.parametrize("size", [(60, 16), (120, 34)])
+def test_environments(picture: Any, size: tuple[int, int]) -> None:
     more = '[environments.staging]\nprotected = true\nservers = [{ name = "s1", host = "s1", root = "/srv" }]\n'
-    assert picture(recorded_app(of=project(more=more)), before=pressing("e"))
+    states = {"web1": state("web1"), "web3": state("web3", 1), "s1": state("s1", 2)}
+    app = recorded_app(states, {"web2": ConnectError("web2 does not answer")}, of=project(more=more), environment=None)
+
+    async def looked(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: pilot.app.workspaces.of("staging").fleet_view.known, "staging")
+
+    assert picture(app, size, before=looked)
 
 
 def test_welcome(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from tui.keymap import Key, Keymap
 from tui.model.focus import Focus
 from tui.model.listener import Severity
 from tui.model.workspace import Workspace
+from tui.model.workspaces import Workspaces
 from tui.view.glyphs import Glyphs
 
 T = TypeVar("T")
@@ -28,6 +29,8 @@ class Desk(Protocol):
 
     @property
     def workspace(self) -> Workspace: ...
+    @property
+    def workspaces(self) -> Workspaces: ...
     @property
     def keymap(self) -> Keymap: ...
     @property
@@ -79,8 +82,8 @@ class Desk(Protocol):
     def open_filter(self, pane: str) -> None:
         """Let the filter of a pane be typed."""
 
-    def open_environment(self, name: str) -> None:
-        """Show another environment."""
+    def show_environments(self) -> None:
+        """Show the list of environments."""
 
 
 def always(workspace: Workspace, focus: Focus) -> str:

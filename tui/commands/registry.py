@@ -7,23 +7,41 @@ from collections.abc import Mapping, Sequence
 
 from textual.binding import BindingType
 
-from tui.commands import app_wide, comparing, notices, operating, panes, servers, troubles
+from tui.commands import app_wide, comparing, notices, operating, panes, promoting, servers, troubles
 from tui.commands.base import Command
-from tui.keymap import ANSWER, ANSWER_KEYS, CHANGE, LEAVE, LIST_KEYS, LOG, LOG_KEYS, LOOK, MOVE, Key, Keymap, binding
+from tui.keymap import (
+    ANSWER,
+    ANSWER_KEYS,
+    CHANGE,
+    LEAVE,
+    LIST_KEYS,
+    LOG,
+    LOG_KEYS,
+    LOOK,
+    MOVE,
+    PREFLIGHT,
+    PREFLIGHT_KEYS,
+    Key,
+    Keymap,
+    binding,
+)
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
 from tui.view.keybar import KeyHint
 
 ON_DASHBOARD = (
-    *operating.COMMANDS, *panes.COMMANDS, *troubles.COMMANDS, *comparing.COMMANDS, *servers.COMMANDS,
-    *notices.COMMANDS,
+    *operating.COMMANDS, *promoting.COMMANDS, *panes.COMMANDS, *troubles.COMMANDS, *comparing.COMMANDS,
+    *servers.COMMANDS, *notices.COMMANDS,
 )  # fmt: skip
 COMMANDS: Mapping[str, Command] = {
     command.id: command for command in (*ON_DASHBOARD, *app_wide.COMMANDS, app_wide.DEMO)
 }
 """By id: every command."""
 
-KEYS: tuple[Key, ...] = (*(command.key for command in COMMANDS.values()), *LIST_KEYS, *LOG_KEYS, *ANSWER_KEYS)
+KEYS: tuple[Key, ...] = (
+    *(command.key for command in COMMANDS.values()), *LIST_KEYS, *LOG_KEYS, *PREFLIGHT_KEYS,
+    *ANSWER_KEYS,
+)  # fmt: skip
 """Every key, those of widgets and dialogs among them."""
 
 TAB_PLACE = 10
@@ -37,7 +55,8 @@ def bindings(commands: Sequence[Command]) -> list[BindingType]:
 
 def grouped() -> list[tuple[str, list[Key]]]:
     """The keys by group, for the help and docs/keys.md."""
-    return [(group, [key for key in KEYS if key.group == group]) for group in (CHANGE, LOOK, MOVE, LOG, ANSWER, LEAVE)]
+    groups = (CHANGE, LOOK, MOVE, LOG, PREFLIGHT, ANSWER, LEAVE)
+    return [(group, [key for key in KEYS if key.group == group]) for group in groups]
 
 
 def why_not(name: str, workspace: Workspace, focus: Focus, keymap: Keymap) -> str:
@@ -61,8 +80,14 @@ def hints(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:
     ]
     if focus.pane == "bottom":
         keys += [(TAB_PLACE, key) for key in focus.tab_keys]
-    return [
-        KeyHint(key.action, keymap.shown(key.id), key.label, why_not(key.id, workspace, focus, keymap), key.rank,
-                to_right=key.id == "quit")
-        for _, key in sorted(keys, key=lambda placed: placed[0])
-    ]  # fmt: skip
+    return [_hint(key, workspace, focus, keymap) for _, key in sorted(keys, key=lambda placed: placed[0])]
+
+
+def hints_of(commands: Sequence[Command], workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:
+    """The keys of these commands for the bar of another screen, in this order."""
+    return [_hint(command.key, workspace, focus, keymap) for command in commands]
+
+
+def _hint(key: Key, workspace: Workspace, focus: Focus, keymap: Keymap) -> KeyHint:
+    reason = why_not(key.id, workspace, focus, keymap)
+    return KeyHint(key.action, keymap.shown(key.id), key.label, reason, key.rank, to_right=key.id == "quit")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from core.errors import HostKeyChanged, HostKeyUnknown, TurnoutError
 from tui.commands.base import RUNNING, Command, Desk
 from tui.dialogs.hostkey import changed_key, unknown_key
-from tui.dialogs.pick import EnvironmentDialog
 from tui.keymap import LOOK
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
@@ -81,11 +80,6 @@ def _busy(workspace: Workspace, focus: Focus) -> str:
     return RUNNING if workspace.operation_runs else ""
 
 
-def _environment(desk: Desk) -> None:
-    dialog = EnvironmentDialog(desk.workspace.project, desk.workspace.environment.name)
-    desk.ask(dialog, lambda name: desk.open_environment(name) if name else None)
-
-
 COMMANDS = (
     Command(
         id="refresh", keys="r", help="check the server under the cursor again, or all servers", group=LOOK,
@@ -103,9 +97,13 @@ COMMANDS = (
         why_not=_no_key_waits, run=_decide,
     ),
     Command(
-        id="environment", keys="e", help="change to another environment", group=LOOK,
-        title="Change the environment", label="Environment", rank=7, place=60,
+        id="preflight", keys="i", help="check that every server is ready for a deploy; changes nothing", group=LOOK,
+        title="Preflight: check that every server is ready for a deploy", run=lambda desk: desk.show_tab("preflight"),
+    ),
+    Command(
+        id="environment", keys="e", help="all environments: what is live and what runs in each", group=LOOK,
+        title="Show all environments", label="Environments", rank=7, place=60,
         in_bar=lambda workspace, focus: not _one_environment(workspace, focus),
-        why_not=_one_environment, run=_environment,
+        why_not=_one_environment, run=lambda desk: desk.show_environments(),
     ),
 )  # fmt: skip

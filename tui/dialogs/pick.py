@@ -1,4 +1,4 @@
-"""Dialogs in which one row of a list is chosen: a revision to deploy, what to prune, an environment."""
+"""Dialogs in which one row of a list is chosen: a revision to deploy, what to prune."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from core.jobs import Job
-from core.text import count
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
@@ -232,35 +231,3 @@ class PruneDialog(Pick[PruneChoice]):
             self.dismiss(PruneChoice(tag=self._tag))
         else:
             self.notify(f"{self._tag} {self._why_not}", severity="warning", markup=False)
-
-
-class EnvironmentDialog(Pick[str]):
-    """Which environment to look at: answers its name."""
-
-    title_text = "Which environment?"
-
-    def __init__(self, project: Project, current: str) -> None:
-        super().__init__()
-        self._environments = list(project.environments.values())
-        self._current = current
-
-    def compose_body(self) -> ComposeResult:
-        yield Choices(self._line)
-
-    def on_mount(self) -> None:
-        self.choices.set_keys([environment.name for environment in self._environments])
-        self.choices.go_to(self._current)
-        self.choices.focus()
-
-    def _line(self, index: int, cells: int) -> Line:
-        environment = self._environments[index]
-        names = max(len(environment.name) for environment in self._environments)
-        return line(
-            (fit(environment.name, names + 2), "strong"),
-            fit(count(len(environment.servers), "server"), 13),
-            ("protected  " if environment.protected else "", "warn"),
-            ("shown now" if environment.name == self._current else "", "dim"),
-        )
-
-    def choose(self) -> None:
-        self.dismiss(self.choices.key or None)

@@ -21,6 +21,9 @@ class Listener(Protocol):
     def comparison_changed(self) -> None:
         """A release is being compared with its manifest, or the result came."""
 
+    def preflight_changed(self) -> None:
+        """A server is being examined, or what was found there came."""
+
     def operation_started(self) -> None:
         """`Shown.operation` is another one, which has just begun or has just been noticed."""
 

@@ -16,6 +16,7 @@ from tui.model.lock_breaking import breaking, said_of_breaking
 from tui.model.operation import Followed, Operation
 from tui.model.others import Others
 from tui.model.past import Past
+from tui.model.preflight import Preflight
 from tui.model.shown import Shown
 from tui.view.fleet import Activity, FleetView
 from tui.view.glyphs import Glyphs
@@ -34,6 +35,7 @@ class Workspace:
     fleet_watch   what is known of the servers     shown        the operation that is shown
     others        what others do on the servers    comparison   a release compared with its manifest
     past          what was done, and the log of one operation
+    preflight     what doctor finds on the servers
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class Workspace:
         self.others = Others(self.shown, self.bridge, self.now)
         self.comparison = Comparison(self.bridge, self.now, listener.comparison_changed)
         self.past = Past(self.fleet_watch, bridge)
+        names = [server.name for server in self.environment.servers]
+        self.preflight = Preflight(names, lambda: self.fleet, bridge, listener.preflight_changed)
 
     @property
     def name(self) -> str:
@@ -174,12 +178,17 @@ class Workspace:
         if not self.watches:
             self.fleet_watch.glance()
 
+    def look_if_due(self) -> None:
+        """What is due once a second where several environments are shown: a look at servers whose time has come."""
+        if not self.operation_runs and not self.comparison.tag and (due := self.fleet_watch.due):
+            self.fleet_watch.check(*due)
+
     def look_rarely(self, every: float, connected: float) -> None:
         """What is due once a second while it is not shown: a look every so many seconds.
 
         connected   seconds after a look for which its connections stay open: a person may come back soon
         """
-        if self.operation_runs or self.watches or self.comparison.tag:
+        if self.operation_runs or self.watches or self.comparison.tag or self.preflight.runs:
             return
         if self.fleet_watch.idle_for(every):
             self.fleet_watch.check()

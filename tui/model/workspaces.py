@@ -128,6 +128,10 @@ class Relay:
         if front := self._front:
             front.comparison_changed()
 
+    def preflight_changed(self) -> None:
+        if front := self._front:
+            front.preflight_changed()
+
     def operation_started(self) -> None:
         if front := self._front:
             front.operation_started()

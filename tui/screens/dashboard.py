@@ -133,6 +133,11 @@ class Dashboard(Guarded, Screen[None]):
             self.show_details()
             self.show_keys()
 
+    def preflight_changed(self) -> None:
+        """Show what was found, where that is shown."""
+        if self.is_here and self.bottom.tab == "preflight":
+            self.show_tab_content()
+
     def operation_started(self) -> None:
         """Show an operation that has just begun; one of somebody else's takes no focus, nor the tab being read."""
         operation = self.workspace.operation
@@ -262,6 +267,9 @@ class Dashboard(Guarded, Screen[None]):
         field.value = self.filters[pane]
         field.display = True
         field.focus()
+
+    def show_environments(self) -> None:
+        press(self.app, "environments")
 
     def open_environment(self, name: str) -> None:
         """Look at another environment; what runs in this one goes on."""
@@ -482,6 +490,8 @@ class Dashboard(Guarded, Screen[None]):
         """Ten times a second while something runs."""
         if self.workspaces.elsewhere:
             self.show_elsewhere()
+        if self.workspace.preflight.runs:
+            self.preflight_changed()
         if self.workspace.operation_runs or self.workspace.watches:
             self.show_operation()
         elif self.workspace.comparison.tag:

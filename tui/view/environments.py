@@ -1,15 +1,217 @@
-"""Environments side by side: what runs in those that are not shown."""
+"""Environments side by side: a line for each, the troubles of one, and what runs in those that are not shown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
+from core.records import FleetRelease, Lock
 from core.text import count
-from tui.view.formats import clock
+from tui.view.fleet import FleetView, ServerView
+from tui.view.formats import age, ago, clock, listing, short_tag
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, Span, crop, line
+from tui.view.lines import Line, Span, crop, fit, line, one_line, right, wrap
+from tui.view.locks import doing, owner
 from tui.view.progress import Progress
 from tui.view.progress_lines import heading, state_words
+from tui.view.server_row import error_words
+
+NAME_CELLS, LIVE_CELLS, SINCE_CELLS, AHEAD_CELLS = 16, 9, 7, 11
+"""Cells of the columns, with the space behind them; a name takes no more than that."""
+
+SIGNS = 12
+"""Servers up to which each has a sign of its own; more are counted."""
+
+WHAT_CELLS = 18
+"""Cells that the subject needs; without them other columns give way."""
+
+
+@dataclass(frozen=True)
+class EnvironmentView:
+    """One environment as the list shows it.
+
+    fleet     what is known of its servers
+    progress  of the operation that runs there, ours or one that is watched; None where none does
+    locks     what others hold there, by server
+    ahead     commits that the project's own revision is ahead of what is live; None where that is not known
+    ref       that revision, as turnout.toml has it
+    frozen    why nothing may be changed there now, in words; "" where changes are allowed
+    """
+
+    fleet: FleetView
+    progress: Progress | None = None
+    locks: Mapping[str, Lock] = field(default_factory=dict)
+    ahead: int | None = None
+    ref: str = ""
+    frozen: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.fleet.environment
+
+    @property
+    def live(self) -> FleetRelease | None:
+        return self.fleet.row(self.fleet.live) if self.fleet.live else None
+
+
+def live_since(fleet: FleetView) -> float:
+    """When the live release was switched to, in seconds since the epoch; 0.0 where that is not known.
+
+    The last switch that a journal tells of; without one, when the release was made.
+    """
+    switches = [
+        entry.time
+        for state in fleet.known
+        for entry in state.journal
+        if entry.what == "switch" and entry.tag == fleet.live and state.current == fleet.live
+    ]
+    row = fleet.row(fleet.live)
+    return max(switches, default=row.created if row else 0.0)
+
+
+def names_width(views: Sequence[EnvironmentView]) -> int:
+    """Cells of the column of names."""
+    return min(max((len(view.name) for view in views), default=0), NAME_CELLS) + 1
+
+
+def head_line(project: str, names: int, cells: int, glyphs: Glyphs) -> Line:
+    """The names of the columns."""
+    shown = _columns(names, cells)
+    spans = [Span(fit(f" {project}", names + 4, glyphs.more), "strong"), Span(fit("live", LIVE_CELLS), "dim")]
+    spans.append(Span(fit("what", _what_cells(names, cells)), "dim"))
+    if "since" in shown:
+        spans.append(Span(right("since", SINCE_CELLS - 1) + " ", "dim"))
+    spans.append(Span(fit(" servers", SIGNS + 2), "dim"))
+    if "ahead" in shown:
+        spans.append(Span("ahead of it", "dim"))
+    return crop(tuple(spans), cells, glyphs.more)
+
+
+def environment_line(view: EnvironmentView, names: int, cells: int, now: float, glyphs: Glyphs) -> Line:
+    """`production P  3f2c1ab  Fix cart totals …   2 h   ●●○   main +4`."""
+    shown, row = _columns(names, cells), view.live
+    what, role = _what(view, now, glyphs)
+    mark = "P" if view.fleet.protected else ""
+    live = short_tag(view.fleet.live) if row else _nothing_live(view.fleet)
+    since = live_since(view.fleet) if row else 0.0
+    spans = [
+        Span(" " + fit(view.name, names, glyphs.more), "strong"),
+        Span(fit(mark, 3), "accent"),
+        Span(fit(live, LIVE_CELLS - 1, glyphs.more) + " ", "" if row else "dim"),
+        Span(fit(what, _what_cells(names, cells) - 1, glyphs.more) + " ", role),
+    ]
+    if "since" in shown:
+        spans.append(Span(right(age(now - since) if since else "", SINCE_CELLS - 1) + " ", "dim"))
+    signs = _signs(view.fleet, glyphs)
+    spans += [Span(" "), *signs, Span(" " * max(SIGNS + 1 - sum(len(span.text) for span in signs), 1))]
+    if "ahead" in shown and view.ahead is not None:
+        spans.append(Span(f"{view.ref} +{view.ahead:,}", "dim" if not view.ahead else ""))
+    return crop(tuple(spans), cells, glyphs.more)
+
+
+def _columns(names: int, cells: int) -> set[str]:
+    """The columns beside name, live, what and servers for which there is room."""
+    shown: set[str] = set()
+    room = cells - names - 4 - LIVE_CELLS - SIGNS - 2 - WHAT_CELLS
+    for column, width in (("since", SINCE_CELLS), ("ahead", AHEAD_CELLS)):
+        if room >= width:
+            shown.add(column)
+            room -= width
+    return shown
+
+
+def _what_cells(names: int, cells: int) -> int:
+    shown = _columns(names, cells)
+    others = names + 4 + LIVE_CELLS + SIGNS + 2
+    others += SINCE_CELLS * ("since" in shown) + AHEAD_CELLS * ("ahead" in shown)
+    return max(cells - others, 4)
+
+
+def _what(view: EnvironmentView, now: float, glyphs: Glyphs) -> tuple[str, str]:
+    """What runs there, why nothing may run, or what the live release is; and its role."""
+    if view.progress is not None:
+        word, _ = state_words(view.progress)
+        by = f" by {view.progress.by}" if view.progress.by else ""
+        return f"{glyphs.busy} {word} {short_tag(view.progress.tag)}{by}".replace("  ", " "), "busy"
+    if view.locks:
+        lock = next(iter(view.locks.values()))
+        return f"{glyphs.busy} {doing(lock)} by {owner(lock, short=True)}", "busy"
+    if view.frozen:
+        return f"frozen: {one_line(view.frozen)}", "warn"
+    row = view.live
+    if row is None:
+        return "", "dim"
+    return one_line(row.record.subject) if row.record and row.record.subject else short_tag(row.tag), ""
+
+
+def _nothing_live(fleet: FleetView) -> str:
+    if not fleet.known:
+        failed = all(server.error is not None for server in fleet.servers)
+        return "unknown" if failed else "looking"
+    return "nothing"
+
+
+def _signs(fleet: FleetView, glyphs: Glyphs) -> list[Span]:
+    """A sign for each server, or of many how many are in which state."""
+    found = [_sign(server, fleet, glyphs) for server in fleet.servers]
+    if len(found) <= SIGNS:
+        return [Span(sign, role) for sign, role in found]
+    return [
+        Span(f"{found.count(sign)}{sign[0]} ", sign[1])
+        for sign in sorted(set(found), key=lambda sign: -found.count(sign))
+    ]
+
+
+def _sign(server: ServerView, fleet: FleetView, glyphs: Glyphs) -> tuple[str, str]:
+    if server.error is not None:
+        return glyphs.alert, "bad"
+    if server.state is None:
+        return glyphs.wait, "dim"
+    if server.state.current_kind == "dangling":
+        return glyphs.alert, "bad"
+    if not server.state.current:
+        return glyphs.kept, "dim"
+    return (glyphs.live, "ok") if server.state.current == fleet.live else (glyphs.kept, "warn")
+
+
+def trouble_lines(view: EnvironmentView, cells: int, now: float, glyphs: Glyphs) -> list[Line]:
+    """What is to be known of one environment beside its line: what runs, what is not as it should be, by name."""
+    fleet, out = view.fleet, []
+    if fleet.protected:
+        out.append(line(("P ", "accent"), ("protected: a change asks for its name", "dim")))
+    if view.progress is not None:
+        word, role = state_words(view.progress)
+        by = f" by {view.progress.by}" if view.progress.by else ""
+        out.append(line((f"{glyphs.busy} ", "busy"), (heading(view.progress) + by, "strong"), " ", (word, role)))
+    for lock in {lock.operation: lock for lock in view.locks.values()}.values():
+        out.append(line((f"{glyphs.busy} ", "busy"), f"{doing(lock)} by {owner(lock)}, on {listing(list(view.locks))}"))
+    if view.frozen:
+        out += [line((text, "warn")) for text in wrap(f"frozen: {one_line(view.frozen)}", cells)]
+    for server in fleet.servers:
+        if server.error is not None:
+            was = f", was {short_tag(server.state.current)}" if server.state and server.state.current else ""
+            since = f", {ago(now - server.at)}" if server.at else ""
+            text = f"{server.name}  {error_words(server.error)}{since}{was}"
+            out.append(crop(line((f"{glyphs.alert} {text}", "bad")), cells, glyphs.more))
+        elif server.state is not None and server.state.current_kind == "dangling":
+            out.append(line((f"{glyphs.alert} {server.name}  current dangles: SITE DOWN", "bad")))
+    off: dict[tuple[str, str], list[str]] = {}
+    for state in fleet.known:
+        if state.current and (word := fleet.drift(state.current)):
+            off.setdefault((short_tag(state.current), word), []).append(state.server)
+    for (tag, word), names in off.items():
+        out.append(line((f"{glyphs.kept} ", "warn"), f"{listing(names)}  {tag} ", (word, "warn")))
+    fine = all(state.current == fleet.live for state in fleet.known) and not any(s.error for s in fleet.servers)
+    if fine and len(fleet.known) == len(fleet.servers):
+        word = f"{count(len(fleet.servers), 'server')} as they should be" if fleet.live else "nothing is live yet"
+        out.append(line((f"{glyphs.done} {word}", "ok" if fleet.live else "dim")))
+    row = view.live
+    if row is not None and row.record is not None:
+        facts = [f"by {row.record.by}" if row.record.by else "", row.record.ref and f"from {row.record.ref}"]
+        if row.record.promoted_from:
+            facts.append(f"promoted from {row.record.promoted_from}, built for {row.record.built_for}")
+        out.append(crop(line((f"{row.tag}  {', '.join(one_line(fact) for fact in facts if fact)}", "dim")), cells))
+    return out
 
 
 def elsewhere_line(running: Sequence[tuple[str, Progress]], cells: int, now: float, glyphs: Glyphs, key: str) -> Line:

@@ -13,6 +13,7 @@ from tui.view.glyphs import Glyphs
 from tui.widgets.details import DetailsTab
 from tui.widgets.history import HistoryTab
 from tui.widgets.log import LogTab
+from tui.widgets.preflight import PreflightTab
 from tui.widgets.progress import ProgressView
 from tui.widgets.tab import Tab
 
@@ -30,6 +31,7 @@ class BottomPane(Vertical):
             self.log_tab,
             DetailsTab(glyphs, now, keymap),
             HistoryTab(glyphs, now, keymap),
+            PreflightTab(glyphs, keymap),
         )
         self.tabs = {tab.tab_name: tab for tab in all_tabs}
         self.tab = next(iter(self.tabs))

@@ -1,0 +1,81 @@
+"""The list of environments: what a line keeps where the terminal is narrow, and what is said of one environment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.errors import ConnectError
+from core.records import JournalLine
+from tests.tui.recorded import NOW, fleet_of, record, state, tag
+from tui.view.environments import EnvironmentView, environment_line, head_line, live_since, names_width, trouble_lines
+from tui.view.fleet import FleetView, ServerView
+from tui.view.glyphs import UNICODE
+from tui.view.lines import plain, width
+from tui.view.progress import Progress
+
+
+def view(**more: object) -> EnvironmentView:
+    fleet = fleet_of(state("web1"), state("web2"), state("web3", 1))
+    return EnvironmentView(replace(fleet, protected=True), **more)  # type: ignore[arg-type]
+
+
+def shown(found: EnvironmentView, cells: int) -> str:
+    return plain(environment_line(found, names_width([found]), cells, NOW, UNICODE))
+
+
+def test_a_line_has_everything_where_there_is_room_and_never_more_than_that() -> None:
+    found = view(ahead=4, ref="main")
+    text = shown(found, 120)
+    assert "production P" in text and "3f2c1ab" in text and "Fix cart totals for mixed VAT" in text
+    assert " 2 h " in text and "●●○" in text and text.rstrip().endswith("main +4")
+    for cells in range(40, 200):
+        line = environment_line(found, names_width([found]), cells, NOW, UNICODE)
+        assert width(line) <= cells and "3f2c1ab" in plain(line)
+    assert "●●○" in shown(found, 60) and "main +4" not in shown(found, 60)
+    assert plain(head_line("shop", 11, 120, UNICODE)).index("live") == text.index("3f2c1ab")
+
+
+def test_what_runs_is_told_in_place_of_the_subject() -> None:
+    progress = Progress("deploy", "production", ["web1"], started=NOW, title="Deploy", by="bo@ci")
+    progress.tag = tag(0)
+    assert "◐ starting 3f2c1ab by bo@ci" in shown(view(progress=progress), 120)
+
+
+def test_many_servers_are_counted_by_state() -> None:
+    states = [state(f"web{number}", 0 if number > 3 else 1) for number in range(1, 41)]
+    text = shown(EnvironmentView(fleet_of(*states)), 120)
+    assert "37● 3○" in text
+
+
+def test_the_release_is_live_since_the_last_switch_to_it() -> None:
+    switches = (
+        JournalLine(what="switch", tag=tag(0), time=NOW - 9000),
+        JournalLine(what="switch", tag=tag(1), time=NOW - 600),
+        JournalLine(what="switch", tag=tag(0), time=NOW - 300),
+    )
+    assert live_since(fleet_of(state("web1", journal=switches))) == NOW - 300
+    assert live_since(fleet_of(state("web1"))) == record(0).created
+
+
+def test_what_is_wrong_in_an_environment_is_named() -> None:
+    error = ConnectError("web2 does not answer")
+    servers = (
+        ServerView("web1", state("web1"), at=NOW),
+        ServerView("web2", state("web2"), error=error, at=NOW - 240),
+        ServerView("web3", state("web3", 1), at=NOW),
+        ServerView("web4", state("web4", current_kind="dangling"), at=NOW),
+    )
+    found = EnvironmentView(FleetView.of("shop", "production", servers))
+    text = "\n".join(plain(line) for line in trouble_lines(found, 100, NOW, UNICODE))
+    assert "web2  does not answer, 4 min ago, was 3f2c1ab" in text.replace("web2 does", "does")
+    assert "web3  9ab01cd behind" in text and "web4  current dangles: SITE DOWN" in text
+    assert "as they should be" not in text
+
+
+def test_an_environment_that_is_well_says_so_and_where_its_release_came_from() -> None:
+    promoted = record(0, promoted_from="staging", built_for="staging")
+    row = state("web1")
+    releases = {**row.releases, tag(0): replace(row.releases[tag(0)], record=promoted)}
+    found = EnvironmentView(fleet_of(replace(row, releases=releases)))
+    text = "\n".join(plain(line) for line in trouble_lines(found, 120, NOW, UNICODE))
+    assert "1 server as they should be" in text and "promoted from staging, built for staging" in text

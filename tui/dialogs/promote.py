@@ -1,0 +1,62 @@
+"""Which environment to promote from, with what is live there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+
+from tui.dialogs.pick import Choices, Pick
+from tui.model.workspaces import Workspaces
+from tui.view.formats import short_tag
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, fit, line, one_line
+
+
+class PromoteDialog(Pick[str]):
+    """Answers the environment whose live release is deployed to another."""
+
+    def __init__(self, workspaces: Workspaces, others: Sequence[str], target: str, *, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.title_text = f"Promote to {target}: from where?"
+        self._workspaces = workspaces
+        self._others = list(others)
+        self._glyphs = glyphs
+
+    def compose_body(self) -> ComposeResult:
+        yield Choices(self._line)
+
+    def on_mount(self) -> None:
+        self._workspaces.on_change.append(self._changed)
+        for name in self._others:
+            watch = self._workspaces.of(name).fleet_watch
+            if not watch.fleet_view.known:
+                watch.check()
+        self.choices.set_keys(self._others)
+        self.choices.focus()
+
+    def on_unmount(self) -> None:
+        self._workspaces.on_change.remove(self._changed)
+
+    def _changed(self) -> None:
+        if self.is_here:
+            self.choices.redraw()
+
+    def _line(self, index: int, cells: int) -> Line:
+        name = self._others[index]
+        fleet = self._workspaces.of(name).fleet_view
+        row = fleet.row(fleet.live) if fleet.live else None
+        names = max(len(other) for other in self._others) + 2
+        if row is None:
+            said = "nothing is live" if fleet.known else "not looked at yet"
+            return line((fit(name, names), "strong"), (said, "dim"))
+        off = sum(state.current != fleet.live for state in fleet.known)
+        return line(
+            (fit(name, names), "strong"),
+            (fit(short_tag(row.tag), 10), "accent"),
+            one_line(row.record.subject) if row.record else "",
+            (f"  {self._glyphs.alert} its servers differ" if off else "", "warn"),
+        )
+
+    def choose(self) -> None:
+        self.dismiss(self.choices.key or None)

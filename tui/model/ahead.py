@@ -1,0 +1,61 @@
+"""How many commits the project's own revision is ahead of what is live: asked of git beside the interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from core.jobs import Job
+from tui.model.bridge import Bridge
+
+if TYPE_CHECKING:
+    from core.config import Project
+
+AGAIN = 30.0
+"""Seconds after which git is asked again: somebody may have committed."""
+
+
+class Ahead:
+    """By revision: the commits by which `source.ref` is ahead of it, as far as that is known."""
+
+    def __init__(
+        self, project: Project, bridge: Bridge, now: Callable[[], float], on_change: Callable[[], None]
+    ) -> None:
+        self.counts: dict[str, int] = {}
+        self._project = project
+        self._bridge = bridge
+        self._now = now
+        self._on_change = on_change
+        self._asked: frozenset[str] = frozenset()
+        self._at = 0.0
+        self._busy = False
+
+    def look(self, revisions: Iterable[str]) -> None:
+        """Ask about these revisions, where others are wanted than the last time or that was a while ago."""
+        wanted = frozenset(revision for revision in revisions if revision)
+        due = wanted != self._asked or self._now() - self._at >= AGAIN
+        if not wanted or self._busy or not due or not self._project.source.has_revisions:
+            return
+        self._asked, self._at, self._busy = wanted, self._now(), True
+        job: Job[dict[str, int]] = Job("commits ahead", lambda emit, controls: counted(self._project, wanted))
+        self._bridge.follow(job, self._came)
+        job.start()
+
+    def _came(self, job: Job[Any]) -> None:
+        self._busy = False
+        if job.outcome is not None and job.outcome != self.counts:
+            self.counts = job.outcome
+            self._on_change()
+
+
+def counted(project: Project, revisions: Iterable[str]) -> dict[str, int]:
+    """By revision: how many commits the project's own is ahead; those that git does not know are left out."""
+    from core.source import source_of
+
+    source = source_of(project)
+    history = source.history()
+    _, tip = source.meaning(project.source.ref)
+    if history is None or not tip:
+        return {}
+    found = {revision: history.commits(revision, tip) for revision in revisions}
+    return {revision: commits.added_count for revision, commits in found.items() if not commits.unknown}

@@ -1,0 +1,125 @@
+"""The board of Preflight: a row a server, a column a check, and below it what the checks under the cursor found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from core.doctor import CHECKS, ERROR, OK, WARNING, Finding, check_of
+from core.text import count
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, Span, crop, fit, line, one_line, wrap
+
+COLUMNS = tuple(CHECKS)
+"""The checks from left to right."""
+
+_WIDE = max(len(name) for name in COLUMNS) + 1
+_NARROW = 5
+_LEVELS = (OK, WARNING, ERROR)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What is known of one server.
+
+    findings   of the checks that were made, in the order in which they came
+    running    checks that are being made
+    """
+
+    server: str
+    findings: tuple[Finding, ...] = ()
+    running: frozenset[str] = field(default_factory=frozenset)
+
+    def of(self, check: str) -> list[Finding]:
+        """What a check found."""
+        return [finding for finding in self.findings if check_of(finding) == check]
+
+    def level(self, check: str) -> str:
+        """The worst that a check found; "" where it found nothing, or was not made."""
+        levels = [finding.level for finding in self.of(check)]
+        return max(levels, key=_LEVELS.index, default="")
+
+
+def cell_width(names: int, cells: int) -> int:
+    """Cells of a column, beside names of so many cells."""
+    return _WIDE if cells - names >= _WIDE * len(COLUMNS) else _NARROW
+
+
+def name_width(servers: Sequence[Examined], cells: int) -> int:
+    """Cells of the column of names."""
+    return (
+        min(max((len(server.server) for server in servers), default=0), max(cells - _NARROW * len(COLUMNS) - 2, 6)) + 2
+    )
+
+
+def head_line(names: int, cells: int) -> Line:
+    """The names of the checks, shortened where there is no room."""
+    width = cell_width(names, cells)
+    return line((fit("", names) + "".join(fit(name[: width - 1], width) for name in COLUMNS), "dim"))
+
+
+def server_line(server: Examined, names: int, cells: int, column: int, glyphs: Glyphs) -> Line:
+    """`web1    ✓     ✓     !`; the check in `column` (-1: none) is in brackets."""
+    width = cell_width(names, cells)
+    spans = [Span(fit(server.server, names - 1, glyphs.more) + " ", "strong")]
+    for index, check in enumerate(COLUMNS):
+        sign, role = _sign(server, check, glyphs)
+        text = f"[{sign}]" if index == column else f" {sign} "
+        spans.append(Span(fit(text, width), "accent" if index == column and role == "dim" else role))
+    return crop(tuple(spans), cells, glyphs.more)
+
+
+def _sign(server: Examined, check: str, glyphs: Glyphs) -> tuple[str, str]:
+    if check in server.running:
+        return glyphs.busy, "busy"
+    signs = {OK: (glyphs.done, "ok"), WARNING: (glyphs.alert, "warn"), ERROR: (glyphs.cross, "bad")}
+    if level := server.level(check):
+        return signs[level]
+    # The lock is free and no record is odd: the check has nothing to say.
+    return (glyphs.done, "ok") if check == "state" and server.findings and not _cut(server) else (glyphs.dot, "dim")
+
+
+def _cut(server: Examined) -> bool:
+    """Whether the server could not be asked."""
+    return all(finding.level == ERROR and check_of(finding) == "connect" for finding in server.findings)
+
+
+def detail_lines(server: Examined, check: str, cells: int, glyphs: Glyphs) -> list[Line]:
+    """What a check found on a server, and what to do about it."""
+    title = line((server.server, "strong"), f"  {check}")
+    found = server.of(check)
+    if check in server.running and not found:
+        return [(*title, *line("  ", (f"{glyphs.busy} checking", "busy")))]
+    if not found:
+        text = "nothing to say" if server.findings else "not checked yet"
+        return [(*title, *line(("  " + text, "dim")))]
+    roles = {OK: (glyphs.done, "ok"), WARNING: (glyphs.alert, "warn"), ERROR: (glyphs.cross, "bad")}
+    out: list[Line] = [title]
+    for finding in sorted(found, key=lambda each: -_LEVELS.index(each.level)):
+        sign, role = roles[finding.level]
+        parts = wrap(f"{finding.topic}: {one_line(finding.text)}", max(cells - 2, 20))
+        out.append(line((f"{sign} ", role), parts[0]))
+        out += [line("  ", part) for part in parts[1:]]
+        if finding.hint:
+            hint = wrap(one_line(finding.hint), max(cells - 5, 20))
+            out.append(line(("  -> ", "accent"), hint[0]))
+            out += [line("     ", part) for part in hint[1:]]
+    return out
+
+
+def summary_line(servers: Sequence[Examined], cells: int, glyphs: Glyphs) -> Line:
+    """How it sums up, faults first, with the servers' names."""
+    running = sum(bool(server.running) for server in servers)
+    if running:
+        return line((f"{glyphs.busy} checking {running} of {count(len(servers), 'server')}", "busy"))
+    if not any(server.findings for server in servers):
+        return line(("not checked yet", "dim"))
+    said = []
+    for level, word, role in ((ERROR, "error", "bad"), (WARNING, "warning", "warn")):
+        found = [finding for server in servers for finding in server.findings if finding.level == level]
+        names = [server.server for server in servers if any(each.level == level for each in server.findings)]
+        if found:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            said.append(Span(f"{count(len(found), word)} on {', '.join(names[:3])}{more}  ", role))
+    good = line((f"{glyphs.done} {count(len(servers), 'server')} ready for a deploy", "ok"))
+    return crop(tuple(said) or good, cells, glyphs.more)
