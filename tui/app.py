@@ -120,15 +120,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         if self.project is None:
             self.push_screen(Welcome(self.keymap, self.glyphs, str(Path.cwd())))
             return
-        self.workspaces = Workspaces(
-            self.project,
-            self._first or next(iter(self.project.environments)),
-            bridge=self.bridge,
-            now=self.now,
-            later=self.set_timer,
-            notice=self.tell,
-            opener=self._opener,
-        )
+        self.workspaces = self._workspaces(self.project, self._first)
         if self._first is None and len(self.project.environments) > 1:
             board = self._environments(self.workspaces, back=False)
             self.push_screen(board)
@@ -136,6 +128,30 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
             return
         self.push_screen(self._make_dashboard(self.workspaces))
         # Connecting takes the processor from the first paint: it begins when that is on the screen.
+        self.set_timer(FIRST_LOOK, self.workspaces.shown.fleet_watch.check)
+
+    def _workspaces(self, project: Project, first: str | None) -> Workspaces:
+        return Workspaces(
+            project,
+            first or next(iter(project.environments)),
+            bridge=self.bridge,
+            now=self.now,
+            later=self.set_timer,
+            notice=self.tell,
+            opener=self._opener,
+        )
+
+    def on_dashboard_project_saved(self, event: Dashboard.ProjectSaved) -> None:
+        """Go on with the changed turnout.toml: everything is looked at anew. Not while an operation runs."""
+        if self.our_operations or self.workspaces is None or self.screen is not self.dashboard:
+            self.tell("saved; it is used when the dashboard is started again", "turnout.toml", "information", 8.0)
+            return
+        name = self.workspaces.shown.name
+        self.workspaces.close()
+        self.project = event.project
+        self.workspaces = self._workspaces(self.project, name if name in self.project.environments else None)
+        self.switch_screen(self._make_dashboard(self.workspaces))
+        self.tell("saved, and in use now", "turnout.toml", "information", 5.0)
         self.set_timer(FIRST_LOOK, self.workspaces.shown.fleet_watch.check)
 
     def _make_dashboard(self, workspaces: Workspaces) -> Dashboard:

@@ -89,6 +89,7 @@ ANSWER_KEYS = (
     Key("more", "right,l,plus", "more", "keep one release more", ANSWER),
     Key("finish", "F", "finish", "finish it: every server gets the new release", ANSWER, alone=True),
     Key("take-back", "U", "take_back", "undo it: every server goes back to its old release", ANSWER),
+    Key("remove", "delete", "remove", "remove the row under the cursor from the form", ANSWER),
     Key("yes", "y", "yes", "do what the dialog describes", ANSWER),
     Key("close", "escape", "close", "close the innermost dialog, filter or mark", ANSWER),
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 
-from core.doctor.finding import ERROR, OK, WARNING, Finding
+from core.doctor.finding import CHECKS, ERROR, OK, WARNING, Finding, check_of
 from core.doctor.findings import findings, shared
 from core.errors import ConnectError, TurnoutError
 from core.fleet import Fleet
@@ -25,24 +25,6 @@ __all__ = [
     "findings",
     "overlap_findings",
 ]
-
-
-CHECKS: Mapping[str, frozenset[str]] = {
-    "connect": frozenset({"host key", "login", "connection", "inspection"}),
-    "root": frozenset({"deploy root", "layout", "way in", "file systems", "shared"}),
-    "current": frozenset({"current", "switch"}),
-    "programs": frozenset({"programs", "tar", "checksums", "copy"}),
-    "space": frozenset({"space", "inodes", "clock"}),
-    "state": frozenset({"lock", "records"}),
-    "checks": frozenset({"checks"}),
-    "rehearsal": frozenset({"sessions", "hooks", "begin", "upload", "release", "finish", "rehearsal"}),
-}
-"""What is examined, by a name that stays: the topics of its findings. They come in about this order."""
-
-
-def check_of(finding: Finding) -> str:
-    """The check that a finding belongs to."""
-    return next((name for name, topics in CHECKS.items() if finding.topic in topics), "root")
 
 
 def examine(fleet: Fleet) -> dict[str, list[Finding]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 OK, WARNING, ERROR = "ok", "warning", "error"
@@ -15,3 +16,21 @@ class Finding:
     level: str
     text: str
     hint: str = ""
+
+
+CHECKS: Mapping[str, frozenset[str]] = {
+    "connect": frozenset({"host key", "login", "connection", "inspection"}),
+    "root": frozenset({"deploy root", "layout", "way in", "file systems", "shared"}),
+    "current": frozenset({"current", "switch"}),
+    "programs": frozenset({"programs", "tar", "checksums", "copy"}),
+    "space": frozenset({"space", "inodes", "clock"}),
+    "state": frozenset({"lock", "records"}),
+    "checks": frozenset({"checks"}),
+    "rehearsal": frozenset({"sessions", "hooks", "begin", "upload", "release", "finish", "rehearsal"}),
+}
+"""What is examined, by a name that stays: the topics of its findings. They come in about this order."""
+
+
+def check_of(finding: Finding) -> str:
+    """The check that a finding belongs to."""
+    return next((name for name, topics in CHECKS.items() if finding.topic in topics), "root")

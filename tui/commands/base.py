@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from textual.app import App
 
@@ -15,6 +15,9 @@ from tui.model.listener import Severity
 from tui.model.workspace import Workspace
 from tui.model.workspaces import Workspaces
 from tui.view.glyphs import Glyphs
+
+if TYPE_CHECKING:
+    from core.config import Project
 
 T = TypeVar("T")
 
@@ -81,6 +84,9 @@ class Desk(Protocol):
 
     def open_filter(self, pane: str) -> None:
         """Let the filter of a pane be typed."""
+
+    def use_project(self, project: Project) -> None:
+        """Go on with a turnout.toml that was saved just now."""
 
     def show_environments(self) -> None:
         """Show the list of environments."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from tui.commands import operating, promoting, servers
+from tui.commands import editing, operating, promoting, servers
 from tui.commands.app_wide import COMMANDS as APP_WIDE
 from tui.commands.base import Command
 
-_BY_ID = {command.id: command for command in (*operating.COMMANDS, *promoting.COMMANDS, *servers.COMMANDS)}
+_ALL = (*operating.COMMANDS, *promoting.COMMANDS, *editing.COMMANDS, *servers.COMMANDS)
+_BY_ID = {command.id: command for command in _ALL}
 
-ON_ENVIRONMENTS: tuple[Command, ...] = tuple(_BY_ID[name] for name in ("deploy", "promote", "refresh"))
-"""What the keys of the list do there. Deploy and promote open the environment first."""
+ON_ENVIRONMENTS: tuple[Command, ...] = tuple(
+    _BY_ID[name] for name in ("deploy", "promote", "refresh", "edit", "preflight")
+)
+"""What the keys of the list do there. All but refresh open the environment first."""
 
-IN_BAR: tuple[Command, ...] = (*ON_ENVIRONMENTS, *(command for command in APP_WIDE if command.label))
+IN_BAR: tuple[Command, ...] = (*ON_ENVIRONMENTS[:3], *(command for command in APP_WIDE if command.label))
 """What is in the bar there."""

@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence
 
 from textual.binding import BindingType
 
-from tui.commands import app_wide, comparing, notices, operating, panes, promoting, servers, troubles
+from tui.commands import (
+    app_wide,
+    comparing,
+    editing,
+    notices,
+    operating,
+    panes,
+    promoting,
+    servers,
+    troubles,
+)
 from tui.commands.base import Command
 from tui.keymap import (
     ANSWER,
@@ -31,7 +41,8 @@ from tui.view.keybar import KeyHint
 
 ON_DASHBOARD = (
     *operating.COMMANDS, *promoting.COMMANDS, *panes.COMMANDS, *troubles.COMMANDS, *comparing.COMMANDS,
-    *servers.COMMANDS, *notices.COMMANDS,
+    *operating.COMMANDS, *promoting.COMMANDS, *panes.COMMANDS, *troubles.COMMANDS, *comparing.COMMANDS,
+    *editing.COMMANDS, *servers.COMMANDS, *notices.COMMANDS,
 )  # fmt: skip
 COMMANDS: Mapping[str, Command] = {
     command.id: command for command in (*ON_DASHBOARD, *app_wide.COMMANDS, app_wide.DEMO)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
@@ -48,6 +49,9 @@ from tui.widgets.releases import ReleasesPane
 from tui.widgets.rows import Rows
 from tui.widgets.servers import ServersPane
 
+if TYPE_CHECKING:
+    from core.config import Project
+
 T = TypeVar("T")
 
 SHORT = 20
@@ -68,6 +72,13 @@ class Dashboard(Guarded, Screen[None]):
 
     AUTO_FOCUS = "#releases"
     BINDINGS = [*bindings(ON_DASHBOARD), *keys.bindings("close")]
+
+    class ProjectSaved(Message):
+        """turnout.toml was changed, in the form; this is what it says now."""
+
+        def __init__(self, project: Project) -> None:
+            super().__init__()
+            self.project = project
 
     def __init__(self, workspaces: Workspaces, *, keymap: Keymap, glyphs: Glyphs, now: Callable[[], float]) -> None:
         super().__init__()
@@ -267,6 +278,9 @@ class Dashboard(Guarded, Screen[None]):
         field.value = self.filters[pane]
         field.display = True
         field.focus()
+
+    def use_project(self, project: Project) -> None:
+        self.post_message(self.ProjectSaved(project))
 
     def show_environments(self) -> None:
         press(self.app, "environments")

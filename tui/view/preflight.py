@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from core.doctor import CHECKS, ERROR, OK, WARNING, Finding, check_of
+from core.doctor.finding import CHECKS, ERROR, OK, WARNING, Finding, check_of
 from core.text import count
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, wrap

@@ -107,6 +107,8 @@ class PreflightTab(Vertical, Tab):
         servers = self._preflight.servers
         cells = max(self.size.width - 2, 20)
         self.query_one("#preflight-state", Lines).show([summary_line(servers, cells, self._glyphs)])
+        # What was found gets the room that the board does not need.
+        self.board.styles.height = max(2, min(len(servers) + 1, (self.size.height - 1) * 6 // 10))
         self.board.show(servers)
         under = next((server for server in servers if server.server == self.board.key), None)
         lines = detail_lines(under, COLUMNS[self.board.column], cells, self._glyphs) if under else []

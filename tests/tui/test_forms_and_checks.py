@@ -1,0 +1,111 @@
+"""The form for turnout.toml and the board of Preflight, on real servers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widgets import Button, Input
+
+from core.doctor import CHECKS
+from tests.tui.running import XTERM, hurried, screen_text, settled, shown, until
+from tui.app import TurnoutApp
+from tui.dialogs.edit import EditDialog, FormDialog, SaveDialog
+from tui.widgets.paint import Lines
+from tui.widgets.preflight import PreflightTab
+
+
+def app_of(project: Any) -> TurnoutApp:
+    return TurnoutApp(project.load(), environ=XTERM, clock=hurried)
+
+
+async def on_screen(pilot: Pilot[Any], kind: type[Any]) -> Any:
+    await until(pilot, lambda: isinstance(pilot.app.screen, kind) and pilot.app.screen.is_here, kind.__name__)
+    await pilot.pause()
+    return pilot.app.screen
+
+
+async def fill(pilot: Pilot[Any], form: FormDialog, **values: str) -> None:
+    for field, widget in zip(form._fields, form.query(Input).results(Input), strict=True):
+        if field.key in values:
+            widget.value = values[field.key]
+    await pilot.press("enter")
+
+
+async def test_a_server_is_added_once_it_was_tried_and_the_difference_was_seen(
+    servers: Any, project_factory: Any
+) -> None:
+    first, second = servers(2)
+    project = project_factory([first])
+    project.config.write_text("# ours\n" + project.config.read_text())
+    app = app_of(project)
+    async with shown(app, (100, 40)) as pilot:
+        await pilot.press("E")
+        edit = await on_screen(pilot, EditDialog)
+        assert "add a server to production" in screen_text(app)
+        await pilot.press("down", "down", "enter")
+        form = await on_screen(pilot, FormDialog)
+        await fill(pilot, form, name="web2", host=second.alias, root="srv")
+        await until(pilot, lambda: "root" in form.query_one("#text").plain, "the fault")
+        await fill(pilot, form, root=second.root)
+        assert await on_screen(pilot, EditDialog) is edit
+        assert "web2  web2:/" in screen_text(app) and "web2" not in project.config.read_text()
+        edit.agree()
+        save = await on_screen(pilot, SaveDialog)
+        await until(pilot, lambda: "production/web2: answers" in screen_text(app), "the trial")
+        assert any("web2" in line for line in save._draft.difference)
+        save.agree()
+        await until(pilot, lambda: "web2" in project.config.read_text(), "it is saved")
+        assert project.config.read_text().startswith("# ours\n")
+        await until(pilot, lambda: app.workspace and len(app.workspace.fleet_view.servers) == 2, "it is in use")
+        await settled(pilot)
+        assert "web2" in screen_text(app)
+
+
+async def test_a_server_that_cannot_be_reached_is_saved_only_by_saying_so(sshd: Any, project_factory: Any) -> None:
+    project = project_factory([sshd])
+    before = project.config.read_text()
+    app = app_of(project)
+    async with shown(app, (100, 40)) as pilot:
+        await pilot.press("E")
+        edit = await on_screen(pilot, EditDialog)
+        await pilot.press("down", "enter")
+        form = await on_screen(pilot, FormDialog)
+        assert [widget.value for widget in form.query(Input).results(Input)][:2] == ["web", "web"]
+        await fill(pilot, form, host="127.0.0.1", port="1")
+        await on_screen(pilot, EditDialog)
+        edit.agree()
+        save = await on_screen(pilot, SaveDialog)
+        await until(pilot, lambda: save.can_agree, "the trial")
+        await pilot.pause()
+        assert "Save although 1 cannot be reached" in str(save.query_one("#yes", Button).label)
+        await pilot.press("escape")
+        await on_screen(pilot, EditDialog)
+        await pilot.press("escape")
+        assert project.config.read_text() == before
+
+
+async def test_the_board_shows_what_doctor_finds_and_a_check_is_made_again(sshd: Any, project_factory: Any) -> None:
+    app = app_of(project_factory([sshd]))
+    async with shown(app, (100, 40)) as pilot:
+        await pilot.press("i")
+        await settled(pilot)
+        assert app.dashboard is not None and app.workspace is not None
+        tab = app.dashboard.query_one(PreflightTab)
+        preflight = app.workspace.preflight
+        await until(pilot, lambda: preflight.begun and not preflight.runs, "all checks")
+        assert {check for server in preflight.servers for check in CHECKS if server.of(check)} >= {
+            "connect",
+            "rehearsal",
+        }
+        await until(pilot, lambda: "checking" not in tab.query_one("#preflight-state", Lines).plain, "the end is told")
+        (sshd.files / "current").mkdir()
+        for _ in range(2):
+            await pilot.press("right")
+        await pilot.press("x")
+        assert preflight.runs
+        await until(pilot, lambda: not preflight.runs, "the check")
+        await until(pilot, lambda: "1 error on web" in screen_text(app), "what it found")
+        text = tab.query_one("#preflight-detail", Lines).plain
+        assert "current: is a folder, not a link" in text and "-> " in text
+        assert preflight.servers[0].of("rehearsal"), "what was not made again stays"

@@ -1,0 +1,276 @@
+"""The form for turnout.toml: environments, servers and hooks; what changes is tried, shown and then saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Button, Input
+
+from core.config import Project, Server, editing
+from core.config.editing import Draft
+from core.errors import ConfigError, TurnoutError, UsageError
+from core.jobs import Job
+from tui.dialogs.base import Dialog, button
+from tui.dialogs.pick import Choices, Pick
+from tui.keymap import Keymap, bindings
+from tui.model.bridge import Bridge
+from tui.view.edit_lines import (
+    NEW_ENVIRONMENT,
+    Row,
+    difference_lines,
+    fault_lines,
+    fields_of,
+    row_line,
+    rows_of,
+    typed,
+    written,
+)
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, fit, line, one_line, wrap
+from tui.widgets.paint import Lines
+
+LABEL_CELLS = 14
+
+
+class EditDialog(Pick[Project]):
+    """What turnout.toml has, to change it; answers the project as it was saved."""
+
+    title_text = "Environments, servers and hooks"
+    BINDINGS = bindings("yes", "remove")
+
+    def __init__(self, project: Project, *, bridge: Bridge, keymap: Keymap, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._project = project
+        self._draft = editing.begin(project.path)
+        self._bridge = bridge
+        self._keymap = keymap
+        self._glyphs = glyphs
+        self._rows = rows_of(project)
+
+    def compose_body(self) -> ComposeResult:
+        yield Choices(self._line)
+        yield Lines(id="edit-hint")
+
+    def compose_buttons(self) -> ComposeResult:
+        yield button("Cancel", "close", "Esc")
+        yield button("Save …", "yes", self._keymap.shown("yes"))
+
+    def on_mount(self) -> None:
+        self._show(self._draft)
+        self.choices.focus()
+
+    def _show(self, draft: Draft) -> None:
+        self._draft = draft
+        self._rows = rows_of(draft.project(self._project.settings))
+        self.choices.set_keys([row.key for row in self._rows])
+        key = self._keymap.shown
+        said = f"{key('details')} changes or adds, {key('remove')} removes; nothing is saved yet"
+        self.query_one("#edit-hint", Lines).show([line((said, "dim"))])
+
+    def _line(self, index: int, cells: int) -> Line:
+        return row_line(self._rows[index], cells, self._glyphs)
+
+    def choose(self) -> None:
+        row = self._rows[self.choices.cursor]
+        form = FormDialog(self._draft, row, self._project, glyphs=self._glyphs)
+        self.app.push_screen(form, lambda draft: self._show(draft) if draft is not None else None)
+
+    def action_remove(self) -> None:
+        row = self._rows[self.choices.cursor]
+        if row.kind.startswith("new"):
+            return
+        draft = editing.without(self._draft, row.place)
+        try:
+            draft.project(self._project.settings)
+        except ConfigError as error:
+            self.notify(one_line(str(error.faults[0])), severity="warning", markup=False)
+            return
+        self._show(draft)
+
+    def agree(self) -> None:
+        if not self._draft.changed:
+            self.notify("nothing has changed", markup=False)
+            return
+        save = SaveDialog(self._draft, self._project, bridge=self._bridge, keymap=self._keymap, glyphs=self._glyphs)
+
+        def saved(project: Project | None) -> None:
+            if project is not None:
+                self.dismiss(project)
+
+        self.app.push_screen(save, saved)
+
+
+class FormDialog(Dialog[Draft]):
+    """One table, a field for each key; answers the draft with it, once the file's own rules find no fault."""
+
+    AUTO_FOCUS = "Input"
+
+    def __init__(self, draft: Draft, row: Row, project: Project, *, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.title_text = one_line(row.text)
+        self._draft = draft
+        self._row = row
+        self._project = project
+        self._glyphs = glyphs
+        self._fields = fields_of(row.kind)
+        self._faults: Sequence[Line] = ()
+
+    def compose_body(self) -> ComposeResult:
+        table = {} if self._row.kind.startswith("new") else editing.written(self._draft, self._row.place)
+        with VerticalScroll(id="body", can_focus=False):
+            for field in self._fields:
+                with Horizontal(classes="field"):
+                    yield Lines(classes="field-label")
+                    yield Input(
+                        written(field, table),
+                        placeholder=" | ".join(field.choices),
+                        compact=True,
+                        classes="field-value",
+                        select_on_focus=False,
+                    )
+            yield Lines(id="text")
+
+    def compose_buttons(self) -> ComposeResult:
+        yield button("Cancel", "close", "Esc")
+        yield button("Take over", "yes", "Enter")
+
+    def on_mount(self) -> None:
+        for label, field in zip(self.query(".field-label").results(Lines), self._fields, strict=True):
+            label.show([line((fit(field.key, LABEL_CELLS), "dim"))])
+
+    def lines(self, cells: int) -> Sequence[Line]:
+        return self._faults
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        self._take_over()
+
+    def agree(self) -> None:
+        self._take_over()
+
+    def _take_over(self) -> None:
+        try:
+            draft = self._with_values()
+            draft.project(self._project.settings)
+        except ConfigError as error:
+            self._faults = fault_lines(error, self.cells)
+            self.draw()
+            self.query_one("#body").scroll_end(animate=False)
+            return
+        except UsageError as error:
+            self._faults = [line((error.title, "bad"))]
+            self.draw()
+            return
+        self.dismiss(draft)
+
+    def _with_values(self) -> Draft:
+        texts = [field.value for field in self.query(".field-value").results(Input)]
+        values: dict[str, Any] = {
+            field.key: typed(field, text) for field, text in zip(self._fields, texts, strict=True)
+        }
+        row = self._row
+        if row.kind == NEW_ENVIRONMENT:
+            name = values.pop("environment") or ""
+            server = {key.removeprefix("server "): values.pop(key) for key in list(values) if key.startswith("server ")}
+            return editing.with_environment(self._draft, name, values, server)
+        if row.kind.startswith("new"):
+            return editing.with_item(self._draft, row.place, values)
+        return editing.with_values(self._draft, row.place, values)
+
+
+class SaveDialog(Dialog[Project]):
+    """What is going to be written, and whether the servers that are new or changed can be reached; answers the project
+    as it was saved. A server that failed keeps nothing from being saved, but the button says so.
+    """
+
+    BINDINGS = bindings("yes")
+
+    def __init__(self, draft: Draft, project: Project, *, bridge: Bridge, keymap: Keymap, glyphs: Glyphs) -> None:
+        super().__init__()
+        self.title_text = f"Save {draft.path.name}?"
+        self._draft = draft
+        self._bridge = bridge
+        self._keymap = keymap
+        self._glyphs = glyphs
+        self._new = draft.project(project.settings)
+        self._trials = {f"{name}/{server.name}": (name, server) for name, server in changed_servers(project, self._new)}
+        self._ended: dict[str, TurnoutError | None] = {}
+
+    def compose_buttons(self) -> ComposeResult:
+        yield button("Back", "close", "Esc")
+        yield button("Save", "yes", self._keymap.shown("yes"), risky=True, disabled=True)
+
+    def on_mount(self) -> None:
+        for key, (environment, server) in self._trials.items():
+            job: Job[None] = Job(f"try {key}", _trial(self._new, environment, server))
+            self._bridge.follow(job, self.while_here(partial(self._tried, key)))
+            job.start()
+        self._offer()
+
+    def _tried(self, key: str, job: Job[Any]) -> None:
+        self._ended[key] = job.error
+        self._offer()
+        self.draw()
+
+    def _offer(self) -> None:
+        """Let it be saved once every trial has ended."""
+        if len(self._ended) < len(self._trials):
+            return
+        yes = self.query_one("#yes", Button)
+        failed = sum(error is not None for error in self._ended.values())
+        word = f"Save although {failed} cannot be reached" if failed else "Save"
+        yes.label = f"{self._keymap.shown('yes')}  {word}"
+        self.set_title(self.title_text, bad=bool(failed))
+        self.show_what_to_agree_to()
+
+    @property
+    def can_agree(self) -> bool:
+        return len(self._ended) == len(self._trials)
+
+    def lines(self, cells: int) -> Sequence[Line]:
+        out: list[Line] = []
+        for key in self._trials:
+            if key not in self._ended:
+                out.append(line((f"{self._glyphs.busy} {key}: connecting", "busy")))
+            elif error := self._ended[key]:
+                text = f"{self._glyphs.cross} {key}: {one_line(error.title)}"
+                out += [line((part, "bad")) for part in wrap(text, cells)]
+            else:
+                out.append(line((f"{self._glyphs.done} {key}: answers", "ok")))
+        out += [()] if out else []
+        return [*out, *difference_lines(self._draft.difference, cells, self._glyphs)]
+
+    def agree(self) -> None:
+        if not self.can_agree:
+            self.notify("wait until the servers were tried", severity="warning", timeout=3, markup=False)
+            return
+        try:
+            editing.save(self._draft)
+        except UsageError as error:
+            self.notify(f"{error.title}; {error.hint}", severity="error", timeout=12, markup=False)
+            return
+        self.dismiss(self._new)
+
+
+def changed_servers(before: Project, after: Project) -> list[tuple[str, Server]]:
+    """The servers of `after` that are new, or that are reached in another way than before."""
+    out = []
+    for name, environment in after.environments.items():
+        old = before.environments[name].servers if name in before.environments else ()
+        out += [(name, server) for server in environment.servers if server not in old]
+    return out
+
+
+def _trial(project: Project, environment: str, server: Server) -> Any:
+    """Connect to a server and look at it, as a job; nothing there is changed."""
+
+    def work(emit: Any, controls: Any) -> None:
+        from core.fleet import Fleet
+
+        with Fleet(project, project.environment(environment), [server]) as fleet:
+            fleet.inspect_one(server.name)
+
+    return work

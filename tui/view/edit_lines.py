@@ -1,0 +1,134 @@
+"""The form for turnout.toml: its rows, the fields of each kind of table, and what a person types as a value (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from core.config.models import Environment, Hook, Project, Server
+from core.config.table import Place, Table
+from core.errors import ConfigError
+from core.text import count
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, crop, line, one_line, wrap
+
+ENVIRONMENT, SERVER, HOOK = "environment", "server", "hook"
+NEW_ENVIRONMENT, NEW_SERVER, NEW_HOOK = "new environment", "new server", "new hook"
+
+_MODELS: Mapping[str, type[Table]] = {ENVIRONMENT: Environment, SERVER: Server, HOOK: Hook}
+_APART = {"servers"}
+"""Keys that have rows of their own."""
+
+YES, NO = "yes", "no"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the form: a table of the file, or the wish for another one. `text`: what it is, in a few words."""
+
+    kind: str
+    place: Place
+    text: str
+    depth: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"{self.kind} {'/'.join(map(str, self.place))}"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A key of a table. form: text, number, switch or list; choices   what it may be, where that is a few words."""
+
+    key: str
+    form: str = "text"
+    choices: tuple[str, ...] = ()
+
+
+def rows_of(project: Project) -> list[Row]:
+    """Every environment, its servers, and the hooks, in the order of the file."""
+    out: list[Row] = []
+    for name, environment in project.environments.items():
+        place: Place = ("environments", name)
+        marks = ", protected" if environment.protected else ""
+        out.append(Row(ENVIRONMENT, place, f"{name}: {count(len(environment.servers), 'server')}{marks}"))
+        for index, server in enumerate(environment.servers):
+            text = project.mask(f"{server.name}  {server.host}:{server.root}")
+            out.append(Row(SERVER, (*place, "servers", index), text, 1))
+        out.append(Row(NEW_SERVER, (*place, "servers"), f"add a server to {name}", 1))
+    out.append(Row(NEW_ENVIRONMENT, ("environments",), "add an environment"))
+    for index, hook in enumerate(project.hooks):
+        what = hook.run or "a webhook"
+        out.append(Row(HOOK, ("hooks", index), f"hook {hook.on}: {one_line(project.mask(what))}"))
+    out.append(Row(NEW_HOOK, ("hooks",), "add a hook"))
+    return out
+
+
+def row_line(row: Row, cells: int, glyphs: Glyphs) -> Line:
+    """A row, below the one that it belongs to."""
+    new = row.kind.startswith("new")
+    sign = "+ " if new else ""
+    role = "dim" if new else "strong" if not row.depth else ""
+    return crop(line("  " * row.depth, (f"{sign}{row.text}", role)), cells, glyphs.more)
+
+
+def fields_of(kind: str) -> tuple[Field, ...]:
+    """What can be filled in for a table: the keys of its model. A new environment has a name, and its first server."""
+    if kind == NEW_ENVIRONMENT:
+        first = tuple(Field(f"server {field.key}", field.form) for field in fields_of(SERVER)[:3])
+        return (Field("environment"), *fields_of(ENVIRONMENT), *first)
+    model = _MODELS[kind.removeprefix("new ")]
+    out = []
+    for name, item in model.model_fields.items():
+        key = item.alias or name
+        if name in model.filled or key in _APART:
+            continue
+        said = str(item.annotation)
+        words = tuple(word for word in get_args(item.annotation) if isinstance(word, str))
+        form = "switch" if "bool" in said else "list" if "tuple" in said else "number" if _is_number(said) else "text"
+        out.append(Field(key, form, words or ((YES, NO) if form == "switch" else ())))
+    return tuple(out)
+
+
+def _is_number(said: str) -> bool:
+    return "int" in said or "float" in said
+
+
+def typed(field: Field, text: str) -> Any:
+    """The value of what a person typed; None for nothing. Whether it is right, the file's own rules say."""
+    text = text.strip()
+    if not text:
+        return None
+    if field.form == "switch":
+        return {YES: True, NO: False}.get(text.lower(), text)
+    if field.form == "list":
+        return [part.strip() for part in text.split(",") if part.strip()]
+    if field.form == "number" and text.isdecimal():
+        return int(text)
+    return text
+
+
+def written(field: Field, table: Mapping[str, Any]) -> str:
+    """A value of the file as a person types it."""
+    value = table.get(field.key)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return YES if value else NO
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def fault_lines(error: ConfigError, cells: int) -> list[Line]:
+    """Every fault, as the command line says it."""
+    out: list[Line] = []
+    for fault in error.faults:
+        text = f"{fault.key}: {fault.message}" if fault.key else fault.message
+        out += [line((part, "bad")) for part in wrap(one_line(f"{text}; {fault.hint}" if fault.hint else text), cells)]
+    return out
+
+
+def difference_lines(difference: Sequence[str], cells: int, glyphs: Glyphs) -> list[Line]:
+    """The difference between the file and the draft, one line each."""
+    roles = {"+": "ok", "-": "bad", "@": "dim"}
+    return [crop(line((one_line(text), roles.get(text[:1], ""))), cells, glyphs.more) for text in difference]
