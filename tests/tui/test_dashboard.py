@@ -373,15 +373,15 @@ async def test_a_small_terminal_keeps_the_panes_in_sight_as_titles() -> None:
 
 async def test_keys_of_the_users_own_are_in_force_and_faults_are_told(tmp_path: Any) -> None:
     path = tmp_path / "keys.toml"
-    path.write_text('[keys]\nenvironment = "E"\ndetails = "i"\nnonsense = "x"\n')
+    path.write_text('[keys]\nenvironment = "W"\ndetails = "f6"\nnonsense = "x"\n')
     app = recorded_app(environ={"TURNOUT_KEYS": str(path)})
     async with shown(app) as pilot:
         assert any("keys.nonsense: not known" in text for text in toasts(app))
-        await pilot.press("i")
+        await pilot.press("f6")
         assert board(app).bottom.tab == "details"
         await pilot.press("2", "enter")
         assert "Details" in {hint.label for hint in board(app).query_one(KeyBar).hints}
-        assert {hint.key for hint in board(app).query_one(KeyBar).hints if hint.label == "Details"} == {"i"}
+        assert {hint.key for hint in board(app).query_one(KeyBar).hints if hint.label == "Details"} == {"f6"}
 
 
 async def test_the_mouse_moves_the_cursor_and_presses_keys_of_the_bar() -> None:

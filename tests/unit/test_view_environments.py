@@ -41,6 +41,12 @@ def test_what_runs_is_told_in_place_of_the_subject() -> None:
     assert "◐ starting 3f2c1ab by bo@ci" in shown(view(progress=progress), 120)
 
 
+def test_a_freeze_is_told_with_its_reason() -> None:
+    found = view(frozen="by ana@laptop: the fair")
+    assert "frozen: by ana@laptop: the fair" in shown(found, 120)
+    assert "frozen: by ana@laptop" in plain(trouble_lines(found, 100, NOW, UNICODE)[1])
+
+
 def test_many_servers_are_counted_by_state() -> None:
     states = [state(f"web{number}", 0 if number > 3 else 1) for number in range(1, 41)]
     text = shown(EnvironmentView(fleet_of(*states)), 120)

@@ -56,7 +56,7 @@ def _promote(commands: Any) -> None:
     promote.add_argument("source", metavar="FROM", help="the environment whose live release is deployed")
     promote.add_argument("environment", metavar="TO", help="the environment that gets it")
     add_waiting(promote)
-    add_changing(promote)
+    add_changing(promote, freezable=True)
 
     def request(words: argparse.Namespace) -> Request:
         from core import PromoteRequest

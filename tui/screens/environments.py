@@ -133,6 +133,7 @@ class Environments(Guarded, Screen[None]):
                 {} if space.watches else space.others.locks,
                 self._ahead.counts.get(revision),
                 project.source.ref,
+                space.frozen,
             )
             for space, revision in zip(spaces, revisions, strict=True)
         ]

@@ -12,7 +12,7 @@ from core.events import PHASES
 from core.jobs import Ahead, Cancel, Controls
 from core.moments import moments_of
 from core.operations.going_live import carry_out
-from core.operations.operation import Operation, Request
+from core.operations.operation import Operation, Request, reason_of
 from core.operations.origin import Origin, origin
 from core.operations.planning import (
     Prepared,
@@ -43,6 +43,7 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
     phases = tuple(phase for phase in PHASES if phase != "build")
     needs_tree = True
     changes_live = True
+    stops_at_freeze = True
     verb = "Promote"
     _origin: Origin | None = None
 
@@ -118,6 +119,7 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
             ref=first.ref,
             bytes=found.tree.manifest.bytes,
             files=found.tree.manifest.files,
+            reason=reason_of(self.fleet.project.mask, self.request),
             promoted_from=self.request.source,
             promoted_tag=first.tag,
             built_for=first.built_for or self.request.source,
