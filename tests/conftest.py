@@ -191,6 +191,18 @@ def servers(running: Running, tmp_path: Path, announce: Callable[[Destination], 
 
 
 @pytest.fixture
+def fleet(servers: Servers) -> list[Destination]:
+    """Three servers: web1, web2, web3."""
+    return servers(3)
+
+
+@pytest.fixture
+def pair(servers: Servers) -> list[Destination]:
+    """Two servers: web1, web2."""
+    return servers(2)
+
+
+@pytest.fixture
 def shell_server(
     running: Running, tmp_path: Path, announce: Callable[[Destination], Destination]
 ) -> Callable[[str], Destination]:

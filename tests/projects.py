@@ -52,6 +52,17 @@ Files = Mapping[str, "str | bytes | Link | Script | None"] | Mapping[bytes, "str
 """Path in the tree to content; None removes it; a path that ends with a slash is an empty folder."""
 
 
+def hook(on: str, run: str, **options: str) -> str:
+    """TOML of a hook that runs a command; `options` are more keys of its table."""
+    lines = [f'on = "{on}"', f"run = '''{run}'''", *(f'{key} = "{value}"' for key, value in options.items())]
+    return "\n[[hooks]]\n" + "\n".join(lines) + "\n"
+
+
+def holding_hook(on: str) -> str:
+    """TOML of a hook on this machine that makes `holding` beside turnout.toml and lasts until that file is removed."""
+    return hook(on, "touch holding; while [ -e holding ]; do sleep 0.05; done", where="operator")
+
+
 def write_files(folder: Path, files: Files) -> None:
     """Write, replace or remove files below a folder."""
     for name, content in files.items():

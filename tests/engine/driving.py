@@ -78,6 +78,13 @@ class Engine:
         assert isinstance(self.events[-1], OperationFinished)
 
 
+def deploy_each(operator: Engine, project, *tags: str) -> None:
+    """Deploy a commit of its own for each tag, in this order; index.html of `r1` holds `1`."""
+    for tag in tags:
+        project.commit({"index.html": f"{tag.removeprefix('r')}\n"})
+        operator.deploy(tag=tag)
+
+
 def current(place: Destination) -> str:
     """Where `current` leads, "" where there is none."""
     link = place.files / "current"

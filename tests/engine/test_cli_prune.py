@@ -5,7 +5,8 @@ import subprocess
 import pytest
 
 from tests import REPOSITORY
-from tests.engine.test_cli import releases, turnout
+from tests.engine.commands import turnout
+from tests.engine.driving import releases
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.test_cli import live
+from tests.engine.driving import live
 from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("importable")

@@ -2,20 +2,15 @@
 
 import pytest
 
-from tests.engine.test_cli import COMMAND, turnout, turnout_json
+from tests.engine.commands import COMMAND, turnout, turnout_json
 from tests.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("importable")
 
 
 @pytest.fixture
-def fleet(servers):
-    return servers(2)
-
-
-@pytest.fixture
-def deployed(fleet, project_factory):
-    project = project_factory(fleet, files={"a": "a\n", "b": "b\n", "odd\nname": "c\n"}, deploy={"shared": ["log/"]})
+def deployed(pair, project_factory):
+    project = project_factory(pair, files={"a": "a\n", "b": "b\n", "odd\nname": "c\n"}, deploy={"shared": ["log/"]})
     assert turnout(project, "deploy", "production", "--tag", "one", "--yes").returncode == 0
     return project
 
@@ -31,11 +26,11 @@ def test_verify_says_as_deployed(deployed):
     assert turnout(deployed, "verify", "production", "one").returncode == 0
 
 
-def test_verify_lists_what_drifted_where(deployed, fleet):
-    (fleet[1].files / "current/a").write_text("changed\n")
-    (fleet[1].files / "current/b").unlink()
-    (fleet[1].files / "current/tab\there").write_text("new\n")
-    (fleet[1].files / "current/log/today").write_text("shared paths are the application's own\n")
+def test_verify_lists_what_drifted_where(deployed, pair):
+    (pair[1].files / "current/a").write_text("changed\n")
+    (pair[1].files / "current/b").unlink()
+    (pair[1].files / "current/tab\there").write_text("new\n")
+    (pair[1].files / "current/log/today").write_text("shared paths are the application's own\n")
     ended = turnout(deployed, "verify", "production")
     assert ended.returncode == 1
     assert ended.stdout.splitlines() == [
@@ -52,9 +47,9 @@ def test_verify_lists_what_drifted_where(deployed, fleet):
     assert lines[-1]["outcome"] == "drift"
 
 
-def test_verify_lists_at_most_fifty_paths_of_a_server(deployed, fleet):
+def test_verify_lists_at_most_fifty_paths_of_a_server(deployed, pair):
     for number in range(60):
-        (fleet[0].files / f"current/new{number:02}").write_text("")
+        (pair[0].files / f"current/new{number:02}").write_text("")
     ended = turnout(deployed, "verify", "production")
     assert ended.returncode == 1
     assert ended.stdout.count("+ added    new") == 50
@@ -77,8 +72,8 @@ def test_verify_of_what_no_server_has_is_bad_usage(deployed):
     assert "no server has the files of nope" in ended.stderr
 
 
-def test_trust_without_a_person_lists_the_keys_and_records_none(fleet, project_factory, home):
-    project = project_factory(fleet)
+def test_trust_without_a_person_lists_the_keys_and_records_none(pair, project_factory, home):
+    project = project_factory(pair)
     known_hosts = home / ".ssh/known_hosts"
     known_hosts.write_text("")
     ended = turnout(project, "trust", "production")
@@ -88,21 +83,21 @@ def test_trust_without_a_person_lists_the_keys_and_records_none(fleet, project_f
     assert known_hosts.read_text() == ""
 
 
-def test_trust_records_with_yes_and_says_what_is_known(fleet, project_factory, home):
-    project = project_factory(fleet)
+def test_trust_records_with_yes_and_says_what_is_known(pair, project_factory, home):
+    project = project_factory(pair)
     known_hosts = home / ".ssh/known_hosts"
     known_hosts.write_text("")
     ended = turnout(project, "trust", "production", "--yes")
     assert ended.returncode == 0, ended.stderr
     assert "recorded now" in ended.stdout and "1 key recorded" in ended.stdout
-    assert fleet[0].server.host_key.split()[1] in known_hosts.read_text()
+    assert pair[0].server.host_key.split()[1] in known_hosts.read_text()
     code, lines = turnout_json(project, "trust", "production")
     assert code == 0
     assert [(line["servers"], line["standing"]) for line in lines[:-1]] == [(["web1", "web2"], "known")]
 
 
-def test_trust_asks_a_person_once(fleet, project_factory, home):
-    project = project_factory(fleet)
+def test_trust_asks_a_person_once(pair, project_factory, home):
+    project = project_factory(pair)
     known_hosts = home / ".ssh/known_hosts"
     known_hosts.write_text("")
     for answer, code in (("y", 3), ("yes", 0)):
@@ -141,8 +136,8 @@ def test_trust_records_the_keys_of_gateways_too(servers, project_factory, home):
     assert f"[127.0.0.1]:{inner.server.port}" in ended.stdout
 
 
-def test_trust_says_which_server_it_did_not_reach(fleet, project_factory, home):
-    project = project_factory(fleet)
+def test_trust_says_which_server_it_did_not_reach(pair, project_factory, home):
+    project = project_factory(pair)
     config = home / ".ssh/config"
     config.write_text(config.read_text().replace("Host web2\n", "Host web2\n    Port 1\n"))
     ended = turnout(project, "trust", "production")

@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from tests.engine.test_cli import COMMAND, held, live, start, turnout, turnout_json, until_held
+from tests.engine.commands import COMMAND, held, start, turnout, turnout_json, until_held
+from tests.engine.driving import live
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE, until
 

@@ -13,9 +13,8 @@ from core.events import UploadProgress
 from core.jobs import Cancel
 from core.operations.verify import verify
 from core.protocol.listing import parse_tree
-from tests.engine.test_cli import turnout, turnout_json
-from tests.engine.test_hooks import hook
-from tests.projects import Link, Script
+from tests.engine.commands import turnout, turnout_json
+from tests.projects import Link, Script, hook
 
 FILES = {
     "conf": "shipped\n",
@@ -164,11 +163,6 @@ def test_an_answer_that_makes_no_sense_is_an_error_of_that_server(sshd, project_
     assert isinstance(error, ServerError) and "etc/passwd" in error.detail
     with pytest.raises(ValueError, match=r"\.\./x"):
         parse_tree(["d .", "? ../x"])
-
-
-@pytest.fixture
-def fleet(servers):
-    return servers(3)
 
 
 @pytest.fixture

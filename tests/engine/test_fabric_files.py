@@ -4,7 +4,7 @@ import pytest
 
 from core.events import HookFinished, HookOutput
 from tests.engine.driving import live
-from tests.engine.test_hooks import hook
+from tests.projects import hook
 
 YAML = """\
 user: nobody

@@ -15,14 +15,10 @@ from core.events import HookFinished, HookOutput, HookStarted, Note, PhaseStarte
 from tests.engine.driving import at_rest, live
 from tests.engine.test_checks import OPEN, answering
 from tests.processes import environ_of, process_ids
+from tests.projects import hook
 from tests.waiting import until
 
 MOMENTS = ("prepare", "before-switch", "after-switch", "after-rollback", "success", "failure")
-
-
-def hook(on, run, **options):
-    lines = [f'on = "{on}"', f"run = '''{run}'''", *(f'{key} = "{value}"' for key, value in options.items())]
-    return "\n[[hooks]]\n" + "\n".join(lines) + "\n"
 
 
 def log(place):

@@ -16,7 +16,7 @@ from core.program import reader
 from core.remote import launch
 from core.remote.launch import PREPARATION, SYSTEM_PATH, line_by_line, whole
 from tests.engine.driving import at_rest, current, releases, snapshot, tree_of
-from tests.engine.test_hooks import hook
+from tests.projects import hook
 from tests.servers import Destination, OpenSSHServer, need
 
 # Few machines have the last ones, which are tried where they are.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine.test_cli import turnout_json
+from tests.engine.commands import turnout_json
 
 pytestmark = pytest.mark.usefixtures("importable")
 

@@ -10,7 +10,7 @@ from core.errors import ConnectError, HostKeyChanged, HostKeyRevoked, HostKeyUnk
 from core.remote.connection import fingerprint
 from core.remote.knownhosts import KnownHosts
 from core.sshconfig import Book, Target
-from tests.engine.test_cli import turnout, turnout_json
+from tests.engine.commands import turnout, turnout_json
 from tests.engine.test_connecting import b64, error_of, forget
 from tests.servers import need, new_key, public_key
 

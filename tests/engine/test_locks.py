@@ -198,11 +198,6 @@ def test_an_operator_that_vanishes_leaves_nothing_locked(sshd, project_factory, 
     assert live(sshd) == "r2"
 
 
-@pytest.fixture
-def fleet(servers):
-    return servers(3)
-
-
 @pytest.mark.parametrize(
     "moment",
     [

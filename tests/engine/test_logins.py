@@ -12,8 +12,8 @@ import paramiko
 import pytest
 
 from core.errors import AuthenticationFailed, ConnectError, HostKeyRevoked
+from tests.engine.commands import turnout
 from tests.engine.driving import live
-from tests.engine.test_cli import turnout
 from tests.engine.test_connecting import error_of, free_port
 from tests.servers import OpenSSHServer, need, new_key
 from tests.waiting import until

@@ -11,7 +11,7 @@ import pytest
 
 from tests import REPOSITORY
 from tests.engine.driving import live
-from tests.engine.test_hooks import hook
+from tests.projects import hook
 from tests.waiting import until
 
 LONG = "$(head -c 1000 /dev/zero | tr '\\0' x)"

@@ -10,23 +10,17 @@ from core import BlockRequest, DeployRequest, FreezeRequest, PruneRequest, Rollb
 from core.errors import NeedsPerson, UsageError
 from core.events import OperationStarted, PlanMade, Switched
 from core.operations.past import read_history, read_log
-from tests.engine.driving import at_rest, live, record
-from tests.engine.test_cli import turnout, turnout_json
+from tests.engine.commands import turnout, turnout_json
+from tests.engine.driving import at_rest, deploy_each, live, record
 
 pytestmark = pytest.mark.usefixtures("importable")
-
-
-def deployed(operator, project, count):
-    for number in range(1, count + 1):
-        project.commit({"index.html": f"{number}\n"})
-        operator.deploy(tag=f"r{number}")
 
 
 def test_each_operation_is_told_once_with_why_and_its_events_are_kept(servers, project_factory, engine):
     fleet = servers(2)
     project = project_factory(fleet)
     operator = engine(project)
-    deployed(operator, project, 1)
+    deploy_each(operator, project, "r1")
     project.commit({"index.html": "2\n"})
     operator.run(DeployRequest(tag="r2", reason="cart\nempty"))
     operator.rollback()
@@ -59,7 +53,7 @@ def test_each_operation_is_told_once_with_why_and_its_events_are_kept(servers, p
 
 def test_history_and_log_of_the_command(sshd, project_factory, engine):
     project = project_factory([sshd])
-    deployed(engine(project), project, 1)
+    deploy_each(engine(project), project, "r1")
     ended = turnout(project, "deploy", "production", "--yes", "--json", "-m", "why not")
     assert ended.returncode == 0
     listed = turnout(project, "history", "production")
@@ -76,7 +70,7 @@ def test_history_and_log_of_the_command(sshd, project_factory, engine):
 def test_a_blocked_release_is_not_gone_back_to_unless_it_is_named(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator = engine(project)
-    deployed(operator, project, 3)
+    deploy_each(operator, project, "r1", "r2", "r3")
     operator.run(BlockRequest("r2", reason="loses orders"))
     plan = operator.plan(RollbackRequest())
     assert plan.tag == "r1" and any("loses orders" in warning for warning in plan.warnings)
@@ -92,7 +86,7 @@ def test_a_freeze_stops_changes_by_everybody_until_it_is_lifted(servers, project
     fleet = servers(2)
     project = project_factory(fleet)
     operator, other = engine(project), engine(project)
-    deployed(operator, project, 2)
+    deploy_each(operator, project, "r1", "r2")
     engine(project, servers=[operator.fleet.server("web2")]).run(FreezeRequest(reason="audit"))
     assert "production is frozen by" in turnout(project, "releases", "production").stderr
     for request in (DeployRequest(tag="r3"), RollbackRequest(), PruneRequest(keep=1)):

@@ -12,14 +12,8 @@ from core.protocol.requests import Settles
 from core.records import Lock, Pin
 from core.remote.held import Held
 from tests import REPOSITORY
-from tests.engine.driving import at_rest, live, record, releases
-from tests.engine.test_cli import turnout
-
-
-def deployed(operator, project, *tags):
-    for tag in tags:
-        project.commit({"index.html": f"{tag}\n"})
-        operator.deploy(tag=tag)
+from tests.engine.commands import turnout
+from tests.engine.driving import at_rest, deploy_each, live, record, releases
 
 
 @pytest.mark.parametrize("kind", ["dash", "busybox"])
@@ -27,10 +21,10 @@ def test_a_pinned_release_stays_until_it_is_unpinned(shell_server, project_facto
     place = shell_server(kind)
     project = project_factory([place], deploy={"keep": 1})
     operator = engine(project)
-    deployed(operator, project, "r1")
+    deploy_each(operator, project, "r1")
     result = operator.run(PinRequest("r1", reason="the last one with the old schema"))
     assert result.summary == "pinned r1 on 1 server"
-    deployed(operator, project, "r2", "r3", "r4")
+    deploy_each(operator, project, "r2", "r3", "r4")
     assert releases(place) == ["r1", "r3", "r4"]
     error = operator.fails(lambda: operator.prune("r1"), UsageError)
     assert f"r1 is pinned on {place.alias} (the last one with the old schema)" in str(error)
@@ -51,26 +45,26 @@ def test_a_pin_is_on_every_server_also_where_the_files_come_later(servers, proje
     fleet = servers(2)
     project = project_factory(fleet, deploy={"keep": 1})
     part = engine(project, servers=engine(project).fleet.servers[:1])
-    deployed(part, project, "r1")
+    deploy_each(part, project, "r1")
     operator = engine(project)
     operator.run(PinRequest("r1"))
     assert [list(state.pins) for state in operator.fleet.inspect().states.values()] == [["r1"], ["r1"]]
-    deployed(operator, project, "r2", "r3")
+    deploy_each(operator, project, "r2", "r3")
     operator.rollback("r1")
     assert [live(server) for server in fleet] == ["r1", "r1"]
-    deployed(operator, project, "r4", "r5")
+    deploy_each(operator, project, "r4", "r5")
     assert [releases(server) for server in fleet] == [["r1", "r4", "r5"]] * 2
 
 
 def test_a_pin_survives_a_record_that_is_written_again_and_one_that_is_lost(sshd, project_factory, engine):
     project = project_factory([sshd], deploy={"keep": 1})
     operator = engine(project)
-    deployed(operator, project, "r1", "r2")
+    deploy_each(operator, project, "r1", "r2")
     operator.run(PinRequest("r1"))
     operator.rollback("r1")
     operator.rollback("r2")
     (sshd.files / ".turnout/records/r1.toml").unlink()
-    deployed(operator, project, "r3", "r4", "r5")
+    deploy_each(operator, project, "r3", "r4", "r5")
     assert releases(sshd) == ["r1", "r4", "r5"]
 
 
@@ -80,7 +74,7 @@ def test_a_release_of_another_tool_is_pinned_as_well(sshd, project_factory, engi
         (sshd.files / "releases" / name).mkdir(parents=True)
     operator = engine(project)
     operator.run(PinRequest("20250101"))
-    deployed(operator, project, "r1", "r2")
+    deploy_each(operator, project, "r1", "r2")
     operator.prune(keep=1)
     assert releases(sshd) == ["20250101", "r1", "r2"]
 
@@ -88,7 +82,7 @@ def test_a_release_of_another_tool_is_pinned_as_well(sshd, project_factory, engi
 def test_a_pin_that_its_record_has_ends_with_unpin(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator = engine(project)
-    deployed(operator, project, "r1", "r2", "r3")
+    deploy_each(operator, project, "r1", "r2", "r3")
     path = sshd.files / ".turnout/records/r1.toml"
     path.write_text(path.read_text().replace("pinned = false", "pinned = true"))
     operator.fails(lambda: operator.prune("r1"), UsageError, "is pinned")
@@ -110,7 +104,7 @@ def test_a_pin_that_cannot_be_read_is_one_all_the_same(sshd, project_factory, en
 def test_what_was_pinned_after_the_plan_is_kept_by_the_server_itself(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator = engine(project)
-    deployed(operator, project, "r1", "r2", "r3")
+    deploy_each(operator, project, "r1", "r2", "r3")
     session = operator.fleet.open("web")
     held = Held.take(session, "a" * 32, Lock(kind="prune", who="ana"))
     held.pin("r1", Pin(by="ana", why=""))

@@ -14,7 +14,7 @@ from core.errors import ServerError
 from core.jobs import Cancel
 from core.operations.verify import verify
 from tests.engine.driving import live
-from tests.engine.test_hooks import hook
+from tests.projects import hook
 
 FILES = {"index.html": "one", "open/page": "x", ".env": "s", "team": "s", "keys/a b.pem": "s", "run": "s", "tool": "x"}
 MODES = {

@@ -15,23 +15,17 @@ from core.errors import UsageError
 from core.events import Note, Pruned
 from core.jobs import Job
 from core.remote import launch
-from tests.engine.driving import at_rest, current, live, records, releases, snapshot, tree_of
+from tests.engine.driving import at_rest, current, deploy_each, live, records, releases, snapshot, tree_of
 from tests.projects import Link, Script
 from tests.servers import unavailable
 from tests.waiting import until
 from tui.view.log import Narrator
 
 
-def deployed(operator, project, count):
-    for number in range(1, count + 1):
-        project.commit({"index.html": f"{number}\n"})
-        operator.deploy(tag=f"r{number}")
-
-
 def test_a_deploy_keeps_as_many_releases_as_the_configuration_says(sshd, project_factory, engine):
     project = project_factory([sshd], deploy={"keep": 3})
     operator = engine(project)
-    deployed(operator, project, 6)
+    deploy_each(operator, project, "r1", "r2", "r3", "r4", "r5", "r6")
     assert releases(sshd) == ["r4", "r5", "r6"]
     assert records(sshd) == ["r1", "r2", "r3", "r4", "r5", "r6"]
     assert [event.tag for event in operator.said(Pruned)] == ["r1", "r2", "r3"]
@@ -41,7 +35,7 @@ def test_a_deploy_keeps_as_many_releases_as_the_configuration_says(sshd, project
 def test_one_kept_release_still_leaves_the_way_back(sshd, project_factory, engine):
     project = project_factory([sshd], deploy={"keep": 1})
     operator = engine(project)
-    deployed(operator, project, 4)
+    deploy_each(operator, project, "r1", "r2", "r3", "r4")
     assert releases(sshd) == ["r3", "r4"]
     assert operator.rollback().tag == "r3"
 
@@ -49,7 +43,7 @@ def test_one_kept_release_still_leaves_the_way_back(sshd, project_factory, engin
 def test_a_release_a_rollback_went_to_is_never_pruned_away_from_under_it(sshd, project_factory, engine):
     project = project_factory([sshd], deploy={"keep": 2})
     operator = engine(project)
-    deployed(operator, project, 2)
+    deploy_each(operator, project, "r1", "r2")
     operator.rollback("r1")
     project.commit({"index.html": "3\n"})
     operator.deploy(tag="r3")
@@ -115,7 +109,7 @@ def test_a_server_without_du_frees_an_unknown_amount(sshd, project_factory, engi
 def test_a_deploy_says_what_it_pruned_and_no_bytes_that_nobody_measured(sshd, project_factory, engine):
     project = project_factory([sshd], deploy={"keep": 1})
     operator = engine(project)
-    deployed(operator, project, 3)
+    deploy_each(operator, project, "r1", "r2", "r3")
     assert [(event.tag, event.freed) for event in operator.said(Pruned)] == [("r1", None)]
     narrator = Narrator()
     lines = [line for event in operator.said(Pruned) for line in narrator.lines(event)]
@@ -130,7 +124,7 @@ def test_what_is_protected_is_refused_with_the_reason_and_nothing_goes(servers, 
     fleet = servers(2)
     project = project_factory(fleet)
     operator = engine(project)
-    deployed(operator, project, 3)
+    deploy_each(operator, project, "r1", "r2", "r3")
     plan = operator.plan(PruneRequest(tags=("r1", tag)))
     assert not plan.executable and reason in "".join(plan.all_refusals)
     operator.fails(lambda: operator.prune("r1", tag), UsageError, reason)
@@ -142,7 +136,7 @@ def test_a_release_live_on_one_drifted_server_is_protected_everywhere(servers, p
     fleet = servers(2)
     project = project_factory(fleet)
     operator = engine(project)
-    deployed(operator, project, 4)
+    deploy_each(operator, project, "r1", "r2", "r3", "r4")
     engine(project, servers=[operator.fleet.server("web2")]).rollback("r1")
     operator.fails(lambda: operator.prune("r1"), UsageError, "is live on web2")
     operator.prune(keep=1)
@@ -154,7 +148,7 @@ def test_keep_n_prunes_the_oldest_on_every_server(servers, project_factory, engi
     fleet = servers(2)
     project = project_factory(fleet)
     operator = engine(project)
-    deployed(operator, project, 5)
+    deploy_each(operator, project, "r1", "r2", "r3", "r4", "r5")
     result = operator.prune(keep=2)
     assert [releases(server) for server in fleet] == [["r4", "r5"]] * 2
     assert "3 releases" in result.summary
@@ -166,7 +160,7 @@ def test_what_is_not_a_release_is_left_alone(sshd, project_factory, engine, tmp_
     (tmp_path / "precious/file").write_text("x")
     project = project_factory([sshd])
     operator = engine(project)
-    deployed(operator, project, 2)
+    deploy_each(operator, project, "r1", "r2")
     folder = sshd.files / "releases"
     os.symlink(tmp_path / "precious", folder / "a-link")
     (folder / "a-file").write_text("x")
@@ -185,7 +179,7 @@ def test_what_is_not_a_release_is_left_alone(sshd, project_factory, engine, tmp_
 def test_clearing_the_cache_empties_it_and_the_next_deploy_rebuilds_it(sshd, project_factory, engine):
     project = project_factory([sshd], {"index.html": "0\n", "a": "a", "b/c": "c"})
     operator = engine(project)
-    deployed(operator, project, 1)
+    deploy_each(operator, project, "r1")
     plan = operator.plan(PruneRequest(cache=True))
     assert plan.kind == "clear-cache" and plan.frees > 0
     operator.run(PruneRequest(cache=True), plan)
@@ -223,7 +217,7 @@ def test_what_cannot_be_removed_is_named_where_it_lies_and_is_not_counted_as_fre
 ):
     project = project_factory([sshd], {"index.html": "0\n", "big": os.urandom(500_000)})
     operator = engine(project)
-    deployed(operator, project, 4)
+    deploy_each(operator, project, "r1", "r2", "r3", "r4")
     where = immutable(sshd.files / "releases/r1/index.html")
     result = operator.prune("r1", "r2")
     assert releases(sshd) == ["r3", "r4"]
@@ -238,7 +232,7 @@ def test_what_cannot_be_removed_is_named_where_it_lies_and_is_not_counted_as_fre
 def test_what_a_deploys_own_prune_could_not_remove_is_named_from_then_on(sshd, project_factory, engine, immutable):
     project = project_factory([sshd], deploy={"keep": 2})
     operator = engine(project)
-    deployed(operator, project, 2)
+    deploy_each(operator, project, "r1", "r2")
     where = immutable(sshd.files / "releases/r1/index.html")
     project.commit({"index.html": "3\n"})
     operator.deploy(tag="r3")

@@ -12,13 +12,7 @@ from core import DeployRequest, RollbackRequest
 from core.errors import StateChanged, UsageError
 from core.events import Note, PlanMade
 from core.rows import plan_row
-from tests.engine.driving import at_rest, live, record, records, releases, snapshot
-
-
-def deployed(operator, project, count):
-    for number in range(1, count + 1):
-        project.commit({"index.html": f"{number}\n"})
-        operator.deploy(tag=f"r{number}")
+from tests.engine.driving import at_rest, deploy_each, live, record, records, releases, snapshot
 
 
 def everything(place):
@@ -30,7 +24,7 @@ def everything(place):
 def test_without_a_tag_it_undoes_the_last_switch_so_twice_is_there_and_back(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator = engine(project)
-    deployed(operator, project, 3)
+    deploy_each(operator, project, "r1", "r2", "r3")
     assert operator.rollback().tag == "r2"
     assert record(sshd, "r3").left
     assert operator.rollback().tag == "r3"
@@ -43,7 +37,7 @@ def test_without_a_tag_it_undoes_the_last_switch_so_twice_is_there_and_back(sshd
 def test_a_rollback_by_mistake_is_undone_however_many_prunes_came_since(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator = engine(project)
-    deployed(operator, project, 4)
+    deploy_each(operator, project, "r1", "r2", "r3", "r4")
     operator.rollback("r1")
     for _ in range(25):  # the journal's last lines tell of nothing else then
         operator.prune()
@@ -57,7 +51,7 @@ def test_a_server_that_was_only_checked_does_not_forget_what_was_live_before(ser
     fleet = servers(2)
     project = project_factory(fleet)
     operator = engine(project)
-    deployed(operator, project, 3)
+    deploy_each(operator, project, "r1", "r2", "r3")
     part = engine(project, servers=[operator.fleet.server("web2")])
     part.rollback("r1")
     operator.rollback("r3")  # brings web2 back; web1 has it already
@@ -70,7 +64,7 @@ def test_a_server_that_was_only_checked_does_not_forget_what_was_live_before(ser
 def test_undo_stops_where_somebody_else_switched_since_the_plan(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator, other = engine(project), engine(project)
-    deployed(operator, project, 4)
+    deploy_each(operator, project, "r1", "r2", "r3", "r4")
     operator.rollback("r2")
     operator.rollback("r4")
     seen = operator.plan(RollbackRequest())
@@ -87,7 +81,7 @@ def test_a_release_that_failed_its_checks_is_never_the_one_before(sshd, project_
     extra = '[[checks]]\nrun = "! grep -q bad index.html"\nattempts = 1\n'
     project = project_factory([sshd], extra=extra)
     operator = engine(project)
-    deployed(operator, project, 1)
+    deploy_each(operator, project, "r1")
     project.commit({"index.html": "bad\n"})
     operator.fails(lambda: operator.deploy(tag="bad"))
     deployed_again = project.commit({"index.html": "2\n"})
@@ -101,7 +95,7 @@ def test_a_release_that_failed_its_checks_is_never_the_one_before(sshd, project_
 def test_a_release_that_was_left_can_be_gone_to_by_name_and_is_left_no_more(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator = engine(project)
-    deployed(operator, project, 2)
+    deploy_each(operator, project, "r1", "r2")
     operator.rollback()
     operator.rollback("r2")
     assert live(sshd) == "r2" and not record(sshd, "r2").left
@@ -113,7 +107,7 @@ def test_there_is_nothing_before_the_first(sshd, project_factory, engine):
     operator = engine(project)
     with pytest.raises(UsageError, match="no earlier release"):
         operator.rollback()
-    deployed(operator, project, 1)
+    deploy_each(operator, project, "r1")
     with pytest.raises(UsageError, match="no earlier release"):
         operator.rollback()
     with pytest.raises(UsageError, match="no release is called r9"):
@@ -126,7 +120,7 @@ def test_servers_that_differ_are_all_led_to_one_release(servers, project_factory
     fleet = servers(3)
     project = project_factory(fleet)
     operator = engine(project)
-    deployed(operator, project, 2)
+    deploy_each(operator, project, "r1", "r2")
     part = engine(project, servers=[operator.fleet.server("web3")])
     project.commit({"index.html": "3\n"})
     part.deploy(tag="r3")
@@ -146,7 +140,7 @@ def test_files_that_were_pruned_on_some_servers_are_sent_again_from_the_revision
     fleet = servers(3)
     project = project_factory(fleet, {"index.html": "0\n", "same": "x" * 1000})
     operator = engine(project)
-    deployed(operator, project, 4)
+    deploy_each(operator, project, "r1", "r2", "r3", "r4")
     part = engine(project, servers=[operator.fleet.server("web2")])
     part.prune("r1")
     plan = operator.plan(RollbackRequest("r1"))
@@ -163,7 +157,7 @@ def test_a_revision_that_is_gone_from_the_repository_is_said_before_anything_sta
 ):
     project = project_factory([sshd])
     operator = engine(project)
-    deployed(operator, project, 3)
+    deploy_each(operator, project, "r1", "r2", "r3")
     operator.prune("r1")
     before = everything(sshd)
     shutil.rmtree(project.tree / ".git")
@@ -205,7 +199,7 @@ def test_a_release_of_another_tool_can_be_gone_back_to(sshd, project_factory, en
     os.symlink("releases/20200101000000", sshd.files / "current")
     project = project_factory([sshd])
     operator = engine(project)
-    deployed(operator, project, 1)
+    deploy_each(operator, project, "r1")
     assert operator.rollback().tag == "20200101000000"
     assert (sshd.files / "current/index.html").read_text() == "old\n"
     assert records(sshd) == ["r1"]
@@ -214,7 +208,7 @@ def test_a_release_of_another_tool_can_be_gone_back_to(sshd, project_factory, en
 def test_an_absolute_or_untidy_link_counts_as_the_release_it_points_to(sshd, project_factory, engine):
     project = project_factory([sshd])
     operator = engine(project)
-    deployed(operator, project, 2)
+    deploy_each(operator, project, "r1", "r2")
     for target in (f"{sshd.root}/releases/r2", "./releases//r2/", "releases/../releases/r2"):
         (sshd.files / "current").unlink()
         os.symlink(target, sshd.files / "current")
@@ -248,7 +242,7 @@ def test_a_plan_that_somebody_overtook_is_not_carried_out(servers, project_facto
     fleet = servers(2)
     project = project_factory(fleet)
     operator = engine(project)
-    deployed(operator, project, 3)
+    deploy_each(operator, project, "r1", "r2", "r3")
     plan = operator.plan(RollbackRequest("r1"))
     other = engine(project, servers=[operator.fleet.server("web2")])
     other.rollback("r2")

@@ -9,8 +9,9 @@ from core.doctor import examine
 from core.errors import TurnoutError
 from core.operations.verify import verify
 from tests import REPOSITORY
+from tests.engine.commands import turnout
 from tests.engine.driving import at_rest, record
-from tests.engine.test_cli import turnout
+from tests.projects import hook
 
 SECRET = "correct horse/battery-staple+zq93"
 PART = 8
@@ -43,11 +44,6 @@ def printing(*lengths: int) -> str:
 
 LONG = printing(10, 3985, 4000 - PART, 16384 - PART, 16384 - 20, 32768 - 15)
 """Cuts of lines lie at 4,000 characters and at multiples of 16,384."""
-
-
-def hook(on: str, run: str, **options: str) -> str:
-    lines = [f'on = "{on}"', f'run = """{run}"""'.replace("\\", "\\\\"), *(f'{k} = "{v}"' for k, v in options.items())]
-    return "\n[[hooks]]\n" + "\n".join(lines) + "\n"
 
 
 @pytest.mark.parametrize(

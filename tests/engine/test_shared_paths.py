@@ -13,8 +13,7 @@ from core.errors import NeedsPerson, UsageError
 from core.plan import Refusal
 from core.remote.launch import agent_program
 from tests.engine.driving import at_rest, live, releases
-from tests.engine.test_hooks import hook
-from tests.projects import Link
+from tests.projects import Link, hook
 
 PATHS = [".env", "storage/", "config/app/db.yml", "var/a/b/cache/"]
 LOOK = (

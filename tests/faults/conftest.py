@@ -24,6 +24,7 @@ from core.text import encode_path
 from tests.engine.conftest import engine  # noqa: F401  # a fixture here too
 from tests.engine.driving import snapshot
 from tests.faults.operators import Operators
+from tests.projects import holding_hook
 from tests.servers import unavailable
 from tests.waiting import PATIENCE, until
 
@@ -96,6 +97,13 @@ class Truth:
         """Carry out a request over connections that stay open."""
         self.kept = self.kept or self.fleet()
         return execute(self.kept, request, None, lambda event: None, Controls(), wait=wait)
+
+    def deploy(self, *tags: str) -> Truth:
+        """Deploy a commit of its own for each tag, in this order; index.html of `r1` holds `1`."""
+        for tag in tags:
+            self.sample.commit({"index.html": f"{tag.removeprefix('r')}\n"})
+            self.do(DeployRequest(tag=tag))
+        return self
 
     def close(self) -> None:
         if self.kept:
@@ -175,10 +183,7 @@ def _is_good_end(line: str, operation: str) -> bool:
 
 def two_releases(facts: Truth) -> Truth:
     """Make r1 and r2, of which r2 is live, and close the connections."""
-    for number in (1, 2):
-        facts.sample.commit({"index.html": f"{number}\n"})
-        facts.do(DeployRequest(tag=f"r{number}"))
-    facts.close()
+    facts.deploy("r1", "r2").close()
     return facts
 
 
@@ -264,8 +269,7 @@ def half_switched(servers, proxy, project_factory, operator, truth):
     """Three servers; the third one's network went silent just before the switch, then the operator was killed."""
     fleet = servers(3, separate=True)
     network, slow = proxy(fleet[2])
-    run = "touch holding; while [ -e holding ]; do sleep 0.05; done"
-    hold = f'[[hooks]]\non = "before-switch"\nwhere = "operator"\nrun = "{run}"\n'
+    hold = holding_hook("before-switch")
     project = project_factory([fleet[0], fleet[1], slow], extra="")
     facts = truth(project, fleet)
     first = facts.do(DeployRequest(tag="one"))

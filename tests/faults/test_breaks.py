@@ -14,9 +14,9 @@ from core.manifest import parse
 from tests.faults.breaking import Breaking, seeded, stopped
 from tests.faults.conftest import entries_of
 from tests.processes import kill
+from tests.projects import holding_hook
 from tests.waiting import until
 
-HOLD = '[[hooks]]\non = "{}"\nwhere = "operator"\nrun = "touch holding; while [ -e holding ]; do sleep 0.05; done"\n'
 SLOW = '[[hooks]]\non = "{}"\nrun = "test $TURNOUT_TAG = one || sleep 1000"\n'
 
 
@@ -128,7 +128,7 @@ def test_an_agent_that_was_killed_is_missed_at_once_and_not_after_a_silence(sshd
     facts.close()
     project.commit({"index.html": "two\n"})
     config = project.config.read_text()
-    project.config.write_text(config + HOLD.format("before-switch"))
+    project.config.write_text(config + holding_hook("before-switch"))
     operator = operators()
     operator.start(project, "deploy", "production", "--yes", "--tag", "two")
     until(lambda: (project.folder / "holding").exists(), "the hook")
@@ -182,7 +182,7 @@ def test_soak_a_network_that_falls_silent_in_the_switch_is_said_and_recovered(
     facts = truth(project, fleet)
     facts.do(DeployRequest(tag="one"))
     project.commit({"index.html": "two\n"})
-    project.config.write_text(project.config.read_text() + HOLD.format("before-switch"))
+    project.config.write_text(project.config.read_text() + holding_hook("before-switch"))
     operator = operators()
     operator.start(project, "deploy", "production", "--yes", "--tag", "two")
     until(lambda: (project.folder / "holding").exists(), "the hook")

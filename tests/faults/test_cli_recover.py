@@ -4,7 +4,7 @@ import pytest
 
 from core import DeployRequest
 from tests import REPOSITORY
-from tests.engine.test_cli import COMMAND, everything, turnout, turnout_json
+from tests.engine.commands import COMMAND, everything, turnout, turnout_json
 from tests.terminal import Terminal
 from tests.waiting import until
 

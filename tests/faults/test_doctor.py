@@ -20,8 +20,8 @@ from core.protocol.requests import Settles
 from core.records import Lock
 from core.remote.held import Held
 from tests import REPOSITORY
+from tests.engine.commands import turnout
 from tests.engine.driving import Engine, at_rest, snapshot
-from tests.engine.test_cli import turnout
 from tests.obstacles import ORDINARY, ObstacleServer
 from tests.servers import free_ports, need, unavailable
 from tests.waiting import until

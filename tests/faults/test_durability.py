@@ -10,7 +10,7 @@ import pytest
 from core import DeployRequest, PruneRequest, RollbackRequest
 from core.remote import launch
 from tests.engine.driving import record
-from tests.engine.test_hooks import hook
+from tests.projects import hook
 
 LOGGED = ("mv", "sync", "cp", "ln", "tee", "touch")
 NAMED = re.compile(r"releases/|\.turnout/(records|manifests)/|\.turnout/cache\.manifest")

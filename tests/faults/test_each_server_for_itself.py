@@ -21,13 +21,9 @@ from tests.engine.driving import snapshot
 
 
 @pytest.fixture
-def facts(servers, project_factory, truth):
+def facts(pair, project_factory, truth):
     """Two servers with r1, r2 and r3, of which r3 is live; r1 is pruned on the second."""
-    fleet = servers(2)
-    facts = truth(project_factory(fleet), fleet)
-    for number in (1, 2, 3):
-        facts.sample.commit({"index.html": f"{number}\n"})
-        facts.do(DeployRequest(tag=f"r{number}"))
+    facts = truth(project_factory(pair), pair).deploy("r1", "r2", "r3")
     facts.do(PruneRequest(("r1",)))
     return facts
 

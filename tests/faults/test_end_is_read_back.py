@@ -14,23 +14,16 @@ from core.jobs import Cancel
 from core.operations import ending
 from core.operations.verify import verify
 from core.recovery import interruption
-from tests.engine.driving import at_rest, live, record, releases
+from tests.engine.driving import at_rest, deploy_each, live, record, releases
 from tests.processes import stopped
 from tests.waiting import until
 
 CHECK = '[[checks]]\nrun = "true"\nattempts = 1\n'
 
 
-@pytest.fixture
-def fleet(servers):
-    return servers(3)
-
-
 def deployed(engine, project, *tags):
     operator = engine(project)
-    for tag in tags:
-        project.commit({"index.html": tag})
-        operator.deploy(tag=tag)
+    deploy_each(operator, project, *tags)
     project.commit({"index.html": "next"})
     return operator
 

@@ -30,11 +30,7 @@ OWNER = Lock(operation="x", kind="deploy", who="ana@laptop", since=1.0)
 @pytest.fixture
 def facts(sshd, project_factory, truth):
     """A server with the releases r1 to r4, of which r4 is live."""
-    facts = truth(project_factory([sshd], deploy={"keep": 10}), [sshd])
-    for number in range(1, 5):
-        facts.sample.commit({"index.html": f"{number}\n"})
-        facts.do(DeployRequest(tag=f"r{number}"))
-    return facts
+    return truth(project_factory([sshd], deploy={"keep": 10}), [sshd]).deploy("r1", "r2", "r3", "r4")
 
 
 @pytest.fixture

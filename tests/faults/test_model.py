@@ -19,15 +19,10 @@ from tests.engine.driving import record, records, releases
 from tests.faults.breaking import LAYOUTS, PATIENCE, PHASES, PRECIOUS, seeded
 from tests.faults.conftest import entries_of
 from tests.faults.operators import CLOCKS, clock_wrong_by
+from tests.projects import holding_hook
 from tests.waiting import until
 
 KEEP = 3
-HOLD = """
-[[hooks]]
-on = "{}"
-where = "operator"
-run = "touch holding; while [ -e holding ]; do sleep 0.05; done"
-"""
 
 
 class Model:
@@ -263,7 +258,7 @@ class Walk:
         before = self.model.live
         moment = self.choose.choice(["", "prepare", "before-switch", "after-switch", "success"])
         config, holding = self.project.config.read_text(), self.project.folder / "holding"
-        self.project.config.write_text(config + (HOLD.format(moment) if moment else ""))
+        self.project.config.write_text(config + (holding_hook(moment) if moment else ""))
         holding.unlink(missing_ok=True)
         phase, target, content = self.begin_one()
         until(lambda: not moment or holding.exists() or operator.said_phase("finish"), f"the hook {moment}")

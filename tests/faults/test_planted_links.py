@@ -7,8 +7,8 @@ import pytest
 from core import DeployRequest, PruneRequest, RollbackRequest
 from core.errors import FleetError, TurnoutError
 from tests.engine.driving import record, snapshot
-from tests.engine.test_hooks import hook
 from tests.faults.conftest import two_releases
+from tests.projects import hook
 from tests.waiting import until
 
 HOOKED = hook("prepare", "echo made > made")

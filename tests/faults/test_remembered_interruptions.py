@@ -16,9 +16,8 @@ from core.jobs import Controls
 from core.records import JournalLine, parse_journal_line, previous_tag
 from tests.faults.test_recovery import interruption_on
 from tests.processes import identity, kill
+from tests.projects import holding_hook
 from tests.waiting import until
-
-HOLD = '[[hooks]]\non = "{}"\nwhere = "operator"\nrun = "touch holding; while [ -e holding ]; do sleep 0.05; done"\n'
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def killed_in(facts, operators, moment: str, *words: str) -> None:
     """Kill an operator in an operator's hook of this moment, and wait for its agents to leave."""
     project, operator = facts.sample, operators(moment)
     config = project.config.read_text()
-    project.config.write_text(config + HOLD.format(moment))
+    project.config.write_text(config + holding_hook(moment))
     operator.start(project, *words, "--yes")
     until(lambda: (project.config.parent / "holding").exists(), "the hook")
     operator.signal()
@@ -177,7 +176,7 @@ def test_a_journal_that_cannot_be_written_keeps_an_operation_from_beginning(two_
 
 def test_whoever_takes_a_lock_over_says_from_whom(two_servers, operators):
     operator = operators()
-    two_servers.sample.config.write_text(two_servers.sample.config.read_text() + HOLD.format("before-switch"))
+    two_servers.sample.config.write_text(two_servers.sample.config.read_text() + holding_hook("before-switch"))
     operator.start(two_servers.sample, "deploy", "production", "--yes", "--tag", "two")
     until(lambda: (two_servers.sample.config.parent / "holding").exists(), "the hook")
     kill(two_servers.holders())

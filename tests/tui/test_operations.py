@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.conftest import ProjectFactory, Servers
+from tests.engine.driving import live
 from tests.projects import SampleProject
 from tests.servers import Destination
 from tests.tui.running import XTERM, agree, ended, hurried, plan_made, screen_text, shown, toasts, until
@@ -35,12 +36,6 @@ run = "echo working; sleep 60"
 
 def open_app(sample: SampleProject) -> TurnoutApp:
     return TurnoutApp(sample.load(), environ=XTERM, clock=hurried)
-
-
-def live(place: Destination) -> str:
-    """What `current` leads to on a server, "" for nothing."""
-    link = place.files / "current"
-    return Path(os.readlink(link)).name if link.is_symlink() else ""
 
 
 async def deploy_planned(pilot: Pilot[Any], *typed: str) -> PlanDialog:

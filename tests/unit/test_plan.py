@@ -22,6 +22,7 @@ from core.planner.rollback import plan_rollback
 from core.records import Pin, Record, Release, ServerState, live_tag, previous_tag
 from core.retention import FAILED_KEPT, beyond, protection
 from core.rows import plan_row
+from tests import states
 from tests.strategies import file_entry
 
 OLD = Manifest({b"d": FOLDER_ENTRY, b"d/a": file_entry(b"one\n"), b"gone": file_entry(b"x" * 1000)})
@@ -49,9 +50,7 @@ def release(
 
 
 def state(server: str, *releases: Release, **more: object) -> ServerState:
-    current = next((item.tag for item in releases if item.live), "")
-    facts = {"current": current, "current_kind": "link" if current else "absent", "cache_empty": True, **more}
-    return ServerState(server=server, root="/srv", releases={item.tag: item for item in releases}, **facts)  # type: ignore[arg-type]
+    return states.state(server, *releases, **{"cache_empty": True, **more})
 
 
 def deploy(

@@ -15,7 +15,6 @@ from core.records import (
     LARGEST_SEQ,
     Record,
     Release,
-    ServerState,
     fleet_releases,
     is_tag,
     live_tag,
@@ -27,6 +26,7 @@ from core.records import (
     previous_tag,
 )
 from core.text import clean
+from tests.states import state
 
 words = st.text(max_size=40).map(clean).map(lambda text: text.replace("\n", " "))
 digits = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -59,17 +59,6 @@ def release(
     """A release with a record, or without one for seq 0."""
     record = Record(tag=tag, seq=seq, created=float(seq), **more) if seq else None  # type: ignore[arg-type]
     return Release(tag=tag, record=record, present=present, live=live, mtime=mtime)
-
-
-def state(server: str, *releases: Release) -> ServerState:
-    current = next((item.tag for item in releases if item.live), "")
-    return ServerState(
-        server=server,
-        root="/srv",
-        current=current,
-        current_kind="link" if current else "absent",
-        releases={item.tag: item for item in releases},
-    )
 
 
 PROMOTED = st.fixed_dictionaries(

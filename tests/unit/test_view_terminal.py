@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from core.doctor import Finding
 from core.drift import Drift, Verification
-from core.records import Lock, Record, Release, ServerState
+from core.records import Lock, Record, Release
 from core.recovery import Before, Interruption
+from tests.states import state
 from tui.view.drift_lines import server_lines
 from tui.view.finding_lines import finding_lines, finding_summary
 from tui.view.fleet import FleetView, ServerView
@@ -42,23 +43,12 @@ def test_findings_read_server_by_server_with_what_to_do():
     assert finding_summary({"web1": findings["web1"][:1]}) == "1 server checked: no problems found"
 
 
-def server(name: str, *releases: Release, current: str = "", lock: Lock | None = None) -> ServerState:
-    return ServerState(
-        server=name,
-        root="/srv",
-        current=current,
-        current_kind="link" if current else "absent",
-        releases={release.tag: release for release in releases},
-        lock=lock,
-    )
-
-
 def release(tag: str, seq: int, *, present: bool = True, live: bool = False, **more: object) -> Release:
     record = Record(tag=tag, seq=seq, created=1000.0 * seq, by="ana@laptop", bytes=58_000_000, **more)  # type: ignore[arg-type]
     return Release(tag=tag, record=record, present=present, live=live)
 
 
-WEB1 = server(
+WEB1 = state(
     "web1",
     release("t1", 1, present=False, subject="Old"),
     release("t2", 2, failed="HTTP 500", subject="Bad 日本語"),
@@ -70,7 +60,7 @@ FLEET = FleetView.of(
     "production",
     [
         ServerView("web1", WEB1),
-        ServerView("web2", server("web2", release("t3", 3, subject="Good"))),
+        ServerView("web2", state("web2", release("t3", 3, subject="Good"))),
         ServerView("web3"),
     ],
 )
@@ -88,7 +78,7 @@ def test_the_table_has_a_line_a_release_that_begins_with_its_tag_and_a_column_a_
 def test_a_narrow_terminal_gets_whole_tags_and_every_line_fits() -> None:
     tag = "20261121T193000Z-3f2c1ab"
     names = [f"webserver{number}" for number in range(1, 13)]
-    servers = [ServerView(name, server(name, release(tag, 1, subject="x" * 200), current=tag)) for name in names]
+    servers = [ServerView(name, state(name, release(tag, 1, subject="x" * 200), current=tag)) for name in names]
     lines = printed(table_lines(FleetView.of("shop", "production", servers), 80, ASCII, 1060.0))
     assert lines[1].startswith(f"{tag} ") and lines[1].endswith("o" * 12)
     assert max(len(text) for text in lines) <= 80
@@ -132,7 +122,7 @@ def test_a_running_operation_comes_with_the_command_that_follows_it() -> None:
 
 def test_locks_distinguish_a_living_owner_from_a_dead_one() -> None:
     dead = replace(LOCK, alive=False)
-    states = {"web1": server("web1", lock=LOCK), "db": server("db", lock=dead), "web3": server("web3")}
+    states = {"web1": state("web1", lock=LOCK), "db": state("db", lock=dead), "web3": state("web3")}
     held, left, free = printed(lock_lines(states))
     assert held.startswith("web1  ana@ci: deploy since 00:16:40 UTC (240 s ago), now in upload; last heartbeat")
     assert held.endswith("operation 0a1b")

@@ -1,0 +1,74 @@
+"""Running the command in tests: as a process of its own, from a project's folder."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.projects import SampleProject
+from tests.servers import Destination
+from tests.shapes import keeps_its_shape
+from tests.waiting import PATIENCE, until
+
+COMMAND = [sys.executable, "-m", "tui.cli"]
+
+
+def start(project: SampleProject, *words: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, *words],
+        cwd=project.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def turnout(project: SampleProject, *words: str) -> subprocess.CompletedProcess[str]:
+    process = start(project, *words)
+    out, err = process.communicate(timeout=PATIENCE)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def turnout_json(project: SampleProject, *words: str) -> tuple[int, list[dict[str, Any]]]:
+    """The exit code and the JSON lines; asserts that nothing else is said, and that the result comes last."""
+    ended = turnout(project, *words, "--json")
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert ended.stderr == ""
+    assert [line["event"] == "result" for line in lines] == [False] * (len(lines) - 1) + [True]
+    assert lines[-1]["exit_code"] == ended.returncode
+    for line in lines:
+        keeps_its_shape(line)
+    return ended.returncode, lines
+
+
+def everything(places: Sequence[Destination], *, but: str = "") -> list[str]:
+    """Every path below the roots, with what a link leads to and what a file holds, but for names that end so.
+
+    What agents still remove after they have answered is waited for.
+    """
+    lines = []
+    for place in places:
+        until(lambda own=place.files / ".turnout": not list(own.glob("trash.*")), f"{place.alias} to be swept")
+        for folder, folders, files in os.walk(place.files):
+            for name in (name for name in folders + files if not but or not name.endswith(but)):
+                path = Path(folder, name)
+                what = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else ""
+                lines.append(f"{path}: {what!r}")
+    return sorted(lines)
+
+
+def held(path: Path) -> str:
+    """A prepare hook that says on each server that it runs, and goes on when `path` is gone."""
+    run = f"touch {path}.$TURNOUT_SERVER; while [ -e {path} ]; do sleep 0.05; done"
+    return f'[[hooks]]\non = "prepare"\nrun = "{run}"\n'
+
+
+def until_held(path: Path, fleet: Sequence[Destination]) -> None:
+    """Wait until that hook runs on every server."""
+    for place in fleet:
+        until(Path(f"{path}.{place.alias}").exists, f"the hook runs on {place.alias}")
