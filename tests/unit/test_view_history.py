@@ -43,6 +43,7 @@ def test_a_row_says_what_when_who_and_why() -> None:
     row = plain(entry_line(DEPLOY, 120, UNICODE, NOW))
     for said in ("✓ deploy", "9ab01cd → 3f2c1ab", "2 h", "ana", "12 s", "“cart empty”"):
         assert said in row
+    assert plain(entry_line(UNDONE, 120, UNICODE, NOW, "Faster search")).endswith("Faster search")
     assert "failed, put back" in plain(entry_line(FAILED, 120, UNICODE, NOW))
     assert "undone" in plain(entry_line(UNDONE, 120, UNICODE, NOW))
 

@@ -21,6 +21,7 @@ def carry_out(command: Command) -> Answer:
 
 def _history(command: Command) -> Answer:
     from core.operations.past import read_history
+    from core.records import fleet_releases
     from tui.view.history_lines import table_lines
 
     output, limit = command.output, command.options.words.limit
@@ -31,7 +32,9 @@ def _history(command: Command) -> Answer:
     )
     rows = [history_row(entry) for entry in found.entries]
     below = () if rows else line(f"nothing was done on {command.environment_name} yet")
-    output.table(table_lines(found, output.cells, output.glyphs, time.time()), rows, below)
+    releases = fleet_releases(inspection.states.values())
+    subjects = {row.tag: row.record.subject for row in releases if row.record}
+    output.table(table_lines(found, output.cells, output.glyphs, time.time(), subjects), rows, below)
     away = f"{count(len(found.unheard), 'server')} of {len(command.fleet.names)} could not be read"
     return {
         "exit_code": EXIT_CONNECT if found.unheard else EXIT_DONE,

@@ -84,6 +84,8 @@ class Past:
         self.error = job.error
         if job.error is None:
             self.history = job.outcome
+        else:
+            self._read_at = None  # it is read again when somebody looks again
         self.listener()
 
     def _follow(self, job: Job[Any], ended: Callable[[Job[Any]], None]) -> None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from core.errors import TurnoutError
@@ -46,8 +46,11 @@ def what(entry: Entry, tag: str = "") -> str:
     return new
 
 
-def entry_line(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> Line:
-    """One operation: `✓ deploy   9ab01cd → 3f2c1ab  2 h ago  ana  12 s  "cart empty"`."""
+def entry_line(entry: Entry, cells: int, glyphs: Glyphs, now: float, subject: str = "") -> Line:
+    """One operation: `✓ deploy   9ab01cd → 3f2c1ab  2 h ago  ana  12 s  "cart empty"`.
+
+    subject   of the release that it was about, where that is known
+    """
     glyph, role, word = outcome_words(entry, glyphs)
     said = what(entry).replace("→", glyphs.arrow)
     if cells < 50:
@@ -70,6 +73,8 @@ def entry_line(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> Line:
         notes.append(("despite the freeze ", "warn"))
     if entry.reason:
         notes.append((f"“{one_line(entry.reason)}”" if glyphs.more == "…" else f'"{one_line(entry.reason)}"', ""))
+    if subject:
+        notes.append((f"{'  ' if notes else ''}{one_line(subject)}", "dim"))
     return crop(line(*parts, *notes), cells, glyphs.more)
 
 
@@ -119,12 +124,18 @@ def entry_lines(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> list[Li
     return out
 
 
-def table_lines(history: History, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
-    """The operations for a terminal, newest first, each with the id that `turnout log` takes."""
+def table_lines(
+    history: History, cells: int, glyphs: Glyphs, now: float, subjects: Mapping[str, str] | None = None
+) -> list[Line]:
+    """The operations for a terminal, newest first, each with the id that `turnout log` takes.
+
+    subjects   by tag: what the release is, where that is known
+    """
     out = []
     for entry in history.entries:
         head = Span(f"{entry.operation[:8]:<8}  ", "dim")
-        out.append((head, *entry_line(entry, max(cells - 10, 40), glyphs, now)))
+        subject = (subjects or {}).get(entry.tag, "")
+        out.append((head, *entry_line(entry, max(cells - 10, 40), glyphs, now, subject)))
     return [*out, *unheard_lines(history, cells, glyphs)]
 
 

@@ -13,6 +13,7 @@ from core.history import Entry, History, Life, lives
 from tui.keymap import DETAILS, Keymap, bindings
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
+from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
 from tui.view.history_lines import entry_line, entry_lines, log_head, placeholder, timeline, unheard_lines
 from tui.view.lines import Line
@@ -39,13 +40,15 @@ class HistoryList(Rows):
         self._history: History | None = None
         self._lives: tuple[Life, ...] = ()
         self._placeholder: Sequence[Line] = ()
+        self._fleet = FleetView("", "")
 
-    def show(self, history: History | None, servers: int, nothing: Sequence[Line]) -> None:
+    def show(self, history: History | None, fleet: FleetView, nothing: Sequence[Line]) -> None:
         """Draw these operations, or `nothing` where there are none."""
         self._placeholder = nothing
+        self._fleet = fleet
         if history is not self._history or not history:
             self._history = history
-            self._lives = lives(history.entries, servers) if history else ()
+            self._lives = lives(history.entries, len(fleet.servers)) if history else ()
             self.set_keys([entry.operation for entry in history.entries] if history else [])
         else:
             self.redraw()  # ages go on
@@ -65,7 +68,10 @@ class HistoryList(Rows):
 
     def draw(self, index: int, cells: int) -> Line:
         assert self._history is not None
-        return entry_line(self._history.entries[index], cells, self._glyphs, self._now())
+        entry = self._history.entries[index]
+        row = self._fleet.row(entry.tag)
+        subject = row.record.subject if row and row.record else ""
+        return entry_line(entry, cells, self._glyphs, self._now(), subject)
 
     def draw_placeholder(self, cells: int) -> Sequence[Line]:
         return self._placeholder
@@ -114,7 +120,8 @@ class HistoryTab(Vertical, Tab):
                 self._workspace.past.listener = lambda: None
             self._workspace = workspace
             workspace.past.listener = self._changed
-        workspace.past.look()
+        if not workspace.operation_runs:
+            workspace.past.look()
         self._draw()
 
     def _changed(self) -> None:
@@ -127,7 +134,7 @@ class HistoryTab(Vertical, Tab):
             return
         past, cells = workspace.past, max(self.size.width - 2, 20)
         nothing = placeholder(past.history, past.error, cells, self._glyphs, reading=past.reading)
-        self.list.show(past.history, len(workspace.fleet_view.servers), nothing)
+        self.list.show(past.history, workspace.fleet_view, nothing)
         if past.opened is None:
             self._show_log(shown=False)
             return
