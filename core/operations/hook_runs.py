@@ -102,6 +102,7 @@ class HookRuns:
             "TURNOUT_ENVIRONMENT": run.fleet.environment.name,
             "TURNOUT_OPERATION": run.kind,
             "TURNOUT_WHO": run.who,
+            "TURNOUT_REASON": run.reason,
             "TURNOUT_TAG": tag,
             "TURNOUT_REVISION": record.revision if record else "",
             "TURNOUT_REF": record.ref if record else "",

@@ -90,7 +90,7 @@ def test_hooks_are_told_everything_about_the_release(servers, project_factory, e
     operator = engine(project)
     operator.deploy(tag="r1")
     revision = project.commit({"index.html": "two\n"})
-    operator.deploy(tag="r2", ref="main")
+    operator.deploy(tag="r2", ref="main", reason="cart empty")
     variables = dict(line.split("=", 1) for line in (fleet[1].files / "told").read_text().splitlines())
     who = variables.pop("TURNOUT_WHO")
     variables = {name: value for name, value in variables.items() if not name.startswith("TURNOUT_TEST")}
@@ -99,6 +99,7 @@ def test_hooks_are_told_everything_about_the_release(servers, project_factory, e
         "TURNOUT_PROJECT": "shop",
         "TURNOUT_ENVIRONMENT": "production",
         "TURNOUT_OPERATION": "deploy",
+        "TURNOUT_REASON": "cart empty",
         "TURNOUT_TAG": "r2",
         "TURNOUT_REVISION": revision,
         "TURNOUT_REF": "main",
