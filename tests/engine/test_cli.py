@@ -87,7 +87,7 @@ def test_releases_is_a_matrix_on_stdout_and_one_object_a_release_as_json(deploye
     ended = turnout(deployed, "releases", "production")
     assert ended.returncode == 0, ended.stderr
     head, newest, oldest = ended.stdout.splitlines()
-    assert head.split() == ["release", "state", "what", "by", "age", "size", "web1", "web2"]
+    assert head.split() == ["release", "state", "what", "deployed", "by", "size", "web1", "web2"]
     assert newest.startswith("two") and "The second version" in newest
     assert oldest.startswith("one") and "The first version" in oldest
     assert "live" in ended.stderr

@@ -26,10 +26,20 @@ def test_every_command_keeps_the_shapes_of_the_page(project_factory, servers):
         (["unlock"], {"result"}),
         (["trust"], {"host-key", "result"}),
         (["recover"], {"result"}),
+        (["history"], {"history", "result"}),
+        (["log", "last"], {"operation-started", "switched", "operation-finished", "result"}),
         (["rollback", "--dry-run"], {"plan-made", "result"}),
     ):
         code, lines = turnout_json(project, words[0], "production", *words[1:])
         assert code == 0 and events(lines) >= kinds, (words, lines)
-    for words in (["rollback"], ["pin", "one"], ["unpin", "one"], ["prune", "three"]):
+    for words in (
+        ["rollback"],
+        ["pin", "one"],
+        ["unpin", "one"],
+        ["block", "one"],
+        ["freeze"],
+        ["thaw"],
+        ["prune", "one"],
+    ):
         code, lines = turnout_json(project, words[0], "production", *words[1:], "--yes")
         assert code == 0 and "operation-finished" in events(lines), (words, lines)

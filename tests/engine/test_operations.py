@@ -7,7 +7,7 @@ import os
 import pytest
 
 from core import DeployRequest, PruneRequest, RollbackRequest
-from core.errors import TurnoutError, UsageError
+from core.errors import TurnoutError
 from tests.engine.driving import current
 from tests.projects import Link
 
@@ -49,8 +49,8 @@ def test_rollback_and_back(sshd, project_factory, engine):
     back = operator.run(RollbackRequest())
     assert back.tag == first.tag
     assert current(sshd) == f"releases/{first.tag}"
-    with pytest.raises(UsageError):
-        operator.run(RollbackRequest())
+    assert operator.run(RollbackRequest()).tag == second.tag
+    operator.run(RollbackRequest(first.tag))
     operator.run(RollbackRequest(second.tag))
     assert (sshd.files / "current/index.html").read_text() == "two\n"
 
