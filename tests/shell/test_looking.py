@@ -166,6 +166,14 @@ def test_history_gives_how_operations_began_and_ended(agent, filled):
     assert agent.ask("history", "1;", "no").status == 1
 
 
+def test_history_of_a_long_journal_is_bounded_whatever_is_asked_for(agent, filled):
+    line = '{"what": "end", "operation": "%06x", "why": "' + "x" * 400 + '"}\n'
+    (filled / ".turnout/journal.jsonl").write_text("".join(line % number for number in range(30_000)))
+    told = agent.done("history", "1000000", "yes").of("journal")
+    assert sum(map(len, told)) <= 8_000_000 and len(told) < 20_000
+    assert '"00752f"' in told[-1] and len(agent.done("history", "5", "yes").of("journal")) == 5
+
+
 def test_history_says_where_there_is_none_to_read(agent, filled):
     journal = filled / ".turnout/journal.jsonl"
     journal.unlink()
