@@ -33,11 +33,18 @@ class _End:
 
 
 def differences(
-    fleet: Fleet, old: Side, new: Side, states: Mapping[str, ServerState], cancel: Cancel | None = None
+    fleet: Fleet,
+    old: Side,
+    new: Side,
+    states: Mapping[str, ServerState],
+    cancel: Cancel | None = None,
+    *,
+    ask_servers: bool = True,
 ) -> Changes:
     """How the release `new` differs from `old`.
 
-    states   what is known of the servers, as an inspection gave it: no other is made
+    states       what is known of the servers, as an inspection gave it: no other is made
+    ask_servers  whether a manifest that is not on this machine is read from a server
     Where both sides name a server, what they really hold is compared, by checksum there; else the manifests are.
     UsageError for a release that no server knows, or a server that does not have it. What else cannot be known is a
     reason in the result.
@@ -46,7 +53,9 @@ def differences(
     rows = {row.tag: row for row in fleet_releases(states.values())}
     ends = [_end(side, rows, states) for side in (old, new)]
     with fleet.masked():
-        found = _compare(fleet, ends[0], ends[1], lambda end: _manifest(fleet, end, cancel, fleet.open))
+        asked = ask_servers or bool(old.server)
+        read = (lambda end: _manifest(fleet, end, cancel, fleet.open)) if asked else (lambda end: _known(fleet, end))
+        found = _compare(fleet, ends[0], ends[1], read)
     cancel.check()
     return found
 

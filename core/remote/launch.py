@@ -164,6 +164,12 @@ def doctor_program() -> str:
     return strip(script("doctor.sh"))
 
 
+@cache
+def content_program() -> str:
+    """What a request for a file's content brings along, likewise."""
+    return strip(script("content.sh"))
+
+
 def script(name: str) -> str:
     """The text of a shell program of this package."""
     return (files("core.remote") / "shell" / name).read_text("utf-8")

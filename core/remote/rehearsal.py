@@ -14,9 +14,11 @@ WITHIN = 60.0
 """Seconds for each answer: what is rehearsed is tiny, so a server that takes longer is not waited for."""
 
 
-def travelling(verb: str, words: Sequence[str | bytes]) -> tuple[str, tuple[str | bytes, ...]]:
-    """A request for a verb of doctor.sh, whose text travels with it."""
-    return "with", (doctor_program(), verb, *words)
+def travelling(
+    verb: str, words: Sequence[str | bytes], program: str | None = None
+) -> tuple[str, tuple[str | bytes, ...]]:
+    """A request for a verb of a program that travels with it: of doctor.sh, where no other is given."""
+    return "with", (doctor_program() if program is None else program, verb, *words)
 
 
 class Understudy(Agent):

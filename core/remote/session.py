@@ -23,11 +23,12 @@ from core.protocol.state import parse_state, with_records
 from core.records import SILENT_AFTER, JournalLine, Lock, ServerState
 from core.remote.agent import Agent
 from core.remote.connection import Connection
+from core.remote.launch import content_program
 from core.remote.link import Routes
 from core.remote.rehearsal import Understudy, travelling
 from core.remote.upload import Upload
 from core.sshconfig import Destination
-from core.text import clean
+from core.text import clean, show_path
 
 if TYPE_CHECKING:
     from core.remote.download import Download
@@ -159,6 +160,16 @@ class Session:
             return parse_tree(answer.lines)
         except ValueError as error:
             raise ServerError(f"{tag} cannot be read", detail=clean(str(error), 300), server=self.name) from None
+
+    def content(self, tag: str, path: bytes, most: int) -> bytes:
+        """The first `most` bytes of a release's file. ServerError where it is none, or leads through a link."""
+        verb, words = travelling("content", (tag, path, str(most)), content_program())
+        title = f"{show_path(path)} cannot be read"
+        answer = self.ask(verb, *words, title=title, within=ANSWER_WITHIN)
+        try:
+            return bytes.fromhex("".join(answer.lines))[:most]
+        except ValueError:
+            raise ServerError(title, detail="the answer is not a content", server=self.name) from None
 
     def events(self, offset: int, operation: str = "") -> Events:
         """An operation's events from a byte of its file on, and whether it still runs.

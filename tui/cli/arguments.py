@@ -128,6 +128,8 @@ def _parser(*, with_init: bool) -> Parser:
     verify.add_argument("tag", metavar="TAG", nargs="?", help="the release (default: the live one)")
     add_reading(verify)
 
+    _diff(commands)
+
     init = commands.add_parser(
         "init", help="write a commented turnout.toml", description="Write a commented turnout.toml."
     )
@@ -174,6 +176,28 @@ def _limit(text: str) -> int:
     if not 1 <= number <= 2000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 2000")
     return number
+
+
+def _diff(commands: Any) -> None:
+    diff = add_command(
+        commands,
+        "diff",
+        "show how two releases differ: commits, files, or one file",
+        "Commits come from the git repository, files from the manifests on the servers; nothing is sent. A and B are\n"
+        "tags, whole or short, commits, `live` or `previous`. Without B the live release is meant, without A the\n"
+        "previous one. Exits with 0 also where they differ, with 1 where the files are not known or FILE cannot be\n"
+        "shown, with 3 where no server can be reached.\n"
+        "With --server given twice, what the first one really holds of A is compared, by checksum there, with what\n"
+        "the second one holds of B, or of A too.",
+    )
+    add_environment(diff)
+    diff.add_argument(
+        "releases", metavar="A [B] [FILE]", nargs="*", help="the old release, the new one, a file of them"
+    )
+    form = diff.add_mutually_exclusive_group()
+    form.add_argument("--files", action="store_true", help="only the paths, with a letter: A, M, D, R")
+    form.add_argument("--stat", action="store_true", help="only the files, with a bar of the lines that changed")
+    add_reading(diff)
 
 
 def _after_a_failure(commands: Any) -> None:

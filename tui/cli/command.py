@@ -154,7 +154,7 @@ class Command:
         word, command = self.options.environment, self.options.command
         if (
             word is None
-            or command not in ("rollback", "verify", "prune", "pin", "unpin", "block", "unblock")
+            or command not in ("rollback", "verify", "prune", "pin", "unpin", "block", "unblock", "diff")
             or error.hint
         ):
             return error

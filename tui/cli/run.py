@@ -64,6 +64,10 @@ def _carry_out(command: Command) -> Answer:
             from tui.cli import past
 
             return past.carry_out(command)
+        case "diff":
+            from tui.cli import difference
+
+            return difference.carry_out(command)
         case "recover":
             from tui.cli import recovering
 

@@ -16,7 +16,7 @@ from core.plan import Plan
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
-from tui.view.formats import clock
+from tui.view.formats import clock, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.part_lines import part_lines
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 class PlanDialog(Dialog[Plan]):
     """Answers the plan that a person agreed to, or None. Planning is an engine job; leaving the dialog cancels it.
 
-    In a protected environment the field for its name has the focus from the start: what is typed goes there.
+    In a protected environment the field for its name has the focus from the start: what is typed goes there. A plan
+    that goes back across migrations asks for the release's tag there in place of the name.
     """
 
     AUTO_FOCUS = "#name, #close"
@@ -84,12 +85,15 @@ class PlanDialog(Dialog[Plan]):
 
     def on_mount(self) -> None:
         self.query_one("#typed").display = self._environment.protected
-        label = line(("Protected: type ", "warn"), (self._environment.name, "strong"), (" to go on ", "warn"))
-        self.query_one("#typed-label", Lines).show([label])
+        self._say_what_to_type("Protected", self._environment.name)
         self.query_one("#yes").display = False
         self._end_ticks = self._bridge.on_tick(self.while_here(self._ticked))
         self._bridge.follow(self._job, self.while_here(self._planned), self._said)
         self._job.start()
+
+    def _say_what_to_type(self, why: str, word: str) -> None:
+        label = line((f"{why}: type ", "warn"), (word, "strong"), (" to go on ", "warn"))
+        self.query_one("#typed-label", Lines).show([label])
 
     def on_unmount(self) -> None:
         self._end_ticks()
@@ -124,14 +128,20 @@ class PlanDialog(Dialog[Plan]):
         """Show the button that lets the plan run; in a protected environment Enter in the field for its name does."""
         if not self._may_run:
             return
+        if plan.crosses_migrations:
+            field = self.query_one("#name", Input)
+            field.value, field.disabled = "", False
+            self._say_what_to_type("Migrations stay", short_tag(plan.tag))
+            self.query_one("#typed").display = True
+            self.set_focus(field)
         yes = self.query_one("#yes", Button)
-        key = "Enter" if self._environment.protected else self._keymap.shown("yes")
+        key = "Enter" if self._words_to_type else self._keymap.shown("yes")
         yes.label = f"{key}  {plan.verb}"
         yes.display = True
 
     @property
     def can_agree(self) -> bool:
-        return self._may_run and (not self._environment.protected or self._name_typed)
+        return self._may_run and self._typed
 
     @property
     def _may_run(self) -> bool:
@@ -140,8 +150,17 @@ class PlanDialog(Dialog[Plan]):
         return plan is not None and plan.executable and not plan.needless
 
     @property
-    def _name_typed(self) -> bool:
-        return self.query_one("#name", Input).value.strip() == self._environment.name
+    def _words_to_type(self) -> tuple[str, ...]:
+        """What a person may type to agree; nothing where a key is enough."""
+        if self.plan is not None and self.plan.crosses_migrations:
+            return (self.plan.tag, short_tag(self.plan.tag))
+        return (self._environment.name,) if self._environment.protected else ()
+
+    @property
+    def _typed(self) -> bool:
+        """Whether it was typed, where something is to be typed."""
+        words = self._words_to_type
+        return not words or self.query_one("#name", Input).value.strip() in words
 
     def lines(self, cells: int) -> Sequence[Line]:
         if self.plan is not None:
@@ -173,9 +192,9 @@ class PlanDialog(Dialog[Plan]):
     def agree(self) -> None:
         if not self._may_run:
             return
-        if self._environment.protected and not self._name_typed:
+        if not self._typed:
             self.set_focus(self.query_one("#name", Input))
-            self.notify(f"type {self._environment.name} exactly, or press Escape", severity="warning", markup=False)
+            self.notify(f"type {self._words_to_type[-1]} exactly, or press Escape", severity="warning", markup=False)
             return
         self.dismiss(self.plan)
 

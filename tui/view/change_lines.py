@@ -8,7 +8,7 @@ from core.changes import NAMED, Commit, PlanChanges
 from core.text import count
 from tui.view.formats import listing
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, crop, fit, line, one_line, width, wrap
+from tui.view.lines import ENDLESS, Line, crop, fit, line, one_line, width, wrap
 
 COMMITS_SHOWN = 5
 """Commits of each side that a plan shows; the Changes tab and `turnout diff` have all."""
@@ -84,19 +84,22 @@ def _commits(
     return out
 
 
-def commit_line(commit: Commit, sign: str, role: str, cells: int, author_cells: int, glyphs: Glyphs) -> Line:
-    """`- abcdef0 Fix cart totals for mixed VAT      ana`, its sign in `role`; an alert where it brings a migration."""
+def commit_line(
+    commit: Commit, sign: str, role: str, cells: int, author_cells: int, glyphs: Glyphs, indent: str = "  "
+) -> Line:
+    """`- abcdef0 Fix cart totals for mixed VAT      ana`, its sign in `role`; an alert where it adds a migration."""
     mark = f"  {glyphs.alert} migration" if commit.migrates else ""
-    head = f"{sign} {commit.revision[:7]} "
-    room = cells - 2 - len(head) - len(mark) - author_cells - 2
-    subject = one_line(commit.subject) or "(no subject)"
+    head = f"{indent}{sign} {commit.revision[:7]} "
+    room = cells - len(head) - len(mark) - author_cells - 2
+    subject, author = one_line(commit.subject) or "(no subject)", one_line(commit.author)
+    if cells >= ENDLESS - 10:  # of any length: nothing is aligned
+        return line((head, role), subject, (mark, "warn"), (f"  {author}", "dim"))
     if room < 12:
-        spans = line(("  " + head, role), subject, (mark, "warn"))
-        return crop(spans, cells, glyphs.more)
-    if cells >= 1000:  # of any length: nothing is aligned
-        return line(("  " + head, role), subject, (mark, "warn"), (f"  {one_line(commit.author)}", "dim"))
-    author = fit(one_line(commit.author), author_cells, glyphs.more).rstrip()
-    return line(("  " + head, role), fit(subject, room, glyphs.more), (mark, "warn"), (f"  {author}", "dim"))
+        return crop(
+            line((head, role), fit(subject, max(cells - len(head) - len(mark), 0), glyphs.more), (mark, "warn")), cells
+        )
+    author = fit(author, author_cells, glyphs.more).rstrip()
+    return line((head, role), fit(subject, room, glyphs.more), (mark, "warn"), (f"  {author}", "dim"))
 
 
 def _wrapped(label: str, text: str, cells: int) -> list[Line]:
