@@ -474,7 +474,7 @@ class Dashboard(Guarded, Screen[None]):
 
     def show_elsewhere(self) -> None:
         """Draw the line that tells what runs in environments that are not shown; none where nothing does."""
-        if not self.is_attached:
+        if not self.is_here:
             return
         bar = self.query_one("#elsewhere", OneLine)
         running = self.workspaces.elsewhere
