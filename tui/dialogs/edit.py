@@ -68,7 +68,7 @@ class EditDialog(Pick[Project]):
         self._rows = rows_of(draft.project(self._project.settings))
         self.choices.set_keys([row.key for row in self._rows])
         key = self._keymap.shown
-        said = f"{key('details')} changes or adds, {key('remove')} removes; nothing is saved yet"
+        said = f"{key('details')} changes or adds, {key('remove')} removes; not saved yet"
         self.query_one("#edit-hint", Lines).show([line((said, "dim"))])
 
     def _line(self, index: int, cells: int) -> Line:
