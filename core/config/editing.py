@@ -142,7 +142,7 @@ def save(draft: Draft) -> None:
         if place.read_bytes() != draft.before:
             raise UsageError(
                 f"{draft.path.name} was changed by somebody else meanwhile",
-                hint="nothing was saved; open the form again, which reads the file as it is now",
+                hint="nothing was saved; open the form again to edit the new file",
             )
         mode = stat.S_IMODE(place.stat().st_mode)
         handle, name = tempfile.mkstemp(prefix=f".{place.name}-", dir=place.parent)

@@ -152,7 +152,7 @@ def _past(commands: Any) -> None:
         commands,
         "history",
         "list what was done: who, when, why, and how it ended",
-        "Merges the journals of all servers that answer. Exits with 3 if some do not.",
+        "Reads the journals of all servers. Exits with 3 if some do not answer.",
     )
     add_environment(history)
     history.add_argument(
@@ -167,7 +167,7 @@ def _past(commands: Any) -> None:
         "Each server keeps the events of the last 50 operations.",
     )
     add_environment(log)
-    log.add_argument("operation", metavar="OPERATION", help="its id or the beginning of it, or `last`")
+    log.add_argument("operation", metavar="OPERATION", help="the operation's id or the beginning of it, or `last`")
     add_reading(log)
 
 

@@ -48,13 +48,13 @@ def _promote(commands: Any) -> None:
     promote = add_command(
         commands,
         "promote",
-        "deploy to an environment exactly what is live in another",
+        "deploy exactly what is live in another environment",
         "Nothing is built. The files come from this machine if it has exactly this tree, else from a server of FROM,\n"
-        "each compared with the release's manifest. The release keeps its tag, unless TO uses it for something else.\n"
+        "each compared with the release's manifest. The release keeps its tag, unless TO has other content under it.\n"
         "Refused if the servers of FROM differ, or if files there were changed since the deploy.",
     )
     promote.add_argument("source", metavar="FROM", help="the environment whose live release is deployed")
-    promote.add_argument("environment", metavar="TO", help="the environment that gets it")
+    promote.add_argument("environment", metavar="TO", help="the environment to deploy to")
     add_waiting(promote)
     add_changing(promote, freezable=True)
 
@@ -127,12 +127,12 @@ def _block(commands: Any) -> None:
     block = add_command(
         commands,
         "block",
-        "keep undo from going back to a release until it is unblocked",
+        "make undo skip a release until it is unblocked",
         "`turnout rollback` without a tag, and the dashboard's undo, skip it. Naming it goes back to it all the same;\n"
         "the plan warns then.",
     )
     _tagged(block, "BlockRequest", blocked=True)
-    unblock = add_command(commands, "unblock", "let undo go back to a release again")
+    unblock = add_command(commands, "unblock", "stop undo from skipping a release")
     _tagged(unblock, "BlockRequest", blocked=False)
 
 
@@ -157,7 +157,7 @@ def _freeze(commands: Any) -> None:
         commands,
         "freeze",
         "refuse deploys, rollbacks and prunes until `turnout thaw`",
-        "Every operator on every machine is refused; `--despite-freeze -m why` goes on all the same. Pins, blocks and\n"
+        "Every operator on every machine is refused; `--despite-freeze -m why` overrides this. Pins, blocks and\n"
         "`turnout recover` still work. If a server does not answer, freeze others with --server: one is enough.",
     )
     thaw = add_command(commands, "thaw", "end a freeze")

@@ -111,7 +111,7 @@ def add_changing(parser: Parser, *, freezable: bool = False) -> None:
     """The options of commands that change servers. `freezable`: a freeze stops it."""
     add_reading(parser)
     parser.add_argument(
-        "-m", "--reason", default="", metavar="WHY", help="why; records, journals and `turnout history` keep it"
+        "-m", "--reason", default="", metavar="WHY", help="the reason; records, journals and `turnout history` keep it"
     )
     if freezable:
         parser.add_argument("--despite-freeze", action="store_true", help="go on although changes are frozen; needs -m")

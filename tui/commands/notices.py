@@ -46,7 +46,7 @@ def _pin(desk: Desk) -> None:
     if row.pinned:
         plan(desk, PinRequest(row.tag, pinned=False), f"Unpin {name}")
         return
-    said = f"{name} is never pruned then, until somebody unpins it."
+    said = f"{name} is never pruned until somebody unpins it."
     _with_reason(desk, f"Pin {name}", said, lambda why: PinRequest(row.tag, reason=why), needed=False)
 
 
@@ -60,7 +60,7 @@ def _block(desk: Desk) -> None:
     if row.block:
         plan(desk, BlockRequest(row.tag, blocked=False), f"Unblock {name}")
         return
-    said = f"Undo never goes back to {name} then, and a rollback to it warns, until somebody unblocks it."
+    said = f"Until somebody unblocks {name}, undo skips it, and a rollback to it warns."
     _with_reason(desk, f"Block {name}", said, lambda why: BlockRequest(row.tag, reason=why), needed=True)
 
 
@@ -72,7 +72,7 @@ def _freeze(desk: Desk) -> None:
     if any(state.freeze for state in workspace.fleet_view.known):
         plan(desk, FreezeRequest(frozen=False), f"Thaw {name}")
         return
-    said = f"Deploys, rollbacks and prunes on {name} are refused then, for everybody, until somebody thaws it."
+    said = f"Deploys, rollbacks and prunes on {name} are refused for everybody until somebody thaws it."
     _with_reason(desk, f"Freeze {name}", said, lambda why: FreezeRequest(reason=why), needed=True)
 
 

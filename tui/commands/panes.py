@@ -47,7 +47,7 @@ def _beside(step: int, desk: Desk) -> None:
 
 COMMANDS = (
     Command(
-        id="mark", keys="space", help="mark a release, to prune it, or a server: operations are on marked ones alone",
+        id="mark", keys="space", help="mark a release, to prune it, or a server: operations use marked ones only",
         group=LOOK, label="Mark", rank=6, place=40, in_bar=lambda workspace, focus: focus.pane != "bottom",
         why_not=lambda workspace, focus: _no_list(workspace, focus) or _not_markable(workspace, focus),
         run=lambda desk: desk.mark("one"),
