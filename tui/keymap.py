@@ -17,12 +17,13 @@ from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key
 LAST_OF_KEYBOARDS = 0x250
 """Signs from here on are not on a Latin keyboard; below it, a sign may also have its Unicode name."""
 
-CHANGE, LOOK, MOVE, LOG, PREFLIGHT, ANSWER, LEAVE = (
+CHANGE, LOOK, MOVE, LOG, PREFLIGHT, CHANGES, ANSWER, LEAVE = (
     "Change servers",
     "Look",
     "Move",
     "In the Log tab",
     "In the Preflight tab",
+    "In the Changes tab",
     "In a dialog",
     "Leave",
 )
@@ -84,6 +85,15 @@ PREFLIGHT_KEYS = (
 )
 """Keys of the Preflight tab; left and right move between its checks."""
 
+CHANGES_KEYS = (
+    Key("changes-exchange", "x", "exchange", "exchange the two releases", CHANGES, "Exchange", 1),
+    Key("changes-open", "enter", "open", "show the difference of the file", CHANGES, "Show", 1),
+    Key("changes-filter", "slash", "filter", "show only paths and commits that contain a text", CHANGES, "Filter", 2),
+    Key("changes-left", "left", "beside(-1)", "from the files to the commits", CHANGES),
+    Key("changes-right", "right", "beside(1)", "from the commits to the files, and to the difference", CHANGES),
+)
+"""Keys of the Changes tab."""
+
 ANSWER_KEYS = (
     Key("fewer", "left,h,minus", "fewer", "keep one release fewer", ANSWER),
     Key("more", "right,l,plus", "more", "keep one release more", ANSWER),
@@ -98,8 +108,21 @@ ANSWER_KEYS = (
 DETAILS = Key("details", "enter", "details", "details of the row under the cursor; changes nothing", LOOK, "Details", 8)
 """Chooses in a list of a dialog."""
 
+TABS = (LOG, PREFLIGHT, CHANGES)
+"""Groups of keys that belong to a tab: there they come before those of the dashboard."""
+
+
+def places(key: Key) -> frozenset[str]:
+    """Where a key is bound: two keys that share a place must differ. In a tab its own keys come first."""
+    if key.alone:
+        return frozenset({"welcome"})
+    if key.priority or key in LIST_KEYS or key.id in (DETAILS.id, "close"):
+        return frozenset({"dashboard", *TABS, ANSWER} - ({CHANGES} if key.id == DETAILS.id else set()))
+    return frozenset({key.group if key.group in (*TABS, ANSWER) else "dashboard"})
+
+
 WIDGET_KEYS: Mapping[str, Key] = {
-    key.id: key for key in (DETAILS, *LIST_KEYS, *LOG_KEYS, *PREFLIGHT_KEYS, *ANSWER_KEYS)
+    key.id: key for key in (DETAILS, *LIST_KEYS, *LOG_KEYS, *PREFLIGHT_KEYS, *CHANGES_KEYS, *ANSWER_KEYS)
 }
 """By id: the keys that belong to a widget or a dialog. Those of the dashboard are in tui/commands."""
 
@@ -237,14 +260,17 @@ def is_key(key: str) -> bool:
 def _clashes(changed: Mapping[str, str], known: tuple[Key, ...]) -> dict[str, tuple[str, str]]:
     """By id: the key that another id of the same place has already, and that id."""
     out: dict[str, tuple[str, str]] = {}
-    taken: dict[str, str] = {}
+    taken: dict[tuple[str, str], str] = {}
+    by_id = {key.id: key for key in known}
     for key in known:
-        if key.id not in changed and not key.alone:
+        if key.id not in changed:
             for pressed in key.keys.split(","):
-                taken.setdefault(pressed, key.id)
+                for place in places(key):
+                    taken.setdefault((place, pressed), key.id)
     for name, keys in changed.items():
         for pressed in keys.split(","):
-            owner = taken.setdefault(pressed, name)
-            if owner != name:
-                out[name] = (pressed, owner)
+            for place in places(by_id[name]):
+                owner = taken.setdefault((place, pressed), name)
+                if owner != name:
+                    out[name] = (pressed, owner)
     return out

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core import config
-from core.errors import TurnoutError
+from core.errors import ConnectError, TurnoutError
 from core.fleet import Fleet
 from core.jobs import Cancel
 from core.records import Record, Release, ServerState
@@ -150,6 +150,12 @@ class RecordedFleet:
         return [
             server.name for server in self.servers if server.name not in self.states and server.name not in self.errors
         ]
+
+    def open(self, name: str) -> Any:
+        """A recorded server answers no question but what its state is."""
+        raise ConnectError(f"{name} was only recorded", server=name)
+
+    session = open
 
     def server(self, name: str) -> config.Server:
         return next(server for server in self.servers if server.name == name)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tui.commands.registry import KEYS, grouped
-from tui.keymap import LOG, Keymap, check, is_key, keys_file, load, show_key, textual_name
+from tui.keymap import Keymap, check, is_key, keys_file, load, places, show_key, textual_name
 
 PAGE = Path(__file__).parents[2] / "docs/keys.md"
 
@@ -27,10 +27,8 @@ def test_the_page_lists_every_key_as_the_table_has_it() -> None:
 def test_ids_and_keys_are_unique_where_they_could_meet() -> None:
     ids = [key.id for key in KEYS]
     assert len(ids) == len(set(ids))
-    for in_log in (True, False):  # in the Log tab its own keys come first
-        chosen = [key for key in KEYS if not key.alone and (key.group == LOG) == in_log]
-        keys = [pressed for key in chosen for pressed in key.keys.split(",")]
-        assert len(keys) == len(set(keys))
+    keys = [(place, pressed) for key in KEYS for place in places(key) for pressed in key.keys.split(",")]
+    assert len(keys) == len(set(keys))
 
 
 def test_what_changes_servers_is_a_capital_letter_or_opens_a_plan_first() -> None:

@@ -1,10 +1,11 @@
-"""The command that compares a release with its manifest on every server."""
+"""Commands that compare: a release with its manifest on every server, and two releases with each other."""
 
 from __future__ import annotations
 
 from tui.commands.base import RUNNING, Command, Desk
 from tui.keymap import LOOK
 from tui.model.focus import Focus
+from tui.model.release_changes import chosen_pair
 from tui.model.workspace import Workspace
 
 
@@ -29,7 +30,18 @@ def _verify(desk: Desk) -> None:
         desk.workspace.comparison.start(desk.workspace.fleet, row.tag)
 
 
+def _not_compared(workspace: Workspace, focus: Focus) -> str:
+    pair = chosen_pair(workspace.fleet_view, focus)
+    return "" if pair else "there are no two releases to compare"
+
+
 COMMANDS = (
+    Command(
+        id="changes", keys="c", help="what differs between two releases: marked ones, or this and the live one",
+        group=LOOK, title="Changes between two releases", label="Changes", rank=4, place=35,
+        in_bar=lambda workspace, focus: focus.pane in ("servers", "releases") and focus.tab != "changes",
+        why_not=_not_compared, run=lambda desk: desk.show_tab("changes"),
+    ),
     Command(
         id="verify", keys="v", help="compare the release under the cursor with its manifest", group=LOOK,
         title="Verify the release under the cursor", label="Verify", rank=6, place=41,

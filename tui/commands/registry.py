@@ -23,6 +23,8 @@ from tui.keymap import (
     ANSWER,
     ANSWER_KEYS,
     CHANGE,
+    CHANGES,
+    CHANGES_KEYS,
     LEAVE,
     LIST_KEYS,
     LOG,
@@ -51,7 +53,7 @@ COMMANDS: Mapping[str, Command] = {
 
 KEYS: tuple[Key, ...] = (
     *(command.key for command in COMMANDS.values()), *LIST_KEYS, *LOG_KEYS, *PREFLIGHT_KEYS,
-    *ANSWER_KEYS,
+    *CHANGES_KEYS, *ANSWER_KEYS,
 )  # fmt: skip
 """Every key, those of widgets and dialogs among them."""
 
@@ -66,7 +68,7 @@ def bindings(commands: Sequence[Command]) -> list[BindingType]:
 
 def grouped() -> list[tuple[str, list[Key]]]:
     """The keys by group, for the help and docs/keys.md."""
-    groups = (CHANGE, LOOK, MOVE, LOG, PREFLIGHT, ANSWER, LEAVE)
+    groups = (CHANGE, LOOK, MOVE, LOG, PREFLIGHT, CHANGES, ANSWER, LEAVE)
     return [(group, [key for key in KEYS if key.group == group]) for group in groups]
 
 
@@ -90,7 +92,7 @@ def hints(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:
         if command.label and command.in_bar(workspace, focus)
     ]
     if focus.pane == "bottom":
-        keys += [(TAB_PLACE, key) for key in focus.tab_keys]
+        keys += [(TAB_PLACE, key) for key in focus.tab_keys if key.label]
     return [_hint(key, workspace, focus, keymap) for _, key in sorted(keys, key=lambda placed: placed[0])]
 
 

@@ -24,6 +24,9 @@ class Listener(Protocol):
     def preflight_changed(self) -> None:
         """A server is being examined, or what was found there came."""
 
+    def changes_changed(self) -> None:
+        """Something is known of the two releases that are beside each other, or of a file of them."""
+
     def operation_started(self) -> None:
         """`Shown.operation` is another one, which has just begun or has just been noticed."""
 

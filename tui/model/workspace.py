@@ -17,6 +17,7 @@ from tui.model.operation import Followed, Operation
 from tui.model.others import Others
 from tui.model.past import Past
 from tui.model.preflight import Preflight
+from tui.model.release_changes import ReleaseChanges
 from tui.model.shown import Shown
 from tui.view.fleet import Activity, FleetView
 from tui.view.glyphs import Glyphs
@@ -36,6 +37,7 @@ class Workspace:
     others        what others do on the servers    comparison   a release compared with its manifest
     past          what was done, and the log of one operation
     preflight     what doctor finds on the servers
+    changes       two releases beside each other
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Workspace:
         self.past = Past(self.fleet_watch, bridge)
         names = [server.name for server in self.environment.servers]
         self.preflight = Preflight(names, lambda: self.fleet, bridge, listener.preflight_changed)
+        self.changes = ReleaseChanges(self.bridge, listener.later, listener.changes_changed)
 
     @property
     def name(self) -> str:

@@ -132,6 +132,10 @@ class Relay:
         if front := self._front:
             front.preflight_changed()
 
+    def changes_changed(self) -> None:
+        if front := self._front:
+            front.changes_changed()
+
     def operation_started(self) -> None:
         if front := self._front:
             front.operation_started()

@@ -149,6 +149,11 @@ class Dashboard(Guarded, Screen[None]):
         if self.is_here and self.bottom.tab == "preflight":
             self.show_tab_content()
 
+    def changes_changed(self) -> None:
+        """Show what came of comparing two releases."""
+        if self.is_here and self.bottom.tab == "changes":
+            self.show_tab_content()
+
     def operation_started(self) -> None:
         """Show an operation that has just begun; one of somebody else's takes no focus, nor the tab being read."""
         operation = self.workspace.operation
@@ -159,7 +164,7 @@ class Dashboard(Guarded, Screen[None]):
             self.servers_pane.unmark()
         for tab in self.bottom.tabs.values():
             tab.begin(operation)
-        if operation.ours or self.pane != "bottom" or self.bottom.tab != "details":
+        if operation.ours or self.pane != "bottom" or not self.bottom.shown.follows_cursor:
             self.show_tab("progress", focus=False)
         if operation.ours and self.bottom.has_class("-collapsed"):
             self.bottom.focus_target.focus()
@@ -445,7 +450,7 @@ class Dashboard(Guarded, Screen[None]):
 
     def show_details(self) -> None:
         """Draw all about the row under the cursor, or what was done, where that is shown."""
-        if self.bottom.tab in ("details", "history"):
+        if self.bottom.shown.follows_cursor or self.bottom.tab == "history":
             self.show_tab_content()
 
     def show_tab_content(self) -> None:
@@ -458,7 +463,7 @@ class Dashboard(Guarded, Screen[None]):
 
     def show_operation(self) -> None:
         """Draw how far the operation is, in the tabs, the servers pane and the status line."""
-        if self.bottom.tab != "details":
+        if not self.bottom.shown.follows_cursor:
             self.show_tab_content()
         self.servers_pane.redraw()
         self.map.redraw()

@@ -9,9 +9,9 @@ from core.line_diff import HUNK, MINUS, NOTE, PLUS, DiffLine
 from core.manifest import LINK
 from core.text import count, show_path, size
 from tui.view.change_lines import commit_line, lines_words
-from tui.view.formats import short_tag
+from tui.view.formats import short_tag, short_tags
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, cell_len, crop, fit, line, one_line, right, short, wrap
+from tui.view.lines import Line, cell_len, crop, fit, line, one_line, right, short, width, wrap
 
 LETTERS = {ADDED: ("A", "ok"), CHANGED: ("M", "accent"), REMOVED: ("D", "bad"), RENAMED: ("R", "accent")}
 """By change: its letter, as git has it, and the letter's role."""
@@ -82,7 +82,9 @@ def commits_said(changes: Changes, cells: int) -> list[Line]:
     if changes.old.tag == changes.new.tag:
         return [line(("One release: no commit differs.", "dim"))]
     if commits.unknown:
-        return [line((part, "dim")) for part in wrap(f"Commits not known: {one_line(commits.unknown)}", cells)]
+        return [
+            line((part, "dim")) for part in wrap(f"Commits not known: {short_tags(one_line(commits.unknown))}", cells)
+        ]
     if not commits.taken_count and not commits.added_count:
         return [line((part, "dim")) for part in wrap("Both were made from the same commit.", cells)]
     more = commits.taken_count + commits.added_count - len(commits.taken) - len(commits.added)
@@ -94,7 +96,7 @@ def files_said(changes: Changes, cells: int) -> list[Line]:
     """What stands where the files would; nothing where there are some."""
     files = changes.files
     if files.unknown:
-        return [line((part, "dim")) for part in wrap(f"Files not known: {one_line(files.unknown)}", cells)]
+        return [line((part, "dim")) for part in wrap(f"Files not known: {short_tags(one_line(files.unknown))}", cells)]
     return [] if files.changes else [line(("No file differs.", "dim"))]
 
 
@@ -155,6 +157,13 @@ def text_rows(lines: Sequence[DiffLine], cells: int, glyphs: Glyphs) -> list[Lin
         out.append(line((gutter, "dim"), (item.kind + pieces[0], role)))
         out += [line(" " * (len(gutter) + 1), (piece, role)) for piece in pieces[1:]]
     return out
+
+
+def ruled(name: Line, cells: int, glyphs: Glyphs) -> Line:
+    """`━━ src/cart.php  from git ━━━━━`: a name in a rule over the whole width."""
+    name = crop(name, max(cells - 6, 4), glyphs.more)
+    rest = max(cells - 4 - width(name), 0)
+    return line((glyphs.rail * 2 + " ", "rail"), *name, (" " + glyphs.rail * rest, "rail"))
 
 
 def _pieces(text: str, cells: int) -> list[str]:

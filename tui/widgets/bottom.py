@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from tui.keymap import Keymap
 from tui.view.glyphs import Glyphs
+from tui.widgets.changes import ChangesTab
 from tui.widgets.details import DetailsTab
 from tui.widgets.history import HistoryTab
 from tui.widgets.log import LogTab
@@ -30,6 +31,7 @@ class BottomPane(Vertical):
             self.progress,
             self.log_tab,
             DetailsTab(glyphs, now, keymap),
+            ChangesTab(glyphs, keymap),
             HistoryTab(glyphs, now, keymap),
             PreflightTab(glyphs, keymap),
         )

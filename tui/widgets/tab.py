@@ -19,10 +19,12 @@ class Tab(Guarded, Widget):
     """A tab; what it does not care about it leaves as it is here.
 
     tab_name   in the border, and its id     keys   in the bar while it is shown
+    follows_cursor   it is about the row under the cursor of a list, and not about the operation
     """
 
     tab_name: ClassVar[str] = ""
     keys: ClassVar[tuple[Key, ...]] = ()
+    follows_cursor: ClassVar[bool] = False
 
     @property
     def focus_target(self) -> Widget:
