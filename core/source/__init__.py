@@ -78,7 +78,7 @@ def tree_without_build(project: Project, record: Record, cancel: Cancel, *, targ
         if record.source != project.source.kind:
             return None, ""
         tree = source_of(project).kept(record, record.built_for or target, unheard, cancel)
-        return tree, f"{KINDS[record.source].noun.partition(' ')[2]} on this machine" if tree else ""
+        return tree, f"the {KINDS[record.source].noun.partition(' ')[2]} on this machine" if tree else ""
 
 
 def _received(project: Project, record: Record) -> Tree | None:

@@ -136,7 +136,7 @@ def test_the_repository_gives_it_where_nothing_is_built(two):
     pair.staging.deploy(tag="r1")
     shutil.rmtree(Settings().cache)
     operator = pair.promote()
-    assert operator.result.plan.origin.endswith("its files from git repository on this machine")
+    assert operator.result.plan.origin.endswith("its files from the git repository on this machine")
     assert tree(pair.production, "r1") == {b"a": ("file", b"1")}
 
 

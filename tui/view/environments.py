@@ -207,7 +207,8 @@ def trouble_lines(view: EnvironmentView, cells: int, now: float, glyphs: Glyphs)
         out.append(line((f"{glyphs.done} {word}", "ok" if fleet.live else "dim")))
     row = view.live
     if row is not None and row.record is not None:
-        facts = [f"by {row.record.by}" if row.record.by else "", row.record.ref and f"from {row.record.ref}"]
+        ref = row.record.ref if row.record.ref != row.record.revision else ""
+        facts = [f"by {row.record.by}" if row.record.by else "", ref and f"from {ref}"]
         if row.record.promoted_from:
             facts.append(f"promoted from {row.record.promoted_from}, built for {row.record.built_for}")
         out.append(crop(line((f"{row.tag}  {', '.join(one_line(fact) for fact in facts if fact)}", "dim")), cells))
