@@ -43,6 +43,7 @@ from core.events import (
 )
 from core.fleet import Inspection
 from core.jobs import Cancel
+from core.manifest import Manifest
 from core.plan import Plan
 from core.records import Record, Release, ServerState, make_tag
 from core.source import make_tree
@@ -103,6 +104,7 @@ class Shop:
         servers: Any = [SimpleNamespace(name=name, root="/srv/shop") for name in SERVERS]
         self.project: Project = load(write_config(repository, servers, []))
         # Each was deployed a while after it was committed.
+        self.manifests: dict[str, Manifest] = {}
         ages = {index: changes[index].days * DAY - HOUR for index in RELEASED}
         self.records = [
             self._record(seq, commits[index], changes[index].author, NOW - ages[index])
@@ -111,8 +113,10 @@ class Shop:
 
     def _record(self, seq: int, commit: str, author: str, when: float) -> Record:
         tree = make_tree(self.project, commit, _ignore, Cancel())
+        tag = make_tag(datetime.fromtimestamp(when, UTC), commit)
+        self.manifests[tag] = tree.manifest
         return Record(
-            tag=make_tag(datetime.fromtimestamp(when, UTC), commit),
+            tag=tag,
             seq=seq,
             created=when,
             source="git",
@@ -157,12 +161,14 @@ class Shop:
 class _Fleet(RecordedFleet):
     """Plans of the real engine on recorded states."""
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(server.name for server in self.servers)
+    manifests: Mapping[str, Manifest]
 
     def inspect(self, cancel: Cancel) -> Inspection:
         return Inspection(self.states, {})
+
+    def session(self, name: str) -> Any:
+        """As far as it is asked for what a release holds."""
+        return SimpleNamespace(manifest=lambda tag: self.manifests[tag])
 
 
 async def tour(folder: Path) -> dict[str, str]:
@@ -174,6 +180,7 @@ async def tour(folder: Path) -> dict[str, str]:
 
     def opener(project: Project, environment: Any) -> Any:
         fleets.append(_Fleet(project, environment, shop.states(behind), {}))
+        fleets[-1].manifests = shop.manifests
         return fleets[-1]
 
     pictures: dict[str, str] = {}

@@ -63,6 +63,12 @@ TALL = 30
 NARROW = 72
 """Cells of the terminal below which there is no map of the fleet."""
 
+LINES_AROUND = 2
+"""Lines of the header and of the bar of keys."""
+
+LEAST_RELEASES = 9
+"""Lines that the releases have in any case; with few of them the rest is the tabs'."""
+
 MAP_LINES = 7
 """Lines that a map wants at least, with its title."""
 
@@ -94,7 +100,7 @@ class Dashboard(Guarded, Screen[None]):
         self._open_pane = "releases"
         self.zoomed = ""
         """The pane that has the whole screen, or ""."""
-        self._top_lines: int | str = 0
+        self._heights: dict[Widget, int | str] = {}
 
     def compose(self) -> ComposeResult:
         yield OneLine(id="header")
@@ -574,7 +580,7 @@ class Dashboard(Guarded, Screen[None]):
         self.show_titles()
 
     def place_panes(self) -> None:
-        """Give the servers the lines that they want, as far as the others keep theirs."""
+        """Give the servers and few releases the lines that they want, as far as the tabs keep theirs."""
         pane, top = self.servers_pane, self.query_one("#top")
         framed = 2 if self.size.height >= TALL else 1
         most = self.size.height // (2 if self.pane == "servers" else 3) + 1
@@ -588,9 +594,16 @@ class Dashboard(Guarded, Screen[None]):
         elif not collapsed:
             wanted = max(pane.lines_high, MAP_LINES if self.map.display else 3)
             lines = max(min(wanted + framed, most), 5)
-        if self._top_lines != lines:
-            self._top_lines = lines
-            top.styles.height = lines
+        self._set_height(top, lines)
+        rest = self.size.height - (lines if isinstance(lines, int) else 0) - LINES_AROUND
+        wanted = max(self.releases.lines_high + 1, LEAST_RELEASES)
+        few = not self.zoomed and self.size.height >= SHORT and wanted < rest // 2
+        self._set_height(self.releases, 1 if self.releases.has_class("-collapsed") else wanted if few else "1fr")
+
+    def _set_height(self, widget: Widget, lines: int | str) -> None:
+        if self._heights.get(widget) != lines:
+            self._heights[widget] = lines
+            widget.styles.height = lines
 
     def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
         press(self.app, event.action)
