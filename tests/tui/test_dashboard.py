@@ -368,7 +368,7 @@ async def test_a_small_terminal_keeps_the_panes_in_sight_as_titles() -> None:
     app = recorded_app()
     async with shown(app, (60, 16)):
         text = screen_text(app)
-        assert "1 Servers web1-3 ●●○" in text and "2 Releases" in text and "3 Progress" in text
+        assert "1 Servers web1-3 ●●○ · LIVE 3f2c1ab" in text and "2 Releases" in text and "3 Progress" in text
 
 
 async def test_keys_of_the_users_own_are_in_force_and_faults_are_told(tmp_path: Any) -> None:

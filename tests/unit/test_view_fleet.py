@@ -241,4 +241,12 @@ def test_a_switch_to_a_release_that_was_not_there_shows_it() -> None:
 
 
 def test_collapsed_servers_are_one_line_of_signs() -> None:
-    assert servers_title(fleet_of(state("web1"), state("web2"), state("web3", 1)), UNICODE, 40) == "web1-3 ●●○"
+    assert (
+        servers_title(fleet_of(state("web1"), state("web2"), state("web3", 1)), UNICODE, 40)
+        == "web1-3 ●●○ · LIVE 3f2c1ab"
+    )
+
+
+def test_many_collapsed_servers_are_counted() -> None:
+    fleet = fleet_of(*[state(f"web{number}", 1 if number < 4 else 0) for number in range(1, 101)])
+    assert servers_title(fleet, UNICODE, 40) == "web1-100 ●97 ○3 · LIVE 3f2c1ab"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from core.errors import (
     AuthenticationFailed,
     ConnectError,
@@ -122,7 +124,12 @@ def error_words(error: TurnoutError) -> str:
 
 
 def servers_title(fleet: FleetView, glyphs: Glyphs, cells: int) -> str:
-    """The servers pane in one line, where it is collapsed: `web1-5 ●●●●!`."""
-    text = "".join(server_sign(server, fleet, glyphs)[0] for server in fleet.servers)
+    """The servers pane in one line, where it is collapsed: `web1-5 ●●●●! · LIVE 3f2c1ab`; many are counted."""
+    signs = [server_sign(server, fleet, glyphs)[0] for server in fleet.servers]
+    counted = " ".join(f"{sign}{number}" for sign, number in Counter(signs).most_common())
     label = range_name(fleet.names) if fleet.servers else ""
-    return short(f"{label} {text}", cells, glyphs.more)
+    row = fleet.row(fleet.live)
+    live = f" {glyphs.dot} LIVE {fleet.short(fleet.live)}" if row is not None and fleet.live_on(row) else ""
+    texts = [f"{label} {text}" for text in ("".join(signs), counted)]
+    text = next((text for text in texts if len(text) <= cells), texts[-1])
+    return short(text + live if len(text + live) <= cells else text, cells, glyphs.more)
