@@ -449,6 +449,17 @@ async def test_marked_servers_are_those_of_the_next_operation() -> None:
         assert board(app).here.marked_servers == frozenset()
 
 
+async def test_marks_do_not_follow_into_another_environment() -> None:
+    same = '[environments.qa]\nservers = [{ name = "web1", host = "qa.example.com", root = "/srv/qa" }]\n'
+    app = recorded_app({name: state(name) for name in ("web1", "web2", "web3")}, of=project(more=same))
+    async with shown(app) as pilot:
+        await pilot.press("1", "space")
+        assert board(app).here.marked_servers == {"web1"}
+        board(app).open_environment("qa")
+        await settled(pilot)
+        assert app.workspace.name == "qa" and board(app).here.marked_servers == frozenset()
+
+
 async def test_releases_are_marked_all_and_by_ranges() -> None:
     app = recorded_app()
     async with shown(app) as pilot:

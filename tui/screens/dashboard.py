@@ -302,7 +302,8 @@ class Dashboard(Guarded, Screen[None]):
             return
         self.workspaces.show(name)
         self.filters.update(servers="", releases="")
-        self.releases.marked.clear()
+        self.releases.start_over()
+        self.servers_pane.start_over()
         operation = self.workspace.operation
         for tab in self.bottom.tabs.values():
             if operation is None:

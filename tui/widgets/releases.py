@@ -59,6 +59,11 @@ class ReleasesPane(MarkableRows):
         self.redraw()
         return True
 
+    def start_over(self) -> None:
+        """The releases of another environment come: none of these is marked, sorted or scrolled there."""
+        self.unmark()
+        self.order, self._first = matrix.NEWEST, matrix.ALL
+
     def sort(self) -> str:
         """Sort in the next way; its name."""
         self.order = matrix.ORDERS[(matrix.ORDERS.index(self.order) + 1) % len(matrix.ORDERS)]

@@ -52,6 +52,11 @@ class ServersPane(MarkableRows):
         self.marked &= self._by_name.keys()
         self.set_keys(server_keys(fleet, filter_text, self.order, unfolded=self.unfolded))
 
+    def start_over(self) -> None:
+        """Other servers come: nothing of these is marked, sorted or unfolded there, whatever their names."""
+        self.unmark()
+        self.unfolded, self.order = False, ""
+
     def sort(self) -> str:
         """Sort in the next way; its name."""
         place = ORDERS.index(self.order or usual_order(self._fleet))
