@@ -474,6 +474,7 @@ class Dashboard(Guarded, Screen[None]):
             self.show_tab_content()
         self.servers_pane.redraw()
         self.map.redraw()
+        self.place_panes()
         self.show_status()
 
     def show_status(self) -> None:

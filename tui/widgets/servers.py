@@ -42,6 +42,7 @@ class ServersPane(MarkableRows):
 
     def redraw(self) -> None:
         self._wide = 0
+        self._place_virtual_size()
         super().redraw()
 
     def show(self, fleet: FleetView, filter_text: str = "") -> None:
