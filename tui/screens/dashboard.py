@@ -606,6 +606,7 @@ class Dashboard(Guarded, Screen[None]):
         if self._heights.get(widget) != lines:
             self._heights[widget] = lines
             widget.styles.height = lines
+            self.call_after_refresh(self.show_titles)  # which say whether all rows are seen
 
     def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
         press(self.app, event.action)
