@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import time
 from typing import Any
+
+from tui.cli import COLLECT_AFTER
 
 
 def main() -> None:
@@ -23,10 +26,12 @@ def main() -> None:
 
         App[None]().run()
         return
+    gc.set_threshold(*COLLECT_AFTER)
     app = dashboard(words.servers, words.releases, hang=words.hang)
     if words.uploads or words.events:
         app.call_later(app.set_timer, 2.0, lambda: begin(app, words.uploads, words.events))
     app.run()
+    os._exit(app.return_code or 0)  # as the command ends
 
 
 def dashboard(servers: int, releases: int, *, hang: bool = False) -> Any:
