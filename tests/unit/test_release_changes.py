@@ -46,6 +46,15 @@ def test_a_server_is_beside_the_live_release() -> None:
     assert chosen_pair(FLEET, at(4, list="servers", server="web1")) == pair(1, 0)
 
 
+def test_two_marked_servers_are_chosen_by_what_is_live_there() -> None:
+    apart = at(4, marked_servers=frozenset({"web1", "web3"}))
+    assert chosen_pair(FLEET, apart) == pair(2, 0)
+    alike = at(4, marked_servers=frozenset({"web2", "web1"}))
+    assert chosen_pair(FLEET, alike) == (Side(tag(0), "web1"), Side(tag(0), "web2"))
+    assert chosen_pair(FLEET, alike, by_checksum=False) == pair(4, 0)
+    assert chosen_pair(FLEET, at(4, marked_servers=frozenset({"web1"}))) == pair(4, 0)
+
+
 def test_there_may_be_no_two_releases() -> None:
     one = fleet_of(state("web1", count=1))
     assert chosen_pair(one, Focus(release=one.rows[0])) is None

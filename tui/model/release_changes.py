@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,16 +43,20 @@ class Found:
         return len(self.changes.files.changes) if self.changes else 0
 
 
-def chosen_pair(fleet_view: FleetView, here: Focus) -> Pair | None:
+def chosen_pair(fleet_view: FleetView, here: Focus, *, by_checksum: bool = True) -> Pair | None:
     """The two releases that a person has chosen, the older one first; None where there are no two.
 
-    Two marked releases; else the server under the cursor beside the live release, where the list of servers had the
-    focus; else the release under the cursor beside the live one. The live one itself is beside the one before it.
+    Two marked releases; else what is live on two marked servers, where that is one release what each really holds of
+    it (with `by_checksum`: their files are read for that); else the server under the cursor beside the live release,
+    where the list of servers had the focus; else the release under the cursor beside the live one. The live one itself
+    is beside the one before it.
     """
     live = fleet_view.live
     tags = sorted(here.marked & fleet_view.places.keys(), key=lambda tag: -fleet_view.places[tag])
     if len(tags) == 2:
         return Side(tags[0]), Side(tags[1])
+    if pair := _on_servers(fleet_view, here.marked_servers, by_checksum=by_checksum):
+        return pair
     tag = here.release.tag if here.release else ""
     if here.list == "servers":
         server = fleet_view.server(here.server)
@@ -65,6 +69,17 @@ def chosen_pair(fleet_view: FleetView, here: Focus) -> Pair | None:
     place = fleet_view.places
     old, new = sorted((tag, other), key=lambda each: -place.get(each, len(place)))
     return Side(old), Side(new)
+
+
+def _on_servers(fleet_view: FleetView, names: Set[str], *, by_checksum: bool) -> Pair | None:
+    """What is live on two servers; None where there are no two, or nothing is to be compared."""
+    states = [state for state in fleet_view.known if state.server in names and state.current in fleet_view.places]
+    if len(names) != 2 or len(states) != 2:
+        return None
+    old, new = sorted(states, key=lambda state: -fleet_view.places[state.current])
+    if old.current != new.current:
+        return Side(old.current), Side(new.current)
+    return (Side(old.current, old.server), Side(new.current, new.server)) if by_checksum else None
 
 
 def _older(fleet_view: FleetView, tag: str) -> str:

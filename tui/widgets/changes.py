@@ -182,7 +182,8 @@ class ChangesTab(Vertical, Tab):
 
     def show(self, workspace: Workspace, here: Focus) -> None:
         self._workspace, self._here = workspace, here
-        chosen = chosen_pair(workspace.fleet_view, here)
+        # Nobody reads all files of a server while an operation works there.
+        chosen = chosen_pair(workspace.fleet_view, here, by_checksum=not workspace.operation_runs)
         if chosen != self._chosen:
             self._chosen, self._exchanged = chosen, False
             self._close_file()
