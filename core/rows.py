@@ -90,6 +90,34 @@ class InterruptionRow(Row):
     text: str
 
 
+class LogRow(Row):
+    """A line of a log of the application; new: it was written while the log was followed."""
+
+    time: float
+    server: str
+    log: str
+    file: str
+    line: str
+    level: str
+    new: bool
+
+
+class LogStateRow(Row):
+    """How it stands with a log on a server."""
+
+    server: str
+    log: str
+    state: str
+    text: str
+
+
+class LogGapRow(Row):
+    """Something was left out of the logs of a server."""
+
+    server: str
+    text: str
+
+
 class FindingRow(Row):
     """What doctor found on a server. level: ok, warning or error."""
 
@@ -271,6 +299,9 @@ ROWS: Mapping[str, type[Row]] = {
     "commit": CommitRow,
     "file": FileRow,
     "line": LineRow,
+    "log": LogRow,
+    "log-state": LogStateRow,
+    "log-gap": LogGapRow,
     "error": ErrorRow,
     "result": ResultRow,
 }
@@ -509,6 +540,16 @@ def _release_row(
 def warning_rows(texts: Iterable[str]) -> list[WarningRow]:
     """One object a text."""
     return [WarningRow(event="warning", format=FORMAT, text=text) for text in texts]
+
+
+def log_state_row(server: str, log: str, state: str, text: str) -> LogStateRow:
+    """How it stands with a log on a server."""
+    return LogStateRow(event="log-state", format=FORMAT, server=server, log=log, state=state, text=text)
+
+
+def log_gap_rows(gaps: Iterable[tuple[str, str]]) -> list[LogGapRow]:
+    """By server, what was left out."""
+    return [LogGapRow(event="log-gap", format=FORMAT, server=server, text=text) for server, text in gaps]
 
 
 def lock_rows(states: Mapping[str, ServerState]) -> list[LockRow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -32,6 +33,7 @@ from tui.palette import Commands
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
+from tui.view import copies
 from tui.view import glyphs as signs
 from tui.view.lines import line
 from tui.widgets.cells import SentCells
@@ -75,6 +77,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         environ = os.environ if environ is None else environ
         chosen = themes.choose(environ)
         super().__init__(ansi_color=True if chosen.startswith("ansi") else None)
+        self._environ = environ
         self.project = project
         self.now = now
         self.clock = clock
@@ -241,6 +244,23 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
                 return reason
         on_every_screen = ("demo", *(command.id for command in app_wide.COMMANDS))
         return "" if name in on_every_screen else "there is no project"
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Hand a copied text to the terminal, or to a file where the terminal would not take it, and say so."""
+        why = copies.why_to_file(text, self._environ)
+        if not why:
+            super().copy_to_clipboard(text)
+            self.notify(copies.said_when_sent(text, self._environ), markup=False)
+            return
+        try:
+            with tempfile.NamedTemporaryFile(
+                "w", prefix="turnout-copy-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"
+            ) as file:
+                file.write(text)
+        except OSError as error:
+            self.notify(f"not copied ({why}), and no file could be written: {error}", severity="error", markup=False)
+            return
+        self.notify(f"{copies.amount(text)} written to {file.name}: {why}", timeout=12, markup=False)
 
     def use_theme(self, name: str) -> None:
         """Other colours, until the program ends."""

@@ -21,7 +21,7 @@ CHANGE, LOOK, MOVE, LOG, PREFLIGHT, CHANGES, ANSWER, LEAVE = (
     "Change servers",
     "Look",
     "Move",
-    "In the Log tab",
+    "In a log",
     "In the Preflight tab",
     "In the Changes tab",
     "In a dialog",
@@ -62,11 +62,22 @@ LIST_KEYS = (
 
 LOG_KEYS = (
     Key("log-follow", "f", "follow", "follow new lines, or stop following", LOG, "Follow", 1),
-    Key("log-server", "s", "log_server", "show the lines of one server, the next, or all", LOG, "Server", 2),
-    Key("log-copy", "c", "copy_log", "copy the selection, or all lines shown", LOG, "Copy", 3),
-    Key("log-save", "o", "save_log", "write the lines shown to a file", LOG, "Save", 3),
+    Key("log-search", "slash", "log_search", "search: a text or a regular expression", LOG, "Search", 2),
+    Key("log-next", "n", "log_next", "the next match; without a search the next error", LOG),
+    Key("log-previous", "N", "log_previous", "the match before; without a search the error before", LOG),
+    Key("log-only", "ampersand", "log_only", "show only the lines that match, or all", LOG),
+    Key("log-server", "s", "log_server", "show the lines of one server, the next, or all", LOG, "Server", 3),
+    Key("log-wrap", "x", "log_wrap", "wrap long lines, or not", LOG),
+    Key("log-times", "d", "log_times", "show the times, or not", LOG),
+    Key("log-copy", "y", "copy_log", "copy the selection, or all lines shown", LOG, "Copy", 4),
+    Key("log-save", "o", "save_log", "write the lines shown to a file; asks for its name", LOG, "Save", 4),
 )
-"""Keys of the Log tab."""
+"""Keys of a viewer of lines: of the Log tab, and of other logs."""
+
+LOGS_KEYS = (
+    Key("logs-source", "full_stop", "logs_source", "show one of several logs, the next, or all", LOG, "Which log", 3),
+)
+"""Keys of the Logs tab beside those."""
 
 PREFLIGHT_KEYS = (
     Key(
@@ -122,7 +133,7 @@ def places(key: Key) -> frozenset[str]:
 
 
 WIDGET_KEYS: Mapping[str, Key] = {
-    key.id: key for key in (DETAILS, *LIST_KEYS, *LOG_KEYS, *PREFLIGHT_KEYS, *CHANGES_KEYS, *ANSWER_KEYS)
+    key.id: key for key in (DETAILS, *LIST_KEYS, *LOG_KEYS, *LOGS_KEYS, *PREFLIGHT_KEYS, *CHANGES_KEYS, *ANSWER_KEYS)
 }
 """By id: the keys that belong to a widget or a dialog. Those of the dashboard are in tui/commands."""
 

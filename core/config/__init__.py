@@ -1,6 +1,6 @@
 """turnout.toml: found, read, checked as a whole, and given as models."""
 
-from core.config.models import Check, Deploy, Environment, Hook, Project, Server, Shared, select
+from core.config.models import Check, Deploy, Environment, Hook, LogSource, Project, Server, Shared, select
 from core.config.reading import FILE_NAME, find, load, parse
 from core.config.source import KINDS, Kind, Source
 
@@ -12,6 +12,7 @@ __all__ = [
     "Environment",
     "Hook",
     "Kind",
+    "LogSource",
     "Project",
     "Server",
     "Shared",

@@ -291,6 +291,34 @@ class Check(Table):
         return kind_of(self, self.kinds)
 
 
+class LogSource(Table):
+    """A log of the application: files that are followed by their names, or a command that goes on printing."""
+
+    kinds: ClassVar[Mapping[str, str]] = {"file": "file", "run": "command"}
+    """The keys of which it has exactly one."""
+
+    name: Name
+    """Its name on screens and for `turnout logs`."""
+    file: Annotated[str | tuple[str, ...], PlainValidator(values.log_files)] | None = None
+    """Paths or patterns of the shell; without a slash at the front they are relative to `current`."""
+    run: Command | None = None
+    """A command for a shell, in `current`."""
+    roles: tuple[Name, ...] = ()
+    """Only on servers that have one of these roles; empty for all."""
+    environments: tuple[Name, ...] = ()
+    """Only in these environments; empty for all."""
+
+    @classmethod
+    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
+        yield from exactly_one(table, *cls.kinds)
+        yield from _listed_once(table, "roles")
+        yield from _listed_once(table, "environments")
+
+    def concerns(self, server: Server) -> bool:
+        """Whether it is followed on a server, by the server's roles."""
+        return not self.roles or not set(self.roles).isdisjoint(server.roles)
+
+
 class Project(Table):
     """What one turnout.toml describes."""
 
@@ -308,6 +336,8 @@ class Project(Table):
     """Commands and messages around the phases, in the order in which they run."""
     checks: tuple[Check, ...] = ()
     """What is checked after a switch."""
+    logs: tuple[LogSource, ...] = ()
+    """The logs of the application, in the order in which they are shown."""
     path: Path = Path("turnout.toml")
     """The file, absolute."""
     secrets: frozenset[str] = Field(default=frozenset(), repr=False)
@@ -325,6 +355,7 @@ class Project(Table):
                 values.name(name)
             except ValueError as error:
                 yield ("environments", name), str(error), ""
+        yield from _known_in_logs(table)
 
     @field_validator("environments")
     @classmethod
@@ -342,10 +373,57 @@ class Project(Table):
             raise _unknown("environment", name, tuple(self.environments))
         return self.environments[name]
 
+    def logs_of(self, environment: Environment, names: Sequence[str] = ()) -> tuple[LogSource, ...]:
+        """The logs of an environment with these names, all without; those that none of its servers has are left out.
+
+        UsageError for unknown names.
+        """
+        logs = [
+            log
+            for log in self.logs
+            if (not log.environments or environment.name in log.environments)
+            and any(log.concerns(server) for server in environment.servers)
+        ]
+        for name in names:
+            if all(log.name != name for log in logs):
+                raise _unknown("log", name, tuple(log.name for log in logs), f" in {environment.name}")
+        return tuple(log for log in logs if not names or log.name in names)
+
     @cached_property
     def mask(self) -> Masking:
         """Puts `***` for every secret in a text."""
         return Masking(self.secrets)
+
+
+def _known_in_logs(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rules that logs have names of their own, and name only environments and roles that there are."""
+    environments = table.get("environments")
+    known = environments if isinstance(environments, dict) else {}
+    roles = {
+        role
+        for environment in known.values()
+        for server in _listed(environment, "servers")
+        for _, role in _texts(server.get("roles") if isinstance(server, dict) else None)
+    }
+    seen: dict[str, int] = {}
+    for index, log in enumerate(_listed(table, "logs")):
+        if not isinstance(log, dict):
+            continue
+        name = log.get("name")
+        if isinstance(name, str) and seen.setdefault(name, index) != index:
+            yield ("logs", index, "name"), f"{values.shown(name)} is already the name of logs[{seen[name]}]", ""
+        for key, noun, there in (("environments", "environment", known), ("roles", "role", roles)):
+            for place, text in _texts(log.get(key)):
+                if text not in there:
+                    close = nearest(text, there)
+                    hint = f'did you mean "{close}"?' if close else ""
+                    yield ("logs", index, key, place), f"there is no {noun} {values.shown(text)}", hint
+
+
+def _listed(table: Any, key: str) -> Sequence[Any]:
+    """The list that a table of the file has under a key; nothing where it is none."""
+    value = table.get(key) if isinstance(table, dict) else None
+    return value if isinstance(value, list | tuple) else ()
 
 
 def select(environment: Environment, names: Sequence[str], roles: Sequence[str] = ()) -> tuple[Server, ...]:

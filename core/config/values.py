@@ -97,6 +97,19 @@ def shared(value: str) -> str:
     return path + "/" if value.endswith(("/", "/.")) else path
 
 
+def log_files(value: object) -> tuple[str, ...]:
+    """Files that are followed: one or several paths or patterns of the shell, relative to `current` or absolute."""
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list | tuple) or not listed or not all(isinstance(path, str) for path in listed):
+        raise ValueError(f"must be a path, or a list of paths, not {kind(value)}")
+    for path in listed:
+        if _parts(text(path)) == [] or path.endswith("/"):
+            raise ValueError(f"{shown(path)} must name a file")
+        if path.startswith("~"):
+            raise ValueError(f"{shown(path)} must be absolute or relative to current: '~' is not expanded")
+    return tuple(listed)
+
+
 def publish(value: str) -> str:
     """A folder inside the tree; "" is the whole tree."""
     return _relative(value)

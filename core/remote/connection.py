@@ -16,6 +16,9 @@ from core.remote.link import CHANNEL_TIMEOUT, Link, Routes
 from core.remote.transport import BROKEN
 from core.sshconfig import Destination, target
 
+TAKEN_BACK_WITHIN = 5.0
+"""Seconds for a server to notice that a channel is closed, and to end what ran there."""
+
 
 @dataclass(frozen=True)
 class TrustedKey:
@@ -34,6 +37,7 @@ class Connection:
         self.rtt = 0.0
         self._routes = routes
         self._link: Link | None = None
+        self._lent: list[paramiko.Channel] = []
 
     @property
     def link(self) -> Link:
@@ -92,8 +96,35 @@ class Connection:
         owner = next((hop for hop in self._hops() if hop.known_hosts.name == error.host), self.link)
         owner.known_hosts.add(error.key_line)
 
+    def lend(self) -> paramiko.Channel:
+        """A channel for what only looks on: an operation takes it back where the server opens no more of them."""
+        channel = self._session()
+        self._lent = [*(lent for lent in self._lent if not lent.closed), channel]
+        return channel
+
     def session(self, *, with_agent: bool = False) -> paramiko.Channel:
-        """A new channel: exactly one round trip, which is measured. `with_agent`: as Link.session has it."""
+        """A new channel: exactly one round trip, which is measured. `with_agent`: as Link.session has it.
+
+        Where the server opens no more (MaxSessions), those that were lent are taken back: a log must not stop a deploy.
+        """
+        try:
+            return self._session(with_agent=with_agent)
+        except NoChannel:
+            lent, self._lent = [channel for channel in self._lent if not channel.closed], []
+            if not lent:
+                raise
+            for channel in lent:
+                channel.close()
+        until = time.monotonic() + TAKEN_BACK_WITHIN
+        while True:
+            time.sleep(0.1)
+            try:
+                return self._session(with_agent=with_agent)
+            except NoChannel:
+                if time.monotonic() >= until:
+                    raise
+
+    def _session(self, *, with_agent: bool = False) -> paramiko.Channel:
         began = time.monotonic()
         try:
             if not self.is_open:

@@ -13,7 +13,7 @@ environment; only what comes before them is guarded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -59,6 +59,7 @@ hook is ended as a whole; dropbear does not (field 3 after the name in /proc/PID
 one. It clears no option: where SHELLOPTS is exported, the shell that it becomes would start without it."""
 
 AGENT, UPLOAD, DOWNLOAD = "turnout-agent", "turnout-upload", "turnout-download"
+FOLLOW, GUARD = "turnout-follow", "turnout-guard"
 """What the processes are called on the server."""
 PROCESS = "process.sh"
 AGENT_PARTS = (
@@ -74,6 +75,8 @@ AGENT_PARTS = (
     "agent.sh",
 )
 UPLOAD_PARTS = (PROCESS, "disks.sh", "upload.sh")
+FOLLOW_PARTS = ("watch.sh", "follow.sh")
+GUARD_PARTS = ("watch.sh", "guard.sh")
 """The files of a program, in the order in which a shell reads them; the last one starts to work."""
 
 
@@ -111,6 +114,31 @@ def download() -> Start:
     command = whole(DOWNLOAD, PREPARATION + strip(script("download.sh")))
     assert command is not None, "it holds no control characters, and is short"
     return Start(command)
+
+
+def follow(mark: str, root: str, lines: int, most: int, patterns: Sequence[tuple[int, str]]) -> Start:
+    """The program that follows files (follow.sh says how), with the last `lines` of each and at most `most` bytes a
+    second. It goes on while lines come on its input, which BEAT sends."""
+    text = "".join(f"{line}\n" for line in (f"begin {mark}", root, lines, most))
+    text += "".join(f"{index} {pattern}\n" for index, pattern in patterns)
+    command = whole(FOLLOW, follow_program())
+    assert command is not None, "it holds no control characters, and is short"
+    return Start(command, f"{text}.\n")
+
+
+def guarded(mark: str, root: str, line: str) -> Start:
+    """A person's command that prints as long as somebody listens: lines on its input keep it alive, as with `follow`.
+
+    It runs in `current`, or in the deploy root before there is one. A process beside it hears those lines; the command
+    itself gets no input.
+    """
+    start = f"{_THEIRS}{quote(_LEAD)} {quote(reader(mark))}"
+    guard = f"'/usr/bin/env' '-i' \"PATH={SYSTEM_PATH}:$PATH\" '/bin/sh' '-c' {quote(guard_program())} {GUARD} $$"
+    text = (
+        f'echo\necho "{mark} $$"\nexec 2>&1\nexec 3<&0\n{guard} <&3 3<&- > /dev/null 2>&1 &\nexec 3<&-\n'
+        f"cd {quote(f'{root}/{layout.CURRENT}')} 2> /dev/null || cd {quote(root)} || exit 1\n"
+    )
+    return Start(start, framed(mark, text + without_input(line)))
 
 
 def command(mark: str, root: str, line: str, folder: str, variables: Mapping[str, str], token: str = "") -> Start:
@@ -156,6 +184,18 @@ def agent_program() -> str:
 def upload_program() -> str:
     """What takes an upload, likewise."""
     return PREPARATION + strip("".join(script(name) for name in UPLOAD_PARTS))
+
+
+@cache
+def follow_program() -> str:
+    """What follows files, likewise."""
+    return PREPARATION + strip("".join(script(name) for name in FOLLOW_PARTS))
+
+
+@cache
+def guard_program() -> str:
+    """What runs beside a command that prints a log, likewise."""
+    return PREPARATION + strip("".join(script(name) for name in GUARD_PARTS))
 
 
 @cache

@@ -51,7 +51,7 @@ async def test_what_was_done_is_listed_and_each_log_can_be_read(shop: SampleProj
         assert "live" in screen_text(app), "the line of time"
         await pilot.press("enter")
         await until(pilot, lambda: "back to the list" in screen_text(app) and "events" in screen_text(app), "the log")
-        lines = "\n".join(str(line) for line in app.screen.query_one("#history-log").lines)
+        lines = "\n".join(app.screen.query_one("#history-log").lines())
         assert lines.count("switch done") == 2 and "rollback" in lines
         await pilot.press("escape")
         await until(pilot, lambda: "back to the list" not in screen_text(app), "the list again")

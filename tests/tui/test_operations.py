@@ -19,7 +19,6 @@ from tui.app import QuitQuestion, TurnoutApp
 from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog
 from tui.dialogs.plan import PlanDialog
-from tui.widgets.paint import Lines
 
 CHECK = """
 [[checks]]
@@ -288,16 +287,18 @@ async def test_the_log_is_narrowed_to_a_server_and_saved(
         await deploy(pilot)
         await pilot.press("3", "3", "s")
         log = board(app).bottom.log_tab
-        assert log.server == "web1"
+        assert log.store.server == "web1"
         assert not any("  web2  " in text for text in log.lines())
         await pilot.press("o")
         await pilot.pause()
-        saved = list(tmp_path.glob("turnout-*.log"))
-        assert len(saved) == 1 and saved[0].read_text().splitlines() == log.lines()
-        await pilot.press("c")
+        assert "turnout-production-deploy-" in screen_text(app), "it says where before it writes"
+        await pilot.press("ctrl+u", *"mine.log", "enter")
+        await pilot.pause()
+        assert (tmp_path / "mine.log").read_text().splitlines() == log.lines()
+        assert toasts(app)[-1] == f"{len(log.lines())} lines saved to {tmp_path}/mine.log"
+        await pilot.press("y")
         assert app.clipboard == "\n".join(log.lines())
-        await pilot.press("f")
-        assert not log.follow and "not following" in log.query_one("#log-state", Lines).plain
+        assert "sent to the terminal" in toasts(app)[-1]
 
 
 async def test_a_deploy_to_servers_of_which_one_is_down_says_which(

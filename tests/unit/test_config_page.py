@@ -11,7 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
-from core.config import Check, Deploy, Environment, Hook, Project, Server, Shared, Source, parse, values
+from core.config import Check, Deploy, Environment, Hook, LogSource, Project, Server, Shared, Source, parse, values
 from core.config.table import Table
 from core.moments import FIRST_SERVER, MOMENTS, OPERATOR, SERVER
 from core.settings import Settings
@@ -26,6 +26,7 @@ SECTIONS: dict[str, type[Table]] = {
     "servers": Server,
     "[[hooks]]": Hook,
     "[[checks]]": Check,
+    "[[logs]]": LogSource,
 }
 WORDS = {str: "text", int: "whole number", bool: "true or false", float: "duration"}
 
@@ -132,7 +133,7 @@ def test_the_whole_file_of_the_page_is_read():
     (text,) = re.findall(r"^```toml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
     project = parse(text, Path("turnout.toml"), Settings(environ={"SLACK_WEBHOOK_URL": "https://chat.example.com/x"}))
     assert [len(environment.servers) for environment in project.environments.values()] == [1, 2]
-    assert (len(project.hooks), len(project.checks)) == (2, 2)
+    assert (len(project.hooks), len(project.checks), len(project.logs)) == (2, 2, 2)
 
 
 def test_the_page_names_every_moment_of_a_hook():

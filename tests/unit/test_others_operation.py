@@ -10,7 +10,7 @@ from core.events import Event, OperationFinished, OperationStarted, PhaseStarted
 from core.records import Lock
 from tests.tui.recorded import NOW, WEB, RecordedFleet, project
 from tui.model.operation import OthersOperation
-from tui.view.log import log_lines
+from tui.view.log_lines import log_lines
 
 LOCK = Lock(operation="0a", kind="deploy", who="bo@ci", since=NOW - 60, age=60, phase="upload")
 
@@ -77,7 +77,7 @@ def test_times_that_are_nonsense_are_passed_over(since: float, age: float) -> No
     event = operation.taken(PhaseStarted(server="web1", phase="upload", time=NOW))
     assert event is not None and event.time == NOW
     assert operation.progress.seconds(NOW) == 0 or age == 60
-    assert [line.show(4) for line in log_lines(event)]
+    assert [line.written(4) for line in log_lines(event)]
 
 
 def test_an_end_that_nobody_told_lasted_as_long_as_the_lock() -> None:

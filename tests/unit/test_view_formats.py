@@ -24,7 +24,7 @@ from tui.view.formats import age, clock, listing, range_name, short_tag
 from tui.view.glyphs import UNICODE
 from tui.view.keybar import KeyHint, keybar
 from tui.view.lines import plain, width
-from tui.view.log import log_lines, wanted
+from tui.view.log_lines import log_lines
 
 KEYS = {"accept": "a", "watch": "w", "break-lock": "L"}
 
@@ -99,13 +99,8 @@ def test_mere_progress_is_not_logged() -> None:
 def test_output_of_several_lines_and_escapes_becomes_lines_of_text() -> None:
     lines = log_lines(ServerFailed(server="web1", phase="stage", title="a\x1b[1mb", detail="one\ntwo", hint="next"))
     assert [line.text for line in lines] == ["FAILED in stage: ab", "  one", "  two", "  -> next"]
-    assert lines[0].show(6)[10:].startswith("web1    FAILED")
-
-
-def test_a_log_narrowed_to_a_server_keeps_what_concerns_all() -> None:
-    fleet, first, second = (log_lines(PhaseStarted(server=name, phase="build"))[0] for name in ("", "web1", "web2"))
-    assert wanted(fleet, "web1", "") and wanted(first, "web1", "") and not wanted(second, "web1", "")
-    assert wanted(first, "", "BUILD") and not wanted(first, "", "check")
+    assert {line.role for line in lines} == {"bad"}
+    assert lines[0].written(6)[21:].startswith("web1    FAILED")
 
 
 def test_choices_narrow_while_typing() -> None:

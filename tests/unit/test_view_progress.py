@@ -29,7 +29,7 @@ from tests.tui.recorded import tag
 from tui.view import progress_lines as draw
 from tui.view.glyphs import ASCII, UNICODE
 from tui.view.lines import plain, width
-from tui.view.progress import Progress
+from tui.view.progress import MOST_NOTES, Progress
 
 T = 1000.0
 SERVERS = ("web1", "web2", "web3")
@@ -286,3 +286,25 @@ def test_servers_that_the_operation_has_nothing_to_do_with_are_not_waited_for() 
 
 def test_a_start_that_names_nobody_changes_nothing() -> None:
     assert list(follow(OperationStarted(kind="deploy", environment="production", servers=())).servers) == list(SERVERS)
+
+
+def test_warnings_without_end_take_bounded_memory_and_are_counted() -> None:
+    progress = Progress("deploy", "production", ["web1"], started=0.0)
+    for number in range(100_000):
+        progress.apply(Note(server="web1", text=f"warning {number}", level="warning"))
+    assert len(progress.notes) < 2 * MOST_NOTES
+    assert progress.notes_dropped + len(progress.notes) == 100_000
+    lines = [plain(spans) for spans in draw.notes_lines(progress, 80, UNICODE)]
+    assert lines[0] == "! 99,992 earlier warnings: in the Log tab" and lines[-1].endswith("warning 99999")
+
+
+def test_a_million_events_leave_no_more_than_their_servers() -> None:
+    progress = Progress("deploy", "production", ["web1", "web2"], started=0.0)
+    for number in range(250_000):
+        server = f"web{number % 2 + 1}"
+        progress.apply(HookOutput(server=server, on="prepare", line=f"line {number}"))
+        progress.apply(UploadProgress(server=server, sent=number, total=250_000, time=number / 100))
+        progress.apply(CheckAttempted(server=server, check="/healthz", attempt=1, attempts=1, passed=True))
+        progress.apply(Note(server=server, text="fine"))
+    assert set(progress.servers) == {"web1", "web2"} and not progress.notes
+    assert all(len(server.samples) < 1000 for server in progress.servers.values())

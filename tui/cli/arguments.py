@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.change_arguments import add_change_commands
-from tui.cli.parsing import EPILOG, Parser, add_command, add_environment, add_reading
+from tui.cli.parsing import EPILOG, Parser, add_command, add_environment, add_reading, number
 
 if TYPE_CHECKING:
     from core import Request
@@ -26,6 +26,7 @@ class Options:
     config: str | None = None
     environment: str | None = None
     servers: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
     dry_run: bool = False
     yes: bool = False
     json: bool = False
@@ -75,6 +76,7 @@ def parse(words: Sequence[str]) -> Options:
         config=known.get("config"),
         environment=known.get("environment"),
         servers=tuple(known.get("servers") or ()),
+        roles=tuple(known.get("roles") or ()),
         dry_run=known.get("dry_run", False),
         yes=known.get("yes", False),
         json=known.get("json", False),
@@ -129,6 +131,7 @@ def _parser(*, with_init: bool) -> Parser:
     add_reading(verify)
 
     _diff(commands)
+    _logs(commands)
 
     init = commands.add_parser(
         "init", help="write a commented turnout.toml", description="Write a commented turnout.toml."
@@ -198,6 +201,33 @@ def _diff(commands: Any) -> None:
     form.add_argument("--files", action="store_true", help="only the paths, with a letter: A, M, D, R")
     form.add_argument("--stat", action="store_true", help="only the files, with a bar of the lines that changed")
     add_reading(diff)
+
+
+def _logs(commands: Any) -> None:
+    logs = add_command(
+        commands,
+        "logs",
+        "follow the application's logs on all servers",
+        "Prints each line behind its server's name, until Ctrl-C. The logs are those of [[logs]] in turnout.toml.\n"
+        "Exits with 0 when it is stopped. With --no-follow it exits with 3 if a server cannot be reached, and with\n"
+        "1 if a log cannot be read.",
+    )
+    add_environment(logs)
+    logs.add_argument("names", metavar="NAME", nargs="*", help="only this log (default: all of the environment)")
+    logs.add_argument(
+        "--role", dest="roles", metavar="ROLE", action="append", help="only servers with this role (may be repeated)"
+    )
+    logs.add_argument(
+        "--lines", metavar="N", type=number, default=10, help="begin with the last N lines of each file (default: 10)"
+    )
+    logs.add_argument(
+        "--no-follow",
+        dest="follow",
+        action="store_false",
+        help="print what is there and exit; for a command, until it prints nothing for 1.5 s",
+    )
+    logs.add_argument("--grep", metavar="REGEX", help="only lines that match this regular expression")
+    add_reading(logs)
 
 
 def _after_a_failure(commands: Any) -> None:

@@ -54,7 +54,7 @@ class Command:
         except UsageError as error:
             raise self._release_first(error) from None
         self.environment_name = environment.name
-        servers = config.select(environment, self.options.servers)
+        servers = config.select(environment, self.options.servers, self.options.roles)
         self._check_tags()
         from core.fleet import Fleet
 

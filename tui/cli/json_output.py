@@ -49,6 +49,17 @@ class JsonOutput:
     def say(self, lines: Iterable[str]) -> None:
         self._write(event_row(Note(text=line)) for line in lines)
 
+    def print_log(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]], *, aside: bool = False) -> None:
+        self._write(rows)
+
+    @property
+    def reader_left(self) -> bool:
+        return self._data.closed
+
+    @property
+    def is_terminal(self) -> bool:
+        return False
+
     def error(self, error: TurnoutError) -> None:
         self._write(error_row(fault) for fault in (error.errors.values() if isinstance(error, FleetError) else [error]))
 

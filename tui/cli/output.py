@@ -47,6 +47,17 @@ class Output(Protocol):
     def aside(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]]) -> None:
         """Say what should be known in addition to the data: lines for people, rows for programs."""
 
+    def print_log(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]], *, aside: bool = False) -> None:
+        """Print lines of a log, which are masked already; `aside`: what is said of it."""
+
+    @property
+    def reader_left(self) -> bool:
+        """Whether nobody reads the data any more."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the data is shown on a terminal."""
+
     def error(self, error: TurnoutError) -> None:
         """Say what went wrong."""
 
@@ -110,6 +121,17 @@ class TextOutput:
 
     def aside(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]]) -> None:
         self.say(f"{self.glyphs.alert} {plain(spans)}" for spans in lines)
+
+    def print_log(self, lines: Iterable[str], rows: Iterable[Mapping[str, Any]], *, aside: bool = False) -> None:
+        (self._said if aside else self._data).write(lines)
+
+    @property
+    def reader_left(self) -> bool:
+        return self._data.closed
+
+    @property
+    def is_terminal(self) -> bool:
+        return self._data.is_terminal
 
     def error(self, error: TurnoutError) -> None:
         self._titles.add(error.title)

@@ -133,6 +133,13 @@ def add_waiting(parser: Parser) -> None:
     )
 
 
+def number(text: str) -> int:
+    """A whole number, 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
 def _duration(text: str) -> float:
     """Seconds in `90s`, `5m`, `1h` or a plain number."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", text)

@@ -45,7 +45,7 @@ def _history(command: Command) -> Answer:
 
 def _log(command: Command) -> Answer:
     from core.operations.past import read_history, read_log
-    from tui.view.log import log_lines
+    from tui.view.log_lines import log_lines
 
     output, word = command.output, command.options.words.operation
     command.inspect()
@@ -63,6 +63,6 @@ def _log(command: Command) -> Answer:
         output.events(told)
     else:
         cells = min(max((len(event.server) for event in told), default=1), 20)
-        shown = [text.show(cells) for event in told for text in log_lines(event)]
+        shown = [text.written(cells) for event in told for text in log_lines(event)]
         output.table([line(one_line(text)) for text in shown], [])
     return {"exit_code": EXIT_DONE, "outcome": "done", "summary": "", "kind": entry.kind, "tag": entry.tag}

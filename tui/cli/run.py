@@ -68,6 +68,10 @@ def _carry_out(command: Command) -> Answer:
             from tui.cli import difference
 
             return difference.carry_out(command)
+        case "logs":
+            from tui.cli import log_commands
+
+            return log_commands.carry_out(command)
         case "recover":
             from tui.cli import recovering
 

@@ -91,6 +91,9 @@ class Desk(Protocol):
     def show_environments(self) -> None:
         """Show the list of environments."""
 
+    def search_log(self) -> None:
+        """Show the Log tab, and let be typed what is searched for there."""
+
 
 def always(workspace: Workspace, focus: Focus) -> str:
     """Nothing speaks against it."""

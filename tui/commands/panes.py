@@ -28,8 +28,10 @@ def _no_more_servers(workspace: Workspace, focus: Focus) -> str:
 
 
 def _filter(desk: Desk) -> None:
-    pane = desk.here.pane or "releases"
-    desk.open_filter("log" if pane == "bottom" else pane)
+    if desk.here.pane == "bottom":
+        desk.search_log()
+    else:
+        desk.open_filter(desk.here.pane or "releases")
 
 
 def _pane(name: str, desk: Desk) -> None:
@@ -83,9 +85,13 @@ COMMANDS = (
         run=lambda desk: desk.open_row(),
     ),
     Command(
-        id="filter", keys="slash", help="filter the pane that has the focus", group=LOOK,
+        id="filter", keys="slash", help="filter the pane that has the focus; in the tabs, search the log", group=LOOK,
         title="Filter the pane", label="Filter", rank=5, place=51,
-        in_bar=lambda workspace, focus: focus.pane != "bottom" or focus.tab == "log", run=_filter,
+        in_bar=lambda workspace, focus: focus.pane != "bottom", run=_filter,
+    ),
+    Command(
+        id="logs", keys="l", help="the application's logs, live from all servers", group=LOOK,
+        title="Follow the application's logs", run=lambda desk: desk.show_tab("logs"),
     ),
     Command(id="pane-1", keys="1", help="the servers", group=MOVE, run=partial(_pane, "servers")),
     Command(id="pane-2", keys="2", help="the releases", group=MOVE, run=partial(_pane, "releases")),

@@ -29,6 +29,7 @@ from tui.keymap import (
     LIST_KEYS,
     LOG,
     LOG_KEYS,
+    LOGS_KEYS,
     LOOK,
     MOVE,
     PREFLIGHT,
@@ -52,7 +53,7 @@ COMMANDS: Mapping[str, Command] = {
 """By id: every command."""
 
 KEYS: tuple[Key, ...] = (
-    *(command.key for command in COMMANDS.values()), *LIST_KEYS, *LOG_KEYS, *PREFLIGHT_KEYS,
+    *(command.key for command in COMMANDS.values()), *LIST_KEYS, *LOG_KEYS, *LOGS_KEYS, *PREFLIGHT_KEYS,
     *CHANGES_KEYS, *ANSWER_KEYS,
 )  # fmt: skip
 """Every key, those of widgets and dialogs among them."""

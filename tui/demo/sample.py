@@ -167,6 +167,10 @@ def write_config(folder: Path, production: Sequence[EmbeddedServer], staging: Se
         "environments": environments,
         "hooks": hooks,
         "checks": [check],
+        "logs": [
+            {"name": "access", "file": "storage/access.log"},
+            {"name": "switches", "file": "storage/switches.log"},
+        ],
     }
     path.write_text(tomli_w.dumps(content))
     return path

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import re
 import threading
+from contextlib import suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 
 from core import layout
+
+VISITED = ("/", "/", "/css/style.css", "/js/cart.js", "/img/linen.png", "/linen", "/robots.txt", "/favicon.ico")
+"""What visitors ask for; not all of it is there."""
 
 _REFERENCE = re.compile(rb"""(?:src|href)="([^"#?:]+)["#?]""")
 
@@ -25,7 +32,30 @@ class Website(ThreadingHTTPServer):
     def __init__(self, root: Path) -> None:
         self.root = root
         super().__init__(("127.0.0.1", 0), _Request)
+        self._ended = threading.Event()
         threading.Thread(target=self.serve_forever, name=f"website {root.parent.name}", daemon=True).start()
+        threading.Thread(target=self._visit, name=f"visitors {root.parent.name}", daemon=True).start()
+
+    def _visit(self) -> None:
+        """Ask for a page every few seconds, as a visitor does: so the access log is one that lives."""
+        choice = random.Random(self.server_port)
+        while not self._ended.wait(choice.uniform(0.5, 4)):
+            path = choice.choice(VISITED)
+            with suppress(OSError, HTTPException):
+                visitor = HTTPConnection("127.0.0.1", self.server_port, timeout=5)
+                visitor.request("GET", path)
+                visitor.getresponse().read()
+                visitor.close()
+
+    def server_close(self) -> None:
+        """Close the website; its visitors stop."""
+        self._ended.set()
+        super().server_close()
+
+    def log(self, line: str) -> None:
+        """Write a line of the access log, if there is a release whose shared folder can hold it."""
+        with suppress(OSError), (self.root / layout.SHARED / "storage/access.log").open("a") as file:
+            file.write(f"{line}\n")
 
     def server_bind(self) -> None:
         """Bind without HTTPServer's look-up of the machine's name, which may take seconds."""
@@ -70,6 +100,13 @@ class _Request(SimpleHTTPRequestHandler):
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-store")
         super().end_headers()
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Write a line in the form that nginx and Apache use."""
+        status = code.value if isinstance(code, HTTPStatus) else code
+        self.server.log(
+            f'{self.client_address[0]} - - [{self.log_date_time_string()}] "{self.requestline}" {status} {size}'
+        )
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing: standard error belongs to the servers' own log."""

@@ -93,7 +93,7 @@ class Dashboard(Guarded, Screen[None]):
         self.now = now
         self.workspaces = workspaces
         self.asked_keys: set[str] = set()
-        self.filters = {"servers": "", "releases": "", "log": ""}
+        self.filters = {"servers": "", "releases": ""}
         self.filtering = ""
         self.details_of = "releases"
         self._changed = False
@@ -278,8 +278,6 @@ class Dashboard(Guarded, Screen[None]):
 
     def open_filter(self, pane: str) -> None:
         self.filtering = pane
-        if pane == "log":
-            self.show_tab("log", focus=False)
         field = self.query_one("#filter", Input)
         field.border_title = None
         example = {"servers": "web state:behind", "releases": "cart state:failed"}.get(pane, "")
@@ -295,6 +293,10 @@ class Dashboard(Guarded, Screen[None]):
 
     def show_environments(self) -> None:
         press(self.app, "environments")
+
+    def search_log(self) -> None:
+        self.show_tab("log", focus=False)
+        self.bottom.log_tab.action_log_search()
 
     def open_environment(self, name: str) -> None:
         """Look at another environment; what runs in this one goes on."""
@@ -342,7 +344,7 @@ class Dashboard(Guarded, Screen[None]):
     def action_close(self) -> None:
         """Leave the innermost thing: the filter being typed, a filter, marks, the status line, the tabs."""
         operation = self.workspace.operation
-        pane = self.filtering or {"bottom": "log"}.get(self.pane, self.pane)
+        pane = self.filtering or self.pane
         if self.filtering:
             self._narrow(pane, "")
             self._leave_filter()
@@ -373,15 +375,12 @@ class Dashboard(Guarded, Screen[None]):
         if self.filters[pane] == text:
             return
         self.filters[pane] = text
-        if pane == "log":
-            self.bottom.log_tab.narrow(text=text)
-        else:
-            self.show_fleet()
+        self.show_fleet()
 
     def _leave_filter(self) -> None:
         pane, self.filtering = self.filtering, ""
         self.query_one("#filter").display = False
-        self.go_to_pane("bottom" if pane == "log" else pane or "releases")
+        self.go_to_pane(pane or "releases")
 
     def pane_of(self, widget: Widget | None) -> str:
         """The name of the pane that a widget is in, or ""."""

@@ -9,7 +9,7 @@ from tui.dialogs.base import Dialog
 from tui.keymap import Keymap
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, width, wrap
-from tui.view.matrix import legend
+from tui.view.matrix import WORDS, legend
 
 KEY_CELLS = 14
 """The width of the column of keys."""
@@ -33,20 +33,36 @@ class HelpScreen(Dialog[None]):
         for group, keys in grouped():
             out += [(), line((group, "head"))] if out else [line((group, "head"))]
             for key in keys:
-                reason = self._why_not(key.id)
-                spans = line(
-                    (f"  {fit(self._keymap.shown_all(key.id), KEY_CELLS)}", "off" if reason else "key"),
-                    (key.help, "off" if reason else ""),
-                )
-                beside = line((f"  ({reason})", "dim") if reason else "")
-                if width(spans) + width(beside) <= cells:
-                    out.append((*spans, *beside))
-                else:
-                    indent = " " * (KEY_CELLS + 2)
-                    out += [spans, *(line((text, "dim")) for text in wrap(f"{indent}({reason})", cells, indent))]
-        out += [(), line(("Signs", "head")), (*line("  "), *legend(self._glyphs))]
-        out += [(), line(("Every key can be changed: ", "dim"), self._place), *self._faults()]
+                out += self._key_lines(self._keymap.shown_all(key.id), key.help, self._why_not(key.id), cells)
+        out += [(), line(("Signs", "head")), *_legend_lines(self._glyphs, cells)]
+        out += [(), *(line((text, "dim")) for text in wrap(f"Every key can be changed: {self._place}", cells))]
+        for fault in self._keymap.faults:
+            out += [line((text, "warn")) for text in wrap(f"{self._glyphs.alert} {fault}", cells, "  ")]
         return out
 
-    def _faults(self) -> list[Line]:
-        return [line((f"{self._glyphs.alert} {fault}", "warn")) for fault in self._keymap.faults]
+    def _key_lines(self, shown: str, text: str, reason: str, cells: int) -> list[Line]:
+        """A key, what it does and why it does nothing now, in as many lines as that takes."""
+        role = "off" if reason else ""
+        first, *rest = wrap(text, cells - KEY_CELLS - 2)
+        indent = " " * (KEY_CELLS + 2)
+        out = [line((f"  {fit(shown, KEY_CELLS)}", role or "key"), (first, role))]
+        out += [line((indent + more, role)) for more in rest]
+        if reason:
+            beside = line((f"  ({reason})", "dim"))
+            if width(out[-1]) + width(beside) <= cells:
+                out[-1] = (*out[-1], *beside)
+            else:
+                out += [line((f"{indent}{part}", "dim")) for part in wrap(f"({reason})", cells - len(indent))]
+        return out
+
+
+def _legend_lines(glyphs: Glyphs, cells: int) -> list[Line]:
+    """What the signs mean, in as many lines as that takes."""
+    out: list[Line] = [line(" ")]
+    for standing in WORDS:
+        sign = line("  ", *legend(glyphs, [standing]))
+        if width(out[-1]) + width(sign) <= cells:
+            out[-1] = (*out[-1], *sign)
+        else:
+            out.append(line(" ", *sign))
+    return out

@@ -14,6 +14,7 @@ class Glyphs:
     busy, alert, wait    a server that is busy, in trouble, not inspected yet
     done, skipped, now, todo, cross   phases
     full, empty, parts   a bar; `parts` are the fractions of a cell, smallest first
+    curve_steps   heights of a curve, lowest first
     """
 
     live: str
@@ -44,6 +45,7 @@ class Glyphs:
     minus: str
     branch: str
     curve: str
+    curve_steps: str
     edge: str
     never: str
     open: str
@@ -79,6 +81,7 @@ UNICODE = Glyphs(
     minus="−",
     branch="┳",
     curve="┗",
+    curve_steps="▁▂▃▄▅▆▇█",
     edge="▎",
     never="—",
     open="▾",
@@ -114,6 +117,7 @@ ASCII = Glyphs(
     minus="-",
     branch="+",
     curve="+",
+    curve_steps="_.-=+*#",
     edge="|",
     never="--",
     open="v",

@@ -10,7 +10,10 @@ from core.text import clean
 ENDLESS = 100_000
 """Cells of a line that may be as long as it is: of what is written to a file or a pipe."""
 
-ROLES = ("dim", "strong", "ok", "warn", "bad", "busy", "accent", "head", "key", "off", "rail", "env", "here")
+ROLES = (
+    *("dim", "strong", "ok", "warn", "bad", "busy", "accent", "head", "key", "off", "rail", "env", "here"),
+    *("match", "match-here"),
+)
 """Every role a span may have, apart from "" for plain text."""
 
 

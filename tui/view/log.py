@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from core.events import (
     CheckAttempted,
     Event,
@@ -22,29 +19,6 @@ from core.events import (
     UploadProgress,
 )
 from core.text import clean, duration, size
-
-LIMIT = 50_000
-"""Lines that are kept; the oldest go first."""
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """One line; `server` is "" for the fleet."""
-
-    time: float
-    server: str
-    text: str
-
-    def show(self, name_cells: int) -> str:
-        """The line as shown on the screen and in a saved file."""
-        moment = datetime.fromtimestamp(self.time).strftime("%H:%M:%S")
-        return f"{moment}  {self.server or '-':<{name_cells}}  {self.text}"
-
-
-def log_lines(event: Event) -> list[LogLine]:
-    """What an event adds to the log; nothing for mere progress."""
-    lines = [text for part in texts(event) for text in (clean(part).splitlines() or [""])]
-    return [LogLine(event.time, event.server, text) for text in lines]
 
 
 def texts(event: Event) -> list[str]:
@@ -88,13 +62,6 @@ def texts(event: Event) -> list[str]:
         case OperationFinished():
             return [f"{event.kind} {event.outcome} after {duration(event.seconds)}: {event.summary}"]
     return []
-
-
-def wanted(line: LogLine, server: str, text: str) -> bool:
-    """Whether a line passes the filters: a server's name ("" for all) and a piece of text."""
-    if server and line.server not in ("", server):
-        return False
-    return text.casefold() in line.text.casefold() if text else True
 
 
 UPLOAD_EVERY = 10.0

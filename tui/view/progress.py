@@ -33,6 +33,9 @@ STALLED_AFTER = 3.0
 RATE_SPAN = 5.0
 """Seconds over which the rate of an upload is measured."""
 
+MOST_NOTES = 500
+"""Warnings and errors that are kept; the Log tab has more of them."""
+
 VERBS = {
     "build": "building",
     "connect": "connecting",
@@ -132,6 +135,9 @@ class Progress:
         self.servers = {name: ServerProgress(name) for name in servers}
         self.plan: dict[str, Any] = {}
         self.notes: list[Note] = []
+        """Warnings and errors, the newest MOST_NOTES at least."""
+        self.notes_dropped = 0
+        """How many there were before these."""
         self.finished: OperationFinished | None = None
         self.cancelling = False
 
@@ -185,6 +191,9 @@ class Progress:
             case Note():
                 if event.level != "info":
                     self.notes.append(event)
+                    if len(self.notes) >= 2 * MOST_NOTES:
+                        del self.notes[:MOST_NOTES]
+                        self.notes_dropped += MOST_NOTES
             case OperationFinished():
                 self.finished = event
                 self.tag = event.tag or self.tag

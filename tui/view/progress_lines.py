@@ -269,8 +269,10 @@ def activity(progress: Progress, name: str, now: float, glyphs: Glyphs) -> Activ
 
 
 def notes_lines(progress: Progress, cells: int, glyphs: Glyphs) -> list[Line]:
-    """Warnings that came up on the way."""
+    """Warnings that came up on the way, the newest of many; the Log tab has the others."""
     out = []
+    if (before := progress.notes_dropped + len(progress.notes) - 8) > 0:
+        out.append(line((f"{glyphs.alert} {count(before, 'earlier warning')}: in the Log tab", "dim")))
     for note in progress.notes[-8:]:
         place = f"{note.server}: " if note.server else ""
         role = "bad" if note.level == "error" else "warn"

@@ -14,6 +14,7 @@ from tui.widgets.changes import ChangesTab
 from tui.widgets.details import DetailsTab
 from tui.widgets.history import HistoryTab
 from tui.widgets.log import LogTab
+from tui.widgets.logs import LogsTab
 from tui.widgets.preflight import PreflightTab
 from tui.widgets.progress import ProgressView
 from tui.widgets.tab import Tab
@@ -34,6 +35,7 @@ class BottomPane(Vertical):
             ChangesTab(glyphs, keymap),
             HistoryTab(glyphs, now, keymap),
             PreflightTab(glyphs, keymap),
+            LogsTab(glyphs, now, keymap),
         )
         self.tabs = {tab.tab_name: tab for tab in all_tabs}
         self.tab = next(iter(self.tabs))

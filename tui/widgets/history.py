@@ -17,11 +17,11 @@ from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
 from tui.view.history_lines import entry_line, entry_lines, log_head, placeholder, timeline, unheard_lines
 from tui.view.lines import Line
-from tui.view.log import log_lines
-from tui.widgets.log import OutputLog
+from tui.view.log_lines import log_lines
 from tui.widgets.paint import Lines
 from tui.widgets.rows import Rows
 from tui.widgets.tab import Tab
+from tui.widgets.viewer import Viewer
 
 TALL = 12
 """Rows of the tab from which the line of time is above the list."""
@@ -100,7 +100,7 @@ class HistoryTab(Vertical, Tab):
     def compose(self) -> ComposeResult:
         yield HistoryList(self._glyphs, self._now, self._open)
         yield Lines(id="history-head")
-        yield OutputLog(id="history-log", auto_scroll=False)
+        yield Viewer(self._glyphs, self._keymap, id="history-log")
 
     def on_mount(self) -> None:
         self._show_log(shown=False)
@@ -112,7 +112,7 @@ class HistoryTab(Vertical, Tab):
 
     @property
     def focus_target(self) -> Widget:
-        return self.list if self.list.display else self.query_one(OutputLog)
+        return self.list if self.list.display else self.query_one(Viewer).focus_target
 
     def show(self, workspace: Workspace, here: Focus) -> None:
         if self._workspace is not workspace:
@@ -144,15 +144,15 @@ class HistoryTab(Vertical, Tab):
         self.query_one("#history-head", Lines).show(head)
         if past.events is not None and self._written is not past.events:
             self._written = past.events
-            log = self.query_one(OutputLog)
-            names = min(max((len(event.server) for event in past.events), default=1), 20)
-            log.clear()
-            log.write_lines([line.show(names) for event in past.events for line in log_lines(event)], scroll_end=False)
+            log = self.query_one(Viewer)
+            names = dict.fromkeys(event.server for event in past.events if event.server)
+            log.start(list(names), f"{workspace.environment.name}-{past.opened.kind}", follow=False)
+            log.add(line for event in past.events for line in log_lines(event))
         self._show_log(shown=True)
 
     def _show_log(self, *, shown: bool) -> None:
         """Show the log in place of the list, or the list; the focus goes along."""
-        log, focused = self.query_one(OutputLog), self.has_focus_within
+        log, focused = self.query_one(Viewer), self.has_focus_within
         if self.list.display != (not shown) or log.display != shown:
             self.list.display = not shown
             log.display = self.query_one("#history-head").display = shown
@@ -161,7 +161,7 @@ class HistoryTab(Vertical, Tab):
 
     def _open(self, entry: Entry) -> None:
         if self._workspace is not None:
-            self.query_one(OutputLog).clear()
+            self.query_one(Viewer).start(())
             self._workspace.past.open(entry)
 
     def on_rows_chosen(self, event: Rows.Chosen) -> None:

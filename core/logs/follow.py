@@ -1,0 +1,388 @@
+"""Follows logs on many servers at once, each over channels of its own beside whatever else the connections carry."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from core.errors import EXIT_CONNECT, ConnectError, NoChannel, TurnoutError
+from core.jobs import fault
+from core.logs.frames import CaughtUp, Data, Frame, Frames, Matching, Ready, Unreadable
+from core.logs.heard import Heard, Standing, Taken
+from core.logs.lines import LineReader
+from core.text import clean
+
+if TYPE_CHECKING:
+    import paramiko
+
+    from core.config import LogSource, Server
+    from core.fleet import Fleet
+
+BEAT = 10.0
+"""Seconds between two signs of life; without them the program on the server ends itself after 40 (watch.sh)."""
+
+AGAIN = (2.0, 5.0, 10.0, 30.0)
+"""Seconds until a server that could not be followed is tried again, the last ones for ever."""
+
+TAKEN_BACK = 30.0
+"""Seconds after which a channel is asked for again that an operation needed."""
+
+ALL_TOGETHER = 8 << 20
+"""Bytes a second that all servers together send at most."""
+
+FROM_ONE = (64 << 10, 1 << 20)
+"""The least and the most of that for one server."""
+
+MOST_WAITING = 4 << 20
+"""Characters that wait for whoever reads; then the oldest lines go, and are counted."""
+
+BESIDES = 200
+"""Characters that a line counts besides its own."""
+
+WARM_UP = 1.0
+"""Seconds in which what a command prints is taken for what was there before."""
+
+LINES = 10
+"""Lines of a file that are shown to begin with."""
+
+
+class Following:
+    """Follows sources on the servers of a fleet, from `start` to `stop`; a source only where its roles are.
+
+    It never waits for its reader, and keeps a bounded number of lines. A server that cannot be followed is tried again.
+    What it starts on a server ends with it, however it ends. Methods may be called from any thread.
+    """
+
+    def __init__(self, fleet: Fleet, sources: Sequence[LogSource], *, lines: int = LINES) -> None:
+        self._fleet = fleet
+        self._sources = tuple(sources)
+        self._first_lines = lines
+        self._stopped = threading.Event()
+        self._news = threading.Event()
+        self._lock = threading.Lock()
+        self._waiting: deque[Heard] = deque()
+        self._weight = 0
+        self._dropped: dict[str, int] = {}
+        self._skipped: dict[str, int] = {}
+        self._standings: dict[tuple[str, str], Standing] = {}
+        self._channels: set[paramiko.Channel] = set()
+        self.version = 0
+        """Another one whenever a standing changed."""
+
+    def start(self) -> Following:
+        """Begin on all servers at once."""
+        streams: list[tuple[Server, list[tuple[int, LogSource]]]] = []
+        for server in self._fleet.servers:
+            mine = [(index, source) for index, source in enumerate(self._sources) if source.concerns(server)]
+            for _, source in mine:
+                self._standings[server.name, source.name] = Standing("connecting")
+            files = [(index, source) for index, source in mine if source.run is None]
+            streams += [(server, files)] if files else []
+            streams += [(server, [(index, source)]) for index, source in mine if source.run is not None]
+        least, most = FROM_ONE
+        share = max(min(ALL_TOGETHER // max(len(streams), 1), most), least)
+        for server, watched in streams:
+            run = _Stream(self, self._fleet, server, watched, share, self._first_lines).run
+            threading.Thread(target=run, name=f"logs {server.name}", daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """End it: what runs on the servers ends because its channel is closed."""
+        self._stopped.set()
+        with self._lock:
+            channels = list(self._channels)
+        for channel in channels:
+            with suppress(Exception):  # it is being thrown away, in whatever state it is
+                channel.close()
+        self._news.set()
+
+    def take(self) -> Taken:
+        """What came since the last time."""
+        with self._lock:
+            self._news.clear()
+            taken = Taken(list(self._waiting), self._dropped, self._skipped)
+            self._waiting.clear()
+            self._weight, self._dropped, self._skipped = 0, {}, {}
+        return taken
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until something came, at most so long."""
+        return self._news.wait(seconds)
+
+    @property
+    def standings(self) -> Mapping[tuple[str, str], Standing]:
+        """By server and source: how it stands with it."""
+        with self._lock:
+            return dict(self._standings)
+
+    # For its streams.
+
+    @property
+    def stopped(self) -> threading.Event:
+        return self._stopped
+
+    def hear(self, lines: Sequence[Heard]) -> None:
+        with self._lock:
+            for line in lines:
+                self._waiting.append(line)
+                self._weight += len(line.text) + BESIDES
+            while self._weight > MOST_WAITING:
+                old = self._waiting.popleft()
+                self._weight -= len(old.text) + BESIDES
+                self._dropped[old.server] = self._dropped.get(old.server, 0) + 1
+        self._news.set()
+
+    def skip(self, server: str, number: int) -> None:
+        with self._lock:
+            self._skipped[server] = self._skipped.get(server, 0) + number
+
+    def stand(self, server: str, source: str, standing: Standing) -> None:
+        with self._lock:
+            if self._standings.get((server, source)) == standing:
+                return
+            self._standings[server, source] = standing
+            self.version += 1
+        self._news.set()
+
+    def own(self, channel: paramiko.Channel) -> bool:
+        """Take a channel in, which `stop` closes; False where it was stopped by now."""
+        with self._lock:
+            self._channels = {known for known in self._channels if not known.closed}
+            self._channels.add(channel)
+        return not self._stopped.is_set()
+
+
+class _Stream:
+    """One channel to one server: all files that are followed there, or one command."""
+
+    def __init__(
+        self,
+        following: Following,
+        fleet: Fleet,
+        server: Server,
+        watched: Sequence[tuple[int, LogSource]],
+        share: int,
+        lines: int,
+    ) -> None:
+        self._following = following
+        self._fleet = fleet
+        self._server = server
+        self._watched = dict(watched)
+        self._share = share
+        self._lines = lines
+        self._mask = fleet.project.mask
+        self._mark = ""
+        self._new = False
+        self._readers: dict[tuple[int, str], LineReader] = {}
+        self._files: dict[int, int] = {}
+
+    def run(self) -> None:
+        """Follow until it is stopped; on a thread of its own."""
+        tries = 0
+        stopped = self._following.stopped
+        while not stopped.is_set():
+            pause = AGAIN[min(tries, len(AGAIN) - 1)]
+            began = time.monotonic()
+            try:
+                if self._follow():
+                    return
+            except NoChannel as error:
+                self._fail(f"{error.title}: it has no channel left beside the operation", TAKEN_BACK)
+                pause = TAKEN_BACK
+            except TurnoutError as error:
+                error.mask(self._mask)
+                self._fail(error.title, pause, unreachable=error.exit_code == EXIT_CONNECT)
+            except BaseException as error:  # a fault of ours, whatever it is, must be seen
+                self._fail(fault(error).title, pause)
+            tries = 0 if time.monotonic() - began > 60 else tries + 1
+            stopped.wait(pause)
+
+    def _fail(self, text: str, pause: float, *, unreachable: bool = False) -> None:
+        said = f"{clean(text, 300)}; next try in {pause:g} s"
+        for source in self._watched.values():
+            self._stand(source, Standing("failed", said, unreachable=unreachable))
+
+    def _stand(self, source: LogSource, standing: Standing) -> None:
+        self._following.stand(self._server.name, source.name, standing)
+
+    def _follow(self) -> bool:
+        """Follow over a new channel until it ends; True where there is nothing more to come."""
+        from core.remote import launch
+        from core.remote.connection import start
+        from core.remote.transport import BROKEN
+
+        session = self._fleet.open(self._server.name)
+        channel = session.connection.lend()
+        self._mark, self._new = secrets.token_hex(8), False
+        self._readers.clear()
+        if not self._following.own(channel):
+            channel.close()
+            return True
+        command = next(iter(self._watched.values())).run
+        if command is None:
+            patterns = [(index, path) for index, source in self._watched.items() for path in source.file or ()]
+            begun = launch.follow(self._mark, session.root, self._lines, self._share, patterns)
+            hear: Callable[[bytes], bool] = _FileEar(self, self._mark).hear
+        else:
+            begun = launch.guarded(self._mark, session.root, command)
+            hear = _CommandEar(self, self._mark).hear
+        try:
+            channel.settimeout(BEAT)
+            start(channel, begun.command)
+            channel.sendall(begun.text.encode("utf-8", "surrogateescape"))
+            ready = self._listen(channel, hear)
+        except BROKEN as error:
+            self._check(channel)
+            raise ConnectError("the connection to the server was lost", detail=str(error)) from None
+        except ValueError as error:
+            raise ConnectError("what follows the log there makes no sense", detail=str(error)) from None
+        finally:
+            with suppress(*BROKEN):
+                channel.close()
+        return self._end(channel, ready, command is not None)
+
+    def _check(self, channel: paramiko.Channel) -> None:
+        """A channel that was taken back for an operation is no broken connection."""
+        connection = self._fleet.session(self._server.name).connection
+        if not self._following.stopped.is_set() and channel.closed and connection.is_open:
+            raise NoChannel("an operation needed the channel", server=self._server.name)
+
+    def _listen(self, channel: paramiko.Channel, hear: Callable[[bytes], bool]) -> bool:
+        """Hand on what comes until the channel ends, at the pace of our share; whether the program ever began."""
+        ready = False
+        beat = second = time.monotonic()
+        taken = 0
+        while not self._following.stopped.is_set():
+            try:
+                piece = channel.recv(1 << 16)
+            except TimeoutError:
+                piece = None
+            if piece == b"":
+                break
+            if piece:
+                ready = hear(piece) or ready
+                taken += len(piece)
+            now = time.monotonic()
+            if now - beat >= BEAT - 0.5:
+                channel.sendall(b"\n")
+                beat = now
+            if now - second >= 1:
+                second, taken = now, 0
+            elif taken >= self._share:
+                self._following.stopped.wait(1 - (now - second))
+        return ready
+
+    def _end(self, channel: paramiko.Channel, ready: bool, command: bool) -> bool:
+        """The channel has ended: what that means."""
+        if self._following.stopped.is_set():
+            return True
+        self._check_ended(channel)
+        status = channel.exit_status
+        if not ready:
+            raise ConnectError("the server did not run what follows the log")
+        source = next(iter(self._watched.values()))
+        if command and status == 0:
+            self._stand(source, Standing("ended", "the command has ended"))
+            return True
+        how = f"ended with status {status}" if status >= 0 else "was ended"
+        raise ConnectError(f"{'the command' if command else 'what follows the log'} {how}")
+
+    def _check_ended(self, channel: paramiko.Channel) -> None:
+        channel.status_event.wait(2)
+        if not channel.exit_status_ready():
+            self._check(channel)
+
+    # What the ears hear.
+
+    def frame(self, frame: Frame) -> None:
+        """One frame of the program that follows files."""
+        match frame:
+            case CaughtUp():
+                self._new = True
+                for index, source in self._watched.items():
+                    self._stand_files(source, self._files.get(index, 0))
+            case Matching():
+                self._files[frame.index] = frame.number
+                if self._new and frame.index in self._watched:
+                    self._stand_files(self._watched[frame.index], frame.number)
+            case Unreadable():
+                if frame.index in self._watched:
+                    text = f"{clean(frame.name, 200)} may not be read by the user who logs in"
+                    self._stand(self._watched[frame.index], Standing("failed", text))
+            case Data():
+                if frame.index in self._watched:
+                    self._data(frame)
+
+    def _stand_files(self, source: LogSource, number: int) -> None:
+        standing = self._following.standings.get((self._server.name, source.name))
+        if number:
+            self._stand(source, Standing("following", files=number))
+        elif standing is None or standing.state != "failed" or "may not be read" not in standing.text:
+            self._stand(source, Standing("waiting", "there is no such file yet"))
+
+    def _data(self, data: Data) -> None:
+        if data.skipped:
+            self._following.skip(self._server.name, data.skipped)
+        reader = self._readers.setdefault((data.index, data.name), LineReader())
+        self.lines(self._watched[data.index], reader, data.text, file=clean(data.name, 300), cut=data.cut)
+
+    def lines(self, source: LogSource, reader: LineReader, text: bytes, *, file: str = "", cut: bool = False) -> None:
+        """Hand on the lines that are whole now."""
+        now, server, new = time.time(), self._server.name, self._new
+        heard = [
+            Heard(now, server, source.name, line.shown(self._mask), file, new) for line in reader.take(text, cut=cut)
+        ]
+        if heard:
+            self._following.hear(heard)
+
+    def began(self) -> LogSource:
+        """The command runs; what it prints from WARM_UP on is new."""
+        source = next(iter(self._watched.values()))
+        self._stand(source, Standing("following"))
+        return source
+
+    def is_new(self, new: bool) -> None:
+        self._new = new
+
+
+class _FileEar:
+    """Reads the frames of a channel."""
+
+    def __init__(self, stream: _Stream, mark: str) -> None:
+        self._stream = stream
+        self._frames = Frames(mark)
+
+    def hear(self, piece: bytes) -> bool:
+        frames = self._frames.take(piece)
+        for frame in frames:
+            self._stream.frame(frame)
+        return any(isinstance(frame, Ready) for frame in frames)
+
+
+class _CommandEar:
+    """Reads what a command prints behind the line `MARK PID`."""
+
+    def __init__(self, stream: _Stream, mark: str) -> None:
+        self._stream = stream
+        self._mark = f"{mark} ".encode()
+        self._before = b""
+        self._source: LogSource | None = None
+        self._reader = LineReader()
+        self._began = 0.0
+
+    def hear(self, piece: bytes) -> bool:
+        if self._source is None:
+            self._before = (self._before + piece)[-(1 << 16) :]
+            place = self._before.find(self._mark)
+            _, newline, piece = self._before[max(place, 0) :].partition(b"\n")
+            if place < 0 or not newline:
+                return False
+            self._source, self._began = self._stream.began(), time.monotonic()
+        self._stream.is_new(time.monotonic() - self._began >= WARM_UP)
+        self._stream.lines(self._source, self._reader, piece)
+        return True

@@ -1,0 +1,59 @@
+"""What is heard of logs: lines, how it stands with each log on each server, and what was left out (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from core.text import size
+
+
+class Heard(NamedTuple):
+    """One line. `source` is its name in turnout.toml; `file` is "" for a command; `new`: it came while we listened."""
+
+    time: float
+    server: str
+    source: str
+    text: str
+    file: str = ""
+    new: bool = True
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How it stands with one source on one server.
+
+    state   connecting, following, waiting (there is no file yet), ended (the command is through) or failed
+    text    what there is to say of it; files   how many match now
+    unreachable   there is no connection
+    """
+
+    state: str
+    text: str = ""
+    files: int = 0
+    unreachable: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether what was there has been shown, or there is nothing."""
+        return self.state != "connecting"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came since the last time. `dropped` lines and `skipped` bytes by server were left out before these."""
+
+    lines: Sequence[Heard]
+    dropped: Mapping[str, int]
+    skipped: Mapping[str, int]
+
+
+def said_of_gaps(taken: Taken) -> list[tuple[str, str]]:
+    """By server: what was left out before these lines, in words."""
+    out = []
+    for server, lines in taken.dropped.items():
+        out.append((server, f"{lines:,} lines left out: they came faster than they were read"))
+    for server, number in taken.skipped.items():
+        out.append((server, f"{size(number)} left out: more came than is sent"))
+    return out
