@@ -80,19 +80,17 @@ LOGS_KEYS = (
 """Keys of the Logs tab beside those."""
 
 PREFLIGHT_KEYS = (
-    Key(
-        "preflight-check", "x", "preflight_check", "make the check under the cursor again", PREFLIGHT, "Check again", 1
-    ),
+    Key("preflight-check", "x", "preflight_check", "repeat the check under the cursor", PREFLIGHT, "Check again", 1),
     Key(
         "preflight-server",
         "equals_sign",
         "preflight_server",
-        "make all checks again on this server",
+        "repeat all checks on this server",
         PREFLIGHT,
         "Server",
         2,
     ),
-    Key("preflight-all", "asterisk", "preflight_all", "make all checks again on all servers", PREFLIGHT, "All", 2),
+    Key("preflight-all", "asterisk", "preflight_all", "repeat all checks on all servers", PREFLIGHT, "All", 2),
 )
 """Keys of the Preflight tab; left and right move between its checks."""
 

@@ -133,7 +133,7 @@ def _manifest(fleet: Fleet, record: Record) -> Manifest:
     raise SourceError(
         f"{record.tag} has no manifest in {fleet.environment.name} that matches its record",
         detail=detail,
-        hint="without it nobody knows which files are the release's: deploy its revision",
+        hint="without it the release's files are unknown: deploy its revision instead",
     )
 
 
@@ -159,7 +159,7 @@ def _refuse_drift(
         raise SourceError(
             f"files of {record.tag} were changed in {fleet.environment.name} since it was deployed",
             detail=detail,
-            hint="promote what was deployed and nothing else: deploy it there again, then promote it",
+            hint="deploy it there again, then promote it",
         )
 
 
@@ -213,7 +213,7 @@ def _in_release(fleet: Fleet, manifest: Manifest, session: Session, record: Reco
     ]
     if gone:
         raise SourceError(
-            f"{count(len(gone), 'file')} of {record.tag} cannot be had any more: its prepare hooks changed them",
+            f"{count(len(gone), 'file')} of {record.tag} are no longer available: its prepare hooks changed them",
             detail=_some(sorted(gone)),
             hint="deploy its revision, or promote from the machine that deployed it",
         )

@@ -62,7 +62,7 @@ def receive(
     free = shutil.disk_usage(parent).free
     if manifest.bytes + _SPARE > free:
         raise SourceError(
-            f"this machine has no room for the release: it has {size(manifest.bytes)}, and {size(free)} are free",
+            f"not enough space on this machine: the release needs {size(manifest.bytes)}, and {size(free)} are free",
             hint="TURNOUT_CACHE_DIR names another folder for what is received",
         )
     with making(parent) as work:

@@ -63,7 +63,7 @@ COMMANDS = (
         why_not=_no_list, run=lambda desk: desk.mark("range"),
     ),
     Command(
-        id="sort", keys="s", help="sort the servers or the releases in the next way", group=LOOK,
+        id="sort", keys="s", help="change the order of the servers or the releases", group=LOOK,
         title="Sort", why_not=_no_list, run=lambda desk: desk.sort(),
     ),
     Command(
@@ -71,11 +71,11 @@ COMMANDS = (
         title="Zoom the pane", label="Zoom", rank=9, place=52, in_bar=everywhere, run=lambda desk: desk.zoom(),
     ),
     Command(
-        id="scroll-left", keys="less_than_sign,shift+left", help="the matrix: columns of the servers before",
+        id="scroll-left", keys="less_than_sign,shift+left", help="the matrix: show the previous servers",
         group=MOVE, why_not=_no_more_servers, run=lambda desk: desk.scroll_matrix(-1),
     ),
     Command(
-        id="scroll-right", keys="greater_than_sign,shift+right", help="the matrix: columns of the next servers",
+        id="scroll-right", keys="greater_than_sign,shift+right", help="the matrix: show the next servers",
         group=MOVE, why_not=_no_more_servers, run=lambda desk: desk.scroll_matrix(1),
     ),
     Command(

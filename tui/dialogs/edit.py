@@ -245,7 +245,7 @@ class SaveDialog(Dialog[Project]):
 
     def agree(self) -> None:
         if not self.can_agree:
-            self.notify("wait until the servers were tried", severity="warning", timeout=3, markup=False)
+            self.notify("wait until the servers have been checked", severity="warning", timeout=3, markup=False)
             return
         try:
             editing.save(self._draft)

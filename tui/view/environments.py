@@ -178,7 +178,7 @@ def trouble_lines(view: EnvironmentView, cells: int, now: float, glyphs: Glyphs)
     """What is to be known of one environment beside its line: what runs, what is not as it should be, by name."""
     fleet, out = view.fleet, []
     if fleet.protected:
-        out.append(line(("P ", "accent"), ("protected: a change asks for its name", "dim")))
+        out.append(line(("P ", "accent"), ("protected: changes require typing its name", "dim")))
     if view.progress is not None:
         word, role = state_words(view.progress)
         by = f" by {view.progress.by}" if view.progress.by else ""

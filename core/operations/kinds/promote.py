@@ -93,7 +93,7 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
         if self.planned is not None and self.planned.record is not None:
             if self.planned.record.digest != digest:
                 raise SourceError(
-                    f"another release is live in {self.request.source} since the plan was made",
+                    f"a different release went live in {self.request.source} since the plan was made",
                     detail=f"planned {self.planned.record.revision}, now {first.revision}",
                     hint="look at the new plan; nothing was touched",
                 )
@@ -148,6 +148,6 @@ def _warnings(found: Origin, record: Record) -> list[str]:
         more = f" and {len(found.left_out) - 3} more" if len(found.left_out) > 3 else ""
         said.append(f"left out, because shared paths replaced it in {found.environment}: {names}{more}")
     if record.tag != found.record.tag:
-        why = "without what was left out it is another tree" if found.left_out else "that tag is something else here"
+        why = "without those files the content is different" if found.left_out else "that tag has other content here"
         said.append(f"the tag is not {found.record.tag}, as in {found.environment}: {why}")
     return said
