@@ -101,10 +101,12 @@ class Following:
                 channel.close()
         self._news.set()
 
-    def take(self) -> Taken:
-        """What came since the last time."""
+    def take(self, most: int = 0) -> Taken:
+        """What came since the last time; of more than `most` lines, if that is given, the newest."""
         with self._lock:
             self._news.clear()
+            while most and len(self._waiting) > most:
+                self._drop()
             taken = Taken(list(self._waiting), self._dropped, self._skipped)
             self._waiting.clear()
             self._weight, self._dropped, self._skipped = 0, {}, {}
@@ -132,10 +134,13 @@ class Following:
                 self._waiting.append(line)
                 self._weight += len(line.text) + BESIDES
             while self._weight > MOST_WAITING:
-                old = self._waiting.popleft()
-                self._weight -= len(old.text) + BESIDES
-                self._dropped[old.server] = self._dropped.get(old.server, 0) + 1
+                self._drop()
         self._news.set()
+
+    def _drop(self) -> None:
+        old = self._waiting.popleft()
+        self._weight -= len(old.text) + BESIDES
+        self._dropped[old.server] = self._dropped.get(old.server, 0) + 1
 
     def skip(self, server: str, number: int) -> None:
         with self._lock:
@@ -249,7 +254,7 @@ class _Stream:
     def _check(self, channel: paramiko.Channel) -> None:
         """A channel that was taken back for an operation is no broken connection."""
         connection = self._fleet.session(self._server.name).connection
-        if not self._following.stopped.is_set() and channel.closed and connection.is_open:
+        if not self._following.stopped.is_set() and connection.took_back(channel):
             raise NoChannel("an operation needed the channel", server=self._server.name)
 
     def _listen(self, channel: paramiko.Channel, hear: Callable[[bytes], bool]) -> bool:

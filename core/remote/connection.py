@@ -38,6 +38,7 @@ class Connection:
         self._routes = routes
         self._link: Link | None = None
         self._lent: list[paramiko.Channel] = []
+        self._taken: list[paramiko.Channel] = []
 
     @property
     def link(self) -> Link:
@@ -99,8 +100,12 @@ class Connection:
     def lend(self) -> paramiko.Channel:
         """A channel for what only looks on: an operation takes it back where the server opens no more of them."""
         channel = self._session()
-        self._lent = [*(lent for lent in self._lent if not lent.closed), channel]
+        self._lent.append(channel)
         return channel
+
+    def took_back(self, channel: paramiko.Channel) -> bool:
+        """Whether a lent channel was closed because an operation needed it."""
+        return channel in self._taken
 
     def session(self, *, with_agent: bool = False) -> paramiko.Channel:
         """A new channel: exactly one round trip, which is measured. `with_agent`: as Link.session has it.
@@ -113,6 +118,7 @@ class Connection:
             lent, self._lent = [channel for channel in self._lent if not channel.closed], []
             if not lent:
                 raise
+            self._taken = lent
             for channel in lent:
                 channel.close()
         until = time.monotonic() + TAKEN_BACK_WITHIN

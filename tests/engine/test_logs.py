@@ -114,6 +114,9 @@ def test_what_comes_faster_than_it_is_read_is_left_out_in_bounded_memory(sshd, p
     until(lambda: logs.following._weight > (4 << 20) - 1000, "the queue to be full")
     until(lambda: logs.following._dropped, "lines that are left out")
     assert logs.following._weight <= 4 << 20
+    assert len(logs.following.take(1000).lines) <= 1000
+    logs.take()
+    until(lambda: logs.following._dropped, "more of them")
     logs.take()
     assert logs.dropped[sshd.alias] > 0 and len(logs.lines) < 25_000
     logs.following.stop()

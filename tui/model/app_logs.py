@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FIRST_LINES = 50
 """Lines of each file that are shown to begin with."""
 
+MOST_LINES = 1_000
+"""Lines that are taken at once, so that a flood of them holds up no key; the others are counted."""
+
 
 class AppLogs:
     """Follows the logs of one fleet from `start` to `stop`. `sources` are those that it has."""
@@ -63,7 +66,7 @@ class AppLogs:
         if self._following is None:
             return []
 
-        taken = self._following.take()
+        taken = self._following.take(MOST_LINES)
         self._many_files = {name for (_, name), standing in self._following.standings.items() if standing.files > 1}
         now = self._now()
         lines = [LogLine(now, server, text, "warn") for server, text in said_of_gaps(taken)]
