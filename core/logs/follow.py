@@ -245,7 +245,7 @@ class _Stream:
             self._check(channel)
             raise ConnectError("the connection to the server was lost", detail=str(error)) from None
         except ValueError as error:
-            raise ConnectError("what follows the log there makes no sense", detail=str(error)) from None
+            raise ConnectError("unrecognised output of the log reader there", detail=str(error)) from None
         finally:
             with suppress(*BROKEN):
                 channel.close()
@@ -289,13 +289,13 @@ class _Stream:
         self._check_ended(channel)
         status = channel.exit_status
         if not ready:
-            raise ConnectError("the server did not run what follows the log")
+            raise ConnectError("the server did not run the log reader")
         source = next(iter(self._watched.values()))
         if command and status == 0:
             self._stand(source, Standing("ended", "the command has ended"))
             return True
         how = f"ended with status {status}" if status >= 0 else "was ended"
-        raise ConnectError(f"{'the command' if command else 'what follows the log'} {how}")
+        raise ConnectError(f"{'the command' if command else 'the log reader'} {how}")
 
     def _check_ended(self, channel: paramiko.Channel) -> None:
         channel.status_event.wait(2)
@@ -317,7 +317,7 @@ class _Stream:
                     self._stand_files(self._watched[frame.index], frame.number)
             case Unreadable():
                 if frame.index in self._watched:
-                    text = f"{clean(frame.name, 200)} may not be read by the user who logs in"
+                    text = f"{clean(frame.name, 200)} cannot be read by the login user"
                     self._stand(self._watched[frame.index], Standing("failed", text))
             case Data():
                 if frame.index in self._watched:

@@ -49,7 +49,7 @@ Frame = Ready | CaughtUp | Matching | Unreadable | Data
 
 
 class Frames:
-    """Takes the bytes as they come, and gives what is whole. ValueError for what makes no sense."""
+    """Takes the bytes as they come, and gives what is whole. ValueError for what is not a frame."""
 
     def __init__(self, mark: str) -> None:
         self._mark = f"{mark} ".encode()

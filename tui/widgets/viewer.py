@@ -182,7 +182,7 @@ class Viewer(Vertical):
         marked = self.store.beside(self._area.from_where(step), step)
         if marked < 0:
             text = self.store.search.text
-            self.notify(f"no line has {text}" if text else "no line tells of an error", markup=False)
+            self.notify(f"no line has {text}" if text else "no line reports an error", markup=False)
             return
         self._area.mark(marked)
         self.say()
@@ -190,7 +190,7 @@ class Viewer(Vertical):
     def action_log_only(self) -> None:
         if not self.store.search.text:
             key = self._keymap.shown("log-search")
-            self.notify(f"nothing is searched for: {key} types what lines should have", markup=False)
+            self.notify(f"no search yet: {key} starts one", markup=False)
             return
         self._change(lambda: self.store.narrow(only=not self.store.only))
 
