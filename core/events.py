@@ -210,13 +210,14 @@ class HookFinished(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckAttempted(Event):
-    """One attempt of a check; `passed` or the reason in `detail`."""
+    """One attempt of a check; `passed` or the reason in `detail`; `seconds` it took, 0 where that is unknown."""
 
     check: str
     attempt: int
     attempts: int
     passed: bool
     detail: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,6 +252,13 @@ class Note(Event):
 
     text: str
     level: str = "info"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoingBack(Note):
+    """The operation failed, or was cancelled: what it has done is undone now. `why` is its `text` without a verb."""
+
+    why: str
 
 
 IN_USE, STILL_THERE = "in-use", "still-there"

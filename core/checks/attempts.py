@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
@@ -49,6 +50,7 @@ def pass_or_fail(site: ServerSite, check: Check, folder: str, variables: Mapping
     reason = ""
     for attempt in range(1, check.attempts + 1):
         site.cancel.check()
+        began = time.monotonic()
         reason = kind.attempt(site, check, folder, variables)
         site.emit(
             CheckAttempted(
@@ -58,6 +60,7 @@ def pass_or_fail(site: ServerSite, check: Check, folder: str, variables: Mapping
                 attempts=check.attempts,
                 passed=not reason,
                 detail=reason,
+                seconds=round(time.monotonic() - began, 3),
             )
         )
         if not reason:

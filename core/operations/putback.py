@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from core import layout
 from core.errors import Astray, Cancelled, ConnectError, FleetError, LockLost, NeedsPerson, TurnoutError
-from core.events import Note, Switched
+from core.events import GoingBack, Switched
 from core.jobs import Cancel, Controls
 from core.moments import FAILURE
 from core.operations.ending import end, look_again, revive, unclaimed
@@ -33,7 +33,7 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
         _conclude(run, standing, name, why if went else "", cause.exit_code)
 
     with run.phase("finish"):
-        run.emit(Note(text=f"putting back: {why}", level="warning"))
+        run.emit(GoingBack(text=f"putting back: {why}", level="warning", why=why))
         outcome = run.on_all(lambda name: _surely(run, standing, name, cancel))
         if went:
             again = [standing.states[name] for name, restored in outcome.results.items() if restored]
