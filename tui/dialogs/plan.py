@@ -19,10 +19,11 @@ from tui.model.bridge import Bridge
 from tui.view.formats import clock, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
+from tui.view.operation_lines import state_words
 from tui.view.part_lines import part_lines
 from tui.view.plan_lines import plan_lines
 from tui.view.progress import Progress
-from tui.view.progress_lines import error_lines, fleet_line, state_words
+from tui.view.progress_lines import error_lines, fleet_line
 from tui.widgets.paint import Lines
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from core.plan import Plan
 from core.records import Lock, Record
 from tui.model.bridge import Bridge
 from tui.view.locks import owner
+from tui.view.operation_lines import heading
 from tui.view.progress import Progress
-from tui.view.progress_lines import heading
 
 if TYPE_CHECKING:
     from core import Request, Result

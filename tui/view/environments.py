@@ -12,8 +12,8 @@ from tui.view.formats import age, ago, clock, listing, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, right, wrap
 from tui.view.locks import doing, owner
+from tui.view.operation_lines import heading, state_words
 from tui.view.progress import Progress
-from tui.view.progress_lines import heading, state_words
 from tui.view.server_row import error_words
 
 NAME_CELLS, LIVE_CELLS, SINCE_CELLS, AHEAD_CELLS = 16, 9, 7, 11

@@ -46,6 +46,13 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
+def countdown(seconds: float) -> str:
+    """A time that is left, or a long one that it took: `0:04`, `1:42`, `1:02:03`."""
+    whole = int(seconds + 0.5)
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
 def short_tag(tag: str) -> str:
     """The part of a tag that a person says: `3f2c1ab` of `20261121T193000Z-3f2c1ab`; other tags as they are."""
     match = re.fullmatch(r"\d{8}T\d{6}Z-(.+)", tag)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -13,6 +13,8 @@ class Glyphs:
     live, kept, failed, pruned, absent, unknown   cells of the releases matrix
     busy, alert, wait    a server that is busy, in trouble, not inspected yet
     done, skipped, now, todo, cross   phases
+    dash, left, right    a row of phases, and the barrier in it     back   the way back
+    sparks               amounts over time, the smallest first
     full, empty, parts   a bar; `parts` are the fractions of a cell, smallest first
     curve_steps   heights of a curve, lowest first
     """
@@ -50,6 +52,11 @@ class Glyphs:
     never: str
     open: str
     least: str
+    dash: str
+    left: str
+    right: str
+    sparks: str
+    back: str
 
 
 UNICODE = Glyphs(
@@ -86,6 +93,11 @@ UNICODE = Glyphs(
     never="—",
     open="▾",
     least="╸",
+    dash="─",
+    left="┤",
+    right="├",
+    sparks="▁▂▃▄▅▆▇█",
+    back="↶",
 )
 
 ASCII = Glyphs(
@@ -122,6 +134,11 @@ ASCII = Glyphs(
     never="--",
     open="v",
     least="",
+    dash="-",
+    left="[",
+    right="]",
+    sparks="_.-=*#",
+    back="<",
 )
 
 
@@ -141,3 +158,12 @@ def bar(fraction: float, cells: int, glyphs: Glyphs) -> tuple[str, str]:
     whole, rest = divmod(eighths, steps)
     done = glyphs.full * whole + (glyphs.parts[rest - 1] if rest else "")
     return done, glyphs.empty * (cells - len(done))
+
+
+def sparkline(values: Sequence[float], glyphs: Glyphs) -> str:
+    """One sign a value, as high as its share of the largest; "" where there is nothing to compare."""
+    highest = max(values, default=0)
+    if highest <= 0 or len(values) < 2:
+        return ""
+    top = len(glyphs.sparks) - 1
+    return "".join(glyphs.sparks[min(int(max(value, 0) / highest * top + 0.5), top)] for value in values)

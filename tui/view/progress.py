@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from core.events import (
     PHASES,
     CheckAttempted,
     Event,
+    GoingBack,
     HookFinished,
     HookOutput,
     HookStarted,
@@ -25,6 +26,7 @@ from core.events import (
     Switched,
     UploadProgress,
 )
+from core.plan import NONE, STAGE, SWITCH, UPLOAD
 from tui.view.lines import one_line
 
 STALLED_AFTER = 3.0
@@ -35,6 +37,11 @@ RATE_SPAN = 5.0
 
 MOST_NOTES = 500
 """Warnings and errors that are kept; the Log tab has more of them."""
+MEASURED_AFTER = 1.0
+"""Seconds that a rate must have been measured for before a time left is computed from it."""
+
+SPARKS = 12
+"""Seconds of the upload's rate, and outcomes of checks, that are kept to be drawn."""
 
 VERBS = {
     "build": "building",
@@ -71,12 +78,24 @@ class ServerProgress:
     files_total: int = 0
     moved_at: float = 0.0
     samples: deque[tuple[float, int]] = field(default_factory=deque)
+    stalled_for: float = 0.0
+    """Seconds without a byte so far, of silences that were long."""
     hook: str = ""
+    hook_on: str = ""
     hook_since: float = 0.0
     said: str = ""
     check: CheckAttempted | None = None
+    checks: deque[CheckAttempted] = field(default_factory=lambda: deque(maxlen=SPARKS))
     tag: str = ""
+    switched_at: float = 0.0
     switched_back: bool = False
+    planned: bool = False
+    action: str = ""
+    """What the plan does there: NONE, SWITCH, STAGE, UPLOAD or a word; "" where that is not known."""
+    before: str = ""
+    """The tag that was live there before, as far as the plan says."""
+    expected: int = 0
+    """Bytes that the plan sends there at most."""
     freed: int | None = 0
     """Bytes; None where they are not known of all that was pruned."""
     pruned: int = 0
@@ -93,7 +112,10 @@ class ServerProgress:
     def seconds_left(self, now: float) -> float | None:
         """Seconds until the upload is through at the present rate; None where that is unknown."""
         speed = self.rate(now)
-        return (self.total - self.sent) / speed if speed > 0 and self.total > self.sent else None
+        measured = self.samples[-1][0] - self.samples[0][0] if self.samples else 0.0
+        if speed <= 0 or measured < MEASURED_AFTER or self.total <= self.sent:
+            return None
+        return (self.total - self.sent) / speed
 
     def stalled(self, now: float) -> float:
         """Seconds since the last byte moved in a running upload, where that is long; else 0."""
@@ -133,11 +155,19 @@ class Progress:
         """Who runs it, if somebody else does."""
         self.fleet = ServerProgress("")
         self.servers = {name: ServerProgress(name) for name in servers}
-        self.plan: dict[str, Any] = {}
+        self.live = ""
+        """The environment's live tag before, as far as the plan says."""
+        self.lived = 0.0
+        """Seconds for which `live` had been live when the operation began; 0 where that is not known."""
+        self.content = 0
+        """Bytes of the release that becomes live; 0 where that is not known."""
         self.notes: list[Note] = []
         """Warnings and errors, the newest MOST_NOTES at least."""
         self.notes_dropped = 0
         """How many there were before these."""
+        self.going_back: GoingBack | None = None
+        self.sent_by_second: deque[tuple[int, int]] = deque(maxlen=SPARKS + 1)
+        """Whole seconds of the epoch, and the bytes that had been sent to all servers at their end."""
         self.finished: OperationFinished | None = None
         self.cancelling = False
 
@@ -159,9 +189,7 @@ class Progress:
                 self.title, self.to_come = one_line(event.title) or self.title, event.phases or self.to_come
                 self._only(event.servers)
             case PlanMade():
-                self.plan = event.plan
-                self.title = one_line(str(event.plan.get("title") or self.title))
-                self.tag = str(event.plan.get("tag") or self.tag)
+                self.take_plan(event.plan)
             case PhaseStarted():
                 server.phases[event.phase] = PhaseMark(event.time)
                 server.phase = event.phase
@@ -174,20 +202,24 @@ class Progress:
                 self._upload(server, event)
             case HookStarted():
                 server.hook, server.hook_since, server.said = one_line(event.run), event.time, ""
+                server.hook_on = event.on
             case HookOutput():
                 server.said = one_line(event.line) or server.said
             case HookFinished():
                 server.hook = ""
             case CheckAttempted():
                 server.check = event
+                server.checks.append(event)
             case Switched():
-                server.tag, server.switched_back = event.tag, event.back
+                server.tag, server.switched_back, server.switched_at = event.tag, event.back, event.time
             case Pruned():
                 server.pruned += 1
                 server.freed = None if event.freed is None or server.freed is None else server.freed + event.freed
             case ServerFailed():
                 server.failed = server.failed or event
                 server.hook = ""
+            case GoingBack():
+                self.going_back = self.going_back or event
             case Note():
                 if event.level != "info":
                     self.notes.append(event)
@@ -204,20 +236,108 @@ class Progress:
         if named:
             self.servers = named | {name: server for name, server in self.servers.items() if server.phases}
 
+    def take_plan(self, plan: Mapping[str, Any]) -> None:
+        """Take in the plan that is carried out, as core.rows.plan_row gives it; of what somebody else's server says,
+        only what is of its kind."""
+        self.title = one_line(_text(plan.get("title"))) or self.title
+        self.tag = _text(plan.get("tag")) or self.tag
+        self.live = _text(plan.get("live"))
+        record = plan.get("record")
+        if isinstance(record, dict):
+            self.content = _number(record.get("bytes"))
+            self.subject = self.subject or one_line(_text(record.get("subject")))
+        steps = plan.get("steps")
+        for step in steps if isinstance(steps, list) else ():
+            name = step.get("server") if isinstance(step, dict) else None
+            if isinstance(name, str) and name in self.servers:
+                server = self.servers[name]
+                server.planned, server.action = True, _text(step.get("action"))
+                server.before, server.expected = _text(step.get("current")), _number(step.get("send_bytes"))
+
     def _upload(self, server: ServerProgress, event: UploadProgress) -> None:
         if event.sent > server.sent or not server.moved_at:
+            quiet = event.time - server.moved_at if server.moved_at else 0.0
+            server.stalled_for += quiet if quiet >= STALLED_AFTER else 0.0
             server.moved_at = event.time
         server.sent, server.total = event.sent, event.total
         server.files, server.files_total = event.files, event.files_total
         server.samples.append((event.time, event.sent))
         while len(server.samples) > 2 and event.time - server.samples[1][0] > RATE_SPAN:
             server.samples.popleft()
+        if self.sent_by_second and self.sent_by_second[-1][0] == int(event.time):
+            self.sent_by_second.pop()
+        self.sent_by_second.append((int(event.time), self.sent))
+
+    @property
+    def sent(self) -> int:
+        """Bytes that have left for all servers so far."""
+        return sum(server.sent for server in self.servers.values())
+
+    @property
+    def to_send(self) -> int:
+        """Bytes for all servers: what an upload has said, else what the plan says of it."""
+        return sum(server.total or server.expected for server in self.servers.values())
+
+    def rate(self, now: float) -> float:
+        """Bytes a second to all servers over the last few seconds; 0 where nothing moves."""
+        return sum(server.rate(now) for server in self.servers.values() if server.phase == "upload")
+
+    @property
+    def rates(self) -> list[int]:
+        """Bytes in each of the last whole seconds of the upload, the oldest first; the running second is left out."""
+        marks = list(self.sent_by_second)[:-1]
+        sent = dict(marks)
+        out = []
+        for second in range(marks[0][0] + 1, marks[-1][0] + 1) if marks else ():
+            sent.setdefault(second, sent[second - 1])
+            out.append(sent[second] - sent[second - 1])
+        return out[-SPARKS:]
+
+    def seconds_left(self, now: float) -> float | None:
+        """Seconds until all uploads are through at their present rates; None where one of them has none."""
+        times = []
+        for server in self.servers.values():
+            if self.mark(server.name, "upload") is None and server.expected and server.action == UPLOAD:
+                return None  # it has not begun
+            if server.phase == "upload" and (not server.total or server.sent < server.total):
+                left = server.seconds_left(now)
+                if left is None or server.stalled(now):
+                    return None
+                times.append(left)
+        return max(times) if times else None
+
+    def part_in(self, phase: str) -> list[ServerProgress]:
+        """The servers that go through a phase, as far as the plan says; else all."""
+        without = {"upload": (NONE, STAGE, SWITCH), "stage": (NONE, SWITCH), "switch": (NONE,)}.get(phase, ())
+        return [server for server in self.servers.values() if not server.planned or server.action not in without]
+
+    @property
+    def ready(self) -> list[ServerProgress]:
+        """The servers on which all is done that comes before the switch."""
+        return [server for server in self.servers.values() if self.is_ready(server)]
+
+    def is_ready(self, server: ServerProgress) -> bool:
+        """Whether all is done on a server that comes before the switch."""
+        last = "stage" if server.action in (STAGE, UPLOAD) or not server.planned else "begin"
+        mark = self.mark(server.name, last)
+        return "barrier" in self.fleet.phases or (mark is not None and mark.outcome == "ok" and not server.failed)
+
+    @property
+    def switched(self) -> list[ServerProgress]:
+        """The servers that were switched and are not back."""
+        return [server for server in self.servers.values() if server.switched_at and not server.switched_back]
+
+    @property
+    def came_back(self) -> list[ServerProgress]:
+        """The servers that were switched and are back."""
+        return [server for server in self.servers.values() if server.switched_back]
 
     @property
     def phases(self) -> tuple[str, ...]:
         """The phases that this operation is made of, in order: those seen, and those that are to come."""
         seen = {phase for server in (self.fleet, *self.servers.values()) for phase in server.phases}
-        wanted = seen if self.finished else seen | set(self.to_come)
+        coming = {phase for phase in self.to_come if self.part_in(phase) or not self.servers}
+        wanted = seen if self.finished else seen | coming
         return tuple(phase for phase in PHASES if phase in wanted)
 
     def mark(self, server: str, phase: str) -> PhaseMark | None:
@@ -231,3 +351,17 @@ class Progress:
     def seconds(self, now: float) -> float:
         """How long the operation runs, or took."""
         return self.finished.seconds if self.finished else max(now - self.started, 0.0)
+
+    @property
+    def hook_moment(self) -> str:
+        """The moment whose hooks run right now, on this machine or on a server: `after-switch`; "" where none does."""
+        running = (server for server in (self.fleet, *self.servers.values()) if server.hook)
+        return next((server.hook_on for server in running), "")
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0

@@ -1,58 +1,30 @@
-"""How an operation's progress is drawn: one line a server, a summary above, a readable panel where it failed."""
+"""What each server does in an operation, a line a server; and what is said of errors and warnings on the way."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from core.errors import FleetError, TurnoutError
+from core.events import PHASES
 from core.text import count, size
 from tui.view.fleet import Activity
-from tui.view.formats import clock, rate, short_tag, short_tags
+from tui.view.formats import clock, countdown, rate, short_tag
 from tui.view.glyphs import Glyphs, bar
-from tui.view.lines import Line, Span, crop, fit, line, one_line, short, wrap
+from tui.view.lines import Line, Span, cell_len, crop, fit, line, one_line, short, width, wrap
+from tui.view.operation_lines import heading, state_words
 from tui.view.progress import VERBS, PhaseMark, Progress, ServerProgress
+
+QUIET = (7.0, 0.0)
+"""The place in the order of urgency of a server on which nothing happens."""
 
 LONG = 0.1
 """Seconds from which a phase that has ended is worth its place in a line."""
 
-NOW_CELLS = 34
-"""Cells that what a server does right now needs at least, beside phases that are written out."""
+ROOMY = 36
+"""Cells from which a row of an upload has room for its time left, too."""
 
-
-def title_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
-    """`Deploy 3f2c1ab to production · Fix cart totals             uploading · 12 s`."""
-    left = heading(progress)
-    word, role = state_words(progress)
-    end = f"{word} {glyphs.dot} {clock(progress.seconds(now))}"
-    subject = f" {glyphs.dot} by {progress.by}" if progress.by else ""
-    subject += f" {glyphs.dot} {progress.subject}" if progress.subject else ""
-    room = cells - len(left) - len(end) - 2
-    subject = short(subject, max(room, 0), glyphs.more) if room > 8 else ""
-    gap = max(cells - len(left) - len(subject) - len(end), 1)
-    return crop(line((left, "strong"), (subject, "dim"), " " * gap, (end, role)), cells, glyphs.more)
-
-
-def heading(progress: Progress) -> str:
-    """`Deploy 3f2c1ab to production`, `Roll production back to 9ab01cd`."""
-    return short_tags(progress.title)
-
-
-def state_words(progress: Progress) -> tuple[str, str]:
-    """The state of the operation in a word or two, and its role."""
-    if progress.finished:
-        outcome = progress.finished.outcome
-        return outcome, {"done": "ok", "failed": "bad", "cancelled": "warn"}.get(outcome, "warn")
-    if progress.cancelling:
-        return "cancelling", "warn"
-    if progress.fleet.phase:
-        return VERBS.get(progress.fleet.phase, progress.fleet.phase), "busy"
-    phases = Counter(server.phase for server in progress.servers.values() if server.phase)
-    if not phases:
-        return "starting", "busy"
-    phase, number = phases.most_common(1)[0]
-    rest = len(progress.servers)
-    return VERBS.get(phase, phase) + (f" {number} of {rest}" if number < rest else ""), "busy"
+STEP = 5
+"""Percent of an upload by which a server has to fall behind others before it is listed before them."""
 
 
 def fleet_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
@@ -74,32 +46,52 @@ def fleet_line(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Li
 def server_progress_line(
     progress: Progress, name: str, cells: int, now: float, glyphs: Glyphs, name_cells: int, *, signs: bool = False
 ) -> Line:
-    """One server: its phases with ticks and seconds, then what it does right now.
+    """One server: its name, and what it does right now.
 
-    signs   the phases without their names, also where these would fit: what it does now gets the room
+    signs   a sign for each phase before that: of a terminal that has no line for the phases of all servers
     """
     server = progress.of(name)
-    spans = [*_sign(progress, server, glyphs), Span(fit(name, name_cells, glyphs.more) + "  ", "strong")]
-    phases = [phase for phase in progress.phases if phase != "build"]
-    room = cells - name_cells - 4 - NOW_CELLS
-    plain = sum(len(phase) + 4 for phase in phases)
-    if room >= plain and not signs:
-        spans += _long_phases(progress, name, phases, glyphs, seconds=room >= plain + 5 * len(phases))
-    else:
-        spans += [
-            Span(_glyph(progress.mark(name, phase), glyphs), _role(progress.mark(name, phase))) for phase in phases
-        ]
+    spans = [*_sign(progress, server, now, glyphs), Span(fit(name, name_cells, glyphs.more) + "  ", "strong")]
+    if signs:
+        marks = [progress.mark(name, phase) for phase in progress.phases if phase != "build"]
+        spans += [Span(_glyph(mark, glyphs), _role(mark)) for mark in marks]
         spans.append(Span("  "))
-    room = cells - sum(len(span.text) for span in spans)
+    room = cells - width(spans)
     return crop((*spans, *now_spans(progress, server, room, now, glyphs)), cells, glyphs.more)
 
 
-def _sign(progress: Progress, server: ServerProgress, glyphs: Glyphs) -> list[Span]:
+def by_urgency(progress: Progress, now: float) -> tuple[list[str], list[str]]:
+    """The names of the servers on which something happens: those that failed first, then what has stalled, then the
+    slowest; and the names of those that wait or are through."""
+    urgency = {name: _urgency(progress, server, now) for name, server in progress.servers.items()}
+    order = sorted(urgency, key=lambda name: urgency[name])  # stable: else in the order of the configuration
+    return [name for name in order if urgency[name] < QUIET], [name for name in order if urgency[name] >= QUIET]
+
+
+def _urgency(progress: Progress, server: ServerProgress, now: float) -> tuple[float, float]:
+    """The lower, the sooner it is to be seen: a class, and a place in it that changes in steps, not with every byte."""
+    if server.failed:
+        return 0, 0
+    if quiet := server.stalled(now):
+        return 1, -(quiet // 5)
+    phase = progress.running(server.name)
+    if phase == "check":
+        return (2, -len(server.checks)) if server.check and not server.check.passed else (5, 0)
+    if phase == "upload":
+        return 3, server.fraction * 100 // STEP
+    if server.hook:
+        return 4, 0
+    return QUIET if server.switched_at or phase in ("", "barrier") else (6, PHASES.index(phase))
+
+
+def _sign(progress: Progress, server: ServerProgress, now: float, glyphs: Glyphs) -> list[Span]:
     if server.failed:
         return [Span(glyphs.alert + " ", "bad")]
     if progress.finished:
         good = progress.finished.outcome == "done"
         return [Span((glyphs.done if good else glyphs.skipped) + " ", "ok" if good else "dim")]
+    if server.stalled(now):
+        return [Span(glyphs.alert + " ", "warn")]
     return [Span(glyphs.busy + " ", "busy")]
 
 
@@ -113,27 +105,6 @@ def _role(mark: PhaseMark | None) -> str:
     if mark is None:
         return "off"
     return {"": "busy", "ok": "ok", "skipped": "dim"}.get(mark.outcome, "bad")
-
-
-def _long_phases(progress: Progress, name: str, phases: Sequence[str], glyphs: Glyphs, *, seconds: bool) -> list[Span]:
-    """`✓ connect 0.2  ✓ begin 0.1  ▸ upload  · stage  …`, in columns that do not move."""
-    spans = []
-    for phase in phases:
-        mark = progress.mark(name, phase)
-        taken = ""
-        if seconds:
-            taken = (
-                clock(mark.seconds).removesuffix(" s").rjust(5)
-                if mark and mark.outcome in ("ok", "failed")
-                else " " * 5
-            )
-        spans += [
-            Span(_glyph(mark, glyphs) + " ", _role(mark)),
-            Span(phase, "off" if mark is None else "strong" if not mark.outcome else ""),
-            Span(taken, "dim"),
-            Span("  "),
-        ]
-    return spans
 
 
 def now_spans(progress: Progress, server: ServerProgress, cells: int, now: float, glyphs: Glyphs) -> list[Span]:
@@ -153,15 +124,14 @@ def now_spans(progress: Progress, server: ServerProgress, cells: int, now: float
             Span(short(said, max(cells - len(server.hook) - 8, 0), glyphs.more), "dim"),
         ]
     if phase == "check" and server.check:
-        check = server.check
-        result = "passed" if check.passed else one_line(check.detail) or "not yet"
-        text = f"check {check.attempt} of {check.attempts}: {result}"
-        return [Span(short(text, cells, glyphs.more), "ok" if check.passed else "warn")]
+        return _check_spans(server, cells, glyphs)
     if server.pruned:
         return [Span(_pruned(server), "")]
     if server.tag and phase in ("", "check", "finish"):
         back = "switched back to" if server.switched_back else "live on"
         return [Span(f"{back} {short_tag(server.tag)}", "warn" if server.switched_back else "ok")]
+    if phase in ("", "barrier") and "switch" in progress.phases and progress.is_ready(server):
+        return [Span("ready", "ok"), Span(", nothing has changed yet", "dim")]
     mark = progress.mark(server.name, phase) if phase else None
     if mark is None:
         return [Span("waiting", "dim")]
@@ -200,29 +170,41 @@ def _ended(progress: Progress, server: ServerProgress, cells: int, glyphs: Glyph
     return [Span(said, role), Span(took, "dim")]
 
 
+def _check_spans(server: ServerProgress, cells: int, glyphs: Glyphs) -> list[Span]:
+    """`✗✗✗✓ check 4 of 10: passed in 0.2 s`, the outcomes of the last attempts first."""
+    check = server.check
+    if check is None:
+        return []
+    took = f" in {clock(check.seconds)}" if check.seconds >= LONG else ""
+    result = f"passed{took}" if check.passed else one_line(check.detail) or "not yet"
+    text = f"check {check.attempt} of {check.attempts}: {result}"
+    tried = [
+        Span(glyphs.done if past.passed else glyphs.cross, "ok" if past.passed else "warn") for past in server.checks
+    ]
+    room = max(cells - len(tried) - 1, 0)
+    return [*tried, Span(" " + short(text, room, glyphs.more), "ok" if check.passed else "warn")]
+
+
 def _upload_spans(server: ServerProgress, cells: int, now: float, glyphs: Glyphs) -> list[Span]:
-    """`████████▌░░░  63 %  36 of 58 MB  12 MB/s  2 s left`; what fits, the most useful first."""
-    percent = f"{server.fraction * 100:3.0f} %"
+    """`████████▌░░░  63 %  36 of 58 MB   12 MB/s   0:02`; the columns depend on the room alone, so that bars of several
+    servers are of one length."""
     quiet = server.stalled(now)
-    facts = []
+    speed, left = server.rate(now), server.seconds_left(now)
     if quiet:
-        facts.append((f"stalled {clock(quiet)}", "warn"))
+        fact, role = f"stalled {clock(quiet)}", "warn"
     else:
-        left = server.seconds_left(now)
-        speed = server.rate(now)
-        facts += [(rate(speed).rjust(8), "")] if speed else []
-        facts += [(f"{clock(max(left, 0.1))} left".rjust(10), "")] if left is not None else []
-    amounts = (f"{size(server.sent):>6} of {size(server.total)}", "")
-    tail = [(percent, "strong"), *facts]
-    if cells >= 60:
-        tail.insert(1, amounts)
-    if cells >= 84 and server.files_total:
+        fact = f"{rate(speed) if speed else '':>8}" + (
+            f"{countdown(left) if left is not None else '':>7}" if cells >= ROOMY else ""
+        )
+        role = ""
+    fact_cells = 15 if cells >= ROOMY else 12
+    tail = [(f"{server.fraction * 100:3.0f} %", "strong"), (fit(fact, fact_cells), role)]
+    if cells >= ROOMY + 20:
+        tail.insert(1, (fit(f"{size(server.sent)} of {size(server.total)}", 17), ""))
+    if cells >= ROOMY + 50 and server.files_total:
         tail.append((f"{server.files:,} of {count(server.files_total, 'file')}", "dim"))
-    bar_cells = min(max(cells - sum(len(text) + 2 for text, _ in tail), 0), 28)
-    while bar_cells < 6 and len(tail) > 1:
-        dropped = tail.pop()
-        bar_cells = min(bar_cells + len(dropped[0]) + 2, 28)
-    done, rest = bar(server.fraction, max(bar_cells, 4), glyphs)
+    bar_cells = min(max(cells - sum(cell_len(text) + 2 for text, _ in tail), 4), 28)
+    done, rest = bar(server.fraction, bar_cells, glyphs)
     spans = [Span(done, "warn" if quiet else "busy"), Span(rest, "off")]
     for text, role in tail:
         spans += [Span("  "), Span(text, role)]
@@ -268,42 +250,15 @@ def activity(progress: Progress, name: str, now: float, glyphs: Glyphs) -> Activ
     return Activity("waiting" if phase == "barrier" else VERBS.get(phase, phase)) if phase else None
 
 
-def notes_lines(progress: Progress, cells: int, glyphs: Glyphs) -> list[Line]:
+def notes_lines(progress: Progress, cells: int, glyphs: Glyphs, most: int = 8) -> list[Line]:
     """Warnings that came up on the way, the newest of many; the Log tab has the others."""
     out = []
-    if (before := progress.notes_dropped + len(progress.notes) - 8) > 0:
+    if (before := progress.notes_dropped + len(progress.notes) - most) > 0:
         out.append(line((f"{glyphs.alert} {count(before, 'earlier warning')}: in the Log tab", "dim")))
-    for note in progress.notes[-8:]:
+    for note in progress.notes[-most:]:
         place = f"{note.server}: " if note.server else ""
         role = "bad" if note.level == "error" else "warn"
         out.append(crop(line((f"{glyphs.alert} ", role), (place, "strong"), one_line(note.text)), cells, glyphs.more))
-    return out
-
-
-def end_lines(progress: Progress, error: TurnoutError | None, cells: int, glyphs: Glyphs) -> list[Line]:
-    """How it ended: one line where it went well; what, where, the state left and what to do next where it did not."""
-    finished = progress.finished
-    if finished is None and error is None:
-        return []
-    if finished is not None and finished.outcome in ("done", "nothing-to-do"):
-        parts = wrap(one_line(finished.summary), cells - 2)
-        return [line((f"{glyphs.done} ", "ok"), parts[0]), *(line("  ", part) for part in parts[1:])]
-    out: list[Line] = []
-    cancelled = finished is not None and finished.outcome == "cancelled"
-    undecided = finished is not None and finished.outcome == "needs-person"
-    role = "warn" if cancelled else "bad"
-    word = "cancelled" if cancelled else "needs a person" if undecided else "failed"
-    out.append(line((f"{glyphs.cross} {progress.kind.capitalize()} {word}", role)))
-    if error is not None and not cancelled:
-        out += error_lines(error, cells, glyphs)
-    if finished is not None and finished.summary:
-        out += _labelled("State", finished.summary, cells)
-    hint = error.hint if error is not None else ""
-    if undecided and not hint:
-        hint = "check which release is live on each server, then recover what was interrupted"
-    if isinstance(error, FleetError):
-        hint = hint or next((fault.hint for fault in error.errors.values() if fault.hint), "")
-    out += _labelled("Next", hint or ("nothing needs to be done" if cancelled else "the Log tab has every line"), cells)
     return out
 
 
@@ -313,9 +268,9 @@ def error_lines(error: TurnoutError, cells: int, glyphs: Glyphs, limit: int = 6)
     out: list[Line] = []
     for fault in errors[:limit]:
         place = " in ".join(part for part in (fault.server, fault.phase) if part)
-        out += _labelled("What", one_line(fault.title), cells)
+        out += labelled("What", one_line(fault.title), cells)
         if place:
-            out += _labelled("Where", place, cells)
+            out += labelled("Where", place, cells)
         for text in fault.detail.splitlines()[:12]:
             out += [line(("          " + part, "dim")) for part in wrap(text, cells - 10)]
     if len(errors) > limit:
@@ -323,7 +278,8 @@ def error_lines(error: TurnoutError, cells: int, glyphs: Glyphs, limit: int = 6)
     return out
 
 
-def _labelled(label: str, text: str, cells: int) -> list[Line]:
+def labelled(label: str, text: str, cells: int) -> list[Line]:
+    """A sentence with its name in front, on as many lines as it takes."""
     parts = wrap(text, cells - 10)
     first = line((f"  {label:<6}  ", "dim"), parts[0])
     return [first, *(line("          ", part) for part in parts[1:])]

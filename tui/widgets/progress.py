@@ -1,11 +1,13 @@
-"""The Progress tab: one widget that draws the rows of all servers."""
+"""The Progress tab: one widget that draws the operation; only what has changed is drawn again."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import ClassVar
 
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -13,16 +15,27 @@ from core.errors import TurnoutError
 from tui.keymap import Keymap
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
-from tui.view import progress_lines as view
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, crop
+from tui.view.lines import Line, crop, width
 from tui.view.progress import Progress
+from tui.view.progress_lines import idle_lines
+from tui.view.progress_page import Frame, Page, page, row
+from tui.view.switch_lines import moving
 from tui.widgets.paint import ROLE_CLASSES, strip
 from tui.widgets.tab import Tab
 
+DRAWN_EVERY = 0.2
+"""Seconds between two pictures of what moves all the time; an end, and a switch in motion, are drawn at once."""
+
+FRAME_SECONDS = 0.1
+"""Seconds between two pictures of a motion that goes on after the end."""
+
+NEXT_KEYS = ("undo", "changes", "copy-receipt")
+"""Ids of what a receipt offers, as far as there are such keys."""
+
 
 class ProgressView(ScrollView, Tab, can_focus=True):
-    """The last operation, running or ended; rows are drawn only where they are seen."""
+    """The last operation, running or ended: as a page of the view, then the servers that it has no room for."""
 
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
@@ -35,55 +48,70 @@ class ProgressView(ScrollView, Tab, can_focus=True):
         self._keymap = keymap
         self._progress: Progress | None = None
         self._error: TurnoutError | None = None
-        self._head: list[Line] = []
-        self._names: list[str] = []
-        self._name_cells = 0
+        self._page = Page(())
+        self._drawn_at = 0.0
 
     def show(self, workspace: Workspace, here: Focus) -> None:
         operation = workspace.operation
-        self._progress = operation.progress if operation else None
+        progress = operation.progress if operation else None
+        same = progress is self._progress and progress is not None and progress.finished is None
+        self._progress = progress
         self._error = operation.error if operation else None
-        self._build()
-        self.refresh()
+        if same and not self._moves and time.monotonic() - self._drawn_at < DRAWN_EVERY:
+            return
+        self._draw()
 
-    def _build(self) -> None:
-        cells = max(self.scrollable_content_region.width - 1, 20)
+    @property
+    def _moves(self) -> bool:
+        """Whether a switch is in motion, which ends by itself."""
+        return self._motion and self._progress is not None and moving(self._progress, self._now())
+
+    @property
+    def _motion(self) -> bool:
+        return self.app.animation_level != "none"
+
+    @property
+    def _frame(self) -> Frame:
+        keys = {name: self._keymap.shown(name) for name in NEXT_KEYS if name in self._keymap.by_id}
+        region = self.scrollable_content_region
+        return Frame(max(region.width - 1, 20), max(region.height, 1), self._glyphs, keys, self._motion)
+
+    def _draw(self) -> None:
+        self._drawn_at = time.monotonic()
+        frame, before = self._frame, self._page
         if self._progress is None:
-            idle = view.idle_lines({name: self._keymap.shown(name) for name in ("deploy", "rollback", "undo")})
-            self._head = [crop(spans, cells, self._glyphs.more) for spans in idle]
-            self._names = []
+            idle = idle_lines({name: self._keymap.shown(name) for name in ("deploy", "rollback", "undo")})
+            self._page = Page([crop(spans, frame.cells, self._glyphs.more) for spans in idle])
         else:
-            self._head = self._head_lines(self._progress, cells)
-            names = list(self._progress.servers)
-            failed = self._progress.servers
-            self._names = sorted(names, key=lambda name: failed[name].failed is None)  # stable: failed ones first
-            self._name_cells = min(max((len(name) for name in names), default=0), max(cells // 4, 8))
-        self.virtual_size = Size(self.size.width, len(self._head) + len(self._names))
+            self._page = page(self._progress, self._error, self._now(), frame)
+            if self._progress.finished and self._moves:
+                self.set_timer(FRAME_SECONDS, self._draw)
+        size = Size(self.size.width, len(self._page.lines) + len(self._page.below))
+        if size != self.virtual_size:
+            self.virtual_size = size
+        self._refresh_changed(before)
 
-    def _head_lines(self, progress: Progress, cells: int) -> list[Line]:
-        now = self._now()
-        head = [view.title_line(progress, cells, now, self._glyphs)]
-        fleet = view.fleet_line(progress, cells, now, self._glyphs)
-        head += [fleet] if fleet else []
-        head += view.end_lines(progress, self._error, cells, self._glyphs)
-        head += view.notes_lines(progress, cells, self._glyphs)
-        return [*head, ()]
+    def _refresh_changed(self, before: Page) -> None:
+        """Draw again what differs from the page before; all of it where it is scrolled."""
+        if self.scroll_offset.y or before.below != self._page.below:
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip_longest(before.lines, self._page.lines, fillvalue=())):
+            if old != new:
+                start, end = _changed(old, new)
+                self.refresh(Region(start, y, max(end - start, 1), 1))
 
     @property
     def lines(self) -> Sequence[Line]:
         """Everything that is drawn, from the first line to the last."""
-        return [*self._head, *(self._row(index) for index in range(len(self._names)))]
+        return [*self._page.lines, *(self._row(name) for name in self._page.below)]
 
-    def _row(self, index: int) -> Line:
-        if self._progress is None:
-            return ()
-        cells = max(self.scrollable_content_region.width - 1, 20)
-        return view.server_progress_line(
-            self._progress, self._names[index], cells, self._now(), self._glyphs, self._name_cells
-        )
+    def _row(self, name: str) -> Line:
+        return row(self._progress, name, self._now(), self._frame) if self._progress else ()
 
     def on_resize(self) -> None:
-        self._build()
+        self._draw()
+        self.refresh()
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -92,10 +120,25 @@ class ProgressView(ScrollView, Tab, can_focus=True):
     def render_line(self, y: int) -> Strip:
         cells = self.scrollable_content_region.width or self.size.width
         place = y + self.scroll_offset.y
-        if place < len(self._head):
-            spans = self._head[place]
-        elif place - len(self._head) < len(self._names):
-            spans = self._row(place - len(self._head))
+        lines, below = self._page.lines, self._page.below
+        if place < len(lines):
+            spans = lines[place]
+        elif place - len(lines) < len(below):
+            spans = self._row(below[place - len(lines)])
         else:
             spans = ()
         return strip(self, spans, cells, self.rich_style)
+
+
+def _changed(old: Line, new: Line) -> tuple[int, int]:
+    """The cells from which and up to which two lines differ."""
+    same = 0
+    while same < min(len(old), len(new)) and old[same] == new[same]:
+        same += 1
+    start = width(new[:same])
+    if width(old) != width(new):
+        return start, max(width(old), width(new))
+    tail = 0
+    while tail < min(len(old), len(new)) - same and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    return start, width(new) - width(new[len(new) - tail :])
