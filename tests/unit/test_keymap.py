@@ -103,3 +103,8 @@ def test_a_file_that_is_not_toml_is_reported_and_no_file_is_fine(tmp_path: Path)
 def test_the_place_of_the_file_can_be_named(tmp_path: Path) -> None:
     assert keys_file({"TURNOUT_KEYS": str(tmp_path / "mine.toml")}) == tmp_path / "mine.toml"
     assert keys_file({}).name == "keys.toml" and "turnout" in str(keys_file({}))
+
+
+def test_a_key_of_a_dialog_may_be_that_of_a_command_that_no_dialog_knows() -> None:
+    assert check({"keys": {"yes": "v"}}, KEYS).faults == ()
+    assert check({"keys": {"yes": "j"}}, KEYS).faults == ("keys.toml: keys.yes: j is already the key of down",)

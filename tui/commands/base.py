@@ -55,6 +55,9 @@ class Desk(Protocol):
     def notice(self, text: str, title: str = "", severity: Severity = "information", seconds: float = 6.0) -> None:
         """Tell the person something for some seconds."""
 
+    def copy(self, text: str, what: str) -> None:
+        """Put a text on the clipboard; `what` names it for the person."""
+
     def go_to_pane(self, name: str) -> None:
         """Give the focus to a pane."""
 

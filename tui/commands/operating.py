@@ -13,13 +13,14 @@ from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog, PruneChoice, PruneDialog
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.reason import ReasonDialog
-from tui.keymap import CHANGE
+from tui.keymap import CHANGE, LOOK
 from tui.model.focus import Focus
 from tui.model.operation import Operation
 from tui.model.workspace import Workspace
 from tui.view.formats import short_tag, short_tags
 from tui.view.lines import line, one_line, wrap
 from tui.view.locks import reason
+from tui.view.receipt_lines import receipt_text
 
 if TYPE_CHECKING:
     from core import Request
@@ -202,6 +203,18 @@ def _cancel(desk: Desk) -> None:
     desk.ask(dialog, lambda sure: workspace.cancel_operation() if sure else None)
 
 
+def _no_receipt(workspace: Workspace, focus: Focus) -> str:
+    return "" if workspace.operation and workspace.operation.outcome else "no operation has ended yet"
+
+
+def _copy_receipt(desk: Desk) -> None:
+    operation = desk.workspace.operation
+    if operation is not None:
+        project = desk.workspace.project
+        text = receipt_text(operation.progress, operation.error, project.project, project.settings.who)
+        desk.copy(text, "the receipt")
+
+
 COMMANDS = (
     Command(
         id="deploy", keys="D", help="deploy: choose a revision, see the plan", group=CHANGE,
@@ -228,5 +241,9 @@ COMMANDS = (
         title="Cancel the running operation", label="Cancel", rank=0, place=0,
         in_bar=lambda workspace, focus: workspace.operation_runs,
         why_not=_nothing_to_cancel, run=_cancel,
+    ),
+    Command(
+        id="copy-receipt", keys="y", help="copy how the operation ended, as text for a team's channel", group=LOOK,
+        title="Copy the receipt of the operation", why_not=_no_receipt, run=_copy_receipt,
     ),
 )  # fmt: skip

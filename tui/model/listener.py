@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Literal, Protocol
 
 from core.events import Event
-from tui.model.operation import Operation, OthersOperation
+from tui.model.operation import Followed, Operation, OthersOperation
 
 Severity = Literal["information", "warning", "error"]
 """How bad a notice is; Textual's words."""
@@ -35,6 +35,9 @@ class Listener(Protocol):
 
     def operation_changed(self) -> None:
         """The shown operation ended, or nothing is shown any more."""
+
+    def operation_told(self, operation: Followed) -> None:
+        """An operation ended, ours or one that was watched: say so where nothing on the screen does."""
 
     def operation_ended(self, operation: Operation) -> None:
         """An operation of our own ended, however it ended."""

@@ -95,6 +95,12 @@ class Followed:
         return "failed" if self.error is not None else ""
 
     @property
+    def refused(self) -> bool:
+        """Whether it ended before it changed anything, so that there is nothing to look at but the reason."""
+        phases = {phase for server in self.progress.servers.values() for phase in server.phases}
+        return self.outcome in ("failed", "needs-person") and phases <= {"connect", "begin"}
+
+    @property
     def summary(self) -> str:
         """How it ended, in one sentence."""
         if self.progress.finished is not None and self.progress.finished.summary:

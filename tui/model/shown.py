@@ -56,7 +56,11 @@ class Shown:
     def tell_end(self, operation: Followed) -> None:
         """Show and say how an operation ended."""
         self.listener.operation_changed()
-        severity = SEVERITIES.get(operation.outcome, "error")
-        by = "" if operation.ours else f" by {operation.progress.by}"
-        seconds = 6.0 if severity == "information" else 15.0
-        self.listener.notice(operation.summary, operation.title + by, severity, seconds)
+        self.listener.operation_told(operation)
+
+
+def end_notice(operation: Followed) -> tuple[str, str, Severity, float]:
+    """How an operation ended, as a notice: text, title, severity, and the seconds for which it is shown."""
+    severity = SEVERITIES.get(operation.outcome, "error")
+    by = "" if operation.ours else f" by {operation.progress.by}"
+    return operation.summary, operation.title + by, severity, 6.0 if severity == "information" else 15.0

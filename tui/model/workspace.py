@@ -98,16 +98,17 @@ class Workspace:
         """Whether the running operation of somebody else is shown."""
         return self.shown.watches
 
-    def status_line(self, cells: int, glyphs: Glyphs, *, stop: str, close: str) -> Line:
+    def status_line(self, cells: int, glyphs: Glyphs, *, stop: str, close: str, seen: bool = False) -> Line:
         """The line above the keys: the running operation or how the last one ended, or a comparison; () for neither.
 
         stop, close   the keys that stop a comparison, and that hide the line
+        seen          the operation is seen elsewhere on the screen, and is not told twice
         """
         operation = self.operation
         compared = self.comparison.status(self.fleet_view, cells, glyphs, stop=stop, close=close)
         if compared and (operation is None or operation.outcome):
             return compared
-        if operation is None or operation.dismissed:
+        if operation is None or operation.dismissed or seen:
             return ()
         spans = status_line(operation.progress, operation.outcome, operation.summary, cells, self.now(), glyphs, close)
         return crop(spans, cells, glyphs.more)

@@ -9,7 +9,8 @@ from core.events import Event
 from tui.model.bridge import Bridge
 from tui.model.fleet_watch import open_fleet
 from tui.model.listener import Listener, Severity
-from tui.model.operation import Operation, OthersOperation
+from tui.model.operation import Followed, Operation, OthersOperation
+from tui.model.shown import end_notice
 from tui.model.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -149,6 +150,12 @@ class Relay:
         if front := self._front:
             front.operation_changed()
         self._workspaces.changed()
+
+    def operation_told(self, operation: Followed) -> None:
+        if front := self._front:
+            front.operation_told(operation)
+        else:
+            self.notice(*end_notice(operation))
 
     def operation_ended(self, operation: Operation) -> None:
         if front := self._front:

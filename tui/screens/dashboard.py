@@ -25,7 +25,8 @@ from tui.keymap import CHANGE, Keymap
 from tui.model.focus import Focus
 from tui.model.keystrokes import PASTED
 from tui.model.listener import Severity
-from tui.model.operation import Operation, OthersOperation
+from tui.model.operation import Followed, Operation, OthersOperation
+from tui.model.shown import end_notice
 from tui.model.workspace import Workspace
 from tui.model.workspaces import Workspaces
 from tui.view.environment_colour import colour_of
@@ -187,6 +188,11 @@ class Dashboard(Guarded, Screen[None]):
         self.show_operation()
         self.show_keys()
 
+    def operation_told(self, operation: Followed) -> None:
+        """Its receipt, or the status line, has told how it ended; a refusal is said, for what refused it may come."""
+        if operation.refused:
+            self.notice(*end_notice(operation))
+
     def operation_ended(self, operation: Operation) -> None:
         """What is to be asked after it."""
         offer_force(self, operation)
@@ -237,12 +243,17 @@ class Dashboard(Guarded, Screen[None]):
     def ask(self, dialog: Dialog[T], answered: Callable[[T | None], None]) -> None:
         self.app.push_screen(dialog, answered)
 
+    def copy(self, text: str, what: str) -> None:
+        self.app.copy_to_clipboard(text)
+        self.notice(f"{what}: sent to the terminal's clipboard", seconds=3.0)
+
     def go_to_pane(self, name: str) -> None:
         (self.bottom.focus_target if name == "bottom" else self.query_one(f"#{name}")).focus()
 
     def show_tab(self, name: str, *, focus: bool = True) -> None:
         self.bottom.switch(name)
         self.show_tab_content()
+        self.show_status()
         if focus:
             self.bottom.focus_target.focus()
 
@@ -479,7 +490,10 @@ class Dashboard(Guarded, Screen[None]):
     def show_status(self) -> None:
         """Draw the line above the keys: the running operation, or how the last one ended."""
         status, shown = self.query_one("#status", OneLine), self.keymap.shown
-        spans = self.workspace.status_line(self.size.width, self.glyphs, stop=shown("cancel"), close=shown("close"))
+        seen = self.bottom.tab == "progress" and not self.bottom.has_class("-collapsed")
+        spans = self.workspace.status_line(
+            self.size.width, self.glyphs, stop=shown("cancel"), close=shown("close"), seen=seen
+        )
         status.display = bool(spans)
         if spans:
             status.show(spans)
@@ -579,6 +593,7 @@ class Dashboard(Guarded, Screen[None]):
             (self.query_one("#top") if name == "servers" else pane).display = self.zoomed in ("", name)
         self.place_panes()
         self.show_titles()
+        self.show_status()
 
     def place_panes(self) -> None:
         """Give the servers and few releases the lines that they want, as far as the tabs keep theirs."""

@@ -202,7 +202,7 @@ class Progress:
                 self._upload(server, event)
             case HookStarted():
                 server.hook, server.hook_since, server.said = one_line(event.run), event.time, ""
-                server.hook_on = event.on
+                server.hook_on = one_line(event.on)
             case HookOutput():
                 server.said = one_line(event.line) or server.said
             case HookFinished():
@@ -211,7 +211,7 @@ class Progress:
                 server.check = event
                 server.checks.append(event)
             case Switched():
-                server.tag, server.switched_back, server.switched_at = event.tag, event.back, event.time
+                server.tag, server.switched_back, server.switched_at = one_line(event.tag), event.back, event.time
             case Pruned():
                 server.pruned += 1
                 server.freed = None if event.freed is None or server.freed is None else server.freed + event.freed
@@ -239,13 +239,13 @@ class Progress:
     def take_plan(self, plan: Mapping[str, Any]) -> None:
         """Take in the plan that is carried out, as core.rows.plan_row gives it; of what somebody else's server says,
         only what is of its kind."""
-        self.title = one_line(_text(plan.get("title"))) or self.title
+        self.title = _text(plan.get("title")) or self.title
         self.tag = _text(plan.get("tag")) or self.tag
         self.live = _text(plan.get("live"))
         record = plan.get("record")
         if isinstance(record, dict):
             self.content = _number(record.get("bytes"))
-            self.subject = self.subject or one_line(_text(record.get("subject")))
+            self.subject = self.subject or _text(record.get("subject"))
         steps = plan.get("steps")
         for step in steps if isinstance(steps, list) else ():
             name = step.get("server") if isinstance(step, dict) else None
@@ -360,7 +360,7 @@ class Progress:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return one_line(value) if isinstance(value, str) else ""
 
 
 def _number(value: object) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
@@ -240,6 +241,9 @@ def receipt_text(progress: Progress, error: TurnoutError | None, project: str, w
     who   who ran it: `ana@laptop`
     """
     lines = receipt_lines(progress, error, TEXT_CELLS, replace(UNICODE, full="", parts=""), {})
-    first, *rest = [" ".join(plain(spans).split()) for spans in lines]
+    told = [plain(spans).strip() for spans in lines]
+    if progress.finished and progress.finished.outcome in GOOD:
+        told = [re.sub(" {3,}", ", ", text) for text in told]
+    first, *rest = [" ".join(text.split()) for text in told]
     about = f" {UNICODE.dot} ".join(part for part in (progress.subject, f"by {progress.by or who}") if part)
     return "\n".join([f"{project} {progress.environment}: {first}", *(f"  {text}" for text in (about, *rest))])
