@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+READ_ONLY = "`read-only = true` in turnout.toml or the option --read-only says so; nothing was touched"
+
 
 @dataclass(frozen=True)
 class Inspection:
@@ -193,8 +195,15 @@ class Fleet:
 
         return at_once(names, masked)
 
+    def allow_changes(self) -> None:
+        """UsageError where nothing may be changed in this environment."""
+        if self.environment.read_only:
+            raise UsageError(f"{self.environment.name} is read-only here", hint=READ_ONLY)
+
     def break_locks(self, locks: Mapping[str, Lock]) -> Outcome[None]:
-        """End the processes that hold these locks, by server; what they were doing stays as it is."""
+        """End the processes that hold these locks, by server; what they were doing stays as it is. UsageError where
+        nothing may be changed in this environment."""
+        self.allow_changes()
         return self.at_once(locks, lambda name: self.open(name).break_lock(locks[name].operation))
 
     def inspect(self, cancel: Cancel | None = None) -> Inspection:

@@ -23,6 +23,7 @@ from tui import keymap as keys
 from tui import theme as themes
 from tui.commands import app_wide, registry
 from tui.dialogs.base import Ask
+from tui.model.announcer import Announcer
 from tui.model.bridge import TICK, Bridge
 from tui.model.fleet_watch import open_fleet
 from tui.model.listener import Severity
@@ -89,7 +90,9 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         """The main screen, also while a dialog lies over it; None without a project."""
         self.workspaces: Workspaces | None = None
         """Everything of every environment; None without a project."""
+        self.announcer: Announcer | None = None
         self._opener = opener
+        self._environ = environ
         self._first = environment
         for theme in themes.THEMES:
             self.register_theme(theme)
@@ -134,7 +137,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         self.set_timer(FIRST_LOOK, self.workspaces.shown.fleet_watch.check)
 
     def _workspaces(self, project: Project, first: str | None) -> Workspaces:
-        return Workspaces(
+        workspaces = Workspaces(
             project,
             first or next(iter(project.environments)),
             bridge=self.bridge,
@@ -143,6 +146,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
             notice=self.tell,
             opener=self._opener,
         )
+        self._announce(workspaces)
+        return workspaces
 
     def on_dashboard_project_saved(self, event: Dashboard.ProjectSaved) -> None:
         """Go on with the changed turnout.toml: everything is looked at anew. Not while an operation runs."""
@@ -151,7 +156,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
             return
         name = self.workspaces.shown.name
         self.workspaces.close()
-        self.project = event.project
+        looks_only = self.project is not None and all(place.read_only for place in self.project.environments.values())
+        self.project = read_only(event.project) if looks_only else event.project
         self.workspaces = self._workspaces(self.project, name if name in self.project.environments else None)
         self.switch_screen(self._make_dashboard(self.workspaces))
         self.tell("saved, and in use now", "turnout.toml", "information", 5.0)
@@ -187,6 +193,18 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
             self.dashboard.open_environment(name)
         if command and self.dashboard is not None:
             self.dashboard.call_after_refresh(self.dashboard.action_command, command)
+
+    def _announce(self, workspaces: Workspaces) -> None:
+        """Let the terminal itself tell of their operations, where there is one."""
+        if self.is_headless or self.is_web or self._driver is None:
+            return
+        announcer = self.announcer = self.announcer or Announcer(self._driver.write, self._environ)
+        workspaces.on_end.append(announcer.ended)
+
+        def look() -> None:
+            announcer.running([place.operation.progress for place in workspaces.running if place.operation])
+
+        self.bridge.on_tick(look)
 
     def tell(self, text: str, title: str, severity: Severity, seconds: float) -> None:
         """Tell the person something for some seconds; nothing in it is markup."""
@@ -313,6 +331,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         """End the program: nothing runs any more."""
         if self.workspaces is not None:
             self.workspaces.close()
+        if self.announcer is not None:
+            self.announcer.leave()
         self.exit(return_code=self._code)
 
 

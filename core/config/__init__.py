@@ -1,6 +1,17 @@
 """turnout.toml: found, read, checked as a whole, and given as models."""
 
-from core.config.models import Check, Deploy, Environment, Hook, LogSource, Project, Server, Shared, select
+from core.config.models import (
+    Check,
+    Deploy,
+    Environment,
+    Hook,
+    LogSource,
+    Project,
+    Server,
+    Shared,
+    read_only,
+    select,
+)
 from core.config.reading import FILE_NAME, find, load, parse
 from core.config.source import KINDS, Kind, Source
 
@@ -20,5 +31,6 @@ __all__ = [
     "find",
     "load",
     "parse",
+    "read_only",
     "select",
 ]

@@ -154,6 +154,8 @@ class Environment(Table):
     """The key of its table."""
     protected: Annotated[bool, Strict()] = False
     """Whether changes require typing the environment's name."""
+    read_only: Annotated[bool, Strict()] = Field(default=False, alias="read-only")
+    """Whether nothing may be changed from here."""
     strategy: Literal["all-at-once", "rolling"] = "all-at-once"
     """How the servers are switched: all at once, or batch by batch."""
     batch: Annotated[int | str, PlainValidator(values.batch)] = 1
@@ -424,6 +426,14 @@ def _listed(table: Any, key: str) -> Sequence[Any]:
     """The list that a table of the file has under a key; nothing where it is none."""
     value = table.get(key) if isinstance(table, dict) else None
     return value if isinstance(value, list | tuple) else ()
+
+
+def read_only(project: Project) -> Project:
+    """The same project, with every environment read-only."""
+    environments = {
+        name: environment.model_copy(update={"read_only": True}) for name, environment in project.environments.items()
+    }
+    return project.model_copy(update={"environments": environments})
 
 
 def select(environment: Environment, names: Sequence[str], roles: Sequence[str] = ()) -> tuple[Server, ...]:

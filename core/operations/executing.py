@@ -133,6 +133,7 @@ def execute(
     Raises TurnoutError after everything was put back; NeedsPerson where that was not possible.
     """
     controls = controls or Controls()
+    fleet.allow_changes()
     operation_class = operation_of(request)
     reason = reason_of(fleet.project.mask, request)
     run = Run(fleet, operation_class.kind(request), emit, reason, despite_freeze=request.despite_freeze)

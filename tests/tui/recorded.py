@@ -135,6 +135,7 @@ class RecordedFleet:
         self.closed = threading.Event()
 
     masked, at_once, break_locks = Fleet.masked, Fleet.at_once, Fleet.break_locks
+    allow_changes = Fleet.allow_changes
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -75,8 +75,8 @@ async def test_the_first_deploy_from_an_empty_screen_to_live_everywhere(
         text = screen_text(app)
         assert "3 of 3 answer" in text
         assert app.workspace.operation and app.workspace.operation.outcome == "done"
-        assert toasts(app)[-1] == app.workspace.operation.summary
-        assert app.workspace.operation.summary in text, "the status line and the Progress tab say how it ended"
+        assert "LIVE on 3 in " in text and "u undo" in text, "the receipt says how it ended"
+        assert toasts(app) == [] and "Esc hides this" not in text, "and nothing else does"
 
 
 async def test_the_plan_is_shown_before_anything_happens_and_cancel_has_the_focus(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ProjectFactory, Servers
-from tests.servers import need
+from tests.servers import Destination, need
 from tests.waiting import PATIENCE, until
 from tui.model.keystrokes import ALONE, READ, UP
 
@@ -91,6 +91,12 @@ def terminals(tmp_path: Path) -> Iterator[list[Tmux]]:
         terminal.close()
 
 
+def served(web: list[Destination]) -> set[str]:
+    """What the front page is on the servers."""
+    pages = [place.files / "current/index.html" for place in web]
+    return {page.read_text() if page.exists() else "" for page in pages}
+
+
 def test_a_deploy_and_a_way_back_in_a_real_terminal(
     tmp_path: Path, terminals: list[Tmux], servers: Servers, project_factory: ProjectFactory
 ) -> None:
@@ -105,14 +111,12 @@ def test_a_deploy_and_a_way_back_in_a_real_terminal(
         terminal.shows(f"The {text} page")
         terminal.press("Enter")
         terminal.agree("y  Deploy")
-        terminal.shows("Esc hides this")
-        terminal.press("Escape")
-        until(lambda: "Esc hides this" not in terminal.screen(), "the status line is gone")
-        assert {(place.files / "current/index.html").read_text() for place in web} == {text}
+        until(lambda text=text: served(web) == {text}, "the page is live")
+        terminal.shows("LIVE on 2")
     terminal.press("u")
     terminal.agree("y  Roll back")
-    terminal.shows("Esc hides this")
-    assert {(place.files / "current/index.html").read_text() for place in web} == {"first"}
+    until(lambda: served(web) == {"first"}, "the page is live again")
+    terminal.shows("y copy for the channel")
     terminal.press("q")
     assert terminal.ended() == 0
 

@@ -30,9 +30,9 @@ def shown(progress: Progress, now: float, cells: int, rows: int) -> list[str]:
 def test_the_heading_says_what_goes_where_and_how_long_the_upload_still_takes() -> None:
     progress = uploads(deploying(3), {"web1": 20e6, "web2": 20e6, "web3": 10e6})
     assert heading(progress, 100, T + 10) == (
-        "DEPLOY 3f2c1ab → production · Fix cart totals for mixed VAT        ETA 0:31  ██████▌░░░░░░░░░ 41 %"
+        "DEPLOY 3f2c1ab → production · Fix cart totals for mixed VAT          ETA 0:28  ██████▌░░░░░░░░░ 41 %"
     )
-    assert heading(progress, 60, T + 10) == "DEPLOY 3f2c1ab → production     ETA 0:31  ████░░░░░░ 41 %"
+    assert heading(progress, 60, T + 10) == "DEPLOY 3f2c1ab → production  ETA 0:28  ██████▌░░░░░░░░░ 41 %"
 
 
 def test_a_time_left_that_is_not_known_is_not_shown() -> None:
@@ -118,11 +118,11 @@ def test_in_few_rows_the_slowest_are_shown_and_the_rest_is_counted() -> None:
         through(progress, f"web{number}", "upload", "stage")
     text = shown(progress, T + 10, 84, 8)
     assert text[3:] == [
-        "◐ web7    ██▎░░░░░░░░░░░░░░░░░░░   10 %  4.0 MB of 41 MB    444 kB/s   1:23",
-        "◐ web1    ███████████▏░░░░░░░░░░   49 %  20 MB of 41 MB     2.2 MB/s   0:09",
-        "◐ web2    ███████████▏░░░░░░░░░░   49 %  20 MB of 41 MB     2.2 MB/s   0:09",
-        "◐ web3    ███████████▏░░░░░░░░░░   49 %  20 MB of 41 MB     2.3 MB/s   0:09",
-        "▸ 81 more uploading, median 59 %          ▸ 15 ready and waiting at the barrier",
+        "◐ web7    ██▋░░░░░░░░░░░░░░░░░░░░░░░░░   10 %  4.0 MB of 41 MB    444 kB/s   1:23",
+        "◐ web1    █████████████▋░░░░░░░░░░░░░░   49 %  20 MB of 41 MB     2.2 MB/s   0:09",
+        "◐ web2    █████████████▊░░░░░░░░░░░░░░   49 %  20 MB of 41 MB     2.2 MB/s   0:09",
+        "◐ web3    █████████████▊░░░░░░░░░░░░░░   50 %  20 MB of 41 MB     2.3 MB/s   0:09",
+        "▸ 81 more uploading, median 60 %          ▸ 15 ready and waiting at the barrier",
     ]
 
 

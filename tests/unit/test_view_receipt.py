@@ -51,7 +51,7 @@ def test_it_fits_a_narrow_pane_and_plain_ascii() -> None:
         "✓ 3f2c1ab LIVE on 3 in 27 s",
         "  was 9ab01cd (lived 2 h)",
         "  upload 12 s ████████   stage 4.0 s ███",
-        "  barrier 1.0 s █   switch 0.3 s ▏",
+        "  barrier 1.0 s █   switch 0.3 s ▏   check 2.0 s █",
     ]
     assert "\n".join(receipt(good(), glyphs=ASCII)).isascii()
     assert receipt(good(1))[0].startswith("✓ 3f2c1ab LIVE on web1 in 27 s")
@@ -66,7 +66,8 @@ def test_the_slowest_server_is_named_with_the_reason() -> None:
             progress.apply(UploadProgress(server=name, sent=1000, total=SIZE, time=T + 1))
             progress.apply(UploadProgress(server=name, sent=2000, total=SIZE, time=T + 32))
         progress.apply(PhaseFinished(server=name, phase="upload", seconds=seconds, time=T + seconds))
-    assert "  slowest web3 +34 s (upload, stalled 31 s)" in receipt(done(progress))
+        through(progress, name, "stage", "switch", at=T + 40)
+    assert "slowest web3 +34 s (upload, stalled 31 s)" in "\n".join(receipt(done(progress)))
     assert not any("slowest" in line for line in receipt(good())), "all took the same time"
 
 

@@ -137,6 +137,8 @@ def _dashboard_project(options: Options) -> tuple[Project | None, str | None]:
     if path is None:
         return None, None
     project = config.load(path)
+    if options.read_only:
+        project = config.read_only(project)
     if options.environment:
         project.environment(options.environment)
     return project, options.environment

@@ -25,6 +25,8 @@ class Options:
     command: str = ""
     config: str | None = None
     environment: str | None = None
+    read_only: bool = False
+    """Nothing may be changed, whatever turnout.toml says."""
     servers: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     dry_run: bool = False
@@ -75,6 +77,7 @@ def parse(words: Sequence[str]) -> Options:
         command=known.get("command") or "",
         config=known.get("config"),
         environment=known.get("environment"),
+        read_only=known.get("read_only", False),
         servers=tuple(known.get("servers") or ()),
         roles=tuple(known.get("roles") or ()),
         dry_run=known.get("dry_run", False),
@@ -105,6 +108,7 @@ def _parser(*, with_init: bool) -> Parser:
         "--config", metavar="FILE", help="the configuration file (default: turnout.toml in this folder or one above)"
     )
     parser.add_argument("--environment", metavar="ENV", help="the environment that the dashboard shows first")
+    parser.add_argument("--read-only", action="store_true", help="look only: refuse everything that changes servers")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
     add_change_commands(commands)
 

@@ -35,6 +35,8 @@ def ask_or_refuse(command: Command) -> None:
 def operate(command: Command, request: Request) -> Answer:
     """Execute at once with --yes; else plan, show and ask, again and again while the servers change meanwhile."""
     options, output = command.options, command.output
+    if not options.dry_run:
+        command.fleet.allow_changes()
     if options.yes and not options.dry_run:
         return _execute(command, request, None)
     while True:

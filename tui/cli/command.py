@@ -48,6 +48,8 @@ class Command:
             from core import config
 
         self.project = config.load(self._config_file())
+        if self.options.read_only:
+            self.project = config.read_only(self.project)
         self.output.mask = self.project.mask
         try:
             environment = _environment(self.project, self.options.environment)
@@ -59,6 +61,8 @@ class Command:
         from core.fleet import Fleet
 
         self.fleet = Fleet(self.project, environment, servers)
+        if self.options.request is not None and not self.options.dry_run:
+            self.fleet.allow_changes()
         self._opened = True
         with quick_imports():
             self.fleet.connect_ahead()

@@ -40,6 +40,7 @@ def carry_out(command: Command) -> Answer:
         chosen = living
     if not chosen:
         return _unlocked(inspection)
+    command.fleet.allow_changes()
     if not breaks and not _agreed(command, living):
         operation = next(iter(living.values())).operation
         command.output.say(

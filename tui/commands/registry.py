@@ -58,6 +58,8 @@ KEYS: tuple[Key, ...] = (
 )  # fmt: skip
 """Every key, those of widgets and dialogs among them."""
 
+READ_ONLY = "this environment is read-only here"
+
 TAB_PLACE = 10
 """Where the keys of the tab that is shown are in the bar, between what is urgent and what changes servers."""
 
@@ -77,6 +79,8 @@ def why_not(name: str, workspace: Workspace, focus: Focus, keymap: Keymap) -> st
     """Why the key of this id does nothing now, in a few words; "" where it does something, or belongs to a widget."""
     command = COMMANDS.get(name)
     said = command.why_not(workspace, focus) if command else ""
+    if command is not None and command.group == CHANGE and workspace.environment.read_only:
+        said = READ_ONLY if command.id != "cancel" else said
     for other in ("watch", "break-lock", "cancel"):
         said = said.replace(f"{{{other}}}", keymap.shown(other))
     return said

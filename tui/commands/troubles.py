@@ -41,7 +41,7 @@ def _watch(desk: Desk) -> None:
 def recover(desk: Desk) -> None:
     """Show what was interrupted, and let a person choose the way out, of which the plan comes next."""
     interrupted = desk.workspace.others.interruption
-    if interrupted is None or not desk.is_free:
+    if interrupted is None or not desk.is_free or desk.workspace.environment.read_only:
         return
     from core import RecoverRequest
 

@@ -28,6 +28,7 @@ class Workspaces:
     """By environment: what the dashboard knows of it and does there. A workspace is made when it is first asked for.
 
     front      the screen that shows `shown`; None before there is one
+    on_end     called with an operation of ours, in any environment, when it has ended
     on_change  called when something changed in any environment, also in those that are not shown
     later      calls work after so many seconds; notice   tells the person something, whatever is on the screen
     """
@@ -50,6 +51,7 @@ class Workspaces:
         self.notice = notice
         self.front: Listener | None = None
         self.on_change: list[Callable[[], None]] = []
+        self.on_end: list[Callable[[Operation], None]] = []
         self._opener = opener
         self._made: dict[str, Workspace] = {}
         self._name = project.environment(first).name
@@ -160,6 +162,8 @@ class Relay:
     def operation_ended(self, operation: Operation) -> None:
         if front := self._front:
             front.operation_ended(operation)
+        for listener in self._workspaces.on_end:
+            listener(operation)
         self._workspaces.changed()
 
     def contact_lost(self, operation: OthersOperation) -> None:

@@ -53,8 +53,8 @@ def receipt_lines(
         first = line((f"{glyphs.done} ", "ok"), parts[0], (took if len(parts) == 1 else "", "dim"))
         return [crop(first, cells, glyphs.more), *(line("  ", part) for part in parts[1:])]
     out = flow(_good_parts(progress, glyphs), cells, glyphs, indent=0)
-    out += flow([*_phase_parts(progress, glyphs), *_sent(progress)], cells, glyphs)
-    out += flow([*_slowest(progress), *_checks(progress), *_pruned(progress)], cells, glyphs)
+    out += flow(_phase_parts(progress, glyphs), cells, glyphs)
+    out += flow([*_sent(progress), *_checks(progress), *_slowest(progress), *_pruned(progress)], cells, glyphs)
     return out + _keys(progress, cells, glyphs, keys)
 
 

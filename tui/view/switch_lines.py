@@ -46,7 +46,7 @@ def switch_lines(progress: Progress, cells: int, now: float, glyphs: Glyphs, *, 
     out = [_rule(progress, turned, cells, glyphs)]
     fact = _fact(progress, turned, cells - INDENT, now, glyphs)
     if fact:
-        out.append((Span(" " * INDENT), *fact))
+        out.append(crop((Span(" " * INDENT), *fact), cells, glyphs.more))
     return out + _tracks(progress, turned, cells, glyphs)
 
 
