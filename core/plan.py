@@ -82,11 +82,13 @@ class Step:
         if self.refusal:
             return self.refusal.text
         parts = []
-        if self.action == UPLOAD:
+        if self.action == UPLOAD and self.send_files:
             least = "" if self.exact else "at most "
             parts.append(f"send {least}{size(self.send_bytes)} in {count(self.send_files, 'file')}")
+        elif self.action == UPLOAD and self.remove_entries:
+            parts.append(f"remove {count(self.remove_entries, 'entry')} from the deploy-cache")
         if self.action in (UPLOAD, STAGE):
-            parts.append(f"copy {size(self.copy_bytes)}")
+            parts += [f"copy {size(self.copy_bytes)}"] if self.copy_bytes else []
             parts.append("switch")
         if self.action not in (NONE, SWITCH, STAGE, UPLOAD, REMOVE):
             parts.append(self.action)
@@ -212,8 +214,8 @@ class Plan:
 
 
 def freeing(verb: str, freed: int | None, exact: bool) -> str:
-    """`, frees 58 MB`, `, freed at most 58 MB`; "" where it is not known."""
-    if freed is None:
+    """`, frees 58 MB`, `, freed at most 58 MB`; "" where it is not known, or nothing."""
+    if not freed:
         return ""
     return f", {verb} {'' if exact else 'at most '}{size(freed)}"
 

@@ -154,6 +154,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         if self.our_operations or self.workspaces is None or self.screen is not self.dashboard:
             self.tell("saved; it is used when the dashboard is started again", "turnout.toml", "information", 8.0)
             return
+        from core.config import read_only  # the dashboard's start does without
+
         name = self.workspaces.shown.name
         self.workspaces.close()
         looks_only = self.project is not None and all(place.read_only for place in self.project.environments.values())

@@ -123,3 +123,50 @@ def test_no_line_is_wider_than_the_dialog(cells: int) -> None:
 def test_what_a_server_or_commit_says_cannot_bring_escapes() -> None:
     shown = text(deploy(record=record(0, subject="a\x1b[2Jb\nc"), warnings=("x\x1b]0;t\x07y",)))
     assert "\x1b" not in shown and "ab c" in shown
+
+
+def test_only_the_servers_that_get_something_are_counted() -> None:
+    one = deploy(
+        upload("web1", send_bytes=984, send_files=3), replace(upload("web2"), action=STAGE, send_bytes=0, send_files=0)
+    )
+    assert "Sends    984 B in 3 files to web1" in text(one)
+    assert "Sends    82 MB to 2 servers" in text(deploy(upload("web1"), upload("web2"), switching("web3")))
+    assert "Sends    at most 41 MB in 50 files to web1" in text(deploy(upload("web1", exact=False)))
+    assert "Sends" not in text(deploy(switching("web1")))
+
+
+def switching(name: str) -> Step:
+    return Step(server=name, action=SWITCH, current=tag(1))
+
+
+def test_a_release_does_not_become_itself() -> None:
+    again = text(deploy(live="20261101T000000Z-3f2c1ab"))
+    assert "Live     3f2c1ab → 3f2c1ab again, as a new release" in again
+    steps = (Step(server="web1", action=NONE, current=tag(0)), switching("web2"), switching("web3"))
+    shown = text(deploy(*steps, live=tag(0)))
+    assert "Live     3f2c1ab stays live, and becomes live on web2, web3, too" in shown and "→" not in shown
+
+
+def test_exceptions_are_named_and_come_after_the_many() -> None:
+    odd = {17, 43, 71}
+    steps = [Step(server=f"web{n}", action=SWITCH, current=tag(2 if n in odd else 1)) for n in range(1, 101)]
+    shown = text(deploy(*steps))
+    assert "▸ 97 servers  switch only" in shown
+    assert "▸ 3 servers   web17, web43, web71: switch only (live there: 77e0d12)" in shown
+    assert shown.index("97 servers") < shown.index("3 servers ")
+
+
+@pytest.mark.parametrize(
+    ("step", "price"),
+    [
+        (
+            upload("web1", send_files=0, send_bytes=0, remove_entries=1),
+            "remove 1 entry from the deploy-cache, copy 58 MB, switch",
+        ),
+        (upload("web1", send_files=1, send_bytes=0, copy_bytes=0), "send 0 B in 1 file, switch"),
+        (Step(server="web1", action=REMOVE, prune=("x",), frees=0), "prune 1 release"),
+        (Step(server="web1", action=REMOVE, clear_cache=True, frees=0), "clear the deploy-cache"),
+    ],
+)
+def test_nothing_is_not_counted(step: Step, price: str) -> None:
+    assert step.price() == price

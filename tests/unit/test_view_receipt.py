@@ -142,8 +142,8 @@ def test_what_is_copied_is_plain_text_for_people_who_were_not_there() -> None:
     assert receipt_text(good(), None, "shop", "ana@laptop") == (
         "shop production: ✓ 3f2c1ab LIVE on 3 in 27 s, was 9ab01cd (lived 2 h)\n"
         "  Fix cart totals for mixed VAT · by ana@laptop\n"
-        "  upload 12 s, stage 4.0 s, barrier 1.0 s, switch 0.3 s, check 2.0 s, sent 123 of 174 MB\n"
-        "  checks 3/3"
+        "  upload 12 s, stage 4.0 s, barrier 1.0 s, switch 0.3 s, check 2.0 s\n"
+        "  sent 123 of 174 MB, checks 3/3"
     )
     text = receipt_text(failed(going_back(checking(deploying(3), 0), 3)), FAULT, "shop", "ana@laptop")
     assert text.splitlines()[0] == "shop production: ↶ DEPLOY 3f2c1ab FAILED after 31 s"

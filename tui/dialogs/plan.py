@@ -16,7 +16,7 @@ from core.plan import Plan
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
-from tui.view.formats import clock, short_tag
+from tui.view.formats import clock, short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.operation_lines import state_words
@@ -115,7 +115,7 @@ class PlanDialog(Dialog[Plan]):
         if self.plan is None:
             self.set_title("No plan could be made", bad=True)
         else:
-            self.set_title(self.plan.title, bad=not self.plan.executable)
+            self.set_title(short_tags(self.plan.title), bad=not self.plan.executable)
             self._offer(self.plan)
             self.show_what_to_agree_to()
         if not self._may_run:

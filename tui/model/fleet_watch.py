@@ -72,6 +72,7 @@ class FleetWatch:
                 self.environment.name,
                 tuple(self._servers.values()),
                 protected=self.environment.protected,
+                read_only=self.environment.read_only,
             )
         return self._fleet_view
 

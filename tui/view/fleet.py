@@ -57,15 +57,26 @@ class FleetView:
     previous: str = ""
     places: Mapping[str, int] = field(default_factory=dict)
     """By tag: its place among the rows; 0 is the newest."""
+    read_only: bool = False
+    """Whether nothing may be changed from here."""
 
     @classmethod
-    def of(cls, project: str, environment: str, servers: Sequence[ServerView], *, protected: bool = False) -> FleetView:
+    def of(
+        cls,
+        project: str,
+        environment: str,
+        servers: Sequence[ServerView],
+        *,
+        protected: bool = False,
+        read_only: bool = False,
+    ) -> FleetView:
         """The fleet of these servers: its releases, newest first, the live one and the one before it."""
         states = [server.state for server in servers if server.state is not None]
         rows = tuple(fleet_releases(states))
         live = live_of(rows)
         places = {row.tag: index for index, row in enumerate(rows)}
-        return cls(project, environment, tuple(servers), protected, rows, live, previous_of(states, rows).tag, places)
+        previous = previous_of(states, rows).tag
+        return cls(project, environment, tuple(servers), protected, rows, live, previous, places, read_only)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ def texts(event: Event) -> list[str]:
         case Switched():
             return [f"live now: {event.tag or 'nothing'} (before: {event.previous or 'nothing'})"]
         case Pruned():
-            return [f"pruned {event.tag}{'' if event.freed is None else f', freed {size(event.freed)}'}"]
+            return [f"pruned {event.tag}{f', freed {size(event.freed)}' if event.freed else ''}"]
         case Note():
             return [event.text if event.level == "info" else f"{event.level}: {event.text}"]
         case ServerFailed():

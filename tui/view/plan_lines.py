@@ -10,7 +10,10 @@ from core.text import count, size
 from tui.view.change_lines import plan_change_lines
 from tui.view.formats import age, listing, range_name, short_tag, short_tags
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, fit, line, one_line, wrap
+from tui.view.lines import Line, fit, line, one_line, plain, width, wrap
+
+NAMED = 12
+"""Servers that are named where they are exceptions."""
 
 GROUPED_FROM = 9
 """Servers from which those with the same step share a line."""
@@ -65,16 +68,11 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs, at: float | None, terminal: 
     tag = one_line if terminal else short_tag
     if _undoes(plan):
         return _way_back(plan, glyphs, tag)
-    now = tag(plan.live) if plan.live else "nothing"
-    if plan.ends_interrupted:  # some servers are on it already: the others matter
-        others = dict.fromkeys(step.current for step in plan.steps if step.current != plan.tag)
-        now = ", ".join(tag(one_line(other)) or "nothing" for other in others) or now
-    out = [
-        line(
-            ("Live     ", "dim"), (now, "strong"), (f" {glyphs.arrow} ", "accent"),
-            (tag(plan.tag) if plan.tag else "?", "ok"),
-        )
-    ]  # fmt: skip
+    live = _live(plan, glyphs, tag)
+    if width(live) > cells - 9:
+        out = _field("Live", plain(live), cells)
+    else:
+        out = [line(("Live     ", "dim"), *live)]
     if plan.undoes is not None and plan.tag:
         out += _field("Back", undo_words(plan.undoes, tag(plan.tag), at), cells)
     if record is not None:
@@ -89,9 +87,28 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs, at: float | None, terminal: 
         out += _field("Build", f"{one_line(plan.build)}{again}", cells)
     if plan.origin:
         out += _field("From", one_line(plan.origin) if terminal else short_tags(one_line(plan.origin)), cells)
-    if plan.send_bytes:
-        out += _field("Sends", f"{size(plan.send_bytes)} to {count(len(plan.steps), 'server')}", cells)
+    receivers = [step for step in plan.steps if step.send_files]
+    if receivers:
+        least = "" if plan.exact else "at most "
+        files = f" in {count(receivers[0].send_files, 'file')}" if len(receivers) == 1 else ""
+        whom = one_line(receivers[0].server) if len(receivers) == 1 else count(len(receivers), "server")
+        out += _field("Sends", f"{least}{size(plan.send_bytes)}{files} to {whom}", cells)
     return out
+
+
+def _live(plan: Plan, glyphs: Glyphs, tag: Callable[[str], str]) -> Line:
+    """What is live now and what will be; where that is the same, on which servers it becomes live, too."""
+    if plan.live == plan.tag and plan.tag and not plan.ends_interrupted:
+        more = [one_line(name) for name in plan.moving]
+        where = f", and becomes live on {listing(more, NAMED)}, too" if more else ""
+        return line((tag(plan.live), "strong"), f" stays live{where}")
+    now = tag(plan.live) if plan.live else "nothing"
+    if plan.ends_interrupted:  # some servers are on it already: the others matter
+        others = dict.fromkeys(step.current for step in plan.steps if step.current != plan.tag)
+        now = ", ".join(tag(one_line(other)) or "nothing" for other in others) or now
+    again = " again, as a new release" if plan.live and short_tag(plan.live) == short_tag(plan.tag) else ""
+    coming = (tag(plan.tag) if plan.tag else "?", "ok")
+    return line((now, "strong"), (f" {glyphs.arrow} ", "accent"), coming, (again, ""))
 
 
 def undo_words(undoes: Previous, tag: str, now: float | None) -> str:
@@ -125,8 +142,9 @@ def _way_back(plan: Plan, glyphs: Glyphs, tag: Callable[[str], str]) -> list[Lin
 
 
 def step_lines(plan: Plan, cells: int, glyphs: Glyphs, *, terminal: bool = False) -> list[Line]:
-    """The price on each server; servers with the same price share a line where there are many."""
-    groups = alike(plan.steps, GROUPED_FROM)
+    """The price on each server. Where there are many, those with the same price share a line, the most first; the
+    others are exceptions, and named."""
+    groups = sorted(alike(plan.steps, GROUPED_FROM), key=len, reverse=True)
     names = [_names(group) for group in groups]
     name_cells = min(max(len(name) for name in names), max(cells // 3, 8))
     tag, sentence = (one_line, one_line) if terminal else (short_tag, short_tags)
@@ -139,6 +157,9 @@ def step_lines(plan: Plan, cells: int, glyphs: Glyphs, *, terminal: bool = False
             price += f" (live there: {tag(step.current) if step.current else 'nothing'})"
         role = "bad" if step.refusal else "dim" if price == "nothing to do" else ""
         sign = (glyphs.cross, "bad") if step.refusal else (glyphs.dot if role else glyphs.now, role or "accent")
+        if name.endswith(" servers") and group is not groups[0]:
+            every = [one_line(step.server) for step in group]
+            price = f"{listing(every, len(every) if terminal else NAMED)}: {price}"
         first, *rest = wrap(price, cells - name_cells - 4)
         out.append(line((f"{sign[0]} ", sign[1]), (fit(name, name_cells, glyphs.more) + "  ", "strong"), (first, role)))
         out += [line(" " * (name_cells + 4), (part, role)) for part in rest]

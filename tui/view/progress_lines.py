@@ -140,7 +140,7 @@ def now_spans(progress: Progress, server: ServerProgress, cells: int, now: float
 
 
 def _pruned(server: ServerProgress) -> str:
-    freed = "" if server.freed is None else f", freed {size(server.freed)}"
+    freed = f", freed {size(server.freed)}" if server.freed else ""
     return f"pruned {count(server.pruned, 'release')}{freed}"
 
 
