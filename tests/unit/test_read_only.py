@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ from core import DeployRequest, RollbackRequest, config, execute
 from core.errors import EXIT_USAGE, UsageError
 from core.fleet import Fleet
 from core.settings import Settings
-from tests.tui.recorded import project
+from tests.tui.recorded import NOW, fleet_of, project, state
 from tui.cli import main
+from tui.view.glyphs import UNICODE
+from tui.view.header import header_line
+from tui.view.lines import plain
 
 TOML = """
 project = "shop"
@@ -30,6 +34,12 @@ def test_it_is_said_of_one_environment_or_of_all() -> None:
     assert [environment.read_only for environment in read.environments.values()] == [True, False]
     assert all(environment.read_only for environment in config.read_only(read).environments.values())
     assert not read.environment("staging").read_only, "the project that was read stays as it was"
+
+
+@pytest.mark.parametrize("cells", [40, 60, 120])
+def test_the_header_says_so_in_any_width(cells: int) -> None:
+    fleet = replace(fleet_of(state("web1"), state("web2")), read_only=True, protected=True)
+    assert "READ ONLY" in plain(header_line(fleet, cells, UNICODE, NOW))
 
 
 @pytest.mark.parametrize("request_", [DeployRequest(), RollbackRequest()])

@@ -44,28 +44,29 @@ def test_what_holds_the_barrier_is_named() -> None:
 def test_servers_leave_the_old_track_for_the_new_one() -> None:
     assert drawn(switched(deploying(3), 2), T + 22) == [
         "━━━━━━━━━━━━━━━━━━━━━━ SWITCHING 2/3 ━━━━━━━━━━━━━━━━━━━━━━",
+        "",
         "  9ab01cd ━━┳━━ ○ web3",
         "  3f2c1ab   ┗━━ ● web1  ● web2",
     ]
 
 
 def test_many_servers_are_a_cell_each_and_very_many_share_cells() -> None:
-    assert drawn(switched(deploying(20), 12), T + 22)[1:] == [
+    assert drawn(switched(deploying(20), 12), T + 22)[2:] == [
         "  9ab01cd ━━┳━━ ○○○○○○○○ 8",
         "  3f2c1ab   ┗━━ ●●●●●●●●●●●● 12",
     ]
-    assert drawn(switched(deploying(100), 50), T + 22)[1:] == [
+    assert drawn(switched(deploying(100), 50), T + 22)[2:] == [
         "  9ab01cd ━━┳━━ " + "○" * 20 + " 50",
         "  3f2c1ab   ┗━━ " + "●" * 20 + " 50",
     ]
     text = drawn(switched(deploying(20), 12), T + 22, glyphs=ASCII)
-    assert text[2] == "  3f2c1ab   +== ************ 12"
+    assert text[3] == "  3f2c1ab   +== ************ 12"
 
 
 def test_in_motion_they_turn_over_one_after_the_other_and_never_before_they_have() -> None:
     progress = switched(deploying(100), 60)
     assert drawn(progress, T + 21, motion=True)[0].strip("━ ") == "ALL 100 READY"
-    counts = [drawn(progress, T + 21.05 + step / 10, motion=True)[2].count("●") for step in range(10)]
+    counts = [drawn(progress, T + 21.05 + step / 10, motion=True)[3].count("●") for step in range(10)]
     assert counts == sorted(counts) and 0 < counts[0] < counts[3] < counts[6] < counts[-1]
     assert drawn(progress, T + 22, motion=True)[0].strip("━ ") == "SWITCHING 60/100"
     assert drawn(progress, T + 21, motion=False)[0].strip("━ ") == "SWITCHING 60/100"

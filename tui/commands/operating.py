@@ -204,12 +204,12 @@ def _cancel(desk: Desk) -> None:
 
 
 def _no_receipt(workspace: Workspace, focus: Focus) -> str:
-    return "" if workspace.operation and workspace.operation.outcome else "no operation has ended yet"
+    return "" if workspace.operation else "no operation has run yet"
 
 
 def _copy_receipt(desk: Desk) -> None:
     operation = desk.workspace.operation
-    if operation is not None:
+    if operation is not None and operation.outcome:  # else it may be the yes to the plan, still held
         project = desk.workspace.project
         text = receipt_text(operation.progress, operation.error, project.project, project.settings.who)
         desk.copy(text, "the receipt")

@@ -20,6 +20,7 @@ from core.events import (
 from core.jobs import Controls, Job
 from core.plan import Plan
 from core.records import Lock, Record
+from core.rows import plan_row
 from tui.model.bridge import Bridge
 from tui.view.locks import owner
 from tui.view.operation_lines import heading
@@ -118,7 +119,7 @@ class Operation(Followed):
         self.plan = plan
         servers = [step.server for step in plan.steps]
         progress = Progress(plan.kind, plan.environment, servers, started=started, title=plan.title, phases=plan.phases)
-        progress.tag = plan.tag
+        progress.take_plan(plan_row(plan))
         job: Job[Result] = Job(plan.kind, self._work)
         super().__init__(fleet, job, progress)
 

@@ -82,8 +82,8 @@ def checking(fleet: FleetView, now: float) -> str:
 def header_line(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> Line:
     """The first line of the screen: project and environment at the left, the fleet and the picture's age at the right.
 
-    The environment, and that it is read-only, are never left out. Where it is narrow, what is being checked goes first, then the age of the
-    picture, then the word for a protected environment.
+    The environment, and that it is read-only, are never left out. Where it is narrow, what is being checked goes
+    first, then the age of the picture, then the word for a protected environment.
     """
     edge, dot = glyphs.edge, f" {glyphs.dot} "
     name = line((f" {fleet.project} ", "strong"), (f"{edge}{fleet.environment}{edge}", "env"))

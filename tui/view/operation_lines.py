@@ -54,7 +54,8 @@ def _end(progress: Progress, room: int, now: float, glyphs: Glyphs) -> Line:
     total = progress.to_send
     uploading = any(server.phase == "upload" for server in progress.servers.values())
     if progress.finished or progress.cancelling or progress.going_back or not uploading or not total:
-        return line((f"{word} {glyphs.dot} {clock(progress.seconds(now))}", role))
+        whole = f"{word} {glyphs.dot} {clock(progress.seconds(now))}"
+        return line((whole if len(whole) <= room else word, role))
     left = progress.seconds_left(now)
     share = progress.sent / total
     percent = (f" {min(share * 100, 100):.0f} %", "strong")

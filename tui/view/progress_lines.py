@@ -11,6 +11,7 @@ from tui.view.fleet import Activity
 from tui.view.formats import clock, countdown, rate, short_tag
 from tui.view.glyphs import Glyphs, bar
 from tui.view.lines import Line, Span, cell_len, crop, fit, line, one_line, short, width, wrap
+from tui.view.names import shortened
 from tui.view.operation_lines import heading, state_words
 from tui.view.progress import VERBS, PhaseMark, Progress, ServerProgress
 
@@ -51,7 +52,8 @@ def server_progress_line(
     signs   a sign for each phase before that: of a terminal that has no line for the phases of all servers
     """
     server = progress.of(name)
-    spans = [*_sign(progress, server, now, glyphs), Span(fit(name, name_cells, glyphs.more) + "  ", "strong")]
+    shown = shortened(list(progress.servers), name_cells, glyphs.more)[name]
+    spans = [*_sign(progress, server, now, glyphs), Span(f"{shown:<{name_cells}}  ", "strong")]
     if signs:
         marks = [progress.mark(name, phase) for phase in progress.phases if phase != "build"]
         spans += [Span(_glyph(mark, glyphs), _role(mark)) for mark in marks]

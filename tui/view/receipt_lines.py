@@ -28,7 +28,7 @@ SLOW_SECONDS = 1.0
 TEXT_CELLS = 100
 """Width of the receipt that is copied."""
 
-BETWEEN = ("connect", "begin", "barrier")
+BETWEEN = ("connect", "begin", "barrier", "finish")
 """Phases that are worth a word only where they took their time."""
 
 GOOD = ("done", "nothing-to-do")

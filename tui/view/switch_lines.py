@@ -44,9 +44,9 @@ def switch_lines(progress: Progress, cells: int, now: float, glyphs: Glyphs, *, 
     """
     turned = _turned(progress, now) if motion else {server.name for server in progress.switched}
     out = [_rule(progress, turned, cells, glyphs)]
-    fact = _fact(progress, turned, cells - INDENT, now, glyphs)
-    if fact:
-        out.append(crop((Span(" " * INDENT), *fact), cells, glyphs.more))
+    behind = len(turned) < len(progress.switched) and not progress.going_back
+    fact = () if behind else _fact(progress, cells - INDENT, now, glyphs)  # of what is still drawn as to come, nothing
+    out.append(crop((Span(" " * INDENT), *fact), cells, glyphs.more))
     return out + _tracks(progress, turned, cells, glyphs)
 
 
@@ -95,7 +95,7 @@ def _everybody(servers: Sequence[ServerProgress]) -> str:
     return f"ALL {len(servers)}" if len(servers) != 1 else servers[0].name
 
 
-def _fact(progress: Progress, turned: set[str], cells: int, now: float, glyphs: Glyphs) -> Line:
+def _fact(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
     """What is true now: what runs at this moment, or what has changed."""
     if progress.going_back:
         return line((short(f"because {one_line(progress.going_back.why)}", cells, glyphs.more), "warn"))
