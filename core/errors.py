@@ -90,6 +90,10 @@ class TurnoutError(Exception):
         return "\n".join(lines)
 
 
+ALL_BACK, NONE_SWITCHED = "every server was switched back", "nothing was switched"
+"""The hint of an error in the middle of an operation that has none of its own: how things are, not what to do."""
+
+
 class UsageError(TurnoutError):
     """The request names something that does not exist or is not allowed; nothing was touched."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.errors import TurnoutError
+from core.errors import ALL_BACK, NONE_SWITCHED, TurnoutError
 from core.events import BatchStarted
 from core.jobs import Controls, fault
 from core.operations.hook_runs import HookRuns
@@ -36,7 +36,7 @@ def carry_out(run: Run, prepared: Prepared, states: Mapping[str, ServerState], c
         # A bug of Turnout's must not leave servers half-way either.
         error = problem if isinstance(problem, TurnoutError) else fault(problem)
         put_back(run, standing, hooks, error)
-        error.hint = error.hint or ("every server was switched back" if standing.switched else "nothing was switched")
+        error.hint = error.hint or (ALL_BACK if standing.switched else NONE_SWITCHED)
         if error is problem:
             raise
         raise error from problem

@@ -64,7 +64,9 @@ def recorded_app(
 
 @asynccontextmanager
 async def shown(app: TurnoutApp, size: tuple[int, int] = (120, 34)) -> AsyncIterator[Pilot[Any]]:
-    """Run the app until the end of the block; every server has been looked at, or is known not to answer."""
+    """Run the app, without motion, until the end of the block; every server has been looked at, or is known not to
+    answer."""
+    app.animation_level = "none"
     async with app.run_test(size=size, notifications=True) as pilot:
         await settled(pilot)
         yield pilot

@@ -19,6 +19,7 @@ from tui.app import QuitQuestion, TurnoutApp
 from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog
 from tui.dialogs.plan import PlanDialog
+from tui.view.formats import short_tag
 
 CHECK = """
 [[checks]]
@@ -157,7 +158,14 @@ async def test_a_failed_check_puts_all_back_and_leaves_a_readable_panel(
         assert {live(place) for place in web} == {before}
         assert app.workspace.operation and app.workspace.operation.outcome == "failed"
         lines = "\n".join("".join(span.text for span in spans) for spans in board(app).bottom.progress.lines)
-        for part in ("Deploy failed", "What", "Where", "State", "Next"):
+        for part in (
+            "FAILED after",
+            "What    ",
+            "Where   ",
+            "Back    ",
+            f"Live    {short_tag(before)} on 3 servers",
+            "Next",
+        ):
             assert part in lines
         assert "failed" in screen_text(app), "the release is marked in the matrix"
 

@@ -11,12 +11,13 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from core import DeployRequest, RollbackRequest
+from core import DeployRequest, RollbackRequest, config
 from core.errors import CheckFailed, ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
 from core.events import (
     PHASES,
     CheckAttempted,
     Event,
+    GoingBack,
     OperationFinished,
     OperationStarted,
     PhaseFinished,
@@ -150,9 +151,17 @@ UPLOADING: list[Event] = [
     UploadProgress(server="web2", sent=30_500_000, total=41_000_000, files=36, files_total=50, time=NOW + 2.9),
     UploadProgress(server="web3", sent=4_000_000, total=41_000_000, files=4, files_total=50, time=NOW - 9),
 ]
-SWITCHING: list[Event] = [
+BEFORE_THE_SWITCH: list[Event] = [
     STARTED,
-    *(event for name in WEB for event in phases(name, "connect", "begin", "upload", "stage", "barrier", "switch")),
+    *(event for name in WEB for event in phases(name, "connect", "begin", "upload")),
+    *(UploadProgress(server=name, sent=41_000_000, total=41_000_000, time=NOW - 9) for name in WEB),
+    *(event for name in WEB for event in phases(name, "stage")),
+    PhaseStarted(phase="barrier", time=NOW - 1),
+]
+SWITCHING: list[Event] = [
+    *BEFORE_THE_SWITCH,
+    PhaseFinished(phase="barrier", seconds=0.4, time=NOW - 1),
+    *(event for name in WEB for event in phases(name, "switch")),
     Switched(server="web1", tag=tag(0), previous=tag(1), time=NOW),
     Switched(server="web2", tag=tag(0), previous=tag(1), time=NOW),
     *(PhaseStarted(server=name, phase="check", time=NOW) for name in WEB[:2]),
@@ -161,9 +170,18 @@ SWITCHING: list[Event] = [
         server="web2", check="/healthz", attempt=3, attempts=10, passed=False, detail="answered 503", time=NOW
     ),
 ]
+DONE: list[Event] = [
+    *SWITCHING,
+    *(Switched(server=name, tag=tag(0), previous=tag(1), time=NOW) for name in WEB),
+    *(PhaseFinished(server=name, phase="check", seconds=1.2, time=NOW) for name in WEB),
+    OperationFinished(
+        kind="deploy", outcome="done", exit_code=0, seconds=12.4, time=NOW, summary="it is live", tag=tag(0)
+    ),
+]
 FAILED: list[Event] = [
     *SWITCHING,
     ServerFailed(server="web2", phase="check", title="/healthz answered 503", time=NOW),
+    GoingBack(text="putting back: /healthz answered 503", level="warning", why="/healthz answered 503", time=NOW),
     Switched(server="web1", tag=tag(1), previous=tag(0), back=True, time=NOW),
     Switched(server="web2", tag=tag(1), previous=tag(0), back=True, time=NOW),
     OperationFinished(
@@ -265,6 +283,18 @@ def test_plan_that_is_refused(picture: Any) -> None:
 @pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 34), (200, 50)], ids=str)
 def test_uploading(picture: Any, size: tuple[int, int]) -> None:
     assert picture(recorded_app(BEHIND), size, before=operating(UPLOADING))
+
+
+def test_at_the_barrier(picture: Any) -> None:
+    assert picture(recorded_app(BEHIND), (120, 34), before=operating(BEFORE_THE_SWITCH))
+
+
+def test_the_receipt_of_a_deploy(picture: Any) -> None:
+    assert picture(recorded_app(BEHIND), (120, 34), before=operating(DONE))
+
+
+def test_read_only(picture: Any) -> None:
+    assert picture(recorded_app(of=config.read_only(project())), (80, 24), before=pressing("D"))
 
 
 def test_switching_and_checking(picture: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.errors import CheckFailed, FleetError, TurnoutError
+from core.errors import ALL_BACK, CheckFailed, FleetError, TurnoutError
 from core.events import OperationFinished, PhaseFinished, PhaseStarted, Pruned, UploadProgress
 from tests.operations import SIZE, T, checking, deploying, done, failed, going_back, through
 from tui.view.glyphs import ASCII, UNICODE, Glyphs
@@ -108,6 +108,12 @@ def test_a_failure_says_what_failed_where_what_was_put_back_what_is_live_and_wha
         "  Next    look at the app's log",
         "  y copy for the channel",
     ]
+
+
+def test_what_was_put_back_is_not_said_twice() -> None:
+    error = TurnoutError("the hook failed", hint=ALL_BACK)
+    text = receipt(failed(going_back(checking(deploying(3), 0), 3)), error)
+    assert "\n".join(text).count("switched back") == 1 and "  Next    the Log tab has every line" in text
 
 
 def test_a_failure_before_the_switch_put_nothing_back() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.events import HookStarted, PhaseFinished
-from tests.operations import T, checking, deploying, failed, going_back, staged, switched
+from tests.operations import T, checking, deploying, failed, going_back, staged, switched, through
 from tui.view.glyphs import ASCII, UNICODE, Glyphs
 from tui.view.lines import plain
 from tui.view.progress import Progress
@@ -106,6 +106,14 @@ def test_the_way_back_is_the_same_picture_backwards_and_says_why() -> None:
     assert [line.split()[1] for line in drawn(progress, T + 30.3, motion=True)[2:]] == ["━━┳━━", "┗━━"]
     assert drawn(progress, T + 30.3, motion=True)[0].strip("━ ") == "GOING BACK 1/3"
     assert drawn(progress, T + 32)[0].strip("━ ") == "ALL 3 BACK"
+
+
+def test_a_switch_on_the_way_back_leaves_the_switch_as_it_was() -> None:
+    progress = going_back(checking(deploying(3), 0), 0)
+    before = dict(progress.servers["web1"].phases)
+    through(progress, "web1", "switch", at=T + 31)
+    assert progress.servers["web1"].phases == {**before, "back": progress.servers["web1"].phases["back"]}
+    assert "back" not in progress.phases
 
 
 def test_a_failure_before_the_switch_has_no_picture() -> None:

@@ -43,7 +43,11 @@ MEASURED_AFTER = 1.0
 SPARKS = 12
 """Seconds of the upload's rate, and outcomes of checks, that are kept to be drawn."""
 
+BACK = "back"
+"""What a switch on the way back is called here, among the phases of a server."""
+
 VERBS = {
+    BACK: "switching back",
     "build": "building",
     "connect": "connecting",
     "begin": "locking",
@@ -191,12 +195,14 @@ class Progress:
             case PlanMade():
                 self.take_plan(event.plan)
             case PhaseStarted():
-                server.phases[event.phase] = PhaseMark(event.time)
-                server.phase = event.phase
+                phase = self._phase_of(event)
+                server.phases[phase] = PhaseMark(event.time)
+                server.phase = phase
             case PhaseFinished():
-                mark = server.phases.setdefault(event.phase, PhaseMark(event.time - event.seconds))
+                phase = self._phase_of(event)
+                mark = server.phases.setdefault(phase, PhaseMark(event.time - event.seconds))
                 mark.seconds, mark.outcome = event.seconds, event.outcome
-                if server.phase == event.phase:
+                if server.phase == phase:
                     server.phase, server.hook = "", ""
             case UploadProgress():
                 self._upload(server, event)
@@ -229,6 +235,10 @@ class Progress:
             case OperationFinished():
                 self.finished = event
                 self.tag = event.tag or self.tag
+
+    def _phase_of(self, event: PhaseStarted | PhaseFinished) -> str:
+        """The phase of an event; a switch on the way back is not the switch that it undoes."""
+        return BACK if self.going_back and event.phase == "switch" else event.phase
 
     def _only(self, servers: Iterable[str]) -> None:
         """The servers that the operation works on: others of the environment have nothing to do with it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
-from core.errors import FleetError, TurnoutError
+from core.errors import ALL_BACK, NONE_SWITCHED, FleetError, TurnoutError
 from core.text import count, duration, size
 from tui.view.formats import clock, countdown, listing, short_tag, short_tags
 from tui.view.glyphs import UNICODE, Glyphs
@@ -197,7 +197,7 @@ def _bad_end(progress: Progress, error: TurnoutError | None, cells: int, glyphs:
         out += labelled("Back", _put_back(progress), cells)
     live = _live_words(progress)
     out += labelled("Live", live, cells) if live else []
-    hint = error.hint if error is not None else ""
+    hint = error.hint if error is not None and error.hint not in (ALL_BACK, NONE_SWITCHED) else ""
     if undecided and not hint:
         hint = "check which release is live on each server, then recover what was interrupted"
     if isinstance(error, FleetError):

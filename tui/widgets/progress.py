@@ -16,7 +16,7 @@ from tui.keymap import Keymap
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, crop, width
+from tui.view.lines import Line, crop
 from tui.view.progress import Progress
 from tui.view.progress_lines import idle_lines
 from tui.view.progress_page import Frame, Page, page, row
@@ -98,8 +98,7 @@ class ProgressView(ScrollView, Tab, can_focus=True):
             return
         for y, (old, new) in enumerate(zip_longest(before.lines, self._page.lines, fillvalue=())):
             if old != new:
-                start, end = _changed(old, new)
-                self.refresh(Region(start, y, max(end - start, 1), 1))
+                self.refresh(Region(0, y, self.size.width, 1))
 
     @property
     def lines(self) -> Sequence[Line]:
@@ -128,17 +127,3 @@ class ProgressView(ScrollView, Tab, can_focus=True):
         else:
             spans = ()
         return strip(self, spans, cells, self.rich_style)
-
-
-def _changed(old: Line, new: Line) -> tuple[int, int]:
-    """The cells from which and up to which two lines differ."""
-    same = 0
-    while same < min(len(old), len(new)) and old[same] == new[same]:
-        same += 1
-    start = width(new[:same])
-    if width(old) != width(new):
-        return start, max(width(old), width(new))
-    tail = 0
-    while tail < min(len(old), len(new)) - same and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
-    return start, width(new) - width(new[len(new) - tail :])
