@@ -85,7 +85,7 @@ def _stage(progress: Progress, turned: set[str]) -> tuple[str, str]:
             return f"{_everybody(went)} BACK", "warn"
         return f"GOING BACK {len(went) - len(turned)}/{len(went)}", "warn"
     if not turned:
-        return f"{_everybody(part)} READY", "accent"
+        return f"{_everybody(part)} READY", "busy"
     if len(turned) < len(part):
         return f"SWITCHING {len(turned)}/{len(part)}", "busy"
     return f"{_everybody(part)} SWITCHED", "ok"
@@ -144,7 +144,7 @@ def _tracks(progress: Progress, turned: set[str], cells: int, glyphs: Glyphs) ->
             " " * INDENT,
             (label, "strong" if group else "dim"),
             " " * (name_cells - cell_len(label) + 1),
-            (rail, "rail"),
+            (rail, "dim"),
         )
         role = "ok" if new else ""
         signs = [_sign(server, glyphs) if new else glyphs.kept for server in group]
