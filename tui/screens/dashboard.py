@@ -490,7 +490,7 @@ class Dashboard(Guarded, Screen[None]):
     def show_status(self) -> None:
         """Draw the line above the keys: the running operation, or how the last one ended."""
         status, shown = self.query_one("#status", OneLine), self.keymap.shown
-        seen = self.bottom.tab == "progress" and not self.bottom.has_class("-collapsed")
+        seen = self.bottom.display and self.bottom.tab == "progress" and not self.bottom.has_class("-collapsed")
         spans = self.workspace.status_line(
             self.size.width, self.glyphs, stop=shown("cancel"), close=shown("close"), seen=seen
         )
