@@ -30,7 +30,7 @@ from tui.model.listener import Severity
 from tui.model.operation import Followed
 from tui.model.workspace import Workspace
 from tui.model.workspaces import Workspaces
-from tui.palette import Commands
+from tui.palette import Commands, Palette
 from tui.screens.dashboard import Dashboard
 from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
@@ -240,6 +240,10 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
             return
         text = "not now: a suspended Turnout sends no heartbeats, so the servers would end the operation"
         self.notify(text, title="An operation is running", severity="warning", timeout=8, markup=False)
+
+    def action_command_palette(self) -> None:
+        if not Palette.is_open(self):
+            self.push_screen(Palette(id="--command-palette"))
 
     def action_redraw(self) -> None:
         self.draw_all_again()

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from typing import Any
 import paramiko
 import pytest
 from textual import events
+from textual.errors import NoWidget
 from textual.keys import _character_to_key
+from textual.pilot import OutOfBounds
 
 from core import DeployRequest
 from tests.tui.running import STYLE, XTERM, agree, hurried, plan_made, screen_text, shown, until
@@ -124,7 +126,8 @@ async def type_anything(pilot: Any, choose: random.Random, keystrokes: int) -> N
             await pilot.resize_terminal(*choose.choice([(60, 16), (80, 24), (120, 34), (160, 45)]))
         elif what < 0.06:
             place = (choose.randrange(app.size.width), choose.randrange(app.size.height))
-            await pilot.click(offset=place)
+            with suppress(NoWidget, OutOfBounds):  # a screen that is not laid out yet
+                await pilot.click(offset=place)
         elif what < 0.08:
             app.post_message(events.Paste("productio\ny\n"))
         else:

@@ -17,7 +17,7 @@ from tui.model.keystrokes import Keystrokes
 SOON = 0.01
 """Seconds between two looks whether a new screen is built."""
 
-LATE = 0.5
+LATE = 0.25
 """Seconds after which a key is handled even if the end of the one before is unknown: its widget is gone."""
 
 if TYPE_CHECKING:
