@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import App
 from textual.binding import BindingType
@@ -242,7 +242,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         self.notify(text, title="An operation is running", severity="warning", timeout=8, markup=False)
 
     def action_command_palette(self) -> None:
-        if not Palette.is_open(self):
+        if not Palette.is_open(cast(Any, self)):
             self.push_screen(Palette(id="--command-palette"))
 
     def action_redraw(self) -> None:
