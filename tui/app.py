@@ -77,7 +77,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
     ) -> None:
         environ = os.environ if environ is None else environ
         chosen = themes.choose(environ)
-        super().__init__(ansi_color=True if chosen.startswith("ansi") else None)
+        super().__init__(ansi_color=True if themes.is_ansi(chosen) else None)
         self._environ = environ
         self.project = project
         self.now = now
@@ -289,6 +289,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
     def use_theme(self, name: str) -> None:
         """Other colours, until the program ends."""
         self.theme = name
+        self.ansi_color = None
+        self.set_class(self.native_ansi_color, "-ansi")
 
     def action_help(self) -> None:
         self.push_screen(HelpScreen(self.keymap, self.glyphs, self.why_not, place=self.keys_place))

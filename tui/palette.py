@@ -14,7 +14,7 @@ from tui.commands.base import press
 from tui.commands.registry import COMMANDS
 from tui.keymap import Keymap
 
-THEMES = ("turnout-dark", "turnout-light", "ansi-dark", "ansi-light", "nord", "gruvbox", "tokyo-night")
+THEMES = ("turnout-dark", "turnout-light", "turnout-ansi", "nord", "gruvbox", "tokyo-night")
 
 
 class Host(Protocol):

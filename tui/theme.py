@@ -10,10 +10,10 @@ from textual.theme import Theme
 DARK = Theme(
     name="turnout-dark",
     primary="#7cb7ff",
-    secondary="#8a94a6",
-    accent="#f0b35a",
+    secondary="#9aa5b8",
+    accent="#f4bb64",
     success="#63d297",
-    warning="#f0b35a",
+    warning="#f4bb64",
     error="#ff7b72",
     foreground="#d5dce6",
     background="#10141b",
@@ -22,14 +22,14 @@ DARK = Theme(
     dark=True,
     variables={
         "border": "#7cb7ff",
-        "border-blurred": "#39445a",
-        "block-cursor-background": "#27405f",
+        "border-blurred": "#6f7e9a",
+        "block-cursor-background": "#1d3452",
         "block-cursor-foreground": "#ffffff",
         "block-cursor-text-style": "none",
         "block-cursor-blurred-background": "#1f2836",
         "input-selection-background": "#7cb7ff 35%",
-        "scrollbar": "#39445a",
-        "scrollbar-hover": "#4d5b75",
+        "scrollbar": "#6f7e9a",
+        "scrollbar-hover": "#8390a8",
         "scrollbar-active": "#7cb7ff",
         "scrollbar-background": "#151a23",
         "scrollbar-background-hover": "#151a23",
@@ -40,11 +40,11 @@ DARK = Theme(
 LIGHT = Theme(
     name="turnout-light",
     primary="#0b5cad",
-    secondary="#5b6675",
-    accent="#9a5400",
-    success="#0f7a3d",
-    warning="#9a5400",
-    error="#b42318",
+    secondary="#4e5866",
+    accent="#8a4a00",
+    success="#0b6532",
+    warning="#8a4a00",
+    error="#84090f",
     foreground="#1d2530",
     background="#f6f7f9",
     surface="#ffffff",
@@ -52,14 +52,14 @@ LIGHT = Theme(
     dark=False,
     variables={
         "border": "#0b5cad",
-        "border-blurred": "#b9c2ce",
-        "block-cursor-background": "#cfe3f9",
+        "border-blurred": "#6d7889",
+        "block-cursor-background": "#c4dcf7",
         "block-cursor-foreground": "#0d1117",
         "block-cursor-text-style": "none",
-        "block-cursor-blurred-background": "#e9edf2",
+        "block-cursor-blurred-background": "#e0e7ef",
         "input-selection-background": "#0b5cad 25%",
-        "scrollbar": "#b9c2ce",
-        "scrollbar-hover": "#97a3b3",
+        "scrollbar": "#6d7889",
+        "scrollbar-hover": "#576274",
         "scrollbar-active": "#0b5cad",
         "scrollbar-background": "#ffffff",
         "scrollbar-background-hover": "#ffffff",
@@ -67,15 +67,57 @@ LIGHT = Theme(
     },
 )
 
-THEMES = (DARK, LIGHT)
+ANSI = Theme(
+    name="turnout-ansi",
+    ansi=True,
+    primary="ansi_cyan",
+    secondary="ansi_default",
+    accent="ansi_magenta",
+    success="ansi_green",
+    warning="ansi_yellow",
+    error="ansi_red",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    variables={
+        "ansi-background": "ansi_default",
+        "ansi-foreground": "ansi_default",
+        "surface": "ansi_default",
+        "panel": "ansi_default",
+        "border": "ansi_cyan",
+        "border-blurred": "ansi_default",
+        "block-cursor-background": "ansi_default",
+        "block-cursor-foreground": "ansi_default",
+        "block-cursor-text-style": "reverse",
+        "block-cursor-blurred-background": "ansi_default",
+        "input-cursor-background": "ansi_default",
+        "input-cursor-foreground": "ansi_default",
+        "input-cursor-text-style": "reverse",
+        "scrollbar": "ansi_cyan",
+        "scrollbar-hover": "ansi_cyan",
+        "scrollbar-active": "ansi_cyan",
+        "scrollbar-background": "ansi_default",
+        "scrollbar-background-hover": "ansi_default",
+        "scrollbar-background-active": "ansi_default",
+    },
+)
+"""The terminal's own colours, for terminals of 8 or 16. Its background may be black, white or any grey: none of them is
+named here, and no bright colour, for some palettes have their greys there."""
+
+THEMES = (DARK, LIGHT, ANSI)
+
+
+QUIET, OFF = 0.78, 0.73
+"""How much of the text's colour less important text has, and what is off. Both can be read on every ground."""
 
 
 def quiet(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
     """Colours for less important text (`quiet`) and for what is off (`off`), between a theme's text and background."""
     if theme.ansi:
-        return {"quiet": "ansi_default", "off": "ansi_bright_black"}
+        return {"quiet": "ansi_default", "off": "ansi_default"}
     ground, text = Color.parse(variables["background"]), Color.parse(variables["foreground"])
-    return {"quiet": ground.blend(text, 0.62).hex, "off": ground.blend(text, 0.36).hex}
+    return {"quiet": ground.blend(text, QUIET).hex, "off": ground.blend(text, OFF).hex}
 
 
 ENVIRONMENTS: Mapping[bool, Mapping[str, str]] = {
@@ -84,7 +126,7 @@ ENVIRONMENTS: Mapping[bool, Mapping[str, str]] = {
 }
 """By whether a theme is dark: the colours of environments (tui.view.environment_colour)."""
 
-TINT: Mapping[bool, float] = {True: 0.2, False: 0.1}
+TINT: Mapping[bool, float] = {True: 0.16, False: 0.1}
 """How much of an environment's colour the header has where the environment is protected; by whether a theme is dark."""
 
 
@@ -101,18 +143,29 @@ def environment_colours(theme: Theme, variables: Mapping[str, str]) -> dict[str,
     return {f"env-{name}": colour for name, colour in colours.items()} | tints
 
 
+def is_ansi(name: str) -> bool:
+    """Whether a theme of this name has the terminal's own colours."""
+    return name == ANSI.name or name.startswith("ansi")
+
+
 def choose(environ: Mapping[str, str]) -> str:
     """The name of the theme to start with.
 
-    TURNOUT_THEME names one of Textual's or ours, `dark` and `light` for short. NO_COLOR, and terminals of
-    16 colours, get the terminal's own colours: any other theme would send greys.
+    TURNOUT_THEME names one of Textual's or ours, `dark`, `light` and `ansi` for short. NO_COLOR, and terminals of
+    8 and 16 colours, get the terminal's own colours: in those, green and quiet text may be the same grey.
     """
     if "NO_COLOR" in environ:
-        return "ansi-dark"
+        return ANSI.name
     wanted = environ.get("TURNOUT_THEME", "")
-    wanted = {"dark": DARK.name, "light": LIGHT.name}.get(wanted, wanted)
-    if wanted:
-        return wanted
-    if environ.get("TERM", "") in ("linux", "vt100", "vt220", "dumb", "ansi"):
-        return "ansi-dark"
-    return DARK.name
+    wanted = {"dark": DARK.name, "light": LIGHT.name, "ansi": ANSI.name}.get(wanted, wanted)
+    return wanted or (DARK.name if _has_many_colours(environ) else ANSI.name)
+
+
+def _has_many_colours(environ: Mapping[str, str]) -> bool:
+    """Whether the terminal has 256 colours or more, by the rules of Rich, which writes them (`rich.console`)."""
+    term = environ.get("TERM", "").strip().lower()
+    if term in ("dumb", "unknown"):
+        return False
+    if environ.get("COLORTERM", "").strip().lower() in ("truecolor", "24bit"):
+        return True
+    return term.rpartition("-")[2] in ("256color", "kitty")

@@ -7,13 +7,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from textual.color import Color
-from textual.theme import Theme
 
 from core.errors import ConnectError
 from core.records import Lock
 from tests.tui.recorded import NOW, fleet_of, state, tag
-from tui.theme import THEMES, environment_colours
 from tui.view.environment_colour import COLOURS, colour_of
 from tui.view.fleet import FleetView, ServerView
 from tui.view.fleet_map import map_line, map_title, plan_map
@@ -170,26 +167,3 @@ def test_the_live_release_is_not_judged_by_who_answers() -> None:
     fleet = FleetView.of("shop", "production", [*silent, ServerView("web3", state("web3", 1), at=NOW)])
     assert fleet.live == tag(0)
     assert fleet.conditions["web3"] == "behind"
-
-
-@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
-def test_text_on_the_header_of_a_protected_environment_can_be_read(theme: Theme) -> None:
-    variables = {**theme.to_color_system().generate(), **theme.variables}
-    colours = environment_colours(theme, variables)
-    texts = {"ok": theme.success, "warn": theme.warning, "bad": theme.error}
-    for name in COLOURS:
-        ground = Color.parse(colours[f"tint-{name}"])
-        for role, text in {**texts, "env": colours[f"env-{name}"], "text": theme.foreground}.items():
-            assert text is not None
-            assert contrast(Color.parse(text), ground) >= 4.5, f"{role} on {name} of {theme.name}"
-
-
-def contrast(one: Color, other: Color) -> float:
-    """The ratio of WCAG 2: 1 for the same, 21 for black on white."""
-    lighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def luminance(colour: Color) -> float:
-    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]

@@ -11,6 +11,7 @@ class Glyphs:
     """One set of signs, each one cell wide but for `never`. There is a word beside each wherever there is room.
 
     live, kept, failed, pruned, absent, unknown   cells of the releases matrix
+    other   a release that is live on some servers, beside the one that is live on most
     busy, alert, wait    a server that is busy, in trouble, not inspected yet
     done, skipped, now, todo, cross   phases
     dash, left, right    a row of phases, and the barrier in it     back   the way back
@@ -20,6 +21,7 @@ class Glyphs:
     """
 
     live: str
+    other: str
     kept: str
     failed: str
     pruned: str
@@ -61,6 +63,7 @@ class Glyphs:
 
 UNICODE = Glyphs(
     live="●",
+    other="◆",
     kept="○",
     failed="✗",
     pruned="◌",
@@ -102,6 +105,7 @@ UNICODE = Glyphs(
 
 ASCII = Glyphs(
     live="*",
+    other="%",
     kept="o",
     failed="x",
     pruned="_",

@@ -250,8 +250,8 @@ def row_state(row: FleetRelease, fleet: FleetView, glyphs: Glyphs) -> tuple[str,
             word if live or len(failed) in (0, len(row.present_on)) else f"failed {len(failed)}/{total}",
         )
     if live:
-        role = "ok" if row.tag == fleet.live else "warn"
-        return glyphs.live, role, "live" if live == total else f"live {live}/{total}"
+        sign, role = (glyphs.live, "ok") if row.tag == fleet.live else (glyphs.other, "warn")
+        return sign, role, "live" if live == total else f"live {live}/{total}"
     if row.live_on:
         return glyphs.unknown, "bad", "was live"
     if not row.present_on:
