@@ -10,7 +10,7 @@ from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, Host
 from tests.tui.recorded import NOW, project, state, tag
 from tests.tui.running import recorded_app, screen_text, settled, shown, toasts, until
 from tui.app import DEMO, TurnoutApp
-from tui.dialogs.base import Ask, Message
+from tui.dialogs.base import Ask, Dialog, Message
 from tui.dialogs.pick import DeployDialog, PruneDialog
 from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
@@ -540,3 +540,18 @@ async def test_an_interruption_that_cannot_be_read_is_unknown_and_not_denied() -
         await pilot.press("R")
         await until(pilot, lambda: toasts(app), "the reason")
         assert toasts(app) == ["R: whether an operation was interrupted is unknown on web2"]
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (200, 60), (200, 100)])
+@pytest.mark.parametrize("key", ["D", "P", "question_mark"])
+async def test_the_buttons_of_a_dialog_are_seen_at_every_size(key: str, size: tuple[int, int]) -> None:
+    app = recorded_app()
+    async with shown(app, size) as pilot:
+        await pilot.press(key)
+        await until(pilot, lambda: isinstance(app.screen, Dialog) and app.screen.is_here, "the dialog")
+        await pilot.pause()
+        await pilot.pause()
+        box, close = app.screen.query_one("#box"), app.screen.query_one("#close")
+        assert close.region.height == 1 and box.content_region.contains_region(close.region)
+        if lists := app.screen.query("#choices"):
+            assert box.content_region.contains_region(lists.first().region)

@@ -23,7 +23,10 @@ from tui.widgets.paint import Lines
 T = TypeVar("T")
 
 FRAME = 5
-"""Rows that a dialog's border and padding take, with one row free above and below."""
+"""Rows that a dialog's border and padding take at least, with one row free above and below."""
+
+TALLEST = 94
+"""How much of the screen's height a dialog may take, in percent: the max-height of #box in style.tcss."""
 
 BUTTONS = 3
 """Rows of the buttons, with the space around them."""
@@ -164,11 +167,16 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
     def draw(self) -> None:
         """Draw the lines for the width that there is, and let them scroll where the height does not do."""
         body = self.query_one("#body")
-        taken = sum(
-            part.outer_size.height for part in self.query_one("#box").children if part is not body and part.display
-        )
-        body.styles.max_height = max(self.size.height - FRAME - max(taken, BUTTONS), 2)
+        body.styles.max_height = self.room_for(body)
         self.query_one("#text", Lines).show(self.lines(self.cells))
+
+    def room_for(self, part: Widget) -> int:
+        """The rows of the screen that are left for a part that scrolls."""
+        box = self.query_one("#box")
+        others = [other for other in box.children if other is not part and other.display]
+        taken = sum(other.outer_size.height + other.styles.margin.height for other in others)
+        around = max(box.gutter.height + self.size.height - self.size.height * TALLEST // 100, FRAME)
+        return max(self.size.height - around - max(taken, BUTTONS), 2)
 
     @property
     def cells(self) -> int:

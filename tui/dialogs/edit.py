@@ -41,6 +41,7 @@ class EditDialog(Pick[Project]):
 
     title_text = "Environments, servers and hooks"
     BINDINGS = bindings("yes", "remove")
+    tallest = 18
 
     def __init__(self, project: Project, *, bridge: Bridge, keymap: Keymap, glyphs: Glyphs) -> None:
         super().__init__()
@@ -68,7 +69,7 @@ class EditDialog(Pick[Project]):
         self._rows = rows_of(draft.project(self._project.settings))
         self.choices.set_keys([row.key for row in self._rows])
         key = self._keymap.shown
-        said = f"{key('details')} changes or adds, {key('remove')} removes; not saved yet"
+        said = f"{key('details')} changes or adds, {key('remove')} removes{'; not saved yet' if draft.changed else ''}"
         self.query_one("#edit-hint", Lines).show([line((said, "dim"))])
 
     def _line(self, index: int, cells: int) -> Line:

@@ -44,10 +44,14 @@ class Choices(Rows):
 
 
 class Pick(Dialog[T]):
-    """A dialog around a list; Enter or a double click chooses."""
+    """A dialog around a list; Enter or a double click chooses.
+
+    tallest   rows of the list where the screen is high enough; on a lower one it scrolls
+    """
 
     AUTO_FOCUS = "#choices"
     BINDINGS = bindings("details")
+    tallest = 14
 
     @property
     def choices(self) -> Choices:
@@ -58,6 +62,7 @@ class Pick(Dialog[T]):
         return self.choices
 
     def draw(self) -> None:
+        self.choices.styles.max_height = min(self.room_for(self.choices), self.tallest)
         self.choices.redraw()
 
     def action_details(self) -> None:
