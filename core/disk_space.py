@@ -91,8 +91,8 @@ def emptied(state: ServerState) -> ServerState:
 def shortage(state: ServerState, needed: Space) -> str:
     """Why a server lacks space, with the numbers; "" where it does not, or does not tell."""
     if 0 <= state.free_bytes < needed.bytes + HEADROOM:
-        spare = f"{size(needed.bytes)} needed and {size(HEADROOM)} spare"
-        return f"not enough space: {spare}, {size(state.free_bytes)} free"
+        wanted = f"{size(needed.bytes)} needed, plus {size(HEADROOM)} to keep free"
+        return f"not enough space: {wanted}; only {size(state.free_bytes)} free"
     if 0 <= state.free_inodes < needed.inodes + SPARE_INODES:
         return f"not enough inodes: {needed.inodes:,} needed, {state.free_inodes:,} free"
     return ""

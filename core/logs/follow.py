@@ -197,7 +197,7 @@ class _Stream:
                 if self._follow():
                     return
             except NoChannel as error:
-                self._fail(f"{error.title}: it has no channel left beside the operation", TAKEN_BACK)
+                self._fail(f"{error.title}: the operation needs all of them", TAKEN_BACK)
                 pause = TAKEN_BACK
             except TurnoutError as error:
                 error.mask(self._mask)

@@ -55,5 +55,5 @@ def said_of_gaps(taken: Taken) -> list[tuple[str, str]]:
     for server, lines in taken.dropped.items():
         out.append((server, f"{lines:,} lines left out: they came faster than they were read"))
     for server, number in taken.skipped.items():
-        out.append((server, f"{size(number)} left out: more came than is sent"))
+        out.append((server, f"{size(number)} left out: the log grows faster than Turnout reads it"))
     return out

@@ -79,7 +79,7 @@ def _untold(entry: Entry, told: Sequence[Event]) -> Iterator[Event]:
             outcome=entry.outcome,
             exit_code=entry.exit_code,
             seconds=entry.seconds,
-            summary=f"as the journals of {count(len(entry.by_server), 'server')} tell",
+            summary=f"according to the journals of {count(len(entry.by_server), 'server')}",
             tag=entry.tag,
             **place,
         )

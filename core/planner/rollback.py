@@ -89,7 +89,7 @@ def plan_rollback(
     strangers = [step.server for step in steps if step.action in (STAGE, UPLOAD) and step.server not in recorded(row)]
     if strangers and not any(step.refusal for step in steps):
         who = ", ".join(recorded(row))
-        warnings += (f"{', '.join(strangers)} never had {row.tag}: it is sent there as {who} recorded it",)
+        warnings += (f"{', '.join(strangers)} never had {row.tag}: it is sent there, with the record that {who} has",)
     if row.failed:
         warnings += (f"{row.tag} is marked as failed: {row.failed}",)
     if row.block and undoes is None:

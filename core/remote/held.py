@@ -90,7 +90,7 @@ class Held:
         if found or answer.status == Status.INCOMPLETE:
             raise ServerError(
                 "the copy of the deploy-cache is not complete",
-                detail="\n".join(found) or "it has other entries than the tree",
+                detail="\n".join(found) or "its files and folders are not those that were sent",
                 hint="nothing was switched; deploy again: the deploy-cache is compared by checksum first",
                 server=self.name,
             )

@@ -128,7 +128,7 @@ def _check(manifest: Manifest) -> None:
         parent = path.rpartition(b"/")[0]
         above = manifest.entries.get(parent)
         if parent and (above is None or above.kind != FOLDER):
-            raise SourceError(f"the release's manifest is not of a tree: {show_path(parent)} is not a folder in it")
+            raise SourceError(f"the release's manifest contradicts itself: {show_path(parent)} is not a folder there")
 
 
 def _parent(cache: Path) -> Path:

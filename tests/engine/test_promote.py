@@ -148,7 +148,7 @@ def test_a_tag_that_means_something_else_there_is_not_taken(two):
     operator = pair.promote()
     assert live(pair.production) != "r1" and tree(pair.production, live(pair.production))[b"a"][1] == b"2"
     assert record(pair.production, live(pair.production)).promoted_tag == "r1"
-    assert any("the tag is not r1, as in staging" in text for text in operator.result.plan.warnings)
+    assert any("the release gets another tag than in staging (r1)" in text for text in operator.result.plan.warnings)
     assert pair.promote().result.outcome == "nothing-to-do", "it is the same release, under whatever tag"
 
 
@@ -245,7 +245,7 @@ def test_another_release_that_goes_live_meanwhile_is_noticed(two):
     pair.project.commit({"a": "2"})
     pair.staging.deploy(tag="r2")
     operator.fails(
-        lambda: operator.run(PromoteRequest("staging"), plan), SourceError, "another release is live in staging"
+        lambda: operator.run(PromoteRequest("staging"), plan), SourceError, "a different release went live in staging"
     )
     assert not live(pair.production)
 

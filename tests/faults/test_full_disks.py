@@ -129,7 +129,7 @@ def test_many_small_files_are_counted_in_blocks(sshd, disk, project_factory, tru
     facts = truth(project, [sshd])
     with pytest.raises(DiskFull) as raised:
         facts.do(DeployRequest(tag="one"))
-    assert raised.value.detail == "web: not enough space: 33 MB needed and 17 MB spare, 34 MB free"
+    assert raised.value.detail == "web: not enough space: 33 MB needed, plus 17 MB to keep free; only 34 MB free"
     assert os.listdir(sshd.files / "deploy-cache") == []
 
 

@@ -97,7 +97,7 @@ def test_what_turns_out_not_to_fit_is_refused_before_the_first_byte_is_sent(othe
     error = raised.value.errors[place.alias]
     assert isinstance(error, DiskFull), error
     assert error.server == place.alias
-    assert error.detail.startswith("not enough space: 80 MB needed and 17 MB spare, ")
+    assert error.detail.startswith("not enough space: 80 MB needed, plus 17 MB to keep free; only ")
     assert sorted(os.listdir(place.files / "deploy-cache")) == ["index.html", "other"]
     assert facts.live() == ["one"]
     assert facts.unlocked()

@@ -273,7 +273,7 @@ def test_plan_for_a_protected_environment(picture: Any) -> None:
 
 
 def test_plan_that_is_refused(picture: Any) -> None:
-    refusal = Refusal("not enough space: 99 MB needed and 17 MB spare, 52 MB free", NO_SPACE)
+    refusal = Refusal("not enough space: 99 MB needed, plus 17 MB to keep free; only 52 MB free", NO_SPACE)
     steps = tuple(
         Step(**{**vars(step), "refusal": refusal if step.server == "web2" else None}) for step in deploy_plan().steps
     )

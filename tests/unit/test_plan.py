@@ -138,7 +138,7 @@ def test_what_does_not_fit_is_refused_with_the_numbers() -> None:
     need = len(NEW.entries) * 2 * 4096 + HEADROOM
     assert deploy(state("web1", free_bytes=need)).executable
     refused = deploy(state("web1", free_bytes=need - 1))
-    assert refused.all_refusals == ("web1: not enough space: 25 kB needed and 17 MB spare, 17 MB free",)
+    assert refused.all_refusals == ("web1: not enough space: 25 kB needed, plus 17 MB to keep free; only 17 MB free",)
     inodes = len(NEW.entries) * 2 + SPARE_INODES
     assert deploy(state("web1", free_inodes=inodes)).executable
     refused = deploy(state("web1", free_inodes=inodes - 1))

@@ -91,7 +91,7 @@ def test_the_file_that_differs_is_named() -> None:
 @pytest.mark.parametrize("above", [link(b"/etc"), entry(b"one"), None], ids=["link", "file", "nothing"])
 def test_nothing_is_written_through_what_is_not_a_folder(above: Entry | None, tmp_path: Path) -> None:
     entries = {b"d/cron": entry(b"one")} | ({b"d": above} if above else {})
-    with pytest.raises(SourceError, match="d is not a folder in it"):
+    with pytest.raises(SourceError, match="d is not a folder there"):
         received(Manifest(entries), Sent(b"oneone"))
 
 

@@ -69,7 +69,7 @@ def test_all_of_one_operation_is_told() -> None:
 
 def test_servers_that_were_not_heard_are_named_in_the_table() -> None:
     said = "\n".join(plain(spans) for spans in table_lines(HISTORY, 120, UNICODE, NOW))
-    assert "web3: no answer" in said and "what only it did is missing here" in said and "aa11" in said
+    assert "web3: no answer" in said and "what ran only there is missing here" in said and "aa11" in said
 
 
 def test_the_line_of_time_has_a_bar_for_each_release_and_marks_what_failed() -> None:

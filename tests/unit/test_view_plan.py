@@ -61,7 +61,7 @@ def test_what_undo_goes_back_to_and_takes_back_is_said() -> None:
     plan = replace(deploy(), undoes=undoes)
     said = " ".join(plain(spans) for spans in plan_lines(plan, 120, UNICODE, now=NOW))
     assert "to 3f2c1ab, which was live until 5 min ago; takes back the deploy by ana@laptop" in said
-    assert "3f2c1ab, the newest good release before" in text(replace(plan, undoes=Previous(tag=tag(0))))
+    assert "3f2c1ab, the newest older release that did not fail" in text(replace(plan, undoes=Previous(tag=tag(0))))
 
 
 def test_an_upper_bound_is_not_shown_as_a_fact() -> None:

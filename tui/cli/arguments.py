@@ -191,11 +191,11 @@ def _diff(commands: Any) -> None:
         "diff",
         "show how two releases differ: commits, files, or one file",
         "Commits come from the git repository, files from the manifests on the servers; nothing is sent. A and B are\n"
-        "tags, whole or short, commits, `live` or `previous`. Without B the live release is meant, without A the\n"
-        "previous one. Exits with 0 also where they differ, with 1 where the files are not known or FILE cannot be\n"
-        "shown, with 3 where no server can be reached.\n"
-        "With --server given twice, what the first one really holds of A is compared, by checksum there, with what\n"
-        "the second one holds of B, or of A too.",
+        "tags, whole or short, commits, `live` or `previous`. Without B, A is compared with the live release;\n"
+        "without both, the previous release is. Exits with 0 even if they differ, with 1 if the files are not known\n"
+        "or FILE cannot be shown, with 3 if no server can be reached.\n"
+        "With two --server, the files of A on the first server are compared, by checksum there, with those of B on\n"
+        "the second one; without B, with those of A there.",
     )
     add_environment(diff)
     diff.add_argument(
@@ -212,7 +212,7 @@ def _logs(commands: Any) -> None:
         commands,
         "logs",
         "follow the application's logs on all servers",
-        "Prints each line behind its server's name, until Ctrl-C. The logs are those of [[logs]] in turnout.toml.\n"
+        "Prints each line after its server's name, until Ctrl-C. The logs are those of [[logs]] in turnout.toml.\n"
         "Exits with 0 when it is stopped. With --no-follow it exits with 3 if a server cannot be reached, and with\n"
         "1 if a log cannot be read.",
     )
@@ -228,7 +228,7 @@ def _logs(commands: Any) -> None:
         "--no-follow",
         dest="follow",
         action="store_false",
-        help="print what is there and exit; for a command, until it prints nothing for 1.5 s",
+        help="print what is there and exit; a command is read until it prints nothing for 1.5 s",
     )
     logs.add_argument("--grep", metavar="REGEX", help="only lines that match this regular expression")
     add_reading(logs)

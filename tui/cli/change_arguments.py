@@ -128,8 +128,8 @@ def _block(commands: Any) -> None:
         commands,
         "block",
         "make undo skip a release until it is unblocked",
-        "`turnout rollback` without a tag, and the dashboard's undo, skip it. Naming it goes back to it all the same;\n"
-        "the plan warns then.",
+        "`turnout rollback` without a tag, and the dashboard's undo, skip it. You can still roll back to it by its\n"
+        "tag; the plan then warns.",
     )
     _tagged(block, "BlockRequest", blocked=True)
     unblock = add_command(commands, "unblock", "stop undo from skipping a release")
@@ -158,7 +158,8 @@ def _freeze(commands: Any) -> None:
         "freeze",
         "refuse deploys, rollbacks and prunes until `turnout thaw`",
         "Every operator on every machine is refused; `--despite-freeze -m why` overrides this. Pins, blocks and\n"
-        "`turnout recover` still work. If a server does not answer, freeze others with --server: one is enough.",
+        "`turnout recover` still work. A freeze on one server is enough: if some do not answer,\n"
+        "choose another one with --server.",
     )
     thaw = add_command(commands, "thaw", "end a freeze")
     for parser, frozen in ((freeze, True), (thaw, False)):

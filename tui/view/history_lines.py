@@ -68,7 +68,7 @@ def entry_line(entry: Entry, cells: int, glyphs: Glyphs, now: float, subject: st
         parts.append((f"{fit(clock(entry.seconds) if entry.seconds else '', 7)}", "dim"))
     notes = [] if word == "done" else [(f"{word} ", role)]
     if entry.gone:
-        notes.append((f"{listing([one_line(name) for name in entry.gone], 3)} not heard ", "warn"))
+        notes.append((f"no word from {listing([one_line(name) for name in entry.gone], 3)} ", "warn"))
     if entry.despite_freeze:
         notes.append(("despite the freeze ", "warn"))
     if entry.reason:
@@ -86,8 +86,8 @@ def unheard_lines(history: History, cells: int, glyphs: Glyphs) -> list[Line]:
     ]
     more = len(history.unheard) - len(out)
     if out:
-        said = "what only they did is missing here" if len(history.unheard) > 1 else "what only it did is missing here"
-        out.append(line((f"  {f'and {more} more; ' if more > 0 else ''}{said}", "dim")))
+        said = f"{f'and {more} more; ' if more > 0 else ''}what ran only there is missing here"
+        out.append(crop(line((f"  {said}", "dim")), cells, glyphs.more))
     return out
 
 
@@ -95,11 +95,10 @@ def entry_lines(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> list[Li
     """All that is known of one operation."""
     glyph, role, word = outcome_words(entry, glyphs)
     when = f"{datetime.fromtimestamp(entry.began):%Y-%m-%d %H:%M:%S}, {age(max(now - entry.ended, 0))} ago"
-    out = [
-        line(
-            (f"{glyph} {one_line(entry.kind)} {word}", role), ("  " + what(entry).replace("→", glyphs.arrow), "strong")
-        )
-    ]
+    head = line(
+        (f"{glyph} {one_line(entry.kind)} {word}", role), ("  " + what(entry).replace("→", glyphs.arrow), "strong")
+    )
+    out = [crop(head, cells, glyphs.more)]
     fields = [
         ("Why", one_line(entry.reason)),
         ("By", one_line(entry.who)),
@@ -109,7 +108,7 @@ def entry_lines(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> list[Li
         ("Phases", ", ".join(f"{name} {clock(seconds)}" for name, seconds in entry.phases.items() if seconds >= 0.05)),
         ("Servers", listing([one_line(name) for name in entry.servers], 8)),
         ("Batches", str(entry.batches) if entry.batches > 1 else ""),
-        ("Not heard", ", ".join(one_line(name) for name in entry.gone)),
+        ("No word", ", ".join(one_line(name) for name in entry.gone)),
         ("Pruned", listing([short_tag(tag) for tag in entry.pruned], 6)),
         ("Undone by", entry.undone_by),
         ("Freeze", "carried out although changes were frozen" if entry.despite_freeze else ""),

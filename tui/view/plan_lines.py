@@ -114,7 +114,7 @@ def _live(plan: Plan, glyphs: Glyphs, tag: Callable[[str], str]) -> Line:
 def undo_words(undoes: Previous, tag: str, now: float | None) -> str:
     """`to 2e90a48, which was live until 5 min ago; takes back the deploy by ana@laptop`."""
     if not undoes.until:
-        return f"to {tag}, the newest good release before"
+        return f"to {tag}, the newest older release that did not fail"
     ended = f"; takes back the {undoes.kind} by {one_line(undoes.who)}" if undoes.kind and undoes.who else ""
     when = f"live until {age(max(now - undoes.until, 0))} ago" if now is not None else "live before"
     return f"to {tag}, which was {when}{ended}"

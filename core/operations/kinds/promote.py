@@ -149,5 +149,5 @@ def _warnings(found: Origin, record: Record) -> list[str]:
         said.append(f"left out, because shared paths replaced it in {found.environment}: {names}{more}")
     if record.tag != found.record.tag:
         why = "without those files the content is different" if found.left_out else "that tag has other content here"
-        said.append(f"the tag is not {found.record.tag}, as in {found.environment}: {why}")
+        said.append(f"the release gets another tag than in {found.environment} ({found.record.tag}): {why}")
     return said
