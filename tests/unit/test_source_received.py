@@ -106,5 +106,5 @@ def test_files_of_different_times_keep_them() -> None:
 
 def test_a_tree_that_does_not_fit_on_this_machine_is_refused_before_anything_is_read() -> None:
     huge = Manifest({b"a": Entry("f", 1 << 59, "0" * 64)})
-    with pytest.raises(SourceError, match="this machine has no room"):
+    with pytest.raises(SourceError, match="not enough space on this machine"):
         received(huge, Sent(b""))
