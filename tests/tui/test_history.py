@@ -52,6 +52,8 @@ async def test_what_was_done_is_listed_and_each_log_can_be_read(shop: SampleProj
         await pilot.press("enter")
         await until(pilot, lambda: "back to the list" in screen_text(app) and "events" in screen_text(app), "the log")
         lines = "\n".join(app.screen.query_one("#history-log").lines())
+        assert "new line" not in screen_text(app), "it is all there"
+        assert "f Follow" in screen_text(app) and "Open its log" not in screen_text(app), "the keys are those of a log"
         assert lines.count("switch done") == 2 and "rollback" in lines
         await pilot.press("escape")
         await until(pilot, lambda: "back to the list" not in screen_text(app), "the list again")

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from core.history import Entry, History, Life, lives
-from tui.keymap import DETAILS, Keymap, bindings
+from tui.keymap import DETAILS, LOG_KEYS, Key, Keymap, bindings
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
 from tui.view.fleet import FleetView
@@ -22,6 +22,9 @@ from tui.widgets.paint import Lines
 from tui.widgets.rows import Rows
 from tui.widgets.tab import Tab
 from tui.widgets.viewer import Viewer
+
+LIST_KEYS = (replace(DETAILS, action="focused.details", label="Open its log"),)
+"""Keys of the list. While a log is shown, the tab has those of a log."""
 
 TALL = 12
 """Rows of the tab from which the line of time is above the list."""
@@ -86,7 +89,7 @@ class HistoryTab(Vertical, Tab):
     """The list, or the log of one operation."""
 
     tab_name = "history"
-    keys = (replace(DETAILS, action="focused.details", label="Open its log"),)
+    keys: tuple[Key, ...] = LIST_KEYS
     BINDINGS = bindings("close")
 
     def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap) -> None:
@@ -153,6 +156,7 @@ class HistoryTab(Vertical, Tab):
     def _show_log(self, *, shown: bool) -> None:
         """Show the log in place of the list, or the list; the focus goes along."""
         log, focused = self.query_one(Viewer), self.has_focus_within
+        self.keys = LOG_KEYS if shown else LIST_KEYS
         if self.list.display != (not shown) or log.display != shown:
             self.list.display = not shown
             log.display = self.query_one("#history-head").display = shown

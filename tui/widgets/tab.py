@@ -23,7 +23,7 @@ class Tab(Guarded, Widget):
     """
 
     tab_name: ClassVar[str] = ""
-    keys: ClassVar[tuple[Key, ...]] = ()
+    keys: tuple[Key, ...] = ()
     follows_cursor: ClassVar[bool] = False
 
     @property

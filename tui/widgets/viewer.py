@@ -50,6 +50,8 @@ class Viewer(Vertical):
         self._asking = ""
         """What the prompt is for: "search", "save" or "" where it is closed."""
         self._problem = ""
+        self._whole = False
+        """Whether all lines came at once: none is ever new."""
         self._seen = 0
         """The number behind the last line that was there when following stopped."""
         self._drawn = 0.0
@@ -91,6 +93,7 @@ class Viewer(Vertical):
             self.store.narrow(server="")
         self._area.marked = -1
         self._area.follow = follow
+        self._whole = not follow
         self.redraw()
 
     def add(self, lines: Iterable[LogLine]) -> None:
@@ -144,7 +147,7 @@ class Viewer(Vertical):
         store = self.store
         return ViewerState(
             follow=self.follow,
-            below=0 if self.follow else store.first + len(store) - max(self._seen, store.first),
+            below=0 if self.follow or self._whole else store.first + len(store) - max(self._seen, store.first),
             servers=len(self.names),
             server=store.server,
             shown=store.shown,
