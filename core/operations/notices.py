@@ -8,6 +8,7 @@ from typing import Any
 
 from core.operations.run import Run
 from core.plan import NONE, Plan, Refusal, Step
+from core.planner.naming import no_release
 from core.protocol.requests import Settles
 from core.records import ServerState, live_tag
 from core.remote.held import Held
@@ -36,9 +37,10 @@ def plan_notice(
     )
 
 
-def known(states: Sequence[ServerState], tag: str) -> bool:
-    """Whether a server knows a release of that name, or keeps a notice about one."""
-    return any(tag in state.releases or tag in state.pins or tag in state.blocks for state in states)
+def unknown(states: Sequence[ServerState], tag: str) -> str:
+    """What to say where no server knows a release of that name or keeps a notice about one; else ""."""
+    tags = {name for state in states for name in (*state.releases, *state.pins, *state.blocks)}
+    return "" if tag in tags else no_release(tag, tags)
 
 
 def facts(run: Run) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.jobs import Ahead, Controls
-from core.operations.notices import change, facts, known, on_servers, plan_notice
+from core.operations.notices import change, facts, on_servers, plan_notice, unknown
 from core.operations.operation import Operation, Request
 from core.operations.planning import Prepared
 from core.operations.run import Run
@@ -43,7 +43,6 @@ class Blocking(Operation[BlockRequest], request=BlockRequest):
 
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
         tag, blocked = self.request.tag, self.request.blocked
-        refusal = "" if known(states, tag) else f"no release is called {tag}"
         return Prepared(
             plan_notice(
                 self.fleet.environment.name,
@@ -51,7 +50,7 @@ class Blocking(Operation[BlockRequest], request=BlockRequest):
                 BLOCK if blocked else UNBLOCK,
                 lambda state: (tag in state.blocks) == blocked,
                 tag,
-                refusal,
+                unknown(states, tag),
             )
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.jobs import Ahead, Controls
-from core.operations.notices import change, facts, known, on_servers, plan_notice
+from core.operations.notices import change, facts, on_servers, plan_notice, unknown
 from core.operations.operation import Operation, Request
 from core.operations.planning import Prepared
 from core.operations.run import Run
@@ -70,5 +70,4 @@ def plan_pin(environment: str, states: Sequence[ServerState], tag: str, *, pinne
         release = state.releases.get(tag)
         return (tag in state.pins or bool(not pinned and release and release.pinned)) == pinned
 
-    refusal = "" if known(states, tag) else f"no release is called {tag}"
-    return plan_notice(environment, states, PIN if pinned else UNPIN, is_so, tag, refusal)
+    return plan_notice(environment, states, PIN if pinned else UNPIN, is_so, tag, unknown(states, tag))
