@@ -1,13 +1,15 @@
-"""Pictures of the screens, compared with those that were found good (`pytest --snapshot-update` takes new ones)."""
+"""The screens in every size, as text that was found good; `pytest --snapshot-update` takes new ones."""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -32,6 +34,7 @@ from core.records import JournalLine, Lock
 from tests.plans import worded
 from tests.tui.recorded import NOW, WEB, project, record, state, tag
 from tests.tui.running import XTERM, recorded_app, settled, until
+from tests.tui.text_pictures import SIZES, Text, drawn
 from tui.app import TurnoutApp
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.recover import RecoverDialog
@@ -52,20 +55,28 @@ def utc() -> Iterator[None]:
 
 
 @pytest.fixture
-def picture(snap_compare: Any, utc: None) -> Callable[..., bool]:
-    """Compare a picture of an app, after what `before` does to it."""
+def picture(snapshot: SnapshotAssertion, utc: None) -> Callable[..., bool]:
+    """Compare an app, after what `before` does to it, in some sizes: one file of text for each test."""
 
-    def compare(app: TurnoutApp, size: tuple[int, int] = (100, 30), before: Before | None = None) -> bool:
-        async def prepare(pilot: Pilot[Any]) -> None:
-            await settled(pilot)
-            if before is not None:
-                await before(pilot)
-            await settled(pilot)
-            for screen in pilot.app.screen_stack:
-                for field in screen.query(Input):
-                    field.cursor_blink = False
+    def compare(
+        app: TurnoutApp,
+        sizes: Sequence[tuple[int, int]] = SIZES,
+        before: Before | None = None,
+        *,
+        styled: tuple[int, int] = (80, 24),
+    ) -> bool:
+        async def run() -> str:
+            async with app.run_test(size=sizes[0]) as pilot:
+                await settled(pilot)
+                if before is not None:
+                    await before(pilot)
+                await settled(pilot)
+                for screen in app.screen_stack:
+                    for field in screen.query(Input):
+                        field.cursor_blink = False
+                return await drawn(pilot, sizes, styled)
 
-        return bool(snap_compare(app, terminal_size=size, run_before=prepare))
+        return bool(asyncio.run(run()) == snapshot(extension_class=Text))
 
     return compare
 
@@ -211,24 +222,44 @@ def operating(events: list[Event], error: FleetError | None = None, *keys: str) 
 BEHIND = {name: state(name, 1) for name in WEB}
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 34)], ids=str)
-def test_main_screen(picture: Any, size: tuple[int, int]) -> None:
-    assert picture(recorded_app(), size)
+def test_main_screen(picture: Any) -> None:
+    assert picture(recorded_app())
 
 
 def test_main_screen_with_24_servers(picture: Any) -> None:
     names = [f"web{number}" for number in range(1, 25)]
     states = {name: state(name, 1 if name in ("web3", "web17") else 0) for name in names}
-    assert picture(recorded_app(states, of=project(names)), (200, 60))
+    assert picture(recorded_app(states, of=project(names)))
 
 
-@pytest.mark.parametrize(
-    "environ",
-    [{"TURNOUT_THEME": "light"}, {"TERM": "linux"}, {"TURNOUT_ASCII": "1"}],
-    ids=["light", "console", "ascii"],
-)
-def test_looks(picture: Any, environ: Mapping[str, str]) -> None:
-    assert picture(recorded_app(environ=environ))
+LOOKS: dict[str, dict[str, str]] = {
+    "light": {"TURNOUT_THEME": "light"},
+    "no colour": {"NO_COLOR": "1"},
+    "16 colours": {"TERM": "screen"},
+    "console": {"TERM": "linux"},
+    "ascii": {"TURNOUT_ASCII": "1"},
+}
+
+
+@pytest.fixture(params=LOOKS)
+def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What the app, and Textual by itself, find in the environment."""
+    found: dict[str, str] = LOOKS[request.param]
+    if "NO_COLOR" in found:
+        monkeypatch.setenv("NO_COLOR", found["NO_COLOR"])
+    return found
+
+
+def test_looks(picture: Any, look: dict[str, str]) -> None:
+    assert picture(recorded_app(environ=look, of=project(protected=True)), [(60, 16), (80, 24)])
+
+
+def test_looks_of_a_plan(picture: Any, look: dict[str, str]) -> None:
+    assert picture(recorded_app(BEHIND, environ=look), [(80, 24)], with_plan(deploy_plan()))
+
+
+def test_looks_of_an_upload(picture: Any, look: dict[str, str]) -> None:
+    assert picture(recorded_app(BEHIND, environ=look), [(80, 24)], operating(UPLOADING))
 
 
 def test_empty(picture: Any) -> None:
@@ -264,8 +295,8 @@ def test_plan_of_a_deploy(picture: Any) -> None:
     assert picture(recorded_app(BEHIND), before=with_plan(deploy_plan()))
 
 
-def test_plan_of_a_rollback_in_a_small_terminal(picture: Any) -> None:
-    assert picture(recorded_app(), (60, 16), before=with_plan(rollback_plan()))
+def test_plan_of_a_rollback(picture: Any) -> None:
+    assert picture(recorded_app(), before=with_plan(rollback_plan()))
 
 
 def test_plan_for_a_protected_environment(picture: Any) -> None:
@@ -280,32 +311,29 @@ def test_plan_that_is_refused(picture: Any) -> None:
     assert picture(recorded_app(BEHIND), before=with_plan(deploy_plan(steps=steps)))
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 34), (200, 50)], ids=str)
-def test_uploading(picture: Any, size: tuple[int, int]) -> None:
-    assert picture(recorded_app(BEHIND), size, before=operating(UPLOADING))
+def test_uploading(picture: Any) -> None:
+    assert picture(recorded_app(BEHIND), before=operating(UPLOADING))
 
 
 def test_at_the_barrier(picture: Any) -> None:
-    assert picture(recorded_app(BEHIND), (120, 34), before=operating(BEFORE_THE_SWITCH))
+    assert picture(recorded_app(BEHIND), before=operating(BEFORE_THE_SWITCH))
 
 
 def test_the_receipt_of_a_deploy(picture: Any) -> None:
-    assert picture(recorded_app(BEHIND), (120, 34), before=operating(DONE))
+    assert picture(recorded_app(BEHIND), before=operating(DONE))
 
 
 def test_read_only(picture: Any) -> None:
-    assert picture(recorded_app(of=config.read_only(project())), (80, 24), before=pressing("D"))
+    assert picture(recorded_app(of=config.read_only(project())), before=pressing("D"))
 
 
 def test_switching_and_checking(picture: Any) -> None:
-    assert picture(recorded_app(BEHIND), (120, 34), before=operating(SWITCHING))
+    assert picture(recorded_app(BEHIND), before=operating(SWITCHING))
 
 
 def test_a_failed_deploy(picture: Any) -> None:
     check = CheckFailed("/healthz answered 503", detail="attempt 10 of 10", hint="look at the application's own log")
-    assert picture(
-        recorded_app(BEHIND), (120, 34), before=operating(FAILED, FleetError({"web2": check}, phase="check"))
-    )
+    assert picture(recorded_app(BEHIND), before=operating(FAILED, FleetError({"web2": check}, phase="check")))
 
 
 def test_log(picture: Any) -> None:
@@ -316,16 +344,20 @@ def test_details_of_a_release(picture: Any) -> None:
     assert picture(recorded_app(), before=pressing("down", "enter"))
 
 
+@pytest.mark.parametrize("key", ["t", "i", "l"], ids=["history", "preflight", "logs"])
+def test_tabs(picture: Any, key: str) -> None:
+    assert picture(recorded_app(), before=pressing("down", key))
+
+
 def test_help(picture: Any) -> None:
-    assert picture(recorded_app(), (100, 40), before=pressing("question_mark"))
+    assert picture(recorded_app(), before=pressing("question_mark"))
 
 
 def test_prune_dialog(picture: Any) -> None:
     assert picture(recorded_app(), before=pressing("end", "P"))
 
 
-@pytest.mark.parametrize("size", [(60, 16), (120, 34)])
-def test_environments(picture: Any, size: tuple[int, int]) -> None:
+def test_environments(picture: Any) -> None:
     more = '[environments.staging]\nprotected = true\nservers = [{ name = "s1", host = "s1", root = "/srv" }]\n'
     states = {"web1": state("web1"), "web3": state("web3", 1), "s1": state("s1", 2)}
     app = recorded_app(states, {"web2": ConnectError("web2 does not answer")}, of=project(more=more), environment=None)
@@ -333,12 +365,12 @@ def test_environments(picture: Any, size: tuple[int, int]) -> None:
     async def looked(pilot: Pilot[Any]) -> None:
         await until(pilot, lambda: pilot.app.workspaces.of("staging").fleet_view.known, "staging")
 
-    assert picture(app, size, before=looked)
+    assert picture(app, before=looked)
 
 
 def test_welcome(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
-    assert picture(TurnoutApp(None, environ=XTERM), (80, 24))
+    assert picture(TurnoutApp(None, environ=XTERM))
 
 
 JOURNAL = (
@@ -354,12 +386,11 @@ HALF = {
 LOCK = Lock(operation="0b", kind="deploy", who="bo@ci", since=NOW - 12, age=12, silence=1, phase="upload")
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 34)], ids=str)
-def test_an_interrupted_deploy(picture: Any, size: tuple[int, int]) -> None:
+def test_an_interrupted_deploy(picture: Any) -> None:
     async def open_dialog(pilot: Pilot[Any]) -> None:
         await until(pilot, lambda: isinstance(pilot.app.screen, RecoverDialog), "the recover dialog, by itself")
 
-    assert picture(recorded_app(HALF), size, before=open_dialog)
+    assert picture(recorded_app(HALF), before=open_dialog)
 
 
 def test_the_banner_of_an_interrupted_deploy(picture: Any) -> None:
@@ -382,7 +413,7 @@ def test_a_deploy_that_somebody_else_runs(picture: Any) -> None:
         app.dashboard.show_operation()
 
     held = {name: state(name, 1, lock=LOCK) for name in WEB}
-    assert picture(recorded_app(held), (120, 34), before=feed)
+    assert picture(recorded_app(held), before=feed)
 
 
 def test_locks_and_their_details(picture: Any) -> None:
@@ -394,7 +425,7 @@ def test_locks_and_their_details(picture: Any) -> None:
 
 def test_breaking_a_lock(picture: Any) -> None:
     held = {name: state(name, 1, lock=replace(LOCK, age=300, silence=240)) for name in WEB}
-    assert picture(recorded_app(held), (80, 24), before=pressing("L"))
+    assert picture(recorded_app(held), before=pressing("L"))
 
 
 def test_a_job_that_never_started_is_no_reason_to_wait() -> None:

@@ -51,16 +51,16 @@ class Welcome(Guarded, Screen[None]):
         rail = self._glyphs.rail
         return [
             line(
-                (rail * 14, "dim"),
+                (rail * 4, "dim"),
                 (self._glyphs.branch, "dim"),
-                (rail * 10 + " ", "ok"),
+                (rail * 6 + " ", "ok"),
                 (self._glyphs.live, "ok"),
                 "  a new version on all servers at once,",
             ),
             line(
-                " " * 14,
+                " " * 4,
                 (self._glyphs.curve, "dim"),
-                (rail * 10 + " ", "dim"),
+                (rail * 6 + " ", "dim"),
                 (self._glyphs.kept, ""),
                 "  and back to any release with one key.",
             ),
@@ -69,7 +69,7 @@ class Welcome(Guarded, Screen[None]):
             line(("  " + self._folder, "dim")),
             (),
             line(("To try it without a server of your own:", "head")),
-            line("  press ", (self._keymap.shown("demo"), "key"), "   four servers on this machine, a sample project"),
+            line("  press ", (self._keymap.shown("demo"), "key"), "   four servers here, and a sample project"),
             (),
             line(("To deploy your own project:", "head")),
             line(("  turnout init          ", "accent"), "asks a few questions, writes turnout.toml"),
