@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tui.view.glyphs import ASCII, UNICODE, bar, choose
-from tui.view.lines import crop, fit, line, one_line, plain, right, short, width, wrap
+from tui.view.lines import crop, fit, line, one_line, plain, right, short, width, wrap, wrap_line
 
 texts = st.text(alphabet=st.characters(exclude_categories=("Cc", "Cs", "Mn", "Me", "Cf")), max_size=60)
 
@@ -72,3 +72,10 @@ def test_the_linux_console_gets_plain_ascii() -> None:
 
 def test_plain_gives_the_text_of_a_line() -> None:
     assert plain(line("a", ("b", "ok"), "")) == "ab"
+
+
+def test_a_line_is_wrapped_between_words_that_keep_their_roles() -> None:
+    spans = line(("Deploy 3f2c1ab", "strong"), " is still running.")
+    assert wrap_line(spans, 40) == [spans]
+    assert wrap_line(spans, 16) == [line(("Deploy 3f2c1ab", "strong")), line("is still"), line("running.")]
+    assert [plain(part) for part in wrap_line(line("one  two", ("  three", "ok")), 9)] == ["one two", "three"]

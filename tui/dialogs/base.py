@@ -16,7 +16,7 @@ from textual.widgets import Button
 
 from tui.keymap import bindings
 from tui.model.keystrokes import ALONE, READ, Keystrokes, why_no_yes
-from tui.view.lines import Line, line
+from tui.view.lines import Line, line, wrap_line
 from tui.widgets.guard import Guarded
 from tui.widgets.paint import Lines
 
@@ -240,7 +240,7 @@ class Message(Dialog[None]):
         self._said = lines
 
     def lines(self, cells: int) -> Sequence[Line]:
-        return self._said
+        return [part for said in self._said for part in wrap_line(said, cells)]
 
 
 class Ask(Dialog[bool]):
@@ -259,7 +259,7 @@ class Ask(Dialog[bool]):
         yield button(self._yes, "yes", self._key, risky=True)
 
     def lines(self, cells: int) -> Sequence[Line]:
-        return self._said or [line("")]
+        return [part for said in self._said for part in wrap_line(said, cells)] or [line("")]
 
     def agree(self) -> None:
         self.dismiss(True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby, zip_longest
 from typing import NamedTuple
 
 from core.text import clean
@@ -115,6 +116,23 @@ def wrap(text: str, cells: int, indent: str = "") -> list[str]:
             out += pieces[:-1]
             current = pieces[-1]
         out.append(current)
+    return out
+
+
+def wrap_line(spans: Line, cells: int) -> list[Line]:
+    """The line as lines of at most so many cells, broken between words; each word keeps its role."""
+    if width(spans) <= cells:
+        return [spans]
+    roles = [span.role for span in spans for _ in span.text]
+    text, at = plain(spans), 0
+    out: list[Line] = []
+    for piece in wrap(text, cells):
+        at = max(text.find(piece, at), at)
+        words = zip_longest(piece, roles[at : at + len(piece)], fillvalue="")
+        out.append(
+            line(*(("".join(sign for sign, _ in run), role) for role, run in groupby(words, lambda each: each[1])))
+        )
+        at += len(piece)
     return out
 
 
