@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.errors import EXIT_DONE, EXIT_FAILED, EXIT_PERSON, ConnectError, FleetError, TurnoutError
-from core.events import STILL_THERE, Emit, Event, Kept, OperationFinished, PlanMade, Pruned, from_json, kept
+from core.events import STILL_THERE, Emit, Event, Kept, OperationFinished, PlanMade, Pruned, Switched, from_json, kept
 from core.fleet import Fleet, Inspection
 from core.jobs import Cancel
 from core.plan import RECOVER
@@ -67,6 +67,7 @@ def _watch(fleet: Fleet, emit: Emit, cancel: Cancel) -> Watched:
         raise TurnoutError("contact with the operation was lost", hint="check what is live", detail=first.describe())
     finished = _finished(fleet, first, list(part), inspection.states)
     if finished.outcome == "done":
+        seen.take_switches(inspection.states)
         seen.take_prunes(inspection.states, finished.time)
     emit(finished)
     return Watched(finished.exit_code, finished.summary)
@@ -127,6 +128,8 @@ class _Seen:
         self._lines: set[str] = set()
         self._to_prune: dict[tuple[str, str], None] = {}
         """Server and tag of what the plan prunes, until what became of it is known."""
+        self._switched: set[str] = set()
+        """Servers that are known to have been switched."""
 
     def take(self, line: str) -> None:
         if line in self._lines:
@@ -146,8 +149,21 @@ class _Seen:
                 self.finished = event
             case PlanMade():
                 self._to_prune = dict.fromkeys(_prunes(event.plan))
+            case Switched():
+                self._switched.add(event.server)
             case Pruned() | Kept():
                 self._to_prune.pop((event.server, event.tag), None)
+
+    def take_switches(self, states: Mapping[str, ServerState]) -> None:
+        """Say which servers were switched, as their journals tell: a quick operation is over between two looks."""
+        for server, state in states.items():
+            for line in state.journal:
+                if line.what == "switch" and line.operation == self.operation and server not in self._switched:
+                    self._switched.add(server)
+                    switched = Switched(
+                        operation=self.operation, time=line.time, server=server, tag=line.tag, previous=line.previous
+                    )
+                    self._emit(switched)
 
     def take_prunes(self, states: Mapping[str, ServerState], at: float) -> None:
         """Say what became of what was to be pruned: an operation does that last, when it can no longer send events.
