@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -37,7 +38,10 @@ class Tmux:
         )  # fmt: skip
 
     def _do(self, *words: str) -> str:
-        done = subprocess.run([*self._tmux, *words], check=True, capture_output=True, timeout=PATIENCE)
+        # Without `env` the program would also get COLUMNS and LINES of pytest's readline, which Python does not show.
+        done = subprocess.run(
+            [*self._tmux, *words], check=True, capture_output=True, timeout=PATIENCE, env=dict(os.environ)
+        )
         return done.stdout.decode("utf-8", "replace")
 
     def screen(self, *, colours: bool = False) -> str:
@@ -46,6 +50,9 @@ class Tmux:
 
     def press(self, *keys: str) -> None:
         self._do("send-keys", *keys)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._do("resize-window", "-x", str(columns), "-y", str(rows))
 
     def shows(self, text: str, seconds: float = PATIENCE) -> str:
         """Wait until a text stands on the screen; the screen."""
@@ -59,8 +66,8 @@ class Tmux:
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.screen()}") from None
 
-    def agree(self, button: str) -> None:
-        """Press `y` until the dialog with this button is gone; the first comes before it could be read."""
+    def agree(self, button: str, key: str = "y") -> None:
+        """Press a key until the dialog with this button is gone; the first comes before it could be read."""
         self.shows(button)
         pressed = 0.0
 
@@ -68,7 +75,7 @@ class Tmux:
             nonlocal pressed
             if time.monotonic() - pressed > UP + ALONE + READ:
                 pressed = time.monotonic()
-                self.press("y")
+                self.press(key)
             screen = self.screen()
             return button not in screen and "read it first" not in screen  # a message that lies over the button
 
