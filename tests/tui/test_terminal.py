@@ -38,10 +38,9 @@ class Tmux:
         )  # fmt: skip
 
     def _do(self, *words: str) -> str:
-        # Without `env` the program would also get COLUMNS and LINES of pytest's readline, which Python does not show.
-        done = subprocess.run(
-            [*self._tmux, *words], check=True, capture_output=True, timeout=PATIENCE, env=dict(os.environ)
-        )
+        # pytest's readline sets these two for what it starts, and they would go before the size of the terminal.
+        environ = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        done = subprocess.run([*self._tmux, *words], check=True, capture_output=True, timeout=PATIENCE, env=environ)
         return done.stdout.decode("utf-8", "replace")
 
     def screen(self, *, colours: bool = False) -> str:
