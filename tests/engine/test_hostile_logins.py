@@ -152,7 +152,7 @@ def test_a_folder_that_cdpath_names_is_not_taken_for_what_is_live(hostile, sshd,
     start.write_text(f"{START_FILE}\nCDPATH={sshd.root}:{sshd.root}/releases\n")
     operator.run(PruneRequest(keep=1))
     assert (hostile.files / "current/index.html").read_text() == "c\n"
-    assert releases(hostile) == ["b", "c", "d"]
+    assert releases(hostile) == ["c", "d"]
 
 
 def test_a_command_that_never_ran_did_not_pass(tmp_path, announce, project_factory, engine):

@@ -9,6 +9,7 @@ import pytest
 
 from core import DeployRequest, RollbackRequest
 from core.operations.kinds import deploy
+from core.records import fleet_releases
 from tests.waiting import until
 
 HOUR = 3600.0
@@ -107,6 +108,7 @@ def test_releases_are_ordered_by_their_numbers_whatever_the_operators_clocks_say
         clock.now = now
         facts.sample.commit({"a": tag})
         facts.do(DeployRequest(tag=tag))
+    releases = fleet_releases(facts.kept.inspect().states.values())
+    assert [row.tag for row in releases] == ["four", "three", "two", "one"]
     assert facts.do(RollbackRequest()).tag == "three"
-    assert facts.do(RollbackRequest()).tag == "two"
-    assert facts.do(RollbackRequest()).tag == "one"
+    assert facts.do(RollbackRequest()).tag == "four"
