@@ -126,6 +126,7 @@ def test_an_agent_that_was_killed_is_missed_at_once_and_not_after_a_silence(sshd
     facts = truth(project, [sshd])
     facts.do(DeployRequest(tag="one"))
     facts.close()
+    until(lambda: not agents_of(sshd), "the end of earlier agents")
     project.commit({"index.html": "two\n"})
     config = project.config.read_text()
     project.config.write_text(config + holding_hook("before-switch"))
