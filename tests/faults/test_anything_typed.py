@@ -27,7 +27,7 @@ from tui.app import TurnoutApp
 from tui.commands.registry import KEYS
 from tui.screens.dashboard import Dashboard
 
-KEYSTROKES = 400
+KEYSTROKES = 250
 """In every run of the tests; the soak has TYPED, or 5,000."""
 
 ASKING = {"socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.posix_spawn", "os.fork", "os.system"}

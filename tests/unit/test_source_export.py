@@ -91,7 +91,7 @@ revisions = st.tuples(st.dictionaries(paths, file_contents, max_size=6), attribu
 )
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=st.lists(revisions, min_size=2, max_size=4))
 def test_a_layer_on_an_earlier_export_gives_the_same_tree_as_a_whole_one(tmp_path: Path, history: list[Files]) -> None:
     folder = Path(tempfile.mkdtemp(dir=tmp_path))
