@@ -75,6 +75,7 @@ AGENT_PARTS = (
     "agent.sh",
 )
 UPLOAD_PARTS = (PROCESS, "disks.sh", "upload.sh")
+DOWNLOAD_PARTS = ("download.sh",)
 FOLLOW_PARTS = ("watch.sh", "follow.sh")
 GUARD_PARTS = ("watch.sh", "guard.sh")
 """The files of a program, in the order in which a shell reads them; the last one starts to work."""
@@ -104,16 +105,12 @@ def agent(root: str, mark: str, requests: str, *, waits: bool) -> Start:
 
 def upload() -> Start:
     """The program that takes an upload; upload.sh says what it reads."""
-    command = whole(UPLOAD, upload_program())
-    assert command is not None, "it holds no control characters, and is short"
-    return Start(command)
+    return Start(_in_one_word(UPLOAD, UPLOAD_PARTS))
 
 
 def download() -> Start:
     """The program that gives files; download.sh says what it reads and writes."""
-    command = whole(DOWNLOAD, PREPARATION + strip(script("download.sh")))
-    assert command is not None, "it holds no control characters, and is short"
-    return Start(command)
+    return Start(_in_one_word(DOWNLOAD, DOWNLOAD_PARTS))
 
 
 def follow(mark: str, root: str, lines: int, most: int, patterns: Sequence[tuple[int, str]]) -> Start:
@@ -121,9 +118,7 @@ def follow(mark: str, root: str, lines: int, most: int, patterns: Sequence[tuple
     second. It goes on while lines come on its input, which BEAT sends."""
     text = "".join(f"{line}\n" for line in (f"begin {mark}", root, lines, most))
     text += "".join(f"{index} {pattern}\n" for index, pattern in patterns)
-    command = whole(FOLLOW, follow_program())
-    assert command is not None, "it holds no control characters, and is short"
-    return Start(command, f"{text}.\n")
+    return Start(_in_one_word(FOLLOW, FOLLOW_PARTS), f"{text}.\n")
 
 
 def guarded(mark: str, root: str, line: str) -> Start:
@@ -133,7 +128,8 @@ def guarded(mark: str, root: str, line: str) -> Start:
     itself gets no input.
     """
     start = f"{_THEIRS}{quote(_LEAD)} {quote(reader(mark))}"
-    guard = f"'/usr/bin/env' '-i' \"PATH={SYSTEM_PATH}:$PATH\" '/bin/sh' '-c' {quote(guard_program())} {GUARD} $$"
+    program = quote(prepared_program(GUARD_PARTS))
+    guard = f"'/usr/bin/env' '-i' \"PATH={SYSTEM_PATH}:$PATH\" '/bin/sh' '-c' {program} {GUARD} $$"
     text = (
         f'echo\necho "{mark} $$"\nexec 2>&1\nexec 3<&0\n{guard} <&3 3<&- > /dev/null 2>&1 &\nexec 3<&-\n'
         f"cd {quote(f'{root}/{layout.CURRENT}')} 2> /dev/null || cd {quote(root)} || exit 1\n"
@@ -181,21 +177,16 @@ def agent_program() -> str:
 
 
 @cache
-def upload_program() -> str:
-    """What takes an upload, likewise."""
-    return PREPARATION + strip("".join(script(name) for name in UPLOAD_PARTS))
+def prepared_program(parts: tuple[str, ...]) -> str:
+    """A program that runs beside the agent, of these files, likewise: it prepares its shell itself."""
+    return PREPARATION + strip("".join(script(name) for name in parts))
 
 
-@cache
-def follow_program() -> str:
-    """What follows files, likewise."""
-    return PREPARATION + strip("".join(script(name) for name in FOLLOW_PARTS))
-
-
-@cache
-def guard_program() -> str:
-    """What runs beside a command that prints a log, likewise."""
-    return PREPARATION + strip("".join(script(name) for name in GUARD_PARTS))
+def _in_one_word(name: str, parts: tuple[str, ...]) -> str:
+    """The command that runs such a program."""
+    command = whole(name, prepared_program(parts))
+    assert command is not None, "it holds no control characters, and is short"
+    return command
 
 
 @cache

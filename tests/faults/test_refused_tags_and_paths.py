@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from core.remote.launch import AGENT_PARTS, script, strip, upload_program
+from core.remote.launch import AGENT_PARTS, UPLOAD_PARTS, prepared_program, script, strip
 from core.text import quote, shell_word
 from tests.engine.driving import snapshot
 from tests.servers import need
@@ -139,7 +139,7 @@ def test_an_upload_removes_nothing_outside_the_cache(root, path):
     before = snapshot(root.parent.parent / "outside")
     lines = [str(root), "token", "none", shell_word(path).strip("'"), "", ""]
     ran = subprocess.run(
-        [need("dash"), "-c", upload_program()],
+        [need("dash"), "-c", prepared_program(UPLOAD_PARTS)],
         input="\n".join(lines),
         capture_output=True,
         text=True,
