@@ -107,11 +107,6 @@ class Files:
             return None
         return sum(added for added, _ in counted), sum(removed for _, removed in counted)
 
-    @property
-    def growth(self) -> int:
-        """By how many bytes the new release is larger."""
-        return sum((item.new.size if item.new else 0) - (item.old.size if item.old else 0) for item in self.changes)
-
     def counted(self, lines: Mapping[bytes, tuple[int, int]]) -> Files:
         """The same with git's counts, by path. A renamed file has the same content, so no line of it differs."""
         changes = (

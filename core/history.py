@@ -226,10 +226,6 @@ class Life:
     since: float
     until: float | None = None
 
-    def seconds(self, now: float) -> float:
-        """How long, in seconds."""
-        return max((now if self.until is None else self.until) - self.since, 0.0)
-
 
 def lives(entries: Iterable[Entry], servers: int = 0) -> tuple[Life, ...]:
     """What was live when, oldest first.
@@ -247,16 +243,3 @@ def lives(entries: Iterable[Entry], servers: int = 0) -> tuple[Life, ...]:
             out[-1] = replace(out[-1], until=max(entry.ended, out[-1].since))
         out.append(Life(tag=entry.tag, since=entry.ended))
     return tuple(out)
-
-
-def lived(found: Iterable[Life], now: float) -> dict[str, float]:
-    """By tag: the seconds for which it was live in all."""
-    seconds: dict[str, float] = {}
-    for life in found:
-        seconds[life.tag] = seconds.get(life.tag, 0.0) + life.seconds(now)
-    return seconds
-
-
-def live_since(found: Sequence[Life], tag: str) -> float | None:
-    """Since when a release is live, in seconds since the epoch; None where it is not, or that is unknown."""
-    return found[-1].since if found and found[-1].tag == tag else None

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.history import INTERRUPTED, RUNNING, UNFINISHED, History, Life, live_since, lived, lives, merged
+from core.history import INTERRUPTED, RUNNING, UNFINISHED, History, Life, lives, merged
 from core.protocol.answers import Answer, parse_history
 from core.records import JournalLine
 
@@ -108,8 +108,6 @@ def test_how_long_each_release_was_live():
         Life(tag="r2", since=110, until=210),
         Life(tag="r1", since=210),
     )
-    assert lived(found, 300) == {"r1": 190, "r2": 100}
-    assert live_since(found, "r1") == 210 and live_since(found, "r2") is None and live_since((), "r1") is None
 
 
 def test_an_operation_on_a_few_servers_does_not_change_what_the_environment_had_live():
