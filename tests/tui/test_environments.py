@@ -129,8 +129,7 @@ class Running:
 
         self.operation = Followed(workspace.fleet, Job("deploy", work), progress)
         workspace.shown.begin(self.operation)
-        ended = lambda: workspace.shown.tell_end(self.operation)  # noqa: E731
-        self.operation.start(app.bridge, workspace.shown.said, ended)
+        self.operation.start(app.bridge, workspace.shown.said, lambda: workspace.shown.tell_end(self.operation))
 
 
 async def test_an_operation_goes_on_and_is_told_while_another_environment_is_shown() -> None:

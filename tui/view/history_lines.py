@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from core.errors import TurnoutError
@@ -174,11 +174,11 @@ def timeline(
     return out
 
 
-def _marks(chosen: Sequence[Entry], place: object, room: int, mark: str) -> str:
+def _marks(chosen: Sequence[Entry], place: Callable[[float], int], room: int, mark: str) -> str:
     """Marks with names where they do not touch the next."""
     cells = [" "] * room
     for entry in sorted(chosen, key=lambda entry: entry.ended):
-        at = place(entry.ended)  # type: ignore[operator]  # a function of a moment
+        at = place(entry.ended)
         name = short_tag(one_line(entry.tag))
         text = mark + name
         if at + len(text) > room:  # no room to its right

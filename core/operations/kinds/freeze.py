@@ -43,8 +43,9 @@ class Freezing(Operation[FreezeRequest], request=FreezeRequest):
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
         frozen = self.request.frozen
         action = FREEZE if frozen else THAW
-        is_so = lambda state: (state.freeze is not None) == frozen  # noqa: E731
-        return Prepared(plan_notice(self.fleet.environment.name, states, action, is_so))
+        return Prepared(
+            plan_notice(self.fleet.environment.name, states, action, lambda state: (state.freeze is not None) == frozen)
+        )
 
     def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
         freeze = Freeze(**facts(run))
