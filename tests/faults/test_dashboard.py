@@ -12,8 +12,18 @@ import pytest
 from textual.pilot import Pilot
 
 from core import DeployRequest
-from tests.tui.running import XTERM, agree, ended, hurried, plan_made, screen_text, settled, shown, toasts, until
-from tui.app import TurnoutApp
+from tests.tui.running import (
+    agree,
+    board,
+    ended,
+    open_app,
+    plan_made,
+    screen_text,
+    settled,
+    shown,
+    toasts,
+    until,
+)
 from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog
 from tui.dialogs.plan import PlanDialog
@@ -28,16 +38,6 @@ on = "prepare"
 where = "first-server"
 run = "{HOLD}"
 """
-
-
-def open_app(project: Any) -> TurnoutApp:
-    return TurnoutApp(project.load(), environ=XTERM, clock=hurried)
-
-
-def board(app: TurnoutApp) -> Any:
-    dashboard = app.dashboard
-    assert dashboard is not None
-    return dashboard
 
 
 async def planned(pilot: Pilot[Any]) -> PlanDialog:

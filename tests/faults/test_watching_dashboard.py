@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from core.records import Lock
-from tests.faults.test_dashboard import HOOK, let_go, open_app
+from tests.faults.test_dashboard import HOOK, let_go
 from tests.tui.recorded import NOW, WEB, project, state
-from tests.tui.running import ended, recorded_app, screen_text, shown, toasts, until
+from tests.tui.running import ended, open_app, recorded_app, screen_text, shown, toasts, until
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.unlock import BreakLockDialog
 

@@ -15,6 +15,7 @@ import tui.app
 from core.config import Project
 from core.errors import TurnoutError
 from core.records import ServerState
+from tests.projects import SampleProject
 from tests.tui.recorded import NOW, RecordedFleet, project, state
 from tests.waiting import PATIENCE
 from tui.app import TurnoutApp
@@ -60,6 +61,18 @@ def recorded_app(
         opener=opener,
         clock=hurried,
     )
+
+
+def open_app(sample: SampleProject) -> TurnoutApp:
+    """The app on a sample project and its real servers."""
+    return TurnoutApp(sample.load(), environ=XTERM, clock=hurried)
+
+
+def board(app: TurnoutApp) -> Any:
+    """The dashboard of an app that shows one."""
+    dashboard = app.dashboard
+    assert dashboard is not None
+    return dashboard
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown
 from tests.tui.recorded import NOW, project, state, tag
-from tests.tui.running import recorded_app, screen_text, settled, shown, toasts, until
+from tests.tui.running import board, recorded_app, screen_text, settled, shown, toasts, until
 from tui.app import DEMO, TurnoutApp
 from tui.dialogs.base import Ask, Dialog, Message
 from tui.dialogs.pick import DeployDialog, PruneDialog
@@ -21,12 +21,6 @@ STAGING = """
 [environments.staging]
 servers = [{ name = "stage1", host = "stage1", root = "/srv/shop" }]
 """
-
-
-def board(app: TurnoutApp) -> Any:
-    dashboard = app.dashboard
-    assert dashboard is not None
-    return dashboard
 
 
 async def test_the_first_screen_has_servers_releases_and_the_state_of_the_fleet() -> None:

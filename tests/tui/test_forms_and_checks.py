@@ -8,15 +8,10 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from core.doctor import CHECKS
-from tests.tui.running import XTERM, hurried, screen_text, settled, shown, until
-from tui.app import TurnoutApp
+from tests.tui.running import open_app, screen_text, settled, shown, until
 from tui.dialogs.edit import EditDialog, FormDialog, SaveDialog
 from tui.widgets.paint import Lines
 from tui.widgets.preflight import PreflightTab
-
-
-def app_of(project: Any) -> TurnoutApp:
-    return TurnoutApp(project.load(), environ=XTERM, clock=hurried)
 
 
 async def on_screen(pilot: Pilot[Any], kind: type[Any]) -> Any:
@@ -38,7 +33,7 @@ async def test_a_server_is_added_once_it_was_tried_and_the_difference_was_seen(
     first, second = servers(2)
     project = project_factory([first])
     project.config.write_text("# ours\n" + project.config.read_text())
-    app = app_of(project)
+    app = open_app(project)
     async with shown(app, (100, 40)) as pilot:
         await pilot.press("E")
         edit = await on_screen(pilot, EditDialog)
@@ -65,7 +60,7 @@ async def test_a_server_is_added_once_it_was_tried_and_the_difference_was_seen(
 async def test_a_server_that_cannot_be_reached_is_saved_only_by_saying_so(sshd: Any, project_factory: Any) -> None:
     project = project_factory([sshd])
     before = project.config.read_text()
-    app = app_of(project)
+    app = open_app(project)
     async with shown(app, (100, 40)) as pilot:
         await pilot.press("E")
         edit = await on_screen(pilot, EditDialog)
@@ -86,7 +81,7 @@ async def test_a_server_that_cannot_be_reached_is_saved_only_by_saying_so(sshd: 
 
 
 async def test_the_board_shows_what_doctor_finds_and_a_check_is_made_again(sshd: Any, project_factory: Any) -> None:
-    app = app_of(project_factory([sshd]))
+    app = open_app(project_factory([sshd]))
     async with shown(app, (100, 40)) as pilot:
         await pilot.press("i")
         await settled(pilot)

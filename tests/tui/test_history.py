@@ -10,8 +10,8 @@ from textual.widgets import Input
 from tests.conftest import ProjectFactory, Servers
 from tests.projects import SampleProject
 from tests.servers import Destination
-from tests.tui.running import ended, plan_made, screen_text, shown, until
-from tests.tui.test_operations import deploy, live, open_app
+from tests.tui.running import ended, open_app, plan_made, screen_text, shown, until
+from tests.tui.test_operations import deploy, live
 from tui.dialogs.reason import ReasonDialog
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.conftest import ProjectFactory, Servers
-from tests.tui.running import recorded_app, screen_text, shown, until
-from tests.tui.test_operations import deploy, open_app
+from tests.tui.running import open_app, recorded_app, screen_text, shown, until
+from tests.tui.test_operations import deploy
 
 TWO_LOGS = """
 [[logs]]

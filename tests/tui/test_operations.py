@@ -14,8 +14,18 @@ from tests.conftest import ProjectFactory, Servers
 from tests.engine.driving import live
 from tests.projects import SampleProject
 from tests.servers import Destination
-from tests.tui.running import XTERM, agree, ended, hurried, plan_made, screen_text, shown, toasts, until
-from tui.app import QuitQuestion, TurnoutApp
+from tests.tui.running import (
+    agree,
+    board,
+    ended,
+    open_app,
+    plan_made,
+    screen_text,
+    shown,
+    toasts,
+    until,
+)
+from tui.app import QuitQuestion
 from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog
 from tui.dialogs.plan import PlanDialog
@@ -32,10 +42,6 @@ SLOW_HOOK = """
 on = "prepare"
 run = "echo working; sleep 60"
 """
-
-
-def open_app(sample: SampleProject) -> TurnoutApp:
-    return TurnoutApp(sample.load(), environ=XTERM, clock=hurried)
 
 
 async def deploy_planned(pilot: Pilot[Any], *typed: str) -> PlanDialog:
@@ -350,9 +356,3 @@ async def test_accepting_an_unknown_host_key_writes_known_hosts_and_connects(
         await agree(pilot)
         await until(pilot, lambda: app.workspace.fleet_watch.fleet_view.known, "the server's state")
         assert "ssh-ed25519" in known_hosts.read_text()
-
-
-def board(app: TurnoutApp) -> Any:
-    dashboard = app.dashboard
-    assert dashboard is not None
-    return dashboard
