@@ -241,6 +241,10 @@ class _Stream:
             start(channel, begun.command)
             channel.sendall(begun.text.encode("utf-8", "surrogateescape"))
             ready = self._listen(channel, hear)
+            if not self._following.stopped.is_set():
+                channel.status_event.wait(
+                    BEAT
+                )  # it comes after the output; a close of ours hides it
         except BROKEN as error:
             self._check(channel)
             raise ConnectError("the connection to the server was lost", detail=str(error)) from None
@@ -259,6 +263,8 @@ class _Stream:
 
     def _listen(self, channel: paramiko.Channel, hear: Callable[[bytes], bool]) -> bool:
         """Hand on what comes until the channel ends, at the pace of our share; whether the program ever began."""
+        from core.remote.transport import BROKEN
+
         ready = False
         beat = second = time.monotonic()
         taken = 0
@@ -274,7 +280,8 @@ class _Stream:
                 taken += len(piece)
             now = time.monotonic()
             if now - beat >= BEAT - 0.5:
-                channel.sendall(b"\n")
+                with suppress(*BROKEN):  # how the channel ended is read, not concluded from a beat that came too late
+                    channel.sendall(b"\n")
                 beat = now
             if now - second >= 1:
                 second, taken = now, 0
@@ -298,7 +305,6 @@ class _Stream:
         raise ConnectError(f"{'the command' if command else 'the log reader'} {how}")
 
     def _check_ended(self, channel: paramiko.Channel) -> None:
-        channel.status_event.wait(2)
         if not channel.exit_status_ready():
             self._check(channel)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.config import LogSource
+from core.logs import follow
 from core.logs.follow import Following
 from tests.engine.test_cli import start, turnout, turnout_json
 from tests.engine.test_logins import OtherServer
@@ -132,6 +133,17 @@ def test_a_command_that_fails_says_so_and_is_started_again(sshd, project_factory
     assert logs.texts(sshd.alias)[:1] == ["first"]
     done = collect(engine(project_factory([sshd])).fleet, LogSource(name="job", run="echo done"))
     until(lambda: done.states()[sshd.alias, "job"] == "ended", "the end of a command that is through")
+    assert done.texts(sshd.alias) == ["done"]
+
+
+def test_a_command_whose_status_comes_after_its_output_is_not_started_again(
+    sshd, project_factory, collect, engine, monkeypatch
+):
+    monkeypatch.setattr(follow, "BEAT", 3.0)
+    sshd.files.mkdir(parents=True, exist_ok=True)
+    late = "echo done; exec >/dev/null 2>&1; sleep 1"  # sshd reports the end of the output a second before the status
+    done = collect(engine(project_factory([sshd])).fleet, LogSource(name="job", run=late))
+    until(lambda: done.states()[sshd.alias, "job"] == "ended", "the end of the command")
     assert done.texts(sshd.alias) == ["done"]
 
 
