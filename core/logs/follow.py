@@ -242,9 +242,7 @@ class _Stream:
             channel.sendall(begun.text.encode("utf-8", "surrogateescape"))
             ready = self._listen(channel, hear)
             if not self._following.stopped.is_set():
-                channel.status_event.wait(
-                    BEAT
-                )  # it comes after the output; a close of ours hides it
+                channel.status_event.wait(BEAT)  # it comes after the output; a close of ours hides it
         except BROKEN as error:
             self._check(channel)
             raise ConnectError("the connection to the server was lost", detail=str(error)) from None
