@@ -230,6 +230,29 @@ class BatchStarted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Asked(Event):
+    """The operation waits for a person: its question, as core.rows.question_row gives it."""
+
+    question: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered(Event):
+    """A question is closed. `question` is its id, `seconds` how long it was open.
+
+    by   who answered; "" where nobody did: then `choice` is its default, or what the operation decided itself; "" where
+         the operation failed or was cancelled
+    """
+
+    question: str
+    kind: str
+    choice: str
+    by: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Switched(Event):
     """`current` points to another release now; `back` where this undid a switch."""
 

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from core.backlog import History
-from core.errors import Cancelled, InternalError, TurnoutError
+from core.errors import Cancelled, InternalError, TurnoutError, UsageError
 from core.events import Emit, Event, UploadProgress
+from core.questions import Answer, Question, closed
 
 T = TypeVar("T")
 
@@ -62,20 +63,94 @@ class Cancel:
         return lambda: None
 
 
+class OpenQuestion:
+    """A question that waits for its answer: the first one closes it, whoever gives it. From any thread."""
+
+    def __init__(self, question: Question) -> None:
+        self.question = question
+        self._answer: Answer | None = None
+        self._changed = threading.Condition()
+
+    @property
+    def answer(self) -> Answer | None:
+        """The answer that closed it; None while it is open."""
+        return self._answer
+
+    def close(self, answer: Answer) -> Answer:
+        """Close it with this answer if it is still open; the answer that closed it."""
+        with self._changed:
+            if self._answer is None:
+                self._answer = answer
+                self._changed.notify_all()
+            return self._answer
+
+    def wait(self, seconds: float) -> Answer | None:
+        """Wait for the answer, at most so long; `wake` ends the wait, too."""
+        with self._changed:
+            if self._answer is None:
+                self._changed.wait(seconds)
+            return self._answer
+
+    def wake(self) -> None:
+        """End all waits: there is something else to look at."""
+        with self._changed:
+            self._changed.notify_all()
+
+
+class Questions:
+    """The questions of one operation: one is open at a time."""
+
+    def __init__(self) -> None:
+        self.asking = threading.Lock()
+        """Held while one is open."""
+        self._last: OpenQuestion | None = None
+
+    @property
+    def open(self) -> Question | None:
+        """The question that waits for an answer."""
+        last = self._last
+        return last.question if last and last.answer is None else None
+
+    def ask(self, question: Question) -> OpenQuestion:
+        """Open a question. For the operation itself."""
+        self._last = OpenQuestion(question)
+        return self._last
+
+    def answer(self, choice: str, by: str, reason: str = "", question: str = "") -> Answer:
+        """Answer the open question. `question`: its id, if only that one is meant.
+
+        Raises UsageError, with what happened, where it is closed or not open, or where `by` cannot choose that.
+        """
+        last = self._last
+        if last is None or (question and last.question.id != question):
+            raise UsageError("this question is not open", hint="nothing was changed")
+        refusal = last.question.refusal(choice, by)
+        if refusal and last.answer is None:
+            raise UsageError(refusal, hint="nothing was changed; the question is still open")
+        answer = Answer(last.question.id, choice, by, reason)
+        taken = last.close(answer)
+        if taken is not answer:
+            raise UsageError(closed(taken), hint="nothing was changed")
+        return taken
+
+
 class Controls:
     """What reaches an operation from outside while it runs, from any thread; the operation does not know from where.
 
-    cancel   a request to stop
+    cancel      a request to stop
+    questions   what it asks, and the answers
     A new one, which no one else has, is for work that must not be cancelled.
     """
 
     def __init__(self) -> None:
         self.cancel = Cancel()
+        self.questions = Questions()
 
     @contextmanager
     def linked(self) -> Iterator[Controls]:
         """Controls for steps that stop together: a cancel of these reaches them, a cancel of theirs stays theirs."""
         inner = Controls()
+        inner.questions = self.questions
         unlink = self.cancel.on_request(inner.cancel.request)
         try:
             yield inner

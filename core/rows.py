@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from core.questions import Question
 from core.records import FleetRelease, Lock, Previous, ServerState, fleet_releases, live_of, standing
 from core.text import show_path
 from core.version import FORMAT
@@ -420,6 +421,27 @@ class PlanRow(TypedDict):
     changes: ChangesRow | None
 
 
+class ChoiceRow(TypedDict):
+    """What can be chosen."""
+
+    name: str
+    text: str
+
+
+class QuestionRow(TypedDict):
+    """What an operation asks while it runs."""
+
+    id: str
+    kind: str
+    text: str
+    choices: list[ChoiceRow]
+    default: str
+    deadline: float
+    servers: list[str]
+    asker: str
+    other_only: bool
+
+
 def event_row(event: Event) -> dict[str, Any]:
     """An event of the engine. Its keys are the fields of its class in core.events."""
     values = event.to_json()
@@ -446,6 +468,21 @@ def plan_row(plan: Plan) -> PlanRow:
         refusals=list(plan.all_refusals),
         changes=_changes_row(plan.changes) if plan.changes else None,
     )
+
+
+def question_row(question: Question) -> QuestionRow:
+    """A question as events have it."""
+    return {
+        "id": question.id,
+        "kind": question.kind,
+        "text": question.text,
+        "choices": [{"name": choice.name, "text": choice.text} for choice in question.choices],
+        "default": question.default,
+        "deadline": round(question.deadline, 1),
+        "servers": list(question.servers),
+        "asker": question.asker,
+        "other_only": question.other_only,
+    }
 
 
 def _changes_row(changes: PlanChanges) -> ChangesRow:

@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
@@ -17,9 +17,11 @@ from core.events import IN_USE, Emit, Event, Note, PhaseFinished, PhaseStarted, 
 from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel, Controls
 from core.masking import Masking
+from core.operations.asking import Waiting, ask
 from core.operations.heartbeat import Heartbeat
 from core.protocol.answers import Removed
 from core.protocol.requests import ANYWHERE, Settles
+from core.questions import Answer, Question
 from core.records import Lock, Record
 from core.remote.held import Held
 from core.remote.session import Session
@@ -154,6 +156,18 @@ class Run:
             outcome = self.on_all(guarded, servers)
         failed = {name: error for name, error in outcome.errors.items() if not isinstance(error, Cancelled)}
         return Outcome(outcome.results, failed or outcome.errors)
+
+    def ask(self, question: Question, controls: Controls) -> Answer:
+        """Ask a person and wait: the answer, or the question's default (`by` is "") at its deadline. Raises Cancelled.
+
+        `asking` is for what goes on meanwhile.
+        """
+        with self.asking(question, controls) as waiting:
+            return waiting.until_closed()
+
+    def asking(self, question: Question, controls: Controls) -> AbstractContextManager[Waiting]:
+        """Ask a question for as long as a block runs; see asking.ask."""
+        return ask(replace(question, asker=self.who), controls, self.emit)
 
     def open(self, tag: str, record: Record | None) -> None:
         """Write into every server's journal what is about to become live: all that is known if this process dies."""

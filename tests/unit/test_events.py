@@ -19,6 +19,8 @@ SAID = [
     events.HookFinished(operation="0a", server="web1", on="prepare", run="make", status=None, seconds=0.5),
     Switched(operation="0a", server="web1", tag="two", previous="one", back=True),
     events.kept("one", events.IN_USE, operation="0a", server="web1"),
+    events.Asked(operation="0a", question={"id": "1f", "choices": [{"name": "go", "text": "switches"}]}),
+    events.Answered(operation="0a", question="1f", kind="hold", choice="go", by="bo@laptop", seconds=4.5),
     OperationFinished(operation="0a", kind="deploy", outcome="done", exit_code=0, seconds=3, summary="done"),
 ]
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from core.errors import Cancelled
+from core.errors import Cancelled, UsageError
 from core.jobs import Controls
+from core.questions import ABORT, GO, Answer, Question, hold
 
 
 def test_a_cancel_reaches_linked_controls() -> None:
@@ -36,3 +41,75 @@ def test_linked_controls_are_forgotten_after_their_block() -> None:
         pass
     outer.cancel.request()
     assert not inner.cancel.requested
+
+
+def question(**changes: Any) -> Question:
+    return replace(hold(("web1", "web2"), "r2", 0.0), asker="ana@laptop", **changes)
+
+
+def test_the_first_answer_closes_a_question_and_the_second_hears_of_it() -> None:
+    questions = Controls().questions
+    asked = questions.ask(question())
+    assert questions.open == asked.question
+    assert questions.answer(GO, "bo@desk").choice == GO
+    with pytest.raises(UsageError, match="the question is closed: bo@desk answered go"):
+        questions.answer(ABORT, "cy@desk")
+    assert asked.answer == Answer(asked.question.id, GO, "bo@desk")
+    assert questions.open is None
+
+
+def test_of_many_answers_at_the_same_moment_one_is_taken() -> None:
+    questions = Controls().questions
+    asked = questions.ask(question())
+    start = threading.Barrier(8)
+    taken: list[Answer] = []
+
+    def answer(name: str) -> None:
+        start.wait()
+        try:
+            taken.append(questions.answer(GO, name))
+        except UsageError:
+            return
+
+    threads = [threading.Thread(target=answer, args=(f"p{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert taken == [asked.answer]
+
+
+@pytest.mark.parametrize(
+    ("choice", "by", "why"),
+    [
+        ("yes", "bo", "'yes' is not a choice: choose go or abort"),
+        ("", "bo", "is not a choice"),
+        (GO, "ana@laptop", "somebody else must answer"),
+        (GO, "Ana@desk", "somebody else must answer"),
+    ],
+)
+def test_an_answer_that_cannot_be_leaves_the_question_open(choice: str, by: str, why: str) -> None:
+    questions = Controls().questions
+    asked = questions.ask(question(other_only=True))
+    with pytest.raises(UsageError, match=why):
+        questions.answer(choice, by)
+    assert asked.answer is None
+    assert questions.answer(ABORT, "ana@laptop").choice == ABORT
+
+
+def test_an_answer_to_another_question_changes_nothing() -> None:
+    questions = Controls().questions
+    with pytest.raises(UsageError, match="not open"):
+        questions.answer(GO, "bo")
+    asked = questions.ask(question())
+    with pytest.raises(UsageError, match="not open"):
+        questions.answer(GO, "bo", question="0000")
+    assert asked.answer is None
+
+
+def test_steps_that_stop_together_ask_the_same_person() -> None:
+    outer = Controls()
+    with outer.linked() as inner:
+        asked = inner.questions.ask(question())
+        outer.questions.answer(GO, "bo")
+        assert asked.wait(5) == Answer(asked.question.id, GO, "bo")

@@ -40,7 +40,10 @@ TYPES: dict[Any, str] = {
     rows.UndoesRow: "undoes",
     dict[str, float]: "seconds by name",
     list[rows.CommitNameRow]: "list of commits",
+    list[rows.ChoiceRow]: "list of choices",
 }
+OBJECTS = {(events.PlanMade, "plan"): "plan", (events.Asked, "question"): "question"}
+"""What the objects of events are."""
 
 
 def type_name(hint: Any) -> str:
@@ -58,8 +61,8 @@ def shape(row: Any) -> Shape:
 
 def event_shape(kind: type[events.Event]) -> Shape:
     hints = get_type_hints(kind)
-    fields = {field.name: type_name(hints[field.name]) for field in dataclasses.fields(kind) if field.name != "plan"}
-    return {**HEAD, **fields, **({"plan": "plan"} if kind is events.PlanMade else {})}
+    names = [field.name for field in dataclasses.fields(kind)]
+    return {**HEAD, **{name: OBJECTS.get((kind, name)) or type_name(hints[name]) for name in names}}
 
 
 def test_the_format_is_the_first_until_a_shape_changes() -> None:
@@ -68,7 +71,7 @@ def test_the_format_is_the_first_until_a_shape_changes() -> None:
 
 
 def test_the_page_has_every_shape_and_no_other() -> None:
-    parts = {"plan", "step", "record", "changes", "commit-name", "undoes", EVERY_EVENT}
+    parts = {"plan", "step", "question", "choice", "record", "changes", "commit-name", "undoes", EVERY_EVENT}
     assert set(promised()) - parts == rows.ROWS.keys() | events.KINDS.keys()
 
 
@@ -89,6 +92,8 @@ PARTS = {
     "changes": rows.ChangesRow,
     "commit-name": rows.CommitNameRow,
     "undoes": rows.UndoesRow,
+    "question": rows.QuestionRow,
+    "choice": rows.ChoiceRow,
 }
 
 
