@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Strict, field_validator, model_validator
+import msgspec
+from msgspec import Meta
 
 from core.config import values
-from core.config.fault_text import nearest
+from core.config.fault_text import meant
+from core.config.readers import Check as Checked
+from core.config.readers import Reads
 from core.config.source import Source
 from core.config.table import Broken, Table, exactly_one, kind_of
-from core.config.types import Command, Duration, Name, Text, Timeout, Url, Whole
+from core.config.types import Command, Count, Duration, Name, Port, Text, Timeout, Url
 from core.errors import UsageError
 from core.freezes import Window
 from core.freezes import parse as parse_window
@@ -59,29 +62,29 @@ def _destination(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
 class Shared(Table):
     """A shared path with what is said of it; alone, its text is enough."""
 
-    path: Annotated[str, AfterValidator(values.shared)]
+    path: Annotated[str, Checked(values.shared)]
     """A file or, with a slash at the end, a folder, relative to the release."""
-    required: Annotated[bool, Strict()] = False
+    required: bool = False
     """Whether a deploy is refused where it is neither in shared/ nor in the release."""
 
 
 def _shared(value: Any) -> Any:
     """A shared path that is written as a text, as its table."""
     if isinstance(value, str):
-        return Shared.model_construct(path=values.shared(value))
+        return Shared.unchecked(path=values.shared(value))
     if isinstance(value, (dict, Shared)):
-        return value
+        return Shared.read(value)
     raise ValueError(f"must be text in quotes or a table with a path, not {values.kind(value)}")
 
 
 class Deploy(Table):
     """How releases are made and kept on every server."""
 
-    keep: Annotated[Whole, Field(ge=1)] = 10
+    keep: Count = 10
     """Releases whose files stay on a server."""
-    shared_entries: tuple[Annotated[Shared, BeforeValidator(_shared)], ...] = Field(default=(), alias="shared")
+    shared_entries: tuple[Annotated[Shared, Reads(_shared)], ...] = msgspec.field(default=(), name="shared")
     """Files and folders (a slash at the end) that all releases link to."""
-    copy_mode: Literal["auto", "hardlink"] = Field(default="auto", alias="copy")
+    copy_mode: Literal["auto", "hardlink"] = msgspec.field(default="auto", name="copy")
     """auto: reflink or copy; hardlink: faster, for trees that the application never writes."""
     migrations: tuple[Text, ...] = ()
     """gitignore patterns of the release's files that change a database: a rollback does not take them back."""
@@ -123,17 +126,17 @@ class Server(Table):
 
     name: Name
     """Its name on screens and in `--server`."""
-    host: Annotated[str, AfterValidator(values.host)]
+    host: Annotated[str, Checked(values.host)]
     """`host`, `user@host`, or a name of ssh_config."""
-    root: Annotated[str, AfterValidator(values.root)]
+    root: Annotated[str, Checked(values.root)]
     """The absolute path of the deploy root."""
-    port: Annotated[Whole, Field(ge=1, le=65535)] | None = None
+    port: Port | None = None
     """The SSH port; else ssh_config's, else 22."""
-    user: Annotated[str, AfterValidator(values.user)] | None = None
+    user: Annotated[str, Checked(values.user)] | None = None
     """The login name, where it is not part of `host`."""
-    gateway: Annotated[str, AfterValidator(values.gateway)] | None = None
+    gateway: Annotated[str, Checked(values.gateway)] | None = None
     """The SSH server to go through: `user@host` or `user@host:port`."""
-    identity: Annotated[str, AfterValidator(values.identity)] | None = None
+    identity: Annotated[str, Checked(values.identity)] | None = None
     """The private key's file; absolute or below `~/`."""
     roles: tuple[Name, ...] = ()
     """What the server is for, such as "web": `roles` elsewhere and `--role` choose servers by it."""
@@ -152,15 +155,15 @@ class Environment(Table):
 
     name: str = ""
     """The key of its table."""
-    protected: Annotated[bool, Strict()] = False
+    protected: bool = False
     """Whether changes require typing the environment's name."""
-    read_only: Annotated[bool, Strict()] = Field(default=False, alias="read-only")
+    read_only: bool = msgspec.field(default=False, name="read-only")
     """Whether nothing may be changed from here."""
     strategy: Literal["all-at-once", "rolling"] = "all-at-once"
     """How the servers are switched: all at once, or batch by batch."""
-    batch: Annotated[int | str, PlainValidator(values.batch)] = 1
+    batch: Annotated[int | str, Reads(values.batch)] = 1
     """Servers a batch of a rolling deploy: a number or a share such as "25%"."""
-    freeze: tuple[Annotated[str, AfterValidator(values.freeze)], ...] = ()
+    freeze: tuple[Annotated[str, Checked(values.freeze)], ...] = ()
     """When its releases must not be changed: by the week, or from one date to another."""
     servers: tuple[Server, ...]
     """Its servers, in the order in which they are shown."""
@@ -185,7 +188,7 @@ class Environment(Table):
         if isinstance(servers, list | tuple) and not servers:
             yield ("servers",), "needs at least one server", ""
         for index, server in enumerate(servers if isinstance(servers, list | tuple) else ()):
-            entry = server.model_dump() if isinstance(server, Server) else server
+            entry = msgspec.structs.asdict(server) if isinstance(server, Server) else server
             if not isinstance(entry, dict):
                 continue
             name, place = entry.get("name"), _destination(entry)
@@ -212,11 +215,13 @@ class Hook(Table):
     kinds: ClassVar[Mapping[str, str]] = {"run": "command", "webhook": "webhook"}
     """The keys of which it has exactly one; for each the module of core.hooks that runs it."""
 
+    hidden: ClassVar[frozenset[str]] = frozenset({"webhook"})
+
     on: MomentName
     """When."""
     run: Command | None = None
     """A command for a shell."""
-    webhook: Url | None = Field(default=None, repr=False)
+    webhook: Url | None = None
     """A URL that gets JSON with a `text`, from the operator's machine."""
     where: Literal["server", "first-server", "operator"] = "server"
     """Where `run` runs; "operator" for build hooks and webhooks, whatever the file leaves out."""
@@ -236,11 +241,9 @@ class Hook(Table):
             elif "webhook" in table and "run" not in table:
                 yield ("where",), "a webhook is always sent from the operator's machine", "leave it out"
 
-    @model_validator(mode="before")
     @classmethod
-    def _place(cls, table: Any) -> Any:
-        operators = isinstance(table, dict) and (_only_operator(table) or "webhook" in table)
-        return {"where": OPERATOR, **table} if operators else table
+    def completed(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"where": OPERATOR, **table} if _only_operator(table) or "webhook" in table else table
 
     @property
     def kind(self) -> str:
@@ -258,17 +261,17 @@ class Check(Table):
     """A URL, asked from the server's side."""
     run: Command | None = None
     """A command on the server that ends with status 0."""
-    status: Annotated[Whole, Field(ge=100, le=599)] = 200
+    status: Annotated[int, Meta(ge=100, le=599)] = 200
     """The HTTP status that is right."""
     contains: str = ""
     """Text that the answer contains; {revision} and {tag} are replaced by the new release's."""
-    attempts: Annotated[Whole, Field(ge=1)] = 10
+    attempts: Count = 10
     """How often it is tried."""
     interval: Duration = 1.0
     """Seconds between attempts."""
     timeout: Timeout = 10.0
     """Seconds for one attempt."""
-    host: Annotated[str, AfterValidator(values.host_header)] = ""
+    host: Annotated[str, Checked(values.host_header)] = ""
     """The Host header; "" for the URL's own."""
 
     @classmethod
@@ -301,7 +304,7 @@ class LogSource(Table):
 
     name: Name
     """Its name on screens and for `turnout logs`."""
-    file: Annotated[str | tuple[str, ...], PlainValidator(values.log_files)] | None = None
+    file: Annotated[str | tuple[str, ...], Reads(values.log_files)] | None = None
     """Paths or patterns of the shell; without a slash at the front they are relative to `current`."""
     run: Command | None = None
     """A command for a shell, in `current`."""
@@ -321,10 +324,15 @@ class LogSource(Table):
         return not self.roles or not set(self.roles).isdisjoint(server.roles)
 
 
+def _named(environments: dict[str, Environment]) -> dict[str, Environment]:
+    return {name: environment.replace(name=name) for name, environment in environments.items()}
+
+
 class Project(Table):
     """What one turnout.toml describes."""
 
     filled: ClassVar[frozenset[str]] = frozenset({"path", "secrets", "settings"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"secrets", "settings"})
 
     project: Name
     """The application's name."""
@@ -332,7 +340,7 @@ class Project(Table):
     """Where a tree comes from."""
     deploy: Deploy = Deploy()
     """How releases are made and kept."""
-    environments: dict[str, Environment]
+    environments: Annotated[dict[str, Environment], Checked(_named)]
     """The environments by name."""
     hooks: tuple[Hook, ...] = ()
     """Commands and messages around the phases, in the order in which they run."""
@@ -342,9 +350,9 @@ class Project(Table):
     """The logs of the application, in the order in which they are shown."""
     path: Path = Path("turnout.toml")
     """The file, absolute."""
-    secrets: frozenset[str] = Field(default=frozenset(), repr=False)
+    secrets: frozenset[str] = frozenset()
     """Values that came from the environment's variables."""
-    settings: Settings = Field(default_factory=Settings, repr=False)
+    settings: Settings = msgspec.field(default_factory=Settings)
     """Who operates, and what is used on this machine."""
 
     @classmethod
@@ -358,11 +366,6 @@ class Project(Table):
             except ValueError as error:
                 yield ("environments", name), str(error), ""
         yield from _known_in_logs(table)
-
-    @field_validator("environments")
-    @classmethod
-    def _named(cls, environments: dict[str, Environment]) -> dict[str, Environment]:
-        return {name: environment.model_copy(update={"name": name}) for name, environment in environments.items()}
 
     @property
     def folder(self) -> Path:
@@ -417,9 +420,8 @@ def _known_in_logs(table: Mapping[str, Any]) -> Iterator[Broken]:
         for key, noun, there in (("environments", "environment", known), ("roles", "role", roles)):
             for place, text in _texts(log.get(key)):
                 if text not in there:
-                    close = nearest(text, there)
-                    hint = f'did you mean "{close}"?' if close else ""
-                    yield ("logs", index, key, place), f"there is no {noun} {values.shown(text)}", hint
+                    message = f"there is no {noun} {values.shown(text)}"
+                    yield ("logs", index, key, place), message, meant(text, there)
 
 
 def _listed(table: Any, key: str) -> Sequence[Any]:
@@ -430,10 +432,8 @@ def _listed(table: Any, key: str) -> Sequence[Any]:
 
 def read_only(project: Project) -> Project:
     """The same project, with every environment read-only."""
-    environments = {
-        name: environment.model_copy(update={"read_only": True}) for name, environment in project.environments.items()
-    }
-    return project.model_copy(update={"environments": environments})
+    environments = {name: environment.replace(read_only=True) for name, environment in project.environments.items()}
+    return project.replace(environments=environments)
 
 
 def select(environment: Environment, names: Sequence[str], roles: Sequence[str] = ()) -> tuple[Server, ...]:
@@ -457,9 +457,8 @@ def select(environment: Environment, names: Sequence[str], roles: Sequence[str] 
 
 
 def _unknown(noun: str, name: str, known: tuple[str, ...], place: str = "") -> UsageError:
-    close = nearest(name, known)
     return UsageError(
         f"there is no {noun} {values.shown(name)}{place}",
         detail=f"known: {', '.join(known)}" if known else f"no {noun} is defined there",
-        hint=f'did you mean "{close}"?' if close else "",
+        hint=meant(name, known),
     )

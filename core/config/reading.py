@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from core.config.fault_text import key_text
 from core.config.models import Project
-from core.config.table import FROM_FILE, Place
+from core.config.table import Place, Wrong
 from core.errors import ConfigError, Fault
+from core.masking import Masking
 from core.settings import Settings
 
 FILE_NAME = "turnout.toml"
@@ -58,18 +57,15 @@ def parse(text: str, path: Path, settings: Settings | None = None) -> Project:
     found = list(filling.faults)
     unfilled = {place for place, _, _ in found}
     try:
-        project = Project.model_validate(table, context=FROM_FILE)
-    except ValidationError as error:
-        for item in error.errors(include_url=False):
-            if item["loc"] not in unfilled:
-                found.append((item["loc"], item["ctx"]["message"], item["ctx"]["hint"]))
+        project = Project.read(table)
+    except Wrong as wrong:
+        found += [broken for broken in wrong.broken if broken[0] not in unfilled]
     else:
-        secrets = frozenset(filling.secrets)
-        project = project.model_copy(update={"path": path.absolute(), "secrets": secrets, "settings": settings})
+        project = project.replace(path=path.absolute(), secrets=frozenset(filling.secrets), settings=settings)
         if not found:
             return project
     found.sort(key=lambda fault: _order(fault[0], written))
-    masked = Project.model_construct(secrets=frozenset(filling.secrets)).mask
+    masked = Masking(frozenset(filling.secrets))
     raise ConfigError([Fault(str(path), key_text(place), masked(what), masked(hint)) for place, what, hint in found])
 
 

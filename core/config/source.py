@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+import msgspec
 
 from core.config import values
+from core.config.readers import Check
 from core.config.table import Broken, Table, exactly_one
 from core.config.types import Command, Text
 
@@ -44,21 +45,21 @@ class Source(Table):
 
     coming = {"archive": "archives are not supported yet; use git or directory"}
 
-    git: Annotated[str, AfterValidator(KINDS["git"].check)] | None = None
+    git: Annotated[str, Check(KINDS["git"].check)] | None = None
     """A git repository: its folder, relative to turnout.toml."""
-    directory: Annotated[str, AfterValidator(KINDS["directory"].check)] | None = None
+    directory: Annotated[str, Check(KINDS["directory"].check)] | None = None
     """A folder that is deployed as it is, relative to turnout.toml."""
-    ref: Annotated[str, AfterValidator(values.ref)] = "HEAD"
+    ref: Annotated[str, Check(values.ref)] = "HEAD"
     """The branch, tag or commit that is deployed when no other is asked for."""
     exclude: tuple[Text, ...] = ()
     """gitignore patterns of what is not deployed."""
     build: tuple[Command, ...] = ()
     """Commands that make the tree, run on the operator's machine in the exported folder."""
-    build_env: tuple[Annotated[str, AfterValidator(values.variable)], ...] = Field(default=(), alias="build-env")
+    build_env: tuple[Annotated[str, Check(values.variable)], ...] = msgspec.field(default=(), name="build-env")
     """Variables of the operator's environment that the build sees and depends on; `VITE_*` are all that begin so."""
-    build_tools: tuple[Annotated[str, AfterValidator(values.program)], ...] = Field(default=(), alias="build-tools")
+    build_tools: tuple[Annotated[str, Check(values.program)], ...] = msgspec.field(default=(), name="build-tools")
     """Programs that the build depends on though its commands do not name them."""
-    publish: Annotated[str, AfterValidator(values.publish)] = ""
+    publish: Annotated[str, Check(values.publish)] = ""
     """The part of the built tree that is deployed; "" for all of it."""
 
     @classmethod

@@ -3,95 +3,175 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Self
+from functools import cache
+from typing import Any, ClassVar, Self, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, ValidationInfo, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+import msgspec
 
-from core.config.fault_text import nearest, suggestion, tell
+from core.config import values
+from core.config.fault_text import nearest, suggestion
+from core.config.readers import Broken, Place, Reader, Wrong, collected, reader_of
 
-Place = tuple[str | int, ...]
-Broken = tuple[Place, str, str]
-"""A broken rule: where below the table, the message, the hint."""
-
-FROM_FILE = "from a file"
-"""Validation context in which keys that Turnout fills in itself (an environment's name) count as unknown."""
+__all__ = ["Broken", "Field", "Place", "Table", "Wrong", "exactly_one", "kind_of"]
 
 
-class Table(BaseModel):
-    """A table of turnout.toml."""
+class Field(msgspec.Struct, frozen=True):
+    """A key of a table.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
+    name      of the attribute; mostly the key itself
+    kind      its type, with what Annotated says of it
+    default   what it is where the file has no such key; `msgspec.NODEFAULT` where there is none
+    required  whether the file must have it
+    read      gives the value of the file in its one form; Wrong or another ValueError says what is wrong with it
+    """
+
+    key: str
+    name: str
+    kind: Any
+    default: Any
+    required: bool
+    read: Reader
+
+
+class _Checked(msgspec.StructMeta):
+    """Makes tables frozen, with fields that are named when one is made, and has those made in code hold to the rules.
+
+    An instance made in code goes through the checks as the file does; Wrong has all that is wrong with it.
+    """
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, frozen: bool = True) -> Any:
+        return super().__new__(mcls, name, bases, namespace, frozen=frozen, kw_only=True, dict=True)
+
+    def __call__(cls, /, **given: Any) -> Any:
+        table: Any = cls
+        keys = {field.name: field.key for field in table.fields()}
+        return table.checked({keys.get(name, name): value for name, value in given.items() if value is not None})
+
+    def unchecked(cls, /, **made: Any) -> Any:
+        """An instance with these values, by the names of the fields; they are right already."""
+        return super().__call__(**made)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Table(msgspec.Struct, metaclass=_Checked, frozen=True):
+    """A table of turnout.toml. A key is a field: its type (core.config.types), its default, a docstring of one line."""
 
     filled: ClassVar[frozenset[str]] = frozenset()
     """Fields that do not come from the file."""
+
+    hidden: ClassVar[frozenset[str]] = frozenset()
+    """Fields that `repr` leaves out, because they may hold secrets."""
 
     coming: ClassVar[Mapping[str, str]] = {}
     """Keys that a later version will have, each with what to say."""
 
     @classmethod
+    def fields(cls) -> tuple[Field, ...]:
+        """All fields, in the order of the model."""
+        return _fields(cls)
+
+    @classmethod
     def keys(cls) -> tuple[str, ...]:
         """The keys that the file may hold, in the order of the model."""
-        return tuple(field.alias or name for name, field in cls.model_fields.items() if name not in cls.filled)
+        return tuple(field.key for field in cls.fields() if field.name not in cls.filled)
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         """Rules between keys that are broken. The values are the file's own, of any type: nothing is checked yet."""
         yield from ()
 
-    @model_validator(mode="wrap")
     @classmethod
-    def _tell_every_fault(cls, table: Any, validate: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
-        """Pydantic stops before rules between keys where one key is wrong; a person wants to see all faults at once."""
+    def completed(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The table with what it leaves out and its other keys decide. The values are the file's own, of any type."""
+        return table
+
+    @classmethod
+    def read(cls, table: Any) -> Self:
+        """The model of a table of the file. Wrong with every fault of it."""
+        if isinstance(table, cls):
+            return table
         if not isinstance(table, dict):
-            return cls._told(validate, table, {}, [])
-        known: tuple[str, ...] = cls.keys() if info.context == FROM_FILE else (*cls.keys(), *cls.filled)
-        faults: list[InitErrorDetails] = []
+            raise ValueError(f"must be a table, not {values.kind(table)}")
+        known = cls.keys()
+        broken: list[Broken] = []
         written: dict[str, str] = {}  # how the file misspells a key
         for key in table:
             if key in cls.coming:
-                faults.append(_line((key,), cls.coming[key], ""))
+                broken.append(((key,), cls.coming[key], ""))
             elif key not in known:
-                faults.append(_line((key,), "unknown key", suggestion(key, cls.keys(), "keys")))
+                broken.append(((key,), "unknown key", suggestion(key, known, "keys")))
                 close = nearest(key, known)
                 if close and close not in table:
                     written.setdefault(close, key)
         meant = {key: close for close, key in written.items()}
         corrected = {meant.get(key) or key: value for key, value in table.items() if key in known or key in meant}
         unread = {key: table[key] for key in cls.coming if key in table}
-        faults += [_line(_as_written(place, written), *words) for place, *words in cls.rules({**corrected, **unread})]
-        return cls._told(validate, corrected, written, faults)
+        broken += [_as_written(rule, written) for rule in cls.rules({**corrected, **unread})]
+        made, wrong = cls._values(corrected)
+        for fault in wrong:
+            place = fault[0]
+            if len(place) > 1 or place[0] not in written:  # a fault of a key that was only guessed does not help
+                broken.append(_as_written(fault, written))
+        return cls._made(made, broken)
 
     @classmethod
-    def _told(
-        cls,
-        validate: ModelWrapValidatorHandler[Self],
-        table: Any,
-        written: dict[str, str],
-        faults: list[InitErrorDetails],
-    ) -> Self:
-        """The validated table, or `faults` and all that pydantic finds."""
-        try:
-            made = validate(table)
-        except ValidationError as error:
-            for item in error.errors(include_url=False):
-                place, facts = item["loc"], item.get("ctx", {})
-                if len(place) == 1 and place[0] in written:
-                    continue  # a fault of a key that was only guessed does not help
-                message, hint = (facts["message"], facts["hint"]) if item["type"] == "fault" else tell(item)
-                faults.append(_line(_as_written(place, written), message, hint))
-        if faults:
-            raise ValidationError.from_exception_data(cls.__name__, faults)
+    def checked(cls, table: Mapping[str, Any]) -> Self:
+        """The model of a table that was made in code, and so may have the fields that the file does not fill."""
+        known = {field.key for field in cls.fields()}
+        unknown: list[Broken] = [((key,), "unknown key", "") for key in table if key not in known]
+        made, wrong = cls._values(table)
+        return cls._made(made, [*unknown, *cls.rules(table), *wrong])
+
+    @classmethod
+    def _made(cls, values: Mapping[str, Any], broken: list[Broken]) -> Self:
+        if broken:
+            raise Wrong(broken)
+        made: Self = cls.unchecked(**values)
         return made
 
+    @classmethod
+    def _values(cls, table: Mapping[str, Any]) -> tuple[dict[str, Any], list[Broken]]:
+        """By name of a field: its value, where the table has it; and all that is wrong with single keys."""
+        made: dict[str, Any] = {}
+        broken: list[Broken] = []
+        table = cls.completed(table)
+        for field in cls.fields():
+            if field.key in table:
+                made[field.name] = collected(broken, field.key, field.read, table[field.key])
+            elif field.required:
+                broken.append(((field.key,), "is missing", ""))
+        return made, broken
 
-def _as_written(place: Place, written: Mapping[str, str]) -> Place:
-    return (written.get(str(place[0]), place[0]), *place[1:]) if place else ()
+    def replace(self, **changes: Any) -> Self:
+        """The same with other values, by the names of the fields; they are right already."""
+        return msgspec.structs.replace(self, **changes)
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name not in self.hidden]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
 
-def _line(place: Place, message: str, hint: str) -> InitErrorDetails:
-    kind = PydanticCustomError("fault", "{message}", {"message": message, "hint": hint})
-    return InitErrorDetails(type=kind, loc=place, input=None)
+@cache
+def _fields(table: type[Table]) -> tuple[Field, ...]:
+    return tuple(
+        Field(
+            key=item.encode_name,
+            name=item.name,
+            kind=item.type,
+            default=item.default,
+            required=item.required,
+            read=reader_of(item.type, item.encode_name),
+        )
+        for item in msgspec.structs.fields(table)
+    )
+
+
+def _as_written(fault: Broken, written: Mapping[str, str]) -> Broken:
+    """A fault at the key as the file spells it."""
+    place, message, hint = fault
+    return ((written.get(str(place[0]), place[0]), *place[1:]), message, hint) if place else fault
 
 
 def kind_of(table: Table, kinds: Mapping[str, str]) -> str:

@@ -40,7 +40,7 @@ def fleet_of(project_factory):
 
     def make(*places, **changes):
         project = project_factory(places).load()
-        servers = [server.model_copy(update=changes) for server in project.environment("production").servers]
+        servers = [server.replace(**changes) for server in project.environment("production").servers]
         made.append(Fleet(project, project.environment("production"), servers))
         return made[-1]
 

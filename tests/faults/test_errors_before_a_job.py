@@ -72,7 +72,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("module", ["pydantic", "core/config"])
+@pytest.mark.parametrize("module", ["msgspec", "core/config"])
 @pytest.mark.parametrize(("text", "code", "said"), BROKEN.values(), ids=BROKEN)
 def test_a_package_that_cannot_be_loaded_is_said(project, tmp_path, module, text, code, said):
     broken = tmp_path / "broken"

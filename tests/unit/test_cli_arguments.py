@@ -227,7 +227,8 @@ def test_the_dashboard_without_a_terminal_is_refused_with_a_hint():
 def test_the_command_itself_loads_nothing_heavy():
     code = (
         "import sys; from tui.cli.arguments import parse; import tui.cli; parse(['deploy', 'production', '--yes']);"
-        "print([m for m in ('pydantic', 'fabric', 'paramiko', 'textual', 'rich', 'asyncssh') if m in sys.modules])"
+        "heavy = 'pydantic', 'msgspec', 'fabric', 'paramiko', 'textual', 'rich', 'asyncssh';"
+        "print([m for m in heavy if m in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"

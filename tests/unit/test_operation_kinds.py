@@ -90,6 +90,6 @@ def test_a_word_that_cannot_be_a_tag_is_refused_by_every_operation(tag: str) -> 
 @pytest.mark.parametrize("request_", WORDS, ids=str)
 def test_a_strategy_that_is_not_carried_out_is_refused_by_every_operation(request_: Request) -> None:
     refused = operation(request_)
-    refused.fleet.environment = refused.fleet.environment.model_copy(update={"strategy": "rolling"})
+    refused.fleet.environment = refused.fleet.environment.replace(strategy="rolling")
     with pytest.raises(UsageError, match='production has strategy = "rolling", which this version does not support'):
         refused.check()

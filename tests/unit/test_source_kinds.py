@@ -247,5 +247,5 @@ def test_the_time_of_a_tree_is_in_the_past(project_of: MakeProject) -> None:
 
 
 def test_every_kind_is_a_key_of_the_source_table_and_none_is_missing() -> None:
-    keys = [name for name, field in Source.model_fields.items() if type(None) in get_args(field.annotation)]
+    keys = [field.name for field in Source.fields() if type(None) in get_args(field.kind)]
     assert keys == list(KINDS)

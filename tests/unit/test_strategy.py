@@ -18,8 +18,8 @@ def test_no_servers_are_no_batch() -> None:
 
 
 def test_the_configuration_knows_every_strategy_and_takes_one_that_is_carried_out_by_default() -> None:
-    field = Environment.model_fields["strategy"]
-    assert STRATEGIES.keys() <= set(get_args(field.annotation))
+    (field,) = (field for field in Environment.fields() if field.key == "strategy")
+    assert STRATEGIES.keys() <= set(get_args(field.kind))
     assert field.default in STRATEGIES
 
 

@@ -172,7 +172,7 @@ def _destination(text: str) -> tuple[str, int | None]:
 
 
 def _given(server: Server) -> list[tuple[str, str | int]]:
-    return [(key, value) for key, value in server.model_dump().items() if value is not None]
+    return [(field.key, value) for field in server.fields() if (value := getattr(server, field.name))]
 
 
 def _line(**entry: str | int) -> str:

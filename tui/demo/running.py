@@ -47,7 +47,7 @@ class DemoProject:
         own = self.project.settings
         who = f"{by}@{own.who.rpartition('@')[2]}" if by else own.who
         settings = Settings(who=who, cache=own.cache, ssh_config=Path(own.ssh_config), environ=own.environ)
-        project = self.project.model_copy(update={"settings": settings})
+        project = self.project.replace(settings=settings)
         chosen: Environment = project.environment(environment)
         return Fleet(project, chosen, [server for server in chosen.servers if server.name != leave_out])
 

@@ -80,14 +80,13 @@ def fields_of(kind: str) -> tuple[Field, ...]:
         return (Field("environment"), *fields_of(ENVIRONMENT), *first)
     model = _MODELS[kind.removeprefix("new ")]
     out = []
-    for name, item in model.model_fields.items():
-        key = item.alias or name
-        if name in model.filled or key in _APART:
+    for item in model.fields():
+        if item.name in model.filled or item.key in _APART:
             continue
-        said = str(item.annotation)
-        words = tuple(word for word in get_args(item.annotation) if isinstance(word, str))
+        said = str(item.kind)
+        words = tuple(word for word in get_args(item.kind) if isinstance(word, str))
         form = "switch" if "bool" in said else "list" if "tuple" in said else "number" if _is_number(said) else "text"
-        out.append(Field(key, form, words or ((YES, NO) if form == "switch" else ())))
+        out.append(Field(item.key, form, words or ((YES, NO) if form == "switch" else ())))
     return tuple(out)
 
 
