@@ -49,8 +49,10 @@ class Source(Table):
     """A git repository: its folder, relative to turnout.toml."""
     directory: Annotated[str, Check(KINDS["directory"].check)] | None = None
     """A folder that is deployed as it is, relative to turnout.toml."""
+    path: Annotated[str, Check(values.source_path)] = ""
+    """The folder of the repository that is deployed; "" for all of it."""
     ref: Annotated[str, Check(values.ref)] = "HEAD"
-    """The branch, tag or commit that is deployed when no other is asked for."""
+    """The branch, tag or commit that is deployed when no other is asked for; `tag:v*` is the newest such tag."""
     exclude: tuple[Text, ...] = ()
     """gitignore patterns of what is not deployed."""
     build: tuple[Command, ...] = ()
@@ -67,8 +69,9 @@ class Source(Table):
         if not cls.coming.keys() & table.keys():
             yield from exactly_one(table, *KINDS)
         given = [kind for key, kind in KINDS.items() if key in table]
-        if "ref" in table and given and not any(kind.revisions for kind in given):
-            yield ("ref",), f"is only for a git source; {given[0].noun} has no revisions", ""
+        for key in ("path", "ref"):
+            if key in table and given and not any(kind.revisions for kind in given):
+                yield (key,), f"is only for a git source; {given[0].noun} has no revisions", ""
 
     @property
     def kind(self) -> str:

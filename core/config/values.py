@@ -71,9 +71,11 @@ def program(value: str) -> str:
 
 
 def ref(value: str) -> str:
-    """A git revision: not an option."""
+    """A git revision: not an option; or `tag:` and a pattern."""
     if text(value).startswith("-"):
         raise ValueError(f"{shown(value)} is not a revision: it begins with '-'")
+    if value.startswith("tag:") and not value.removeprefix("tag:").strip():
+        raise ValueError(f"{shown(value)} needs a pattern of tags, such as tag:v*")
     return value
 
 
@@ -108,6 +110,14 @@ def log_files(value: object) -> tuple[str, ...]:
         if path.startswith("~"):
             raise ValueError(f"{shown(path)} must be absolute or relative to current: '~' is not expanded")
     return tuple(listed)
+
+
+def source_path(value: str) -> str:
+    """A folder of a repository; not all of it."""
+    path = _relative(value)
+    if not path:
+        raise ValueError(f"{shown(value)} is the whole repository: leave `path` out, or name a folder in it")
+    return path
 
 
 def publish(value: str) -> str:

@@ -72,15 +72,15 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit = unheard, cancel: Canc
         operation = operation_of(request)(fleet, request, hear, cancel)
         operation.check()
         with _tree_ahead(operation, cancel) as tree:
-            left_out = Ahead(operation.uncommitted) if operation.needs_tree else None
+            left_out = Ahead(operation.not_deployed) if operation.needs_tree else None
             inspection = fleet.inspect(cancel)
             if inspection.errors:
                 raise FleetError(inspection.errors, phase="connect")
             _alone(fleet, inspection.states)
             states = with_records_of(fleet, operation.records(inspection.states), inspection.states)
             plan = _with_changes(operation.prepare(states, tree), states, fleet, cancel)
-        if left_out and (text := left_out.get()):
-            noted.append(fleet.project.mask(text))
+        if left_out:
+            noted += map(fleet.project.mask, left_out.get())
     return replace(plan, warnings=(*noted, *plan.warnings))
 
 

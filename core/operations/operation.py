@@ -118,9 +118,9 @@ class Operation(ABC, Generic[R]):
         """Begin to make the tree, where it needs one. UsageError for a revision that does not exist."""
         return None
 
-    def uncommitted(self) -> str:
-        """What a person might expect in the tree, but is not in it; "" where nothing is missing."""
-        return ""
+    def not_deployed(self) -> Sequence[str]:
+        """Warnings of what a person may expect in the tree, but is not in it."""
+        return ()
 
     def records(self, states: Mapping[str, ServerState]) -> tuple[str, ...]:
         """The releases whose records its plan needs, also where a server lists them in brief."""

@@ -116,8 +116,8 @@ class Source(Protocol):
         """The branches, tags and newest commits; nothing where there are no revisions."""
         ...
 
-    def uncommitted(self, ref: str | None) -> str:
-        """A warning about changes that are not committed, and so are not deployed; "" for none."""
+    def not_deployed(self, ref: str | None) -> Sequence[str]:
+        """Warnings of what a person may expect in the tree, but is not in it; nothing is raised."""
         ...
 
     def meaning(self, word: str) -> tuple[str, str]:
@@ -159,8 +159,8 @@ class Unversioned(Source):
     def choices(self) -> Choices:
         return Choices()
 
-    def uncommitted(self, ref: str | None) -> str:
-        return ""
+    def not_deployed(self, ref: str | None) -> Sequence[str]:
+        return ()
 
     def meaning(self, word: str) -> tuple[str, str]:
         return "", ""

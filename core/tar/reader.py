@@ -36,7 +36,7 @@ class Member(NamedTuple):
 
 
 class Unpacked(NamedTuple):
-    """Entries by path, and the paths of files that hold a Git LFS pointer in place of their content."""
+    """Entries by path, and the paths of files that begin like a Git LFS pointer."""
 
     entries: dict[bytes, Entry]
     pointers: list[bytes]
@@ -71,22 +71,25 @@ def members(stream: BinaryIO) -> Iterator[Member]:
         extended = {}
 
 
-def unpack(stream: BinaryIO, folder: Path, cancel: Cancel) -> Unpacked:
+def unpack(stream: BinaryIO, folder: Path, cancel: Cancel, below: bytes = b"") -> Unpacked:
     """Write the stream's files below `folder`, which is empty and which nothing else writes to.
 
+    below   only what lies below this folder of the stream, with paths relative to it
     SourceError for a path that would leave the folder, EOFError where the stream ends too soon. Files are only created,
     and only in folders that this call has created: so no link in the stream can redirect a file.
     """
     entries: dict[bytes, Entry] = {}
     pointers: list[bytes] = []
+    start = below + b"/" if below else b""
     base = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for number, member in enumerate(members(stream)):
             if number % _CHECK_EVERY == 0:
                 cancel.check()
-            path = member.path
-            if not path:
-                continue  # the folder itself
+            path = member.path.removeprefix(start)
+            if not path or (start and path == member.path):
+                stream.read(rounded(member.size))
+                continue  # the folder itself, or one above it
             if not is_inside(path):
                 raise SourceError(f"the revision contains a path that leaves its folder: {show_path(path)}")
             _make_parents(path, entries, base)
@@ -99,7 +102,7 @@ def unpack(stream: BinaryIO, folder: Path, cancel: Cancel) -> Unpacked:
                     os.symlink(member.target, path, dir_fd=base)
                     entries[path] = link(member.target)
                 else:
-                    entries[path], pointer = _file(stream, member, base, cancel)
+                    entries[path], pointer = _file(stream, member._replace(path=path), base, cancel)
                     if pointer:
                         pointers.append(path)
             except FileExistsError as error:
@@ -120,7 +123,7 @@ def rounded(size: int) -> int:
 
 
 def _file(stream: BinaryIO, member: Member, base: int, cancel: Cancel) -> tuple[Entry, bool]:
-    """Write one file; its entry, and whether it is a Git LFS pointer."""
+    """Write one file; its entry, and whether it begins like a Git LFS pointer."""
     executable = bool(member.mode & 0o100)
     handle = os.open(
         member.path,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
 import pytest
 
+from core.errors import SourceError
 from core.jobs import Cancel
-from core.manifest import EMPTY
-from core.settings import Settings
 from core.source import make_tree
-from core.source.folder import Hashes, scan
 from core.source.inputs import environment
 from tests.projects import Nowhere, make_project
 
@@ -216,106 +215,35 @@ def test_what_a_filter_gives_is_not_kept_for_another_filter(build_project, tmp_p
     assert built(project, path=b"secret")[0] == "second\n"
 
 
-def test_a_large_file_that_was_missing_is_looked_for_again(build_project, tmp_path):
-    """As git-lfs does with GIT_LFS_SKIP_SMUDGE, or while its server is away."""
-    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 5\n"
-    project = build_project("", {".gitattributes": "big filter=lfs\n", "big": pointer})
-    store = tmp_path / "store"
-    project.git("config", "filter.lfs.smudge", f"sh -c 'cat {store} 2>/dev/null || cat'")
-    assert built(project, path=b"big")[0] == pointer
-    store.write_text("large\n")
+def pointer_to(content: bytes) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(content)}\n"
+
+
+def store(project, content: bytes) -> None:
+    """Put content into the clone's store, as `git lfs fetch` does."""
+    digest = hashlib.sha256(content).hexdigest()
+    place = project.tree / ".git/lfs/objects" / digest[:2] / digest[2:4] / digest
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(content)
+
+
+def test_a_large_file_that_was_missing_and_not_needed_is_looked_for_again(build_project):
+    project = build_project("", {".gitattributes": "big filter=lfs\n", "big": pointer_to(b"large\n"), "a": "x"})
+    project.set(exclude=["big"])
+    assert built(project, path=b"a")[0] == "x"
+    project.set(exclude=[])
+    with pytest.raises(SourceError, match="lacks 1 Git LFS file"):
+        built(project, path=b"big")
+    store(project, b"large\n")
     assert built(project, path=b"big")[0] == "large\n"
 
 
-def test_a_build_with_a_large_file_that_was_missing_is_made_again(build_project, tmp_path, monkeypatch):
-    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 5\n"
-    project = build_project("cp big out", {".gitattributes": "big filter=lfs\n", "big": pointer})
-    store = tmp_path / "store"
-    program(tmp_path / "tools", "git-lfs", f"#!/bin/sh\ncat {store} 2>/dev/null || cat\n")
-    monkeypatch.setenv("PATH", f"{tmp_path / 'tools'}:{os.environ['PATH']}")
-    project.git("config", "filter.lfs.smudge", "git-lfs smudge -- %f")
-    assert built(project) == (pointer, False)
-    store.write_text("large\n")
+def test_a_build_with_a_large_file_that_was_missing_is_made_again(build_project):
+    files = {".gitattributes": "big filter=lfs\n", "big": pointer_to(b"large\n")}
+    project = build_project("cp big out", files)
+    project.set(exclude=["big"])
+    assert built(project) == (pointer_to(b"large\n"), False)
+    store(project, b"large\n")
     assert built(project) == ("large\n", False)
     assert built(project) == ("large\n", True)
-
-
-@pytest.mark.parametrize("command", ['sed "s/sealed/$API/"', "sh tools/smudge", "sed -f {folder}/script"])
-@pytest.mark.parametrize("build", ["", "cp secret out"])
-def test_what_a_filter_reads_of_this_machine_is_read_each_time(build_project, tmp_path, monkeypatch, command, build):
-    """A variable, a file of the work tree, a file elsewhere: nobody knows what else a filter depends on."""
-    project = build_project(build, {".gitattributes": "secret filter=fill\n", "secret": "sealed\n"})
-    project.git("config", "color.ui", "always")
-    project.git("config", "filter.fill.smudge", command.format(folder=tmp_path))
-
-    def fill(text):
-        monkeypatch.setenv("API", text)
-        program(project.tree / "tools", "smudge", f"#!/bin/sh\nsed s/sealed/{text}/\n")
-        program(tmp_path, "script", f"s/sealed/{text}/\n")
-
-    for text in ("staging", "production", "staging"):
-        fill(text)
-        assert built(project, path=b"out" if build else b"secret") == (f"{text}\n", False)
-
-
-@pytest.mark.parametrize("attributes", ["[attr]sealed filter=fill\nsecret sealed\n", "* -text\n"])
-def test_only_the_filters_of_the_revision_count(build_project, attributes):
-    project = build_project("cp secret out", {".gitattributes": attributes, "secret": "sealed\n"})
-    project.git("config", "filter.another.smudge", "sed s/sealed/another/")
-    assert built(project) == ("sealed\n", False)
-    assert built(project) == ("sealed\n", True)
-    project.git("config", "filter.fill.smudge", "sed s/sealed/open/")
-    assert built(project) == (("open\n", False) if "fill" in attributes else ("sealed\n", True))
-
-
-def test_a_script_that_a_program_is_given_is_part_of_the_build(build_project, tmp_path):
-    script = tmp_path / "build.sh"
-    script.write_text("echo one > out\n")
-    project = build_project(f"sh {script} > {tmp_path}/log")
-    assert built(project) == ("one\n", False)
-    assert built(project) == ("one\n", True), "what the build writes itself is none of its inputs"
-    script.write_text("echo two > out\n")
-    assert built(project) == ("two\n", False)
-
-
-def test_a_name_that_is_checked_out_goes_into_files_as_it_is_now(build_project):
-    project = build_project("", {".gitattributes": "version export-subst\n", "version": "$Format:%D %aN$\n"})
-    project.git("branch", "dev")
-    assert built(project, path=b"version")[0] == "HEAD -> main, dev Ana Test\n"
-    project.git("checkout", "--quiet", "dev")
-    assert built(project, path=b"version")[0] == "HEAD -> dev, main Ana Test\n"
-    (project.tree / ".mailmap").write_text("Bea <ana@example.com>\n")
-    assert built(project, path=b"version")[0] == "HEAD -> dev, main Bea\n"
-
-
-def test_names_are_distinguished_by_case_whatever_the_machine_says(build_project):
-    project = build_project("", {".gitattributes": "*.TXT export-ignore\n", "a.txt": "x", "b.TXT": "x"})
-    project.git("config", "core.ignoreCase", "true")
-    assert b"a.txt" in tree_of(project).manifest.entries
-
-
-@pytest.mark.parametrize("spoil", [lambda text: b"", lambda text: text[: len(text) // 2], lambda text: b"\n"])
-@pytest.mark.parametrize("file", ["manifest", "selected-*"])
-def test_a_manifest_that_a_crash_emptied_is_not_an_empty_tree(build_project, file, spoil):
-    options = {} if file == "manifest" else {"exclude": ["/a"]}
-    project = build_project("", {f"{letter}/file": letter for letter in "abcdef"}, **options)
-    whole = tree_of(project).manifest
-    (path,) = (Settings().cache / "exports").glob(f"*/*/{file}")
-    path.write_bytes(spoil(path.read_bytes()))
-    again = tree_of(project).manifest
-    assert again == whole and again != EMPTY
-
-
-def test_a_hash_is_of_a_file_on_one_file_system(tmp_path):
-    """Another disk mounted in the place of the first may have a file of the same number, size and times."""
-    (tmp_path / "tree").mkdir()
-    file = tmp_path / "tree/a"
-    file.write_text("x")
-    os.utime(file, (1, 1))
-    kept = Hashes(tmp_path / "hashes")
-    facts = os.stat(file)
-    elsewhere = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev + 1)
-    kept.by_path = {b"a": (elsewhere, "0" * 64)}
-    assert scan(tmp_path / "tree", Cancel(), hashes=kept).entries[b"a"].content != "0" * 64
-    kept.by_path = {b"a": ((*elsewhere[:4], facts.st_dev), "1" * 64)}
-    assert scan(tmp_path / "tree", Cancel(), hashes=kept).entries[b"a"].content == "1" * 64

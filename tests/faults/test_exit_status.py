@@ -208,7 +208,7 @@ def test_git_ends_with_its_status_though_something_holds_its_output(sshd, projec
     monitor.write_text(f"#!/bin/sh\nsleep 1000 > /dev/null & echo $! >> {tmp_path}/left\nprintf '/\\0'\n")
     monitor.chmod(0o755)
     subprocess.run(["git", "-C", str(project.tree), "config", "core.fsmonitor", str(monitor)], check=True)
-    assert source_of(project.load()).uncommitted(None) == ""
+    assert source_of(project.load()).not_deployed(None) == []
     assert end_left() and all(map(lives, end_left()))
 
 

@@ -9,14 +9,12 @@ from pathlib import Path
 import pytest
 
 from core.errors import SourceError, UsageError
-from core.events import Event
 from core.jobs import Cancel
-from core.manifest import FOLDER
 from core.records import Record
 from core.source import make_tree, source_of, tree_of_record
 from core.source.git.repository import Repository
 from tests.projects import Link, Nowhere, make_project
-from tests.trees import content, record_of, tree_of, warnings
+from tests.trees import content, record_of, tree_of
 from tests.unit.conftest import GitProject
 
 
@@ -118,49 +116,25 @@ def test_a_folder_of_a_repository_gives_that_folder(git_project: GitProject) -> 
     assert set(tree_of(project).manifest.entries) == {b"index.html", b"css", b"css/a.css", b"new"}
 
 
-def test_a_submodule_is_an_empty_folder_and_a_warning(git_project: GitProject, tmp_path: Path) -> None:
-    inner = make_project(tmp_path / "inner", [Nowhere()], {"x": "x"})
-    project = git_project({"a": "x"})
-    project.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner.tree), "vendor/lib")
-    project.git("commit", "-q", "-m", "A submodule")
-    for _ in "made", "found again":
-        events: list[Event] = []
-        tree = tree_of(project, events=events)
-        assert tree.manifest.entries[b"vendor/lib"].kind == FOLDER
-        assert ["vendor/lib" in text and "submodule" in text for text in warnings(events)] == [True]
-
-
 def test_what_is_not_committed_is_named_where_the_work_tree_is_at_the_revision(
     git_project: GitProject, tmp_path: Path
 ) -> None:
     project = git_project({"a": "one", "b c": "one", "d/e": "one", "f": "one", "g": "one"})
     old = project.git("rev-parse", "HEAD").strip()
     project.commit({"a": "two"})
-    assert source_of(project.load()).uncommitted(None) == ""
+    assert source_of(project.load()).not_deployed(None) == []
     (project.tree / "untracked").write_text("x")
     (project.tree / "b c").write_text("changed")
-    said = source_of(project.load()).uncommitted(None)
+    (said,) = source_of(project.load()).not_deployed(None)
     assert said == "not committed, so not deployed: changes in 1 file (b c)"
     (project.tree / "d/e").unlink()
     project.git("mv", "f", "new")
-    said = source_of(project.load()).uncommitted("main")
+    (said,) = source_of(project.load()).not_deployed("main")
     assert said == "not committed, so not deployed: changes in 4 files (b c, d/e, f and 1 more)"
-    assert source_of(project.load()).uncommitted(old) == ""
+    assert source_of(project.load()).not_deployed(old) == []
     subprocess.run(["git", "clone", "-q", "--bare", project.tree, tmp_path / "bare.git"], check=True)
     project.config.write_text(project.config.read_text().replace('git = "app"', f'git = "{tmp_path}/bare.git"'))
-    assert source_of(project.load()).uncommitted(None) == ""
-
-
-def test_a_pointer_in_place_of_content_is_a_warning(git_project: GitProject) -> None:
-    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 12345\n"
-    project = git_project({"logo.psd": pointer, "about.txt": "we use version https://git-lfs.github.com/spec/v1"})
-    events: list[Event] = []
-    tree_of(project, events=events)
-    assert [("logo.psd" in text, "about.txt" in text) for text in warnings(events)] == [(True, False)]
-    project.commit({"logo.psd": "the real one"})
-    events.clear()
-    tree_of(project, events=events)
-    assert warnings(events) == []
+    assert source_of(project.load()).not_deployed(None) == []
 
 
 @pytest.mark.parametrize("ref", ["mian", "", "--help", "-x", "main..main", "a\0b", "HEAD^{tree}", "nope\x1b[31m"])

@@ -62,8 +62,8 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         rebuild = self.request.rebuild and self.planned is None
         return Ahead(lambda: make_tree(project, ref, self.emit, cancel, target=target, rebuild=rebuild))
 
-    def uncommitted(self) -> str:
-        return source_of(self.fleet.project).uncommitted(self.request.ref)
+    def not_deployed(self) -> Sequence[str]:
+        return source_of(self.fleet.project).not_deployed(self.request.ref)
 
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
         assert tree is not None

@@ -7,11 +7,12 @@ of a file depends on its path, its blob and the attributes alone, and no attribu
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -19,7 +20,9 @@ from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import EMPTY, FOLDER, FOLDER_ENTRY, Entry, Manifest, derived
 from core.source.git.export_cache import About, Export, still_there
+from core.source.git.lfs import fill
 from core.source.git.repository import Resolved
+from core.source.git.submodules import Submodules
 from core.tar.reader import unpack
 from core.text import clean, decode_path, encode_path
 
@@ -37,23 +40,63 @@ _PIPE = 1 << 20
 
 
 def whole(resolved: Resolved, folder: Path, cancel: Cancel) -> tuple[Manifest, About]:
-    """Unpack all of a commit into an empty folder."""
+    """Unpack all of a commit into an empty folder, with its submodules and the content of its Git LFS files."""
     commit = resolved.repository.commit(resolved.commit)
-    about = About(resolved.commit, commit.subject, commit.author, commit.committed)
-    entries: dict[bytes, Entry] = {}
-    pointers = _archive(resolved, folder, entries, cancel)
-    submodules = {path for path in resolved.submodules() if path in entries}
-    return _manifest(entries, submodules), replace(
-        about,
-        uniform=resolved.uniform,
-        submodules=tuple(sorted(map(encode_path, submodules))),
-        pointers=tuple(sorted(map(encode_path, pointers))),
+    content = _content(resolved, folder, cancel)
+    about = About(
+        resolved.commit,
+        commit.subject,
+        commit.author,
+        commit.committed,
+        uniform=resolved.uniform and not content.conditional,
+        submodules=tuple(sorted(map(encode_path, content.submodules))),
+        absent=tuple(sorted(map(encode_path, content.absent))),
+        pointers=tuple(sorted(map(encode_path, content.pointers))),
     )
+    return _manifest(content.entries, set(content.submodules)), about
+
+
+@dataclass
+class _Content:
+    """What was unpacked, with the fields of `About`.
+
+    conditional   a submodule's files depend on more than its commit
+    """
+
+    entries: dict[bytes, Entry]
+    pointers: list[bytes]
+    submodules: list[bytes] = field(default_factory=list)
+    absent: list[bytes] = field(default_factory=list)
+    conditional: bool = False
+
+
+def _content(resolved: Resolved, folder: Path, cancel: Cancel) -> _Content:
+    """Unpack a commit and, in their folders, its submodules, and theirs."""
+    entries: dict[bytes, Entry] = {}
+    content = _Content(entries, _archive(resolved, folder, entries, cancel))
+    submodules = Submodules(resolved)
+    content.conditional = any(submodule.path in entries for submodule in submodules.all) and bool(submodules.conditions)
+    for submodule in submodules.all:
+        if submodule.path not in entries:
+            continue  # `export-ignore`
+        content.submodules.append(submodule.path)
+        clone = submodules.resolved(submodule)
+        if clone is None:
+            content.absent.append(submodule.path)
+            continue
+        inner = _content(clone, folder / os.fsdecode(submodule.path), cancel)
+        start = submodule.path + b"/"
+        entries.update({start + path: entry for path, entry in inner.entries.items()})
+        content.pointers += [start + path for path in inner.pointers]
+        content.submodules += [start + path for path in inner.submodules]
+        content.absent += [start + path for path in inner.absent]
+        content.conditional = content.conditional or inner.conditional
+    return content
 
 
 def upon(base: Export, resolved: Resolved, folder: Path, cancel: Cancel) -> tuple[Manifest, About] | None:
     """Unpack only what differs from another export, which becomes a layer of this one; None where it cannot be one."""
-    if not base.about.uniform or len(base.about.layers) >= MOST_LAYERS:
+    if not base.about.uniform or not base.about.whole or len(base.about.layers) >= MOST_LAYERS:
         return None
     changes = resolved.changes(base.about.commit)
     if changes is None or len(changes) > MOST_CHANGED:
@@ -78,6 +121,7 @@ def upon(base: Export, resolved: Resolved, folder: Path, cancel: Cancel) -> tupl
         about,
         uniform=True,
         submodules=base.about.submodules,
+        absent=base.about.absent,
         pointers=tuple(sorted(pointers)),
         layers=(base.folder.name, *base.about.layers),
     )
@@ -107,7 +151,8 @@ def _parents(paths: Iterable[bytes]) -> Set[bytes]:
 def _archive(
     resolved: Resolved, folder: Path, entries: dict[bytes, Entry], cancel: Cancel, paths: Iterable[bytes] = ()
 ) -> list[bytes]:
-    """Unpack `git archive` of a commit or some paths of it into `entries`; the paths of Git LFS pointers."""
+    """Unpack `git archive` of a commit or some paths of it into `entries`, with the content of Git LFS files; the paths
+    of those whose content this clone does not have."""
     with tempfile.TemporaryFile() as said, _running(resolved.archive(*paths, stderr=said.fileno())) as process:
         stream = cast(BinaryIO, process.stdout)
         _widen(stream)
@@ -115,7 +160,7 @@ def _archive(
         unpacked: dict[bytes, Entry] = {}
         pointers: list[bytes] = []
         try:
-            unpacked, pointers = unpack(stream, folder, cancel)
+            unpacked, pointers = unpack(stream, folder, cancel, os.fsencode(resolved.repository.path))
             while stream.read(_PIPE):
                 pass  # the padding behind the end, which git would fail to write otherwise
         except EOFError:
@@ -124,8 +169,9 @@ def _archive(
             said.seek(0)
             words = clean(said.read(4000).decode("utf-8", "replace")).strip()
             raise SourceError(f"git archive of {resolved.commit[:12]} failed", detail=words)
-        entries.update(unpacked)
-        return pointers
+        filled, missing = fill(resolved, folder, pointers, unpacked, cancel) if pointers else ({}, [])
+        entries.update(unpacked | filled)
+        return missing
 
 
 @contextmanager

@@ -10,18 +10,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.config import Project
-from core.events import Emit, Note
+from core.events import Emit
 from core.jobs import Cancel
 from core.manifest import Manifest
 from core.source.build import build, commands, turnout_variables
 from core.source.folder import part_of, scan
 from core.source.git.checkout import upon, whole
 from core.source.git.export_cache import FILES, About, Export, finish, last_made, load, newest, stamped
+from core.source.git.lacking import lacking, refuse_lacking
 from core.source.git.repository import Resolved
+from core.source.git.submodules import Submodules
 from core.source.inputs import build_key
 from core.source.selection import selected
 from core.source.store import discard, make_folder, making, read_manifest, write_whole
-from core.text import count, decode_path, show_path
 from core.version import VERSION
 
 
@@ -49,42 +50,51 @@ def exported(
     parent = project.settings.cache / "exports" / resolved.identity
     if commands(project):
         variables = turnout_variables(project, target, resolved.commit, ref)
-        key = build_key(project, variables, [command.run for command in commands(project)], resolved.surroundings())
+        key = build_key(project, variables, [command.run for command in commands(project)], _around(resolved))
         name = f"{resolved.name}-{key}"
         reused = None if rebuild else last_made(parent, name)
-        if reused and reused.about.pointers:
+        if reused and not reused.about.whole:
             reused = None  # what was missing may be there now
         export = reused or _built(project, resolved, variables, parent / name, emit, cancel)
         out = Exported(export.files, export.manifest, export.about, reused.about.made if reused else 0.0)
     else:
-        export = _plain(resolved, parent, cancel)
+        export = _plain(project, resolved, parent, cancel)
         manifest = _selection_of(export, source.publish, source.exclude)
         out = Exported(tuple(files / source.publish for files in export.files), manifest, export.about)
-    _warn(export.about, emit)
     return out
 
 
-def _plain(resolved: Resolved, parent: Path, cancel: Cancel) -> Export:
+def _around(resolved: Resolved) -> str:
+    """What an export depends on in addition to the commit and the attributes, of submodules too; "" for nothing."""
+    own, theirs = resolved.surroundings(), Submodules(resolved).conditions
+    return hashlib.sha256(f"{own}\n{theirs}".encode()).hexdigest()[:16] if theirs else own
+
+
+def _plain(project: Project, resolved: Resolved, parent: Path, cancel: Cancel) -> Export:
     """The commit as `git archive` gives it."""
     final = parent / resolved.name
     existing = load(final)
     if existing:
-        return existing
+        if existing.about.whole or not lacking(project, existing.about):
+            return existing
+        final = stamped(final)  # what was missing may be there now
     make_folder(parent)
     with making(parent) as work:
         files = work / FILES
         files.mkdir()
         base = newest(parent, resolved.commit, resolved.name)
         made = upon(base, resolved, files, cancel) if base else None
-        around = "" if made else resolved.surroundings()
+        around = "" if made else _around(resolved)
         if around:
             final = parent / f"{resolved.name}-{around}"
             existing = load(final)
-            if existing and not existing.about.pointers:
+            if existing and existing.about.whole:
                 return existing
             if existing:  # what was missing may be there now
                 final = stamped(final)
-        return finish(work, final, *(made or whole(resolved, files, cancel)))
+        manifest, about = made or whole(resolved, files, cancel)
+        refuse_lacking(project, resolved, about)
+        return finish(work, final, manifest, about)
 
 
 def _built(
@@ -99,6 +109,7 @@ def _built(
         tree = work / "build"
         tree.mkdir()
         _, about = whole(resolved, tree, cancel)
+        refuse_lacking(project, resolved, about)
         build(project, tree, variables, emit, cancel)
         part = part_of(tree, source.publish)
         manifest = selected(scan(part, cancel), "", source.exclude)
@@ -125,19 +136,3 @@ def _selection_of(export: Export, part: str, exclude: tuple[str, ...]) -> Manife
     with suppress(OSError):
         write_whole(file, f"{manifest.digest}\n{manifest.text}".encode("ascii"))
     return manifest
-
-
-def _warn(about: About, emit: Emit) -> None:
-    """Warn of what the revision has and its export lacks."""
-    for paths, noun, text in (
-        (about.submodules, "submodule", "not exported: a build command can fetch what is needed"),
-        (
-            about.pointers,
-            "file",
-            "a Git LFS pointer in place of the content: install git-lfs, or fetch it in a build command",
-        ),
-    ):
-        if paths:
-            names = ", ".join(show_path(decode_path(path)) for path in paths[:3])
-            more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-            emit(Note(text=f"{count(len(paths), noun)} {text} ({names}{more})", level="warning"))

@@ -30,7 +30,7 @@ KEPT = 5
 _IN_USE = 3600
 """Seconds after its last use in which an export is never removed: another process may be sending it."""
 FILES, _MANIFEST, _ABOUT = "files", "manifest", "about.json"
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,9 @@ class About:
     """An export's facts. Paths are encoded by core.text.encode_path.
 
     uniform     the content of each file depends on its path, blob and attributes alone (git.Resolved.uniform)
-    submodules  folders that are empty because a submodule belongs there
-    pointers    files that hold a Git LFS pointer
+    submodules  folders of submodules
+    absent      those of them that are empty, because this clone does not have the submodule at its commit
+    pointers    files that hold a Git LFS pointer, because this clone does not have the content
     layers      names of the exports that have its other files, the newest first
     boot        the run of the machine in which the files were last known to be whole
     digest      of the manifest: a crash may leave the file empty, which would be a manifest too
@@ -52,12 +53,18 @@ class About:
     committed: float
     uniform: bool = False
     submodules: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     pointers: tuple[str, ...] = ()
     layers: tuple[str, ...] = ()
     boot: str = ""
     digest: str = ""
     made: float = 0.0
     format: int = _FORMAT
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has all that the revision has."""
+        return not self.absent and not self.pointers
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -17,11 +18,11 @@ from core.source.kinds import History
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _FIELDS = "--format=tformat:%m%x00%H%x00%s%x00%an%x00%ct"
 _MARKED = "--format=tformat:%x01%H"
-_PLAIN_DIFF = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color", "--relative")
+_PLAIN_DIFF = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
 
 
 class GitHistory(History):
-    """Of the folder that `source.git` names. Paths are those of the release: relative to `publish` in that folder.
+    """Of the folder that `source.git` and `path` name. Paths are those of the release: relative to its `publish`.
 
     Nothing is fetched, not even in a partial clone: what is not there is unknown. Each question is given `within`
     seconds; a history that takes longer is named as the reason.
@@ -83,7 +84,7 @@ class GitHistory(History):
     def _marked(self, apart: str, migrates: Migrates) -> frozenset[str]:
         """The commits that add a migration."""
         words = ("-z", "--left-right", "--diff-filter=A", "--name-only", *_PLAIN_DIFF, f"--max-count={MOST_COMMITS}")
-        status, out, _ = self._ask("log", *words, _MARKED, apart, *self._only)
+        status, out, _ = self._ask("log", *words, self._relative, _MARKED, apart, *self._only)
         found: set[str] = set()
         commit = ""
         for piece in out.split(b"\0") if not status else ():
@@ -97,7 +98,7 @@ class GitHistory(History):
         if not (_COMMIT.fullmatch(old) and _COMMIT.fullmatch(new)):
             return {}
         try:
-            status, out, _ = self._ask("diff-tree", "-r", "-z", "--numstat", *_PLAIN_DIFF, old, new)
+            status, out, _ = self._ask("diff-tree", "-r", "-z", "--numstat", *_PLAIN_DIFF, self._relative, old, new)
         except (TimeoutError, SourceError):
             return {}
         found: dict[bytes, tuple[int, int]] = {}
@@ -110,8 +111,8 @@ class GitHistory(History):
     def content(self, revision: str, path: bytes, most: int) -> bytes | None:
         if not _COMMIT.fullmatch(revision):
             return None
-        name = revision.encode() + b":./" + self._publish + path
         try:
+            name = revision.encode() + b":" + self._place[0] + self._publish + path
             status, out, _ = self._ask("cat-file", "-s", name)
             if status or number(out.strip()) > most:
                 return None
@@ -129,21 +130,27 @@ class GitHistory(History):
 
     @cached_property
     def _place(self) -> tuple[bytes, bool]:
-        """The folder's place in the repository, and whether the repository is a shallow clone."""
+        """The deployed folder's place in the repository, and whether the repository is a shallow clone."""
         status, out, said = self._ask("rev-parse", "--show-prefix", "--is-shallow-repository")
         if status:
             raise SourceError("the repository cannot be read", detail=words_of(said))
         prefix, _, shallow = out.removesuffix(b"\n").rpartition(b"\n")
-        return prefix, shallow == b"true"
+        path = os.fsencode(self._repository.path)
+        return prefix + path + b"/" if path else prefix, shallow == b"true"
 
     @property
     def _shallow(self) -> bool:
         return self._place[1]
 
     @property
-    def _only(self) -> Sequence[str]:
+    def _only(self) -> Sequence[str | bytes]:
         """What limits a log to the folder, where that is a part of the repository; all of it needs no look at trees."""
-        return ("--", ".") if self._place[0] else ("--",)
+        return ("--", self._repository.deployed) if self._place[0] else ("--",)
+
+    @property
+    def _relative(self) -> bytes:
+        """Makes git print paths relative to the folder, and only those in it."""
+        return b"--relative=" + self._place[0] if self._place[0] else b"--no-relative"
 
     def _why_not(self, revisions: Sequence[str]) -> str:
         """Which of the commits is not there, and what helps."""

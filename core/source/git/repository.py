@@ -13,23 +13,27 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from core.changes import Commit
 from core.errors import SourceError, UsageError
 from core.process import collect
+from core.source.git.tags import TAG, newest
 from core.source.inputs import without_repository
 from core.source.kinds import Branch
 from core.source.programs import programs
-from core.text import clean
+from core.text import clean, count
 
 _SAME_FOR_ALL = ("core.attributesFile=/dev/null", "core.autocrlf=false", "core.eol=lf", "tar.umask=0022")
 _HASH = re.compile(rb"(?:[0-9a-f]{40}|[0-9a-f]{64})")
-_FAITHFUL = re.compile(r'"?(?:/[\w./-]*/)?(?:git-lfs|git lfs|git-crypt)"?(?: [\w%=-]+)*|cat|')
-"""Commands of filters that give the same for the same commit under the same settings; git-lfs sometimes its pointer."""
+_FAITHFUL = re.compile(r'"?(?:/[\w./-]*/)?git-crypt"?(?: [\w%=-]+)*|cat|')
+"""Commands of filters that give the same for the same commit under the same settings."""
 _UNKNOWN = b"?"
+_LFS = re.compile(rb"(?<!\S)filter=lfs(?!\S)")
+_NO_LFS = [word for key in ("smudge=", "process=", "required=false") for word in ("-c", f"filter.lfs.{key}")]
+_APART = re.compile(r"(ahead|behind) ([0-9]+)")
 _LOG = "--format=tformat:%H%x00%s%x00%an%x00%ct%x00%D"
 
 
@@ -53,19 +57,33 @@ _QUIET = {
 
 @dataclass(frozen=True)
 class Repository:
-    """The folder that `source.git` names: a repository, bare or not, or a folder inside one. `environ`: for git."""
+    """The folder that `source.git` names: a repository, bare or not, or a folder inside one.
+
+    environ   for git
+    path      the folder below it that is deployed, as each revision has it; "" for all of it
+    """
 
     folder: Path
     environ: Mapping[str, str] = field(repr=False)
+    path: str = ""
 
     @cached_property
     def variables(self) -> dict[str, str]:
         """What git and the filters that it starts see."""
         return without_repository(self.environ) | _QUIET
 
+    @property
+    def settings(self) -> list[str]:
+        """The options that make git give the same to everybody."""
+        return [word for setting in _SAME_FOR_ALL for word in ("-c", setting)]
+
+    @property
+    def deployed(self) -> bytes:
+        """What is deployed, as a path for git, relative to the folder."""
+        return os.fsencode(self.path) or b"."
+
     def command(self, *words: str | bytes) -> list[str | bytes]:
-        settings = [word for setting in _SAME_FOR_ALL for word in ("-c", setting)]
-        return ["git", "-C", str(self.folder), *settings, "--literal-pathspecs", *words]
+        return ["git", "-C", str(self.folder), *self.settings, "--literal-pathspecs", *words]
 
     def start(self, *words: str | bytes, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
         """git as a process. SourceError where git is not installed."""
@@ -90,9 +108,16 @@ class Repository:
         return done.stdout
 
     def resolve(self, ref: str) -> Resolved:
-        """The commit of a branch, tag or other revision. UsageError with the nearest names where there is none."""
+        """The commit of a branch, tag or other revision. UsageError with the nearest names where there is none, and
+        where the revision has no folder `path`.
+
+        `tag:PATTERN` is the newest tag that matches, by its version.
+        """
         if not self.folder.is_dir():
             raise SourceError(f"source.git: {self.folder} is not a folder")
+        if ref.startswith(TAG):
+            tag = self._newest_tag(ref)
+            return replace(self.resolve(f"refs/tags/{tag}"), tag=tag)
         asked = ref if ref and "\0" not in ref else "@{}"
         words = ("rev-parse", "--git-common-dir", "--show-prefix", "--verify", "--end-of-options", asked + "^{commit}")
         done = self.ask("-c", "core.warnAmbiguousRefs=true", *words)
@@ -110,7 +135,40 @@ class Repository:
         else:
             common, _, prefix = places.partition(b"\n")
         place = os.path.join(os.fsencode(self.folder), common)
+        if self.path:
+            self._check_path(ref, commit.decode())
+            prefix += os.fsencode(self.path) + b"/"
         return Resolved(self, commit.decode(), place, prefix, b"is ambiguous" in done.stderr)
+
+    def _newest_tag(self, ref: str) -> str:
+        """The tag that `tag:PATTERN` means, of those that point to commits."""
+        pattern = ref.removeprefix(TAG)
+        tags = [tag.name for tag in self.tags()]
+        found = newest(tags, pattern)
+        if not found:
+            shown = ", ".join(tags[:3]) or "none"
+            raise UsageError(
+                f"no tag of {self.folder} matches {clean(pattern, 200)!r}",
+                hint=f"`git fetch --tags` first, or use another pattern; its newest tags: {shown}",
+            )
+        return found
+
+    def _check_path(self, ref: str, commit: str) -> None:
+        """UsageError where a commit has no folder at `path`."""
+        said = self.answer("ls-tree", "-z", commit, "--", self.deployed).partition(b"\t")[0]
+        kind = said.split(b" ")[1] if said else b""
+        if kind == b"tree":
+            return
+        what = f"{self.path} of {clean(ref, 200)}"
+        if kind == b"commit":
+            hint = f"set `git` to {self.folder / self.path}, which is a clone of its own"
+            raise UsageError(f"source.path: {what} is a submodule", hint=hint)
+        folders = [_text(name) for name in self.answer("ls-tree", "-d", "-r", "-z", "--name-only", commit).split(b"\0")]
+        near = difflib.get_close_matches(self.path, folders, n=1)
+        raise UsageError(
+            f"source.path: {what} is not a folder" if kind else f"source.path: there is no folder {what}",
+            hint=f"did you mean {clean(near[0])}?" if near else f"it is relative to {self.folder}",
+        )
 
     def _unknown(self, ref: str, said: bytes) -> UsageError:
         names = [item.name for item in self.branches() + self.tags()]
@@ -127,12 +185,33 @@ class Repository:
 
     def uncommitted(self, commit: str) -> list[bytes]:
         """Tracked paths that the work tree has otherwise than a commit, where that commit is checked out."""
-        done = self.ask("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--no-renames", "--", ".")
+        done = self.ask(
+            "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--no-renames", "--", self.deployed
+        )
         rows = done.stdout.split(b"\0")[:-1]
         if b"# branch.oid " + commit.encode() not in rows:
             return []
         # `1 XY sub mH mI mW hH hI path`; an unmerged one has three hashes (`git status`, porcelain format 2).
         return [row.split(b" ", 10 if row.startswith(b"u") else 8)[-1] for row in rows if not row.startswith(b"#")]
+
+    def behind(self, ref: str) -> str:
+        """A warning where a local branch lacks commits of its upstream, as far as this clone knows; "" where not."""
+        full = self.ask("rev-parse", "--symbolic-full-name", "--verify", "--end-of-options", ref).stdout.removesuffix(
+            b"\n"
+        )
+        if not full.startswith(b"refs/heads/"):
+            return ""
+        shape = "--format=%(upstream:short)%00%(upstream:track,nobracket)"
+        upstream, _, track = self.ask("for-each-ref", shape, full).stdout.removesuffix(b"\n").partition(b"\0")
+        apart = {word: int(number) for word, number in _APART.findall(_text(track))}
+        if "behind" not in apart:
+            return ""
+        ahead = f", and {apart['ahead']} ahead" if "ahead" in apart else ""
+        branch = _text(full).removeprefix("refs/heads/")
+        return (
+            f"{branch} is {count(apart['behind'], 'commit')} behind {_text(upstream)}{ahead}, "
+            "as far as this clone knows: what is only there is not deployed"
+        )
 
     def holds(self) -> bool:
         """Whether the folder is part of a repository: git keeps files of it, or may, for it does not ignore it.
@@ -190,9 +269,11 @@ class Repository:
 
 @dataclass(frozen=True)
 class Resolved:
-    """A commit of a repository. `prefix` is the part of the repository that `source.git` names, "" for all of it.
+    """A commit of a repository.
 
+    prefix      the part of the repository that is deployed, with a slash at its end; empty for all of it
     ambiguous   git found several names that it may have meant, and took one
+    tag         the one that a pattern means
     """
 
     repository: Repository
@@ -200,6 +281,7 @@ class Resolved:
     common: bytes
     prefix: bytes
     ambiguous: bool = False
+    tag: str = ""
 
     @cached_property
     def attributes(self) -> bytes:
@@ -222,16 +304,14 @@ class Resolved:
         return self.commit + extra
 
     def archive(self, *paths: bytes, stderr: int) -> subprocess.Popen[bytes]:
-        """`git archive` of the commit, of all of it or of the given paths, as a tar stream."""
-        only = [b"--", *(b"./" + path for path in paths)] if paths else []
-        words: list[str | bytes] = ["-c", "core.ignoreCase=false", "archive", "--format=tar", self.commit, *only]
-        return self.repository.start(*words, stdout=subprocess.PIPE, stderr=stderr)
+        """`git archive` of the commit, of what is deployed of it or of the given paths in that, as a tar stream.
 
-    def submodules(self) -> list[bytes]:
-        """Paths of the submodules, which `git archive` leaves as empty folders."""
-        done = self.repository.ask("ls-tree", "-r", "-z", self.commit)
-        lines = done.stdout.split(b"\0") if b"160000 commit " in done.stdout else []
-        return [line.partition(b"\t")[2] for line in lines if line.startswith(b"160000 ")]
+        Paths in it begin with `repository.path`. Git LFS files are pointers (core.source.git.lfs).
+        """
+        top = os.fsencode(self.repository.path)
+        only = [os.path.join(top or b".", path) for path in paths] or ([top] if top else [])
+        words: list[str | bytes] = ["-c", "core.ignoreCase=false", *_NO_LFS, "archive", "--format=tar", self.commit]
+        return self.repository.start(*words, *([b"--", *only] if only else []), stdout=subprocess.PIPE, stderr=stderr)
 
     @property
     def uniform(self) -> bool:
@@ -242,8 +322,8 @@ class Resolved:
         """What an export depends on in addition to the commit and the attributes, as a short digest; "" for nothing.
 
         `export-subst` writes names of branches and tags, and dates, into files. Filters are programs of this machine.
-        What git-lfs and git-crypt give depends on the commit, their settings and GIT_* alone. Any other filter may read
-        anything: with one, no two exports depend on the same things.
+        What git-crypt gives depends on the commit, its settings and GIT_* alone. Any other filter may read anything:
+        with one, no two exports depend on the same things. Submodules are not part of it (Submodules.conditions).
         """
         if not self._conditional:
             return ""
@@ -281,7 +361,7 @@ class Resolved:
     @cached_property
     def _conditional(self) -> bytes:
         """The attributes that make an export depend on more than the commit, `export-subst` and filters, as they stand
-        in their files; "" for none, _UNKNOWN where git does not tell.
+        in their files; "" for none, _UNKNOWN where git does not tell. Git LFS's is none: its content has a digest.
         """
         words = (b"export-subst", b"filter")
         own = self.attributes if any(word in self.attributes for word in words) else b""
@@ -293,7 +373,10 @@ class Resolved:
         done = subprocess.run(
             search, env=repository.variables, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, check=False
         )
-        return own + done.stdout if done.returncode in (0, 1) else _UNKNOWN
+        if done.returncode not in (0, 1):
+            return _UNKNOWN
+        found = _LFS.sub(b"", own + done.stdout)
+        return found if any(word in found for word in words) else b""
 
     def changes(self, base: str) -> list[Change] | None:
         """The paths that differ from another commit; None where git no longer has that commit."""

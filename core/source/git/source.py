@@ -40,7 +40,7 @@ class GitSource(Source):
 
     @property
     def repository(self) -> Repository:
-        return Repository(place(self.project), self.project.settings.environ)
+        return Repository(place(self.project), self.project.settings.environ, self.project.source.path)
 
     @classmethod
     def proposed(cls, folder: Path) -> str:
@@ -93,7 +93,8 @@ class GitSource(Source):
         resolved = self.repository.resolve(ref)
         if warning := ambiguity(resolved, ref):
             emit(Note(text=warning, level="warning"))
-        export = exported(self.project, resolved, asked or ref, target, emit, cancel, rebuild=rebuild)
+        called = asked or resolved.tag or ref
+        export = exported(self.project, resolved, called, target, emit, cancel, rebuild=rebuild)
         return Tree(
             folder=export.folders[0],
             older=export.folders[1:],
@@ -101,7 +102,7 @@ class GitSource(Source):
             revision=resolved.commit,
             subject=export.about.subject,
             author=export.about.author,
-            ref=asked or ref,
+            ref=called,
             source="git",
             committed=export.about.committed,
             mtime=int(export.about.committed),
@@ -135,14 +136,17 @@ class GitSource(Source):
             tags=repository.tags(),
         )
 
-    def uncommitted(self, ref: str | None) -> str:
-        repository = self.repository
-        paths = repository.uncommitted(repository.resolve(ref or self.project.source.ref).commit)
-        if not paths:
-            return ""
-        names = ", ".join(show_path(path) for path in paths[:3])
-        more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-        return f"not committed, so not deployed: changes in {count(len(paths), 'file')} ({names}{more})"
+    def not_deployed(self, ref: str | None) -> Sequence[str]:
+        """Changes that are not committed, and commits that the branch's upstream has and the branch has not."""
+        repository, ref = self.repository, ref or self.project.source.ref
+        warnings = []
+        if paths := repository.uncommitted(repository.resolve(ref).commit):
+            names = ", ".join(show_path(path) for path in paths[:3])
+            more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+            warnings.append(f"not committed, so not deployed: changes in {count(len(paths), 'file')} ({names}{more})")
+        if behind := repository.behind(ref):
+            warnings.append(behind)
+        return warnings
 
     def meaning(self, word: str) -> tuple[str, str]:
         return described(self.repository, word)

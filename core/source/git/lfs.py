@@ -1,0 +1,150 @@
+"""Git LFS files of an export: their content from the clone's own store, never from the network.
+
+git-lfs itself is not needed. A file counts as one of its own if its content is a pointer and its attributes say
+`filter=lfs`: a pointer that is a test's sample stays as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence, Set
+from pathlib import Path
+from typing import NamedTuple
+
+from core.errors import SourceError
+from core.jobs import Cancel
+from core.manifest import Entry
+from core.source.git.repository import Resolved, words_of
+
+_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,18})\n"
+)
+_PIECE = 1 << 20
+_LONGEST = 1024
+"""Bytes that a pointer has at most, by git-lfs's specification."""
+
+
+class Pointer(NamedTuple):
+    """What a pointer says of the content: SHA-256 in hex, size in bytes."""
+
+    digest: str
+    size: int
+
+
+def fill(
+    resolved: Resolved, folder: Path, pointers: Sequence[bytes], entries: Mapping[bytes, Entry], cancel: Cancel
+) -> tuple[dict[bytes, Entry], list[bytes]]:
+    """Put the content in place of pointers.
+
+    folder    holds the exported files, with nothing else writing to it
+    pointers  paths of files that begin like a pointer
+    The entries of the files that have their content now, and the paths whose content the clone has not.
+    """
+    tracked = _tracked(resolved, pointers)
+    filled: dict[bytes, Entry] = {}
+    missing: list[bytes] = []
+    stores = list(_stores(resolved)) if tracked else []
+    top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for path in pointers:
+            pointer = _read(top, path) if path in tracked else None
+            if pointer is None:
+                continue
+            cancel.check()
+            if _put(top, path, pointer, stores, cancel):
+                filled[path] = Entry(entries[path].kind, pointer.size, pointer.digest)
+            else:
+                missing.append(path)
+    finally:
+        os.close(top)
+    return filled, missing
+
+
+def _tracked(resolved: Resolved, paths: Sequence[bytes]) -> Set[bytes]:
+    """Those of the paths whose attributes, in the commit and in the repository's own, say that git-lfs keeps them."""
+    if not paths:
+        return set()
+    with tempfile.TemporaryDirectory() as place:
+        variables = {
+            **resolved.repository.variables,
+            "GIT_DIR": os.fsdecode(os.path.realpath(resolved.common)),
+            "GIT_WORK_TREE": place,
+            "GIT_INDEX_FILE": os.path.join(place, "index"),
+        }
+
+        def ask(*words: str, given: bytes = b"") -> bytes:
+            command = ["git", "-C", place, *resolved.repository.settings, *words]
+            done = subprocess.run(command, input=given, env=variables, capture_output=True, check=False)
+            if done.returncode:
+                raise SourceError(f"git {words[0]} failed", detail=words_of(done.stderr))
+            return done.stdout
+
+        ask("read-tree", resolved.commit)
+        named = b"".join(resolved.prefix + path + b"\0" for path in paths)
+        said = ask("check-attr", "--cached", "-z", "--stdin", "filter", given=named).split(b"\0")
+    values = dict(zip(said[0:-1:3], said[2::3], strict=True))
+    return {path for path in paths if values.get(resolved.prefix + path) == b"lfs"}
+
+
+def _stores(resolved: Resolved) -> Iterator[bytes]:
+    """The folders in which git-lfs keeps content: the clone's own, then those of clones that it borrows from."""
+    said = resolved.repository.ask("config", "--type=path", "lfs.storage").stdout.removesuffix(b"\n")
+    yield os.path.join(resolved.common, said or b"lfs", b"objects")
+    try:
+        with open(os.path.join(resolved.common, b"objects/info/alternates"), "rb") as file:
+            borrowed = file.read(1 << 16).splitlines()
+    except OSError:
+        return
+    for line in borrowed:
+        if line and not line.startswith(b"#"):
+            yield os.path.join(resolved.common, b"objects", line, b"../lfs/objects")
+
+
+def _read(top: int, path: bytes) -> Pointer | None:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
+    with os.fdopen(handle, "rb") as file:
+        match = _POINTER.fullmatch(file.read(_LONGEST))
+    return Pointer(match[1].decode(), int(match[2])) if match else None
+
+
+def _put(top: int, path: bytes, pointer: Pointer, stores: Sequence[bytes], cancel: Cancel) -> bool:
+    """Write the content over the pointer; False where no store has it whole."""
+    digits = pointer.digest.encode()
+    for store in stores:
+        try:
+            source = open(os.path.join(store, digits[:2], digits[2:4], digits), "rb", buffering=0)  # noqa: SIM115
+        except OSError:
+            continue
+        with source:
+            if os.fstat(source.fileno()).st_size == pointer.size and _digest(source.fileno(), cancel) == pointer.digest:
+                source.seek(0)
+                _copy(top, path, source.fileno(), cancel)
+                return True
+    return False
+
+
+def _digest(handle: int, cancel: Cancel) -> str:
+    digest = hashlib.sha256()
+    while piece := os.read(handle, _PIECE):
+        cancel.check()
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _copy(top: int, path: bytes, source: int, cancel: Cancel) -> None:
+    """Give a file another content; its time stays."""
+    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
+    try:
+        facts = os.fstat(handle)
+        os.ftruncate(handle, 0)
+        while piece := memoryview(os.read(source, _PIECE)):
+            cancel.check()
+            while piece:
+                piece = piece[os.write(handle, piece) :]
+        os.utime(handle, ns=(facts.st_mtime_ns, facts.st_mtime_ns))
+    finally:
+        os.close(handle)
