@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -22,7 +22,7 @@ from core.jobs import Job
 from tui import keymap as keys
 from tui import theme as themes
 from tui.commands import app_wide, registry
-from tui.dialogs.base import Ask
+from tui.dialogs.stop import StopQuestion
 from tui.model.announcer import Announcer
 from tui.model.bridge import TICK, Bridge
 from tui.model.fleet_watch import open_fleet
@@ -36,7 +36,6 @@ from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
 from tui.view import copies
 from tui.view import glyphs as signs
-from tui.view.lines import line
 from tui.widgets.cells import SentCells
 from tui.widgets.key_order import KeysInOrder
 from tui.widgets.terminal import lasting
@@ -307,9 +306,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         operations = self.our_operations
         if not operations:
             self.leave()
-        elif not isinstance(self.screen, QuitQuestion):
-            titles = [operation.title for operation in operations]
-            self.push_screen(QuitQuestion(titles, self.keymap.shown("yes")), self._leave_if)
+        elif not isinstance(self.screen, StopQuestion):
+            self.push_screen(StopQuestion(operations, self.keymap.shown("yes"), quits=True), self._leave_if)
 
     @property
     def our_operations(self) -> list[Followed]:
@@ -342,18 +340,6 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         if self.announcer is not None:
             self.announcer.leave()
         self.exit(return_code=self._code)
-
-
-class QuitQuestion(Ask):
-    """Asked before operations are given up to quit."""
-
-    def __init__(self, titles: Sequence[str], key: str) -> None:
-        them = "it" if len(titles) == 1 else "them"
-        lines = [
-            *(line((title, "strong"), " is still running.") for title in titles),
-            line(f"Quitting cancels {them}. Servers that have switched are switched back first."),
-        ]
-        super().__init__("Quit?", lines, f"Cancel {them} and quit", "Stay", key)
 
 
 def run_dashboard(project: Project | None, environment: str | None = None) -> int | str:

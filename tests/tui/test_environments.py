@@ -13,9 +13,10 @@ from core.jobs import Job
 from core.records import ServerState
 from tests.tui.recorded import NOW, project, state
 from tests.tui.running import recorded_app, screen_text, settled, shown, toasts, until
-from tui.app import QuitQuestion, TurnoutApp
+from tui.app import TurnoutApp
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.promote import PromoteDialog
+from tui.dialogs.stop import StopQuestion
 from tui.model.operation import Followed
 from tui.screens.environments import Environments
 from tui.view.progress import Progress
@@ -158,11 +159,19 @@ async def test_quitting_asks_for_the_operations_of_all_environments() -> None:
         both = [Running(app, "production"), Running(app, "staging")]
         await pilot.press("q")
         await pilot.pause()
-        assert isinstance(app.screen, QuitQuestion)
+        assert isinstance(app.screen, StopQuestion)
         text = screen_text(app)
         assert "Deploy 3f2c1ab to production is still" in text and "Deploy 3f2c1ab to staging is still" in text
         await pilot.press("escape")
         assert app.is_running and not any(running.operation.job.controls.cancel.requested for running in both)
-        for running in both:
-            running.let_end.set()
+        await pilot.press("q")
+        both[0].let_end.set()
+        await until(pilot, lambda: "production has ended: it is done." in screen_text(app), "that one has ended")
+        assert "Quitting cancels it" in screen_text(app), "the other one runs"
+        both[1].let_end.set()
+        await until(pilot, lambda: "Quitting cancels nothing" in screen_text(app), "that both have ended")
+        await until(pilot, lambda: app.screen.is_read, "that it was read anew")
+        await pilot.press("y")
+        await until(pilot, lambda: app._exit, "the end of the app")
+        assert not any(running.operation.job.controls.cancel.requested for running in both)
         await until(pilot, lambda: not app.our_operations, "both ends")

@@ -25,10 +25,10 @@ from tests.tui.running import (
     toasts,
     until,
 )
-from tui.app import QuitQuestion
 from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog
 from tui.dialogs.plan import PlanDialog
+from tui.dialogs.stop import StopQuestion
 from tui.view.formats import short_tag
 
 CHECK = """
@@ -251,7 +251,7 @@ async def test_a_running_operation_is_followed_and_cancelled_with_x(
         assert toasts(app)[-1] == "D: an operation is running"
         await pilot.press("q")
         await pilot.pause()
-        assert isinstance(app.screen, QuitQuestion), "quitting asks while something runs"
+        assert isinstance(app.screen, StopQuestion), "quitting asks while something runs"
         await pilot.press("enter")
         await pilot.press("X")
         await pilot.pause()

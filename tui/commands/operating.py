@@ -13,6 +13,7 @@ from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog, PruneChoice, PruneDialog
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.reason import ReasonDialog
+from tui.dialogs.stop import StopQuestion
 from tui.keymap import CHANGE, LOOK
 from tui.model.focus import Focus
 from tui.model.operation import Operation
@@ -192,14 +193,7 @@ def _cancel(desk: Desk) -> None:
         return
     if operation is None:
         return
-    switched = any(server.tag for server in operation.progress.servers.values())
-    state = (
-        "Servers that have switched are switched back."
-        if switched
-        else "No server has switched yet, so nothing changes."
-    )
-    lines = [line((operation.title, "strong")), line(state)]
-    dialog = Ask("Cancel the operation?", lines, "Cancel it", "Let it run", desk.keymap.shown("yes"))
+    dialog = StopQuestion([operation], desk.keymap.shown("yes"), quits=False)
     desk.ask(dialog, lambda sure: workspace.cancel_operation() if sure else None)
 
 

@@ -40,12 +40,16 @@ def _watch(desk: Desk) -> None:
 
 def recover(desk: Desk) -> None:
     """Show what was interrupted, and let a person choose the way out, of which the plan comes next."""
-    interrupted = desk.workspace.others.interruption
+    others = desk.workspace.others
+    interrupted = others.interruption
     if interrupted is None or not desk.is_free or desk.workspace.environment.read_only:
         return
     from core import RecoverRequest
 
-    dialog = RecoverDialog(interrupted, desk.keymap, desk.glyphs, desk.now)
+    def still() -> bool:
+        return others.interruption is not None and others.interruption.operation == interrupted.operation
+
+    dialog = RecoverDialog(interrupted, desk.keymap, desk.glyphs, desk.now, still)
     desk.ask(dialog, lambda way: plan(desk, RecoverRequest(way), "Recover", ()) if way else None)
 
 

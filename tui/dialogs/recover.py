@@ -11,19 +11,31 @@ from core.recovery import FINISH, UNDO, Interruption
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line
+from tui.view.lines import Line, line, wrap
 from tui.view.recovery_lines import recover_lines
 
 
 class RecoverDialog(Dialog[str]):
-    """Answers FINISH or UNDO, of which the plan comes next, or None."""
+    """Answers FINISH or UNDO, of which the plan comes next, or None.
+
+    still   whether that operation is what the servers still say was interrupted: somebody else may recover it meanwhile
+    """
 
     BINDINGS = bindings("finish", "take-back")
     title_text = "An operation was interrupted"
     bad = True
 
-    def __init__(self, interrupted: Interruption, keymap: Keymap, glyphs: Glyphs, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        interrupted: Interruption,
+        keymap: Keymap,
+        glyphs: Glyphs,
+        now: Callable[[], float],
+        still: Callable[[], bool] = lambda: True,
+    ) -> None:
         super().__init__()
+        self._still = still
+        self._is_so = True
         self._interrupted = interrupted
         self._keymap = keymap
         self._glyphs = glyphs
@@ -35,7 +47,22 @@ class RecoverDialog(Dialog[str]):
             yield button("Finish …", "finish", self._keymap.shown("finish"), risky=True)
         yield button("Undo …", "take-back", self._keymap.shown("take-back"), risky=True)
 
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._look)
+
+    def _look(self) -> None:
+        if self._is_so == self._still():
+            return
+        self._is_so = not self._is_so
+        for choice in self.query("#finish, #take-back"):
+            choice.display = self._is_so
+        self.query_one("#close", Button).label = "Not now" if self._is_so else "Close"
+        self.draw()
+
     def lines(self, cells: int) -> Sequence[Line]:
+        if not self._is_so:
+            said = "This is no longer so: another operation has ended it meanwhile, or is just doing that."
+            return [line(part) for part in wrap(said, cells)]
         keys = {name: self._keymap.shown(name) for name in ("finish", "take-back")}
         return recover_lines(self._interrupted, cells, self._now(), self._glyphs, keys)
 
@@ -44,8 +71,9 @@ class RecoverDialog(Dialog[str]):
         actions.get(event.button.id or "", self.action_close)()
 
     def action_finish(self) -> None:
-        if self._interrupted.tag:
+        if self._interrupted.tag and self._is_so:
             self.dismiss(FINISH)
 
     def action_take_back(self) -> None:
-        self.dismiss(UNDO)
+        if self._is_so:
+            self.dismiss(UNDO)
