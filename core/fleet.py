@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from core.errors import FleetError, HostKeyUnknown, TurnoutError, UsageError
 from core.jobs import Ahead, Cancel, fault
+from core.names import unknown
 from core.sshconfig import Book, target
 
 if TYPE_CHECKING:
@@ -138,9 +139,7 @@ class Fleet:
         for server in self.servers:
             if server.name == name:
                 return server
-        raise UsageError(
-            f"there is no server {name} in {self.environment.name}", hint=f"known: {', '.join(self.names)}"
-        )
+        raise unknown("server", name, self.names, place=f"in {self.environment.name}")
 
     def session(self, name: str) -> Session:
         """The session of a server; made when first asked for, not opened."""

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
+from core.names import resolve
 from core.plan import DEPLOY, RECOVER, ROLLBACK
 from core.records import JournalLine
 
@@ -21,6 +22,8 @@ RUNNING, INTERRUPTED, UNFINISHED = "running", "interrupted", "unfinished"
 """Outcomes: as in the journals, and of an operation without an end: it still runs, its agent noted that it broke off,
 or nothing is known.
 """
+LAST = "last"
+"""The word for the newest operation."""
 NO_END = frozenset({RUNNING, INTERRUPTED, UNFINISHED})
 
 
@@ -83,12 +86,29 @@ class History:
     entries: tuple[Entry, ...] = ()
     unheard: Mapping[str, str] = field(default_factory=dict)
 
-    def find(self, word: str) -> Entry | None:
-        """The operation whose id begins so, or the newest one for `last`; None where none or several are meant."""
-        if word == "last":
-            return self.entries[0] if self.entries else None
-        found = [entry for entry in self.entries if entry.operation.startswith(word)] if word else []
-        return found[0] if len(found) == 1 else None
+    def find(self, word: str, environment: str = "") -> Entry:
+        """The operation whose id begins so, or the newest one for `last`. UsageError where none or several are meant.
+
+        environment   its name, for the error
+        """
+        ids = [entry.operation for entry in self.entries]
+        if word == LAST and ids:
+            return self.entries[0]
+        named = operation_named(word, ids, environment)
+        return self.entries[ids.index(named)]
+
+
+def operation_named(word: str, ids: Sequence[str], environment: str) -> str:
+    """The id that a word means: a whole one, or the beginning of one. UsageError where it means none, or several."""
+    return resolve(
+        "operation",
+        word,
+        ids,
+        whole={each: each for each in ids},
+        shortest=1,
+        place=f"in {environment}" if environment else "",
+        command=f"turnout history {environment}".rstrip(),
+    )
 
 
 def merged(

@@ -23,6 +23,7 @@ from core.freezes import Window
 from core.freezes import parse as parse_window
 from core.masking import Masking
 from core.moments import MOMENTS, OPERATOR
+from core.names import resolve
 from core.settings import Settings
 from core.shared import SharedPath
 
@@ -374,9 +375,7 @@ class Project(Table):
 
     def environment(self, name: str) -> Environment:
         """The environment of that name. UsageError with the known ones where there is none."""
-        if name not in self.environments:
-            raise _unknown("environment", name, tuple(self.environments))
-        return self.environments[name]
+        return self.environments[resolve("environment", name, tuple(self.environments))]
 
     def logs_of(self, environment: Environment, names: Sequence[str] = ()) -> tuple[LogSource, ...]:
         """The logs of an environment with these names, all without; those that none of its servers has are left out.
@@ -389,9 +388,8 @@ class Project(Table):
             if (not log.environments or environment.name in log.environments)
             and any(log.concerns(server) for server in environment.servers)
         ]
-        for name in names:
-            if all(log.name != name for log in logs):
-                raise _unknown("log", name, tuple(log.name for log in logs), f" in {environment.name}")
+        known = tuple(log.name for log in logs)
+        names = [resolve("log", name, known, place=f"in {environment.name}") for name in names]
         return tuple(log for log in logs if not names or log.name in names)
 
     @cached_property
@@ -441,24 +439,12 @@ def select(environment: Environment, names: Sequence[str], roles: Sequence[str] 
 
     UsageError for names and roles that the environment does not have, and where no server has both.
     """
-    place = f" in {environment.name}" if environment.name else ""
+    place = f"in {environment.name}" if environment.name else ""
     known = tuple(server.name for server in environment.servers)
-    for name in names:
-        if name not in known:
-            raise _unknown("server", name, known, place)
-    for role in roles:
-        if role not in environment.roles:
-            raise _unknown("role", role, environment.roles, place)
+    names = [resolve("server", name, known, place=place) for name in names]
+    roles = [resolve("role", role, environment.roles, place=place) for role in roles]
     named = [server for server in environment.servers if not names or server.name in names]
     chosen = tuple(server for server in named if not roles or set(roles) & set(server.roles))
     if not chosen:
         raise UsageError(f"none of these servers has the role {' or '.join(roles)}: {', '.join(names)}")
     return chosen
-
-
-def _unknown(noun: str, name: str, known: tuple[str, ...], place: str = "") -> UsageError:
-    return UsageError(
-        f"there is no {noun} {values.shown(name)}{place}",
-        detail=f"known: {', '.join(known)}" if known else f"no {noun} is defined there",
-        hint=meant(name, known),
-    )

@@ -11,6 +11,7 @@ from core.errors import SourceError, TurnoutError, UsageError
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest
+from core.names import unknown
 from core.plan import Plan
 from core.records import FleetRelease, Record, ServerState, fleet_releases
 from core.remote.session import Session
@@ -60,11 +61,18 @@ def differences(
     return found
 
 
+def has_file(fleet: Fleet, changes: Changes, states: Mapping[str, ServerState], path: bytes) -> bool:
+    """Whether one of two releases that were compared has something of that path; asks no server."""
+    rows = {row.tag: row for row in fleet_releases(states.values())}
+    records = [rows[side.tag].record for side in (changes.old, changes.new) if side.tag in rows]
+    manifests = [known(fleet.project.settings.cache, record.digest) for record in records if record]
+    return any(manifest is not None and path in manifest.entries for manifest in manifests)
+
+
 def _end(side: Side, rows: Mapping[str, FleetRelease], states: Mapping[str, ServerState]) -> _End:
     row = rows.get(side.tag)
     if row is None:
-        newest = ", ".join(list(rows)[:5]) or "none"
-        raise UsageError(f"no release is called {side.tag}", hint=f"the newest are: {newest}")
+        raise unknown("release", side.tag, list(rows))
     if not side.server:
         return _End(side, row.record, row)
     release = row.on.get(side.server)

@@ -77,11 +77,21 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit = unheard, cancel: Canc
             if inspection.errors:
                 raise FleetError(inspection.errors, phase="connect")
             _alone(fleet, inspection.states)
-            states = with_records_of(fleet, operation.records(inspection.states), inspection.states)
+            states = _named(operation, inspection.states)
             plan = _with_changes(operation.prepare(states, tree), states, fleet, cancel)
         if left_out:
             noted += map(fleet.project.mask, left_out.get())
     return replace(plan, warnings=(*noted, *plan.warnings))
+
+
+def _named(operation: Operation[Any], states: Mapping[str, ServerState]) -> dict[str, ServerState]:
+    """The states with the records that the plan needs; the operation goes on with whole tags."""
+    all_listed = not any(state.unlisted for state in states.values())
+    operation.name_releases(states.values(), all_listed=all_listed)
+    found = with_records_of(operation.fleet, operation.records(states), states)
+    if not all_listed:
+        operation.name_releases(found.values(), all_listed=True)
+    return found
 
 
 @contextmanager
@@ -167,12 +177,12 @@ def execute(
 
 
 def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: float) -> Result:
-    fleet, planned = run.fleet, operation.planned
+    planned = operation.planned
     operation.check()
     with _tree_ahead(operation, controls.cancel) as tree:
         states = begin(run, controls.cancel, uploads=operation.needs_tree, wait=wait)
         with run.or_give_back("refused"):
-            states = with_records_of(fleet, operation.records(states), states)
+            states = _named(operation, states)
             prepared = operation.prepare(states, tree)
             if planned:
                 _still_holds(planned, states)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -22,6 +22,7 @@ from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.plan import FROZEN, Plan, Refusal
 from core.planner.freeze import frozen
+from core.planner.naming import is_word_for_release, release_named
 from core.records import LONGEST_REASON, TAG_RULE, ServerState, is_tag
 from core.source.tree import Tree
 from core.strategy import STRATEGIES
@@ -64,9 +65,13 @@ class Operation(ABC, Generic[R]):
     stops_at_freeze: ClassVar[bool] = False
     """Whether it is refused while changes are frozen: it changes what is live, or removes files."""
 
-    def __init_subclass__(cls, *, request: type[Request], **more: Any) -> None:
+    names_releases: ClassVar[bool] = False
+    """Whether the tags of its request are of releases that there must be, so that a short form does, too."""
+
+    def __init_subclass__(cls, *, request: type[Request] | None = None, **more: Any) -> None:
         super().__init_subclass__(**more)
-        _BY_REQUEST[request] = cls
+        if request is not None:
+            _BY_REQUEST[request] = cls
 
     def __init__(self, fleet: Fleet, request: R, emit: Emit, cancel: Cancel, planned: Plan | None = None) -> None:
         self.fleet = fleet
@@ -100,6 +105,35 @@ class Operation(ABC, Generic[R]):
         tag = getattr(self.request, "tag", None)
         return () if tag is None else (tag,)
 
+    def renamed(self, whole: Callable[[str], str]) -> R:
+        """The request with the whole tag for every word of it that names a release that there must be."""
+        return self.request
+
+    def name_releases(self, states: Collection[ServerState], *, all_listed: bool) -> None:
+        """Go on with whole tags: a person may name releases as the screens do (core.names).
+
+        UsageError for a word that means no release, or several. all_listed: whether there are no more than the states
+        tell of; else a tag is taken as it is.
+        """
+
+        def whole(word: str) -> str:
+            try:
+                return release_named(word, states, self.fleet.environment.name, self.noticed(states))
+            except UsageError as error:
+                if not all_listed and is_tag(word):
+                    return word
+                raise self.explained(word, error, states) from None
+
+        self.request = self.renamed(whole)
+
+    def noticed(self, states: Collection[ServerState]) -> Iterable[str]:
+        """What it may name beside releases that are there."""
+        return ()
+
+    def explained(self, word: str, error: UsageError, states: Collection[ServerState]) -> UsageError:
+        """The error for a word that means no release, with what else is known of that word."""
+        return error
+
     def check(self) -> None:
         """UsageError for a request that is wrong whatever the state of the servers is."""
         name, strategy = self.fleet.environment.name, self.fleet.environment.strategy
@@ -111,7 +145,7 @@ class Operation(ABC, Generic[R]):
         if self.request.despite_freeze and not self.request.reason.strip():
             raise UsageError("to go on despite a freeze, give the reason", hint="-m 'why': the history keeps it")
         for tag in self.named:
-            if not is_tag(tag):
+            if not (is_word_for_release(tag) if self.names_releases else is_tag(tag)):
                 raise UsageError(f"{tag!r} cannot be a release's tag", hint=TAG_RULE)
 
     def start_tree(self, cancel: Cancel) -> Ahead[Tree] | None:

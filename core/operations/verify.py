@@ -10,6 +10,7 @@ from core.errors import FleetError, ServerError, UsageError
 from core.fleet import Fleet
 from core.jobs import Cancel
 from core.operations.planning import with_records_of
+from core.planner.naming import release_named
 from core.records import ServerState, fleet_releases, is_tag, live_tag
 from core.source.store import known, remember
 from core.text import clean
@@ -28,7 +29,10 @@ def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
     inspection = fleet.inspect(cancel)
     if not inspection.states:
         raise FleetError(inspection.errors, phase="connect")
+    if tag and not any(state.unlisted for state in inspection.states.values()):
+        tag = release_named(tag, inspection.states.values(), fleet.environment.name)
     states = with_records_of(fleet, (tag,), inspection.states)
+    tag = release_named(tag, states.values(), fleet.environment.name) if tag else tag
     chosen = tag or live_tag(states.values()) or _gone_tag(states.values())
     astray = {name: said for name, state in states.items() if (said := _astray(state, live=bool(chosen) and not tag))}
     having = [name for name, state in states.items() if chosen in state.releases and state.releases[chosen].present]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from core.names import quoted
 from core.plan import NONE, REMOVE, Plan, Refusal, Sizes, Step
-from core.planner.naming import no_release
 from core.planner.oddities import current_refusal, mount_refusal
 from core.records import ServerState, live_tag, previous_tag
 from core.recovery import interruption
@@ -29,7 +29,7 @@ def plan_prune(
     before = {way.tag for way in found.switched.values() if way.tag} if found else set()
     tags = tuple(dict.fromkeys(tags))
     known = {release.tag for state in states for release in state.releases.values()}
-    refusals = [no_release(tag, known) for tag in tags if tag not in known]
+    refusals = [f"there is no release {quoted(tag)}" for tag in tags if tag not in known]
     for tag in tags:
         reason = protection(states, tag, live, "" if tag in before else previous)
         if not reason and tag in before:

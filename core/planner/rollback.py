@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from core.manifest import Manifest
+from core.names import quoted
 from core.plan import NONE, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.planner.oddities import current_refusal, state_warnings
 from core.planner.release import PlanSettings, leading_nowhere, release_step
@@ -30,8 +31,7 @@ def rollback_target(states: Sequence[ServerState], tag: str | None) -> tuple[Fle
         return None, "there is no earlier release to go back to"
     row = next((row for row in rows if row.tag == wanted), None)
     if row is None:
-        known = ", ".join(row.tag for row in rows[:5]) or "none"
-        return None, f"no release is called {wanted} (newest: {known})"
+        return None, f"there is no release {quoted(wanted)}"
     return row, ""
 
 
@@ -43,13 +43,11 @@ def plan_rollback(
     manifest_problem: str,
     caches: Mapping[str, Manifest | None],
     settings: PlanSettings,
-    unknown: str = "",
 ) -> Plan:
     """The plan of a rollback to `tag`, or to the previous release.
 
     manifest  of the release's tree where some server needs its files again; None with the reason in
               `manifest_problem` where they cannot be made any more
-    unknown   what to say where no release is called `tag`, if more is known of that word
     """
     undoes = None if tag else previous_of(states)
     row, problem = rollback_target(states, tag)
@@ -70,7 +68,7 @@ def plan_rollback(
             for state in states
             if (refusal := current_refusal(state))
         )
-        return replace(base, steps=blocked, refusals=() if blocked else (Refusal(unknown or problem),))
+        return replace(base, steps=blocked, refusals=() if blocked else (Refusal(problem),))
     if row.conflict:
         return replace(base, refusals=(Refusal(row.conflict),))
     steps = []

@@ -104,8 +104,11 @@ def test_content_comes_from_a_server_where_git_does_not_have_it(shop):
 def test_what_no_release_is_called_is_a_usage_error(shop):
     project, operator, _ = shop
     done = turnout(project, "diff", "production", "onne", "two")
-    assert done.returncode == 2 and "did you mean one?" in done.stderr
-    with pytest.raises(UsageError, match="no release is called"):
+    assert done.returncode == 2 and 'did you mean "one"?' in done.stderr
+    done = turnout(project, "diff", "production", "one", "twoo")
+    assert done.returncode == 2 and '"twoo" is neither a release nor a file of one or two' in done.stderr
+    assert 'did you mean "two"?' in done.stderr
+    with pytest.raises(UsageError, match="there is no release"):
         differences(operator.fleet, Side("no"), Side("two"), operator.fleet.inspect().states)
 
 

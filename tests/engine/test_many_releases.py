@@ -65,10 +65,10 @@ def test_a_release_that_is_not_listed_is_found_by_its_name(crowded, sshd):
     error = crowded.fails(lambda: crowded.deploy(tag=old), UsageError)
     assert f"{old} was deployed there with other content" in str(error)
     error = crowded.fails(lambda: crowded.rollback(old), UsageError)
-    assert "is called" not in str(error)
+    assert "there is no release" not in str(error)
     assert crowded.prune(old).outcome == "nothing-to-do"
     error = crowded.fails(lambda: crowded.prune("r9999x"), UsageError)
-    assert "no release is called r9999x" in str(error)
+    assert 'there is no release "r9999x"' in str(error)
 
 
 def test_a_release_that_is_reported_in_brief_is_rolled_back_to_verified_and_marked(crowded, sshd):

@@ -63,8 +63,12 @@ def test_history_and_log_of_the_command(sshd, project_factory, engine):
     log = turnout(project, "log", "production", rows[0]["operation"][:6])
     assert log.returncode == 0 and "live now:" in log.stdout
     assert turnout(project, "log", "production", "last", "--json").stdout.count('"switched"') == 1
+    newest = turnout(project, "log", "production")
+    assert newest.returncode == 0 and newest.stdout == log.stdout, "without an operation, the last one"
+    assert turnout(project, "log", rows[0]["operation"][:8]).stdout == log.stdout, "there is one environment only"
     missing = turnout(project, "log", "production", "zz")
     assert missing.returncode == 2 and "turnout history production" in missing.stderr
+    assert 'there is no operation "zz" in production' in missing.stderr
 
 
 def test_a_blocked_release_is_not_gone_back_to_unless_it_is_named(sshd, project_factory, engine):
@@ -79,7 +83,9 @@ def test_a_blocked_release_is_not_gone_back_to_unless_it_is_named(sshd, project_
     assert operator.run(BlockRequest("r2", reason="again")).outcome == "nothing-to-do"
     operator.run(BlockRequest("r2", blocked=False))
     assert operator.plan(RollbackRequest()).tag == "r2"
-    operator.fails(lambda: operator.run(BlockRequest("r9")), UsageError, "no release is called r9")
+    operator.fails(lambda: operator.run(BlockRequest("r9", reason="x")), UsageError, 'no release "r9" in production')
+    for request in (BlockRequest("r2"), FreezeRequest()):
+        operator.fails(lambda request=request: operator.run(request), UsageError, "give the reason")
 
 
 def test_a_freeze_stops_changes_by_everybody_until_it_is_lifted(servers, project_factory, engine):

@@ -118,7 +118,7 @@ def test_what_was_pinned_after_the_plan_is_kept_by_the_server_itself(sshd, proje
 def test_an_unknown_release_cannot_be_pinned(sshd, project_factory, engine):
     operator = engine(project_factory([sshd]))
     operator.deploy(tag="r1")
-    operator.fails(lambda: operator.run(PinRequest("r9")), UsageError, "no release is called r9")
+    operator.fails(lambda: operator.run(PinRequest("r9")), UsageError, 'there is no release "r9" in production')
     operator.fails(lambda: operator.run(PinRequest("../r1")), UsageError)
 
 

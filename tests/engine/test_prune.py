@@ -118,7 +118,7 @@ def test_a_deploy_says_what_it_pruned_and_no_bytes_that_nobody_measured(sshd, pr
 
 @pytest.mark.parametrize(
     ("tag", "reason"),
-    [("r3", "is live on web1, web2"), ("r2", "is the release before the live one"), ("r9", "no release is called")],
+    [("r3", "is live on web1, web2"), ("r2", "is the release before the live one"), ("r9", "there is no release")],
 )
 def test_what_is_protected_is_refused_with_the_reason_and_nothing_goes(servers, project_factory, engine, tag, reason):
     fleet = servers(2)

@@ -110,7 +110,7 @@ def test_there_is_nothing_before_the_first(sshd, project_factory, engine):
     deploy_each(operator, project, "r1")
     with pytest.raises(UsageError, match="no earlier release"):
         operator.rollback()
-    with pytest.raises(UsageError, match="no release is called r9"):
+    with pytest.raises(UsageError, match='there is no release "r9" in production'):
         operator.rollback("r9")
     assert live(sshd) == "r1"
     at_rest([sshd])
@@ -291,16 +291,15 @@ def test_a_git_tag_is_not_called_a_release(sshd, project_factory, engine):
     operator.deploy(ref="v1", tag="r1")
     project.commit({"index.html": "two\n"})
     project.git("tag", "v2")
-    (refusal,) = operator.plan(RollbackRequest("v2")).all_refusals
-    assert refusal == (
-        "v2 is a git tag, not a release, and no release was made from it: "
-        "`turnout deploy production --ref v2` deploys it"
+    error = operator.fails(lambda: operator.plan(RollbackRequest("v2")), UsageError, 'there is no release "v2"')
+    assert error.hint == (
+        "v2 is a git tag, and no release was made from it: `turnout deploy production --ref v2` deploys it"
     )
-    (refusal,) = operator.plan(RollbackRequest("v1")).all_refusals
-    assert refusal == "v1 is a git tag, not a release: `turnout rollback production r1` goes to its release"
-    (refusal,) = operator.plan(RollbackRequest("r9")).all_refusals
-    assert refusal == "no release is called r9 (newest: r1)"
-    operator.fails(lambda: operator.rollback("main"), UsageError, "main is a git branch, not a release")
+    error = operator.fails(lambda: operator.plan(RollbackRequest("v1")), UsageError)
+    assert error.hint == "v1 is a git tag: `turnout rollback production r1` goes to the release made from it"
+    error = operator.fails(lambda: operator.plan(RollbackRequest("r9")), UsageError, 'there is no release "r9"')
+    assert (error.detail, error.hint) == ("known: r1", 'did you mean "r1"?')
+    operator.fails(lambda: operator.rollback("main"), UsageError, "main is a git branch")
 
 
 def test_a_name_that_is_tag_and_branch_is_in_the_plan_and_in_the_events(sshd, project_factory, engine):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.history import INTERRUPTED, RUNNING, UNFINISHED, History, Life, lives, merged
+from core.errors import UsageError
+from core.history import INTERRUPTED, RUNNING, UNFINISHED, Life, lives, merged
 from core.protocol.answers import Answer, parse_history
 from core.records import JournalLine
 
@@ -91,8 +93,9 @@ def test_an_operation_is_found_by_the_beginning_of_its_id():
     history = merged({"web1": [*lines("abc1", 100), *lines("abc2", 200)]})
     assert history.find("last") is history.entries[0]
     assert history.find("abc1") is history.entries[1]
-    assert history.find("abc") is None and history.find("x") is None and history.find("") is None
-    assert History().find("last") is None
+    for unknown in ("abc", "x", ""):
+        with pytest.raises(UsageError):
+            history.find(unknown)
 
 
 def test_how_long_each_release_was_live():

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from core.disk_space import HEADROOM, SPARE_INODES
 from core.manifest import EMPTY, FOLDER_ENTRY, Manifest
-from core.operations.kinds.pin import PIN, UNPIN, plan_pin
+from core.operations.kinds.pin import is_pinned
+from core.operations.notices import plan_notice, unknown
 from core.plan import NO_SPACE, NONE, NOT_A_LINK, REMOVE, STAGE, SWITCH, UPLOAD, Sizes
 from core.planner.deploy import plan_deploy
 from core.planner.oddities import adoption
@@ -230,15 +231,12 @@ def test_a_pin_keeps_a_release_on_every_server_and_takes_no_place() -> None:
 def test_a_pin_is_planned_for_all_servers_that_lack_it() -> None:
     web1 = replace(state("web1", release("r1", 1, live=True)), pins={"r1": Pin()})
     web2 = state("web2", release("r2", 2, live=True))
-    plan = plan_pin("production", [web1, web2], "r1", pinned=True)
-    assert [step.action for step in plan.steps] == [NONE, PIN]
-    ends = plan_pin("production", [web1, web2], "r1", pinned=False)
-    assert [step.action for step in ends.steps] == [UNPIN, NONE] and ends.executable
-    assert plan_pin("production", [web1, web2], "r2", pinned=False).nothing_to_do
-    assert plan_pin("production", [web1], "r9", pinned=True).all_refusals == ("no release is called r9",)
+    plan = plan_notice("production", [web1, web2], "pin", lambda state: is_pinned(state, "r1"), "r1")
+    assert [step.action for step in plan.steps] == [NONE, "pin"]
+    assert unknown([web1, web2], "r2") == "" and unknown([web1], "r9") == 'there is no release "r9"'
     # One that its record says is pinned is unpinned too.
     by_record = state("web1", release("r1", 1, pinned=True))
-    assert plan_pin("production", [by_record], "r1", pinned=False).steps[0].action == UNPIN
+    assert is_pinned(by_record, "r1", record=True) and not is_pinned(by_record, "r1")
 
 
 seqs = st.lists(st.integers(0, 6), max_size=8)
@@ -310,10 +308,9 @@ def test_a_rollback_without_a_tag_goes_to_the_previous_one() -> None:
     assert refused.all_refusals == ("there is no earlier release to go back to",)
 
 
-def test_a_rollback_to_an_unknown_release_names_the_newest() -> None:
+def test_a_rollback_to_an_unknown_release_is_refused() -> None:
     plan = rollback(state("web1", release("a", 1), release("b", 2)), tag="q")
-    assert not plan.executable
-    assert "b, a" in plan.all_refusals[0]
+    assert plan.all_refusals == ('there is no release "q"',)
 
 
 def test_a_rollback_sends_pruned_files_again() -> None:
@@ -361,11 +358,11 @@ def test_protected_releases_are_refused_with_the_reason() -> None:
     )
     plan = prune(server, tags=("live", "before", "pin", "old", "nobody"))
     reasons = {reason.split()[0]: reason for reason in plan.all_refusals}
-    assert set(reasons) == {"live", "before", "pin", "no"}
+    assert set(reasons) == {"live", "before", "pin", "there"}
     assert "is live on web1" in reasons["live"]
     assert "the release before the live one" in reasons["before"]
     assert "is pinned" in reasons["pin"]
-    assert "no release is called nobody" in reasons["no"]
+    assert "there is no release" in reasons["there"]
 
 
 def test_a_release_that_is_live_on_one_server_is_protected_on_all() -> None:

@@ -139,9 +139,7 @@ def _dashboard_project(options: Options) -> tuple[Project | None, str | None]:
     project = config.load(path)
     if options.read_only:
         project = config.read_only(project)
-    if options.environment:
-        project.environment(options.environment)
-    return project, options.environment
+    return project, project.environment(options.environment).name if options.environment else None
 
 
 def _bad_usage(error: BadUsage, as_json: bool) -> int:

@@ -174,7 +174,9 @@ def _past(commands: Any) -> None:
         "Each server keeps the events of the last 50 operations.",
     )
     add_environment(log)
-    log.add_argument("operation", metavar="OPERATION", help="the operation's id or the beginning of it, or `last`")
+    log.add_argument(
+        "operation", metavar="OPERATION", nargs="?", help="its id or the beginning of it, or `last` (the default)"
+    )
     add_reading(log)
 
 

@@ -37,11 +37,14 @@ class Command:
         self.output = output
         self.follower = follower
         self.environment_name = options.environment or ""
+        self.spare = ""
+        """The word that stood where the environment is expected, and is something else."""
         self._opened = False
 
-    def open(self) -> None:
+    def open(self, *, spare: bool = False) -> None:
         """Read the configuration, choose environment and servers, and begin to connect to them. Raises UsageError.
 
+        spare   whether a word where the environment is expected may be something else, if there is one environment only
         What is imported after that is imported while the servers answer.
         """
         with quick_imports():
@@ -52,7 +55,7 @@ class Command:
             self.project = config.read_only(self.project)
         self.output.mask = self.project.mask
         try:
-            environment = _environment(self.project, self.options.environment)
+            environment = _environment(self.project, self._named_environment(spare=spare))
         except UsageError as error:
             raise self._release_first(error) from None
         self.environment_name = environment.name
@@ -134,6 +137,13 @@ class Command:
             self.fleet.accept_host_key(key)
         return True
 
+    def _named_environment(self, *, spare: bool) -> str | None:
+        name = self.options.environment
+        if spare and name and len(self.project.environments) == 1 and name not in self.project.environments:
+            self.spare = name
+            return None
+        return name
+
     def _config_file(self) -> Path:
         from core import config
 
@@ -158,7 +168,7 @@ class Command:
         word, command = self.options.environment, self.options.command
         if (
             word is None
-            or command not in ("rollback", "verify", "prune", "pin", "unpin", "block", "unblock", "diff")
+            or command not in ("rollback", "verify", "prune", "pin", "unpin", "block", "unblock", "diff", "log")
             or error.hint
         ):
             return error
@@ -166,18 +176,21 @@ class Command:
 
         names = tuple(self.project.environments)
         target = names[0] if len(names) == 1 else "ENV"
-        kind, _ = source_of(self.project).meaning(word)
+        kind, _ = source_of(self.project).meaning(word) if command != "log" else ("", "")
         shown = shlex.quote(clean(word))
-        error.hint = f"the environment comes first: `turnout {command} {target} {shown}`, for a release of that name"
+        what = "an operation with that id" if command == "log" else "a release of that name"
+        error.hint = f"the environment comes first: `turnout {command} {target} {shown}`, for {what}"
         if kind:
             error.hint = f"{clean(word)} is {kind}: `turnout deploy {target} --ref {shown}` deploys it; {error.hint}"
         return error
 
     def _check_tags(self) -> None:
+        from core.planner.naming import is_word_for_release
         from core.records import TAG_RULE, is_tag
 
+        new = self.options.command == "deploy"
         for tag in [self.options.tag or "", *self.options.tags]:
-            if tag and not is_tag(tag):
+            if tag and not (is_tag(tag) if new else is_word_for_release(tag)):
                 raise UsageError(f"{clean(tag)!r} cannot be a release's tag", hint=TAG_RULE)
 
 

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.changes import Changes, FileChange, Side
 from core.errors import EXIT_DONE, EXIT_FAILED, FleetError, UsageError
-from core.records import FleetRelease, ServerState, fleet_releases, live_of, previous_tag
+from core.names import LISTED, nearest, quoted
+from core.planner.naming import release_named, releases_meant, shown_releases
+from core.records import ServerState, fleet_releases, live_of, previous_tag
 from core.rows import difference_rows, line_rows
 from core.text import show_path
 from tui.cli.command import Answer, Command
-from tui.cli.parsing import nearest
 from tui.cli.unexpected import placed
 from tui.view.difference_lines import file_text, names, numbers, pair_name, stat, whole
 from tui.view.formats import short_tag
 
 if TYPE_CHECKING:
     from core.operations.content import FileDifference
-
-LIVE, PREVIOUS = "live", "previous"
-"""Words for releases, where no release is called so."""
-
-SHORTEST_REVISION = 4
 
 
 def carry_out(command: Command) -> Answer:
@@ -62,12 +59,7 @@ def _file(command: Command, changes: Changes, path: str, states: Mapping[str, Se
     item = _chosen(changes, path)
     old, new = changes.old, changes.new
     if item is None:
-        text = f"no file that differs between {short_tag(old.tag)} and {short_tag(new.tag)} is called {path}"
-        near = nearest(path, [show_path(each.path) for each in changes.files.changes])
-        hint = f"did you mean {near}?" if near else "`turnout diff --files` lists those that do"
-        if changes.files.unknown:
-            raise UsageError("the files are not known", detail=changes.files.unknown)
-        command.output.say([f"{text}; {hint}"])
+        command.output.say([_same_in_both(command, changes, path, states)])
         return {"exit_code": EXIT_DONE, "outcome": "nothing-to-do", "tag": new.tag, "summary": ""}
     found: FileDifference = command.follower.run(
         "diff", lambda emit, controls: file_difference(command.fleet, changes, item, states, controls.cancel),
@@ -79,6 +71,29 @@ def _file(command: Command, changes: Changes, path: str, states: Mapping[str, Se
     rows = [difference_rows(changes)[0], *line_rows(found.lines)]
     command.output.table(file_text(old, new, item, found.lines), rows)
     return {"exit_code": EXIT_DONE, "outcome": "done", "tag": new.tag, "summary": ""}
+
+
+def _same_in_both(command: Command, changes: Changes, path: str, states: Mapping[str, ServerState]) -> str:
+    """What is said of a file that does not differ. UsageError for what is not a file there: a word that is mistyped."""
+    from core.operations.differences import has_file
+
+    old, new = short_tag(changes.old.tag), short_tag(changes.new.tag)
+    is_release_too = len(command.options.words.releases) < 3
+    what = "neither a release nor a file" if is_release_too else "not a file"
+    if changes.files.unknown:
+        raise UsageError(
+            f"{quoted(path)} is {what} that is known",
+            detail=f"the files of {old} and {new} are not known: {changes.files.unknown}",
+        )
+    if has_file(command.fleet, changes, states, os.fsencode(path)):
+        return f"{path} does not differ between {old} and {new}"
+    releases = shown_releases(states.values()) if is_release_too else []
+    near = nearest(path, [*releases, *(show_path(each.path) for each in changes.files.changes)])
+    raise UsageError(
+        f"{quoted(path)} is {what} of {old} or {new}",
+        detail=f"known releases: {', '.join(releases[:LISTED])}" if releases else "",
+        hint=f'did you mean "{near}"?' if near else "`turnout diff --files` lists the files that differ",
+    )
 
 
 def _chosen(changes: Changes, path: str) -> FileChange | None:
@@ -94,24 +109,21 @@ def sides(given: Sequence[str], on: Sequence[str], states: Mapping[str, ServerSt
     """The two releases that the words name, the older way round as they are given, and a file's path where one is.
 
     No word: from the previous release to the live one. One: from it to the live one, or where it is the live one, to it
-    from the previous. Where `on` names two servers, the first side is looked at on one, the second on the other.
-    UsageError for what names no release, or several.
+    from the previous. Where `on` names two servers, the first side is looked at on one, the second on the other. A
+    second word that no release has is a file's path. UsageError for a first one that names no release, or several.
     """
-    rows = fleet_releases(states.values())
-    live, previous = live_of(rows), previous_tag(states.values())
+    known = list(states.values())
+    live, previous = live_of(fleet_releases(known)), previous_tag(known)
     words = [part for word in given[:1] for part in _split(word)] + list(given[1:])
-    named = {LIVE: live, PREVIOUS: previous}
-    first = release_named(words[0], rows, named) if words else None
-    second = None
-    path = None
-    if len(words) > 1:
-        if len(words) == 2 and not _matches(words[1], rows, named):
-            path = words[1]
-        else:
-            second = release_named(words[1], rows, named)
-            path = words[2] if len(words) > 2 else None
     if len(words) > 3:
         raise UsageError("too many words", hint="turnout diff ENV A [B] [FILE]")
+    first = release_named(words[0], known) if words else None
+    second = None
+    path = words[2] if len(words) > 2 else None
+    if len(words) > 2 or (len(words) > 1 and releases_meant(words[1], known)):
+        second = release_named(words[1], known)
+    elif len(words) > 1:
+        path = words[1]
     if len(on) == 2:
         old = first or live
         if not old:
@@ -134,28 +146,3 @@ def _split(word: str) -> list[str]:
     """`A..B` as two words; no tag has two dots."""
     old, dots, new = word.partition("..")
     return [old, new] if dots and old and new else [word]
-
-
-def release_named(word: str, rows: Sequence[FleetRelease], named: Mapping[str, str]) -> str:
-    """The tag that a word names: a tag, its short form, the beginning of a commit, or a word of `named`."""
-    found = _matches(word, rows, named)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UsageError(f"{word} names several releases", detail=", ".join(found[:10]), hint="write the whole tag")
-    known = [row.tag for row in rows]
-    near = nearest(word, known) or nearest(word, [short_tag(tag) for tag in known])
-    hint = f"did you mean {near}?" if near else f"the newest are: {', '.join(known[:5]) or 'none'}"
-    raise UsageError(f"no release is called {word}", hint=hint)
-
-
-def _matches(word: str, rows: Sequence[FleetRelease], named: Mapping[str, str]) -> list[str]:
-    """The tags that a word may mean; the best kind of match alone."""
-    if any(row.tag == word for row in rows):
-        return [word]
-    if named.get(word):
-        return [named[word]]
-    shortened = [row.tag for row in rows if short_tag(row.tag) == word]
-    if shortened or len(word) < SHORTEST_REVISION:
-        return shortened
-    return [row.tag for row in rows if row.record and row.record.revision.startswith(word)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterable
 from typing import Any, NoReturn
+
+from core.names import nearest
 
 EPILOG = """\
 exit codes:
@@ -35,13 +36,6 @@ class BadUsage(Exception):
         self.message = message
         self.hint = hint
         self.usage = usage
-
-
-def nearest(word: str, known: Iterable[str], alike: float = 0.6) -> str:
-    """The known word that this one is probably meant to be, or ""."""
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(word, list(known), 1, alike)), "")
 
 
 class Parser(argparse.ArgumentParser):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from core.errors import EXIT_CONNECT, EXIT_DONE, UsageError
+from core.errors import EXIT_CONNECT, EXIT_DONE
+from core.history import LAST
 from core.rows import history_row
-from core.text import clean, count
+from core.text import count
 from tui.cli.command import Answer, Command
 from tui.view.lines import line, one_line
 
@@ -15,8 +16,11 @@ LOOKED_THROUGH = 200
 
 
 def carry_out(command: Command) -> Answer:
-    command.open()
-    return _history(command) if command.options.command == "history" else _log(command)
+    if command.options.command == "history":
+        command.open()
+        return _history(command)
+    command.open(spare=command.options.words.operation is None)
+    return _log(command)
 
 
 def _history(command: Command) -> Answer:
@@ -47,17 +51,11 @@ def _log(command: Command) -> Answer:
     from core.operations.past import read_history, read_log
     from tui.view.log_lines import log_lines
 
-    output, word = command.output, command.options.words.operation
+    output, word = command.output, command.options.words.operation or command.spare or LAST
     command.inspect()
     run = command.follower.run
     found = run("history", lambda emit, controls: read_history(command.fleet, LOOKED_THROUGH), patient=False)
-    entry = found.find(word)
-    if entry is None:
-        newest = ", ".join(each.operation[:8] for each in found.entries[:5]) or "none"
-        raise UsageError(
-            f"no operation, or more than one, has an id that begins with {clean(word)!r}",
-            hint=f"`turnout history {command.environment_name}` lists them (newest: {newest}); `last` is the last one",
-        )
+    entry = found.find(word, command.environment_name)
     told = run("log", lambda emit, controls: read_log(command.fleet, entry), patient=False)
     if command.options.json:
         output.events(told)

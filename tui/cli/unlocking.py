@@ -6,7 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_LOCKED, Cancelled, UsageError
+from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_LOCKED, Cancelled
+from core.names import resolve
 from core.records import Lock, ServerState
 from core.recovery import interruption
 from core.rows import lock_rows
@@ -29,13 +30,12 @@ def carry_out(command: Command) -> Answer:
     living = {name: state.lock for name, state in states.items() if state.lock and state.lock.alive}
     breaks = command.options.breaks
     if breaks:
-        chosen = {name: lock for name, lock in living.items() if lock.operation == breaks}
-        if not chosen:
-            running = ", ".join(sorted({lock.operation for lock in living.values()}))
-            raise UsageError(
-                f"no server is locked by a running operation {breaks!r}",
-                hint=f"running: {running}" if running else "no lock is held by a running process",
-            )
+        running = sorted({lock.operation for lock in living.values()})
+        operation = resolve(
+            "running operation", breaks, running, whole={each: each for each in running}, shortest=1,
+            place=f"in {command.environment_name}",
+        )  # fmt: skip
+        chosen = {name: lock for name, lock in living.items() if lock.operation == operation}
     else:
         chosen = living
     if not chosen:

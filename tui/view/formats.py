@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from core.names import short_tag as short_tag
 from core.records import FleetRelease
 from core.text import size
 
@@ -51,12 +52,6 @@ def countdown(seconds: float) -> str:
     whole = int(seconds + 0.5)
     hours, rest = divmod(whole, 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
-
-
-def short_tag(tag: str) -> str:
-    """The part of a tag that a person says: `3f2c1ab` of `20261121T193000Z-3f2c1ab`; other tags as they are."""
-    match = re.fullmatch(r"\d{8}T\d{6}Z-(.+)", tag)
-    return match[1] if match else tag
 
 
 def short_tags(text: str) -> str:

@@ -1,16 +1,13 @@
-"""Names in little room: servers by the part in which they differ, releases of one revision told apart (pure)."""
+"""Names in little room: servers by the part in which they differ (pure)."""
 
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from tui.view.formats import short_tag
-
-_STAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-.+")
+from core.names import short_tags_of as short_tags_of
 
 
 def shortened(names: Sequence[str], cells: int, more: str = "…") -> Mapping[str, str]:
@@ -66,30 +63,6 @@ def _numbered(way: Mapping[str, str], cells: int, more: str) -> Mapping[str, str
             taken.add(text)
         out[name] = text
     return out
-
-
-def short_tags_of(tags: Iterable[str]) -> Mapping[str, str]:
-    """Each tag as a person says it; tags of one revision get what their times differ in: `3f2c1ab@11-28`."""
-    by_short: dict[str, list[str]] = {}
-    for tag in dict.fromkeys(tags):
-        by_short.setdefault(short_tag(tag), []).append(tag)
-    out: dict[str, str] = {}
-    for text, alike in by_short.items():
-        out |= {alike[0]: text} if len(alike) == 1 else _told_apart(text, alike)
-    return out if len(set(out.values())) == len(out) else {tag: tag for tag in out}
-
-
-def _told_apart(text: str, tags: Sequence[str]) -> dict[str, str]:
-    stamps = {tag: match.groups() for tag in tags if (match := _STAMP.fullmatch(tag))}
-    if len(stamps) < len(tags):
-        return {tag: tag for tag in tags}
-    for way in ("{3}:{4}", "{1}-{2}", "{1}-{2}T{3}:{4}", "{1}-{2}T{3}:{4}:{5}"):
-        if way == "{3}:{4}" and len({stamp[:3] for stamp in stamps.values()}) > 1:
-            continue  # a time alone means something only within one day
-        said = {tag: f"{text}@{way.format(*stamp)}" for tag, stamp in stamps.items()}
-        if len(set(said.values())) == len(tags):
-            return said
-    return {tag: tag for tag in tags}
 
 
 def listed(names: Sequence[str], cells: int) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from core import layout
 from core.errors import UsageError
@@ -12,7 +12,7 @@ from core.jobs import Ahead, Controls
 from core.operations.operation import Operation, Request
 from core.operations.planning import Prepared
 from core.operations.run import Run
-from core.plan import Plan, freeing
+from core.plan import Plan, Sizes, freeing
 from core.planner.prune import plan_prune
 from core.protocol.answers import Removed
 from core.protocol.requests import Settles
@@ -38,6 +38,7 @@ class Prune(Operation[PruneRequest], request=PruneRequest):
     """All servers are pruned at once; one that fails does not stop the others."""
 
     stops_at_freeze = True
+    names_releases = True
 
     @staticmethod
     def kind(request: PruneRequest) -> str:
@@ -59,6 +60,9 @@ class Prune(Operation[PruneRequest], request=PruneRequest):
     def named(self) -> tuple[str, ...]:
         return self.request.tags
 
+    def renamed(self, whole: Callable[[str], str]) -> PruneRequest:
+        return replace(self.request, tags=tuple(dict.fromkeys(map(whole, self.request.tags))))
+
     def check(self) -> None:
         super().check()
         if self.request.keep is not None and self.request.keep < 1:
@@ -74,7 +78,10 @@ class Prune(Operation[PruneRequest], request=PruneRequest):
         if not draft.executable:
             return Prepared(draft)
         wanted = {step.server: step for step in draft.steps if step.prune or step.clear_cache}
-        ask = lambda name: self.fleet.session(name).sizes(wanted[name].prune, cache=wanted[name].clear_cache)  # noqa: E731
+
+        def ask(name: str) -> Sizes:
+            return self.fleet.session(name).sizes(wanted[name].prune, cache=wanted[name].clear_cache)
+
         return Prepared(plan_prune(environment, states, tags, keep, cache, at_once(wanted, ask).unwrap("begin")))
 
     def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.errors import SourceError, StateChanged, UsageError
@@ -50,6 +50,7 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
     changes_live = True
     stops_at_freeze = True
     goes_back = True
+    names_releases = True
     verb = "Roll back"
 
     @staticmethod
@@ -58,6 +59,24 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
 
     def title(self, tag: str = "") -> str:
         return f"Roll {self.fleet.environment.name} back{f' to {tag}' if tag else ''}"
+
+    def renamed(self, whole: Callable[[str], str]) -> RollbackRequest:
+        tag = self.request.tag
+        return self.request if tag is None else replace(self.request, tag=whole(tag))
+
+    def explained(self, word: str, error: UsageError, states: Collection[ServerState]) -> UsageError:
+        """With what the word is in git, and what to type instead."""
+        kind, commit = source_of(self.fleet.project).meaning(word)
+        if not kind:
+            return error
+        environment = self.fleet.environment.name
+        made = next((row.tag for row in fleet_releases(states) if row.record and row.record.revision == commit), "")
+        if made:
+            error.hint = f"{word} is {kind}: `turnout rollback {environment} {made}` goes to the release made from it"
+        else:
+            deploy = f"`turnout deploy {environment} --ref {shlex.quote(word)}`"
+            error.hint = f"{word} is {kind}, and no release was made from it: {deploy} deploys it"
+        return error
 
     def records(self, states: Mapping[str, ServerState]) -> tuple[str, ...]:
         """Of undo: those of what was live before, also where a server lists them in brief."""
@@ -118,19 +137,5 @@ def plan_return(
         problem,
         caches,
         plan_settings(fleet, moments_of(kind, makes_release=tree is not None)),
-        _no_release(fleet, tag, states) if tag and row is None else "",
     )
     return Prepared(replace(plan, build=reuse(tree)), tree, caches)
-
-
-def _no_release(fleet: Fleet, word: str, states: Sequence[ServerState]) -> str:
-    """What a word is in git if no release has that name, and what to type instead; else ""."""
-    kind, commit = source_of(fleet.project).meaning(word)
-    if not kind:
-        return ""
-    environment = fleet.environment.name
-    made = next((row.tag for row in fleet_releases(states) if row.record and row.record.revision == commit), "")
-    if made:
-        return f"{word} is {kind}, not a release: `turnout rollback {environment} {made}` goes to its release"
-    deploy = f"`turnout deploy {environment} --ref {shlex.quote(word)}`"
-    return f"{word} is {kind}, not a release, and no release was made from it: {deploy} deploys it"
