@@ -24,7 +24,7 @@ ODD = "odd \x1b[2J\nname"
 def shop(servers, project_factory, engine):
     """Two releases, one and two, on two servers; the second brings a migration."""
     places = servers(2)
-    project = project_factory(places, {"app.py": "a\nb\nc\n", "gone": "x\n", ODD: "1\n"},
+    project = project_factory(places, {"app.py": "a\nb\nc\n", "gone": "x\n", "same": "", ODD: "1\n"},
                               deploy={"migrations": ["db/migrate/**"], "shared": [".env"]})  # fmt: skip
     operator = engine(project)
     operator.deploy(tag="one")
@@ -64,7 +64,10 @@ def test_one_file_is_shown_as_diff_shows_it(shop):
     assert binary.returncode == 1 and "logo: binary, 2 B" in binary.stderr
     code, rows = turnout_json(project, "diff", "production", "one", "two", "app.py")
     assert code == 0 and [row["kind"] for row in rows if row["event"] == "line"] == ["@", " ", "-", "+", " "]
-    assert "no file that differs" in turnout(project, "diff", "production", "one", "no-such").stderr
+    same = turnout(project, "diff", "production", "one", "same")
+    assert same.returncode == 0 and "same does not differ between one and two" in same.stderr
+    missing = turnout(project, "diff", "production", "one", "two", "no-such")
+    assert missing.returncode == 2 and '"no-such" is not a file of one or two' in missing.stderr
 
 
 def test_what_two_servers_hold_is_compared_there(shop):

@@ -36,8 +36,8 @@ def test_every_command_keeps_the_shapes_of_the_page(project_factory, servers):
         ["rollback"],
         ["pin", "one"],
         ["unpin", "one"],
-        ["block", "one"],
-        ["freeze"],
+        ["block", "one", "-m", "loses orders"],
+        ["freeze", "-m", "audit"],
         ["thaw"],
         ["prune", "one"],
     ):
