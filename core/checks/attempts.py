@@ -1,20 +1,24 @@
-"""A check is tried until it passes: attempts, and the pauses between them."""
+"""A check is tried until it passes, often enough in a row; and again and again while it bakes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from core.errors import CheckFailed
 from core.events import CheckAttempted
-from core.text import count
+from core.text import count, duration
 
 if TYPE_CHECKING:
+    from core.checks.subject import Subject
     from core.config import Check
     from core.masking import Masking
     from core.site import ServerSite
+
+LEAST_PAUSE = 1.0
+"""Seconds between two tries of a check that bakes, at least: it goes on for minutes."""
 
 
 class Kind(Protocol):
@@ -23,11 +27,9 @@ class Kind(Protocol):
     def describe(self, check: Check) -> str:
         """What is checked, in a few words for a plan."""
 
-    def attempt(self, site: ServerSite, check: Check, folder: str, variables: Mapping[str, str]) -> str:
+    def attempt(self, site: ServerSite, check: Check, subject: Subject) -> str:
         """Try it once on a server, for the check's timeout at most. Why it does not pass, "" where it does.
 
-        folder      the release's, on the server
-        variables   the TURNOUT_* variables by name
         Raises Cancelled, ConnectError.
         """
 
@@ -37,40 +39,68 @@ def _kind(check: Check) -> Kind:
 
 
 def describe(check: Check, mask: Masking) -> str:
-    """A check in one line for a plan. Loads what trying it takes, so that nothing has to be loaded later."""
+    """A check in one line. Loads what trying it takes, so that nothing has to be loaded later."""
     return mask.line(_kind(check).describe(check), 200)
 
 
-def pass_or_fail(site: ServerSite, check: Check, folder: str, variables: Mapping[str, str]) -> None:
-    """Try a check on one server until it passes. CheckFailed after its attempts; Cancelled, ConnectError.
+def describe_whole(check: Check, mask: Masking, bake: float) -> str:
+    """A check in one line for a plan: also when it is tried, and for how long it bakes."""
+    parts = [describe(check, mask)]
+    if check.staged:
+        parts.append("before the switch")
+    if check.successes > 1:
+        parts.append(f"{check.successes} times in a row")
+    if bake:
+        parts.append(f"then for {duration(bake)}")
+    return ", ".join(parts)
+
+
+def pass_or_fail(site: ServerSite, check: Check, subject: Callable[[], Subject], *, quiet: bool = False) -> None:
+    """Try a check on one server until it passes, `successes` times in a row. CheckFailed after its attempts;
+    Cancelled, ConnectError.
 
     Every attempt is an event. The check's interval is the pause between two attempts.
+
+    subject  what it is tried on, now
+    quiet    an attempt that passes, after another that passed, is not an event
     """
     kind, shown = _kind(check), describe(check, site.mask)
-    reason = ""
+    reason, row = "", 0
     for attempt in range(1, check.attempts + 1):
         site.cancel.check()
         began = time.monotonic()
-        reason = kind.attempt(site, check, folder, variables)
-        site.emit(
-            CheckAttempted(
-                server=site.name,
-                check=shown,
-                attempt=attempt,
-                attempts=check.attempts,
-                passed=not reason,
-                detail=reason,
-                seconds=round(time.monotonic() - began, 3),
+        reason = kind.attempt(site, check, subject())
+        row = 0 if reason else row + 1
+        if reason or attempt > 1 or not quiet:
+            again = f"{row} of {check.successes} in a row" if row and check.successes > 1 else ""
+            site.emit(
+                CheckAttempted(
+                    server=site.name,
+                    check=shown,
+                    attempt=attempt,
+                    attempts=check.attempts,
+                    passed=not reason,
+                    detail=reason or again,
+                    seconds=round(time.monotonic() - began, 3),
+                )
             )
-        )
-        if not reason:
+        if row and (quiet or row >= check.successes):
             return
         if attempt < check.attempts:
             site.cancel.wait(check.interval)
     site.cancel.check()
+    if not reason:
+        reason = f"it passed {count(row, 'time')} in a row at the end, not {check.successes}"
     raise CheckFailed(
-        f"the check failed after {count(check.attempts, 'attempt')}: {shown}",
-        detail=reason,
-        server=site.name,
-        phase="check",
+        f"the check failed after {count(check.attempts, 'attempt')}: {shown}", detail=reason, server=site.name
     )
+
+
+def go_on(site: ServerSite, check: Check, subject: Callable[[], Subject], more: Callable[[], bool]) -> None:
+    """Go on trying a check that has passed, as long as there is `more` time for it. CheckFailed as soon as it does not
+    pass within its attempts; Cancelled, ConnectError.
+    """
+    pause = max(check.interval, LEAST_PAUSE)
+    while not site.cancel.wait(pause) and more():
+        pass_or_fail(site, check, subject, quiet=True)
+    site.cancel.check()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from core.checks.subject import Subject
     from core.config import Check
     from core.site import ServerSite
 
@@ -19,11 +19,11 @@ def describe(check: Check) -> str:
     return check.run or ""
 
 
-def attempt(site: ServerSite, check: Check, folder: str, variables: Mapping[str, str]) -> str:
+def attempt(site: ServerSite, check: Check, subject: Subject) -> str:
     """Why the command does not pass, or ""."""
     assert check.run is not None
     last: deque[str] = deque(maxlen=_LAST_LINES)
-    ended = site.run(check.run, folder, variables, check.timeout, last.append)
+    ended = site.run(check.run, subject.folder, subject.variables, check.timeout, last.append)
     if ended.status == 0:
         return ""
     printed = site.mask.line("\n".join(last), 500)

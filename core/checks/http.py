@@ -7,16 +7,18 @@ import io
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import paramiko
 
+from core.checks.expected import Expected, either, status_fits
 from core.errors import ConnectError
 from core.remote.transport import BROKEN
+from core.text import clean
 
 if TYPE_CHECKING:
+    from core.checks.subject import Subject
     from core.config import Check
     from core.masking import Masking
     from core.site import ServerSite
@@ -26,20 +28,25 @@ BODY_LIMIT = 4 << 20
 
 
 def describe(check: Check) -> str:
-    """The URL."""
-    return check.http or ""
+    """The URL, and the method where it is not GET."""
+    return f"{check.http}" if check.method == "GET" else f"{check.method} {check.http}"
 
 
-def attempt(site: ServerSite, check: Check, folder: str, variables: Mapping[str, str]) -> str:
+def address(url: SplitResult) -> tuple[str, int]:
+    """The host and the port that a URL is asked at."""
+    return url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+
+
+def attempt(site: ServerSite, check: Check, subject: Subject) -> str:
     """Why the URL does not pass, or "". The connection starts on the server: `127.0.0.1` is the server itself.
 
     The whole attempt has the check's `timeout`, however slowly an answer drips; a cancel ends it at once.
     """
-    assert check.http is not None and check.tunnel is not None
-    url = urlsplit(check.http)
-    host, port = check.tunnel
-    wanted = check.contains.replace("{revision}", variables["TURNOUT_REVISION"])
-    wanted = wanted.replace("{tag}", variables["TURNOUT_TAG"])
+    assert check.http is not None
+    url = urlsplit(subject.filled(check.http))
+    host, port = address(url)
+    equals = subject.filled(check.equals) if isinstance(check.equals, str) else check.equals
+    wanted = Expected(subject.filled(check.contains), check.json_path, equals)
     try:
         channel = site.tunnel(host, port, check.timeout)
     except paramiko.ChannelException as error:
@@ -69,7 +76,7 @@ class _Exchange:
         self._body = bytearray()
         self._error: Exception | None = None
 
-    def run(self, url: SplitResult, host: str, port: int, wanted: str) -> None:
+    def run(self, url: SplitResult, host: str, port: int, wanted: Expected) -> None:
         """Ask, and read the answer as far as it matters."""
         check = self._check
         timer = threading.Timer(check.timeout, self._give_up)
@@ -79,11 +86,12 @@ class _Exchange:
         name = check.host or url.netloc.rpartition("@")[2]
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         try:
-            site = _server_name(name) if url.scheme == "https" else None
-            client = _Client(host, port, self._channel, check.timeout, site)
-            client.request("GET", path, headers={"Host": name, "User-Agent": "turnout", "Connection": "close"})
+            tls = _Tls(_server_name(name), verify=check.verify_tls) if url.scheme == "https" else None
+            client = _Client(host, port, self._channel, check.timeout, tls)
+            headers = {"User-Agent": "turnout", **check.headers, "Host": name, "Connection": "close"}
+            client.request(check.method, path, headers=headers)
             self._answer = client.getresponse()
-            _read(self._answer, self._body, wanted.encode())
+            _read(self._answer, self._body, wanted)
         except (ValueError, http.client.HTTPException, *BROKEN) as error:
             self._error = error
         finally:
@@ -95,33 +103,36 @@ class _Exchange:
         self._late.set()
         self._channel.close()
 
-    def verdict(self, wanted: str, mask: Masking) -> str:
+    def verdict(self, wanted: Expected, mask: Masking) -> str:
         """Why it does not pass, or ""."""
         check, answer, body, error = self._check, self._answer, self._body, self._error
         late = self._late.is_set()
-        if answer is None or (error and answer.status == check.status):
+        fits = answer is not None and status_fits(answer.status, check.statuses)
+        if answer is None or (error and fits):
             if late or isinstance(error, TimeoutError):
                 return f"no answer: not complete within {check.timeout:g} s"
+            if isinstance(error, ssl.SSLCertVerificationError):
+                return mask.line(f"its certificate is not valid: {error.verify_message or error}")
             return mask.line(f"no answer: {str(error) or type(error).__name__}")
         if not error and answer.length and len(body) < BODY_LIMIT and not late:
             return f"no answer: it ended after {len(body)} bytes, {answer.length} bytes short"
-        if answer.status != check.status:
-            return f"status {answer.status} instead of {check.status}{_beginning(body, mask)}"
+        if not fits:
+            return f"status {answer.status} instead of {either(check.statuses)}{_beginning(body, mask)}"
         if late:
             return f"no answer: not complete within {check.timeout:g} s"
-        if wanted.encode() not in body:
-            return f"the answer does not contain {mask(wanted)!r}{_beginning(body, mask)}"
-        return ""
+        problem = wanted.problem(bytes(body), mask)
+        return f"{clean(problem)}{_beginning(body, mask)}" if problem else ""
 
 
-def _read(answer: http.client.HTTPResponse, body: bytearray, wanted: bytes) -> None:
+def _read(answer: http.client.HTTPResponse, body: bytearray, expected: Expected) -> None:
     """Read an answer to its end, or as far as it matters.
 
     One whose length is not known may stay open as long as the application pleases (a stream of events): it is read
     until it has what is wanted. One that says its length is read as a whole, because half of it is a failure.
     """
+    wanted = expected.contains.encode()
     while len(body) < BODY_LIMIT:
-        if answer.length is None and wanted in body and (wanted or not answer.chunked):
+        if answer.length is None and not expected.whole and wanted in body and (wanted or not answer.chunked):
             return
         piece = answer.read1(BODY_LIMIT - len(body))
         if not piece:
@@ -145,13 +156,20 @@ def _beginning(body: bytes | bytearray, mask: Masking) -> str:
     return f": {shown.splitlines()[0][:200]}" if shown else " (it is empty)"
 
 
-class _Client(http.client.HTTPConnection):
-    """HTTP over a channel that is already open, with TLS on top where there is a site whose name it asks by."""
+class _Tls(NamedTuple):
+    """The name of the site that TLS asks by (SNI), and whether its certificate has to be valid for that name."""
 
-    def __init__(self, host: str, port: int, channel: paramiko.Channel, seconds: float, site: str | None) -> None:
+    site: str
+    verify: bool
+
+
+class _Client(http.client.HTTPConnection):
+    """HTTP over a channel that is already open, with TLS on top where that is asked for."""
+
+    def __init__(self, host: str, port: int, channel: paramiko.Channel, seconds: float, tls: _Tls | None) -> None:
         super().__init__(host, port, timeout=seconds)
         channel.settimeout(seconds)
-        self.sock = _secured(channel, site, seconds) if site else _Plain(channel)
+        self.sock = _secured(channel, tls, seconds) if tls else _Plain(channel)
 
     def connect(self) -> None:
         """It is connected from the start."""
@@ -188,11 +206,12 @@ class _Received(io.RawIOBase):
         return len(received)
 
 
-def _secured(channel: paramiko.Channel, site: str, seconds: float) -> ssl.SSLSocket:
+def _secured(channel: paramiko.Channel, tls: _Tls, seconds: float) -> ssl.SSLSocket:
     """TLS needs a real socket: a pair of them, and two threads that carry bytes between one and the channel.
 
-    The request names the site, by which a server of many sites chooses one and its certificate. The certificate is not
-    verified: the connection comes from the server itself, often to an address that the certificate does not name.
+    The request names the site, by which a server of many sites chooses one and its certificate. The certificate is
+    verified only where the check says so: the connection comes from the server itself, often to an address that the
+    certificate does not name. Authorities are those that this machine trusts.
     """
     ours, theirs = socket.socketpair()
     ours.settimeout(seconds)
@@ -210,6 +229,7 @@ def _secured(channel: paramiko.Channel, site: str, seconds: float) -> ssl.SSLSoc
     for pair in ((channel, theirs), (theirs, channel)):
         threading.Thread(target=carry, args=pair, name="check", daemon=True).start()
     context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(ours, server_hostname=site)
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context.wrap_socket(ours, server_hostname=tls.site)

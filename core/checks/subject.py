@@ -1,0 +1,29 @@
+"""What a check is tried on: a release on a server, before or after the switch (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+PORT = "{port}"
+"""In a URL: the port of the slot that the release has."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A release on a server.
+
+    folder      the release's, on the server
+    variables   the TURNOUT_* variables by name
+    live        seconds since it became live there; None before the switch
+    """
+
+    folder: str
+    variables: Mapping[str, str]
+    live: float | None = None
+
+    def filled(self, text: str) -> str:
+        """A text of the configuration, with this release's revision, tag and port in it."""
+        for word, name in (("{revision}", "TURNOUT_REVISION"), ("{tag}", "TURNOUT_TAG"), (PORT, "TURNOUT_PORT")):
+            text = text.replace(word, self.variables.get(name, ""))
+        return text

@@ -1,0 +1,107 @@
+"""What the values of [[checks]] may be: each function gives the value in its one form (pure).
+
+All raise ValueError with words for the person who wrote the file.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from core.checks.expected import Value
+from core.config import values
+from core.config.values import kind, shown
+
+PORT = "{port}"
+"""In a URL: the port of the slot that the release has."""
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_METHOD = re.compile(r"[A-Z]{1,20}")
+_STATUS = re.compile(r"[1-5](?:xx|[0-9]{2})")
+_SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
+OURS = {"host": "`host` is the key for it", "connection": "", "content-length": "", "transfer-encoding": ""}
+"""Headers that a check sets itself, and what to write instead."""
+
+
+def url(value: str) -> str:
+    """A URL whose port may be `{port}`."""
+    values.url(value.replace(PORT, "8080"))
+    return value
+
+
+def log_file(value: str) -> str:
+    """The path of a log: absolute, or relative to the release."""
+    (path,) = values.log_files(value)
+    if any(character in path for character in "*?["):
+        raise ValueError(f"{shown(path)} must name one file, not a pattern")
+    return path
+
+
+def method(value: str) -> str:
+    """An HTTP method."""
+    if not _METHOD.fullmatch(value):
+        raise ValueError(f"{shown(value)} is not an HTTP method, such as GET, HEAD or POST")
+    return value
+
+
+def headers(value: Mapping[str, str]) -> Mapping[str, str]:
+    """HTTP headers, in characters that HTTP can carry."""
+    seen: set[str] = set()
+    for name, content in value.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{shown(name)} is not the name of a header, such as Accept")
+        if name.lower() in OURS:
+            raise ValueError(f"{name} is set by Turnout; {OURS[name.lower()] or 'leave it out'}")
+        if name.lower() in seen:
+            raise ValueError(f"{name} is listed twice: case does not matter in the names of headers")
+        if not content.isascii() or not content.isprintable():
+            raise ValueError(f"{name} must be ASCII, without control characters or line ends")
+        seen.add(name.lower())
+    return value
+
+
+def statuses(value: object) -> tuple[str, ...]:
+    """HTTP statuses: a number, a class such as "5xx", or a list of them."""
+    written = list(value) if isinstance(value, list | tuple) else [value]
+    if not written:
+        raise ValueError("needs at least one status")
+    found = []
+    for item in written:
+        word = str(item) if isinstance(item, int) and not isinstance(item, bool) else item
+        if not isinstance(word, str) or not _STATUS.fullmatch(word):
+            given = shown(item) if isinstance(item, str | int) and not isinstance(item, bool) else kind(item)
+            raise ValueError(f'must be a status from 100 to 599, a class such as "5xx", or a list of them, not {given}')
+        if word in found:
+            raise ValueError(f"{shown(item)} is listed twice")
+        found.append(word)
+    return tuple(found)
+
+
+def share(value: object) -> float:
+    """A share in percent, as "1%" or "0.5%"."""
+    match = _SHARE.fullmatch(value) if isinstance(value, str) else None
+    if match and float(match[1]) <= 100:
+        return float(match[1])
+    given = shown(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else kind(value)
+    raise ValueError(f'must be a share from "0%" to "100%", such as "1%", not {given}')
+
+
+def json_path(value: object) -> tuple[str, ...]:
+    """The names that lead to a value of JSON, with dots between them: `checks.database`, `items.0.name`."""
+    if isinstance(value, tuple):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f'must be text in quotes, such as "status" or "checks.database", not {kind(value)}')
+    parts = tuple(values.text(value).split("."))
+    if not all(parts):
+        raise ValueError(f'{shown(value)} must be names with single dots between them, such as "checks.database"')
+    return parts
+
+
+def json_value(value: object) -> Value:
+    """A single value of JSON."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("must be a number that JSON has")
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise ValueError(f"must be text, a number, true or false, not {kind(value)}")
