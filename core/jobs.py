@@ -248,6 +248,15 @@ class Ahead(Generic[T]):
         self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
         self._thread.start()
 
+    @property
+    def finished(self) -> bool:
+        """Whether `get` would not wait."""
+        return not self._thread.is_alive()
+
+    def wait(self) -> None:
+        """Wait for the end, however it ends."""
+        self._thread.join()
+
     def get(self) -> T:
         """Wait for the result. Raises what the work raised."""
         self._thread.join()

@@ -105,3 +105,21 @@ def hold(servers: Sequence[str], tag: str, deadline: float, *, other_only: bool 
         servers=tuple(servers),
         other_only=other_only,
     )
+
+
+def settle(servers: Sequence[str], tag: str, deadline: float = 0.0) -> Question:
+    """The release is live on these servers, and its checks go on; without a deadline until a person decides."""
+    where = count(len(servers), "server")
+    stop = (Choice(STOP_CLOCK, "stops the clock: the checks go on until somebody answers"),) if deadline else ()
+    return Question(
+        kind=SETTLE,
+        text=f"{tag} is live on {where}, and its checks go on: keep it?",
+        choices=(
+            Choice(KEEP, "ends the checks now; it stays live"),
+            *stop,
+            Choice(UNDO, f"switches {where} back"),
+        ),
+        default=KEEP,
+        deadline=deadline,
+        servers=tuple(servers),
+    )

@@ -1,4 +1,4 @@
-"""A check is tried until it passes, often enough in a row; and again and again while it bakes."""
+"""A check is tried until it passes, often enough in a row."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from core.config import Check
     from core.masking import Masking
     from core.site import ServerSite
-
-LEAST_PAUSE = 1.0
-"""Seconds between two tries of a check that bakes, at least: it goes on for minutes."""
 
 
 class Kind(Protocol):
@@ -94,13 +91,3 @@ def pass_or_fail(site: ServerSite, check: Check, subject: Callable[[], Subject],
     raise CheckFailed(
         f"the check failed after {count(check.attempts, 'attempt')}: {shown}", detail=reason, server=site.name
     )
-
-
-def go_on(site: ServerSite, check: Check, subject: Callable[[], Subject], more: Callable[[], bool]) -> None:
-    """Go on trying a check that has passed, as long as there is `more` time for it. CheckFailed as soon as it does not
-    pass within its attempts; Cancelled, ConnectError.
-    """
-    pause = max(check.interval, LEAST_PAUSE)
-    while not site.cancel.wait(pause) and more():
-        pass_or_fail(site, check, subject, quiet=True)
-    site.cancel.check()

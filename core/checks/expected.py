@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-Value = str | int | float | bool | None
-"""A single value of JSON."""
+from core.config.check_values import Value
 
 
 def status_fits(status: int, wanted: Sequence[str]) -> bool:

@@ -88,8 +88,7 @@ class _Exchange:
         try:
             tls = _Tls(_server_name(name), verify=check.verify_tls) if url.scheme == "https" else None
             client = _Client(host, port, self._channel, check.timeout, tls)
-            headers = {"User-Agent": "turnout", **check.headers, "Host": name, "Connection": "close"}
-            client.request(check.method, path, headers=headers)
+            client.request(check.method, path, headers=_headers(check, name))
             self._answer = client.getresponse()
             _read(self._answer, self._body, wanted)
         except (ValueError, http.client.HTTPException, *BROKEN) as error:
@@ -138,6 +137,12 @@ def _read(answer: http.client.HTTPResponse, body: bytearray, expected: Expected)
         if not piece:
             return
         body += piece
+
+
+def _headers(check: Check, host: str) -> dict[str, str]:
+    """The headers of a request: the check's own, where it says so also in place of the usual User-Agent."""
+    named = any(name.lower() == "user-agent" for name in check.headers)
+    return {**({} if named else {"User-Agent": "turnout"}), **check.headers, "Host": host, "Connection": "close"}
 
 
 def _server_name(site: str) -> str:

@@ -107,7 +107,7 @@ def describe(check: Check) -> str:
 def attempt(site: ServerSite, check: Check, subject: Subject) -> str:
     """Why there are too many such answers since the switch, or ""."""
     assert check.log is not None
-    window = min(max(int(subject.live or 0), 1), MOST_SECONDS)
+    window = MOST_SECONDS if subject.live is None else min(max(int(subject.live), 1), MOST_SECONDS)
     printed: list[str] = []
     ended = site.run(_command(check, window), subject.folder, {}, check.timeout, printed.append)
     counted = next((found for line in reversed(printed) if (found := _counted(line))), None)

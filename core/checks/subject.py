@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-PORT = "{port}"
-"""In a URL: the port of the slot that the release has."""
+from core.config.check_values import PORT
 
 
 @dataclass(frozen=True)
@@ -15,7 +14,7 @@ class Subject:
 
     folder      the release's, on the server
     variables   the TURNOUT_* variables by name
-    live        seconds since it became live there; None before the switch
+    live        seconds since it became live there; None before that, or where it is unknown
     """
 
     folder: str

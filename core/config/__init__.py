@@ -1,7 +1,7 @@
 """turnout.toml: found, read, checked as a whole, and given as models."""
 
+from core.config.checks import Check
 from core.config.models import (
-    Check,
     Deploy,
     Environment,
     Hook,

@@ -9,10 +9,11 @@ import math
 import re
 from collections.abc import Mapping
 
-from core.checks.expected import Value
 from core.config import values
 from core.config.values import kind, shown
 
+Value = str | int | float | bool | None
+"""A single value of JSON."""
 PORT = "{port}"
 """In a URL: the port of the slot that the release has."""
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")

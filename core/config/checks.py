@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, PlainValidator, Strict, model_validator
+import msgspec
 
-from core.checks.expected import Value
 from core.config import check_values, values
-from core.config.placing import Placed
+from core.config.check_values import Value
+from core.config.placing import Placed, listed, texts
+from core.config.readers import Check as Checked
+from core.config.readers import Reads
 from core.config.table import Broken, exactly_one, kind_of
-from core.config.types import Command, Duration, Timeout, Whole
+from core.config.types import Command, Count, Duration, Timeout
 
-SWITCHED, STAGED = "switched", "staged"
-"""When a check is tried: after the switch, or on the staged release before anything switches."""
+STAGED = "staged"
+"""`when` of a check that is tried on the staged release, before anything switches."""
 
 _HTTP = ("method", "headers", "contains", "json", "equals", "host", "verify-tls")
 _TRIES = ("attempts", "successes")
-_WHY_NOT = {
-    "http": "is only for http checks",
-    "run": "is only for http checks; a command passes with status 0",
-    "log": "is not for log checks",
-}
-
-
-Statuses = Annotated[tuple[str, ...], PlainValidator(check_values.statuses)]
+_WHY_NOT = {"run": "is only for http checks; a command passes with status 0", "log": "is only for http checks"}
 
 
 class Check(Placed):
@@ -34,33 +29,35 @@ class Check(Placed):
     kinds: ClassVar[Mapping[str, str]] = {"http": "http", "run": "command", "log": "log"}
     """The keys of which it has exactly one; for each the module of core.checks that tries it."""
 
-    http: Annotated[str, AfterValidator(check_values.url)] | None = None
+    hidden: ClassVar[frozenset[str]] = frozenset({"headers"})
+
+    http: Annotated[str, Checked(check_values.url)] | None = None
     """A URL, asked from the server's side; {port} is the port of the release's slot."""
     run: Command | None = None
     """A command on the server that ends with status 0."""
-    log: Annotated[str, AfterValidator(check_values.log_file)] | None = None
+    log: Annotated[str, Checked(check_values.log_file)] | None = None
     """An access log on the server, in which answers are counted: absolute, or relative to the release."""
-    when: Literal["switched", "staged"] = SWITCHED
+    when: Literal["switched", "staged"] = "switched"
     """After the switch, or on the staged release before anything switches."""
-    method: Annotated[str, AfterValidator(check_values.method)] = "GET"
+    method: Annotated[str, Checked(check_values.method)] = "GET"
     """The HTTP method."""
-    headers: Annotated[dict[str, str], AfterValidator(check_values.headers)] = Field(default={}, repr=False)
+    headers: Annotated[dict[str, str], Checked(check_values.headers)] = {}
     """More HTTP headers."""
-    statuses: Annotated[tuple[str, ...], PlainValidator(check_values.statuses)] = Field(
-        default=("200",), alias="status"
+    statuses: Annotated[tuple[str, ...], Reads(check_values.statuses)] = msgspec.field(
+        default=("200",), name="status"
     )
     """The HTTP statuses that are right, such as 200 or "2xx"; of a log those that are counted."""
-    over: Annotated[float, PlainValidator(check_values.share)] = 1.0
+    over: Annotated[float, Reads(check_values.share)] = 1.0
     """The share of answers in a log, in percent, that may have such a status."""
     contains: str = ""
     """Text that the answer contains; {revision} and {tag} are replaced by the new release's."""
-    json_path: Annotated[tuple[str, ...], PlainValidator(check_values.json_path)] = Field(default=(), alias="json")
+    json_path: Annotated[tuple[str, ...], Reads(check_values.json_path)] = msgspec.field(default=(), name="json")
     """The names that lead to a value of the answer's JSON."""
-    equals: Annotated[Value, PlainValidator(check_values.json_value)] = None
+    equals: Annotated[Value, Reads(check_values.json_value)] = None
     """What that value has to be."""
-    attempts: Annotated[Whole, Field(ge=1)] = 10
+    attempts: Count = 10
     """How often it is tried."""
-    successes: Annotated[Whole, Field(ge=1)] = 1
+    successes: Count = 1
     """How often in a row it has to pass."""
     interval: Duration = 1.0
     """Seconds between attempts."""
@@ -68,9 +65,9 @@ class Check(Placed):
     """Seconds for one attempt."""
     bake: Duration | None = None
     """Seconds for which it goes on after it has passed; None for the environment's."""
-    host: Annotated[str, AfterValidator(values.host_header)] = ""
+    host: Annotated[str, Checked(values.host_header)] = ""
     """The Host header; "" for the URL's own."""
-    verify_tls: Annotated[bool, Strict()] = Field(default=False, alias="verify-tls")
+    verify_tls: bool = msgspec.field(default=False, name="verify-tls")
     """Whether the certificate has to be valid for the name of the site."""
 
     @classmethod
@@ -80,10 +77,10 @@ class Check(Placed):
         given = [kind for kind in cls.kinds if kind in table]
         if len(given) == 1:
             yield from _not_for(given[0], table)
-            yield from {"http": _of_http, "log": _of_log, "run": _of_command}[given[0]](table)
+            if "run" not in given:
+                yield from _of_http(table) if "http" in given else _of_log(table)
         yield from _tries(table)
 
-    @model_validator(mode="before")
     @classmethod
     def completed(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"status": "5xx", "attempts": 1, "interval": 5.0, **table} if "log" in table else table
@@ -97,6 +94,29 @@ class Check(Placed):
     def staged(self) -> bool:
         """Whether it is tried before the switch."""
         return self.when == STAGED
+
+
+def nothing_to_bake(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rules that an environment bakes only where it has checks after the switch, and that a log is counted while
+    something bakes: right after the switch it says nothing."""
+    environments = table.get("environments")
+    known = environments if isinstance(environments, dict) else {}
+    checks = [(index, check) for index, check in enumerate(listed(table, "checks")) if isinstance(check, dict)]
+    for name, environment in known.items():
+        if not isinstance(environment, dict):
+            continue
+        here = [
+            (index, check)
+            for index, check in checks
+            if name in (dict(texts(check.get("environments"))).values() or known)
+        ]
+        if "bake" in environment and all(check.get("when") == STAGED for _, check in here):
+            message = "has nothing to bake: no check after the switch is for this environment"
+            yield ("environments", name, "bake"), message, "[[checks]]"
+        for index, check in here:
+            if "log" in check and not (check.get("bake") or environment.get("bake")):
+                yield ("checks", index), "counts what is answered while it bakes: `bake` is missing", 'bake = "5m"'
+                checks.remove((index, check))  # said once
 
 
 def _not_for(kind: str, table: Mapping[str, Any]) -> Iterator[Broken]:
@@ -118,10 +138,6 @@ def _of_http(table: Mapping[str, Any]) -> Iterator[Broken]:
     url = table["http"]
     if table.get("verify-tls") is True and isinstance(url, str) and not url.lower().startswith("https:"):
         yield ("verify-tls",), "is only for an https URL", ""
-
-
-def _of_command(table: Mapping[str, Any]) -> Iterator[Broken]:
-    yield from ()
 
 
 def _of_log(table: Mapping[str, Any]) -> Iterator[Broken]:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Meta
 
 from core.config import values
+from core.config.checks import Check, nothing_to_bake
 from core.config.fault_text import meant
+from core.config.placing import Placed, known_places, listed, listed_once, texts
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
 from core.config.source import Source
@@ -31,21 +31,6 @@ if TYPE_CHECKING:
     MomentName = str
 else:
     MomentName = Literal[tuple(MOMENTS)]  # mypy reads no Literal that is made of a table
-
-
-def _texts(value: Any) -> Iterator[tuple[int, str]]:
-    for index, item in enumerate(value if isinstance(value, list | tuple) else ()):
-        if isinstance(item, str):
-            yield index, item
-
-
-def _listed_once(table: Mapping[str, Any], key: str) -> Iterator[Broken]:
-    """The rule that a list of texts has none of them twice."""
-    seen: set[str] = set()
-    for index, text in _texts(table.get(key)):
-        if text in seen:
-            yield (key, index), f"{values.shown(text)} is listed twice", ""
-        seen.add(text)
 
 
 def _destination(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -95,7 +80,7 @@ class Deploy(Table):
         seen: dict[str, int] = {}
         entries = table.get("shared")
         listed = entries if isinstance(entries, list | tuple) else ()
-        for index, written in _texts([entry.get("path") if isinstance(entry, dict) else entry for entry in listed]):
+        for index, written in texts([entry.get("path") if isinstance(entry, dict) else entry for entry in listed]):
             try:
                 path = values.shared(written).rstrip("/")
             except ValueError:
@@ -146,7 +131,7 @@ class Server(Table):
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         if "user" in table and isinstance(table.get("host"), str) and "@" in table["host"]:
             yield ("user",), "cannot be combined with a user in `host`; use one of them", ""
-        yield from _listed_once(table, "roles")
+        yield from listed_once(table, "roles")
 
 
 class Environment(Table):
@@ -164,10 +149,18 @@ class Environment(Table):
     """How the servers are switched: all at once, or batch by batch."""
     batch: Annotated[int | str, Reads(values.batch)] = 1
     """Servers a batch of a rolling deploy: a number or a share such as "25%"."""
+    bake: Duration = 0.0
+    """Seconds for which its checks go on after a switch, where they do not say it themselves."""
     freeze: tuple[Annotated[str, Checked(values.freeze)], ...] = ()
     """When its releases must not be changed: by the week, or from one date to another."""
     servers: tuple[Server, ...]
     """Its servers, in the order in which they are shown."""
+
+    def bake_of(self, check: Check) -> float:
+        """Seconds for which a check goes on here after it has passed."""
+        if check.staged:
+            return 0.0
+        return self.bake if check.bake is None else check.bake
 
     @property
     def freezes(self) -> tuple[Window, ...]:
@@ -252,52 +245,7 @@ class Hook(Table):
         return kind_of(self, self.kinds)
 
 
-class Check(Table):
-    """What tells whether the new release works."""
-
-    kinds: ClassVar[Mapping[str, str]] = {"http": "http", "run": "command"}
-    """The keys of which it has exactly one; for each the module of core.checks that tries it."""
-
-    http: Url | None = None
-    """A URL, asked from the server's side."""
-    run: Command | None = None
-    """A command on the server that ends with status 0."""
-    status: Annotated[int, Meta(ge=100, le=599)] = 200
-    """The HTTP status that is right."""
-    contains: str = ""
-    """Text that the answer contains; {revision} and {tag} are replaced by the new release's."""
-    attempts: Count = 10
-    """How often it is tried."""
-    interval: Duration = 1.0
-    """Seconds between attempts."""
-    timeout: Timeout = 10.0
-    """Seconds for one attempt."""
-    host: Annotated[str, Checked(values.host_header)] = ""
-    """The Host header; "" for the URL's own."""
-
-    @classmethod
-    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        yield from exactly_one(table, *cls.kinds)
-        if "run" in table and "http" not in table:
-            for key in ("status", "contains", "host"):
-                if key in table:
-                    yield (key,), "is only for http checks; a command passes with status 0", ""
-
-    @property
-    def tunnel(self) -> tuple[str, int] | None:
-        """Host and port that the check reaches through the server; None where it needs no tunnel."""
-        if self.http is None:
-            return None
-        url = urlsplit(self.http)
-        return url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
-
-    @property
-    def kind(self) -> str:
-        """The module of core.checks that tries it."""
-        return kind_of(self, self.kinds)
-
-
-class LogSource(Table):
+class LogSource(Placed):
     """A log of the application: files that are followed by their names, or a command that goes on printing."""
 
     kinds: ClassVar[Mapping[str, str]] = {"file": "file", "run": "command"}
@@ -309,20 +257,11 @@ class LogSource(Table):
     """Paths or patterns of the shell; without a slash at the front they are relative to `current`."""
     run: Command | None = None
     """A command for a shell, in `current`."""
-    roles: tuple[Name, ...] = ()
-    """Only on servers that have one of these roles; empty for all."""
-    environments: tuple[Name, ...] = ()
-    """Only in these environments; empty for all."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         yield from exactly_one(table, *cls.kinds)
-        yield from _listed_once(table, "roles")
-        yield from _listed_once(table, "environments")
-
-    def concerns(self, server: Server) -> bool:
-        """Whether it is followed on a server, by the server's roles."""
-        return not self.roles or not set(self.roles).isdisjoint(server.roles)
+        yield from super().rules(table)
 
 
 def _named(environments: dict[str, Environment]) -> dict[str, Environment]:
@@ -366,7 +305,9 @@ class Project(Table):
                 values.name(name)
             except ValueError as error:
                 yield ("environments", name), str(error), ""
-        yield from _known_in_logs(table)
+        yield from _logs_named_once(table)
+        yield from known_places(table)
+        yield from nothing_to_bake(table)
 
     @property
     def folder(self) -> Path:
@@ -385,8 +326,7 @@ class Project(Table):
         logs = [
             log
             for log in self.logs
-            if (not log.environments or environment.name in log.environments)
-            and any(log.concerns(server) for server in environment.servers)
+            if log.applies_in(environment.name) and any(log.concerns(server) for server in environment.servers)
         ]
         known = tuple(log.name for log in logs)
         names = [resolve("log", name, known, place=f"in {environment.name}") for name in names]
@@ -398,34 +338,13 @@ class Project(Table):
         return Masking(self.secrets)
 
 
-def _known_in_logs(table: Mapping[str, Any]) -> Iterator[Broken]:
-    """The rules that logs have names of their own, and name only environments and roles that there are."""
-    environments = table.get("environments")
-    known = environments if isinstance(environments, dict) else {}
-    roles = {
-        role
-        for environment in known.values()
-        for server in _listed(environment, "servers")
-        for _, role in _texts(server.get("roles") if isinstance(server, dict) else None)
-    }
+def _logs_named_once(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rule that each log has a name of its own."""
     seen: dict[str, int] = {}
-    for index, log in enumerate(_listed(table, "logs")):
-        if not isinstance(log, dict):
-            continue
-        name = log.get("name")
+    for index, log in enumerate(listed(table, "logs")):
+        name = log.get("name") if isinstance(log, dict) else None
         if isinstance(name, str) and seen.setdefault(name, index) != index:
             yield ("logs", index, "name"), f"{values.shown(name)} is already the name of logs[{seen[name]}]", ""
-        for key, noun, there in (("environments", "environment", known), ("roles", "role", roles)):
-            for place, text in _texts(log.get(key)):
-                if text not in there:
-                    message = f"there is no {noun} {values.shown(text)}"
-                    yield ("logs", index, key, place), message, meant(text, there)
-
-
-def _listed(table: Any, key: str) -> Sequence[Any]:
-    """The list that a table of the file has under a key; nothing where it is none."""
-    value = table.get(key) if isinstance(table, dict) else None
-    return value if isinstance(value, list | tuple) else ()
 
 
 def read_only(project: Project) -> Project:

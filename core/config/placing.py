@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.config import values
-from core.config.fault_text import nearest
+from core.config.fault_text import meant
 from core.config.table import Broken, Table
 from core.config.types import Name
 
@@ -92,6 +92,4 @@ def _roles(environment: Any) -> set[str]:
 def _unknown(place: tuple[str | int, ...], noun: str, entry: Mapping[str, Any], known: Any) -> Iterator[Broken]:
     for index, text in texts(entry.get(str(place[-1]))):
         if text not in known:
-            close = nearest(text, known)
-            hint = f'did you mean "{close}"?' if close else ""
-            yield (*place, index), f"there is no {noun} {values.shown(text)}", hint
+            yield (*place, index), f"there is no {noun} {values.shown(text)}", meant(text, known)

@@ -12,11 +12,14 @@ import secrets
 import time
 import zlib
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import paramiko
 
 from core import layout
+from core.checks.http import address
 from core.config import Project
+from core.config.check_values import PORT
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.errors import ConnectError, NoChannel, ServerError, TurnoutError
 from core.jobs import Cancel
@@ -199,8 +202,8 @@ def _command(held: Held, project: Project) -> Iterator[Finding]:
 
 def tunnels(session: Session, project: Project) -> Iterator[Finding]:
     """Whether checks get through: each address that one reaches by a tunnel, asked as the check does it."""
-    places = dict.fromkeys(check.tunnel for check in project.checks if check.tunnel)
-    for host, port in places:
+    urls = (check.http for check in project.checks if check.http and PORT not in check.http)
+    for host, port in dict.fromkeys(address(urlsplit(url)) for url in urls):
         try:
             session.connection.tunnel(host, port, TUNNEL_SECONDS).close()
         except paramiko.ChannelException as error:

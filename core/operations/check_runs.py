@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from core import layout
 from core.checks import attempts
@@ -13,17 +14,18 @@ from core.config import Check
 from core.errors import Cancelled
 from core.events import Note
 from core.jobs import Ahead, Controls
-from core.operations.baking import BakeClock, settle_question
+from core.operations.baking import BakeClock
 from core.operations.ending import clock
 from core.operations.hook_runs import HookRuns
 from core.operations.run import Run
 from core.operations.standing import Standing
-from core.questions import KEEP, STOP_CLOCK, UNDO
-from core.records import seconds_live
+from core.questions import KEEP, STOP_CLOCK, UNDO, settle
 from core.text import duration
 
 LOOK_EVERY = 0.2
-"""Seconds between two looks at whether all has baked."""
+"""Seconds between two looks at the clock, at the answer of a person and at whether all has baked."""
+LEAST_PAUSE = 1.0
+"""Seconds between two tries of a check that bakes, at least: it goes on for minutes."""
 
 
 class CheckRuns:
@@ -75,38 +77,81 @@ class CheckRuns:
     def _subject(self, name: str) -> Callable[[], Subject]:
         """The release on a server, as it is when a check is tried."""
         standing = self._standing
-        folder = f"{standing.states[name].root}/{layout.release(standing.tag)}"
-        fixed = Subject(folder, self._hooks.variables(name))
+        state = standing.states[name]
+        fixed = Subject(f"{state.root}/{layout.release(standing.tag)}", self._hooks.variables(name))
 
         def now() -> Subject:
-            if name in self._live:
-                return replace(fixed, live=clock() - self._live[name])
-            return replace(fixed, live=seconds_live(standing.states[name], standing.tag, time.time()))
+            since = self._live.get(name)
+            return replace(fixed, live=state.seconds_live(time.time()) if since is None else clock() - since)
 
         return now
 
     def bake(self, servers: Sequence[str], controls: Controls) -> None:
         """Go on with the checks that bake. A person may keep the release now, stop the clock, or undo it.
 
-        Raises FleetError where a check fails, Cancelled where a person chose to undo.
+        Raises FleetError where a check fails, Cancelled where a person chose to undo. If this process dies here, it
+        dies after the switch and before its checks have ended.
         """
-        times = {name: self._baking(name) for name in servers}
-        longest = max((bake for baking in times.values() for _, bake in baking), default=0.0)
-        if not longest:
+        names = [name for name in servers if self._baking(name)]
+        if not names:
             return
-        names = [name for name, baking in times.items() if baking]
-        baking = BakeClock(longest)
-        self._run.emit(Note(text=f"{self._standing.tag} bakes for {duration(longest)}: its checks go on"))
+        bake = BakeClock()
+        longest = max(self._run.fleet.environment.bake_of(check) for name in names for check in self._baking(name))
+        self._run.emit(Note(text=f"the checks go on for {duration(longest)}"))
         with controls.linked() as inner:
-
-            def work() -> None:
-                try:
-                    self._run.all_or_stop(lambda name, each: self._bake(name, times[name], each, baking), inner, names)
-                finally:
-                    baking.finish()
-
-            ahead = Ahead(work)
+            work = Ahead(
+                lambda: self._run.all_or_stop(lambda name, each: self._bake(name, bake, each), inner, names).unwrap()
+            )
             try:
-                kept = self._settle(names, baking, controls)
+                self._settle(names, bake, longest, work, controls)
             finally:
                 inner.cancel.request()
+                work.wait()
+        controls.cancel.check()
+
+    def _settle(
+        self, names: Sequence[str], bake: BakeClock, longest: float, work: Ahead[Any], controls: Controls
+    ) -> None:
+        """Ask what becomes of the release while it bakes; the end of the bake answers, too."""
+        question = settle(names, self._standing.tag, time.time() + longest)
+        while True:
+            with self._run.asking(question, controls) as waiting:
+                while waiting.wait(LOOK_EVERY) is None:
+                    if work.finished:
+                        work.get()  # raises what failed, which closes the question
+                        if question.deadline:
+                            break
+                answer = waiting.close(KEEP)
+            if answer.choice == UNDO:
+                raise Cancelled(f"{answer.by} chose to undo it while its checks went on")
+            if answer.choice != STOP_CLOCK:
+                return
+            bake.stop()
+            question = settle(names, self._standing.tag)
+
+    def _baking(self, name: str) -> list[Check]:
+        return [check for check in self._of(self._switched, name) if self._run.fleet.environment.bake_of(check)]
+
+    def _bake(self, name: str, bake: BakeClock, controls: Controls) -> None:
+        """The checks of one server, each at its interval and once more at its end."""
+        site, subject = self._run.site(name, controls.cancel), self._subject(name)
+        checks = dict(enumerate(self._baking(name)))
+        tried = dict.fromkeys(checks, time.monotonic())
+
+        def pause(number: int) -> float:
+            check = checks[number]
+            again = tried[number] + max(check.interval, LEAST_PAUSE) - time.monotonic()
+            return min(again, bake.left(self._run.fleet.environment.bake_of(check)))
+
+        with self._run.phase("check", name):
+            while checks:
+                number = min(checks, key=pause)
+                if (seconds := pause(number)) > 0:
+                    controls.cancel.wait(min(seconds, LOOK_EVERY))
+                    controls.cancel.check()
+                    continue
+                ends = bake.left(self._run.fleet.environment.bake_of(checks[number])) <= 0
+                attempts.pass_or_fail(site, checks[number], subject, quiet=True)
+                tried[number] = time.monotonic()
+                if ends:
+                    del checks[number]

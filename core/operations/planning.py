@@ -67,7 +67,9 @@ def plan_settings(fleet: Fleet, moments: Iterable[Moment]) -> PlanSettings:
     return PlanSettings(
         keep=project.deploy.keep,
         hooks=tuple(hooks.describe(hook, mask) for hook in project.hooks if hook.on in names),
-        checks=tuple(attempts.describe(check, mask) for check in project.checks),
+        checks=tuple(
+            attempts.describe_whole(check, mask, fleet.environment.bake_of(check)) for check in project.checks
+        ),
         shared=project.deploy.shared_paths,
         hard_links=project.deploy.copy_mode == "hardlink",
         strategy=fleet.environment.strategy,

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core import layout
-from core.checks import attempts
 from core.events import Switched
 from core.jobs import Ahead, Controls
 from core.moments import AFTER_ROLLBACK, AFTER_SWITCH, BEFORE_SWITCH, PREPARE, SUCCESS, SWITCHED
+from core.operations.check_runs import CheckRuns
 from core.operations.delivery import Delivery
 from core.operations.ending import clock, end, unclaimed
 from core.operations.hook_runs import HookRuns
@@ -30,6 +29,7 @@ class Transition:
         self._run = run
         self._standing = standing
         self._hooks = hooks
+        self._checks = CheckRuns(run, standing, hooks)
         self._plan = standing.plan
         self._tree = tree = prepared.tree
         # While files travel: it takes some milliseconds.
@@ -51,6 +51,7 @@ class Transition:
                 self._hooks.at_operator(PREPARE, controls.cancel)
             self._hooks.at(BEFORE_SWITCH, controls.cancel)
             controls.cancel.check()
+            self._checks.staged(self._plan.moving, controls)
 
     def _bring(self, name: str, controls: Controls) -> None:
         """One server, from whatever its deploy-cache holds to a complete release."""
@@ -106,12 +107,13 @@ class Transition:
                 self._switch_and_conclude(name, journal)
             else:
                 run.held(name).switch(tag, state.current_target, journal)
+            self._checks.is_live(name)
             run.emit(Switched(server=name, tag=tag, previous=state.current))
 
     @property
     def _nothing_between(self) -> bool:
         """Whether switch and end can be one request: one server, no checks, no hooks after the switch."""
-        return len(self._plan.steps) == 1 and not self._run.fleet.project.checks and not self._hooks.any_at(SWITCHED)
+        return len(self._plan.steps) == 1 and not self._checks.any_switched and not self._hooks.any_at(SWITCHED)
 
     def _switch_and_conclude(self, name: str, journal: str) -> None:
         """Both in one round trip; a cancel that comes meanwhile is too late."""
@@ -127,18 +129,12 @@ class Transition:
             self._concluded[name] = removed
 
     def check(self, batch: Sequence[str], controls: Controls) -> None:
-        """Every check on every server of a batch, all servers at once. Raises FleetError, Cancelled."""
-        if not self._run.fleet.project.checks:
-            return
-        self._run.all_or_stop(self._check, controls, batch).unwrap()
-        controls.cancel.check()
+        """Every check on every server of a batch, all servers at once; then those that bake go on.
 
-    def _check(self, name: str, controls: Controls) -> None:
-        run = self._run
-        with run.phase("check", name):
-            folder = f"{self._standing.states[name].root}/{layout.release(self._plan.tag)}"
-            for check in run.fleet.project.checks:
-                attempts.pass_or_fail(run.site(name, controls.cancel), check, folder, self._hooks.variables(name))
+        Raises FleetError, Cancelled.
+        """
+        self._checks.switched(batch, controls)
+        self._checks.bake(batch, controls)
 
     def confirm(self) -> None:
         """Ask every server whether people's own hooks and checks left `current` and the lock alone, before others,
@@ -147,7 +143,7 @@ class Transition:
         Raises FleetError with LockLost or Astray.
         """
         run = self._run
-        if run.fleet.project.checks or self._hooks.any_at(SWITCHED):
+        if self._checks.any_switched or self._hooks.any_at(SWITCHED):
             names = [step.server for step in self._plan.steps]
             confirm = lambda name: run.held(name).confirm(self._standing.left(name))  # noqa: E731
             run.on_all(confirm, names).unwrap("check")

@@ -209,6 +209,11 @@ class ServerState:
         """All releases, newest first."""
         return tuple(sorted(self.releases.values(), key=lambda release: release.order, reverse=True))
 
+    def seconds_live(self, now: float) -> float | None:
+        """For how long the live release has been live; None where the journals do not say."""
+        before = next(iter(self.stays), None)
+        return max(now - before.until, 0.0) if before and before.until else None
+
     @cached_property
     def stays(self) -> tuple[Stay, ...]:
         """What was live here before, the latest first, as far as the journals tell."""
