@@ -43,9 +43,7 @@ class Check(Placed):
     """The HTTP method."""
     headers: Annotated[dict[str, str], Checked(check_values.headers)] = {}
     """More HTTP headers."""
-    statuses: Annotated[tuple[str, ...], Reads(check_values.statuses)] = msgspec.field(
-        default=("200",), name="status"
-    )
+    statuses: Annotated[tuple[str, ...], Reads(check_values.statuses)] = msgspec.field(default=("200",), name="status")
     """The HTTP statuses that are right, such as 200 or "2xx"; of a log those that are counted."""
     over: Annotated[float, Reads(check_values.share)] = 1.0
     """The share of answers in a log, in percent, that may have such a status."""
@@ -153,5 +151,5 @@ def _tries(table: Mapping[str, Any]) -> Iterator[Broken]:
     successes, attempts = table.get("successes", 1), table.get("attempts", 10)
     if isinstance(successes, int) and isinstance(attempts, int) and successes > attempts >= 1:
         yield ("successes",), f"cannot be more than `attempts`, which is {attempts}", f"attempts = {3 * successes}"
-    if "bake" in table and table.get("when") == STAGED:
+    if "bake" in table and table.get("when") == STAGED and "log" not in table:
         yield ("bake",), "is only for checks after the switch: a staged release serves nobody yet", ""

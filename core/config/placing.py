@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from core.config import values
 from core.config.fault_text import meant
 from core.config.table import Broken, Table
 from core.config.types import Name
 
-if TYPE_CHECKING:
-    from core.config.models import Server
-
 PLACED = ("logs", "hooks", "checks")
 """The lists of the file whose tables may name roles and environments."""
+
+
+class HasRoles(Protocol):
+    """A server, of which its roles count."""
+
+    @property
+    def roles(self) -> Sequence[str]: ...
 
 
 class Placed(Table):
@@ -30,7 +34,7 @@ class Placed(Table):
         yield from listed_once(table, "roles")
         yield from listed_once(table, "environments")
 
-    def concerns(self, server: Server) -> bool:
+    def concerns(self, server: HasRoles) -> bool:
         """Whether it applies to a server, by the server's roles."""
         return not self.roles or not set(self.roles).isdisjoint(server.roles)
 

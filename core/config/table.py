@@ -155,6 +155,8 @@ class Table(msgspec.Struct, metaclass=_Checked, frozen=True):
 
 @cache
 def _fields(table: type[Table]) -> tuple[Field, ...]:
+    """The fields of a table: its own, then those that it shares with other tables."""
+    own = vars(table).get("__annotations__", {})
     return tuple(
         Field(
             key=item.encode_name,
@@ -164,7 +166,7 @@ def _fields(table: type[Table]) -> tuple[Field, ...]:
             required=item.required,
             read=reader_of(item.type, item.encode_name),
         )
-        for item in msgspec.structs.fields(table)
+        for item in sorted(msgspec.structs.fields(table), key=lambda item: item.name not in own)
     )
 
 

@@ -176,7 +176,7 @@ CASES = [
     ('run = "make"', 'run = "make"\ntimeout = -1', f"{HOOK}.timeout", "0 seconds or more", ""),
     ('run = "make"', 'run = "make"\ntimeout = true', f"{HOOK}.timeout", "not true or false", ""),
     # checks
-    ('http = "http://127.0.0.1/"', "", CHECK, 'needs "http" or "run"', ""),
+    ('http = "http://127.0.0.1/"', "", CHECK, 'needs "http", "run" or "log"', ""),
     ('http = "http://127.0.0.1/"', 'run = "true"\nstatus = 200', f"{CHECK}.status", "is only for http checks", ""),
     ('"http://127.0.0.1/"', '"127.0.0.1/healthz"', f"{CHECK}.http", "is not a URL", ""),
     ('"http://127.0.0.1/"', '"ftp://127.0.0.1/"', f"{CHECK}.http", "is not a URL", ""),
@@ -185,7 +185,7 @@ CASES = [
     ('"http://127.0.0.1/"', '"http://h/ä"', f"{CHECK}.http", "must be ASCII", ""),
     ('"http://127.0.0.1/"', '"http://ana:pw@h/"', f"{CHECK}.http", "must not contain a login", ""),
     ('"http://127.0.0.1/"', '"http://h/a b"', f"{CHECK}.http", "must not contain white space", ""),
-    ('"http://127.0.0.1/"', '"http://h/"\nstatus = 20', f"{CHECK}.status", "must be 100 or more, not 20", ""),
+    ('"http://127.0.0.1/"', '"http://h/"\nstatus = 20', f"{CHECK}.status", "must be a status from 100 to 599", ""),
     ('"http://127.0.0.1/"', '"http://h/"\nattempts = 0', f"{CHECK}.attempts", "must be 1 or more", ""),
     ('"http://127.0.0.1/"', '"http://h/"\nhost = "a b"', f"{CHECK}.host", "is not a host name", ""),
     # variables

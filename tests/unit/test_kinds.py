@@ -16,7 +16,9 @@ from core.config import Check, Hook
 from core.config.table import Table
 
 HOOKS = (Hook(on="prepare", run="make"), Hook(on="success", webhook="https://chat.example.com/"))
-CHECKS = (Check(http="http://127.0.0.1/"), Check(run="true"))
+CHECKS = (Check(http="http://127.0.0.1/"), Check(run="true"), Check(log="access.log", bake=1))
+OTHERS = {"attempts", "expected", "subject"}
+"""What checks of all kinds share."""
 
 
 def modules(package: ModuleType) -> set[str]:
@@ -25,9 +27,9 @@ def modules(package: ModuleType) -> set[str]:
 
 def test_there_is_a_module_for_each_kind_and_no_other() -> None:
     assert modules(core.hooks) == {hook.kind for hook in HOOKS}
-    assert modules(core.checks) == {check.kind for check in CHECKS} | {"attempts"}
+    assert modules(core.checks) == {check.kind for check in CHECKS} | OTHERS
     assert set(Hook.kinds.values()) == modules(core.hooks)
-    assert set(Check.kinds.values()) == modules(core.checks) - {"attempts"}
+    assert set(Check.kinds.values()) == modules(core.checks) - OTHERS
 
 
 class _Ping(Check):
@@ -37,7 +39,7 @@ class _Ping(Check):
 
 
 def test_a_key_that_nobody_gave_a_kind_is_refused():
-    with pytest.raises(ValueError, match='needs "http" or "run"'):
+    with pytest.raises(ValueError, match='needs "http", "run" or "log"'):
         _Ping.read({"ping": "web1"})
 
 
