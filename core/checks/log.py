@@ -149,10 +149,7 @@ awk -v mark={_MARK} -v wanted={quote(wanted)} -v window={window} -v now="$(date 
 
 def _counted(line: str) -> Counted | None:
     mark, *words = line.split()[:7] or [""]
-    if (
-        mark != _MARK
-        or len(words) != len(Counted.__annotations__)
-        or not all(w.isascii() and w.isdecimal() for w in words)
-    ):
+    numbers = [int(word) for word in words if word.isascii() and word.isdecimal()]
+    if mark != _MARK or len(numbers) != len(Counted.__annotations__):
         return None
-    return Counted(*(int(word) for word in words))
+    return Counted(*numbers)
