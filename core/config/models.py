@@ -11,7 +11,6 @@ import msgspec
 
 from core.config import values
 from core.config.checks import Check, nothing_to_bake
-from core.config.fault_text import meant
 from core.config.placing import Placed, known_places, listed, listed_once, texts
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
