@@ -18,6 +18,8 @@ def protection(states: Sequence[ServerState], tag: str, live: str, previous: str
     if tag == previous and tag != live:
         return "is the release before the live one: it is kept for a quick rollback"
     for state in states:
+        if tag in state.links:
+            return f"is used on {state.server}: the link {state.links[tag][0]} leads to it"
         release = state.releases.get(tag)
         if tag in state.pins or (release and release.pinned):
             why = state.pins[tag].why if tag in state.pins else ""
@@ -27,9 +29,13 @@ def protection(states: Sequence[ServerState], tag: str, live: str, previous: str
     return ""
 
 
-def beyond(state: ServerState, keep: int, needed: Set[str], *, coming: str = "") -> list[str]:
+def beyond(
+    state: ServerState, keep: int, needed: Set[str], *, coming: str = "", for_ever: bool = False
+) -> list[str]:
     """The tags with files on a server beyond the newest `keep` (at least 1), oldest first, without protected ones
     and those that may be: whose record cannot be read.
+
+    What nothing can make again stays, but with `for_ever`; and also then where no link says what is live.
 
     Releases that failed, or never went live, have a limit of their own: however many there are, they take no place of
     a good one.
@@ -37,10 +43,15 @@ def beyond(state: ServerState, keep: int, needed: Set[str], *, coming: str = "")
     needed  tags that are kept on every server: live on any of them, or the way back
     coming  a tag that this operation makes live: it counts as the newest and as kept
     """
-    safe = {*needed, coming, state.current}
+    safe = {*needed, coming, state.current, *state.links}
     present = [r for r in state.ordered if r.present and r.tag != coming]
     good = [r.tag for r in present if r.good or r.tag == state.current]
     room = max(keep, 1) - (1 if coming else 0)
     failed = [r.tag for r in present if not r.good and r.tag != state.current]
     kept = safe | {*good[: max(room, 0)], *failed[:FAILED_KEPT]}
-    return [r.tag for r in reversed(present) if r.tag not in kept and not r.pinned and not r.unread]
+    for_ever = for_ever and bool(state.current)
+    return [
+        r.tag
+        for r in reversed(present)
+        if r.tag not in kept and not r.pinned and not r.unread and (r.lasting or for_ever)
+    ]

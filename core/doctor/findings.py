@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from core import layout
 from core.doctor.filesystems import file_systems
 from core.doctor.finding import ERROR, OK, WARNING, Finding
-from core.planner.oddities import adoption
+from core.planner.oddities import adoption, current_refusal
 from core.protocol.facts import Facts, reason
 from core.records import ServerState
 from core.shared import SharedPath
@@ -46,6 +46,7 @@ def findings(state: ServerState, facts: Facts, copy_mode: str, rtt: float, *, co
         Finding("login", OK, f"as {user}, a round trip takes {rtt * 1000:.0f} ms"),
         *_root(state, facts, user),
         _current(state),
+        *_links(state),
         *_switch(facts),
         *_tools(facts),
         Finding("tar", OK, facts.tar) if "tar" in state.features else _no_tar(),
@@ -84,6 +85,9 @@ def _shared(state: ServerState, each: SharedPath) -> Finding:
         return Finding("shared", level, f"{place} does not exist, and is required", hint)
     hint = "the first deploy makes a folder; put a file there yourself unless the first release contains it"
     return Finding("shared", level, f"{place} does not exist yet", hint)
+
+
+SHOWN_LINKS = 5
 
 
 def _root(state: ServerState, facts: Facts, user: str) -> Iterator[Finding]:
@@ -146,6 +150,8 @@ def _current(state: ServerState) -> Finding:
         return Finding(
             "current", OK, f"points to {state.current or state.current_target}, of {count(present, 'release')}"
         )
+    if state.current_kind == "absent" and (refusal := current_refusal(state)):
+        return Finding("current", ERROR, refusal.text)
     if state.current_kind == "absent":
         return Finding("current", OK, "there is none yet")
     if state.current_kind == "dangling":
@@ -164,6 +170,15 @@ def _current(state: ServerState) -> Finding:
         )
     hint = adoption(state)
     return Finding("current", ERROR, f"is a {state.current_kind}, not a link", hint)
+
+
+def _links(state: ServerState) -> Iterator[Finding]:
+    """Other links that lead into releases/, which may be what a web server serves."""
+    if state.current_kind == "absent":
+        return
+    for tag, paths in sorted(state.links.items())[:SHOWN_LINKS]:
+        text = f"{paths[0]} leads to {tag}, whatever current points to: the release is never pruned"
+        yield Finding("links", WARNING, text, "remove the link if nothing uses it")
 
 
 def _switch(facts: Facts) -> Iterator[Finding]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core import layout
 from core.errors import Astray, Cancelled, ConnectError, FleetError, LockLost, NeedsPerson, TurnoutError
 from core.events import GoingBack, Switched
 from core.jobs import Cancel, Controls
@@ -103,7 +102,7 @@ def _restore(run: Run, standing: Standing, name: str) -> bool:
     if name in standing.switched:
         with run.phase("switch", name):
             journal = run.journal("restore", tag=state.current, target=state.current_target)
-            if held.restore(state.current_target, journal, layout.release(standing.tag)):
+            if held.restore(state.current_target, journal, state.link_to(standing.tag)):
                 run.emit(Switched(server=name, tag=state.current, previous=standing.tag, back=True))
                 return True
     elif name in standing.made:

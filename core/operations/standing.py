@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core import layout
 from core.operations.planning import Prepared
 from core.plan import DEPLOY, ROLLBACK
 from core.protocol.requests import live_at
@@ -52,7 +51,8 @@ class Standing:
         """Where `current` has to point in the end, as Held.finish takes it: at the release, or on a server that
         takes no part where it pointed before.
         """
-        return live_at(layout.release(self.tag) if server in self.plan.moving else self.states[server].current_target)
+        state = self.states[server]
+        return live_at(state.link_to(self.tag) if server in self.plan.moving else state.current_target)
 
     def was_live(self, server: str) -> dict[str, object]:
         """What the journal's end says was live before, so that undo knows however long ago the last switch is: on a

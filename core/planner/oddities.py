@@ -25,11 +25,26 @@ def adoption(state: ServerState) -> str:
 
 
 def current_refusal(state: ServerState) -> Refusal | None:
-    """Why `current` cannot be switched on a server."""
+    """Why `current` cannot be switched on a server, or why that would change nothing."""
+    if state.current_kind == "absent":
+        return _served_elsewhere(state)
     if state.current_kind not in ("folder", "file"):
         return None
     found = f"{state.root}/current is a {state.current_kind}, not a link"
     return Refusal(f"{found}; nothing was changed. Then: {adoption(state)}", NOT_A_LINK)
+
+
+def _served_elsewhere(state: ServerState) -> Refusal | None:
+    """Why a first `current` is not made beside another link that leads into releases/: the site may be served by it."""
+    if state.link or not state.links:
+        return None
+    tag, paths = next(iter(sorted(state.links.items())))
+    name = paths[0].removeprefix("./")
+    return Refusal(
+        f"{state.root} has no current, but the link {name} leads to its release {tag}, and a site is probably served by "
+        f'it: nothing was changed. Name it: current = "{name}" in the environment, or current = "current" if nothing '
+        "uses that link"
+    )
 
 
 def mount_refusal(state: ServerState) -> Refusal | None:
@@ -62,10 +77,25 @@ def oddities(states: Sequence[ServerState]) -> tuple[str, ...]:
     return (*blocked, *(text for state in states for text in _odd(state)), *unlisted)
 
 
+def used_links(states: Sequence[ServerState]) -> list[str]:
+    """On which servers links other than `current` lead into releases/, one line each."""
+    return [f"{state.server}: {_some_links(state)}: never pruned" for state in states if state.links]
+
+
+def _some_links(state: ServerState) -> str:
+    """`the link live leads to 2`, of several the first three."""
+    said = [f"the link {path} leads to {tag}" for tag, paths in sorted(state.links.items()) for path in paths]
+    return ", ".join(said[:3]) + (f" and {len(said) - 3} more" if len(said) > 3 else "")
+
+
 def _odd(state: ServerState) -> list[str]:
     found = []
     if state.current_kind == "dangling":
         found.append(f"{state.server}: SITE DOWN: current points to {state.current_target}, {state.why_dangling}")
     if state.current_kind == "elsewhere":
         found.append(f"{state.server}: current points to {state.current_target}, outside releases/")
+    if state.current_kind == "absent" and state.links:
+        found.append(f"{state.server}: there is no current; {_some_links(state)}")
+    elif state.links:
+        found.append(f"{state.server}: {_some_links(state)}, whatever current points to: it is never pruned")
     return found + [f"{state.server}: {fault}" for fault in state.faults]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from core.names import quoted
 from core.plan import NONE, REMOVE, Plan, Refusal, Sizes, Step
-from core.planner.oddities import current_refusal, mount_refusal
+from core.planner.oddities import current_refusal, mount_refusal, used_links
 from core.records import ServerState, live_tag, previous_tag
 from core.recovery import interruption
 from core.retention import beyond, protection
@@ -19,10 +19,13 @@ def plan_prune(
     keep: int | None,
     cache: bool,
     sizes: Mapping[str, Sizes],
+    *,
+    for_ever: bool = False,
 ) -> Plan:
     """The plan of a prune: the named releases, all beyond the newest `keep` where it is given, and the deploy-cache.
 
-    sizes  by server: what the removals free there
+    sizes     by server: what the removals free there
+    for_ever  beyond `keep` also those that cannot be made again; without it they go only where they are named
     """
     live, previous = live_tag(states), previous_tag(states)
     found = interruption(states)
@@ -37,13 +40,17 @@ def plan_prune(
         if reason:
             refusals.append(f"{tag} {reason}")
     steps = []
+    lost: set[str] = set()
+    spared: set[str] = set()
     lives = {state.current for state in states}
     for state in states:
         chosen = [tag for tag in tags if tag in state.releases and state.releases[tag].present]
         if keep is not None:
             # Also this server's own way back, whatever other servers say of that release.
             needed = lives | {live, previous, previous_tag([state])} | before
-            chosen += [tag for tag in beyond(state, keep, needed) if tag not in chosen]
+            chosen += [tag for tag in beyond(state, keep, needed, for_ever=for_ever) if tag not in chosen]
+            spared |= {tag for tag in beyond(state, keep, needed, for_ever=True) if tag not in chosen}
+        lost |= {tag for tag in chosen if not state.releases[tag].lasting}
         of_server = sizes.get(state.server, Sizes())
         going = (*chosen, *([""] if cache else []))
         freed = {tag: of_server.by_tag[tag] for tag in going if tag in of_server.by_tag}
@@ -67,5 +74,25 @@ def plan_prune(
         live=live,
         steps=tuple(steps),
         refusals=tuple(Refusal(reason) for reason in dict.fromkeys(refusals)),
+        warnings=(*_lost(lost, spared), *used_links(states)),
         fingerprints={state.server: state.fingerprint for state in states},
     )
+
+
+SHOWN = 6
+"""Releases that a warning names."""
+
+
+def _lost(lost: Iterable[str], spared: Iterable[str]) -> list[str]:
+    """What is removed although nothing can make it again, and what is kept for that reason."""
+    said = []
+    if gone := sorted(lost):
+        said.append(f"gone for ever: {_listed(gone)}; no record says how to make them again")
+    if kept := sorted(spared):
+        said.append(f"kept, because no record says how to make them again: {_listed(kept)}; --for-ever removes them")
+    return said
+
+
+def _listed(tags: Sequence[str]) -> str:
+    more = f" and {len(tags) - SHOWN} more" if len(tags) > SHOWN else ""
+    return ", ".join(tags[:SHOWN]) + more

@@ -7,11 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from core import layout
-from core.protocol.values import amount, raw_path, tag_or_none
-from core.records import LARGEST_SEQ, LAST_SECOND, Block, Pin, Record, Release, is_tag, parse_notice, parse_record
+from core.protocol.values import amount, raw_path, shown_path, tag_or_none
+from core.records import LARGEST_SEQ, LAST_SECOND, LONGEST_TARGET, Block, Pin, Record, Release, is_tag, parse_notice, parse_record
 from core.text import clean
 
 NO_MARKS: frozenset[str] = frozenset()
+
+
+MOST_LINKS = 1000
+"""Releases whose links are kept; the agent sends fewer."""
 
 
 class Current:
@@ -20,6 +24,8 @@ class Current:
     kind     link, absent, folder, file, dangling, or elsewhere (a link to outside `releases/`)
     tag      of the release that it points to, "" for none; target: the link's text
     closed   the folder that it points to is there, and may not be entered
+    form     what comes before the tag in its text
+    links    by tag: other links that lead into a release
     """
 
     def __init__(self) -> None:
@@ -27,12 +33,16 @@ class Current:
         self.tag = ""
         self.target = ""
         self.closed = False
+        self.form = layout.release("")
+        self.links: dict[str, list[str]] = {}
         self._link = False
         self.readers: Mapping[str, Callable[[str], None]] = {
             "current": self._current,
             "live": self._live,
             "live-elsewhere": self._elsewhere,
             "dangling": self._dangling,
+            "form": self._form,
+            "linked": self._linked,
         }
 
     def _current(self, rest: str) -> None:
@@ -55,6 +65,17 @@ class Current:
     def _dangling(self, rest: str) -> None:
         self._ends("dangling")
         self.closed = rest == "closed"
+
+    def _form(self, rest: str) -> None:
+        form = raw_path(rest)
+        if not form.endswith("/") or len(form) > LONGEST_TARGET or clean(form) != form or "\n" in form:
+            raise ValueError
+        self.form = form
+
+    def _linked(self, rest: str) -> None:
+        name, _, path = rest.partition(" ")
+        if (tag := tag_or_none(name)) and len(self.links) < MOST_LINKS:
+            self.links.setdefault(tag, []).append(shown_path(path))
 
     def _ends(self, kind: str) -> None:
         if not self._link:

@@ -140,6 +140,8 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         current=current.tag if kind == "link" else "",
         current_kind=kind,
         current_target=current.target,
+        form=current.form,
+        links={tag: tuple(paths) for tag, paths in current.links.items()},
         releases=releases,
         cache=cache.digest,
         cache_empty=cache.empty,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
+from core import layout
 from core.records.journal import JournalLine
 from core.records.record import Block, Freeze, Pin, Record
 from core.records.stays import Stay, stays_before
@@ -49,6 +50,11 @@ class Release:
     def good(self) -> bool:
         """Whether it counts among those that are kept: it did not fail, and was live."""
         return not self.unused and "failed" not in self.marks and not (self.record and self.record.failed)
+
+    @property
+    def lasting(self) -> bool:
+        """Whether its files can be made again: a record says what they were. One of another tool has no such record."""
+        return bool(self.record.digest) if self.record else bool(self.seq)
 
     @property
     def created(self) -> float:
@@ -137,6 +143,9 @@ class ServerState:
     current       tag that `current` points to; "" where there is none
     current_kind  link, absent, folder, file, dangling, or elsewhere (a link to outside `releases/`)
     current_target  the link's text
+    form          what comes before the tag in the link's text: a switch keeps it
+    links         by tag: other links that lead into the release, each a path; what they lead to is never removed
+    link          what turnout.toml names in place of `current`; "" where it names nothing
     releases      by tag: those with files, those with a record only
     cache         digest of `.turnout/cache.manifest`; "" where the cache is unknown or empty
     cache_empty   deploy-cache is known to be empty, not merely unknown
@@ -171,6 +180,9 @@ class ServerState:
     current: str = ""
     current_kind: str = "absent"
     current_target: str = ""
+    form: str = f"{layout.RELEASES}/"
+    links: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    link: str = ""
     releases: Mapping[str, Release] = field(default_factory=dict)
     cache: str = ""
     cache_empty: bool = False
@@ -218,6 +230,10 @@ class ServerState:
     def stays(self) -> tuple[Stay, ...]:
         """What was live here before, the latest first, as far as the journals tell."""
         return stays_before(self.transitions, self.journal, self.current)
+
+    def link_to(self, tag: str) -> str:
+        """The text that `current` has once a release is live here."""
+        return f"{self.form}{tag}"
 
     @property
     def why_dangling(self) -> str:

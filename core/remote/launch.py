@@ -67,6 +67,7 @@ AGENT_PARTS = (
     "disks.sh",
     "inspect.sh",
     "listing.sh",
+    "links.sh",
     "claim.sh",
     "lock.sh",
     "seed.sh",

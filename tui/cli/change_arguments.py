@@ -98,6 +98,9 @@ def _prune(commands: Any) -> None:
     prune.add_argument("tags", metavar="TAG", nargs="*", help="releases to remove")
     prune.add_argument("--keep", metavar="N", type=_at_least_one, help="remove all releases beyond the newest N")
     prune.add_argument("--cache", action="store_true", help="also empty the deploy-cache; the next deploy sends all")
+    prune.add_argument(
+        "--for-ever", action="store_true", help="with --yes: also remove releases that nothing can make again"
+    )
     prune.add_argument("--force", action="store_true", help="also remove releases that a running process uses")
     add_waiting(prune)
     add_changing(prune, freezable=True)
@@ -105,7 +108,14 @@ def _prune(commands: Any) -> None:
     def request(words: argparse.Namespace) -> Request:
         from core import PruneRequest
 
-        return PruneRequest(tags=tuple(words.tags), keep=words.keep, cache=words.cache, force=words.force)
+        return PruneRequest(
+            tags=tuple(words.tags),
+            keep=words.keep,
+            cache=words.cache,
+            force=words.force,
+            # Without --yes a person reads in the plan what is gone for ever, and agrees or not.
+            for_ever=words.for_ever or not words.yes,
+        )
 
     prune.set_defaults(request=request)
 

@@ -159,7 +159,7 @@ def _prune(desk: Desk) -> None:
     def chosen(choice: PruneChoice | None) -> None:
         if choice is not None:
             tags = (choice.tag,) if choice.tag else ()
-            plan(desk, PruneRequest(tags=tags, keep=choice.keep, cache=choice.cache), "Prune")
+            plan(desk, PruneRequest(tags=tags, keep=choice.keep, cache=choice.cache, for_ever=True), "Prune")
 
     desk.ask(dialog, chosen)
 

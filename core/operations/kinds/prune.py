@@ -26,12 +26,14 @@ class PruneRequest(Request):
     """Remove the files of `tags`, of all releases beyond the newest `keep`, and the deploy-cache.
 
     With nothing of the three given, `keep` is the configuration's. `force`: also releases that a process works in.
+    `for_ever`: beyond `keep` also releases that nothing can make again; ask a person first. Those in `tags` go anyway.
     """
 
     tags: tuple[str, ...] = ()
     keep: int | None = None
     cache: bool = False
     force: bool = False
+    for_ever: bool = False
 
 
 class Prune(Operation[PruneRequest], request=PruneRequest):
@@ -74,7 +76,7 @@ class Prune(Operation[PruneRequest], request=PruneRequest):
         tags, keep, cache = request.tags, request.keep, request.cache
         if keep is None and not tags and not cache:
             keep = self.fleet.project.deploy.keep
-        draft = plan_prune(environment, states, tags, keep, cache, {})
+        draft = plan_prune(environment, states, tags, keep, cache, {}, for_ever=request.for_ever)
         if not draft.executable:
             return Prepared(draft)
         wanted = {step.server: step for step in draft.steps if step.prune or step.clear_cache}
@@ -82,7 +84,8 @@ class Prune(Operation[PruneRequest], request=PruneRequest):
         def ask(name: str) -> Sizes:
             return self.fleet.session(name).sizes(wanted[name].prune, cache=wanted[name].clear_cache)
 
-        return Prepared(plan_prune(environment, states, tags, keep, cache, at_once(wanted, ask).unwrap("begin")))
+        sizes = at_once(wanted, ask).unwrap("begin")
+        return Prepared(plan_prune(environment, states, tags, keep, cache, sizes, for_ever=request.for_ever))
 
     def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
         return _remove(run, prepared.plan, force=self.request.force)

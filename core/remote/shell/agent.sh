@@ -23,7 +23,7 @@
 LC_ALL=C
 export LC_ALL
 umask 022
-own=.turnout job='' child='' now='' ended='' asked=''
+own=.turnout link=${link:-current} job='' child='' now='' ended='' asked=''
 
 # decode WORD: the bytes that a word encodes, in `decoded`. A command substitution strips newlines at the end,
 # so one more character keeps them.

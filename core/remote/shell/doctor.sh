@@ -126,7 +126,7 @@ folders() {
   [ "$uid" = 0 ] || for place in . "$own" "$own/records" "$own/manifests"; do
     { [ -d "$place" ] && [ -k "$place" ] && [ ! -O "$place" ]; } || continue
     case $place in
-      .) theirs=$(find current ! -user "$uid" -prune 2> /dev/null) ;;
+      .) theirs=$(find "$link" ! -user "$uid" -prune 2> /dev/null) ;;
       *) theirs=$(find "$place" ! -user "$uid" 2> /dev/null | sed -n 2p) ;;
     esac
     [ -z "$theirs" ] || tried sticky "$theirs"
@@ -155,10 +155,10 @@ shared() {
 }
 
 # in FOLDER VERB WORD...: a verb, in the rehearsal's root in place of the real one.
-# sets: root verb
+# sets: root link links verb
 verb_in() {
   decode "$1"
-  case $decoded in */.turnout-probe.$$) root=$decoded ;; *) fail "not a rehearsal: $1" ;; esac
+  case $decoded in */.turnout-probe.$$) root=$decoded link=current links='' ;; *) fail "not a rehearsal: $1" ;; esac
   # That it lies in a deploy root is on purpose.
   apart() { :; }
   verb=$2

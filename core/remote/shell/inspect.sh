@@ -19,6 +19,7 @@ state() {
     say_current || return 1
     [ "$begun" = begun ] || mounts
     say_places
+    say_links
     say_cache
     say_records
     leftovers
@@ -44,13 +45,15 @@ say_missing() {
 }
 
 # say_current: what `current` is, and in `live` the release where it ends.
-# sets: live seen
+# sets: live seen target
 say_current() {
   live=
-  if [ -L current ]; then
-    encode "$(readlink current)"
+  if [ -L "$link" ]; then
+    target=$(readlink "$link")
+    encode "$target"
     say "current link $encoded"
-    if cd -P current 2> /dev/null; then
+    say_form "$target"
+    if cd -P "$link" 2> /dev/null; then
       seen=$PWD
       cd "$here" || return 1
       case $seen in
@@ -58,12 +61,20 @@ say_current() {
         *) say "live-elsewhere" ;;
       esac
     else
-      if [ -e current ]; then say "dangling closed"; else say "dangling"; fi
+      if [ -e "$link" ]; then say "dangling closed"; else say "dangling"; fi
     fi
-  elif [ -d current ]; then say "current folder"
-  elif [ -e current ]; then say "current file"
-  else say "current absent"
+  elif [ -d "$link" ]; then say "current folder"
+  elif [ -e "$link" ]; then say "current file"
+  else
+    say "current absent"
+    say_form ''
   fi
+}
+
+# say_form TARGET: how the text of `current` is written where it is not `releases/TAG`.
+say_form() {
+  form_of "$1"
+  [ "$form" = releases/ ] || { encode "$form"; say "form $encoded"; }
 }
 
 # say_places: the root's own folders, and those of releases.

@@ -305,6 +305,8 @@ sweep() {
   for left in releases/.turnout-*; do
     ! abandoned "$left" || erase "$left"
   done
+  next_to_link
+  [ ! -L "$next" ] || rm -f "$next"
   bare "$own/incoming" && bare "$own/trash" && [ ! -e .current-next ] && [ ! -L .current-next ] && return
   heap=$own/trash.sweep.$$
   mkdir -p "$heap" && heap_up "$own/incoming" "$own/trash" .current-next && erase "$heap"

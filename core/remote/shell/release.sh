@@ -12,17 +12,18 @@ verb_switch() {
   { [ -d "releases/$2" ] && [ ! -L "releases/$2" ]; } || fail "releases/$2 does not exist"
   decode "$3"
   now=
-  [ -L current ] && now=$(readlink current)
-  [ -L current ] || [ ! -e current ] || fail "current is not a link"
+  [ -L "$link" ] && now=$(readlink "$link")
+  [ -L "$link" ] || [ ! -e "$link" ] || fail "current is not a link"
   [ "$now" = "$decoded" ] || fail "current points to '$now' and not to '$decoded': somebody changed it meanwhile"
   decode "$4"
   remember "$decoded" || fail "cannot write the journal"
   # Also for the release that is live until now: the operation that switched to it may have been killed in between.
   used "${now##*/}"
-  replace "releases/$2"
+  form_of "$now"
+  replace "$form$2"
   # It was there a moment ago.
-  [ -d ./current/. ] || {
-    if [ -n "$now" ]; then replace "$now"; else rm -f current; fi
+  [ -d "$link/." ] || {
+    if [ -n "$now" ]; then replace "$now"; else rm -f "$link"; fi
     fail "releases/$2 was removed while current was switched to it: current is as it was"
   }
   used "$2"
@@ -33,12 +34,13 @@ used() { [ -z "$1" ] || [ ! -e "$own/manifests/$1.unused" ] || rm -f "$own/manif
 
 # replace TARGET: one rename(2). `ln -sfn` would remove the link first; `mv` without -T moves into the folder.
 replace() {
-  { if [ -e .current-next ] || [ -L .current-next ]; then rm -f .current-next; fi && ln -s "$1" .current-next; } ||
+  next_to_link
+  { if [ -e "$next" ] || [ -L "$next" ]; then rm -f "$next"; fi && ln -s "$1" "$next"; } ||
     fail "cannot make a link in $root"
   # The last one reports why it failed; the others would complain about an option that this mv does not have.
-  mv -T .current-next current 2> /dev/null || mv -fh .current-next current 2> /dev/null ||
-    mv -T .current-next current || fail "cannot rename over current"
-  [ "$(readlink current)" = "$1" ] || fail "current was not switched"
+  mv -T "$next" "$link" 2> /dev/null || mv -fh "$next" "$link" 2> /dev/null ||
+    mv -T "$next" "$link" || fail "cannot rename over current"
+  [ "$(readlink "$link")" = "$1" ] || fail "current was not switched"
 }
 
 # restore TOKEN TARGET JOURNAL-LINE [FROM]: point `current` back to where it was; "" removes it: there was none. If it
@@ -48,18 +50,21 @@ verb_restore() {
   phase switch
   if [ -n "${4-}" ]; then
     decode "$4"
-    [ "$(readlink current)" = "$decoded" ] || { say "not switched"; return 0; }
+    [ "$(readlink "$link")" = "$decoded" ] || { say "not switched"; return 0; }
   fi
   decode "$2"
   # The target of an undo comes from a journal, not from this operation's own inspection.
-  [ -n "${4-}" ] || case /$decoded/ in */../* | */./* | *"$newline"*) fail "not a target that current can have: $decoded" ;; esac
-  # What this operation switched away from is put back whatever it was; an undo never points to a place that is gone.
-  case $decoded-${4-} in releases/*-) [ -d "$decoded" ] || fail "$decoded does not exist any more" ;; esac
+  [ -n "${4-}" ] || {
+    form_of "$(readlink "$link")"
+    case /${decoded#"$form"}/ in */../* | */./* | *"$newline"*) fail "not a target that current can have: $decoded" ;; esac
+    # What this operation switched away from is put back whatever it was; an undo never points to a place that is gone.
+    case $decoded in releases/* | "$form"*) [ -d "releases/${decoded##*/}" ] || fail "$decoded does not exist any more" ;; esac
+  }
   decode "$3"
   remember "$decoded" || say "the journal was not written"
   decode "$2"
   if [ -n "$decoded" ]; then replace "$decoded"
-  elif [ -L current ]; then rm -f current
+  elif [ -L "$link" ]; then rm -f "$link"
   fi
 }
 
@@ -69,12 +74,14 @@ verb_restore() {
 verb_withdraw() {
   named "$2"
   holds "$1"
-  [ "$(readlink current)" != "releases/$2" ] || fail "releases/$2 is live"
+  gone=$(readlink "$link")
+  [ "${gone##*/}" != "$2" ] || fail "releases/$2 is live"
   # An operation that came after this one had lost its lock may have switched to it.
   [ -n "${3-}" ] || [ ! -e "releases/$2" ] || [ -e "$own/manifests/$2.unused" ] || fail "releases/$2 was live meanwhile"
   # The folder first: a folder without a record would look like another tool's, and its tag could not be used again.
   gone=
   mounts
+  linked_into
   [ ! -e "releases/$2" ] || discard "$2" || fail "releases/$2 is kept"
   if [ -n "${3-}" ]; then
     decode "$3"
@@ -103,6 +110,7 @@ verb_remove() {
   holds "$token"
   phase prune
   mounts
+  linked_into
   for tag; do
     if pinned "$tag"; then say "kept $tag"
     elif [ "$force" = no ] && busy "$tag"; then say "busy $tag"
@@ -191,13 +199,14 @@ busy() {
   esac
 }
 
-# discard TAG, after `mounts`: out of releases/ by one rename, to where `gone` says ("" for what is not there), unless it
-# is live, or something is mounted in it, which the rename would take along.
+# discard TAG, after `mounts` and `linked_into`: out of releases/ by one rename, to where `gone` says ("" for what is not
+# there), unless it is live, another link leads to it, or something is mounted in it, which the rename would take along.
 # sets: gone
 discard() {
   gone=
   { [ -d "releases/$1" ] && [ ! -L "releases/$1" ]; } || { say "missing $1"; return 0; }
   spare "releases/$1"
+  ! linked_to "$1" || { say "mv: releases/$1 is kept: the link $path leads to it"; return 1; }
   ! holds_root "releases/$1" || { say "mv: releases/$1 holds another deploy root"; return 1; }
   [ -z "$mounted" ] || {
     mount_in "releases/$1"
@@ -207,7 +216,7 @@ discard() {
   [ ! -e "$own/lock/split" ] || gone=releases/.turnout-gone.$1.$$
   mv -T "releases/$1" "$gone" || { gone=; return 1; }
   # Checked once more: what is live can still be entered, and is not what has just been moved.
-  if [ ! "$gone" -ef ./current ] && { [ -z "$live" ] || [ -d ./current/. ]; }; then return 0; fi
+  if [ ! "$gone" -ef "$link" ] && { [ -z "$live" ] || [ -d "$link/." ]; }; then return 0; fi
   mv -T "$gone" "releases/$1"
   fail "releases/$1 is live, and was put back"
 }
@@ -218,24 +227,25 @@ discard() {
 # sets: live text base told
 spare() {
   live='' text=''
-  [ -e ./current ] || [ -L ./current ] || return 0
-  if [ -L ./current ]; then
-    { text=$(readlink ./current) && [ -n "$text" ]; } || fail "$1 is kept: current cannot be read, so it is not certain what is live"
+  [ -e "$link" ] || [ -L "$link" ] || return 0
+  if [ -L "$link" ]; then
+    { text=$(readlink "$link") && [ -n "$text" ]; } || fail "$1 is kept: current cannot be read, so it is not certain what is live"
   fi
   base=$PWD
-  if cd -P ./current 2> /dev/null; then
+  if cd -P "$link" 2> /dev/null; then
     live=$PWD
     { cd -P "$base" && [ "$PWD" = "$base" ]; } || fail "$1 is kept: the deploy root cannot be entered again"
     case $text in
       '' | /*) told=${text:-$live} ;;
       *) told=$base/$text ;;
     esac
-    { [ "$live" -ef ./current ] && [ "$told" -ef "$live" ]; } ||
+    case $link in /*) [ "${text#/}" != "$text" ] || told=${link%/*}/$text ;; */*) [ "${text#/}" != "$text" ] || told=$base/${link%/*}/$text ;; esac
+    { [ "$live" -ef "$link" ] && [ "$told" -ef "$live" ]; } ||
       fail "$1 is kept: it is not certain what is live: the link says '$text', but it ends in $live"
   fi
   case $live/ in "$base/$1/"*) fail "$1 is live" ;; esac
   case /$text/ in */"$1"/*) fail "$1 is live" ;; esac
-  [ ! ./current -ef "$1" ] || fail "$1 is live"
+  [ ! "$link" -ef "$1" ] || fail "$1 is live"
 }
 
 # clear TOKEN: empty the deploy-cache. Its manifest goes first, so that what is half gone is never trusted. A rename
@@ -270,15 +280,15 @@ verb_confirm() {
 as_left() {
   [ "$1" != - ] || return 0
   now=
-  [ ! -L current ] || now=$(readlink current)
+  [ ! -L "$link" ] || now=$(readlink "$link")
   decode "$1"
   case $decoded in
-    "=$now") [ -n "$now" ] || [ ! -e current ] && return 0 ;;
-    "+$now") [ -d current ] && return 0 ;;
+    "=$now") [ -n "$now" ] || [ ! -e "$link" ] && return 0 ;;
+    "+$now") [ -d "$link" ] && return 0 ;;
   esac
   encode "$now"
   gone=
-  [ -z "$now" ] || [ -e current ] || gone=' gone'
+  [ -z "$now" ] || [ -e "$link" ] || gone=' gone'
   say "astray $encoded$gone"
   exit 8
 }
@@ -296,7 +306,7 @@ verb_finish() {
   holds "$token"
   as_left "$left"
   phase finish
-  [ $# -eq 0 ] || mounts
+  [ $# -eq 0 ] || { mounts; linked_into; }
   for tag; do
     if pinned "$tag"; then say "kept $tag"
     elif busy "$tag"; then say "busy $tag"
@@ -307,7 +317,7 @@ verb_finish() {
   if [ -n "$end" ]; then
     { say "$end" >> "$own/journal.jsonl" && close "$settles" "$end"; } || say "the journal was not written"
     for file in "$own"/manifests/*.unused; do
-      [ "$settles" != all ] || [ ! -f "$file" ] || { now=$(readlink current) && used "${now##*/}"; break; }
+      [ "$settles" != all ] || [ ! -f "$file" ] || { now=$(readlink "$link") && used "${now##*/}"; break; }
     done
   fi
   unlock and-answer
