@@ -29,9 +29,7 @@ def protection(states: Sequence[ServerState], tag: str, live: str, previous: str
     return ""
 
 
-def beyond(
-    state: ServerState, keep: int, needed: Set[str], *, coming: str = "", for_ever: bool = False
-) -> list[str]:
+def beyond(state: ServerState, keep: int, needed: Set[str], *, coming: str = "", for_ever: bool = False) -> list[str]:
     """The tags with files on a server beyond the newest `keep` (at least 1), oldest first, without protected ones
     and those that may be: whose record cannot be read.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from core import layout
@@ -48,9 +50,34 @@ def nowhere(state: ServerState, shared: SharedPath, manifest: Manifest | None) -
 
 
 def refusal(state: ServerState, paths: Iterable[SharedPath], manifest: Manifest) -> str:
-    """Why a release cannot be made on a server: a required path is nowhere; "" where all are there."""
+    """Why a release cannot be made on a server, "" where it can: what the live release has of a shared path would be
+    left behind, or a required path is nowhere.
+    """
+    paths = list(paths)
+    left = [command for each in paths if (command := _left_behind(state, each, manifest))]
+    if left:
+        names = ", ".join(each.path for each in paths if _left_behind(state, each, manifest))
+        why = f"the live release has {names} outside of {layout.SHARED}/, and a new release would be without"
+        return f"{why}; nothing was changed. Then: {'; '.join(left)}"
     reasons = [reason for each in paths if each.required and (reason := nowhere(state, each, manifest))]
     return f"{'; '.join(reasons)}: it is required, so put it there first" if reasons else ""
+
+
+def _left_behind(state: ServerState, shared: SharedPath, manifest: Manifest) -> str:
+    """The command that brings to shared/ what the live release has of a shared path elsewhere; "" where nothing is to
+    be done: a release of ours has what its tree had, and the new tree brings that again.
+    """
+    place = state.shared_elsewhere.get(shared.path, "")
+    live = state.releases.get(state.current)
+    seeded = shared.path.encode("utf-8", "surrogateescape") in manifest.entries
+    if not place or (seeded and live is not None and live.lasting):
+        return ""
+    into = f"{state.root}/{layout.SHARED}/{shared.path}"
+    command = f"mkdir -p {quote(posixpath.dirname(into))} && "
+    if place.startswith(f"{state.root}/{layout.RELEASES}/") or f"/{layout.RELEASES}/{state.current}/" in place:
+        return f"{command}cp -a {quote(place)} {quote(into)}"
+    # The live release goes on reading the old place.
+    return f"{command}mv {quote(place)} {quote(into)} && ln -s {quote(into)} {quote(place)}"
 
 
 def warnings(states: Sequence[tuple[ServerState, Manifest | None]], paths: Iterable[SharedPath]) -> list[str]:

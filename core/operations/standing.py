@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from core.operations.planning import Prepared
 from core.plan import DEPLOY, ROLLBACK
 from core.protocol.requests import live_at
-from core.records import Record, ServerState, mark
+from core.records import Record, Release, ServerState, mark
 
 
 def was_live_before(state: ServerState) -> dict[str, object]:
     """The facts of a journal's end about what was live before the release that is live already."""
     before = next(iter(state.stays), None)
     return {"previous": before.tag, "until": before.until} if before and before.until else {}
+
+
+def _newer(state: ServerState, one: Release, other: Release) -> bool:
+    places = [release.tag for release in state.ordered]
+    return places.index(one.tag) < places.index(other.tag)
 
 
 class Standing:
@@ -69,7 +74,7 @@ class Standing:
         fates = []
         left = state.releases.get(state.current)
         target = state.releases.get(self.tag)
-        if self.plan.kind == ROLLBACK and left and left.record and target and left.order > target.order:
+        if self.plan.kind == ROLLBACK and left and left.record and target and _newer(state, left, target):
             fates.append(mark(left.record, left=True))
         if target and target.record and (target.record.left or target.record.failed) and server not in self.made:
             fates.append(mark(target.record, left=False, failed=""))

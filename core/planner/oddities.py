@@ -41,9 +41,9 @@ def _served_elsewhere(state: ServerState) -> Refusal | None:
     tag, paths = next(iter(sorted(state.links.items())))
     name = paths[0].removeprefix("./")
     return Refusal(
-        f"{state.root} has no current, but the link {name} leads to its release {tag}, and a site is probably served by "
-        f'it: nothing was changed. Name it: current = "{name}" in the environment, or current = "current" if nothing '
-        "uses that link"
+        f"{state.root} has no current, but the link {name} leads to its release {tag}, and a site is probably served "
+        f'by it: nothing was changed. Name it: current = "{name}" in the environment, or current = "current" if '
+        "nothing uses that link"
     )
 
 
@@ -54,6 +54,17 @@ def mount_refusal(state: ServerState) -> Refusal | None:
         return None
     return Refusal(
         f"{state.root}/{inside} is a mount point, and a deploy would change what is mounted there: unmount it"
+    )
+
+
+def cache_refusal(state: ServerState) -> Refusal | None:
+    """Why deploy-cache may not be changed or emptied on a server: something else put its files there, and may count on
+    them. Buddy sends only what differs from its last run."""
+    if not state.cache_foreign:
+        return None
+    return Refusal(
+        f"{state.root}/{layout.CACHE} holds {count(state.cache_entries, 'entry')} that Turnout did not put there, and "
+        "Buddy for one goes on from such a folder: switch off what uses it, then `turnout adopt`, or move it away"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from core.names import quoted
 from core.plan import NONE, REMOVE, Plan, Refusal, Sizes, Step
-from core.planner.oddities import current_refusal, mount_refusal, used_links
+from core.planner.oddities import cache_refusal, current_refusal, mount_refusal, used_links
 from core.records import ServerState, live_tag, previous_tag
 from core.recovery import interruption
 from core.retention import beyond, protection
@@ -54,7 +54,7 @@ def plan_prune(
         of_server = sizes.get(state.server, Sizes())
         going = (*chosen, *([""] if cache else []))
         freed = {tag: of_server.by_tag[tag] for tag in going if tag in of_server.by_tag}
-        refusal = current_refusal(state) or (mount_refusal(state) if cache else None)
+        refusal = current_refusal(state) or (mount_refusal(state) or cache_refusal(state) if cache else None)
         action = REMOVE if chosen or cache else NONE
         steps.append(
             Step(

@@ -9,7 +9,7 @@ from core import layout, shared
 from core.disk_space import lacking, of_release, of_unknown_cache, of_upload
 from core.manifest import EMPTY, Difference, Manifest, difference
 from core.plan import NO_SPACE, NONE, STAGE, SWITCH, UPLOAD, Refusal, Step
-from core.planner.oddities import current_refusal, mount_refusal
+from core.planner.oddities import cache_refusal, current_refusal, mount_refusal
 from core.records import Record, Release, ServerState
 from core.retention import beyond
 from core.shared import SharedPath
@@ -51,6 +51,7 @@ def release_step(
     refusal = (
         refusal
         or mount_refusal(state)
+        or cache_refusal(state)
         or _hard_link_refusal(state, settings)
         or _shared_refusal(state, settings, manifest)
         # An unknown cache is compared before the upload: only what cannot possibly fit is refused here.

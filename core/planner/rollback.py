@@ -90,6 +90,8 @@ def plan_rollback(
         warnings += (f"{', '.join(strangers)} never had {row.tag}: it is sent there, with the record that {who} has",)
     if row.failed:
         warnings += (f"{row.tag} is marked as failed: {row.failed}",)
+    if row.bad and undoes is None:
+        warnings += (f"{row.tag} {row.bad}",)
     if row.block and undoes is None:
         warnings += (f"{row.tag} is blocked {row.block.describe()}",)
     warnings += _passed_over(undoes)
@@ -100,7 +102,11 @@ def _passed_over(undoes: Previous | None) -> tuple[str, ...]:
     """What undo does not go back to, though it was live before: never two releases back without a word."""
     if undoes is None:
         return ()
-    return tuple(f"{tag}, which was live before, {why}: this goes back further" for tag, why in undoes.skipped)
+    said = tuple(f"{tag}, which was live before, {why}: this goes back further" for tag, why in undoes.skipped)
+    if undoes.guessed:
+        text = f"no journal says what was live before: {undoes.tag} is the release before the live one by its time"
+        said += (f"{text}; whether it was ever live is unknown",)
+    return said
 
 
 def recorded(row: FleetRelease) -> tuple[str, ...]:

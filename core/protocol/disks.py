@@ -93,10 +93,12 @@ class Cache:
         self.digest = ""
         self.bytes = 0
         self.entries = 0
+        self.foreign = False
         self._empty = False
         self.readers: Mapping[str, Callable[[str], None]] = {
             "cache": self._known,
             "cache-empty": self._nothing,
+            "cache-foreign": self._theirs,
             "cache-unknown": self._unknown,
         }
 
@@ -109,6 +111,9 @@ class Cache:
 
     def _nothing(self, rest: str) -> None:
         self._empty = not rest
+
+    def _theirs(self, rest: str) -> None:
+        self.foreign = not self._empty and not self.digest
 
     def _unknown(self, rest: str) -> None:
         """What it holds: kB on disk (`du -sk`) and entries with the folder itself; a server may say neither."""

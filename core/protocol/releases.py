@@ -8,7 +8,19 @@ from dataclasses import replace
 
 from core import layout
 from core.protocol.values import amount, raw_path, shown_path, tag_or_none
-from core.records import LARGEST_SEQ, LAST_SECOND, LONGEST_TARGET, Block, Pin, Record, Release, is_tag, parse_notice, parse_record
+from core.records import (
+    LARGEST_SEQ,
+    LAST_SECOND,
+    LONGEST_TARGET,
+    Block,
+    Pin,
+    Record,
+    Release,
+    Told,
+    is_tag,
+    parse_notice,
+    parse_record,
+)
 from core.text import clean
 
 NO_MARKS: frozenset[str] = frozenset()
@@ -173,8 +185,16 @@ class Releases:
             records[tag] = record
         return records
 
-    def all(self, current: Current) -> dict[str, Release]:
-        """By tag, every release that has files, a record, or a record that cannot be read."""
+    def strange(self) -> set[str]:
+        """The releases that have files, and no record that was sent or that is there all the same."""
+        known = self._texts.keys() | self._older.keys() | self.unread
+        return self.folders.keys() - known if self.whole else set()
+
+    def all(self, current: Current, told: Mapping[str, Told]) -> dict[str, Release]:
+        """By tag, every release that has files, a record, or a record that cannot be read.
+
+        told   by tag, what other tools wrote down about those without a record
+        """
         records = self.records()
         if not self.whole:
             self.unread |= self.folders.keys() - records.keys()
@@ -189,6 +209,7 @@ class Releases:
                 unread=tag in self.unread,
                 pin=self.pins.get(tag),
                 block=self.blocks.get(tag),
+                told=told.get(tag),
                 seq=self._older.get(tag, (0, NO_MARKS))[0] if tag not in records else 0,
                 marks=self._older.get(tag, (0, NO_MARKS))[1] if tag not in records else NO_MARKS,
             )

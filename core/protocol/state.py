@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 
+from core.adoption import history_of, locks_of
 from core.errors import ServerError
 from core.protocol.disks import FEATURES, PLACES, Cache, Disks
 from core.protocol.holding import Clock, Journals, Locks, Ownership
 from core.protocol.releases import Current, Releases
+from core.protocol.traces import TraceReader
 from core.protocol.values import raw_path, shown_path
 from core.records import CLOSED, Freeze, ServerState, parse_notice
 from core.text import clean, decode_path
@@ -30,6 +32,7 @@ class _Seen:
         self.features: set[str] = set()
         self.shared_missing: set[str] = set()
         self.shared_dangling: set[str] = set()
+        self.shared_elsewhere: dict[str, str] = {}
         self.current = Current()
         self.releases = Releases(self.faults)
         self.disks = Disks()
@@ -38,6 +41,7 @@ class _Seen:
         self.locks = Locks()
         self.journals = Journals(self.faults)
         self.ownership = Ownership()
+        self.traces = TraceReader()
         self.freeze: Freeze | None = None
         self.readers: dict[str, Callable[[str], None]] = {
             "root": self._root,
@@ -47,10 +51,11 @@ class _Seen:
             "unreadable": self._unreadable,
             "shared-missing": self._shared_missing,
             "shared-dangling": self._shared_dangling,
+            "shared-elsewhere": self._shared_elsewhere,
             "feature": self._feature,
             "frozen": self._frozen,
         }
-        for topic in (self.current, self.releases, self.disks, self.cache):
+        for topic in (self.current, self.releases, self.disks, self.cache, self.traces):
             self.readers |= topic.readers
         for more in (self.clock, self.locks, self.journals, self.ownership):
             self.readers |= more.readers
@@ -101,6 +106,11 @@ class _Seen:
     def _shared_dangling(self, rest: str) -> None:
         self.shared_dangling.add(raw_path(rest))
 
+    def _shared_elsewhere(self, rest: str) -> None:
+        path, _, place = rest.partition(" ")
+        if len(self.shared_elsewhere) < MOST_FAULTS:
+            self.shared_elsewhere[raw_path(path)] = shown_path(place, 1000)
+
     def _frozen(self, rest: str) -> None:
         self.freeze = parse_notice(rest, Freeze)
 
@@ -130,7 +140,9 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
             hint="nothing was changed; `turnout doctor` looks for the cause",
             server=server,
         )
-    releases = seen.releases.all(current)
+    traces = seen.traces.found(seen.releases.strange(), current.target)
+    history = history_of(traces)
+    releases = seen.releases.all(current, history.releases)
     features = seen.features | ({"writable"} if seen.writable else set()) | ({CLOSED} if current.closed else set())
     disks, cache, ownership, tick = seen.disks, seen.cache, seen.ownership, seen.clock.tick
     return ServerState(
@@ -145,6 +157,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         releases=releases,
         cache=cache.digest,
         cache_empty=cache.empty,
+        cache_foreign=cache.foreign,
         cache_bytes=cache.bytes,
         cache_entries=cache.entries,
         lock=seen.locks.held(tick),
@@ -162,6 +175,9 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         transitions_whole=seen.journals.whole,
         shared_missing=frozenset(seen.shared_missing),
         shared_dangling=frozenset(seen.shared_dangling),
+        shared_elsewhere=seen.shared_elsewhere,
+        lived=history.lived,
+        their_locks=locks_of(traces),
         pins=seen.releases.pins,
         blocks=seen.releases.blocks,
         freeze=seen.freeze,

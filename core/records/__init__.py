@@ -35,11 +35,13 @@ from core.records.record import (
     is_tag,
     make_tag,
     mark,
+    one_line,
     parse_notice,
     parse_record,
 )
 from core.records.server import CLOSED, SILENT_AFTER, Claim, Disk, Lock, Release, ServerState
 from core.records.stays import Stay, stays_before
+from core.records.told import TheirLock, Told
 
 __all__ = [
     "ABSENT",
@@ -71,6 +73,8 @@ __all__ = [
     "Release",
     "ServerState",
     "Stay",
+    "TheirLock",
+    "Told",
     "failed_on",
     "fleet_releases",
     "is_digest",
@@ -80,6 +84,7 @@ __all__ = [
     "make_tag",
     "mark",
     "next_seq",
+    "one_line",
     "parse_journal_line",
     "parse_notice",
     "parse_record",

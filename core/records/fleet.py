@@ -7,9 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from core.records.order import in_order
 from core.records.record import LARGEST_SEQ, Block, Pin, Record
 from core.records.server import Release, ServerState
 from core.records.stays import Stay
+from core.records.told import Told
+
+ROLLBACK = "rollback"
+"""The kind of an operation in the journals (core.plan), whose previous release was left on purpose."""
 
 LEAP = 10**6
 """How far a server's numbers may be ahead of all others' and still count: no server misses that many releases."""
@@ -28,12 +33,36 @@ class FleetRelease:
         return next((release.record for release in self.on.values() if release.record), None)
 
     @property
-    def order(self) -> tuple[int, float, str]:
-        return max(release.order for release in self.on.values())
+    def number(self) -> int:
+        return max(release.number for release in self.on.values())
+
+    @property
+    def when(self) -> float:
+        """When it was made, as its record, a tool's log or its name tells; 0.0 where nothing does."""
+        return self.record.created if self.record else min((r.when for r in self.on.values() if r.when), default=0.0)
+
+    @property
+    def mtime(self) -> float:
+        """Of its folder, the earliest of any server: it only ever moves on."""
+        return min((release.mtime for release in self.on.values() if release.mtime), default=0.0)
 
     @property
     def created(self) -> float:
-        return self.record.created if self.record else max(release.mtime for release in self.on.values())
+        return self.when or self.mtime
+
+    @cached_property
+    def told(self) -> Told | None:
+        """What another tool wrote down about it, where it has no record anywhere."""
+        return None if self.record else next((r.told for r in self.on.values() if r.told), None)
+
+    @property
+    def bad(self) -> str:
+        """Why another tool would not go back to it, for after its name; "" where it says nothing of that."""
+        return next((release.bad for release in self.on.values() if release.bad), "")
+
+    @property
+    def revision(self) -> str:
+        return self.record.revision if self.record else self.told.revision if self.told else ""
 
     @property
     def live_on(self) -> tuple[str, ...]:
@@ -91,13 +120,13 @@ def fleet_releases(states: Iterable[ServerState]) -> list[FleetRelease]:
         for release in state.releases.values():
             by_tag.setdefault(release.tag, {})[state.server] = release
     rows = [FleetRelease(tag, on) for tag, on in by_tag.items()]
-    return sorted(rows, key=lambda row: row.order, reverse=True)
+    return in_order(rows)[::-1]
 
 
 def live_of(rows: Iterable[FleetRelease]) -> str:
     """The environment's live release: the one live on most servers, the newer one where two are even; "" for none."""
-    live = [row for row in rows if row.live_on]
-    return max(live, key=lambda row: (len(row.live_on), row.order)).tag if live else ""
+    live = in_order([row for row in rows if row.live_on])
+    return max(reversed(live), key=lambda row: len(row.live_on)).tag if live else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +136,8 @@ class Previous:
     tag         "" where there is none
     until       when it ceased to be live, in seconds since the epoch; 0.0 where the journals do not tell
     kind, who   of the operation that switched away from it, which undo takes back; "" where that is unknown
-    skipped     releases that were live after it and are not gone back to: each with the reason
+    skipped     releases that were live after it, or may have been, and are not gone back to: each with the reason
+    guessed     no journal or log says that it was ever live
     """
 
     tag: str = ""
@@ -115,6 +145,7 @@ class Previous:
     kind: str = ""
     who: str = ""
     skipped: tuple[tuple[str, str], ...] = ()
+    guessed: bool = False
 
 
 def previous_of(states: Iterable[ServerState], rows: Sequence[FleetRelease] | None = None) -> Previous:
@@ -151,8 +182,20 @@ def previous_of(states: Iterable[ServerState], rows: Sequence[FleetRelease] | No
         skipped[tag] = why
     older = itertools.dropwhile(lambda row: row.tag != live, rows)
     next(older, None)
-    found = next((row.tag for row in older if row.returnable and not row.block), "")
-    return Previous(tag=found, skipped=tuple(skipped.items()))
+    left = {stay.tag for state in states for stay in state.stays if stay.kind == ROLLBACK}
+    for row in older:
+        if row.returnable and not row.block and not (row.record is None and row.tag in left):
+            return Previous(
+                tag=row.tag, skipped=tuple(skipped.items()), guessed=row.record is None and not _proved(row)
+            )
+        if row.bad:
+            skipped[row.tag] = row.bad
+    return Previous(skipped=tuple(skipped.items()))
+
+
+def _proved(row: FleetRelease) -> bool:
+    """Whether another tool's log says that it was live."""
+    return any(release.told and release.told.published for release in row.on.values())
 
 
 def _no_way_back(row: FleetRelease | None) -> str:
@@ -163,6 +206,8 @@ def _no_way_back(row: FleetRelease | None) -> str:
         return f"failed ({row.failed})"
     if row.block:
         return f"is blocked {row.block.describe()}"
+    if row.bad:
+        return row.bad
     if any("failed" in release.marks for release in row.on.values()):
         return "failed"
     return "has a record that cannot be read" if row.unread else ""

@@ -9,8 +9,10 @@ from functools import cached_property
 
 from core import layout
 from core.records.journal import JournalLine
+from core.records.order import in_order, time_in
 from core.records.record import Block, Freeze, Pin, Record
-from core.records.stays import Stay, stays_before
+from core.records.stays import Stay, stays_before, with_theirs
+from core.records.told import TheirLock, Told
 
 SILENT_AFTER = 30
 """Seconds without a heartbeat after which operator and server count each other as gone. A server's watchdog then
@@ -27,6 +29,7 @@ class Release:
     unread   its record is there and cannot be read: whether it failed or is pinned is unknown
     pin      why it is never pruned; None where it may be
     block    why undo never goes back to it; None where it may
+    told     what another tool wrote down about it; None where it is not known to be another tool's
     seq, marks   of one of very many, whose whole record was not sent: `record` is None, marks are pinned and failed
     """
 
@@ -39,6 +42,7 @@ class Release:
     unread: bool = False
     pin: Pin | None = None
     block: Block | None = None
+    told: Told | None = None
     seq: int = 0
     marks: frozenset[str] = frozenset()
 
@@ -49,7 +53,14 @@ class Release:
     @property
     def good(self) -> bool:
         """Whether it counts among those that are kept: it did not fail, and was live."""
-        return not self.unused and "failed" not in self.marks and not (self.record and self.record.failed)
+        return (
+            not self.unused and "failed" not in self.marks and not (self.record and self.record.failed) and not self.bad
+        )
+
+    @property
+    def bad(self) -> str:
+        """Why another tool would not go back to it, for after its name; "" where it says nothing of that."""
+        return self.told.fate if self.told else ""
 
     @property
     def lasting(self) -> bool:
@@ -57,23 +68,31 @@ class Release:
         return bool(self.record.digest) if self.record else bool(self.seq)
 
     @property
-    def created(self) -> float:
-        return self.record.created if self.record else self.mtime
+    def number(self) -> int:
+        """Its place among those with records; 0 for one without."""
+        return self.record.seq if self.record else self.seq
 
     @property
-    def order(self) -> tuple[int, float, str]:
-        """Newest last: by sequence number; releases without a record come before all others, by mtime.
+    def when(self) -> float:
+        """When it was made, as its record, a tool's log or its name tells; 0.0 where nothing does."""
+        if self.record:
+            return self.record.created
+        return self.told.when if self.told and self.told.when else time_in(self.tag, self.mtime)
 
-        Two have the same number where each was deployed to servers that the other was not: there is no order between
-        them, and the tag only makes it the same everywhere. Operators' clocks have no say.
-        """
-        number = self.record.seq if self.record else self.seq
-        return (number, 0.0, self.tag) if number else (0, self.mtime, self.tag)
+    @property
+    def created(self) -> float:
+        """The same; the folder's time where nothing tells."""
+        return self.when or self.mtime
+
+    @property
+    def revision(self) -> str:
+        """The commit that it was made from, as its record or a file in it says; "" where neither does."""
+        return self.record.revision if self.record else self.told.revision if self.told else ""
 
     @property
     def returnable(self) -> bool:
         """Whether "the previous one" may choose it: it was live, and neither failed nor was left by a rollback."""
-        return not (self.unused or self.unread or self.seq) and (
+        return not (self.unused or self.unread or self.seq or self.bad) and (
             self.record is None or not (self.record.failed or self.record.left)
         )
 
@@ -151,13 +170,17 @@ class ServerState:
     cache_empty   deploy-cache is known to be empty, not merely unknown
     free_bytes, free_inodes   of the root's file system; -1 where the server does not tell
     block         bytes in which that file system gives room to files
+    cache_foreign what is in deploy-cache was put there by something else, such as Buddy
     cache_bytes, cache_entries   what a deploy-cache that no manifest tells of occupies on disk, and holds
     clock         the server's time in seconds since the epoch, and when we read it: clock_skew is the difference
     features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar; writable (the root)
     journal       its last lines, oldest first
     transitions   lines of the last operation that was carried out there, and of those since that have no end
     shared_missing, shared_dangling   shared paths that are not in `shared/`, and dangling links there
+    shared_elsewhere   by shared path that is not in `shared/`: where what the live release has of it really lies
     transitions_whole   all of those lines could be read: what an operation did there is known
+    lived         what another tool's log says was live, one after the other, the latest last
+    their_locks   locks of other tools in the same root
     pins          by tag: what is never pruned, whether or not the release is there
     blocks        by tag: what undo never goes back to, whether or not the release is there
     freeze        why operations that change releases are refused there; None where they are not
@@ -186,6 +209,7 @@ class ServerState:
     releases: Mapping[str, Release] = field(default_factory=dict)
     cache: str = ""
     cache_empty: bool = False
+    cache_foreign: bool = False
     lock: Lock | None = None
     free_bytes: int = -1
     free_inodes: int = -1
@@ -198,7 +222,10 @@ class ServerState:
     transitions: tuple[JournalLine, ...] = ()
     shared_missing: frozenset[str] = frozenset()
     shared_dangling: frozenset[str] = frozenset()
+    shared_elsewhere: Mapping[str, str] = field(default_factory=dict)
     transitions_whole: bool = True
+    lived: tuple[str, ...] = ()
+    their_locks: tuple[TheirLock, ...] = ()
     pins: Mapping[str, Pin] = field(default_factory=dict)
     blocks: Mapping[str, Block] = field(default_factory=dict)
     freeze: Freeze | None = None
@@ -219,7 +246,7 @@ class ServerState:
     @cached_property
     def ordered(self) -> tuple[Release, ...]:
         """All releases, newest first."""
-        return tuple(sorted(self.releases.values(), key=lambda release: release.order, reverse=True))
+        return tuple(reversed(in_order(self.releases.values())))
 
     def seconds_live(self, now: float) -> float | None:
         """For how long the live release has been live; None where the journals do not say."""
@@ -228,8 +255,9 @@ class ServerState:
 
     @cached_property
     def stays(self) -> tuple[Stay, ...]:
-        """What was live here before, the latest first, as far as the journals tell."""
-        return stays_before(self.transitions, self.journal, self.current)
+        """What was live here before, the latest first, as far as the journals tell: Turnout's, then another tool's."""
+        stays = stays_before(self.transitions, self.journal, self.current)
+        return with_theirs(stays, self.transitions, self.lived, self.current)
 
     def link_to(self, tag: str) -> str:
         """The text that `current` has once a release is live here."""

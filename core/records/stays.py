@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.records.journal import JournalLine
+from core.records.order import time_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,24 @@ def stays_before(transitions: Sequence[JournalLine], journal: Sequence[JournalLi
         for stay in _before(lines, current):
             if stay.tag and stay.tag != current:
                 found.setdefault(stay.tag, stay)
+    return tuple(found.values())
+
+
+def with_theirs(
+    stays: Sequence[Stay], transitions: Sequence[JournalLine], lived: Sequence[str], current: str
+) -> tuple[Stay, ...]:
+    """The same, with what another tool's log says was live there.
+
+    lived   by that log, the latest last. Where it ends with `current`, that tool switched last: what it made after our
+            last switch was live since then. All else comes after what our journals know.
+    """
+    ours = {stay.tag: stay for stay in stays}
+    theirs = [tag for tag in reversed(lived) if tag != current]
+    since: list[str] = []
+    if lived and lived[-1] == current:
+        last = max((line.time for line in transitions if line.what == "switch"), default=0.0)
+        since = list(itertools.takewhile(lambda tag: time_in(tag) > last and tag not in ours, theirs))
+    found = {tag: ours.get(tag, Stay(tag=tag)) for tag in (*since, *ours, *theirs)}
     return tuple(found.values())
 
 

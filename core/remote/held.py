@@ -152,6 +152,10 @@ class Held:
         """Prune; `force`: also releases that a running process works in."""
         return removed(self._ask("remove", "yes" if force else "no", *tags, title="the releases were not pruned"))
 
+    def own_cache(self, *, ours: bool) -> None:
+        """Say that what is in deploy-cache is Turnout's, or that it is not."""
+        self._ask("own", "yes" if ours else "no", title="the deploy-cache was not taken over")
+
     def clear(self) -> Removed:
         """Empty the deploy-cache."""
         return removed(self._ask("clear", title="the deploy-cache was not cleared"))

@@ -68,6 +68,7 @@ AGENT_PARTS = (
     "inspect.sh",
     "listing.sh",
     "links.sh",
+    "foreign.sh",
     "claim.sh",
     "lock.sh",
     "seed.sh",

@@ -268,7 +268,10 @@ def servers(draw: st.DrawFn) -> ServerState:
 @given(servers(), st.integers(1, 5), st.booleans())
 def test_what_is_beyond_is_old_present_and_never_protected(server: ServerState, keep: int, coming: bool) -> None:
     live, previous = live_tag([server]), previous_tag([server])
-    chosen = beyond(server, keep, {live, previous}, coming="coming" if coming else "")
+    chosen = beyond(server, keep, {live, previous}, coming="coming" if coming else "", for_ever=True)
+    automatic = beyond(server, keep, {live, previous}, coming="coming" if coming else "")
+    assert automatic == [tag for tag in chosen if server.releases[tag].record], "the others cannot be made again"
+    assert server.current or automatic == chosen, "where no link says what is live, they stay all the more"
     assert len(chosen) == len(set(chosen))
     left = [item for item in server.ordered if item.present and item.tag not in chosen]
     for tag in chosen:
@@ -281,7 +284,7 @@ def test_what_is_beyond_is_old_present_and_never_protected(server: ServerState, 
     newest = [item for item in present if item.good or item.live][: max(wanted, 0)]
     newest += [item for item in present if not (item.good or item.live)][:FAILED_KEPT]
     assert all(item in left for item in newest)
-    protected = [item for item in left if item not in newest]
+    protected = [item for item in left if item not in newest and (item.record or server.current)]
     assert all(protection([server], item.tag, live, previous) for item in protected)
     assert chosen == [item.tag for item in reversed(server.ordered) if item.tag in chosen], "the oldest first"
 

@@ -20,6 +20,7 @@ state() {
     [ "$begun" = begun ] || mounts
     say_places
     say_links
+    say_foreign
     say_cache
     say_records
     leftovers
@@ -77,14 +78,17 @@ say_form() {
   [ "$form" = releases/ ] || { encode "$form"; say "form $encoded"; }
 }
 
-# say_places: the root's own folders, and those of releases.
-# sets: place release
+# say_places: the root's own folders, and those of releases; in `strange`, whether one has no record of ours.
+# sets: place release strange
 say_places() {
+  strange=
   # A link in releases/ is not ours. A shell copies a long list of words with each word that is added.
   [ ! -d releases ] || { [ -r releases ] && [ -x releases ]; } || say "unreadable releases"
   [ ! -d releases ] || [ -L releases ] || for release in releases/* releases/.[!.]*; do
     case $release in releases/.turnout-*) continue ;; esac
-    [ -d "$release" ] && [ ! -L "$release" ] && set -- "$@" "$release"
+    { [ -d "$release" ] && [ ! -L "$release" ]; } || continue
+    set -- "$@" "$release"
+    [ -n "$strange" ] || [ -e "$own/records/${release#releases/}.toml" ] || strange=yes
     [ $# -lt 200 ] || { placed "$@"; set --; }
   done
   for place in . shared deploy-cache releases "$own"; do
@@ -108,7 +112,17 @@ say_cache() {
   else
     set -- "$(du -sk deploy-cache 2> /dev/null)" "$(find deploy-cache 2> /dev/null | wc -l)"
     say "cache-unknown ${1%%[!0-9]*} $(($2))"
+    cache_ours || say "cache-foreign"
   fi
+}
+
+# cache_ours: whether what is in deploy-cache was put there by us, as far as our files tell.
+# sets: file
+cache_ours() {
+  for file in "$own/cache.ours" "$own/cache.manifest" "$own/cache.digest" "$own/cache.linked" "$own"/manifests/*.manifest; do
+    [ ! -e "$file" ] || return 0
+  done
+  return 1
 }
 
 # say_records: records, journals and marks, and which of them cannot be read.
@@ -167,6 +181,12 @@ absent() {
     above=$root/shared/$decoded
     while above=${above%/*}; [ -n "$above" ] && [ ! -e "$above" ]; do :; done
     [ ! -x "${above:-/}" ] || say "shared-missing $encoded"
+    # Where the live release has it, that is what the site uses: a file in it, or one that its link leads to.
+    [ -z "${live-}" ] || [ ! -e "$root/releases/$live/$decoded" ] || {
+      above=$encoded
+      encode "$(readlink -f "$root/releases/$live/$decoded")"
+      say "shared-elsewhere $above $encoded"
+    }
   done
 }
 

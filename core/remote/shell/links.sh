@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034,SC2154,SC2317  # set and called elsewhere: see agent.sh
+# shellcheck shell=sh disable=SC2034,SC2154,SC2317,SC3013  # see agent.sh; every shell that runs this has `test -ef`
 # A part of the agent: the link that a switch replaces, how its text is written, and which other links lead into releases/.
 #
 # `link` is that link: `current`, or what `current` in turnout.toml names, relative to the root or absolute. `links` has

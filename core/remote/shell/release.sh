@@ -248,6 +248,14 @@ spare() {
   [ ! "$link" -ef "$1" ] || fail "$1 is live"
 }
 
+# own TOKEN OURS: what is in deploy-cache is ours from now on, because a person said so; with OURS `no` it is not.
+verb_own() {
+  holds "$1"
+  phase adopt
+  if [ "$2" = no ]; then forget "$own/cache.ours"; return; fi
+  { [ ! -L "$own/cache.ours" ] && : >> "$own/cache.ours"; } || fail "cannot write in $root/$own"
+}
+
 # clear TOKEN: empty the deploy-cache. Its manifest goes first, so that what is half gone is never trusted. A rename
 # takes along what is mounted there, and where the cache is a mount point itself there is none.
 verb_clear() {

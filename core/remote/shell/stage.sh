@@ -92,7 +92,10 @@ copy_part() {
   into=$1 modes=$2
   shift 2
   # shellcheck disable=SC2086  # options, split on purpose
-  long cp $copy "$@" "$into" && cd -P "$into" && long shape "$modes" "$@"
+  long cp $copy "$@" "$into" && cd -P "$into" || return
+  # The cache's own time came along with it: other tools take the folder's for that of the release.
+  [ "$1" != . ] || touch .
+  long shape "$modes" "$@"
 }
 
 # prove TAG SHAPE: whether the copy in incoming/ has every path with its kind, size, target and execute bit, and no other;

@@ -31,6 +31,8 @@ ends_with_lock() {
 ends_with_lock $$
 held_by "$token"
 say upload > "$own/lock/phase"
+# From here on what lies in deploy-cache was put there by us, also where this dies.
+[ -L "$own/cache.ours" ] || : >> "$own/cache.ours" || exit 1
 if [ -f "$own/cache.manifest" ]; then
   mv -f "$own/cache.manifest" "$own/incoming/manifest.old" || exit 1
 fi

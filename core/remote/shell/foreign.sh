@@ -1,0 +1,45 @@
+# shellcheck shell=sh disable=SC2034,SC2154,SC2317  # set and called elsewhere: see agent.sh
+# A part of the agent: what other deploy tools left beside releases that have no record of ours. Only what they wrote is
+# read, never run; each file within bounds. core/adoption says what it means.
+
+# say_foreign: their signs, marks, revisions and logs, and their locks. Where every release has a record of ours, only
+# the locks are looked for, and no program is started.
+# sets: place
+say_foreign() {
+  for place in .dep/deploy.lock deploy.lock; do
+    { [ -f "$place" ] && [ ! -L "$place" ]; } || continue
+    first_line "$place"
+    say "their-lock $place $(stat -c %Y "$place" 2> /dev/null || echo 0) $line"
+  done
+  [ -n "$strange" ] || return 0
+  for place in .dep repo repo/HEAD repo/.git scm revisions.log cache deploy-cache .env storage shared/.shared-copy; do
+    [ ! -e "$place" ] || say "sign $place"
+  done
+  say_marks
+  say_log revisions.log
+  say_log .dep/releases_log
+}
+
+# say_marks: of each release without a record, the marks and the revision that a tool left in it.
+# sets: release mark_file
+say_marks() {
+  set --
+  for release in releases/* releases/.[!.]*; do
+    { [ -d "$release" ] && [ ! -L "$release" ] && [ ! -e "$own/records/${release#releases/}.toml" ]; } || continue
+    for mark_file in BAD_RELEASE DIRTY_RELEASE DEPLOY_UNFINISHED; do
+      [ ! -e "$release/$mark_file" ] || { encode "${release#releases/}"; say "marked $mark_file $encoded"; }
+    done
+    { [ -f "$release/REVISION" ] && [ ! -L "$release/REVISION" ]; } || continue
+    set -- "$@" "$release/REVISION"
+    [ $# -lt 200 ] || { say_revisions "$@"; set --; }
+  done
+  [ $# -eq 0 ] || say_revisions "$@"
+}
+
+# say_revisions FILE...: the first line of each, if it is small: a longer one is no revision.
+say_revisions() { find "$@" -type f -size -8 -exec grep -a -m 1 '' /dev/null {} + 2> /dev/null | cut -c1-400 | sed 's/^/revision /'; }
+
+# say_log FILE: its last lines.
+say_log() {
+  { [ ! -f "$1" ] || [ -L "$1" ]; } || tail -c 200000 "$1" 2> /dev/null | tail -n 300 | cut -c1-1000 | sed "s:^:log $1 :"
+}

@@ -1,0 +1,86 @@
+"""What an inspection says of other tools' files: all that core.adoption reads, nothing that is not a small file."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.shell.test_locking import TOKEN, begun
+
+
+@pytest.fixture
+def foreign(root):
+    """A root that Deployer left, with the releases 10 to 12."""
+    for tag in ("10", "11", "12"):
+        (root / "releases" / tag).mkdir(parents=True)
+        (root / "releases" / tag / "REVISION").write_text(f"75b69f{tag[-1]}\nmore\n")
+    (root / "releases/11/BAD_RELEASE").write_text("x")
+    (root / ".dep").mkdir()
+    (root / ".dep/releases_log").write_text('{"release_name":"12"}\n')
+    (root / "current").symlink_to("releases/12")
+    return root
+
+
+def test_marks_revisions_logs_and_signs_are_sent(agent, foreign):
+    said = agent.done("state")
+    assert said.of("marked") == ["BAD_RELEASE 11"]
+    assert sorted(said.of("revision")) == [f"releases/1{n}/REVISION:75b69f{n}" for n in "012"]
+    assert said.of("log") == ['.dep/releases_log {"release_name":"12"}']
+    assert ".dep" in said.of("sign")
+
+
+def test_nothing_is_read_where_every_release_has_a_record(agent, foreign):
+    (foreign / ".turnout/records").mkdir(parents=True)
+    for tag in ("10", "11", "12"):
+        (foreign / f".turnout/records/{tag}.toml").write_text(f'tag = "{tag}"\nseq = 1\n')
+    said = agent.done("state")
+    assert not {"marked", "revision", "log", "sign"} & said.words
+
+
+def test_what_is_no_small_file_is_not_read(agent, foreign):
+    os.mkfifo(foreign / "releases/fifo-REVISION")
+    for tag in ("fifo", "link", "huge"):
+        (foreign / "releases" / tag).mkdir()
+    os.mkfifo(foreign / "releases/fifo/REVISION")
+    (foreign / "releases/link/REVISION").symlink_to("/etc/passwd")
+    with (foreign / "releases/huge/REVISION").open("wb") as file:
+        file.truncate(1 << 32)
+    (foreign / ".dep/releases_log").unlink()
+    os.mkfifo(foreign / ".dep/releases_log")
+    os.mkfifo(foreign / ".dep/deploy.lock")
+    said = agent.done("state")
+    assert {line.split("/")[1] for line in said.of("revision")} == {"10", "11", "12"}
+    assert not {"log", "their-lock"} & said.words
+
+
+def test_a_lock_of_another_tool_is_named_also_where_nothing_else_is(agent, root):
+    begun(agent)
+    (root / "deploy.lock").touch()
+    assert [line.split()[0] for line in agent.done("state").of("their-lock")] == ["deploy.lock"]
+
+
+def test_a_cache_that_we_did_not_fill_is_called_so_until_a_person_takes_it_over(agent, root):
+    (root / "deploy-cache").mkdir(parents=True)
+    (root / "deploy-cache/index.html").write_text("buddy")
+    assert "cache-foreign" in agent.done("state").words
+    begun(agent)
+    assert "cache-foreign" in agent.done("state").words
+    agent.done("own", TOKEN, "yes")
+    assert "cache-foreign" not in agent.done("state").words
+    agent.done("own", TOKEN, "no")
+    assert "cache-foreign" in agent.done("state").words
+    (root / ".turnout/manifests/r1.manifest").write_text("")
+    assert "cache-foreign" not in agent.done("state").words, "one of an earlier version, whose manifest was lost"
+
+
+def test_what_the_live_release_has_of_a_shared_path_is_found(agent, foreign):
+    (foreign / ".env").write_text("A=1\n")
+    (foreign / "releases/12/.env").symlink_to("../../.env")
+    (foreign / "releases/12/storage").mkdir()
+    (foreign / "releases/11/logs").mkdir()
+    said = agent.done("state", ".env", "storage/", "logs/").of("shared-elsewhere")
+    assert said == [f".env {foreign}/.env", f"storage {foreign}/releases/12/storage"]
+    (foreign / "shared").mkdir()
+    (foreign / "shared/.env").write_text("A=1\n")
+    assert agent.done("state", ".env").of("shared-elsewhere") == []
