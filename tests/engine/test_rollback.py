@@ -215,6 +215,10 @@ def test_an_absolute_or_untidy_link_counts_as_the_release_it_points_to(sshd, pro
         assert operator.plan(RollbackRequest()).live == "r2"
     operator.rollback()
     assert os.readlink(sshd.files / "current") == "releases/r1"
+    (sshd.files / "current").unlink()
+    os.symlink(f"{sshd.root}/releases/r1", sshd.files / "current")
+    operator.rollback("r2")
+    assert os.readlink(sshd.files / "current") == f"{sshd.root}/releases/r2", "what was absolute stays so"
 
 
 @pytest.mark.parametrize("target", ["releases/gone", "/etc", "no\nwhere \N{SNOWMAN} 'x'"])

@@ -5,13 +5,13 @@
 # further links to look at, a line each.
 
 # form_of TARGET: in `form`, what comes before the tag in the link's text, where it has TARGET now ("" for no link). An
-# absolute link stays absolute: other programs may read it.
+# absolute link stays absolute: other programs may read it. An untidy one becomes plain.
 # sets: form
 form_of() {
   form=${1%/}
   form=${form%"${form##*/}"}
   case $form in
-    releases/ | '') form= ;;
+    releases/ | '' | */../* | *//*) form= ;;
     /*) [ "$form" -ef releases ] || form= ;;
     *) [ "${link%"${link##*/}"}$form" -ef releases ] || form= ;;
   esac
