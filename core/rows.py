@@ -17,6 +17,7 @@ from core.version import FORMAT
 
 if TYPE_CHECKING:
     from core.changes import Changes, Commit, FileChange, PlanChanges
+    from core.checked import Tried
     from core.drift import Drift
     from core.errors import TurnoutError
     from core.events import Event
@@ -168,6 +169,16 @@ class DriftRow(Row):
     removed: list[str]
 
 
+class CheckRow(Row):
+    """A check that was tried on a server; detail: why it did not pass."""
+
+    server: str
+    check: str
+    passed: bool
+    detail: str
+    seconds: float
+
+
 class CurrentRow(Row):
     """A server whose `current` does not point to a release, and what is wrong with it."""
 
@@ -294,6 +305,7 @@ ROWS: Mapping[str, type[Row]] = {
     "finding": FindingRow,
     "history": HistoryRow,
     "drift": DriftRow,
+    "check": CheckRow,
     "current": CurrentRow,
     "host-key": HostKeyRow,
     "difference": DifferenceRow,
@@ -653,6 +665,23 @@ def _drift_row(server: str, tag: str, drift: Drift | None) -> DriftRow:
         added=[show_path(path) for path in drift.added] if drift else [],
         removed=[show_path(path) for path in drift.removed] if drift else [],
     )
+
+
+def check_rows(tried: Mapping[str, Sequence[Tried]]) -> list[CheckRow]:
+    """One object for each check on each server."""
+    return [
+        CheckRow(
+            event="check",
+            format=FORMAT,
+            server=server,
+            check=each.check,
+            passed=not each.why,
+            detail=each.why,
+            seconds=round(each.seconds, 3),
+        )
+        for server, of_server in tried.items()
+        for each in of_server
+    ]
 
 
 def current_rows(astray: Mapping[str, str]) -> list[CurrentRow]:

@@ -52,6 +52,11 @@ def describe_whole(check: Check, mask: Masking, bake: float) -> str:
     return ", ".join(parts)
 
 
+def once(site: ServerSite, check: Check, subject: Subject) -> str:
+    """Try a check once; see Kind.attempt."""
+    return _kind(check).attempt(site, check, subject)
+
+
 def pass_or_fail(site: ServerSite, check: Check, subject: Callable[[], Subject], *, quiet: bool = False) -> None:
     """Try a check on one server until it passes, `successes` times in a row. CheckFailed after its attempts;
     Cancelled, ConnectError.

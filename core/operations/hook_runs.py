@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from core import hooks, layout
+from core import hooks, layout, variables
 from core.config import Hook
 from core.errors import FleetError, TurnoutError
 from core.jobs import Cancel
@@ -97,26 +97,11 @@ class HookRuns:
             releases = (standing.states[name].releases.get(back) for name in chosen)
             record = next((release.record for release in releases if release and release.record), None)
             tag, previous = back, standing.tag
-        values = {
-            "TURNOUT_PROJECT": run.fleet.project.project,
-            "TURNOUT_ENVIRONMENT": run.fleet.environment.name,
-            "TURNOUT_OPERATION": run.kind,
-            "TURNOUT_WHO": run.who,
-            "TURNOUT_REASON": run.reason,
-            "TURNOUT_TAG": tag,
-            "TURNOUT_REVISION": record.revision if record else "",
-            "TURNOUT_REF": record.ref if record else "",
-            "TURNOUT_PREVIOUS": previous,
-            "TURNOUT_SERVERS": " ".join(step.server for step in standing.plan.steps),
-        }
+        project, environment = run.fleet.project.project, run.fleet.environment.name
+        values = variables.of_operation(project, environment, run.kind, run.who, run.reason)
+        values |= variables.of_release(tag, record, previous, (step.server for step in standing.plan.steps))
         if server:
-            root = standing.states[server].root
-            values |= {
-                "TURNOUT_SERVER": server,
-                "TURNOUT_ROOT": root,
-                "TURNOUT_RELEASE_PATH": f"{root}/{layout.release(tag) if tag else layout.CURRENT}",
-                "TURNOUT_SHARED_PATH": f"{root}/{layout.SHARED}",
-            }
+            values |= variables.of_server(server, standing.states[server].root, tag)
         return values
 
     def _all(self, moment: Moment, way: _Way) -> None:
@@ -135,8 +120,8 @@ class HookRuns:
 
         def on_server(name: str) -> None:
             folder = f"{self._standing.states[name].root}/{way.folder}"
-            variables = self.variables(name, back[name] if back is not None else None)
-            hooks.run(run.site(name, way.cancel), hook, folder, variables)
+            told = self.variables(name, back[name] if back is not None else None)
+            hooks.run(run.site(name, way.cancel), hook, folder, told)
 
         if names := [name for name in way.servers if self._runs_on(hook, name)]:
             run.on_all(on_server, names).unwrap(hook.on)

@@ -14,6 +14,7 @@ import tomli_w
 from core import DeployRequest
 from core.errors import Cancelled, CheckFailed
 from core.events import Answered, Asked, CheckAttempted, Switched
+from tests.engine.commands import turnout, turnout_json
 from tests.engine.driving import at_rest, live, record
 from tests.servers import need
 
@@ -249,3 +250,37 @@ def test_a_log_that_cannot_be_counted_fails_the_check(sshd, project_factory, eng
     operator = engine(project_factory([sshd], extra=checks({"log": "log/access.log", "over": "1%", "bake": "1s"})))
     error = operator.fails(operator.deploy, CheckFailed)
     assert "log/access.log cannot be counted: there is no such file" in error.detail
+
+
+@pytest.mark.usefixtures("importable")
+def test_the_checks_are_tried_without_a_deploy(pair, project_factory):
+    tried = "echo tried >> ../../tries; test $TURNOUT_TAG = r1 && ! test -e broken"
+    run = f"test $TURNOUT_OPERATION = deploy || {{ {tried}; }}"
+    tables = [{"run": run, "bake": "0s"}, {"run": "exit 7", "when": "staged"}, {"run": "true", "roles": ["web"]}]
+    project = project_factory(pair, extra=checks(*tables[:1]))
+    nothing = turnout(project, "check", "production")
+    assert nothing.returncode == 1
+    assert "nothing is live" in nothing.stdout
+    assert turnout(project, "deploy", "production", "--tag", "r1", "--yes").returncode == 0
+    text = project.config.read_text().replace('name = "web1"', 'name = "web1"\nroles = ["web"]')
+    project.config.write_text(text + checks(*tables[1:]))
+    ended = turnout(project, "check", "production")
+    assert ended.returncode == 0, ended.stderr
+    assert [line.split()[:2] for line in ended.stdout.splitlines()[:3]] == [["✓", "web1"], ["✓", "web1"], ["✓", "web2"]]
+    assert "all checks passed on all 2 servers" in ended.stdout
+    assert (pair[0].files / "tries").read_text() == "tried\n"
+
+    (pair[1].files / "current/broken").touch()
+    code, rows = turnout_json(project, "check", "production")
+    assert code == 1
+    assert [(row["server"], row["passed"]) for row in rows if row["event"] == "check"] == [
+        ("web1", True),
+        ("web1", True),
+        ("web2", False),
+    ]
+    assert rows[-1]["outcome"] == "failed" and rows[-1]["summary"].startswith("checks failed on 1 server")
+    assert not (pair[0].files / ".turnout/lock").exists()
+    assert turnout(project, "check", "production", "--server", "web1").returncode == 0
+
+    project.config.write_text(text.split("[[checks]]")[0])
+    assert turnout(project, "check", "production").returncode == 2

@@ -74,7 +74,7 @@ def test_the_words_ask_the_engine_for_what_they_say(words: str) -> None:
     assert request is not None and request() == ASKED[words]
 
 
-@pytest.mark.parametrize("command", ["releases", "doctor", "verify", "watch", "unlock", "trust", "recover"])
+@pytest.mark.parametrize("command", ["releases", "doctor", "verify", "check", "watch", "unlock", "trust", "recover"])
 def test_a_command_that_looks_first_asks_for_no_operation(command: str) -> None:
     assert parse([command, "production"]).request is None
 
@@ -97,7 +97,7 @@ def test_an_interruption_is_finished_or_undone_and_never_both():
         parse(["recover", "production", "--finish", "--undo"])
 
 
-@pytest.mark.parametrize("command", ["watch", "verify", "trust", "unlock", "releases", "doctor"])
+@pytest.mark.parametrize("command", ["watch", "verify", "check", "trust", "unlock", "releases", "doctor"])
 def test_commands_that_are_no_operation_have_no_wait(command):
     with pytest.raises(BadUsage):
         parse([command, "production", "--wait", "5m"])

@@ -149,7 +149,7 @@ def test_the_whole_file_of_the_page_is_read():
 
 def test_the_page_names_every_moment_of_a_hook():
     moments = re.findall(
-        r"^\| ([a-z-]+) \| (?!moment)", PAGE.split("| on | moment |")[1].split("\n## ")[0], re.MULTILINE
+        r"^\| ([a-z-]+) \| (?!moment)", PAGE.split("| on | moment |")[1].split("\n\n")[0], re.MULTILINE
     )
     assert moments == list(get_args(next(field.kind for field in Hook.fields() if field.key == "on")))
 

@@ -134,6 +134,16 @@ def _parser(*, with_init: bool) -> Parser:
     verify.add_argument("tag", metavar="TAG", nargs="?", help="the release (default: the live one)")
     add_reading(verify)
 
+    check = add_command(
+        commands,
+        "check",
+        "try the checks on what is live, without a deploy",
+        "Tries each check once on the live release of each server. Takes no lock and changes nothing. Exits with 1 if\n"
+        "a check fails, with 3 if a server cannot be reached.",
+    )
+    add_environment(check)
+    add_reading(check)
+
     _diff(commands)
     _logs(commands)
 

@@ -11,7 +11,8 @@ from core.names import nearest
 EPILOG = """\
 exit codes:
   0  done (also: nothing to do, or --dry-run of a plan that can be executed)
-  1  failed or cancelled, and everything was put back (also: the plan was refused, or verify found drift)
+  1  failed or cancelled, and everything was put back (also: the plan was refused, verify found drift,
+     or check found a check that fails)
   2  bad usage or configuration, or Turnout cannot run on this machine; nothing was touched
   3  no connection to a server, or its host key is not known or has changed
   4  locked: another operation is running there

@@ -1,4 +1,4 @@
-"""The subcommands that only look: releases, doctor, verify, watch."""
+"""The subcommands that only look: releases, doctor, verify, check, watch."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_FAILED, Cancelled, ConnectError
 from core.recovery import interruption
 from core.rows import (
+    check_rows,
     current_rows,
     drift_rows,
     finding_row,
@@ -33,7 +34,7 @@ PATHS_SHOWN = 50
 
 def carry_out(command: Command) -> Answer:
     command.open()
-    looks = {"releases": _releases, "doctor": _doctor, "verify": _verify, "watch": _watch}
+    looks = {"releases": _releases, "doctor": _doctor, "verify": _verify, "check": _check, "watch": _watch}
     return looks[command.options.command](command)
 
 
@@ -106,6 +107,23 @@ def _verify(command: Command) -> Answer:
     outcome = "drift" if drifted else "failed" if code else "done"
     summary = f"{verification.tag}: {said}" if verification.tag else said
     return {"exit_code": code, "outcome": outcome, "tag": verification.tag, "summary": summary}
+
+
+def _check(command: Command) -> Answer:
+    """0 where every check passed, 1 where one failed or nothing is live, 3 where a server could not be asked."""
+    from core.operations.check import check
+    from tui.view.check_lines import check_lines, check_summary
+
+    output = command.output
+    command.inspect()  # for the host keys that a person may accept
+    checked = command.follower.run("check", lambda emit, controls: check(command.fleet, controls.cancel), patient=False)
+    rows = [*check_rows(checked.tried), *current_rows(dict.fromkeys(checked.idle, "nothing is live"))]
+    output.table(check_lines(checked, output.glyphs), rows)
+    for error in checked.errors.values():
+        output.error(placed(error, output.narrator))
+    code = max([EXIT_FAILED if checked.failed else EXIT_DONE, *(error.exit_code for error in checked.errors.values())])
+    summary = check_summary(checked, command.fleet.names)
+    return {"exit_code": code, "outcome": "failed" if code else "done", "summary": summary}
 
 
 def _watch(command: Command) -> Answer:

@@ -56,7 +56,7 @@ def _json_output() -> JsonOutput:
 def _carry_out(command: Command) -> Answer:
     """Only the module of the command that was asked for is loaded."""
     match command.options.command:
-        case "releases" | "doctor" | "verify" | "watch":
+        case "releases" | "doctor" | "verify" | "check" | "watch":
             from tui.cli import read_commands
 
             return read_commands.carry_out(command)
