@@ -1,11 +1,13 @@
-"""The Textual app: it opens the first screen, hears signals, and owns what every screen shares."""
+"""The Textual app: it opens the first screen, hears signals, and owns what every screen shares.
+
+Only what the first paint needs is loaded with this module; the screens and all behind them come after it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,34 +17,31 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import App
 from textual.binding import BindingType
+from textual.command import Provider
 from textual.driver import Driver
 
 from core.errors import EXIT_FAILED, EXIT_PERSON, EXIT_USAGE
-from core.jobs import Job
 from tui import keymap as keys
 from tui import theme as themes
-from tui.commands import app_wide, registry
-from tui.dialogs.stop import StopQuestion
-from tui.model.announcer import Announcer
-from tui.model.bridge import TICK, Bridge
-from tui.model.fleet_watch import open_fleet
-from tui.model.listener import Severity
-from tui.model.operation import Followed
-from tui.model.workspace import Workspace
-from tui.model.workspaces import Workspaces
-from tui.palette import Commands, Palette
-from tui.screens.dashboard import Dashboard
-from tui.screens.help import HelpScreen
-from tui.screens.welcome import Welcome
-from tui.view import copies
+from tui.commands import app_wide
 from tui.view import glyphs as signs
 from tui.widgets.cells import SentCells
 from tui.widgets.key_order import KeysInOrder
+from tui.widgets.opening import frame
 from tui.widgets.terminal import lasting
 
 if TYPE_CHECKING:
     from core.config import Environment, Project
     from core.fleet import Fleet
+    from core.jobs import Job
+    from tui.keymap import Keymap
+    from tui.model.announcer import Announcer
+    from tui.model.bridge import Bridge
+    from tui.model.listener import Severity
+    from tui.model.operation import Followed
+    from tui.model.workspace import Workspace
+    from tui.model.workspaces import Workspaces
+    from tui.screens.dashboard import Dashboard
     from tui.screens.environments import Environments
 
 FIRST_LOOK = 0.02
@@ -52,15 +51,23 @@ DEMO = "demo"
 """What the app returns where the demo was asked for."""
 
 
+def _commands() -> type[Provider]:
+    from tui.palette import Commands
+
+    return Commands
+
+
 class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
     """The dashboard of a project, or a welcome without one."""
 
     CSS_PATH = "style.tcss"
     TITLE = "Turnout"
-    COMMANDS: ClassVar = {Commands}
-    BINDINGS: ClassVar[list[BindingType]] = registry.bindings(app_wide.COMMANDS)
+    COMMANDS: ClassVar = {_commands}
+    BINDINGS: ClassVar[list[BindingType]] = [keys.binding(command.key) for command in app_wide.COMMANDS]
     ENABLE_COMMAND_PALETTE = True
 
+    keymap: Keymap
+    bridge: Bridge
     _code = 0
     _stop: Any = None
 
@@ -72,7 +79,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         environ: Mapping[str, str] | None = None,
         now: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
-        opener: Callable[[Project, Environment], Fleet] = open_fleet,
+        opener: Callable[[Project, Environment], Fleet] | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
         chosen = themes.choose(environ)
@@ -82,9 +89,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         self.now = now
         self.clock = clock
         self.glyphs = signs.choose(environ)
-        self.keymap = keys.load(keys.keys_file(environ), registry.KEYS)
         self.keys_place = str(keys.keys_file(environ))
-        self.bridge = Bridge()
         self.dashboard: Dashboard | None = None
         """The main screen, also while a dialog lies over it; None without a project."""
         self.workspaces: Workspaces | None = None
@@ -115,7 +120,23 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
     def get_driver_class(self) -> type[Driver]:
         return lasting(super().get_driver_class())
 
+    def _draw_frame(self) -> None:
+        """Show at once where we are: what comes then has to be loaded first."""
+        driver, project = self._driver, self.project
+        if project is None or driver is None or self.is_headless or driver.is_inline:
+            return
+        first = self._first or (next(iter(project.environments)) if len(project.environments) == 1 else "")
+        segments = frame(project.project, first, self.size, self.current_theme, self.glyphs)
+        driver.write("\x1b[H" + self.console._render_buffer(segments))
+        driver.flush()
+
     def on_mount(self) -> None:
+        self._draw_frame()
+        from tui.commands import registry
+        from tui.model.bridge import TICK, Bridge
+
+        self.keymap = keys.load(keys.keys_file(self._environ), registry.KEYS)
+        self.bridge = Bridge()
         self.set_keymap(self.keymap.changed)
         self._hear_signals()
         self.bridge.attach(self.set_interval(TICK, self.bridge.tick, pause=True))
@@ -123,6 +144,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         for fault in self.keymap.faults:
             self.notify(fault, title="keys.toml", severity="warning", timeout=12, markup=False)
         if self.project is None:
+            from tui.screens.welcome import Welcome
+
             self.push_screen(Welcome(self.keymap, self.glyphs, str(Path.cwd())))
             return
         self.workspaces = self._workspaces(self.project, self._first)
@@ -136,6 +159,9 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         self.set_timer(FIRST_LOOK, self.workspaces.shown.fleet_watch.check)
 
     def _workspaces(self, project: Project, first: str | None) -> Workspaces:
+        from tui.model.fleet_watch import open_fleet
+        from tui.model.workspaces import Workspaces
+
         workspaces = Workspaces(
             project,
             first or next(iter(project.environments)),
@@ -143,7 +169,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
             now=self.now,
             later=self.set_timer,
             notice=self.tell,
-            opener=self._opener,
+            opener=self._opener or open_fleet,
         )
         self._announce(workspaces)
         return workspaces
@@ -165,6 +191,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         self.set_timer(FIRST_LOOK, self.workspaces.shown.fleet_watch.check)
 
     def _make_dashboard(self, workspaces: Workspaces) -> Dashboard:
+        from tui.screens.dashboard import Dashboard
+
         self.dashboard = Dashboard(workspaces, keymap=self.keymap, glyphs=self.glyphs, now=self.now)
         return self.dashboard
 
@@ -199,6 +227,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         """Let the terminal itself tell of their operations, where there is one."""
         if self.is_headless or self.is_web or self._driver is None:
             return
+        from tui.model.announcer import Announcer
+
         announcer = self.announcer = self.announcer or Announcer(self._driver.write, self._environ)
         workspaces.on_end.append(announcer.ended)
 
@@ -241,6 +271,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         self.notify(text, title="An operation is running", severity="warning", timeout=8, markup=False)
 
     def action_command_palette(self) -> None:
+        from tui.palette import Palette
+
         if not Palette.is_open(cast(Any, self)):
             self.push_screen(Palette(id="--command-palette"))
 
@@ -270,11 +302,15 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
 
     def copy_to_clipboard(self, text: str) -> None:
         """Hand a copied text to the terminal, or to a file where the terminal would not take it, and say so."""
+        from tui.view import copies
+
         why = copies.why_to_file(text, self._environ)
         if not why:
             super().copy_to_clipboard(text)
             self.notify(copies.said_when_sent(text, self._environ), markup=False)
             return
+        import tempfile
+
         try:
             with tempfile.NamedTemporaryFile(
                 "w", prefix="turnout-copy-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"
@@ -292,6 +328,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         self.set_class(self.native_ansi_color, "-ansi")
 
     def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
         self.push_screen(HelpScreen(self.keymap, self.glyphs, self.why_not, place=self.keys_place))
 
     def action_help_quit(self) -> None:
@@ -303,6 +341,8 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
 
     async def action_quit(self) -> None:
         """Quit; ask first while an operation runs, and then cancel it cleanly."""
+        from tui.dialogs.stop import StopQuestion
+
         operations = self.our_operations
         if not operations:
             self.leave()

@@ -95,3 +95,12 @@ def test_no_module_is_in_a_circle(package: ModuleType) -> None:
     imported = imports(Path(package.__path__[0]))
     assert imported["tui.app" if package is tui else "core.operations.executing"], "nothing was read"
     list(graphlib.TopologicalSorter(imported).static_order())
+
+
+def test_the_first_paint_waits_for_nothing_that_fills_the_screen() -> None:
+    program = "import sys, tui.app; print(*(name for name in sys.modules if name.startswith(('core.', 'tui.'))))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "tui.app" in loaded
+    assert not [name for name in loaded if name.startswith(("tui.screens", "tui.dialogs", "tui.palette", "core.records"))]
+    assert loaded & {"tui.model.workspace", "tui.commands.registry", "core.events", "core.plan"} == set()

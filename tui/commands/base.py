@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from textual.app import App
 
-from tui.dialogs.base import Dialog
-from tui.keymap import Key, Keymap
-from tui.model.focus import Focus
-from tui.model.listener import Severity
-from tui.model.workspace import Workspace
-from tui.model.workspaces import Workspaces
-from tui.view.glyphs import Glyphs
+from tui.keymap import Key
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the app's own commands are made before the first paint, and all this is not
     from core.config import Project
+    from tui.dialogs.base import Dialog
+    from tui.keymap import Keymap
+    from tui.model.focus import Focus
+    from tui.model.listener import Severity
+    from tui.model.workspace import Workspace
+    from tui.model.workspaces import Workspaces
+    from tui.view.glyphs import Glyphs
 
 T = TypeVar("T")
 
