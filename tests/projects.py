@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tarfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -111,11 +112,14 @@ class SampleProject:
         write_files(self.tree, files)
 
     def put(self, files: Files, message: str = "A change") -> None:
-        """Write files, so that the next deploy has them: in a repository they are committed."""
+        """Write files, so that the next deploy has them: in a repository they are committed, an archive is packed."""
         if self.source == "git":
             self.commit(files, message)
         else:
             self.write(files)
+        if self.source == "archive":
+            with tarfile.open(self.folder / "app.tar", "w") as archive:
+                archive.add(self.tree, ".")
 
     def set(self, **options: Any) -> None:
         """Change keys of `[source]`."""
@@ -152,7 +156,7 @@ def make_project(
 ) -> SampleProject:
     """A project in a new `folder` that deploys `files` to `destinations`; a git source has them as its first commit.
 
-    source     the kind of source: "git" or "directory"
+    source     the kind of source: "git", "directory" or "archive"
     *_options  more keys of `[source]` and of the environment's table; `deploy` is the table `[deploy]`
     extra      TOML text to append: hooks, checks, more environments
     """
@@ -162,7 +166,7 @@ def make_project(
     servers = [{"name": place.alias, "host": place.alias, "root": place.root} for place in destinations]
     table: dict[str, Any] = {
         "project": "shop",
-        "source": {source: "app", **(source_options or {})},
+        "source": {source: "app.tar" if source == "archive" else "app", **(source_options or {})},
         **({"deploy": dict(deploy)} if deploy else {}),
         "environments": {environment: {"servers": servers, **(environment_options or {})}},
     }

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from core.config import values
 from core.config.readers import Check
 from core.config.table import Broken, Table, exactly_one
-from core.config.types import Command, Text
+from core.config.types import Command, Size, Text
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Kind:
 KINDS = {
     "git": Kind("core.source.git.source:GitSource", "a git repository", values.repository, revisions=True),
     "directory": Kind("core.source.directory:DirectorySource", "a directory", values.text),
+    "archive": Kind("core.source.archive.source:ArchiveSource", "an archive", values.text),
 }
 """By key of [source]; `turnout init` offers them in this order."""
 
@@ -43,16 +45,20 @@ KINDS = {
 class Source(Table):
     """Where a tree comes from."""
 
-    coming = {"archive": "archives are not supported yet; use git or directory"}
-
     git: Annotated[str, Check(KINDS["git"].check)] | None = None
     """A git repository: its folder, relative to turnout.toml."""
     directory: Annotated[str, Check(KINDS["directory"].check)] | None = None
     """A folder that is deployed as it is, relative to turnout.toml."""
+    archive: Annotated[str, Check(KINDS["archive"].check)] | None = None
+    """A tar or zip file whose content is deployed, relative to turnout.toml."""
     path: Annotated[str, Check(values.source_path)] = ""
     """The folder of the repository that is deployed; "" for all of it."""
     ref: Annotated[str, Check(values.ref)] = "HEAD"
     """The branch, tag or commit that is deployed when no other is asked for; `tag:v*` is the newest such tag."""
+    strip: Annotated[int, Meta(ge=0, le=100)] = 0
+    """Folders that each path of an archive loses at its front."""
+    limit: Size = values.Bytes(4_000_000_000)
+    """Bytes that an archive may hold, unpacked."""
     exclude: tuple[Text, ...] = ()
     """gitignore patterns of what is not deployed."""
     build: tuple[Command, ...] = ()
@@ -66,12 +72,14 @@ class Source(Table):
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        if not cls.coming.keys() & table.keys():
-            yield from exactly_one(table, *KINDS)
+        yield from exactly_one(table, *KINDS)
         given = [kind for key, kind in KINDS.items() if key in table]
         for key in ("path", "ref"):
             if key in table and given and not any(kind.revisions for kind in given):
                 yield (key,), f"is only for a git source; {given[0].noun} has no revisions", ""
+        for key in ("strip", "limit"):
+            if key in table and given and KINDS["archive"] not in given:
+                yield (key,), f"is only for an archive, not for {given[0].noun}", ""
 
     @property
     def kind(self) -> str:

@@ -15,8 +15,15 @@ from core import freezes
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """The allow list for names of projects, environments, servers and roles: they become words of commands and files."""
 
+
+class Bytes(int):
+    """A number of bytes."""
+
+
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(B|kB|MB|GB|TB)")
+_BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _PERCENT = re.compile(r"([1-9][0-9]{0,2})%")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
@@ -211,6 +218,20 @@ def timeout(value: object) -> float:
     if seconds == 0:
         raise ValueError("must be more than 0 seconds")
     return seconds
+
+
+def size(value: object) -> Bytes:
+    """Bytes from a number or from text: "500 MB", "2 GB" (decimal units)."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        count = float(value)
+    elif isinstance(value, str) and (match := _SIZE.fullmatch(value)):
+        count = float(match[1]) * _BYTES[match[2]]
+    else:
+        given = shown(value) if isinstance(value, str) else kind(value)
+        raise ValueError(f'must be a size such as "500 MB", "2 GB" or a number of bytes, not {given}')
+    if not 1 <= count <= 1e15:
+        raise ValueError("must be a size from 1 byte to 1000 TB")
+    return Bytes(count)
 
 
 def batch(value: object) -> int | str:

@@ -20,7 +20,12 @@ TAG_RULE = "a tag has 1 to 100 letters, digits, '.', '_' and '-'; it begins with
 """What `is_tag` requires, in words."""
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_REVISION = re.compile(r"(content:)?[0-9a-f]{4,64}")
+_COMMIT = re.compile(r"(content:)?[0-9a-f]{4,64}")
+_REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+REVISION_RULE = (
+    "a revision has 1 to 64 letters, digits, '.', '_' and '-', begins with a letter or a digit, and has no '..'"
+)
+"""What `is_revision` requires, in words."""
 WORD = re.compile(r"[a-z][a-z-]{0,29}")
 """What kinds, phases and outcomes look like."""
 
@@ -42,9 +47,15 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text) is not None
 
 
+def is_revision(text: str) -> bool:
+    """Whether a text may name what a directory or an archive was built from."""
+    return _REVISION.fullmatch(text) is not None and ".." not in text
+
+
 def make_tag(when: datetime, revision: str) -> str:
-    """A tag that sorts by time and names its revision or content: `20261121T193000Z-3f2c1ab`."""
-    return f"{when.astimezone(UTC):%Y%m%dT%H%M%SZ}-{revision.rpartition(':')[2][:7]}"
+    """A tag that sorts by time and names its revision or content: `20261121T193000Z-3f2c1ab`, `…-v2.4.1`."""
+    short = revision.rpartition(":")[2][:7] if _COMMIT.fullmatch(revision) else revision[:30]
+    return f"{when.astimezone(UTC):%Y%m%dT%H%M%SZ}-{short}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +64,8 @@ class Record:
 
     seq       its place in the order of all releases of the environment, from 1; the same on every server
     created   seconds since the epoch, UTC
-    source    git or directory
-    revision  the commit, or "content:" and the start of the digest
+    source    git, directory or archive
+    revision  the commit, or "content:" and the start of the digest; or what a directory or archive was built from
     digest    SHA-256 of the manifest
     subject   the commit's first line, or what the person wrote
     author    who wrote the revision; by: who deployed it, from which machine (`ana@laptop`)
@@ -144,7 +155,8 @@ def record_of(values: dict[str, Any]) -> Record:
             raise ValueError(f"{name} is not a time")
     if record.seq > LARGEST_SEQ:
         raise ValueError("seq is not the number of a release")
-    if record.revision and not _REVISION.fullmatch(record.revision):
+    named = record.source not in ("", "git") and is_revision(record.revision)
+    if record.revision and not named and not _COMMIT.fullmatch(record.revision):
         raise ValueError("revision is neither a commit nor a digest")
     if record.digest and not is_digest(record.digest):
         raise ValueError("digest is not a SHA-256")

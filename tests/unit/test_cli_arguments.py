@@ -55,6 +55,7 @@ def test_the_words_of_each_command_arrive():
 ASKED = {
     "deploy production --ref v2 --tag t": DeployRequest(ref="v2", tag="t"),
     "deploy production --rebuild": DeployRequest(rebuild=True),
+    "deploy production --revision v2.4.1": DeployRequest(revision="v2.4.1"),
     "rollback production": RollbackRequest(),
     "rollback production t1": RollbackRequest("t1"),
     "prune production": PruneRequest(for_ever=True),

@@ -88,9 +88,9 @@ CASES = [
     ("keep = 10", "copy = 1", "deploy.copy", "must be one of auto, hardlink; a whole number is not", ""),
     ('"prepare"', '"after-swich"', f"{HOOK}.on", "must be one of build, prepare", 'did you mean "after-switch"?'),
     # source
-    ('git = "."', "", "source", 'needs "git" or "directory"', ""),
+    ('git = "."', "", "source", 'needs "git", "directory" or "archive"', ""),
     ('git = "."', 'git = "."\ndirectory = "d"', "source.directory", 'cannot be combined with "git"', ""),
-    ('git = "."', 'archive = "a.tar"', "source.archive", "archives are not supported yet", ""),
+    ('git = "."', 'archive = "a.tar"\nstrip = 101', "source.strip", "must be 100 or less, not 101", ""),
     *[
         ('git = "."', f'git = "{address}"', "source.git", "clone the repository, and give the clone's folder", "")
         for address in ("https://git.example.com/shop.git", "git@git.example.com:shop.git")

@@ -14,6 +14,7 @@ from core.config import Check, Deploy, Environment, Hook, LogSource, Project, Se
 from core.config.table import Field, Table
 from core.moments import FIRST_SERVER, MOMENTS, OPERATOR, SERVER
 from core.settings import Settings
+from core.text import size
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 SECTIONS: dict[str, type[Table]] = {
@@ -34,7 +35,7 @@ WRITTEN = {
     "equals": ("text, number, true or false", "–"),
 }
 """Keys of [[checks]] that are kept in another form than they are written in: type and default on the page."""
-WORDS = {str: "text", int: "whole number", bool: "true or false", float: "duration"}
+WORDS = {str: "text", int: "whole number", bool: "true or false", float: "duration", values.Bytes: "size"}
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ def default_words(field: Field) -> str:
             return "`[]`"
         case Table():
             return "`{}`"
+        case values.Bytes():
+            return f'`"{size(field.default).replace(".0", "")}"`'
         case value:
             return f"`{value:g}`"
 

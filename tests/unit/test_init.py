@@ -191,7 +191,7 @@ def test_a_bad_answer_is_refused_with_the_reason_and_asked_again(tmp_path: Path)
     ]
     for reason in [
         '"my shop" is not a valid name',
-        "answer git or directory",
+        "answer git, directory or archive",
         '"prod/1" is not a valid name',
         "must not be empty",
         "must not contain white space",

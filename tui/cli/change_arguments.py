@@ -32,6 +32,9 @@ def _deploy(commands: Any) -> None:
     add_environment(deploy)
     deploy.add_argument("--ref", metavar="REV", help="branch, tag or commit (default: `ref` of the project)")
     deploy.add_argument("--tag", help="the new release's name (default: UTC time and revision)")
+    deploy.add_argument(
+        "--revision", metavar="NAME", help="what a directory or archive was built from: a commit, or a version"
+    )
     deploy.add_argument("--rebuild", action="store_true", help="run the build commands even if there is a saved build")
     add_waiting(deploy)
     add_changing(deploy, freezable=True)
@@ -39,7 +42,7 @@ def _deploy(commands: Any) -> None:
     def request(words: argparse.Namespace) -> Request:
         from core import DeployRequest
 
-        return DeployRequest(ref=words.ref, tag=words.tag, rebuild=words.rebuild)
+        return DeployRequest(words.ref, words.tag, words.rebuild, words.revision)
 
     deploy.set_defaults(request=request)
 

@@ -306,7 +306,8 @@ def _sources() -> dict[str, type[Source]]:
 def _source_of_flags(args: argparse.Namespace) -> tuple[str, str] | None:
     """The source that a flag gives, by key and place; None where none does."""
     given = ((key, getattr(args, key)) for key in _sources())
-    return next(((key, place) for key, place in given if place is not None), None)
+    # argparse makes an empty list of `--directory=--` (Python issue 59317).
+    return next(((key, "--" if place == [] else place) for key, place in given if place is not None), None)
 
 
 def _source_kind(text: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from core.errors import SourceError
+from core.config import KINDS
+from core.errors import SourceError, UsageError
 from core.events import PHASES
 from core.jobs import Ahead, Cancel, Controls
 from core.moments import moments_of
@@ -24,21 +25,24 @@ from core.operations.planning import (
 from core.operations.run import Run
 from core.plan import DEPLOY, Plan
 from core.planner.deploy import plan_deploy
-from core.records import Record, ServerState, make_tag, next_seq
+from core.records import REVISION_RULE, Record, ServerState, is_revision, make_tag, next_seq
 from core.source import make_tree, source_of
 from core.source.tree import Tree
+from core.text import clean
 
 
 @dataclass(frozen=True)
 class DeployRequest(Request):
     """Deploy `ref` (None: the configuration's) under `tag` (None: made from time and revision).
 
-    `rebuild`: a finished build is not used again.
+    rebuild    a finished build is not used again
+    revision   what a directory or an archive was built from: a commit, or another name; None: the digest says it
     """
 
     ref: str | None = None
     tag: str | None = None
     rebuild: bool = False
+    revision: str | None = None
 
 
 class Deploy(Operation[DeployRequest], request=DeployRequest):
@@ -54,6 +58,19 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
 
     def title(self, tag: str = "") -> str:
         return f"Deploy{f' {tag}' if tag else ''} to {self.fleet.environment.name}"
+
+    def check(self) -> None:
+        super().check()
+        revision, source = self.request.revision, self.fleet.project.source
+        if revision is None:
+            return
+        if source.has_revisions:
+            raise UsageError(
+                f"{KINDS[source.kind].noun} says by itself which revision is deployed",
+                hint="choose it with --ref; --revision is for directories and archives",
+            )
+        if not is_revision(revision):
+            raise UsageError(f"{clean(revision, 100)!r} cannot be a revision", hint=REVISION_RULE)
 
     def start_tree(self, cancel: Cancel) -> Ahead[Tree]:
         """Begin to make the tree. What the earlier plan built is not built again."""
@@ -78,12 +95,13 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         """The record of the release; the earlier plan's, whose tag and number a person has seen, where there is one."""
         now = time.time()
         mask = self.fleet.project.mask
+        revision = self.request.revision or tree.revision
         record = Record(
-            tag=self.request.tag or make_tag(datetime.fromtimestamp(now, UTC), tree.revision),
+            tag=self.request.tag or make_tag(datetime.fromtimestamp(now, UTC), revision),
             seq=next_seq(states),
             created=now,
             source=tree.source,
-            revision=tree.revision,
+            revision=revision,
             digest=tree.manifest.digest,
             subject=mask.line(tree.subject, 500),
             author=mask.line(tree.author, 500),
