@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
-from core.errors import TurnoutError
+from core.errors import NoRecord, TurnoutError
 from core.manifest import FOLDER, Entry, Manifest
 from core.text import count
 
@@ -122,6 +122,9 @@ def verdict(found: Verification, absent: int) -> str:
         as_deployed = f"{'all ' if alone else ''}{count(len(found.drifts), 'server')} as deployed"
         said.append(f"{count(bad, 'server')} drifted" if bad else as_deployed)
     said += [f"{count(absent, 'server')} without it"] if absent else []
-    said += [f"{count(len(found.errors), 'server')} not compared"] if found.errors else []
+    strange = sum(isinstance(error, NoRecord) for error in found.errors.values())
+    said += [f"no record to compare it with on {count(strange, 'server')}"] if strange else []
+    lost = len(found.errors) - strange
+    said += [f"{count(lost, 'server')} not compared"] if lost else []
     said += [f"`current` does not point to a release on {count(len(found.astray), 'server')}"] if found.astray else []
     return ", ".join(said)

@@ -227,6 +227,12 @@ class ServerError(TurnoutError):
     """A request failed on a server."""
 
 
+class NoRecord(ServerError):
+    """A release was made by another tool: there is nothing to compare it with. That is no difference."""
+
+    exit_code = EXIT_USAGE
+
+
 class LockLost(ServerError):
     """This operation no longer holds the lock, or the deploy root is gone; nothing was changed there."""
 

@@ -150,7 +150,15 @@ class Fleet:
             if name not in self._sessions:
                 connection = self._connections.pop(name, None)
                 shared = self.project.deploy.shared
-                self._sessions[name] = Session(server, server.root, self._routes_to_all(), shared, connection)
+                self._sessions[name] = Session(
+                    server,
+                    server.root,
+                    self._routes_to_all(),
+                    shared,
+                    connection,
+                    link=server.current or self.environment.current,
+                    links=self.environment.links + server.links,
+                )
             return self._sessions[name]
 
     def _routes_to_all(self) -> Routes:

@@ -27,6 +27,11 @@ PROBE = ".turnout-probe"
 """How the folder begins in which doctor rehearses a deploy."""
 
 
+def place(root: str, link: str = "") -> str:
+    """The path of the link that a switch replaces: `current`, or what turnout.toml names in its place."""
+    return link if link.startswith("/") else f"{root}/{link or CURRENT}"
+
+
 def release(tag: str) -> str:
     """Where a release is below the root; the text of `current` where it is live."""
     return f"{RELEASES}/{tag}"

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from core.questions import Question
-from core.records import FleetRelease, Lock, Previous, ServerState, fleet_releases, live_of, standing
+from core.records import FleetRelease, Lock, Previous, ServerState, Told, fleet_releases, live_of, standing
 from core.text import show_path
 from core.version import FORMAT
 
@@ -35,10 +35,16 @@ class Row(TypedDict):
 
 
 class ReleaseRow(Row):
-    """A release of the environment. created: seconds since the epoch; servers: `core.records.standing` by name."""
+    """A release of the environment. created: seconds since the epoch; servers: `core.records.standing` by name.
+
+    recorded   whether Turnout has a record of it; without, made_by and fate are what another tool's files tell
+    """
 
     tag: str
     live: bool
+    recorded: bool
+    made_by: str
+    fate: str
     created: float
     seq: int
     revision: str
@@ -159,11 +165,15 @@ class HistoryRow(Row):
 
 
 class DriftRow(Row):
-    """How a release's files on a server differ from its manifest; present: whether it has them at all."""
+    """How a release's files on a server differ from its manifest.
+
+    present    whether it has them at all; recorded: whether there is a record to compare them with
+    """
 
     server: str
     tag: str
     present: bool
+    recorded: bool
     changed: list[str]
     added: list[str]
     removed: list[str]
@@ -560,19 +570,22 @@ def release_rows(states: Mapping[str, ServerState], servers: Sequence[str]) -> l
 def _release_row(
     release: FleetRelease, live: str, states: Mapping[str, ServerState], servers: Sequence[str]
 ) -> ReleaseRow:
-    record = release.record
+    record, told = release.record, release.told or Told()
     return ReleaseRow(
         event="release",
         format=FORMAT,
         tag=release.tag,
         live=release.tag == live,
+        recorded=record is not None,
+        made_by=told.tool,
+        fate=release.bad,
         created=release.created,
         seq=record.seq if record else 0,
-        revision=record.revision if record else "",
-        ref=record.ref if record else "",
+        revision=release.revision,
+        ref=record.ref if record else told.ref,
         subject=record.subject if record else "",
         author=record.author if record else "",
-        by=record.by if record else "",
+        by=record.by if record else told.who,
         bytes=record.bytes if record else None,
         files=record.files if record else None,
         failed=release.failed,
@@ -645,22 +658,27 @@ def finding_row(server: str, *, topic: str, level: str, text: str, hint: str) ->
     return FindingRow(event="finding", format=FORMAT, server=server, topic=topic, level=level, text=text, hint=hint)
 
 
-def drift_rows(drifts: Mapping[str, Drift], without: Sequence[str], tag: str) -> list[DriftRow]:
+def drift_rows(
+    drifts: Mapping[str, Drift], without: Sequence[str], tag: str, strange: Sequence[str] = ()
+) -> list[DriftRow]:
     """One object a server, with all paths as text (what is not UTF-8 is escaped).
 
     without   servers that do not have the release's files
+    strange   those that have them, without a record
     """
     rows = [_drift_row(server, tag, drift) for server, drift in drifts.items()]
+    rows += [_drift_row(server, tag, None, present=True, recorded=False) for server in strange]
     return rows + [_drift_row(server, tag, None) for server in without]
 
 
-def _drift_row(server: str, tag: str, drift: Drift | None) -> DriftRow:
+def _drift_row(server: str, tag: str, drift: Drift | None, *, present: bool = False, recorded: bool = True) -> DriftRow:
     return DriftRow(
         event="drift",
         format=FORMAT,
         server=server,
         tag=tag,
-        present=drift is not None,
+        present=present or drift is not None,
+        recorded=recorded,
         changed=[show_path(path) for path in drift.changed] if drift else [],
         added=[show_path(path) for path in drift.added] if drift else [],
         removed=[show_path(path) for path in drift.removed] if drift else [],

@@ -60,11 +60,11 @@ def of_release(tag: str, record: Record | None, previous: str, servers: Iterable
     }
 
 
-def of_server(name: str, root: str, tag: str) -> dict[str, str]:
-    """Where the release is on a server; without a tag it is what `current` points to."""
+def of_server(name: str, root: str, tag: str, current: str) -> dict[str, str]:
+    """Where the release is on a server; without a tag it is what the link `current` points to."""
     return {
         "TURNOUT_SERVER": name,
         "TURNOUT_ROOT": root,
-        "TURNOUT_RELEASE_PATH": f"{root}/{layout.release(tag) if tag else layout.CURRENT}",
+        "TURNOUT_RELEASE_PATH": f"{root}/{layout.release(tag)}" if tag else current,
         "TURNOUT_SHARED_PATH": f"{root}/{layout.SHARED}",
     }

@@ -123,6 +123,10 @@ class Server(Table):
     """The SSH server to go through: `user@host` or `user@host:port`."""
     identity: Annotated[str, Checked(values.identity)] | None = None
     """The private key's file; absolute or below `~/`."""
+    current: Annotated[str, Checked(values.current)] = ""
+    """The link that a switch replaces, where that is not `current` in the root; over the environment's."""
+    links: tuple[Annotated[str, Checked(values.link)], ...] = ()
+    """Further links that may lead into `releases/`: what they lead to is never removed."""
     roles: tuple[Name, ...] = ()
     """What the server is for, such as "web": `roles` elsewhere and `--role` choose servers by it."""
 
@@ -152,6 +156,10 @@ class Environment(Table):
     """Seconds for which its checks go on after a switch, where they do not say it themselves."""
     freeze: tuple[Annotated[str, Checked(values.freeze)], ...] = ()
     """When its releases must not be changed: by the week, or from one date to another."""
+    current: Annotated[str, Checked(values.current)] = ""
+    """The link that a switch replaces on its servers, where that is not `current` in the root."""
+    links: tuple[Annotated[str, Checked(values.link)], ...] = ()
+    """Further links on its servers that may lead into `releases/`: what they lead to is never removed."""
     servers: tuple[Server, ...]
     """Its servers, in the order in which they are shown."""
 

@@ -10,7 +10,7 @@ import math
 import re
 from urllib.parse import urlsplit
 
-from core import freezes
+from core import freezes, layout
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """The allow list for names of projects, environments, servers and roles: they become words of commands and files."""
@@ -96,6 +96,27 @@ def root(value: str) -> str:
     if not parts:
         raise ValueError("must not be the root of the file system: name a folder for this application alone")
     return "/" + "/".join(parts)
+
+
+OURS = (layout.RELEASES, layout.SHARED, layout.CACHE, layout.OWN)
+"""What in a deploy root cannot be the link to the live release, and cannot hold it."""
+
+
+def current(value: str) -> str:
+    """The link that a switch replaces: a path below the root, or an absolute one."""
+    if value.startswith("/"):
+        return root(value)
+    path = _relative(value)
+    if not path or value.endswith("/"):
+        raise ValueError(f'{shown(value)} must name a link, such as "live" in the root, or an absolute path')
+    if path.partition("/")[0] in OURS:
+        raise ValueError(f"{shown(value)} is below {path.partition('/')[0]}: the link cannot be there")
+    return path
+
+
+def link(value: str) -> str:
+    """A link that may lead into releases/: an absolute path."""
+    return root(value)
 
 
 def shared(value: str) -> str:

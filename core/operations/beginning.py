@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shlex
 import time
 
 from core.errors import FleetError, LockedError, TurnoutError
@@ -53,6 +54,18 @@ def begin(run: Run, cancel: Cancel, *, uploads: bool, wait: float = 0.0) -> dict
             cancel.wait(random.uniform(0.5, 1.5))
 
 
+def _at_work(state: ServerState) -> LockedError:
+    """That another tool's lock is there: two that change one root at a time would undo each other's work."""
+    lock = state.their_locks[0]
+    path = f"{state.root}/{lock.path}"
+    return LockedError(
+        f"another tool holds its lock: {lock.describe()}",
+        hint=f"when it is done, try again, or use --wait; if nothing of it runs any more: rm {shlex.quote(path)}",
+        server=state.server,
+        phase="begin",
+    )
+
+
 def _emit_all(run: Run, events: list[Event]) -> None:
     for event in events:
         run.emit(event)
@@ -74,6 +87,8 @@ def _lock_all(run: Run, cancel: Cancel, emit: Emit) -> dict[str, ServerState]:
             if state.took_over:
                 text = f"took over the lock of {state.took_over.describe()}: its process is gone"
                 run.emit(Note(server=name, text=text, level="warning"))
+            if state.their_locks:
+                raise _at_work(state)
             return state
 
     first = at_once(names[:1], lock)

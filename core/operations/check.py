@@ -73,6 +73,6 @@ def _subject(fleet: Fleet, states: Mapping[str, ServerState], name: str) -> Subj
     values = {
         **variables.of_operation(project.project, fleet.environment.name, CHECK, who, ""),
         **variables.of_release(tag, release.record if release else None, previous, states),
-        **variables.of_server(name, state.root, tag),
+        **variables.of_server(name, state.root, tag, state.current_path),
     }
     return Subject(f"{state.root}/{layout.release(tag)}", values, state.seconds_live(time.time()))

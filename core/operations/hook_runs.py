@@ -101,7 +101,8 @@ class HookRuns:
         values = variables.of_operation(project, environment, run.kind, run.who, run.reason)
         values |= variables.of_release(tag, record, previous, (step.server for step in standing.plan.steps))
         if server:
-            values |= variables.of_server(server, standing.states[server].root, tag)
+            state = standing.states[server]
+            values |= variables.of_server(server, state.root, tag, state.current_path)
         return values
 
     def _all(self, moment: Moment, way: _Way) -> None:
@@ -119,7 +120,8 @@ class HookRuns:
             return
 
         def on_server(name: str) -> None:
-            folder = f"{self._standing.states[name].root}/{way.folder}"
+            state = self._standing.states[name]
+            folder = state.current_path if way.folder == layout.CURRENT else f"{state.root}/{way.folder}"
             told = self.variables(name, back[name] if back is not None else None)
             hooks.run(run.site(name, way.cancel), hook, folder, told)
 

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterable
 
 from core.drift import Drift, Verification, compare
-from core.errors import FleetError, ServerError, UsageError
+from core.errors import FleetError, NoRecord, ServerError, UsageError
 from core.fleet import Fleet
 from core.jobs import Cancel
 from core.operations.planning import with_records_of
@@ -43,7 +43,7 @@ def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
     if not having:
         raise UsageError(f"no server has the files of {chosen}", hint="`turnout releases` shows which server has what")
 
-    conflict = next(row.conflict for row in fleet_releases(states.values()) if row.tag == chosen)
+    conflict = next((row.conflict for row in fleet_releases(states.values()) if row.tag == chosen and row.record), "")
 
     def look(name: str) -> Drift:
         session, cache = fleet.session(name), fleet.project.settings.cache
@@ -52,8 +52,8 @@ def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
             raise ServerError(conflict, hint="only a person can decide which of them is right", server=name)
         if states[name].releases[chosen].unread:
             raise ServerError(f"the record of {chosen} cannot be read", server=name)
-        if record is None:
-            raise ServerError(f"{chosen} has no record: there is nothing to compare it with", server=name)
+        if record is None or not record.digest:
+            raise NoRecord(f"{chosen} has no record: there is nothing to compare it with", server=name)
         manifest = known(cache, record.digest)
         if manifest is None:
             manifest = session.manifest(chosen)

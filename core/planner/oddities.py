@@ -15,13 +15,14 @@ from core.text import count
 def adoption(state: ServerState) -> str:
     """What to do about a `current` that is not a link: for a folder, the one command that makes it a release."""
     if state.current_kind != "folder":
-        return f"look at {state.root}/current and move it away"
+        return f"look at {state.current_path} and move it away"
     numbers = itertools.count(2)
     name = "before-turnout"
     while name in state.releases:
         name = f"before-turnout-{next(numbers)}"
-    root = shlex.quote(state.root)
-    return f"cd {root} && mkdir -p releases && mv -T current releases/{name} && ln -s releases/{name} current"
+    root, link = shlex.quote(state.root), shlex.quote(state.link or layout.CURRENT)
+    target = shlex.quote(state.link_to(name))
+    return f"cd {root} && mkdir -p releases && mv -T {link} releases/{name} && ln -s {target} {link}"
 
 
 def current_refusal(state: ServerState) -> Refusal | None:
@@ -30,7 +31,7 @@ def current_refusal(state: ServerState) -> Refusal | None:
         return _served_elsewhere(state)
     if state.current_kind not in ("folder", "file"):
         return None
-    found = f"{state.root}/current is a {state.current_kind}, not a link"
+    found = f"{state.current_path} is a {state.current_kind}, not a link"
     return Refusal(f"{found}; nothing was changed. Then: {adoption(state)}", NOT_A_LINK)
 
 
@@ -105,6 +106,7 @@ def _odd(state: ServerState) -> list[str]:
         found.append(f"{state.server}: SITE DOWN: current points to {state.current_target}, {state.why_dangling}")
     if state.current_kind == "elsewhere":
         found.append(f"{state.server}: current points to {state.current_target}, outside releases/")
+    found += [f"{state.server}: {lock.describe()}: an operation waits for its end" for lock in state.their_locks]
     if state.current_kind == "absent" and state.links:
         found.append(f"{state.server}: there is no current; {_some_links(state)}")
     elif state.links:

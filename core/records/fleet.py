@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from core.records.order import in_order
@@ -27,6 +27,13 @@ class FleetRelease:
     tag: str
     on: Mapping[str, Release]
     """By server: those that know the release."""
+    twins: Mapping[str, Release] = field(default_factory=dict)
+    """By server: releases with the same tag and other content, which are rows of their own."""
+
+    @property
+    def key(self) -> str:
+        """What tells the row from all others: the tag, and where several have it also what was made from."""
+        return f"{self.tag}~{_content(next(iter(self.on.values())))}" if self.twins else self.tag
 
     @property
     def record(self) -> Record | None:
@@ -96,14 +103,16 @@ class FleetRelease:
 
     @property
     def conflict(self) -> str:
-        """Why it is not one release: servers whose records say that it has other content; "" where they agree."""
-        contents: dict[str, list[str]] = {}
-        for name, release in self.on.items():
-            if release.record:
-                contents.setdefault(release.record.digest, []).append(name)
-        if len(contents) < 2:
+        """Why it is not one release: servers whose records, or another tool's files, say that it has other content; ""
+        where they agree.
+        """
+        if not self.twins:
             return ""
-        said = (f"{digest[:12] or 'nothing'} on {', '.join(names)}" for digest, names in contents.items())
+        contents: dict[str, list[str]] = {}
+        for name, release in sorted({**self.on, **self.twins}.items()):
+            same = next((known for known in contents if _alike(known, _content(release))), _content(release))
+            contents.setdefault(same, []).append(name)
+        said = (f"{content or 'nothing'} on {', '.join(names)}" for content, names in contents.items())
         return f"the servers have recorded different content for {self.tag}: {'; '.join(said)}"
 
     @cached_property
@@ -119,8 +128,47 @@ def fleet_releases(states: Iterable[ServerState]) -> list[FleetRelease]:
     for state in states:
         for release in state.releases.values():
             by_tag.setdefault(release.tag, {})[state.server] = release
-    rows = [FleetRelease(tag, on) for tag, on in by_tag.items()]
+    rows = [row for tag, on in by_tag.items() for row in _rows_of(tag, on)]
     return in_order(rows)[::-1]
+
+
+def _content(release: Release) -> str:
+    """What a release is made of, as far as that is known: of its record the digest, else the commit; 12 characters."""
+    return (release.record.digest if release.record else release.revision)[:12]
+
+
+def _rows_of(tag: str, on: Mapping[str, Release]) -> list[FleetRelease]:
+    """The rows of a tag: one, or where servers have other content under it one for each.
+
+    Only what is known to differ is told apart: a release of which nothing is known stands with the first.
+    """
+    if len(on) < 2:
+        return [FleetRelease(tag, on)]
+    groups: dict[str, dict[str, Release]] = {}
+    for name, release in on.items():
+        revision = release.revision
+        same = next(
+            (each for each, some in groups.items() if any(_same(release, other) for other in some.values())), None
+        )
+        groups.setdefault(_content(release) or revision if same is None else same, {})[name] = release
+    if len(groups) < 2:
+        return [FleetRelease(tag, on)]
+    return [
+        FleetRelease(tag, some, {name: release for name, release in on.items() if name not in some})
+        for some in groups.values()
+    ]
+
+
+def _same(one: Release, other: Release) -> bool:
+    """Whether two releases with one tag may be one: nothing that is known of both differs."""
+    if one.record and other.record:
+        return one.record.digest == other.record.digest
+    return _alike(one.revision, other.revision)
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether one of two commits or digests is the beginning of the other; nothing is the beginning of anything."""
+    return one.startswith(other) or other.startswith(one)
 
 
 def live_of(rows: Iterable[FleetRelease]) -> str:

@@ -259,6 +259,11 @@ class ServerState:
         stays = stays_before(self.transitions, self.journal, self.current)
         return with_theirs(stays, self.transitions, self.lived, self.current)
 
+    @property
+    def current_path(self) -> str:
+        """Where the link is that a switch replaces."""
+        return layout.place(self.root, self.link)
+
     def link_to(self, tag: str) -> str:
         """The text that `current` has once a release is live here."""
         return f"{self.form}{tag}"

@@ -39,9 +39,10 @@ class Agent:
     round_trips   those that were waited for since the start: opening the channel is one, each request is one
     rtt           seconds of the last `ping`, the shortest request there is; 0.0 before the first"""
 
-    def __init__(self, connection: Connection, root: str) -> None:
+    def __init__(self, connection: Connection, root: str, link: str = "", links: Sequence[str] = ()) -> None:
         self._connection = connection
         self._root = root
+        self._link, self._links = link, tuple(links)
         self._mark = secrets.token_hex(8)
         self._buffer = b""
         self._place = 0
@@ -144,7 +145,14 @@ class Agent:
         self.round_trips += 1
         channel.settimeout(BEAT)
         # OpenSSH opens the window of a session when its command runs: input would wait for one more round trip.
-        begun = launch.agent(self._root, self._mark, requests, waits=channel.out_window_size == 0)
+        begun = launch.agent(
+            self._root,
+            self._mark,
+            requests,
+            waits=channel.out_window_size == 0,
+            link=self._link,
+            links=self._links,
+        )
         start(channel, begun.command)
         if begun.text:
             self._put(channel, begun.text.encode("utf-8", "surrogateescape"))

@@ -91,14 +91,17 @@ class Start:
     text: str = ""
 
 
-def agent(root: str, mark: str, requests: str, *, waits: bool) -> Start:
+def agent(root: str, mark: str, requests: str, *, waits: bool, link: str = "", links: Sequence[str] = ()) -> Start:
     """The agent for a deploy root, with its first requests.
+
+    link   what a switch replaces, where that is not `current`; links: others to look at (links.sh)
 
     mark   a random word that begins each of its own lines
     waits  the server takes input only once a command runs (OpenSSH): what is sent then costs one more round trip, so
            all travels in the command line where it can
     """
-    head = f"{PREPARATION}root={quote(root)}\nmark={mark}\n"
+    named = quote(" ".join(quote(path) for path in links))
+    head = f"{PREPARATION}root={quote(root)}\nmark={mark}\nlink={quote(link)}\nlinks={named}\n"
     command = whole(AGENT, f"{head}first={quote(requests)}\n{agent_program()}") if waits else None
     if command is not None:
         return Start(command)
@@ -115,15 +118,15 @@ def download() -> Start:
     return Start(_in_one_word(DOWNLOAD, DOWNLOAD_PARTS))
 
 
-def follow(mark: str, root: str, lines: int, most: int, patterns: Sequence[tuple[int, str]]) -> Start:
-    """The program that follows files (follow.sh says how), with the last `lines` of each and at most `most` bytes a
-    second. It goes on while lines come on its input, which BEAT sends."""
-    text = "".join(f"{line}\n" for line in (f"begin {mark}", root, lines, most))
+def follow(mark: str, current: str, lines: int, most: int, patterns: Sequence[tuple[int, str]]) -> Start:
+    """The program that follows files (follow.sh says how), relative to the link `current`, with the last `lines` of
+    each and at most `most` bytes a second. It goes on while lines come on its input, which BEAT sends."""
+    text = "".join(f"{line}\n" for line in (f"begin {mark}", current, lines, most))
     text += "".join(f"{index} {pattern}\n" for index, pattern in patterns)
     return Start(_in_one_word(FOLLOW, FOLLOW_PARTS), f"{text}.\n")
 
 
-def guarded(mark: str, root: str, line: str) -> Start:
+def guarded(mark: str, root: str, current: str, line: str) -> Start:
     """A person's command that prints as long as somebody listens: lines on its input keep it alive, as with `follow`.
 
     It runs in `current`, or in the deploy root before there is one. A process beside it hears those lines; the command
@@ -134,7 +137,7 @@ def guarded(mark: str, root: str, line: str) -> Start:
     guard = f"'/usr/bin/env' '-i' \"PATH={SYSTEM_PATH}:$PATH\" '/bin/sh' '-c' {program} {GUARD} $$"
     text = (
         f'echo\necho "{mark} $$"\nexec 2>&1\nexec 3<&0\n{guard} <&3 3<&- > /dev/null 2>&1 &\nexec 3<&-\n'
-        f"cd {quote(f'{root}/{layout.CURRENT}')} 2> /dev/null || cd {quote(root)} || exit 1\n"
+        f"cd {quote(current)} 2> /dev/null || cd {quote(root)} || exit 1\n"
     )
     return Start(start, framed(mark, text + without_input(line)))
 

@@ -11,6 +11,7 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from core import layout
 from core.drift import Contents
 from core.errors import ConnectError, HostKeyUnknown, ServerError, TurnoutError
 from core.jobs import Ahead, Cancel
@@ -47,6 +48,7 @@ class Session:
     was opened; each request and each wait for an upload is one.
 
     connection   one that is open or being opened, to begin with
+    link         what turnout.toml names in place of `current`; links: other links that may lead into releases/
     """
 
     def __init__(
@@ -56,11 +58,15 @@ class Session:
         routes: Routes,
         shared: Sequence[str] = (),
         connection: Connection | None = None,
+        *,
+        link: str = "",
+        links: Sequence[str] = (),
     ) -> None:
         self.server = server
         self.root = root
         self._routes = routes
         self._shared = tuple(shared)
+        self._link, self._links = link, tuple(links)
         self._connection = connection or Connection(server, routes)
         self._agent: Agent | None = None
         self._upload: Ahead[Upload] | None = None
@@ -70,6 +76,11 @@ class Session:
     @property
     def name(self) -> str:
         return self.server.name
+
+    @property
+    def current_path(self) -> str:
+        """Where the link is that a switch replaces."""
+        return layout.place(self.root, self._link)
 
     @property
     def connection(self) -> Connection:
@@ -98,7 +109,7 @@ class Session:
                 self._connection.close()
                 self._connection = Connection(self.server, self._routes)
                 self._connection.open()
-            self._agent = Agent(self._connection, self.root)
+            self._agent = Agent(self._connection, self.root, self._link, self._links)
             self._upload = None
             self._extra_round_trips = 0
 
@@ -299,4 +310,5 @@ class Session:
             raise error.at(server=self.name) from None
 
     def _state(self, answer: Answer) -> ServerState:
-        return parse_state(answer.lines, self.name, self.root, now=time.time(), rtt=self.rtt)
+        state = parse_state(answer.lines, self.name, self.root, now=time.time(), rtt=self.rtt)
+        return replace(state, link=self._link)

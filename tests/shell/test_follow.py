@@ -30,7 +30,9 @@ class Follow:
             env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         assert self.process.stdin is not None
-        begun = follow(MARK, str(root), lines, 100_000, [(index, pattern) for index, pattern in enumerate(patterns)])
+        begun = follow(
+            MARK, str(root / "current"), lines, 100_000, [(index, pattern) for index, pattern in enumerate(patterns)]
+        )
         self.process.stdin.write(begun.text.encode())
         self.process.stdin.flush()
         threading.Thread(target=self._read, daemon=True).start()

@@ -19,10 +19,10 @@ def test_what_is_set_is_what_the_table_says():
     }
     assert list(everywhere) == [each.name for each in VARIABLES if each.where == EVERYWHERE]
     assert everywhere["TURNOUT_SERVERS"] == "web1 web2"
-    on_a_server = variables.of_server("web1", "/srv/shop", "r1")
+    on_a_server = variables.of_server("web1", "/srv/shop", "r1", "/srv/shop/live")
     assert list(on_a_server) == [each.name for each in VARIABLES if each.where == ON_A_SERVER]
     assert on_a_server["TURNOUT_RELEASE_PATH"] == "/srv/shop/releases/r1"
-    assert variables.of_server("web1", "/srv/shop", "")["TURNOUT_RELEASE_PATH"] == "/srv/shop/current"
+    assert variables.of_server("web1", "/srv/shop", "", "/srv/live")["TURNOUT_RELEASE_PATH"] == "/srv/live"
 
 
 def test_the_page_has_the_table():

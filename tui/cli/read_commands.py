@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_FAILED, Cancelled, ConnectError
+from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_FAILED, Cancelled, ConnectError, NoRecord
 from core.recovery import interruption
 from core.rows import (
     check_rows,
@@ -80,7 +80,7 @@ def _doctor(command: Command) -> Answer:
 
 
 def _verify(command: Command) -> Answer:
-    """0 as deployed, 1 drift or a `current` that does not point to a release, 3 a server could not be asked."""
+    """0 as deployed, 1 drift or a `current` that points to no release, 2 no record, 3 a server could not be asked."""
     from core.drift import verdict
     from core.operations.verify import verify
     from tui.view.drift_lines import server_lines
@@ -98,13 +98,16 @@ def _verify(command: Command) -> Answer:
     if verification.astray and not drifts:
         without = []  # nothing was compared, and why is said
     lines = server_lines(verification, without, output.cells, output.glyphs, PATHS_SHOWN)
-    output.table(lines, [*drift_rows(drifts, without, verification.tag), *current_rows(verification.astray)])
+    strange = [name for name, error in verification.errors.items() if isinstance(error, NoRecord)]
+    rows = drift_rows(drifts, without, verification.tag, strange)
+    output.table(lines, [*rows, *current_rows(verification.astray)])
     for error in verification.errors.values():
         output.error(placed(error, output.narrator))
     drifted = bool(without or verification.astray) or not all(drift.none for drift in drifts.values())
     code = max([EXIT_FAILED if drifted else EXIT_DONE, *(error.exit_code for error in verification.errors.values())])
     said = verdict(verification, len(without))
-    outcome = "drift" if drifted else "failed" if code else "done"
+    alone = strange and len(strange) == len(verification.errors)
+    outcome = "drift" if drifted else "no-record" if alone else "failed" if code else "done"
     summary = f"{verification.tag}: {said}" if verification.tag else said
     return {"exit_code": code, "outcome": outcome, "tag": verification.tag, "summary": summary}
 

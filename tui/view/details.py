@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from core.errors import ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
-from core.records import UNKNOWN, FleetRelease, Pin, ServerState, standing
+from core.records import UNKNOWN, FleetRelease, Pin, ServerState, Told, standing
 from core.text import count, size
 from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import ago, listing
@@ -45,7 +45,12 @@ def release_lines(row: FleetRelease, fleet: FleetView, cells: int, glyphs: Glyph
     if record is None and row.unread:
         out.append(line(("Its record cannot be read, so its revision and author are unknown.", "dim")))
     elif record is None:
-        out.append(line(("Another tool made it. Without a record, its revision and author are unknown.", "dim")))
+        told = row.told or Told()
+        out += _field("Made by", one_line(told.tool) or "another tool: Turnout has no record of it", cells)
+        out += _field("Revision", one_line(told.revision) or "unknown", cells)
+        out += _field("Asked as", one_line(told.ref), cells)
+        out += _field("Sent by", one_line(told.who), cells)
+        out += _field("Its fate", one_line(row.bad), cells, "warn")
     else:
         out += _field("What", one_line(record.subject), cells, "strong")
         out += _field("Revision", one_line(record.revision), cells)

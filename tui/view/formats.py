@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from core.names import short_tag as short_tag
-from core.records import FleetRelease
+from core.records import FleetRelease, Told, one_line
 from core.text import size
 
 
@@ -78,8 +78,13 @@ def _range_name(names: tuple[str, ...]) -> str:
 
 
 def without_record(row: FleetRelease) -> str:
-    """What is said of a release in place of a record's subject."""
-    return "its record cannot be read" if row.unread else "made by another tool: no record"
+    """What is said of a release in place of a record's subject: all that another tool's files tell."""
+    if row.unread:
+        return "its record cannot be read"
+    told = row.told or Told()
+    parts = [f"made by {one_line(told.tool)}" if told.tool else "made by another tool", one_line(told.revision)[:7]]
+    parts += [f"of {one_line(told.ref)}" if told.ref else "", row.bad]
+    return ", ".join(part for part in parts if part)
 
 
 def listing(names: Sequence[str], limit: int = 4) -> str:

@@ -37,7 +37,7 @@ class ReleasesPane(MarkableRows):
         chosen = matrix.matching(fleet.rows, filter_text)
         self._rows = matrix.in_order(chosen, fleet, self.order, self._now())
         self.marked &= set(fleet.places)
-        self.set_keys([row.tag for row in self._rows])
+        self.set_keys([row.key for row in self._rows])
 
     @property
     def row(self) -> FleetRelease | None:

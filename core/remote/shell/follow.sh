@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154  # `silent`, `listener` and `newline` are set by watch.sh, which comes before this file
 # Follows files by their names, for as long as somebody listens. On standard input come a line `begin MARK`, a line each
-# with the deploy root, with how many of the last lines are wanted and with how many bytes a second are sent at most, then
+# with the path of `current`, with how many of the last lines are wanted and with how many bytes a second are sent at most, then
 # a line `INDEX PATTERN` for each pattern, and `.`. A pattern without a slash at its front is relative to `current`.
 #
 # Lines that begin with MARK are ours; core/logs/frames.py reads them:
@@ -26,7 +26,7 @@ case $mark in
   "begin "*) mark=${mark#begin } ;;
   *) echo "not run: a start-up file there reads standard input and consumed part of what was sent" >&2; exit 3 ;;
 esac
-IFS= read -r root
+IFS= read -r current
 IFS= read -r last
 IFS= read -r most
 patterns=
@@ -161,7 +161,7 @@ match_all() {
 while [ "$silent" -lt "$SILENT_AFTER" ]; do
   silent=$((silent + 1))
   budget=$most here=
-  if cd "$root/current" 2> /dev/null; then here=$(pwd -P); else cd /; fi
+  if cd "$current" 2> /dev/null; then here=$(pwd -P); else cd /; fi
   match_all
   for k in $met; do
     eval "name=\$name_$k"

@@ -2,7 +2,7 @@
 # A part of the agent: the link that a switch replaces, how its text is written, and which other links lead into releases/.
 #
 # `link` is that link: `current`, or what `current` in turnout.toml names, relative to the root or absolute. `links` has
-# further links to look at, a line each.
+# further links to look at, quoted for the shell.
 
 # form_of TARGET: in `form`, what comes before the tag in the link's text, where it has TARGET now ("" for no link). An
 # absolute link stays absolute: other programs may read it. An untidy one becomes plain.
@@ -25,20 +25,12 @@ next_to_link() { next=${link%"${link##*/}"}.${link##*/}-next; }
 
 # linked_into: in `linked`, a line `TAG LINK` for each link but `current` that ends in a release: in the root, one folder
 # below it, beside the root, and among `links`. Each may be what a web server serves. LINK is encoded.
-# sets: linked base IFS
+# sets: linked base
 linked_into() {
   linked='' base=$PWD
   look_at ./* ./.[!.]* ./*/* ../* ../.[!.]*
   [ "${root%/*}/." -ef .. ] || look_at "${root%/*}"/*
-  [ -z "${links-}" ] || {
-    set -f
-    IFS=$newline
-    # shellcheck disable=SC2086  # one a line
-    set -- $links
-    unset IFS
-    set +f
-    look_at "$@"
-  }
+  [ -z "${links-}" ] || eval "look_at $links"
 }
 
 # look_at PATH...: the links among them that end in a release, into `linked`. Few are links: no program is started.

@@ -1,0 +1,140 @@
+"""Deploys, rollbacks and prunes on servers that other tools laid out, over SSH; one server, its root made anew."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from core import DeployRequest, PruneRequest
+from core.errors import LockedError, UsageError
+from tests.engine.driving import releases
+
+A, B, C = "20261101120000", "20261102120000", "20261103120000"
+
+
+def lay_out(root: Path, *tags: str, live: str = "", absolute: bool = False, link: str = "current") -> None:
+    """A root that another tool left."""
+    for tag in tags:
+        (root / "releases" / tag).mkdir(parents=True)
+        (root / "releases" / tag / "index.html").write_text(tag)
+    if live:
+        os.symlink(f"{root if absolute else '.'}/releases/{live}" if absolute else f"releases/{live}", root / link)
+
+
+def tree(root: Path) -> dict[str, tuple[int, bytes]]:
+    """Everything below a folder: modes and contents."""
+    return {
+        str(path.relative_to(root)): (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(root.rglob("*"))
+    }
+
+
+def test_capistranos_way_there_and_back(sshd, project_factory, engine):
+    root = sshd.files
+    lay_out(root, A, B, C, live=C, absolute=True)
+    (root / "repo").mkdir()
+    (root / "repo/HEAD").write_text("ref: refs/heads/main\n")
+    (root / "revisions.log").write_text(
+        f"Branch main (at 75b69fc) deployed as release {A} by ana\n"
+        f"Branch main (at 9ab01cd) deployed as release {C} by ci\n"
+    )
+    (root / "shared/log").mkdir(parents=True)
+    (root / "shared/log/production.log").write_text("kept\n")
+    theirs = {name: tree(root / name) for name in ("repo", "shared")}
+    operator = engine(project_factory([sshd], deploy={"keep": 1}))
+    operator.deploy(tag="t1")
+    assert os.readlink(root / "current") == f"{root}/releases/t1", "an absolute link stays absolute"
+    assert releases(sshd) == [A, B, C, "t1"], "nothing that cannot be made again goes by itself"
+    assert operator.rollback().tag == C
+    assert os.readlink(root / "current") == f"{root}/releases/{C}"
+    operator.rollback("t1")
+    operator.rollback(C)
+    assert operator.rollback().tag == "t1", "undo after undo is there and back"
+    # Capistrano's next deploy, and its log.
+    lay_out(root, "20991201120000")
+    os.unlink(root / "current")
+    os.symlink(f"{root}/releases/20991201120000", root / "current")
+    with (root / "revisions.log").open("a") as log:
+        log.write("Branch main (at 1111111) deployed as release 20991201120000 by ana\n")
+    assert operator.rollback().tag == "t1"
+    assert {name: tree(root / name) for name in ("repo", "shared")} == theirs
+    assert B in releases(sshd)
+    plan = operator.plan(PruneRequest(keep=1, for_ever=True))
+    assert any("gone for ever" in text for text in plan.warnings)
+
+
+def test_what_was_never_published_is_not_gone_back_to(sshd, project_factory, engine):
+    root = sshd.files
+    lay_out(root, A, B, C, live=C, absolute=True)
+    (root / "revisions.log").write_text(
+        f"Branch main (at 75b69fc) deployed as release {A} by ana\n"
+        f"Branch main (at 9ab01cd) deployed as release {C} by ci\n"
+    )
+    operator = engine(project_factory([sshd]))
+    result = operator.rollback()
+    assert result.tag == A
+
+
+def test_another_link_that_serves_is_named_and_then_switched(sshd, project_factory, engine):
+    root = sshd.files
+    lay_out(root, "1", "2", live="2", link="live")
+    project = project_factory([sshd])
+    operator = engine(project)
+    operator.fails(lambda: operator.deploy(tag="t1"), UsageError, 'current = "live"')
+    assert operator.plan(DeployRequest(tag="t1")).steps[0].refusal and not (root / "current").exists()
+    operator = engine(project_factory([sshd], environment_options={"current": "live"}))
+    operator.deploy(tag="t1")
+    assert os.readlink(root / "live") == "releases/t1" and not (root / "current").exists()
+    assert operator.rollback().tag == "2" and os.readlink(root / "live") == "releases/2"
+    operator.rollback("t1")
+    operator.prune(keep=1)
+    assert releases(sshd) == ["1", "2", "t1"]
+
+
+def test_a_link_outside_the_root_is_switched_and_the_root_is_not(sshd, project_factory, engine):
+    root, www = sshd.files, sshd.files.parent / "www"
+    www.mkdir()
+    lay_out(root, "1", "2")
+    os.symlink(f"{root}/releases/2", www / "html")
+    operator = engine(project_factory([sshd], environment_options={"current": f"{www}/html"}))
+    operator.deploy(tag="t1")
+    assert os.readlink(www / "html") == f"{root}/releases/t1" and os.listdir(www) == ["html"]
+    assert operator.rollback().tag == "2"
+
+
+def test_while_another_tool_deploys_nothing_begins(sshd, project_factory, engine):
+    root = sshd.files
+    lay_out(root, "1", "2", live="2")
+    (root / ".dep").mkdir()
+    (root / ".dep/deploy.lock").write_text("ana\n")
+    operator = engine(project_factory([sshd]))
+    error = operator.fails(lambda: operator.deploy(tag="t1"), LockedError, "Deployer is deploying, by ana")
+    assert "rm " in error.hint and releases(sshd) == ["1", "2"]
+    assert any("Deployer is deploying" in text for text in operator.plan(DeployRequest(tag="t1")).warnings)
+    (root / ".dep/deploy.lock").unlink()
+    operator.deploy(tag="t1")
+
+
+def test_buddys_cache_is_left_alone(sshd, project_factory, engine):
+    root, name = sshd.files, "7" * 40
+    lay_out(root, name, live=name)
+    shutil.copytree(root / "releases" / name, root / "deploy-cache")
+    before = tree(root / "deploy-cache")
+    operator = engine(project_factory([sshd]))
+    operator.fails(lambda: operator.deploy(tag="t1"), UsageError, "that Turnout did not put there")
+    operator.fails(lambda: operator.prune(cache=True), UsageError, "that Turnout did not put there")
+    assert tree(root / "deploy-cache") == before
+
+
+def test_a_release_is_as_new_as_its_deploy(sshd, project_factory, engine):
+    files = {f"f{number}": f"{number}\n" for number in range(250)}
+    operator = engine(project_factory([sshd], files))
+    operator.deploy(tag="t1")
+    os.utime(sshd.files / "deploy-cache", (1e9, 1e9))
+    os.utime(sshd.files / "releases/t1", (1e9, 1e9))
+    operator.prune(cache=True)
+    operator.deploy(tag="t2", ref="HEAD")
+    made = (sshd.files / "releases/t2").stat().st_mtime
+    assert made >= (sshd.files / ".turnout/records/t2.toml").stat().st_mtime - 30
+    assert made > 1.5e9
