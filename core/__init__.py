@@ -14,6 +14,7 @@ from core.version import VERSION
 __version__ = VERSION
 
 __all__ = [
+    "AdoptRequest",
     "BlockRequest",
     "Controls",
     "DeployRequest",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from core.jobs import Controls, Job
     from core.operations.executing import Result, execute, make_plan
     from core.operations.follow import watch
+    from core.operations.kinds.adopt import AdoptRequest
     from core.operations.kinds.block import BlockRequest
     from core.operations.kinds.deploy import DeployRequest
     from core.operations.kinds.freeze import FreezeRequest

@@ -115,7 +115,7 @@ class Noticing(Operation[N]):
                 self.take_away(held, states[held.name])
 
         end = {"tag": prepared.plan.tag} if prepared.plan.tag else {}
-        changed = change(run, prepared.plan, work, **end)
+        changed = change(run, prepared.plan, work, lambda name: end)
         return f"{self.did} on {count(changed, 'server')}"
 
     def nothing(self, plan: Plan) -> str:
@@ -175,10 +175,15 @@ def unknown(states: Sequence[ServerState], tag: str) -> str:
     return "" if tag in tags else f"there is no release {quoted(tag)}"
 
 
-def change(run: Run, plan: Plan, work: Callable[[Held], None], **end: Any) -> int:
+def change(
+    run: Run,
+    plan: Plan,
+    work: Callable[[Held], None],
+    facts: Callable[[str], Mapping[str, Any]],
+) -> int:
     """Do `work` on every server of the plan that has to change, and give the locks back; how many have changed.
 
-    end   facts for the journals' end
+    facts   what the journal's end of a server tells
     If this dies in the middle, some servers have the notice and others not: the same request again brings it about.
     One that fails keeps no other from it; FleetError names those that failed.
     """
@@ -188,7 +193,7 @@ def change(run: Run, plan: Plan, work: Callable[[Held], None], **end: Any) -> in
         with run.phase("finish", name):
             if changes:
                 work(run.held(name))
-            run.conclude(name, Settles.NONE, run.journal("end", outcome="done", **end))
+            run.conclude(name, Settles.NONE, run.journal("end", outcome="done", **facts(name)))
         return changes
 
     with run.or_give_back("failed"):

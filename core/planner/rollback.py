@@ -79,7 +79,7 @@ def plan_rollback(
             action = NONE if state.current == row.tag and not refusal else SWITCH
             steps.append(Step(server=state.server, action=action, current=state.current, refusal=refusal))
         elif manifest is None or row.record is None:
-            reason = manifest_problem or "its files are gone, and without a record they cannot be made again"
+            reason = manifest_problem or "its files are gone, and no record says how to make them again"
             steps.append(Step(server=state.server, action=UPLOAD, current=state.current, refusal=Refusal(reason)))
         else:
             steps.append(release_step(state, row.record, manifest, caches.get(state.server), settings, None))

@@ -76,6 +76,8 @@ class Record:
     reason    why it was deployed, in the words of the person who did
     pinned    never pruned; what `turnout pin` writes is a file of its own, `Pin`
     promoted_from, promoted_tag   the environment that it was promoted from, and the release there; "" for neither
+    adopted   the tool that made the release, or "another tool": what is known of it is what that tool wrote down, and
+              nothing tells what its files were; "" for one of Turnout's
     built_for, built, built_by    of a promoted release: the environment it was first deployed to, when, and by whom
     """
 
@@ -100,12 +102,15 @@ class Record:
     built_for: str = ""
     built: float = 0.0
     built_by: str = ""
+    adopted: str = ""
 
     def to_toml(self) -> str:
         """The text of the record's file; times are TOML date-times in UTC."""
         values = asdict(self)
         if not self.promoted_from:
             values = {key: value for key, value in values.items() if key not in _PROMOTED}
+        if not self.adopted:
+            del values["adopted"]
         for name in _TIMES & values.keys():
             values[name] = datetime.fromtimestamp(values[name], UTC).replace(microsecond=0)
         return tomli_w.dumps(values)

@@ -122,6 +122,18 @@ class Held:
         """Replace a release's record."""
         self._ask("record", record.tag, record.to_toml(), title="the record was not written")
 
+    def records(self, records: Sequence[Record]) -> None:
+        """Write many records, a hundred to a round trip."""
+        for start in range(0, len(records), 100):
+            batch = [("record", (self.token, record.tag, record.to_toml())) for record in records[start : start + 100]]
+            for answer in self.session.answers(batch):
+                self.session.done(answer, "a record was not written")
+
+    def unrecord(self, tags: Sequence[str]) -> None:
+        """Remove the records of releases that stay."""
+        if tags:
+            self._ask("unrecord", *tags, title="the records were not removed")
+
     def pin(self, tag: str, pin: Pin) -> None:
         """Never prune a release here, whether or not it is there."""
         self._ask("pin", tag, pin.to_line(), title="the release was not pinned")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -47,6 +47,10 @@ class History(Protocol):
 
     def lines(self, old: str, new: str) -> Mapping[bytes, tuple[int, int]]:
         """By path: lines added and removed. Binary files, and those that are not in the repository, are left out."""
+        ...
+
+    def named(self, revisions: Iterable[str]) -> Mapping[str, Commit]:
+        """Of these revisions, whole or the beginning of one: those that are there, with subject and author."""
         ...
 
     def content(self, revision: str, path: bytes, most: int) -> bytes | None:

@@ -6,9 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
-from core import DeployRequest, PruneRequest
+from core import AdoptRequest, DeployRequest, PinRequest, PruneRequest
 from core.errors import LockedError, UsageError
-from tests.engine.driving import releases
+from tests.engine.driving import record, records, releases
 
 A, B, C = "20261101120000", "20261102120000", "20261103120000"
 
@@ -138,3 +138,57 @@ def test_a_release_is_as_new_as_its_deploy(sshd, project_factory, engine):
     made = (sshd.files / "releases/t2").stat().st_mtime
     assert made >= (sshd.files / ".turnout/records/t2.toml").stat().st_mtime - 30
     assert made > 1.5e9
+
+
+def test_adopted_releases_are_ours_but_for_what_nobody_can_know(sshd, project_factory, engine):
+    root = sshd.files
+    project = project_factory([sshd], deploy={"keep": 1})
+    commit = project.git("rev-parse", "HEAD").strip()
+    lay_out(root, A, B, C, live=C)
+    (root / "releases" / A / "REVISION").write_text(f"{commit}\n")
+    (root / "revisions.log").write_text(
+        f"Branch main (at {commit[:7]}) deployed as release {A} by ana\n"
+        f"Branch main (at 9ab01cd) deployed as release {C} by ci\n"
+    )
+    (root / "deploy-cache").mkdir()
+    (root / "deploy-cache/x").write_text("theirs")
+    before = {name: tree(root / name) for name in ("releases", "deploy-cache")}
+    operator = engine(project)
+    plan = operator.plan(AdoptRequest())
+    assert plan.steps[0].action == "record 3 releases, take over the deploy-cache"
+    assert any(f"{B} was never published by Capistrano" in text for text in plan.warnings)
+    assert "recorded 3 releases on 1 server" in operator.run(AdoptRequest(), plan).summary
+    assert {name: tree(root / name) for name in ("releases", "deploy-cache")} == before
+    adopted = {tag: record(sshd, tag) for tag in (A, B, C)}
+    assert (adopted[A].subject, adopted[A].by, adopted[A].adopted) == ("The first version", "ana", "Capistrano")
+    assert adopted[B].failed == "was never published by Capistrano"
+    assert {(each.digest, each.seq) for each in adopted.values()} == {("", 0)}
+    assert operator.run(AdoptRequest()).outcome == "nothing-to-do"
+    assert operator.rollback().tag == A, "what Capistrano's log says was live before"
+    assert record(sshd, C).left
+    operator.run(PinRequest(C))
+    operator.deploy(tag="t1")
+    assert releases(sshd) == [A, B, C, "t1"]
+    operator.rollback(C)
+    operator.prune(keep=1)
+    assert releases(sshd) == [A, B, C, "t1"]
+    shutil.rmtree(root / "releases" / B)
+    operator.fails(lambda: operator.rollback(B), UsageError, "no record says how to make them again")
+    operator.run(AdoptRequest(undo=True))
+    assert records(sshd) == ["t1"]
+    assert operator.run(AdoptRequest(undo=True)).outcome == "nothing-to-do"
+    assert operator.rollback().tag == "t1"
+
+
+def test_an_adopted_cache_is_given_back_where_nothing_was_sent(sshd, project_factory, engine):
+    root = sshd.files
+    lay_out(root, "7" * 40, live="7" * 40)
+    (root / "deploy-cache").mkdir()
+    (root / "deploy-cache/x").write_text("buddy")
+    operator = engine(project_factory([sshd]))
+    operator.run(AdoptRequest())
+    operator.run(AdoptRequest(undo=True))
+    operator.fails(lambda: operator.deploy(tag="t1"), UsageError, "that Turnout did not put there")
+    operator.run(AdoptRequest())
+    operator.deploy(tag="t1")
+    assert (root / "current/index.html").exists() and not (root / "current/x").exists()

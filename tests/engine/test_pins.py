@@ -76,6 +76,8 @@ def test_a_release_of_another_tool_is_pinned_as_well(sshd, project_factory, engi
     operator.run(PinRequest("20250101"))
     deploy_each(operator, project, "r1", "r2")
     operator.prune(keep=1)
+    assert releases(sshd) == ["20250101", "20250102", "r1", "r2"], "nothing can make it again"
+    operator.prune(keep=1, for_ever=True)
     assert releases(sshd) == ["20250101", "r1", "r2"]
 
 

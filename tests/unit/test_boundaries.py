@@ -102,5 +102,7 @@ def test_the_first_paint_waits_for_nothing_that_fills_the_screen() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert "tui.app" in loaded
-    assert not [name for name in loaded if name.startswith(("tui.screens", "tui.dialogs", "tui.palette", "core.records"))]
+    assert not [
+        name for name in loaded if name.startswith(("tui.screens", "tui.dialogs", "tui.palette", "core.records"))
+    ]
     assert loaded & {"tui.model.workspace", "tui.commands.registry", "core.events", "core.plan"} == set()

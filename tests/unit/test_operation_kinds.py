@@ -6,6 +6,7 @@ import pytest
 
 import core
 from core import (
+    AdoptRequest,
     BlockRequest,
     DeployRequest,
     FreezeRequest,
@@ -39,6 +40,13 @@ WORDS = {
         "Clear the deploy-cache on production",
         "Clear the deploy-cache on production",
     ),
+    AdoptRequest(): ("adopt", "Adopt", "Adopt the releases of production", "Adopt the releases of production"),
+    AdoptRequest(undo=True): (
+        "adopt",
+        "Undo",
+        "Take the adopted records of production back",
+        "Take the adopted records of production back",
+    ),
     PinRequest("r1"): ("pin", "Pin", "Pin r1 on production", "Pin r1 on production"),
     PinRequest("r1", pinned=False): ("unpin", "Unpin", "Unpin r1 on production", "Unpin r1 on production"),
     BlockRequest("r1"): ("block", "Block", "Block r1 on production", "Block r1 on production"),
@@ -69,7 +77,7 @@ def test_every_request_is_called_by_its_own_words(request_: Request) -> None:
 
 def test_every_request_of_the_library_has_an_operation() -> None:
     requests = [name for name in core.__all__ if name.endswith("Request") and name != "Request"]
-    assert len(requests) == 8
+    assert len(requests) == 9
     for name in requests:
         assert operation_of(object.__new__(getattr(core, name))).__module__.startswith("core.operations.kinds.")
 

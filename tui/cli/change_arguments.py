@@ -21,6 +21,7 @@ def add_change_commands(commands: Any) -> None:
     _promote(commands)
     _rollback(commands)
     _prune(commands)
+    _adopt(commands)
     _pin(commands)
     _block(commands)
     _freeze(commands)
@@ -121,6 +122,28 @@ def _prune(commands: Any) -> None:
         )
 
     prune.set_defaults(request=request)
+
+
+def _adopt(commands: Any) -> None:
+    adopt = add_command(
+        commands,
+        "adopt",
+        "take over the releases that another tool made",
+        "Writes a record for each of them, with what that tool's files tell: who, when, which revision, what failed.\n"
+        "No release is touched. The records have no digest, so nothing is compared with them, and nothing sent again.\n"
+        "A deploy-cache that the other tool filled becomes Turnout's: switch that tool off first.",
+    )
+    add_environment(adopt)
+    adopt.add_argument("--undo", action="store_true", help="remove those records again")
+    add_waiting(adopt)
+    add_changing(adopt)
+
+    def request(words: argparse.Namespace) -> Request:
+        from core import AdoptRequest
+
+        return AdoptRequest(undo=words.undo)
+
+    adopt.set_defaults(request=request)
 
 
 def _pin(commands: Any) -> None:

@@ -77,6 +77,16 @@ def _range_name(names: tuple[str, ...]) -> str:
     return f"{len(names)} servers"
 
 
+def subject_of(row: FleetRelease) -> str:
+    """The subject of its record; of a release that another tool made, that tool as well."""
+    record = row.record
+    if record is None:
+        return without_record(row)
+    if not record.adopted:
+        return one_line(record.subject)
+    return ", ".join(part for part in (one_line(record.subject), f"made by {one_line(record.adopted)}") if part)
+
+
 def without_record(row: FleetRelease) -> str:
     """What is said of a release in place of a record's subject: all that another tool's files tell."""
     if row.unread:

@@ -6,7 +6,7 @@ from core.records import FleetRelease, Record
 from core.text import count, size
 from tui.view import conditions
 from tui.view.fleet import FleetView
-from tui.view.formats import age, span, without_record
+from tui.view.formats import age, span, subject_of
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, fit, line, one_line, short, width
 
@@ -19,7 +19,7 @@ def card_lines(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> list
     sign, role, word = _word(row, fleet, glyphs)
     where, since = _where(row, fleet), _since(row, fleet, now)
     record = row.record
-    subject = one_line(record.subject) if record else without_record(row)
+    subject = subject_of(row)
     start = line((f"{sign} ", role), (word, role), "  ", (fleet.short(row.tag), "strong"), "  ")
     end = line((where, role), (f" {glyphs.dot} {since}" if since else "", ""), " ")
     if width(start) + width(end) + 12 > cells:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from core.records import ABSENT, FAILED, KEPT, LIVE, PRUNED, UNKNOWN, FleetRelease, failed_on, standing
 from core.text import size
 from tui.view.fleet import FleetView, ServerView
-from tui.view.formats import ago, range_name, span, without_record
+from tui.view.formats import ago, range_name, span, subject_of
 from tui.view.glyphs import UNICODE, Glyphs
 from tui.view.lines import Line, Span, cell_len, fit, line, one_line, right
 from tui.view.names import shortened
@@ -222,8 +222,7 @@ def _lived(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs, 
 
 def what(row: FleetRelease, word: str, state_shown: bool) -> str:
     """The subject of a release, with its fate in front where that is not said elsewhere."""
-    record = row.record
-    subject = one_line(record.subject) if record else without_record(row)
+    subject = subject_of(row)
     if row.pinned:
         why = one_line(row.pin.why) if row.pin else ""
         subject = f"pinned ({why}): {subject}" if why else f"pinned: {subject}"

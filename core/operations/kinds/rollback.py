@@ -115,7 +115,7 @@ def plan_return(
     tree: Tree | None = None
     problem = ""
     caches: dict[str, Manifest | None] = {}
-    if row and row.record and not row.conflict and len(row.present_on) < len(states):
+    if row and row.record and row.record.digest and not row.conflict and len(row.present_on) < len(states):
         # Their records have the same content. If the revision of one does not produce it, that of another may.
         records = {
             (release.record.source, release.record.revision): release.record

@@ -100,6 +100,20 @@ verb_record() {
   printf %s "$decoded" > "$own/incoming/record" && place "$own/incoming/record" "$own/records/$2.toml"
 }
 
+# unrecord TOKEN TAG...: remove the records of releases that were adopted; one of a release that Turnout made has a
+# manifest, and stays.
+# sets: token tag
+verb_unrecord() {
+  token=$1
+  shift
+  named "$@"
+  holds "$token"
+  phase adopt
+  for tag; do
+    [ -e "$own/manifests/$tag.manifest" ] || forget "$own/records/$tag.toml" || fail "cannot remove a record"
+  done
+}
+
 # remove TOKEN FORCE TAG...: prune; the record stays. With FORCE `yes` also what a running process works in. What
 # cannot be removed, because it belongs to another user, is named and stays at that place.
 # sets: token force tag

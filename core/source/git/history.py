@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from core.source.git.repository import Repository, number, one_line, words_of
 from core.source.kinds import History
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_BEGINNING = re.compile(r"[0-9a-f]{7,64}")
 _FIELDS = "--format=tformat:%m%x00%H%x00%s%x00%an%x00%ct"
 _MARKED = "--format=tformat:%x01%H"
 _PLAIN_DIFF = ("--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
@@ -40,6 +41,25 @@ class GitHistory(History):
             return Commits(unknown=f"git took longer than {self._within:.0f} s to list the commits")
         except SourceError as error:
             return Commits(unknown=": ".join(part for part in (error.title, error.detail) if part))
+
+    def named(self, revisions: Iterable[str]) -> dict[str, Commit]:
+        wanted = [revision for revision in dict.fromkeys(revisions) if _BEGINNING.fullmatch(revision)]
+        if not wanted:
+            return {}
+        try:
+            words = ("log", "-z", "--no-walk=unsorted", "--ignore-missing", "--encoding=UTF-8", "--no-color")
+            status, out, _ = self._ask(*words, "--no-decorate", _FIELDS, *wanted, "--")
+        except (TimeoutError, SourceError):
+            return {}
+        found = [
+            Commit(revision.decode(), one_line(subject), one_line(author), number(when))
+            for _, revision, subject, author, when in zip(*[iter(out.split(b"\0")[:-1])] * 5, strict=True)
+        ]
+        return (
+            {}
+            if status
+            else {revision: commit for revision in wanted for commit in found if commit.revision.startswith(revision)}
+        )
 
     def _commits(self, old: str, new: str, migrates: Migrates | None) -> Commits:
         for revision in (old, new):
