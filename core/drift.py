@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from core.errors import NoRecord, TurnoutError
@@ -81,21 +81,41 @@ class Verification:
     astray: Mapping[str, str] = field(default_factory=dict)
 
 
-def compare(manifest: Manifest, contents: Contents, shared: Iterable[str]) -> Drift:
-    """What tells a release from its manifest, modes as well; a file's size is not looked at: its checksum says more."""
+Passed = Callable[[bytes, bool], bool]
+"""Whether a path is passed over; True as the second argument for a folder. It is not asked about what is below one."""
+
+
+def compare(manifest: Manifest, contents: Contents, shared: Iterable[str], passed: Passed | None = None) -> Drift:
+    """What tells a release from its manifest, modes as well; a file's size is not looked at: its checksum says more.
+
+    passed   what the application writes there
+    """
     wanted, any_content = contents.expected(manifest)
     found = contents.found
     links = [path.rstrip("/").encode("utf-8", "surrogateescape") for path in shared]
 
-    def is_shared(path: bytes) -> bool:
-        return any(path == link or path.startswith(link + b"/") for link in links)
+    below: dict[bytes, bool] = {b"": False}
+
+    def inside(folder: bytes) -> bool:
+        """Whether a folder is passed over, or lies below one that is."""
+        if folder not in below:
+            assert passed is not None
+            below[folder] = inside(folder.rpartition(b"/")[0]) or passed(folder, True)
+        return below[folder]
+
+    def is_shared(path: bytes, entry: Entry) -> bool:
+        if any(path == link or path.startswith(link + b"/") for link in links):
+            return True
+        if passed is None:
+            return False
+        return inside(path) if entry.kind == FOLDER else inside(path.rpartition(b"/")[0]) or passed(path, False)
 
     def above_shared(path: bytes) -> bool:
         return any(link.startswith(path + b"/") for link in links)
 
     changed, removed = [], []
     for path, entry in wanted.entries.items():
-        if is_shared(path):
+        if is_shared(path, entry):
             continue
         other = found.entries.get(path)
         if other is None:
@@ -107,7 +127,7 @@ def compare(manifest: Manifest, contents: Contents, shared: Iterable[str]) -> Dr
         for path, entry in found.entries.items()
         if path not in wanted.entries
         and path not in any_content
-        and not is_shared(path)
+        and not is_shared(path, entry)
         and not (entry.kind == FOLDER and above_shared(path))
     ]
     return Drift(tuple(sorted(changed)), tuple(sorted(added)), tuple(sorted(removed)))

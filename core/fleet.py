@@ -93,7 +93,7 @@ class Fleet:
     """
 
     def __init__(self, project: Project, environment: Environment, servers: Sequence[Server] | None = None) -> None:
-        self.project = project
+        self.project = project.in_environment(environment)
         self.environment = environment
         self.servers: tuple[Server, ...] = tuple(servers if servers is not None else environment.servers)
         self._sessions: dict[str, Session] = {}
@@ -140,6 +140,10 @@ class Fleet:
             if server.name == name:
                 return server
         raise unknown("server", name, self.names, place=f"in {self.environment.name}")
+
+    def variables(self, name: str = "") -> dict[str, str]:
+        """The variables of the configuration that hooks and checks get; with a server's name also that server's."""
+        return {**self.project.variables, **(self.server(name).variables if name else {})}
 
     def session(self, name: str) -> Session:
         """The session of a server; made when first asked for, not opened."""

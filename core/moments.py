@@ -19,6 +19,7 @@ class Moment:
     folder     where a command on a server starts, below the deploy root; {tag} is the release's tag
     fatal      whether a failing hook ends the operation, which then puts everything back; else it is a warning
     plans      the kinds of operation that run it on their way to a release
+    makes      whether it is a part of making the release: where a server has that already, it does not run
     switched   whether it comes after the switch
     undone     whether it also comes after a switch back; its commands start in `current` then, and a failure is a
                warning
@@ -29,22 +30,28 @@ class Moment:
     folder: str = layout.release("{tag}")
     fatal: bool = True
     plans: tuple[str, ...] = ("deploy", "promote", "rollback", "recover")
+    makes: bool = False
     switched: bool = False
     undone: bool = False
 
+    @property
+    def in_rollbacks(self) -> bool:
+        """Whether it may come in a rollback."""
+        return "rollback" in self.plans or not self.plans
 
-BUILD = Moment(name="build", places=(OPERATOR,), folder="", plans=("deploy",))
-PREPARE = Moment(name="prepare", folder=layout.half_made("{tag}"))
-"""Only where the release is made: a rollback may find it complete."""
+
+BUILD = Moment(name="build", places=(OPERATOR,), folder="", plans=("deploy",), makes=True)
+PREPARE = Moment(name="prepare", folder=layout.half_made("{tag}"), makes=True)
+FINALIZE = Moment(name="finalize", makes=True)
+"""In the folder that the release has in the end, before anything switches."""
 BEFORE_SWITCH = Moment(name="before-switch")
 AFTER_SWITCH = Moment(name="after-switch", switched=True, undone=True)
 AFTER_ROLLBACK = Moment(name="after-rollback", fatal=False, plans=("rollback",), switched=True, undone=True)
 SUCCESS = Moment(name="success", fatal=False, switched=True)
 FAILURE = Moment(name="failure", folder=".", fatal=False, plans=())
 
-MOMENTS: Mapping[str, Moment] = {
-    moment.name: moment for moment in (BUILD, PREPARE, BEFORE_SWITCH, AFTER_SWITCH, AFTER_ROLLBACK, SUCCESS, FAILURE)
-}
+_ALL = (BUILD, PREPARE, FINALIZE, BEFORE_SWITCH, AFTER_SWITCH, AFTER_ROLLBACK, SUCCESS, FAILURE)
+MOMENTS: Mapping[str, Moment] = {moment.name: moment for moment in _ALL}
 """All moments by name, in the order of an operation."""
 
 UNDONE = tuple(moment for moment in MOMENTS.values() if moment.undone)
@@ -53,8 +60,22 @@ SWITCHED = tuple(moment for moment in MOMENTS.values() if moment.switched)
 """The moments that come after a switch, in their order."""
 
 
+OPERATIONS = ("deploy", "promote", "rollback", "recover")
+SWITCH_BACK = "switch back"
+"""What undoes the switch of an operation that failed, or of one that was interrupted (`recover --undo`)."""
+
+
+def when(moment: Moment, operation: str) -> str:
+    """Whether a moment comes in one of OPERATIONS or in SWITCH_BACK, as the documentation's table says it."""
+    if operation == SWITCH_BACK:
+        return "yes" if moment.undone else "at the end" if moment is FAILURE else "–"
+    if moment is FAILURE:
+        return "if it fails"
+    if operation not in moment.plans:
+        return "–"
+    return "if it makes the release" if moment.makes and operation in ("rollback", "recover") else "yes"
+
+
 def moments_of(kind: str, *, makes_release: bool = True) -> tuple[Moment, ...]:
     """The moments that an operation of this kind runs; without `makes_release` no release is made."""
-    return tuple(
-        moment for moment in MOMENTS.values() if kind in moment.plans and (makes_release or moment is not PREPARE)
-    )
+    return tuple(moment for moment in MOMENTS.values() if kind in moment.plans and (makes_release or not moment.makes))

@@ -1,10 +1,10 @@
 """turnout.toml: found, read, checked as a whole, and given as models."""
 
 from core.config.checks import Check
+from core.config.hooks import Hook
 from core.config.models import (
     Deploy,
     Environment,
-    Hook,
     LogSource,
     Project,
     Server,

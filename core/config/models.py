@@ -5,31 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
 from core.config import values
 from core.config.checks import Check, nothing_to_bake
+from core.config.hooks import Hook
 from core.config.placing import Placed, known_places, listed, listed_once, texts
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
 from core.config.source import Source
-from core.config.table import Broken, Table, exactly_one, kind_of
-from core.config.types import Command, Count, Duration, Name, Port, Text, Timeout, Url
+from core.config.table import Broken, Table, exactly_one
+from core.config.types import Command, Count, Duration, Name, Port, Text
+from core.config.variables import Variables
 from core.errors import UsageError
 from core.freezes import Window
 from core.freezes import parse as parse_window
 from core.masking import Masking
-from core.moments import MOMENTS, OPERATOR
 from core.names import resolve
 from core.settings import Settings
 from core.shared import SharedPath
-
-if TYPE_CHECKING:
-    MomentName = str
-else:
-    MomentName = Literal[tuple(MOMENTS)]  # mypy reads no Literal that is made of a table
 
 
 def _destination(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -62,35 +58,64 @@ def _shared(value: Any) -> Any:
     raise ValueError(f"must be text in quotes or a table with a path, not {values.kind(value)}")
 
 
+SharedEntries = tuple[Annotated[Shared, Reads(_shared)], ...]
+
+
+def _shared_once(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rule that no shared path is listed twice, or lies inside another one."""
+    seen: dict[str, int] = {}
+    entries = table.get("shared")
+    listed = entries if isinstance(entries, list | tuple) else ()
+    for index, written in texts([entry.get("path") if isinstance(entry, dict) else entry for entry in listed]):
+        try:
+            path = values.shared(written).rstrip("/")
+        except ValueError:
+            continue
+        for other in seen:
+            if path == other:
+                yield ("shared", index), f"{values.shown(written)} is listed twice", ""
+            elif path.startswith(other + "/") or other.startswith(path + "/"):
+                inner, outer = (path, other) if len(path) > len(other) else (other, path)
+                yield ("shared", index), f'"{inner}" lies inside "{outer}", which is shared as a whole', ""
+        seen.setdefault(path, index)
+
+
+def _writable(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rule that what is hard-linked to the deploy-cache does not become writable there."""
+    if table.get("copy") != "hardlink":
+        return
+    shared = [text.rstrip("/") for _, text in texts([_path_of(entry) for entry in listed(table, "shared")])]
+    for index, path in texts(table.get("writable")):
+        bare = path.rstrip("/")
+        if not any(bare == each or bare.startswith(each + "/") for each in shared):
+            message = 'is not possible with copy = "hardlink": its files are those of the deploy-cache'
+            yield ("writable", index), message, 'copy = "auto", or make it a shared path'
+
+
+def _path_of(entry: Any) -> Any:
+    return entry.get("path") if isinstance(entry, dict) else entry
+
+
 class Deploy(Table):
     """How releases are made and kept on every server."""
 
     keep: Count = 10
     """Releases whose files stay on a server."""
-    shared_entries: tuple[Annotated[Shared, Reads(_shared)], ...] = msgspec.field(default=(), name="shared")
+    shared_entries: SharedEntries = msgspec.field(default=(), name="shared")
     """Files and folders (a slash at the end) that all releases link to."""
     copy_mode: Literal["auto", "hardlink"] = msgspec.field(default="auto", name="copy")
     """auto: reflink or copy; hardlink: faster, for trees that the application never writes."""
     migrations: tuple[Text, ...] = ()
     """gitignore patterns of the release's files that change a database: a rollback does not take them back."""
+    generated: tuple[Text, ...] = ()
+    """gitignore patterns of what the application writes in a release: `turnout verify` passes over it."""
+    writable: tuple[Annotated[str, Checked(values.shared)], ...] = ()
+    """Files and folders of the release that the group may write, too: the web server's user is in it."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        seen: dict[str, int] = {}
-        entries = table.get("shared")
-        listed = entries if isinstance(entries, list | tuple) else ()
-        for index, written in texts([entry.get("path") if isinstance(entry, dict) else entry for entry in listed]):
-            try:
-                path = values.shared(written).rstrip("/")
-            except ValueError:
-                continue
-            for other in seen:
-                if path == other:
-                    yield ("shared", index), f"{values.shown(written)} is listed twice", ""
-                elif path.startswith(other + "/") or other.startswith(path + "/"):
-                    inner, outer = (path, other) if len(path) > len(other) else (other, path)
-                    yield ("shared", index), f'"{inner}" lies inside "{outer}", which is shared as a whole', ""
-            seen.setdefault(path, index)
+        yield from _shared_once(table)
+        yield from _writable(table)
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -129,6 +154,8 @@ class Server(Table):
     """Further links that may lead into `releases/`: what they lead to is never removed."""
     roles: tuple[Name, ...] = ()
     """What the server is for, such as "web": `roles` elsewhere and `--role` choose servers by it."""
+    variables: Variables = {}
+    """Variables of hooks and checks on this server, over the environment's."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
@@ -160,6 +187,16 @@ class Environment(Table):
     """The link that a switch replaces on its servers, where that is not `current` in the root."""
     links: tuple[Annotated[str, Checked(values.link)], ...] = ()
     """Further links on its servers that may lead into `releases/`: what they lead to is never removed."""
+    ref: Annotated[str, Checked(values.ref)] | None = None
+    """The branch, tag or commit that is deployed here when no other is asked for, in place of the source's."""
+    keep: Count | None = None
+    """Releases whose files stay on a server, in place of the project's."""
+    shared_entries: SharedEntries | None = msgspec.field(default=None, name="shared")
+    """Files and folders that all releases link to, in place of the project's."""
+    exclude: tuple[Text, ...] | None = None
+    """gitignore patterns of what is not deployed, in place of the source's."""
+    variables: Variables = {}
+    """Variables of builds, hooks and checks, over the project's."""
     servers: tuple[Server, ...]
     """Its servers, in the order in which they are shown."""
 
@@ -181,6 +218,7 @@ class Environment(Table):
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
+        yield from _shared_once(table)
         if "batch" in table and table.get("strategy", "all-at-once") == "all-at-once":
             yield ("batch",), 'is only for strategy = "rolling"', ""
         names: dict[str, int] = {}
@@ -202,54 +240,6 @@ class Environment(Table):
             if place and places.setdefault(place, index) != index:
                 message = f"has the same host, port and root as servers[{places[place]}]"
                 yield ("servers", index, "root"), message, ""
-
-
-def _only_operator(table: Mapping[str, Any]) -> bool:
-    """Whether the hook's moment is one at which hooks run on the operator's machine only."""
-    on = table.get("on")
-    return isinstance(on, str) and on in MOMENTS and MOMENTS[on].places == (OPERATOR,)
-
-
-class Hook(Table):
-    """A command or a message around the phases."""
-
-    kinds: ClassVar[Mapping[str, str]] = {"run": "command", "webhook": "webhook"}
-    """The keys of which it has exactly one; for each the module of core.hooks that runs it."""
-
-    hidden: ClassVar[frozenset[str]] = frozenset({"webhook"})
-
-    on: MomentName
-    """When."""
-    run: Command | None = None
-    """A command for a shell."""
-    webhook: Url | None = None
-    """A URL that gets JSON with a `text`, from the operator's machine."""
-    where: Literal["server", "first-server", "operator"] = "server"
-    """Where `run` runs; "operator" for build hooks and webhooks, whatever the file leaves out."""
-    timeout: Timeout = 300.0
-    """Seconds."""
-
-    @classmethod
-    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        yield from exactly_one(table, *cls.kinds)
-        only_operator = _only_operator(table)
-        if only_operator and "webhook" in table:
-            message = f"a {table['on']} hook must run a command: nothing has happened yet for a webhook to report"
-            yield ("webhook",), message, ""
-        if table.get("where", OPERATOR) != OPERATOR:
-            if only_operator:
-                yield ("where",), f"a {table['on']} hook always runs on the operator's machine", "leave it out"
-            elif "webhook" in table and "run" not in table:
-                yield ("where",), "a webhook is always sent from the operator's machine", "leave it out"
-
-    @classmethod
-    def completed(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"where": OPERATOR, **table} if _only_operator(table) or "webhook" in table else table
-
-    @property
-    def kind(self) -> str:
-        """The module of core.hooks that runs it."""
-        return kind_of(self, self.kinds)
 
 
 class LogSource(Placed):
@@ -293,6 +283,8 @@ class Project(Table):
     """Commands and messages around the phases, in the order in which they run."""
     checks: tuple[Check, ...] = ()
     """What is checked after a switch."""
+    variables: Variables = {}
+    """Variables of builds, hooks and checks."""
     logs: tuple[LogSource, ...] = ()
     """The logs of the application, in the order in which they are shown."""
     path: Path = Path("turnout.toml")
@@ -315,6 +307,7 @@ class Project(Table):
         yield from _logs_named_once(table)
         yield from known_places(table)
         yield from nothing_to_bake(table)
+        yield from _no_revisions(table)
 
     @property
     def folder(self) -> Path:
@@ -324,6 +317,25 @@ class Project(Table):
     def environment(self, name: str) -> Environment:
         """The environment of that name. UsageError with the known ones where there is none."""
         return self.environments[resolve("environment", name, tuple(self.environments))]
+
+    def in_environment(self, environment: Environment) -> Project:
+        """The project as it is for one environment: with what that sets in its place, and what applies there."""
+        deploy, source = self.deploy, self.source
+        if environment.keep is not None:
+            deploy = deploy.replace(keep=environment.keep)
+        if environment.shared_entries is not None:
+            deploy = deploy.replace(shared_entries=environment.shared_entries)
+        if environment.ref is not None:
+            source = source.replace(ref=environment.ref)
+        if environment.exclude is not None:
+            source = source.replace(exclude=environment.exclude)
+        return self.replace(
+            deploy=deploy,
+            source=source,
+            variables={**self.variables, **environment.variables},
+            hooks=tuple(hook for hook in self.hooks if hook.applies_in(environment.name)),
+            checks=tuple(check for check in self.checks if check.applies_in(environment.name)),
+        )
 
     def logs_of(self, environment: Environment, names: Sequence[str] = ()) -> tuple[LogSource, ...]:
         """The logs of an environment with these names, all without; those that none of its servers has are left out.
@@ -352,6 +364,16 @@ def _logs_named_once(table: Mapping[str, Any]) -> Iterator[Broken]:
         name = log.get("name") if isinstance(log, dict) else None
         if isinstance(name, str) and seen.setdefault(name, index) != index:
             yield ("logs", index, "name"), f"{values.shown(name)} is already the name of logs[{seen[name]}]", ""
+
+
+def _no_revisions(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rule that only a git source has a `ref`, in an environment as well."""
+    source, environments = table.get("source"), table.get("environments")
+    if not isinstance(source, dict) or "git" in source or not isinstance(environments, dict):
+        return
+    for name, environment in environments.items():
+        if isinstance(environment, dict) and "ref" in environment:
+            yield ("environments", name, "ref"), "is only for a git source", ""
 
 
 def read_only(project: Project) -> Project:

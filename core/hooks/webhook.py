@@ -40,7 +40,8 @@ def run(site: Site, hook: Hook, folder: str, variables: Mapping[str, str]) -> No
     began = time.monotonic()
     site.emit(HookStarted(on=hook.on, run="webhook"))
     text = f"{variables['TURNOUT_PROJECT']}: {hook.on} {variables['TURNOUT_TAG']}"
-    named = {name.removeprefix("TURNOUT_").lower(): value for name, value in variables.items()}
+    ours = "TURNOUT_"
+    named = {name.removeprefix(ours).lower(): value for name, value in variables.items() if name.startswith(ours)}
     body = json.dumps({"text": text, **named})
     limit = min(hook.timeout, TIMEOUT)
     answered = queue.SimpleQueue[str]()

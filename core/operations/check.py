@@ -71,6 +71,7 @@ def _subject(fleet: Fleet, states: Mapping[str, ServerState], name: str) -> Subj
     previous = next((stay.tag for stay in state.stays), "")
     who = project.mask(project.settings.who)
     values = {
+        **fleet.variables(name),
         **variables.of_operation(project.project, fleet.environment.name, CHECK, who, ""),
         **variables.of_release(tag, release.record if release else None, previous, states),
         **variables.of_server(name, state.root, tag, state.current_path),

@@ -146,7 +146,14 @@ def execute(
     fleet.allow_changes()
     operation_class = operation_of(request)
     reason = reason_of(fleet.project.mask, request)
-    run = Run(fleet, operation_class.kind(request), emit, reason, despite_freeze=request.despite_freeze)
+    run = Run(
+        fleet,
+        operation_class.kind(request),
+        emit,
+        reason,
+        despite_freeze=request.despite_freeze,
+        hooks=not getattr(request, "no_hooks", False),
+    )
     operation = operation_class(fleet, request, run.emit, controls.cancel, plan)
     run.emit(
         OperationStarted(

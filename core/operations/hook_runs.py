@@ -10,7 +10,7 @@ from core import hooks, layout, variables
 from core.config import Hook
 from core.errors import FleetError, TurnoutError
 from core.jobs import Cancel
-from core.moments import FIRST_SERVER, OPERATOR, PREPARE, UNDONE, Moment
+from core.moments import FINALIZE, FIRST_SERVER, MOMENTS, OPERATOR, PREPARE, UNDONE, Moment
 from core.operations.run import Run
 from core.operations.standing import Standing
 
@@ -35,7 +35,11 @@ class HookRuns:
     def __init__(self, run: Run, standing: Standing) -> None:
         self._run = run
         self._standing = standing
-        self._hooks = run.fleet.project.hooks
+        self._hooks = [
+            hook
+            for hook in run.fleet.project.hooks
+            if hook.runs_in(standing.carries) and (run.hooks or MOMENTS[hook.on].makes)
+        ]
 
     def any_at(self, moments: Sequence[Moment]) -> bool:
         """Whether there is a hook at any of these moments."""
@@ -67,9 +71,13 @@ class HookRuns:
         """The prepare hooks that run on a server, in its own time, before its release is complete."""
         return [hook for hook in self._hooks if hook.on == PREPARE.name and self._runs_on(hook, name)]
 
-    def prepare(self, hook: Hook, name: str, cancel: Cancel) -> None:
-        """Run one of `while_staging`. Raises HookFailed, ConnectError, Cancelled."""
-        folder = f"{self._standing.states[name].root}/{PREPARE.folder.format(tag=self._standing.tag)}"
+    def while_finalizing(self, name: str) -> list[Hook]:
+        """The finalize hooks that run on a server, in its own time, once its release has its name."""
+        return [hook for hook in self._hooks if hook.on == FINALIZE.name and self._runs_on(hook, name)]
+
+    def while_made(self, hook: Hook, name: str, cancel: Cancel) -> None:
+        """Run one of `while_staging` or `while_finalizing`. Raises HookFailed, ConnectError, Cancelled."""
+        folder = f"{self._standing.states[name].root}/{MOMENTS[hook.on].folder.format(tag=self._standing.tag)}"
         hooks.run(self._run.site(name, cancel), hook, folder, {**self.variables(name), "TURNOUT_RELEASE_PATH": folder})
 
     def after_going_back(self, servers: Sequence[str], cancel: Cancel, back: Mapping[str, str] | None = None) -> None:
@@ -103,7 +111,7 @@ class HookRuns:
         if server:
             state = standing.states[server]
             values |= variables.of_server(server, state.root, tag, state.current_path)
-        return values
+        return {**self._run.fleet.variables(server), **values}
 
     def _all(self, moment: Moment, way: _Way) -> None:
         for hook in self._hooks:
@@ -129,9 +137,9 @@ class HookRuns:
             run.on_all(on_server, names).unwrap(hook.on)
 
     def _runs_on(self, hook: Hook, name: str) -> bool:
-        if hook.where == FIRST_SERVER:
-            return name == self._run.fleet.names[0]
-        return hook.where != OPERATOR
+        """Whether a hook runs on a server: by its place, and by the server's roles."""
+        names = [server.name for server in self._run.fleet.servers if hook.concerns(server)]
+        return name in (names[:1] if hook.where == FIRST_SERVER else names) and hook.where != OPERATOR
 
     @contextmanager
     def _as_warnings(self) -> Iterator[None]:

@@ -16,6 +16,7 @@ from core.fleet import Fleet
 from core.jobs import Cancel
 from core.manifest import Manifest
 from core.operations.planning import with_records_of
+from core.operations.verify import generated
 from core.records import Record, ServerState
 from core.source import tree_without_build
 from core.source.store import known, remember
@@ -71,7 +72,7 @@ def origin(project: Project, name: str, emit: Emit, cancel: Cancel, *, compared:
         manifest = _manifest(fleet, record)
         if not compared:
             _refuse_drift(fleet, manifest, record, states, cancel)
-        tree, place = tree_without_build(project, record, cancel, target=name)
+        tree, place = tree_without_build(fleet.project, record, cancel, target=name)
         if tree is not None:
             return Origin(name, record, tree, place)
         return _from_servers(fleet, manifest, record, states, emit, cancel)
@@ -141,9 +142,9 @@ def _refuse_drift(
     fleet: Fleet, manifest: Manifest, record: Record, states: Mapping[str, ServerState], cancel: Cancel
 ) -> None:
     """SourceError with the files that are not as they were deployed, on any server: what is live is not the release."""
-    shared = fleet.project.deploy.shared
+    shared, passed = fleet.project.deploy.shared, generated(fleet.project)
     outcome = fleet.at_once(
-        states, lambda name: compare(manifest, fleet.session(name).tree(record.tag, cancel), shared)
+        states, lambda name: compare(manifest, fleet.session(name).tree(record.tag, cancel), shared, passed)
     )
     cancel.check()
     if outcome.errors:

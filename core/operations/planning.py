@@ -59,14 +59,17 @@ def with_interruption(prepared: Prepared, states: Sequence[ServerState]) -> Prep
     return replace(prepared, plan=replace(plan, warnings=(*plan.warnings, found.describe(time.time()))))
 
 
-def plan_settings(fleet: Fleet, moments: Iterable[Moment]) -> PlanSettings:
-    """What the configuration says about an operation with hooks at these moments."""
+def plan_settings(fleet: Fleet, moments: Iterable[Moment], carries: str) -> PlanSettings:
+    """What the configuration says about an operation with hooks at these moments.
+
+    carries   what it carries out: its kind, or that of the operation that it finishes or undoes
+    """
     project = fleet.project
     mask = project.mask
     names = {moment.name for moment in moments}
     return PlanSettings(
         keep=project.deploy.keep,
-        hooks=tuple(hooks.describe(hook, mask) for hook in project.hooks if hook.on in names),
+        hooks=tuple(hooks.describe(hook, mask) for hook in project.hooks if hook.on in names and hook.runs_in(carries)),
         checks=tuple(
             attempts.describe_whole(check, mask, fleet.environment.bake_of(check)) for check in project.checks
         ),

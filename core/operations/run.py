@@ -41,16 +41,27 @@ def masked(event: Event, mask: Masking, **changes: Any) -> Event:
 class Run:
     """One operation on its way.
 
-    id   the operation's id in events and journals
+    id      the operation's id in events and journals
+    hooks   False: no hook runs, but those that make a release
     """
 
-    def __init__(self, fleet: Fleet, kind: str, emit: Emit, reason: str = "", *, despite_freeze: bool = False) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        kind: str,
+        emit: Emit,
+        reason: str = "",
+        *,
+        despite_freeze: bool = False,
+        hooks: bool = True,
+    ) -> None:
         self.fleet = fleet
         self.kind = kind
         self.id = secrets.token_hex(6)
         self.who = fleet.project.mask(fleet.project.settings.who)
         self.reason = reason
         self._despite_freeze = despite_freeze
+        self.hooks = hooks
         self.facts: dict[str, Any] = {}
         """What the journals' end tells of the operation as a whole: what it sent, in how many batches."""
         self._phases: dict[str, tuple[float, float]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.operations.planning import Prepared
-from core.plan import DEPLOY, ROLLBACK
+from core.plan import DEPLOY, PROMOTE, ROLLBACK
 from core.protocol.requests import live_at
 from core.records import Record, Release, ServerState, mark
 
@@ -28,6 +28,7 @@ class Standing:
     made        servers on which this operation published the release
     switched    servers whose switch was asked for; whether it happened is certain only where it was answered
     concluding  those that were asked to finish in the same round trip
+    carries     what is carried out: the operation's kind, or that of the interrupted one which it finishes or undoes
     """
 
     def __init__(self, prepared: Prepared, states: Mapping[str, ServerState]) -> None:
@@ -37,6 +38,8 @@ class Standing:
         self.made: set[str] = set()
         self.switched: set[str] = set()
         self.concluding: set[str] = set()
+        found = prepared.interruption if prepared.plan.kind not in (DEPLOY, PROMOTE, ROLLBACK) else None
+        self.carries = found.kind if found else prepared.plan.kind
         self._interrupted = prepared.interruption.records if prepared.interruption else {}
 
     def record_of(self, server: str) -> Record | None:

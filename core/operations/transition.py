@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from core.events import Switched
 from core.jobs import Ahead, Controls
-from core.moments import AFTER_ROLLBACK, AFTER_SWITCH, BEFORE_SWITCH, PREPARE, SUCCESS, SWITCHED
+from core.moments import AFTER_ROLLBACK, AFTER_SWITCH, BEFORE_SWITCH, FINALIZE, PREPARE, SUCCESS, SWITCHED
 from core.operations.check_runs import CheckRuns
 from core.operations.delivery import Delivery
 from core.operations.ending import clock, end, unclaimed
@@ -48,7 +48,8 @@ class Transition:
         with self._run.phase("barrier"):
             controls.cancel.check()
             if self._standing.made:
-                self._hooks.at_operator(PREPARE, controls.cancel)
+                for moment in (PREPARE, FINALIZE):
+                    self._hooks.at_operator(moment, controls.cancel)
             self._hooks.at(BEFORE_SWITCH, controls.cancel)
             controls.cancel.check()
             self._checks.staged(self._plan.moving, controls)
@@ -69,7 +70,9 @@ class Transition:
         record = self._standing.record_of(name)
         assert record and self._tree and self._shape
         controls.cancel.check()
-        prepare = self._hooks.while_staging(name)
+        prepare, finalize = self._hooks.while_staging(name), self._hooks.while_finalizing(name)
+        if deploy.writable:
+            held.writable(deploy.writable)
         held.stage(
             self._plan.tag,
             deploy.copy_mode,
@@ -77,15 +80,20 @@ class Transition:
             self._shape.get(),
             replace(record, failed="", left=False),
             deploy.shared,
-            complete=not prepare,
+            complete=not (prepare or finalize),
             cancel=controls.cancel,
         )
         for hook in prepare:
-            self._hooks.prepare(hook, name, controls.cancel)
-        if prepare:
+            self._hooks.while_made(hook, name, controls.cancel)
+        if prepare or finalize:
             controls.cancel.check()
-            held.complete(self._plan.tag)
+            held.complete(self._plan.tag, finalize=bool(finalize))
         self._standing.made.add(name)
+        for hook in finalize:
+            self._hooks.while_made(hook, name, controls.cancel)
+        if finalize:
+            controls.cancel.check()
+            held.finalized(self._plan.tag)
 
     def switch(self, batch: Sequence[str], controls: Controls) -> None:
         """One rename on each server of a batch that has not got the release yet, all at once; then the hooks.

@@ -5,13 +5,15 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterable
 
-from core.drift import Drift, Verification, compare
+from core.config import Project
+from core.drift import Drift, Passed, Verification, compare
 from core.errors import FleetError, NoRecord, ServerError, UsageError
 from core.fleet import Fleet
 from core.jobs import Cancel
 from core.operations.planning import with_records_of
 from core.planner.naming import release_named
 from core.records import ServerState, fleet_releases, is_tag, live_tag
+from core.source.selection import excluding
 from core.source.store import known, remember
 from core.text import clean
 
@@ -23,6 +25,12 @@ def verify(fleet: Fleet, tag: str | None = None, cancel: Cancel | None = None) -
     """
     with fleet.masked():
         return _verify(fleet, tag, cancel or Cancel())
+
+
+def generated(project: Project) -> Passed | None:
+    """What the application writes in a release, by `[deploy] generated`."""
+    patterns = project.deploy.generated
+    return excluding(patterns, "deploy.generated") if patterns else None
 
 
 def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
@@ -60,7 +68,7 @@ def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
             if manifest.digest != record.digest:
                 raise ServerError(f"the manifest of {chosen} there does not match its record", server=name)
             remember(cache, manifest)
-        return compare(manifest, session.tree(chosen, cancel), fleet.project.deploy.shared)
+        return compare(manifest, session.tree(chosen, cancel), fleet.project.deploy.shared, generated(fleet.project))
 
     outcome = fleet.at_once(having, look)
     cancel.check()

@@ -97,9 +97,17 @@ class Held:
         if lines and complete:  # a server without a program for a digest sent them to be compared here
             self.complete(tag)
 
-    def complete(self, tag: str) -> None:
-        """Give a release its name, after its prepare hooks."""
-        self._ask("complete", tag, title="the release could not be completed")
+    def writable(self, paths: Sequence[str]) -> None:
+        """Make these paths of the release that is staged next writable for their group, before it gets its name."""
+        self._ask("writable", *paths, title="the release could not be made")
+
+    def complete(self, tag: str, *, finalize: bool = False) -> None:
+        """Give a release its name, after its prepare hooks. `finalize`: its finalize hooks follow, then `finalized`."""
+        self._ask("complete", tag, *(["open"] if finalize else []), title="the release could not be completed")
+
+    def finalized(self, tag: str) -> None:
+        """After the finalize hooks: what they made belongs to the release, which is complete now."""
+        self._ask("finalized", tag, title="the release could not be completed")
 
     def switch(self, tag: str, expected: str, journal: str) -> None:
         """Switch `current` to a release by one rename; `expected` is the target it has now, "" for none."""

@@ -65,7 +65,7 @@ def run(
 
     began = time.monotonic()
     emit(HookStarted(on="build", run=shown))
-    seen = {**environment(project), **variables}
+    seen = {**environment(project), **project.variables, **variables}
     try:
         ended = process.run(command.run, folder, seen, command.timeout, say, cancel, project.mask)
     except OSError as error:

@@ -70,6 +70,7 @@ def build_key(project: Project, variables: Mapping[str, str], commands: Sequence
         "turnout": VERSION,
         "machine": [machine.sysname, machine.machine],
         "turnout variables": dict(variables),
+        "project's variables": dict(project.variables),
         "commands": list(commands),
         "publish": source.publish,
         "exclude": list(source.exclude),

@@ -45,7 +45,9 @@ def test_no_changing_verb_takes_another_token(agent, root):
     before = snapshot(root)
     for verb, *words in (
         ("stage", "r1", "auto", "0" * 64, "0" * 64, "yes", "record"),
+        ("writable", "storage/"),
         ("complete", "r1"),
+        ("finalized", "r1"),
         ("switch", "r1", "", "{}"),
         ("restore", "releases/r1", "{}"),
         ("withdraw", "r1"),

@@ -33,6 +33,11 @@ def arrive(root) -> None:
     (root / ".turnout/incoming/manifest").write_text(MANIFEST)
 
 
+def killed(agent) -> None:
+    agent.process.kill()
+    agent.process.wait(60)
+
+
 def stage(tag: str, *shared: str, complete: str = "yes", shape: str = SHAPE) -> tuple[str, ...]:
     return ("stage", TOKEN, tag, "auto", DIGEST, shape, complete, RECORD, *shared)
 
@@ -65,6 +70,100 @@ def test_a_release_with_prepare_hooks_is_complete_only_once_they_have_ended(agen
     agent.done("complete", TOKEN, "r1")
     assert (root / "releases/r1/built.js").exists() and not made.exists()
     assert "./built.js" in (root / ".turnout/manifests/r1.made").read_text()
+
+
+def test_a_release_with_finalize_hooks_is_there_only_once_they_have_ended(start, root):
+    agent = start(root)
+    begun(agent)
+    arrive(root)
+    agent.done(*stage("r1", complete="no"))
+    agent.done("complete", TOKEN, "r1", "open")
+    made = root / "releases/r1"
+    (made / "venv").mkdir()
+    (made / "venv/python").write_text(f"#!{made}\n")
+    agent.done("finalized", TOKEN, "r1")
+    assert "./venv/python" in (root / ".turnout/manifests/r1.made").read_text()
+    assert not (root / ".turnout/manifests/r1.unfinished").exists()
+    assert "not being finalized" in agent.ask("finalized", TOKEN, "r1").lines[0]
+    agent.done("finish", TOKEN, "own", "", "=")
+    assert made.is_dir()
+
+
+@pytest.mark.parametrize("end", ["leave", "killed"])
+@pytest.mark.parametrize("before", [False, True], ids=["new", "was pruned"])
+def test_a_release_whose_finalize_hooks_did_not_end_is_removed(start, root, end, before):
+    agent = start(root)
+    begun(agent)
+    arrive(root)
+    if before:
+        (root / ".turnout/records/r1.toml").write_text("an older record")
+    agent.done(*stage("r1", complete="no"))
+    agent.done("complete", TOKEN, "r1", "open")
+    (root / "releases/r1/half").write_text("")
+    if end == "leave":
+        agent.close()
+    else:
+        killed(agent)
+        assert (root / "releases/r1").exists()
+        begun(start(root))
+    assert not (root / "releases/r1").exists()
+    assert not (root / ".turnout/manifests/r1.unfinished").exists()
+    assert (root / ".turnout/records/r1.toml").exists() == before
+    assert (root / ".turnout/manifests/r1.manifest").exists() == before
+
+
+def test_a_release_that_went_live_before_its_finalize_hooks_ended_stays(start, root):
+    agent = start(root)
+    begun(agent)
+    arrive(root)
+    agent.done(*stage("r1", complete="no"))
+    agent.done("complete", TOKEN, "r1", "open")
+    (root / "current").symlink_to("releases/r1")
+    killed(agent)
+    begun(start(root))
+    assert (root / "releases/r1/index.html").exists() and (root / ".turnout/records/r1.toml").exists()
+    assert not (root / ".turnout/manifests/r1.unfinished").exists()
+
+
+def test_paths_are_made_writable_for_the_group(agent, root):
+    begun(agent)
+    arrive(root)
+    (root / "shared/storage/logs").mkdir(parents=True)
+    (root / "shared/storage/logs/today").write_text("")
+    agent.done("writable", TOKEN, "cache/", "storage/")
+    agent.done(*stage("r1", "storage/", complete="no"))
+    made = root / ".turnout/incoming/r1"
+    (made / "cache").mkdir()
+    (made / "cache/a b").write_text("")
+    for place in (made / "cache/a b", root / "shared/storage/logs/today"):
+        place.chmod(0o644)
+    agent.done("complete", TOKEN, "r1")
+    for place, mode in {
+        "releases/r1/cache": 0o2775,
+        "releases/r1/cache/a b": 0o664,
+        "shared/storage": 0o2775,
+        "shared/storage/logs": 0o2775,
+        "shared/storage/logs/today": 0o664,
+        "releases/r1/index.html": 0o644,
+        "releases/r1": 0o755,
+    }.items():
+        assert (root / place).stat().st_mode & 0o7777 == mode, place
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("nothing/", "the release does not have it"), ("out/", "leads out of the release")]
+)
+def test_what_cannot_be_made_writable_stops_the_release(agent, root, tmp_path, path, said):
+    begun(agent)
+    arrive(root)
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    agent.done("writable", TOKEN, path)
+    agent.done(*stage("r1", complete="no"))
+    (root / ".turnout/incoming/r1/out").symlink_to(tmp_path / "elsewhere")
+    reply = agent.ask("complete", TOKEN, "r1")
+    assert reply.status == 1 and said in "\n".join(reply.lines)
+    assert not (root / "releases/r1").exists()
+    assert (tmp_path / "elsewhere").stat().st_mode & 0o7777 == 0o755
 
 
 def test_a_copy_that_is_not_complete_gets_no_name(agent, root):

@@ -78,6 +78,8 @@ def type_words(kind: Any) -> str:
         inner = type_words(get_args(kind)[0])
         if get_args(get_args(kind)[0])[:1] == (Shared,):  # a text is short for the table
             return "list of texts or tables"
+        if get_origin(get_args(kind)[0]) is Literal:
+            return f"list of {inner}"
         return "list of tables" if inner == "table" else f"list of {inner}s"
     if get_origin(kind) is dict:
         return "texts by name" if get_args(kind)[1] is str else "tables by name"

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from core.moments import BUILD, MOMENTS, OPERATOR, PREPARE, SWITCHED, UNDONE, moments_of
+from core.moments import (
+    BUILD,
+    MOMENTS,
+    OPERATIONS,
+    OPERATOR,
+    PREPARE,
+    SWITCH_BACK,
+    SWITCHED,
+    UNDONE,
+    moments_of,
+    when,
+)
 from core.plan import DEPLOY, RECOVER, ROLLBACK
 
 RUN = {
-    DEPLOY: "build prepare before-switch after-switch success",
-    ROLLBACK: "prepare before-switch after-switch after-rollback success",
-    RECOVER: "prepare before-switch after-switch success",
+    DEPLOY: "build prepare finalize before-switch after-switch success",
+    ROLLBACK: "prepare finalize before-switch after-switch after-rollback success",
+    RECOVER: "prepare finalize before-switch after-switch success",
 }
 
 
@@ -41,3 +55,18 @@ def test_hooks_start_in_the_release_while_it_is_made_and_when_it_is_complete() -
     folders = {name: moment.folder.format(tag="r1") for name, moment in MOMENTS.items()}
     assert folders["prepare"] == ".turnout/incoming/r1"
     assert {folders[name] for name in ("before-switch", "after-switch", "success")} == {"releases/r1"}
+
+
+def test_the_page_has_the_table_of_moments_by_operations() -> None:
+    page = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
+    columns = [*OPERATIONS, SWITCH_BACK]
+    table = page.split("| moment | " + " | ".join(columns) + " |\n")[1].split("\n\n")[0].splitlines()[1:]
+    rows = [re.split(r" \| ", line.strip("| ")) for line in table]
+    assert rows == [[name, *(when(moment, column) for column in columns)] for name, moment in MOMENTS.items()]
+
+
+def test_the_table_says_what_an_operation_runs() -> None:
+    for kind in OPERATIONS:
+        said = [name for name, moment in MOMENTS.items() if when(moment, kind) not in ("–", "if it fails")]
+        assert said == [moment.name for moment in moments_of(kind)]
+    assert [moment for moment in MOMENTS.values() if when(moment, SWITCH_BACK) == "yes"] == list(UNDONE)

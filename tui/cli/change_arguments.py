@@ -79,13 +79,16 @@ def _rollback(commands: Any) -> None:
         action="store_true",
         help="with --yes: roll back even to a release that lacks migrations of the live one",
     )
+    rollback.add_argument(
+        "--no-hooks", action="store_true", help="run no hooks, but those that make a release whose files are gone"
+    )
     add_waiting(rollback)
     add_changing(rollback, freezable=True)
 
     def request(words: argparse.Namespace) -> Request:
         from core import RollbackRequest
 
-        return RollbackRequest(tag=words.tag, across_migrations=words.across_migrations)
+        return RollbackRequest(tag=words.tag, across_migrations=words.across_migrations, no_hooks=words.no_hooks)
 
     rollback.set_defaults(request=request)
 

@@ -111,12 +111,12 @@ def _deploy(desk: Desk) -> None:
     from core import DeployRequest
 
     workspace = desk.workspace
-    if not workspace.project.source.has_revisions:
+    if not workspace.fleet.project.source.has_revisions:
         plan(desk, DeployRequest(), "Deploy")
         return
     live = workspace.fleet_view.row(workspace.fleet_view.live)
     revision = live.record.revision if live and live.record else ""
-    dialog = DeployDialog(workspace.project, revision, bridge=workspace.bridge, glyphs=desk.glyphs, now=desk.now)
+    dialog = DeployDialog(workspace.fleet.project, revision, bridge=workspace.bridge, glyphs=desk.glyphs, now=desk.now)
 
     def chosen(ref: str | None) -> None:
         if ref:
@@ -154,7 +154,7 @@ def _prune(desk: Desk) -> None:
         return
     row = focus.release
     why = "is live" if row and row.live_on else "has no files any more" if row and not row.present_on else ""
-    dialog = PruneDialog(workspace.project.deploy.keep, row.tag if row else "", why, desk.keymap)
+    dialog = PruneDialog(workspace.fleet.project.deploy.keep, row.tag if row else "", why, desk.keymap)
 
     def chosen(choice: PruneChoice | None) -> None:
         if choice is not None:

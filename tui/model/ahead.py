@@ -11,33 +11,36 @@ from tui.model.bridge import Bridge
 if TYPE_CHECKING:
     from core.config import Project
 
+Pair = tuple[str, str]
+"""What an environment deploys (`ref`), and the revision that is live there."""
+
 AGAIN = 30.0
 """Seconds after which git is asked again: somebody may have committed."""
 
 
 class Ahead:
-    """By revision: the commits by which `source.ref` is ahead of it, as far as that is known."""
+    """By ref and revision: the commits by which the ref is ahead of the revision, as far as that is known."""
 
     def __init__(
         self, project: Project, bridge: Bridge, now: Callable[[], float], on_change: Callable[[], None]
     ) -> None:
-        self.counts: dict[str, int] = {}
+        self.counts: dict[Pair, int] = {}
         self._project = project
         self._bridge = bridge
         self._now = now
         self._on_change = on_change
-        self._asked: frozenset[str] = frozenset()
+        self._asked: frozenset[Pair] = frozenset()
         self._at = 0.0
         self._busy = False
 
-    def look(self, revisions: Iterable[str]) -> None:
-        """Ask about these revisions, where others are wanted than the last time or that was a while ago."""
-        wanted = frozenset(revision for revision in revisions if revision)
+    def look(self, pairs: Iterable[Pair]) -> None:
+        """Ask about these pairs, where others are wanted than the last time or that was a while ago."""
+        wanted = frozenset(pair for pair in pairs if pair[1])
         due = wanted != self._asked or self._now() - self._at >= AGAIN
         if not wanted or self._busy or not due or not self._project.source.has_revisions:
             return
         self._asked, self._at, self._busy = wanted, self._now(), True
-        job: Job[dict[str, int]] = Job("commits ahead", lambda emit, controls: counted(self._project, wanted))
+        job: Job[dict[Pair, int]] = Job("commits ahead", lambda emit, controls: counted(self._project, wanted))
         self._bridge.follow(job, self._came)
         job.start()
 
@@ -48,14 +51,15 @@ class Ahead:
             self._on_change()
 
 
-def counted(project: Project, revisions: Iterable[str]) -> dict[str, int]:
-    """By revision: how many commits the project's own is ahead; those that git does not know are left out."""
+def counted(project: Project, pairs: Iterable[Pair]) -> dict[Pair, int]:
+    """By ref and revision: how many commits the ref is ahead; those that git does not know are left out."""
     from core.source import source_of
 
     source = source_of(project)
     history = source.history()
-    _, tip = source.meaning(project.source.ref)
-    if history is None or not tip:
+    if history is None:
         return {}
-    found = {revision: history.commits(revision, tip) for revision in revisions}
-    return {revision: commits.added_count for revision, commits in found.items() if not commits.unknown}
+    pairs = list(pairs)
+    tips = {ref: source.meaning(ref)[1] for ref, _ in dict.fromkeys(pairs)}
+    found = {pair: history.commits(pair[1], tips[pair[0]]) for pair in pairs if tips[pair[0]]}
+    return {pair: commits.added_count for pair, commits in found.items() if not commits.unknown}

@@ -125,17 +125,19 @@ class Environments(Guarded, Screen[None]):
         spaces = [self.workspaces.of(name) for name in project.environments]
         rows = [space.fleet_view.row(space.fleet_view.live) for space in spaces]
         revisions = [row.record.revision if row and row.record else "" for row in rows]
-        self._ahead.look(revisions)
+        refs = [space.environment.ref or project.source.ref for space in spaces]
+        pairs = list(zip(refs, revisions, strict=True))
+        self._ahead.look(pairs)
         return [
             EnvironmentView(
                 space.fleet_view,
                 space.operation.progress if space.operation and (space.operation_runs or space.watches) else None,
                 {} if space.watches else space.others.locks,
-                self._ahead.counts.get(revision),
-                project.source.ref,
+                self._ahead.counts.get(pair),
+                pair[0],
                 space.frozen,
             )
-            for space, revision in zip(spaces, revisions, strict=True)
+            for space, pair in zip(spaces, pairs, strict=True)
         ]
 
     def show(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from core.config.models import Environment, Hook, Project, Server
+from core.config import Environment, Hook, Project, Server
 from core.config.table import Place, Table
 from core.errors import ConfigError
 from core.text import count

@@ -87,7 +87,7 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         made = tree.get()
         record = self._record(states, made)
         caches = cache_contents(self.fleet, states)
-        settings = plan_settings(self.fleet, moments_of(DEPLOY))
+        settings = plan_settings(self.fleet, moments_of(DEPLOY), DEPLOY)
         plan = plan_deploy(self.fleet.environment.name, states, record, made.manifest, caches, settings)
         return with_interruption(Prepared(replace(plan, build=reuse(made)), made, caches), states)
 

@@ -79,7 +79,7 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
         states = list(with_records_of(self.fleet, (found.record.tag,), by_name).values())
         record = self._record(states, found)
         caches = cache_contents(self.fleet, states)
-        settings = plan_settings(self.fleet, moments_of(PROMOTE))
+        settings = plan_settings(self.fleet, moments_of(PROMOTE), PROMOTE)
         plan = plan_deploy(self.fleet.environment.name, states, record, made.manifest, caches, settings)
         plan = replace(plan, origin=found.describe(), warnings=(*_warnings(found, record), *plan.warnings))
         return with_interruption(Prepared(plan, made, caches), states)

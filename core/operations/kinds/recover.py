@@ -92,7 +92,7 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             live=live_tag(states),
             record=release.record if release else None,
             steps=tuple(undone),
-            hooks=plan_settings(self.fleet, UNDONE if found.switched else ()).hooks,
+            hooks=plan_settings(self.fleet, UNDONE if found.switched else (), found.kind).hooks,
             warnings=(found.describe(time.time()),),
             fingerprints={state.server: state.fingerprint for state in states},
         )
@@ -113,7 +113,7 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             own = found.records.get(state.server)
             ahead = {found.tag: Release(tag=found.tag, record=own)} if own else {}
             known.append(replace(state, releases={**ahead, **state.releases}))
-        prepared = plan_return(self.fleet, found.tag, known, self.emit, self.cancel, RECOVER)
+        prepared = plan_return(self.fleet, found.tag, known, self.emit, self.cancel, RECOVER, found.kind)
         part = {*found.switched, *found.waiting}
         knowing = {state.server for state in known if found.tag in state.releases and state.releases[found.tag].record}
         steps = tuple(

@@ -29,6 +29,7 @@ from core.records import ServerState, fleet_releases
 from core.source import source_of, tree_of_record
 from core.source.tree import Tree
 
+HOOKS_LEFT_OUT = "no hook runs, but those that make a release: --no-hooks"
 LOOKED_BACK = 5
 """Releases that were live before whose records undo asks for: some of them may have failed."""
 
@@ -39,10 +40,12 @@ class RollbackRequest(Request):
 
     What that is, is decided under the locks from the servers' journals (core.records.previous_of).
     across_migrations   a rollback whose plan no one has seen may leave migrations behind (`[deploy] migrations`)
+    no_hooks            no hook runs but those that make a release where its files are gone
     """
 
     tag: str | None = None
     across_migrations: bool = False
+    no_hooks: bool = False
 
 
 class Rollback(Operation[RollbackRequest], request=RollbackRequest):
@@ -85,7 +88,13 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
         return tuple(dict.fromkeys(stay.tag for state in states.values() for stay in state.stays[:LOOKED_BACK]))
 
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
-        prepared = plan_return(self.fleet, self.request.tag, states, self.emit, self.cancel, ROLLBACK)
+        no_hooks = self.request.no_hooks
+        prepared = plan_return(
+            self.fleet, self.request.tag, states, self.emit, self.cancel, ROLLBACK, no_hooks=no_hooks
+        )
+        if no_hooks and self.fleet.project.hooks:
+            plan = prepared.plan
+            prepared = replace(prepared, plan=replace(plan, warnings=(*plan.warnings, HOOKS_LEFT_OUT)))
         planned = self.planned
         if planned and planned.tag != prepared.plan.tag:
             raise StateChanged(
@@ -104,12 +113,22 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
 
 
 def plan_return(
-    fleet: Fleet, tag: str | None, states: Sequence[ServerState], emit: Emit, cancel: Cancel, kind: str
+    fleet: Fleet,
+    tag: str | None,
+    states: Sequence[ServerState],
+    emit: Emit,
+    cancel: Cancel,
+    kind: str,
+    carries: str = ROLLBACK,
+    *,
+    no_hooks: bool = False,
 ) -> Prepared:
     """The plan that makes the release `tag` live (None: what was live before it), with its tree where a server has
     to get its files again.
 
-    kind  of the operation, whose hooks the plan names
+    kind       of the operation, whose hooks the plan names
+    carries    what it carries out: of a recovery the kind of the operation that it finishes
+    no_hooks   only the hooks that make a release run
     """
     row, _ = rollback_target(states, tag)
     tree: Tree | None = None
@@ -129,6 +148,9 @@ def plan_return(
                 break
             except (SourceError, UsageError) as error:
                 problem = problem or "; ".join(part for part in (error.title, error.hint) if part)
+    moments = moments_of(kind, makes_release=tree is not None)
+    moments = tuple(moment for moment in moments if moment.makes or not no_hooks)
+    settings = plan_settings(fleet, moments, carries)
     plan = plan_rollback(
         fleet.environment.name,
         states,
@@ -136,6 +158,6 @@ def plan_return(
         tree.manifest if tree else None,
         problem,
         caches,
-        plan_settings(fleet, moments_of(kind, makes_release=tree is not None)),
+        settings,
     )
     return Prepared(replace(plan, build=reuse(tree)), tree, caches)

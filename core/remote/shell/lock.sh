@@ -305,6 +305,7 @@ sweep() {
   for left in releases/.turnout-*; do
     ! abandoned "$left" || erase "$left"
   done
+  ! unfinished || ( drop_unfinished )
   next_to_link
   [ ! -L "$next" ] || rm -f "$next"
   bare "$own/incoming" && bare "$own/trash" && [ ! -e .current-next ] && [ ! -L .current-next ] && return
@@ -346,6 +347,7 @@ unlock() {
   trap '' HUP INT TERM PIPE
   end_left "$own/lock/upload" "$own/lock/commands"
   [ -d "$own/trash" ] || mkdir -p "$own/trash"
+  ! unfinished || ( drop_unfinished ) > /dev/null 2>&1
   # A new one for each request: an older one may still hold what could not be removed.
   heap=$own/trash.${id:-0}.$$
   mv -T "$own/trash" "$heap" && mkdir "$own/trash"

@@ -83,6 +83,7 @@ verb_withdraw() {
   mounts
   linked_into
   [ ! -e "releases/$2" ] || discard "$2" || fail "releases/$2 is kept"
+  forget "$own/manifests/$2.unfinished"
   if [ -n "${3-}" ]; then
     decode "$3"
     printf %s "$decoded" > "$own/incoming/record" && place "$own/incoming/record" "$own/records/$2.toml" || exit 1

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034,SC2154,SC2317  # set and called elsewhere: see agent.sh
+# shellcheck shell=sh disable=SC2034,SC2154,SC2317,SC3013  # see agent.sh; every shell that runs this has `test -ef`
 # A part of the agent: a release made from the deploy-cache, complete before it gets its name; only with the lock held.
 
 # stage TOKEN TAG COPY DIGEST SHAPE COMPLETE RECORD SHARED...: the upload is whole: make the cache's new manifest, copy
@@ -56,8 +56,8 @@ verb_stage() {
     link_shared "$own/incoming/$tag" "$decoded" || { room; fail "cannot link the shared path $decoded"; }
   done
   if [ "$complete" = yes ]; then put_in_place "$tag"; return; fi
-  # Hooks see the shared paths where they will be: ../../shared is the same folder from incoming/TAG as from releases/TAG.
-  [ "$(readlink "$own/shared")" = ../shared ] || { rm -f "$own/shared" && ln -s ../shared "$own/shared"; } || { room; exit 1; }
+  # Hooks see the shared paths where they will be.
+  link_to_shared
   if command -v comm > /dev/null 2>&1 && find "$own" -prune -printf '' 2> /dev/null; then
     ( cd "$own/incoming/$tag" && marks ) > "$own/incoming/$tag.before"
   fi
@@ -142,10 +142,47 @@ link_shared() {
   rm -rf "${1:?}/$path" && ln -s "$up$path" "$1/$path"
 }
 
+# link_to_shared: with this link ../../shared is the same folder from incoming/TAG as from releases/TAG.
+link_to_shared() {
+  [ "$(readlink "$own/shared")" = ../shared ] || { rm -f "$own/shared" && ln -s ../shared "$own/shared"; } || { room; exit 1; }
+}
+
+# writable TOKEN PATH...: these paths of the release that is made next get writable for the group, before it gets its name.
+# sets: word
+verb_writable() {
+  holds "$1"
+  shift
+  for word; do say "$word"; done > "$own/incoming/writable" || fail "cannot write in $root/$own"
+}
+
+# make_writable FOLDER: what `writable` has named in a release, and all below it that is ours, may be written by its group,
+# and new files there get that group. A path may be a shared one; it never leads out of the release and of shared/.
+# sets: word path place uid
+make_writable() {
+  [ -f "$own/incoming/writable" ] || return 0
+  link_to_shared
+  uid=$(id -u)
+  while IFS= read -r word; do
+    decode "$word"
+    path=$1/${decoded%/}
+    [ -e "$path" ] || fail "$decoded is to be writable, and the release does not have it"
+    place=$(readlink -f "$path") || fail "cannot follow $decoded"
+    case $place in
+      "$(pwd -P)/$1/"* | "$(pwd -P)/shared/"*) ;;
+      *) fail "$decoded is to be writable, and leads out of the release: $place" ;;
+    esac
+    {
+      long find "$place" -xdev -type d -user "$uid" ! -perm -2070 -exec chmod g+rwxs {} + &&
+        long find "$place" -xdev -type f -user "$uid" ! -perm -060 -exec chmod g+rw {} +
+    } || fail "cannot make $decoded writable"
+  done < "$own/incoming/writable"
+}
+
 # put_in_place TAG: the release is complete: its files reach the disk, then its record and its folder get their names, each
 # by one rename. Where releases/ is on another file system than incoming/, `mv` copies: under another name first.
 # sets: whole
 put_in_place() {
+  make_writable "$own/incoming/$1"
   long sync -f "$own/incoming/$1" 2> /dev/null || long sync
   { [ ! -e "releases/$1" ] && [ ! -L "releases/$1" ]; } || fail "releases/$1 exists already"
   # Until it is switched to, it is never chosen as "the previous release".
@@ -165,17 +202,62 @@ put_in_place() {
     mv -T "$whole" "releases/$1" || exit 1
 }
 
-# complete TOKEN TAG: after the prepare hooks; what they left is remembered, so that it is not taken for drift.
-# sets: before
+# complete TOKEN TAG [OPEN]: after the prepare hooks; what they left is remembered, so that it is not taken for drift. With
+# OPEN `open` finalize hooks follow: until `finalized` the release is removed with the lock, like one that is half-made.
 verb_complete() {
   named "$2"
   holds "$1"
-  if command -v sha256sum > /dev/null 2>&1; then
-    before=$root/$own/incoming/$2.before
-    [ -f "$before" ] || before=
-    {
-      { cd "$own/incoming/$2" && listing "$before" && say end modes; } > "$own/incoming/$2.made" && cd -P "$root"
-    } || fail "cannot note what the hooks made"
+  if [ "${3-}" = open ]; then : > "$own/manifests/$2.unfinished" || fail "cannot write in $root/$own/manifests"
+  else note_made "$own/incoming/$2" "$2"
   fi
   put_in_place "$2"
+}
+
+# finalized TOKEN TAG: after the finalize hooks, likewise.
+verb_finalized() {
+  named "$2"
+  holds "$1"
+  [ -f "$own/manifests/$2.unfinished" ] || fail "releases/$2 is not being finalized"
+  make_writable "releases/$2"
+  note_made "releases/$2" "$2"
+  long sync -f "releases/$2" 2> /dev/null || long sync
+  [ ! -f "$own/incoming/$2.made" ] || place "$own/incoming/$2.made" "$own/manifests/$2.made" || exit 1
+  rm -f "$own/manifests/$2.unfinished" || fail "cannot write in $root/$own/manifests"
+}
+
+# note_made FOLDER TAG: what a release holds once its hooks have ended, in incoming/TAG.made.
+# sets: before
+note_made() {
+  command -v sha256sum > /dev/null 2>&1 || return 0
+  before=$root/$own/incoming/$2.before
+  [ -f "$before" ] || before=
+  {
+    { cd "$1" && listing "$before" && say end modes; } > "$own/incoming/$2.made" && cd -P "$root"
+  } || fail "cannot note what the hooks made"
+}
+
+# unfinished: whether a release waits for `finalized`.
+# sets: left
+unfinished() {
+  for left in "$own"/manifests/*.unfinished; do
+    if [ -e "$left" ] || [ -L "$left" ]; then return 0; fi
+  done
+  return 1
+}
+
+# drop_unfinished: remove releases whose finalize hooks did not end: what is in releases/ is complete. One that is live in
+# spite of it stays. A record that was there before stays, too: the release can be sent again.
+# sets: left tag gone
+drop_unfinished() {
+  mounts
+  linked_into
+  for left in "$own"/manifests/*.unfinished; do
+    tag=${left##*/} tag=${tag%.unfinished} gone=
+    ( named "$tag" ) > /dev/null || { erase "$left"; continue; }
+    if [ "releases/$tag" -ef "$link" ]; then forget "$left"; continue; fi
+    [ ! -e "releases/$tag" ] || discard "$tag" > /dev/null || { forget "$left"; continue; }
+    [ ! -e "$own/manifests/$tag.unused" ] || forget "$own/records/$tag.toml" "$own/manifests/$tag.manifest"
+    forget "$own/manifests/$tag.made" "$own/manifests/$tag.unused" "$left"
+    case $gone in releases/*) erase "$gone" ;; esac
+  done
 }
