@@ -22,7 +22,9 @@ TurnoutError                 1  failed, and everything was put back
 │   ├── DiskFull             1
 │   ├── HookFailed           1
 │   └── CheckFailed          1
-├── Cancelled                1  the operator cancelled
+├── Cancelled                1  the operator cancelled, or a person answered so
+├── Unanswered               1  nobody answered a question of the operation in time
+├── QuestionClosed           1  an answer came too late, or there is no such question
 └── FleetError               the most serious code of the errors it holds, one a server
 """
 
@@ -250,7 +252,15 @@ class CheckFailed(ServerError):
 
 
 class Cancelled(TurnoutError):
-    """The operator cancelled."""
+    """The operator cancelled, or somebody answered a question of the operation so."""
+
+
+class Unanswered(TurnoutError):
+    """Nobody answered in time, and the default ended the operation."""
+
+
+class QuestionClosed(TurnoutError):
+    """An answer changed nothing: its question is closed, or is not there. The title says what happened."""
 
 
 class FleetError(TurnoutError):

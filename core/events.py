@@ -231,7 +231,7 @@ class BatchStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Asked(Event):
-    """The operation waits for a person: its question, as core.rows.question_row gives it."""
+    """The operation waits for a person: its question, as core.questions.question_row gives it."""
 
     question: dict[str, Any]
 

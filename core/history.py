@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from core.names import resolve
 from core.plan import DEPLOY, RECOVER, ROLLBACK
-from core.records import JournalLine
+from core.records import JournalLine, Said
 
 CHANGES_LIVE = frozenset({DEPLOY, ROLLBACK, RECOVER})
 """Kinds of operations after which another release may be live."""
@@ -42,6 +42,7 @@ class Entry:
     phases          by phase: seconds in all; batches of servers, 0 where unknown
     undone_by       the id of the operation that took it back, "" for none
     despite_freeze  it was carried out although changes were frozen
+    answers         how its questions were answered, in their order
     """
 
     operation: str
@@ -64,6 +65,7 @@ class Entry:
     batches: int = 0
     undone_by: str = ""
     despite_freeze: bool = False
+    answers: tuple[Said, ...] = ()
 
     @property
     def ended(self) -> float:
@@ -180,6 +182,7 @@ def _entry(operation: str, by_server: Mapping[str, Sequence[JournalLine]], heard
         phases=phases,
         batches=max((end.batches for end in ends.values()), default=0),
         despite_freeze=any(line.despite_freeze for line in said),
+        answers=max((end.answers for end in ends.values()), key=len, default=()),
     )
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from core.backlog import History
-from core.errors import Cancelled, InternalError, TurnoutError, UsageError
+from core.errors import Cancelled, InternalError, QuestionClosed, TurnoutError, UsageError
 from core.events import Emit, Event, UploadProgress
 from core.questions import Answer, Question, closed
 
@@ -119,18 +119,19 @@ class Questions:
     def answer(self, choice: str, by: str, reason: str = "", question: str = "") -> Answer:
         """Answer the open question. `question`: its id, if only that one is meant.
 
-        Raises UsageError, with what happened, where it is closed or not open, or where `by` cannot choose that.
+        Raises QuestionClosed, with what happened, where it is closed or not open; UsageError where `by` cannot choose
+        that.
         """
         last = self._last
         if last is None or (question and last.question.id != question):
-            raise UsageError("this question is not open", hint="nothing was changed")
+            raise QuestionClosed("this question is not open", hint="nothing was changed")
         refusal = last.question.refusal(choice, by)
         if refusal and last.answer is None:
             raise UsageError(refusal, hint="nothing was changed; the question is still open")
         answer = Answer(last.question.id, choice, by, reason)
         taken = last.close(answer)
         if taken is not answer:
-            raise UsageError(closed(taken), hint="nothing was changed")
+            raise QuestionClosed(closed(taken), hint="nothing was changed")
         return taken
 
 

@@ -119,6 +119,8 @@ class Plan:
     origin       of a promotion: where the release comes from, in words; else ""
     hooks, checks   what will run, one line each, for people
     fingerprints    by server: the state that the plan rests on
+    hold         seconds that it waits at the barrier for somebody to say go; 0.0: it does not wait
+    approve      OTHER: that has to be somebody else than who starts it; "" for anybody
     strategy     how the servers are switched: a name of core.strategy.STRATEGIES
     changes      commits, files and migrations beside the live release; None where none was live, where it does not
                  switch to another one, or where the plan is not shown (core.operations.differences)
@@ -146,6 +148,8 @@ class Plan:
     warnings: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     fingerprints: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    hold: float = 0.0
+    approve: str = ""
     strategy: str = ALL_AT_ONCE
     changes: PlanChanges | None = None
 

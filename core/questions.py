@@ -6,16 +6,24 @@ come from: `Controls` brings those of this process, the heartbeat those that oth
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypedDict
 
-from core.text import count
+from core.text import count, duration
 
 HOLD, BATCH, SETTLE, SERVER = "hold", "batch", "settle", "server"
 """The kinds: before the switch, between two batches, while checks bake, after a server failed before its switch."""
 GO, ABORT, UNDO, KEEP, STOP_CLOCK, RETRY, LEAVE_OUT = "go", "abort", "undo", "keep", "hold", "retry", "leave-out"
 """The names of choices."""
+SHORTEST_HOLD, LONGEST_HOLD = 1.0, 7 * 86400.0
+"""Seconds for which an operation may wait at the barrier: it holds its locks meanwhile."""
+HOLD_RULE = "from 1 s to 7 d"
+USUAL_HOLD = 3600.0
+"""Seconds of a hold whose length nobody gave."""
+OTHER, REQUIRED = "other", "required"
+"""Words of `approve`, somebody else than who started it must say go, and of `reason`, every change needs one."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class Question:
     other_only  `go` must come from somebody else
     """
 
-    id: str = field(default_factory=lambda: secrets.token_hex(4))
+    id: str = field(default_factory=lambda: os.urandom(4).hex())
     kind: str
     text: str
     choices: tuple[Choice, ...]
@@ -90,15 +98,58 @@ def closed(answer: Answer) -> str:
     return f"the question is closed: {answer.choice} was taken, because nobody had answered"
 
 
-def hold(servers: Sequence[str], tag: str, deadline: float, *, other_only: bool = False) -> Question:
-    """All is staged, and nothing has switched."""
+class ChoiceRow(TypedDict):
+    """What can be chosen."""
+
+    name: str
+    text: str
+
+
+class QuestionRow(TypedDict):
+    """What an operation asks while it runs."""
+
+    id: str
+    kind: str
+    text: str
+    choices: list[ChoiceRow]
+    default: str
+    deadline: float
+    servers: list[str]
+    asker: str
+    other_only: bool
+
+
+def question_row(question: Question) -> QuestionRow:
+    """A question as JSON has it: in events, and in the servers' locks."""
+    return {
+        "id": question.id,
+        "kind": question.kind,
+        "text": question.text,
+        "choices": [{"name": choice.name, "text": choice.text} for choice in question.choices],
+        "default": question.default,
+        "deadline": round(question.deadline, 1),
+        "servers": list(question.servers),
+        "asker": question.asker,
+        "other_only": question.other_only,
+    }
+
+
+def hold(
+    servers: Sequence[str], tag: str, deadline: float = 0.0, longer: float = 0.0, *, other_only: bool = False
+) -> Question:
+    """Everything is staged, and nothing has switched.
+
+    longer   seconds by which the choice `hold` moves the deadline
+    """
     where = count(len(servers), "server")
+    wait = [Choice(STOP_CLOCK, f"waits {duration(longer)} longer")] if longer else []
     return Question(
         kind=HOLD,
-        text=f"{tag} is staged on {where} and nothing has switched: switch now?",
+        text=f"{tag} is ready on {where}, and nothing has changed yet. Switch now?",
         choices=(
             Choice(GO, f"switches {where} to {tag}"),
-            Choice(ABORT, "ends the operation; nothing was switched"),
+            Choice(ABORT, "changes nothing: what was staged is removed again"),
+            *wait,
         ),
         default=ABORT,
         deadline=deadline,
@@ -107,19 +158,53 @@ def hold(servers: Sequence[str], tag: str, deadline: float, *, other_only: bool 
     )
 
 
+def batch(
+    servers: Sequence[str], tag: str, done: Sequence[str], deadline: float = 0.0, *, other_only: bool = False
+) -> Question:
+    """Between two batches. `done`: servers that have switched; `servers`: the next batch."""
+    where, back = count(len(servers), "server"), count(len(done), "server")
+    return Question(
+        kind=BATCH,
+        text=f"{tag} is live on {back}. Go on with the next {where}?",
+        choices=(Choice(GO, f"switches {where} to {tag}"), Choice(UNDO, f"switches {back} back")),
+        default=UNDO,
+        deadline=deadline,
+        servers=tuple(servers),
+        other_only=other_only,
+    )
+
+
 def settle(servers: Sequence[str], tag: str, deadline: float = 0.0) -> Question:
-    """The release is live on these servers, and its checks go on; without a deadline until a person decides."""
+    """While checks go on after a switch; without a deadline the clock is stopped."""
     where = count(len(servers), "server")
-    stop = (Choice(STOP_CLOCK, "stops the clock: the checks go on until somebody answers"),) if deadline else ()
+    keep = Choice(KEEP, f"ends the checks: {tag} stays live on {where}")
+    stop = Choice(STOP_CLOCK, "stops the clock: the checks go on until you choose")
+    undo = Choice(UNDO, f"switches {where} back")
     return Question(
         kind=SETTLE,
-        text=f"{tag} is live on {where}, and its checks go on: keep it?",
-        choices=(
-            Choice(KEEP, "ends the checks now; it stays live"),
-            *stop,
-            Choice(UNDO, f"switches {where} back"),
-        ),
+        text=f"{tag} is live on {where}, and its checks go on. Keep it?",
+        choices=(keep, stop, undo) if deadline else (keep, undo),
         default=KEEP,
+        deadline=deadline,
+        servers=tuple(servers),
+    )
+
+
+def server(servers: Sequence[str], why: str, deadline: float = 0.0, *, leave_out: bool = True) -> Question:
+    """Servers that failed before their switch; why, in a few words.
+
+    leave_out   whether the operation may go on without them
+    """
+    names = ", ".join(servers[:3]) + (f" and {len(servers) - 3} more" if len(servers) > 3 else "")
+    them = "it" if len(servers) == 1 else "them"
+    retry = Choice(RETRY, f"tries {them} again; the others wait")
+    without = Choice(LEAVE_OUT, f"goes on without {them}: {names} will be behind")
+    undo = Choice(UNDO, "ends the operation: everything is put back")
+    return Question(
+        kind=SERVER,
+        text=f"{names} failed: {why}",
+        choices=(retry, without, undo) if leave_out else (retry, undo),
+        default=UNDO,
         deadline=deadline,
         servers=tuple(servers),
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from core.questions import Question
+from core.questions import QuestionRow, question_row
 from core.records import FleetRelease, Lock, Previous, ServerState, Told, fleet_releases, live_of, standing
 from core.text import show_path
 from core.version import FORMAT
@@ -82,6 +82,7 @@ class LockRow(Row):
     silence: float
     phase: str
     alive: bool
+    question: QuestionRow | None
 
 
 class InterruptionRow(Row):
@@ -136,6 +137,16 @@ class FindingRow(Row):
     hint: str
 
 
+class AnswerRow(TypedDict):
+    """How a question of an operation was answered; by is "" where nobody did."""
+
+    kind: str
+    choice: str
+    by: str
+    reason: str
+    seconds: float
+
+
 class HistoryRow(Row):
     """One operation of the history. began: seconds since the epoch; by_server: by server, the outcome there.
 
@@ -162,6 +173,7 @@ class HistoryRow(Row):
     batches: int
     undone_by: str
     despite_freeze: bool
+    answers: list[AnswerRow]
 
 
 class DriftRow(Row):
@@ -350,6 +362,7 @@ class RecordRow(TypedDict):
     left: bool
     pinned: bool
     reason: str
+    approved: str
     promoted_from: str
     promoted_tag: str
     built_for: str
@@ -440,28 +453,9 @@ class PlanRow(TypedDict):
     checks: list[str]
     warnings: list[str]
     refusals: list[str]
+    hold: float
+    approve: str
     changes: ChangesRow | None
-
-
-class ChoiceRow(TypedDict):
-    """What can be chosen."""
-
-    name: str
-    text: str
-
-
-class QuestionRow(TypedDict):
-    """What an operation asks while it runs."""
-
-    id: str
-    kind: str
-    text: str
-    choices: list[ChoiceRow]
-    default: str
-    deadline: float
-    servers: list[str]
-    asker: str
-    other_only: bool
 
 
 def event_row(event: Event) -> dict[str, Any]:
@@ -483,6 +477,8 @@ def plan_row(plan: Plan) -> PlanRow:
         steps=[_step_row(step) for step in plan.steps],
         build=plan.build,
         reason=plan.reason,
+        hold=plan.hold,
+        approve=plan.approve,
         origin=plan.origin,
         hooks=list(plan.hooks),
         checks=list(plan.checks),
@@ -490,21 +486,6 @@ def plan_row(plan: Plan) -> PlanRow:
         refusals=list(plan.all_refusals),
         changes=_changes_row(plan.changes) if plan.changes else None,
     )
-
-
-def question_row(question: Question) -> QuestionRow:
-    """A question as events have it."""
-    return {
-        "id": question.id,
-        "kind": question.kind,
-        "text": question.text,
-        "choices": [{"name": choice.name, "text": choice.text} for choice in question.choices],
-        "default": question.default,
-        "deadline": round(question.deadline, 1),
-        "servers": list(question.servers),
-        "asker": question.asker,
-        "other_only": question.other_only,
-    }
 
 
 def _changes_row(changes: PlanChanges) -> ChangesRow:
@@ -554,6 +535,7 @@ def _step_row(step: Step) -> StepRow:
 def history_row(entry: Entry) -> HistoryRow:
     """An operation of the history."""
     lists = {name: list(getattr(entry, name)) for name in ("pruned", "servers", "gone")}
+    lists["answers"] = [asdict(said) for said in entry.answers]
     return HistoryRow(event="history", format=FORMAT, **{**asdict(entry), **lists})  # type: ignore[typeddict-item]  # the fields of Entry
 
 
@@ -633,6 +615,7 @@ def lock_row(server: str, lock: Lock) -> LockRow:
         silence=lock.silence,
         phase=lock.phase,
         alive=lock.alive,
+        question=question_row(lock.question) if lock.question else None,
     )
 
 

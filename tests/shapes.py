@@ -60,7 +60,10 @@ def has_type(value: Any, type_name: str) -> bool:
             return isinstance(value, list) and not any(faults(item, promised()["step"]) for item in value)
         case "list of commits":
             return isinstance(value, list) and not any(faults(item, promised()["commit-name"]) for item in value)
-        case "plan" | "record" | "changes" | "undoes":
+        case "list of choices" | "list of answers":
+            one = promised()[type_name.removeprefix("list of ").removesuffix("s")]
+            return isinstance(value, list) and not any(faults(item, one) for item in value)
+        case "question" | "plan" | "record" | "changes" | "undoes":
             return not faults(value, promised()[type_name])
     raise ValueError(f"docs/json.md has a type that this test does not know: {type_name}")
 

@@ -17,13 +17,14 @@ from core.config.readers import Check as Checked
 from core.config.readers import Reads
 from core.config.source import Source
 from core.config.table import Broken, Table, exactly_one
-from core.config.types import Command, Count, Duration, Name, Port, Text
+from core.config.types import Command, Count, Duration, Hold, Name, Port, Text
 from core.config.variables import Variables
 from core.errors import UsageError
 from core.freezes import Window
 from core.freezes import parse as parse_window
 from core.masking import Masking
 from core.names import resolve
+from core.questions import OTHER
 from core.settings import Settings
 from core.shared import SharedPath
 
@@ -181,6 +182,12 @@ class Environment(Table):
     """Servers a batch of a rolling deploy: a number or a share such as "25%"."""
     bake: Duration = 0.0
     """Seconds for which its checks go on after a switch, where they do not say it themselves."""
+    hold: Hold = False
+    """How long a deploy waits, ready on every server, for a person to say go; true is "1h"."""
+    approve: Literal["anybody", "other"] = "anybody"
+    """Who may say go: anybody, or only somebody else than who started the deploy."""
+    reason: Literal["optional", "required"] = "optional"
+    """Whether every change needs a reason (-m)."""
     freeze: tuple[Annotated[str, Checked(values.freeze)], ...] = ()
     """When its releases must not be changed: by the week, or from one date to another."""
     current: Annotated[str, Checked(values.current)] = ""
@@ -221,6 +228,8 @@ class Environment(Table):
         yield from _shared_once(table)
         if "batch" in table and table.get("strategy", "all-at-once") == "all-at-once":
             yield ("batch",), 'is only for strategy = "rolling"', ""
+        if table.get("approve") == OTHER and not table.get("hold"):
+            yield ("approve",), "needs hold: without it nobody is asked", 'add hold = true, or hold = "2h"'
         names: dict[str, int] = {}
         places: dict[object, int] = {}
         servers = table.get("servers")

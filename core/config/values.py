@@ -11,6 +11,7 @@ import re
 from urllib.parse import urlsplit
 
 from core import freezes, layout
+from core.questions import HOLD_RULE, LONGEST_HOLD, SHORTEST_HOLD, USUAL_HOLD
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """The allow list for names of projects, environments, servers and roles: they become words of commands and files."""
@@ -253,6 +254,16 @@ def size(value: object) -> Bytes:
     if not 1 <= count <= 1e15:
         raise ValueError("must be a size from 1 byte to 1000 TB")
     return Bytes(count)
+
+
+def hold(value: object) -> float:
+    """How long a deploy waits at its barrier, in seconds: true for the usual time, false for not at all."""
+    if isinstance(value, bool):
+        return USUAL_HOLD if value else 0.0
+    seconds = duration(value)
+    if not SHORTEST_HOLD <= seconds <= LONGEST_HOLD:
+        raise ValueError(f"must be true, false, or a duration {HOLD_RULE}")
+    return seconds
 
 
 def batch(value: object) -> int | str:

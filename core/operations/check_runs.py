@@ -49,6 +49,11 @@ class CheckRuns:
         """A server has switched: from now on its answers are the new release's."""
         self._live.setdefault(name, clock())
 
+    @property
+    def any_staged(self) -> bool:
+        """Whether there are checks before the switch."""
+        return bool(self._staged)
+
     def staged(self, servers: Sequence[str], controls: Controls) -> None:
         """The checks before the switch, on these servers. Raises FleetError, Cancelled."""
         self._all(self._staged, servers, controls, "barrier")

@@ -7,18 +7,23 @@ import json
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.backlog import left_out
 from core.errors import TurnoutError
 from core.events import Event, HookOutput, UploadProgress
+from core.protocol.asked import NONE
+from core.questions import Question
 from core.remote.held import Held
 
 BEAT_EVERY = 5.0
 """Seconds between beats; a watchdog waits for core.records.SILENT_AFTER seconds."""
 EVENTS_EVERY = 1.0
 """Seconds between deliveries of events. Progress of uploads is sampled to this."""
+ANSWERS_EVERY = 0.4
+"""Seconds between looks for answers while a question is open: an answer is there within a second."""
+Heard = Callable[[str, str, str], bool]
 AT_ONCE = 32768
 """Characters of one delivery at most: the agent reads its input byte by byte."""
 MOST_WAITING = 8 * AT_ONCE
@@ -51,6 +56,12 @@ class Heartbeat:
         """By server: the number of the thread that beats for it."""
         self._lock = threading.Lock()
         self._stopped = threading.Event()
+        self._question: Question | None = None
+        self._heard: Heard = lambda *_: True
+        self._asked = 0
+        """Counts up when there is another question, or none any more: each server is shown what it has not been."""
+        self.lost: dict[str, TurnoutError] = {}
+        """By server: why it is not beaten for any more."""
 
     def add(self, event: Event) -> None:
         """Queue an event for delivery. From any thread."""
@@ -76,7 +87,18 @@ class Heartbeat:
         """Begin to beat for a server whose lock was taken, or taken again after its connection broke."""
         # A thread that still hangs in the broken connection ends by itself; a new one takes its place.
         number = self._beating[held.name] = self._beating.get(held.name, 0) + 1
+        self.lost.pop(held.name, None)
         threading.Thread(target=self._beat, args=(held, number), name=f"heartbeat {held.name}", daemon=True).start()
+
+    def ask(self, question: Question | None, heard: Heard | None = None) -> None:
+        """Show every server what the operation asks, and hear how others answer; None: it asks nothing any more.
+
+        heard   gets the server's name, the question's id and the line that somebody left, from a thread of ours; gives
+                whether that can be an answer
+        """
+        with self._lock:
+            self._question, self._heard = question, heard or self._heard
+            self._asked += 1
 
     def stop(self) -> None:
         self._stopped.set()
@@ -138,15 +160,43 @@ class Heartbeat:
 
     def _beat(self, held: Held, number: int) -> None:
         last = time.monotonic()
-        while not self._stopped.wait(EVENTS_EVERY) and self._beating[held.name] == number:
+        shown, deaf = 0, False
+        while not self._stopped.wait(ANSWERS_EVERY if self._question else EVENTS_EVERY):
+            if self._beating[held.name] != number:
+                return
             try:
+                shown = self._show(held, shown)
+                if self._question:
+                    # Replies to beats bring answers, so each of these looks is one.
+                    held.sign_of_life()
+                    deaf = self._listen(held, deaf=deaf)
                 if self.deliver(held):
                     last = time.monotonic()
                 elif time.monotonic() - last >= BEAT_EVERY:
                     held.sign_of_life()
                     last = time.monotonic()
-            except TurnoutError:
-                return  # the thread that works with the server finds out and reports it
+            except TurnoutError as error:
+                # The thread that works with the server, or waits for an answer, finds out and reports it.
+                self.lost[held.name] = error
+                return
+
+    def _listen(self, held: Held, *, deaf: bool) -> bool:
+        """Hand on how others answered on a server; `deaf` until it has removed what was refused. Whether it is now."""
+        for question, line in held.answers():
+            if question == NONE:
+                deaf = False
+            elif not deaf and not self._heard(held.name, question, line):
+                held.refuse(question)
+                deaf = True
+        return deaf
+
+    def _show(self, held: Held, shown: int) -> int:
+        """Show a server what is asked where that is not what it shows already; the number of what it shows now."""
+        with self._lock:
+            number, question = self._asked, self._question
+        if number != shown:
+            held.ask(question)
+        return number
 
 
 def _newest(events: Sequence[_Entry], most: int) -> list[_Entry]:

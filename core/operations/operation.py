@@ -23,6 +23,7 @@ from core.operations.run import Run
 from core.plan import FROZEN, Plan, Refusal
 from core.planner.freeze import frozen
 from core.planner.naming import is_word_for_release, release_named
+from core.questions import HOLD_RULE, LONGEST_HOLD, OTHER, REQUIRED, SHORTEST_HOLD
 from core.records import LONGEST_REASON, TAG_RULE, ServerState, is_tag
 from core.source.tree import Tree
 from core.strategy import STRATEGIES
@@ -35,10 +36,12 @@ class Request:
 
     reason           why, in a person's words: records, journals and the history carry it
     despite_freeze   carry it out although changes are frozen; wants a reason
+    hold             seconds to wait at the barrier for somebody to say go; None: as the configuration says
     """
 
     reason: str = field(default="", kw_only=True)
     despite_freeze: bool = field(default=False, kw_only=True)
+    hold: float | None = field(default=None, kw_only=True)
 
 
 R = TypeVar("R", bound=Request)
@@ -67,6 +70,9 @@ class Operation(ABC, Generic[R]):
 
     names_releases: ClassVar[bool] = False
     """Whether the tags of its request are of releases that there must be, so that a short form does, too."""
+
+    can_hold: ClassVar[bool] = False
+    """Whether it has a barrier at which it can wait for a person."""
 
     def __init_subclass__(cls, *, request: type[Request] | None = None, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -144,9 +150,31 @@ class Operation(ABC, Generic[R]):
             )
         if self.request.despite_freeze and not self.request.reason.strip():
             raise UsageError("to go on despite a freeze, give the reason", hint="-m 'why': the history keeps it")
+        self._check_hold()
+        if self.fleet.environment.reason == REQUIRED and not self.request.reason.strip():
+            raise UsageError(
+                f'{name} has reason = "required": say why', hint="-m 'why': records, journals and the history keep it"
+            )
         for tag in self.named:
             if not (is_word_for_release(tag) if self.names_releases else is_tag(tag)):
                 raise UsageError(f"{tag!r} cannot be a release's tag", hint=TAG_RULE)
+
+    def _check_hold(self) -> None:
+        if self.request.hold is None:
+            return
+        if not self.can_hold:
+            raise UsageError("it switches no server, so there is nothing to hold", hint="leave --hold out")
+        if not SHORTEST_HOLD <= self.request.hold <= LONGEST_HOLD:
+            raise UsageError(f"a hold of {self.request.hold:g} s is not possible", hint=f"--hold 30m: {HOLD_RULE}")
+
+    @property
+    def hold(self) -> float:
+        """Seconds that it waits at the barrier for somebody to say go; 0.0: it does not wait.
+
+        A rollback goes back to what was approved before: only its request can make it wait.
+        """
+        always = 0.0 if self.goes_back or not self.can_hold else self.fleet.environment.hold
+        return always if self.request.hold is None else self.request.hold
 
     def start_tree(self, cancel: Cancel) -> Ahead[Tree] | None:
         """Begin to make the tree, where it needs one. UsageError for a revision that does not exist."""
@@ -202,6 +230,8 @@ class Operation(ABC, Generic[R]):
             reason=reason_of(self.fleet.project.mask, self.request),
             ends_interrupted=self.ends_interrupted,
             goes_back=self.goes_back,
+            hold=self.hold,
+            approve=OTHER if self.hold and self.fleet.environment.approve == OTHER else "",
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.errors import Astray, Cancelled, ConnectError, FleetError, LockLost, NeedsPerson, TurnoutError
+from core.errors import Astray, ConnectError, FleetError, LockLost, NeedsPerson, TurnoutError
 from core.events import GoingBack, Switched
 from core.jobs import Cancel, Controls
 from core.moments import FAILURE
@@ -131,6 +131,4 @@ def _reason(cause: TurnoutError) -> str:
     if isinstance(cause, FleetError):
         first = next(iter(cause.errors.values()))
         return f"{first.title} ({first.server})" if first.server else first.title
-    if isinstance(cause, Cancelled):
-        return "cancelled by the operator"
     return cause.title

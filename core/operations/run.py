@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockLost, TurnoutError
-from core.events import IN_USE, Emit, Event, Note, PhaseFinished, PhaseStarted, Pruned, ServerFailed, kept
+from core.events import IN_USE, Answered, Emit, Event, Note, PhaseFinished, PhaseStarted, Pruned, ServerFailed, kept
 from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel, Controls
 from core.masking import Masking
@@ -21,7 +21,7 @@ from core.operations.asking import Waiting, ask
 from core.operations.heartbeat import Heartbeat
 from core.protocol.answers import Removed
 from core.protocol.requests import ANYWHERE, Settles
-from core.questions import Answer, Question
+from core.questions import Answer, Choice, Question
 from core.records import Lock, Record
 from core.remote.held import Held
 from core.remote.session import Session
@@ -76,8 +76,14 @@ class Run:
     def emit(self, event: Event) -> None:
         """Hand on an event with this operation's id, secrets masked."""
         event = masked(event, self.fleet.project.mask, operation=self.id)
+        if isinstance(event, Answered):
+            self._note_answer(event)
         self.heartbeat.add(event)
         self._emit(event)
+
+    def _note_answer(self, event: Answered) -> None:
+        answer = {name: getattr(event, name) for name in ("kind", "choice", "by", "reason", "seconds")}
+        self.facts["answers"] = [*self.facts.get("answers", ()), answer]
 
     def warn(self, text: str, server: str = "") -> None:
         """Warn of something that does not make the operation fail."""
@@ -178,7 +184,10 @@ class Run:
 
     def asking(self, question: Question, controls: Controls) -> AbstractContextManager[Waiting]:
         """Ask a question for as long as a block runs; see asking.ask."""
-        return ask(replace(question, asker=self.who), controls, self.emit)
+        mask = self.fleet.project.mask
+        choices = tuple(Choice(choice.name, mask(choice.text)) for choice in question.choices)
+        question = replace(question, text=mask(question.text), choices=choices)
+        return ask(replace(question, asker=self.who), controls, self.emit, self.heartbeat, self._held)
 
     def open(self, tag: str, record: Record | None) -> None:
         """Write into every server's journal what is about to become live: all that is known if this process dies."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from core.operations.planning import Prepared
 from core.plan import DEPLOY, PROMOTE, ROLLBACK
@@ -29,6 +30,7 @@ class Standing:
     switched    servers whose switch was asked for; whether it happened is certain only where it was answered
     concluding  those that were asked to finish in the same round trip
     carries     what is carried out: the operation's kind, or that of the interrupted one which it finishes or undoes
+    approved    who said go where it was held; "" for nobody
     """
 
     def __init__(self, prepared: Prepared, states: Mapping[str, ServerState]) -> None:
@@ -40,6 +42,7 @@ class Standing:
         self.concluding: set[str] = set()
         found = prepared.interruption if prepared.plan.kind not in (DEPLOY, PROMOTE, ROLLBACK) else None
         self.carries = found.kind if found else prepared.plan.kind
+        self.approved = ""
         self._interrupted = prepared.interruption.records if prepared.interruption else {}
 
     def record_of(self, server: str) -> Record | None:
@@ -79,11 +82,15 @@ class Standing:
         target = state.releases.get(self.tag)
         if self.plan.kind == ROLLBACK and left and left.record and target and _newer(state, left, target):
             fates.append(mark(left.record, left=True))
+        record = self.record_of(server)
+        if self.approved and record and server in self.made:
+            fates.append(replace(record, approved=self.approved))
         if target and target.record and (target.record.left or target.record.failed) and server not in self.made:
             fates.append(mark(target.record, left=False, failed=""))
         return fates
 
     def fates_undone(self, server: str) -> list[Record]:
         """The records as they were before a finish that may have happened."""
-        before = [self.states[server].releases[record.tag].record for record in self.fates(server)]
+        releases = self.states[server].releases
+        before = [releases[record.tag].record for record in self.fates(server) if record.tag in releases]
         return [record for record in before if record] if server in self.concluding else []

@@ -11,6 +11,7 @@ from core.moments import AFTER_ROLLBACK, AFTER_SWITCH, BEFORE_SWITCH, FINALIZE, 
 from core.operations.check_runs import CheckRuns
 from core.operations.delivery import Delivery
 from core.operations.ending import clock, end, unclaimed
+from core.operations.holding import hold
 from core.operations.hook_runs import HookRuns
 from core.operations.planning import Prepared
 from core.operations.run import Run
@@ -50,9 +51,17 @@ class Transition:
             if self._standing.made:
                 for moment in (PREPARE, FINALIZE):
                     self._hooks.at_operator(moment, controls.cancel)
+            # Staged checks ask what a before-switch hook has started, and have passed before a person is asked.
+            if not self._checks.any_staged:
+                self._hold(controls)
             self._hooks.at(BEFORE_SWITCH, controls.cancel)
             controls.cancel.check()
             self._checks.staged(self._plan.moving, controls)
+            if self._checks.any_staged:
+                self._hold(controls)
+
+    def _hold(self, controls: Controls) -> None:
+        self._standing.approved = hold(self._run, self._plan, controls)
 
     def _bring(self, name: str, controls: Controls) -> None:
         """One server, from whatever its deploy-cache holds to a complete release."""

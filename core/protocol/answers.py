@@ -7,8 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 
+from core import questions
 from core.errors import Astray, LockedError, LockLost, NeedsPerson, ServerError, TurnoutError
 from core.plan import Sizes
+from core.protocol.asked import from_line
 from core.protocol.complaints import failure
 from core.protocol.holding import JOURNAL_LINE, lock_in
 from core.protocol.values import amount, raw_path
@@ -124,6 +126,27 @@ def parse_sizes(lines: Iterable[str]) -> Sizes:
     return Sizes(sizes, exact)
 
 
+@dataclass(frozen=True)
+class Left:
+    """What became of an answer that was left in a lock.
+
+    closed    the question was not open there any more
+    unknown   the question there has no such choice
+    first     somebody's answer that was left before; this one was not
+    """
+
+    closed: bool
+    unknown: bool
+    first: questions.Answer | None
+
+
+def parse_left(answer: Answer, question: str) -> Left:
+    """What `answer QUESTION` says."""
+    first = answer.of("first")
+    taken = from_line(first[0], question) or questions.Answer(question, "", "somebody") if first else None
+    return Left("closed" in answer.lines, "unknown" in answer.lines, taken)
+
+
 def news(answer: Answer) -> str:
     """What `glance` says: another text once an operation has begun or ended; "" where there is no deploy root."""
     return next(iter(answer.of("news")), "")
@@ -134,6 +157,7 @@ class Events:
     """A piece of the running operation's events, from a byte of its file on.
 
     holder   the operation that holds the lock, while its process is running; "" for none
+    asks     what it asks; None for nothing
     length   bytes of the whole file; None where there is none
     lines    of JSON, all of them whole
     bytes    of these lines in the file
@@ -143,14 +167,17 @@ class Events:
     length: int | None
     lines: tuple[str, ...]
     bytes: int
+    asks: questions.Question | None = None
 
 
 def parse_events(answer: Answer, offset: int) -> Events:
     """What `events OFFSET` says. ServerError for a length that is not one: nothing can be followed by it."""
     holder = "" if "yes" in answer.of("lock-dead") else next(iter(answer.of("lock-operation")), "")
+    lock = lock_in(answer.lines) if answer.of("lock-question") else None
+    asks = lock.question if lock else None
     lengths = answer.of("length")
     if not lengths:
-        return Events(holder, None, (), 0)
+        return Events(holder, None, (), 0, asks)
     length = _length(lengths[0])
     # The writer may be in the middle of the last line: only what lies within the length that was read before counts.
     most = min(length - offset, PIECE)
@@ -161,7 +188,7 @@ def parse_events(answer: Answer, offset: int) -> Events:
             break
         used += len(line) + 1
         lines.append(line)
-    return Events(holder, length, tuple(lines), used)
+    return Events(holder, length, tuple(lines), used, asks)
 
 
 def parse_history(answer: Answer) -> tuple[JournalLine, ...]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from core import layout
+from core.protocol.asked import from_lock
 from core.protocol.values import number, shown_path
+from core.questions import Question
 from core.records import LAST_SECOND, Claim, JournalLine, Lock, parse_journal_line
 from core.text import clean
 
 JOURNAL_LINE = 60_000
 """Characters of a line of a journal, as inspect.sh sends them: it names all servers of its operation."""
+QUESTION_LINE = 9000
+"""Characters of the line of a question, likewise."""
 LOCK, TOOK = "lock-", "took-"
 """How the lines begin that say who holds the lock, and from whom it was taken over."""
 
@@ -48,11 +54,12 @@ class Locks:
         """A line `lock-FACT VALUE` or `took-FACT VALUE`; others are passed over."""
         for prefix, facts in ((LOCK, self._held), (TOOK, self._took)):
             if word.startswith(prefix):
-                facts[word.removeprefix(prefix)] = clean(rest, 200)
+                facts[word.removeprefix(prefix)] = clean(rest, 200 if word != f"{LOCK}question" else QUESTION_LINE)
 
-    def held(self, tick: str) -> Lock | None:
-        """The lock that is held. `tick`: the server's time, as `Clock` has it."""
-        return _lock(self._held, tick)
+    def held(self, tick: str, now: float) -> Lock | None:
+        """The lock that is held. `tick`: the server's time, as `Clock` has it; `now`: this machine's."""
+        lock = _lock(self._held, tick)
+        return lock and replace(lock, question=_question(self._held, tick, now) if lock.alive else None)
 
     def took_over(self, tick: str) -> Lock | None:
         """The lock of an owner that is gone, which `begin` took over."""
@@ -136,7 +143,24 @@ def lock_in(lines: Iterable[str]) -> Lock | None:
             locks.readers[word](rest)
         else:
             locks.fact(word, rest)
-    return locks.held(clock.tick)
+    return locks.held(clock.tick, time.time())
+
+
+def _ago(then: str, tick: str) -> float:
+    """Seconds from one tick to another. A lock from before a restart, or of an agent that measured time in another way,
+    has no age."""
+    if then.startswith("up") != tick.startswith("up"):
+        return 0.0
+    began, now = number(then.removeprefix("up")), number(tick.removeprefix("up"))
+    return max(now - began, 0.0) if began and now else 0.0
+
+
+def _question(facts: Mapping[str, str], tick: str, now: float) -> Question | None:
+    """What the operation asks: `TICK ID CHOICES JSON`; None where the line is not one."""
+    asked, _, rest = facts.get("question", "").partition(" ")
+    id, _, rest = rest.partition(" ")
+    question = from_lock(rest.partition(" ")[2], _ago(asked, tick), now)
+    return question if question and question.id == id else None
 
 
 def _lock(facts: Mapping[str, str], tick: str) -> Lock | None:
@@ -144,21 +168,13 @@ def _lock(facts: Mapping[str, str], tick: str) -> Lock | None:
     if not facts:
         return None
 
-    def ago(name: str) -> float:
-        # A lock from before a restart, or of an agent that measured time in another way, has no age.
-        then = facts.get(name, "")
-        if then.startswith("up") != tick.startswith("up"):
-            return 0.0
-        began, now = number(then.removeprefix("up")), number(tick.removeprefix("up"))
-        return max(now - began, 0.0) if began and now else 0.0
-
     return Lock(
         operation=facts.get("operation", ""),
         kind=facts.get("kind", ""),
         who=facts.get("who", ""),
         since=number(facts.get("since", "")),
-        age=ago("server-since"),
-        silence=ago("beat"),
+        age=_ago(facts.get("server-since", ""), tick),
+        silence=_ago(facts.get("beat", ""), tick),
         phase=facts.get("phase", ""),
         alive="dead" not in facts,
     )

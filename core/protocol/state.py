@@ -160,7 +160,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         cache_foreign=cache.foreign,
         cache_bytes=cache.bytes,
         cache_entries=cache.entries,
-        lock=seen.locks.held(tick),
+        lock=seen.locks.held(tick, now),
         took_over=seen.locks.took_over(tick),
         free_bytes=disks.free_bytes,
         free_inodes=disks.free_inodes,

@@ -19,7 +19,7 @@ from core.records.fleet import (
     previous_tag,
     standing,
 )
-from core.records.journal import LONGEST_TARGET, JournalLine, parse_journal_line
+from core.records.journal import LONGEST_TARGET, JournalLine, Said, parse_journal_line
 from core.records.record import (
     LARGEST_SEQ,
     LAST_SECOND,
@@ -74,6 +74,7 @@ __all__ = [
     "Previous",
     "Record",
     "Release",
+    "Said",
     "ServerState",
     "Stay",
     "TheirLock",

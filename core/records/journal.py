@@ -21,6 +21,21 @@ MOST_PHASES = 20
 """Phases of one operation; there are fewer."""
 
 
+MOST_ANSWERS = 50
+"""Answers of one operation that are read; there are fewer."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a question of an operation was closed; the fields are those of core.events.Answered."""
+
+    kind: str
+    choice: str
+    by: str = ""
+    reason: str = ""
+    seconds: float = 0.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class JournalLine:
     """One line of a server's `.turnout/journal.jsonl`.
@@ -33,6 +48,7 @@ class JournalLine:
     began, sent_bytes, sent_files, batches, phases, pruned
               in `end`, of the operation as a whole: when it began, what it sent to all servers, its batches of servers,
               seconds by phase; and what it pruned here
+    answers   in `end`: how its questions were answered, in their order
     record    in `begin`: of that release, from which it can be made also where no server has it yet
     """
 
@@ -50,6 +66,7 @@ class JournalLine:
     batches: int = 0
     phases: Mapping[str, float] = field(default_factory=dict)
     pruned: tuple[str, ...] = ()
+    answers: tuple[Said, ...] = ()
     despite_freeze: bool = False
     phase: str = ""
     tag: str = ""
@@ -82,6 +99,8 @@ def parse_journal_line(text: str) -> JournalLine:
             known[item.name] = value if type(value) is int and 0 <= value < 1 << 63 else 0
         elif item.name == "phases":
             known["phases"] = _phases(value)
+        elif item.name == "answers":
+            known["answers"] = _answers(value)
         elif item.name == "despite_freeze":
             known["despite_freeze"] = value is True
         elif item.name == "record":
@@ -112,6 +131,18 @@ def _phases(value: object) -> dict[str, float]:
     """Seconds by phase; what is not the name of one is passed over."""
     named = value.items() if isinstance(value, dict) else ()
     return {name: _seconds(seconds) for name, seconds in list(named)[:MOST_PHASES] if WORD.fullmatch(name)}
+
+
+def _answers(value: object) -> tuple[Said, ...]:
+    """How questions were answered; what does not say that is passed over."""
+    out = []
+    for each in value[:MOST_ANSWERS] if isinstance(value, list) else []:
+        if isinstance(each, dict):
+            texts = {name: each.get(name) for name in ("kind", "choice", "by", "reason")}
+            kind, choice, by, reason = (one_line(text) if isinstance(text, str) else "" for text in texts.values())
+            if WORD.fullmatch(kind) and (not choice or WORD.fullmatch(choice)):
+                out.append(Said(kind, choice, by[:100], reason[:LONGEST_REASON], _seconds(each.get("seconds"))))
+    return tuple(out)
 
 
 def _check_line(line: JournalLine) -> None:

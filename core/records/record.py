@@ -74,6 +74,7 @@ class Record:
     failed    why its checks or hooks failed after the switch; "" where they did not
     left      a rollback left this release
     reason    why it was deployed, in the words of the person who did
+    approved  who said go, where the deploy was held; "" where it was not
     pinned    never pruned; what `turnout pin` writes is a file of its own, `Pin`
     promoted_from, promoted_tag   the environment that it was promoted from, and the release there; "" for neither
     adopted   the tool that made the release, or "another tool": what is known of it is what that tool wrote down, and
@@ -97,6 +98,7 @@ class Record:
     left: bool = False
     pinned: bool = False
     reason: str = ""
+    approved: str = ""
     promoted_from: str = ""
     promoted_tag: str = ""
     built_for: str = ""
@@ -111,6 +113,8 @@ class Record:
             values = {key: value for key, value in values.items() if key not in _PROMOTED}
         if not self.adopted:
             del values["adopted"]
+        if not self.approved:
+            del values["approved"]
         for name in _TIMES & values.keys():
             values[name] = datetime.fromtimestamp(values[name], UTC).replace(microsecond=0)
         return tomli_w.dumps(values)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from core import layout
+from core.questions import Question
 from core.records.journal import JournalLine
 from core.records.order import in_order, time_in
 from core.records.record import Block, Freeze, Pin, Record
@@ -104,6 +105,7 @@ class Lock:
     since     seconds since the epoch by the operator's clock
     age       seconds since it was taken, silence: seconds since the operator's last heartbeat; by the server's clock
     alive     whether the process that took it still runs there
+    question  what its operation asks a person; None for nothing
     """
 
     token: str = ""
@@ -115,6 +117,7 @@ class Lock:
     silence: float = 0.0
     phase: str = ""
     alive: bool = True
+    question: Question | None = None
 
     @property
     def silent(self) -> bool:
@@ -125,7 +128,8 @@ class Lock:
         """`ana@laptop is deploying since 14:03:10 UTC (4 min), now in upload`."""
         since = f"{datetime.fromtimestamp(self.since, UTC):%H:%M:%S} UTC"
         text = f"{self.who or 'somebody'}: {self.kind or 'an operation'} since {since} ({self.age:.0f} s ago)"
-        return f"{text}, now in {self.phase}" if self.phase else text
+        text = f"{text}, now in {self.phase}" if self.phase else text
+        return f"{text}, waiting for an answer: {' or '.join(self.question.names)}" if self.question else text
 
 
 @dataclass(frozen=True, kw_only=True)

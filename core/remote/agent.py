@@ -29,6 +29,8 @@ LINE = 32
 """Bytes that a line counts in addition to its own: many empty lines are not a small answer either."""
 _STATUS_WITHIN = 2.0
 """Seconds for the exit status once the output has ended."""
+_HEARD_AT_ONCE = 65536
+"""Bytes of standard error that are taken in at a time."""
 GREETING_LIMIT = 4 << 20
 """Characters that start-up files may print before the agent is ready."""
 
@@ -48,6 +50,9 @@ class Agent:
         self._place = 0
         self._sent = 0
         self._sending = threading.Lock()
+        self._listening = threading.Lock()
+        self._unfinished = ""
+        self._answers: deque[tuple[str, str]] = deque(maxlen=20)
         self._one_at_a_time = threading.Lock()
         self._heard = time.monotonic()
         self._until = math.inf
@@ -120,9 +125,24 @@ class Agent:
         line = f"event {shell_word(events)}\n" if events else "beat\n"
         self._send(line.encode("ascii"))
 
-    def tell(self, word: str, line: str) -> None:
+    def tell(self, word: str, *words: str) -> None:
         """Hand the agent a line that it acts on before the next request; nothing is awaited. Raises ConnectError."""
-        self._send(f"{word} {shell_word(line)}\n".encode("ascii"))
+        self._send(f"{' '.join([word, *map(shell_word, words)])}\n".encode("ascii"))
+
+    def listen(self) -> list[tuple[str, str]]:
+        """The answers that others left for the open question, each after its id, as replies to beats brought them.
+
+        For an operation that waits for a person. Raises ConnectError where the agent is gone or silent.
+        """
+        self._said()
+        assert self._channel is not None
+        if self._channel.closed or self._channel.exit_status_ready():
+            raise self._gone("the agent there was ended")
+        self._not_silent()
+        with self._listening:
+            answers = list(self._answers)
+            self._answers.clear()
+        return answers
 
     def leave(self) -> None:
         """Tell the agent to leave. Where it holds a lock it cleans up and gives it back."""
@@ -241,30 +261,45 @@ class Agent:
 
     def _still_there(self) -> None:
         """Nothing came for a while: ask for a heartbeat; after SILENT_AFTER seconds without one it is gone."""
-        # Other output does not count: a server could send it for ever to be waited for.
-        if "beat" in self._said().split():
-            self._heard = time.monotonic()
+        self._said()
         # What it has started may hold its output open for as long as it likes.
         assert self._channel is not None
         if self._channel.exit_status_ready():
             raise self._gone("the agent there was ended")
         if time.monotonic() > self._until:
             raise self._gone("the agent is running but not answering; a disk or network mount there may be hung")
+        self._not_silent()
+        self._send(b"beat\n")
+
+    def _not_silent(self) -> None:
         silent = time.monotonic() - self._heard
         if silent > SILENT_AFTER:
             raise self._gone(f"no heartbeat for {silent:.0f} s")
-        self._send(b"beat\n")
 
     def _said(self) -> str:
-        """What came on standard error since the last look."""
-        raw = b""
-        channel = self._channel
-        while channel is not None and channel.recv_stderr_ready() and len(raw) < 65536:
-            chunk = channel.recv_stderr(4096)
-            if not chunk:
-                break
-            raw += chunk
-        return raw.decode("utf-8", "backslashreplace")
+        """What came on standard error since the last look; of it, replies to beats are taken in."""
+        with self._listening:
+            raw = b""
+            channel = self._channel
+            while channel is not None and channel.recv_stderr_ready() and len(raw) < _HEARD_AT_ONCE:
+                chunk = channel.recv_stderr(4096)
+                if not chunk:
+                    break
+                raw += chunk
+            lines = (self._unfinished + raw.decode("utf-8", "backslashreplace")).split("\n")
+            self._unfinished = lines[-1][-_HEARD_AT_ONCE:]
+            return "\n".join([line for line in lines[:-1] if not self._takes(line)] + lines[-1:])
+
+    def _takes(self, line: str) -> bool:
+        """Take a reply to a beat in. Other output is none: a server could send it for ever to be waited for."""
+        if line == "beat":
+            self._heard = time.monotonic()
+            return True
+        word, _, rest = line.partition(" ")
+        question, _, text = rest.partition(" ")
+        if word == "answer":
+            self._answers.append((question, text))
+        return word == "answer"
 
     def _gone(self, detail: str) -> ConnectError:
         if self._channel is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ from core.errors import ServerError
 from core.jobs import Cancel
 from core.manifest import Manifest
 from core.protocol.answers import Answer, Removed, Status, error_of, removed
+from core.protocol.asked import to_lock
 from core.protocol.requests import ANYWHERE, Settles
+from core.questions import Question
 from core.records import SILENT_AFTER, Block, Freeze, Lock, Pin, Record, ServerState
 from core.shape import differences
 
@@ -59,6 +62,19 @@ class Held:
     def sign_of_life(self, events: str = "") -> None:
         """For the watchdog there, and for those who watch; does not wait. ConnectError where the connection is gone."""
         self.session.agent.sign_of_life(events)
+
+    def ask(self, question: Question | None) -> None:
+        """Show in the lock what this operation asks; None: nothing any more. As sign_of_life."""
+        words = (question.id, ",".join(question.names), to_lock(question, time.time())) if question else ("", "", "")
+        self.session.placed(lambda: self.session.agent.tell("question", *words))
+
+    def refuse(self, question: str) -> None:
+        """Remove what somebody left as an answer, so that others can answer. As sign_of_life."""
+        self.session.placed(lambda: self.session.agent.tell("refuse", question))
+
+    def answers(self) -> list[tuple[str, str]]:
+        """What others left for the open question since the last call; see Agent.listen. Raises ConnectError."""
+        return self.session.placed(self.session.agent.listen)
 
     def upload(self) -> Upload:
         """A channel for an upload into deploy-cache, ready to begin. It can be used once."""

@@ -206,6 +206,12 @@ def content_program() -> str:
     return strip(script("content.sh"))
 
 
+@cache
+def answer_program() -> str:
+    """What an answer to somebody else's question brings along, likewise."""
+    return strip(script("answer.sh"))
+
+
 def script(name: str) -> str:
     """The text of a shell program of this package."""
     return (files("core.remote") / "shell" / name).read_text("utf-8")

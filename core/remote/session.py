@@ -11,20 +11,32 @@ from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from core import layout
+from core import layout, questions
 from core.drift import Contents
 from core.errors import ConnectError, HostKeyUnknown, ServerError, TurnoutError
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
 from core.plan import Sizes
-from core.protocol.answers import Answer, Events, Status, error_of, news, parse_events, parse_history, parse_sizes
+from core.protocol.answers import (
+    Answer,
+    Events,
+    Left,
+    Status,
+    error_of,
+    news,
+    parse_events,
+    parse_history,
+    parse_left,
+    parse_sizes,
+)
+from core.protocol.asked import to_line
 from core.protocol.facts import Facts
 from core.protocol.listing import parse_scan, parse_tree
 from core.protocol.state import parse_state, with_records
 from core.records import SILENT_AFTER, JournalLine, Lock, ServerState
 from core.remote.agent import Agent
 from core.remote.connection import Connection
-from core.remote.launch import content_program
+from core.remote.launch import answer_program, content_program
 from core.remote.link import Routes
 from core.remote.rehearsal import Understudy, travelling
 from core.remote.upload import Upload
@@ -247,6 +259,13 @@ class Session:
     def break_lock(self, operation: str) -> None:
         """Remove the lock of an operation that will not end by itself, and end the process that holds it."""
         self.ask("break", operation, title="the lock was not broken")
+
+    def leave_answer(self, answer: questions.Answer) -> Left:
+        """Leave an answer in the lock of the operation that asks; its operator's side takes it within a second."""
+        words = (answer.question, answer.choice, to_line(answer))
+        verb, travels = travelling("answer", words, answer_program())
+        title = "the answer could not be left there"
+        return parse_left(self.ask(verb, *travels, title=title, within=ANSWER_WITHIN), answer.question)
 
     def stop(self, process: int) -> None:
         """End the processes of a hook."""

@@ -13,7 +13,7 @@ ASKED = {"ask", "done", "send"}
 
 def test_each_verb_of_the_agent_is_asked_for_here():
     verbs = set()
-    for name in (*AGENT_PARTS, "doctor.sh", "content.sh"):
+    for name in (*AGENT_PARTS, "doctor.sh", "content.sh", "answer.sh"):
         verbs |= set(re.findall(r"^verb_(\w+)\(\)", script(name), re.MULTILINE))
     asked = set()
     for path in Path(__file__).parent.glob("test_*.py"):

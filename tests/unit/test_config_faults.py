@@ -141,6 +141,25 @@ CASES = [
     # environments
     ("servers =", 'strategy = "roling"\nservers =', "environments.production.strategy", "", 'did you mean "rolling"?'),
     ("servers =", "batch = 2\nservers =", "environments.production.batch", 'is only for strategy = "rolling"', ""),
+    ("servers =", 'approve = "other"\nservers =', "environments.production.approve", "needs hold", "add hold = true"),
+    (
+        *("servers =", 'hold = false\napprove = "other"\nservers =', "environments.production.approve"),
+        *("needs hold", "add hold = true"),
+    ),
+    ("servers =", 'approve = "bo"\nhold = true\nservers =', "environments.production.approve", "", ""),
+    ("servers =", 'reason = "needed"\nservers =', "environments.production.reason", "", ""),
+    *[
+        ("servers =", f"hold = {hold}\nservers =", "environments.production.hold", message, "")
+        for hold, message in [
+            ("0", "must be true, false, or a duration from 1 s to 7 d"),
+            ('"200h"', "must be true, false, or a duration from 1 s to 7 d"),
+            ("-5", "0 seconds or more"),
+            ("nan", "0 seconds or more"),
+            ('"soon"', 'not "soon"'),
+            ('"1h 5m"', "must be a duration"),
+            ("[]", "must be a duration"),
+        ]
+    ],
     *[
         ("servers =", f'strategy = "rolling"\nbatch = {batch}\nservers =', "environments.production.batch", message, "")
         for batch, message in [

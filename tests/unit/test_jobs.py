@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.errors import Cancelled, UsageError
+from core.errors import Cancelled, QuestionClosed, UsageError
 from core.jobs import Controls
 from core.questions import ABORT, GO, Answer, Question, hold
 
@@ -52,7 +52,7 @@ def test_the_first_answer_closes_a_question_and_the_second_hears_of_it() -> None
     asked = questions.ask(question())
     assert questions.open == asked.question
     assert questions.answer(GO, "bo@desk").choice == GO
-    with pytest.raises(UsageError, match="the question is closed: bo@desk answered go"):
+    with pytest.raises(QuestionClosed, match="the question is closed: bo@desk answered go"):
         questions.answer(ABORT, "cy@desk")
     assert asked.answer == Answer(asked.question.id, GO, "bo@desk")
     assert questions.open is None
@@ -68,7 +68,7 @@ def test_of_many_answers_at_the_same_moment_one_is_taken() -> None:
         start.wait()
         try:
             taken.append(questions.answer(GO, name))
-        except UsageError:
+        except QuestionClosed:
             return
 
     threads = [threading.Thread(target=answer, args=(f"p{number}",)) for number in range(8)]
@@ -99,10 +99,10 @@ def test_an_answer_that_cannot_be_leaves_the_question_open(choice: str, by: str,
 
 def test_an_answer_to_another_question_changes_nothing() -> None:
     questions = Controls().questions
-    with pytest.raises(UsageError, match="not open"):
+    with pytest.raises(QuestionClosed, match="not open"):
         questions.answer(GO, "bo")
     asked = questions.ask(question())
-    with pytest.raises(UsageError, match="not open"):
+    with pytest.raises(QuestionClosed, match="not open"):
         questions.answer(GO, "bo", question="0000")
     assert asked.answer is None
 

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from core import errors, events, rows
+from core import errors, events, questions, rows
 from core.changes import Commit, PlanChanges
 from core.doctor import Finding
 from core.drift import Drift
@@ -40,7 +40,9 @@ TYPES: dict[Any, str] = {
     rows.UndoesRow: "undoes",
     dict[str, float]: "seconds by name",
     list[rows.CommitNameRow]: "list of commits",
-    list[rows.ChoiceRow]: "list of choices",
+    list[questions.ChoiceRow]: "list of choices",
+    questions.QuestionRow: "question",
+    list[rows.AnswerRow]: "list of answers",
 }
 OBJECTS = {(events.PlanMade, "plan"): "plan", (events.Asked, "question"): "question"}
 """What the objects of events are."""
@@ -71,7 +73,7 @@ def test_the_format_is_the_first_until_a_shape_changes() -> None:
 
 
 def test_the_page_has_every_shape_and_no_other() -> None:
-    parts = {"plan", "step", "question", "choice", "record", "changes", "commit-name", "undoes", EVERY_EVENT}
+    parts = {"plan", "step", "question", "choice", "answer", "record", "changes", "commit-name", "undoes", EVERY_EVENT}
     assert set(promised()) - parts == rows.ROWS.keys() | events.KINDS.keys()
 
 
@@ -92,8 +94,9 @@ PARTS = {
     "changes": rows.ChangesRow,
     "commit-name": rows.CommitNameRow,
     "undoes": rows.UndoesRow,
-    "question": rows.QuestionRow,
-    "choice": rows.ChoiceRow,
+    "question": questions.QuestionRow,
+    "choice": questions.ChoiceRow,
+    "answer": rows.AnswerRow,
 }
 
 
@@ -104,7 +107,7 @@ def test_a_plan_has_the_keys_and_types_of_the_page(name: str, row: type) -> None
 
 def takes_json(command: str) -> bool:
     try:
-        named = command in ("pin", "unpin", "block", "unblock", "log")
+        named = command in ("pin", "unpin", "block", "unblock", "log", "answer")
         parse([command, *(["production", "one"] if named else []), "--json"])
     except BadUsage:
         return False

@@ -49,7 +49,8 @@ class Options:
 def _request(values: argparse.Namespace) -> Request:
     """What the engine is asked for, with what all changes have."""
     made: Request = values.request(values)
-    return replace(made, reason=values.reason, despite_freeze=getattr(values, "despite_freeze", False))
+    despite_freeze, hold = getattr(values, "despite_freeze", False), getattr(values, "hold", None)
+    return replace(made, reason=values.reason, despite_freeze=despite_freeze, hold=hold)
 
 
 class _Version(argparse.Action):
@@ -116,6 +117,7 @@ def _parser(*, with_init: bool) -> Parser:
     add_environment(releases)
     add_reading(releases)
 
+    _answer(commands)
     _past(commands)
     _after_a_failure(commands)
 
@@ -161,6 +163,32 @@ def _parser(*, with_init: bool) -> Parser:
         "Everything is removed at the end.",
     )
     return parser
+
+
+def _answer(commands: Any) -> None:
+    answer = add_command(
+        commands,
+        "answer",
+        "answer the question of a running operation: go, abort, undo …",
+        "A deploy that is held, for example, waits for `go`. `turnout watch` shows the question and its choices. The\n"
+        "first answer counts. Exits with 1 if the question is closed, and says what happened to it.",
+    )
+    # Both: ENV may be left out where the project has only one.
+    answer.add_argument("words", metavar="[ENV] CHOICE", nargs="+", action=_Choice, help="the environment, the choice")
+    answer.add_argument("--question", metavar="ID", default="", help="only if this question is open")
+    answer.add_argument("-m", "--reason", default="", metavar="WHY", help="the reason; journals and the log keep it")
+    add_reading(answer)
+
+
+class _Choice(argparse.Action):
+    """`[ENV] CHOICE`: the last word is the choice."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: Any) -> None:
+        if len(values) > 2:
+            parser.error(f"unrecognized arguments: {' '.join(values[2:])}")
+        namespace.choice = values[-1]
+        if len(values) == 2:
+            namespace.environment = values[0]
 
 
 def _past(commands: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tui.cli.parsing import Parser, add_changing, add_command, add_environment, add_waiting
+from tui.cli.parsing import Parser, add_changing, add_command, add_environment, add_hold, add_waiting
 
 if TYPE_CHECKING:
     from core import Request
@@ -37,6 +37,7 @@ def _deploy(commands: Any) -> None:
         "--revision", metavar="NAME", help="what a directory or archive was built from: a commit, or a version"
     )
     deploy.add_argument("--rebuild", action="store_true", help="run the build commands even if there is a saved build")
+    add_hold(deploy)
     add_waiting(deploy)
     add_changing(deploy, freezable=True)
 
@@ -59,6 +60,7 @@ def _promote(commands: Any) -> None:
     )
     promote.add_argument("source", metavar="FROM", help="the environment whose live release is deployed")
     promote.add_argument("environment", metavar="TO", help="the environment to deploy to")
+    add_hold(promote)
     add_waiting(promote)
     add_changing(promote, freezable=True)
 
@@ -82,6 +84,7 @@ def _rollback(commands: Any) -> None:
     rollback.add_argument(
         "--no-hooks", action="store_true", help="run no hooks, but those that make a release whose files are gone"
     )
+    add_hold(rollback)
     add_waiting(rollback)
     add_changing(rollback, freezable=True)
 

@@ -7,6 +7,7 @@ import re
 from typing import Any, NoReturn
 
 from core.names import nearest
+from core.questions import HOLD_RULE, LONGEST_HOLD, SHORTEST_HOLD, USUAL_HOLD
 
 EPILOG = """\
 exit codes:
@@ -118,6 +119,17 @@ def add_changing(parser: Parser, *, freezable: bool = False) -> None:
     )
 
 
+def add_hold(parser: Parser) -> None:
+    parser.add_argument(
+        "--hold",
+        metavar="DURATION",
+        nargs="?",
+        type=_hold,
+        const=USUAL_HOLD,
+        help="when every server is ready, wait this long (default: 1h) for a person to say go, else change nothing",
+    )
+
+
 def add_waiting(parser: Parser) -> None:
     parser.add_argument(
         "--wait",
@@ -133,6 +145,13 @@ def number(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
     return int(text)
+
+
+def _hold(text: str) -> float:
+    seconds = _duration(text)
+    if not SHORTEST_HOLD <= seconds <= LONGEST_HOLD:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {HOLD_RULE}")
+    return seconds
 
 
 def _duration(text: str) -> float:

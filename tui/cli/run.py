@@ -72,6 +72,10 @@ def _carry_out(command: Command) -> Answer:
             from tui.cli import log_commands
 
             return log_commands.carry_out(command)
+        case "answer":
+            from tui.cli import answering
+
+            return answering.carry_out(command)
         case "recover":
             from tui.cli import recovering
 

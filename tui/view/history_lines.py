@@ -10,6 +10,7 @@ from datetime import datetime
 from core.errors import TurnoutError
 from core.events import Event
 from core.history import DONE, INTERRUPTED, PUT_BACK, RUNNING, UNFINISHED, Entry, History, Life
+from core.records import Said
 from core.text import count, duration, size
 from tui.view.formats import age, clock, listing, short_tag
 from tui.view.glyphs import Glyphs
@@ -112,6 +113,7 @@ def entry_lines(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> list[Li
         ("Pruned", listing([short_tag(tag) for tag in entry.pruned], 6)),
         ("Undone by", entry.undone_by),
         ("Freeze", "carried out although changes were frozen" if entry.despite_freeze else ""),
+        *(("Answer" if not index else "", answered(said)) for index, said in enumerate(entry.answers)),
         ("Operation", entry.operation),
     ]
     differ = {name: how for name, how in entry.by_server.items() if how != entry.outcome}
@@ -121,6 +123,17 @@ def entry_lines(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> list[Li
         for index, part in enumerate(wrap(text, max(cells - 12, 8)) if text else ()):
             out.append(line((f"  {name if not index else '':<10}", "dim"), part))
     return out
+
+
+def answered(said: Said) -> str:
+    """How a question was answered, in a sentence: `bo@desk answered go after 4 min: checked with ana`."""
+    waited = f" after {duration(said.seconds)}"
+    if not said.choice:
+        return f"nobody answered before it ended ({one_line(said.kind)})"
+    if not said.by:
+        return f"nobody answered{waited}: {said.choice} ({one_line(said.kind)})"
+    why = f": {one_line(said.reason)}" if said.reason else ""
+    return f"{one_line(said.by)} answered {said.choice}{waited}{why}"
 
 
 def table_lines(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from core.events import (
+    Answered,
+    Asked,
     CheckAttempted,
     Event,
     HookFinished,
@@ -18,6 +20,7 @@ from core.events import (
     Switched,
     UploadProgress,
 )
+from core.protocol.asked import question_of
 from core.text import clean, duration, size
 
 
@@ -48,6 +51,10 @@ def texts(event: Event) -> list[str]:
         case CheckAttempted():
             how = f"not yet, attempt {event.attempt} of {event.attempts}: {event.detail}"
             return [f"check {event.check}: {'passed' if event.passed else how}"]
+        case Asked():
+            return _asked(event)
+        case Answered():
+            return [_answered(event)]
         case Switched(back=True):
             return [f"switched back to {event.tag or 'nothing: there was no release before'}"]
         case Switched():
@@ -62,6 +69,26 @@ def texts(event: Event) -> list[str]:
         case OperationFinished():
             return [f"{event.kind} {event.outcome} after {duration(event.seconds)}: {event.summary}"]
     return []
+
+
+def _asked(event: Asked) -> list[str]:
+    """The question, and what each choice does."""
+    question = question_of(event.question)
+    if question is None:
+        return ["asks something that cannot be read"]
+    left = question.deadline - event.time
+    limit = f" (within {duration(left)}, else {question.default})" if question.deadline else ""
+    return [f"asks: {question.text}{limit}", *(f"  {choice.name}: {choice.text}" for choice in question.choices)]
+
+
+def _answered(event: Answered) -> str:
+    """How a question was closed: `bo@desk answered go after 4 min: checked with ana`."""
+    waited = f"after {duration(event.seconds)}"
+    if not event.choice:
+        return f"nobody had answered {waited}, when the operation ended"
+    if not event.by:
+        return f"nobody answered {waited}: {event.choice}"
+    return f"{event.by} answered {event.choice} {waited}{f': {event.reason}' if event.reason else ''}"
 
 
 UPLOAD_EVERY = 10.0

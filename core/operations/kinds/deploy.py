@@ -49,6 +49,7 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
     phases = PHASES
     needs_tree = True
     changes_live = True
+    can_hold = True
     stops_at_freeze = True
     verb = "Deploy"
 

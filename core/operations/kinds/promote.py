@@ -43,6 +43,7 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
     phases = tuple(phase for phase in PHASES if phase != "build")
     needs_tree = True
     changes_live = True
+    can_hold = True
     stops_at_freeze = True
     verb = "Promote"
     _origin: Origin | None = None

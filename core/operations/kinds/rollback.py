@@ -51,6 +51,7 @@ class RollbackRequest(Request):
 class Rollback(Operation[RollbackRequest], request=RollbackRequest):
     phases = tuple(phase for phase in PHASES if phase != "build")
     changes_live = True
+    can_hold = True
     stops_at_freeze = True
     goes_back = True
     names_releases = True

@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2034,SC2154,SC2317  # set by the bootstrap and used in the other parts; verbs are called by name
 # The agent: what Turnout runs on a server, one process for one connection (docs/architecture.md).
 #
-# The other files of this folder but upload.sh, download.sh, doctor.sh and content.sh come before this file and are parts
-# of it: verbs and what they share.
+# The other files of this folder but upload.sh, download.sh, doctor.sh, content.sh and answer.sh come before this file and
+# are parts of it: verbs and what they share.
 # It is sent line by line, without its comments, and evaluated with `root` (the deploy root) and `mark` (a random
 # word) already set. It then reads requests from standard input, one a line:
 #
@@ -189,11 +189,14 @@ do
     beat)
       alive
       say beat >&2
+      [ ! -f "$root/$own/lock/question" ] || [ "$held" != "$self" ] || left_answer
       # Not on systems that do not show which processes are running.
       [ -z "$job" ] || [ "$self" = "$$ " ] || { birth "$job"; [ -n "$born" ] || settle; }
       ;;
     event\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && cd "$root" && own_log && say "$decoded" >> "$log" ) 2> /dev/null ;;
     open\ *) alive; ( eval "set -- $request" && decode "$2" && [ "$held" = "$self" ] && cd "$root" && remember "$decoded" ) 2> /dev/null ;;
+    question\ *) alive; ( eval "set -- $request" && decode "$4" && [ "$held" = "$self" ] && cd -P "$root/$own/lock" && ask "$2" "$3" ) 2> /dev/null ;;
+    refuse\ *) alive; ( eval "set -- $request" && [ "$held" = "$self" ] && refuse "$2" ) ;;
     cancel) [ -z "$job" ] || kill "$job" 2> /dev/null ;;
     leave) break ;;
     *)

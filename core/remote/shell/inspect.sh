@@ -322,7 +322,7 @@ tick() {
   [ -n "$tick" ] && tick=up$tick || tick=$(date +%s)
 }
 
-# lock_lines: the owner of the lock, its phase, its last heartbeat, and whether its process is still running.
+# lock_lines: the owner of the lock, its phase, its last heartbeat, what it asks, and whether its process is still running.
 # sets: fact
 lock_lines() {
   [ -d "$own/lock" ] && ! bare "$own/lock" || return 0
@@ -332,6 +332,7 @@ lock_lines() {
     first_line "$own/lock/$fact"
     [ -z "$line" ] || say "lock-$fact $line"
   done
+  [ ! -f "$own/lock/question" ] || { first_line "$own/lock/question" 9000; say "lock-question $line"; }
   dead_owner > /dev/null && say "lock-dead yes"
   return 0
 }

@@ -293,6 +293,31 @@ holds() {
   held_by "$1"
 }
 
+# ask QUESTION CHOICES: in the folder of the lock, what its operation asks (`decoded`) since now; "": nothing any more.
+ask() {
+  [ -n "$1" ] || rm -f question
+  rm -rf answer.*
+  [ -z "$1" ] || { say "$tick $1 $2 $decoded" > question.new && mv -f question.new question; }
+}
+
+# left_answer: say on standard error what somebody left in our lock for the open question.
+# sets: open
+left_answer() {
+  open=
+  { read -r _ open _ < "$root/$own/lock/question"; } 2> /dev/null
+  case $open in '' | *[!0-9a-f]*) return ;; esac
+  set -- "$root/$own/lock/answer.$open"
+  if [ -e "$1" ] || [ -L "$1" ]; then first_line "$1" 2000; say "answer $open $line" >&2; fi
+}
+
+# refuse QUESTION: what somebody left as an answer cannot be one: others may answer. The operator's side takes no answer
+# that was said before this was.
+refuse() {
+  case $1 in '' | *[!0-9a-f]*) return ;; esac
+  rm -rf "$root/$own/lock/answer.$1"
+  say "answer none" >&2
+}
+
 # itself: the process of this request in `me` and `born`. If the agent was killed, the one who takes over ends it too.
 # sets: me
 itself() { { read -r me _ < /proc/self/stat; } 2> /dev/null && birth "$me"; }

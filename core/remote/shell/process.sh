@@ -6,11 +6,12 @@ newline='
 
 say() { printf '%s\n' "$*"; }
 
-# first_line FILE: in `line`, at most 300 bytes; "" for what is not a regular file: reading a FIFO would never end.
+# first_line FILE [BYTES]: in `line`, at most so many bytes (300); "" for what is not a regular file: reading a FIFO would
+# never end.
 # sets: line
 first_line() {
   line=
-  [ ! -f "$1" ] || { line=$(head -c 300 "$1"; echo) && line=${line%%"$newline"*}; } 2> /dev/null
+  [ ! -f "$1" ] || { line=$(head -c "${2:-300}" "$1"; echo) && line=${line%%"$newline"*}; } 2> /dev/null
 }
 
 # birth PID: in `born` when a process was started (clock ticks since boot) and the boot's id: together they never come
