@@ -48,9 +48,11 @@ BEFORE_SWITCH = Moment(name="before-switch")
 AFTER_SWITCH = Moment(name="after-switch", switched=True, undone=True)
 AFTER_ROLLBACK = Moment(name="after-rollback", fatal=False, plans=("rollback",), switched=True, undone=True)
 SUCCESS = Moment(name="success", fatal=False, switched=True)
+RETIRE = Moment(name="retire", fatal=False, switched=True)
+"""In the release that was left; `{tag}` is that one's."""
 FAILURE = Moment(name="failure", folder=".", fatal=False, plans=())
 
-_ALL = (BUILD, PREPARE, FINALIZE, BEFORE_SWITCH, AFTER_SWITCH, AFTER_ROLLBACK, SUCCESS, FAILURE)
+_ALL = (BUILD, PREPARE, FINALIZE, BEFORE_SWITCH, AFTER_SWITCH, AFTER_ROLLBACK, SUCCESS, RETIRE, FAILURE)
 MOMENTS: Mapping[str, Moment] = {moment.name: moment for moment in _ALL}
 """All moments by name, in the order of an operation."""
 

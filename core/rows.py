@@ -368,6 +368,8 @@ class RecordRow(TypedDict):
     built_for: str
     built: float
     built_by: str
+    adopted: str
+    slot: str
 
 
 class StepRow(TypedDict):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from core import layout
 from core.records import Record
 
-EVERYWHERE, ON_A_SERVER = "everywhere", "on a server"
+EVERYWHERE, ON_A_SERVER, WITH_SLOTS = "everywhere", "on a server", "on a server, with slots"
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ VARIABLES = (
     Variable("TURNOUT_ROOT", "the deploy root", ON_A_SERVER),
     Variable("TURNOUT_RELEASE_PATH", "the folder of the release", ON_A_SERVER),
     Variable("TURNOUT_SHARED_PATH", "the folder of the shared paths", ON_A_SERVER),
+    Variable("TURNOUT_SLOT", "the slot that the release has there", WITH_SLOTS),
+    Variable("TURNOUT_PORT", "the port of that slot", WITH_SLOTS),
 )
 
 
@@ -68,3 +70,8 @@ def of_server(name: str, root: str, tag: str, current: str) -> dict[str, str]:
         "TURNOUT_RELEASE_PATH": f"{root}/{layout.release(tag)}" if tag else current,
         "TURNOUT_SHARED_PATH": f"{root}/{layout.SHARED}",
     }
+
+
+def of_slot(slot: str, port: str) -> dict[str, str]:
+    """Which slot the release has on a server."""
+    return {"TURNOUT_SLOT": slot, "TURNOUT_PORT": port}

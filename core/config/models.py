@@ -15,6 +15,7 @@ from core.config.hooks import Hook
 from core.config.placing import Placed, known_places, listed, listed_once, texts
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
+from core.config.slots import Ports, port_without_slots
 from core.config.source import Source
 from core.config.table import Broken, Table, exactly_one
 from core.config.types import Command, Count, Duration, Hold, Name, Port, Text
@@ -194,6 +195,8 @@ class Environment(Table):
     """The link that a switch replaces on its servers, where that is not `current` in the root."""
     links: tuple[Annotated[str, Checked(values.link)], ...] = ()
     """Further links on its servers that may lead into `releases/`: what they lead to is never removed."""
+    slots: Ports = {}
+    """Ports by name: a new release gets the one that the live release does not have (blue/green)."""
     ref: Annotated[str, Checked(values.ref)] | None = None
     """The branch, tag or commit that is deployed here when no other is asked for, in place of the source's."""
     keep: Count | None = None
@@ -317,6 +320,7 @@ class Project(Table):
         yield from known_places(table)
         yield from nothing_to_bake(table)
         yield from _no_revisions(table)
+        yield from port_without_slots(table)
 
     @property
     def folder(self) -> Path:

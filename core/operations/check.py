@@ -17,6 +17,7 @@ from core.jobs import Cancel
 from core.operations.planning import with_records_of
 from core.records import ServerState
 from core.site import ServerSite
+from core.slots import Slots
 
 CHECK = "check"
 """What TURNOUT_OPERATION says."""
@@ -76,4 +77,8 @@ def _subject(fleet: Fleet, states: Mapping[str, ServerState], name: str) -> Subj
         **variables.of_release(tag, release.record if release else None, previous, states),
         **variables.of_server(name, state.root, tag, state.current_path),
     }
+    slots = Slots(fleet.environment.slots, states, tag)
+    if slots:
+        slot = slots.of(name, tag)
+        values |= variables.of_slot(slot, slots.port(slot))
     return Subject(f"{state.root}/{layout.release(tag)}", values, state.seconds_live(time.time()))

@@ -88,7 +88,10 @@ def _named(operation: Operation[Any], states: Mapping[str, ServerState]) -> dict
     """The states with the records that the plan needs; the operation goes on with whole tags."""
     all_listed = not any(state.unlisted for state in states.values())
     operation.name_releases(states.values(), all_listed=all_listed)
-    found = with_records_of(operation.fleet, operation.records(states), states)
+    needed = operation.records(states)
+    if operation.fleet.environment.slots:  # the live releases' records say which slots are taken
+        needed = (*needed, *(state.current for state in states.values()))
+    found = with_records_of(operation.fleet, needed, states)
     if not all_listed:
         operation.name_releases(found.values(), all_listed=True)
     return found

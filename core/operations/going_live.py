@@ -21,7 +21,7 @@ def carry_out(run: Run, prepared: Prepared, states: Mapping[str, ServerState], c
 
     Raises what went wrong after everything was put back, NeedsPerson where a server could not be put back.
     """
-    plan, standing = prepared.plan, Standing(prepared, states)
+    plan, standing = prepared.plan, Standing(prepared, states, run.fleet.environment.slots)
     hooks = HookRuns(run, standing)
     transition = Transition(run, prepared, standing, hooks)
     try:
@@ -48,7 +48,7 @@ def check_and_finish(run: Run, prepared: Prepared, states: Mapping[str, ServerSt
 
     Where a check fails nothing is switched: the journals still tell of the interruption, and it can be undone.
     """
-    standing = Standing(prepared, states)
+    standing = Standing(prepared, states, run.fleet.environment.slots)
     transition = Transition(run, prepared, standing, HookRuns(run, standing))
     with run.or_give_back("refused"):
         transition.check(prepared.plan.reaching, controls)

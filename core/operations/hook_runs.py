@@ -10,7 +10,7 @@ from core import hooks, layout, variables
 from core.config import Hook
 from core.errors import FleetError, TurnoutError
 from core.jobs import Cancel
-from core.moments import FINALIZE, FIRST_SERVER, MOMENTS, OPERATOR, PREPARE, UNDONE, Moment
+from core.moments import FINALIZE, FIRST_SERVER, MOMENTS, OPERATOR, PREPARE, RETIRE, UNDONE, Moment
 from core.operations.run import Run
 from core.operations.standing import Standing
 
@@ -90,6 +90,17 @@ class HookRuns:
             with self._as_warnings():
                 self._all(moment, _Way(layout.CURRENT, servers, cancel, back))
 
+    def retire(self, cancel: Cancel) -> None:
+        """Run the hooks of the releases that were left, each in its folder and with its variables, where there was one.
+
+        A failure is a warning.
+        """
+        plan, states = self._standing.plan, self._standing.states
+        left = {name: states[name].current for name in plan.moving if states[name].current}
+        with self._as_warnings():
+            if left:
+                self._all(RETIRE, _Way(RETIRE.folder, list(left), cancel, left))
+
     def variables(self, server: str = "", back: str | None = None) -> dict[str, str]:
         """The variables that hooks and checks get; with a server, its own too.
 
@@ -111,6 +122,9 @@ class HookRuns:
         if server:
             state = standing.states[server]
             values |= variables.of_server(server, state.root, tag, state.current_path)
+            if standing.slots:
+                slot = standing.slots.of(server, back)
+                values |= variables.of_slot(slot, standing.slots.port(slot))
         return {**self._run.fleet.variables(server), **values}
 
     def _all(self, moment: Moment, way: _Way) -> None:
@@ -129,7 +143,8 @@ class HookRuns:
 
         def on_server(name: str) -> None:
             state = self._standing.states[name]
-            folder = state.current_path if way.folder == layout.CURRENT else f"{state.root}/{way.folder}"
+            below = way.folder if back is None else way.folder.format(tag=back[name])
+            folder = state.current_path if way.folder == layout.CURRENT else f"{state.root}/{below}"
             told = self.variables(name, back[name] if back is not None else None)
             hooks.run(run.site(name, way.cancel), hook, folder, told)
 

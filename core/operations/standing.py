@@ -9,6 +9,7 @@ from core.operations.planning import Prepared
 from core.plan import DEPLOY, PROMOTE, ROLLBACK
 from core.protocol.requests import live_at
 from core.records import Record, Release, ServerState, mark
+from core.slots import Slots
 
 
 def was_live_before(state: ServerState) -> dict[str, object]:
@@ -29,14 +30,18 @@ class Standing:
     made        servers on which this operation published the release
     switched    servers whose switch was asked for; whether it happened is certain only where it was answered
     concluding  those that were asked to finish in the same round trip
+    slots       which slot the releases have on each server
     carries     what is carried out: the operation's kind, or that of the interrupted one which it finishes or undoes
     approved    who said go where it was held; "" for nobody
     """
 
-    def __init__(self, prepared: Prepared, states: Mapping[str, ServerState]) -> None:
+    def __init__(
+        self, prepared: Prepared, states: Mapping[str, ServerState], slots: Mapping[str, int] | None = None
+    ) -> None:
         self.plan = prepared.plan
         self.states = states
         self.tag = prepared.plan.tag
+        self.slots = Slots(slots or {}, states, self.tag)
         self.made: set[str] = set()
         self.switched: set[str] = set()
         self.concluding: set[str] = set()
@@ -46,9 +51,13 @@ class Standing:
         self._interrupted = prepared.interruption.records if prepared.interruption else {}
 
     def record_of(self, server: str) -> Record | None:
-        """The release's record for a server: of a deploy the plan's; else the server's own, because no server decides
-        what is true of another.
+        """The release's record for a server, with the slot that it has there: of a deploy the plan's; else the
+        server's own, because no server decides what is true of another.
         """
+        record = self._record_of(server)
+        return replace(record, slot=self.slots.of(server)) if record and self.slots else record
+
+    def _record_of(self, server: str) -> Record | None:
         record = self.plan.record
         if self.plan.kind == DEPLOY or record is None:
             return record
@@ -86,7 +95,8 @@ class Standing:
         if self.approved and record and server in self.made:
             fates.append(replace(record, approved=self.approved))
         if target and target.record and (target.record.left or target.record.failed) and server not in self.made:
-            fates.append(mark(target.record, left=False, failed=""))
+            slot = self.slots.of(server) if self.slots else target.record.slot
+            fates.append(mark(replace(target.record, slot=slot), left=False, failed=""))
         return fates
 
     def fates_undone(self, server: str) -> list[Record]:

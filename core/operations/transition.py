@@ -48,6 +48,8 @@ class Transition:
         self._run.all_or_stop(self._bring, controls).unwrap()
         with self._run.phase("barrier"):
             controls.cancel.check()
+            if self._standing.slots:
+                self._run.on_all(self._take_slot, self._plan.moving).unwrap()
             if self._standing.made:
                 for moment in (PREPARE, FINALIZE):
                     self._hooks.at_operator(moment, controls.cancel)
@@ -62,6 +64,16 @@ class Transition:
 
     def _hold(self, controls: Controls) -> None:
         self._standing.approved = hold(self._run, self._plan, controls)
+
+    def _take_slot(self, name: str) -> None:
+        """Write down the slot that a release gets which is there already, before anything runs in it.
+
+        Only that of the live release counts: if this process dies here, it is not that yet.
+        """
+        release, record = self._standing.states[name].releases.get(self._plan.tag), self._standing.record_of(name)
+        known = release.record if release else None
+        if known and record and name not in self._standing.made and known.slot != record.slot:
+            self._run.held(name).record(replace(known, slot=record.slot))
 
     def _bring(self, name: str, controls: Controls) -> None:
         """One server, from whatever its deploy-cache holds to a complete release."""
@@ -176,6 +188,7 @@ class Transition:
             for after in (AFTER_ROLLBACK, SUCCESS):
                 if self._plan.kind in after.plans:
                     self._hooks.at(after, cancel)
+            self._hooks.retire(cancel)
             left = {name: self._standing.left(name) for name in run.fleet.names}
             found = end(run, left, self._conclude, cancel, self._ending)
             if found:

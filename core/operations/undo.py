@@ -25,7 +25,7 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState], contro
     FleetError names the servers that did not go back.
     """
     plan = prepared.plan
-    hooks = HookRuns(run, Standing(prepared, states))
+    hooks = HookRuns(run, Standing(prepared, states, run.fleet.environment.slots))
     found = prepared.interruption
     assert found is not None
     # An operation before this one that was interrupted too stays open: what it left live has passed no check.
@@ -64,7 +64,8 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState], contro
         run.open(plan.tag, plan.record)
         with run.phase("finish"):
             outcome = run.on_all(back, moving)
-            hooks.after_going_back(list(outcome.results), controls.cancel)
+            names = list(outcome.results)
+            hooks.after_going_back(names, controls.cancel, {name: live_after(name) for name in names})
             outcome.unwrap("switch")
             lost = end(run, left, conclude, controls.cancel)
             if lost:

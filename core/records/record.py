@@ -80,6 +80,7 @@ class Record:
     adopted   the tool that made the release, or "another tool": what is known of it is what that tool wrote down, and
               nothing tells what its files were; "" for one of Turnout's
     built_for, built, built_by    of a promoted release: the environment it was first deployed to, when, and by whom
+    slot      which of the environment's slots it has on this server; "" for none
     """
 
     tag: str
@@ -105,22 +106,22 @@ class Record:
     built: float = 0.0
     built_by: str = ""
     adopted: str = ""
+    slot: str = ""
 
     def to_toml(self) -> str:
         """The text of the record's file; times are TOML date-times in UTC."""
         values = asdict(self)
         if not self.promoted_from:
             values = {key: value for key, value in values.items() if key not in _PROMOTED}
-        if not self.adopted:
-            del values["adopted"]
-        if not self.approved:
-            del values["approved"]
+        values = {key: value for key, value in values.items() if value or key not in _RARE}
         for name in _TIMES & values.keys():
             values[name] = datetime.fromtimestamp(values[name], UTC).replace(microsecond=0)
         return tomli_w.dumps(values)
 
 
 _TIMES = frozenset({"created", "built"})
+_RARE = frozenset({"adopted", "approved", "slot"})
+"""What a record has only where there is something to say."""
 _PROMOTED = frozenset({"promoted_from", "promoted_tag", "built_for", "built", "built_by"})
 """What only the record of a promoted release has."""
 

@@ -82,7 +82,8 @@ def type_words(kind: Any) -> str:
             return f"list of {inner}"
         return "list of tables" if inner == "table" else f"list of {inner}s"
     if get_origin(kind) is dict:
-        return "texts by name" if get_args(kind)[1] is str else "tables by name"
+        words = {str: "texts", int: "whole numbers"}
+        return f"{words.get(get_args(kind)[1], 'tables')} by name"
     if get_args(kind):
         return " or ".join(words for part in get_args(kind) if (words := type_words(part)))
     if kind is type(None):

@@ -22,9 +22,9 @@ from core.moments import (
 from core.plan import DEPLOY, RECOVER, ROLLBACK
 
 RUN = {
-    DEPLOY: "build prepare finalize before-switch after-switch success",
-    ROLLBACK: "prepare finalize before-switch after-switch after-rollback success",
-    RECOVER: "prepare finalize before-switch after-switch success",
+    DEPLOY: "build prepare finalize before-switch after-switch success retire",
+    ROLLBACK: "prepare finalize before-switch after-switch after-rollback success retire",
+    RECOVER: "prepare finalize before-switch after-switch success retire",
 }
 
 
