@@ -15,7 +15,7 @@ from core.records import Told
 LOG = "revisions.log"
 _DEPLOYED = re.compile(
     r"Branch (?P<ref>\S+) \(at (?P<revision>[0-9a-f]{7,64})\) deployed as release (?P<tag>20[0-9]{12})"
-    r"(?: by (?P<who>.{1,100}))?"
+    r"(?: by(?: (?P<who>.{1,100}))?)?"
 )
 _WENT_BACK = re.compile(r".{1,100} rolled back to release (?P<tag>20[0-9]{12})")
 
