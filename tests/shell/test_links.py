@@ -69,3 +69,11 @@ def test_an_undo_leads_nowhere_outside(held, root):
     for target in ("../../etc", "releases/../..", f"{root}/releases/../x", f"{root}/releases/9"):
         assert held.ask("restore", TOKEN, target, "{}").status != 0
         assert os.readlink(root / "current") == f"{root}/releases/1"
+
+
+def test_an_operation_that_prunes_writes_its_end(held, root):
+    (root / "current").symlink_to("releases/4")
+    (root / "live").symlink_to("releases/2")
+    line = '{"what": "end", "outcome": "done"}'
+    held.done("finish", TOKEN, "all", line, "-", "1", "2")
+    assert (root / ".turnout/journal.jsonl").read_text() == f"{line}\n"

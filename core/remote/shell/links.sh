@@ -34,26 +34,26 @@ linked_into() {
 }
 
 # look_at PATH...: the links among them that end in a release, into `linked`. Few are links: no program is started.
-# sets: path end linked
+# sets: path leads linked
 look_at() {
   for path; do
     [ -L "$path" ] || continue
     case $path in ./"$link" | "$link" | ./.*-next) continue ;; esac
-    end=
+    leads=
     if [ -d "$path" ]; then
-      cd -P "$path" 2> /dev/null && end=$PWD
+      cd -P "$path" 2> /dev/null && leads=$PWD
       cd "$base" || exit 1
-    elif [ -e "$path" ]; then end=$(readlink -f "$path" 2> /dev/null)
+    elif [ -e "$path" ]; then leads=$(readlink -f "$path" 2> /dev/null)
     fi
-    case $end in "$base/releases/"?*) ;; *) continue ;; esac
-    end=${end#"$base/releases/"}
+    case $leads in "$base/releases/"?*) ;; *) continue ;; esac
+    leads=${leads#"$base/releases/"}
     case $path in
       ./*) path=${path#./} ;;
       ../*) path=${base%/*}/${path#../} ;;
     esac
     encode "$path"
     path=$encoded
-    encode "${end%%/*}"
+    encode "${leads%%/*}"
     linked="$linked$encoded $path$newline"
   done
 }
