@@ -70,7 +70,7 @@ SWITCH_BACK = "switch back"
 def when(moment: Moment, operation: str) -> str:
     """Whether a moment comes in one of OPERATIONS or in SWITCH_BACK, as the documentation's table says it."""
     if operation == SWITCH_BACK:
-        return "yes" if moment.undone else "at the end" if moment is FAILURE else "–"
+        return "yes" if moment.undone or moment is RETIRE else "at the end" if moment is FAILURE else "–"
     if moment is FAILURE:
         return "if it fails"
     if operation not in moment.plans:

@@ -29,8 +29,8 @@ class Slots:
         if not self._ports:
             return ""
         state = self._states[server]
-        if tag is not None or self._tag == state.current:
-            return self._recorded(server, state.current if tag is None else tag)
+        if tag not in (None, self._tag) or self._tag == state.current:
+            return self._recorded(server, tag or self._tag)
         live, own = self._recorded(server, state.current), self._recorded(server, self._tag)
         if own and own != live:
             return own

@@ -90,13 +90,11 @@ class HookRuns:
             with self._as_warnings():
                 self._all(moment, _Way(layout.CURRENT, servers, cancel, back))
 
-    def retire(self, cancel: Cancel) -> None:
-        """Run the hooks of the releases that were left, each in its folder and with its variables, where there was one.
+    def retire(self, cancel: Cancel, left: Mapping[str, str]) -> None:
+        """Run the hooks of releases that were left, by server, each in its folder and with its variables.
 
         A failure is a warning.
         """
-        plan, states = self._standing.plan, self._standing.states
-        left = {name: states[name].current for name in plan.moving if states[name].current}
         with self._as_warnings():
             if left:
                 self._all(RETIRE, _Way(RETIRE.folder, list(left), cancel, left))

@@ -38,6 +38,7 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
             again = [standing.states[name] for name, restored in outcome.results.items() if restored]
             back = {state.server: state.current for state in again if state.current_target}
             hooks.after_going_back(list(back), cancel, back)
+            hooks.retire(cancel, {state.server: standing.tag for state in again})
         before = {name: points_to(standing.states[name].current_target) for name in outcome.results}
         lost = end(run, before, conclude, cancel)
         hooks.at(FAILURE, cancel, list(outcome.results))

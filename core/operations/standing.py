@@ -48,6 +48,7 @@ class Standing:
         found = prepared.interruption if prepared.plan.kind not in (DEPLOY, PROMOTE, ROLLBACK) else None
         self.carries = found.kind if found else prepared.plan.kind
         self.approved = ""
+        self._switched_before = {name: before.tag for name, before in found.switched.items()} if found else {}
         self._interrupted = prepared.interruption.records if prepared.interruption else {}
 
     def record_of(self, server: str) -> Record | None:
@@ -73,6 +74,14 @@ class Standing:
         """
         state = self.states[server]
         return live_at(state.link_to(self.tag) if server in self.plan.moving else state.current_target)
+
+    @property
+    def retired(self) -> dict[str, str]:
+        """By server, the release that is left for good once all ends well, where there was one: also where an
+        interrupted operation switched away from it.
+        """
+        left = {name: self.states[name].current for name in self.plan.moving}
+        return {name: tag for name, tag in {**self._switched_before, **left}.items() if tag}
 
     def was_live(self, server: str) -> dict[str, object]:
         """What the journal's end says was live before, so that undo knows however long ago the last switch is: on a

@@ -188,7 +188,7 @@ class Transition:
             for after in (AFTER_ROLLBACK, SUCCESS):
                 if self._plan.kind in after.plans:
                     self._hooks.at(after, cancel)
-            self._hooks.retire(cancel)
+            self._hooks.retire(cancel, self._standing.retired)
             left = {name: self._standing.left(name) for name in run.fleet.names}
             found = end(run, left, self._conclude, cancel, self._ending)
             if found:

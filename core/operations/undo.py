@@ -66,6 +66,7 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState], contro
             outcome = run.on_all(back, moving)
             names = list(outcome.results)
             hooks.after_going_back(names, controls.cancel, {name: live_after(name) for name in names})
+            hooks.retire(controls.cancel, {name: states[name].current for name in names if states[name].current})
             outcome.unwrap("switch")
             lost = end(run, left, conclude, controls.cancel)
             if lost:

@@ -201,3 +201,20 @@ def test_a_rollback_to_a_release_whose_slot_is_taken_gets_the_other_one(proxied,
     text = project.config.read_text().replace('when = "staged"\n', "")
     project.config.write_text(text)
     assert check(engine(project).fleet).failed == 0
+
+
+def test_a_release_that_fails_after_its_switch_is_taken_back_and_stopped(proxied, engine):
+    place, project, operator, _, port = proxied
+    operator.deploy(tag="r1")
+    project.commit({"index.html": "r2\n"})
+    failing = '\n[[checks]]\nrun = "test $TURNOUT_TAG = r1"\nattempts = 3\ninterval = "200ms"\n'
+    project.config.write_text(project.config.read_text() + failing)
+    other = engine(project)
+    with Load(port) as load:
+        load.more()
+        other.fails(lambda: other.deploy(tag="r2"), CheckFailed)
+        load.more()
+    assert set(load.said) == {"200 r1", "200 r2"}, load.said
+    assert load.sequence[-50:] == ["200 r1"] * 50
+    assert (live(place), running(place)) == ("r1", ["blue"])
+    at_rest([place])

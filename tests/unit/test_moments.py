@@ -13,6 +13,7 @@ from core.moments import (
     OPERATIONS,
     OPERATOR,
     PREPARE,
+    RETIRE,
     SWITCH_BACK,
     SWITCHED,
     UNDONE,
@@ -69,4 +70,4 @@ def test_the_table_says_what_an_operation_runs() -> None:
     for kind in OPERATIONS:
         said = [name for name, moment in MOMENTS.items() if when(moment, kind) not in ("–", "if it fails")]
         assert said == [moment.name for moment in moments_of(kind)]
-    assert [moment for moment in MOMENTS.values() if when(moment, SWITCH_BACK) == "yes"] == list(UNDONE)
+    assert [moment for moment in MOMENTS.values() if when(moment, SWITCH_BACK) == "yes"] == [*UNDONE, RETIRE]
