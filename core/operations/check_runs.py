@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +12,8 @@ from core import layout
 from core.checks import attempts
 from core.checks.subject import Subject
 from core.config import Check
-from core.errors import Cancelled
-from core.events import Note
+from core.errors import Cancelled, TurnoutError
+from core.events import Note, ServerFailed
 from core.jobs import Ahead, Controls
 from core.operations.baking import BakeClock
 from core.operations.ending import clock
@@ -148,7 +149,7 @@ class CheckRuns:
             again = tried[number] + max(check.interval, LEAST_PAUSE) - time.monotonic()
             return min(again, bake.left(self._run.fleet.environment.bake_of(check)))
 
-        with self._run.phase("check", name):
+        with self._failing(name):
             while checks:
                 number = min(checks, key=pause)
                 if (seconds := pause(number)) > 0:
@@ -160,3 +161,16 @@ class CheckRuns:
                 tried[number] = time.monotonic()
                 if ends:
                     del checks[number]
+
+    @contextmanager
+    def _failing(self, name: str) -> Iterator[None]:
+        """Say of a server what failed. Its phase ended when its checks had passed: a bake is not another one."""
+        try:
+            yield
+        except Cancelled:
+            raise
+        except TurnoutError as error:
+            error.at(server=name, phase="check")
+            failed = ServerFailed(server=name, phase="check", title=error.title, detail=error.detail, hint=error.hint)
+            self._run.emit(failed)
+            raise

@@ -50,7 +50,8 @@ def texts(event: Event) -> list[str]:
             return [f"{event.on} hook: {how}, {duration(event.seconds)}"]
         case CheckAttempted():
             how = f"not yet, attempt {event.attempt} of {event.attempts}: {event.detail}"
-            return [f"check {event.check}: {'passed' if event.passed else how}"]
+            passed = f"passed, {event.detail}" if event.detail else "passed"
+            return [f"check {event.check}: {passed if event.passed else how}"]
         case Asked():
             return _asked(event)
         case Answered():
