@@ -106,6 +106,8 @@ class ShellAgent:
 
     def close(self) -> None:
         assert self.process.stdin is not None
+        if self.process.stdin.closed:
+            return
         self.process.stdin.close()
         self.process.wait(60)
         for stream in (self.process.stdout, self.process.stderr):

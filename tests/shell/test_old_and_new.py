@@ -228,9 +228,9 @@ class Day:
                 assert (self.root / "current/index.html").is_file()
 
     def _others(self) -> dict:
-        return {
-            name: facts for name, facts in snapshot(self.root).items() if os.fsdecode(name).split("/")[0] not in OURS
-        }
+        """What is not Turnout's to change. What it removes itself goes beside the next step, so nothing of that is read."""
+        tops = [path for path in self.root.iterdir() if path.name not in OURS]
+        return {path.name: snapshot(path) if path.is_dir() else path.read_bytes() for path in tops}
 
 
 def live_a_day(start, folder: Path, seed: int, steps: int) -> None:
@@ -240,6 +240,8 @@ def live_a_day(start, folder: Path, seed: int, steps: int) -> None:
         day.live_through(steps)
     except AssertionError as error:
         raise AssertionError(f"seed {seed}: {' '.join(day.steps)}") from error
+    finally:
+        day.agent.close()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -251,4 +253,4 @@ def test_nothing_that_is_served_or_cannot_be_made_again_is_lost(start, tmp_path,
 def test_soak_a_thousand_days_of_an_old_tool_and_turnout(start, tmp_path):
     for seed in range(1000, 1334):  # in each of three shells
         live_a_day(start, tmp_path, seed, 15)
-        shutil.rmtree(tmp_path / f"day{seed}")
+        shutil.rmtree(tmp_path / f"day{seed}", ignore_errors=True)
