@@ -228,7 +228,7 @@ class Day:
                 assert (self.root / "current/index.html").is_file()
 
     def _others(self) -> dict:
-        """What is not Turnout's to change. What it removes itself goes beside the next step, so nothing of that is read."""
+        """What is not Turnout's to change. What it removes goes beside the next step, so nothing of that is read."""
         tops = [path for path in self.root.iterdir() if path.name not in OURS]
         return {path.name: snapshot(path) if path.is_dir() else path.read_bytes() for path in tops}
 

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
@@ -48,6 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"a server, for example {_EXAMPLE}; USER@ and :PORT may be left out (may be repeated)",
     )
     parser.add_argument("--keep", metavar="N", type=int, help="releases to keep on each server (default: 10)")
+    parser.add_argument(
+        "--from",
+        dest="source_tool",
+        nargs="+",
+        metavar=("TOOL", "PATH"),
+        help="carry over what capistrano, deployer, ansistrano, mina or shipit says of itself; PATH: its project's "
+        "folder, or a file with what it printed",
+    )
     parser.add_argument("--yes", action="store_true", help="ask nothing; use the default for each flag that is missing")
 
 
@@ -80,11 +88,20 @@ def write(path: Path, args: argparse.Namespace, stdin: TextIO, stdout: TextIO) -
     if os.path.lexists(path):
         raise _exists(path)
     answers = _from_flags(args, path.parent)
-    if stdin.isatty() and not args.yes:
+    carried_over = None
+    if args.source_tool:
+        from tui.cli.init_from import carried, with_carried
+
+        carried_over = carried(args.source_tool, answers.environment, path.parent)
+        keep = answers.keep if args.keep is not None else carried_over.keep or answers.keep
+        answers = replace(answers, servers=answers.servers or carried_over.servers, keep=keep)
+    elif stdin.isatty() and not args.yes:
         answers = _from_person(args, answers, path.parent, _Dialogue(stdin, stdout))
     if not answers.servers:
         raise UsageError("no server is given", hint=f"add --server {_EXAMPLE}, or run `turnout init` on a terminal")
     text = render(answers)
+    if carried_over:
+        text = with_carried(text, carried_over, args.source_tool[0], revisions=answers.source == "git")
     parse(text, path, Settings(environ={}))
     try:
         file = open(path, "x", encoding="utf-8")  # noqa: SIM115 - closed below, apart from what opening it may raise
