@@ -289,3 +289,8 @@ class FleetError(TurnoutError):
         super().mask(mask)
         for error in self.errors.values():
             error.mask(mask)
+
+
+def about_the_server(error: TurnoutError) -> bool:
+    """Whether an error says that one server cannot do it: not where others work there, or a person has to decide."""
+    return not isinstance(error, (Cancelled, LockedError, NeedsPerson, StateChanged, InternalError))

@@ -16,8 +16,21 @@ from typing import Any, ClassVar
 
 from core.text import clean
 
-PHASES = ("build", "connect", "begin", "upload", "stage", "barrier", "switch", "check", "finish")
-"""The phases of a deploy in their order; other operations use some of them."""
+PHASES = (
+    "build",
+    "connect",
+    "begin",
+    "upload",
+    "stage",
+    "barrier",
+    "drain",
+    "switch",
+    "check",
+    "return",
+    "finish",
+)
+"""The phases of a deploy in their order; other operations use some of them. From drain to return each batch has its
+own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +243,15 @@ class BatchStarted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Paused(Event):
+    """The next batch waits; `until`: seconds since the epoch. `number` of `batches` has ended."""
+
+    number: int
+    batches: int
+    until: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Asked(Event):
     """The operation waits for a person: its question, as core.questions.question_row gives it."""
 
@@ -310,6 +332,14 @@ class ServerFailed(Event):
     title: str
     detail: str = ""
     hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut(Event):
+    """The operation goes on without a server: it failed in `phase` before its switch, and `why`."""
+
+    phase: str
+    why: str
 
 
 @dataclass(frozen=True, kw_only=True)

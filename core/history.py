@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from core.names import resolve
 from core.plan import DEPLOY, RECOVER, ROLLBACK
-from core.records import JournalLine, Said
+from core.records import LEFT_OUT, JournalLine, Said
+from core.text import most
 
 CHANGES_LIVE = frozenset({DEPLOY, ROLLBACK, RECOVER})
 """Kinds of operations after which another release may be live."""
@@ -40,6 +40,7 @@ class Entry:
     servers         all that took part, as far as any server says
     gone            those of them that were not heard: they gave no answer, or have no word of it
     phases          by phase: seconds in all; batches of servers, 0 where unknown
+    left_out        servers that it was carried out without: they had failed before their switch
     undone_by       the id of the operation that took it back, "" for none
     despite_freeze  it was carried out although changes were frozen
     answers         how its questions were answered, in their order
@@ -63,6 +64,7 @@ class Entry:
     sent_files: int = 0
     phases: Mapping[str, float] = field(default_factory=dict)
     batches: int = 0
+    left_out: tuple[str, ...] = ()
     undone_by: str = ""
     despite_freeze: bool = False
     answers: tuple[Said, ...] = ()
@@ -151,7 +153,9 @@ def _entry(operation: str, by_server: Mapping[str, Sequence[JournalLine]], heard
     ends = {name: end for name, of_server in by_server.items() if (end := _end(of_server))}
     begins = [line for line in lines if line.what == "begin"]
     first = next(iter(begins), None) or next(iter(ends.values()), lines[0])
-    worst = max(ends.values(), key=_badness, default=None)
+    # How it ended where a server was left out is not how it ended.
+    counted = [end for end in ends.values() if end.outcome != LEFT_OUT] or list(ends.values())
+    worst = max(counted, key=_badness, default=None)
     last = max((end.time for end in ends.values()), default=0.0)
     told = [line.began for line in ends.values() if line.began] + [line.time for line in begins]
     began = min(told, default=last or first.time)
@@ -169,8 +173,8 @@ def _entry(operation: str, by_server: Mapping[str, Sequence[JournalLine]], heard
         reason=next((line.reason for line in said if line.reason), ""),
         began=began,
         seconds=max(last - began, 0.0) if last else 0.0,
-        tag=_most(line.tag for line in said),
-        previous=_most(line.previous for line in ends.values() if not line.until),
+        tag=most(line.tag for line in said),
+        previous=most(line.previous for line in ends.values() if not line.until),
         pruned=tuple(dict.fromkeys(tag for end in ends.values() for tag in end.pruned)),
         outcome=worst.outcome if worst else INTERRUPTED if broke_off else UNFINISHED,
         exit_code=max((end.exit_code for end in ends.values()), default=0),
@@ -181,6 +185,7 @@ def _entry(operation: str, by_server: Mapping[str, Sequence[JournalLine]], heard
         sent_files=max((end.sent_files for end in ends.values()), default=0),
         phases=phases,
         batches=max((end.batches for end in ends.values()), default=0),
+        left_out=tuple(dict.fromkeys(name for end in ends.values() if end.outcome == DONE for name in end.left_out)),
         despite_freeze=any(line.despite_freeze for line in said),
         answers=max((end.answers for end in ends.values()), key=len, default=()),
     )
@@ -194,12 +199,6 @@ def _badness(end: JournalLine) -> tuple[int, int]:
     """Where servers do not agree on how it ended, the one that went wrong counts."""
     order = ("nothing-to-do", DONE, PUT_BACK)
     return end.exit_code, order.index(end.outcome) if end.outcome in order else len(order)
-
-
-def _most(tags: Iterable[str]) -> str:
-    """What most of them say, of two that are even the first; "" for none."""
-    counted = Counter(tag for tag in tags if tag)
-    return counted.most_common(1)[0][0] if counted else ""
 
 
 def _in_order(entries: Mapping[str, Entry], orders: Iterable[Sequence[str]]) -> list[str]:

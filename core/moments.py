@@ -21,8 +21,9 @@ class Moment:
     plans      the kinds of operation that run it on their way to a release
     makes      whether it is a part of making the release: where a server has that already, it does not run
     switched   whether it comes after the switch
-    undone     whether it also comes after a switch back; its commands start in `current` then, and a failure is a
+    undone     whether it also comes with a switch back; its commands start in `current` then, and a failure is a
                warning
+    batched    whether it belongs to a batch: it runs only where servers switch one batch after the other
     """
 
     name: str
@@ -33,6 +34,7 @@ class Moment:
     makes: bool = False
     switched: bool = False
     undone: bool = False
+    batched: bool = False
 
     @property
     def in_rollbacks(self) -> bool:
@@ -45,19 +47,35 @@ PREPARE = Moment(name="prepare", folder=layout.half_made("{tag}"), makes=True)
 FINALIZE = Moment(name="finalize", makes=True)
 """In the folder that the release has in the end, before anything switches."""
 BEFORE_SWITCH = Moment(name="before-switch")
+DRAIN = Moment(name="drain", places=(SERVER, OPERATOR), undone=True, batched=True)
+"""Before each switch, also one that goes back: it takes servers out of a load balancer."""
 AFTER_SWITCH = Moment(name="after-switch", switched=True, undone=True)
+RETURN = Moment(name="return", places=(SERVER, OPERATOR), switched=True, undone=True, batched=True)
+"""When a batch has passed its checks, or is back: it undoes `drain`."""
 AFTER_ROLLBACK = Moment(name="after-rollback", fatal=False, plans=("rollback",), switched=True, undone=True)
 SUCCESS = Moment(name="success", fatal=False, switched=True)
 RETIRE = Moment(name="retire", fatal=False, switched=True)
 """In the release that was left; `{tag}` is that one's."""
 FAILURE = Moment(name="failure", folder=".", fatal=False, plans=())
 
-_ALL = (BUILD, PREPARE, FINALIZE, BEFORE_SWITCH, AFTER_SWITCH, AFTER_ROLLBACK, SUCCESS, RETIRE, FAILURE)
+_ALL = (
+    BUILD,
+    PREPARE,
+    FINALIZE,
+    BEFORE_SWITCH,
+    DRAIN,
+    AFTER_SWITCH,
+    RETURN,
+    AFTER_ROLLBACK,
+    SUCCESS,
+    RETIRE,
+    FAILURE,
+)
 MOMENTS: Mapping[str, Moment] = {moment.name: moment for moment in _ALL}
 """All moments by name, in the order of an operation."""
 
 UNDONE = tuple(moment for moment in MOMENTS.values() if moment.undone)
-"""The moments that come after a switch back, in their order."""
+"""The moments that come with a switch back, in their order."""
 SWITCHED = tuple(moment for moment in MOMENTS.values() if moment.switched)
 """The moments that come after a switch, in their order."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from core.changes import PlanChanges
 from core.records import Previous, Record
-from core.strategy import ALL_AT_ONCE, Batch, batches
+from core.strategy import Batch, Strategy
 from core.text import count, size
 
 DEPLOY, PROMOTE, ROLLBACK, RECOVER = "deploy", "promote", "rollback", "recover"
@@ -121,7 +121,8 @@ class Plan:
     fingerprints    by server: the state that the plan rests on
     hold         seconds that it waits at the barrier for somebody to say go; 0.0: it does not wait
     approve      OTHER: that has to be somebody else than who starts it; "" for anybody
-    strategy     how the servers are switched: a name of core.strategy.STRATEGIES
+    strategy     how the servers are switched
+    left_out     by server that takes no part: why. It has no step
     changes      commits, files and migrations beside the live release; None where none was live, where it does not
                  switch to another one, or where the plan is not shown (core.operations.differences)
     """
@@ -150,7 +151,8 @@ class Plan:
     fingerprints: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     hold: float = 0.0
     approve: str = ""
-    strategy: str = ALL_AT_ONCE
+    strategy: Strategy = field(default_factory=Strategy)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     changes: PlanChanges | None = None
 
     @property
@@ -207,7 +209,9 @@ class Plan:
     @property
     def batches(self) -> tuple[Batch, ...]:
         """The servers of `reaching` in the batches in which they are switched and checked, in order."""
-        return batches(self.reaching, self.strategy)
+        moving, order = self.moving, {name: place for place, name in enumerate(self.reaching)}
+        found = self.strategy.batches(moving, tuple(name for name in order if name not in moving))
+        return tuple(tuple(sorted(batch, key=order.__getitem__)) for batch in found)
 
     def step(self, server: str) -> Step:
         """The step of one server. KeyError where the plan does not know it."""

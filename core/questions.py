@@ -22,6 +22,8 @@ SHORTEST_HOLD, LONGEST_HOLD = 1.0, 7 * 86400.0
 HOLD_RULE = "from 1 s to 7 d"
 USUAL_HOLD = 3600.0
 """Seconds of a hold whose length nobody gave."""
+ANSWER_WITHIN = 1800.0
+"""Seconds until the default of a question is taken whose deadline nothing else says: the locks are held meanwhile."""
 OTHER, REQUIRED = "other", "required"
 """Words of `approve`, somebody else than who started it must say go, and of `reason`, every change needs one."""
 
@@ -204,6 +206,22 @@ def server(servers: Sequence[str], why: str, deadline: float = 0.0, *, leave_out
         kind=SERVER,
         text=f"{names} failed: {why}",
         choices=(retry, without, undo) if leave_out else (retry, undo),
+        default=UNDO,
+        deadline=deadline,
+        servers=tuple(servers),
+    )
+
+
+def batch_failed(number: int, servers: Sequence[str], why: str, deadline: float, *, switched: int) -> Question:
+    """A batch failed after its switch. `switched`: servers that an undo switches back."""
+    where = ", ".join(servers) if len(servers) <= 3 else count(len(servers), "server")
+    return Question(
+        kind=BATCH,
+        text=f"batch {number} failed: {why}",
+        choices=(
+            Choice(RETRY, f"runs what failed again on {where}"),
+            Choice(UNDO, f"switches {count(switched, 'server')} back"),
+        ),
         default=UNDO,
         deadline=deadline,
         servers=tuple(servers),

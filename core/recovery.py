@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from core.errors import NeedsPerson
 from core.plan import DEPLOY, PROMOTE
 from core.records import JournalLine, Record, ServerState
+from core.records.left_out import last_end
+from core.strategy import Batch
 from core.text import duration
 
 FINISH, UNDO = "finish", "undo"
@@ -32,6 +34,9 @@ class Interruption:
     settled   the ids of all operations that an undo of it settles; `others`: whether any is left open after that
     switched  by server: where it was before; `current` points to `tag` there
     waiting   servers of the operation that were not switched
+    drained   servers that may take no requests: a drain hook was begun there, and no return hook has ended since
+    batches   in which they switched or were to, in order; () where all did at once
+    left_out  servers of the environment that took no part (any more): they are as they were before
     unknown   servers with lines that cannot be read: what was switched there may not be all that is known
     conflict  how the servers' lines contradict each other about it; "" where they do not
     """
@@ -48,6 +53,9 @@ class Interruption:
     others: bool = False
     switched: Mapping[str, Before] = field(default_factory=dict)
     waiting: tuple[str, ...] = ()
+    drained: tuple[str, ...] = ()
+    batches: tuple[Batch, ...] = ()
+    left_out: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     conflict: str = ""
 
@@ -56,9 +64,12 @@ class Interruption:
         head = f"interrupted {self.kind} {duration(max(now - self.time, 0))} ago by {self.who}"
         if self.conflict:
             return f"{head}: {self.conflict}"
-        lost = f"; transitions.jsonl cannot be read whole on {', '.join(self.unknown)}" if self.unknown else ""
+        out = f"; left out: {', '.join(self.left_out)}" if self.left_out else ""
+        out += f"; drained: {', '.join(self.drained)}" if self.drained else ""
+        lost = f"{out}; transitions.jsonl cannot be read whole on {', '.join(self.unknown)}" if self.unknown else out
         if not self.switched:
-            return f"{head}: {'whether anything was switched is unknown' if lost else 'nothing was switched'}{lost}"
+            unknown = "whether anything was switched is unknown"
+            return f"{head}: {unknown if self.unknown else 'nothing was switched'}{lost}"
         text = f"{head}: {', '.join(self.switched)} switched"
         if self.waiting:
             return f"{text}; {', '.join(self.waiting)} not{lost}"
@@ -70,11 +81,11 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
     states = list(states)
     if any(state.lock and state.lock.alive for state in states):
         return None
-    by_server = {state.server: _open_operations(state.transitions) for state in states}
+    by_server = {state.server: _open_here(state, states) for state in states}
     opened = [lines for groups in by_server.values() for lines in groups]
     if not opened:
         return None
-    newest = _newest(states)
+    newest = _newest(states, by_server)
     begin = newest[0]
     switches = [line for lines in opened for line in lines if line.what == "switch"]
     tag = next((line.tag for line in switches if line.operation == begin.operation), begin.tag)
@@ -93,6 +104,8 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
     }
     named = {name for lines in mine.values() for name in lines[0].servers}
     concerned = {state.server for state in states if state.server in {*named, *mine} or not begin.servers}
+    out = {name for lines in opened for line in lines if line.operation in involved for name in line.left_out}
+    out -= switched.keys()
     return Interruption(
         operation=begin.operation,
         kind=begin.kind,
@@ -106,8 +119,13 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
         others=any(lines[0].operation not in involved for lines in opened),
         switched=switched,
         waiting=tuple(
-            s.server for s in states if s.server in concerned and s.server not in switched and s.current != tag
+            s.server
+            for s in states
+            if s.server in concerned and s.server not in switched and s.server not in out and s.current != tag
         ),
+        drained=tuple(state.server for state in states if _is_drained(state.transitions)),
+        batches=_batches(opened, involved, begin.operation),
+        left_out=tuple(sorted(out)),
         unknown=tuple(state.server for state in states if not state.transitions_whole),
         conflict=_conflict(mine),
     )
@@ -125,7 +143,41 @@ def untold(states: Iterable[ServerState]) -> NeedsPerson | None:
     )
 
 
-def _newest(states: Sequence[ServerState]) -> list[JournalLine]:
+def _open_here(state: ServerState, states: Sequence[ServerState]) -> list[list[JournalLine]]:
+    """The operations that have no end on a server. If it was left out of what others have ended since, and had not
+    switched, nothing is open there: it is behind them, and that is said elsewhere.
+    """
+    found = _open_operations(state.transitions)
+    ends = (last_end(other.transitions) for other in states)
+    if any(end and state.server in end.left_out and state.current != end.tag for end in ends):
+        return [lines for lines in found if any(line.what in ("switch", "drain") for line in lines)]
+    return found
+
+
+def _is_drained(transitions: Sequence[JournalLine]) -> bool:
+    """Whether a server may take no requests, by its own lines."""
+    drained = False
+    for line in transitions:
+        if line.what in ("drain", "return") or (line.what == "end" and line.outcome == "done"):
+            drained = line.what == "drain"
+    return drained
+
+
+def _batches(opened: Iterable[Sequence[JournalLine]], involved: Container[str], newest: str) -> tuple[Batch, ...]:
+    """The batches of these operations, each server in the one in which it came last: a recovery that was interrupted
+    went on with the batches that were left.
+    """
+    orders: dict[str, tuple[Batch, ...]] = {}
+    for lines in opened:
+        if lines[0].operation in involved and lines[0].order:
+            orders.setdefault(lines[0].operation, lines[0].order)
+    found = [batch for name in sorted(orders, key=lambda name: name == newest) for batch in orders[name]]
+    last = {name: place for place, batch in enumerate(found) for name in batch}
+    kept = (tuple(name for name in batch if last[name] == place) for place, batch in enumerate(found))
+    return tuple(batch for batch in kept if batch)
+
+
+def _newest(states: Sequence[ServerState], opened: Mapping[str, Sequence[Sequence[JournalLine]]]) -> list[JournalLine]:
     """All lines of the open operation that came last, of those that switched something where any did.
 
     Operations that share a server follow each other in its file, by the server's own order: no clock is compared. Where
@@ -135,7 +187,7 @@ def _newest(states: Sequence[ServerState]) -> list[JournalLine]:
     live: dict[str, int] = {}
     orders: list[list[str]] = []
     for state in states:
-        found = _open_operations(state.transitions)
+        found = opened[state.server]
         orders.append([one[0].operation for one in found])
         for one in found:
             name = one[0].operation

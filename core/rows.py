@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from core.questions import QuestionRow, question_row
-from core.records import FleetRelease, Lock, Previous, ServerState, Told, fleet_releases, live_of, standing
+from core.records import FleetRelease, Lock, Previous, ServerState, Told, fleet_releases, left_behind, live_of, standing
 from core.text import show_path
 from core.version import FORMAT
 
@@ -38,6 +38,7 @@ class ReleaseRow(Row):
     """A release of the environment. created: seconds since the epoch; servers: `core.records.standing` by name.
 
     recorded   whether Turnout has a record of it; without, made_by and fate are what another tool's files tell
+    left_out   servers that were left out when it became live, and have not caught up.
     """
 
     tag: str
@@ -61,6 +62,7 @@ class ReleaseRow(Row):
     blocked: bool
     blocked_why: str
     reason: str
+    left_out: list[str]
     servers: dict[str, str]
 
 
@@ -96,6 +98,8 @@ class InterruptionRow(Row):
     tag: str
     switched: dict[str, str]
     waiting: list[str]
+    drained: list[str]
+    left_out: list[str]
     text: str
 
 
@@ -171,6 +175,7 @@ class HistoryRow(Row):
     sent_files: int
     phases: dict[str, float]
     batches: int
+    left_out: list[str]
     undone_by: str
     despite_freeze: bool
     answers: list[AnswerRow]
@@ -298,9 +303,13 @@ class ErrorRow(Row):
 
 
 class ResultMore(TypedDict, total=False):
-    """What some results have, too. round_trips: by server, of an operation; releases: how many were listed."""
+    """What some results have, too. round_trips: by server, of an operation; releases: how many were listed.
+
+    left_out: by server that an operation went on without: why.
+    """
 
     round_trips: dict[str, int]
+    left_out: dict[str, str]
     releases: int
 
 
@@ -363,6 +372,7 @@ class RecordRow(TypedDict):
     pinned: bool
     reason: str
     approved: str
+    left_out: str
     promoted_from: str
     promoted_tag: str
     built_for: str
@@ -445,6 +455,9 @@ class PlanRow(TypedDict):
     title: str
     tag: str
     live: str
+    strategy: str
+    batches: list[list[str]]
+    left_out: dict[str, str]
     record: RecordRow | None
     undoes: UndoesRow | None
     steps: list[StepRow]
@@ -474,6 +487,9 @@ def plan_row(plan: Plan) -> PlanRow:
         title=plan.title,
         tag=plan.tag,
         live=plan.live,
+        strategy=plan.strategy.name,
+        batches=[list(batch) for batch in plan.batches],
+        left_out=dict(plan.left_out),
         record=RecordRow(**asdict(plan.record)) if plan.record else None,  # type: ignore[typeddict-item]  # same fields
         undoes=_undoes_row(plan.undoes) if plan.undoes else None,
         steps=[_step_row(step) for step in plan.steps],
@@ -536,7 +552,7 @@ def _step_row(step: Step) -> StepRow:
 
 def history_row(entry: Entry) -> HistoryRow:
     """An operation of the history."""
-    lists = {name: list(getattr(entry, name)) for name in ("pruned", "servers", "gone")}
+    lists = {name: list(getattr(entry, name)) for name in ("pruned", "servers", "gone", "left_out")}
     lists["answers"] = [asdict(said) for said in entry.answers]
     return HistoryRow(event="history", format=FORMAT, **{**asdict(entry), **lists})  # type: ignore[typeddict-item]  # the fields of Entry
 
@@ -547,12 +563,16 @@ def release_rows(states: Mapping[str, ServerState], servers: Sequence[str]) -> l
     servers   the names of all servers; one without a state has not answered
     """
     releases = fleet_releases(states.values())
-    live = live_of(releases)
-    return [_release_row(release, live, states, servers) for release in releases]
+    live, behind = live_of(releases), left_behind(states.values())
+    return [_release_row(release, live, states, servers, behind) for release in releases]
 
 
 def _release_row(
-    release: FleetRelease, live: str, states: Mapping[str, ServerState], servers: Sequence[str]
+    release: FleetRelease,
+    live: str,
+    states: Mapping[str, ServerState],
+    servers: Sequence[str],
+    behind: Mapping[str, str],
 ) -> ReleaseRow:
     record, told = release.record, release.told or Told()
     return ReleaseRow(
@@ -579,6 +599,7 @@ def _release_row(
         blocked=release.block is not None,
         blocked_why=release.block.why if release.block else "",
         reason=record.reason if record else "",
+        left_out=[name for name, tag in behind.items() if tag == release.tag],
         servers={server: standing(release, states.get(server)) for server in servers},
     )
 
@@ -634,6 +655,8 @@ def interruption_row(interruption: Interruption, now: float) -> InterruptionRow:
         tag=interruption.tag,
         switched={server: before.tag for server, before in interruption.switched.items()},
         waiting=list(interruption.waiting),
+        drained=list(interruption.drained),
+        left_out=list(interruption.left_out),
         text=interruption.describe(now),
     )
 

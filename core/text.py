@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import AnyStr
 
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+=:,@~-")
@@ -128,3 +129,9 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / divisor:.0f} {unit}"
     return f"{seconds / 86400:.0f} d"
+
+
+def most(texts: Iterable[str]) -> str:
+    """What most of them say, of two that are even the first; "" counts only where there is nothing else."""
+    counted = Counter(text for text in texts if text)
+    return counted.most_common(1)[0][0] if counted else ""

@@ -9,6 +9,7 @@ from core import layout
 from core.records import Record
 
 EVERYWHERE, ON_A_SERVER, WITH_SLOTS = "everywhere", "on a server", "on a server, with slots"
+IN_A_BATCH = "in a batch"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ VARIABLES = (
     Variable("TURNOUT_SHARED_PATH", "the folder of the shared paths", ON_A_SERVER),
     Variable("TURNOUT_SLOT", "the slot that the release has there", WITH_SLOTS),
     Variable("TURNOUT_PORT", "the port of that slot", WITH_SLOTS),
+    Variable("TURNOUT_BATCH", "the names of the batch's servers, with spaces between them", IN_A_BATCH),
+    Variable("TURNOUT_BATCH_NUMBER", "the number of the batch, from 1", IN_A_BATCH),
+    Variable("TURNOUT_BATCHES", "how many batches there are", IN_A_BATCH),
 )
 
 
@@ -75,3 +79,12 @@ def of_server(name: str, root: str, tag: str, current: str) -> dict[str, str]:
 def of_slot(slot: str, port: str) -> dict[str, str]:
     """Which slot the release has on a server."""
     return {"TURNOUT_SLOT": slot, "TURNOUT_PORT": port}
+
+
+def of_batch(servers: Iterable[str], number: int, batches: int) -> dict[str, str]:
+    """Which batch is under way, where servers switch batch by batch."""
+    return {
+        "TURNOUT_BATCH": " ".join(servers),
+        "TURNOUT_BATCH_NUMBER": str(number),
+        "TURNOUT_BATCHES": str(batches),
+    }

@@ -16,8 +16,11 @@ from core.events import (
     Switched,
     UploadProgress,
 )
+from core.moments import MOMENTS
 from tui.view.progress import Progress
 
+AT_ONCE = tuple(phase for phase in PHASES if phase not in MOMENTS)
+"""The phases of a deploy without batches."""
 T = 1000.0
 NEW, OLD = "20261121T193000Z-3f2c1ab", "20261120T101500Z-9ab01cd"
 SIZE = 41_000_000
@@ -27,7 +30,7 @@ SIZE = 41_000_000
 def deploying(servers: int, kind: str = "deploy") -> Progress:
     """A deploy to web1, web2 …, of which every server holds its lock and has its plan; it began at T."""
     names = [f"web{number}" for number in range(1, servers + 1)]
-    phases = tuple(phase for phase in PHASES if phase != "build")
+    phases = tuple(phase for phase in AT_ONCE if phase != "build")
     progress = Progress(kind, "production", names, started=T, title=f"Deploy {NEW} to production", phases=phases)
     steps = [{"server": name, "action": "upload", "current": OLD, "send_bytes": SIZE} for name in names]
     record = {"bytes": 58_000_000, "subject": "Fix cart totals for mixed VAT"}

@@ -50,6 +50,8 @@ def has_type(value: Any, type_name: str) -> bool:
             return isinstance(value, int | float) and not isinstance(value, bool)
         case "list of texts":
             return isinstance(value, list) and all(isinstance(item, str) for item in value)
+        case "list of lists":
+            return isinstance(value, list) and all(has_type(item, "list of texts") for item in value)
         case "texts by name":
             return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
         case "numbers by name":

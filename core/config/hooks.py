@@ -51,6 +51,10 @@ class Hook(Placed):
         if only_operator and "webhook" in table:
             message = f"a {table['on']} hook must run a command: nothing has happened yet for a webhook to report"
             yield ("webhook",), message, ""
+        on, where = table.get("on"), table.get("where", OPERATOR)
+        if not only_operator and isinstance(on, str) and on in MOMENTS and where not in (*MOMENTS[on].places, OPERATOR):
+            right = " or ".join(f'"{place}"' for place in MOMENTS[on].places)
+            yield ("where",), f"a {on} hook is for each server of a batch", f"where = {right}"
         if table.get("where", OPERATOR) != OPERATOR:
             if only_operator:
                 yield ("where",), f"a {table['on']} hook always runs on the operator's machine", "leave it out"

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
+from core.config import strategy as strategy_keys
 from core.config import values
 from core.config.checks import Check, nothing_to_bake
 from core.config.hooks import Hook
@@ -28,6 +29,7 @@ from core.names import resolve
 from core.questions import OTHER
 from core.settings import Settings
 from core.shared import SharedPath
+from core.strategy import Strategy
 
 
 def _destination(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -179,8 +181,16 @@ class Environment(Table):
     """Whether nothing may be changed from here."""
     strategy: Literal["all-at-once", "rolling"] = "all-at-once"
     """How the servers are switched: all at once, or batch by batch."""
+    canary: Annotated[int | str, Reads(values.batch)] | None = None
+    """Servers of the first batch, which is alone: a number or a share of all such as "10%"."""
     batch: Annotated[int | str, Reads(values.batch)] = 1
-    """Servers a batch of a rolling deploy: a number or a share such as "25%"."""
+    """Servers of each other batch: a number or a share of the others such as "25%"."""
+    pause: Annotated[float | str, Reads(strategy_keys.pause)] = 0.0
+    """Seconds between two batches, or "hold": a person is asked."""
+    allow_failed: Annotated[int | str, Reads(strategy_keys.spared)] = msgspec.field(default=0, name="allow-failed")
+    """Servers that may be left out because they cannot be reached, or fail before their switch."""
+    on_failure: Literal["undo", "ask"] = msgspec.field(default="undo", name="on-failure")
+    """Whether everything is undone when something fails, or a person is asked first."""
     bake: Duration = 0.0
     """Seconds for which its checks go on after a switch, where they do not say it themselves."""
     hold: Hold = False
@@ -222,6 +232,13 @@ class Environment(Table):
         return tuple(parse_window(text) for text in self.freeze)
 
     @property
+    def way(self) -> Strategy:
+        """How its servers are switched."""
+        return strategy_keys.way_of(
+            self.strategy, self.canary, self.batch, self.pause, self.allow_failed, self.on_failure
+        )
+
+    @property
     def roles(self) -> tuple[str, ...]:
         """The roles that its servers have, in the order of the file."""
         return tuple(dict.fromkeys(role for server in self.servers for role in server.roles))
@@ -229,8 +246,7 @@ class Environment(Table):
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         yield from _shared_once(table)
-        if "batch" in table and table.get("strategy", "all-at-once") == "all-at-once":
-            yield ("batch",), 'is only for strategy = "rolling"', ""
+        yield from strategy_keys.rules(table)
         if table.get("approve") == OTHER and not table.get("hold"):
             yield ("approve",), "needs hold: without it nobody is asked", 'add hold = true, or hold = "2h"'
         names: dict[str, int] = {}
@@ -321,6 +337,7 @@ class Project(Table):
         yield from nothing_to_bake(table)
         yield from _no_revisions(table)
         yield from port_without_slots(table)
+        yield from strategy_keys.hooks_of_batches(table)
 
     @property
     def folder(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shlex
 import time
+from collections.abc import Callable, Mapping
 
 from core.errors import FleetError, LockedError, TurnoutError
 from core.events import Emit, Event, Note
@@ -17,10 +18,15 @@ REMIND_EVERY = 15.0
 """Seconds between two notes about whose lock is waited for."""
 
 
-def begin(run: Run, cancel: Cancel, *, uploads: bool, wait: float = 0.0) -> dict[str, ServerState]:
+MayLack = Callable[[Mapping[str, TurnoutError]], bool]
+"""Whether the operation may begin without the servers that failed so."""
+
+
+def begin(run: Run, cancel: Cancel, *, uploads: bool, may_lack: MayLack, wait: float = 0.0) -> dict[str, ServerState]:
     """Connect, take every lock, and inspect under it: the states by server.
 
     uploads   also open the channels for uploads, because they will probably be needed
+    may_lack  says which servers may be left out: what is done then is done without them
     wait      seconds to go on trying while others hold a lock
     Raises FleetError, Cancelled; locks that were taken are given back.
     """
@@ -31,7 +37,7 @@ def begin(run: Run, cancel: Cancel, *, uploads: bool, wait: float = 0.0) -> dict
         if uploads:
             session.expect_upload()
 
-    run.on_all(connect).unwrap()
+    _without(run, run.on_all(connect).errors, may_lack)
     until = time.monotonic() + wait
     reminded = -REMIND_EVERY
     while True:
@@ -39,7 +45,7 @@ def begin(run: Run, cancel: Cancel, *, uploads: bool, wait: float = 0.0) -> dict
         # A try that is followed by another one is not reported.
         events: list[Event] = []
         try:
-            states = _lock_all(run, cancel, events.append if wait else run.emit)
+            states = _lock_all(run, cancel, events.append if wait else run.emit, may_lack)
             _emit_all(run, events)
             return states
         except FleetError as error:
@@ -66,12 +72,23 @@ def _at_work(state: ServerState) -> LockedError:
     )
 
 
+def _without(run: Run, failed: Mapping[str, TurnoutError], may_lack: MayLack) -> None:
+    """Leave out the servers that failed. FleetError where the operation may not."""
+    if not failed:
+        return
+    if not may_lack(failed):
+        raise FleetError(failed)
+    run.failed |= failed
+    for name, error in failed.items():
+        run.leave_out(name, error.phase, error.title)
+
+
 def _emit_all(run: Run, events: list[Event]) -> None:
     for event in events:
         run.emit(event)
 
 
-def _lock_all(run: Run, cancel: Cancel, emit: Emit) -> dict[str, ServerState]:
+def _lock_all(run: Run, cancel: Cancel, emit: Emit, may_lack: MayLack) -> dict[str, ServerState]:
     """The states of all servers under their locks, or none locked and FleetError.
 
     emit   takes the events of it
@@ -79,7 +96,6 @@ def _lock_all(run: Run, cancel: Cancel, emit: Emit) -> dict[str, ServerState]:
     The first server's lock is taken before the others': of two operators that want the same servers one wins
     everywhere and the other learns who, instead of both being refused somewhere.
     """
-    names = run.fleet.names
 
     def lock(name: str) -> ServerState:
         with run.phase("begin", name, tell=emit):
@@ -91,12 +107,18 @@ def _lock_all(run: Run, cancel: Cancel, emit: Emit) -> dict[str, ServerState]:
                 raise _at_work(state)
             return state
 
-    first = at_once(names[:1], lock)
+    states: dict[str, ServerState] = {}
     try:
-        states = dict(first.unwrap())
+        while not states:
+            first = at_once(run.names[:1], lock)
+            _without(run, first.errors, may_lack)
+            states.update(first.results)
         cancel.check()
-        states.update(run.on_all(lock, names[1:]).unwrap() if names[1:] else {})
+        if others := run.names[1:]:
+            outcome = run.on_all(lock, others)
+            _without(run, outcome.errors, may_lack)
+            states.update(outcome.results)
     except TurnoutError:
         run.give_back("")
         raise
-    return {name: states[name] for name in names}
+    return {name: states[name] for name in run.names}

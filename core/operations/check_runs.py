@@ -17,7 +17,7 @@ from core.events import Note, ServerFailed
 from core.jobs import Ahead, Controls
 from core.operations.baking import BakeClock
 from core.operations.ending import clock
-from core.operations.hook_runs import HookRuns
+from core.operations.hook_runs import Guard, HookRuns
 from core.operations.run import Run
 from core.operations.standing import Standing
 from core.questions import KEEP, STOP_CLOCK, UNDO, settle
@@ -55,15 +55,24 @@ class CheckRuns:
         """Whether there are checks before the switch."""
         return bool(self._staged)
 
-    def staged(self, servers: Sequence[str], controls: Controls) -> None:
-        """The checks before the switch, on these servers. Raises FleetError, Cancelled."""
-        self._all(self._staged, servers, controls, "barrier")
+    def staged(self, servers: Sequence[str], controls: Controls, guard: Guard) -> None:
+        """The checks before the switch, on these servers. `guard`: what each server's run in. Raises FleetError,
+        Cancelled.
+        """
+        self._all(self._staged, servers, controls, "barrier", guard)
 
     def switched(self, servers: Sequence[str], controls: Controls) -> None:
         """The checks after the switch, until each has passed once. Raises FleetError, Cancelled."""
         self._all(self._switched, servers, controls, "check")
 
-    def _all(self, checks: Sequence[Check], servers: Sequence[str], controls: Controls, phase: str) -> None:
+    def _all(
+        self,
+        checks: Sequence[Check],
+        servers: Sequence[str],
+        controls: Controls,
+        phase: str,
+        guard: Guard | None = None,
+    ) -> None:
         chosen = [name for name in servers if self._of(checks, name)]
         if not chosen:
             return
@@ -73,7 +82,13 @@ class CheckRuns:
                 for check in self._of(checks, name):
                     attempts.pass_or_fail(self._run.site(name, inner.cancel), check, self._subject(name))
 
-        self._run.all_or_stop(try_all, controls, chosen).unwrap()
+        def guarded(name: str, inner: Controls) -> None:
+            if guard is None:
+                try_all(name, inner)
+            else:
+                guard(name, lambda: try_all(name, inner), False)
+
+        self._run.all_or_stop(guarded, controls, chosen).unwrap()
         controls.cancel.check()
 
     def _of(self, checks: Sequence[Check], name: str) -> list[Check]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from core import layout
 from core.disk_space import emptied, lacking, of_release, of_upload
-from core.errors import DiskFull
+from core.errors import DiskFull, TurnoutError
 from core.events import Note, UploadProgress
 from core.jobs import Cancel
 from core.manifest import EMPTY, Difference, Manifest, difference
@@ -85,6 +85,9 @@ class Delivery:
                 upload.begin(held.root, held.token, fan_out.unpack, change.remove, wipe)
                 self._pump(name, change, upload.send, fan_out)
                 upload.finish()
+        except TurnoutError:
+            del self._differences[name]  # where it is tried again, the cache is compared first
+            raise
         finally:
             fan_out.leave(name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.errors import (
@@ -30,7 +30,7 @@ from core.operations.run import Run, masked
 from core.overlap import WAY_OUT, overlaps
 from core.plan import FROZEN, NO_SPACE, NOT_A_LINK, Plan
 from core.protocol.requests import ANYWHERE, Settles, live_at
-from core.records import ServerState
+from core.records import LEFT_OUT, ServerState
 from core.rows import plan_row
 from core.source.tree import Tree
 from core.text import count
@@ -47,6 +47,8 @@ class Result:
     summary: str
     plan: Plan
     warnings: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """By server that was left out: why."""
     exit_code: int = EXIT_DONE
     round_trips: Mapping[str, int] | None = None
     """By server: round trips over the open connection, the agent's start among them."""
@@ -74,8 +76,9 @@ def make_plan(fleet: Fleet, request: Request, emit: Emit = unheard, cancel: Canc
         with _tree_ahead(operation, cancel) as tree:
             left_out = Ahead(operation.not_deployed) if operation.needs_tree else None
             inspection = fleet.inspect(cancel)
-            if inspection.errors:
+            if inspection.errors and not operation.may_lack(inspection.errors):
                 raise FleetError(inspection.errors, phase="connect")
+            operation.unreached = dict(inspection.errors)
             _alone(fleet, inspection.states)
             states = _named(operation, inspection.states)
             plan = _with_changes(operation.prepare(states, tree), states, fleet, cancel)
@@ -168,7 +171,7 @@ def execute(
             subject=plan.record.subject if plan and plan.record else "",
             title=operation.title(operation.tag),
             reason=run.reason,
-            phases=operation.phases,
+            phases=operation.phases_here,
         )
     )
     try:
@@ -190,7 +193,9 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
     planned = operation.planned
     operation.check()
     with _tree_ahead(operation, controls.cancel) as tree:
-        states = begin(run, controls.cancel, uploads=operation.needs_tree, wait=wait)
+        run.left_out.update(planned.left_out if planned else {})
+        states = begin(run, controls.cancel, uploads=operation.needs_tree, may_lack=operation.may_lack, wait=wait)
+        operation.unreached = {name: error for name, error in run.failed.items() if name in run.left_out}
         with run.or_give_back("refused"):
             states = _named(operation, states)
             prepared = operation.prepare(states, tree)
@@ -203,7 +208,19 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
             _refuse(prepared.plan)
             _across_migrations(operation, prepared.plan)
             controls.cancel.check()
+            _let_go(run, prepared.plan)
     return _carry_out(run, operation, prepared, states, controls)
+
+
+def _let_go(run: Run, plan: Plan) -> None:
+    """Give the locks of servers back that the plan leaves out."""
+    for name, why in plan.left_out.items():
+        if name not in run.left_out:
+            run.leave_out(name, "begin", why)
+    line = run.journal("end", outcome=LEFT_OUT, exit_code=EXIT_DONE, tag=plan.tag)
+    held = [name for name in plan.left_out if run.holds(name)]
+    for name, error in run.on_all(lambda name: run.conclude(name, Settles.OWN, line), held).errors.items():
+        run.warn(f"not unlocked: {error.title}; its agent does that by itself", name)
 
 
 def _carry_out(
@@ -222,15 +239,23 @@ def _carry_out(
         summary=summary,
         plan=plan,
         warnings=tuple(run.warnings),
-        round_trips={name: run.session(name).round_trips for name in run.fleet.names},
+        left_out=dict(run.left_out),
+        round_trips={name: run.session(name).round_trips for name in run.names},
     )
 
 
 def _nothing(run: Run, operation: Operation[Any], plan: Plan, states: Mapping[str, ServerState], cancel: Cancel) -> str:
     """Give the locks back, where all is as it should be already; the summary."""
     line = run.journal("end", outcome="nothing-to-do", exit_code=EXIT_DONE)
-    left = {name: live_at(state.current_target) if plan.changes_live else ANYWHERE for name, state in states.items()}
-    conclude = lambda name, again: run.conclude(name, Settles.OWN, line, left=left[name])  # noqa: E731
+    left = {
+        name: live_at(states[name].current_target) if plan.changes_live else ANYWHERE
+        for name in states
+        if name not in run.left_out
+    }
+
+    def conclude(name: str, again: bool) -> None:
+        run.conclude(name, Settles.OWN, line, left=left[name])
+
     found = end(run, left, conclude, cancel)
     if found:
         error = unclaimed(run, f"{plan.tag} is not live on", found)

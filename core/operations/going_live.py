@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.errors import ALL_BACK, NONE_SWITCHED, TurnoutError
-from core.events import BatchStarted
 from core.jobs import Controls, fault
 from core.operations.hook_runs import HookRuns
 from core.operations.planning import Prepared
@@ -21,16 +20,18 @@ def carry_out(run: Run, prepared: Prepared, states: Mapping[str, ServerState], c
 
     Raises what went wrong after everything was put back, NeedsPerson where a server could not be put back.
     """
-    plan, standing = prepared.plan, Standing(prepared, states, run.fleet.environment.slots)
+    plan, standing = prepared.plan, Standing(prepared, states, run.fleet.environment.slots, run.left_out)
     hooks = HookRuns(run, standing)
     transition = Transition(run, prepared, standing, hooks)
     try:
-        run.open(plan.tag, plan.record)
+        run.open(plan.tag, plan.record, plan.batches if plan.strategy.rolling else ())
         transition.ready(controls)
-        for number, batch in enumerate(plan.batches, start=1):
-            run.emit(BatchStarted(number=number, batches=len(plan.batches), servers=batch))
+        for batch in transition.batches(controls):
+            transition.drain(batch, controls)
             transition.switch(batch, controls)
             transition.check(batch, controls)
+            transition.bring_back(batch, controls)
+            transition.bake(batch, controls)
         transition.confirm()
     except Exception as problem:
         # A bug of Turnout's must not leave servers half-way either.
@@ -48,9 +49,11 @@ def check_and_finish(run: Run, prepared: Prepared, states: Mapping[str, ServerSt
 
     Where a check fails nothing is switched: the journals still tell of the interruption, and it can be undone.
     """
-    standing = Standing(prepared, states, run.fleet.environment.slots)
+    standing = Standing(prepared, states, run.fleet.environment.slots, run.left_out)
     transition = Transition(run, prepared, standing, HookRuns(run, standing))
     with run.or_give_back("refused"):
-        transition.check(prepared.plan.reaching, controls)
+        transition.check(standing.reaching, controls)
+        transition.bring_back(standing.reaching, controls)
+        transition.bake(standing.reaching, controls)
         transition.confirm()
     return transition.finish()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from core import hooks, layout, variables
 from core.config import Hook
 from core.errors import FleetError, TurnoutError
 from core.jobs import Cancel
-from core.moments import FINALIZE, FIRST_SERVER, MOMENTS, OPERATOR, PREPARE, RETIRE, UNDONE, Moment
+from core.moments import FINALIZE, FIRST_SERVER, MOMENTS, OPERATOR, PREPARE, RETIRE, Moment
 from core.operations.run import Run
 from core.operations.standing import Standing
+from core.text import most
+
+Guard = Callable[[str, Callable[[], None], bool], None]
+"""Does a server's step, and leaves the server out where it fails and may; True: the others need this step, too."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +24,16 @@ class _Way:
     """How the hooks of one moment run.
 
     folder   below the deploy root, where commands on servers start
-    back     by server: the tag that is live again after a switch back; None on the way to the release
+    back     by server: the tag that hooks are told of: on the way back the one that is live again, of `retire` the one
+             that was left; None on the way to the release
+    guard    what a server's hook runs in
     """
 
     folder: str
     servers: Sequence[str]
     cancel: Cancel
     back: Mapping[str, str] | None = None
+    guard: Guard | None = None
 
 
 class HookRuns:
@@ -35,10 +42,13 @@ class HookRuns:
     def __init__(self, run: Run, standing: Standing) -> None:
         self._run = run
         self._standing = standing
+        rolling = standing.plan.strategy.rolling
         self._hooks = [
             hook
             for hook in run.fleet.project.hooks
-            if hook.runs_in(standing.carries) and (run.hooks or MOMENTS[hook.on].makes)
+            if hook.runs_in(standing.carries)
+            and (run.hooks or MOMENTS[hook.on].makes)
+            and (rolling or not MOMENTS[hook.on].batched)
         ]
 
     def any_at(self, moments: Sequence[Moment]) -> bool:
@@ -46,15 +56,23 @@ class HookRuns:
         names = {moment.name for moment in moments}
         return any(hook.on in names for hook in self._hooks)
 
-    def at(self, moment: Moment, cancel: Cancel, servers: Sequence[str] | None = None) -> None:
+    @property
+    def first_server_alone(self) -> bool:
+        """Whether a hook runs on the first server for all of them."""
+        return any(hook.where == FIRST_SERVER for hook in self._hooks)
+
+    def at(
+        self, moment: Moment, cancel: Cancel, servers: Sequence[str] | None = None, guard: Guard | None = None
+    ) -> None:
         """Run a moment's hooks.
 
         servers   those that commands run on; by default those that switch
+        guard     what each server's hook runs in
         Raises FleetError, HookFailed, Cancelled where the moment is fatal; else a failure is a warning, and the hooks
         after it do not run.
         """
-        chosen = self._standing.plan.moving if servers is None else servers
-        way = _Way(moment.folder.format(tag=self._standing.tag), chosen, cancel)
+        chosen = self._standing.moving if servers is None else servers
+        way = _Way(moment.folder.format(tag=self._standing.tag), chosen, cancel, guard=guard)
         if moment.fatal:
             self._all(moment, way)
         else:
@@ -80,14 +98,14 @@ class HookRuns:
         folder = f"{self._standing.states[name].root}/{MOMENTS[hook.on].folder.format(tag=self._standing.tag)}"
         hooks.run(self._run.site(name, cancel), hook, folder, {**self.variables(name), "TURNOUT_RELEASE_PATH": folder})
 
-    def after_going_back(self, servers: Sequence[str], cancel: Cancel, back: Mapping[str, str] | None = None) -> None:
-        """Run the hooks that follow a switch once more, now in the old release: services have to load it again.
+    def going_back(self, moment: Moment, servers: Sequence[str], cancel: Cancel) -> None:
+        """Run a moment's hooks on the way back, in what is live: services have to load the old release again.
 
-        back   by server: the tag that is live again, for the variables
         A failure is a warning.
         """
-        for moment in UNDONE if servers else ():
+        if servers:
             with self._as_warnings():
+                back = {name: self._standing.before(name) for name in servers}
                 self._all(moment, _Way(layout.CURRENT, servers, cancel, back))
 
     def retire(self, cancel: Cancel, left: Mapping[str, str]) -> None:
@@ -116,7 +134,8 @@ class HookRuns:
             tag, previous = back, standing.tag
         project, environment = run.fleet.project.project, run.fleet.environment.name
         values = variables.of_operation(project, environment, run.kind, run.who, run.reason)
-        values |= variables.of_release(tag, record, previous, (step.server for step in standing.plan.steps))
+        values |= variables.of_release(tag, record, previous, standing.names)
+        values |= standing.batch_variables
         if server:
             state = standing.states[server]
             values |= variables.of_server(server, state.root, tag, state.current_path)
@@ -131,27 +150,33 @@ class HookRuns:
                 self._hook(hook, way)
 
     def _hook(self, hook: Hook, way: _Way) -> None:
-        run, back = self._run, way.back
+        run, standing, back = self._run, self._standing, way.back
         way.cancel.check()
         if hook.where == OPERATOR:
-            live = self._standing.plan.live if back is not None else None
+            live = most(back.values()) if back is not None else None
             site = run.operator_site(way.cancel)
             hooks.run(site, hook, str(run.fleet.project.folder), self.variables(back=live))
             return
 
         def on_server(name: str) -> None:
-            state = self._standing.states[name]
+            state = standing.states[name]
             below = way.folder if back is None else way.folder.format(tag=back[name])
             folder = state.current_path if way.folder == layout.CURRENT else f"{state.root}/{below}"
             told = self.variables(name, back[name] if back is not None else None)
-            hooks.run(run.site(name, way.cancel), hook, folder, told)
+            with run.phase(hook.on, name) if MOMENTS[hook.on].batched else nullcontext():
+                hooks.run(run.site(name, way.cancel), hook, folder, told)
 
-        if names := [name for name in way.servers if self._runs_on(hook, name)]:
-            run.on_all(on_server, names).unwrap(hook.on)
+        names = [name for name in way.servers if self._runs_on(hook, name) and name not in run.left_out]
+        if not names:
+            return
+        guard, needed = way.guard, hook.where == FIRST_SERVER
+        step = (lambda name: guard(name, lambda: on_server(name), needed)) if guard else on_server
+        run.on_all(step, names).unwrap(hook.on)
 
     def _runs_on(self, hook: Hook, name: str) -> bool:
         """Whether a hook runs on a server: by its place, and by the server's roles."""
-        names = [server.name for server in self._run.fleet.servers if hook.concerns(server)]
+        run = self._run
+        names = [each.name for each in run.fleet.servers if hook.concerns(each) and each.name in run.names]
         return name in (names[:1] if hook.where == FIRST_SERVER else names) and hook.where != OPERATOR
 
     @contextmanager

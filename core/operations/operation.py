@@ -13,11 +13,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
-from core.errors import UsageError
+from core.errors import TurnoutError, UsageError, about_the_server
 from core.events import Emit
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, Controls
 from core.masking import Masking
+from core.moments import MOMENTS
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.plan import FROZEN, Plan, Refusal
@@ -26,7 +27,7 @@ from core.planner.naming import is_word_for_release, release_named
 from core.questions import HOLD_RULE, LONGEST_HOLD, OTHER, REQUIRED, SHORTEST_HOLD
 from core.records import LONGEST_REASON, TAG_RULE, ServerState, is_tag
 from core.source.tree import Tree
-from core.strategy import STRATEGIES
+from core.strategy import Strategy
 from core.text import clean
 
 
@@ -42,6 +43,13 @@ class Request:
     reason: str = field(default="", kw_only=True)
     despite_freeze: bool = field(default=False, kw_only=True)
     hold: float | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class SwitchRequest(Request):
+    """A request that switches servers. at_once: all of them, whatever strategy their environment has."""
+
+    at_once: bool = field(default=False, kw_only=True)
 
 
 R = TypeVar("R", bound=Request)
@@ -65,6 +73,9 @@ class Operation(ABC, Generic[R]):
     goes_back: ClassVar[bool] = False
     """Whether it makes an earlier release live again: migrations that the live release brought are not taken back."""
 
+    lets_servers_go: ClassVar[bool] = False
+    """Whether it can go on without some servers, as many as `allow-failed` says."""
+
     stops_at_freeze: ClassVar[bool] = False
     """Whether it is refused while changes are frozen: it changes what is live, or removes files."""
 
@@ -85,6 +96,8 @@ class Operation(ABC, Generic[R]):
         self.emit = emit
         self.cancel = cancel
         self.planned = planned
+        self.unreached: dict[str, TurnoutError] = {}
+        """What happened on the servers that are left out because it cannot begin there."""
 
     @staticmethod
     @abstractmethod
@@ -140,20 +153,34 @@ class Operation(ABC, Generic[R]):
         """The error for a word that means no release, with what else is known of that word."""
         return error
 
+    @property
+    def strategy(self) -> Strategy:
+        """How the servers are switched."""
+        strategy = self.fleet.environment.way
+        return strategy.at_once() if getattr(self.request, "at_once", False) else strategy
+
+    @property
+    def phases_here(self) -> tuple[str, ...]:
+        """The phases that it goes through: those of batches only where there are hooks for them."""
+        rolling = self.strategy.rolling
+        hooked = {hook.on for hook in self.fleet.project.hooks if rolling and MOMENTS[hook.on].batched}
+        return tuple(phase for phase in self.phases if phase not in MOMENTS or phase in hooked)
+
+    def may_lack(self, failed: Mapping[str, TurnoutError]) -> bool:
+        """Whether it may begin without these servers, beside those of the plan that a person has seen."""
+        out = {*failed, *(self.planned.left_out if self.planned else ())}
+        allowed = self.strategy.may_lack(len(self.fleet.names))
+        return self.lets_servers_go and len(out) <= allowed and all(map(about_the_server, failed.values()))
+
     def check(self) -> None:
         """UsageError for a request that is wrong whatever the state of the servers is."""
-        name, strategy = self.fleet.environment.name, self.fleet.environment.strategy
-        if strategy not in STRATEGIES:
-            raise UsageError(
-                f'{name} has strategy = "{strategy}", which this version does not support yet',
-                hint='use strategy = "all-at-once", or deploy to a part of the servers with --server',
-            )
         if self.request.despite_freeze and not self.request.reason.strip():
             raise UsageError("to go on despite a freeze, give the reason", hint="-m 'why': the history keeps it")
         self._check_hold()
         if self.fleet.environment.reason == REQUIRED and not self.request.reason.strip():
             raise UsageError(
-                f'{name} has reason = "required": say why', hint="-m 'why': records, journals and the history keep it"
+                f'{self.fleet.environment.name} has reason = "required": say why',
+                hint="-m 'why': records, journals and the history keep it",
             )
         for tag in self.named:
             if not (is_word_for_release(tag) if self.names_releases else is_tag(tag)):
@@ -202,8 +229,20 @@ class Operation(ABC, Generic[R]):
 
     def prepare(self, states: Mapping[str, ServerState], tree: Ahead[Tree] | None) -> Prepared:
         """The plan for these states, with the words that screens use for it."""
-        prepared = self.plan([states[name] for name in self.fleet.names], tree)
-        return replace(prepared, plan=self._frozen(self.worded(prepared.plan), states))
+        prepared = self.plan([states[name] for name in self.fleet.names if name in states], tree)
+        return replace(prepared, plan=self._frozen(self._without(self.worded(prepared.plan)), states))
+
+    def _without(self, plan: Plan) -> Plan:
+        """The plan with the servers that are left out: it cannot begin there, a person has seen that, or they would
+        have to be refused and the others may go on without them.
+        """
+        out = {name: error.title for name, error in self.unreached.items()}
+        out = {**(self.planned.left_out if self.planned else {}), **plan.left_out, **out}
+        refused = {step.server: step.refusal.text for step in plan.steps if step.refusal}
+        allowed = self.strategy.may_lack(len(self.fleet.names)) if self.lets_servers_go else 0
+        if refused and not plan.refusals and len({*out, *refused}) <= allowed:
+            out |= refused
+        return replace(plan, left_out=out, steps=tuple(step for step in plan.steps if step.server not in out))
 
     def _frozen(self, plan: Plan, states: Mapping[str, ServerState]) -> Plan:
         """The plan, refused or with a warning where changes are frozen."""
@@ -225,7 +264,7 @@ class Operation(ABC, Generic[R]):
             title=self.title(plan.tag),
             question=f"{self.title()}?",
             verb=self.verb,
-            phases=self.phases,
+            phases=self.phases_here,
             changes_live=self.changes_live,
             reason=reason_of(self.fleet.project.mask, self.request),
             ends_interrupted=self.ends_interrupted,

@@ -13,8 +13,9 @@ from core.history import DONE, NO_END, Entry, History, merged
 from core.records import JournalLine
 from core.text import count
 
-LINES_EACH = 3
-"""Lines of a journal that are asked for per operation: one begins, switches on this server, and ends."""
+LINES_EACH = 5
+"""Lines of a journal that are asked for per operation: one begins, drains this server, switches it, lets it return, and
+ends."""
 FULL = 2
 """Servers whose journals are asked for the names of an operation's servers, too: the others say the same."""
 LARGEST_LOG = 20_000_000

@@ -18,6 +18,7 @@ from core.records import ServerState
 from core.recovery import Interruption, interruption
 from core.source.store import known, remember
 from core.source.tree import Tree
+from core.strategy import Strategy
 from core.text import count
 
 
@@ -59,14 +60,14 @@ def with_interruption(prepared: Prepared, states: Sequence[ServerState]) -> Prep
     return replace(prepared, plan=replace(plan, warnings=(*plan.warnings, found.describe(time.time()))))
 
 
-def plan_settings(fleet: Fleet, moments: Iterable[Moment], carries: str) -> PlanSettings:
-    """What the configuration says about an operation with hooks at these moments.
+def plan_settings(fleet: Fleet, moments: Iterable[Moment], carries: str, strategy: Strategy) -> PlanSettings:
+    """What the configuration says about an operation with hooks at these moments, as far as the strategy has them.
 
     carries   what it carries out: its kind, or that of the operation that it finishes or undoes
     """
     project = fleet.project
     mask = project.mask
-    names = {moment.name for moment in moments}
+    names = {moment.name for moment in moments if strategy.rolling or not moment.batched}
     return PlanSettings(
         keep=project.deploy.keep,
         hooks=tuple(hooks.describe(hook, mask) for hook in project.hooks if hook.on in names and hook.runs_in(carries)),
@@ -75,7 +76,7 @@ def plan_settings(fleet: Fleet, moments: Iterable[Moment], carries: str) -> Plan
         ),
         shared=project.deploy.shared_paths,
         hard_links=project.deploy.copy_mode == "hardlink",
-        strategy=fleet.environment.strategy,
+        strategy=strategy,
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from core.errors import Astray, ConnectError, FleetError, LockLost, NeedsPerson, TurnoutError
 from core.events import GoingBack, Switched
+from core.fleet import Outcome
 from core.jobs import Cancel, Controls
 from core.moments import FAILURE
 from core.operations.ending import end, look_again, revive, unclaimed
+from core.operations.going_back import going_back
 from core.operations.hook_runs import HookRuns
+from core.operations.leaving_out import withdraw
 from core.operations.run import Run
 from core.operations.standing import Standing
 from core.protocol.requests import Settles, points_to
@@ -33,12 +36,10 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
 
     with run.phase("finish"):
         run.emit(GoingBack(text=f"putting back: {why}", level="warning", why=why))
-        outcome = run.on_all(lambda name: _surely(run, standing, name, cancel))
+        outcome = _all_back(run, standing, hooks, cancel)
         if went:
-            again = [standing.states[name] for name, restored in outcome.results.items() if restored]
-            back = {state.server: state.current for state in again if state.current_target}
-            hooks.after_going_back(list(back), cancel, back)
-            hooks.retire(cancel, {state.server: standing.tag for state in again})
+            again = [name for name, restored in outcome.results.items() if restored]
+            hooks.retire(cancel, dict.fromkeys(again, standing.tag))
         before = {name: points_to(standing.states[name].current_target) for name in outcome.results}
         lost = end(run, before, conclude, cancel)
         hooks.at(FAILURE, cancel, list(outcome.results))
@@ -50,6 +51,26 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
             if name not in standing.switched:
                 run.warn(error.title if isinstance(error, Astray) else f"not unlocked: {error.title}", name)
     _say_what_is_left(run, standing, outcome.errors, lost, cause)
+
+
+def _all_back(run: Run, standing: Standing, hooks: HookRuns, cancel: Cancel) -> Outcome[bool]:
+    """Every batch that was begun, the last one first, then what never switched: by server whether it was switched back.
+
+    If this process dies here, each server is on the old release or the new one, and its journal says whether it is
+    drained.
+    """
+    results: dict[str, bool] = {}
+    errors: dict[str, TurnoutError] = {}
+
+    def restore(names: Sequence[str]) -> Mapping[str, bool]:
+        outcome = run.on_all(lambda name: _surely(run, standing, name, cancel), names)
+        results.update(outcome.results)
+        errors.update(outcome.errors)
+        return outcome.results
+
+    going_back(run, standing, hooks, standing.plan.batches, restore, cancel)
+    restore([name for name in run.names if name not in results and name not in errors])
+    return Outcome({name: results[name] for name in run.names if name in results}, errors)
 
 
 def _say_what_is_left(
@@ -64,13 +85,17 @@ def _say_what_is_left(
     failed   servers that could not be put back
     lost     servers where `current` is not as it was left
     """
-    left = {name: error for name, error in failed.items() if name in standing.switched}
+    left = {name: error for name, error in failed.items() if name in standing.switched | standing.drained}
     for name, error in failed.items():
         if name not in left:
             run.warn(f"{error.title}; it was not switched, and its agent cleans up and unlocks by itself", name)
     if left:
+        there = [name for name in left if name in standing.switched]
+        drained = [name for name in left if name not in there]
+        parts = [f"{', '.join(there)} could not be switched back to the previous release"] if there else []
+        parts += [f"{', '.join(drained)} could not be brought back after the drain hook"] if drained else []
         raise NeedsPerson(
-            f"{', '.join(left)} could not be switched back to the previous release",
+            "; ".join(parts),
             detail="\n".join([f"first failure: {cause}", *(str(error) for error in left.values())]),
             hint=f"all other servers are back; when the server answers again: turnout recover "
             f"{run.fleet.environment.name} --undo",
@@ -99,17 +124,14 @@ def _restore(run: Run, standing: Standing, name: str) -> bool:
     Whether it was switched back: not where the switch had never happened, or somebody has changed it since.
     """
     state = standing.states[name]
-    held = run.held(name)
     if name in standing.switched:
         with run.phase("switch", name):
             journal = run.journal("restore", tag=state.current, target=state.current_target)
-            if held.restore(state.current_target, journal, state.link_to(standing.tag)):
+            if run.held(name).restore(state.current_target, journal, state.link_to(standing.tag)):
                 run.emit(Switched(server=name, tag=state.current, previous=standing.tag, back=True))
                 return True
-    elif name in standing.made:
-        before = state.releases.get(standing.tag)
-        held.withdraw(standing.tag, before.record if before else None)
-        standing.made.discard(name)
+    else:
+        withdraw(run, standing, name)
     return False
 
 

@@ -13,7 +13,19 @@ from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
 from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockLost, TurnoutError
-from core.events import IN_USE, Answered, Emit, Event, Note, PhaseFinished, PhaseStarted, Pruned, ServerFailed, kept
+from core.events import (
+    IN_USE,
+    Answered,
+    Emit,
+    Event,
+    LeftOut,
+    Note,
+    PhaseFinished,
+    PhaseStarted,
+    Pruned,
+    ServerFailed,
+    kept,
+)
 from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel, Controls
 from core.masking import Masking
@@ -26,6 +38,7 @@ from core.records import Lock, Record
 from core.remote.held import Held
 from core.remote.session import Session
 from core.site import OperatorSite, ServerSite
+from core.strategy import Batch
 
 T = TypeVar("T")
 
@@ -69,9 +82,18 @@ class Run:
         self._token = secrets.token_hex(16)
         self._held: dict[str, Held] = {}
         self.warnings: list[str] = []
+        self.left_out: dict[str, str] = {}
+        """Servers that take no part (any more), and why: what is done on all is not done there."""
+        self.failed: dict[str, TurnoutError] = {}
+        """What happened on those where it could not begin."""
         self.heartbeat = Heartbeat(self.id)
         self._emit = emit
         self._guard = threading.Lock()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The servers that take part."""
+        return tuple(name for name in self.fleet.names if name not in self.left_out)
 
     def emit(self, event: Event) -> None:
         """Hand on an event with this operation's id, secrets masked."""
@@ -104,6 +126,17 @@ class Run:
     def let_go(self, server: str) -> None:
         """Note that a server's lock is no longer ours: it was given back, or lost."""
         self._held.pop(server, None)
+
+    def holds(self, server: str) -> bool:
+        """Whether this operation holds a server's lock, as far as it knows."""
+        return server in self._held
+
+    def leave_out(self, name: str, phase: str, why: str) -> None:
+        """Go on without a server; everybody who follows hears why."""
+        self.left_out[name] = why
+        with self._guard:
+            self.warnings.append(f"{name}: left out: {why}")
+        self.emit(LeftOut(server=name, phase=phase, why=why))
 
     def session(self, server: str) -> Session:
         return self.fleet.session(server)
@@ -151,7 +184,7 @@ class Run:
 
     def on_all(self, step: Callable[[str], T], servers: Iterable[str] | None = None) -> Outcome[T]:
         """Run a step on all servers at once (or on some) and wait for all."""
-        return at_once(self.fleet.names if servers is None else servers, step)
+        return at_once(self.names if servers is None else servers, step)
 
     def all_or_stop(
         self, step: Callable[[str, Controls], T], controls: Controls, servers: Iterable[str] | None = None
@@ -189,13 +222,20 @@ class Run:
         question = replace(question, text=mask(question.text), choices=choices)
         return ask(replace(question, asker=self.who), controls, self.emit, self.heartbeat, self._held)
 
-    def open(self, tag: str, record: Record | None) -> None:
-        """Write into every server's journal what is about to become live: all that is known if this process dies."""
-        facts: dict[str, Any] = {"tag": tag, "servers": self.fleet.names}
+    def open(self, tag: str, record: Record | None, order: Sequence[Batch] = ()) -> None:
+        """Write into every server's journal what is about to become live: all that is known if this process dies.
+
+        order   the batches in which servers switch, where that is not all at once
+        """
+        facts: dict[str, Any] = {"tag": tag, "servers": self.names}
+        if order:
+            facts["order"] = order
+        if self.left_out:
+            facts["left_out"] = sorted(self.left_out)
         if record:
             facts["record"] = asdict(replace(record, subject=record.subject[:200], author=record.author[:100]))
         line = self.journal("begin", **facts)
-        self.on_all(lambda name: self.held(name).open_operation(line)).unwrap("begin")
+        self.on_all(lambda name: self.held(name).note(line)).unwrap("begin")
 
     def give_back(self, outcome: str, error: BaseException | None = None) -> dict[str, TurnoutError]:
         """Unlock every server that is locked, with a line in its journal; what failed there, by server.

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from core import variables
 from core.operations.planning import Prepared
 from core.plan import DEPLOY, PROMOTE, ROLLBACK
 from core.protocol.requests import live_at
-from core.records import Record, Release, ServerState, mark
+from core.records import Record, Release, ServerState, is_tag, mark
+from core.recovery import interruption
 from core.slots import Slots
+from core.strategy import Batch
 
 
 def was_live_before(state: ServerState) -> dict[str, object]:
@@ -29,16 +32,23 @@ class Standing:
     states      by server, as they were when the operation began
     made        servers on which this operation published the release
     switched    servers whose switch was asked for; whether it happened is certain only where it was answered
+    drained     those that take no requests now: their drain hooks were started, and no return hook ended well since
     concluding  those that were asked to finish in the same round trip
     slots       which slot the releases have on each server
     carries     what is carried out: the operation's kind, or that of the interrupted one which it finishes or undoes
     approved    who said go where it was held; "" for nobody
+    left_out    by server that takes no part (any more): why; the operation's own
     """
 
     def __init__(
-        self, prepared: Prepared, states: Mapping[str, ServerState], slots: Mapping[str, int] | None = None
+        self,
+        prepared: Prepared,
+        states: Mapping[str, ServerState],
+        slots: Mapping[str, int] | None = None,
+        left_out: Mapping[str, str] | None = None,
     ) -> None:
         self.plan = prepared.plan
+        self.left_out = {} if left_out is None else left_out
         self.states = states
         self.tag = prepared.plan.tag
         self.slots = Slots(slots or {}, states, self.tag)
@@ -49,7 +59,43 @@ class Standing:
         self.carries = found.kind if found else prepared.plan.kind
         self.approved = ""
         self._switched_before = {name: before.tag for name, before in found.switched.items()} if found else {}
+        self.targets = {name: state.current_target for name, state in states.items()}
+        """By server: the link's text where a switch back points `current`, "" for no `current`."""
+        self.batch: tuple[int, Batch] = (0, ())
+        """The number of the batch that is under way, from 1, and its servers."""
+        interrupted = interruption(states.values())
+        self.drained: set[str] = set(interrupted.drained) if interrupted else set()
         self._interrupted = prepared.interruption.records if prepared.interruption else {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The servers that take part."""
+        return tuple(step.server for step in self.plan.steps if step.server not in self.left_out)
+
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """Those that switch to the release."""
+        return tuple(name for name in self.plan.moving if name not in self.left_out)
+
+    @property
+    def reaching(self) -> tuple[str, ...]:
+        """Those that are on the release in the end."""
+        return tuple(name for name in self.plan.reaching if name not in self.left_out)
+
+    def before(self, server: str) -> str:
+        """The tag that is live there after a switch back; "" where that is no release."""
+        state, target = self.states[server], self.targets[server]
+        tag = state.current if target == state.current_target else target.rpartition("/")[2]
+        return tag if is_tag(tag) else ""
+
+    @property
+    def batch_variables(self) -> dict[str, str]:
+        """What hooks of a batch are told of it."""
+        number, servers = self.batch
+        if not number or not self.plan.strategy.rolling:
+            return {}
+        there = (name for name in servers if name not in self.left_out)
+        return variables.of_batch(there, number, len(self.plan.batches))
 
     def record_of(self, server: str) -> Record | None:
         """The release's record for a server, with the slot that it has there: of a deploy the plan's; else the
@@ -73,14 +119,14 @@ class Standing:
         takes no part where it pointed before.
         """
         state = self.states[server]
-        return live_at(state.link_to(self.tag) if server in self.plan.moving else state.current_target)
+        return live_at(state.link_to(self.tag) if server in self.moving else state.current_target)
 
     @property
     def retired(self) -> dict[str, str]:
         """By server, the release that is left for good once all ends well, where there was one: also where an
         interrupted operation switched away from it.
         """
-        left = {name: self.states[name].current for name in self.plan.moving}
+        left = {name: self.states[name].current for name in self.moving}
         return {name: tag for name, tag in {**self._switched_before, **left}.items() if tag}
 
     def was_live(self, server: str) -> dict[str, object]:
@@ -100,12 +146,14 @@ class Standing:
         target = state.releases.get(self.tag)
         if self.plan.kind == ROLLBACK and left and left.record and target and _newer(state, left, target):
             fates.append(mark(left.record, left=True))
-        record = self.record_of(server)
-        if self.approved and record and server in self.made:
-            fates.append(replace(record, approved=self.approved))
-        if target and target.record and (target.record.left or target.record.failed) and server not in self.made:
-            slot = self.slots.of(server) if self.slots else target.record.slot
-            fates.append(mark(replace(target.record, slot=slot), left=False, failed=""))
+        own = self.record_of(server) if server in self.made else target.record if target else None
+        if own:
+            good = mark(own, left=False, failed="")
+            approved = self.approved if server in self.made else own.approved
+            slot = self.slots.of(server) if self.slots else own.slot
+            live = replace(good, left_out=" ".join(sorted(self.left_out)), approved=approved, slot=slot)
+            if live != (good if server in self.made else own):
+                fates.append(live)
         return fates
 
     def fates_undone(self, server: str) -> list[Record]:

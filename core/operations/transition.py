@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from core.events import Switched
+from core import questions
+from core.errors import Cancelled, TurnoutError
+from core.events import BatchStarted, Paused, Switched
 from core.jobs import Ahead, Controls
-from core.moments import AFTER_ROLLBACK, AFTER_SWITCH, BEFORE_SWITCH, FINALIZE, PREPARE, SUCCESS, SWITCHED
+from core.moments import (
+    AFTER_ROLLBACK,
+    AFTER_SWITCH,
+    BEFORE_SWITCH,
+    DRAIN,
+    FINALIZE,
+    PREPARE,
+    RETURN,
+    SUCCESS,
+    SWITCHED,
+)
 from core.operations.check_runs import CheckRuns
 from core.operations.delivery import Delivery
 from core.operations.ending import clock, end, unclaimed
 from core.operations.holding import hold
 from core.operations.hook_runs import HookRuns
+from core.operations.leaving_out import LeavingOut, asks_again, withdraw
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.operations.standing import Standing
 from core.plan import STAGE, UPLOAD
 from core.protocol.answers import Removed
-from core.protocol.requests import Settles
+from core.protocol.requests import ANYWHERE, Settles
+from core.questions import ANSWER_WITHIN, GO
 from core.shape import shape_digest
+from core.strategy import Batch
 from core.text import count, size
 
 
 class Transition:
-    """The phases of a deploy or rollback, in their order: ready, switch and check for each batch, confirm, finish."""
+    """The phases of a deploy or rollback, in their order: ready; for each batch drain, switch, check, bring_back
+    and bake; confirm, finish.
+    """
 
     def __init__(self, run: Run, prepared: Prepared, standing: Standing, hooks: HookRuns) -> None:
         self._run = run
@@ -36,6 +54,8 @@ class Transition:
         # While files travel: it takes some milliseconds.
         self._shape = Ahead(lambda: shape_digest(tree.manifest)) if tree else None
         self._delivery = Delivery(run, prepared, standing.states)
+        self._leaving_out = LeavingOut(run, standing, hooks)
+        self._sent: set[str] = set()
         self._concluded: dict[str, Removed] = {}
         self._ending = 0.0
 
@@ -45,20 +65,20 @@ class Transition:
 
         If this process dies here nothing has switched: each agent removes what is half made, and unlocks.
         """
-        self._run.all_or_stop(self._bring, controls).unwrap()
+        self._run.all_or_stop(self._bring_or_leave, controls).unwrap()
         with self._run.phase("barrier"):
             controls.cancel.check()
             if self._standing.slots:
-                self._run.on_all(self._take_slot, self._plan.moving).unwrap()
+                self._run.on_all(self._take_slot, self._standing.moving).unwrap()
             if self._standing.made:
                 for moment in (PREPARE, FINALIZE):
                     self._hooks.at_operator(moment, controls.cancel)
             # Staged checks ask what a before-switch hook has started, and have passed before a person is asked.
             if not self._checks.any_staged:
                 self._hold(controls)
-            self._hooks.at(BEFORE_SWITCH, controls.cancel)
+            self._hooks.at(BEFORE_SWITCH, controls.cancel, guard=self._guard(controls))
             controls.cancel.check()
-            self._checks.staged(self._plan.moving, controls)
+            self._checks.staged(self._standing.moving, controls, self._guard(controls))
             if self._checks.any_staged:
                 self._hold(controls)
 
@@ -75,12 +95,22 @@ class Transition:
         if known and record and name not in self._standing.made and known.slot != record.slot:
             self._run.held(name).record(replace(known, slot=record.slot))
 
+    def _bring_or_leave(self, name: str, controls: Controls) -> None:
+        self._leaving_out.attempt(name, lambda: self._bring(name, controls), controls)
+
+    def _guard(self, controls: Controls) -> Callable[[str, Callable[[], None], bool], None]:
+        """What each server's part of a hook before its switch runs in."""
+        return lambda name, step, needed: self._leaving_out.attempt(name, step, controls, needed=needed)
+
     def _bring(self, name: str, controls: Controls) -> None:
         """One server, from whatever its deploy-cache holds to a complete release."""
         step = self._plan.step(name)
-        if step.action == UPLOAD:
+        # Where it is tried again: what was sent stays, what was made of it is made once more.
+        withdraw(self._run, self._standing, name)
+        if step.action == UPLOAD and name not in self._sent:
             with self._run.phase("upload", name):
                 self._delivery.send(name, controls.cancel)
+            self._sent.add(name)
         if step.action in (UPLOAD, STAGE):
             with self._run.phase("stage", name):
                 self._stage(name, controls)
@@ -116,22 +146,101 @@ class Transition:
             controls.cancel.check()
             held.finalized(self._plan.tag)
 
+    def batches(self, controls: Controls) -> Iterator[Batch]:
+        """The servers that take part in each batch, as soon as it is its turn: the one before it has ended well, and
+        what the strategy has between two is over.
+
+        If this process dies in a pause, the batches before it are live and in service.
+        """
+        batches, planned = self._plan.batches, self._standing.reaching
+        for number, servers in enumerate(batches, start=1):
+            batch = tuple(name for name in servers if name in planned)
+            if not batch:
+                continue
+            self._standing.batch = number, batch
+            self._run.emit(BatchStarted(number=number, batches=len(batches), servers=batch))
+            yield batch
+            if number < len(batches):
+                self._between(number, controls)
+
+    def _between(self, number: int, controls: Controls) -> None:
+        """Wait before the next batch, or ask. Raises Cancelled."""
+        strategy, batches = self._plan.strategy, self._plan.batches
+        if strategy.hold:
+            standing = self._standing
+            done = [name for name in standing.reaching if name in standing.switched]
+            coming = [name for name in batches[number] if name in standing.reaching]
+            question = questions.batch(coming, standing.tag, done, time.time() + ANSWER_WITHIN)
+            answer = self._run.ask(question, controls)
+            if answer.choice != GO:
+                raise Cancelled("undone by " + (answer.by or "default: nobody answered"))
+        elif strategy.pause:
+            self._run.emit(Paused(number=number, batches=len(batches), until=time.time() + strategy.pause))
+            controls.cancel.wait(strategy.pause)
+        controls.cancel.check()
+
+    def drain(self, batch: Sequence[str], controls: Controls) -> None:
+        """The drain hooks of the servers of a batch that are about to switch. One that fails may be left out.
+
+        If this process dies here, each server's journal says that it is drained: recover lets it return.
+        """
+        standing = self._standing
+        moving = [name for name in batch if name in standing.moving and name not in standing.drained]
+        if not moving or not self._hooks.any_at((DRAIN,)):
+            return
+        guard = self._guard(controls)
+        self._run.on_all(lambda name: guard(name, lambda: self._note_drain(name), False), moving).unwrap(DRAIN.name)
+        if moving := [name for name in moving if name in standing.moving]:
+            self._hooks.at(DRAIN, controls.cancel, moving, guard)
+        controls.cancel.check()
+
+    def _note_drain(self, name: str) -> None:
+        """Let the server's journal know before its drain hook begins; only then is it certain to be there."""
+        run, held = self._run, self._run.held(name)
+        held.note(run.journal("drain", batch=self._standing.batch[0]))
+        self._standing.drained.add(name)
+        held.confirm(ANYWHERE)
+
+    def bring_back(self, batch: Sequence[str], controls: Controls) -> None:
+        """The return hooks of the servers of a batch: they take requests again."""
+        standing = self._standing
+        coming = [name for name in batch if name in standing.moving or name in standing.drained]
+        if not coming or not self._hooks.any_at((RETURN,)):
+            return
+        # One that fails in the middle may be in service: it is drained again before it is switched back.
+        drained = standing.drained & set(coming)
+        standing.drained -= drained
+        self._insist(lambda: self._hooks.at(RETURN, controls.cancel, coming), controls)
+        for name in drained:
+            self._run.held(name).note(self._run.journal("return", batch=standing.batch[0]))
+        controls.cancel.check()
+
+    def _insist(self, step: Callable[[], None], controls: Controls) -> None:
+        """A step of a batch after its switch; a person may have it tried again where it fails."""
+        while True:
+            try:
+                return step()
+            except TurnoutError as error:
+                if not asks_again(self._run, self._standing, error, controls):
+                    raise
+
     def switch(self, batch: Sequence[str], controls: Controls) -> None:
         """One rename on each server of a batch that has not got the release yet, all at once; then the hooks.
 
         If this process dies here, `current` points to a complete release on every server, the old one or the new one.
         """
-        moving = [name for name in batch if name in self._plan.moving]
+        moving = [name for name in batch if name in self._standing.moving]
         self._run.on_all(self._switch, moving).unwrap()
-        if not self._concluded:
+        if not self._concluded and moving:
             controls.cancel.check()
-            self._hooks.at(AFTER_SWITCH, controls.cancel, moving)
+            self._insist(lambda: self._hooks.at(AFTER_SWITCH, controls.cancel, moving), controls)
 
     def _switch(self, name: str) -> None:
         run, tag, state = self._run, self._plan.tag, self._standing.states[name]
         with run.phase("switch", name):
             self._standing.switched.add(name)
-            journal = run.journal("switch", tag=tag, previous=state.current, target=state.current_target)
+            batch = {"batch": self._standing.batch[0]} if self._plan.strategy.rolling else {}
+            journal = run.journal("switch", tag=tag, previous=state.current, target=state.current_target, **batch)
             if self._nothing_between:
                 self._switch_and_conclude(name, journal)
             else:
@@ -142,7 +251,8 @@ class Transition:
     @property
     def _nothing_between(self) -> bool:
         """Whether switch and end can be one request: one server, no checks, no hooks after the switch."""
-        return len(self._plan.steps) == 1 and not self._checks.any_switched and not self._hooks.any_at(SWITCHED)
+        people = self._checks.any_switched or self._hooks.any_at(SWITCHED)
+        return len(self._standing.names) == 1 and not people
 
     def _switch_and_conclude(self, name: str, journal: str) -> None:
         """Both in one round trip; a cancel that comes meanwhile is too late."""
@@ -158,12 +268,19 @@ class Transition:
             self._concluded[name] = removed
 
     def check(self, batch: Sequence[str], controls: Controls) -> None:
-        """Every check on every server of a batch, all servers at once; then those that bake go on.
+        """Every check on every server of a batch, all servers at once. Raises FleetError, Cancelled."""
+        self._insist(lambda: self._checks.switched(self._there(batch), controls), controls)
+
+    def bake(self, batch: Sequence[str], controls: Controls) -> None:
+        """The checks that go on for a while, when the batch takes requests again: else there would be nothing to see.
 
         Raises FleetError, Cancelled.
         """
-        self._checks.switched(batch, controls)
-        self._checks.bake(batch, controls)
+        self._insist(lambda: self._checks.bake(self._there(batch), controls), controls)
+
+    def _there(self, batch: Sequence[str]) -> list[str]:
+        """The servers of a batch that take part."""
+        return [name for name in batch if name in self._standing.reaching]
 
     def confirm(self) -> None:
         """Ask every server whether people's own hooks and checks left `current` and the lock alone, before others,
@@ -173,9 +290,11 @@ class Transition:
         """
         run = self._run
         if self._checks.any_switched or self._hooks.any_at(SWITCHED):
-            names = [step.server for step in self._plan.steps]
-            confirm = lambda name: run.held(name).confirm(self._standing.left(name))  # noqa: E731
-            run.on_all(confirm, names).unwrap("check")
+
+            def confirm(name: str) -> None:
+                run.held(name).confirm(self._standing.left(name))
+
+            run.on_all(confirm, self._standing.names).unwrap("check")
 
     def finish(self) -> str:
         """Hooks, records, journal, pruning, unlock; the summary in one sentence.
@@ -189,7 +308,7 @@ class Transition:
                 if self._plan.kind in after.plans:
                     self._hooks.at(after, cancel)
             self._hooks.retire(cancel, self._standing.retired)
-            left = {name: self._standing.left(name) for name in run.fleet.names}
+            left = {name: self._standing.left(name) for name in run.names}
             found = end(run, left, self._conclude, cancel, self._ending)
             if found:
                 error = unclaimed(run, f"{self._plan.tag} is not live on", found)
@@ -215,14 +334,18 @@ class Transition:
             "sent_files": self._delivery.files,
             "batches": len(self._plan.batches),
         }
+        if self._run.left_out:
+            self._run.facts["left_out"] = sorted(self._run.left_out)
         return self._run.journal("end", outcome="done", tag=self._plan.tag, **self._standing.was_live(name))
 
     def _summary(self) -> str:
-        moved, live = len(self._plan.moving), len(self._plan.reaching)
+        moved, live = len(self._standing.moving), len(self._standing.reaching)
         parts = []
         if self._delivery.bytes or self._delivery.files:
             parts.append(f"sent {size(self._delivery.bytes)} in {count(self._delivery.files, 'file')}")
         if live > moved:
             parts.append(f"{count(live - moved, 'server')} had it already")
         text = f"{self._plan.tag} is live on {count(live, 'server')}"
+        if out := self._run.left_out:
+            text += f", {', '.join(out)} left out"
         return f"{text}: {', '.join(parts)}" if parts else text

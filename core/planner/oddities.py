@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from core import layout
 from core.plan import NOT_A_LINK, Refusal
-from core.records import ServerState
+from core.records import ServerState, left_behind
 from core.text import count
 
 
@@ -73,6 +73,7 @@ def state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:
     """What is odd before anything starts, but does not stop the operation."""
     lives = {state.server: state.current for state in states}
     odd = [text for state in states for text in _odd(state)]
+    odd += behind_texts(states)
     if len(set(lives.values())) > 1:
         odd.insert(0, "servers differ: " + ", ".join(f"{s} on {t or 'nothing'}" for s, t in lives.items()))
     return tuple(odd)
@@ -86,7 +87,12 @@ def oddities(states: Sequence[ServerState]) -> tuple[str, ...]:
         for state in states
         if state.unlisted
     ]
-    return (*blocked, *(text for state in states for text in _odd(state)), *unlisted)
+    return (*blocked, *(text for state in states for text in _odd(state)), *behind_texts(states), *unlisted)
+
+
+def behind_texts(states: Sequence[ServerState]) -> list[str]:
+    """The servers that were left out of what is live on the others, until they have caught up."""
+    return [f"{name} was left out of {tag}, and has not caught up" for name, tag in left_behind(states).items()]
 
 
 def used_links(states: Sequence[ServerState]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from core import layout, shared
 from core.disk_space import lacking, of_release, of_unknown_cache, of_upload
@@ -13,7 +13,7 @@ from core.planner.oddities import cache_refusal, current_refusal, mount_refusal
 from core.records import Record, Release, ServerState
 from core.retention import beyond
 from core.shared import SharedPath
-from core.strategy import ALL_AT_ONCE
+from core.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class PlanSettings:
     shared: tuple[SharedPath, ...] = ()
     hard_links: bool = False
     """Whether a release is made of hard links to the deploy-cache, without copying."""
-    strategy: str = ALL_AT_ONCE
+    strategy: Strategy = field(default_factory=Strategy)
 
 
 def release_step(

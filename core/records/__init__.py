@@ -20,6 +20,7 @@ from core.records.fleet import (
     standing,
 )
 from core.records.journal import LONGEST_TARGET, JournalLine, Said, parse_journal_line
+from core.records.left_out import LEFT_OUT, left_behind
 from core.records.record import (
     LARGEST_SEQ,
     LAST_SECOND,
@@ -53,6 +54,7 @@ __all__ = [
     "LARGEST_SEQ",
     "LAST_SECOND",
     "LEAP",
+    "LEFT_OUT",
     "LIVE",
     "LONGEST_REASON",
     "LONGEST_TARGET",
@@ -84,6 +86,7 @@ __all__ = [
     "is_digest",
     "is_revision",
     "is_tag",
+    "left_behind",
     "live_of",
     "live_tag",
     "make_tag",

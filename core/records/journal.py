@@ -40,10 +40,13 @@ class Said:
 class JournalLine:
     """One line of a server's `.turnout/journal.jsonl`.
 
-    what      begin, switch, restore, end (with its outcome), interrupted (by the agent, with the phase)
+    what      begin, switch, restore, end (with its outcome), interrupted (by the agent, with the phase); drain, return
+              (before this server is drained, after it has returned); without (`left_out` is left out from now on)
     tag       the release that is or was to become live; previous: the one before, target: its link's text
     until     in `end`, where this operation did not switch the server itself: when `previous` ceased to be live there
-    servers   in `begin`: all servers of the operation
+    servers   in `begin`: all servers of the operation; order: in which batches they switch, where that is one by one
+    batch     in `switch`, `drain` and `return`: the number of the batch, from 1; 0 where all switch at once
+    left_out  in `begin`, `without` and `end`: servers that were left out, and have not caught up
     reason    why, in the operator's words; despite_freeze: changes were frozen
     began, sent_bytes, sent_files, batches, phases, pruned
               in `end`, of the operation as a whole: when it began, what it sent to all servers, its batches of servers,
@@ -74,6 +77,9 @@ class JournalLine:
     target: str = ""
     until: float = 0.0
     servers: tuple[str, ...] = ()
+    order: tuple[tuple[str, ...], ...] = ()
+    batch: int = 0
+    left_out: tuple[str, ...] = ()
     record: Record | None = None
 
 
@@ -92,10 +98,11 @@ def parse_journal_line(text: str) -> JournalLine:
     known: dict[str, Any] = {}
     for item in fields(JournalLine):
         value = values.get(item.name)
-        if item.name in ("servers", "pruned"):
-            names = value if isinstance(value, list) else []
-            known[item.name] = tuple(one_line(name)[:100] for name in names if isinstance(name, str))
-        elif item.name in ("sent_bytes", "sent_files", "batches"):
+        if item.name in ("servers", "pruned", "left_out"):
+            known[item.name] = _names(value)
+        elif item.name == "order":
+            known["order"] = tuple(_names(batch) for batch in value) if isinstance(value, list) else ()
+        elif item.name in ("sent_bytes", "sent_files", "batches", "batch"):
             known[item.name] = value if type(value) is int and 0 <= value < 1 << 63 else 0
         elif item.name == "phases":
             known["phases"] = _phases(value)
@@ -120,6 +127,11 @@ def parse_journal_line(text: str) -> JournalLine:
     known |= {name: "" for name in ("tag", "previous") if not is_tag(known[name])}
     known |= {name: "" for name in ("what", "kind", "outcome", "phase") if not WORD.fullmatch(known[name])}
     return JournalLine(**known)
+
+
+def _names(value: object) -> tuple[str, ...]:
+    names = value if isinstance(value, list) else []
+    return tuple(one_line(name)[:100] for name in names if isinstance(name, str))
 
 
 def _seconds(value: object) -> float:

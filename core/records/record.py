@@ -75,6 +75,7 @@ class Record:
     left      a rollback left this release
     reason    why it was deployed, in the words of the person who did
     approved  who said go, where the deploy was held; "" where it was not
+    left_out  servers, with a space between two, that were left out of the operation that made it live here
     pinned    never pruned; what `turnout pin` writes is a file of its own, `Pin`
     promoted_from, promoted_tag   the environment that it was promoted from, and the release there; "" for neither
     adopted   the tool that made the release, or "another tool": what is known of it is what that tool wrote down, and
@@ -100,6 +101,7 @@ class Record:
     pinned: bool = False
     reason: str = ""
     approved: str = ""
+    left_out: str = ""
     promoted_from: str = ""
     promoted_tag: str = ""
     built_for: str = ""
@@ -111,6 +113,8 @@ class Record:
     def to_toml(self) -> str:
         """The text of the record's file; times are TOML date-times in UTC."""
         values = asdict(self)
+        if not self.left_out:
+            del values["left_out"]
         if not self.promoted_from:
             values = {key: value for key, value in values.items() if key not in _PROMOTED}
         values = {key: value for key, value in values.items() if value or key not in _RARE}

@@ -55,8 +55,8 @@ class Held:
     def root(self) -> str:
         return self.session.root
 
-    def open_operation(self, journal: str) -> None:
-        """Let the journal know what is about to be changed; nothing is awaited, and the next request finds it there."""
+    def note(self, journal: str) -> None:
+        """Let the journal know what is about to happen; nothing is awaited, and the next request finds it there."""
         self.session.placed(lambda: self.session.agent.tell("open", journal))
 
     def sign_of_life(self, events: str = "") -> None:

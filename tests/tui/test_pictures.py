@@ -16,7 +16,6 @@ from textual.widgets import Input
 from core import DeployRequest, RollbackRequest, config
 from core.errors import CheckFailed, ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
 from core.events import (
-    PHASES,
     CheckAttempted,
     Event,
     GoingBack,
@@ -31,6 +30,7 @@ from core.events import (
 from core.jobs import Controls, Job
 from core.plan import NO_SPACE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.records import JournalLine, Lock
+from tests.operations import AT_ONCE
 from tests.plans import worded
 from tests.tui.recorded import NOW, WEB, project, record, state, tag
 from tests.tui.running import XTERM, recorded_app, settled, until
@@ -150,7 +150,7 @@ def phases(server: str, *names: str) -> list[Event]:
 
 STARTED = OperationStarted(
     kind="deploy", environment="production", servers=WEB, tag=tag(0), subject="Fix cart [/x]", time=NOW,
-    title=f"Deploy {tag(0)} to production", phases=PHASES,
+    title=f"Deploy {tag(0)} to production", phases=AT_ONCE,
 )  # fmt: skip
 UPLOADING: list[Event] = [
     STARTED,

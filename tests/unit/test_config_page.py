@@ -147,10 +147,18 @@ def test_every_example_is_right_and_not_the_default(section: str, key: str, fiel
 
 
 def test_the_whole_file_of_the_page_is_read():
-    (text,) = re.findall(r"^```toml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+    text, *_ = re.findall(r"^```toml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
     project = parse(text, Path("turnout.toml"), Settings(environ={"SLACK_WEBHOOK_URL": "https://chat.example.com/x"}))
     assert [len(environment.servers) for environment in project.environments.values()] == [1, 2]
     assert (len(project.hooks), len(project.checks), len(project.logs)) == (2, 2, 2)
+
+
+def test_the_batches_of_the_page_are_read():
+    _, text = re.findall(r"^```toml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+    project = parse(f'project = "shop"\nsource.git = "."\n{text}', Path("turnout.toml"), Settings(environ={}))
+    way = project.environment("production").way
+    assert way.batches(["web1", "web2", "web3"]) == (("web1",), ("web2",), ("web3",))
+    assert (way.pause, way.may_lack(3), [hook.on for hook in project.hooks]) == (120.0, 1, ["drain", "return"])
 
 
 def test_the_page_names_every_moment_of_a_hook():

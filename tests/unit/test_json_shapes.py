@@ -31,6 +31,7 @@ TYPES: dict[Any, str] = {
     int: "whole number",
     float: "number",
     list[str]: "list of texts",
+    list[list[str]]: "list of lists",
     tuple[str, ...]: "list of texts",
     dict[str, str]: "texts by name",
     dict[str, int]: "numbers by name",

@@ -9,6 +9,7 @@ import pytest
 
 from core.moments import (
     BUILD,
+    DRAIN,
     MOMENTS,
     OPERATIONS,
     OPERATOR,
@@ -23,9 +24,9 @@ from core.moments import (
 from core.plan import DEPLOY, RECOVER, ROLLBACK
 
 RUN = {
-    DEPLOY: "build prepare finalize before-switch after-switch success retire",
-    ROLLBACK: "prepare finalize before-switch after-switch after-rollback success retire",
-    RECOVER: "prepare finalize before-switch after-switch success retire",
+    DEPLOY: "build prepare finalize before-switch drain after-switch return success retire",
+    ROLLBACK: "prepare finalize before-switch drain after-switch return after-rollback success retire",
+    RECOVER: "prepare finalize before-switch drain after-switch return success retire",
 }
 
 
@@ -43,9 +44,9 @@ def test_nothing_is_prepared_where_no_release_is_made() -> None:
     assert PREPARE not in moments_of(ROLLBACK, makes_release=False)
 
 
-def test_after_a_switch_back_only_hooks_that_follow_a_switch_run() -> None:
-    assert [moment.name for moment in UNDONE] == ["after-switch", "after-rollback"]
-    assert set(UNDONE) < set(SWITCHED)
+def test_with_a_switch_back_the_hooks_around_a_switch_run() -> None:
+    assert [moment.name for moment in UNDONE] == ["drain", "after-switch", "return", "after-rollback"]
+    assert set(UNDONE) - set(SWITCHED) == {DRAIN}
 
 
 def test_a_build_is_the_operators_alone() -> None:

@@ -16,6 +16,7 @@ from core import (
     RecoverRequest,
     Request,
     RollbackRequest,
+    config,
 )
 from core.errors import UsageError
 from core.events import PHASES
@@ -95,9 +96,14 @@ def test_a_word_that_cannot_be_a_tag_is_refused_by_every_operation(tag: str) -> 
             operation(request).check()
 
 
-@pytest.mark.parametrize("request_", WORDS, ids=str)
-def test_a_strategy_that_is_not_carried_out_is_refused_by_every_operation(request_: Request) -> None:
-    refused = operation(request_)
-    refused.fleet.environment = refused.fleet.environment.replace(strategy="rolling")
-    with pytest.raises(UsageError, match='production has strategy = "rolling", which this version does not support'):
-        refused.check()
+def test_batches_have_phases_of_their_own_where_there_are_hooks_for_them() -> None:
+    deploy = operation(DeployRequest())
+    assert not {"drain", "return"} & set(deploy.phases_here)
+    drain = config.Hook(on="drain", run="true")
+    deploy.fleet.project = deploy.fleet.project.replace(hooks=(drain,))
+    assert "drain" not in deploy.phases_here  # all at once
+    deploy.fleet.environment = deploy.fleet.environment.replace(strategy="rolling")
+    assert "drain" in deploy.phases_here and "return" not in deploy.phases_here
+    at_once = operation(DeployRequest(at_once=True))
+    at_once.fleet.environment = deploy.fleet.environment
+    assert not at_once.strategy.rolling

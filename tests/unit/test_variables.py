@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from core import variables
-from core.variables import EVERYWHERE, ON_A_SERVER, VARIABLES
+from core.variables import EVERYWHERE, IN_A_BATCH, ON_A_SERVER, VARIABLES
 from tests.tui.recorded import record
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -23,6 +23,8 @@ def test_what_is_set_is_what_the_table_says():
     assert list(on_a_server) == [each.name for each in VARIABLES if each.where == ON_A_SERVER]
     assert on_a_server["TURNOUT_RELEASE_PATH"] == "/srv/shop/releases/r1"
     assert variables.of_server("web1", "/srv/shop", "", "/srv/live")["TURNOUT_RELEASE_PATH"] == "/srv/live"
+    in_a_batch = variables.of_batch(["web1", "web2"], 2, 3)
+    assert list(in_a_batch) == [each.name for each in VARIABLES if each.where == IN_A_BATCH]
 
 
 def test_the_page_has_the_table():

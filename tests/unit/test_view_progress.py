@@ -9,7 +9,6 @@ import pytest
 
 from core.errors import CheckFailed, FleetError
 from core.events import (
-    PHASES,
     CheckAttempted,
     Event,
     HookFinished,
@@ -24,6 +23,7 @@ from core.events import (
     Switched,
     UploadProgress,
 )
+from tests.operations import AT_ONCE
 from tests.tui.recorded import tag
 from tui.view import progress_lines as draw
 from tui.view.glyphs import ASCII, UNICODE
@@ -36,7 +36,7 @@ SERVERS = ("web1", "web2", "web3")
 
 
 def follow(*events: Event, kind: str = "deploy") -> Progress:
-    progress = Progress(kind, "production", SERVERS, started=T, phases=PHASES)
+    progress = Progress(kind, "production", SERVERS, started=T, phases=AT_ONCE)
     for event in events:
         progress.apply(event)
     return progress
@@ -186,7 +186,7 @@ def test_warnings_are_kept_in_sight_and_mere_notes_are_not() -> None:
 
 
 def test_the_phases_to_come_are_those_of_the_kind_and_at_the_end_those_that_were() -> None:
-    assert follow(*phase("web1", "connect")).phases == PHASES
+    assert follow(*phase("web1", "connect")).phases == AT_ONCE
     ended = follow(
         *phase("web1", "connect", "begin"),
         OperationFinished(kind="deploy", outcome="done", exit_code=0, seconds=1, summary=""),

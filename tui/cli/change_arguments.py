@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tui.cli.parsing import Parser, add_changing, add_command, add_environment, add_hold, add_waiting
+from tui.cli.parsing import Parser, add_at_once, add_changing, add_command, add_environment, add_hold, add_waiting
 
 if TYPE_CHECKING:
     from core import Request
@@ -29,7 +29,7 @@ def add_change_commands(commands: Any) -> None:
 
 
 def _deploy(commands: Any) -> None:
-    deploy = add_command(commands, "deploy", "send a revision to every server, then switch all of them at once")
+    deploy = add_command(commands, "deploy", "send a revision to every server, then switch them, at once or in batches")
     add_environment(deploy)
     deploy.add_argument("--ref", metavar="REV", help="branch, tag or commit (default: `ref` of the project)")
     deploy.add_argument("--tag", help="the new release's name (default: UTC time and revision)")
@@ -38,13 +38,14 @@ def _deploy(commands: Any) -> None:
     )
     deploy.add_argument("--rebuild", action="store_true", help="run the build commands even if there is a saved build")
     add_hold(deploy)
+    add_at_once(deploy)
     add_waiting(deploy)
     add_changing(deploy, freezable=True)
 
     def request(words: argparse.Namespace) -> Request:
         from core import DeployRequest
 
-        return DeployRequest(words.ref, words.tag, words.rebuild, words.revision)
+        return DeployRequest(words.ref, words.tag, words.rebuild, words.revision, at_once=words.at_once)
 
     deploy.set_defaults(request=request)
 
@@ -61,13 +62,14 @@ def _promote(commands: Any) -> None:
     promote.add_argument("source", metavar="FROM", help="the environment whose live release is deployed")
     promote.add_argument("environment", metavar="TO", help="the environment to deploy to")
     add_hold(promote)
+    add_at_once(promote)
     add_waiting(promote)
     add_changing(promote, freezable=True)
 
     def request(words: argparse.Namespace) -> Request:
         from core import PromoteRequest
 
-        return PromoteRequest(words.source)
+        return PromoteRequest(words.source, at_once=words.at_once)
 
     promote.set_defaults(request=request)
 
@@ -85,13 +87,16 @@ def _rollback(commands: Any) -> None:
         "--no-hooks", action="store_true", help="run no hooks, but those that make a release whose files are gone"
     )
     add_hold(rollback)
+    add_at_once(rollback)
     add_waiting(rollback)
     add_changing(rollback, freezable=True)
 
     def request(words: argparse.Namespace) -> Request:
         from core import RollbackRequest
 
-        return RollbackRequest(tag=words.tag, across_migrations=words.across_migrations, no_hooks=words.no_hooks)
+        return RollbackRequest(
+            tag=words.tag, across_migrations=words.across_migrations, no_hooks=words.no_hooks, at_once=words.at_once
+        )
 
     rollback.set_defaults(request=request)
 
@@ -242,6 +247,7 @@ def _recover(commands: Any) -> None:
     ways.add_argument(
         "--undo", dest="way", action="store_const", const="undo", help="switch every server back to the release it had"
     )
+    add_at_once(recover)
     add_waiting(recover)
     add_changing(recover)
 

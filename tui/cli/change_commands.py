@@ -89,6 +89,7 @@ def _execute(command: Command, request: Request, plan: Plan | None) -> Answer:
         "summary": result.summary,
         "warnings": list(result.warnings),
         "round_trips": dict(result.round_trips or {}),
+        **({"left_out": dict(result.left_out)} if result.left_out else {}),
     }
 
 

@@ -119,6 +119,12 @@ def add_changing(parser: Parser, *, freezable: bool = False) -> None:
     )
 
 
+def add_at_once(parser: Parser) -> None:
+    parser.add_argument(
+        "--at-once", action="store_true", help="switch all servers at once, whatever strategy the environment has"
+    )
+
+
 def add_hold(parser: Parser) -> None:
     parser.add_argument(
         "--hold",

@@ -38,17 +38,19 @@ def carry_out(command: Command) -> Answer:
     if options.dry_run and not options.way:
         for way in _ways(interrupted):
             command.output.table([()], [])
-            show_plan(command, RecoverRequest(way, reason=options.reason))
+            show_plan(command, RecoverRequest(way, reason=options.reason, at_once=options.words.at_once))
         summary = "dry run: choose --finish or --undo"
         return {"exit_code": EXIT_PERSON, "outcome": "needs-person", "summary": summary}
     way = options.way or _choose(command, interrupted)
-    return operate(command, RecoverRequest(way, reason=options.reason))
+    return operate(command, RecoverRequest(way, reason=options.reason, at_once=options.words.at_once))
 
 
 def _interrupted(command: Command, inspection: Inspection) -> Interruption | None:
     """What the journals say. FleetError where a server is silent; LockedError while an operation is running."""
     interrupted = interruption(inspection.states.values())
-    if inspection.errors:
+    # One that took no part has nothing to recover.
+    silent = inspection.errors.keys() - set(interrupted.left_out if interrupted else ())
+    if silent:
         if interrupted is not None:
             command.output.say(plain(spans) for spans in _lines(command, interrupted))
         raise FleetError(inspection.errors, phase="connect")

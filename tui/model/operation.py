@@ -117,7 +117,7 @@ class Operation(Followed):
     def __init__(self, fleet: Fleet, request: Request, plan: Plan, started: float) -> None:
         self.request = request
         self.plan = plan
-        servers = [step.server for step in plan.steps]
+        servers = [*(step.server for step in plan.steps), *plan.left_out]
         progress = Progress(plan.kind, plan.environment, servers, started=started, title=plan.title, phases=plan.phases)
         progress.take_plan(plan_row(plan))
         job: Job[Result] = Job(plan.kind, self._work)

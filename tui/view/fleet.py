@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from core.errors import TurnoutError
-from core.records import FleetRelease, Record, Release, ServerState, fleet_releases, live_of, previous_of
+from core.records import FleetRelease, Record, Release, ServerState, fleet_releases, left_behind, live_of, previous_of
 from tui.view.conditions import LIVE, condition
 from tui.view.formats import short_tag
 from tui.view.lived import Life, lives
@@ -104,6 +104,12 @@ class FleetView:
     def condition(self, server: ServerView) -> str:
         """The condition of a server; LIVE for one that is not in this fleet."""
         return self.conditions.get(server.name, LIVE)
+
+    @cached_property
+    def left_out(self) -> tuple[str, ...]:
+        """The servers that were left out of what is live on the others, and have not caught up."""
+        behind = left_behind(self.known)
+        return tuple(name for name in self.names if name in behind)
 
     @property
     def seen_at(self) -> float:

@@ -109,6 +109,7 @@ def entry_lines(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> list[Li
         ("Phases", ", ".join(f"{name} {clock(seconds)}" for name, seconds in entry.phases.items() if seconds >= 0.05)),
         ("Servers", listing([one_line(name) for name in entry.servers], 8)),
         ("Batches", str(entry.batches) if entry.batches > 1 else ""),
+        ("Left out", listing([one_line(name) for name in entry.left_out], 8)),
         ("No word", ", ".join(one_line(name) for name in entry.gone)),
         ("Pruned", listing([short_tag(tag) for tag in entry.pruned], 6)),
         ("Undone by", entry.undone_by),

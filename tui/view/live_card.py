@@ -6,7 +6,7 @@ from core.records import FleetRelease, Record
 from core.text import count, size
 from tui.view import conditions
 from tui.view.fleet import FleetView
-from tui.view.formats import age, span, subject_of
+from tui.view.formats import age, listing, span, subject_of
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, fit, line, one_line, short, width
 
@@ -55,7 +55,8 @@ def _where(row: FleetRelease, fleet: FleetView) -> str:
     if not live:
         return f"was live on {len(row.live_on)} of {total}"
     if live < total:
-        return f"on {live} of {total} servers"
+        out = f", {listing(fleet.left_out, 3)} left out" if fleet.left_out else ""
+        return f"on {live} of {total} servers{out}"
     return "on the only server" if total == 1 else f"on all {total} servers"
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from core.events import (
     Answered,
     Asked,
+    BatchStarted,
     CheckAttempted,
     Event,
     HookFinished,
     HookOutput,
     HookStarted,
+    LeftOut,
     Note,
     OperationFinished,
     OperationStarted,
+    Paused,
     PhaseFinished,
     PhaseStarted,
     Pruned,
@@ -56,6 +59,13 @@ def texts(event: Event) -> list[str]:
             return _asked(event)
         case Answered():
             return [_answered(event)]
+        case BatchStarted() if event.batches > 1:
+            return [f"batch {event.number} of {event.batches}: {', '.join(event.servers)}"]
+        case Paused():
+            seconds = max(event.until - event.time, 0.0)
+            return [f"batch {event.number} of {event.batches} is live; the next one in {duration(seconds)}"]
+        case LeftOut():
+            return [f"left out, after it failed in {event.phase or 'the plan'}: {event.why}"]
         case Switched(back=True):
             return [f"switched back to {event.tag or 'nothing: there was no release before'}"]
         case Switched():

@@ -77,6 +77,8 @@ def state_words(progress: Progress) -> tuple[str, str]:
         return "going back", "warn"
     if progress.cancelling:
         return "cancelling", "warn"
+    if progress.paused:
+        return "pausing between batches", "busy"
     moment = progress.hook_moment
     if moment and progress.fleet.phase != "build":
         return f"{moment} hooks", "busy"
@@ -217,12 +219,14 @@ def folded(progress: Progress, names: Sequence[str], listed: Sequence[str], cell
 def _doing(progress: Progress, name: str) -> str:
     """What a server does, in a word that many have in common."""
     server = progress.of(name)
+    if server.left_out:
+        return "left out"
     if server.failed:
         return "failed"
     if server.switched_back:
         return "back"
     phase = server.phase or progress.fleet.phase
-    if phase in ("upload", "check", "switch"):
+    if phase in ("upload", "drain", "check", "switch", "return"):
         return phase
     if server.switched_at:
         return "switched"
@@ -245,5 +249,6 @@ def _sentence(progress: Progress, what: str, names: Sequence[str], more: str) ->
         "switched": f"{number}{more} live on {tag}",
         "back": f"{number}{more} switched back",
         "failed": f"{number}{more} failed",
+        "left out": f"{number}{more} left out",
     }
     return words.get(what, f"{number}{more} {VERBS.get(what, what)}")

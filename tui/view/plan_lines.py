@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from core.plan import DEPLOY, Plan, Step, alike, freeing
 from core.records import Previous
 from core.text import count, size
+from tui.view.batch_lines import batch_texts, left_out_texts
 from tui.view.change_lines import plan_change_lines
 from tui.view.formats import age, listing, range_name, short_tag, short_tags
 from tui.view.glyphs import Glyphs
@@ -39,6 +40,10 @@ def plan_lines(
             out += _bullet(refusal.text, cells, glyphs.cross, "bad")
     if plan.steps:
         out += [(), *step_lines(plan, cells, glyphs, terminal=terminal)]
+    for index, text in enumerate(batch_texts(plan, every=terminal)):
+        out += _field("" if index else "Batches", text, cells)
+    for text in left_out_texts(plan.left_out):
+        out += _bullet(text, cells, glyphs.alert, "warn")
     pruned = _pruned(plan, tag)
     if pruned:
         out += _field("Removes", listing(pruned, len(pruned) if terminal else 6), cells)

@@ -9,15 +9,18 @@ from typing import Any
 
 from core.events import (
     PHASES,
+    BatchStarted,
     CheckAttempted,
     Event,
     GoingBack,
     HookFinished,
     HookOutput,
     HookStarted,
+    LeftOut,
     Note,
     OperationFinished,
     OperationStarted,
+    Paused,
     PhaseFinished,
     PhaseStarted,
     PlanMade,
@@ -27,6 +30,7 @@ from core.events import (
     UploadProgress,
 )
 from core.plan import NONE, STAGE, SWITCH, UPLOAD
+from core.strategy import Batch
 from tui.view.lines import one_line
 
 STALLED_AFTER = 3.0
@@ -48,6 +52,8 @@ BACK = "back"
 
 VERBS = {
     BACK: "switching back",
+    "drain": "draining",
+    "return": "bringing back",
     "build": "building",
     "connect": "connecting",
     "begin": "locking",
@@ -104,6 +110,8 @@ class ServerProgress:
     """Bytes; None where they are not known of all that was pruned."""
     pruned: int = 0
     failed: ServerFailed | None = None
+    left_out: str = ""
+    """Why the operation goes on without it."""
 
     def rate(self, now: float) -> float:
         """Bytes a second over the last few seconds; 0 where nothing moves."""
@@ -172,6 +180,12 @@ class Progress:
         self.going_back: GoingBack | None = None
         self.sent_by_second: deque[tuple[int, int]] = deque(maxlen=SPARKS + 1)
         """Whole seconds of the epoch, and the bytes that had been sent to all servers at their end."""
+        self.batches: tuple[Batch, ...] = ()
+        """Of the plan, in order."""
+        self.batch: BatchStarted | None = None
+        """The one that is under way, or the last one."""
+        self.paused: Paused | None = None
+        """The pause after it, until the next one begins."""
         self.finished: OperationFinished | None = None
         self.cancelling = False
 
@@ -216,13 +230,19 @@ class Progress:
             case CheckAttempted():
                 server.check = event
                 server.checks.append(event)
+            case BatchStarted():
+                self.batch, self.paused = event, None
+            case Paused():
+                self.paused = event
+            case LeftOut():
+                server.left_out, server.failed, server.hook = one_line(event.why), None, ""
             case Switched():
                 server.tag, server.switched_back, server.switched_at = one_line(event.tag), event.back, event.time
             case Pruned():
                 server.pruned += 1
                 server.freed = None if event.freed is None or server.freed is None else server.freed + event.freed
             case ServerFailed():
-                server.failed = server.failed or event
+                server.failed = server.failed or (None if server.left_out else event)
                 server.hook = ""
             case GoingBack():
                 self.going_back = self.going_back or event
@@ -256,6 +276,12 @@ class Progress:
         if isinstance(record, dict):
             self.content = _number(record.get("bytes"))
             self.subject = self.subject or _text(record.get("subject"))
+        batches, left_out = plan.get("batches"), plan.get("left_out")
+        listed = batches if isinstance(batches, list) else ()
+        self.batches = tuple(tuple(map(_text, batch)) for batch in listed if isinstance(batch, list))
+        for name, why in left_out.items() if isinstance(left_out, dict) else ():
+            if name in self.servers:
+                self.servers[name].left_out = _text(why) or "failed"
         steps = plan.get("steps")
         for step in steps if isinstance(steps, list) else ():
             name = step.get("server") if isinstance(step, dict) else None
@@ -319,7 +345,8 @@ class Progress:
     def part_in(self, phase: str) -> list[ServerProgress]:
         """The servers that go through a phase, as far as the plan says; else all."""
         without = {"upload": (NONE, STAGE, SWITCH), "stage": (NONE, SWITCH), "switch": (NONE,)}.get(phase, ())
-        return [server for server in self.servers.values() if not server.planned or server.action not in without]
+        taking = [server for server in self.servers.values() if not server.left_out]
+        return [server for server in taking if not server.planned or server.action not in without]
 
     @property
     def ready(self) -> list[ServerProgress]:

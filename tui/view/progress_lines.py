@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from core.errors import FleetError, TurnoutError
 from core.events import PHASES
 from core.text import count, size
+from tui.view.batch_lines import waiting_words
 from tui.view.fleet import Activity
 from tui.view.formats import clock, countdown, rate, short_tag
 from tui.view.glyphs import Glyphs, bar
@@ -72,7 +73,7 @@ def by_urgency(progress: Progress, now: float) -> tuple[list[str], list[str]]:
 
 def _urgency(progress: Progress, server: ServerProgress, now: float) -> tuple[float, float]:
     """The lower, the sooner it is to be seen: a class, and a place in it that changes in steps, not with every byte."""
-    if server.failed:
+    if server.failed or server.left_out:
         return 0, 0
     if quiet := server.stalled(now):
         return 1, -(quiet // 5)
@@ -87,8 +88,8 @@ def _urgency(progress: Progress, server: ServerProgress, now: float) -> tuple[fl
 
 
 def _sign(progress: Progress, server: ServerProgress, now: float, glyphs: Glyphs) -> list[Span]:
-    if server.failed:
-        return [Span(glyphs.alert + " ", "bad")]
+    if server.failed or server.left_out:
+        return [Span(glyphs.alert + " ", "bad" if server.failed else "warn")]
     if progress.finished:
         good = progress.finished.outcome == "done"
         return [Span((glyphs.done if good else glyphs.skipped) + " ", "ok" if good else "dim")]
@@ -111,6 +112,8 @@ def _role(mark: PhaseMark | None) -> str:
 
 def now_spans(progress: Progress, server: ServerProgress, cells: int, now: float, glyphs: Glyphs) -> list[Span]:
     """What a server does at this moment, in at most so many cells."""
+    if server.left_out:
+        return [Span(short(f"left out: {server.left_out}", cells, glyphs.more), "warn")]
     if server.failed:
         return [Span(short(server.failed.title, cells, glyphs.more), "bad")]
     phase = progress.running(server.name)
@@ -133,6 +136,8 @@ def now_spans(progress: Progress, server: ServerProgress, cells: int, now: float
         back = "switched back to" if server.switched_back else "live on"
         return [Span(f"{back} {short_tag(server.tag)}", "warn" if server.switched_back else "ok")]
     if phase in ("", "barrier") and "switch" in progress.phases and progress.is_ready(server):
+        if words := waiting_words(progress, server.name):
+            return [Span(words, "ok")]
         return [Span("ready", "ok"), Span(", nothing has changed yet", "dim")]
     mark = progress.mark(server.name, phase) if phase else None
     if mark is None:
@@ -237,6 +242,8 @@ def activity(progress: Progress, name: str, now: float, glyphs: Glyphs) -> Activ
     if progress.finished or name not in progress.servers:
         return None
     server = progress.of(name)
+    if server.left_out:
+        return Activity("left out", "warn", glyphs.alert)
     if server.failed:
         return Activity(short(server.failed.title, 60), "bad", glyphs.alert)
     phase = progress.running(name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from core.errors import TurnoutError
 from tui.view import switch_lines as switch
+from tui.view.batch_lines import batch_line
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
 from tui.view.operation_lines import bytes_line, folded, phase_line, title_line
@@ -50,6 +51,8 @@ def page(progress: Progress, error: TurnoutError | None, now: float, frame: Fram
     head += [
         spans for spans in (bytes_line(progress, cells, now, glyphs), fleet_line(progress, cells, now, glyphs)) if spans
     ]
+    if batch := batch_line(progress, cells, now, glyphs):
+        head.append(batch)
     if switch.in_sight(progress):
         head += switch.switch_lines(progress, cells, now, glyphs, motion=frame.motion)
     head += notes_lines(progress, cells, glyphs, min(NOTES, max(frame.rows // 5, 1)))

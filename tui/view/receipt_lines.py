@@ -9,6 +9,7 @@ from statistics import median
 
 from core.errors import ALL_BACK, NONE_SWITCHED, FleetError, TurnoutError
 from core.text import count, duration, size
+from tui.view.batch_lines import left_out_line
 from tui.view.formats import clock, countdown, listing, short_tag, short_tags
 from tui.view.glyphs import UNICODE, Glyphs
 from tui.view.lines import Line, Span, crop, line, one_line, plain, width, wrap
@@ -54,6 +55,8 @@ def receipt_lines(
         return [crop(first, cells, glyphs.more), *(line("  ", part) for part in parts[1:])]
     out = flow(_good_parts(progress, glyphs), cells, glyphs, indent=0)
     out += flow(_phase_parts(progress, glyphs), cells, glyphs)
+    if out_line := left_out_line(progress):
+        out.append(crop((Span("  "), *out_line), cells, glyphs.more))
     out += flow([*_sent(progress), *_checks(progress), *_slowest(progress), *_pruned(progress)], cells, glyphs)
     return out + _keys(progress, cells, glyphs, keys)
 

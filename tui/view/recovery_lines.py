@@ -69,9 +69,14 @@ def _places(interruption: Interruption, cells: int, glyphs: Glyphs, shown: Calla
     fates: dict[tuple[str, str, str], list[str]] = {}
     for name, before in interruption.switched.items():
         was = shown(one_line(before.tag)) or "nothing"
-        fates.setdefault((glyphs.live, "warn", f"switched: {new} is live; before it, {was}"), []).append(name)
+        more = "; drained" if name in interruption.drained else ""
+        fates.setdefault((glyphs.live, "warn", f"switched: {new} is live; before it, {was}{more}"), []).append(name)
     for name in interruption.waiting:
-        fates.setdefault((glyphs.kept, "", "not switched"), []).append(name)
+        drained = name in interruption.drained
+        fate = (glyphs.kept, "warn", "drained, not switched") if drained else (glyphs.kept, "", "not switched")
+        fates.setdefault(fate, []).append(name)
+    for name in interruption.left_out:
+        fates.setdefault((glyphs.kept, "dim", "left out"), []).append(name)
     rows: list[tuple[tuple[str, str, str], str]] = []
     for fate, names in fates.items():
         grouped = len(interruption.switched) + len(interruption.waiting) >= GROUPED_FROM

@@ -13,7 +13,7 @@ from core.events import PHASES
 from core.jobs import Ahead, Cancel, Controls
 from core.moments import moments_of
 from core.operations.going_live import carry_out
-from core.operations.operation import Operation, Request, reason_of
+from core.operations.operation import Operation, SwitchRequest, reason_of
 from core.operations.planning import (
     Prepared,
     cache_contents,
@@ -32,7 +32,7 @@ from core.text import clean
 
 
 @dataclass(frozen=True)
-class DeployRequest(Request):
+class DeployRequest(SwitchRequest):
     """Deploy `ref` (None: the configuration's) under `tag` (None: made from time and revision).
 
     rebuild    a finished build is not used again
@@ -51,6 +51,7 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
     changes_live = True
     can_hold = True
     stops_at_freeze = True
+    lets_servers_go = True
     verb = "Deploy"
 
     @staticmethod
@@ -88,7 +89,7 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         made = tree.get()
         record = self._record(states, made)
         caches = cache_contents(self.fleet, states)
-        settings = plan_settings(self.fleet, moments_of(DEPLOY), DEPLOY)
+        settings = plan_settings(self.fleet, moments_of(DEPLOY), DEPLOY, self.strategy)
         plan = plan_deploy(self.fleet.environment.name, states, record, made.manifest, caches, settings)
         return with_interruption(Prepared(replace(plan, build=reuse(made)), made, caches), states)
 

@@ -12,7 +12,7 @@ from core.events import PHASES
 from core.jobs import Ahead, Cancel, Controls
 from core.moments import moments_of
 from core.operations.going_live import carry_out
-from core.operations.operation import Operation, Request, reason_of
+from core.operations.operation import Operation, SwitchRequest, reason_of
 from core.operations.origin import Origin, origin
 from core.operations.planning import (
     Prepared,
@@ -31,7 +31,7 @@ from core.text import show_path
 
 
 @dataclass(frozen=True)
-class PromoteRequest(Request):
+class PromoteRequest(SwitchRequest):
     """Deploy what is live in the environment `source`: the same tree, made by the same build."""
 
     source: str
@@ -45,6 +45,7 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
     changes_live = True
     can_hold = True
     stops_at_freeze = True
+    lets_servers_go = True
     verb = "Promote"
     _origin: Origin | None = None
 
@@ -80,7 +81,7 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
         states = list(with_records_of(self.fleet, (found.record.tag,), by_name).values())
         record = self._record(states, found)
         caches = cache_contents(self.fleet, states)
-        settings = plan_settings(self.fleet, moments_of(PROMOTE), PROMOTE)
+        settings = plan_settings(self.fleet, moments_of(PROMOTE), PROMOTE, self.strategy)
         plan = plan_deploy(self.fleet.environment.name, states, record, made.manifest, caches, settings)
         plan = replace(plan, origin=found.describe(), warnings=(*_warnings(found, record), *plan.warnings))
         return with_interruption(Prepared(plan, made, caches), states)

@@ -6,12 +6,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from core.errors import NeedsPerson, UsageError
+from core.errors import ConnectError, FleetError, NeedsPerson, TurnoutError, UsageError
 from core.jobs import Ahead, Controls
-from core.moments import UNDONE
+from core.moments import RETURN, UNDONE, Moment
 from core.operations.going_live import carry_out, check_and_finish
 from core.operations.kinds.rollback import plan_return
-from core.operations.operation import Operation, Request
+from core.operations.operation import Operation, SwitchRequest
 from core.operations.planning import Prepared, plan_settings
 from core.operations.run import Run
 from core.operations.undo import undo
@@ -22,7 +22,7 @@ from core.source.tree import Tree
 
 
 @dataclass(frozen=True)
-class RecoverRequest(Request):
+class RecoverRequest(SwitchRequest):
     """Bring an interrupted operation to an end: `finish` it on all servers, or `undo` it where it switched."""
 
     way: str
@@ -43,6 +43,10 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
     def title(self, tag: str = "") -> str:
         return f"{self.verb} the interrupted operation on {self.fleet.environment.name}"
 
+    def may_lack(self, failed: Mapping[str, TurnoutError]) -> bool:
+        """Those that the interrupted operation had left out, which the plan finds out."""
+        return len(failed) < len(self.fleet.names) and all(isinstance(e, ConnectError) for e in failed.values())
+
     def check(self) -> None:
         super().check()
         if self.request.way not in (FINISH, UNDO):
@@ -55,6 +59,10 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
         """Finish: all servers to the release that was to become live. Undo: each switched server back to its own."""
         found = self._found(states)
+        # One that took no part (any more) has nothing to finish or undo. Any other may have been switched.
+        missing = {name: error for name, error in self.unreached.items() if name not in found.left_out}
+        if missing:
+            raise FleetError(missing)
         return self._finish(found, states) if self.request.way == FINISH else self._undo(found, states)
 
     def _found(self, states: Sequence[ServerState]) -> Interruption:
@@ -92,7 +100,8 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             live=live_tag(states),
             record=release.record if release else None,
             steps=tuple(undone),
-            hooks=plan_settings(self.fleet, UNDONE if found.switched else (), found.kind).hooks,
+            strategy=self.strategy,
+            hooks=plan_settings(self.fleet, _hooks_back(found), found.kind, self.strategy).hooks,
             warnings=(found.describe(time.time()),),
             fingerprints={state.server: state.fingerprint for state in states},
         )
@@ -113,7 +122,7 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             own = found.records.get(state.server)
             ahead = {found.tag: Release(tag=found.tag, record=own)} if own else {}
             known.append(replace(state, releases={**ahead, **state.releases}))
-        prepared = plan_return(self.fleet, found.tag, known, self.emit, self.cancel, RECOVER, found.kind)
+        prepared = plan_return(self, found.tag, known, found.kind)
         part = {*found.switched, *found.waiting}
         knowing = {state.server for state in known if found.tag in state.releases and state.releases[found.tag].record}
         steps = tuple(
@@ -125,7 +134,8 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             for step in prepared.plan.steps
         )
         fingerprints = {state.server: state.fingerprint for state in states}
-        plan = replace(prepared.plan, steps=steps, fingerprints=fingerprints)
+        out = dict.fromkeys(found.left_out, "the interrupted operation had left it out")
+        plan = replace(prepared.plan, steps=steps, fingerprints=fingerprints, left_out=out)
         return replace(prepared, plan=plan, interruption=found)
 
     def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
@@ -133,6 +143,13 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             return undo(run, prepared, states, controls)
         finish = check_and_finish if prepared.plan.nothing_to_do else carry_out
         return finish(run, prepared, states, controls)
+
+
+def _hooks_back(found: Interruption) -> tuple[Moment, ...]:
+    """The moments whose hooks an undo runs."""
+    if found.switched:
+        return UNDONE
+    return (RETURN,) if found.drained else ()
 
 
 def _way_back_gone(state: ServerState, found: Interruption) -> Refusal | None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from core.errors import SourceError, StateChanged, UsageError
-from core.events import PHASES, Emit
-from core.fleet import Fleet
-from core.jobs import Ahead, Cancel, Controls
+from core.events import PHASES
+from core.jobs import Ahead, Controls
 from core.manifest import Manifest
 from core.moments import moments_of
 from core.operations.going_live import carry_out
-from core.operations.operation import Operation, Request
+from core.operations.operation import Operation, SwitchRequest
 from core.operations.planning import (
     Prepared,
     cache_contents,
@@ -35,7 +35,7 @@ LOOKED_BACK = 5
 
 
 @dataclass(frozen=True)
-class RollbackRequest(Request):
+class RollbackRequest(SwitchRequest):
     """Switch all servers to the release `tag`; None: undo the last switch, so back to what was live before it.
 
     What that is, is decided under the locks from the servers' journals (core.records.previous_of).
@@ -53,6 +53,7 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
     changes_live = True
     can_hold = True
     stops_at_freeze = True
+    lets_servers_go = True
     goes_back = True
     names_releases = True
     verb = "Roll back"
@@ -90,9 +91,7 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
 
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
         no_hooks = self.request.no_hooks
-        prepared = plan_return(
-            self.fleet, self.request.tag, states, self.emit, self.cancel, ROLLBACK, no_hooks=no_hooks
-        )
+        prepared = plan_return(self, self.request.tag, states, no_hooks=no_hooks)
         if no_hooks and self.fleet.project.hooks:
             plan = prepared.plan
             prepared = replace(prepared, plan=replace(plan, warnings=(*plan.warnings, HOOKS_LEFT_OUT)))
@@ -114,23 +113,20 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
 
 
 def plan_return(
-    fleet: Fleet,
+    operation: Operation[Any],
     tag: str | None,
     states: Sequence[ServerState],
-    emit: Emit,
-    cancel: Cancel,
-    kind: str,
     carries: str = ROLLBACK,
     *,
     no_hooks: bool = False,
 ) -> Prepared:
-    """The plan that makes the release `tag` live (None: what was live before it), with its tree where a server has
-    to get its files again.
+    """The operation's plan that makes the release `tag` live (None: what was live before it), with its tree where a
+    server has to get its files again.
 
-    kind       of the operation, whose hooks the plan names
     carries    what it carries out: of a recovery the kind of the operation that it finishes
     no_hooks   only the hooks that make a release run
     """
+    fleet, kind = operation.fleet, operation.kind(operation.request)
     row, _ = rollback_target(states, tag)
     tree: Tree | None = None
     problem = ""
@@ -144,14 +140,16 @@ def plan_return(
         }
         for record in records.values():
             try:
-                tree = tree_of_record(fleet.project, record, emit, cancel, target=fleet.environment.name)
+                tree = tree_of_record(
+                    fleet.project, record, operation.emit, operation.cancel, target=fleet.environment.name
+                )
                 caches = cache_contents(fleet, states)
                 break
             except (SourceError, UsageError) as error:
                 problem = problem or "; ".join(part for part in (error.title, error.hint) if part)
     moments = moments_of(kind, makes_release=tree is not None)
     moments = tuple(moment for moment in moments if moment.makes or not no_hooks)
-    settings = plan_settings(fleet, moments, carries)
+    settings = plan_settings(fleet, moments, carries, operation.strategy)
     plan = plan_rollback(
         fleet.environment.name,
         states,

@@ -362,7 +362,8 @@ verb_history() {
   without='s/, "record": {.*$/}/'
   [ "$2" != yes ] || without="$without;"'s/, "servers": \[[^]]*\]//'
   if [ -f "$own/journal.jsonl" ] && [ -r "$own/journal.jsonl" ]; then
-    tail -c 8000000 "$own/journal.jsonl" | tail -n "$1" | grep -av -e '^{"what": "switch"' -e '^{"what": "restore"' |
+    tail -c 8000000 "$own/journal.jsonl" | tail -n "$1" | grep -av -e '^{"what": "switch"' -e '^{"what": "restore"' \
+      -e '^{"what": "drain"' -e '^{"what": "return"' -e '^{"what": "without"' |
       sed -e "$without" -e 's/^/journal /' | cut -c1-20000
   elif [ -e "$own/journal.jsonl" ] || [ -L "$own/journal.jsonl" ]; then say "unreadable $own/journal.jsonl"
   fi

@@ -1,0 +1,111 @@
+"""How an environment's servers are switched: the keys of its table, what they mean together, and what cannot work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from core.config import values
+from core.moments import MOMENTS
+from core.strategy import ALL_AT_ONCE, ROLLING, Share, Strategy, part_of
+
+if TYPE_CHECKING:
+    from core.config.table import Broken
+
+HOLD = "hold"
+"""A pause that a person ends."""
+UNDO, ASK = "undo", "ask"
+"""What happens when something fails: everything is undone, or a person is asked first."""
+BATCHED = frozenset(name for name, moment in MOMENTS.items() if moment.batched)
+"""The moments that only batches have."""
+OF_BATCHES = ("canary", "batch", "pause")
+"""The keys that only batches have."""
+
+
+def pause(value: object) -> float | str:
+    """Seconds between two batches, or "hold"."""
+    if value == HOLD:
+        return HOLD
+    try:
+        return values.duration(value)
+    except ValueError as error:
+        raise ValueError(f'must be "hold", or a duration such as "2m" or a number of seconds: {error}') from None
+
+
+def spared(value: object) -> int | str:
+    """Servers that may be left out: none, a number, or a share of all."""
+    return 0 if value == 0 and not isinstance(value, bool) else values.batch(value)
+
+
+def way_of(
+    name: str, canary: Share | None, batch: Share, pause: float | str, allow_failed: Share, on_failure: str
+) -> Strategy:
+    """The strategy that the keys of an environment describe."""
+    held = isinstance(pause, str)
+    return Strategy(
+        name=name,
+        canary=canary,
+        batch=batch,
+        pause=0.0 if isinstance(pause, str) else pause,
+        hold=held,
+        allow_failed=allow_failed,
+        ask=on_failure == ASK,
+    )
+
+
+def rules(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """What cannot work in an environment's table, with the key and what would be right."""
+    if table.get("strategy", ALL_AT_ONCE) == ALL_AT_ONCE:
+        for key in OF_BATCHES:
+            if key in table:
+                yield (key,), 'is only for strategy = "rolling"', f'strategy = "{ROLLING}"'
+    servers = table.get("servers")
+    number = len(servers) if isinstance(servers, list | tuple) else 0
+    canary = table.get("canary")
+    if isinstance(canary, int) and not isinstance(canary, bool) and number and canary > number:
+        message = f"is larger than the fleet: there are {number} servers"
+        yield ("canary",), message, f'a number up to {number}, or a share such as "10%"'
+    allowed = _share(table.get("allow-failed"))
+    if number and part_of(allowed, number) >= number:
+        message = "would let a deploy go on without any server"
+        right = f"a number up to {number - 1}" if number > 1 else "leave it out: there is one server"
+        yield ("allow-failed",), message, right
+    if table.get("on-failure") == ASK and table.get("read-only") is True:
+        yield ("on-failure",), "asks a person, and read-only = true lets nobody answer", f'on-failure = "{UNDO}"'
+
+
+def hooks_of_batches(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rule that hooks of batches are where there are batches."""
+    environments, hooks = table.get("environments"), table.get("hooks")
+    known = environments if isinstance(environments, dict) else {}
+    for index, hook in enumerate(hooks if isinstance(hooks, list | tuple) else ()):
+        if isinstance(hook, dict) and hook.get("on") in BATCHED:
+            for place, message, hint in _of_batches(hook, known):
+                yield ("hooks", index, *place), message, hint
+
+
+def _of_batches(hook: Mapping[str, Any], environments: Mapping[str, Any]) -> Iterator[Broken]:
+    """Why a hook never runs: its moment belongs to batches, and no environment has any."""
+    on = hook["on"]
+    named = hook.get("environments")
+    chosen = [name for name in named if name in environments] if isinstance(named, list | tuple) else []
+    rolling = [name for name in chosen or environments if _strategy(environments[name]) == ROLLING]
+    if not rolling:
+        where = ", ".join(chosen) or "every environment"
+        message = f"{on} hooks run between batches, and {where} switches all servers at once"
+        yield ("on",), message, f'strategy = "{ROLLING}" in the environment'
+    elif chosen and len(rolling) < len(chosen):
+        other = ", ".join(name for name in chosen if name not in rolling)
+        yield ("environments",), f"{on} hooks run between batches, and {other} has none", f"leave {other} out"
+
+
+def _strategy(environment: object) -> object:
+    return environment.get("strategy", ALL_AT_ONCE) if isinstance(environment, Mapping) else ALL_AT_ONCE
+
+
+def _share(value: object) -> int | str:
+    """The servers that may be left out, as far as it is written in a way that can be read."""
+    try:
+        return spared(value)
+    except ValueError:
+        return 0
