@@ -39,7 +39,7 @@ class FleetRelease:
     def record(self) -> Record | None:
         return next((release.record for release in self.on.values() if release.record), None)
 
-    @property
+    @cached_property
     def number(self) -> int:
         return max(release.number for release in self.on.values())
 
@@ -142,7 +142,7 @@ def _rows_of(tag: str, on: Mapping[str, Release]) -> list[FleetRelease]:
 
     Only what is known to differ is told apart: a release of which nothing is known stands with the first.
     """
-    if len(on) < 2:
+    if len(on) < 2 or len({r.record.digest if r.record else r.revision for r in on.values()}) < 2:
         return [FleetRelease(tag, on)]
     groups: dict[str, dict[str, Release]] = {}
     for name, release in on.items():

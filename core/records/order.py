@@ -70,14 +70,23 @@ def in_order(items: Iterable[D]) -> list[D]:
     between them by the time that is known of them. Names that count (Deployer's 9, 10) keep that order among themselves
     too, for nothing but the folder's time may be known of them.
     """
-    numbered = sorted((item for item in items if item.number), key=lambda item: (item.number, item.tag))
-    others = [item for item in items if not item.number]
-    counting = sorted(
-        (item for item in others if item.tag.isdigit() and not time_in(item.tag)), key=lambda i: int(i.tag)
-    )
-    rest = [item for item in others if not item.tag.isdigit() or time_in(item.tag)]
+    numbered: list[tuple[int, str, D]] = []
+    counting: list[D] = []
+    rest: list[D] = []
+    for item in items:
+        if number := item.number:
+            numbered.append((number, item.tag, item))
+        elif item.tag.isdigit() and not time_in(item.tag):
+            counting.append(item)
+        else:
+            rest.append(item)
+    numbered.sort(key=lambda entry: entry[:2])
+    known = [item for _, _, item in numbered]
+    if not counting and not rest:
+        return known
+    counting.sort(key=lambda item: natural(item.tag))
     placed: list[tuple[tuple[float, int, Any], D]]
-    placed = [((time, 1, place), item) for place, (time, item) in enumerate(_bounded(numbered))]
+    placed = [((time, 1, place), item) for place, (time, item) in enumerate(_bounded(known))]
     placed += [((time, 0, natural(item.tag)), item) for time, item in _bounded(counting)]
     placed += [((item.when or item.mtime, 0, natural(item.tag)), item) for item in rest]
     return [item for _, item in sorted(placed, key=lambda entry: entry[0])]
