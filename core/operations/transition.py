@@ -34,6 +34,7 @@ from core.plan import STAGE, UPLOAD
 from core.protocol.answers import Removed
 from core.protocol.requests import ANYWHERE, Settles
 from core.questions import ANSWER_WITHIN, GO
+from core.records import Record
 from core.shape import shape_digest
 from core.strategy import Batch
 from core.text import count, size
@@ -122,6 +123,7 @@ class Transition:
         assert record and self._tree and self._shape
         controls.cancel.check()
         prepare, finalize = self._hooks.while_staging(name), self._hooks.while_finalizing(name)
+        revision = _revision(deploy.compatible, record)
         if deploy.writable:
             held.writable(deploy.writable)
         held.stage(
@@ -131,12 +133,14 @@ class Transition:
             self._shape.get(),
             replace(record, failed="", left=False),
             deploy.shared,
-            complete=not (prepare or finalize),
+            complete=not (prepare or finalize or revision),
             cancel=controls.cancel,
         )
+        if revision:
+            held.revision(self._plan.tag, revision)
         for hook in prepare:
             self._hooks.while_made(hook, name, controls.cancel)
-        if prepare or finalize:
+        if prepare or finalize or revision:
             controls.cancel.check()
             held.complete(self._plan.tag, finalize=bool(finalize))
         self._standing.made.add(name)
@@ -252,7 +256,8 @@ class Transition:
     def _nothing_between(self) -> bool:
         """Whether switch and end can be one request: one server, no checks, no hooks after the switch."""
         people = self._checks.any_switched or self._hooks.any_at(SWITCHED)
-        return len(self._standing.names) == 1 and not people
+        told = self._run.fleet.project.deploy.compatible
+        return len(self._standing.names) == 1 and not people and not told
 
     def _switch_and_conclude(self, name: str, journal: str) -> None:
         """Both in one round trip; a cancel that comes meanwhile is too late."""
@@ -308,6 +313,7 @@ class Transition:
                 if self._plan.kind in after.plans:
                     self._hooks.at(after, cancel)
             self._hooks.retire(cancel, self._standing.retired)
+            self._tell_other_tool()
             left = {name: self._standing.left(name) for name in run.names}
             found = end(run, left, self._conclude, cancel, self._ending)
             if found:
@@ -317,6 +323,21 @@ class Transition:
             # If the end could not be written, the journal shows an interruption; the lock need not stay.
             run.give_back("")
         return self._summary()
+
+    def _tell_other_tool(self) -> None:
+        """The line in another tool's log, on servers that have switched; a failure is a warning."""
+        run, tool, record = self._run, self._run.fleet.project.deploy.compatible, self._plan.record
+        if not tool or record is None:
+            return
+        from core.adoption.compatible import log_line
+
+        line = log_line(tool, record, run.who, time.time(), back=self._plan.goes_back)
+        if line is None:
+            return
+        moved = [name for name in self._plan.moving if name in run.names]
+        outcome = run.on_all(lambda name: run.held(name).append(*line), moved)
+        for name, error in outcome.errors.items():
+            run.warn(error.title, name)
 
     def _conclude(self, name: str, again: bool) -> None:
         if name in self._concluded:
@@ -349,3 +370,12 @@ class Transition:
         if out := self._run.left_out:
             text += f", {', '.join(out)} left out"
         return f"{text}: {', '.join(parts)}" if parts else text
+
+
+def _revision(tool: str, record: Record) -> str:
+    """The text of REVISION, which another tool reads; "" where none is asked for."""
+    if not tool:
+        return ""
+    from core.adoption.compatible import revision_of
+
+    return revision_of(tool, record)

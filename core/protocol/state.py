@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 
-from core.adoption import history_of, locks_of
+from core.adoption.traces import History, Traces
 from core.errors import ServerError
 from core.protocol.disks import FEATURES, PLACES, Cache, Disks
 from core.protocol.holding import Clock, Journals, Locks, Ownership
 from core.protocol.releases import Current, Releases
 from core.protocol.traces import TraceReader
 from core.protocol.values import raw_path, shown_path
-from core.records import CLOSED, Freeze, ServerState, parse_notice
+from core.records import CLOSED, Freeze, ServerState, TheirLock, parse_notice
 from core.text import clean, decode_path
 
 MOST_FAULTS = 20
@@ -141,7 +141,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
             server=server,
         )
     traces = seen.traces.found(seen.releases.strange(), current.target)
-    history = history_of(traces)
+    history, their_locks = _told(traces)
     releases = seen.releases.all(current, history.releases)
     features = seen.features | ({"writable"} if seen.writable else set()) | ({CLOSED} if current.closed else set())
     disks, cache, ownership, tick = seen.disks, seen.cache, seen.ownership, seen.clock.tick
@@ -177,7 +177,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         shared_dangling=frozenset(seen.shared_dangling),
         shared_elsewhere=seen.shared_elsewhere,
         lived=history.lived,
-        their_locks=locks_of(traces),
+        their_locks=their_locks,
         pins=seen.releases.pins,
         blocks=seen.releases.blocks,
         freeze=seen.freeze,
@@ -191,6 +191,15 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         folder=ownership.folder,
         news=ownership.news,
     )
+
+
+def _told(traces: Traces) -> tuple[History, tuple[TheirLock, ...]]:
+    """What other tools left, where they left anything."""
+    if not traces.tags and not traces.locks:
+        return History(), ()
+    from core.adoption.tools import history_of, locks_of  # few servers need them
+
+    return history_of(traces), locks_of(traces)
 
 
 def with_records(state: ServerState, lines: Iterable[str]) -> ServerState:

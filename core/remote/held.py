@@ -153,6 +153,14 @@ class Held:
             for answer in self.session.answers(batch):
                 self.session.done(answer, "a record was not written")
 
+    def revision(self, tag: str, text: str) -> None:
+        """Leave REVISION in a release that is being made, before it gets its name."""
+        self._ask("revision", tag, text, title="REVISION was not written")
+
+    def append(self, file: str, line: str) -> None:
+        """Add a line to another tool's log."""
+        self._ask("append", file, line, title=f"{file} was not written")
+
     def unrecord(self, tags: Sequence[str]) -> None:
         """Remove the records of releases that stay."""
         if tags:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
 
-from core import AdoptRequest, DeployRequest, PinRequest, PruneRequest
+from core import AdoptRequest, DeployRequest, PinRequest, PruneRequest, verify
 from core.errors import LockedError, UsageError
 from tests.engine.driving import record, records, releases
 
@@ -192,3 +193,46 @@ def test_an_adopted_cache_is_given_back_where_nothing_was_sent(sshd, project_fac
     operator.run(AdoptRequest())
     operator.deploy(tag="t1")
     assert (root / "current/index.html").exists() and not (root / "current/x").exists()
+
+
+def test_the_old_tools_files_stay_true_while_both_are_used(sshd, project_factory, engine):
+    root = sshd.files
+    lay_out(root, A, C, live=C, absolute=True)
+    (root / "revisions.log").write_text(f"Branch main (at 75b69fc) deployed as release {C} by ana\n")
+    project = project_factory([sshd], deploy={"compatible": "capistrano"})
+    commit = project.git("rev-parse", "HEAD").strip()
+    operator = engine(project)
+    operator.deploy(tag="t1", ref="main")
+    assert (root / "releases/t1/REVISION").read_text() == f"{commit}\n"
+    assert verify(operator.fleet).drifts["web"].none, "it is no drift"
+    operator.rollback()
+    operator.rollback("t1")
+    log = (root / "revisions.log").read_text().splitlines()
+    assert log[1].startswith(f"Branch main (at {commit}) deployed as release t1 by ")
+    assert log[2].endswith("rolled back to release t1") and len(log) == 3, (
+        "of a release without a record nothing is said"
+    )
+    assert os.readlink(root / "current") == f"{root}/releases/t1"
+
+
+def test_deployers_log_tells_of_our_release(sshd, project_factory, engine):
+    root = sshd.files
+    lay_out(root, "1", "2", live="2")
+    (root / ".dep").mkdir()
+    (root / ".dep/releases_log").write_text('{"release_name":"2"}\n')
+    files = {"index.html": "one\n", "REVISION": "our own\n"}
+    operator = engine(project_factory([sshd], files, deploy={"compatible": "deployer"}))
+    operator.deploy(tag="t1", ref="main")
+    said = json.loads((root / ".dep/releases_log").read_text().splitlines()[1])
+    assert (said["release_name"], said["target"]) == ("t1", "main") and said["created_at"].endswith("+0000")
+    assert (root / "releases/t1/REVISION").read_text() == "our own\n", "the tree's own file stays"
+
+
+def test_a_log_that_is_a_link_is_not_written_and_the_deploy_stands(sshd, project_factory, engine):
+    root, elsewhere = sshd.files, sshd.files.parent / "elsewhere"
+    lay_out(root, A, live=A)
+    elsewhere.write_text("")
+    (root / "revisions.log").symlink_to(elsewhere)
+    operator = engine(project_factory([sshd], deploy={"compatible": "capistrano"}))
+    result = operator.deploy(tag="t1")
+    assert elsewhere.read_text() == "" and any("revisions.log was not written" in text for text in result.warnings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.adoption import history_of, locks_of, tools_of
+from core.adoption.tools import history_of, locks_of, tools_of
 from core.adoption.traces import Traces
 from core.protocol.state import parse_state
 from core.records import Told

@@ -39,6 +39,28 @@ say_marks() {
 # say_revisions FILE...: the first line of each, if it is small: a longer one is no revision.
 say_revisions() { find "$@" -type f -size -8 -exec grep -a -m 1 '' /dev/null {} + 2> /dev/null | cut -c1-400 | sed 's/^/revision /'; }
 
+# revision TOKEN TAG TEXT: leave REVISION in a release that is being made, for another tool; one of its own stays.
+# sets: place
+verb_revision() {
+  named "$2"
+  holds "$1"
+  place=$own/incoming/$2/REVISION
+  { [ ! -e "$place" ] && [ ! -L "$place" ]; } || return 0
+  decode "$3"
+  printf %s "$decoded" > "$place" || { room; fail "cannot write REVISION"; }
+}
+
+# append TOKEN FILE LINE: add a line to another tool's log, in a folder that is there.
+verb_append() {
+  holds "$1"
+  case $2 in revisions.log | .dep/releases_log) ;; *) fail "not a log of another tool: $2" ;; esac
+  { [ ! -L "$2" ] && [ ! -L .dep ]; } || fail "$2 is a link"
+  [ ! -e "$2" ] || [ -f "$2" ] || fail "$2 is not a file"
+  decode "$3"
+  case $2 in .dep/*) [ -d .dep ] || mkdir .dep || fail "cannot make .dep" ;; esac
+  say "$decoded" >> "$2" || fail "cannot write $2"
+}
+
 # say_log FILE: its last lines.
 say_log() {
   { [ ! -f "$1" ] || [ -L "$1" ]; } || tail -c 200000 "$1" 2> /dev/null | tail -n 300 | cut -c1-1000 | sed "s:^:log $1 :"

@@ -1,0 +1,63 @@
+"""All tools whose layouts are recognised, and what their files tell together (pure).
+
+A module for each tool says how it is recognised and what its files mean; nothing here writes. What is not certain is
+not said: the fate of a release is given only where the tool left a mark or a log that tells it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.adoption import ansistrano, buddy, capistrano, deployer, deployhq, envoyer, mina, shipit
+from core.adoption.traces import History, Tool, Traces
+from core.records import TheirLock, Told
+
+TOOLS: tuple[Tool, ...] = (
+    deployer.TOOL,
+    capistrano.TOOL,
+    buddy.TOOL,
+    ansistrano.TOOL,
+    mina.TOOL,
+    envoyer.TOOL,
+    deployhq.TOOL,
+    shipit.TOOL,
+)
+"""In the order in which they are tried: the surest signs first."""
+
+_UNFINISHED = {
+    "BAD_RELEASE": "is marked bad",
+    "DIRTY_RELEASE": "is marked dirty: its deploy did not finish",
+    "DEPLOY_UNFINISHED": "was never finished",
+}
+
+
+def tools_of(traces: Traces) -> tuple[Tool, ...]:
+    """The tools that left their signs in a deploy root, the surest first."""
+    return tuple(tool for tool in TOOLS if tool.recognise(traces))
+
+
+def history_of(traces: Traces) -> History:
+    """What all of them tell of the releases there: of each release by tag, and in which order they were live."""
+    known: dict[str, Told] = {}
+    lived: tuple[str, ...] = ()
+    for tool in tools_of(traces):
+        history = tool.history(traces)
+        lived = lived or history.lived
+        for tag, told in history.releases.items():
+            if tag in traces.tags and (tag not in known or not known[tag].tool):
+                known[tag] = replace(told, tool=tool.name)
+    for tag in traces.tags:
+        told = known.get(tag, Told())
+        marks = [f"{_UNFINISHED[mark]}{_by(mark, told)}" for mark in traces.marks.get(tag, ()) if mark in _UNFINISHED]
+        fate = marks[0] if marks else told.fate
+        known[tag] = replace(told, revision=told.revision or traces.revisions.get(tag, ""), fate=fate)
+    return History(known, lived)
+
+
+def _by(mark: str, told: Told) -> str:
+    return f" by {told.tool}" if mark == "BAD_RELEASE" and told.tool else ""
+
+
+def locks_of(traces: Traces) -> tuple[TheirLock, ...]:
+    """Locks of other tools: while one is there, its tool works in the same root."""
+    return tuple(lock for tool in TOOLS for lock in tool.locks(traces))
