@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from textual import screen as textual_screen
 from textual.app import App
 from textual.binding import BindingType
 from textual.command import Provider
@@ -47,8 +48,15 @@ if TYPE_CHECKING:
 FIRST_LOOK = 0.02
 """Seconds from the first paint to the first look at the servers."""
 
+PAINTS = 120
+"""Most paints a second: a key waits for the next one, so half as long as with Textual's own 60."""
+
 DEMO = "demo"
 """What the app returns where the demo was asked for."""
+
+
+if "TEXTUAL_FPS" not in os.environ:
+    vars(textual_screen)["UPDATE_PERIOD"] = 1 / PAINTS  # each screen reads it when it is made
 
 
 def _commands() -> type[Provider]:

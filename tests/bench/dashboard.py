@@ -47,6 +47,7 @@ class Screen:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         environ = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
         environ |= {"PYTHONPATH": str(REPOSITORY), "TURNOUT_KEYS": "/nonexistent"}
+        environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled once, not at every start
         self.process = subprocess.Popen(
             [*program, *words], cwd=folder, env=environ, stdin=theirs, stdout=theirs, stderr=theirs,
             preexec_fn=_own_terminal,

@@ -10,7 +10,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from tests.bench.dashboard_app import begin, state_of
 from tests.tui.recorded import NOW, RecordedFleet, project
 from tests.tui.running import STYLE, XTERM, shown, until
-from tui.app import TurnoutApp
+from tui.app import PAINTS, TurnoutApp
 
 MOST = 3000
 """Bytes of a cursor move on a terminal of 160x45."""
@@ -54,6 +54,7 @@ async def test_a_cursor_move_sends_little_with_a_hundred_servers(pane, moves) ->
             sizes.append(app.sent - before)
         assert max(sizes) <= MOST, sizes
         assert min(sizes) > 0, "the cursor is seen to move"
+        assert app.screen._update_timer._interval == pytest.approx(1 / PAINTS), "Textual reads the limit as it did"
 
 
 async def test_uploads_send_what_changed_of_them() -> None:

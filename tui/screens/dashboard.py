@@ -98,12 +98,14 @@ class Dashboard(Guarded, Screen[None]):
         self.filtering = ""
         self.details_of = "releases"
         self._changed = False
+        self._resumed = False
         self._open_pane = "releases"
         self.zoomed = ""
         """The pane that has the whole screen, or ""."""
         self._heights: dict[Widget, int | str] = {}
 
     def compose(self) -> ComposeResult:
+        self.set_class(self.app.size.height >= TALL, "-tall")  # later it would be a second look at every rule of style
         yield OneLine(id="header")
         yield OneLine(id="banner")
         yield OneLine(id="elsewhere")
@@ -132,7 +134,9 @@ class Dashboard(Guarded, Screen[None]):
         self.workspaces.on_change.append(self.while_here(self.show_elsewhere))
         self.show_fleet()
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        event.refresh_styles = event.refresh_styles and self._resumed  # what was just mounted has its styles
+        self._resumed = True
         self.show_keys()
 
     # As the workspace's Listener.
