@@ -9,7 +9,12 @@ from tui.view.edit_lines import ENVIRONMENT, HOOK, NEW_ENVIRONMENT, SERVER, Fiel
 
 def test_every_key_of_a_table_has_a_field() -> None:
     for kind, model in ((ENVIRONMENT, Environment), (SERVER, Server), (HOOK, Hook)):
-        assert {field.key for field in fields_of(kind)} == set(model.keys()) - {"servers"}
+        assert {field.key for field in fields_of(kind)} == set(model.keys()) - {
+            "servers",
+            "shared",
+            "slots",
+            "variables",
+        }
     assert [field.key for field in fields_of(NEW_ENVIRONMENT)][-3:] == ["server name", "server host", "server root"]
 
 

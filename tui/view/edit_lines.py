@@ -17,8 +17,8 @@ ENVIRONMENT, SERVER, HOOK = "environment", "server", "hook"
 NEW_ENVIRONMENT, NEW_SERVER, NEW_HOOK = "new environment", "new server", "new hook"
 
 _MODELS: Mapping[str, type[Table]] = {ENVIRONMENT: Environment, SERVER: Server, HOOK: Hook}
-_APART = {"servers"}
-"""Keys that have rows of their own."""
+_APART = {"servers", "shared", "slots", "variables"}
+"""Keys that have rows of their own, or tables as their values: these are written in the file itself."""
 
 YES, NO = "yes", "no"
 

@@ -1,0 +1,82 @@
+"""An operator who dies in a finalize hook, while checks bake, or in a retire hook: all servers reach the same end."""
+
+from __future__ import annotations
+
+import pytest
+
+from core import DeployRequest, RecoverRequest
+from tests.projects import hook
+from tests.waiting import until
+
+SLOTS = {"slots": {"blue": 8001, "green": 8002}}
+SAID = 'echo "$TURNOUT_TAG $TURNOUT_SLOT" >> "$TURNOUT_ROOT/{name}"'
+HOOKS = hook("before-switch", SAID.format(name="started")) + hook("after-switch", SAID.format(name="turned"))
+
+
+def lines(place, name):
+    file = place.files / name
+    return file.read_text().splitlines() if file.exists() else []
+
+
+@pytest.fixture
+def interrupted(pair, project_factory, operator, truth):
+    """Two servers with r1 live; gives what kills the operator of a deploy of r2 at an event, with more TOML."""
+
+    def kill(extra, event, **facts):
+        project = project_factory(pair, environment_options=SLOTS, extra=HOOKS + extra)
+        known = truth(project, pair)
+        known.do(DeployRequest(tag="r1"))
+        project.config.write_text(project.config.read_text().replace(SHORT, LONG))
+        project.commit({"index.html": "two\n"})
+        for server in pair:
+            (server.files / "go").touch()
+        deploy = operator(project, "deploy", "production", "--yes", "--tag", "r2")
+        deploy.await_event(event, **facts)
+        deploy.kill()
+        until(known.unlocked, "the agents have given their locks back")
+        return known
+
+    return kill
+
+
+SHORT, LONG = 'bake = "1s"', 'bake = "60s"'
+BAKE = f'\n[[checks]]\nrun = "true"\n{SHORT}\n'
+
+
+@pytest.mark.parametrize(("way", "tag"), [("finish", "r2"), ("undo", "r1")])
+def test_killed_while_checks_bake(interrupted, pair, way, tag):
+    retire = hook("retire", SAID.format(name="retired"))
+    known = interrupted(retire + BAKE, "asked")
+    assert known.live() == ["r2", "r2"]
+    known.do(RecoverRequest(way))
+    assert known.live() == [tag, tag]
+    left = "r1 blue" if way == "finish" else "r2 green"
+    for server in pair:
+        assert lines(server, "retired")[-1:] == [left]
+        assert lines(server, "turned")[-1] == ("r2 green" if way == "finish" else "r1 blue")
+    known.do(DeployRequest(tag="r3"))
+    assert lines(pair[0], "started")[-1] == ("r3 blue" if way == "finish" else "r3 green")
+
+
+def test_killed_in_a_finalize_hook(interrupted, pair):
+    known = interrupted(hook("finalize", "[ ! -e $TURNOUT_ROOT/go ] || sleep 60"), "hook-started", on="finalize")
+    assert known.live() == ["r1", "r1"]
+    for server in pair:
+        (server.files / "go").unlink(missing_ok=True)
+        assert not (server.files / "releases/r2").exists()
+        assert not list((server.files / ".turnout/manifests").glob("*.unfinished"))
+        assert not (server.files / ".turnout/records/r2.toml").exists()
+    known.do(DeployRequest(tag="r2"))
+    assert known.live() == ["r2", "r2"]
+
+
+def test_killed_in_a_retire_hook(interrupted, pair):
+    retire = hook("retire", f"{SAID.format(name='retired')}; [ ! -e $TURNOUT_ROOT/go ] || sleep 60")
+    known = interrupted(retire, "hook-started", on="retire")
+    assert known.live() == ["r2", "r2"]
+    for server in pair:
+        (server.files / "go").unlink(missing_ok=True)
+    known.do(RecoverRequest("finish"))
+    assert known.live() == ["r2", "r2"]
+    for server in pair:
+        assert lines(server, "retired")[-1] == "r1 blue"
