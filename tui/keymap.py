@@ -109,6 +109,8 @@ ANSWER_KEYS = (
     Key("finish", "F", "finish", "finish it: every server gets the new release", ANSWER, alone=True),
     Key("take-back", "U", "take_back", "undo it: every server goes back to its old release", ANSWER),
     Key("remove", "delete", "remove", "remove the row under the cursor from the form", ANSWER),
+    *(Key(f"choice-{n}", f"{n}", f"choice({n})", f"choose the answer with the number {n}", ANSWER) for n in (1, 2, 3)),
+    Key("hold", "h", "hold", "hold it: ready on every server, it waits for somebody to say go", ANSWER, alone=True),
     Key("yes", "y", "yes", "do what the dialog describes", ANSWER),
     Key("close", "escape", "close", "close the innermost dialog, filter or mark", ANSWER),
 )

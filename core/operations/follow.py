@@ -6,14 +6,27 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import EXIT_DONE, EXIT_FAILED, EXIT_PERSON, ConnectError, FleetError, TurnoutError
-from core.events import STILL_THERE, Emit, Event, Kept, OperationFinished, PlanMade, Pruned, Switched, from_json, kept
+from core.events import (
+    STILL_THERE,
+    Asked,
+    Emit,
+    Event,
+    Kept,
+    OperationFinished,
+    PlanMade,
+    Pruned,
+    Switched,
+    from_json,
+    kept,
+)
 from core.fleet import Fleet, Inspection
 from core.jobs import Cancel
 from core.plan import RECOVER
+from core.questions import Question, question_row
 from core.records import JournalLine, Lock, ServerState, is_tag
 from core.recovery import interruption
 
@@ -131,7 +144,8 @@ class _Seen:
         self._switched: set[str] = set()
         """Servers that are known to have been switched."""
 
-    def take(self, line: str) -> None:
+    def take(self, line: str, asks: Question | None = None) -> None:
+        """Hand on the event in a line. `asks`: what is asked now, with its deadline by this machine's clock."""
         if line in self._lines:
             return
         self._lines.add(line)
@@ -140,6 +154,8 @@ class _Seen:
         except (ValueError, RecursionError):
             return
         if event is not None and event.operation == self.operation and event.server in self._servers:
+            if isinstance(event, Asked) and asks and event.question.get("id") == asks.id:
+                event = replace(event, question=dict(question_row(asks)))
             self._note(event)
             self._emit(event)
 
@@ -201,7 +217,7 @@ def _follow(fleet: Fleet, name: str, seen: _Seen, cancel: Cancel) -> None:
             offset = 0
             continue
         for line in piece.lines:
-            seen.take(line)
+            seen.take(line, piece.asks)
         offset += piece.bytes
         if piece.bytes:
             continue

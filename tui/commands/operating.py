@@ -50,7 +50,7 @@ def plan(desk: Desk, request: Request, title: str, servers: Collection[str] | No
 
     def decided(agreed: Plan | None) -> None:
         if agreed is not None:
-            workspace.run(request, agreed, fleet)
+            workspace.run(dialog.request, agreed, fleet)
 
     desk.ask(dialog, decided)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from textual.binding import BindingType
 
 from tui.commands import (
+    answering,
     app_wide,
     comparing,
     editing,
@@ -43,9 +44,8 @@ from tui.model.workspace import Workspace
 from tui.view.keybar import KeyHint
 
 ON_DASHBOARD = (
-    *operating.COMMANDS, *promoting.COMMANDS, *panes.COMMANDS, *troubles.COMMANDS, *comparing.COMMANDS,
-    *operating.COMMANDS, *promoting.COMMANDS, *panes.COMMANDS, *troubles.COMMANDS, *comparing.COMMANDS,
-    *editing.COMMANDS, *servers.COMMANDS, *notices.COMMANDS,
+    *operating.COMMANDS, *answering.COMMANDS, *promoting.COMMANDS, *panes.COMMANDS, *troubles.COMMANDS,
+    *comparing.COMMANDS, *editing.COMMANDS, *servers.COMMANDS, *notices.COMMANDS,
 )  # fmt: skip
 COMMANDS: Mapping[str, Command] = {
     command.id: command for command in (*ON_DASHBOARD, *app_wide.COMMANDS, app_wide.DEMO)

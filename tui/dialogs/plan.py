@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -13,6 +14,7 @@ from core.errors import Cancelled, TurnoutError
 from core.events import Event
 from core.jobs import Controls, Job
 from core.plan import Plan
+from core.questions import OTHER, USUAL_HOLD
 from tui.dialogs.base import Dialog, button
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
@@ -39,7 +41,7 @@ class PlanDialog(Dialog[Plan]):
     """
 
     AUTO_FOCUS = "#name, #close"
-    BINDINGS = bindings("yes")
+    BINDINGS = bindings("yes", "hold")
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class PlanDialog(Dialog[Plan]):
         self.plan: Plan | None = None
         self.error: TurnoutError | None = None
         self._fleet = fleet
-        self._request = request
+        self.request = request
         self._bridge = bridge
         self._keymap = keymap
         self._glyphs = glyphs
@@ -71,7 +73,7 @@ class PlanDialog(Dialog[Plan]):
     def _work(self, emit: Callable[[Event], None], controls: Controls) -> Plan:
         from core import make_plan
 
-        return make_plan(self._fleet, self._request, emit, controls.cancel)
+        return make_plan(self._fleet, self.request, emit, controls.cancel)
 
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(id="body", can_focus=False):
@@ -198,6 +200,21 @@ class PlanDialog(Dialog[Plan]):
             self.notify(f"type {self._words_to_type[-1]} exactly, or press Escape", severity="warning", markup=False)
             return
         self.dismiss(self.plan)
+
+    def action_hold(self) -> None:
+        """Let it wait at the barrier for somebody to say go, or not."""
+        plan = self.plan
+        if plan is None or not self._may_run or "barrier" not in plan.phases:
+            return
+        if self._environment.hold and not plan.goes_back:
+            self.notify("turnout.toml holds every deploy here", timeout=3, markup=False)
+            return
+        seconds = 0.0 if plan.hold else USUAL_HOLD
+        approve = OTHER if seconds and self._environment.approve == OTHER else ""
+        self.request = replace(self.request, hold=seconds or None)
+        self.plan = replace(plan, hold=seconds, approve=approve)
+        self.show_what_to_agree_to()
+        self.draw()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.allow()

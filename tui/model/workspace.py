@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from core.plan import Plan
 from core.planner.freeze import frozen
+from core.questions import Question
 from core.records import Lock
+from tui.model.answers import Answers
 from tui.model.bridge import Bridge
 from tui.model.comparison import Comparison
 from tui.model.fleet_watch import FleetWatch, open_fleet
@@ -59,6 +61,7 @@ class Workspace:
         )
         self.shown = Shown(self.fleet_watch, listener)
         self.others = Others(self.shown, self.bridge, self.now)
+        self.answers = Answers(self.shown, self.others, self.bridge, listener)
         self.comparison = Comparison(self.bridge, self.now, listener.comparison_changed)
         self.past = Past(self.fleet_watch, bridge)
         names = [server.name for server in self.environment.servers]
@@ -87,6 +90,11 @@ class Workspace:
     def operation(self) -> Followed | None:
         """The operation that is shown."""
         return self.shown.operation
+
+    @property
+    def question(self) -> Question | None:
+        """What the running operation asks, whoever started it."""
+        return self.answers.question
 
     @property
     def operation_runs(self) -> bool:

@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
-from core.events import Event
+from core.events import Answered, Asked, Event
 from tui import keymap as keys
 from tui.commands.base import PANES, press
 from tui.commands.operating import offer_force
@@ -37,6 +37,7 @@ from tui.view.glyphs import Glyphs
 from tui.view.header import header_line
 from tui.view.health import is_trouble
 from tui.view.history_lines import freeze_banner
+from tui.view.question_lines import banner_line as question_banner
 from tui.view.recovery_lines import banner_line
 from tui.view.server_list import FEW, FOLD
 from tui.view.server_row import servers_title
@@ -186,6 +187,9 @@ class Dashboard(Guarded, Screen[None]):
         """Take in what the engine said since the last tick."""
         for tab in self.bottom.tabs.values():
             tab.hear(said)
+        if any(isinstance(event, Asked | Answered) for event in said):
+            self.show_banner()
+            self.show_keys()
 
     def operation_changed(self) -> None:
         """Show how far it is, or how it ended."""
@@ -437,8 +441,14 @@ class Dashboard(Guarded, Screen[None]):
         self.show_banner()
 
     def show_banner(self) -> None:
-        """Draw the line that tells of an interrupted operation that switched something, or that changes are frozen."""
+        """Draw the line that tells what an operation asks, that one was interrupted after it had switched something, or
+        that changes are frozen."""
         banner = self.query_one("#banner", OneLine)
+        if question := self.workspace.question:
+            banner.display = True
+            key = self.keymap.shown("answer")
+            banner.show(question_banner(question, self.size.width, self.now(), self.glyphs, key))
+            return
         interrupted = self.workspace.others.interruption
         banner.display = interrupted is not None and bool(interrupted.switched)
         if interrupted is not None and banner.display:
@@ -521,6 +531,7 @@ class Dashboard(Guarded, Screen[None]):
         self.workspaces.look_at_others()
         self.workspace.look_again()
         self.show_header()
+        self.show_banner()
         self._show_lock_ages()
         if any(server.checking or not server.answers for server in self.workspace.fleet_view.servers):
             self.servers_pane.redraw()

@@ -12,6 +12,7 @@ from tui.view.change_lines import plan_change_lines
 from tui.view.formats import age, listing, range_name, short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, plain, width, wrap
+from tui.view.question_lines import hold_words
 
 NAMED = 12
 """Servers that are named where they are exceptions."""
@@ -32,6 +33,8 @@ def plan_lines(
     out = _change(plan, cells, glyphs, now, terminal)
     if plan.reason:
         out += _field("Why", one_line(plan.reason), cells)
+    if plan.hold:
+        out += _field("Hold", hold_words(plan.hold, plan.approve), cells)
     if plan.changes is not None:
         out += [(), *plan_change_lines(plan.changes, cells, glyphs, terminal=terminal)]
     if plan.refusals:

@@ -9,6 +9,8 @@ from typing import Any
 
 from core.events import (
     PHASES,
+    Answered,
+    Asked,
     BatchStarted,
     CheckAttempted,
     Event,
@@ -30,6 +32,8 @@ from core.events import (
     UploadProgress,
 )
 from core.plan import NONE, STAGE, SWITCH, UPLOAD
+from core.protocol.asked import question_of
+from core.questions import Question
 from core.strategy import Batch
 from tui.view.lines import one_line
 
@@ -186,6 +190,8 @@ class Progress:
         """The one that is under way, or the last one."""
         self.paused: Paused | None = None
         """The pause after it, until the next one begins."""
+        self.question: Question | None = None
+        """What it asks now."""
         self.finished: OperationFinished | None = None
         self.cancelling = False
 
@@ -227,6 +233,10 @@ class Progress:
                 server.said = one_line(event.line) or server.said
             case HookFinished():
                 server.hook = ""
+            case Asked():
+                self.question = question_of(event.question)
+            case Answered():
+                self.question = None
             case CheckAttempted():
                 server.check = event
                 server.checks.append(event)
@@ -253,7 +263,7 @@ class Progress:
                         del self.notes[:MOST_NOTES]
                         self.notes_dropped += MOST_NOTES
             case OperationFinished():
-                self.finished = event
+                self.finished, self.question = event, None
                 self.tag = event.tag or self.tag
 
     def _phase_of(self, event: PhaseStarted | PhaseFinished) -> str:

@@ -13,6 +13,7 @@ from tui.view.lines import Line
 from tui.view.operation_lines import bytes_line, folded, phase_line, title_line
 from tui.view.progress import Progress
 from tui.view.progress_lines import by_urgency, fleet_line, notes_lines, server_progress_line
+from tui.view.question_lines import question_lines
 from tui.view.receipt_lines import receipt_lines
 
 NOTES = 8
@@ -55,6 +56,8 @@ def page(progress: Progress, error: TurnoutError | None, now: float, frame: Fram
         head.append(batch)
     if switch.in_sight(progress):
         head += switch.switch_lines(progress, cells, now, glyphs, motion=frame.motion)
+    if progress.question:
+        head += question_lines(progress.question, cells, now, glyphs)
     head += notes_lines(progress, cells, glyphs, min(NOTES, max(frame.rows // 5, 1)))
     return _with_servers(progress, head, now, frame)
 
