@@ -1,6 +1,8 @@
 """A deploy that is held: ready on every server, nothing switched, until a person answers, from here or elsewhere."""
 
 import json
+import os
+import signal
 import threading
 import time
 
@@ -12,9 +14,10 @@ from core.events import Answered, Asked, HookStarted, Switched
 from core.operations.answering import answer, open_questions
 from core.operations.past import read_history
 from core.questions import ABORT, GO, STOP_CLOCK
-from tests.engine.commands import start, turnout, turnout_json
+from tests.engine.commands import COMMAND, start, turnout, turnout_json
 from tests.engine.driving import at_rest, live, record, releases
 from tests.projects import hook
+from tests.terminal import Terminal
 from tests.waiting import PATIENCE, until
 
 
@@ -233,3 +236,55 @@ def test_what_cannot_be_held_is_refused(team):
     ana.fails(lambda: ana.deploy(tag="one"), UsageError, "say why")
     ana.fails(lambda: ana.rollback(), UsageError, "say why")
     assert ana.deploy(tag="one", reason="it is time").tag == "one"
+
+
+def test_a_question_is_answered_at_the_terminal_that_runs_it_and_at_one_that_watches(
+    servers, project_factory, importable, monkeypatch
+):
+    (place,) = servers(1)
+    project = project_factory([place])
+    monkeypatch.setenv("TURNOUT_USER", "ana")
+    with Terminal([*COMMAND, "deploy", "production", "--tag", "one", "--yes", "--hold"], project.folder) as running:
+        running.expect("type go, abort or hold, then Enter")
+        running.type("g")
+        running.expect("not a choice")
+        with Terminal([*COMMAND, "watch", "production"], project.folder, TURNOUT_USER="bo") as watching:
+            watching.expect("type go, abort or hold, then Enter")
+            watching.type("hold")
+            watching.expect("bo@")
+            running.expect("answered hold")
+            running.expect("type go, abort or hold, then Enter")
+            assert live(place) == ""
+            running.type("go")
+            assert running.end() == 0
+            assert watching.end() == 0
+    assert live(place) == "one"
+
+
+def test_a_crash_while_it_is_held_switches_nothing_and_the_next_deploy_works(servers, project_factory, importable):
+    places = servers(2)
+    project = project_factory(places)
+
+    def held(tag):
+        deploy = start(project, "deploy", "production", "--tag", tag, "--yes", "--hold")
+        locks = [place.files / ".turnout/lock" for place in places]
+        until(lambda: all((lock / "question").exists() for lock in locks), "the question on all servers")
+        return deploy, [int((lock / "process").read_text().split()[0]) for lock in locks]
+
+    deploy, agents = held("one")
+    os.kill(agents[1], signal.SIGKILL)
+    _, err = deploy.communicate(timeout=PATIENCE)
+    assert deploy.returncode == 3 and "web2" in err, err
+    assert [live(place) for place in places] == ["", ""]
+
+    deploy, _ = held("two")
+    deploy.kill()
+    deploy.communicate(timeout=PATIENCE)
+    until(lambda: not any((place.files / ".turnout/lock").exists() for place in places), "the locks are given back")
+    assert [live(place) for place in places] == ["", ""]
+    code, _ = turnout_json(project, "answer", "go")
+    assert code == 1, "there is no question any more"
+    assert turnout(project, "recover", "production", "--undo", "--yes").returncode in (0, 2)
+    assert turnout(project, "deploy", "production", "--tag", "three", "--yes").returncode == 0
+    assert [live(place) for place in places] == ["three", "three"]
+    at_rest(places)

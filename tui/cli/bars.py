@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from core.events import Event
+from core.events import Answered, Asked, Event
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
 from tui.view.progress import Progress
@@ -75,6 +75,12 @@ class Bars:
         """Bring the rows up to date."""
         with self._lock:
             self._progress.apply(event)
+        # While a person types, nothing is drawn again below.
+        with suppress(OSError, ValueError):
+            if isinstance(event, Asked):
+                self._live.stop()
+            elif isinstance(event, Answered):
+                self._live.start()
 
     def _rows(self) -> Group:
         cells, now, progress = max(self._console.width - 1, 20), time.time(), self._progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, StateChanged, TurnoutError, UsageError
@@ -9,7 +10,10 @@ from tui.cli.command import Answer, Command, find
 
 if TYPE_CHECKING:
     from core import Request
+    from core.fleet import Fleet
+    from core.jobs import Controls
     from core.plan import Plan
+    from core.questions import Question
 
 
 def carry_out(command: Command) -> Answer:
@@ -79,7 +83,9 @@ def _execute(command: Command, request: Request, plan: Plan | None) -> Answer:
     fleet, wait = command.fleet, command.options.wait
     with command.output.progress():
         result = command.follower.run(
-            "execute", lambda emit, controls: execute(fleet, request, plan, emit, controls, wait=wait)
+            "execute",
+            lambda emit, controls: execute(fleet, request, plan, emit, controls, wait=wait),
+            answer=_typed(fleet) if command.can_ask else None,
         )
     return {
         "exit_code": result.exit_code,
@@ -91,6 +97,16 @@ def _execute(command: Command, request: Request, plan: Plan | None) -> Answer:
         "round_trips": dict(result.round_trips or {}),
         **({"left_out": dict(result.left_out)} if result.left_out else {}),
     }
+
+
+def _typed(fleet: Fleet) -> Callable[[Controls, str, Question], None]:
+    """Gives what is typed at this operation's own questions."""
+    who = fleet.project.settings.who
+
+    def answer(controls: Controls, choice: str, question: Question) -> None:
+        controls.questions.answer(choice, who, question=question.id)
+
+    return answer
 
 
 def _confirm(command: Command, plan: Plan) -> None:

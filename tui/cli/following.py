@@ -10,19 +10,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from types import FrameType, TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.backlog import Valve
-from core.errors import Cancelled, NeedsPerson
+from core.errors import Cancelled, NeedsPerson, TurnoutError
 from core.events import Emit, Event, UploadProgress
 from core.jobs import Controls, Job
+from core.questions import Question
 from tui.cli.output import Output
+
+if TYPE_CHECKING:
+    from tui.cli.typed import TypedAnswers
 
 T = TypeVar("T")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _END = None
 
+TYPED_EVERY = 0.2
+"""Seconds between looks at what was typed."""
 APART = 1.0
 """Seconds between two signals that are two wishes: a held key, or one that is hit again and again, is one."""
 LEFT_AFTER = 30.0
@@ -52,11 +58,19 @@ class Follower:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def run(self, name: str, work: Callable[[Emit, Controls], T], *, patient: bool = True) -> T:
+    def run(
+        self,
+        name: str,
+        work: Callable[[Emit, Controls], T],
+        *,
+        patient: bool = True,
+        answer: Callable[[Controls, str, Question], None] | None = None,
+    ) -> T:
         """What the work returns; raises what it raises.
 
         patient  wait for the end of cancelled work, because it puts things back; without it (work that changes
                  nothing) a signal raises Cancelled at once
+        answer   gives what a person types at a question of the operation; None: nobody can type
         """
 
         def work_and_end(emit: Emit, controls: Controls) -> T:
@@ -73,23 +87,40 @@ class Follower:
                 self._queue.put(admitted)
 
         job.subscribe(hear)
+        typed = self._typed(job, answer) if answer else None
         job.start()
         wishes = _Wishes()
         ended = False
         while not ended:
-            items = self._next(wishes.patience)
+            items = self._next(min(wishes.patience, TYPED_EVERY) if typed else wishes.patience)
             ended = _END in items
             heard = [item for item in items if isinstance(item, Event)]
             valve.taken(heard)
             self._output.events(_newest_progress(heard))
             if heard:
                 wishes.heard()
+            if typed:
+                for event in heard:
+                    typed.hear(event)
+                typed.look()
             for _ in range(sum(isinstance(item, signal.Signals) for item in items)):
                 if wishes.add():
                     self._cancel(job, patient, wishes.number)
             if wishes.leave and not ended:
                 raise self._left()
         return job.result()
+
+    def _typed(self, job: Job[Any], answer: Callable[[Controls, str, Question], None]) -> TypedAnswers:
+        """Answers that are typed at the questions of this job; what is wrong with one is said."""
+        from tui.cli.typed import TypedAnswers  # only at a terminal
+
+        def take(choice: str, question: Question) -> None:
+            try:
+                answer(job.controls, choice, question)
+            except TurnoutError as error:
+                self._output.error(error)
+
+        return TypedAnswers(take, self._output.say)
 
     def answer(self, ask: Callable[[], None]) -> str:
         """What a person answers to what `ask` shows, without white space around it; "" at the end of input.

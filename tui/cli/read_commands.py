@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_FAILED, Cancelled, ConnectError, NoRecord
+from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_FAILED, Cancelled, ConnectError, NoRecord, TurnoutError
 from core.recovery import interruption
 from core.rows import (
     check_rows,
@@ -26,6 +28,8 @@ from tui.view.locks import running_line
 
 if TYPE_CHECKING:
     from core.fleet import Inspection
+    from core.jobs import Controls
+    from core.questions import Question
 
 
 PATHS_SHOWN = 50
@@ -138,7 +142,10 @@ def _watch(command: Command) -> Answer:
         inspection = command.inspect()
         with output.progress():
             watched = command.follower.run(
-                "watch", lambda emit, controls: watch(command.fleet, emit, controls.cancel), patient=False
+                "watch",
+                lambda emit, controls: watch(command.fleet, emit, controls.cancel),
+                patient=False,
+                answer=_typed(command) if command.can_ask and not command.fleet.environment.read_only else None,
             )
     except Cancelled:
         summary = "stopped watching; the operation goes on"
@@ -150,6 +157,23 @@ def _watch(command: Command) -> Answer:
     code, away = _unreached(command, inspection)
     summary = f"{watched.summary}; {away}" if away else watched.summary
     return {"exit_code": code, "outcome": "failed" if code else "nothing-to-do", "summary": summary}
+
+
+def _typed(command: Command) -> Callable[[Controls, str, Question], None]:
+    """Gives what is typed at the questions of somebody else's operation; how that went is said when it is known."""
+    from core.operations.answering import answer
+
+    def give(choice: str, question: Question) -> None:
+        try:
+            answer(command.fleet, choice, question=question.id)
+        except TurnoutError as error:
+            command.output.error(error)
+
+    def take(controls: Controls, choice: str, question: Question) -> None:
+        # The events of the operation are followed meanwhile.
+        threading.Thread(target=give, args=(choice, question), name="answer", daemon=True).start()
+
+    return take
 
 
 def _hint(command: Command, inspection: Inspection) -> None:

@@ -128,6 +128,9 @@ class Narrator:
                 return self._upload(event)
             case OperationStarted():
                 return [_one(text) for text in texts(event)]
+            case Asked():
+                said = [self._at(event, text) for text in texts(event)]
+                return [*said, f"`turnout answer {self.environment} CHOICE` answers it from any machine"]
             case PhaseStarted() if event.phase != "build":
                 return []
             case PhaseFinished(outcome="skipped") | OperationFinished():
