@@ -88,10 +88,11 @@ STRATEGIES: Mapping[str, Callable[[Sequence[str], Strategy], tuple[Batch, ...]]]
 
 @dataclass(frozen=True, kw_only=True)
 class WayBack:
-    """One batch on the way back: servers whose drain hooks run, those that are switched back, and those whose return
-    hooks run then.
+    """One batch on the way back: its number, servers whose drain hooks run, those that are switched back, and those
+    whose return hooks run then.
     """
 
+    number: int
     drain: tuple[str, ...] = ()
     switch: tuple[str, ...] = ()
     back: tuple[str, ...] = ()
@@ -107,8 +108,10 @@ def ways_back(batches: Sequence[Batch], switched: Set[str], drained: Set[str]) -
     told = {name for batch in batches for name in batch}
     lost = tuple(sorted((switched | drained) - told))
     found = []
-    for batch in (*((lost,) if lost else ()), *reversed(batches)):
+    numbered = [*enumerate(batches, 1), *([(max(len(batches), 1), lost)] if lost else [])]
+    for number, batch in reversed(numbered):
         way = WayBack(
+            number=number,
             drain=tuple(name for name in batch if name in switched and name not in drained),
             switch=tuple(name for name in batch if name in switched),
             back=tuple(name for name in batch if name in switched or name in drained),

@@ -30,6 +30,7 @@ def going_back(
     """
     back: list[str] = []
     for way in ways_back(batches, standing.switched, standing.drained):
+        standing.batch = way.number, max(len(batches), 1), way.back
         _drain(run, standing, hooks, way, cancel)
         restored = restore(way.switch) if way.switch else {}
         switched = [name for name, done in restored.items() if done and standing.targets[name]]

@@ -10,7 +10,7 @@ from core import hooks, layout, variables
 from core.config import Hook
 from core.errors import FleetError, TurnoutError
 from core.jobs import Cancel
-from core.moments import FINALIZE, FIRST_SERVER, MOMENTS, OPERATOR, PREPARE, RETIRE, Moment
+from core.moments import FINALIZE, FIRST_SERVER, MOMENTS, OPERATOR, PREPARE, RETIRE, RETURN, Moment
 from core.operations.run import Run
 from core.operations.standing import Standing
 from core.text import most
@@ -43,12 +43,14 @@ class HookRuns:
         self._run = run
         self._standing = standing
         rolling = standing.plan.strategy.rolling
+        # A server that an operation before this one left drained has to be brought back, also where all switch at once.
+        also = {RETURN.name} if standing.drained else set()
         self._hooks = [
             hook
             for hook in run.fleet.project.hooks
             if hook.runs_in(standing.carries)
             and (run.hooks or MOMENTS[hook.on].makes)
-            and (rolling or not MOMENTS[hook.on].batched)
+            and (rolling or hook.on in also or not MOMENTS[hook.on].batched)
         ]
 
     def any_at(self, moments: Sequence[Moment]) -> bool:
@@ -166,7 +168,8 @@ class HookRuns:
             with run.phase(hook.on, name) if MOMENTS[hook.on].batched else nullcontext():
                 hooks.run(run.site(name, way.cancel), hook, folder, told)
 
-        names = [name for name in way.servers if self._runs_on(hook, name) and name not in run.left_out]
+        there = [name for name in way.servers if back is not None or name not in run.left_out]
+        names = [name for name in there if self._runs_on(hook, name)]
         if not names:
             return
         guard, needed = way.guard, hook.where == FIRST_SERVER
@@ -176,7 +179,8 @@ class HookRuns:
     def _runs_on(self, hook: Hook, name: str) -> bool:
         """Whether a hook runs on a server: by its place, and by the server's roles."""
         run = self._run
-        names = [each.name for each in run.fleet.servers if hook.concerns(each) and each.name in run.names]
+        taking = {*run.names, name}
+        names = [each.name for each in run.fleet.servers if hook.concerns(each) and each.name in taking]
         return name in (names[:1] if hook.where == FIRST_SERVER else names) and hook.where != OPERATOR
 
     @contextmanager

@@ -124,7 +124,7 @@ def withdraw(run: Run, standing: Standing, name: str) -> None:
 
 def asks_again(run: Run, standing: Standing, error: TurnoutError, controls: Controls) -> bool:
     """Whether a person wants the step of a batch that failed after its switch tried again; else all is undone."""
-    number, servers = standing.batch
+    number, _, servers = standing.batch
     if not standing.plan.strategy.ask or not _can_be_tried_again(error):
         return False
     question = questions.batch_failed(

@@ -61,8 +61,8 @@ class Standing:
         self._switched_before = {name: before.tag for name, before in found.switched.items()} if found else {}
         self.targets = {name: state.current_target for name, state in states.items()}
         """By server: the link's text where a switch back points `current`, "" for no `current`."""
-        self.batch: tuple[int, Batch] = (0, ())
-        """The number of the batch that is under way, from 1, and its servers."""
+        self.batch: tuple[int, int, Batch] = (0, 0, ())
+        """The number of the batch that is under way, from 1, how many there are, and its servers."""
         interrupted = interruption(states.values())
         self.drained: set[str] = set(interrupted.drained) if interrupted else set()
         self._interrupted = prepared.interruption.records if prepared.interruption else {}
@@ -91,11 +91,11 @@ class Standing:
     @property
     def batch_variables(self) -> dict[str, str]:
         """What hooks of a batch are told of it."""
-        number, servers = self.batch
+        number, batches, servers = self.batch
         if not number or not self.plan.strategy.rolling:
             return {}
         there = (name for name in servers if name not in self.left_out)
-        return variables.of_batch(there, number, len(self.plan.batches))
+        return variables.of_batch(there, number, batches)
 
     def record_of(self, server: str) -> Record | None:
         """The release's record for a server, with the slot that it has there: of a deploy the plan's; else the

@@ -161,7 +161,7 @@ class Transition:
             batch = tuple(name for name in servers if name in planned)
             if not batch:
                 continue
-            self._standing.batch = number, batch
+            self._standing.batch = number, len(batches), batch
             self._run.emit(BatchStarted(number=number, batches=len(batches), servers=batch))
             yield batch
             if number < len(batches):
@@ -208,7 +208,8 @@ class Transition:
     def bring_back(self, batch: Sequence[str], controls: Controls) -> None:
         """The return hooks of the servers of a batch: they take requests again."""
         standing = self._standing
-        coming = [name for name in batch if name in standing.moving or name in standing.drained]
+        moving = standing.moving if self._plan.strategy.rolling else ()
+        coming = [name for name in batch if name in moving or name in standing.drained]
         if not coming or not self._hooks.any_at((RETURN,)):
             return
         # One that fails in the middle may be in service: it is drained again before it is switched back.

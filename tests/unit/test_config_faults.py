@@ -169,6 +169,20 @@ CASES = [
             ('"all"', 'not "all"'),
         ]
     ],
+    *[
+        ("servers =", f"{written}\nservers =", f"environments.production.{key}", message, hint)
+        for written, key, message, hint in [
+            ("canary = 1", "canary", 'is only for strategy = "rolling"', 'strategy = "rolling"'),
+            ('pause = "2m"', "pause", 'is only for strategy = "rolling"', ""),
+            ('strategy = "rolling"\ncanary = 9', "canary", "is larger than the fleet", ""),
+            ('strategy = "rolling"\ncanary = "0%"', "canary", 'a share from "1%" to "100%"', ""),
+            ('strategy = "rolling"\npause = "soon"', "pause", 'must be "hold", or a duration such as "2m"', ""),
+            ('allow-failed = "100%"', "allow-failed", "would let a deploy go on without any server", ""),
+            ("allow-failed = 9", "allow-failed", "would let a deploy go on without any server", ""),
+            ('on-failure = "ask"\nread-only = true', "on-failure", "read-only = true lets nobody answer", ""),
+        ]
+    ],
+    ('on = "prepare"', 'on = "drain"', f"{HOOK}.on", "drain hooks run between batches", 'strategy = "rolling"'),
     # hooks
     ('run = "make"', "", HOOK, 'needs "run" or "webhook"', ""),
     ('run = "make"', 'run = "make"\nwebhook = "https://x/"', f"{HOOK}.webhook", 'cannot be combined with "run"', ""),

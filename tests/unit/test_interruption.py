@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from core.records import JournalLine, Lock, Record, ServerState
+from core.records import JournalLine, Lock, Record, ServerState, left_behind
 from core.recovery import Before, interruption
 
 SERVERS = ("web1", "web2")
@@ -251,3 +251,75 @@ def test_a_first_deploy_has_nothing_to_go_back_to():
     left_open = interruption([state("web1", "a", begin("1"), switch("1", "a", ""), interrupted("check"))])
     assert left_open.switched == {"web1": Before(tag="", target="")}
     assert left_open.phase == "check"
+
+
+def rolling(operation: str, order: tuple[tuple[str, ...], ...], **more) -> JournalLine:
+    servers = tuple(name for batch in order for name in batch)
+    return JournalLine(
+        what="begin", operation=operation, kind="deploy", who="ana", tag="b", servers=servers, order=order, **more
+    )
+
+
+def around(operation: str, what: str, batch: int) -> JournalLine:
+    return JournalLine(what=what, operation=operation, kind="deploy", batch=batch)
+
+
+def test_a_rolling_deploy_that_was_killed_names_its_batches_and_who_is_drained():
+    order = (("web1",), ("web2", "web3"))
+    begun = rolling("1", order)
+    left_open = interruption(
+        [
+            state("web1", "b", begun, around("1", "drain", 1), switch("1", "b", "a"), around("1", "return", 1)),
+            state("web2", "b", begun, around("1", "drain", 2), switch("1", "b", "a")),
+            state("web3", "a", begun, around("1", "drain", 2)),
+        ]
+    )
+    assert left_open is not None and left_open.batches == order
+    assert (list(left_open.switched), left_open.waiting) == (["web1", "web2"], ("web3",))
+    assert left_open.drained == ("web2", "web3")
+    assert "drained: web2, web3" in left_open.describe(2.0)
+
+
+def test_a_recovery_that_was_killed_goes_on_where_the_first_one_was_and_goes_back_in_both_ones_order():
+    first, second = rolling("1", (("web1",), ("web2",), ("web3",))), rolling("2", (("web2", "web3"),))
+    left_open = interruption(
+        [
+            state("web1", "b", first, switch("1", "b", "a"), second),
+            state("web2", "b", first, second, switch("2", "b", "a")),
+            state("web3", "a", first, second),
+        ]
+    )
+    assert left_open is not None and left_open.batches == (("web1",), ("web2", "web3"))
+
+
+def test_what_was_only_drained_is_an_interruption_and_what_has_ended_is_not():
+    begun = rolling("1", (("web1",), ("web2",)))
+    drained = interruption([state("web1", "a", begun, around("1", "drain", 1)), state("web2", "a", begun)])
+    assert drained is not None and not drained.switched and drained.drained == ("web1",)
+    done = line("end", operation="1", outcome="done", tag="b")
+    ended = state("web1", "b", begun, around("1", "drain", 1), switch("1", "b", "a"), done)
+    assert interruption([ended]) is None
+
+
+def test_a_server_that_was_left_out_of_what_the_others_ended_is_behind_and_not_interrupted():
+    begun = rolling("1", (("web1",), ("web2",)))
+    done = line("end", operation="1", outcome="done", tag="b", left_out=("web2",))
+    states = [state("web1", "b", begun, switch("1", "b", "a"), done), state("web2", "a", begun)]
+    assert interruption(states) is None
+    assert left_behind(states) == {"web2": "b"}
+    # One that was drained, or had switched, is not as it was.
+    assert interruption([states[0], state("web2", "a", begun, around("1", "drain", 2))]).drained == ("web2",)
+    # It has caught up with that release, or with a later one of all; one that is not seen is named too.
+    assert left_behind([states[0], state("web2", "b")]) == {}
+    assert left_behind(states[:1]) == {"web2": "b"}
+    later = line("end", operation="2", outcome="done", tag="c")
+    assert left_behind([state("web1", "c", begun, done, later), state("web2", "c", later)]) == {}
+
+
+def test_who_was_left_out_before_it_broke_off_does_not_wait():
+    begun = rolling("1", (("web1",), ("web2",), ("web3",)))
+    without = JournalLine(what="without", operation="1", kind="deploy", left_out=("web2",))
+    left_open = interruption(
+        [state("web1", "b", begun, without, switch("1", "b", "a")), state("web2", "a"), state("web3", "a", begun)]
+    )
+    assert left_open is not None and (left_open.waiting, left_open.left_out) == (("web3",), ("web2",))

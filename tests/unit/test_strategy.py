@@ -90,8 +90,8 @@ def test_the_last_batch_goes_back_first_and_what_is_drained_is_not_drained_again
     batches = (("web1", "web2"), ("web3", "web4"), ("web5", "web6"))
     # web3 has switched and is not back in service yet, web4 was only drained; nothing has happened to the third batch.
     assert ways_back(batches, {"web1", "web2", "web3"}, {"web3", "web4"}) == (
-        WayBack(drain=(), switch=("web3",), back=("web3", "web4")),
-        WayBack(drain=("web1", "web2"), switch=("web1", "web2"), back=("web1", "web2")),
+        WayBack(number=2, drain=(), switch=("web3",), back=("web3", "web4")),
+        WayBack(number=1, drain=("web1", "web2"), switch=("web1", "web2"), back=("web1", "web2")),
     )
 
 
