@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -16,6 +16,7 @@ from core.names import unknown
 from core.sshconfig import Book, target
 
 if TYPE_CHECKING:
+    from core.changes import Commit
     from core.config import Environment, Project, Server
     from core.records import Lock, ServerState
     from core.remote.connection import Connection
@@ -102,6 +103,8 @@ class Fleet:
         self._lock = threading.Lock()
         self._ahead: dict[str, Ahead[None]] = {}
         self._connections: dict[str, Connection] = {}
+        self._commits: dict[str, Commit | None] = {}
+        self._asking = threading.Lock()
 
     def __enter__(self) -> Fleet:
         return self
@@ -227,7 +230,28 @@ class Fleet:
     def inspect_one(self, name: str) -> ServerState:
         """The state of one server; connects where that is needed. Raises TurnoutError."""
         with self.masked():
-            return self.open(name).state()
+            return self._with_commits(self.open(name).state())
+
+    def _with_commits(self, state: ServerState) -> ServerState:
+        """The state, with subject and author of the commits that other tools' releases name, as far as the operator's
+        repository has them: asked once for each commit.
+        """
+        wanted = {r.told.revision for r in state.releases.values() if r.told and r.told.revision}
+        if not wanted:
+            return state
+        from core.source import source_of  # few servers have such releases
+
+        with self._asking, suppress(TurnoutError):
+            if unasked := wanted - self._commits.keys():
+                history = source_of(self.project).history()
+                found = history.named(unasked) if history else {}
+                self._commits.update({revision: found.get(revision) for revision in unasked})
+        releases = dict(state.releases)
+        for tag, release in releases.items():
+            if release.told and (commit := self._commits.get(release.told.revision)):
+                told = replace(release.told, subject=commit.subject, author=commit.author)
+                releases[tag] = replace(release, told=told)
+        return replace(state, releases=releases)
 
     def glance(self, name: str) -> str:
         """Session.glance of one server. Raises TurnoutError."""

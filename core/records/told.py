@@ -13,6 +13,7 @@ class Told:
     revision   the commit, "" where no file names one
     when       seconds since the epoch, from a log; 0.0 where only the release's name may tell
     who, ref   who made it, from which branch
+    subject, author   of the commit, where the operator's repository has it
     fate       why nobody should go back to it, for after its name: `is marked bad by Deployer`; "" for nothing
     published  whether a log says that it was live
     """
@@ -22,6 +23,8 @@ class Told:
     when: float = 0.0
     who: str = ""
     ref: str = ""
+    subject: str = ""
+    author: str = ""
     fate: str = ""
     published: bool = False
 

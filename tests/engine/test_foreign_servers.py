@@ -9,7 +9,10 @@ from pathlib import Path
 
 from core import AdoptRequest, DeployRequest, PinRequest, PruneRequest, verify
 from core.errors import LockedError, UsageError
+from core.records import fleet_releases
+from core.rows import release_rows
 from tests.engine.driving import record, records, releases
+from tui.view.formats import subject_of
 
 A, B, C = "20261101120000", "20261102120000", "20261103120000"
 
@@ -236,3 +239,20 @@ def test_a_log_that_is_a_link_is_not_written_and_the_deploy_stands(sshd, project
     operator = engine(project_factory([sshd], deploy={"compatible": "capistrano"}))
     result = operator.deploy(tag="t1")
     assert elsewhere.read_text() == "" and any("revisions.log was not written" in text for text in result.warnings)
+
+
+def test_what_is_known_of_another_tools_release_is_shown(sshd, project_factory, engine):
+    root = sshd.files
+    project = project_factory([sshd])
+    commit = project.git("rev-parse", "HEAD").strip()
+    lay_out(root, "1", "2", live="2")
+    (root / ".dep").mkdir()
+    (root / "releases/1/REVISION").write_text(f"{commit}\n")
+    (root / "releases/1/BAD_RELEASE").touch()
+    operator = engine(project)
+    states = operator.fleet.inspect().states
+    rows = {row["tag"]: row for row in release_rows(states, ["web"])}
+    assert (rows["1"]["subject"], rows["1"]["made_by"]) == ("The first version", "Deployer")
+    said = {row.tag: subject_of(row) for row in fleet_releases(states.values())}
+    assert said["1"] == f"made by Deployer, {commit[:7]} The first version, is marked bad by Deployer"
+    assert said["2"] == "made by Deployer"

@@ -48,7 +48,9 @@ def release_lines(row: FleetRelease, fleet: FleetView, cells: int, glyphs: Glyph
         told = row.told or Told()
         out += _field("Made by", one_line(told.tool) or "another tool: Turnout has no record of it", cells)
         out += _field("Revision", one_line(told.revision) or "unknown", cells)
+        out += _field("What", one_line(told.subject), cells, "strong")
         out += _field("Asked as", one_line(told.ref), cells)
+        out += _field("Written by", one_line(told.author), cells)
         out += _field("Sent by", one_line(told.who), cells)
         out += _field("Its fate", one_line(row.bad), cells, "warn")
     else:

@@ -92,7 +92,8 @@ def without_record(row: FleetRelease) -> str:
     if row.unread:
         return "its record cannot be read"
     told = row.told or Told()
-    parts = [f"made by {one_line(told.tool)}" if told.tool else "made by another tool", one_line(told.revision)[:7]]
+    made = f"made by {one_line(told.tool)}" if told.tool else "made by another tool"
+    parts = [made, " ".join(part for part in (one_line(told.revision)[:7], one_line(told.subject)) if part)]
     parts += [f"of {one_line(told.ref)}" if told.ref else "", row.bad]
     return ", ".join(part for part in parts if part)
 
