@@ -106,6 +106,12 @@ def describe(check: Check) -> str:
 
 def attempt(site: ServerSite, check: Check, subject: Subject) -> str:
     """Why there are too many such answers since the switch, or ""."""
+    counted = count(site, check, subject)
+    return counted if isinstance(counted, str) else verdict(check, counted)
+
+
+def count(site: ServerSite, check: Check, subject: Subject) -> Counted | str:
+    """The answers in the log, or why they cannot be counted. Raises Cancelled, ConnectError."""
     assert check.log is not None
     window = MOST_SECONDS if subject.live is None else min(max(int(subject.live), 1), MOST_SECONDS)
     printed: list[str] = []
@@ -116,13 +122,13 @@ def attempt(site: ServerSite, check: Check, subject: Subject) -> str:
     if counted is None:
         said = site.mask.line(clean("\n".join(printed[-3:])), 300).strip()
         return f"{check.log} cannot be counted: {said or f'status {ended.status}'}"
-    return verdict(check, counted)
+    if not counted.known and counted.other:
+        return f"no line of {check.log} has a time and a status: the formats of nginx and Apache are known, and JSON"
+    return counted
 
 
 def verdict(check: Check, counted: Counted) -> str:
     """Why these counts do not pass, or ""."""
-    if not counted.known and counted.other:
-        return f"no line of {check.log} has a time and a status: the formats of nginx and Apache are known, and JSON"
     if not counted.worse(check.over / 100):
         return ""
     what = " or ".join(check.statuses)

@@ -55,7 +55,7 @@ def examine_server(
 
     Raises TurnoutError where the server cannot be asked at all.
     """
-    from core.doctor.rehearsal import rehearse, runs_commands, tunnels
+    from core.doctor.rehearsal import logs, rehearse, runs_commands, tunnels
 
     project = fleet.project
     with fleet.masked():
@@ -68,7 +68,8 @@ def examine_server(
             for finding in [*found, *shared(state, project.deploy.shared_paths)]:
                 tell(finding)
         if "checks" in checks:
-            for finding in tunnels(session, project):
+            mine = [check for check in project.checks if check.concerns(fleet.server(name))]
+            for finding in (*tunnels(session, mine), *logs(session, project, mine)):
                 tell(finding)
         if state is not None and facts.rehearsal and is_rehearsal(facts.rehearsal, session.root):
             if "rehearsal" not in checks:

@@ -11,17 +11,20 @@ import hashlib
 import secrets
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 import paramiko
 
 from core import layout
+from core.checks import log
 from core.checks.http import address
-from core.config import Project
+from core.checks.subject import Subject
+from core.config import Check, Project
 from core.config.check_values import PORT
 from core.doctor.finding import ERROR, OK, WARNING, Finding
 from core.errors import ConnectError, NoChannel, ServerError, TurnoutError
+from core.events import unheard
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
 from core.protocol.requests import Settles
@@ -32,6 +35,7 @@ from core.remote.session import Session
 from core.remote.transport import BROKEN
 from core.remote.upload import Upload
 from core.shape import shape_digest
+from core.site import ServerSite
 from core.tar.writer import END, header, padding
 from core.text import clean
 
@@ -200,9 +204,26 @@ def _command(held: Held, project: Project) -> Iterator[Finding]:
     yield Finding("hooks", OK, "a command runs in a release's folder")
 
 
-def tunnels(session: Session, project: Project) -> Iterator[Finding]:
+def logs(session: Session, project: Project, checks: Sequence[Check]) -> Iterator[Finding]:
+    """Whether the logs of checks can be counted, as the checks do it; those in a release only once there is one."""
+    site = ServerSite(session.name, unheard, Cancel(), project.mask, session, "")
+    for check in checks:
+        if check.log is None or not check.log.startswith("/"):
+            continue
+        try:
+            counted = log.count(site, check, Subject("/", {}))
+        except (ConnectError, ServerError) as error:
+            counted = error.title
+        if isinstance(counted, str):
+            hint = "the login user must be able to read it (a group such as adm), and the server needs awk"
+            yield Finding("checks", ERROR, counted, hint)
+        else:
+            yield Finding("checks", OK, f"answers in {check.log} can be counted")
+
+
+def tunnels(session: Session, checks: Sequence[Check]) -> Iterator[Finding]:
     """Whether checks get through: each address that one reaches by a tunnel, asked as the check does it."""
-    urls = (check.http for check in project.checks if check.http and PORT not in check.http)
+    urls = (check.http for check in checks if check.http and PORT not in check.http)
     for host, port in dict.fromkeys(address(urlsplit(url)) for url in urls):
         try:
             session.connection.tunnel(host, port, TUNNEL_SECONDS).close()

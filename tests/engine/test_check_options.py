@@ -11,7 +11,7 @@ import time
 import pytest
 import tomli_w
 
-from core import DeployRequest
+from core import DeployRequest, examine
 from core.errors import Cancelled, CheckFailed
 from core.events import Answered, Asked, CheckAttempted, Switched
 from tests.engine.commands import turnout, turnout_json
@@ -284,3 +284,26 @@ def test_the_checks_are_tried_without_a_deploy(pair, project_factory):
 
     project.config.write_text(text.split("[[checks]]")[0])
     assert turnout(project, "check", "production").returncode == 2
+
+
+FORMATS = "has a time and a status: the formats of nginx and Apache are known, and JSON"
+
+
+def test_doctor_says_before_whether_a_log_can_be_counted(pair, project_factory, engine, tmp_path):
+    at = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
+    texts = {"good": f'h - - [{at}] "GET / HTTP/1.1" 200 5\n', "odd": "a line of something else\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    names = ("good", "odd", "missing")
+    tables = [{"log": str(tmp_path / name), "over": "1%", "bake": "1s", "roles": ["web"]} for name in names]
+    project = project_factory(pair, extra=checks(*tables))
+    text = project.config.read_text().replace('name = "web1"', 'name = "web1"\nroles = ["web"]', 1)
+    project.config.write_text(text)
+    found = examine(engine(project).fleet)
+    said = [(finding.level, finding.text) for finding in found["web1"] if finding.topic == "checks"]
+    assert said == [
+        ("ok", f"answers in {tmp_path}/good can be counted"),
+        ("error", f"no line of {tmp_path}/odd {FORMATS}"),
+        ("error", f"{tmp_path}/missing cannot be counted: there is no such file"),
+    ]
+    assert not [finding for finding in found["web2"] if finding.topic == "checks"]
