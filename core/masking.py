@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -15,28 +16,139 @@ from core.text import quote as shell_quote
 SHORTEST_SECRET = 4
 """Shorter values are not masked: every `1` or `no` on the screen would become `***`, and they hide nothing."""
 
+SHORTEST_NUMBER = 6
+"""Shorter numbers are not masked: a port or a year is no secret, and they stand everywhere."""
+
+COMMON = frozenset(
+    [
+        "true",
+        "false",
+        "none",
+        "null",
+        "default",
+        "admin",
+        "root",
+        "user",
+        "username",
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "test",
+        "testing",
+        "tests",
+        "demo",
+        "dev",
+        "local",
+        "localhost",
+        "development",
+        "staging",
+        "stage",
+        "production",
+        "prod",
+        "live",
+        "main",
+        "master",
+        "trunk",
+        "head",
+        "release",
+        "latest",
+        "stable",
+        "debug",
+        "info",
+        "warning",
+        "error",
+        "http",
+        "https",
+        "file",
+        "data",
+        "public",
+        "private",
+        "example",
+        "www-data",
+        "deploy",
+        "deployer",
+        "nginx",
+        "apache",
+        "postgres",
+        "mysql",
+        "redis",
+        "node",
+        "python",
+        "ruby",
+        "java",
+        "docker",
+        "linux",
+        "utf-8",
+        "0.0.0.0",
+        "127.0.0.1",
+    ]
+)
+"""Words that are not masked: as secrets they hide nothing, and everything would be full of `***`."""
+
 MASK = "***"
 
 _MOST_PATTERNS = 64
 """Patterns that are kept: usually the same few secrets are printed."""
 
 
-class Masking:
-    """Replaces secrets of 4 characters or more, and each line of one that has several.
+def is_secret(text: str) -> bool:
+    """Whether a text is hidden where it is printed: the rule of docs/configuration.md, "Secrets"."""
+    if len(text) < SHORTEST_SECRET or text.casefold() in COMMON:
+        return False
+    return not (text.isascii() and text.isdigit() and len(text) < SHORTEST_NUMBER)
 
-    A secret is found as it is, as URLs, forms, JSON, HTML, shells and Base64 write it, and as `clean` leaves it.
+
+class Masking:
+    """Replaces secrets, and each line of one that has several, where `is_secret` says so.
+
+    A secret is found as it is, as URLs, forms, JSON, XML, HTML, shells, hex and Base64 write it, and as `clean`
+    leaves it.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        parts = {part for secret in secrets for part in (secret, *(line.strip() for line in secret.splitlines()))}
-        parts = {part for part in parts if len(part) >= SHORTEST_SECRET}
+        self._guard = threading.Lock()
+        self._shown: frozenset[str] = frozenset()
+        self._secrets: frozenset[str] = frozenset()
+        self._forms: list[Form] = []
+        self._broken = Broken(())
+        self._patterns: dict[tuple[Form, ...], re.Pattern[str]] = {}
+        self.longest = 0
+        """Characters of the longest form; 0 without secrets."""
+        self.learn(secrets)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """All that was learned."""
+        return self._secrets
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Hide these, too, from now on; from any thread."""
+        with self._guard:
+            if not self._secrets.issuperset(secrets := frozenset(secrets) - {""}):
+                self._secrets |= secrets
+                self._compile()
+
+    def show(self, texts: Iterable[str]) -> None:
+        """Never hide a secret that is exactly one of these."""
+        with self._guard:
+            self._shown |= frozenset(texts)
+            if self._secrets & self._shown:
+                self._compile()
+
+    def _compile(self) -> None:
+        """Make the forms of what is hidden. Whoever masks meanwhile uses the old ones or the new ones."""
+        parts = {
+            part
+            for secret in self._secrets - self._shown
+            for part in (secret, *(line.strip() for line in secret.splitlines()))
+        }
+        parts = {part for part in parts if is_secret(part)}
         forms = {Form(text, re.escape(text), len(text)) for part in parts for text in _forms(part)}
         forms |= {form for part in parts for form in base64_forms(part)}
-        self._forms = sorted(forms, key=lambda form: (form.padding - form.longest, form.pattern))
         self._broken = Broken(parts)
-        self._patterns: dict[tuple[Form, ...], re.Pattern[str]] = {}
+        self._forms = sorted(forms, key=lambda form: (form.padding - form.longest, form.pattern))
         self.longest = max((form.longest for form in self._forms), default=0)
-        """Characters of the longest form; 0 without secrets."""
 
     def __call__(self, text: str) -> str:
         """The text with `***` for every secret."""
@@ -115,6 +227,8 @@ def _forms(part: str) -> Iterator[str]:
     yield re.sub(r"([^A-Za-z0-9,._+:@%/-])", r"\\\1", part)
     yield re.sub(r'([\\"$`])', r"\\\1", part)
     yield repr(part)[1:-1]
+    yield raw.hex()
+    yield raw.hex().upper()
     cleaned = clean(part, len(part))
     if len(cleaned) >= SHORTEST_SECRET:
         yield cleaned
@@ -129,5 +243,7 @@ _HTML = (
     _IN_HTML | {ord('"'): "&quot;", ord("'"): "&#39;"},
     _IN_HTML | {ord('"'): "&quot;", ord("'"): "&#039;"},
     _IN_HTML | {ord('"'): "&#34;", ord("'"): "&#39;"},
+    _IN_HTML | {ord('"'): "&quot;", ord("'"): "&apos;"},
+    _IN_HTML | {ord('"'): "&#x22;", ord("'"): "&#x27;"},
 )
-"""Escapes of Python (with and without quotes), Jinja, PHP and Go."""
+"""Escapes of Python (with and without quotes), Jinja, PHP, Go and XML."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from core.jobs import Cancel
 from core.masking import Masking
 from core.output import GRACE, QUIET, Output
+from core.pending import whole
 from core.program import framed, reader, without_input
 
 _PATIENCE = 5.0
@@ -51,6 +52,7 @@ def run(
     Lines come as they were printed, bounded as core.output says.
     """
     mark = secrets.token_hex(8)
+    command = whole(command)
     process = subprocess.Popen(
         ["sh", "-c", reader(mark), "sh"],
         cwd=folder,

@@ -75,9 +75,14 @@ class ServerSite(Site):
 
 @dataclass(frozen=True)
 class OperatorSite(Site):
-    """The operator's machine. `environ` has the variables that commands there have already."""
+    """The operator's machine.
+
+    environ   the variables that commands there have already
+    value     the value of a `${NAME}`. LookupError says why there is none
+    """
 
     environ: Mapping[str, str]
+    value: Callable[[str], str]
 
     def run(
         self,

@@ -13,7 +13,9 @@ from urllib.parse import SplitResult, urlsplit
 import paramiko
 
 from core.checks.expected import Expected, either, status_fits
+from core.config import values
 from core.errors import ConnectError
+from core.pending import whole
 from core.remote.transport import BROKEN
 from core.text import clean
 
@@ -43,7 +45,7 @@ def attempt(site: ServerSite, check: Check, subject: Subject) -> str:
     The whole attempt has the check's `timeout`, however slowly an answer drips; a cancel ends it at once.
     """
     assert check.http is not None
-    url = urlsplit(subject.filled(check.http))
+    url = urlsplit(subject.filled(values.url(whole(check.http))))
     host, port = address(url)
     equals = subject.filled(check.equals) if isinstance(check.equals, str) else check.equals
     wanted = Expected(subject.filled(check.contains), check.json_path, equals)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+from core.config import body
 from core.config.placing import Placed
+from core.config.readers import Check
 from core.config.table import Broken, exactly_one, kind_of
 from core.config.types import Command, Timeout, Url
 from core.moments import BUILD, MOMENTS, OPERATOR
@@ -28,7 +30,7 @@ class Hook(Placed):
     kinds: ClassVar[Mapping[str, str]] = {"run": "command", "webhook": "webhook"}
     """The keys of which it has exactly one; for each the module of core.hooks that runs it."""
 
-    hidden: ClassVar[frozenset[str]] = frozenset({"webhook"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"webhook", "body"})
 
     on: MomentName
     """When."""
@@ -40,6 +42,8 @@ class Hook(Placed):
     """Where `run` runs; "operator" for build hooks and webhooks, whatever the file leaves out."""
     operations: tuple[Literal["deploy", "rollback"], ...] = ()
     """In which operations it runs; empty for all. A promotion counts as a deploy, and recover as what it finishes."""
+    body: Annotated[str, Check(body.check)] = ""
+    """What the webhook sends in place of Turnout's own JSON: JSON with {tag} and the like in its texts."""
     timeout: Timeout = 300.0
     """Seconds."""
 
@@ -47,6 +51,8 @@ class Hook(Placed):
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         yield from exactly_one(table, *cls.kinds)
         yield from super().rules(table)
+        if "body" in table and "webhook" not in table:
+            yield ("body",), "is only for a webhook", ""
         only_operator = _only_operator(table)
         if only_operator and "webhook" in table:
             message = f"a {table['on']} hook must run a command: nothing has happened yet for a webhook to report"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -13,6 +12,8 @@ from core.config import strategy as strategy_keys
 from core.config import values
 from core.config.checks import Check, nothing_to_bake
 from core.config.hooks import Hook
+from core.config.keeper import Keeper, Secret, known_secrets
+from core.config.notify import Notify
 from core.config.placing import Placed, known_places, listed, listed_once, texts
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
@@ -298,8 +299,8 @@ def _named(environments: dict[str, Environment]) -> dict[str, Environment]:
 class Project(Table):
     """What one turnout.toml describes."""
 
-    filled: ClassVar[frozenset[str]] = frozenset({"path", "secrets", "settings"})
-    hidden: ClassVar[frozenset[str]] = frozenset({"secrets", "settings"})
+    filled: ClassVar[frozenset[str]] = frozenset({"path", "keeper", "settings"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"keeper", "secrets", "settings"})
 
     project: Name
     """The application's name."""
@@ -317,10 +318,14 @@ class Project(Table):
     """Variables of builds, hooks and checks."""
     logs: tuple[LogSource, ...] = ()
     """The logs of the application, in the order in which they are shown."""
+    notify: tuple[Notify, ...] = ()
+    """Who is told how operations end."""
+    secrets: dict[str, Secret] = {}
+    """Commands that print the values of names, by name."""
     path: Path = Path("turnout.toml")
     """The file, absolute."""
-    secrets: frozenset[str] = frozenset()
-    """Values that came from the environment's variables."""
+    keeper: Keeper = msgspec.field(default_factory=Keeper)
+    """Knows the values of `${NAME}`, and hides them."""
     settings: Settings = msgspec.field(default_factory=Settings)
     """Who operates, and what is used on this machine."""
 
@@ -335,6 +340,7 @@ class Project(Table):
             except ValueError as error:
                 yield ("environments", name), str(error), ""
         yield from _logs_named_once(table)
+        yield from known_secrets(table)
         yield from known_places(table)
         yield from nothing_to_bake(table)
         yield from _no_revisions(table)
@@ -383,10 +389,18 @@ class Project(Table):
         names = [resolve("log", name, known, place=f"in {environment.name}") for name in names]
         return tuple(log for log in logs if not names or log.name in names)
 
-    @cached_property
+    @property
     def mask(self) -> Masking:
-        """Puts `***` for every secret in a text."""
-        return Masking(self.secrets)
+        """Puts `***` for every secret in a text, also for those that become known later."""
+        return self.keeper.mask
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What screens have to show, wherever it came from: the names of all things in the file."""
+        servers = [server for environment in self.environments.values() for server in environment.servers]
+        shown = {self.project, *self.environments, *(log.name for log in self.logs)}
+        shown |= {name for server in servers for name in (server.name, *server.roles)}
+        return frozenset(shown)
 
 
 def _logs_named_once(table: Mapping[str, Any]) -> Iterator[Broken]:

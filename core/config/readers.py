@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from core.config import values
 from core.config.fault_text import key_text, meant
+from core.pending import Pending
 
 Place = tuple[str | int, ...]
 Broken = tuple[Place, str, str]
@@ -77,6 +78,8 @@ def _annotated(kind: Any, said: tuple[Any, ...], key: str) -> Reader:
         steps.insert(0, reader_of(kind, key))
 
     def read(value: Any) -> Any:
+        if isinstance(value, Pending):
+            return value  # checked where it is used
         for step in steps:
             value = step(value)
         return value

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from core.config.fault_text import key_text
+from core.config.keeper import Keeper
 from core.config.models import Project
 from core.config.table import Place, Wrong
 from core.errors import ConfigError, Fault
-from core.masking import Masking
+from core.pending import Pending
 from core.settings import Settings
 
 FILE_NAME = "turnout.toml"
@@ -52,7 +53,9 @@ def parse(text: str, path: Path, settings: Settings | None = None) -> Project:
     except RecursionError:
         raise ConfigError([Fault(str(path), "", "cannot be read as TOML: it is nested too deeply")]) from None
     settings = settings or Settings()
-    filling = _Filling(settings.environ)
+    keeper = Keeper(settings.environ, path.absolute().parent)
+    secrets = written.get("secrets")
+    filling = _Filling(keeper, settings.environ, secrets if isinstance(secrets, dict) else {}, str(path))
     table = filling.fill(written, ())
     found = list(filling.faults)
     unfilled = {place for place, _, _ in found}
@@ -61,20 +64,46 @@ def parse(text: str, path: Path, settings: Settings | None = None) -> Project:
     except Wrong as wrong:
         found += [broken for broken in wrong.broken if broken[0] not in unfilled]
     else:
-        project = project.replace(path=path.absolute(), secrets=frozenset(filling.secrets), settings=settings)
+        keeper.secrets = project.secrets
+        keeper.mask.show(project.names)
+        project = project.replace(path=path.absolute(), keeper=keeper, settings=settings)
         if not found:
             return project
     found.sort(key=lambda fault: _order(fault[0], written))
-    masked = Masking(frozenset(filling.secrets))
+    masked = keeper.mask
     raise ConfigError([Fault(str(path), key_text(place), masked(what), masked(hint)) for place, what, hint in found])
 
 
-class _Filling:
-    """Fills `${NAME}` from the environment's variables, and remembers what was filled in and what is missing."""
+_LATE = {
+    "hooks": ("run", "webhook", "body"),
+    "checks": ("run", "http"),
+    "logs": ("run",),
+    "notify": ("url",),
+    "tasks": ("run",),
+}
+"""Keys of lists of tables whose texts are completed where they are used: what does not use them does not need them."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+
+def _is_late(place: Place) -> bool:
+    match place:
+        case (str(table), int(), str(key)):
+            return key in _LATE.get(table, ())
+        case ("source", "build", int()):
+            return True
+    return False
+
+
+class _Filling:
+    """Fills `${NAME}`, and remembers what is missing.
+
+    In the keys of `_LATE` a name that is not set, or that a command of [secrets] gives, waits until it is used.
+    """
+
+    def __init__(self, keeper: Keeper, environ: Mapping[str, str], secrets: Mapping[str, Any], file: str) -> None:
+        self.keeper = keeper
         self.environ = environ
-        self.secrets: set[str] = set()
+        self.secrets = secrets
+        self.file = file
         self.faults: list[tuple[Place, str, str]] = []
 
     def fill(self, value: Any, place: Place) -> Any:
@@ -83,23 +112,63 @@ class _Filling:
             return {key: self.fill(item, (*place, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [self.fill(item, (*place, index)) for index, item in enumerate(value)]
-        if isinstance(value, str):
-            return _VARIABLE.sub(lambda match: self._value(match, place), value)
-        return value
+        if not isinstance(value, str):
+            return value
+        names = self._names(value, place)
+        if _is_late(place) and place[-1] == "body":
+            return value  # core.config.body fills it: its JSON stays valid whatever the values hold
+        waiting = tuple(name for name in names if name not in self.environ)
+        if _is_late(place) and waiting:
+            return Pending(value, names, lambda: self._complete(value, place))
+        for name in waiting:
+            self.faults.append((place, *self._missing(name)))
+        return _expanded(value, self._known)
 
-    def _value(self, match: re.Match[str], place: Place) -> str:
+    def _names(self, text: str, place: Place) -> tuple[str, ...]:
+        names = []
+        for match in _VARIABLE.finditer(text):
+            if match[1] is None:
+                continue
+            if match[2] and _VARIABLE_NAME.fullmatch(match[1]):
+                names.append(match[1])
+            else:
+                self.faults.append((place, f"{match[0]!r} is not ${{NAME}}", "write $${ for a plain ${"))
+        return tuple(names)
+
+    def _missing(self, name: str) -> tuple[str, str]:
+        if name in self.secrets:
+            keys = "source.build, and the commands and addresses of hooks, checks, logs, notify and tasks"
+            return (
+                f"{name} comes from a command in [secrets], which is not asked for this key",
+                f"it can be used in {keys}",
+            )
+        return (
+            f"the variable {name} is not set",
+            f"export {name}, or write $${{{name}}} for a plain ${{{name}}}",
+        )
+
+    def _known(self, name: str) -> str:
+        value = self.keeper.known(name)
+        return f"${{{name}}}" if value is None else value
+
+    def _complete(self, text: str, place: Place) -> str:
+        """The text for use. ConfigError, with the key, where a name has no value."""
+        try:
+            return _expanded(text, self.keeper.value)
+        except LookupError as error:
+            raise ConfigError(
+                [Fault(self.file, key_text(place), str(error.args[0]), "nothing was done with it")]
+            ) from None
+
+
+def _expanded(text: str, value: Callable[[str], str]) -> str:
+    def replaced(match: re.Match[str]) -> str:
         name = match[1]
         if name is None:
             return "${"
-        if not match[2] or not _VARIABLE_NAME.fullmatch(name):
-            self.faults.append((place, f"{match[0]!r} is not ${{NAME}}", "write $${ for a plain ${"))
-        elif name not in self.environ:
-            hint = f"export {name}, or write $${{{name}}} for a plain ${{{name}}}"
-            self.faults.append((place, f"the variable {name} is not set", hint))
-        else:
-            self.secrets |= {self.environ[name]} - {""}
-            return self.environ[name]
-        return match[0]
+        return value(name) if match[2] and _VARIABLE_NAME.fullmatch(name) else match[0]
+
+    return _VARIABLE.sub(replaced, text)
 
 
 def _syntax(message: str, text: str) -> str:

@@ -213,6 +213,13 @@ def url(value: str) -> str:
     return value
 
 
+def notify_url(value: str) -> str:
+    """An address in Apprise's form."""
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", text(value)):
+        raise ValueError("must be an address that Apprise knows, such as slack://… or mailto://…")
+    return value
+
+
 def host_header(value: str) -> str:
     """The value of a Host header; "" for the URL's own."""
     if re.search(r"\s", _without_control(value)) or "/" in value or not value.isascii():

@@ -27,6 +27,7 @@ from core.errors import ConnectError, NoChannel, ServerError, TurnoutError
 from core.events import unheard
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
+from core.pending import Pending
 from core.protocol.requests import Settles
 from core.records import Lock, Record, ServerState
 from core.remote.command import run as run_command
@@ -223,7 +224,8 @@ def logs(session: Session, project: Project, checks: Sequence[Check]) -> Iterato
 
 def tunnels(session: Session, checks: Sequence[Check]) -> Iterator[Finding]:
     """Whether checks get through: each address that one reaches by a tunnel, asked as the check does it."""
-    urls = (check.http for check in checks if check.http and PORT not in check.http)
+    complete = (check.http for check in checks if check.http and not isinstance(check.http, Pending))
+    urls = (url for url in complete if PORT not in url)
     for host, port in dict.fromkeys(address(urlsplit(url)) for url in urls):
         try:
             session.connection.tunnel(host, port, TUNNEL_SECONDS).close()

@@ -8,11 +8,15 @@ import queue
 import threading
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from core.config import values
+from core.config.body import filled
 from core.errors import HookFailed
 from core.events import HookFinished, HookStarted
+from core.pending import whole
+from core.site import OperatorSite
 
 if TYPE_CHECKING:
     from core.config import Hook
@@ -30,19 +34,16 @@ def describe(hook: Hook) -> str:
 
 
 def run(site: Site, hook: Hook, folder: str, variables: Mapping[str, str]) -> None:
-    """POST JSON with a `text` (what chat services take) and the variables. HookFailed, without the address; Cancelled.
+    """POST JSON: the hook's `body`, or a `text` (what chat services take) and the variables. HookFailed, without the
+    address; Cancelled.
 
     The status of the answer is its end: whatever else is sent, and however long the connection stays open, is not
     waited for. All of it has TIMEOUT, however slowly the other side drips.
     """
-    assert hook.webhook is not None
-    address = hook.webhook
+    assert isinstance(site, OperatorSite) and hook.webhook is not None
+    address, body = _address(hook.webhook), _body(hook, variables, site.value)
     began = time.monotonic()
     site.emit(HookStarted(on=hook.on, run="webhook"))
-    text = f"{variables['TURNOUT_PROJECT']}: {hook.on} {variables['TURNOUT_TAG']}"
-    ours = "TURNOUT_"
-    named = {name.removeprefix(ours).lower(): value for name, value in variables.items() if name.startswith(ours)}
-    body = json.dumps({"text": text, **named})
     limit = min(hook.timeout, TIMEOUT)
     answered = queue.SimpleQueue[str]()
     threading.Thread(target=lambda: answered.put(_post(address, body, limit)), name="webhook", daemon=True).start()
@@ -60,6 +61,27 @@ def run(site: Site, hook: Hook, folder: str, variables: Mapping[str, str]) -> No
     finally:
         seconds = time.monotonic() - began
         site.emit(HookFinished(on=hook.on, run="webhook", status=0 if reason == "" else 1, seconds=seconds))
+
+
+def _address(written: str) -> str:
+    """The address; HookFailed where what was filled in makes none."""
+    try:
+        return values.url(whole(written))
+    except ValueError as error:
+        raise HookFailed("the webhook failed", detail=f"its address {error}") from None
+
+
+def _body(hook: Hook, variables: Mapping[str, str], value: Callable[[str], str]) -> str:
+    """The JSON that is sent: the hook's own `body`, or a `text` with all variables."""
+    text = f"{variables['TURNOUT_PROJECT']}: {hook.on} {variables['TURNOUT_TAG']}"
+    ours = "TURNOUT_"
+    named = {name.removeprefix(ours).lower(): value for name, value in variables.items() if name.startswith(ours)}
+    if not hook.body:
+        return json.dumps({"text": text, **named})
+    try:
+        return filled(hook.body, {**named, "text": text, "on": hook.on}, value)
+    except LookupError as error:
+        raise HookFailed("the webhook failed", detail=str(error.args[0])) from None
 
 
 def _post(address: str, body: str, seconds: float) -> str:

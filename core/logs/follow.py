@@ -15,6 +15,7 @@ from core.jobs import fault
 from core.logs.frames import CaughtUp, Data, Frame, Frames, Matching, Ready, Unreadable
 from core.logs.heard import Heard, Standing, Taken
 from core.logs.lines import LineReader
+from core.pending import whole
 from core.text import clean
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ class _Stream:
             begun = launch.follow(self._mark, session.current_path, self._lines, self._share, patterns)
             hear: Callable[[bytes], bool] = _FileEar(self, self._mark).hear
         else:
-            begun = launch.guarded(self._mark, session.root, session.current_path, command)
+            begun = launch.guarded(self._mark, session.root, session.current_path, whole(command))
             hear = _CommandEar(self, self._mark).hear
         try:
             channel.settimeout(BEAT)

@@ -22,6 +22,7 @@ from core.errors import (
 from core.events import Emit, Event, Note, OperationFinished, OperationStarted, PlanMade, unheard
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel, Controls, fault
+from core.operations.asked_ahead import ask_ahead
 from core.operations.beginning import begin
 from core.operations.ending import end, unclaimed
 from core.operations.operation import Operation, Request, operation_of, reason_of
@@ -179,19 +180,32 @@ def execute(
     except Exception as problem:
         error = problem if isinstance(problem, TurnoutError) else fault(problem)
         error.mask(fleet.project.mask)
+        _tell(run, run.plan or plan, error)
         _finished(run, error, plan)
         if error is problem:
             raise
         raise error from problem
     finally:
         run.heartbeat.stop()
+    if result.outcome == "done":
+        _tell(run, result.plan, None)
+        result = replace(result, warnings=tuple(run.warnings))
     _finished(run, None, result.plan, result.summary, result.outcome)
     return result
+
+
+def _tell(run: Run, plan: Plan | None, error: TurnoutError | None) -> None:
+    """Tell the people of [[notify]] how it ended."""
+    if run.fleet.project.notify:
+        from core.operations.notifications import tell_end  # few projects have any
+
+        tell_end(run, plan, error)
 
 
 def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: float) -> Result:
     planned = operation.planned
     operation.check()
+    ask_ahead(run.fleet.project, run.fleet.environment.name, run.kind, controls.cancel, hooks=run.hooks)
     with _tree_ahead(operation, controls.cancel) as tree:
         run.left_out.update(planned.left_out if planned else {})
         states = begin(run, controls.cancel, uploads=operation.needs_tree, may_lack=operation.may_lack, wait=wait)
@@ -204,6 +218,7 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
             prepared = _with_known_changes(operation, prepared, states)
             if prepared.plan.build and not planned:
                 run.emit(Note(text=f"build {prepared.plan.build}; --rebuild builds it again"))
+            run.plan = prepared.plan
             run.emit(PlanMade(plan=dict(plan_row(prepared.plan))))
             _refuse(prepared.plan)
             _across_migrations(operation, prepared.plan)

@@ -31,6 +31,7 @@ from core.jobs import Cancel, Controls
 from core.masking import Masking
 from core.operations.asking import Waiting, ask
 from core.operations.heartbeat import Heartbeat
+from core.plan import Plan
 from core.protocol.answers import Removed
 from core.protocol.requests import ANYWHERE, Settles
 from core.questions import Answer, Choice, Question
@@ -75,6 +76,8 @@ class Run:
         self.reason = reason
         self._despite_freeze = despite_freeze
         self.hooks = hooks
+        self.plan: Plan | None = None
+        """What is carried out, once that is known."""
         self.facts: dict[str, Any] = {}
         """What the journals' end tells of the operation as a whole: what it sent, in how many batches."""
         self._phases: dict[str, tuple[float, float]] = {}
@@ -150,7 +153,7 @@ class Run:
     def operator_site(self, cancel: Cancel) -> OperatorSite:
         """Where hooks run on this machine."""
         project = self.fleet.project
-        return OperatorSite("", self.emit, cancel, project.mask, project.settings.environ)
+        return OperatorSite("", self.emit, cancel, project.mask, project.settings.environ, project.keeper.value)
 
     @contextmanager
     def phase(self, name: str, server: str = "", *, tell: Emit | None = None) -> Iterator[None]:
@@ -219,8 +222,12 @@ class Run:
         """Ask a question for as long as a block runs; see asking.ask."""
         mask = self.fleet.project.mask
         choices = tuple(Choice(choice.name, mask(choice.text)) for choice in question.choices)
-        question = replace(question, text=mask(question.text), choices=choices)
-        return ask(replace(question, asker=self.who), controls, self.emit, self.heartbeat, self._held)
+        question = replace(question, text=mask(question.text), choices=choices, asker=self.who)
+        if self.fleet.project.notify:
+            from core.operations.notifications import tell_waiting  # few projects have any
+
+            tell_waiting(self, question, self.plan)
+        return ask(question, controls, self.emit, self.heartbeat, self._held)
 
     def open(self, tag: str, record: Record | None, order: Sequence[Batch] = ()) -> None:
         """Write into every server's journal what is about to become live: all that is known if this process dies.

@@ -15,6 +15,7 @@ from core.errors import Cancelled, ConnectError, ServerError
 from core.jobs import Cancel
 from core.masking import Masking
 from core.output import GRACE, QUIET, Output
+from core.pending import whole
 from core.remote import launch
 from core.remote.connection import start
 from core.remote.launch import Start
@@ -102,6 +103,7 @@ def run(
     Lines come as they were printed, bounded as core.output says. Raises Cancelled, ConnectError, and
     ServerError where the login shell ended with status 0 and the command never ran.
     """
+    command = whole(command)
     mark = secrets.token_hex(8)
     sent, ended = threading.Event(), threading.Event()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core import process
@@ -14,6 +14,7 @@ from core.errors import SourceError
 from core.events import Emit, HookFinished, HookOutput, HookStarted
 from core.jobs import Cancel
 from core.moments import BUILD
+from core.pending import Pending, whole
 from core.source.inputs import environment
 from core.text import duration
 
@@ -35,6 +36,13 @@ def commands(project: Project) -> tuple[Command, ...]:
     return tuple(built + hooks)
 
 
+def completed(project: Project, cancel: Cancel) -> tuple[Command, ...]:
+    """The commands with their `${NAME}` filled in. ConfigError where a name has no value."""
+    found = commands(project)
+    project.keeper.ask([name for each in found if isinstance(each.run, Pending) for name in each.run.names], cancel)
+    return tuple(replace(each, run=whole(each.run)) for each in found)
+
+
 def turnout_variables(project: Project, target: str, revision: str, ref: str) -> dict[str, str]:
     """The TURNOUT_* variables of a build; `target` is the environment. No tag: a build can become several releases."""
     return {
@@ -47,7 +55,7 @@ def turnout_variables(project: Project, target: str, revision: str, ref: str) ->
 
 def build(project: Project, folder: Path, variables: Mapping[str, str], emit: Emit, cancel: Cancel) -> None:
     """Run the build commands in `folder`, one after the other. SourceError for the first that fails."""
-    for command in commands(project):
+    for command in completed(project, cancel):
         cancel.check()
         run(project, command, folder, variables, emit, cancel)
 

@@ -59,7 +59,7 @@ CASES = [
     ("run =", "rnu =", f"{HOOK}.rnu", "unknown key", 'did you mean "run"?'),
     ("http =", "htp =", f"{CHECK}.htp", "unknown key", 'did you mean "http"?'),
     ("[source]", 'path = "x"\n[source]', "path", "unknown key", "known keys: project"),
-    ("[source]", "secrets = []\n[source]", "secrets", "unknown key", ""),
+    ("[source]", "keeper = []\n[source]", "keeper", "unknown key", ""),
     ("servers =", 'name = "x"\nservers =', "environments.production.name", "unknown key", ""),
     (', root = "/srv/shop", port', ", port", f"{SERVERS}[1].root", "is missing", ""),
     ('on = "prepare"\n', "", f"{HOOK}.on", "is missing", ""),
@@ -222,7 +222,7 @@ CASES = [
     ('"http://127.0.0.1/"', '"http://h/"\nattempts = 0', f"{CHECK}.attempts", "must be 1 or more", ""),
     ('"http://127.0.0.1/"', '"http://h/"\nhost = "a b"', f"{CHECK}.host", "is not a host name", ""),
     # variables
-    ('"make"', '"a ${NONE}"', f"{HOOK}.run", "the variable NONE is not set", "export NONE, or write $${NONE}"),
+    ('"make"', '"a ${NO NE}"', f"{HOOK}.run", "'${NO NE}' is not ${NAME}", "write $${ for a plain ${"),
     ('"/srv/shop", port', '"${NONE}", port', f"{SERVERS}[1].root", "the variable NONE is not set", ""),
     ('"make"', '"a ${X:-1}"', f"{HOOK}.run", "'${X:-1}' is not ${NAME}", "write $${ for a plain ${"),
     ('"make"', '"a ${X"', f"{HOOK}.run", "'${X' is not ${NAME}", ""),
@@ -259,7 +259,7 @@ def test_a_fault_of_syntax_has_its_line_and_column(text: str, message: str):
 
 def test_five_faults_of_one_file_are_five_in_the_order_of_the_file():
     text = GOOD.replace('"shop"', '"my shop"', 1).replace("keep =", "kep =").replace("2222", '"ssh"')
-    text = text.replace('"make"', '"${NONE}"').replace("http =", 'run = "x"\nhttp =')
+    text = text.replace('"make"', '"${}"').replace("http =", 'run = "x"\nhttp =')
     assert [fault.key for fault in faults_of(text)] == [
         "project",
         "deploy.kep",

@@ -1,5 +1,6 @@
 """docs/configuration.md and the models say the same: keys, types, defaults, and examples that are right."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import msgspec
 import pytest
 
 from core.config import Check, Deploy, Environment, Hook, LogSource, Project, Server, Shared, Source, parse, values
+from core.config.keeper import Secret
+from core.config.notify import Notify
 from core.config.table import Field, Table
 from core.moments import FIRST_SERVER, MOMENTS, OPERATOR, SERVER
 from core.settings import Settings
@@ -27,6 +30,8 @@ SECTIONS: dict[str, type[Table]] = {
     "[[hooks]]": Hook,
     "[[checks]]": Check,
     "[[logs]]": LogSource,
+    "[[notify]]": Notify,
+    "[secrets.NAME]": Secret,
 }
 WRITTEN = {
     "status": ("whole number, text or list of them", "`200`"),
@@ -98,6 +103,10 @@ def default_words(field: Field) -> str:
     if field.default is msgspec.NODEFAULT:  # made anew for each table
         return "`{}`"
     match field.default:
+        case msgspec.NODEFAULT:
+            return "`{}`"
+        case tuple((str(), *_)) as words:
+            return f"`{json.dumps(words)}`"
         case None:
             return "–"
         case bool(value):

@@ -7,12 +7,14 @@ import json
 import shlex
 from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
+from xml.sax import saxutils
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.masking import Masking
+from core.output import Output
 from core.text import cut_lines
 
 SECRET = 'p/w+rd é&"x\\y'
@@ -138,7 +140,7 @@ def test_base64_in_one_text_of_several_lines_is_found() -> None:
 
 
 def test_the_longest_of_several_secrets_is_hidden_as_a_whole() -> None:
-    secrets = ["0000", "00\x80\U00010000 "]
+    secrets = ["00z0", "00\x80\U00010000 "]
     text = " ".join(b64encode(secret.encode()).decode() for secret in secrets)
     assert Masking(secrets)(text) == "*** ***"
 
@@ -162,6 +164,44 @@ def test_a_secret_is_found_as_shells_and_pages_write_it(secret: str) -> None:
         json.dumps(secret)[1:-1].replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"),
     ]
     assert {mask(form) for form in forms} == {"***"}
+
+
+@pytest.mark.parametrize("secret", ['it\'s "quoted" & <b>', "hunter2hunter2"])
+def test_a_secret_is_found_in_xml_and_hex(secret: str) -> None:
+    mask = Masking([secret])
+    entities = {"'": "&apos;", '"': "&quot;"}
+    forms = [saxutils.escape(secret, entities), secret.encode().hex(), secret.encode().hex().upper()]
+    assert {mask(f"<{form}>") for form in forms} == {"<***>"}
+
+
+@pytest.mark.parametrize("text", ["8080", "2026", "true", "production", "Main", "127.0.0.1", "dev", "www-data"])
+def test_what_stands_everywhere_is_not_hidden(text: str) -> None:
+    assert Masking([text])(f"a {text} b") == f"a {text} b"
+    assert Masking([text + "x9!"])(f"a {text}x9! b") == "a *** b"
+
+
+def test_secrets_are_learned_while_texts_are_masked_and_what_is_shown_stays() -> None:
+    mask = Masking()
+    assert mask("hunter2 correcthorse") == "hunter2 correcthorse"
+    mask.learn(["hunter2", "shop-web1"])
+    assert mask("hunter2 on shop-web1") == "*** on ***"
+    mask.show(["shop-web1"])
+    mask.learn(["correcthorse"])
+    assert mask("hunter2 correcthorse on shop-web1, shop-web12") == "*** *** on shop-web1, shop-web12"
+    assert mask.cut("xx correcthorse", 5) == 15 and mask.longest >= 12
+
+
+@given(st.lists(st.integers(1, 9), max_size=6))
+def test_a_secret_that_arrives_in_several_reads_is_hidden(sizes: list[int]) -> None:
+    lines: list[str] = []
+    mask = Masking(["hunter2hunter2", "two\nlines of it"])
+    output = Output(lambda line: lines.append(mask.line(line)), mask)
+    text, place = b"a hunter2hunter2 b\nlines of it\n", 0
+    for size in [*sizes, len(text)]:
+        output.take(text[place : place + size])
+        place += size
+    output.finish()
+    assert lines == ["a *** b", "***"]
 
 
 def test_a_secret_that_is_not_utf_8_is_found() -> None:

@@ -13,7 +13,7 @@ from core.config import Project
 from core.events import Emit
 from core.jobs import Cancel
 from core.manifest import Manifest
-from core.source.build import build, commands, turnout_variables
+from core.source.build import build, commands, completed, turnout_variables
 from core.source.folder import part_of, scan
 from core.source.git.checkout import upon, whole
 from core.source.git.export_cache import FILES, About, Export, finish, last_made, load, newest, stamped
@@ -50,7 +50,7 @@ def exported(
     parent = project.settings.cache / "exports" / resolved.identity
     if commands(project):
         variables = turnout_variables(project, target, resolved.commit, ref)
-        key = build_key(project, variables, [command.run for command in commands(project)], _around(resolved))
+        key = build_key(project, variables, [command.run for command in completed(project, cancel)], _around(resolved))
         name = f"{resolved.name}-{key}"
         reused = None if rebuild else last_made(parent, name)
         if reused and not reused.about.whole:
