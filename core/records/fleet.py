@@ -134,7 +134,12 @@ def fleet_releases(states: Iterable[ServerState]) -> list[FleetRelease]:
 
 def _content(release: Release) -> str:
     """What a release is made of, as far as that is known: of its record the digest, else the commit; 12 characters."""
-    return (release.record.digest if release.record else release.revision)[:12]
+    return _made_of(release)[:12]
+
+
+def _made_of(release: Release) -> str:
+    """The same in full; an adopted release has a record without a digest."""
+    return (release.record.digest if release.record else "") or release.revision
 
 
 def _rows_of(tag: str, on: Mapping[str, Release]) -> list[FleetRelease]:
@@ -142,7 +147,7 @@ def _rows_of(tag: str, on: Mapping[str, Release]) -> list[FleetRelease]:
 
     Only what is known to differ is told apart: a release of which nothing is known stands with the first.
     """
-    if len(on) < 2 or len({r.record.digest if r.record else r.revision for r in on.values()}) < 2:
+    if len(on) < 2 or len({_made_of(release) for release in on.values()}) < 2:
         return [FleetRelease(tag, on)]
     groups: dict[str, dict[str, Release]] = {}
     for name, release in on.items():
@@ -161,7 +166,7 @@ def _rows_of(tag: str, on: Mapping[str, Release]) -> list[FleetRelease]:
 
 def _same(one: Release, other: Release) -> bool:
     """Whether two releases with one tag may be one: nothing that is known of both differs."""
-    if one.record and other.record:
+    if one.record and other.record and one.record.digest and other.record.digest:
         return one.record.digest == other.record.digest
     return _alike(one.revision, other.revision)
 

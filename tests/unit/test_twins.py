@@ -61,3 +61,13 @@ def test_json_tells_no_record_from_the_rest() -> None:
     assert (rows["3"]["recorded"], rows["3"]["made_by"], rows["3"]["revision"]) == (False, "Deployer", "75b69fc")
     assert rows["3"]["fate"] == "is marked bad by Deployer"
     assert (rows["t"]["recorded"], rows["t"]["made_by"], rows["t"]["revision"]) == (True, "", "1234567")
+
+
+def test_adopted_releases_stay_two_where_their_commits_differ() -> None:
+    one, two = (
+        Release(tag="2", present=True, record=Record(tag="2", seq=0, created=1.0, revision=c * 40, adopted="Deployer"))
+        for c in "ab"
+    )
+    rows = fleet_releases([state("web1", one), state("web2", two)])
+    assert len(rows) == 2 and all(row.conflict for row in rows)
+    assert len(fleet_releases([state("web1", one), state("web2", one)])) == 1

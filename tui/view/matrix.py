@@ -201,7 +201,8 @@ def _cell(
         lived = any(column.name == "lived" for column in layout.columns)
         return what(row, "" if word == "live" and lived else word, said), ""
     if name == "by":
-        return one_line(record.by).partition("@")[0] if record else "", "dim"
+        who = record.by if record else row.told.who if row.told else ""
+        return one_line(who).partition("@")[0], "dim"
     if name == "deployed":
         return ago(max(now - row.created, 0)) if row.created else "", "dim"
     if name == "lived":
@@ -255,6 +256,8 @@ def row_state(row: FleetRelease, fleet: FleetView, glyphs: Glyphs) -> tuple[str,
         return glyphs.unknown, "bad", "was live"
     if not row.present_on:
         return glyphs.pruned, "dim", "pruned"
+    if row.bad:
+        return glyphs.kept, "warn", "bad"
     if not row.returnable:
         return glyphs.kept, "", "left"
     return glyphs.kept, "", "kept" if present == len(fleet.answering) else f"on {present}/{total}"
