@@ -7,10 +7,10 @@ import json
 import pytest
 
 from core import DeployRequest, RollbackRequest
-from core.errors import HookFailed
-from core.events import BatchStarted, LeftOut, Paused, Switched
+from core.errors import Cancelled, HookFailed
+from core.events import Asked, BatchStarted, LeftOut, Paused, Switched
 from core.records import left_behind
-from tests.engine.driving import at_rest, live, record
+from tests.engine.driving import Engine, at_rest, live, record
 from tests.projects import hook
 
 TRACE = "{root}/../trace"
@@ -147,3 +147,67 @@ def test_journals_tell_the_batches(rolling):
     assert lines[0]["order"] == [["web1", "web2"], ["web3"]]
     assert [(line["what"], line.get("batch")) for line in lines[1:4]] == [("drain", 2), ("switch", 2), ("return", 2)]
     assert lines[-1]["batches"] == 2
+
+
+def answering(operator, *choices):
+    """Answer the operation's questions, one after the other, and keep them."""
+    left, asked = list(choices), []
+
+    def hear(event):
+        if isinstance(event, Asked):
+            asked.append(event.question)
+            operator.controls.questions.answer(left.pop(0), "bo@laptop")
+
+    operator.on_event = hear
+    return asked
+
+
+def test_a_pause_that_holds_asks_before_each_batch_and_undoes_all_where_somebody_says_so(rolling):
+    fleet, _, operator = rolling(3, pause="hold")
+    asked = answering(operator, "go", "undo")
+    operator.fails(lambda: operator.run(DeployRequest(tag="r2")), Cancelled, "bo@laptop")
+    assert [question["kind"] for question in asked] == ["batch", "batch"]
+    assert {live(place) for place in fleet} == {"r1"}
+    asked = answering(operator, "go", "go")
+    operator.run(DeployRequest(tag="r3"))
+    assert len(asked) == 2 and {live(place) for place in fleet} == {"r3"}
+
+
+def test_a_person_has_a_server_tried_again_or_leaves_it_out(rolling, tmp_path):
+    broken = hook("prepare", f"! [ $TURNOUT_SERVER-$TURNOUT_TAG = web2-r2 ] || [ -e {tmp_path}/mended ]")
+    fleet, project, operator = rolling(3, broken, **{"on-failure": "ask"})
+
+    def mend(event):
+        if isinstance(event, Asked):
+            (tmp_path / "mended").touch()
+            operator.controls.questions.answer("retry", "bo@laptop")
+
+    operator.on_event = mend
+    operator.run(DeployRequest(tag="r2"))
+    assert {live(place) for place in fleet} == {"r2"}
+    (tmp_path / "mended").unlink()
+    project.config.write_text(project.config.read_text().replace("web2-r2", "web2-r3"))
+    project.commit({"index.html": "3\n"})
+    other = Engine(project)
+    asked = answering(other, "leave-out")
+    assert list(other.run(DeployRequest(tag="r3")).left_out) == ["web2"]
+    assert [choice["name"] for choice in asked[0]["choices"]] == ["retry", "leave-out", "undo"]
+    assert [live(place) for place in fleet] == ["r3", "r2", "r3"]
+    other.fleet.close()
+    at_rest(fleet)
+
+
+def test_a_person_has_the_checks_of_a_batch_tried_again(rolling, tmp_path):
+    check = (
+        f'\n[[checks]]\nrun = "test $TURNOUT_SERVER-$TURNOUT_TAG != web2-r2 -o -e {tmp_path}/mended"\nattempts = 1\n'
+    )
+    fleet, _, operator = rolling(3, check, **{"on-failure": "ask"})
+
+    def mend(event):
+        if isinstance(event, Asked):
+            (tmp_path / "mended").touch()
+            operator.controls.questions.answer("retry", "bo@laptop")
+
+    operator.on_event = mend
+    operator.run(DeployRequest(tag="r2"))
+    assert {live(place) for place in fleet} == {"r2"} and len(operator.said(Asked)) == 1

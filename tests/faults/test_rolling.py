@@ -10,6 +10,7 @@ from core import DeployRequest
 from core.errors import FleetError
 from tests.engine.driving import at_rest
 from tests.faults.rolling import PHASES, Rolling, seeded
+from tests.waiting import until
 
 SAMPLE = 30
 """Kills in every run of the tests; the soak has hundreds."""
@@ -54,6 +55,21 @@ def test_operators_connections_and_agents_killed_in_every_phase_leave_nothing_to
     seen = rolling(seed).run(SAMPLE)
     print(dict(seen))
     assert seen["interrupted"] > 0
+
+
+def test_a_server_that_was_left_drained_is_brought_back_also_where_all_switch_at_once(rolling):
+    bed = rolling(0)
+    bed.project.config.write_text(bed.plain.replace("sleep 0.03; test ! -e $TURNOUT_ROOT/fails-drain", "sleep 9 #"))
+    bed.operator.start(bed.project, "deploy", "production", "--yes", "--tag", bed.next_tag())
+    bed.facts.close()
+    until(lambda: bed.drained() == ["web1", "web2"], "the first batch to be drained")
+    bed.operator.signal()
+    bed.operator.end()
+    bed.configure()
+    bed.facts.at_rest()
+    assert bed.facts.interrupted() and bed.drained() == ["web1", "web2"]
+    bed.facts.do(DeployRequest(tag="at-once", at_once=True))
+    assert (set(bed.facts.live()), bed.drained()) == ({"at-once"}, [])
 
 
 @pytest.mark.soak

@@ -31,6 +31,9 @@ verb_stage() {
     [ "$sum" = "$4" ] || fail "deploy-cache is not as the plan saw it"
   fi
   [ ! -e "releases/$tag" ] || fail "releases/$tag exists already"
+  # Where it is tried again, the try before left its half of a release.
+  [ ! -e "$own/incoming/$tag" ] || erase "$own/incoming/$tag" "$own/incoming/$tag".* ||
+    fail "the half-made release cannot be removed"
   copier "$3"
   [ "$3" != hardlink ] || [ -e "$own/cache.linked" ] || { : > "$own/cache.linked" && vouch=yes; } || { room; exit 1; }
   # Beside the copy, which changes nothing that `traces` looks at.
