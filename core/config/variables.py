@@ -11,9 +11,8 @@ from core.config.values import shown
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OURS = "TURNOUT_"
-_SHELLS = frozenset(
-    ["IFS", "PATH", "HOME", "PWD", "OLDPWD", "SHELL", "USER", "LOGNAME", "ENV", "BASH_ENV", "SHELLOPTS"]
-)
+_LOGIN = ("PATH", "HOME", "PWD", "OLDPWD", "SHELL", "USER", "LOGNAME", "UID", "EUID", "PPID")
+_SHELLS = frozenset((*_LOGIN, "IFS", "ENV", "BASH_ENV", "SHELLOPTS", "BASHOPTS"))
 """Variables by which a shell or its login works: with another value a command may not be found, or another one is."""
 
 
