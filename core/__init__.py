@@ -29,7 +29,9 @@ __all__ = [
     "Request",
     "Result",
     "RollbackRequest",
+    "RunRequest",
     "Settings",
+    "TaskRequest",
     "errors",
     "events",
     "examine",
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from core.operations.kinds.prune import PruneRequest
     from core.operations.kinds.recover import RecoverRequest
     from core.operations.kinds.rollback import RollbackRequest
+    from core.operations.kinds.task import RunRequest, TaskRequest
     from core.operations.operation import Request
     from core.operations.past import read_history
     from core.operations.verify import verify
@@ -73,6 +76,7 @@ else:
         "Plan": "core.plan",
         "Request": "core.operations.operation",
         "Result": "core.operations.executing",
+        "RunRequest": "core.operations.kinds.task",
         "Settings": "core.settings",
         "examine": "core.doctor",
         "execute": "core.operations.executing",

@@ -72,6 +72,11 @@ class TurnoutError(Exception):
         self.phase = self.phase or phase
         return self
 
+    @property
+    def needs_person(self) -> bool:
+        """Whether a person has to decide, somewhere."""
+        return isinstance(self, NeedsPerson)
+
     def again(self) -> Self:
         """The same error for another server: `at` fills in its place."""
         copy = type(self).__new__(type(self), *self.args)
@@ -244,7 +249,11 @@ class DiskFull(ServerError):
 
 
 class HookFailed(ServerError):
-    """A hook ended with a status other than 0, or took too long."""
+    """A hook or a task ended with a status other than 0, or took too long. `status`: its exit status, None for none."""
+
+    def __init__(self, title: str, *, detail: str = "", hint: str = "", status: int | None = None) -> None:
+        super().__init__(title, detail=detail, hint=hint)
+        self.status = status
 
 
 class CheckFailed(ServerError):
@@ -284,6 +293,10 @@ class FleetError(TurnoutError):
             phase=phase or first.phase,
         )
         self.exit_code = max(error.exit_code for error in self.errors.values())
+
+    @property
+    def needs_person(self) -> bool:
+        return any(error.needs_person for error in self.errors.values())
 
     def mask(self, mask: Callable[[str], str]) -> None:
         super().mask(mask)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from core.text import clean
 
-PHASES = (
+DEPLOY_PHASES = (
     "build",
     "connect",
     "begin",
@@ -31,6 +31,9 @@ PHASES = (
 )
 """The phases of a deploy in their order; other operations use some of them. From drain to return each batch has its
 own."""
+
+PHASES = (*DEPLOY_PHASES[:-1], "run", "finish")
+"""All phases in their order: also that in which tasks run."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,7 @@ class Entry:
 
     began           seconds since the epoch, by its operator's clock; seconds: how long it took, 0.0 where unknown
     who             `ana@laptop`: who, and from which machine; reason: why, in that person's words
+    ran             the command that it ran, of a task its name
     tag, previous   the release that it was about, and what was live before, on most servers
     pruned          releases whose files it removed
     outcome         the worst of its servers; exit_code likewise
@@ -50,6 +51,7 @@ class Entry:
     kind: str = ""
     who: str = ""
     reason: str = ""
+    ran: str = ""
     began: float = 0.0
     seconds: float = 0.0
     tag: str = ""
@@ -171,6 +173,7 @@ def _entry(operation: str, by_server: Mapping[str, Sequence[JournalLine]], heard
         kind=first.kind,
         who=first.who,
         reason=next((line.reason for line in said if line.reason), ""),
+        ran=next((end.ran for end in ends.values() if end.ran), ""),
         began=began,
         seconds=max(last - began, 0.0) if last else 0.0,
         tag=most(line.tag for line in said),

@@ -80,6 +80,11 @@ SWITCHED = tuple(moment for moment in MOMENTS.values() if moment.switched)
 """The moments that come after a switch, in their order."""
 
 
+def called(on: str) -> str:
+    """What people call the command of an event: `build hook` for a moment's, else its own name."""
+    return f"{on} hook" if on in MOMENTS else on
+
+
 OPERATIONS = ("deploy", "promote", "rollback", "recover")
 SWITCH_BACK = "switch back"
 """What undoes the switch of an operation that failed, or of one that was interrupted (`recover --undo`)."""

@@ -118,6 +118,7 @@ class Plan:
     reason       why, in the words of who asked for it
     origin       of a promotion: where the release comes from, in words; else ""
     hooks, checks   what will run, one line each, for people
+    runs_here    a command runs on the operator's machine, not on servers
     fingerprints    by server: the state that the plan rests on
     hold         seconds that it waits at the barrier for somebody to say go; 0.0: it does not wait
     approve      OTHER: that has to be somebody else than who starts it; "" for anybody
@@ -146,6 +147,7 @@ class Plan:
     origin: str = ""
     hooks: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    runs_here: bool = False
     warnings: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     fingerprints: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
@@ -169,7 +171,8 @@ class Plan:
 
     @property
     def nothing_to_do(self) -> bool:
-        return all(step.action == NONE and not step.prune and not step.clear_cache for step in self.steps)
+        idle = all(step.action == NONE and not step.prune and not step.clear_cache for step in self.steps)
+        return idle and not self.runs_here
 
     @property
     def needless(self) -> bool:

@@ -124,6 +124,15 @@ class LogStateRow(Row):
     text: str
 
 
+class TaskRow(Row):
+    """A task of turnout.toml, and the chosen servers that it runs on; none where it runs on the operator's machine."""
+
+    task: str
+    run: str
+    where: str
+    servers: list[str]
+
+
 class LogGapRow(Row):
     """Something was left out of the logs of a server."""
 
@@ -163,6 +172,7 @@ class HistoryRow(Row):
     reason: str
     began: float
     seconds: float
+    ran: str
     tag: str
     previous: str
     pruned: list[str]
@@ -346,6 +356,7 @@ ROWS: Mapping[str, type[Row]] = {
     "log": LogRow,
     "log-state": LogStateRow,
     "log-gap": LogGapRow,
+    "task": TaskRow,
     "error": ErrorRow,
     "result": ResultRow,
 }
@@ -617,6 +628,11 @@ def log_state_row(server: str, log: str, state: str, text: str) -> LogStateRow:
 def log_gap_rows(gaps: Iterable[tuple[str, str]]) -> list[LogGapRow]:
     """By server, what was left out."""
     return [LogGapRow(event="log-gap", format=FORMAT, server=server, text=text) for server, text in gaps]
+
+
+def task_row(name: str, run: str, where: str, servers: Sequence[str]) -> TaskRow:
+    """A task and the chosen servers that it runs on."""
+    return TaskRow(event="task", format=FORMAT, task=name, run=run, where=where, servers=list(servers))
 
 
 def lock_rows(states: Mapping[str, ServerState]) -> list[LockRow]:

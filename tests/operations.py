@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.events import (
-    PHASES,
     CheckAttempted,
     GoingBack,
     OperationFinished,
@@ -19,7 +18,7 @@ from core.events import (
 from core.moments import MOMENTS
 from tui.view.progress import Progress
 
-AT_ONCE = tuple(phase for phase in PHASES if phase not in MOMENTS)
+AT_ONCE = tuple(phase for phase in DEPLOY_PHASES if phase not in MOMENTS)
 """The phases of a deploy without batches."""
 T = 1000.0
 NEW, OLD = "20261121T193000Z-3f2c1ab", "20261120T101500Z-9ab01cd"

@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -307,6 +307,21 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
                 return reason
         on_every_screen = ("demo", *(command.id for command in app_wide.COMMANDS))
         return "" if name in on_every_screen else "there is no project"
+
+    def tasks(self) -> Sequence[str]:
+        """The tasks that can be run: those of the environment, where the dashboard is shown."""
+        from tui.commands import tasks
+        from tui.palette import Palette
+
+        shown = [screen for screen in self.screen_stack if not isinstance(screen, Palette)]
+        return tasks.names(self.workspace) if self.workspace and shown[-1] is self.dashboard else ()
+
+    def run_task(self, name: str) -> None:
+        """Ask about a task with its plan, and run it."""
+        from tui.commands import tasks
+
+        if self.dashboard is not None and self.tasks():
+            tasks.run(self.dashboard, name)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Hand a copied text to the terminal, or to a file where the terminal would not take it, and say so."""

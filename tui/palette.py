@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Protocol, cast
@@ -25,6 +25,12 @@ class Host(Protocol):
     def why_not(self, name: str) -> str:
         """Why the key of this id does nothing now."""
 
+    def tasks(self) -> Sequence[str]:
+        """The tasks that can be run from the screen that is shown."""
+
+    def run_task(self, name: str) -> None:
+        """Ask about a task, and run it."""
+
     def use_theme(self, name: str) -> None:
         """Other colours."""
 
@@ -40,6 +46,8 @@ class Commands(Provider):
                 reason = host.why_not(command.id)
                 said = f"not now: {reason}" if reason else f"key {host.keymap.shown(command.id)}"
                 yield command.title, said, partial(press, self.app, command.key.action)
+        for name in host.tasks():
+            yield f"Run task {name}", "shows its plan first", partial(host.run_task, name)
         for theme in THEMES:
             yield f"Theme: {theme}", "colours of the dashboard", partial(host.use_theme, theme)
 

@@ -14,6 +14,7 @@ from core.config.models import (
 )
 from core.config.reading import FILE_NAME, find, load, parse
 from core.config.source import KINDS, Kind, Source
+from core.config.tasks import Task
 
 __all__ = [
     "FILE_NAME",
@@ -28,6 +29,7 @@ __all__ = [
     "Server",
     "Shared",
     "Source",
+    "Task",
     "find",
     "load",
     "parse",

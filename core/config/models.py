@@ -20,6 +20,7 @@ from core.config.readers import Reads
 from core.config.slots import Ports, port_without_slots
 from core.config.source import Source
 from core.config.table import Broken, Table, exactly_one
+from core.config.tasks import Task, tasks_named_once
 from core.config.types import Command, Count, Duration, Hold, Name, Port, Text
 from core.config.variables import Variables
 from core.errors import UsageError
@@ -318,6 +319,8 @@ class Project(Table):
     """Variables of builds, hooks and checks."""
     logs: tuple[LogSource, ...] = ()
     """The logs of the application, in the order in which they are shown."""
+    tasks: tuple[Task, ...] = ()
+    """Commands with a name that people run, in the order in which they are shown."""
     notify: tuple[Notify, ...] = ()
     """Who is told how operations end."""
     secrets: dict[str, Secret] = {}
@@ -340,6 +343,7 @@ class Project(Table):
             except ValueError as error:
                 yield ("environments", name), str(error), ""
         yield from _logs_named_once(table)
+        yield from tasks_named_once(table)
         yield from known_secrets(table)
         yield from known_places(table)
         yield from nothing_to_bake(table)
@@ -388,6 +392,20 @@ class Project(Table):
         known = tuple(log.name for log in logs)
         names = [resolve("log", name, known, place=f"in {environment.name}") for name in names]
         return tuple(log for log in logs if not names or log.name in names)
+
+    def tasks_of(self, environment: Environment) -> tuple[Task, ...]:
+        """The tasks that run somewhere in an environment."""
+        return tuple(
+            task
+            for task in self.tasks
+            if task.applies_in(environment.name)
+            and (task.where == OPERATOR or any(task.concerns(server) for server in environment.servers))
+        )
+
+    def task(self, environment: Environment, name: str) -> Task:
+        """The task of that name. UsageError with the known ones where the environment has none."""
+        tasks = {task.name: task for task in self.tasks_of(environment)}
+        return tasks[resolve("task", name, tuple(tasks), place=f"in {environment.name}")]
 
     @property
     def mask(self) -> Masking:

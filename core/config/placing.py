@@ -10,7 +10,7 @@ from core.config.fault_text import meant
 from core.config.table import Broken, Table
 from core.config.types import Name
 
-PLACED = ("logs", "hooks", "checks", "notify")
+PLACED = ("logs", "hooks", "checks", "notify", "tasks")
 """The lists of the file whose tables may name roles and environments."""
 
 

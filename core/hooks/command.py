@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import HookFailed
 from core.events import HookFinished, HookOutput, HookStarted, Note
+from core.moments import called
 from core.text import duration
 
 if TYPE_CHECKING:
@@ -27,45 +28,55 @@ def describe(hook: Hook) -> str:
 def run(site: Site, hook: Hook, folder: str, variables: Mapping[str, str]) -> None:
     """Run the command in a folder. HookFailed where it fails or takes too long; Cancelled, ConnectError."""
     assert hook.run is not None
-    output = _Output(site, hook)
-    ended = site.run(hook.run, folder, variables, hook.timeout, output.add)
+    run_command(site, hook.on, hook.run, folder, variables, hook.timeout)
+
+
+def run_command(site: Site, on: str, command: str, folder: str, variables: Mapping[str, str], seconds: float) -> None:
+    """Run a command that events call `on`: a moment of hooks, or a name of its own.
+
+    seconds  for which it may run
+    HookFailed with its exit status where it fails or takes too long; Cancelled, ConnectError.
+    """
+    output = _Output(site, on, command)
+    ended = site.run(command, folder, variables, seconds, output.add)
     if ended.left:
-        text = f"a process that the {hook.on} hook left running keeps its output open; it is not shown from here on"
+        text = f"a process that {output.name} left running keeps its output open; it is not shown from here on"
         site.emit(Note(server=site.name, text=text))
     output.finish(ended.status)
     site.cancel.check()
     if ended.status != 0 or ended.late:
-        raise output.failure(ended)
+        raise output.failure(ended, seconds)
 
 
 class _Output:
-    """A hook's output on its way into events; keeps the last lines for the error."""
+    """A command's output on its way into events; keeps the last lines for the error."""
 
-    def __init__(self, site: Site, hook: Hook) -> None:
+    def __init__(self, site: Site, on: str, command: str) -> None:
+        self.name = f"the {called(on)}"
         self._site = site
-        self._hook = hook
-        self._shown = site.mask.line(hook.run or "", 500)
+        self._on = on
+        self._shown = site.mask.line(command, 500)
         self._last: deque[str] = deque(maxlen=_LAST_LINES)
         self._began = time.monotonic()
-        site.emit(HookStarted(server=site.name, on=hook.on, run=self._shown))
+        site.emit(HookStarted(server=site.name, on=on, run=self._shown))
 
     def add(self, line: str) -> None:
         shown = self._site.mask.line(line)
         self._last.append(shown)
-        self._site.emit(HookOutput(server=self._site.name, on=self._hook.on, line=shown))
+        self._site.emit(HookOutput(server=self._site.name, on=self._on, line=shown))
 
     def finish(self, status: int | None) -> None:
         seconds = time.monotonic() - self._began
         self._site.emit(
-            HookFinished(server=self._site.name, on=self._hook.on, run=self._shown, status=status, seconds=seconds)
+            HookFinished(server=self._site.name, on=self._on, run=self._shown, status=status, seconds=seconds)
         )
 
-    def failure(self, ended: Ended) -> HookFailed:
+    def failure(self, ended: Ended, seconds: float) -> HookFailed:
         """Why it failed, with the last lines that it printed."""
         if ended.late:
-            title = f"the {self._hook.on} hook took longer than {duration(self._hook.timeout)}: {self._shown}"
+            title = f"{self.name} took longer than {duration(seconds)}: {self._shown}"
         elif ended.status is None:
-            title = f"the {self._hook.on} hook was ended by a signal: {self._shown}"
+            title = f"{self.name} was ended by a signal: {self._shown}"
         else:
-            title = f"the {self._hook.on} hook failed with status {ended.status}: {self._shown}"
-        return HookFailed(title, detail="\n".join(self._last) or "it printed nothing")
+            title = f"{self.name} failed with status {ended.status}: {self._shown}"
+        return HookFailed(title, detail="\n".join(self._last) or "it printed nothing", status=ended.status)

@@ -10,7 +10,6 @@ from typing import Any
 
 from core.errors import (
     EXIT_DONE,
-    EXIT_PERSON,
     Cancelled,
     DiskFull,
     FleetError,
@@ -346,7 +345,7 @@ def _finished(run: Run, error: TurnoutError | None, plan: Plan | None, summary: 
         code = EXIT_DONE
     else:
         cancelled = isinstance(error, Cancelled) or (isinstance(error, FleetError) and error.cancelled)
-        outcome = "cancelled" if cancelled else "needs-person" if error.exit_code == EXIT_PERSON else "failed"
+        outcome = "cancelled" if cancelled else "needs-person" if error.needs_person else "failed"
         place = ", ".join(part for part in (error.server, error.phase) if part)
         summary = f"{error.title} ({place})" if place and not cancelled else error.title
         if cancelled and error.hint:

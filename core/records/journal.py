@@ -52,6 +52,7 @@ class JournalLine:
               in `end`, of the operation as a whole: when it began, what it sent to all servers, its batches of servers,
               seconds by phase; and what it pruned here
     answers   in `end`: how its questions were answered, in their order
+    ran       in `end`: the command that ran, of a task its name
     record    in `begin`: of that release, from which it can be made also where no server has it yet
     """
 
@@ -76,6 +77,7 @@ class JournalLine:
     previous: str = ""
     target: str = ""
     until: float = 0.0
+    ran: str = ""
     servers: tuple[str, ...] = ()
     order: tuple[tuple[str, ...], ...] = ()
     batch: int = 0
@@ -123,6 +125,7 @@ def parse_journal_line(text: str) -> JournalLine:
     line = JournalLine(**known)
     _check_line(line)
     known["reason"] = line.reason[:LONGEST_REASON]
+    known["ran"] = line.ran[:LONGEST_REASON]
     known["pruned"] = tuple(tag for tag in line.pruned if is_tag(tag))
     known |= {name: "" for name in ("tag", "previous") if not is_tag(known[name])}
     known |= {name: "" for name in ("what", "kind", "outcome", "phase") if not WORD.fullmatch(known[name])}

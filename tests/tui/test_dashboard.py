@@ -549,3 +549,17 @@ async def test_the_buttons_of_a_dialog_are_seen_at_every_size(key: str, size: tu
         assert close.region.height == 1 and box.content_region.contains_region(close.region)
         if lists := app.screen.query("#choices"):
             assert box.content_region.contains_region(lists.first().region)
+
+
+async def test_the_palette_has_the_tasks_and_shows_their_plans() -> None:
+    app = recorded_app()
+    async with shown(app) as pilot:
+        project = app.workspace.fleet_watch.project
+        task = Task.unchecked(name="restart", run="systemctl restart shop")
+        app.workspace.project = project.replace(tasks=(task,))
+        await pilot.press("colon")
+        await pilot.pause()
+        await pilot.press(*"task restart")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PlanDialog), "the plan")

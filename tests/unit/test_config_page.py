@@ -11,7 +11,20 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import msgspec
 import pytest
 
-from core.config import Check, Deploy, Environment, Hook, LogSource, Project, Server, Shared, Source, parse, values
+from core.config import (
+    Check,
+    Deploy,
+    Environment,
+    Hook,
+    LogSource,
+    Project,
+    Server,
+    Shared,
+    Source,
+    Task,
+    parse,
+    values,
+)
 from core.config.keeper import Secret
 from core.config.notify import Notify
 from core.config.table import Field, Table
@@ -30,6 +43,7 @@ SECTIONS: dict[str, type[Table]] = {
     "[[hooks]]": Hook,
     "[[checks]]": Check,
     "[[logs]]": LogSource,
+    "[[tasks]]": Task,
     "[[notify]]": Notify,
     "[secrets.NAME]": Secret,
 }
@@ -159,7 +173,7 @@ def test_the_whole_file_of_the_page_is_read():
     text, *_ = re.findall(r"^```toml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
     project = parse(text, Path("turnout.toml"), Settings(environ={"SLACK_WEBHOOK_URL": "https://chat.example.com/x"}))
     assert [len(environment.servers) for environment in project.environments.values()] == [1, 2]
-    assert (len(project.hooks), len(project.checks), len(project.logs)) == (2, 2, 2)
+    assert (len(project.hooks), len(project.checks), len(project.logs), len(project.tasks)) == (2, 2, 2, 1)
 
 
 def test_the_batches_of_the_page_are_read():

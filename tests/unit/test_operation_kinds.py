@@ -16,6 +16,8 @@ from core import (
     RecoverRequest,
     Request,
     RollbackRequest,
+    RunRequest,
+    TaskRequest,
     config,
 )
 from core.errors import UsageError
@@ -54,6 +56,8 @@ WORDS = {
     BlockRequest("r1", blocked=False): ("unblock", "Unblock", "Unblock r1 on production", "Unblock r1 on production"),
     FreezeRequest(): ("freeze", "Freeze", "Freeze production", "Freeze production"),
     FreezeRequest(frozen=False): ("thaw", "Thaw", "Thaw production", "Thaw production"),
+    TaskRequest("restart"): ("task", "Run", "Run task restart on production", "Run task restart on production"),
+    RunRequest("uptime"): ("run", "Run", "Run the command on production", "Run the command on production"),
     RecoverRequest("finish"): (
         "recover",
         "Finish",
@@ -78,7 +82,7 @@ def test_every_request_is_called_by_its_own_words(request_: Request) -> None:
 
 def test_every_request_of_the_library_has_an_operation() -> None:
     requests = [name for name in core.__all__ if name.endswith("Request") and name != "Request"]
-    assert len(requests) == 9
+    assert len(requests) == 11
     for name in requests:
         assert operation_of(object.__new__(getattr(core, name))).__module__.startswith("core.operations.kinds.")
 

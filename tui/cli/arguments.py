@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.change_arguments import add_change_commands
-from tui.cli.parsing import EPILOG, Parser, add_command, add_environment, add_reading, number
+from tui.cli.parsing import EPILOG, BadUsage, Parser, add_command, add_environment, add_reading, number
+from tui.cli.task_arguments import add_task_commands, split
 
 if TYPE_CHECKING:
     from core import Request
@@ -72,7 +73,11 @@ class _Version(argparse.Action):
 def parse(words: Sequence[str]) -> Options:
     """What the words ask for. BadUsage for those that it does not know; SystemExit(0) after --help and --version."""
     parser = _parser(with_init="init" in words)
+    words, typed = split(words)
     values = parser.parse_args(list(words))
+    if typed and values.command != "run":
+        raise BadUsage("only `turnout run` takes words after --", usage=parser.format_usage())
+    values.typed = typed
     known = vars(values)
     return Options(
         command=known.get("command") or "",
@@ -148,6 +153,7 @@ def _parser(*, with_init: bool) -> Parser:
 
     _diff(commands)
     _logs(commands)
+    add_task_commands(commands)
 
     init = commands.add_parser(
         "init", help="write a commented turnout.toml", description="Write a commented turnout.toml."

@@ -42,7 +42,7 @@ def operate(command: Command, request: Request) -> Answer:
     if not options.dry_run:
         command.fleet.allow_changes()
     if options.yes and not options.dry_run:
-        return _execute(command, request, None)
+        return execute(command, request, None)
     while True:
         plan = show_plan(command, request)
         if not plan.executable:
@@ -56,7 +56,7 @@ def operate(command: Command, request: Request) -> Answer:
             return {**_of(plan), "exit_code": EXIT_DONE, "outcome": "nothing-to-do", "summary": summary}
         _confirm(command, plan)
         try:
-            return _execute(command, request, plan)
+            return execute(command, request, plan)
         except TurnoutError as error:
             if not find(error, StateChanged):
                 raise
@@ -77,14 +77,14 @@ def show_plan(command: Command, request: Request) -> Plan:
     return plan
 
 
-def _execute(command: Command, request: Request, plan: Plan | None) -> Answer:
-    from core import execute
+def execute(command: Command, request: Request, plan: Plan | None) -> Answer:
+    import core
 
     fleet, wait = command.fleet, command.options.wait
     with command.output.progress():
         result = command.follower.run(
             "execute",
-            lambda emit, controls: execute(fleet, request, plan, emit, controls, wait=wait),
+            lambda emit, controls: core.execute(fleet, request, plan, emit, controls, wait=wait),
             answer=_typed(fleet) if command.can_ask else None,
         )
     return {

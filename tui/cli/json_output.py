@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from core.errors import FleetError, TurnoutError
-from core.events import Event, Note, PlanMade
+from core.events import Event, HookOutput, Note, PlanMade
 from core.rows import error_row, event_row, plan_row, result_row
 from tui.cli.output import Mask
 from tui.cli.streams import stdout
@@ -28,6 +28,7 @@ class JsonOutput:
         self.narrator = Narrator()
         self.glyphs = ASCII
         self.cells = ENDLESS
+        self.printed: Callable[[HookOutput], str] | None = None
         self._data = stdout()
 
     def events(self, events: Iterable[Event]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -16,15 +15,13 @@ from core.rows import LogRow, log_gap_rows, log_state_row
 from core.text import count
 from core.version import FORMAT
 from tui.cli.command import Answer, Command
+from tui.cli.server_column import ServerColumn
 
 if TYPE_CHECKING:
     from core.jobs import Controls
 
 QUIET = 1.5
 """Seconds without a line after which, with --no-follow, a command has printed what it has."""
-
-COLOURS = ("36", "35", "34", "32", "96", "95", "94", "92")
-"""Of the servers' names on a terminal; red and yellow are those of errors and warnings."""
 
 LEVEL_COLOURS = {"error": "31", "warning": "33", "debug": "2"}
 
@@ -98,13 +95,9 @@ class _Printed:
     def __init__(self, command: Command, sources: Sequence[str], pattern: re.Pattern[str] | None) -> None:
         self.lines = 0
         self._output = command.output
-        names = command.fleet.names
-        all_names = [server.name for server in command.fleet.environment.servers]
-        self._colour = {name: COLOURS[all_names.index(name) % len(COLOURS)] for name in names}
-        self._server_cells = max(map(len, names))
+        self._servers = ServerColumn(command)
         self._source_cells = max(map(len, sources)) if len(sources) > 1 else 0
         self._pattern = pattern
-        self._coloured = command.output.is_terminal and not os.environ.get("NO_COLOR")
         self._said: dict[tuple[str, str], Standing] = {}
         self._heard_at = time.monotonic()
 
@@ -132,13 +125,13 @@ class _Printed:
         self._output.print_log(said, [log_state_row(server, source, standing.state, standing.text)], aside=True)
 
     def _shown(self, line: Heard) -> str:
-        name = f"{line.server:<{self._server_cells}}"
         source = f" {line.source:<{self._source_cells}}" if self._source_cells else ""
-        if not self._coloured:
-            return f"{name}{source}  {line.text}"
-        colour = LEVEL_COLOURS.get(judge(line.text).level)
-        text = f"\x1b[{colour}m{line.text}\x1b[0m" if colour else line.text
-        return f"\x1b[{self._colour[line.server]}m{name}\x1b[2m{source}\x1b[0m  {text}"
+        text = line.text
+        if self._servers.coloured:
+            colour = LEVEL_COLOURS.get(judge(text).level)
+            text = f"\x1b[{colour}m{text}\x1b[0m" if colour else text
+            source = f"\x1b[2m{source}\x1b[0m"
+        return f"{self._servers.name(line.server)}{source}  {text}"
 
     def through(self, standings: Mapping[tuple[str, str], Standing], *, follow: bool) -> bool:
         """Whether nothing more is to come, or nothing more is wanted."""

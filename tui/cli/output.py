@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import TurnoutError
-from core.events import Event, PlanMade
+from core.events import Event, HookOutput, Note, PlanMade
 from core.text import clean
 from tui.cli.streams import stderr, stdout
 from tui.view.glyphs import ASCII, UNICODE, Glyphs, choose
@@ -31,6 +31,8 @@ class Output(Protocol):
     glyphs: Glyphs
     cells: int
     """Of a line of data: the terminal's width, ENDLESS where a line may be as long as it is."""
+    printed: Callable[[HookOutput], str] | None
+    """Makes a line of data of what a command printed; None where that is told like everything else."""
 
     def events(self, events: Iterable[Event]) -> None:
         """Say what the engine said, in that order."""
@@ -74,6 +76,7 @@ class TextOutput:
     def __init__(self) -> None:
         self.mask: Mask = str
         self.narrator = Narrator()
+        self.printed: Callable[[HookOutput], str] | None = None
         self._data = stdout()
         self._said = stderr()
         self._bars: Bars | None = None
@@ -91,10 +94,21 @@ class TextOutput:
         for event in events:
             if isinstance(event, PlanMade):
                 continue
+            if self.printed is not None:
+                self._print(event, self.printed)
+                continue
             lines += self.narrator.lines(event)
             if self._bars is not None:
                 self._bars.event(event)
         self.say(lines)
+
+    def _print(self, event: Event, printed: Callable[[HookOutput], str]) -> None:
+        """What a command printed, as data; of all else only what a person has to know."""
+        told = self.narrator.lines(event)
+        if isinstance(event, HookOutput):
+            self._data.write([self.mask(printed(event))])
+        elif isinstance(event, Note) and event.level != "info":
+            self.say(told)
 
     def say(self, lines: Iterable[str]) -> None:
         shown = [self.mask(line) for line in lines]
@@ -147,7 +161,7 @@ class TextOutput:
             stream.write([" ".join(self.mask(clean(self.mask(summary))).split())])
 
     def progress(self) -> AbstractContextManager[None]:
-        if not self._said.is_terminal:
+        if not self._said.is_terminal or self.printed is not None:
             return nullcontext()
         from tui.cli.bars import Bars
 

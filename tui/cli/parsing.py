@@ -140,7 +140,7 @@ def add_waiting(parser: Parser) -> None:
     parser.add_argument(
         "--wait",
         metavar="DURATION",
-        type=_duration,
+        type=duration,
         default=0.0,
         help="wait up to this long (90s, 5m, 1h) for other operators' locks instead of exiting with code 4",
     )
@@ -154,13 +154,13 @@ def number(text: str) -> int:
 
 
 def _hold(text: str) -> float:
-    seconds = _duration(text)
+    seconds = duration(text)
     if not SHORTEST_HOLD <= seconds <= LONGEST_HOLD:
         raise argparse.ArgumentTypeError(f"{text!r} is not {HOLD_RULE}")
     return seconds
 
 
-def _duration(text: str) -> float:
+def duration(text: str) -> float:
     """Seconds in `90s`, `5m`, `1h` or a plain number."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", text)
     if match is None:

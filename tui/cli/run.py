@@ -76,6 +76,10 @@ def _carry_out(command: Command) -> Answer:
             from tui.cli import answering
 
             return answering.carry_out(command)
+        case "task" | "run":
+            from tui.cli import task_commands
+
+            return task_commands.carry_out(command)
         case "recover":
             from tui.cli import recovering
 

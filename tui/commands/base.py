@@ -26,6 +26,7 @@ PANES = ("servers", "releases", "bottom")
 """The panes of the dashboard, in the order of their numbers."""
 
 RUNNING = "an operation is running"
+READ_ONLY = "this environment is read-only here"
 
 
 class Desk(Protocol):
@@ -97,6 +98,13 @@ class Desk(Protocol):
 
     def search_log(self) -> None:
         """Show the Log tab, and let be typed what is searched for there."""
+
+
+def with_keys(said: str, keymap: Keymap) -> str:
+    """A sentence in which `{watch}` stands for the key of that command."""
+    for command in ("watch", "break-lock", "cancel"):
+        said = said.replace(f"{{{command}}}", keymap.shown(command))
+    return said
 
 
 def always(workspace: Workspace, focus: Focus) -> str:

@@ -19,7 +19,7 @@ from tui.commands import (
     servers,
     troubles,
 )
-from tui.commands.base import Command
+from tui.commands.base import READ_ONLY, Command, with_keys
 from tui.keymap import (
     ANSWER,
     ANSWER_KEYS,
@@ -58,8 +58,6 @@ KEYS: tuple[Key, ...] = (
 )  # fmt: skip
 """Every key, those of widgets and dialogs among them."""
 
-READ_ONLY = "this environment is read-only here"
-
 TAB_PLACE = 10
 """Where the keys of the tab that is shown are in the bar, between what is urgent and what changes servers."""
 
@@ -81,9 +79,7 @@ def why_not(name: str, workspace: Workspace, focus: Focus, keymap: Keymap) -> st
     said = command.why_not(workspace, focus) if command else ""
     if command is not None and command.group == CHANGE and workspace.environment.read_only:
         said = READ_ONLY if command.id != "cancel" else said
-    for other in ("watch", "break-lock", "cancel"):
-        said = said.replace(f"{{{other}}}", keymap.shown(other))
-    return said
+    return with_keys(said, keymap)
 
 
 def hints(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:

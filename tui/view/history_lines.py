@@ -42,6 +42,8 @@ def what(entry: Entry, tag: str = "") -> str:
     new, old = short_tag(one_line(entry.tag)), short_tag(one_line(entry.previous))
     if entry.changed_live or (entry.tag and entry.previous and entry.tag != entry.previous):
         return f"{old or 'nothing'} → {new}"
+    if entry.ran:
+        return one_line(entry.ran)
     if entry.pruned:
         return count(len(entry.pruned), "release")
     return new
@@ -102,6 +104,7 @@ def entry_lines(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> list[Li
     out = [crop(head, cells, glyphs.more)]
     fields = [
         ("Why", one_line(entry.reason)),
+        ("Ran", one_line(entry.ran)),
         ("By", one_line(entry.who)),
         ("When", when if entry.began else ""),
         ("Took", duration(entry.seconds) if entry.seconds else ""),

@@ -23,6 +23,7 @@ from core.events import (
     Switched,
     UploadProgress,
 )
+from core.moments import called
 from core.protocol.asked import question_of
 from core.text import clean, duration, size
 
@@ -44,13 +45,13 @@ def texts(event: Event) -> list[str]:
         case PhaseFinished():
             return [f"{event.phase} {event.outcome.upper()} after {duration(event.seconds)}"]
         case HookStarted():
-            return [f"{event.on} hook: {event.run}"]
+            return [f"{called(event.on)}: {event.run}"]
         case HookOutput():
             return [f"| {event.line}"]
         case HookFinished():
             how = "ok" if event.status == 0 else f"exit status {event.status}"
             how = "was killed or took too long" if event.status is None else how
-            return [f"{event.on} hook: {how}, {duration(event.seconds)}"]
+            return [f"{called(event.on)}: {how}, {duration(event.seconds)}"]
         case CheckAttempted():
             how = f"not yet, attempt {event.attempt} of {event.attempts}: {event.detail}"
             passed = f"passed, {event.detail}" if event.detail else "passed"

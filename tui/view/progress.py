@@ -66,6 +66,7 @@ VERBS = {
     "barrier": "waiting for the others",
     "switch": "switching",
     "check": "checking",
+    "run": "running",
     "finish": "finishing",
 }
 

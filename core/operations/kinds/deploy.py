@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from core.config import KINDS
 from core.errors import SourceError, UsageError
-from core.events import PHASES
+from core.events import DEPLOY_PHASES
 from core.jobs import Ahead, Cancel, Controls
 from core.moments import moments_of
 from core.operations.going_live import carry_out
@@ -46,7 +46,7 @@ class DeployRequest(SwitchRequest):
 
 
 class Deploy(Operation[DeployRequest], request=DeployRequest):
-    phases = PHASES
+    phases = DEPLOY_PHASES
     needs_tree = True
     changes_live = True
     can_hold = True

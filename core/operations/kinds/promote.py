@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from core.errors import SourceError, UsageError
-from core.events import PHASES
+from core.events import DEPLOY_PHASES
 from core.jobs import Ahead, Cancel, Controls
 from core.moments import moments_of
 from core.operations.going_live import carry_out
@@ -40,7 +40,7 @@ class PromoteRequest(SwitchRequest):
 class Promote(Operation[PromoteRequest], request=PromoteRequest):
     """Nothing is built. The release keeps its tag, unless that stands for something else where it is promoted to."""
 
-    phases = tuple(phase for phase in PHASES if phase != "build")
+    phases = tuple(phase for phase in DEPLOY_PHASES if phase != "build")
     needs_tree = True
     changes_live = True
     can_hold = True

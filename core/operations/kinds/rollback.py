@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import SourceError, StateChanged, UsageError
-from core.events import PHASES
+from core.events import DEPLOY_PHASES
 from core.jobs import Ahead, Controls
 from core.manifest import Manifest
 from core.moments import moments_of
@@ -49,7 +49,7 @@ class RollbackRequest(SwitchRequest):
 
 
 class Rollback(Operation[RollbackRequest], request=RollbackRequest):
-    phases = tuple(phase for phase in PHASES if phase != "build")
+    phases = tuple(phase for phase in DEPLOY_PHASES if phase != "build")
     changes_live = True
     can_hold = True
     stops_at_freeze = True

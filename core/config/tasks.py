@@ -1,0 +1,56 @@
+"""Named commands that people run on servers: `[[tasks]]`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from core.config import values
+from core.config.placing import HasRoles, Placed, listed
+from core.config.table import Broken
+from core.config.types import Command, Name, Timeout
+from core.moments import FIRST_SERVER, OPERATOR
+
+
+class NamedServer(HasRoles, Protocol):
+    """A server, of which its name and its roles count."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Task(Placed):
+    """A command with a name, for `turnout task` and the dashboard's palette."""
+
+    name: Name
+    """Its name on screens and for `turnout task`."""
+    run: Command
+    """A command for a shell: in `current` on servers, in the project's folder on the operator's machine."""
+    where: Literal["server", "first-server", "operator"] = "server"
+    """Where it runs: on all servers, on the first one, or once on the operator's machine."""
+    timeout: Timeout = 300.0
+    """Seconds for each server."""
+    confirm: bool = False
+    """Whether a person is asked before it runs, even if the environment is not protected."""
+
+    @classmethod
+    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
+        if table.get("where") == OPERATOR and "roles" in table:
+            yield ("roles",), "cannot choose servers: the task runs on the operator's machine", "leave it out"
+        yield from super().rules(table)
+
+    def servers_of(self, servers: Sequence[NamedServer]) -> tuple[str, ...]:
+        """The names of those of these servers on which it runs, in their order; none for the operator's machine."""
+        if self.where == OPERATOR:
+            return ()
+        names = tuple(server.name for server in servers if self.concerns(server))
+        return names[:1] if self.where == FIRST_SERVER else names
+
+
+def tasks_named_once(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rule that each task has a name of its own."""
+    seen: dict[str, int] = {}
+    for index, task in enumerate(listed(table, "tasks")):
+        name = task.get("name") if isinstance(task, dict) else None
+        if isinstance(name, str) and seen.setdefault(name, index) != index:
+            yield ("tasks", index, "name"), f"{values.shown(name)} is already the name of tasks[{seen[name]}]", ""
