@@ -29,6 +29,7 @@ from core.freezes import parse as parse_window
 from core.masking import Masking
 from core.names import resolve
 from core.questions import OTHER
+from core.moments import OPERATOR
 from core.settings import Settings
 from core.shared import SharedPath
 from core.strategy import Strategy

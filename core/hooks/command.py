@@ -72,7 +72,7 @@ class _Output:
         )
 
     def failure(self, ended: Ended, seconds: float) -> HookFailed:
-        """Why it failed, with the last lines that it printed."""
+        """`the prepare hook took longer than 5 min: make`, with the last lines that it printed."""
         if ended.late:
             title = f"{self.name} took longer than {duration(seconds)}: {self._shown}"
         elif ended.status is None:

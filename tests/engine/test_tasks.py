@@ -90,8 +90,8 @@ def test_a_command_that_a_person_types(pair, project_factory, engine, monkeypatc
         "web2  $HOME; a 'b'",
         "web2  two words",
     ]
-    assert turnout(project, "task", "secret").stdout.splitlines()[0] == "web1  ***"
-    assert turnout(project, "run", "--", "echo s3cr3t-value").stdout.splitlines()[0] == "web1  ***"
+    for words in (["task", "secret"], ["run", "--", "echo s3cr3t-value"]):
+        assert sorted(turnout(project, *words).stdout.splitlines())[-2:] == ["web1  ***", "web2  ***"]
     for words in (["run", "production"], ["run", "--", ""], ["task", "production", "secret", "--", "ls"]):
         ended = turnout(project, *words)
         assert ended.returncode == 2, ended.stderr
@@ -107,7 +107,7 @@ def test_a_cancel_ends_the_command_on_every_server(pair, project_factory):
     heard = {process.stdout.readline().split()[0] for _ in range(2)}
     assert heard == {"web1", "web2"}
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1 and "cancelled" in err
     until(lambda: not _running(seconds), "the end of the commands")
     at_rest(pair)

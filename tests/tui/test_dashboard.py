@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from core.config import Task
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown
 from tests.tui.recorded import NOW, project, state, tag
 from tests.tui.running import board, recorded_app, screen_text, settled, shown, toasts, until
 from tui.app import DEMO, TurnoutApp
 from tui.dialogs.base import Ask, Dialog, Message
 from tui.dialogs.pick import DeployDialog, PruneDialog
+from tui.dialogs.plan import PlanDialog
 from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
 from tui.view.server_list import FOLD

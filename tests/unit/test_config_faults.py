@@ -63,6 +63,28 @@ CASES = [
     ("servers =", 'name = "x"\nservers =', "environments.production.name", "unknown key", ""),
     (', root = "/srv/shop", port', ", port", f"{SERVERS}[1].root", "is missing", ""),
     ('on = "prepare"\n', "", f"{HOOK}.on", "is missing", ""),
+    # tasks
+    (
+        "[[checks]]",
+        '[[tasks]]\nname = "a"\nrun = "x"\n[[tasks]]\nname = "a"\nrun = "y"\n[[checks]]',
+        "tasks[1].name",
+        '"a" is already the name of tasks[0]',
+        "",
+    ),
+    (
+        "[[checks]]",
+        '[[tasks]]\nname = "a"\nrun = "x"\nwhere = "operator"\nroles = []\n[[checks]]',
+        "tasks[0].roles",
+        "cannot choose servers: the task runs on the operator's machine",
+        "leave it out",
+    ),
+    (
+        "[[checks]]",
+        '[[tasks]]\nname = "a"\nrun = "x"\nroles = ["db"]\n[[checks]]',
+        "tasks[0].roles[0]",
+        'there is no role "db"',
+        "",
+    ),
     # types
     ("keep = 10", 'keep = "ten"', "deploy.keep", "must be a whole number, not text", ""),
     ("keep = 10", "keep = true", "deploy.keep", "must be a whole number, not true or false", ""),
