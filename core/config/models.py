@@ -27,9 +27,9 @@ from core.errors import UsageError
 from core.freezes import Window
 from core.freezes import parse as parse_window
 from core.masking import Masking
+from core.moments import OPERATOR
 from core.names import resolve
 from core.questions import OTHER
-from core.moments import OPERATOR
 from core.settings import Settings
 from core.shared import SharedPath
 from core.strategy import Strategy
