@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.events import (
+    DEPLOY_PHASES,
     CheckAttempted,
     GoingBack,
     OperationFinished,
