@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-from core import layout
 from core.config.tasks import Task
 from core.errors import EXIT_DONE, EXIT_FAILED, FleetError, HookFailed, TurnoutError, UsageError
 from core.hooks.command import run_command
@@ -19,6 +18,7 @@ from core.operations.operation import Operation, Request
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.operations.standing import Standing
+from core.pending import whole
 from core.plan import NONE, Plan, Step
 from core.protocol.requests import Settles
 from core.records import ServerState, live_tag
@@ -91,6 +91,7 @@ class _Running(Operation[R]):
 
     def check(self) -> None:
         super().check()
+        whole(self.task.run)
         if not self.servers and self.task.where != OPERATOR:
             chosen = ", ".join(self.fleet.names)
             raise UsageError(
@@ -128,7 +129,7 @@ class _Running(Operation[R]):
 
         def on_server(name: str) -> None:
             with run.phase(RUN, name):
-                folder = f"{states[name].root}/{layout.CURRENT if states[name].current else ''}"
+                folder = states[name].current_path if states[name].current else states[name].root
                 values = variables(name, states[name].current)
                 run_command(run.site(name, controls.cancel), self.on, task.run, folder, values, task.timeout)
 
