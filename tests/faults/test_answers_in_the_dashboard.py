@@ -14,6 +14,7 @@ from tests.tui.running import agree, ended, open_app, plan_made, screen_text, sh
 from tests.waiting import PATIENCE
 from tui.dialogs.answer import AnswerDialog
 from tui.dialogs.pick import DeployDialog
+from tui.dialogs.reason import ReasonDialog
 
 
 async def answered(pilot: Any, *keys: str) -> None:
@@ -57,13 +58,16 @@ async def test_another_dashboards_key_releases_what_ci_holds(
 
 async def test_a_deploy_is_held_by_the_dialogs_key_and_aborted(servers: Any, project_factory: Any) -> None:
     (place,) = servers(1)
-    project = project_factory([place])
+    project = project_factory([place], environment_options={"reason": "required"})
     app: Any = open_app(project)
     async with shown(app) as pilot:
         await pilot.press("D")
         await until(pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "revisions")
         await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, ReasonDialog), "the question for a reason")
+        await pilot.press(*"orders", "enter")
         dialog = await plan_made(pilot)
+        assert dialog.plan is not None and dialog.plan.reason == "orders"
         await pilot.press("h")
         assert "until somebody says go" in " ".join(screen_text(app).split())
         await until(pilot, lambda: dialog.is_read, "the changed plan was on the screen for long enough")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.events import IN_USE, Kept
 from core.plan import Plan
+from core.questions import REQUIRED
 from tui.commands.base import RUNNING, Command, Desk, everywhere
 from tui.dialogs.base import Ask
 from tui.dialogs.pick import DeployDialog, PruneChoice, PruneDialog
@@ -35,6 +36,9 @@ def plan(desk: Desk, request: Request, title: str, servers: Collection[str] | No
     workspace = desk.workspace
     if workspace.frozen and not request.despite_freeze and _stops_at_freeze(request):
         _plan_despite_freeze(desk, request, title, servers)
+        return
+    if workspace.environment.reason == REQUIRED and not request.reason.strip():
+        _plan_with_reason(desk, request, title, servers)
         return
     workspace.comparison.stop()
     fleet = workspace.chosen(desk.here.marked_servers if servers is None else servers)
@@ -71,6 +75,17 @@ def _plan_despite_freeze(desk: Desk, request: Request, title: str, servers: Coll
             plan(desk, replace(request, reason=reason, despite_freeze=True), title, servers)
 
     desk.ask(ReasonDialog("Changes are frozen", said, desk.keymap, needed=True), given)
+
+
+def _plan_with_reason(desk: Desk, request: Request, title: str, servers: Collection[str] | None) -> None:
+    """Every change of this environment needs a reason; the history keeps it."""
+    said = [f"Every change of {desk.workspace.environment.name} needs a reason."]
+
+    def given(reason: str | None) -> None:
+        if reason:
+            plan(desk, replace(request, reason=reason), title, servers)
+
+    desk.ask(ReasonDialog(title, said, desk.keymap, needed=True), given)
 
 
 def locked(workspace: Workspace, focus: Focus) -> str:

@@ -167,7 +167,7 @@ class PlanDialog(Dialog[Plan]):
 
     def lines(self, cells: int) -> Sequence[Line]:
         if self.plan is not None:
-            lines = plan_lines(self.plan, cells, self._glyphs, now=self._now())
+            lines = [*plan_lines(self.plan, cells, self._glyphs, now=self._now()), *self._hold_hint(cells)]
             return [*part_lines(self._chosen, len(self._environment.servers), cells), *lines]
         if self.error is not None:
             out = error_lines(self.error, cells, self._glyphs)
@@ -176,6 +176,14 @@ class PlanDialog(Dialog[Plan]):
                 out.append(line(("  Next    " if index == 0 else "          ", "dim"), text))
             return out
         return self._planning(cells)
+
+    def _hold_hint(self, cells: int) -> Sequence[Line]:
+        """That a key holds it; where a name is typed, letters go there."""
+        plan = self.plan
+        if plan is None or plan.hold or not self._may_run or "barrier" not in plan.phases or self._words_to_type:
+            return []
+        key = self._keymap.shown("hold")
+        return [(), crop(line((f"{key}  ", "key"), ("Hold: wait before the switch for a go", "dim")), cells)]
 
     def _planning(self, cells: int) -> Sequence[Line]:
         word, _ = state_words(self._progress)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from core.questions import Question
 from core.text import duration
+from tui.view.formats import short_tags
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, Span, crop, line, one_line, short, width, wrap
+from tui.view.lines import Line, Span, cell_len, crop, line, one_line, short, width, wrap
 
 
 def countdown(question: Question, now: float) -> str:
@@ -18,25 +19,16 @@ def countdown(question: Question, now: float) -> str:
     return f"{clock} left, then {question.default}"
 
 
-def choices_in_words(question: Question) -> str:
-    """`go · abort · hold`, without a glyph: `go, abort, hold`."""
-    return ", ".join(question.names)
-
-
 def banner_line(question: Question, cells: int, now: float, glyphs: Glyphs, key: str) -> Line:
-    """`? r2 is ready on 3 servers … Switch now?   go, abort, hold  9:41 left, then abort   Y Answer`."""
+    """`? 3f2c1ab is ready on 3 servers … Switch now?  go, abort, hold  9:41 left, then abort   Y Answer`."""
     end = line((f"  {key}", "key"), " Answer ")
     limit = countdown(question, now)
     time = f"  {limit}" if limit else ""
-    room = cells - width(end) - 3
-    said = one_line(question.text)
-    for text in (f"{said}  {choices_in_words(question)}{time}", f"{said}{time}", f"{question.kind}{time}"):
-        if len(text) <= room:
-            said = text
-            break
-    else:
-        said = f"{question.kind}{time}"
-    start = line((" ? ", "busy"), (short(said, max(room, 8), glyphs.more), "strong"))
+    room = max(cells - width(end) - 3, 8)
+    said, choices = short_tags(one_line(question.text)), ", ".join(question.names)
+    texts = (f"{said}  {choices}{time}", f"{said}{time}", f"{question.kind}: {choices}{time}", f"{question.kind}{time}")
+    fitting = next((text for text in texts if cell_len(text) <= room), texts[-1])
+    start = line((" ? ", "busy"), (short(fitting, room, glyphs.more), "strong"))
     gap = max(cells - width(start) - width(end), 0)
     return crop((*start, Span(" " * gap), *end), cells, glyphs.more)
 
@@ -44,9 +36,11 @@ def banner_line(question: Question, cells: int, now: float, glyphs: Glyphs, key:
 def question_lines(question: Question, cells: int, now: float, glyphs: Glyphs) -> list[Line]:
     """The question, what each choice does, and how long it waits: for the Progress tab."""
     out = [line(("? ", "busy"), (part, "strong")) if not index else line(f"  {part}")
-           for index, part in enumerate(wrap(one_line(question.text), max(cells - 2, 8)))]  # fmt: skip
+           for index, part in enumerate(wrap(short_tags(one_line(question.text)), max(cells - 2, 8)))]  # fmt: skip
     for choice in question.choices:
-        out.append(crop(line(("  " + f"{choice.name:<10}", "accent"), one_line(choice.text)), cells, glyphs.more))
+        out.append(
+            crop(line(("  " + f"{choice.name:<10}", "accent"), short_tags(one_line(choice.text))), cells, glyphs.more)
+        )
     limit = countdown(question, now)
     return [*out, crop(line(("  " + limit, "warn")), cells, glyphs.more)] if limit else out
 
@@ -56,13 +50,13 @@ def answer_lines(question: Question, chosen: str, refusal: str, cells: int, now:
 
     refusal   why the chosen one cannot be chosen by this person; "" where it can
     """
-    out = [line((part, "strong")) for part in wrap(one_line(question.text), cells)]
+    out = [line((part, "strong")) for part in wrap(short_tags(one_line(question.text)), cells)]
     out.append(())
     for number, choice in enumerate(question.choices, start=1):
         here = choice.name == chosen
         mark = f"{glyphs.cursor} " if here else "  "
         head = f"{mark}{number}  {choice.name:<10}"
-        parts = wrap(one_line(choice.text), max(cells - len(head), 8))
+        parts = wrap(short_tags(one_line(choice.text)), max(cells - len(head), 8))
         role = "accent" if here else ""
         out.append(line((head, role or "strong"), (parts[0] if parts else "", role)))
         out += [line((" " * len(head) + part, role)) for part in parts[1:]]
