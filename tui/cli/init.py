@@ -6,10 +6,12 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
+
+from tui.cli.proposals import Proposal, lines_of, proposal, subfolder_of
 
 if TYPE_CHECKING:
     from core.config import Server
@@ -99,7 +101,8 @@ def write(path: Path, args: argparse.Namespace, stdin: TextIO, stdout: TextIO) -
         answers = _from_person(args, answers, path.parent, _Dialogue(stdin, stdout))
     if not answers.servers:
         raise UsageError("no server is given", hint=f"add --server {_EXAMPLE}, or run `turnout init` on a terminal")
-    text = render(answers)
+    fits = answers.place == "." and answers.source in ("git", "directory") and carried_over is None
+    text = render(answers, path.parent if fits else None)
     if carried_over:
         text = with_carried(text, carried_over, args.source_tool[0], revisions=answers.source == "git")
     parse(text, path, Settings(environ={}))
@@ -118,9 +121,14 @@ def write(path: Path, args: argparse.Namespace, stdin: TextIO, stdout: TextIO) -
     return answers
 
 
-def render(answers: Answers) -> str:
-    """The text of a turnout.toml; every value is quoted by tomli-w. It reads back as the answers."""
+def render(answers: Answers, folder: Path | None = None) -> str:
+    """The text of a turnout.toml; every value is quoted by tomli-w. It reads back as the answers.
+
+    folder   holds the project: what is proposed for the files in it is part of the text
+    """
     source = _sources()[answers.source]
+    proposed = proposal(folder) if folder else Proposal()
+    subfolder = subfolder_of(folder) if folder and answers.source == "git" else ""
     header = _line(**{answers.environment: 0}).removesuffix(" = 0")
     servers = [
         f"  {{ {', '.join(_line(**{key: value}) for key, value in _given(server))} }}," for server in answers.servers
@@ -132,15 +140,15 @@ def render(answers: Answers) -> str:
             _line(project=answers.project),
             "",
             "[source]",
+            *_part(subfolder),
             _line(**{answers.source: answers.place}),
             *source.lines(answers.place),
-            f'# build = ["npm ci", "npm run build"]   # run here, in {source.introduction.built_in}',
-            '# publish = "dist"            # the part of the built tree that is deployed',
+            *_built(proposed, source.introduction.built_in, exclude=answers.source == "git"),
             "",
             "[deploy]",
             f"{_line(keep=answers.keep)}   # releases to keep on each server",
             "# Files and folders that all releases share; a trailing slash means a folder:",
-            '# shared = ["storage/", ".env"]',
+            _list("shared", proposed.shared) if proposed.shared else '# shared = ["storage/", ".env"]',
             "",
             f"[environments.{header}]",
             "# Changes to a protected environment require typing its name:",
@@ -150,11 +158,7 @@ def render(answers: Answers) -> str:
             "]",
             "",
             "# A command in the new release's folder before it goes live:",
-            "# [[hooks]]",
-            '# on = "prepare"',
-            '# run = "composer install --no-dev"',
-            '# timeout = "5m"',
-            "",
+            *(lines_of(proposed.hooks, _line) if proposed.hooks else _EXAMPLE_HOOK),
             "# Checked after the switch; if a check fails, every server is switched back:",
             "# [[checks]]",
             '# http = "http://127.0.0.1:8080/healthz"   # asked from the server itself',
@@ -162,6 +166,38 @@ def render(answers: Answers) -> str:
             "",
         ]
     )
+
+
+_EXAMPLE_HOOK = (
+    "# [[hooks]]",
+    '# on = "prepare"',
+    '# run = "composer install --no-dev"',
+    '# timeout = "5m"',
+    "",
+)
+
+
+def _part(subfolder: str) -> Iterator[str]:
+    """What is said of a project that is a part of its repository."""
+    if subfolder:
+        yield f"# Only {ascii(subfolder)[1:-1]} of the repository is deployed, and builds see nothing else:"
+
+
+def _built(proposed: Proposal, built_in: str, *, exclude: bool) -> Iterator[str]:
+    """The lines of `build`, `publish` and `exclude`, as they are proposed, else as comments."""
+    if proposed.build:
+        yield f"# {' and '.join(proposed.found)}: run here, in {built_in}"
+        yield _list("build", proposed.build)
+    else:
+        yield f'# build = ["npm ci", "npm run build"]   # run here, in {built_in}'
+    if proposed.publish:
+        yield "# The part of the built tree that is deployed; check that the build puts it there:"
+        yield _line(publish=proposed.publish)
+    else:
+        yield '# publish = "dist"            # the part of the built tree that is deployed'
+    if proposed.exclude and exclude:
+        yield "# Only the build needs it:"
+        yield _list("exclude", proposed.exclude)
 
 
 def parse_server(text: str) -> Server:
@@ -198,6 +234,11 @@ def _line(**entry: str | int) -> str:
 
     plain = {key: value.replace("${", "$${") if isinstance(value, str) else value for key, value in entry.items()}
     return tomli_w.dumps(plain).removesuffix("\n")
+
+
+def _list(key: str, values: Sequence[str]) -> str:
+    """`key = ["one", "two"]` on one line."""
+    return f"{key} = [{', '.join(_line(x=value).removeprefix('x = ') for value in values)}]"
 
 
 def _from_flags(args: argparse.Namespace, folder: Path) -> Answers:
