@@ -174,7 +174,8 @@ class Transition:
             standing = self._standing
             done = [name for name in standing.reaching if name in standing.switched]
             coming = [name for name in batches[number] if name in standing.reaching]
-            question = questions.batch(coming, standing.tag, done, time.time() + ANSWER_WITHIN)
+            deadline, other = time.time() + ANSWER_WITHIN, bool(self._plan.approve)
+            question = questions.batch(coming, standing.tag, done, deadline, other_only=other)
             answer = self._run.ask(question, controls)
             if answer.choice != GO:
                 raise Cancelled("undone by " + (answer.by or "default: nobody answered"))
