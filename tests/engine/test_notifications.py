@@ -10,9 +10,16 @@ import time
 import pytest
 
 from core import DeployRequest, RollbackRequest
+from core.config import parse
 from core.errors import TurnoutError
+from core.fleet import Fleet
 from core.operations import sentence
+from core.operations.notifications import tell_waiting
+from core.operations.run import Run
+from core.questions import Choice, Question
+from core.settings import Settings
 from tests.projects import hook
+from tests.waiting import until
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Apprise asks for modules that go
 
@@ -120,3 +127,22 @@ def test_each_end_is_told_in_words_that_a_person_understands():
     )
     early = sentence.Story(**{**facts, "tag": ""}, outcome="cancelled", problem="cancelled by the operator.")
     assert sentence.title(early) == "shop production: deploy was cancelled"
+
+
+def test_people_are_told_that_an_operation_waits_for_an_answer(tmp_path, receiver):
+    config = 'project = "shop"\n[source]\ngit = "."\n[environments.production]\n'
+    config += 'servers = [{ name = "web1", host = "web1", root = "/srv/shop" }]\n'
+    config += f'[[notify]]\nurl = "json://{receiver.address}/held"\non = ["hold"]\n'
+    project = parse(config, tmp_path / "turnout.toml", Settings(environ={}))
+    run = Run(Fleet(project, project.environment("production")), "deploy", lambda event: None, "hotfix")
+    choices = (Choice("go", "2 servers switch to r2"), Choice("abort", "nothing is switched"))
+    question = Question(kind="hold", text="r2 is ready on 2 servers.", choices=choices, default="abort", deadline=1.8e9)
+    tell_waiting(run, question, None)
+    until(lambda: receiver.heard, "the message")
+    ((path, told),) = receiver.heard
+    assert path == "/held" and told["title"] == "shop production waits for an answer" and told["type"] == "warning"
+    assert "waits for an answer until 08:00 UTC, then abort. r2 is ready on 2 servers." in told["message"]
+    assert (
+        "`turnout answer production CHOICE`. go: 2 servers switch to r2; abort: nothing is switched." in told["message"]
+    )
+    assert told["message"].endswith("Why: hotfix.")
