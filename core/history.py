@@ -10,14 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from core.names import resolve
-from core.plan import DEPLOY, RECOVER, ROLLBACK
+from core.plan import DEPLOY, PROMOTE, RECOVER, ROLLBACK
 from core.records import LEFT_OUT, JournalLine, Said
 from core.text import most
 
-CHANGES_LIVE = frozenset({DEPLOY, ROLLBACK, RECOVER})
+CHANGES_LIVE = frozenset({DEPLOY, PROMOTE, ROLLBACK, RECOVER})
 """Kinds of operations after which another release may be live."""
 
 DONE, PUT_BACK = "done", "put-back"
+REFUSED = "refused"
+"""The outcome of one that did nothing because it could not be done as asked: no part of the history."""
 RUNNING, INTERRUPTED, UNFINISHED = "running", "interrupted", "unfinished"
 """Outcomes: as in the journals, and of an operation without an end: it still runs, its agent noted that it broke off,
 or nothing is known.
@@ -122,7 +124,7 @@ def merged(
     unheard: Mapping[str, str] | None = None,
     running: Set[str] = frozenset(),
 ) -> History:
-    """The history that the journals tell together.
+    """The history that the journals tell together; what was refused did nothing, and is left out.
 
     journals   by server: its lines, oldest first. Each server's own order stands; operations that share no server are
                ordered by their operators' clocks
@@ -140,12 +142,13 @@ def merged(
         orders.append(list(order))
     heard = frozenset(journals)
     entries = {name: _entry(name, by_server, heard) for name, by_server in told.items()}
+    refused = {name for name, entry in entries.items() if set(entry.by_server.values()) == {REFUSED}}
     entries |= {
         name: replace(entry, outcome=RUNNING)
         for name, entry in entries.items()
         if name in running and entry.outcome == UNFINISHED
     }
-    ordered = [entries[name] for name in _in_order(entries, orders)]
+    ordered = [entries[name] for name in _in_order(entries, orders) if name not in refused]
     return History(entries=tuple(reversed(_undone(ordered))), unheard=dict(unheard or {}))
 
 
@@ -229,27 +232,38 @@ def _in_order(entries: Mapping[str, Entry], orders: Iterable[Sequence[str]]) -> 
 
 
 def _undone(entries: Sequence[Entry]) -> list[Entry]:
-    """The same, oldest first, with who took each back: a rollback from a release to the one before it."""
+    """The same, oldest first, with who took each back: a rollback from a release to the one before it.
+
+    What was taken back by an operation that was taken back itself is in force again.
+    """
     out = list(entries)
-    for place, entry in enumerate(out):
-        if entry.kind != ROLLBACK or not entry.changed_live:
-            continue
-        for before in range(place - 1, -1, -1):
-            earlier = out[before]
-            if earlier.changed_live:
-                if (earlier.tag, earlier.previous) == (entry.previous, entry.tag):
-                    out[before] = replace(earlier, undone_by=entry.operation)
-                break
+    switches = [place for place, entry in enumerate(out) if entry.changed_live]
+    for earlier, later in reversed(list(itertools.pairwise(switches))):
+        undoer = out[later]
+        back = undoer.kind == ROLLBACK and (out[earlier].tag, out[earlier].previous) == (undoer.previous, undoer.tag)
+        if back and not undoer.undone_by:
+            out[earlier] = replace(out[earlier], undone_by=undoer.operation)
     return out
 
 
 @dataclass(frozen=True, kw_only=True)
 class Life:
-    """A time for which a release was live on the environment; `until` is None while it is."""
+    """A time for which a release was live on the environment; `until` is None while it is.
+
+    by      who switched to it: `ana@laptop`; "" where that is unknown
+    after   the tag that was live before it; "" for none
+    """
 
     tag: str
     since: float
     until: float | None = None
+    by: str = ""
+    after: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long it was, where that is over; else 0."""
+        return 0.0 if self.until is None else self.until - self.since
 
 
 def lives(entries: Iterable[Entry], servers: int = 0) -> tuple[Life, ...]:
@@ -258,13 +272,20 @@ def lives(entries: Iterable[Entry], servers: int = 0) -> tuple[Life, ...]:
     entries   newest first, as History has them
     servers   of the environment: an operation on less than half of them changed what is live there alone; 0 counts all
     """
+    return lives_of_switches(
+        (entry.ended, entry.tag, entry.who)
+        for entry in reversed(tuple(entries))
+        if entry.changed_live and entry.tag and not 0 < len(entry.servers) * 2 < servers
+    )
+
+
+def lives_of_switches(switches: Iterable[tuple[float, str, str]]) -> tuple[Life, ...]:
+    """What was live when, oldest first, from switches in their order: time, tag, who."""
     out: list[Life] = []
-    for entry in reversed(tuple(entries)):
-        if not entry.changed_live or not entry.tag or 0 < len(entry.servers) * 2 < servers:
-            continue
-        if out and out[-1].tag == entry.tag:
+    for time, tag, who in switches:
+        if out and out[-1].tag == tag:
             continue
         if out:
-            out[-1] = replace(out[-1], until=max(entry.ended, out[-1].since))
-        out.append(Life(tag=entry.tag, since=entry.ended))
+            out[-1] = replace(out[-1], until=max(time, out[-1].since))
+        out.append(Life(tag=tag, since=time, by=who, after=out[-1].tag if out else ""))
     return tuple(out)

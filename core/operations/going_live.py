@@ -51,7 +51,7 @@ def check_and_finish(run: Run, prepared: Prepared, states: Mapping[str, ServerSt
     """
     standing = Standing(prepared, states, run.fleet.environment.slots, run.left_out)
     transition = Transition(run, prepared, standing, HookRuns(run, standing))
-    with run.or_give_back("refused"):
+    with run.or_give_back("failed"):
         transition.check(standing.reaching, controls)
         transition.bring_back(standing.reaching, controls)
         transition.bake(standing.reaching, controls)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
+from core.changes import Side
 from tests.conftest import ProjectFactory, Servers
 from tests.projects import SampleProject
 from tests.servers import Destination
@@ -58,6 +59,14 @@ async def test_what_was_done_is_listed_and_each_log_can_be_read(shop: SampleProj
         await pilot.press("escape")
         await until(pilot, lambda: "back to the list" not in screen_text(app), "the list again")
         assert app.screen.query_one("#history-list").has_focus
+        second, first = (row.tag for row in app.workspace.fleet_view.rows)
+        await pilot.press("c")
+        await until(pilot, lambda: app.dashboard.bottom.tab == "changes", "what the undo changed")
+        assert app.workspace.changes.pair == (Side(second), Side(first)), "from what it left to what it came to"
+        await pilot.press("t", "down", "space", "space", "c")
+        await until(pilot, lambda: app.dashboard.bottom.tab == "changes", "the two that are marked")
+        assert app.workspace.changes.pair == (Side(first), Side(second))
+        await pilot.press("t", "escape")
         await pilot.press("escape", "escape")  # the status line goes first
         await until(pilot, lambda: app.dashboard.pane == "releases", "the releases")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UsageError
-from core.history import INTERRUPTED, RUNNING, UNFINISHED, Life, lives, merged
+from core.history import INTERRUPTED, RUNNING, UNFINISHED, lives, merged
 from core.protocol.answers import Answer, parse_history
 from core.records import JournalLine
 
@@ -89,6 +89,27 @@ def test_what_a_rollback_took_back_is_marked():
     ]
 
 
+def test_what_was_taken_back_and_brought_back_is_in_force_again():
+    """Undo after undo is there and back: the deploy is live again, and what stays taken back is the first undo."""
+    steps = [
+        *lines("aa", 100, tag="r2", previous="r1", kind="promote"),
+        *lines("bb", 200, tag="r1", previous="r2", kind="rollback"),
+        *lines("cc", 300, tag="r2", previous="r1", kind="rollback"),
+        *lines("dd", 400, tag="r1", previous="r2", kind="rollback"),
+    ]
+    there, back, again = steps[:4], steps[:6], steps
+    assert [e.undone_by for e in merged({"web1": there}).entries] == ["", "bb"]
+    assert [e.undone_by for e in merged({"web1": back}).entries] == ["", "cc", ""]
+    assert [e.undone_by for e in merged({"web1": again}).entries] == ["", "dd", "", "bb"]
+
+
+def test_what_was_refused_did_nothing_and_is_left_out():
+    journal = [*lines("aa", 100, tag="r2"), *lines("bb", 200, outcome="refused", exit_code=2, kind="promote")]
+    assert ids(merged({"web1": journal})) == ["aa"]
+    mixed = {"web1": journal, "web2": lines("bb", 200, outcome="failed", exit_code=1, kind="promote")}
+    assert "bb" in ids(merged(mixed)), "one server did more than refuse"
+
+
 def test_an_operation_is_found_by_the_beginning_of_its_id():
     history = merged({"web1": [*lines("abc1", 100), *lines("abc2", 200)]})
     assert history.find("last") is history.entries[0]
@@ -106,11 +127,11 @@ def test_how_long_each_release_was_live():
         *lines("dd", 200, tag="r1", previous="r2", kind="rollback"),
     ]
     found = lives(merged({"web1": journal}).entries)
-    assert found == (
-        Life(tag="r1", since=10, until=110),
-        Life(tag="r2", since=110, until=210),
-        Life(tag="r1", since=210),
-    )
+    assert [(life.tag, life.since, life.until, life.after) for life in found] == [
+        ("r1", 10, 110, ""),
+        ("r2", 110, 210, "r1"),
+        ("r1", 210, None, "r2"),
+    ]
 
 
 def test_an_operation_on_a_few_servers_does_not_change_what_the_environment_had_live():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tui.commands.base import RUNNING, Command, Desk
+from tui.commands.panes import in_history
 from tui.keymap import LOOK
 from tui.model.focus import Focus
 from tui.model.release_changes import chosen_pair
@@ -32,14 +33,19 @@ def _verify(desk: Desk) -> None:
 
 def _not_compared(workspace: Workspace, focus: Focus) -> str:
     pair = chosen_pair(workspace.fleet_view, focus)
-    return "" if pair else "there are no two releases to compare"
+    if pair:
+        return ""
+    if in_history(focus):
+        return "no two releases to compare here: mark two operations, or choose one that switched"
+    return "there are no two releases to compare"
 
 
 COMMANDS = (
     Command(
-        id="changes", keys="c", help="what differs between two releases: marked ones, or this and the live one",
+        id="changes", keys="c", help="what differs between two releases; in the history, what an operation changed",
         group=LOOK, title="Changes between two releases", label="Changes", rank=4, place=35,
-        in_bar=lambda workspace, focus: focus.pane in ("servers", "releases") and focus.tab != "changes",
+        in_bar=lambda workspace, focus: (focus.pane in ("servers", "releases") or in_history(focus))
+        and focus.tab != "changes",
         why_not=_not_compared, run=lambda desk: desk.show_tab("changes"),
     ),
     Command(

@@ -10,7 +10,14 @@ from tui.model.focus import Focus
 from tui.model.workspace import Workspace
 
 
+def in_history(focus: Focus) -> bool:
+    """Whether the list of operations has the focus."""
+    return focus.pane == "bottom" and focus.tab == "history"
+
+
 def _not_markable(workspace: Workspace, focus: Focus) -> str:
+    if in_history(focus):
+        return ""
     if focus.pane == "servers":
         return "" if focus.server else "no server under the cursor"
     row = focus.release
@@ -21,6 +28,10 @@ def _not_markable(workspace: Workspace, focus: Focus) -> str:
 
 def _no_list(workspace: Workspace, focus: Focus) -> str:
     return "only in the servers and the releases" if focus.pane == "bottom" else ""
+
+
+def _nothing_to_mark(workspace: Workspace, focus: Focus) -> str:
+    return "" if in_history(focus) else _no_list(workspace, focus) or _not_markable(workspace, focus)
 
 
 def _no_more_servers(workspace: Workspace, focus: Focus) -> str:
@@ -50,8 +61,8 @@ def _beside(step: int, desk: Desk) -> None:
 COMMANDS = (
     Command(
         id="mark", keys="space", help="mark a release, to prune it, or a server: operations use marked ones only",
-        group=LOOK, label="Mark", rank=6, place=40, in_bar=lambda workspace, focus: focus.pane != "bottom",
-        why_not=lambda workspace, focus: _no_list(workspace, focus) or _not_markable(workspace, focus),
+        group=LOOK, label="Mark", rank=6, place=40,
+        in_bar=lambda workspace, focus: focus.pane != "bottom" or in_history(focus), why_not=_nothing_to_mark,
         run=lambda desk: desk.mark("one"),
     ),
     Command(

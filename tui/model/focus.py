@@ -18,6 +18,8 @@ class Focus:
     marked_servers   names of servers that are marked: an operation is on them alone
     list      of servers or of releases: that which had the focus last
     tab_keys  of the tab that is shown
+    pair      two releases, the older way round, that the history is asked about: before and after an operation, or what
+              two marked operations left live
     """
 
     pane: str = ""
@@ -29,3 +31,4 @@ class Focus:
     marked: frozenset[str] = frozenset()
     marked_servers: frozenset[str] = frozenset()
     filtering: str = ""
+    pair: tuple[str, str] | None = None

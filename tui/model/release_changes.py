@@ -46,11 +46,14 @@ class Found:
 def chosen_pair(fleet_view: FleetView, here: Focus, *, by_checksum: bool = True) -> Pair | None:
     """The two releases that a person has chosen, the older one first; None where there are no two.
 
-    Two marked releases; else what is live on two marked servers, where that is one release what each really holds of
-    it (with `by_checksum`: their files are read for that); else the server under the cursor beside the live release,
-    where the list of servers had the focus; else the release under the cursor beside the live one. The live one itself
-    is beside the one before it.
+    Those of the history, where it is asked about two; else two marked releases; else what is live on two marked
+    servers, where that is one release what each really holds of it (with `by_checksum`: their files are read for that);
+    else the server under the cursor beside the live release, where the list of servers had the focus; else the release
+    under the cursor beside the live one. The live one itself is beside the one before it.
     """
+    if here.pair is not None:
+        known = all(tag in fleet_view.places for tag in here.pair) and here.pair[0] != here.pair[1]
+        return (Side(here.pair[0]), Side(here.pair[1])) if known else None
     live = fleet_view.live
     tags = sorted(here.marked & fleet_view.places.keys(), key=lambda tag: -fleet_view.places[tag])
     if len(tags) == 2:

@@ -101,6 +101,7 @@ class Dashboard(Guarded, Screen[None]):
         self._changed = False
         self._resumed = False
         self._open_pane = "releases"
+        self._compared: tuple[str, str] | None = None
         self.zoomed = ""
         """The pane that has the whole screen, or ""."""
         self._heights: dict[Widget, int | str] = {}
@@ -242,7 +243,14 @@ class Dashboard(Guarded, Screen[None]):
             marked=frozenset(self.releases.marked),
             marked_servers=frozenset(self.servers_pane.marked),
             filtering=self.filtering,
+            pair=self._pair(),
         )
+
+    def _pair(self) -> tuple[str, str] | None:
+        """Two releases of the history, while it is shown, or while what differs between them is."""
+        if self.bottom.tab == "history":
+            return self.bottom.history.pair
+        return self._compared if self.bottom.tab == "changes" else None
 
     @property
     def is_free(self) -> bool:
@@ -259,6 +267,8 @@ class Dashboard(Guarded, Screen[None]):
         (self.bottom.focus_target if name == "bottom" else self.query_one(f"#{name}")).focus()
 
     def show_tab(self, name: str, *, focus: bool = True) -> None:
+        if self.bottom.tab != name:
+            self._compared = self._pair() if self.pane == "bottom" else None
         self.bottom.switch(name)
         self.show_tab_content()
         self.show_status()
@@ -274,10 +284,14 @@ class Dashboard(Guarded, Screen[None]):
     @property
     def list_pane(self) -> MarkableRows:
         """The list that has the focus, or had it last."""
+        if self.pane == "bottom" and self.bottom.tab == "history":
+            return self.bottom.history.list
         return self.servers_pane if (self.pane or self.details_of) == "servers" else self.releases
 
     def mark(self, how: Literal["one", "all", "range"]) -> None:
         pane = self.list_pane
+        if pane is self.releases:
+            self._compared = None
         {"one": pane.toggle_mark, "all": pane.mark_all, "range": pane.mark_range}[how]()
         self.show_fleet()
 
@@ -554,6 +568,10 @@ class Dashboard(Guarded, Screen[None]):
             self.show_details()
 
     def on_rows_moved(self, event: Rows.Moved) -> None:
+        if event.rows is self.bottom.history.list:
+            self.show_keys()
+            return
+        self._compared = None
         if event.rows is self.servers_pane and self.pane == "servers":
             self.releases.selected_server = self.servers_pane.key
             self.releases.redraw()

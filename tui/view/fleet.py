@@ -10,7 +10,7 @@ from core.errors import TurnoutError
 from core.records import FleetRelease, Record, Release, ServerState, fleet_releases, left_behind, live_of, previous_of
 from tui.view.conditions import LIVE, condition
 from tui.view.formats import short_tag
-from tui.view.lived import Life, lives
+from tui.view.lived import Lived, lives
 from tui.view.names import short_tags_of
 
 
@@ -133,7 +133,7 @@ class FleetView:
         return tuple(name for name in row.present_on if name in self.answering)
 
     @cached_property
-    def lives(self) -> Mapping[str, Life]:
+    def lives(self) -> Mapping[str, Lived]:
         """By tag: when it was live, as far as that is known."""
         return lives(self.rows, self.known, self.live)
 

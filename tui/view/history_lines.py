@@ -49,11 +49,33 @@ def what(entry: Entry, tag: str = "") -> str:
     return new
 
 
-def entry_line(entry: Entry, cells: int, glyphs: Glyphs, now: float, subject: str = "") -> Line:
+def compared(entries: Sequence[Entry]) -> tuple[str, str] | None:
+    """The releases before and after an operation, or of two what each left live, the older one first; else None."""
+    if len(entries) == 1:
+        before, after = entries[0].previous, entries[0].tag
+    elif len(entries) == 2:
+        before, after = (left_live(entry) for entry in sorted(entries, key=lambda entry: entry.ended))
+    else:
+        return None
+    return (before, after) if before and after and before != after else None
+
+
+def left_live(entry: Entry) -> str:
+    """The release that was live after an operation, as far as it says."""
+    return entry.previous if entry.outcome == PUT_BACK else entry.tag
+
+
+def entry_line(
+    entry: Entry, cells: int, glyphs: Glyphs, now: float, subject: str = "", *, marked: bool | None = None
+) -> Line:
     """One operation: `✓ deploy   9ab01cd → 3f2c1ab  2 h ago  ana  12 s  "cart empty"`.
 
     subject   of the release that it was about, where that is known
+    marked    whether it is marked; None where none can be
     """
+    if marked is not None:
+        rest = entry_line(entry, cells - 1, glyphs, now, subject)
+        return (Span(glyphs.marked if marked else " ", "accent"), *rest)
     glyph, role, word = outcome_words(entry, glyphs)
     said = what(entry).replace("→", glyphs.arrow)
     if cells < 50:

@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from core.history import lives_of_switches
 from core.records import FleetRelease, ServerState
 
 
 @dataclass(frozen=True)
-class Life:
-    """When a release was live. before: seconds that are over; since: when it became live (epoch), 0 where it is not."""
+class Lived:
+    """When a release was live, in all. before: seconds that are over; since: when it became live (epoch), 0 where it
+    is not live; by, after: who switched to it the last time, and from what.
+    """
 
     before: float = 0.0
     since: float = 0.0
     by: str = ""
-    """Who switched to it last: `ana@laptop`; "" where no journal says so."""
     after: str = ""
-    """The tag that was live before it, the last time that it became live; "" for none."""
 
     def seconds(self, now: float) -> float:
         """How long it was live in all."""
         return self.before + (max(now - self.since, 0.0) if self.since else 0.0)
 
 
-def lives(rows: Sequence[FleetRelease], states: Iterable[ServerState], live: str) -> Mapping[str, Life]:
+def lives(rows: Sequence[FleetRelease], states: Iterable[ServerState], live: str) -> Mapping[str, Lived]:
     """By tag: when it was live. A release that neither a journal nor the order of records mentions is left out.
 
     rows   newest first     live   the environment's live release; "" for none
@@ -35,18 +36,11 @@ def lives(rows: Sequence[FleetRelease], states: Iterable[ServerState], live: str
         record = row.record
         if record is not None and record.created < begun and not row.failed and not _never_live(row):
             switches.append((record.created, row.tag, record.by))
-    switches.sort()
-    out: dict[str, Life] = {}
-    tag = since = who = before = None
-    for time, following, by in [*switches, (float("inf"), "", "")]:
-        if following == tag:
-            continue
-        if tag is not None and since is not None:
-            life = out.get(tag, Life())
-            lasts = following == ""
-            over = 0.0 if lasts else time - since
-            out[tag] = Life(life.before + over, since if lasts and tag == live else 0.0, who or "", before or "")
-        tag, since, who, before = following, time, by, tag
+    out: dict[str, Lived] = {}
+    for life in lives_of_switches(sorted(switches)):
+        before = out.get(life.tag, Lived()).before
+        since = life.since if life.until is None and life.tag == live else 0.0
+        out[life.tag] = Lived(before + life.seconds, since, life.by, life.after)
     return out
 
 

@@ -28,12 +28,13 @@ class BottomPane(Vertical):
         self._glyphs = glyphs
         self.progress = ProgressView(glyphs, now, keymap)
         self.log_tab = LogTab(glyphs, keymap)
+        self.history = HistoryTab(glyphs, now, keymap)
         all_tabs: tuple[Tab, ...] = (
             self.progress,
             self.log_tab,
             DetailsTab(glyphs, now, keymap),
             ChangesTab(glyphs, keymap),
-            HistoryTab(glyphs, now, keymap),
+            self.history,
             PreflightTab(glyphs, keymap),
             LogsTab(glyphs, now, keymap),
         )

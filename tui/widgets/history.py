@@ -15,9 +15,10 @@ from tui.model.focus import Focus
 from tui.model.workspace import Workspace
 from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
-from tui.view.history_lines import entry_line, entry_lines, log_head, placeholder, timeline, unheard_lines
+from tui.view.history_lines import compared, entry_line, entry_lines, log_head, placeholder, timeline, unheard_lines
 from tui.view.lines import Line
 from tui.view.log_lines import log_lines
+from tui.widgets.markable import MarkableRows
 from tui.widgets.paint import Lines
 from tui.widgets.rows import Rows
 from tui.widgets.tab import Tab
@@ -30,8 +31,8 @@ TALL = 12
 """Rows of the tab from which the line of time is above the list."""
 
 
-class HistoryList(Rows):
-    """The operations, newest first; their keys are their ids."""
+class HistoryList(MarkableRows):
+    """The operations, newest first; their keys are their ids. Two that are marked are compared."""
 
     BINDINGS = bindings("details")
 
@@ -49,6 +50,7 @@ class HistoryList(Rows):
         """Draw these operations, or `nothing` where there are none."""
         self._placeholder = nothing
         self._fleet = fleet
+        self.marked &= {entry.operation for entry in history.entries} if history else set()
         if history is not self._history or not history:
             self._history = history
             self._lives = lives(history.entries, len(fleet.servers)) if history else ()
@@ -60,6 +62,13 @@ class HistoryList(Rows):
     def entry(self) -> Entry | None:
         """The operation under the cursor."""
         return self._history.entries[self.cursor] if self._history and self.key else None
+
+    @property
+    def pair(self) -> tuple[str, str] | None:
+        """The two releases that the marked operations, or else the one under the cursor, are about."""
+        entries = self._history.entries if self._history else ()
+        chosen = [entry for entry in entries if entry.operation in self.marked]
+        return compared(chosen or [entry for entry in (self.entry,) if entry is not None])
 
     def draw_head(self, cells: int) -> Sequence[Line]:
         if self._history is None or not self._history.entries:
@@ -74,7 +83,7 @@ class HistoryList(Rows):
         entry = self._history.entries[index]
         row = self._fleet.row(entry.tag)
         subject = row.record.subject if row and row.record else ""
-        return entry_line(entry, cells, self._glyphs, self._now(), subject)
+        return entry_line(entry, cells, self._glyphs, self._now(), subject, marked=entry.operation in self.marked)
 
     def draw_placeholder(self, cells: int) -> Sequence[Line]:
         return self._placeholder
@@ -112,6 +121,12 @@ class HistoryTab(Vertical, Tab):
     def list(self) -> HistoryList:
         """The operations."""
         return self.query_one(HistoryList)
+
+    @property
+    def pair(self) -> tuple[str, str] | None:
+        """The two releases that are compared from here; of an operation whose log is shown, its own."""
+        opened = self._workspace.past.opened if self._workspace else None
+        return compared([opened]) if opened else self.list.pair
 
     @property
     def focus_target(self) -> Widget:
@@ -171,9 +186,6 @@ class HistoryTab(Vertical, Tab):
     def on_rows_chosen(self, event: Rows.Chosen) -> None:
         event.stop()
         self.list.action_details()
-
-    def on_rows_moved(self, event: Rows.Moved) -> None:
-        event.stop()
 
     def on_resize(self) -> None:
         self._draw()
