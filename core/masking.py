@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -185,15 +185,17 @@ class Masking:
         return clean(self(clean(text, len(text))), limit)
 
     def all(self, value: Any) -> Any:
-        """The same value, with every text masked in the dicts, lists and tuples that it is made of."""
+        """The same value, with every text masked in the mappings, lists and sets in it, keys among them."""
         if isinstance(value, str):
             return self(value)
-        if isinstance(value, dict):
-            return {key: self.all(each) for key, each in value.items()}
+        if isinstance(value, Mapping):
+            return {self.all(key): self.all(each) for key, each in value.items()}
         if isinstance(value, list):
             return [self.all(each) for each in value]
         if isinstance(value, tuple):
             return tuple(self.all(each) for each in value)
+        if isinstance(value, (set, frozenset)):
+            return [self.all(each) for each in value]
         return value
 
     def cut(self, text: str, at: int) -> int:

@@ -27,6 +27,7 @@ from tui import theme as themes
 from tui.commands import app_wide
 from tui.view import glyphs as signs
 from tui.widgets.cells import SentCells
+from tui.widgets.guard import Telling
 from tui.widgets.key_order import KeysInOrder
 from tui.widgets.opening import frame
 from tui.widgets.terminal import lasting
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from tui.keymap import Keymap
     from tui.model.announcer import Announcer
     from tui.model.bridge import Bridge
-    from tui.model.listener import Severity
     from tui.model.operation import Followed
     from tui.model.workspace import Workspace
     from tui.model.workspaces import Workspaces
@@ -65,7 +65,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
+class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=False):
     """The dashboard of a project, or a welcome without one."""
 
     CSS_PATH = "style.tcss"
@@ -150,7 +150,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         self.bridge.attach(self.set_interval(TICK, self.bridge.tick, pause=True))
         self.app_resume_signal.subscribe(self, lambda _: self.draw_all_again())
         for fault in self.keymap.faults:
-            self.notify(fault, title="keys.toml", severity="warning", timeout=12, markup=False)
+            self.notice(fault, title="keys.toml", severity="warning", seconds=12)
         if self.project is None:
             from tui.screens.welcome import Welcome
 
@@ -176,7 +176,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
             bridge=self.bridge,
             now=self.now,
             later=self.set_timer,
-            notice=self.tell,
+            notice=self.notice,
             opener=self._opener or open_fleet,
         )
         self._announce(workspaces)
@@ -185,7 +185,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
     def on_dashboard_project_saved(self, event: Dashboard.ProjectSaved) -> None:
         """Go on with the changed turnout.toml: everything is looked at anew. Not while an operation runs."""
         if self.our_operations or self.workspaces is None or self.screen is not self.dashboard:
-            self.tell("saved; it is used when the dashboard is started again", "turnout.toml", "information", 8.0)
+            self.notice("saved; it is used when the dashboard is started again", "turnout.toml", "information", 8.0)
             return
         from core.config import read_only  # the dashboard's start does without
 
@@ -195,7 +195,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         self.project = read_only(event.project) if looks_only else event.project
         self.workspaces = self._workspaces(self.project, name if name in self.project.environments else None)
         self.switch_screen(self._make_dashboard(self.workspaces))
-        self.tell("saved, and in use now", "turnout.toml", "information", 5.0)
+        self.notice("saved, and in use now", "turnout.toml", "information", 5.0)
         self.set_timer(FIRST_LOOK, self.workspaces.shown.fleet_watch.check)
 
     def _make_dashboard(self, workspaces: Workspaces) -> Dashboard:
@@ -245,10 +245,6 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
 
         self.bridge.on_tick(look)
 
-    def tell(self, text: str, title: str, severity: Severity, seconds: float) -> None:
-        """Tell the person something for some seconds; nothing in it is markup."""
-        self.notify(text, title=title, severity=severity, timeout=seconds, markup=False)
-
     def _hear_signals(self) -> None:
         """A closed terminal or a plain kill is a wish to quit: what runs is cancelled and put back first.
 
@@ -276,7 +272,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
             super().action_suspend_process()
             return
         text = "not now: a suspended Turnout sends no heartbeats, so the servers would end the operation"
-        self.notify(text, title="An operation is running", severity="warning", timeout=8, markup=False)
+        self.notice(text, title="An operation is running", severity="warning", seconds=8)
 
     def action_command_palette(self) -> None:
         from tui.palette import Palette
@@ -330,7 +326,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         why = copies.why_to_file(text, self._environ)
         if not why:
             super().copy_to_clipboard(text)
-            self.notify(copies.said_when_sent(text, self._environ), markup=False)
+            self.notice(copies.said_when_sent(text, self._environ))
             return
         import tempfile
 
@@ -340,9 +336,9 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
             ) as file:
                 file.write(text)
         except OSError as error:
-            self.notify(f"not copied ({why}), and no file could be written: {error}", severity="error", markup=False)
+            self.notice(f"not copied ({why}), and no file could be written: {error}", severity="error")
             return
-        self.notify(f"{copies.amount(text)} written to {file.name}: {why}", timeout=12, markup=False)
+        self.notice(f"{copies.amount(text)} written to {file.name}: {why}", seconds=12)
 
     def use_theme(self, name: str) -> None:
         """Other colours, until the program ends."""
@@ -360,7 +356,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
         text = f"{self.keymap.shown('quit')} quits; ctrl+c copies selected text"
         if self.our_operations:
             text = f"{self.keymap.shown('cancel')} cancels the operation; {text}"
-        self.notify(text, timeout=4, markup=False)
+        self.notice(text, seconds=4)
 
     async def action_quit(self) -> None:
         """Quit; ask first while an operation runs, and then cancel it cleanly."""
@@ -387,7 +383,7 @@ class TurnoutApp(KeysInOrder, SentCells, App[str], inherit_bindings=False):
             return
         for workspace in self.workspaces.running:
             workspace.cancel_operation()
-        self.notify("cancelling; Turnout quits when the servers are back as they were", timeout=30, markup=False)
+        self.notice("cancelling; Turnout quits when the servers are back as they were", seconds=30)
 
         def ended(job: Job[Any]) -> None:
             if all(operation.job.finished for operation in operations):

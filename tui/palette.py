@@ -10,9 +10,9 @@ from typing import Protocol, cast
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
-from tui.commands.base import press
 from tui.commands.registry import COMMANDS
 from tui.keymap import Keymap
+from tui.widgets.bars import press
 
 THEMES = ("turnout-dark", "turnout-light", "turnout-ansi", "nord", "gruvbox", "tokyo-night")
 

@@ -17,7 +17,7 @@ from core.config import values
 from core.errors import ConnectError
 from core.pending import whole
 from core.remote.transport import BROKEN
-from core.text import clean
+from core.text import clean, count
 
 if TYPE_CHECKING:
     from core.checks.subject import Subject
@@ -116,7 +116,7 @@ class _Exchange:
                 return mask.line(f"its certificate is not valid: {error.verify_message or error}")
             return mask.line(f"no answer: {str(error) or type(error).__name__}")
         if not error and answer.length and len(body) < BODY_LIMIT and not late:
-            return f"no answer: it ended after {len(body)} bytes, {answer.length} bytes short"
+            return f"no answer: it ended after {count(len(body), 'byte')}, {count(answer.length, 'byte')} short"
         if not fits:
             return f"status {answer.status} instead of {either(check.statuses)}{_beginning(body, mask)}"
         if late:

@@ -6,7 +6,9 @@ tomlkit is loaded here and nowhere else: no command but the form of the dashboar
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Mapping, MutableMapping
@@ -117,6 +119,31 @@ def with_environment(draft: Draft, name: str, values: Mapping[str, Any], server:
     table.trivia.indent = "" if draft.text.endswith("\n\n") else "\n"
     table.add(tomlkit.nl())
     environments[name] = table
+    return replace(draft, text=_text(document))
+
+
+def with_new_name(draft: Draft, old: str, new: str) -> Draft:
+    """The draft with another name for an environment, also where lists of hooks, checks and logs name it.
+
+    UsageError where there is one of that name, or the file writes environments in a way that this does not know.
+    """
+    document = _document(draft)
+    before = document.unwrap().get("environments", {})
+    if new in before:
+        raise UsageError(f"there is an environment {new} already")
+    word = new if re.fullmatch("[A-Za-z0-9_-]+", new) else json.dumps(new, ensure_ascii=False)
+    known = re.escape(old)
+    header = re.compile(rf"""(?m)^(\s*\[\[?\s*environments\s*\.\s*)(?:"{known}"|'{known}'|{known})(?=\s*[.\]])""")
+    renamed = replace(draft, text=header.sub(lambda found: found[1] + word, draft.text))
+    document = _document(renamed)
+    after = document.unwrap().get("environments", {})
+    if list(after.items()) != [(new if name == old else name, table) for name, table in before.items()]:
+        raise UsageError(f"{old} cannot be renamed here", hint=f"change its name in {draft.path.name}")
+    for tables in document.values():
+        for table in tables if isinstance(tables, list) else ():
+            names = table.get("environments") if isinstance(table, Mapping) else None
+            if isinstance(names, list) and old in names:
+                names[names.index(old)] = new
     return replace(draft, text=_text(document))
 
 

@@ -70,13 +70,8 @@ def cache_refusal(state: ServerState) -> Refusal | None:
 
 
 def state_warnings(states: Sequence[ServerState]) -> tuple[str, ...]:
-    """What is odd before anything starts, but does not stop the operation."""
-    lives = {state.server: state.current for state in states}
-    odd = [text for state in states for text in _odd(state)]
-    odd += behind_texts(states)
-    if len(set(lives.values())) > 1:
-        odd.insert(0, "servers differ: " + ", ".join(f"{s} on {t or 'nothing'}" for s, t in lives.items()))
-    return tuple(odd)
+    """What is odd before anything starts, but does not stop the operation. What is live where, each step says."""
+    return (*(text for state in states for text in _odd(state)), *behind_texts(states))
 
 
 def oddities(states: Sequence[ServerState]) -> tuple[str, ...]:

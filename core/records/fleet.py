@@ -115,6 +115,11 @@ class FleetRelease:
         said = (f"{content or 'nothing'} on {', '.join(names)}" for content, names in contents.items())
         return f"the servers have recorded different content for {self.tag}: {'; '.join(said)}"
 
+    @property
+    def never_live(self) -> bool:
+        """Whether it was only staged so far: by a deploy that runs, or one that never came to its switch."""
+        return bool(self.on) and all(release.unused for release in self.on.values())
+
     @cached_property
     def returnable(self) -> bool:
         """Whether "the previous one" may choose it: it was live somewhere, and failed or was left nowhere."""

@@ -73,7 +73,7 @@ async def test_a_server_that_cannot_be_reached_is_saved_only_by_saying_so(sshd: 
         save = await on_screen(pilot, SaveDialog)
         await until(pilot, lambda: save.can_agree, "the trial")
         await pilot.pause()
-        assert "Save although 1 cannot be reached" in str(save.query_one("#yes", Button).label)
+        assert "Save although 1 failed" in str(save.query_one("#yes", Button).label)
         await pilot.press("escape")
         await on_screen(pilot, EditDialog)
         await pilot.press("escape")

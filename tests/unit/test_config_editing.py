@@ -142,3 +142,23 @@ def test_a_file_that_cannot_be_read_or_is_not_toml_is_refused(tmp_path: Path) ->
     with pytest.raises(ConfigError) as refused:
         editing.begin(broken)
     assert "not TOML" in str(refused.value.faults[0])
+
+
+def test_an_environment_is_renamed_where_it_is_written_and_where_it_is_named(file: Path) -> None:
+    file.write_text(TEXT + '\n[[logs]]\nname = "app"\nfile = "log"\nenvironments = ["production"] # one\n')
+    draft = editing.with_new_name(editing.begin(file), "production", "live-eu")
+    assert lines(draft, "-") == ["[environments.production]", 'environments = ["production"] # one']
+    assert lines(draft, "+") == ["[environments.live-eu]", 'environments = ["live-eu"] # one']
+    assert list(project(draft).environments) == ["live-eu", "staging"], "the order stays"
+
+
+def test_a_name_that_is_taken_or_written_in_another_way_is_refused(file: Path) -> None:
+    with pytest.raises(UsageError, match="there is an environment staging already"):
+        editing.with_new_name(editing.begin(file), "production", "staging")
+    file.write_text(
+        'project = "shop"\n[source]\ngit = "."\n[environments]\n'
+        'production = { servers = [{ name = "a", host = "a", root = "/a" }] }\n'
+    )
+    with pytest.raises(UsageError, match="production cannot be renamed here") as said:
+        editing.with_new_name(editing.begin(file), "production", "eu")
+    assert said.value.hint == "change its name in turnout.toml"

@@ -132,7 +132,7 @@ def test_the_command_prints_commits_and_files() -> None:
     shown = text(whole(CHANGES, 100, UNICODE))
     assert "+ 3f2c1ab Fix cart totals for mixed VAT" in shown
     assert "M src/cart.php | " in shown and "7 files: 2 added, 3 changed, 1 removed, 1 renamed, +43 −19" in shown
-    assert "no line count for 2 files: they are built or binary" in shown
+    assert "git counts no lines of 2 files (binary, built, or filled in on export)" in shown
     assert all(len(line) <= 100 or line.startswith("7 files") for line in shown.splitlines())
     assert "Fix cart totals" in text(whole(CHANGES, ENDLESS, UNICODE))
 

@@ -165,9 +165,9 @@ def _pin(commands: Any) -> None:
         "Pins it on every server of the environment, including servers that do not have its files yet.\n"
         "`turnout releases` shows which releases are pinned.",
     )
-    _tagged(pin, "PinRequest", pinned=True)
+    _noticing(pin, "PinRequest", pinned=True)
     unpin = add_command(commands, "unpin", "let a release be pruned again")
-    _tagged(unpin, "PinRequest", pinned=False)
+    _noticing(unpin, "PinRequest", pinned=False)
 
 
 def _block(commands: Any) -> None:
@@ -175,28 +175,12 @@ def _block(commands: Any) -> None:
         commands,
         "block",
         "make undo skip a release until it is unblocked",
-        "`turnout rollback` without a tag, and the dashboard's undo, skip it. You can still roll back to it by its\n"
-        "tag; the plan then warns.",
+        "Needs -m, because others read the reason. `turnout rollback` without a tag, and the dashboard's undo, skip\n"
+        "it. You can still roll back to it by its tag; the plan then warns.",
     )
-    _tagged(block, "BlockRequest", blocked=True)
+    _noticing(block, "BlockRequest", blocked=True)
     unblock = add_command(commands, "unblock", "stop undo from skipping a release")
-    _tagged(unblock, "BlockRequest", blocked=False)
-
-
-def _tagged(parser: Parser, kind: str, **fixed: bool) -> None:
-    """A command that leaves a notice about a release, or takes it away."""
-    add_environment(parser)
-    parser.add_argument("tag", metavar="TAG", help="the release")
-    add_waiting(parser)
-    add_changing(parser)
-
-    def request(words: argparse.Namespace) -> Request:
-        import core
-
-        made: Request = getattr(core, kind)(words.tag, **fixed)
-        return made
-
-    parser.set_defaults(request=request)
+    _noticing(unblock, "BlockRequest", blocked=False)
 
 
 def _freeze(commands: Any) -> None:
@@ -204,31 +188,30 @@ def _freeze(commands: Any) -> None:
         commands,
         "freeze",
         "refuse deploys, rollbacks and prunes until `turnout thaw`",
-        "Every operator on every machine is refused; `--despite-freeze -m why` overrides this. Pins, blocks and\n"
-        "`turnout recover` still work. A freeze on one server is enough: if some do not answer,\n"
-        "choose another one with --server.",
+        "Needs -m: everybody whom it stops reads the reason. Every operator on every machine is refused;\n"
+        "`--despite-freeze -m why` overrides this. Pins, blocks and `turnout recover` still work. A freeze on one\n"
+        "server is enough: if some do not answer, choose another one with --server.",
     )
-    thaw = add_command(commands, "thaw", "end a freeze")
-    for parser, frozen in ((freeze, True), (thaw, False)):
-        add_environment(parser)
-        add_waiting(parser)
-        add_changing(parser)
-        parser.set_defaults(request=_FREEZES[frozen])
+    _noticing(freeze, "FreezeRequest", frozen=True)
+    _noticing(add_command(commands, "thaw", "end a freeze"), "FreezeRequest", frozen=False)
 
 
-def _freezing(words: argparse.Namespace) -> Request:
-    from core import FreezeRequest
+def _noticing(parser: Parser, kind: str, **fixed: bool) -> None:
+    """A command that leaves a notice, or takes it away; about a release where it has a tag."""
+    add_environment(parser)
+    if kind != "FreezeRequest":
+        parser.add_argument("tag", metavar="TAG", help="the release")
+    add_waiting(parser)
+    add_changing(parser)
 
-    return FreezeRequest()
+    def request(words: argparse.Namespace) -> Request:
+        import core
 
+        tag = (words.tag,) if "tag" in words else ()
+        made: Request = getattr(core, kind)(*tag, **fixed)
+        return made
 
-def _thawing(words: argparse.Namespace) -> Request:
-    from core import FreezeRequest
-
-    return FreezeRequest(frozen=False)
-
-
-_FREEZES = {True: _freezing, False: _thawing}
+    parser.set_defaults(request=request)
 
 
 def _recover(commands: Any) -> None:

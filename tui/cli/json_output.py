@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import FleetError, TurnoutError
 from core.events import Event, HookOutput, Note, PlanMade
+from core.masking import Masking
 from core.rows import error_row, event_row, plan_row, result_row
-from tui.cli.output import Mask
 from tui.cli.streams import stdout
 from tui.view.glyphs import ASCII
 from tui.view.lines import ENDLESS, Line
@@ -24,7 +24,7 @@ class JsonOutput:
     """JSON lines on stdout, ASCII, each an object with `event`; nothing on stderr."""
 
     def __init__(self) -> None:
-        self.mask: Mask = str
+        self.mask = Masking()
         self.narrator = Narrator()
         self.glyphs = ASCII
         self.cells = ENDLESS
@@ -71,15 +71,5 @@ class JsonOutput:
         return nullcontext()
 
     def _write(self, objects: Iterable[Mapping[str, Any]]) -> None:
-        self._data.write(json.dumps(_masked(item, self.mask), default=str) for item in objects)
-
-
-def _masked(value: Any, mask: Mask) -> Any:
-    """The value with every text in it masked, before JSON's escapes could hide a secret from the search."""
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, Mapping):
-        return {mask(str(key)): _masked(item, mask) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_masked(item, mask) for item in value]
-    return value
+        """Texts are masked before JSON's escapes could hide a secret from the search."""
+        self._data.write(json.dumps(self.mask.all(item), default=str) for item in objects)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.errors import TurnoutError
 from core.events import Event, HookOutput, Note, PlanMade
+from core.masking import Masking
 from core.text import clean
 from tui.cli.streams import stderr, stdout
 from tui.view.glyphs import ASCII, UNICODE, Glyphs, choose
@@ -20,13 +21,11 @@ if TYPE_CHECKING:
     from core.plan import Plan
     from tui.cli.bars import Bars
 
-Mask = Callable[[str], str]
-
 
 class Output(Protocol):
     """What a command tells, whatever the form. `mask` hides the project's secrets in everything that is said."""
 
-    mask: Mask
+    mask: Masking
     narrator: Narrator
     glyphs: Glyphs
     cells: int
@@ -74,7 +73,7 @@ class TextOutput:
     """Text for people and logs."""
 
     def __init__(self) -> None:
-        self.mask: Mask = str
+        self.mask = Masking()
         self.narrator = Narrator()
         self.printed: Callable[[HookOutput], str] | None = None
         self._data = stdout()

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from textual.app import App
-
 from tui.keymap import Key
 
 if TYPE_CHECKING:  # the app's own commands are made before the first paint, and all this is not
@@ -154,10 +152,3 @@ class Command:
         """What is bound."""
         action = self.action or f"command('{self.id}')"
         return Key(self.id, self.keys, action, self.help, self.group, self.label, self.rank, self.priority, self.alone)
-
-
-def press(app: App[object], action: str) -> None:
-    """Run an action of the screen, or of the app where the screen has none of that name, as its key would."""
-    name = action.partition("(")[0]
-    place = app.screen if hasattr(app.screen, f"action_{name}") else app
-    app.call_later(place.run_action, action)

@@ -144,7 +144,7 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
         reason = why_no_yes(keystrokes, self._shown) if self.can_agree else ""
         self._agreeing = keystrokes.presses
         if reason:
-            self.notify(reason, severity="warning", timeout=3, markup=False)
+            self.notice(reason, severity="warning", seconds=3)
         elif keystrokes.pointed or not self.can_agree:
             self.agree()
         else:

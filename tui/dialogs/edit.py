@@ -19,6 +19,8 @@ from tui.dialogs.pick import Choices, Pick
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
 from tui.view.edit_lines import (
+    ENVIRONMENT,
+    NAME,
     NEW_ENVIRONMENT,
     Row,
     difference_lines,
@@ -88,13 +90,13 @@ class EditDialog(Pick[Project]):
         try:
             draft.project(self._project.settings)
         except ConfigError as error:
-            self.notify(one_line(str(error.faults[0])), severity="warning", markup=False)
+            self.notice(one_line(str(error.faults[0])), severity="warning")
             return
         self._show(draft)
 
     def agree(self) -> None:
         if not self._draft.changed:
-            self.notify("nothing has changed", markup=False)
+            self.notice("nothing has changed")
             return
         save = SaveDialog(self._draft, self._project, bridge=self._bridge, keymap=self._keymap, glyphs=self._glyphs)
 
@@ -122,6 +124,8 @@ class FormDialog(Dialog[Draft]):
 
     def compose_body(self) -> ComposeResult:
         table = {} if self._row.kind.startswith("new") else editing.written(self._draft, self._row.place)
+        if self._row.kind == ENVIRONMENT:
+            table = {NAME: self._row.place[-1], **table}
         with VerticalScroll(id="body", can_focus=False):
             for field in self._fields:
                 with Horizontal(classes="field"):
@@ -174,12 +178,16 @@ class FormDialog(Dialog[Draft]):
         }
         row = self._row
         if row.kind == NEW_ENVIRONMENT:
-            name = values.pop("environment") or ""
+            name = values.pop(NAME) or ""
             server = {key.removeprefix("server "): values.pop(key) for key in list(values) if key.startswith("server ")}
             return editing.with_environment(self._draft, name, values, server)
         if row.kind.startswith("new"):
             return editing.with_item(self._draft, row.place, values)
-        return editing.with_values(self._draft, row.place, values)
+        name = values.pop(NAME, None) or ""
+        draft = editing.with_values(self._draft, row.place, values)
+        if row.kind == ENVIRONMENT and name != row.place[-1]:
+            return editing.with_new_name(draft, str(row.place[-1]), name)
+        return draft
 
 
 class SaveDialog(Dialog[Project]):
@@ -222,7 +230,7 @@ class SaveDialog(Dialog[Project]):
             return
         yes = self.query_one("#yes", Button)
         failed = sum(error is not None for error in self._ended.values())
-        word = f"Save although {failed} cannot be reached" if failed else "Save"
+        word = f"Save although {failed} failed" if failed else "Save"
         yes.label = f"{self._keymap.shown('yes')}  {word}"
         self.set_title(self.title_text, bad=bool(failed))
         self.show_what_to_agree_to()
@@ -237,7 +245,7 @@ class SaveDialog(Dialog[Project]):
             if key not in self._ended:
                 out.append(line((f"{self._glyphs.busy} {key}: connecting", "busy")))
             elif error := self._ended[key]:
-                text = f"{self._glyphs.cross} {key}: {one_line(error.title)}"
+                text = f"{self._glyphs.cross} {key}: {one_line(error.title)}{f'; {error.hint}' if error.hint else ''}"
                 out += [line((part, "bad")) for part in wrap(text, cells)]
             else:
                 out.append(line((f"{self._glyphs.done} {key}: answers", "ok")))
@@ -246,12 +254,12 @@ class SaveDialog(Dialog[Project]):
 
     def agree(self) -> None:
         if not self.can_agree:
-            self.notify("wait until the servers have been checked", severity="warning", timeout=3, markup=False)
+            self.notice("wait until the servers have been checked", severity="warning", seconds=3)
             return
         try:
             editing.save(self._draft)
         except UsageError as error:
-            self.notify(f"{error.title}; {error.hint}", severity="error", timeout=12, markup=False)
+            self.notice(f"{error.title}; {error.hint}", severity="error", seconds=12)
             return
         self.dismiss(self._new)
 
@@ -266,12 +274,15 @@ def changed_servers(before: Project, after: Project) -> list[tuple[str, Server]]
 
 
 def _trial(project: Project, environment: str, server: Server) -> Any:
-    """Connect to a server and look at it, as a job; nothing there is changed."""
+    """Connect to a server and look at it, as a job; nothing there is changed. UsageError where its root is not ours."""
 
     def work(emit: Any, controls: Any) -> None:
         from core.fleet import Fleet
+        from core.overlap import WAY_OUT, overlaps
 
         with Fleet(project, project.environment(environment), [server]) as fleet:
-            fleet.inspect_one(server.name)
+            found = overlaps([fleet.inspect_one(server.name)], project.project, environment)
+            if found:
+                raise UsageError(found[server.name], hint=WAY_OUT)
 
     return work

@@ -235,4 +235,4 @@ class PruneDialog(Pick[PruneChoice]):
         elif not self._why_not:
             self.dismiss(PruneChoice(tag=self._tag))
         else:
-            self.notify(f"{self._tag} {self._why_not}", severity="warning", markup=False)
+            self.notice(f"{self._tag} {self._why_not}", severity="warning")

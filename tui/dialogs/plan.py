@@ -205,7 +205,7 @@ class PlanDialog(Dialog[Plan]):
             return
         if not self._typed:
             self.set_focus(self.query_one("#name", Input))
-            self.notify(f"type {self._words_to_type[-1]} exactly, or press Escape", severity="warning", markup=False)
+            self.notice(f"type {self._words_to_type[-1]} exactly, or press Escape", severity="warning")
             return
         self.dismiss(self.plan)
 
@@ -229,7 +229,7 @@ class PlanDialog(Dialog[Plan]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if self.plan is None:
-            self.notify("wait until you can see the plan", severity="warning", markup=False)
+            self.notice("wait until you can see the plan", severity="warning")
         else:
             self.action_yes()
 

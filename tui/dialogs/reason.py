@@ -63,4 +63,4 @@ class ReasonDialog(Dialog[str]):
         if self.can_agree:
             self.dismiss(self._reason)
         else:
-            self.notify("a reason is needed", severity="warning", markup=False)
+            self.notice("a reason is needed", severity="warning")

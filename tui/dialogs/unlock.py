@@ -90,12 +90,12 @@ class BreakLockDialog(Dialog[bool]):
 
     def agree(self) -> None:
         if not self._held:
-            self.notify("the lock is gone", markup=False)
+            self.notice("the lock is gone")
         elif self._typed:
             self.dismiss(True)
         else:
             self.set_focus(self.query_one("#name", Input))
-            self.notify(f"type {self._environment} exactly, or press Escape", severity="warning", markup=False)
+            self.notice(f"type {self._environment} exactly, or press Escape", severity="warning")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.allow()

@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from core.events import Answered, Asked, Event
 from tui import keymap as keys
-from tui.commands.base import PANES, press
+from tui.commands.base import PANES
 from tui.commands.operating import offer_force
 from tui.commands.registry import COMMANDS, ON_DASHBOARD, bindings, hints, why_not
 from tui.commands.servers import offer_host_keys
@@ -24,7 +24,6 @@ from tui.dialogs.base import Dialog, Host
 from tui.keymap import CHANGE, Keymap
 from tui.model.focus import Focus
 from tui.model.keystrokes import PASTED
-from tui.model.listener import Severity
 from tui.model.operation import Followed, Operation, OthersOperation
 from tui.model.shown import end_notice
 from tui.model.workspace import Workspace
@@ -41,7 +40,7 @@ from tui.view.question_lines import banner_line as question_banner
 from tui.view.recovery_lines import banner_line
 from tui.view.server_list import FEW, FOLD
 from tui.view.server_row import servers_title
-from tui.widgets.bars import KeyBar, OneLine
+from tui.widgets.bars import KeyBar, OneLine, press
 from tui.widgets.border import set_border_title
 from tui.widgets.bottom import BottomPane
 from tui.widgets.fleet_map import FleetMap
@@ -216,10 +215,6 @@ class Dashboard(Guarded, Screen[None]):
     def interruption_found(self) -> None:
         """Offer the ways out of it."""
         self.call_later(recover, self)
-
-    def notice(self, text: str, title: str = "", severity: Severity = "information", seconds: float = 6.0) -> None:
-        """Tell the person something for some seconds; nothing in it is markup."""
-        self.notify(text, title=title, severity=severity, timeout=seconds, markup=False)
 
     def later(self, seconds: float, work: Callable[[], None]) -> None:
         self.set_timer(seconds, work)
@@ -654,6 +649,3 @@ class Dashboard(Guarded, Screen[None]):
             self._heights[widget] = lines
             widget.styles.height = lines
             self.call_after_refresh(self.show_titles)  # which say whether all rows are seen
-
-    def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
-        press(self.app, event.action)

@@ -9,7 +9,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
 
-from tui.commands.base import press
+from core.text import count
 from tui.commands.environments import IN_BAR, ON_ENVIRONMENTS
 from tui.commands.registry import bindings, hints_of, why_not
 from tui.keymap import Keymap
@@ -151,7 +151,7 @@ class Environments(Guarded, Screen[None]):
 
     def _show_header(self, views: Sequence[EnvironmentView]) -> None:
         running = sum(view.progress is not None or bool(view.locks) for view in views)
-        said = f"{len(views)} environments" + (f", operations in {running}" if running else "")
+        said = count(len(views), "environment") + (f", operations in {running}" if running else "")
         project = self.workspaces.project.project
         dot = f" {self.glyphs.dot} "
         self.query_one("#header", OneLine).show(line(f" {project}", (dot, "dim"), (said, "busy" if running else "dim")))
@@ -197,7 +197,7 @@ class Environments(Guarded, Screen[None]):
         if name == "refresh":
             self.workspace.fleet_watch.check()
         elif reason := self.why_not(name):
-            self.notify(f"{self.keymap.shown(name)}: {reason}", severity="warning", timeout=3.0, markup=False)
+            self.notice(f"{self.keymap.shown(name)}: {reason}", severity="warning", seconds=3.0)
         else:
             self._on_choice(self.rows.key, name)
 
@@ -209,6 +209,3 @@ class Environments(Guarded, Screen[None]):
         """Back to the environment that was shown."""
         if self._back:
             self._on_choice(self.workspaces.shown.name, "")
-
-    def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
-        press(self.app, event.action)

@@ -8,7 +8,6 @@ from textual.content import Content
 from textual.screen import Screen
 
 from tui.commands.app_wide import DEMO
-from tui.commands.base import press
 from tui.commands.registry import bindings
 from tui.keymap import Keymap
 from tui.view.glyphs import Glyphs
@@ -76,9 +75,6 @@ class Welcome(Guarded, Screen[None]):
             line(("  turnout doctor ENV    ", "accent"), "checks the servers, changes nothing"),
             line(("  turnout               ", "accent"), "opens the dashboard"),
         ]
-
-    def on_key_bar_pressed(self, event: KeyBar.Pressed) -> None:
-        press(self.app, event.action)
 
     def action_demo(self) -> None:
         self.app.exit(DEMO.id)

@@ -212,8 +212,8 @@ def stat(changes: Changes, cells: int, glyphs: Glyphs) -> list[Line]:
     said = ", ".join(f"{number:,} {change}" for number, change in numbered if number)
     lines = f", {lines_words(files.lines, glyphs)}" if files.lines is not None else ""
     without = sum(item.lines is None for item in items)
-    why = f"{'it is' if without == 1 else 'they are'} {'built or ' * changes.built}binary"
-    rest = f"; no line count for {count(without, 'file')}: {why}" if without and files.lines is not None else ""
+    why = f"binary, {'built, ' * changes.built}or filled in on export"
+    rest = f"; git counts no lines of {count(without, 'file')} ({why})" if without and files.lines is not None else ""
     return [*out, line((f"{count(len(items), 'file')}: {said}{lines}{rest}", "dim"))]
 
 

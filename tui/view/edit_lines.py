@@ -20,6 +20,9 @@ _MODELS: Mapping[str, type[Table]] = {ENVIRONMENT: Environment, SERVER: Server, 
 _APART = {"servers", "shared", "slots", "variables"}
 """Keys that have rows of their own, or tables as their values: these are written in the file itself."""
 
+NAME = "environment"
+"""The field for an environment's name, which is no key of its table."""
+
 YES, NO = "yes", "no"
 
 
@@ -74,10 +77,10 @@ def row_line(row: Row, cells: int, glyphs: Glyphs) -> Line:
 
 
 def fields_of(kind: str) -> tuple[Field, ...]:
-    """What can be filled in for a table: the keys of its model. A new environment has a name, and its first server."""
+    """What can be filled in for a table: the keys of its model. An environment has a name, a new one a first server."""
     if kind == NEW_ENVIRONMENT:
         first = tuple(Field(f"server {field.key}", field.form) for field in fields_of(SERVER)[:3])
-        return (Field("environment"), *fields_of(ENVIRONMENT), *first)
+        return (*fields_of(ENVIRONMENT), *first)
     model = _MODELS[kind.removeprefix("new ")]
     out = []
     for item in model.fields():
@@ -87,7 +90,7 @@ def fields_of(kind: str) -> tuple[Field, ...]:
         words = tuple(word for word in get_args(item.kind) if isinstance(word, str))
         form = "switch" if "bool" in said else "list" if "tuple" in said else "number" if _is_number(said) else "text"
         out.append(Field(item.key, form, words or ((YES, NO) if form == "switch" else ())))
-    return tuple(out)
+    return (Field(NAME), *out) if kind == ENVIRONMENT else tuple(out)
 
 
 def _is_number(said: str) -> bool:

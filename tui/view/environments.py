@@ -16,7 +16,7 @@ from tui.view.operation_lines import heading, state_words
 from tui.view.progress import Progress
 from tui.view.server_row import error_words
 
-NAME_CELLS, LIVE_CELLS, SINCE_CELLS, AHEAD_CELLS = 16, 9, 7, 11
+NAME_CELLS, LIVE_CELLS, SINCE_CELLS, BY_CELLS, AHEAD_CELLS = 16, 9, 7, 9, 11
 """Cells of the columns, with the space behind them; a name takes no more than that."""
 
 SIGNS = 12
@@ -24,6 +24,10 @@ SIGNS = 12
 
 WHAT_CELLS = 18
 """Cells that the subject needs; without them other columns give way."""
+
+
+_OFFERED = (("since", SINCE_CELLS), ("by", BY_CELLS), ("ahead", AHEAD_CELLS))
+"""The columns beside name, live, what and servers, the most wanted first."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,14 @@ def live_since(fleet: FleetView) -> float:
     return max(switches, default=row.created if row else 0.0)
 
 
+def switched_by(fleet: FleetView) -> str:
+    """Who switched to the live release last; without a journal, who made it: `ana@laptop`; "" where that is unknown."""
+    row, lived = fleet.row(fleet.live), fleet.lives.get(fleet.live)
+    if lived is not None and lived.by:
+        return one_line(lived.by)
+    return one_line(row.record.by) if row is not None and row.record is not None else ""
+
+
 def names_width(views: Sequence[EnvironmentView]) -> int:
     """Cells of the column of names."""
     return min(max((len(view.name) for view in views), default=0), NAME_CELLS) + 1
@@ -81,6 +93,8 @@ def head_line(project: str, names: int, cells: int, glyphs: Glyphs) -> Line:
     spans.append(Span(fit("what", _what_cells(names, cells)), "dim"))
     if "since" in shown:
         spans.append(Span(right("since", SINCE_CELLS - 1) + " ", "dim"))
+    if "by" in shown:
+        spans.append(Span(fit(" by", BY_CELLS), "dim"))
     spans.append(Span(fit(" servers", SIGNS + 2), "dim"))
     if "ahead" in shown:
         spans.append(Span("ahead of it", "dim"))
@@ -88,7 +102,7 @@ def head_line(project: str, names: int, cells: int, glyphs: Glyphs) -> Line:
 
 
 def environment_line(view: EnvironmentView, names: int, cells: int, now: float, glyphs: Glyphs) -> Line:
-    """`production P  3f2c1ab  Fix cart totals …   2 h   ●●○   main +4`."""
+    """`production P  3f2c1ab  Fix cart totals …   2 h  ana   ●●○   main +4`."""
     shown, row = _columns(names, cells), view.live
     what, role = _what(view, now, glyphs)
     mark = "P" if view.fleet.protected else ""
@@ -102,6 +116,9 @@ def environment_line(view: EnvironmentView, names: int, cells: int, now: float, 
     ]
     if "since" in shown:
         spans.append(Span(right(age(now - since) if since else "", SINCE_CELLS - 1) + " ", "dim"))
+    if "by" in shown:
+        who = switched_by(view.fleet).partition("@")[0]
+        spans.append(Span(fit(f" {who}", BY_CELLS - 1, glyphs.more) + " ", "dim"))
     signs = _signs(view.fleet, glyphs)
     spans += [Span(" "), *signs, Span(" " * max(SIGNS + 1 - sum(len(span.text) for span in signs), 1))]
     if "ahead" in shown and view.ahead is not None:
@@ -113,7 +130,7 @@ def _columns(names: int, cells: int) -> set[str]:
     """The columns beside name, live, what and servers for which there is room."""
     shown: set[str] = set()
     room = cells - names - 4 - LIVE_CELLS - SIGNS - 2 - WHAT_CELLS
-    for column, width in (("since", SINCE_CELLS), ("ahead", AHEAD_CELLS)):
+    for column, width in _OFFERED:
         if room >= width:
             shown.add(column)
             room -= width
@@ -123,7 +140,7 @@ def _columns(names: int, cells: int) -> set[str]:
 def _what_cells(names: int, cells: int) -> int:
     shown = _columns(names, cells)
     others = names + 4 + LIVE_CELLS + SIGNS + 2
-    others += SINCE_CELLS * ("since" in shown) + AHEAD_CELLS * ("ahead" in shown)
+    others += sum(width for column, width in _OFFERED if column in shown)
     return max(cells - others, 4)
 
 
@@ -203,12 +220,14 @@ def trouble_lines(view: EnvironmentView, cells: int, now: float, glyphs: Glyphs)
         out.append(line((f"{glyphs.kept} ", "warn"), f"{listing(names)}  {tag} ", (word, "warn")))
     fine = all(state.current == fleet.live for state in fleet.known) and not any(s.error for s in fleet.servers)
     if fine and len(fleet.known) == len(fleet.servers):
-        word = f"{count(len(fleet.servers), 'server')} as they should be" if fleet.live else "nothing is live yet"
+        they = "it" if len(fleet.servers) == 1 else "they"
+        word = f"{count(len(fleet.servers), 'server')} as {they} should be" if fleet.live else "nothing is live yet"
         out.append(line((f"{glyphs.done} {word}", "ok" if fleet.live else "dim")))
     row = view.live
     if row is not None and row.record is not None:
         ref = row.record.ref if row.record.ref != row.record.revision else ""
-        facts = [f"by {row.record.by}" if row.record.by else "", ref and f"from {ref}"]
+        who = switched_by(fleet)
+        facts = [f"by {who}" if who else "", ref and f"from {ref}"]
         if row.record.promoted_from:
             facts.append(f"promoted from {row.record.promoted_from}, built for {row.record.built_for}")
         out.append(crop(line((f"{row.tag}  {', '.join(one_line(fact) for fact in facts if fact)}", "dim")), cells))

@@ -42,7 +42,8 @@ def _parts(fleet: FleetView) -> list[Part]:
         if found[conditions.WAITING] == total:
             return [(f"connecting to {count(total, 'server')}", "busy", [])]
         if not found[conditions.WAITING]:
-            return [(f"none of {count(total, 'server')} answers", "bad", [])]
+            said = "the server does not answer" if total == 1 else f"none of {count(total, 'server')} answers"
+            return [(said, "bad", [])]
     parts: list[Part] = []
     same = found[conditions.LIVE] + found[conditions.EMPTY] * (not fleet.live)
     if same == answering:

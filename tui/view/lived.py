@@ -34,7 +34,7 @@ def lives(rows: Sequence[FleetRelease], states: Iterable[ServerState], live: str
     begun = min((time for time, _, _ in switches), default=float("inf"))
     for row in rows:
         record = row.record
-        if record is not None and record.created < begun and not row.failed and not _never_live(row):
+        if record is not None and record.created < begun and not row.failed and not row.never_live:
             switches.append((record.created, row.tag, record.by))
     out: dict[str, Lived] = {}
     for life in lives_of_switches(sorted(switches)):
@@ -54,7 +54,3 @@ def _switches(states: Iterable[ServerState]) -> list[tuple[float, str, str]]:
                 told = (line.time, line.tag, line.who)
                 first[key] = min(first.get(key, told), told)
     return list(first.values())
-
-
-def _never_live(row: FleetRelease) -> bool:
-    return bool(row.on) and all(release.unused for release in row.on.values())

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.records import ABSENT, FAILED, KEPT, LIVE, PRUNED, UNKNOWN, FleetRelease, failed_on, standing
-from core.text import size
+from core.text import count, size
 from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import ago, range_name, span, subject_of
 from tui.view.glyphs import UNICODE, Glyphs
@@ -258,6 +258,8 @@ def row_state(row: FleetRelease, fleet: FleetView, glyphs: Glyphs) -> tuple[str,
         return glyphs.pruned, "dim", "pruned"
     if row.bad:
         return glyphs.kept, "warn", "bad"
+    if row.never_live:
+        return glyphs.kept, "", "staged"
     if not row.returnable:
         return glyphs.kept, "", "left"
     return glyphs.kept, "", "kept" if present == len(fleet.answering) else f"on {present}/{total}"
@@ -411,7 +413,7 @@ def placeholder(fleet: FleetView, filter_text: str, glyphs: Glyphs, keys: Mappin
     """
     if filter_text and fleet.rows:
         return [
-            line((f"{len(fleet.rows)} releases, none matches ", ""), (f"“{one_line(filter_text)}”", "accent")),
+            line((f"{count(len(fleet.rows), 'release')}, none matches ", ""), (f"“{one_line(filter_text)}”", "accent")),
             line(("Escape", "key"), " shows them all again"),
         ]
     failed = [server for server in fleet.servers if server.error is not None]

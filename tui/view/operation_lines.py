@@ -30,7 +30,8 @@ def name_spans(progress: Progress, glyphs: Glyphs) -> Line:
     if progress.kind == DEPLOY:
         return line(("DEPLOY ", "head"), (tag, "strong"), arrow, (progress.environment, "strong"))
     if progress.kind == ROLLBACK:
-        return line(("ROLL BACK ", "head"), (progress.environment, "strong"), arrow, (tag, "strong"))
+        word = "UNDO ROLLBACK " if progress.takes_back_rollback else "ROLL BACK "
+        return line((word, "head"), (progress.environment, "strong"), arrow, (tag, "strong"))
     return line((heading(progress), "strong"))
 
 

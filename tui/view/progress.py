@@ -31,7 +31,7 @@ from core.events import (
     Switched,
     UploadProgress,
 )
-from core.plan import NONE, STAGE, SWITCH, UPLOAD
+from core.plan import NONE, ROLLBACK, STAGE, SWITCH, UPLOAD
 from core.protocol.asked import question_of
 from core.questions import Question
 from core.strategy import Batch
@@ -174,6 +174,8 @@ class Progress:
         self.servers = {name: ServerProgress(name) for name in servers}
         self.live = ""
         """The environment's live tag before, as far as the plan says."""
+        self.takes_back_rollback = False
+        """Whether the plan says that it is an undo which takes back a rollback."""
         self.lived = 0.0
         """Seconds for which `live` had been live when the operation began; 0 where that is not known."""
         self.content = 0
@@ -283,6 +285,8 @@ class Progress:
         self.title = _text(plan.get("title")) or self.title
         self.tag = _text(plan.get("tag")) or self.tag
         self.live = _text(plan.get("live"))
+        undoes = plan.get("undoes")
+        self.takes_back_rollback = isinstance(undoes, dict) and undoes.get("kind") == ROLLBACK
         record = plan.get("record")
         if isinstance(record, dict):
             self.content = _number(record.get("bytes"))

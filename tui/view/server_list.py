@@ -91,4 +91,9 @@ def fold_line(fleet: FleetView, glyphs: Glyphs, *, unfolded: bool) -> Line:
     sign, act = (glyphs.open, " folds them away") if unfolded else (glyphs.now, " shows them")
     waiting = sum(1 for found in fleet.conditions.values() if found == "waiting")
     more = f", {count(waiting, 'server')} not checked yet" if waiting else ""
-    return line((f"{sign} ", "accent"), f"{rest} as they should be{more}", ("   Enter", "key"), (act, "dim"))
+    return line(
+        (f"{sign} ", "accent"),
+        f"{rest} as {'it' if rest == 1 else 'they'} should be{more}",
+        ("   Enter", "key"),
+        (act, "dim"),
+    )

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import events
-from textual.message import Message
+from textual.app import App
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.view.keybar import KeyHint, PlacedKey, keybar
 from tui.view.lines import Line
-from tui.widgets.paint import ROLE_CLASSES, strip
+from tui.widgets.paint import ROLE_CLASSES, Drawn, strip
 
 
-class OneLine(Widget):
+class OneLine(Drawn, Widget):
     """A single line of the view."""
 
     ALLOW_SELECT = False
@@ -35,23 +35,19 @@ class OneLine(Widget):
     def plain(self) -> str:
         return "".join(span.text for span in self._line)
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self.refresh()
-
     def render_line(self, y: int) -> Strip:
         return strip(self, self._line if y == 0 else (), self.size.width, self.rich_style)
 
 
+def press(app: App[object], action: str) -> None:
+    """Run an action of the screen, or of the app where the screen has none of that name, as its key would."""
+    name = action.partition("(")[0]
+    place = app.screen if hasattr(app.screen, f"action_{name}") else app
+    app.call_later(place.run_action, action)
+
+
 class KeyBar(OneLine):
     """The keys that matter here; a click presses one."""
-
-    class Pressed(Message):
-        """A key of the bar was clicked."""
-
-        def __init__(self, action: str) -> None:
-            super().__init__()
-            self.action = action
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -78,7 +74,7 @@ class KeyBar(OneLine):
     def on_click(self, event: events.Click) -> None:
         for key in self._placed:
             if key.start <= event.x < key.end:
-                self.post_message(self.Pressed(key.hint.action))
+                press(self.app, key.hint.action)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         under = next((key.hint for key in self._placed if key.start <= event.x < key.end), None)

@@ -14,10 +14,10 @@ from tui.view.fleet import Activity, FleetView
 from tui.view.fleet_map import MapLayout, map_line, map_title, plan_map
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
-from tui.widgets.paint import ROLE_CLASSES, strip
+from tui.widgets.paint import ROLE_CLASSES, Drawn, strip
 
 
-class FleetMap(Widget):
+class FleetMap(Drawn, Widget):
     """One cell a server, in the order of turnout.toml."""
 
     ALLOW_SELECT = False
@@ -59,10 +59,6 @@ class FleetMap(Widget):
 
     def on_resize(self) -> None:
         self.redraw()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         return strip(self, self._lines[y] if y < len(self._lines) else (), self.size.width, self.rich_style)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 from textual.timer import Timer
 from textual.widget import Widget
@@ -12,12 +12,23 @@ from textual.widget import Widget
 P = ParamSpec("P")
 
 if TYPE_CHECKING:
+    from tui.model.listener import Severity
+
     Base = Widget
 else:
     Base = object
 
 
-class Guarded(Base):
+class Telling:
+    """What can tell the person something: screens, dialogs, tabs, the app. A base that comes before Textual's class."""
+
+    def notice(self, text: str, title: str = "", severity: Severity = "information", seconds: float = 6.0) -> None:
+        """Tell the person something for some seconds; nothing in it is markup."""
+        told = cast(Widget, self)
+        told.notify(text, title=title, severity=severity, timeout=seconds, markup=False)
+
+
+class Guarded(Telling, Base):
     """A base of each class that looks for its own parts in a callback; comes before Textual's class.
 
     Timers and callbacks that a widget gave out still come when it is being removed, and keys come before it is built.

@@ -15,13 +15,13 @@ from tui.keymap import bindings
 from tui.view.glyphs import Glyphs
 from tui.view.line_store import LineStore
 from tui.view.lines import line, plain, width
-from tui.widgets.paint import ROLE_CLASSES, strip
+from tui.widgets.paint import ROLE_CLASSES, Drawn, strip
 
 SIDEWAYS = 20
 """Cells that a key moves long lines."""
 
 
-class LineArea(ScrollView, can_focus=True):
+class LineArea(Drawn, ScrollView, can_focus=True):
     """Draws the rows of a LineStore.
 
     follow     whether it goes along with new lines
@@ -149,10 +149,6 @@ class LineArea(ScrollView, can_focus=True):
         style = self.screen.get_component_rich_style("screen--selection")
         parts = [drawn.crop(0, start), drawn.crop(start, end).apply_style(style), drawn.crop(end)]
         return Strip.join(parts)
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self.refresh()
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected text. Rows are counted as the store counts them."""

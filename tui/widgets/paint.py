@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -13,6 +13,11 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.view.lines import ROLES, Line, Span
+
+if TYPE_CHECKING:
+    Base = Widget
+else:
+    Base = object
 
 ROLE_CLASSES = frozenset(f"role--{role}" for role in ROLES)
 
@@ -42,6 +47,14 @@ def text_of(widget: Widget, lines: Sequence[Line]) -> Text:
         for text, role in spans:
             out.append(text, role_style(widget, role))
     return out
+
+
+class Drawn(Base):
+    """A widget that draws its own strips: anew when the theme changes. A base that comes before Textual's class."""
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self.refresh()
 
 
 class Lines(Static):

@@ -21,7 +21,7 @@ from tui.view.progress import Progress
 from tui.view.progress_lines import idle_lines
 from tui.view.progress_page import Frame, Page, page, row
 from tui.view.switch_lines import moving
-from tui.widgets.paint import ROLE_CLASSES, strip
+from tui.widgets.paint import ROLE_CLASSES, Drawn, strip
 from tui.widgets.tab import Tab
 
 DRAWN_EVERY = 0.2
@@ -34,7 +34,7 @@ NEXT_KEYS = ("undo", "changes", "copy-receipt")
 """Ids of what a receipt offers, as far as there are such keys."""
 
 
-class ProgressView(ScrollView, Tab, can_focus=True):
+class ProgressView(Drawn, ScrollView, Tab, can_focus=True):
     """The last operation, running or ended: as a page of the view, then the servers that it has no room for."""
 
     ALLOW_SELECT = False
@@ -110,10 +110,6 @@ class ProgressView(ScrollView, Tab, can_focus=True):
 
     def on_resize(self) -> None:
         self._draw()
-        self.refresh()
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
         self.refresh()
 
     def render_line(self, y: int) -> Strip:

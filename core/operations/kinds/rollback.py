@@ -63,7 +63,20 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
         return ROLLBACK
 
     def title(self, tag: str = "") -> str:
+        if self.planned and _takes_back_a_rollback(self.planned):
+            return self._there_again(tag)
         return f"Roll {self.fleet.environment.name} back{f' to {tag}' if tag else ''}"
+
+    def _there_again(self, tag: str) -> str:
+        """The title of an undo that takes back a rollback: there and back is not called back twice."""
+        return f"Undo the rollback of {self.fleet.environment.name}: to {tag} again"
+
+    def worded(self, plan: Plan) -> Plan:
+        plan = super().worded(plan)
+        if not _takes_back_a_rollback(plan):
+            return plan
+        question = f"Undo the rollback of {plan.environment}?"
+        return replace(plan, title=self._there_again(plan.tag), question=question, verb="Undo the rollback")
 
     def renamed(self, whole: Callable[[str], str]) -> RollbackRequest:
         tag = self.request.tag
@@ -110,6 +123,10 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
 
     def nothing(self, plan: Plan) -> str:
         return is_live_already(plan)
+
+
+def _takes_back_a_rollback(plan: Plan) -> bool:
+    return plan.undoes is not None and plan.undoes.kind == ROLLBACK and bool(plan.undoes.until and plan.tag)
 
 
 def plan_return(
