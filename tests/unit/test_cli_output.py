@@ -10,6 +10,7 @@ import pytest
 
 from core import events
 from core.errors import FleetError, LockedError, ServerError
+from core.masking import Masking
 from tests import REPOSITORY
 from tui.cli.json_output import JsonOutput
 from tui.cli.output import TextOutput
@@ -97,7 +98,7 @@ def json_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 def test_json_lines_mask_secrets_that_json_would_escape(capsys):
     secret = 'top"sécret\\'
     output = JsonOutput()
-    output.mask = lambda text: text.replace(secret, "***")
+    output.mask = Masking([secret])
     output.events([events.HookOutput(server="web1", on="prepare", line=f"token={secret}")])
     output.events([events.PlanMade(plan={"hooks": [f"curl {secret}"]})])
     output.error(ServerError("failed", detail=secret))

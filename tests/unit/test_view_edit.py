@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from core.config.models import Environment, Hook, Server
 from tests.tui.recorded import project
-from tui.view.edit_lines import ENVIRONMENT, HOOK, NEW_ENVIRONMENT, SERVER, Field, fields_of, rows_of, typed, written
+from tui.view.edit_lines import (
+    ENVIRONMENT,
+    HOOK,
+    NAME,
+    NEW_ENVIRONMENT,
+    SERVER,
+    Field,
+    fields_of,
+    rows_of,
+    typed,
+    written,
+)
 
 
 def test_every_key_of_a_table_has_a_field() -> None:
     for kind, model in ((ENVIRONMENT, Environment), (SERVER, Server), (HOOK, Hook)):
-        assert {field.key for field in fields_of(kind)} == set(model.keys()) - {
-            "servers",
-            "shared",
-            "slots",
-            "variables",
-        }
+        keys = {field.key for field in fields_of(kind)} - {NAME}
+        assert keys == set(model.keys()) - {"servers", "shared", "slots", "variables"}
+    assert fields_of(ENVIRONMENT)[0] == fields_of(NEW_ENVIRONMENT)[0] == Field(NAME)
     assert [field.key for field in fields_of(NEW_ENVIRONMENT)][-3:] == ["server name", "server host", "server root"]
 
 

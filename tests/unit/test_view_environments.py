@@ -27,7 +27,7 @@ def test_a_line_has_everything_where_there_is_room_and_never_more_than_that() ->
     found = view(ahead=4, ref="main")
     text = shown(found, 120)
     assert "production P" in text and "3f2c1ab" in text and "Fix cart totals for mixed VAT" in text
-    assert " 2 h " in text and "●●○" in text and text.rstrip().endswith("main +4")
+    assert " 2 h  ci " in text and "●●○" in text and text.rstrip().endswith("main +4")
     for cells in range(40, 200):
         line = environment_line(found, names_width([found]), cells, NOW, UNICODE)
         assert width(line) <= cells and "3f2c1ab" in plain(line)
@@ -84,4 +84,4 @@ def test_an_environment_that_is_well_says_so_and_where_its_release_came_from() -
     releases = {**row.releases, tag(0): replace(row.releases[tag(0)], record=promoted)}
     found = EnvironmentView(fleet_of(replace(row, releases=releases)))
     text = "\n".join(plain(line) for line in trouble_lines(found, 120, NOW, UNICODE))
-    assert "1 server as they should be" in text and "promoted from staging, built for staging" in text
+    assert "1 server as it should be" in text and "promoted from staging, built for staging" in text

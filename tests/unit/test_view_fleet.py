@@ -96,7 +96,7 @@ def test_the_headline_tells_connecting_unreachable_and_empty_apart() -> None:
     )
     assert [said(fleet)[0] for fleet in fleets] == [
         "connecting to 1 server",
-        "none of 1 server answers",
+        "the server does not answer",
         "1 of 1 answer · no release is live yet",
     ]
 
