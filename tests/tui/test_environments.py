@@ -50,7 +50,7 @@ async def test_several_environments_are_the_first_screen_and_one_of_them_is_open
         assert "2 environments" in text and "Fix cart totals" in text and "web2  web2 does not answer" in text
         assert "Open" in text and "Promote" in text and app.dashboard is None
         await pilot.press("down")
-        await until(pilot, lambda: "1 server as they should be" in screen_text(app), "what is known of staging")
+        await until(pilot, lambda: "1 server as it should be" in screen_text(app), "what is known of staging")
         await pilot.press("enter")
         await until(pilot, lambda: app.dashboard is not None and app.screen is app.dashboard, "the dashboard")
         await settled(pilot)

@@ -42,7 +42,7 @@ def _not_compared(workspace: Workspace, focus: Focus) -> str:
 
 COMMANDS = (
     Command(
-        id="changes", keys="c", help="what differs between two releases, or in the history what changed",
+        id="changes", keys="c", help="what differs between two releases: marked ones, or this and the live one",
         group=LOOK, title="Changes between two releases", label="Changes", rank=4, place=35,
         in_bar=lambda workspace, focus: (focus.pane in ("servers", "releases") or in_history(focus))
         and focus.tab != "changes",
