@@ -167,7 +167,7 @@ class OperationStarted(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PlanMade(Event):
-    """The plan that is about to be executed, as core.rows.plan_row gives it."""
+    """The plan that is about to be executed, as core.rows.plan gives it."""
 
     plan: dict[str, Any]
 

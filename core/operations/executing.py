@@ -31,7 +31,7 @@ from core.overlap import WAY_OUT, overlaps
 from core.plan import FROZEN, NO_SPACE, NOT_A_LINK, Plan
 from core.protocol.requests import ANYWHERE, Settles, live_at
 from core.records import LEFT_OUT, ServerState
-from core.rows import plan_row
+from core.rows.plan import plan_row
 from core.source.tree import Tree
 from core.text import count
 

@@ -25,7 +25,7 @@ from core.events import (
     from_json,
 )
 from core.plan import UPLOAD
-from core.rows import plan_row
+from core.rows.plan import plan_row
 from tests.engine.driving import at_rest
 from tests.projects import SampleProject
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from core import AdoptRequest, DeployRequest, PinRequest, PruneRequest, verify
 from core.errors import LockedError, UsageError
 from core.records import fleet_releases
-from core.rows import release_rows
+from core.rows.servers import release_rows
 from tests.engine.driving import record, records, releases
 from tui.view.formats import subject_of
 

@@ -10,7 +10,7 @@ import pytest
 from core import PromoteRequest
 from core.errors import ConnectError, SourceError, UsageError
 from core.events import Note
-from core.rows import plan_row
+from core.rows.plan import plan_row
 from core.settings import Settings
 from tests.engine.driving import at_rest, current, live, record, releases, snapshot
 from tests.projects import Link, Script

@@ -11,7 +11,7 @@ import pytest
 from core import DeployRequest, RollbackRequest
 from core.errors import StateChanged, UsageError
 from core.events import Note, PlanMade
-from core.rows import plan_row
+from core.rows.plan import plan_row
 from tests.engine.driving import at_rest, deploy_each, live, record, records, releases, snapshot
 
 

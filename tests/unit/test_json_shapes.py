@@ -12,13 +12,18 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from core import errors, events, questions, rows
+from core import errors, events, questions
 from core.changes import Commit, PlanChanges
 from core.doctor import Finding
 from core.drift import Drift
 from core.plan import DEPLOY, UPLOAD, Plan, Refusal, Step
 from core.records import Lock
 from core.recovery import Before, Interruption
+from core.rows import answers as answers_rows
+from core.rows import past as past_rows
+from core.rows import plan as plan_rows
+from core.rows import servers as servers_rows
+from core.rows import shapes as shapes_rows
 from core.version import FORMAT
 from tests.shapes import EVERY_EVENT, HEAD, PAGE, Shape, faults, keeps_its_shape, promised, shape_of
 from tests.tui.recorded import NOW, record, state, tag
@@ -35,15 +40,15 @@ TYPES: dict[Any, str] = {
     tuple[str, ...]: "list of texts",
     dict[str, str]: "texts by name",
     dict[str, int]: "numbers by name",
-    rows.RecordRow: "record",
-    list[rows.StepRow]: "list of steps",
-    rows.ChangesRow: "changes",
-    rows.UndoesRow: "undoes",
+    plan_rows.RecordRow: "record",
+    list[plan_rows.StepRow]: "list of steps",
+    plan_rows.ChangesRow: "changes",
+    plan_rows.UndoesRow: "undoes",
     dict[str, float]: "seconds by name",
-    list[rows.CommitNameRow]: "list of commits",
+    list[plan_rows.CommitNameRow]: "list of commits",
     list[questions.ChoiceRow]: "list of choices",
     questions.QuestionRow: "question",
-    list[rows.AnswerRow]: "list of answers",
+    list[past_rows.AnswerRow]: "list of answers",
 }
 OBJECTS = {(events.PlanMade, "plan"): "plan", (events.Asked, "question"): "question"}
 """What the objects of events are."""
@@ -75,12 +80,12 @@ def test_the_format_is_the_first_until_a_shape_changes() -> None:
 
 def test_the_page_has_every_shape_and_no_other() -> None:
     parts = {"plan", "step", "question", "choice", "answer", "record", "changes", "commit-name", "undoes", EVERY_EVENT}
-    assert set(promised()) - parts == rows.ROWS.keys() | events.KINDS.keys()
+    assert set(promised()) - parts == shapes_rows.ROWS.keys() | events.KINDS.keys()
 
 
-@pytest.mark.parametrize("name", rows.ROWS)
+@pytest.mark.parametrize("name", shapes_rows.ROWS)
 def test_rows_have_the_keys_and_types_of_the_page(name: str) -> None:
-    assert shape(rows.ROWS[name]) == shape_of(name)
+    assert shape(shapes_rows.ROWS[name]) == shape_of(name)
 
 
 @pytest.mark.parametrize("name", events.KINDS)
@@ -89,15 +94,15 @@ def test_events_have_the_keys_and_types_of_the_page(name: str) -> None:
 
 
 PARTS = {
-    "plan": rows.PlanRow,
-    "step": rows.StepRow,
-    "record": rows.RecordRow,
-    "changes": rows.ChangesRow,
-    "commit-name": rows.CommitNameRow,
-    "undoes": rows.UndoesRow,
+    "plan": plan_rows.PlanRow,
+    "step": plan_rows.StepRow,
+    "record": plan_rows.RecordRow,
+    "changes": plan_rows.ChangesRow,
+    "commit-name": plan_rows.CommitNameRow,
+    "undoes": plan_rows.UndoesRow,
     "question": questions.QuestionRow,
     "choice": questions.ChoiceRow,
-    "answer": rows.AnswerRow,
+    "answer": past_rows.AnswerRow,
 }
 
 
@@ -136,27 +141,30 @@ PLAN = Plan(
     refusals=(Refusal("no"),),
     changes=PlanChanges(old=tag(1), new=tag(0), added=1, added_named=(Commit("3f2c1ab", "Fix", "ana", NOW),)),
 )  # fmt: skip
+ENDED = {"exit_code": 0, "outcome": "done", "summary": ""}
 FLEET = {"web1": state("web1", lock=LOCK), "web2": state("web2", 1)}
 
 
 @pytest.mark.parametrize(
     "written",
     [
-        *rows.release_rows(FLEET, ["web1", "web2", "web3"]),
-        *rows.warning_rows(["clocks differ"]),
-        *rows.lock_rows(FLEET),
-        rows.lock_row("", LOCK),
-        rows.interruption_row(INTERRUPTION, NOW),
-        rows.finding_row("web1", **dataclasses.asdict(Finding("tar", "ok", "GNU tar"))),
-        *rows.drift_rows({"web1": Drift(changed=(b"\xff",))}, ["web2"], tag(0)),
-        *rows.current_rows({"web1": "it leads nowhere"}),
-        rows.host_key_row(("web1",), "known", host="web1", type="ssh-ed25519", fingerprint="SHA256:x"),
-        rows.error_row(errors.LockedError("locked", server="web1")),
-        rows.result_row({"exit_code": 0, "outcome": "done", "summary": ""}),
-        rows.result_row({"exit_code": 0, "outcome": "done", "summary": "", "round_trips": {"web1": 3}, "releases": 2}),
-        rows.event_row(events.PlanMade(plan=dict(rows.plan_row(PLAN)))),
-        rows.event_row(events.OperationStarted(kind="deploy", environment="production", servers=("web1",))),
-        rows.event_row(events.Pruned(server="web1", tag="one")),
+        *servers_rows.release_rows(FLEET, ["web1", "web2", "web3"]),
+        *answers_rows.warning_rows(["clocks differ"]),
+        *servers_rows.lock_rows(FLEET),
+        servers_rows.lock_row("", LOCK),
+        servers_rows.interruption_row(INTERRUPTION, NOW),
+        servers_rows.finding_row("web1", **dataclasses.asdict(Finding("tar", "ok", "GNU tar"))),
+        *servers_rows.drift_rows({"web1": Drift(changed=(b"\xff",))}, ["web2"], tag(0)),
+        *servers_rows.current_rows({"web1": "it leads nowhere"}),
+        servers_rows.host_key_row(("web1",), "known", host="web1", type="ssh-ed25519", fingerprint="SHA256:x"),
+        answers_rows.error_row(errors.LockedError("locked", server="web1")),
+        answers_rows.result_row(ENDED),
+        answers_rows.result_row(
+            {"exit_code": 0, "outcome": "done", "summary": "", "round_trips": {"web1": 3}, "releases": 2}
+        ),
+        answers_rows.event_row(events.PlanMade(plan=dict(plan_rows.plan_row(PLAN)))),
+        answers_rows.event_row(events.OperationStarted(kind="deploy", environment="production", servers=("web1",))),
+        answers_rows.event_row(events.Pruned(server="web1", tag="one")),
     ],
     ids=lambda row: row["event"],
 )
@@ -165,7 +173,7 @@ def test_what_is_written_is_as_the_page_has_it(written: dict[str, Any]) -> None:
 
 
 def test_an_object_of_another_shape_is_noticed() -> None:
-    row = dict(rows.lock_row("web1", LOCK))
+    row = dict(servers_rows.lock_row("web1", LOCK))
     assert faults({**row, "age": "4"}, shape_of("lock")) == ["age is not number: '4'"]
     assert faults({**row, "more": 1}, shape_of("lock")) == ["more is not on the page"]
     del row["phase"]

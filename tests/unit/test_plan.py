@@ -22,7 +22,7 @@ from core.planner.release import PlanSettings
 from core.planner.rollback import plan_rollback
 from core.records import Pin, Record, Release, ServerState, live_tag, previous_tag
 from core.retention import FAILED_KEPT, beyond, protection
-from core.rows import plan_row
+from core.rows.plan import plan_row
 from tests import states
 from tests.strategies import file_entry
 

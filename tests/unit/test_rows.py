@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.drift import Drift
 from core.records import Lock, ServerState
-from core.rows import drift_rows, lock_rows, release_rows
+from core.rows.servers import drift_rows, lock_rows, release_rows
 from tests.tui.recorded import state, tag
 
 

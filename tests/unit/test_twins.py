@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.planner.release import PlanSettings
 from core.planner.rollback import plan_rollback
 from core.records import Record, Release, Told, fleet_releases
-from core.rows import release_rows
+from core.rows.servers import release_rows
 from tests.states import state
 
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from core.errors import ConnectError
 from core.records import Release, ServerState
-from core.rows import release_rows
+from core.rows.servers import release_rows
 from tests.tui.recorded import NOW, SUBJECTS, fleet_of, record, state, tag
 from tui.view import matrix
 from tui.view.details import release_lines

@@ -11,7 +11,7 @@ from core.errors import EXIT_DONE, EXIT_FAILED, FleetError, UsageError
 from core.names import LISTED, nearest, quoted
 from core.planner.naming import release_named, releases_meant, shown_releases
 from core.records import ServerState, fleet_releases, live_of, previous_tag
-from core.rows import difference_rows, line_rows
+from core.rows.differences import difference_rows, line_rows
 from core.text import show_path
 from tui.cli.command import Answer, Command
 from tui.cli.unexpected import placed

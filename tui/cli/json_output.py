@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from core.errors import FleetError, TurnoutError
 from core.events import Event, HookOutput, Note, PlanMade
 from core.masking import Masking
-from core.rows import error_row, event_row, plan_row, result_row
+from core.rows.answers import error_row, event_row, result_row
+from core.rows.plan import plan_row
 from tui.cli.streams import stdout
 from tui.view.glyphs import ASCII
 from tui.view.lines import ENDLESS, Line

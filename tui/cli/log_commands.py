@@ -11,7 +11,7 @@ from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_FAILED, Cancelled, UsageEr
 from core.logs.follow import Following
 from core.logs.heard import Heard, Standing, Taken, said_of_gaps
 from core.logs.levels import judge
-from core.rows import LogRow, log_gap_rows, log_state_row
+from core.rows.commands import LogRow, log_gap_rows, log_state_row
 from core.text import count
 from core.version import FORMAT
 from tui.cli.command import Answer, Command

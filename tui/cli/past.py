@@ -6,7 +6,7 @@ import time
 
 from core.errors import EXIT_CONNECT, EXIT_DONE
 from core.history import LAST
-from core.rows import history_row
+from core.rows.past import history_row
 from core.text import count
 from tui.cli.command import Answer, Command
 from tui.view.lines import line, one_line

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_FAILED, Cancelled, ConnectError, NoRecord, TurnoutError
 from core.recovery import interruption
-from core.rows import (
+from core.rows.answers import warning_rows
+from core.rows.servers import (
     check_rows,
     current_rows,
     drift_rows,
@@ -18,7 +19,6 @@ from core.rows import (
     interruption_row,
     lock_row,
     release_rows,
-    warning_rows,
 )
 from core.text import count
 from tui.cli.command import Answer, Command

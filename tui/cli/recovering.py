@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import EXIT_DONE, EXIT_PERSON, Cancelled, FleetError, LockedError, NeedsPerson
 from core.recovery import FINISH, UNDO, Interruption, interruption, untold
-from core.rows import interruption_row
+from core.rows.servers import interruption_row
 from tui.cli.change_commands import ask_or_refuse, operate, show_plan
 from tui.cli.command import Answer, Command
 from tui.view.lines import Line, plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.errors import EXIT_DONE, UsageError
-from core.rows import task_row
+from core.rows.commands import task_row
 from core.text import count
 from tui.cli.change_commands import ask_or_refuse, execute, operate
 from tui.cli.command import Answer, Command

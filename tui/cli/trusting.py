@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from core.errors import EXIT_CONNECT, EXIT_DONE, ConnectError, HostKeyChanged, HostKeyRefused, HostKeyUnknown
-from core.rows import host_key_row
+from core.rows.servers import host_key_row
 from core.text import clean, count
 from tui.cli.command import Answer, Command, by_key
 from tui.view.hostkeys import CHANGED, KNOWN, RECORDED, REVOKED, UNKNOWN_KEY, UNSEEN, HostKey, key_lines

@@ -10,7 +10,7 @@ from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_LOCKED, Cancelled
 from core.names import resolve
 from core.records import Lock, ServerState
 from core.recovery import interruption
-from core.rows import lock_rows
+from core.rows.servers import lock_rows
 from core.text import count
 from tui.cli.command import Answer, Command
 from tui.view.locks import break_warning, lock_lines

@@ -20,7 +20,7 @@ from core.events import (
 from core.jobs import Controls, Job
 from core.plan import Plan
 from core.records import Lock, Record
-from core.rows import plan_row
+from core.rows.plan import plan_row
 from tui.model.bridge import Bridge
 from tui.view.locks import owner
 from tui.view.operation_lines import heading

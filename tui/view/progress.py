@@ -280,7 +280,7 @@ class Progress:
             self.servers = named | {name: server for name, server in self.servers.items() if server.phases}
 
     def take_plan(self, plan: Mapping[str, Any]) -> None:
-        """Take in the plan that is carried out, as core.rows.plan_row gives it; of what somebody else's server says,
+        """Take in the plan that is carried out, as core.rows.plan gives it; of what somebody else's server says,
         only what is of its kind."""
         self.title = _text(plan.get("title")) or self.title
         self.tag = _text(plan.get("tag")) or self.tag

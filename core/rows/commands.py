@@ -1,0 +1,60 @@
+"""The application's logs and tasks, as JSON objects (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from core.rows.base import Row
+from core.version import FORMAT
+
+
+class LogRow(Row):
+    """A line of a log of the application; new: it was written while the log was followed."""
+
+    time: float
+    server: str
+    log: str
+    file: str
+    line: str
+    level: str
+    new: bool
+
+
+class LogStateRow(Row):
+    """How it stands with a log on a server."""
+
+    server: str
+    log: str
+    state: str
+    text: str
+
+
+class LogGapRow(Row):
+    """Something was left out of the logs of a server."""
+
+    server: str
+    text: str
+
+
+class TaskRow(Row):
+    """A task of turnout.toml, and the chosen servers that it runs on; none where it runs on the operator's machine."""
+
+    task: str
+    run: str
+    where: str
+    servers: list[str]
+
+
+def log_state_row(server: str, log: str, state: str, text: str) -> LogStateRow:
+    """How it stands with a log on a server."""
+    return LogStateRow(event="log-state", format=FORMAT, server=server, log=log, state=state, text=text)
+
+
+def log_gap_rows(gaps: Iterable[tuple[str, str]]) -> list[LogGapRow]:
+    """By server, what was left out."""
+    return [LogGapRow(event="log-gap", format=FORMAT, server=server, text=text) for server, text in gaps]
+
+
+def task_row(name: str, run: str, where: str, servers: Sequence[str]) -> TaskRow:
+    """A task and the chosen servers that it runs on."""
+    return TaskRow(event="task", format=FORMAT, task=name, run=run, where=where, servers=list(servers))
