@@ -74,7 +74,7 @@ class Run:
         self.id = secrets.token_hex(6)
         self.who = fleet.project.mask(fleet.project.settings.who)
         self.reason = reason
-        self._despite_freeze = despite_freeze
+        self.despite_freeze = despite_freeze
         self.hooks = hooks
         self.plan: Plan | None = None
         """What is carried out, once that is known."""
@@ -301,7 +301,7 @@ class Run:
         line = {"what": what, "operation": self.id, "kind": self.kind, "who": self.who, "time": round(time.time(), 1)}
         if what in ("begin", "end") and self.reason:
             line["reason"] = self.reason
-        if what in ("begin", "end") and self._despite_freeze:
+        if what in ("begin", "end") and self.despite_freeze:
             line["despite_freeze"] = True
         if what == "end":
             line |= {"began": round(self.began, 1), **self.facts, "phases": self._spent()}

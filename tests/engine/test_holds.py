@@ -288,3 +288,16 @@ def test_a_crash_while_it_is_held_switches_nothing_and_the_next_deploy_works(ser
     assert turnout(project, "deploy", "production", "--tag", "three", "--yes").returncode == 0
     assert [live(place) for place in places] == ["three", "three"]
     at_rest(places)
+
+
+def test_a_go_in_a_freeze_that_began_meanwhile_switches_nothing(team):
+    places, operator = team
+    ana, ben = operator("ana@one"), operator("ben@two")
+    held = Held(ana)
+    ana.fleet.environment = ana.fleet.environment.replace(freeze=("2020-01-01 00:00 - 2099-01-01 00:00 UTC",))
+    until(lambda: open_questions(ben.fleet.inspect().states), "the question on the servers")
+    answer(ben.fleet, GO)
+    error = held.end()
+    assert "began while this was held" in error.detail and error.needs_person
+    assert [live(place) for place in places] == ["", ""]
+    at_rest(places)
