@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
+from msgspec import Meta
 
 from core.config import check_values, values
 from core.config.check_values import Value
@@ -21,6 +22,11 @@ STAGED = "staged"
 _HTTP = ("method", "headers", "contains", "json", "equals", "host", "verify-tls")
 _TRIES = ("attempts", "successes")
 _WHY_NOT = {"run": "is only for http checks; a command passes with status 0", "log": "is only for http checks"}
+
+# How the values are written, where that is not how they are kept.
+_STATUSES = Meta(extra_json_schema={"type": ["integer", "string", "array"], "items": {"type": ["integer", "string"]}})
+_SHARE = Meta(extra_json_schema={"type": "string", "default": "1%"})
+_WORDS = Meta(extra_json_schema={"type": "string"})
 
 
 class Check(Placed):
@@ -43,13 +49,17 @@ class Check(Placed):
     """The HTTP method."""
     headers: Annotated[dict[str, str], Checked(check_values.headers)] = {}
     """More HTTP headers."""
-    statuses: Annotated[tuple[str, ...], Reads(check_values.statuses)] = msgspec.field(default=("200",), name="status")
+    statuses: Annotated[tuple[str, ...], Reads(check_values.statuses), _STATUSES] = msgspec.field(
+        default=("200",), name="status"
+    )
     """The HTTP statuses that are right, such as 200 or "2xx"; of a log those that are counted."""
-    over: Annotated[float, Reads(check_values.share)] = 1.0
+    over: Annotated[float, Reads(check_values.share), _SHARE] = 1.0
     """The share of answers in a log, in percent, that may have such a status."""
     contains: str = ""
     """Text that the answer contains; {revision} and {tag} are replaced by the new release's."""
-    json_path: Annotated[tuple[str, ...], Reads(check_values.json_path)] = msgspec.field(default=(), name="json")
+    json_path: Annotated[tuple[str, ...], Reads(check_values.json_path), _WORDS] = msgspec.field(
+        default=(), name="json"
+    )
     """The names that lead to a value of the answer's JSON."""
     equals: Annotated[Value, Reads(check_values.json_value)] = None
     """What that value has to be."""

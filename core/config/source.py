@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -44,6 +44,9 @@ KINDS = {
 
 class Source(Table):
     """Where a tree comes from."""
+
+    kinds: ClassVar[Mapping[str, Kind]] = KINDS
+    """The keys of which it has exactly one."""
 
     git: Annotated[str, Check(KINDS["git"].check)] | None = None
     """A git repository: its folder, relative to turnout.toml."""

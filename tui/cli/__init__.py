@@ -93,6 +93,10 @@ def _command(options: Options) -> int:
         from tui import demo
 
         return demo.run()
+    if options.command == "schema":
+        from tui.cli import offline
+
+        return offline.run(options)
     if options.command == "":
         return _dashboard(options)
     from tui.cli.run import run

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tui.cli.change_arguments import add_change_commands
+from tui.cli.offline_arguments import add_offline_commands
 from tui.cli.parsing import EPILOG, BadUsage, Parser, add_command, add_environment, add_reading, number
 from tui.cli.task_arguments import add_task_commands, split
 
@@ -162,6 +163,7 @@ def _parser(*, with_init: bool) -> Parser:
         from tui.cli.init import add_arguments
 
         add_arguments(init)
+    add_offline_commands(commands)
     commands.add_parser(
         "demo",
         help="try Turnout on temporary servers on this machine",

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SCHEMA = "turnout.schema.json"
+"""The file with the JSON Schema that the first line of a new turnout.toml names."""
 SERVER_FORM = "NAME=USER@HOST:PORT/ROOT"
 _EXAMPLE = "web1=deploy@web1.example.com/srv/shop"
 
@@ -135,6 +137,8 @@ def render(answers: Answers, folder: Path | None = None) -> str:
     ]
     return "\n".join(
         [
+            f"#:schema ./{SCHEMA}",
+            f"# Editors check and complete this file after `turnout schema > {SCHEMA}` in its folder.",
             "# What Turnout deploys, and where to. docs/configuration.md explains every key.",
             "",
             _line(project=answers.project),
