@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.conftest import ProjectFactory, Servers
-from tests.engine.driving import live
+from tests.engine.driving import Engine, live
 from tests.projects import SampleProject
 from tests.servers import Destination
 from tests.tui.running import (
@@ -113,6 +114,23 @@ async def test_b_rolls_back_to_the_row_under_the_cursor_and_u_to_the_previous(
             shop.commit({"index.html": text})
             await deploy(pilot)
         third, second, first = (row.tag for row in app.workspace.fleet_watch.fleet_view.rows)
+        await pilot.press("u")
+        dialog = await plan_made(pilot)
+        somebody = Engine(shop)
+        await asyncio.to_thread(somebody.rollback, tag=first)
+        await asyncio.to_thread(somebody.rollback, tag=second)
+        await until(pilot, lambda: "this plan no longer holds" in screen_text(app), "that the plan is old")
+        await until(
+            pilot, lambda: "y  Plan again" in screen_text(app) and dialog.is_read, "the button for another plan"
+        )
+        await pilot.press("y")
+        await until(pilot, lambda: dialog.plan and not dialog.news.changed, "another plan")
+        assert dialog.is_active and {live(place) for place in web} == {second}, "the yes only had it made"
+        assert dialog.plan is not None and dialog.plan.tag == first, "undo goes back to what was live before"
+        await pilot.press("escape")
+        await asyncio.to_thread(somebody.rollback, tag=third)
+        await until(pilot, lambda: app.workspace.fleet_view.live == third, "what somebody made live")
+        await until(pilot, lambda: not app.workspace.others.locks, "that nobody works on the servers")
         await pilot.press("u")
         await plan_made(pilot)
         await agree(pilot)

@@ -142,6 +142,16 @@ def test_a_release_that_a_rollback_left_is_called_so() -> None:
     assert matrix.row_state(fleet.rows[0], fleet, UNICODE)[2] == "left"
 
 
+def test_a_release_that_was_never_live_is_not_called_left() -> None:
+    before = state("web1", 1)
+    being_deployed = Release(tag=tag(0), record=record(0), present=True, unused=True)
+    of_very_many = Release(tag=tag(2), present=True, seq=18)
+    releases = {**before.releases, tag(0): being_deployed, tag(2): of_very_many}
+    fleet = fleet_of(*[ServerState(server="web1", root="/srv", current=tag(1), releases=releases)])
+    words = [matrix.row_state(row, fleet, UNICODE)[2] for row in fleet.rows]
+    assert words[:3] == ["staged", "live", "kept"]
+
+
 def test_a_release_of_another_tool_says_that_it_has_no_record() -> None:
     releases = {"20260101000000": Release(tag="20260101000000", present=True, mtime=NOW - 90_000)}
     fleet = fleet_of(*[ServerState(server="web1", root="/srv", releases=releases)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from core.errors import ALL_BACK, CheckFailed, FleetError, TurnoutError
+import pytest
+
+from core.errors import ALL_BACK, CheckFailed, FleetError, LockedError, StateChanged, TurnoutError
 from core.events import OperationFinished, PhaseFinished, PhaseStarted, Pruned, UploadProgress
 from tests.operations import SIZE, T, checking, deploying, done, failed, going_back, through
 from tui.view.glyphs import ASCII, UNICODE, Glyphs
@@ -154,3 +156,10 @@ def test_what_is_copied_is_plain_text_for_people_who_were_not_there() -> None:
     text = receipt_text(failed(going_back(checking(deploying(3), 0), 3)), FAULT, "shop", "ana@laptop")
     assert text.splitlines()[0] == "shop production: ↶ DEPLOY 3f2c1ab FAILED after 31 s"
     assert "Live 9ab01cd on 3 servers" in text
+
+
+@pytest.mark.parametrize("error", [StateChanged("web1 changed since the plan was made"), LockedError("bo@ci deploys")])
+def test_of_a_refused_operation_it_does_not_say_what_is_live(error: TurnoutError) -> None:
+    text = receipt(failed(deploying(2)), error)
+    assert not [row for row in text if row.startswith("  Live")], "the plan's word for it is old"
+    assert "nothing was switched" in "\n".join(text)

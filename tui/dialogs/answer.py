@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.widgets import Button
 
 from core.questions import Question
-from tui.dialogs.base import Dialog, button
+from tui.dialogs.base import Dialog, button, relabel
 from tui.keymap import Keymap, bindings
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, line, wrap
@@ -90,7 +90,7 @@ class AnswerDialog(Dialog[str]):
 
     def _choose(self, place: int) -> None:
         self._place = place
-        self.query_one("#yes", Button).label = f"{self._keymap.shown('yes')}  {self.chosen}"
+        relabel(self.query_one("#yes", Button), self.chosen, self._keymap.shown("yes"))
         self.show_what_to_agree_to()
         self.draw()
 

@@ -224,10 +224,20 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
 
 def button(label: str, name: str, key: str = "", *, risky: bool = False, disabled: bool = False) -> Button:
     """A button; its key is shown in front of its label."""
-    text = Text(f"{key}  {label}" if key else label)
-    return Button(
-        Content.from_rich_text(text), id=name, compact=True, classes="-risky" if risky else "", disabled=disabled
-    )
+    text = _label(label, key)
+    return Button(text, id=name, compact=True, classes="-risky" if risky else "", disabled=disabled)
+
+
+def relabel(shown: Button, label: str, key: str = "") -> None:
+    """Another label, as wide as it is: a Button keeps the width that it had (Textual 8.2: `label` asks for no layout).
+    What is in brackets stays text: the names of answers come from servers.
+    """
+    shown.label = _label(label, key)
+    shown.refresh(layout=True)
+
+
+def _label(label: str, key: str) -> Content:
+    return Content.from_rich_text(Text(f"{key}  {label}" if key else label))
 
 
 class Message(Dialog[None]):

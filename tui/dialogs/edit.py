@@ -14,7 +14,7 @@ from core.config import Project, Server, editing
 from core.config.editing import Draft
 from core.errors import ConfigError, TurnoutError, UsageError
 from core.jobs import Job
-from tui.dialogs.base import Dialog, button
+from tui.dialogs.base import Dialog, button, relabel
 from tui.dialogs.pick import Choices, Pick
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
@@ -231,7 +231,7 @@ class SaveDialog(Dialog[Project]):
         yes = self.query_one("#yes", Button)
         failed = sum(error is not None for error in self._ended.values())
         word = f"Save although {failed} failed" if failed else "Save"
-        yes.label = f"{self._keymap.shown('yes')}  {word}"
+        relabel(yes, word, self._keymap.shown("yes"))
         self.set_title(self.title_text, bad=bool(failed))
         self.show_what_to_agree_to()
 

@@ -15,15 +15,16 @@ from core.events import Event
 from core.jobs import Controls, Job
 from core.plan import Plan
 from core.questions import OTHER, USUAL_HOLD
-from tui.dialogs.base import Dialog, button
+from tui.dialogs.base import Dialog, button, relabel
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
+from tui.model.news import LOOK_EVERY, News
 from tui.view.formats import clock, short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.operation_lines import state_words
 from tui.view.part_lines import part_lines
-from tui.view.plan_lines import plan_lines
+from tui.view.plan_lines import news_lines, plan_lines
 from tui.view.progress import Progress
 from tui.view.progress_lines import error_lines, fleet_line
 from tui.widgets.paint import Lines
@@ -38,6 +39,8 @@ class PlanDialog(Dialog[Plan]):
 
     In a protected environment the field for its name has the focus from the start: what is typed goes there. A plan
     that goes back across migrations asks for the release's tag there in place of the name.
+
+    Where others change its servers while it is shown, the plan no longer holds: a yes only has another one made.
     """
 
     AUTO_FOCUS = "#name, #close"
@@ -53,11 +56,15 @@ class PlanDialog(Dialog[Plan]):
         keymap: Keymap,
         glyphs: Glyphs,
         now: Callable[[], float],
+        news: Callable[[Plan, float], News] = lambda plan, made: News(),
     ) -> None:
         super().__init__()
         self.title_text = title
         self.plan: Plan | None = None
         self.error: TurnoutError | None = None
+        self._news_of = news
+        self.news = News()
+        self._made = 0.0
         self._fleet = fleet
         self.request = request
         self._bridge = bridge
@@ -66,9 +73,12 @@ class PlanDialog(Dialog[Plan]):
         self._now = now
         self._environment = fleet.environment
         self._chosen = tuple(server.name for server in fleet.servers)
-        self._progress = Progress("plan", fleet.environment.name, [], started=now())
-        self._job: Job[Plan] = Job("plan", self._work)
+        self._begin()
         self._end_ticks: Callable[[], None] = lambda: None
+
+    def _begin(self) -> None:
+        self._progress = Progress("plan", self._environment.name, [], started=self._now())
+        self._job: Job[Plan] = Job("plan", self._work)
 
     def _work(self, emit: Callable[[Event], None], controls: Controls) -> Plan:
         from core import make_plan
@@ -83,16 +93,50 @@ class PlanDialog(Dialog[Plan]):
             yield Input(id="name", select_on_focus=False, disabled=not self._environment.protected)
 
     def compose_buttons(self) -> ComposeResult:
-        yield button("Cancel", "close", self._keymap.shown("close") if self._environment.protected else "")
+        yield button("Cancel", "close", self._close_key)
         yield button("Run", "yes", risky=True, disabled=True)
 
     def on_mount(self) -> None:
+        self._end_ticks = self._bridge.on_tick(self.while_here(self._ticked))
+        self.set_interval(LOOK_EVERY, self._look)
+        self._start()
+
+    def _start(self) -> None:
+        """Have the plan made; until it is there, nothing can be agreed to."""
         self.query_one("#typed").display = self._environment.protected
         self._say_what_to_type("Protected", self._environment.name)
         self.query_one("#yes").display = False
-        self._end_ticks = self._bridge.on_tick(self.while_here(self._ticked))
         self._bridge.follow(self._job, self.while_here(self._planned), self._said)
         self._job.start()
+
+    def _look(self) -> None:
+        """Take in what others did on the servers since the plan was made."""
+        if self.plan is None or self.news.changed:
+            return
+        before, self.news = self.news, self._news_of(self.plan, self._made)
+        if self.news.changed:
+            self.query_one("#name", Input).value = ""
+            self.query_one("#typed").display = False
+            self.set_focus(self.query_one("#close", Button))
+            self._offer_yes(self._keymap.shown("yes"), "Plan again")
+            self.show_what_to_agree_to()
+        if self.news != before:
+            self.draw()
+
+    def _plan_again(self) -> None:
+        self.plan, self.news = None, News()
+        self.query_one("#name", Input).disabled = not self._environment.protected
+        relabel(self.query_one("#close", Button), "Cancel", self._close_key)
+        self.set_title(self.title_text)
+        self.set_focus(self.query_one("#name" if self._environment.protected else "#close"))
+        self._begin()
+        self._start()
+        self.draw()
+
+    @property
+    def _close_key(self) -> str:
+        """The key beside Cancel, where letters go into a field."""
+        return self._keymap.shown("close") if self._environment.protected else ""
 
     def _say_what_to_type(self, why: str, word: str) -> None:
         label = line((f"{why}: type ", "warn"), (word, "strong"), (" to go on ", "warn"))
@@ -110,7 +154,7 @@ class PlanDialog(Dialog[Plan]):
             self._progress.apply(event)
 
     def _planned(self, job: Job[Plan]) -> None:
-        self.plan, self.error = job.outcome, job.error
+        self.plan, self.error, self._made = job.outcome, job.error, self._now()
         if isinstance(self.error, Cancelled):
             self.dismiss(None)
             return
@@ -122,7 +166,7 @@ class PlanDialog(Dialog[Plan]):
             self.show_what_to_agree_to()
         if not self._may_run:
             close = self.query_one("#close", Button)
-            close.label = "Close"
+            relabel(close, "Close")
             self.set_focus(close)
             self.query_one("#typed").display = False
         self.draw()
@@ -137,14 +181,16 @@ class PlanDialog(Dialog[Plan]):
             self._say_what_to_type("Migrations stay", short_tag(plan.tag))
             self.query_one("#typed").display = True
             self.set_focus(field)
+        self._offer_yes("Enter" if self._words_to_type else self._keymap.shown("yes"), plan.verb)
+
+    def _offer_yes(self, key: str, verb: str) -> None:
         yes = self.query_one("#yes", Button)
-        key = "Enter" if self._words_to_type else self._keymap.shown("yes")
-        yes.label = f"{key}  {plan.verb}"
+        relabel(yes, verb, key)
         yes.display = True
 
     @property
     def can_agree(self) -> bool:
-        return self._may_run and self._typed
+        return bool(self.news.changed) or (self._may_run and self._typed)
 
     @property
     def _may_run(self) -> bool:
@@ -168,6 +214,7 @@ class PlanDialog(Dialog[Plan]):
     def lines(self, cells: int) -> Sequence[Line]:
         if self.plan is not None:
             lines = [*plan_lines(self.plan, cells, self._glyphs, now=self._now()), *self._hold_hint(cells)]
+            lines = [*news_lines(self.news.held, self.news.changed, cells, self._glyphs), *lines]
             return [*part_lines(self._chosen, len(self._environment.servers), cells), *lines]
         if self.error is not None:
             out = error_lines(self.error, cells, self._glyphs)
@@ -201,6 +248,9 @@ class PlanDialog(Dialog[Plan]):
         return [*out, line(("Nothing changes until you confirm.", "dim"))]
 
     def agree(self) -> None:
+        if self.news.changed:
+            self._plan_again()
+            return
         if not self._may_run:
             return
         if not self._typed:
@@ -212,7 +262,7 @@ class PlanDialog(Dialog[Plan]):
     def action_hold(self) -> None:
         """Let it wait at the barrier for somebody to say go, or not."""
         plan = self.plan
-        if plan is None or not self._may_run or "barrier" not in plan.phases:
+        if plan is None or self.news.changed or not self._may_run or "barrier" not in plan.phases:
             return
         if self._environment.hold and not plan.goes_back:
             self.notify("turnout.toml holds every deploy here", timeout=3, markup=False)

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.widgets import Button
 
 from core.recovery import FINISH, UNDO, Interruption
-from tui.dialogs.base import Dialog, button
+from tui.dialogs.base import Dialog, button, relabel
 from tui.keymap import Keymap, bindings
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, line, wrap
@@ -56,7 +56,7 @@ class RecoverDialog(Dialog[str]):
         self._is_so = not self._is_so
         for choice in self.query("#finish, #take-back"):
             choice.display = self._is_so
-        self.query_one("#close", Button).label = "Not now" if self._is_so else "Close"
+        relabel(self.query_one("#close", Button), "Not now" if self._is_so else "Close")
         self.draw()
 
     def lines(self, cells: int) -> Sequence[Line]:

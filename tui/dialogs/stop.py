@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.widgets import Button
 
-from tui.dialogs.base import Ask
+from tui.dialogs.base import Ask, relabel
 from tui.model.operation import Followed
 from tui.view.lines import Line, wrap_line
 from tui.view.stop_lines import Stopping, stop_lines, stop_words
@@ -53,8 +53,9 @@ class StopQuestion(Ask):
         if (title, yes, no) != stop_words(before, quits=self._quits):
             self.set_title(title)
             agreeing = self.query_one("#yes", Button)
-            agreeing.label, agreeing.display = f"{self._key}  {yes}", bool(yes)
-            self.query_one("#close", Button).label = no
+            relabel(agreeing, yes, self._key)
+            agreeing.display = bool(yes)
+            relabel(self.query_one("#close", Button), no)
             self.show_what_to_agree_to()
         self.draw()
 

@@ -260,7 +260,7 @@ def row_state(row: FleetRelease, fleet: FleetView, glyphs: Glyphs) -> tuple[str,
         return glyphs.kept, "warn", "bad"
     if row.never_live:
         return glyphs.kept, "", "staged"
-    if not row.returnable:
+    if any(release.record and release.record.left for release in row.on.values()):
         return glyphs.kept, "", "left"
     return glyphs.kept, "", "kept" if present == len(fleet.answering) else f"on {present}/{total}"
 

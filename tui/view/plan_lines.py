@@ -185,6 +185,21 @@ def _field(label: str, text: str, cells: int) -> list[Line]:
     return [line((f"{label:<9}", "dim"), parts[0]), *(line(" " * 9, part) for part in parts[1:])]
 
 
+def news_lines(held: str, changed: Sequence[str], cells: int, glyphs: Glyphs) -> list[Line]:
+    """What others do or did on the servers while a plan is shown; [] for nothing.
+
+    held      who works on them now: `ana@ci runs a deploy on web1`
+    changed   the servers that are no longer as the plan says
+    """
+    out = []
+    if changed:
+        text = f"{listing(changed, 4)} changed while you looked: this plan no longer holds"
+        out += _bullet(text, cells, glyphs.alert, "warn")
+    if held:
+        out += _bullet(f"{held}: this must wait for its end", cells, glyphs.alert, "warn")
+    return [*out, ()] if out else []
+
+
 def _bullet(text: str, cells: int, sign: str, role: str) -> list[Line]:
     parts = wrap(one_line(text), cells - 2)
     return [line((f"{sign} ", role), (parts[0], role)), *(line("  ", (part, role)) for part in parts[1:])]

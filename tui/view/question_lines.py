@@ -74,4 +74,4 @@ def answer_lines(question: Question, chosen: str, refusal: str, cells: int, now:
 def hold_words(seconds: float, approve: str) -> str:
     """What a plan says of its hold."""
     who = "somebody else" if approve else "somebody"
-    return f"waits up to {duration(seconds)}, ready on every server, until {who} says go; then nothing is changed"
+    return f"waits up to {duration(seconds)}, ready on every server, until {who} says go; without a go nothing changes"

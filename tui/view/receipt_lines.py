@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
-from core.errors import ALL_BACK, NONE_SWITCHED, FleetError, TurnoutError
+from core.errors import ALL_BACK, NONE_SWITCHED, FleetError, LockedError, StateChanged, TurnoutError
 from core.text import count, duration, size
 from tui.view.batch_lines import left_out_line
 from tui.view.formats import clock, countdown, listing, short_tag, short_tags
@@ -198,7 +198,7 @@ def _bad_end(progress: Progress, error: TurnoutError | None, cells: int, glyphs:
         out += labelled("State", finished.summary if finished else "", cells)
     elif finished is not None:
         out += labelled("Back", _put_back(progress), cells)
-    live = _live_words(progress)
+    live = "" if error is not None and _ended_unseen(error) else _live_words(progress)
     out += labelled("Live", live, cells) if live else []
     hint = error.hint if error is not None and error.hint not in (ALL_BACK, NONE_SWITCHED) else ""
     if undecided and not hint:
@@ -219,6 +219,11 @@ def _put_back(progress: Progress) -> str:
     if left:
         parts.append(f"{_names(left)} NOT switched back")
     return ", ".join(parts) or "nothing was switched, so nothing had to be put back"
+
+
+def _ended_unseen(error: TurnoutError) -> bool:
+    """Whether it ended before the servers were found to be as the plan says: others may have changed them since."""
+    return isinstance(error, LockedError | StateChanged) or error.phase in ("connect", "begin")
 
 
 def _live_words(progress: Progress) -> str:
