@@ -129,7 +129,7 @@ class ConfigError(UsageError):
         super().__init__(
             f"the configuration has {count}",
             detail="\n".join(str(fault) for fault in faults),
-            hint="docs/configuration.md lists every key; nothing was touched",
+            hint="`turnout config docs KEY` explains a key; nothing was touched",
         )
         self.faults = faults
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
+from msgspec import Meta
 
+from core.config import needed_version, values
 from core.config import strategy as strategy_keys
-from core.config import values
 from core.config.checks import Check, nothing_to_bake
 from core.config.hooks import Hook
 from core.config.keeper import Keeper, Secret, known_secrets
@@ -306,6 +307,10 @@ class Project(Table):
 
     project: Name
     """The application's name."""
+    minimum_version: Annotated[
+        str, Checked(needed_version.minimum_version), Meta(pattern=f"^{needed_version.PATTERN}$")
+    ] = msgspec.field(default="", name="minimum-version")
+    """The oldest Turnout that may read this file: an older one refuses, and says how to upgrade."""
     source: Source
     """Where a tree comes from."""
     deploy: Deploy = Deploy()

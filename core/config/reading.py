@@ -11,6 +11,7 @@ from typing import Any
 from core.config.fault_text import key_text
 from core.config.keeper import Keeper
 from core.config.models import Project
+from core.config.needed_version import UPGRADE, refused
 from core.config.table import Place, Wrong
 from core.errors import ConfigError, Fault
 from core.pending import Pending
@@ -44,19 +45,29 @@ def load(path: Path, settings: Settings | None = None) -> Project:
     return parse(text, path, settings)
 
 
+def written(path: Path) -> Mapping[str, Any]:
+    """The tables of a file that `load` has read, as they are written; an empty one where it is gone since."""
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except (OSError, ValueError):
+        return {}
+
+
 def parse(text: str, path: Path, settings: Settings | None = None) -> Project:
     """The project that a text describes; `path` is its file, which need not exist yet. ConfigError with all faults."""
     try:
-        written = tomllib.loads(text)
+        tables = tomllib.loads(text)
     except ValueError as error:
         raise ConfigError([Fault(str(path), "", _syntax(str(error), text))]) from None
     except RecursionError:
         raise ConfigError([Fault(str(path), "", "cannot be read as TOML: it is nested too deeply")]) from None
+    if why := refused(tables):  # what else would be said is of keys that only a newer version knows
+        raise ConfigError([Fault(str(path), "minimum-version", why, UPGRADE)])
     settings = settings or Settings()
     keeper = Keeper(settings.environ, path.absolute().parent)
-    secrets = written.get("secrets")
+    secrets = tables.get("secrets")
     filling = _Filling(keeper, settings.environ, secrets if isinstance(secrets, dict) else {}, str(path))
-    table = filling.fill(written, ())
+    table = filling.fill(tables, ())
     found = list(filling.faults)
     unfilled = {place for place, _, _ in found}
     try:
@@ -69,7 +80,7 @@ def parse(text: str, path: Path, settings: Settings | None = None) -> Project:
         project = project.replace(path=path.absolute(), keeper=keeper, settings=settings)
         if not found:
             return project
-    found.sort(key=lambda fault: _order(fault[0], written))
+    found.sort(key=lambda fault: _order(fault[0], tables))
     masked = keeper.mask
     raise ConfigError([Fault(str(path), key_text(place), masked(what), masked(hint)) for place, what, hint in found])
 

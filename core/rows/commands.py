@@ -45,6 +45,41 @@ class TaskRow(Row):
     servers: list[str]
 
 
+class SettingRow(Row):
+    """A key of turnout.toml that has a value in an environment.
+
+    table, number   its table, and the place of that among those of the same name, from 0
+    value           as TOML; "***" for what may be a secret
+    source          from where it comes: file, environment (in place of the project's), option, variable, default
+    place           its key in the file     variables   the names of `${NAME}` in it
+    """
+
+    table: str
+    number: int
+    key: str
+    value: str
+    source: str
+    place: str
+    variables: list[str]
+
+
+def setting_row(
+    table: str, number: int, key: str, value: str, source: str, place: str, variables: Sequence[str]
+) -> SettingRow:
+    """A key of turnout.toml that has a value."""
+    return SettingRow(
+        event="setting",
+        format=FORMAT,
+        table=table,
+        number=number,
+        key=key,
+        value=value,
+        source=source,
+        place=place,
+        variables=list(variables),
+    )
+
+
 def log_state_row(server: str, log: str, state: str, text: str) -> LogStateRow:
     """How it stands with a log on a server."""
     return LogStateRow(event="log-state", format=FORMAT, server=server, log=log, state=state, text=text)

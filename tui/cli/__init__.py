@@ -93,7 +93,7 @@ def _command(options: Options) -> int:
         from tui import demo
 
         return demo.run()
-    if options.command == "schema":
+    if options.command in ("schema", "help") or (options.command == "config" and options.words.action == "docs"):
         from tui.cli import offline
 
         return offline.run(options)

@@ -101,6 +101,13 @@ def parse(words: Sequence[str]) -> Options:
     )
 
 
+def help_of(command: str) -> str:
+    """What `turnout COMMAND --help` prints; "" where there is no such command."""
+    parser = _parser(with_init=command == "init")
+    (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return commands.choices[command].format_help() if command in commands.choices else ""
+
+
 def _parser(*, with_init: bool) -> Parser:
     parser = Parser(
         prog="turnout",

@@ -47,18 +47,10 @@ class Command:
         spare   whether a word where the environment is expected may be something else, if there is one environment only
         What is imported after that is imported while the servers answer.
         """
-        with quick_imports():
-            from core import config
+        self.read()
+        environment = self.choose_environment(spare=spare)
+        from core import config
 
-        self.project = config.load(self._config_file())
-        if self.options.read_only:
-            self.project = config.read_only(self.project)
-        self.output.mask = self.project.mask
-        try:
-            environment = _environment(self.project, self._named_environment(spare=spare))
-        except UsageError as error:
-            raise self._release_first(error) from None
-        self.environment_name = environment.name
         servers = config.select(environment, self.options.servers, self.options.roles)
         self._check_tags()
         from core.fleet import Fleet
@@ -69,6 +61,26 @@ class Command:
         self._opened = True
         with quick_imports():
             self.fleet.connect_ahead()
+
+    def read(self) -> Project:
+        """The project of the configuration. Raises UsageError."""
+        with quick_imports():
+            from core import config
+
+        self.project = config.load(self._config_file())
+        if self.options.read_only:
+            self.project = config.read_only(self.project)
+        self.output.mask = self.project.mask
+        return self.project
+
+    def choose_environment(self, *, spare: bool = False) -> Environment:
+        """The environment that is named, or the only one. Raises UsageError."""
+        try:
+            environment = _environment(self.project, self._named_environment(spare=spare))
+        except UsageError as error:
+            raise self._release_first(error) from None
+        self.environment_name = environment.name
+        return environment
 
     def close(self) -> None:
         """Close the connections; what was to be done has been done and said."""

@@ -1,8 +1,11 @@
-"""The words of commands that ask no server: schema."""
+"""The words of commands that ask no server: schema, config, help."""
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
+
+from tui.cli.parsing import Parser, add_command, add_environment
 
 
 def add_offline_commands(commands: Any) -> None:
@@ -12,3 +15,43 @@ def add_offline_commands(commands: Any) -> None:
         description="Print the JSON Schema of turnout.toml. `turnout schema > turnout.schema.json` beside turnout.toml "
         "and `#:schema ./turnout.schema.json` in its first line let editors complete and check the file.",
     )
+    _config(commands)
+    topic = commands.add_parser(
+        "help",
+        help="print a section of the runbook, docs/operations.md, or the help of a command",
+        description="Print a section of the runbook, docs/operations.md: what the screen shows, what is true, what to "
+        "do. With the name of a command, print its help. Without TOPIC, list the sections.",
+    )
+    topic.add_argument("topic", metavar="TOPIC", nargs="?", help="such as `cancelling`, or a command")
+
+
+def _config(commands: Any) -> None:
+    config = commands.add_parser(
+        "config",
+        help="check turnout.toml, show what holds for an environment, explain a key",
+        description="Check turnout.toml, show what holds for an environment, explain a key. No server is asked.",
+    )
+    actions = config.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser, required=True)
+    check = add_command(
+        actions, "check", "say all faults of turnout.toml", "No server is asked. Exits with 2 if there is a fault."
+    )
+    _common(check)
+    show = add_command(
+        actions,
+        "show",
+        "show what holds for an environment, and from where each value comes",
+        "Keys that have no value are left out, and what may be a secret is `***`. No server is asked.",
+    )
+    add_environment(show)
+    _common(show)
+    docs = actions.add_parser(
+        "docs",
+        help="print what docs/configuration.md says of a key or a table",
+        description="Print what docs/configuration.md says of a key or a table; all of it without KEY.",
+    )
+    docs.add_argument("key", metavar="KEY", nargs="?", help="such as `deploy.keep`, `keep`, `hooks`")
+
+
+def _common(parser: Parser) -> None:
+    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the configuration file")
+    parser.add_argument("--json", action="store_true", help="print JSON lines; the last one is the result")

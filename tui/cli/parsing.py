@@ -17,7 +17,7 @@ exit codes:
   2  bad usage or configuration, or Turnout cannot run on this machine; nothing was touched
   3  no connection to a server, or its host key is not known or has changed
   4  locked: another operation is running there
-  5  needs a person: the message says what to decide (docs/operations.md has every case)
+  5  needs a person: the message says what to decide (`turnout help` has every case)
 
 output:
   Data (plans of --dry-run, tables, results) goes to stdout, progress to stderr.
@@ -51,7 +51,7 @@ class Parser(argparse.ArgumentParser):
             message = f"there is no command {choice[1]!r}"
             choices = re.findall(r"[\w-]+", choice[2])
             near = nearest(choice[1], choices)
-            hint = f"did you mean `turnout {near}`?" if near else f"commands: {', '.join(choices)}"
+            hint = f"did you mean `{self.prog} {near}`?" if near else f"commands: {', '.join(choices)}"
         elif unknown:
             near = nearest(unknown[1], self.known_options() - {unknown[1]}, alike=0.7)
             hint = f"did you mean {near}?" if near else f"`{self.prog} --help` lists its options"

@@ -80,6 +80,10 @@ def _carry_out(command: Command) -> Answer:
             from tui.cli import task_commands
 
             return task_commands.carry_out(command)
+        case "config":
+            from tui.cli import config_commands
+
+            return config_commands.carry_out(command)
         case "recover":
             from tui.cli import recovering
 
