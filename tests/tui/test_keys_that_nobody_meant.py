@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from textual import events
 from textual.widgets import Input
 
-from tests.tui.recorded import WEB, state
+from core.records import Release
+from tests.tui.recorded import NOW, WEB, record, state, tag
 from tests.tui.running import recorded_app, screen_text, shown, toasts, until
 from tui.dialogs.base import Ask, Dialog
 from tui.model.keystrokes import READ, UP
@@ -126,6 +128,21 @@ async def test_servers_are_looked_at_and_ages_drawn_while_a_dialog_is_open() -> 
             "another look at every server",
         )
         assert "Sure?" in screen_text(app)
+
+
+async def test_the_age_of_a_release_that_has_just_gone_live_is_drawn_every_second() -> None:
+    now = Clock()
+    now.seconds = NOW + 3
+    young = Release(tag=tag(0), record=record(0, created=NOW - 5), present=True, live=True)
+    states = {name: state(name) for name in WEB}
+    states = {name: replace(each, releases={**each.releases, tag(0): young}) for name, each in states.items()}
+    app: Any = recorded_app(states, {}, now=now)
+    async with shown(app) as pilot:
+        await question(pilot)
+        at = [server.at for server in app.workspace.fleet_view.servers]
+        now.seconds += 4
+        await until(pilot, lambda: screen_text(app).count("12 s") >= 2, "the age of what is live, twice")
+        assert at == [server.at for server in app.workspace.fleet_view.servers], "no server had to be looked at"
 
 
 def test_every_dialog_agrees_through_the_one_guard() -> None:

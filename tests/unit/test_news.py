@@ -53,6 +53,11 @@ def test_while_somebody_works_on_them_that_is_the_news() -> None:
     assert news_since(plan(), NOW, fleet(2, 2, 0), held) == News(held="bo@ci runs a deploy on web1")
 
 
+def test_a_freeze_that_began_meanwhile_is_news() -> None:
+    frozen = "production is frozen by ana@laptop: migration"
+    assert news_since(plan(), NOW, fleet(0, 0), {}, frozen) == News(held=frozen)
+
+
 def test_a_dangling_current_is_news() -> None:
     view = fleet(0, 0)
     broken = replace(view.servers[0], state=state("web1", current_kind="dangling", read_at=NOW + 10))

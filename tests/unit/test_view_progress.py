@@ -23,7 +23,7 @@ from core.events import (
     Switched,
     UploadProgress,
 )
-from tests.operations import AT_ONCE
+from tests.operations import AT_ONCE, deploying
 from tests.tui.recorded import tag
 from tui.view import progress_lines as draw
 from tui.view.glyphs import ASCII, UNICODE
@@ -239,3 +239,15 @@ def test_a_million_events_leave_no_more_than_their_servers() -> None:
         progress.apply(Note(server=server, text="fine"))
     assert set(progress.servers) == {"web1", "web2"} and not progress.notes
     assert all(len(server.samples) < 1000 for server in progress.servers.values())
+
+
+def test_only_servers_that_may_have_switched_have_an_unknown_outcome() -> None:
+    progress = deploying(2)
+    progress.apply(PhaseStarted(server="web2", phase="switch", time=T))
+    end = {"kind": "deploy", "outcome": "needs-person", "exit_code": 1, "seconds": 2.0, "summary": "changes are frozen"}
+    progress.apply(OperationFinished(time=T + 2, **end))
+    begun, switching = (
+        plain(draw.server_progress_line(progress, name, 100, T + 3, UNICODE, 6)) for name in progress.servers
+    )
+    assert "not switched" in begun and "unknown" not in begun
+    assert "outcome unknown: check which release is live there" in switching

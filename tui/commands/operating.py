@@ -35,7 +35,7 @@ def plan(desk: Desk, request: Request, title: str, servers: Collection[str] | No
     servers   on which; None: on those that are marked, or on all of them where none is
     """
     workspace = desk.workspace
-    if workspace.frozen and not request.despite_freeze and _stops_at_freeze(request):
+    if _frozen(workspace, request):
         _plan_despite_freeze(desk, request, title, servers)
         return
     if workspace.environment.reason == REQUIRED and not request.reason.strip():
@@ -51,7 +51,9 @@ def plan(desk: Desk, request: Request, title: str, servers: Collection[str] | No
         keymap=desk.keymap,
         glyphs=desk.glyphs,
         now=desk.now,
-        news=lambda made, at: news_since(made, at, workspace.fleet_view, workspace.others.locks),
+        news=lambda made, at: news_since(
+            made, at, workspace.fleet_view, workspace.others.locks, _frozen(workspace, request)
+        ),
     )
 
     def decided(agreed: Plan | None) -> None:
@@ -61,16 +63,19 @@ def plan(desk: Desk, request: Request, title: str, servers: Collection[str] | No
     desk.ask(dialog, decided)
 
 
-def _stops_at_freeze(request: Request) -> bool:
+def _frozen(workspace: Workspace, request: Request) -> str:
+    """Why a freeze stops this: `production is frozen by ana@laptop …`; "" where none does."""
     from core.operations.operation import operation_of
 
-    return operation_of(request).stops_at_freeze
+    if request.despite_freeze or not workspace.frozen or not operation_of(request).stops_at_freeze:
+        return ""
+    return f"{workspace.environment.name} is frozen {workspace.frozen}"
 
 
 def _plan_despite_freeze(desk: Desk, request: Request, title: str, servers: Collection[str] | None) -> None:
     """Whoever has a reason goes on; the history keeps it."""
     workspace = desk.workspace
-    said = [f"{workspace.environment.name} is frozen {workspace.frozen}", "You can go on all the same."]
+    said = [_frozen(workspace, request), "You can go on all the same."]
 
     def given(reason: str | None) -> None:
         if reason:

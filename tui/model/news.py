@@ -19,18 +19,19 @@ class News:
     """What a plan that is shown does not say.
 
     changed   the servers on which something else is live than the plan says, found after it was made
-    held      who works on its servers now: `ana@ci runs a deploy on web1`; "" for nobody
+    held      who works on its servers now, or that changes are frozen: `ana@ci runs a deploy on web1`; "" for neither
     """
 
     changed: tuple[str, ...] = ()
     held: str = ""
 
 
-def news_since(plan: Plan, made: float, fleet: FleetView, locks: Mapping[str, Lock]) -> News:
+def news_since(plan: Plan, made: float, fleet: FleetView, locks: Mapping[str, Lock], frozen: str = "") -> News:
     """What is known now of a plan's servers; while others work on them, nothing counts as changed for good.
 
     made    when the plan was there (seconds since the epoch): what was seen before tells nothing new
     locks   by server: those of others
+    frozen  why a freeze stops it: `production is frozen …`; "" where none does
     """
     held = {name: lock for name, lock in locks.items() if name in plan.fingerprints}
     if held:
@@ -42,4 +43,4 @@ def news_since(plan: Plan, made: float, fleet: FleetView, locks: Mapping[str, Lo
             continue
         if server.state.fingerprint[:2] != seen[:2]:
             changed.append(name)
-    return News(changed=tuple(changed))
+    return News(changed=tuple(changed), held=frozen)

@@ -55,6 +55,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SECONDS_SHOWN = 90.0
+"""Seconds after a switch in which ages are drawn every second: they count seconds then. Later a look at the servers
+comes often enough."""
+
 SHORT = 20
 """Rows of the terminal below which only one pane of a column is open at a time."""
 
@@ -542,8 +546,12 @@ class Dashboard(Guarded, Screen[None]):
         self.show_header()
         self.show_banner()
         self._show_lock_ages()
-        if any(server.checking or not server.answers for server in self.workspace.fleet_view.servers):
+        fleet = self.workspace.fleet_view
+        young = fleet.live_for(self.workspace.now()) < SECONDS_SHOWN
+        if young or any(server.checking or not server.answers for server in fleet.servers):
             self.servers_pane.redraw()
+        if young:
+            self.releases.redraw()
 
     def _show_lock_ages(self) -> None:
         server = self.workspace.fleet_view.server(self.servers_pane.key) if self.details_of == "servers" else None

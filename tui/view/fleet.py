@@ -137,6 +137,11 @@ class FleetView:
         """By tag: when it was live, as far as that is known."""
         return lives(self.rows, self.known, self.live)
 
+    def live_for(self, now: float) -> float:
+        """Seconds since the live release became live the last time; infinite where that is not known."""
+        life = self.lives.get(self.live)
+        return now - life.since if life and life.since else float("inf")
+
     @cached_property
     def _short_tags(self) -> Mapping[str, str]:
         return short_tags_of(self.places)

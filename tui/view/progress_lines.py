@@ -151,11 +151,16 @@ def _pruned(server: ServerProgress) -> str:
     return f"pruned {count(server.pruned, 'release')}{freed}"
 
 
+def _only_begun(server: ServerProgress) -> bool:
+    """Whether all that was done on a server, as far as it was heard, is done before anything is sent or switched."""
+    return bool(server.phases) and server.phases.keys() <= {"connect", "begin"}
+
+
 def _ended(progress: Progress, server: ServerProgress, cells: int, glyphs: Glyphs) -> list[Span]:
     parts = []
     if server.tag:
         parts.append(f"{'back on' if server.switched_back else 'live on'} {short_tag(server.tag)}")
-    elif progress.finished and progress.finished.outcome == "needs-person":
+    elif progress.finished and progress.finished.outcome == "needs-person" and not _only_begun(server):
         parts.append("outcome unknown: check which release is live there")
     elif "switch" in progress.to_come:
         parts.append("not switched" if progress.finished and progress.finished.outcome != "done" else "already live")
