@@ -50,7 +50,10 @@ def history_of(traces: Traces) -> History:
         told = known.get(tag, Told())
         marks = [f"{_UNFINISHED[mark]}{_by(mark, told)}" for mark in traces.marks.get(tag, ()) if mark in _UNFINISHED]
         fate = marks[0] if marks else told.fate
-        known[tag] = replace(told, revision=told.revision or traces.revisions.get(tag, ""), fate=fate)
+        # A log may have only the beginning of the commit.
+        revision = traces.revisions.get(tag, "")
+        revision = revision if revision.startswith(told.revision) else told.revision
+        known[tag] = replace(told, revision=revision, fate=fate)
     return History(known, lived)
 
 

@@ -187,7 +187,9 @@ def _with_migrations(changes: Changes, migrates: Migrates) -> Changes:
 def _revision(end: _End) -> str:
     """The commit that a release was made from; "" where it was made from something else, or that was not noted."""
     record = end.record
-    return record.revision if record and record.source == "git" and ":" not in record.revision else ""
+    if record is None or record.adopted:
+        return end.row.revision if end.row and not end.row.conflict else ""  # as another tool's files tell
+    return record.revision if record.source == "git" and ":" not in record.revision else ""
 
 
 def _masked(fleet: Fleet, commits: Commits) -> Commits:

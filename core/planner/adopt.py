@@ -63,11 +63,10 @@ def plan_adopt(environment: str, states: Sequence[ServerState], commits: Mapping
             parts += [f"remove {count(len(tags), 'adopted record')}"] if tags else []
             parts += ["give the deploy-cache back"] if owned(state) else []
         else:
-            parts += [f"record {count(len(records), 'release')}"] if records else []
-            parts += ["take over the deploy-cache"] if state.cache_foreign else []
             tools = dict.fromkeys(record.adopted for record in records)
+            parts += [f"record {count(len(records), 'release')} made by {', '.join(tools)}"] if records else []
+            parts += ["take over the deploy-cache"] if state.cache_foreign else []
             bad = [record.tag for record in records if record.failed]
-            said += [f"{state.server}: made by {', '.join(tools)}"] if tools else []
             said += [f"{state.server}: {tag} {state.releases[tag].bad}: undo will skip it" for tag in bad[:5]]
             if state.cache_foreign:
                 said.append(f"{state.server}: whatever filled the deploy-cache has to be switched off first: {CACHE}")

@@ -70,7 +70,7 @@ def plan_rollback(
         )
         return replace(base, steps=blocked, refusals=() if blocked else (Refusal(problem),))
     if row.conflict:
-        return replace(base, refusals=(Refusal(row.conflict),))
+        return replace(base, refusals=(Refusal(f"{row.conflict}. {_EACH}"),))
     steps = []
     for state in states:
         release = state.releases.get(row.tag)
@@ -96,6 +96,10 @@ def plan_rollback(
         warnings += (f"{row.tag} is blocked {row.block.describe()}",)
     warnings += _passed_over(undoes)
     return replace(base, steps=tuple(steps), warnings=warnings)
+
+
+_EACH = "Go back on servers with the same content only: --server names them"
+"""What a person can do about a tag that has other content on some servers."""
 
 
 def _passed_over(undoes: Previous | None) -> tuple[str, ...]:

@@ -159,7 +159,7 @@ def test_adopted_releases_are_ours_but_for_what_nobody_can_know(sshd, project_fa
     before = {name: tree(root / name) for name in ("releases", "deploy-cache")}
     operator = engine(project)
     plan = operator.plan(AdoptRequest())
-    assert plan.steps[0].action == "record 3 releases, take over the deploy-cache"
+    assert plan.steps[0].action == "record 3 releases made by Capistrano, take over the deploy-cache"
     assert any(f"{B} was never published by Capistrano" in text for text in plan.warnings)
     assert "recorded 3 releases on 1 server" in operator.run(AdoptRequest(), plan).summary
     assert {name: tree(root / name) for name in ("releases", "deploy-cache")} == before
@@ -256,3 +256,7 @@ def test_what_is_known_of_another_tools_release_is_shown(sshd, project_factory, 
     said = {row.tag: subject_of(row) for row in fleet_releases(states.values())}
     assert said["1"] == f"made by Deployer, {commit[:7]} The first version, is marked bad by Deployer"
     assert said["2"] == "made by Deployer"
+    (root / "releases/2/REVISION").write_text(f"{commit}\n")
+    project.commit({"index.html": "two\n"}, "Say two")
+    changes = operator.plan(DeployRequest(tag="t1", ref="main")).changes
+    assert changes and "Say two" in repr(changes)

@@ -55,6 +55,17 @@ def test_capistranos_log_tells_who_what_and_what_was_never_published() -> None:
     assert history.releases[B].fate == "was never published by Capistrano"
 
 
+def test_the_whole_commit_is_taken_where_a_log_has_its_beginning() -> None:
+    log = (
+        f"Branch main (at 75b69fc) deployed as release {A} by ana",
+        f"Branch main (at 1111111) deployed as release {B}",
+    )
+    revisions = {A: "75b69fc" + "0" * 33, B: "2" * 40, C: "3" * 40}
+    traces = Traces(tags={A, B, C}, signs={"revisions.log"}, logs={"revisions.log": log}, revisions=revisions)
+    found = {tag: told.revision for tag, told in history_of(traces).releases.items()}
+    assert found == {A: revisions[A], B: "1111111", C: revisions[C]}
+
+
 def test_a_log_that_begins_later_or_a_release_after_it_says_nothing() -> None:
     log = (f"Branch main (at 75b69fc) deployed as release {B} by ana",)
     history = history_of(Traces(tags={A, B, C}, signs={"revisions.log"}, logs={"revisions.log": log}))
