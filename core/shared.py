@@ -54,16 +54,16 @@ def refusal(state: ServerState, paths: Iterable[SharedPath], manifest: Manifest)
     left behind, or a required path is nowhere.
     """
     paths = list(paths)
-    left = [command for each in paths if (command := _left_behind(state, each, manifest))]
+    left = [command for each in paths if (command := left_command(state, each, manifest))]
     if left:
-        names = ", ".join(each.path for each in paths if _left_behind(state, each, manifest))
+        names = ", ".join(each.path for each in paths if left_command(state, each, manifest))
         why = f"the live release has {names} outside of {layout.SHARED}/, and a new release would be without"
         return f"{why}; nothing was changed. Then: {'; '.join(left)}"
     reasons = [reason for each in paths if each.required and (reason := nowhere(state, each, manifest))]
     return f"{'; '.join(reasons)}: it is required, so put it there first" if reasons else ""
 
 
-def _left_behind(state: ServerState, shared: SharedPath, manifest: Manifest) -> str:
+def left_command(state: ServerState, shared: SharedPath, manifest: Manifest) -> str:
     """The command that brings to shared/ what the live release has of a shared path elsewhere; "" where nothing is to
     be done: a release of ours has what its tree had, and the new tree brings that again.
     """

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from core import layout
 from core.doctor.filesystems import file_systems
 from core.doctor.finding import ERROR, OK, WARNING, Finding
-from core.planner.oddities import adoption, current_refusal
+from core.manifest import EMPTY
+from core.planner.oddities import adoption, cache_refusal, current_refusal
 from core.protocol.facts import Facts, reason
 from core.records import ServerState
-from core.shared import SharedPath
+from core.shared import SharedPath, left_command
 from core.text import clean, count, duration, size
 
 FEW_BYTES = 512 << 20
@@ -47,6 +48,7 @@ def findings(state: ServerState, facts: Facts, copy_mode: str, rtt: float, *, co
         *_root(state, facts, user),
         _current(state),
         *_links(state),
+        *_theirs(state),
         *_switch(facts),
         *_tools(facts),
         Finding("tar", OK, facts.tar) if "tar" in state.features else _no_tar(),
@@ -69,6 +71,15 @@ def findings(state: ServerState, facts: Facts, copy_mode: str, rtt: float, *, co
     return found
 
 
+def _theirs(state: ServerState) -> Iterator[Finding]:
+    """What another tool is doing, or counts on, where an operation would change something."""
+    for lock in state.their_locks:
+        hint = f"if it is not running any more: rm {shlex.quote(f'{state.root}/{lock.path}')}"
+        yield Finding("lock", WARNING, f"{lock.describe()}: an operation waits for its end", hint)
+    if refusal := cache_refusal(state):
+        yield Finding("layout", ERROR, refusal.text)
+
+
 def shared(state: ServerState, paths: Iterable[SharedPath]) -> list[Finding]:
     """The shared paths that are missing, or are dangling links."""
     return [_shared(state, each) for each in paths if each.path in state.shared_missing | state.shared_dangling]
@@ -80,6 +91,10 @@ def _shared(state: ServerState, each: SharedPath) -> Finding:
     if each.path in state.shared_dangling:
         hint = "correct the link, or put the file in its place"
         return Finding("shared", level, f"{place} is a dangling link", hint)
+    live = state.releases.get(state.current)
+    if (command := left_command(state, each, EMPTY)) and not (live and live.lasting):
+        text = f"{place} does not exist, and the live release has it elsewhere: a deploy is refused"
+        return Finding("shared", ERROR, text, command)
     if each.required:
         hint = "put it there: without it a deploy is refused, unless the release contains it"
         return Finding("shared", level, f"{place} does not exist, and is required", hint)
