@@ -1,24 +1,39 @@
 """What keeps another tool's files true, so that both can be used during a move (pure).
 
-Only what that tool reads: REVISION in a release, and a line of its log for a release that has become live.
+Only what that tool reads: REVISION in a release, a line of its log for a release that has become live, and names that
+it can count on from.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from core.adoption import capistrano, deployer
-from core.records import Record
+from core.records import Record, ServerState
 
-CAPISTRANO, DEPLOYER = "capistrano", "deployer"
+CAPISTRANO, DEPLOYER, MINA = "capistrano", "deployer", "mina"
+_NUMBER = re.compile(r"[0-9]{1,14}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def revision_of(tool: str, record: Record) -> str:
-    """The text of the release's REVISION; "" where that tool is not asked for, or no commit is known."""
-    return f"{record.revision}\n" if tool and _COMMIT.fullmatch(record.revision) else ""
+    """The text of the release's REVISION; "" where that tool has none or is not asked for, or no commit is known."""
+    return f"{record.revision}\n" if tool not in ("", MINA) and _COMMIT.fullmatch(record.revision) else ""
+
+
+def name_for(tool: str, states: Iterable[ServerState]) -> str:
+    """What a new release is called, where that tool makes its next name of those that are there; "" for any name.
+
+    Mina adds 1 to the last name by `sort -n`, and bash ends its deploy where that is no number
+    (lib/mina/helpers/internal.rb).
+    """
+    if tool != MINA:
+        return ""
+    numbers = [int(tag) for state in states for tag in state.releases if _NUMBER.fullmatch(tag)]
+    return str(max(numbers, default=0) + 1)
 
 
 def log_line(tool: str, record: Record, who: str, now: float, *, back: bool) -> tuple[str, str] | None:

@@ -113,8 +113,8 @@ class Deploy(Table):
     """Files and folders (a slash at the end) that all releases link to."""
     copy_mode: Literal["auto", "hardlink"] = msgspec.field(default="auto", name="copy")
     """auto: reflink or copy; hardlink: faster, for trees that the application never writes."""
-    compatible: Literal["", "capistrano", "deployer", "ansistrano", "shipit"] = ""
-    """The tool whose files are kept true: REVISION in each release, and its log."""
+    compatible: Literal["", "capistrano", "deployer", "ansistrano", "mina", "shipit"] = ""
+    """The tool whose files are kept true: REVISION in each release, and its log; for Mina, names that are numbers."""
     migrations: tuple[Text, ...] = ()
     """gitignore patterns of the release's files that change a database: a rollback does not take them back."""
     generated: tuple[Text, ...] = ()

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 
 from core import hooks
 from core.checks import attempts
+from core.config import Project
 from core.fleet import Fleet, at_once
 from core.manifest import Manifest
 from core.moments import Moment
 from core.plan import Plan
 from core.planner.release import PlanSettings
-from core.records import ServerState
+from core.records import ServerState, make_tag
 from core.recovery import Interruption, interruption
 from core.source.store import known, remember
 from core.source.tree import Tree
@@ -49,6 +50,16 @@ def with_records_of(
             missing[name] = lacking
     found = at_once(missing, lambda name: fleet.session(name).with_records(states[name], missing[name])).unwrap("begin")
     return {**states, **found}
+
+
+def new_tag(project: Project, states: Iterable[ServerState], now: float, revision: str) -> str:
+    """The tag of a new release that nobody named. now: seconds since the epoch."""
+    if tool := project.deploy.compatible:
+        from core.adoption.compatible import name_for
+
+        if name := name_for(tool, states):
+            return name
+    return make_tag(datetime.fromtimestamp(now, UTC), revision)
 
 
 def with_interruption(prepared: Prepared, states: Sequence[ServerState]) -> Prepared:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from core.config import KINDS
 from core.errors import SourceError, UsageError
@@ -18,6 +17,7 @@ from core.operations.planning import (
     Prepared,
     cache_contents,
     is_live_already,
+    new_tag,
     plan_settings,
     reuse,
     with_interruption,
@@ -25,7 +25,7 @@ from core.operations.planning import (
 from core.operations.run import Run
 from core.plan import DEPLOY, Plan
 from core.planner.deploy import plan_deploy
-from core.records import REVISION_RULE, Record, ServerState, is_revision, make_tag, next_seq
+from core.records import REVISION_RULE, Record, ServerState, is_revision, next_seq
 from core.source import make_tree, source_of
 from core.source.tree import Tree
 from core.text import clean
@@ -99,7 +99,7 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         mask = self.fleet.project.mask
         revision = self.request.revision or tree.revision
         record = Record(
-            tag=self.request.tag or make_tag(datetime.fromtimestamp(now, UTC), revision),
+            tag=self.request.tag or new_tag(self.fleet.project, states, now, revision),
             seq=next_seq(states),
             created=now,
             source=tree.source,

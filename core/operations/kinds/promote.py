@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from core.errors import SourceError, UsageError
 from core.events import DEPLOY_PHASES
@@ -18,6 +17,7 @@ from core.operations.planning import (
     Prepared,
     cache_contents,
     is_live_already,
+    new_tag,
     plan_settings,
     with_interruption,
     with_records_of,
@@ -25,7 +25,7 @@ from core.operations.planning import (
 from core.operations.run import Run
 from core.plan import PROMOTE, Plan
 from core.planner.deploy import plan_deploy
-from core.records import Record, ServerState, make_tag, next_seq
+from core.records import Record, ServerState, next_seq
 from core.source.tree import Tree
 from core.text import show_path
 
@@ -107,9 +107,9 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
         if again := self._promoted_before(states, first.tag, digest):
             return again
         now = time.time()
-        free = not here and digest == first.digest
+        free = not here and digest == first.digest and self.fleet.project.deploy.compatible != "mina"
         return Record(
-            tag=first.tag if free else make_tag(datetime.fromtimestamp(now, UTC), first.revision or digest),
+            tag=first.tag if free else new_tag(self.fleet.project, states, now, first.revision or digest),
             seq=next_seq(states),
             created=now,
             source=first.source,
