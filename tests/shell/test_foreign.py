@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tests.shell.test_locking import TOKEN, begun
+from tests.shell.test_locking import BEGIN, TOKEN, begun
 
 
 @pytest.fixture
@@ -52,6 +52,22 @@ def test_what_is_no_small_file_is_not_read(agent, foreign):
     said = agent.done("state")
     assert {line.split("/")[1] for line in said.of("revision")} == {"10", "11", "12"}
     assert not {"log", "their-lock"} & said.words
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_what_another_link_serves_is_a_deploy_root_for_what_lies_in_it(start, tmp_path, absolute):
+    outer, own = tmp_path / "outer", tmp_path / "own"
+    for served in (outer, own / "shared/blog"):
+        (served / "releases/2").mkdir(parents=True)
+        (served / "live").symlink_to(served / "releases/2" if absolute else "releases/2")
+    (outer / "shared/blog").mkdir(parents=True)
+    (outer / "www/blog").mkdir(parents=True)
+    assert start(outer / "shared/blog").done("state").of("outer") == [str(outer)]
+    assert start(outer / "www/blog").done("state").of("outer") == [], "downloads look so, too"
+    refused = start(own).ask(*BEGIN)
+    assert refused.status == 5 and f"holds another deploy root, {own}/shared/blog" in "\n".join(refused.lines)
+    (own / "shared/blog/live").unlink()
+    start(own).done(*BEGIN)
 
 
 def test_a_lock_of_another_tool_is_named_also_where_nothing_else_is(agent, root):

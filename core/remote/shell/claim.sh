@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034,SC2154,SC2317  # set and called elsewhere: see agent.sh
+# shellcheck shell=sh disable=SC2034,SC2154,SC2317,SC3013  # see agent.sh; every shell that runs this has `test -ef`
 # A part of the agent: whose deploy root this is, and other deploy roots that it overlaps with.
 #
 # .turnout/claim is one line, `ID PLACE PROJECT ENVIRONMENT`: a random id, where the claim was made (`here`), and for
@@ -14,18 +14,35 @@ here() {
   place=$(ls -di . 2> /dev/null | sed 's/^ *//; s/ .*//')-${machine:-none}
 }
 
-# deploy_root FOLDER: whether releases are kept there, by Turnout or in the layout that other tools use too. A .turnout/
-# that cannot be read counts.
+# deploy_root FOLDER [PLACE]: whether releases are kept there, by Turnout or in the layout that other tools use too. A
+# .turnout/ that cannot be read counts. Where a link of another name leads to a release, that is one only for a PLACE in
+# the folders that a tool may remove or share: `latest -> releases/3` is usual for downloads, too.
 deploy_root() {
   if [ -d "$1/.turnout" ] && { [ ! -x "$1/.turnout" ] || [ -d "$1/.turnout/records" ]; }; then return 0; fi
-  [ -L "$1/current" ] && [ -d "$1/releases" ]
+  [ -d "$1/releases" ] || return 1
+  [ ! -L "$1/current" ] || return 0
+  case ${2#"$1"/} in
+    releases | releases/* | shared | shared/*) served "$1" ;;
+    *) return 1 ;;
+  esac
+}
+
+# served FOLDER: whether a link in it, whatever its name, leads to a release there.
+# sets: each leads
+served() {
+  for each in "$1"/*; do
+    { [ -L "$each" ] && [ -d "$each" ]; } || continue
+    leads=$(cd -P "$each" 2> /dev/null && pwd)
+    [ "${leads%/releases/*}" = "$leads" ] || [ ! "${leads%/releases/*}" -ef "$1" ] || return 0
+  done
+  return 1
 }
 
 # surrounded FOLDER: in `outer`, the deploy root that a folder (by its physical path) is or lies in; "" for none.
 # sets: outer above
 surrounded() {
   outer='' above=${1%/}
-  until deploy_root "$above"; do
+  until deploy_root "$above" "$1"; do
     [ -n "$above" ] || return 1
     above=${above%/*}
   done
@@ -49,10 +66,13 @@ apart() {
 # the first operation and doctor look; whoever begins later below this root finds it by `apart`.
 # sets: inner
 around() {
-  inner=$(find . -mindepth 2 -maxdepth 5 ! -path './.turnout-probe.*' \( -type d -name .turnout -o -type l -name current \) 2> /dev/null |
+  inner=$(find . -mindepth 2 -maxdepth 5 ! -path './.turnout-probe.*' \
+    \( -type d -name .turnout -o -type l -name current -o -type d -name releases -path './shared/*' \) 2> /dev/null |
     while IFS= read -r found; do
+      deploy_root "${found%/*}" "$found" || continue
       found=${found%/*}
-      if deploy_root "$found"; then say "${found#./}"; break; fi
+      say "${found#./}"
+      break
     done)
   [ -n "$inner" ]
 }
