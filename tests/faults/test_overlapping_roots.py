@@ -233,7 +233,7 @@ def test_a_copy_of_a_root_keeps_no_other_off(servers, claims):
     assert "environment staging" in refused(claims(third))
 
 
-def test_a_release_that_another_root_was_put_into_is_not_pruned(sshd, claims, monkeypatch):
+def test_a_release_that_another_root_was_put_into_is_not_pruned(sshd, claims):
     mine = claims(sshd)
     for tag in ("r1", "r2", "r3"):
         mine.sample.commit({"index.html": tag})
@@ -246,8 +246,8 @@ def test_a_release_that_another_root_was_put_into_is_not_pruned(sshd, claims, mo
     assert "kept r1 on web" in result.summary
     assert (inner / "shared/uploads").read_text() == "of somebody else"
     mine.close()
+    mine.project = mine.project.replace(deploy=mine.project.deploy.replace(keep=1))
     fleet = mine.fleet()
-    monkeypatch.setitem(fleet.project.deploy.__dict__, "keep", 1)  # the default, which all projects share
     execute(fleet, DeployRequest(tag="r4"), None, lambda event: None, Controls())
     fleet.close()
     assert releases(sshd) == ["r1", "r3", "r4"]
