@@ -329,6 +329,8 @@ class Transition:
     def _tell_other_tool(self) -> None:
         """The line in another tool's log, on servers that have switched; a failure is a warning."""
         run, tool, record = self._run, self._run.fleet.project.deploy.compatible, self._plan.record
+        if record is None and self._plan.goes_back:
+            record = Record(tag=self._plan.tag, seq=0, created=0.0)  # that tool's own release
         if not tool or record is None:
             return
         from core.adoption.compatible import log_line
