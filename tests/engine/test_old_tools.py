@@ -14,7 +14,7 @@ import pytest
 from core import AdoptRequest, DeployRequest
 from core.doctor import ERROR, examine
 from core.errors import UsageError
-from core.rows import release_rows
+from core.rows.servers import release_rows
 from tests.engine.driving import Engine, at_rest, records, releases
 from tests.foreign import DATA, lay
 
