@@ -103,6 +103,8 @@ class Fleet:
         self._lock = threading.Lock()
         self._ahead: dict[str, Ahead[None]] = {}
         self._connections: dict[str, Connection] = {}
+        self._told: dict[str, frozenset[str]] = {}
+        """By server: the tags that completion was told last."""
         self._commits: dict[str, Commit | None] = {}
         self._asking = threading.Lock()
 
@@ -230,7 +232,20 @@ class Fleet:
     def inspect_one(self, name: str) -> ServerState:
         """The state of one server; connects where that is needed. Raises TurnoutError."""
         with self.masked():
-            return self._with_commits(self.open(name).state())
+            state = self._with_commits(self.open(name).state())
+        self._remember(name, state)
+        return state
+
+    def _remember(self, name: str, state: ServerState) -> None:
+        """Keep the tags for completion, where they are others than a moment ago."""
+        tags = frozenset(state.releases)
+        if self._told.get(name) == tags:
+            return
+        from core.last_known import remember
+
+        self._told[name] = tags
+        with suppress(TurnoutError):  # no home folder
+            remember(self.project.settings.cache, self.project.path, self.environment.name, name, tags)
 
     def _with_commits(self, state: ServerState) -> ServerState:
         """The state, with subject and author of the commits that other tools' releases name, as far as the operator's

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from tui.cli.arguments import Options, parse
-from tui.cli.parsing import BadUsage
 from tui.cli.streams import open_missing, stderr, stdout
 
 if TYPE_CHECKING:
     from core.config import Project
+    from tui.cli.arguments import Options
+    from tui.cli.parsing import BadUsage
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 
@@ -46,8 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     Nothing is raised: what nothing expected is an error like others, with JSON lines a line and a result.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["__complete"]:
+        return _complete(words[1:])
     try:
         open_missing()
+        from tui.cli.arguments import parse
+        from tui.cli.parsing import BadUsage
+
         try:
             options = parse(words)
         except BadUsage as error:
@@ -62,6 +67,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         what = f"Turnout cannot run here: {type(problem).__name__}: {problem}"
         return _ended(what, "--json" in words, EXIT_USAGE, "failed", traceback.format_exc())
+
+
+def _complete(words: Sequence[str]) -> int:
+    """Tell a shell what the last word may be. Whatever is wrong, it is told nothing: a person is typing."""
+    try:
+        from pathlib import Path
+
+        from tui.cli.completing import run
+
+        stdout().write(run(words, os.environ, Path.cwd()))
+    except Exception:
+        return EXIT_FAILED
+    return 0
 
 
 def _ended(title: str, as_json: bool, code: int, outcome: str, detail: str = "") -> int:
@@ -93,7 +111,9 @@ def _command(options: Options) -> int:
         from tui import demo
 
         return demo.run()
-    if options.command in ("schema", "help") or (options.command == "config" and options.words.action == "docs"):
+    if options.command in ("schema", "help", "completion") or (
+        options.command == "config" and options.words.action == "docs"
+    ):
         from tui.cli import offline
 
         return offline.run(options)
@@ -107,6 +127,8 @@ def _command(options: Options) -> int:
 def _dashboard(options: Options) -> int:
     """Open the dashboard, also without a turnout.toml."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        from tui.cli.parsing import BadUsage
+
         return _bad_usage(
             BadUsage("the dashboard needs a terminal", "`turnout --help` lists the commands that work without one"),
             False,

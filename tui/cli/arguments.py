@@ -101,6 +101,11 @@ def parse(words: Sequence[str]) -> Options:
     )
 
 
+def parser_of_all() -> Parser:
+    """The parser with the words of every command."""
+    return _parser(with_init=True)
+
+
 def help_of(command: str) -> str:
     """What `turnout COMMAND --help` prints; "" where there is no such command."""
     parser = _parser(with_init=command == "init")

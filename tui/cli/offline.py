@@ -1,9 +1,11 @@
-"""The commands that ask no server and print text only: schema, config docs, help."""
+"""The commands that ask no server and print text only: schema, config docs, completion, help."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import tui
 from core.errors import TurnoutError, UsageError
 from tui.cli.arguments import Options, help_of
 from tui.cli.pages import CONFIGURATION, OPERATIONS, page
@@ -27,6 +29,9 @@ def _lines(options: Options, cells: int) -> list[str]:
         from core.config.schema import schema
 
         return [json.dumps(schema(), indent=2, ensure_ascii=False)]
+    if options.command == "completion":
+        file = Path(tui.__path__[0]) / "completion" / f"turnout.{options.words.shell}"
+        return file.read_text("utf-8").splitlines()
     if options.command == "help":
         return _help(options.words.topic or "", cells)
     return _docs(options.words.key or "", cells)

@@ -1,4 +1,4 @@
-"""The words of commands that ask no server: schema, config, help."""
+"""The words of commands that ask no server: schema, config, completion, help."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import argparse
 from typing import Any
 
 from tui.cli.parsing import Parser, add_command, add_environment
+
+SHELLS = ("bash", "zsh", "fish")
+"""The shells for which there is a file in tui/completion."""
 
 
 def add_offline_commands(commands: Any) -> None:
@@ -16,6 +19,17 @@ def add_offline_commands(commands: Any) -> None:
         "and `#:schema ./turnout.schema.json` in its first line let editors complete and check the file.",
     )
     _config(commands)
+    completion = commands.add_parser(
+        "completion",
+        help="print the completion for a shell: bash, zsh or fish",
+        description="Print the completion for a shell. It completes commands, options, and the names of environments, "
+        "servers, roles, tasks, logs and releases; no server is asked.\n\n"
+        "bash:  turnout completion bash > ~/.local/share/bash-completion/completions/turnout\n"
+        "zsh:   turnout completion zsh > _turnout    in a folder of $fpath\n"
+        "fish:  turnout completion fish > ~/.config/fish/completions/turnout.fish",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    completion.add_argument("shell", metavar="SHELL", type=_shell, help="bash, zsh or fish")
     topic = commands.add_parser(
         "help",
         help="print a section of the runbook, docs/operations.md, or the help of a command",
@@ -23,6 +37,12 @@ def add_offline_commands(commands: Any) -> None:
         "do. With the name of a command, print its help. Without TOPIC, list the sections.",
     )
     topic.add_argument("topic", metavar="TOPIC", nargs="?", help="such as `cancelling`, or a command")
+
+
+def _shell(text: str) -> str:
+    if text not in SHELLS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(SHELLS)}")
+    return text
 
 
 def _config(commands: Any) -> None:

@@ -1,0 +1,41 @@
+"""The tags that servers had when they were last asked, on this machine: what completion offers without the network."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+FOLDER = "names"
+"""In the cache: `names/FILE/ENVIRONMENT/SERVER`, where FILE is made of the path of turnout.toml."""
+
+
+def remember(cache: Path, file: Path, environment: str, server: str, tags: Iterable[str]) -> None:
+    """Keep the tags of a server's releases. Nothing is raised: a cache that cannot be written costs completion only."""
+    text = "".join(f"{tag}\n" for tag in sorted(tags, reverse=True))
+    path = _folder(cache, file) / environment / server
+    with suppress(OSError, ValueError):
+        if path.is_file() and path.read_text("utf-8") == text:
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, made = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+        with open(handle, "w", encoding="utf-8") as new:
+            new.write(text)
+        os.replace(made, path)
+
+
+def tags(cache: Path, file: Path, environment: str) -> list[str]:
+    """The tags that some server of the environment had, the newest first; none where no server was asked yet."""
+    found: set[str] = set()
+    with suppress(OSError, ValueError):
+        for path in (_folder(cache, file) / environment).iterdir():
+            if not path.name.startswith("."):
+                found |= set(path.read_text("utf-8").split())
+    return sorted(found, reverse=True)
+
+
+def _folder(cache: Path, file: Path) -> Path:
+    return cache / FOLDER / hashlib.sha256(os.fsencode(file)).hexdigest()[:16]
