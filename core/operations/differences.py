@@ -240,8 +240,9 @@ def _manifest(fleet: Fleet, end: _End, cancel: Cancel, session: Callable[[str], 
         return end.manifest
     if end.row is not None and end.row.conflict:
         raise _Unknown(end.row.conflict)
-    if end.record is None:
-        raise _Unknown(f"{tag} has no record that can be read, so its files are not known")
+    if end.record is None or end.record.adopted:
+        made = "no record that can be read" if end.row and end.row.unread else "no record of Turnout"
+        raise _Unknown(f"{tag} has {made}, so its files are not known")
     digest, cache = end.record.digest, fleet.project.settings.cache
     manifest = known(cache, digest)
     if manifest is not None:

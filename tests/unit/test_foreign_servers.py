@@ -16,6 +16,9 @@ from core.retention import protection
 from core.shared import SharedPath
 from tests.states import state
 from tests.strategies import file_entry
+from tui.view.glyphs import UNICODE
+from tui.view.lines import plain
+from tui.view.plan_lines import step_lines
 
 TREE = Manifest({b"d": FOLDER_ENTRY, b"d/a": file_entry(b"one\n"), b"config.php": file_entry(b"two\n")})
 NEW = Record(tag="new", seq=9, created=9e9, source="git", digest=TREE.digest)
@@ -109,6 +112,20 @@ def test_what_the_live_release_has_elsewhere_is_not_left_behind(place: str, comm
     refusal = deploy(server).steps[0].refusal
     assert refusal and refusal.text.endswith(f"mkdir -p /srv/shared && {command}")
     assert "nothing was changed" in refusal.text
+
+
+def test_a_command_is_never_cut_where_it_is_copied_from() -> None:
+    names = [f"a-folder-with-a-long-name-{number}" for number in range(12)]
+    server = state(
+        "web1",
+        theirs("1", live=True),
+        shared_missing=frozenset(names),
+        shared_elsewhere={name: f"/srv/{name}" for name in names},
+        cache_empty=True,
+    )
+    plan = deploy(server, PlanSettings(shared=tuple(SharedPath(name) for name in names)))
+    shown = "".join(plain(each) for each in step_lines(plan, 80, UNICODE, terminal=True)).replace(" ", "")
+    assert all(f"mv/srv/{name}/srv/shared/{name}&&ln-s/srv/shared/{name}/srv/{name}" in shown for name in names)
 
 
 def test_our_own_release_seeds_from_the_next_tree_as_before() -> None:

@@ -53,9 +53,9 @@ def width(spans: Iterable[Span]) -> int:
     return sum(cell_len(span.text) for span in spans)
 
 
-def one_line(text: str) -> str:
-    """Text from a server or a repository as one harmless line."""
-    return " ".join(clean(text, 500).split())
+def one_line(text: str, longest: int = 500) -> str:
+    """Text from a server or a repository as one harmless line, of at most so many characters."""
+    return " ".join(clean(text, longest).split())
 
 
 def fit(text: str, cells: int, more: str = "…") -> str:

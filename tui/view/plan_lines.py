@@ -17,6 +17,9 @@ from tui.view.question_lines import hold_words
 NAMED = 12
 """Servers that are named where they are exceptions."""
 
+LONGEST_REFUSAL = 4000
+"""Characters of a refusal, which may have a command for each shared path."""
+
 GROUPED_FROM = 9
 """Servers from which those with the same step share a line."""
 
@@ -160,7 +163,8 @@ def step_lines(plan: Plan, cells: int, glyphs: Glyphs, *, terminal: bool = False
     out: list[Line] = []
     for name, group in zip(names, groups, strict=True):
         step = group[0]
-        price = sentence(one_line(step.price()))
+        # What a refusal asks for is copied from here: a command that is cut is worse than none.
+        price = one_line(step.price(), LONGEST_REFUSAL) if step.refusal else sentence(one_line(step.price()))
         if step.current != plan.live and names_live and not step.refusal:
             price += f" (live there: {tag(step.current) if step.current else 'nothing'})"
         role = "bad" if step.refusal else "dim" if price == "nothing to do" else ""
