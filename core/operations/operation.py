@@ -200,7 +200,7 @@ class Operation(ABC, Generic[R]):
 
         A rollback goes back to what was approved before: only its request can make it wait.
         """
-        always = 0.0 if self.goes_back or not self.can_hold else self.fleet.environment.hold
+        always = 0.0 if self.goes_back or not self.can_hold else float(self.fleet.environment.hold)
         return always if self.request.hold is None else self.request.hold
 
     def start_tree(self, cancel: Cancel) -> Ahead[Tree] | None:
