@@ -69,7 +69,7 @@ def test_verify_ends_with_3_where_a_server_does_not_answer(deployed, home):
 def test_verify_of_what_no_server_has_is_bad_usage(deployed):
     ended = turnout(deployed, "verify", "production", "nope")
     assert ended.returncode == 2
-    assert "no server has the files of nope" in ended.stderr
+    assert 'there is no release "nope" in production' in ended.stderr
 
 
 def test_trust_without_a_person_lists_the_keys_and_records_none(pair, project_factory, home):
