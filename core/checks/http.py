@@ -45,7 +45,10 @@ def attempt(site: ServerSite, check: Check, subject: Subject) -> str:
     The whole attempt has the check's `timeout`, however slowly an answer drips; a cancel ends it at once.
     """
     assert check.http is not None
-    url = urlsplit(values.url(subject.filled(whole(check.http))))
+    try:
+        url = urlsplit(values.url(subject.filled(whole(check.http))))
+    except ValueError as error:  # by what was filled in
+        return site.mask.line(f"no request: its URL {error}")
     host, port = address(url)
     equals = subject.filled(check.equals) if isinstance(check.equals, str) else check.equals
     wanted = Expected(subject.filled(check.contains), check.json_path, equals)

@@ -97,6 +97,15 @@ def test_a_port_where_nobody_listens_is_said(sshd, project_factory, engine):
     assert len(operator.said(CheckAttempted)) == 2
 
 
+def test_a_url_that_a_secret_makes_none_is_a_failed_attempt(sshd, project_factory, engine):
+    secrets = "\n[secrets]\nHEALTH_PAGE = { run = \"echo 'wait for it'\" }\n"
+    url = "http://127.0.0.1:1/${HEALTH_PAGE}"
+    operator = engine(project_factory([sshd], extra=check(http=url, attempts=1) + secrets))
+    error = operator.fails(operator.deploy, CheckFailed)
+    assert "no request: its URL must not contain white space" in error.detail
+    at_rest([sshd])
+
+
 @pytest.mark.parametrize(
     "answer", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", b"HTTP/1.1 two\r\n"]
 )
