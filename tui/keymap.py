@@ -91,8 +91,10 @@ PREFLIGHT_KEYS = (
         2,
     ),
     Key("preflight-all", "asterisk", "preflight_all", "repeat all checks on all servers", PREFLIGHT, "All", 2),
+    Key("preflight-left", "left", "beside(-1)", "the check before", PREFLIGHT),
+    Key("preflight-right", "right", "beside(1)", "the next check", PREFLIGHT),
 )
-"""Keys of the Preflight tab; left and right move between its checks."""
+"""Keys of the Preflight tab. Letters that move elsewhere stay what they are here: `l` shows the logs."""
 
 CHANGES_KEYS = (
     Key("changes-exchange", "x", "exchange", "exchange the two releases", CHANGES, "Exchange", 1),

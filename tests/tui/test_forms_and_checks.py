@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from core.doctor import CHECKS
-from tests.tui.running import open_app, screen_text, settled, shown, until
+from tests.tui.running import board, open_app, screen_text, settled, shown, until
 from tui.dialogs.edit import EditDialog, FormDialog, SaveDialog
 from tui.widgets.paint import Lines
 from tui.widgets.preflight import PreflightTab
@@ -102,3 +102,5 @@ async def test_the_board_shows_what_doctor_finds_and_a_check_is_made_again(sshd:
         text = tab.query_one("#preflight-detail", Lines).plain
         assert "current: is a folder, not a link" in text and "-> " in text
         assert preflight.servers[0].of("rehearsal"), "what was not made again stays"
+        await pilot.press("l")
+        await until(pilot, lambda: board(app).bottom.tab == "logs", "the logs, as everywhere else")

@@ -130,9 +130,9 @@ class Day:
         until(lambda: len(self.terminal.screen().rstrip().splitlines()) == 34, "the large screen")
         self.terminal.shows("M index.html")
 
-    def undoes(self, text: str) -> None:
+    def undoes(self, text: str, button: str = "y  Roll back") -> None:
         self.terminal.press("u")
-        self.terminal.agree("y  Roll back")
+        self.terminal.agree(button)
         until(lambda: page(self.stage) == text, f"{text} is live again")
         self.is_told("web1", self.stage)
 
@@ -190,7 +190,7 @@ def test_a_whole_working_day(tmp_path: Path, servers: Servers, project_factory: 
         day.reads_a_log(log)
         day.compares_in_a_small_window()
         day.undoes("second")
-        day.undoes("third")
+        day.undoes("third", "y  Undo the rollback")
         day.promotes("third")
         day.prunes_the_oldest()
         day.reads_the_history()

@@ -74,7 +74,7 @@ class PreflightTab(Vertical, Tab):
 
     tab_name = "preflight"
     keys = PREFLIGHT_KEYS
-    BINDINGS = bindings("fewer", "more", *(key.id for key in PREFLIGHT_KEYS))
+    BINDINGS = bindings(*(key.id for key in PREFLIGHT_KEYS))
 
     def __init__(self, glyphs: Glyphs, keymap: Keymap) -> None:
         super().__init__(id=self.tab_name)
@@ -125,11 +125,9 @@ class PreflightTab(Vertical, Tab):
     def on_resize(self) -> None:
         self._draw()
 
-    def action_fewer(self) -> None:
-        self.board.move(-1)
-
-    def action_more(self) -> None:
-        self.board.move(1)
+    def action_beside(self, step: int) -> None:
+        """The next check of the server, or the one before."""
+        self.board.move(step)
 
     def action_preflight_check(self) -> None:
         """Make the check under the cursor again, on that server."""
