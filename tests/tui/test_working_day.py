@@ -168,7 +168,7 @@ class Day:
     def reads_the_history(self) -> None:
         self.terminal.press("t")
         screen = self.terminal.shows("nothing → ")
-        rows = [line.split() for line in screen.splitlines() if line[1:3] in ("✓ ", "○ ")]
+        rows = [line.split() for line in screen.splitlines() if line.strip()[:2] in ("✓ ", "○ ")]
         told = [words[1] for words in rows if words[1] in KINDS]
         assert told == ["prune", "rollback", "rollback", "deploy", "deploy", "deploy"], screen
 
