@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -24,6 +25,10 @@ PROGRAM = (
     + '\ncd -P "$root" || exit\n'
 )
 """The functions of the agent, in a deploy root."""
+FOOLABLE = 'kernel_finds() { [ "$1" -ef "$2" ]; }\n' + re.sub(
+    r"\[ (! )?(\S+) -ef (\S+) \]", r"\1kernel_finds \2 \3", PROGRAM
+)
+"""The same where `[ A -ef B ]` is a function: few shells can have one of the name `[`."""
 
 
 @pytest.fixture(params=SHELLS)
@@ -36,34 +41,53 @@ def agent(request, tmp_path):
     (root / "releases/b/index.html").write_text("live\n")
     (root / "current").symlink_to("releases/b")
 
-    def run(text: str) -> subprocess.CompletedProcess[str]:
-        words = [*shell, f"root=$1\n{PROGRAM}{text}", "sh", str(root)]
+    def run(text: str, program: str = PROGRAM) -> subprocess.CompletedProcess[str]:
+        words = [*shell, f"root=$1\n{program}{text}", "sh", str(root)]
         return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
 
     run.root = root
     return run
 
 
+FALLS_FOR_IT = ': > "$root/fooled"'
+
+
+def cd_to_what_is_live(instead: str) -> str:
+    """Shell: something else happens where the program enters the link that serves."""
+    return f'cd() {{ case $2 in "$link") {FALLS_FOR_IT}; {instead} ;; *) command cd "$@" ;; esac; }}'
+
+
 FOOLED = {
-    "cd goes elsewhere": 'cd() { case $2 in ./current) command cd -P releases/a ;; *) command cd "$@" ;; esac; }',
-    "cd does not go": 'cd() { case $2 in ./current) return 0 ;; *) command cd "$@" ;; esac; }',
-    "cd fails": 'cd() { case $2 in ./current) return 1 ;; *) command cd "$@" ;; esac; }',
-    "the link says another one": "readlink() { echo releases/a; }",
-    "the link says nothing": "readlink() { :; }",
-    "the link is not read": "readlink() { return 1; }",
-    "the kernel finds another one": '[() { case $2 in -ef) return 1 ;; *) command test "${@%]}" ;; esac; }',
+    "nothing": FALLS_FOR_IT,
+    "cd goes elsewhere": cd_to_what_is_live("command cd -P releases/a"),
+    "cd does not go": cd_to_what_is_live("return 0"),
+    "cd fails": cd_to_what_is_live("return 1"),
+    "the link says another one": f"readlink() {{ {FALLS_FOR_IT}; echo releases/a; }}",
+    "the link says nothing": f"readlink() {{ {FALLS_FOR_IT}; }}",
+    "the link is not read": f"readlink() {{ {FALLS_FOR_IT}; return 1; }}",
+    "the kernel finds another one": f"kernel_finds() {{ {FALLS_FOR_IT}; return 1; }}",
 }
+LINKS = {"current": "releases/b", "site/live": "../releases/b", "{root}/site/live": "{root}/releases/b"}
+"""The links that a switch can replace, as turnout.toml names them, and where they lead."""
 
 
+@pytest.mark.parametrize("link", LINKS)
 @pytest.mark.parametrize("fooled", FOOLED)
-def test_no_single_look_that_is_wrong_removes_what_is_live(agent, fooled):
-    done = agent(f'{FOOLED[fooled]}\nmounts\ndiscard b; echo "gone $gone"')
+def test_no_single_look_that_is_wrong_removes_what_is_live(agent, fooled, link):
+    (agent.root / "site").mkdir()
+    (agent.root / "current").unlink()
+    (agent.root / link.format(root=agent.root)).symlink_to(LINKS[link].format(root=agent.root))
+    before = f"link={link.format(root=agent.root)}\n{FOOLED[fooled]}\nmounts"
+    done = agent(f'{before}\ndiscard b; echo "gone $gone"', FOOLABLE)
     assert (agent.root / "releases/b/index.html").read_text() == "live\n", done
     assert "gone .turnout" not in done.stdout
+    assert (agent.root / "fooled").exists(), "the program looks in another way, which was not tried"
     # Where it is not certain what is live, nothing else is removed either; where it is, the rest can be.
-    done = agent(f'{FOOLED[fooled]}\nmounts\ndiscard c; echo "gone $gone"')
+    done = agent(f'{before}\ndiscard c; echo "gone $gone"', FOOLABLE)
     assert (agent.root / "releases/b/index.html").exists()
-    assert (agent.root / "releases/c").exists() or fooled == "cd fails", done
+    certain = fooled in ("nothing", "cd fails")
+    assert (agent.root / "releases/c").exists() != certain, done
+    assert ("gone .turnout/trash/c" if certain else "not certain what is live") in done.stdout, done
 
 
 @pytest.mark.parametrize(
