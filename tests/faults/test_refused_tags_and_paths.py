@@ -11,6 +11,7 @@ from core.remote.launch import AGENT_PARTS, UPLOAD_PARTS, prepared_program, scri
 from core.text import quote, shell_word
 from tests.engine.driving import snapshot
 from tests.servers import need
+from tests.shell.agents import verbs
 
 SHELLS = {"dash": ("dash",), "bash": ("bash",), "busybox": ("busybox", "sh")}
 TAGS = [
@@ -32,19 +33,26 @@ TAGS = [
 TARGETS = ["releases/../../outside", "../outside", "./releases/../x", "releases/r1\nx"]
 
 
-def verbs(tag: str) -> list[tuple[str, ...]]:
+def with_tag(tag: str) -> list[tuple[str, ...]]:
     """Every verb that takes a tag."""
     return [
         ("stage", "token", tag, "auto", "0" * 64, "0" * 64, "yes", "record"),
         ("complete", "token", tag),
+        ("finalized", "token", tag),
         ("switch", "token", tag, "releases/r1", "{}"),
         ("withdraw", "token", tag),
         ("withdraw", "token", tag, "record"),
         ("record", "token", tag, "record"),
+        ("unrecord", "token", tag),
+        ("unrecord", "token", "r1", tag),
+        ("revision", "token", tag, "75b69f"),
         ("pin", "token", tag, "{}"),
         ("unpin", "token", tag),
+        ("block", "token", tag, "{}"),
+        ("unblock", "token", tag),
         ("remove", "token", "yes", tag),
         ("finish", "token", "own", "{}", "-", tag),
+        ("records", tag),
         ("tree", tag),
         ("manifest", tag),
         ("sizes", tag),
@@ -102,7 +110,10 @@ def ask(root, shell: tuple[str, ...], *requests: tuple[str, ...]) -> list[tuple[
 def test_no_verb_takes_an_odd_tag(root, shell):
     before = snapshot(root.parent.parent)
     # `sizes .` is the deploy-cache's.
-    requests = [request for tag in TAGS for request in verbs(tag) if request != ("sizes", ".")]
+    requests = [request for tag in TAGS for request in with_tag(tag) if request != ("sizes", ".")]
+    # `content` is no part of the agent, and is tried in tests/shell.
+    asked = {verb for verb, text in verbs().items() if "named " in text and verb != "content"}
+    assert asked == {verb for verb, *_ in requests}
     answers = ask(root, SHELLS[shell], *requests)
     assert len(answers) == len(requests)
     for request, (said, status) in zip(requests, answers, strict=True):

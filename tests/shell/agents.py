@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from dataclasses import dataclass
@@ -17,6 +18,14 @@ MARK = "MARK"
 
 def text_of(*names: str) -> str:
     return "".join(script(name) for name in names)
+
+
+def verbs() -> dict[str, str]:
+    """The agent's verbs, with the text of each."""
+    text = text_of(*AGENT_PARTS, "doctor.sh", "content.sh", "answer.sh")
+    found = dict(re.findall(r"^verb_(\w+)\(\) (\{.*?(?: \}|^\}))$", text, re.MULTILINE | re.DOTALL))
+    assert len(found) == len(re.findall(r"^verb_\w+\(\)", text, re.MULTILINE)) > 25
+    return found
 
 
 def program(root: Path) -> str:

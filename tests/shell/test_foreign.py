@@ -100,3 +100,54 @@ def test_what_the_live_release_has_of_a_shared_path_is_found(agent, foreign):
     (foreign / "shared").mkdir()
     (foreign / "shared/.env").write_text("A=1\n")
     assert agent.done("state", ".env").of("shared-elsewhere") == []
+
+
+def test_revision_is_left_in_a_release_that_has_none(agent, root):
+    begun(agent)
+    made = root / ".turnout/incoming/r1"
+    made.mkdir()
+    agent.done("revision", TOKEN, "r1", "75b69f\n")
+    assert (made / "REVISION").read_text() == "75b69f\n"
+    agent.done("revision", TOKEN, "r1", "another\n")
+    assert (made / "REVISION").read_text() == "75b69f\n"
+    (made / "REVISION").unlink()
+    (made / "REVISION").symlink_to("nothing")
+    agent.done("revision", TOKEN, "r1", "another\n")
+    assert os.listdir(made) == ["REVISION"]
+    refused = agent.ask("revision", TOKEN, "r2", "75b69f\n")
+    assert refused.status == 1 and "cannot write REVISION" in refused.lines[-1]
+
+
+def test_a_line_is_added_to_a_log_of_another_tool(agent, root):
+    begun(agent)
+    for file in ("revisions.log", ".dep/releases_log"):
+        for line in ("it's 1", '{"a": "\\2"}'):
+            agent.done("append", TOKEN, file, line)
+        assert (root / file).read_text() == 'it\'s 1\n{"a": "\\2"}\n'
+
+
+@pytest.mark.parametrize("file", ["current", "../revisions.log", ".dep/../x", ".dep/deploy.lock", ""])
+def test_a_line_is_added_to_nothing_else(agent, root, file):
+    begun(agent)
+    refused = agent.ask("append", TOKEN, file, "a line")
+    assert (refused.status, refused.lines) == (1, [f"not a log of another tool: {file}"])
+
+
+@pytest.mark.parametrize("planted", ["revisions.log", ".dep", ".dep/releases_log"])
+@pytest.mark.parametrize("kind", ["link", "dangling", "fifo"])
+def test_no_line_is_added_through_a_link_or_to_what_is_no_file(agent, root, tmp_path, planted, kind):
+    begun(agent)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("precious\n")
+    place = root / planted
+    place.parent.mkdir(exist_ok=True)
+    if kind == "fifo":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(
+            outside / "missing" if kind == "dangling" else outside if planted == ".dep" else outside / "file"
+        )
+    refused = agent.ask("append", TOKEN, ".dep/releases_log" if planted == ".dep" else planted, "a line")
+    assert refused.status == 1, refused
+    assert os.listdir(outside) == ["file"] and (outside / "file").read_text() == "precious\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.driving import snapshot
+from tests.shell.agents import verbs
 from tests.waiting import until
 
 TOKEN = "a" * 32
@@ -40,25 +41,38 @@ def test_the_lock_of_another_operation_refuses_and_says_whose_it_is(start, root)
     assert reply.of("lock-phase") == ["begin"] and not reply.of("lock-dead")
 
 
+WITH_TOKEN = (
+    ("stage", "r1", "auto", "0" * 64, "0" * 64, "yes", "record"),
+    ("writable", "storage/"),
+    ("complete", "r1"),
+    ("finalized", "r1"),
+    ("switch", "r1", "", "{}"),
+    ("restore", "releases/r1", "{}"),
+    ("withdraw", "r1"),
+    ("record", "r1", "record"),
+    ("unrecord", "r1"),
+    ("revision", "r1", "75b69f"),
+    ("append", "revisions.log", "a line"),
+    ("pin", "r1", "{}"),
+    ("unpin", "r1"),
+    ("block", "r1", "{}"),
+    ("unblock", "r1"),
+    ("freeze", "{}"),
+    ("thaw",),
+    ("remove", "yes", "r1"),
+    ("own", "yes"),
+    ("clear",),
+    ("confirm", "-"),
+    ("finish", "none", "", "-"),
+)
+
+
 def test_no_changing_verb_takes_another_token(agent, root):
     begun(agent)
     before = snapshot(root)
-    for verb, *words in (
-        ("stage", "r1", "auto", "0" * 64, "0" * 64, "yes", "record"),
-        ("writable", "storage/"),
-        ("complete", "r1"),
-        ("finalized", "r1"),
-        ("switch", "r1", "", "{}"),
-        ("restore", "releases/r1", "{}"),
-        ("withdraw", "r1"),
-        ("record", "r1", "record"),
-        ("pin", "r1", "{}"),
-        ("unpin", "r1"),
-        ("remove", "yes", "r1"),
-        ("clear",),
-        ("confirm", "-"),
-        ("finish", "none", "", "-"),
-    ):
+    asked = {verb for verb, text in verbs().items() if "holds " in text and verb != "break"}
+    assert asked == {verb for verb, *_ in WITH_TOKEN}
+    for verb, *words in WITH_TOKEN:
         reply = agent.ask(verb, "b" * 32, *words)
         assert (reply.status, reply.lines) == (3, ["this operation no longer holds the lock"]), verb
     assert snapshot(root) == before
