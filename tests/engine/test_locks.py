@@ -330,6 +330,7 @@ def test_no_process_is_left_that_holds_the_lock_folder(sshd, project_factory, en
     assert set(listed) <= {
         "cache.manifest",
         "cache.digest",
+        "cache.ours",
         "records",
         "manifests",
         "journal.jsonl",
