@@ -112,6 +112,8 @@ def current(value: str) -> str:
         raise ValueError(f'{shown(value)} must name a link, such as "live" in the root, or an absolute path')
     if path.partition("/")[0] in OURS:
         raise ValueError(f"{shown(value)} is below {path.partition('/')[0]}: the link cannot be there")
+    if path.startswith("-"):
+        raise ValueError(f"{shown(value)} begins with '-': programs on the server would take it for an option")
     return path
 
 
