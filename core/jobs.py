@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -29,14 +29,22 @@ class Cancel:
         return self._set.is_set()
 
     def request(self) -> None:
-        """Ask to stop; a second call does nothing more."""
+        """Ask to stop; a second call does nothing more. It returns when all who listen were told."""
+        _tell(self._begin())
+
+    def request_apart(self) -> None:
+        """The same without a wait: who listens may send a word to a server, and is told on a thread of its own."""
+        listeners = self._begin()
+        if listeners:
+            threading.Thread(target=_tell, args=(listeners,), name="cancel", daemon=True).start()
+
+    def _begin(self) -> list[Callable[[], None]]:
+        """Note the request; who is to be told of it, nobody where it was noted before."""
         with self._lock:
             if self._set.is_set():
-                return
+                return []
             self._set.set()
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener()
+            return list(self._listeners)
 
     def check(self) -> None:
         """Raise Cancelled where a stop was asked for."""
@@ -61,6 +69,11 @@ class Cancel:
                 return remove
         listener()
         return lambda: None
+
+
+def _tell(listeners: Sequence[Callable[[], None]]) -> None:
+    for listener in listeners:
+        listener()
 
 
 class OpenQuestion:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from core.errors import Cancelled, QuestionClosed, UsageError
-from core.jobs import Controls
+from core.jobs import Cancel, Controls
 from core.questions import ABORT, GO, Answer, Question, hold
+from tests.waiting import PATIENCE
 
 
 def test_a_cancel_reaches_linked_controls() -> None:
@@ -113,3 +114,21 @@ def test_steps_that_stop_together_ask_the_same_person() -> None:
         asked = inner.questions.ask(question())
         outer.questions.answer(GO, "bo")
         assert asked.wait(5) == Answer(asked.question.id, GO, "bo")
+
+
+def test_a_request_that_is_not_waited_for_is_known_at_once_and_told_elsewhere() -> None:
+    cancel, told, go = Cancel(), threading.Event(), threading.Event()
+    threads = []
+
+    def slow() -> None:
+        threads.append(threading.get_ident())
+        go.wait(PATIENCE)
+        told.set()
+
+    cancel.on_request(slow)
+    cancel.request_apart()
+    assert cancel.requested and not told.is_set()
+    go.set()
+    assert told.wait(PATIENCE) and threads != [threading.get_ident()]
+    cancel.request_apart()
+    assert len(threads) == 1

@@ -166,13 +166,13 @@ class Follower:
 
     def _cancel(self, job: Job[T], patient: bool, wish: int) -> None:
         if not patient:
-            job.controls.cancel.request()
+            job.controls.cancel.request_apart()
             raise Cancelled("cancelled by the operator", hint="nothing was changed")
         said = [self._output.narrator.cancelling(again=wish > 1)]
         if wish == 2:
             said.append(f"a third signal, or {LEFT_AFTER:g} s without progress, exits without waiting for this")
         self._output.say(said)
-        job.controls.cancel.request()
+        job.controls.cancel.request_apart()
 
     def _left(self) -> NeedsPerson:
         """What is true where the end of a cancelled operation is not waited for."""

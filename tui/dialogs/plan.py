@@ -284,5 +284,5 @@ class PlanDialog(Dialog[Plan]):
             self.action_yes()
 
     def action_close(self) -> None:
-        self._job.controls.cancel.request()
+        self._job.controls.cancel.request_apart()
         self.dismiss(None)

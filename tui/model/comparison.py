@@ -59,7 +59,7 @@ class Comparison:
     def stop(self) -> None:
         """Give up the comparison that runs: it changes nothing."""
         if self._job is not None:
-            self._job.controls.cancel.request()
+            self._job.controls.cancel.request_apart()
             self._job, self.tag = None, ""
             self._on_change()
 

@@ -135,7 +135,7 @@ class Operation(Followed):
     def cancel(self) -> None:
         """Ask the engine to stop; it puts everything back and says so."""
         self.progress.cancelling = True
-        self.job.controls.cancel.request()
+        self.job.controls.cancel.request_apart()
 
 
 class OthersOperation(Followed):
@@ -181,4 +181,4 @@ class OthersOperation(Followed):
 
     def stop(self) -> None:
         """Look no longer."""
-        self.job.controls.cancel.request()
+        self.job.controls.cancel.request_apart()

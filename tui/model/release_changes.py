@@ -157,7 +157,7 @@ class ReleaseChanges:
     def _stop(self) -> None:
         for job in (self._job, self._reading):
             if job is not None:
-                job.controls.cancel.request()
+                job.controls.cancel.request_apart()
         self._job = self._reading = None
 
     def _compare(
@@ -204,7 +204,7 @@ class ReleaseChanges:
             return
         self.item = item
         if self._reading is not None:
-            self._reading.controls.cancel.request()
+            self._reading.controls.cancel.request_apart()
             self._reading = None
         if item is not None and self.file is None:
             key, changes = (self._key, item), found.changes
