@@ -28,7 +28,7 @@ def remember(cache: Path, file: Path, environment: str, server: str, tags: Itera
 
 
 def tags(cache: Path, file: Path, environment: str) -> list[str]:
-    """The tags that some server of the environment had, the newest first; none where no server was asked yet."""
+    """The tags that some server of the environment had, by name, the last first; none where no server was asked yet."""
     found: set[str] = set()
     with suppress(OSError, ValueError):
         for path in (_folder(cache, file) / environment).iterdir():
