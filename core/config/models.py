@@ -15,13 +15,13 @@ from core.config.checks import Check, nothing_to_bake
 from core.config.hooks import Hook
 from core.config.keeper import Keeper, Secret, known_secrets
 from core.config.notify import Notify
-from core.config.placing import Placed, known_places, listed, listed_once, texts
+from core.config.placing import Placed, known_places, listed, listed_once, named_once, texts
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
 from core.config.slots import Ports, port_without_slots
 from core.config.source import Source
 from core.config.table import Broken, Table, exactly_one
-from core.config.tasks import Task, tasks_named_once
+from core.config.tasks import Task
 from core.config.types import Command, Count, Duration, Hold, Name, Port, Text
 from core.config.variables import Variables
 from core.errors import UsageError
@@ -348,8 +348,8 @@ class Project(Table):
                 values.name(name)
             except ValueError as error:
                 yield ("environments", name), str(error), ""
-        yield from _logs_named_once(table)
-        yield from tasks_named_once(table)
+        yield from named_once(table, "logs")
+        yield from named_once(table, "tasks")
         yield from known_secrets(table)
         yield from known_places(table)
         yield from nothing_to_bake(table)
@@ -425,15 +425,6 @@ class Project(Table):
         shown = {self.project, *self.environments, *(log.name for log in self.logs)}
         shown |= {name for server in servers for name in (server.name, *server.roles)}
         return frozenset(shown)
-
-
-def _logs_named_once(table: Mapping[str, Any]) -> Iterator[Broken]:
-    """The rule that each log has a name of its own."""
-    seen: dict[str, int] = {}
-    for index, log in enumerate(listed(table, "logs")):
-        name = log.get("name") if isinstance(log, dict) else None
-        if isinstance(name, str) and seen.setdefault(name, index) != index:
-            yield ("logs", index, "name"), f"{values.shown(name)} is already the name of logs[{seen[name]}]", ""
 
 
 def _no_revisions(table: Mapping[str, Any]) -> Iterator[Broken]:

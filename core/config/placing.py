@@ -65,6 +65,15 @@ def listed_once(table: Mapping[str, Any], key: str) -> Iterator[Broken]:
         seen.add(text)
 
 
+def named_once(table: Mapping[str, Any], key: str) -> Iterator[Broken]:
+    """The rule that each table of a list has a name of its own."""
+    seen: dict[str, int] = {}
+    for index, entry in enumerate(listed(table, key)):
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if isinstance(name, str) and seen.setdefault(name, index) != index:
+            yield (key, index, "name"), f"{values.shown(name)} is already the name of {key}[{seen[name]}]", ""
+
+
 def known_places(table: Mapping[str, Any]) -> Iterator[Broken]:
     """The rule that tables name only environments that there are, and roles that a server there has."""
     environments = table.get("environments")

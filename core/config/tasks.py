@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from core.config import values
-from core.config.placing import HasRoles, Placed, listed
+from core.config.placing import HasRoles, Placed
 from core.config.table import Broken
 from core.config.types import Command, Name, Timeout
 from core.moments import FIRST_SERVER, OPERATOR
@@ -45,12 +44,3 @@ class Task(Placed):
             return ()
         names = tuple(server.name for server in servers if self.concerns(server))
         return names[:1] if self.where == FIRST_SERVER else names
-
-
-def tasks_named_once(table: Mapping[str, Any]) -> Iterator[Broken]:
-    """The rule that each task has a name of its own."""
-    seen: dict[str, int] = {}
-    for index, task in enumerate(listed(table, "tasks")):
-        name = task.get("name") if isinstance(task, dict) else None
-        if isinstance(name, str) and seen.setdefault(name, index) != index:
-            yield ("tasks", index, "name"), f"{values.shown(name)} is already the name of tasks[{seen[name]}]", ""
