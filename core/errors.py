@@ -304,6 +304,13 @@ class FleetError(TurnoutError):
             error.mask(mask)
 
 
+def outcome_of(error: TurnoutError) -> str:
+    """How an operation ended that ended with this error: `cancelled`, `needs-person` or `failed`."""
+    if isinstance(error, Cancelled) or (isinstance(error, FleetError) and error.cancelled):
+        return "cancelled"
+    return "needs-person" if error.needs_person else "failed"
+
+
 def about_the_server(error: TurnoutError) -> bool:
     """Whether an error says that one server cannot do it: not where others work there, or a person has to decide."""
     return not isinstance(error, (Cancelled, LockedError, NeedsPerson, StateChanged, InternalError))

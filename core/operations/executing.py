@@ -10,13 +10,13 @@ from typing import Any
 
 from core.errors import (
     EXIT_DONE,
-    Cancelled,
     DiskFull,
     FleetError,
     NeedsPerson,
     StateChanged,
     TurnoutError,
     UsageError,
+    outcome_of,
 )
 from core.events import Emit, Event, Note, OperationFinished, OperationStarted, PlanMade, unheard
 from core.fleet import Fleet
@@ -344,8 +344,8 @@ def _finished(run: Run, error: TurnoutError | None, plan: Plan | None, summary: 
     if error is None:
         code = EXIT_DONE
     else:
-        cancelled = isinstance(error, Cancelled) or (isinstance(error, FleetError) and error.cancelled)
-        outcome = "cancelled" if cancelled else "needs-person" if error.needs_person else "failed"
+        outcome = outcome_of(error)
+        cancelled = outcome == "cancelled"
         place = ", ".join(part for part in (error.server, error.phase) if part)
         summary = f"{error.title} ({place})" if place and not cancelled else error.title
         if cancelled and error.hint:

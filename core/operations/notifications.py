@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from core.config.notify import Notify
-from core.errors import EXIT_PERSON, Cancelled, ConfigError, FleetError, TurnoutError
+from core.errors import ConfigError, TurnoutError, outcome_of
 from core.fleet import Fleet
 from core.operations import sentence
 from core.pending import whole
@@ -68,10 +68,7 @@ def tell_waiting(run: Running, question: Question, plan: Plan | None) -> None:
 
 
 def _story(run: Running, plan: Plan | None, error: TurnoutError | None) -> sentence.Story:
-    outcome = "done"
-    if error is not None:
-        cancelled = isinstance(error, Cancelled) or (isinstance(error, FleetError) and error.cancelled)
-        outcome = "cancelled" if cancelled else "needs-person" if error.exit_code == EXIT_PERSON else "failed"
+    outcome = outcome_of(error) if error else "done"
     record = plan.record if plan else None
     problem = [] if error is None else [error.title, error.hint]
     return sentence.Story(
