@@ -255,22 +255,17 @@ class Environment(Table):
         yield from strategy_keys.rules(table)
         if table.get("approve") == OTHER and not table.get("hold"):
             yield ("approve",), "needs hold: without it nobody is asked", 'add hold = true, or hold = "2h"'
-        names: dict[str, int] = {}
-        places: dict[object, int] = {}
         servers = table.get("servers")
         if isinstance(servers, list | tuple) and not servers:
             yield ("servers",), "needs at least one server", ""
-        for index, server in enumerate(servers if isinstance(servers, list | tuple) else ()):
-            entry = msgspec.structs.asdict(server) if isinstance(server, Server) else server
-            if not isinstance(entry, dict):
-                continue
-            name, place = entry.get("name"), _destination(entry)
-            if isinstance(name, str) and names.setdefault(name, index) != index:
-                yield (
-                    ("servers", index, "name"),
-                    f"{values.shown(name)} is already the name of servers[{names[name]}]",
-                    "",
-                )
+        entries = [
+            msgspec.structs.asdict(server) if isinstance(server, Server) else server
+            for server in listed(table, "servers")
+        ]
+        yield from named_once({"servers": entries}, "servers")
+        places: dict[object, int] = {}
+        for index, entry in enumerate(entries):
+            place = _destination(entry) if isinstance(entry, dict) else None
             if place and places.setdefault(place, index) != index:
                 message = f"has the same host, port and root as servers[{places[place]}]"
                 yield ("servers", index, "root"), message, ""
