@@ -62,9 +62,6 @@ class Table(msgspec.Struct, metaclass=_Checked, frozen=True):
     hidden: ClassVar[frozenset[str]] = frozenset()
     """Fields that `repr` leaves out, because they may hold secrets."""
 
-    coming: ClassVar[Mapping[str, str]] = {}
-    """Keys that a later version will have, each with what to say."""
-
     @classmethod
     def fields(cls) -> tuple[Field, ...]:
         """All fields, in the order of the model."""
@@ -96,17 +93,14 @@ class Table(msgspec.Struct, metaclass=_Checked, frozen=True):
         broken: list[Broken] = []
         written: dict[str, str] = {}  # how the file misspells a key
         for key in table:
-            if key in cls.coming:
-                broken.append(((key,), cls.coming[key], ""))
-            elif key not in known:
+            if key not in known:
                 broken.append(((key,), "unknown key", suggestion(key, known, "keys")))
                 close = nearest(key, known)
                 if close and close not in table:
                     written.setdefault(close, key)
         meant = {key: close for close, key in written.items()}
         corrected = {meant.get(key) or key: value for key, value in table.items() if key in known or key in meant}
-        unread = {key: table[key] for key in cls.coming if key in table}
-        broken += [_as_written(rule, written) for rule in cls.rules({**corrected, **unread})]
+        broken += [_as_written(rule, written) for rule in cls.rules(corrected)]
         made, wrong = cls._values(corrected)
         for fault in wrong:
             place = fault[0]
