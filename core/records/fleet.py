@@ -156,11 +156,10 @@ def _rows_of(tag: str, on: Mapping[str, Release]) -> list[FleetRelease]:
         return [FleetRelease(tag, on)]
     groups: dict[str, dict[str, Release]] = {}
     for name, release in on.items():
-        revision = release.revision
         same = next(
             (each for each, some in groups.items() if any(_same(release, other) for other in some.values())), None
         )
-        groups.setdefault(_content(release) or revision if same is None else same, {})[name] = release
+        groups.setdefault(_content(release) if same is None else same, {})[name] = release
     if len(groups) < 2:
         return [FleetRelease(tag, on)]
     return [
