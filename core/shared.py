@@ -54,11 +54,10 @@ def refusal(state: ServerState, paths: Iterable[SharedPath], manifest: Manifest)
     left behind, or a required path is nowhere.
     """
     paths = list(paths)
-    left = [command for each in paths if (command := left_command(state, each, manifest))]
+    left = {each.path: command for each in paths if (command := left_command(state, each, manifest))}
     if left:
-        names = ", ".join(each.path for each in paths if left_command(state, each, manifest))
-        why = f"the live release has {names} outside of {layout.SHARED}/, and a new release would be without"
-        return f"{why}; nothing was changed. Then: {'; '.join(left)}"
+        why = f"the live release has {', '.join(left)} outside of {layout.SHARED}/, and a new release would be without"
+        return f"{why}; nothing was changed. Then: {'; '.join(left.values())}"
     reasons = [reason for each in paths if each.required and (reason := nowhere(state, each, manifest))]
     return f"{'; '.join(reasons)}: it is required, so put it there first" if reasons else ""
 
