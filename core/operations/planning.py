@@ -52,14 +52,18 @@ def with_records_of(
     return {**states, **found}
 
 
+def name_for_tool(project: Project, states: Iterable[ServerState]) -> str:
+    """What a new release has to be called for the tool whose files are kept true; "" where any name will do."""
+    if not project.deploy.compatible:
+        return ""
+    from core.adoption.compatible import name_for  # few projects are also deployed by another tool
+
+    return name_for(project.deploy.compatible, states)
+
+
 def new_tag(project: Project, states: Iterable[ServerState], now: float, revision: str) -> str:
     """The tag of a new release that nobody named. now: seconds since the epoch."""
-    if tool := project.deploy.compatible:
-        from core.adoption.compatible import name_for
-
-        if name := name_for(tool, states):
-            return name
-    return make_tag(datetime.fromtimestamp(now, UTC), revision)
+    return name_for_tool(project, states) or make_tag(datetime.fromtimestamp(now, UTC), revision)
 
 
 def with_interruption(prepared: Prepared, states: Sequence[ServerState]) -> Prepared:

@@ -17,6 +17,7 @@ from core.operations.planning import (
     Prepared,
     cache_contents,
     is_live_already,
+    name_for_tool,
     new_tag,
     plan_settings,
     with_interruption,
@@ -107,7 +108,7 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
         if again := self._promoted_before(states, first.tag, digest):
             return again
         now = time.time()
-        free = not here and digest == first.digest and self.fleet.project.deploy.compatible != "mina"
+        free = not here and digest == first.digest and not name_for_tool(self.fleet.project, states)
         return Record(
             tag=first.tag if free else new_tag(self.fleet.project, states, now, first.revision or digest),
             seq=next_seq(states),
