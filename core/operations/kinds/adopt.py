@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.changes import Commit
@@ -46,10 +46,9 @@ class Adopt(Operation[AdoptRequest], request=AdoptRequest):
         return f"{what} {self.fleet.environment.name}{' back' if self.request.undo else ''}"
 
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
-        environment, undo = self.fleet.environment.name, self.request.undo
-        return Prepared(plan_adopt(environment, states, {} if undo else self._commits(states), undo=undo))
+        return Prepared(plan_adopt(self.fleet.environment.name, states, undo=self.request.undo))
 
-    def _commits(self, states: Sequence[ServerState]) -> Mapping[str, Commit]:
+    def _commits(self, states: Iterable[ServerState]) -> Mapping[str, Commit]:
         """What the operator's repository knows of the revisions that the releases name."""
         history = source_of(self.fleet.project).history()
         revisions = [each.revision for state in states for each in state.releases.values() if not each.record]
@@ -57,7 +56,7 @@ class Adopt(Operation[AdoptRequest], request=AdoptRequest):
 
     def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
         undo = self.request.undo
-        commits = {} if undo else self._commits(list(states.values()))
+        commits = {} if undo else self._commits(states.values())
         done: dict[str, int] = {}
 
         def work(held: Held) -> None:
