@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from core.errors import TurnoutError
 from core.text import clean
 
 DEPLOY_PHASES = (
@@ -335,6 +336,11 @@ class ServerFailed(Event):
     title: str
     detail: str = ""
     hint: str = ""
+
+
+def server_failed(server: str, phase: str, error: TurnoutError) -> ServerFailed:
+    """The event that an error of a server is."""
+    return ServerFailed(server=server, phase=phase, title=error.title, detail=error.detail, hint=error.hint)
 
 
 @dataclass(frozen=True, kw_only=True)

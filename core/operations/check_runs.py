@@ -13,7 +13,7 @@ from core.checks import attempts
 from core.checks.subject import Subject
 from core.config import Check
 from core.errors import Cancelled, TurnoutError
-from core.events import Note, ServerFailed
+from core.events import Note, server_failed
 from core.jobs import Ahead, Controls
 from core.operations.baking import BakeClock
 from core.operations.ending import clock
@@ -186,6 +186,5 @@ class CheckRuns:
             raise
         except TurnoutError as error:
             error.at(server=name, phase="check")
-            failed = ServerFailed(server=name, phase="check", title=error.title, detail=error.detail, hint=error.hint)
-            self._run.emit(failed)
+            self._run.emit(server_failed(name, "check", error))
             raise

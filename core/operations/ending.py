@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from core import layout
 from core.errors import Astray, ConnectError, LockedError, LockLost, NeedsPerson, TurnoutError
-from core.events import ServerFailed
+from core.events import server_failed
 from core.fleet import at_once
 from core.jobs import Cancel
 from core.operations.run import Run
@@ -113,7 +113,7 @@ def unclaimed(run: Run, what: str, found: Mapping[str, TurnoutError], detail: st
     found  what `end` gave
     """
     for name, error in found.items():
-        run.emit(ServerFailed(server=name, phase="finish", title=error.title, detail=error.detail, hint=error.hint))
+        run.emit(server_failed(name, "finish", error))
     lines = [detail] if detail else []
     for name, error in found.items():
         sentence = error.title if isinstance(error, Astray) else f"unknown, because it cannot be asked: {error.title}"

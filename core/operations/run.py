@@ -23,8 +23,8 @@ from core.events import (
     PhaseFinished,
     PhaseStarted,
     Pruned,
-    ServerFailed,
     kept,
+    server_failed,
 )
 from core.fleet import Fleet, Outcome, at_once
 from core.jobs import Cancel, Controls
@@ -177,7 +177,7 @@ class Run:
             raise
         except TurnoutError as error:
             error.at(server=server, phase=name)
-            tell(ServerFailed(server=server, phase=name, title=error.title, detail=error.detail, hint=error.hint))
+            tell(server_failed(server, name, error))
             raise
         finally:
             ended = time.monotonic()
