@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,10 +60,7 @@ def capistrano(text: str, stage: str) -> Found:
     places = [_uri(line.split()[0], root) for line in lines if line[:4] == "    " and line.strip()]
     if not root or not places:
         raise ValueError("it names no deploy_to or no servers")
-    shared = [
-        *_ruby(values.get("linked_files"), list),
-        *(f"{path}/" for path in _ruby(values.get("linked_dirs"), list)),
-    ]
+    shared = _shared(_ruby(values.get("linked_files"), list), _ruby(values.get("linked_dirs"), list))
     link = _ruby(values.get("current_directory"), str)
     known = {"deploy_to", "linked_files", "linked_dirs", "keep_releases", "branch", "repo_url", "current_directory"}
     left = [f":{key} {value}" for key, value in values.items() if key not in known | _OF_CAPISTRANO]
@@ -71,7 +68,7 @@ def capistrano(text: str, stage: str) -> Found:
     return Found(
         tuple(places),
         _number(values.get("keep_releases")),
-        tuple(shared),
+        shared,
         _ruby(values.get("branch"), str),
         link if link != "current" else "",
         (
@@ -98,10 +95,7 @@ def mina(text: str, stage: str) -> Found:
     root, domain = _ruby(values.get("deploy_to"), str), _ruby(values.get("domain"), str)
     if not root or not domain:
         raise ValueError("it names no deploy_to or no domain")
-    shared = [
-        *_ruby(values.get("shared_files"), list),
-        *(f"{path}/" for path in _ruby(values.get("shared_dirs"), list)),
-    ]
+    shared = _shared(_ruby(values.get("shared_files"), list), _ruby(values.get("shared_dirs"), list))
     known = {
         "deploy_to",
         "domain",
@@ -125,7 +119,7 @@ def mina(text: str, stage: str) -> Found:
     return Found(
         (Place(domain, _ruby(values.get("user"), str), _number(values.get("port")), root),),
         _number(values.get("keep_releases")),
-        tuple(shared),
+        shared,
         _ruby(values.get("branch"), str),
         "",
         (
@@ -153,7 +147,7 @@ def deployer(text: str, stage: str) -> Found:
         raise ValueError("it names no hosts, or no deploy_path")
     first = next(iter(chosen.values()))
     root, link = _text(first, "deploy_path"), _text(first, "current_path")
-    shared = [*_texts(first, "shared_files"), *(f"{path}/" for path in _texts(first, "shared_dirs"))]
+    shared = _shared(_texts(first, "shared_files"), _texts(first, "shared_dirs"))
     told = (
         "writable_dirs",
         "writable_mode",
@@ -168,7 +162,7 @@ def deployer(text: str, stage: str) -> Found:
     return Found(
         tuple(places),
         _whole(first, "keep_releases"),
-        tuple(shared),
+        shared,
         _text(first, "branch"),
         link if link not in ("", f"{root}/current") else "",
         (*left, "tasks, before() and after() of deploy.php"),
@@ -196,17 +190,14 @@ def ansistrano(text: str, stage: str) -> Found:
         for host in hosts
     ]
     first = of.get(hosts[0], {})
-    shared = [
-        *_texts(first, "ansistrano_shared_files"),
-        *(f"{path}/" for path in _texts(first, "ansistrano_shared_paths")),
-    ]
+    shared = _shared(_texts(first, "ansistrano_shared_files"), _texts(first, "ansistrano_shared_paths"))
     known = {"deploy_to", "shared_files", "shared_paths", "keep_releases", "git_branch", "current_dir"}
     theirs = [key for key in first if key.startswith("ansistrano_") and key.removeprefix("ansistrano_") not in known]
     link = _text(first, "ansistrano_current_dir")
     return Found(
         tuple(places),
         _whole(first, "ansistrano_keep_releases"),
-        tuple(shared),
+        shared,
         _text(first, "ansistrano_git_branch"),
         link if link != "current" else "",
         (
@@ -236,12 +227,12 @@ def shipit(text: str, stage: str) -> Found:
     known = {"servers", "deployTo", "keepReleases", "branch", "repositoryUrl", "shared"}
     own_shared = values.get("shared")
     mine = own_shared if isinstance(own_shared, dict) else {}
-    shared = [*_texts(mine, "files"), *(f"{path}/" for path in _texts(mine, "dirs"))]
+    shared = _shared(_texts(mine, "files"), _texts(mine, "dirs"))
     left = [f"{key}: {json.dumps(value)}" for key, value in values.items() if key not in known]
     return Found(
         tuple(places),
         _whole(values, "keepReleases"),
-        tuple(shared),
+        shared,
         _text(values, "branch"),
         "",
         (*left, "tasks and events of the shipitfile"),
@@ -270,8 +261,17 @@ def _ruby(text: str | None, kind: type) -> Any:
     except ValueError:
         value = None
     if kind is list:
-        return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+        return _strings(value)
     return value if isinstance(value, str) else ""
+
+
+def _strings(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _shared(files: Iterable[str], folders: Iterable[str]) -> tuple[str, ...]:
+    """Shared paths as Turnout writes them: a slash at the end of folders."""
+    return (*files, *(f"{path}/" for path in folders))
 
 
 def _number(text: str | None) -> int:
@@ -296,8 +296,7 @@ def _text(values: Mapping[str, Any], key: str) -> str:
 
 
 def _texts(values: Mapping[str, Any], key: str) -> Sequence[str]:
-    value = values.get(key)
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    return _strings(values.get(key))
 
 
 def _whole(values: Mapping[str, Any], key: str) -> int:
