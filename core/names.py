@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from core.errors import UsageError
-from core.text import clean
+from core.text import clean, some
 
 SHORTEST_BEGINNING = 4
 """Characters of a commit from which its beginning names it, as for git."""
@@ -116,23 +116,19 @@ def unknown(
 
     forms   what may be meant, where names have short forms as well
     """
-    listed = ", ".join(known[:LISTED]) + (f" and {len(known) - LISTED} more" if len(known) > LISTED else "")
     near = nearest(word, known if forms is None else forms)
     return UsageError(
         f"there is no {noun} {quoted(word)}{f' {place}' if place else ''}",
-        detail=f"known: {listed}" if known else f"no {noun} is defined there",
+        detail=f"known: {some(known, LISTED)}" if known else f"no {noun} is defined there",
         hint=f'did you mean "{near}"?' if near else f"`{command}` lists them" if command and known else "",
     )
 
 
 def ambiguous(noun: str, word: str, found: Sequence[str], place: str = "") -> UsageError:
     """What is said of a name that several have."""
-    several = ", ".join(found[: 2 * LISTED]) + (
-        f" and {len(found) - 2 * LISTED} more" if len(found) > 2 * LISTED else ""
-    )
     return UsageError(
         f"{quoted(word)} may be {len(found)} {noun}s{f' {place}' if place else ''}",
-        detail=several,
+        detail=some(found, 2 * LISTED),
         hint="write one of them whole",
     )
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from core.text import count, duration
+from core.text import count, duration, some
 
 HOLD, BATCH, SETTLE, SERVER = "hold", "batch", "settle", "server"
 """The kinds: before the switch, between two batches, while checks bake, after a server failed before its switch."""
@@ -197,7 +197,7 @@ def server(servers: Sequence[str], why: str, deadline: float = 0.0, *, leave_out
 
     leave_out   whether the operation may go on without them
     """
-    names = ", ".join(servers[:3]) + (f" and {len(servers) - 3} more" if len(servers) > 3 else "")
+    names = some(servers, 3)
     them = "it" if len(servers) == 1 else "them"
     retry = Choice(RETRY, f"tries {them} again; the others wait")
     without = Choice(LEAVE_OUT, f"goes on without {them}: {names} will be behind")

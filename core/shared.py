@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from core import layout
 from core.manifest import Manifest
+from core.text import some
 
 if TYPE_CHECKING:
     from core.records import ServerState
@@ -87,9 +88,6 @@ def warnings(states: Sequence[tuple[ServerState, Manifest | None]], paths: Itera
             reason = nowhere(state, each, manifest)
             if reason:
                 found.setdefault((each.path, reason), []).append(state.server)
-    return [f"{path} will be a dangling link on {_some(names)}: {reason}" for (path, reason), names in found.items()]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return [
+        f"{path} will be a dangling link on {some(names, SHOWN)}: {reason}" for (path, reason), names in found.items()
+    ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import AnyStr
+from collections.abc import Callable, Iterable, Sequence
+from typing import AnyStr, TypeVar
+
+T = TypeVar("T")
 
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+=:,@~-")
 _PERCENT = {byte: chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in range(256)}
@@ -109,6 +111,21 @@ def count(number: int, noun: str) -> str:
     if number == 1:
         return f"1 {noun}"
     return f"{number:,} {noun[:-1]}ies" if noun.endswith("y") else f"{number:,} {noun}s"
+
+
+def some(things: Sequence[T], most: int, said: Callable[[T], str] = str) -> str:
+    """The first `most` of them in one line, and how many more there are: `web1, web2, web3 and 97 more`.
+
+    said   what is shown of each
+    """
+    shown = ", ".join(said(thing) for thing in things[:most])
+    return f"{shown} and {len(things) - most} more" if len(things) > most else shown
+
+
+def some_lines(things: Sequence[T], most: int, said: Callable[[T], str] = str) -> str:
+    """The same with a line for each, and one for how many more there are."""
+    shown = [said(thing) for thing in things[:most]]
+    return "\n".join([*shown, f"and {len(things) - most} more"] if len(things) > most else shown)
 
 
 def size(number: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from core.records import Record, ServerState
 from core.source import tree_without_build
 from core.source.store import known, remember
 from core.source.tree import Tree
-from core.text import count, show_path, size
+from core.text import count, show_path, size, some
 
 if TYPE_CHECKING:
     from core.remote.session import Session
@@ -154,7 +154,7 @@ def _refuse_drift(
     drifted = {name: drift for name, drift in outcome.results.items() if not drift.none}
     if drifted:
         detail = "\n".join(
-            f"{name}: {drift.describe()}: {_some((*drift.changed, *drift.added, *drift.removed))}"
+            f"{name}: {drift.describe()}: {some((*drift.changed, *drift.added, *drift.removed), NAMED, show_path)}"
             for name, drift in drifted.items()
         )
         raise SourceError(
@@ -162,12 +162,6 @@ def _refuse_drift(
             detail=detail,
             hint="deploy it there again, then promote it",
         )
-
-
-def _some(paths: Iterable[bytes]) -> str:
-    names = [show_path(path) for path in paths]
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
 
 
 def _from_servers(
@@ -215,7 +209,7 @@ def _in_release(fleet: Fleet, manifest: Manifest, session: Session, record: Reco
     if gone:
         raise SourceError(
             f"{count(len(gone), 'file')} of {record.tag} are no longer available: its prepare hooks changed them",
-            detail=_some(sorted(gone)),
+            detail=some(sorted(gone), NAMED, show_path),
             hint="deploy its revision, or promote from the machine that deployed it",
         )
     return manifest if len(entries) == len(manifest.entries) else Manifest(entries)

@@ -9,7 +9,7 @@ from core.plan import STAGE, UPLOAD, Plan, Step
 from core.planner.oddities import state_warnings
 from core.planner.release import PlanSettings, leading_nowhere, release_step
 from core.records import Record, ServerState, live_tag
-from core.text import show_path
+from core.text import show_path, some
 
 PRIVATE_NAMED = 3
 """Private files and folders that a plan names; it says how many more there are."""
@@ -59,6 +59,5 @@ def _private(
     ]
     if not new or not found:
         return []
-    more = f" and {len(found) - PRIVATE_NAMED} more" if len(found) > PRIVATE_NAMED else ""
-    names = ", ".join(found[:PRIVATE_NAMED]) + more
+    names = some(found, PRIVATE_NAMED)
     return [f"private in the source, so not readable by every user of the servers: {names}"]

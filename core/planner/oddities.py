@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from core import layout
 from core.plan import NOT_A_LINK, Refusal
 from core.records import ServerState, left_behind
-from core.text import count
+from core.text import count, some
 
 
 def adoption(state: ServerState) -> str:
@@ -98,7 +98,7 @@ def used_links(states: Sequence[ServerState]) -> list[str]:
 def _some_links(state: ServerState) -> str:
     """`the link live leads to 2`, of several the first three."""
     said = [f"the link {path} leads to {tag}" for tag, paths in sorted(state.links.items()) for path in paths]
-    return ", ".join(said[:3]) + (f" and {len(said) - 3} more" if len(said) > 3 else "")
+    return some(said, 3)
 
 
 def _odd(state: ServerState) -> list[str]:

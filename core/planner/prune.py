@@ -10,6 +10,7 @@ from core.planner.oddities import cache_refusal, current_refusal, mount_refusal,
 from core.records import ServerState, live_tag, previous_tag
 from core.recovery import interruption
 from core.retention import beyond, protection
+from core.text import some
 
 
 def plan_prune(
@@ -87,12 +88,8 @@ def _lost(lost: Iterable[str], spared: Iterable[str]) -> list[str]:
     """What is removed although nothing can make it again, and what is kept for that reason."""
     said = []
     if gone := sorted(lost):
-        said.append(f"gone for ever: {_listed(gone)}; no record says how to make them again")
+        said.append(f"gone for ever: {some(gone, SHOWN)}; no record says how to make them again")
     if kept := sorted(spared):
-        said.append(f"kept, because no record says how to make them again: {_listed(kept)}; --for-ever removes them")
+        named = some(kept, SHOWN)
+        said.append(f"kept, because no record says how to make them again: {named}; --for-ever removes them")
     return said
-
-
-def _listed(tags: Sequence[str]) -> str:
-    more = f" and {len(tags) - SHOWN} more" if len(tags) > SHOWN else ""
-    return ", ".join(tags[:SHOWN]) + more

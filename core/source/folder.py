@@ -24,7 +24,7 @@ from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, Entry, Manifes
 from core.source.selection import Excluded, not_a_folder, nothing
 from core.source.store import write_whole
 from core.source.tree import Stamp, stamp_of
-from core.text import count, show_path
+from core.text import count, show_path, some_lines
 
 SETTLED = 2_000_000_000
 """Nanoseconds. A hash is kept if its file was untouched for this long: the coarsest clock of common file systems."""
@@ -232,17 +232,12 @@ def _complain(folder: Path, listing: _Listing) -> None:
     if listing.refused:
         raise SourceError(
             f"{folder} holds {count(len(listing.refused), 'thing')} that cannot be deployed",
-            detail=_some(listing.refused),
+            detail=some_lines(sorted(listing.refused), _SHOWN),
             hint="remove them, or name them in source.exclude",
         )
     if listing.unreadable:
         raise SourceError(
             f"{folder}: {count(len(listing.unreadable), 'thing')} cannot be read",
-            detail=_some(listing.unreadable),
+            detail=some_lines(sorted(listing.unreadable), _SHOWN),
             hint="make them readable for yourself, or name them in source.exclude",
         )
-
-
-def _some(lines: list[str]) -> str:
-    shown = sorted(lines)[:_SHOWN]
-    return "\n".join([*shown, f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else shown)

@@ -20,6 +20,8 @@ from core.text import (
     shell_word,
     show_path,
     size,
+    some,
+    some_lines,
 )
 from tests.servers import need, program
 from tests.strategies import AWKWARD_NAMES
@@ -202,3 +204,18 @@ def test_lines_that_are_cut_lose_nothing_and_are_never_too_long(text: str, longe
     assert all(len(line) <= longest for line in [*lines, rest])
     assert "".join([*lines, rest]) == text.replace("\n", "")
     assert cut_lines(text.encode(), b"\n", longest) == ([line.encode() for line in lines], rest.encode())
+
+
+@pytest.mark.parametrize(
+    ("names", "line", "lines"),
+    [
+        ([], "", ""),
+        (["web1"], "web1", "web1"),
+        (["web1", "web2", "web3"], "web1, web2, web3", "web1\nweb2\nweb3"),
+        (["web1", "web2", "web3", "web4"], "web1, web2, web3 and 1 more", "web1\nweb2\nweb3\nand 1 more"),
+    ],
+)
+def test_a_list_names_the_first_and_says_how_many_more_there_are(names: list[str], line: str, lines: str) -> None:
+    assert some(names, 3) == line
+    assert some_lines(names, 3) == lines
+    assert some([name.encode() for name in names], 3, bytes.decode) == line

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from core.doctor.finding import CHECKS, ERROR, OK, WARNING, Finding, check_of
-from core.text import count
+from core.text import count, some
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, wrap
 
@@ -119,7 +119,6 @@ def summary_line(servers: Sequence[Examined], cells: int, glyphs: Glyphs) -> Lin
         found = [finding for server in servers for finding in server.findings if finding.level == level]
         names = [server.server for server in servers if any(each.level == level for each in server.findings)]
         if found:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            said.append(Span(f"{count(len(found), word)} on {', '.join(names[:3])}{more}  ", role))
+            said.append(Span(f"{count(len(found), word)} on {some(names, 3)}  ", role))
     good = line((f"{glyphs.done} {count(len(servers), 'server')} ready for a deploy", "ok"))
     return crop(tuple(said) or good, cells, glyphs.more)

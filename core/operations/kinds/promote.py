@@ -28,7 +28,7 @@ from core.plan import PROMOTE, Plan
 from core.planner.deploy import plan_deploy
 from core.records import Record, ServerState, next_seq
 from core.source.tree import Tree
-from core.text import show_path
+from core.text import show_path, some
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,8 @@ def _warnings(found: Origin, record: Record) -> list[str]:
     """What a person has to know of a release that could not come whole, or not under its tag."""
     said = []
     if found.left_out:
-        names = ", ".join(show_path(path) for path in found.left_out[:3])
-        more = f" and {len(found.left_out) - 3} more" if len(found.left_out) > 3 else ""
-        said.append(f"left out, because shared paths replaced it in {found.environment}: {names}{more}")
+        names = some(found.left_out, 3, show_path)
+        said.append(f"left out, because shared paths replaced it in {found.environment}: {names}")
     if record.tag != found.record.tag:
         why = "without those files the content is different" if found.left_out else "that tag has other content here"
         said.append(f"the release gets another tag than in {found.environment} ({found.record.tag}): {why}")

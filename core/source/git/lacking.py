@@ -12,7 +12,7 @@ from core.source.build import commands
 from core.source.git.export_cache import About
 from core.source.git.repository import Resolved
 from core.source.selection import Excluded, excluding
-from core.text import count, decode_path, show_path
+from core.text import count, decode_path, show_path, some_lines
 
 
 def lacking(project: Project, about: About) -> list[bytes]:
@@ -43,7 +43,7 @@ def refuse_lacking(project: Project, resolved: Resolved, about: About) -> None:
     parts = [count(len(group), noun) for group, noun in ((submodules, "submodule"), (files, "Git LFS file")) if group]
     raise SourceError(
         f"this clone lacks {' and '.join(parts)} of {resolved.commit[:12]}",
-        detail=_some(paths),
+        detail=some_lines(paths, 20, show_path),
         hint=f"fetch what is missing with {_commands(resolved, about, submodules, files)}; what is not needed can be "
         "named in source.exclude",
     )
@@ -61,8 +61,3 @@ def _commands(resolved: Resolved, about: About, submodules: Sequence[bytes], fil
     if any(path.startswith(inner) for path in files):
         found.append(f"`{git} submodule foreach --recursive git lfs fetch`")
     return " and ".join(found)
-
-
-def _some(paths: Sequence[bytes]) -> str:
-    shown = [show_path(path) for path in paths[:20]]
-    return "\n".join([*shown, f"and {len(paths) - 20} more"] if len(paths) > 20 else shown)

@@ -18,7 +18,7 @@ from core.source.git.naming import ambiguity, described
 from core.source.git.repository import Repository
 from core.source.kinds import Choices, History, Introduction, Source, place, same_or_none
 from core.source.tree import Tree
-from core.text import count, show_path
+from core.text import count, show_path, some
 
 RECENT = 50
 """Newest commits that a person is offered."""
@@ -141,9 +141,8 @@ class GitSource(Source):
         repository, ref = self.repository, ref or self.project.source.ref
         warnings = []
         if paths := repository.uncommitted(repository.resolve(ref).commit):
-            names = ", ".join(show_path(path) for path in paths[:3])
-            more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-            warnings.append(f"not committed, so not deployed: changes in {count(len(paths), 'file')} ({names}{more})")
+            names = some(paths, 3, show_path)
+            warnings.append(f"not committed, so not deployed: changes in {count(len(paths), 'file')} ({names})")
         if behind := repository.behind(ref):
             warnings.append(behind)
         return warnings
