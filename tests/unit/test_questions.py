@@ -15,7 +15,7 @@ from core.protocol.asked import from_line, from_lock, question_of, to_line, to_l
 from core.questions import Answer, Question, question_row
 from tui.view.glyphs import ASCII, UNICODE
 from tui.view.lines import plain, width
-from tui.view.question_lines import answer_lines, banner_line, countdown, question_lines
+from tui.view.question_lines import answer_lines, banner_line, question_lines, time_left
 
 NOW = 1795000000.0
 TAG = "20261128T193000Z-3f2c1ab"
@@ -41,7 +41,7 @@ def test_others_know_how_long_is_left_whatever_their_clock_says() -> None:
     shown = from_lock(to_lock(HOLD, NOW), 100.0, NOW + 86400)
     assert shown is not None and shown.deadline == NOW + 86400 + 500
     late = from_lock(to_lock(HOLD, NOW), 9999.0, NOW)
-    assert late is not None and countdown(late, NOW) == "0:00 left, then abort"
+    assert late is not None and time_left(late, NOW) == "0:00 left, then abort"
 
 
 def test_the_names_of_very_many_servers_are_left_out() -> None:
@@ -98,4 +98,4 @@ def test_a_question_fits_and_says_its_choices_and_the_time_left(cells: int, glyp
         assert all(f"{number}  {name}" in said for number, name in enumerate(question.names, start=1))
         assert "Y Answer" in " ".join(plain(lines[0]).split())
     assert "10:00 left, then abort" in plain(banner_line(HOLD, 60, NOW, glyphs, "Y"))
-    assert countdown(replace(HOLD, deadline=NOW + 7265), NOW) == "2:01:05 left, then abort"
+    assert time_left(replace(HOLD, deadline=NOW + 7265), NOW) == "2:01:05 left, then abort"

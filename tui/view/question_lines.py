@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from core.questions import Question
 from core.text import duration
-from tui.view.formats import short_tags
+from tui.view.formats import countdown, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, cell_len, crop, line, one_line, short, width, wrap
 
 
-def countdown(question: Question, now: float) -> str:
-    """`9:41 left, then abort`; "" where it waits without an end."""
+def time_left(question: Question, now: float) -> str:
+    """`9:41 left, then abort`; "" where it waits without an end. A second that has begun counts as gone."""
     if not question.deadline:
         return ""
-    left = max(int(question.deadline - now), 0)
-    hours, rest = divmod(left, 3600)
-    clock = f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
-    return f"{clock} left, then {question.default}"
+    return f"{countdown(max(int(question.deadline - now), 0))} left, then {question.default}"
 
 
 def banner_line(question: Question, cells: int, now: float, glyphs: Glyphs, key: str) -> Line:
     """`? 3f2c1ab is ready on 3 servers … Switch now?  go, abort, hold  9:41 left, then abort   Y Answer`."""
     end = line((f"  {key}", "key"), " Answer ")
-    limit = countdown(question, now)
+    limit = time_left(question, now)
     time = f"  {limit}" if limit else ""
     room = max(cells - width(end) - 3, 8)
     said, choices = short_tags(one_line(question.text)), ", ".join(question.names)
@@ -41,7 +38,7 @@ def question_lines(question: Question, cells: int, now: float, glyphs: Glyphs) -
         out.append(
             crop(line(("  " + f"{choice.name:<10}", "accent"), short_tags(one_line(choice.text))), cells, glyphs.more)
         )
-    limit = countdown(question, now)
+    limit = time_left(question, now)
     return [*out, crop(line(("  " + limit, "warn")), cells, glyphs.more)] if limit else out
 
 
@@ -61,7 +58,7 @@ def answer_lines(question: Question, chosen: str, refusal: str, cells: int, now:
         out.append(line((head, role or "strong"), (parts[0] if parts else "", role)))
         out += [line((" " * len(head) + part, role)) for part in parts[1:]]
     out.append(())
-    limit = countdown(question, now)
+    limit = time_left(question, now)
     if limit:
         out.append(line((limit, "warn")))
     asked = f"{one_line(question.asker)} runs it" if question.asker else ""
