@@ -13,6 +13,7 @@ WIDEST = 100
 """Cells of the longest line: longer ones are hard to read."""
 KEYS = ("key", "type", "default", "meaning", "example")
 """The columns of a table of keys in docs/configuration.md."""
+_ITEM = re.compile(r"(?:-|\d+\.) ")
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,11 @@ def _block_lines(section: Section, block: Sequence[str], cells: int) -> list[str
     if first.startswith("|"):
         return _table_lines(section, [_cells(line) for line in block], cells)
     text = _plain(" ".join(line.strip() for line in block))
-    sign = re.match(r"(?:-|\d+\.) ", first)
+    sign = _ITEM.match(first)
     if sign is None:
         return wrap(text, _width(cells))
-    return [sign[0] + wrap(text.removeprefix(sign[0]), _width(cells) - len(sign[0]))[0]] + [
-        " " * len(sign[0]) + line for line in wrap(text.removeprefix(sign[0]), _width(cells) - len(sign[0]))[1:]
-    ]
+    head, *more = wrap(text.removeprefix(sign[0]), _width(cells) - len(sign[0]))
+    return [sign[0] + head, *(" " * len(sign[0]) + line for line in more)]
 
 
 def _table_lines(section: Section, rows: Sequence[tuple[str, ...]], cells: int) -> list[str]:
@@ -147,7 +147,7 @@ def _hanging(text: str, cells: int, indent: str) -> list[str]:
 
 
 def _is_item(line: str) -> bool:
-    return re.match(r"(?:-|\d+\.) ", line) is not None
+    return _ITEM.match(line) is not None
 
 
 def _width(cells: int) -> int:
