@@ -265,7 +265,7 @@ class PlanDialog(Dialog[Plan]):
         if plan is None or self.news.changed or not self._may_run or "barrier" not in plan.phases:
             return
         if self._environment.hold and not plan.goes_back:
-            self.notify("turnout.toml holds every deploy here", timeout=3, markup=False)
+            self.notice("turnout.toml holds every deploy here", seconds=3)
             return
         seconds = 0.0 if plan.hold else USUAL_HOLD
         approve = OTHER if seconds and self._environment.approve == OTHER else ""
