@@ -122,6 +122,12 @@ def some(things: Sequence[T], most: int, said: Callable[[T], str] = str) -> str:
     return f"{shown} and {len(things) - most} more" if len(things) > most else shown
 
 
+def either(words: Sequence[str]) -> str:
+    """`200`, `200 or 204`, `200, 204 or 3xx`: at least one."""
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
+
+
 def some_lines(things: Sequence[T], most: int, said: Callable[[T], str] = str) -> str:
     """The same with a line for each, and one for how many more there are."""
     shown = [said(thing) for thing in things[:most]]

@@ -14,12 +14,6 @@ def status_fits(status: int, wanted: Sequence[str]) -> bool:
     return any(word == str(status) or (word[1:] == "xx" and word[0] == str(status)[0]) for word in wanted)
 
 
-def either(words: Sequence[str]) -> str:
-    """`200`, `200 or 204`, `200, 204 or 3xx`."""
-    *most, last = words
-    return f"{', '.join(most)} or {last}" if most else last
-
-
 @dataclass(frozen=True)
 class Expected:
     """What is asked of the body of an answer.

@@ -12,12 +12,12 @@ from urllib.parse import SplitResult, urlsplit
 
 import paramiko
 
-from core.checks.expected import Expected, either, status_fits
+from core.checks.expected import Expected, status_fits
 from core.config import values
 from core.errors import ConnectError
 from core.pending import whole
 from core.remote.transport import BROKEN
-from core.text import clean, count
+from core.text import clean, count, either
 
 if TYPE_CHECKING:
     from core.checks.subject import Subject

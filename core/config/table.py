@@ -11,6 +11,7 @@ import msgspec
 from core.config import values
 from core.config.fault_text import nearest, suggestion
 from core.config.readers import Broken, Place, Reader, Wrong, collected, reader_of
+from core.text import either
 
 __all__ = ["Broken", "Field", "Place", "Table", "Wrong", "exactly_one", "kind_of"]
 
@@ -180,7 +181,7 @@ def exactly_one(table: Mapping[str, Any], *keys: str) -> Iterator[Broken]:
     """The rule that a table has one of these keys, and not two."""
     given = [key for key in table if key in keys]
     if not given:
-        *most, last = (f'"{key}"' for key in keys)
-        yield (), f"needs {', '.join(most)} or {last}", ""
+        named = either([f'"{key}"' for key in keys])
+        yield (), f"needs {named}", ""
     for key in given[1:]:
         yield (key,), f'cannot be combined with "{given[0]}"; use one of them', ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from core.checks.expected import Expected, either, status_fits
+from core.checks.expected import Expected, status_fits
 from core.checks.log import Counted, verdict
 from core.config import Check
+from core.text import either
 
 
 def same(text):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
+from core.text import either
 from tui.cli.proposals import Proposal, lines_of, proposal, subfolder_of
 
 if TYPE_CHECKING:
@@ -376,8 +377,7 @@ def _source_kind(text: str) -> str:
     kinds = tuple(_sources())
     kind = next((kind for kind in kinds if text and kind.startswith(text.lower())), "")
     if not kind:
-        *most, last = kinds
-        raise ValueError(f"answer {', '.join(most)} or {last}")
+        raise ValueError(f"answer {either(kinds)}")
     return kind
 
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from core.events import Answered, Asked, Event, OperationFinished
 from core.protocol.asked import question_of
 from core.questions import Question
+from core.text import either
 
 Take = Callable[[str, Question], None]
 """Gives a choice as the answer to a question; on the command's own thread."""
@@ -63,8 +64,7 @@ class TypedAnswers:
 
     def _prompt(self, *, wrong: bool = False) -> None:
         if self._question:
-            *most, last = self._question.names
-            choices = f"{', '.join(most)} or {last}" if most else last
+            choices = either(self._question.names)
             self._say([f"{'not a choice: ' if wrong else ''}type {choices}, then Enter"])
 
     def _forget(self) -> None:
