@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-import msgspec
-
 from core.config import values
 from core.config.placing import listed_once
 from core.config.readers import Check as Checked
@@ -27,7 +25,7 @@ class Notify(Table):
     """When: an operation that changes what is live ended well; it did not; it waits for a person."""
     environments: tuple[Name, ...] = ()
     """Only in these environments; empty for all."""
-    timeout: Timeout = msgspec.field(default=10.0)
+    timeout: Timeout = 10.0
     """Seconds that an operation's end waits for it at most."""
 
     @classmethod

@@ -95,7 +95,6 @@ def agent(root: str, mark: str, requests: str, *, waits: bool, link: str = "", l
     """The agent for a deploy root, with its first requests.
 
     link   what a switch replaces, where that is not `current`; links: others to look at (links.sh)
-
     mark   a random word that begins each of its own lines
     waits  the server takes input only once a command runs (OpenSSH): what is sent then costs one more round trip, so
            all travels in the command line where it can
