@@ -173,7 +173,7 @@ class Transition:
         if strategy.hold:
             standing = self._standing
             done = [name for name in standing.reaching if name in standing.switched]
-            coming = [name for name in batches[number] if name in standing.reaching]
+            coming = self._there(batches[number])
             deadline, other = time.time() + ANSWER_WITHIN, bool(self._plan.approve)
             question = questions.batch(coming, standing.tag, done, deadline, other_only=other)
             answer = self._run.ask(question, controls)
