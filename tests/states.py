@@ -10,3 +10,8 @@ def state(server: str, *releases: Release, **more: object) -> ServerState:
     current = more.get("current", next((item.tag for item in releases if item.live), ""))
     facts = {"current": current, "current_kind": "link" if current else "absent", **more}
     return ServerState(server=server, root="/srv", releases={item.tag: item for item in releases}, **facts)  # type: ignore[arg-type]
+
+
+def theirs(tag: str, mtime: float = 5.0, **more: object) -> Release:
+    """A release that another tool made: without a record."""
+    return Release(tag=tag, present=True, mtime=mtime, **more)  # type: ignore[arg-type]

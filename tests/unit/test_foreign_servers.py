@@ -14,7 +14,7 @@ from core.planner.rollback import plan_rollback
 from core.records import Record, Release, ServerState, Told
 from core.retention import protection
 from core.shared import SharedPath
-from tests.states import state
+from tests.states import state, theirs
 from tests.strategies import file_entry
 from tui.view.glyphs import UNICODE
 from tui.view.lines import plain
@@ -23,10 +23,6 @@ from tui.view.plan_lines import step_lines
 TREE = Manifest({b"d": FOLDER_ENTRY, b"d/a": file_entry(b"one\n"), b"config.php": file_entry(b"two\n")})
 NEW = Record(tag="new", seq=9, created=9e9, source="git", digest=TREE.digest)
 SETTINGS = PlanSettings(keep=1, shared=(SharedPath(".env"), SharedPath("storage", folder=True)))
-
-
-def theirs(tag: str, **more: object) -> Release:
-    return Release(tag=tag, present=True, mtime=5.0, **more)  # type: ignore[arg-type]
 
 
 def ours(tag: str, seq: int, **more: object) -> Release:

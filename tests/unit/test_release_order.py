@@ -10,16 +10,12 @@ from hypothesis import strategies as st
 
 from core.records import JournalLine, Record, Release, Told, fleet_releases, previous_of
 from core.records.order import in_order, natural, time_in
-from tests.states import state
+from tests.states import state, theirs
 
 
 def of_ours(tag: str, seq: int, created: float, **more: object) -> Release:
     made = Record(tag=tag, seq=seq, created=created, digest="0" * 64)
     return Release(tag=tag, record=made, present=True, **more)  # type: ignore[arg-type]
-
-
-def of_theirs(tag: str, mtime: float = 0.0, **more: object) -> Release:
-    return Release(tag=tag, present=True, mtime=mtime, **more)  # type: ignore[arg-type]
 
 
 def at(text: str) -> float:
@@ -31,14 +27,14 @@ def oldest_first(*releases: Release) -> list[str]:
 
 
 def test_numbers_in_names_are_counted_not_spelt() -> None:
-    assert oldest_first(*(of_theirs(tag, 1.7e9) for tag in ("8", "9", "10", "100"))) == ["8", "9", "10", "100"]
+    assert oldest_first(*(theirs(tag, 1.7e9) for tag in ("8", "9", "10", "100"))) == ["8", "9", "10", "100"]
     assert sorted(["v10", "v9", "v9.10", "v9.9"], key=natural) == ["v9", "v9.9", "v9.10", "v10"]
 
 
 def test_a_file_that_is_written_into_an_old_release_moves_nothing() -> None:
-    assert oldest_first(of_theirs("8", 9e9), of_theirs("9", 2.0), of_theirs("10", 3.0)) == ["8", "9", "10"]
-    written = of_theirs("20261101120000", at("2026-12-24T00:00:00"))
-    assert oldest_first(written, of_theirs("20261102120000", 5.0)) == ["20261101120000", "20261102120000"]
+    assert oldest_first(theirs("8", 9e9), theirs("9", 2.0), theirs("10", 3.0)) == ["8", "9", "10"]
+    written = theirs("20261101120000", at("2026-12-24T00:00:00"))
+    assert oldest_first(written, theirs("20261102120000", 5.0)) == ["20261101120000", "20261102120000"]
 
 
 def test_names_tell_the_time() -> None:
@@ -52,11 +48,11 @@ def test_names_tell_the_time() -> None:
 
 def test_another_tools_release_comes_between_ours_where_its_time_is() -> None:
     releases = (
-        of_theirs("20261101000000"),
+        theirs("20261101000000"),
         of_ours("t1", 1, at("2026-11-05T00:00:00")),
-        of_theirs("20261110000000"),
+        theirs("20261110000000"),
         of_ours("t2", 2, at("2026-11-15T00:00:00")),
-        of_theirs("41", told=Told(tool="Deployer", when=at("2026-11-20T00:00:00"))),
+        theirs("41", told=Told(tool="Deployer", when=at("2026-11-20T00:00:00"))),
     )
     assert oldest_first(*releases) == [release.tag for release in releases]
 
@@ -69,14 +65,14 @@ def test_our_own_order_is_that_of_the_numbers_whatever_clocks_say() -> None:
 def test_any_mix_keeps_our_order_and_theirs(made: list[tuple[int, float, int]]) -> None:
     releases = {}
     for index, (seq, time, name) in enumerate(made):
-        release = of_ours(f"t{index}", seq, time) if seq else of_theirs(str(name), time)
+        release = of_ours(f"t{index}", seq, time) if seq else theirs(str(name), time)
         releases[release.tag] = release
     found = in_order(releases.values())
     assert len(found) == len(releases)
     ours = [release.record.seq for release in found if release.record]
     assert ours == sorted(ours)
-    theirs = [int(release.tag) for release in found if not release.record]
-    assert theirs == sorted(theirs)
+    others = [int(release.tag) for release in found if not release.record]
+    assert others == sorted(others)
     assert [row.tag for row in fleet_releases([state("web1", *releases.values())])][::-1] == [r.tag for r in found]
 
 
@@ -87,7 +83,7 @@ def switched(tag: str, previous: str, time: float, kind: str = "deploy") -> Jour
 def test_undo_goes_to_what_the_other_tool_had_live_between() -> None:
     releases = (
         of_ours("t1", 1, at("2026-11-05T00:00:00")),
-        of_theirs("20261110000000"),
+        theirs("20261110000000"),
         of_ours("t2", 2, at("2026-11-15T00:00:00"), live=True),
     )
     journal = (switched("t1", "", 1.0), switched("t2", "20261110000000", 2.0))
@@ -95,7 +91,7 @@ def test_undo_goes_to_what_the_other_tool_had_live_between() -> None:
 
 
 def test_their_log_tells_what_was_live_before_since_ours() -> None:
-    a, b = of_theirs("20261110000000"), of_theirs("20261111000000")
+    a, b = theirs("20261110000000"), theirs("20261111000000")
     releases = (of_ours("t1", 1, at("2026-11-05T00:00:00")), a, b)
     journal = (switched("t1", "", at("2026-11-05T00:00:00")),)
     lived = ("20261101000000", "20261110000000", "20261111000000", "20261110000000")
@@ -106,7 +102,7 @@ def test_their_log_tells_what_was_live_before_since_ours() -> None:
 
 
 def test_what_a_rollback_left_is_not_offered_where_the_journals_end() -> None:
-    one, two, three = (of_theirs(tag) for tag in ("1", "2", "3"))
+    one, two, three = (theirs(tag) for tag in ("1", "2", "3"))
     journal = (switched("2", "3", 1.0, "rollback"), switched("t", "2", 2.0))
     ours = of_ours("t", 1, 5e9, live=True)
     found = previous_of([state("web1", one, two, three, ours, journal=journal, blocks={})])
@@ -117,9 +113,9 @@ def test_what_a_rollback_left_is_not_offered_where_the_journals_end() -> None:
 
 
 def test_marks_are_skipped_and_named_and_a_guess_is_called_one() -> None:
-    bad = of_theirs("11", told=Told(tool="Deployer", fate="is marked bad by Deployer"))
-    live = of_theirs("12", live=True)
-    found = previous_of([state("web1", of_theirs("10"), bad, live)])
+    bad = theirs("11", told=Told(tool="Deployer", fate="is marked bad by Deployer"))
+    live = theirs("12", live=True)
+    found = previous_of([state("web1", theirs("10"), bad, live)])
     assert (found.tag, found.skipped, found.guessed) == ("10", (("11", "is marked bad by Deployer"),), True)
-    proved = of_theirs("10", told=Told(tool="Capistrano", published=True))
+    proved = theirs("10", told=Told(tool="Capistrano", published=True))
     assert not previous_of([state("web1", proved, bad, live)]).guessed

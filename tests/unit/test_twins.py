@@ -6,15 +6,15 @@ from core.planner.release import PlanSettings
 from core.planner.rollback import plan_rollback
 from core.records import Record, Release, Told, fleet_releases
 from core.rows.servers import release_rows
-from tests.states import state
+from tests.states import state, theirs
 
 
-def theirs(tag: str, revision: str = "", **more: object) -> Release:
-    return Release(tag=tag, present=True, mtime=5.0, told=Told(tool="Deployer", revision=revision), **more)  # type: ignore[arg-type]
+def of_deployer(tag: str, revision: str = "", **more: object) -> Release:
+    return theirs(tag, told=Told(tool="Deployer", revision=revision), **more)
 
 
-WEB1 = state("web1", theirs("1", "75b69fc" + "0" * 33), theirs("2", "1111111", live=True))
-WEB2 = state("web2", theirs("1", "9ab01cd" + "0" * 33), theirs("2", "1111111" + "2" * 33, live=True))
+WEB1 = state("web1", of_deployer("1", "75b69fc" + "0" * 33), of_deployer("2", "1111111", live=True))
+WEB2 = state("web2", of_deployer("1", "9ab01cd" + "0" * 33), of_deployer("2", "1111111" + "2" * 33, live=True))
 
 
 def test_two_rows_stand_for_one_name_with_two_contents() -> None:
@@ -39,7 +39,7 @@ def test_a_rollback_to_such_a_name_is_refused() -> None:
 
 
 def test_what_is_not_known_is_not_called_different() -> None:
-    bare = state("web3", theirs("1"), theirs("2", live=True))
+    bare = state("web3", of_deployer("1"), of_deployer("2", live=True))
     assert len([row for row in fleet_releases([WEB1, bare]) if row.tag == "1"]) == 1
 
 
