@@ -16,6 +16,7 @@ import pytest
 from core.errors import CheckFailed
 from core.events import CheckAttempted
 from core.operations.check import check
+from tests.crowd import Crowd
 from tests.engine.driving import at_rest, live, record
 from tests.projects import hook
 from tests.servers import need
@@ -64,36 +65,25 @@ def free_port():
         return listener.getsockname()[1]
 
 
-class Load:
+class Load(Crowd):
     """Asks the proxy so many times a second, and counts what it says."""
 
     def __init__(self, port):
+        super().__init__(*[self.call] * CALLERS)
         self.port = port
         self.said: Counter[str] = Counter()
         self.sequence: list[str] = []
-        self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self.call, daemon=True) for _ in range(CALLERS)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
 
     def call(self):
         due = time.monotonic()
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             answer = self.ask()
             with self._lock:
                 self.said[answer] += 1
                 self.sequence.append(answer)
             due += CALLERS / RATE
-            self._stop.wait(max(due - time.monotonic(), 0))
+            self.stop.wait(max(due - time.monotonic(), 0))
 
     def ask(self):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)

@@ -9,9 +9,11 @@ import socket
 import subprocess
 import threading
 import time
+from functools import partial
 
 import pytest
 
+from tests.crowd import Crowd
 from tests.engine.driving import at_rest, live
 from tests.servers import free_ports, need
 from tests.waiting import PATIENCE, until
@@ -76,28 +78,16 @@ def page(word):
     return f"release={word}\n" + ("x" * 99 + "\n") * 700 + f"release={word}\n" + "y" * 70_000 + f"\nrelease={word}\n"
 
 
-class Visitors:
+class Visitors(Crowd):
     """Threads that ask for pages all the time; what they got that they should not have."""
 
     def __init__(self, port, current):
+        super().__init__(*(partial(self.guard, work) for work in [*[self.ask] * READERS, self.read_two]))
         self.port = port
         self.current = current
         self.answers = 0
         self.seen = set()
         self.faults = []
-        self._stop = threading.Event()
-        works = [self.ask] * READERS + [self.read_two]
-        self._threads = [threading.Thread(target=self.guard, args=(work,)) for work in works]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
 
     def guard(self, work):
         try:
@@ -108,7 +98,7 @@ class Visitors:
     def ask(self):
         """Pages over a connection that stays open; each holds the words of one release."""
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             client.request("GET", "/index.html")
             answer = client.getresponse()
             body = answer.read().decode()
@@ -121,7 +111,7 @@ class Visitors:
 
     def read_two(self):
         """As an application does that finds out where it is once: two files of one folder are of one release."""
-        while not self._stop.is_set():
+        while not self.stop.is_set():
             folder = os.open(self.current, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 words = [self.word(folder, name) for name in ("a.txt", "deep/b.txt")]
