@@ -162,6 +162,17 @@ def answering(operator, *choices):
     return asked
 
 
+def mending(operator, mended):
+    """Mend what is broken when the operation asks, and have it tried again."""
+
+    def hear(event):
+        if isinstance(event, Asked):
+            mended.touch()
+            operator.controls.questions.answer("retry", "bo@laptop")
+
+    operator.on_event = hear
+
+
 def test_a_pause_that_holds_asks_before_each_batch_and_undoes_all_where_somebody_says_so(rolling):
     fleet, _, operator = rolling(3, pause="hold")
     asked = answering(operator, "go", "undo")
@@ -176,13 +187,7 @@ def test_a_pause_that_holds_asks_before_each_batch_and_undoes_all_where_somebody
 def test_a_person_has_a_server_tried_again_or_leaves_it_out(rolling, tmp_path):
     broken = hook("prepare", f"! [ $TURNOUT_SERVER-$TURNOUT_TAG = web2-r2 ] || [ -e {tmp_path}/mended ]")
     fleet, project, operator = rolling(3, broken, **{"on-failure": "ask"})
-
-    def mend(event):
-        if isinstance(event, Asked):
-            (tmp_path / "mended").touch()
-            operator.controls.questions.answer("retry", "bo@laptop")
-
-    operator.on_event = mend
+    mending(operator, tmp_path / "mended")
     operator.run(DeployRequest(tag="r2"))
     assert {live(place) for place in fleet} == {"r2"}
     (tmp_path / "mended").unlink()
@@ -202,12 +207,6 @@ def test_a_person_has_the_checks_of_a_batch_tried_again(rolling, tmp_path):
         f'\n[[checks]]\nrun = "test $TURNOUT_SERVER-$TURNOUT_TAG != web2-r2 -o -e {tmp_path}/mended"\nattempts = 1\n'
     )
     fleet, _, operator = rolling(3, check, **{"on-failure": "ask"})
-
-    def mend(event):
-        if isinstance(event, Asked):
-            (tmp_path / "mended").touch()
-            operator.controls.questions.answer("retry", "bo@laptop")
-
-    operator.on_event = mend
+    mending(operator, tmp_path / "mended")
     operator.run(DeployRequest(tag="r2"))
     assert {live(place) for place in fleet} == {"r2"} and len(operator.said(Asked)) == 1
