@@ -378,6 +378,12 @@ def public_key(path: Path) -> str:
     return " ".join(path.with_suffix(".pub").read_text().split()[:2])
 
 
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.create_server((HOST, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
 def free_ports() -> list[int]:
     """Ports that nobody listens on right now; another process may still be faster, hence several."""
     listeners = [socket.create_server((HOST, 0)) for _ in range(PORTS_TO_TRY)]

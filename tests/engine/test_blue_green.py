@@ -19,7 +19,7 @@ from core.operations.check import check
 from tests.crowd import Crowd
 from tests.engine.driving import at_rest, live, record
 from tests.projects import hook
-from tests.servers import need
+from tests.servers import free_port, need
 from tests.waiting import until
 
 APPLICATION = """
@@ -58,11 +58,6 @@ http {{
 RATE = 200
 """Requests a second."""
 CALLERS = 10
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Load(Crowd):

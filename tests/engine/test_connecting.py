@@ -20,7 +20,7 @@ from core.remote.connection import Connection
 from core.remote.link import Routes
 from core.sshconfig import Book
 from tests.engine.driving import live
-from tests.servers import OpenSSHServer, need, new_key
+from tests.servers import OpenSSHServer, free_port, need, new_key
 from tests.waiting import until
 
 
@@ -148,11 +148,6 @@ def test_a_server_that_is_down_is_reported_with_what_to_look_at(sshd, home, flee
     config.write_text(sshd.server.ssh_config(sshd.alias, port=free_port()))
     error = error_of(fleet_of(sshd), ConnectError)
     assert "refused the connection" in error.title and "sshd" in error.hint and error.server == sshd.alias
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def test_an_unknown_name_is_reported(sshd, fleet_of):

@@ -14,8 +14,8 @@ import pytest
 from core.errors import AuthenticationFailed, ConnectError, HostKeyRevoked
 from tests.engine.commands import turnout
 from tests.engine.driving import live
-from tests.engine.test_connecting import error_of, free_port
-from tests.servers import OpenSSHServer, need, new_key
+from tests.engine.test_connecting import error_of
+from tests.servers import OpenSSHServer, free_port, need, new_key
 from tests.waiting import until
 
 

@@ -11,9 +11,9 @@ import pytest
 from core import DeployRequest
 from core.errors import FleetError
 from tests.engine.driving import at_rest, live
-from tests.engine.test_blue_green import APPLICATION, NGINX, Load, free_port
+from tests.engine.test_blue_green import APPLICATION, NGINX, Load
 from tests.projects import hook
-from tests.servers import need
+from tests.servers import free_port, need
 
 RESTART = """
 pid=$(cat $TURNOUT_ROOT/pid 2> /dev/null) && kill $pid && while kill -0 $pid 2> /dev/null; do sleep 0.02; done
