@@ -20,6 +20,7 @@ from textual import events
 from textual.errors import NoWidget
 from textual.keys import _character_to_key
 from textual.pilot import OutOfBounds
+from textual.widgets import Input
 
 from core import DeployRequest
 from tests.tui.running import STYLE, XTERM, agree, hurried, plan_made, screen_text, shown, until
@@ -138,18 +139,12 @@ async def type_anything(pilot: Any, choose: random.Random, keystrokes: int) -> N
 
 
 async def to_the_dashboard(pilot: Any) -> None:
-    """Escape until nothing lies over the dashboard."""
+    """Escape until nothing lies over the dashboard and no field takes what is typed."""
     app = pilot.app
-
-    async def escape() -> bool:
-        if isinstance(app.screen, Dashboard):
-            return True
-        await pilot.press("escape")
-        return False
-
     for _ in range(200):
-        if await escape():
+        if isinstance(app.screen, Dashboard) and not isinstance(app.focused, Input):
             return
+        await pilot.press("escape")
         await asyncio.sleep(0.05)
     raise AssertionError(f"Escape does not lead back from {app.screen}\n{screen_text(app)}")
 
