@@ -23,6 +23,7 @@ from textual.driver import Driver
 
 from core.errors import EXIT_FAILED, EXIT_PERSON, EXIT_USAGE
 from tui import keymap as keys
+from tui import settings as own
 from tui import theme as themes
 from tui.commands import app_wide
 from tui.view import glyphs as signs
@@ -90,6 +91,9 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         opener: Callable[[Project, Environment], Fleet] | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
+        self.settings = own.load(environ)
+        self._theme_is_fixed = "NO_COLOR" in environ or bool(environ.get("TURNOUT_THEME"))
+        environ = self.settings.beside(environ)
         chosen = themes.choose(environ)
         super().__init__(ansi_color=True if themes.is_ansi(chosen) else None)
         self._environ = environ
@@ -97,7 +101,6 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         self.now = now
         self.clock = clock
         self.glyphs = signs.choose(environ)
-        self.keys_place = str(keys.keys_file(environ))
         self.dashboard: Dashboard | None = None
         """The main screen, also while a dialog lies over it; None without a project."""
         self.workspaces: Workspaces | None = None
@@ -108,7 +111,8 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         self._first = environment
         for theme in themes.THEMES:
             self.register_theme(theme)
-        self.theme = chosen if chosen in self.available_themes else themes.DARK.name
+        self._theme_fault = themes.fault(chosen, self.available_themes)
+        self.theme = themes.DARK.name if self._theme_fault else chosen
         if self.glyphs is signs.ASCII:
             self.add_class("-ascii")
         if self.native_ansi_color:
@@ -143,14 +147,15 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         from tui.commands import registry
         from tui.model.bridge import TICK, Bridge
 
-        self.keymap = keys.load(keys.keys_file(self._environ), registry.KEYS)
+        place = str(self.settings.place or own.FILE)
+        self.keymap = keys.check(self.settings.keys, registry.KEYS, place)
         self.bridge = Bridge()
         self.set_keymap(self.keymap.changed)
         self._hear_signals()
         self.bridge.attach(self.set_interval(TICK, self.bridge.tick, pause=True))
         self.app_resume_signal.subscribe(self, lambda _: self.draw_all_again())
-        for fault in self.keymap.faults:
-            self.notice(fault, title="keys.toml", severity="warning", seconds=12)
+        for fault in (*self.settings.faults, *self.keymap.faults, *filter(None, [self._theme_fault])):
+            self.notice(fault, title="settings", severity="warning", seconds=12)
         if self.project is None:
             from tui.screens.welcome import Welcome
 
@@ -341,15 +346,27 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         self.notice(f"{copies.amount(text)} written to {file.name}: {why}", seconds=12)
 
     def use_theme(self, name: str) -> None:
-        """Other colours, until the program ends."""
+        """Other colours, also the next time."""
         self.theme = name
         self.ansi_color = None
         self.set_class(self.native_ansi_color, "-ansi")
+        from core.jobs import Job
+
+        job = Job("save the theme", lambda emit, controls: own.save_theme(self.settings.place, name))
+        self.bridge.follow(job.start(), self._theme_saved)
+
+    def _theme_saved(self, job: Job[Any]) -> None:
+        """Say where the theme was kept, or why it was not."""
+        if job.error is not None:
+            self.notice(f"{job.error.title}; {job.error.hint}", title="theme", severity="warning", seconds=8)
+        else:
+            more = "; NO_COLOR or TURNOUT_THEME wins over it at the next start" if self._theme_is_fixed else ""
+            self.notice(f"saved in {self.settings.place}{more}", title="theme", seconds=4)
 
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(self.keymap, self.glyphs, self.why_not, place=self.keys_place))
+        self.push_screen(HelpScreen(self.keymap, self.glyphs, self.why_not, place=str(self.settings.place or own.FILE)))
 
     def action_help_quit(self) -> None:
         """ctrl+c where nothing is selected: says how to leave, and never does."""
@@ -401,13 +418,18 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         self.exit(return_code=self._code)
 
 
-def run_dashboard(project: Project | None, environment: str | None = None) -> int | str:
+def run_dashboard(
+    project: Project | None, environment: str | None = None, remember: Callable[[str], object] = lambda name: None
+) -> int | str:
     """Open the dashboard until a person leaves it: an exit code, or "demo" where the demo was asked for.
 
+    remember   called at the end with the environment that was shown last
     After a fault, whose lines Textual prints: 5 where an operation of ours was running and was not put back, else 2.
     """
     app = TurnoutApp(project, environment)
-    ended = app.run()
+    ended = app.run(mouse=app.settings.mouse)
+    if app.dashboard is not None and app.workspaces is not None:
+        remember(app.workspaces.shown.name)
     if ended == DEMO:
         return ended
     code = app.return_code or 0

@@ -1,14 +1,12 @@
-"""What a key is, the keys of widgets and dialogs, and the user's own choice of keys from keys.toml."""
+"""What a key is, the keys of widgets and dialogs, and the user's own choice of keys from settings.toml."""
 
 from __future__ import annotations
 
 import difflib
-import tomllib
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from textual.binding import Binding, BindingType
@@ -33,7 +31,7 @@ CHANGE, LOOK, MOVE, LOG, PREFLIGHT, CHANGES, ANSWER, LEAVE = (
 class Key:
     """One key.
 
-    id      its name in keys.toml     keys   what it is by default, in Textual's names, separated by commas
+    id      its name in settings.toml     keys   what it is by default, in Textual's names, separated by commas
     label   in the bar at the bottom; "" keeps it out of the bar     rank   what leaves the bar first when it is narrow
     priority   also where a field or a dialog has the focus
     alone   in a place where the others are not: it may be the key of another one
@@ -146,7 +144,7 @@ def bindings(*ids: str) -> list[BindingType]:
 
 
 def binding(key: Key) -> Binding:
-    """A key as Textual binds it; by its id the user's keys.toml changes it."""
+    """A key as Textual binds it; by its id the user's settings.toml changes it."""
     return Binding(key.keys, key.action, key.help, show=False, priority=key.priority, id=key.id)
 
 
@@ -156,7 +154,7 @@ class Keymap:
 
     known    all keys that there are
     changed  by id: the user's own keys
-    faults   what of keys.toml was not taken
+    faults   what of [keys] was not taken
     """
 
     known: tuple[Key, ...]
@@ -191,32 +189,12 @@ def show_key(key: str) -> str:
     return format_key(key)
 
 
-def keys_file(environ: Mapping[str, str]) -> Path:
-    """Where the user's keys.toml is looked for: TURNOUT_KEYS, else the user's configuration folder."""
-    if environ.get("TURNOUT_KEYS"):
-        return Path(environ["TURNOUT_KEYS"])
-    import platformdirs
+def check(table: Mapping[str, Any], known: tuple[Key, ...], place: str = "settings.toml") -> Keymap:
+    """The keymap that [keys] of settings.toml makes of the `known` keys: by id a key or a list of keys.
 
-    return Path(platformdirs.user_config_dir("turnout", appauthor=False)) / "keys.toml"
-
-
-def load(path: Path, known: tuple[Key, ...]) -> Keymap:
-    """The keymap of a keys.toml for the `known` keys. What is wrong is left out and named. The file may be missing."""
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return Keymap(known)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return Keymap(known, faults=(f"{path}: {error}; the default keys are used",))
-    return check(values, known, str(path))
-
-
-def check(values: Mapping[str, Any], known: tuple[Key, ...], place: str = "keys.toml") -> Keymap:
-    """The keymap in a parsed keys.toml: `[keys]` with ids of `known`, each a key or a list of keys."""
-    faults = [f"{place}: {name}: not known; put keys in [keys]" for name in values if name != "keys"]
-    table = values.get("keys", {})
-    if not isinstance(table, dict):
-        return Keymap(known, faults=(*faults, f"{place}: keys: must be a table, [keys]"))
+    What is wrong is left out and named.
+    """
+    faults: list[str] = []
     ids = [key.id for key in known]
     changed: dict[str, str] = {}
     for name, value in table.items():

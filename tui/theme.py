@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from textual.color import Color
 from textual.theme import Theme
@@ -148,6 +148,10 @@ def is_ansi(name: str) -> bool:
     return name == ANSI.name or name.startswith("ansi")
 
 
+SHORT = {"dark": DARK.name, "light": LIGHT.name, "ansi": ANSI.name}
+"""Our themes by their short names."""
+
+
 def choose(environ: Mapping[str, str]) -> str:
     """The name of the theme to start with.
 
@@ -157,8 +161,19 @@ def choose(environ: Mapping[str, str]) -> str:
     if "NO_COLOR" in environ:
         return ANSI.name
     wanted = environ.get("TURNOUT_THEME", "")
-    wanted = {"dark": DARK.name, "light": LIGHT.name, "ansi": ANSI.name}.get(wanted, wanted)
+    wanted = SHORT.get(wanted, wanted)
     return wanted or (DARK.name if _has_many_colours(environ) else ANSI.name)
+
+
+def fault(name: str, known: Iterable[str]) -> str:
+    """What to say of a theme that is not there; "" where it is."""
+    if name in known:
+        return ""
+    from core.names import nearest
+
+    there = (*SHORT, *sorted(set(known) - set(SHORT.values())))
+    near = nearest(name, list(there))
+    return f"there is no theme {name!r}; " + (f"did you mean {near}?" if near else f"there are {', '.join(there)}")
 
 
 def _has_many_colours(environ: Mapping[str, str]) -> bool:

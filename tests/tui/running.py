@@ -21,8 +21,8 @@ from tests.waiting import PATIENCE
 from tui.app import TurnoutApp
 from tui.dialogs.plan import PlanDialog
 
-XTERM = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TURNOUT_KEYS": "/nonexistent/keys.toml"}
-"""What the app is told of the terminal and of the user's keys, unless a test says otherwise."""
+XTERM = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TURNOUT_SETTINGS": "/dev/null"}
+"""What the app is told of the terminal and of the user's settings, unless a test says otherwise."""
 
 
 STYLE = Path(tui.app.__file__).with_name("style.tcss")

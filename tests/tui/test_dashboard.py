@@ -368,9 +368,9 @@ async def test_a_small_terminal_keeps_the_panes_in_sight_as_titles() -> None:
 
 
 async def test_keys_of_the_users_own_are_in_force_and_faults_are_told(tmp_path: Any) -> None:
-    path = tmp_path / "keys.toml"
+    path = tmp_path / "settings.toml"
     path.write_text('[keys]\nenvironment = "W"\ndetails = "f6"\nnonsense = "x"\n')
-    app = recorded_app(environ={"TURNOUT_KEYS": str(path)})
+    app = recorded_app(environ={"TURNOUT_SETTINGS": str(path)})
     async with shown(app) as pilot:
         assert any("keys.nonsense: not known" in text for text in toasts(app))
         await pilot.press("f6")

@@ -17,5 +17,5 @@ def test_a_fault_is_no_failure_that_was_put_back(monkeypatch, running, code):
             raise KeyError("a fault")
 
     monkeypatch.setattr(dashboard, "TurnoutApp", Faulty)
-    monkeypatch.setattr(Faulty, "run", lambda self: dashboard.App.run(self, headless=True))
+    monkeypatch.setattr(Faulty, "run", lambda self, mouse: dashboard.App.run(self, headless=True, mouse=mouse))
     assert dashboard.run_dashboard(None) == code

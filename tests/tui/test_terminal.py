@@ -80,10 +80,14 @@ class Tmux:
 
         until(gone, f"the dialog with {button!r} to go")
 
+    def format(self, text: str) -> str:
+        """A format of tmux, with its values: `#{mouse_any_flag}`."""
+        return self._do("display-message", "-p", text).strip()
+
     def ended(self) -> int:
         """Wait for the program's end; its exit code."""
-        until(lambda: self._do("display-message", "-p", "#{pane_dead}").strip() == "1", "the end of the program")
-        return int(self._do("display-message", "-p", "#{pane_dead_status}").strip() or 0)
+        until(lambda: self.format("#{pane_dead}") == "1", "the end of the program")
+        return int(self.format("#{pane_dead_status}") or 0)
 
     def close(self) -> None:
         subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True)

@@ -15,7 +15,7 @@ REASON = "somebody else's operation is running there since this morning, and its
 
 @pytest.mark.parametrize("cells", [40, 51, 75, 90])
 def test_nothing_in_the_help_is_cut(cells: int) -> None:
-    keymap = Keymap(KEYS, faults=("keys.toml: keys.rolback: not known; did you mean rollback? " + "x" * 100,))
+    keymap = Keymap(KEYS, faults=("settings.toml: keys.rolback: not known; did you mean rollback? " + "x" * 100,))
     for glyphs in (UNICODE, ASCII):
         screen = HelpScreen(keymap, glyphs, lambda name: REASON if name == "deploy" else "", place="/home/" + "a" * 90)
         lines = screen.lines(cells)

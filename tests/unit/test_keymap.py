@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from tui.commands.registry import KEYS, grouped
-from tui.keymap import Keymap, check, is_key, keys_file, load, places, show_key, textual_name
+from tui.keymap import Keymap, check, is_key, places, show_key, textual_name
 
 PAGE = Path(__file__).parents[2] / "docs/keys.md"
 
 
 def test_the_page_lists_every_key_as_the_table_has_it() -> None:
-    written = re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \| (.+) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    written = re.findall(
+        r"^\| `([a-z0-9-]+)` \| (.+) \| (.+) \|$", PAGE.read_text("utf-8").partition("## Filters")[0], re.MULTILINE
+    )
     shown = Keymap(KEYS)
     expected = [
         (key.id, " ".join(f"`{show_key(pressed)}`" for pressed in shown.keys(key.id)), key.help)
@@ -57,14 +59,14 @@ def test_signs_get_the_name_that_textual_has_for_them(key: str, name: str) -> No
 
 
 def test_chosen_keys_replace_the_old_ones() -> None:
-    keymap = check({"keys": {"rollback": "Z", "refresh": ["f5", "?"]}}, KEYS)
-    assert keymap.faults == ("keys.toml: keys.refresh: ? is already the key of help",)
+    keymap = check({"rollback": "Z", "refresh": ["f5", "?"]}, KEYS)
+    assert keymap.faults == ("settings.toml: keys.refresh: ? is already the key of help",)
     assert keymap.keys("rollback") == ["Z"] and keymap.shown("rollback") == "Z"
     assert keymap.keys("refresh") == ["r"], "what clashes is left out as a whole"
 
 
 def test_keys_can_change_places() -> None:
-    keymap = check({"keys": {"undo": "b", "rollback": "u"}}, KEYS)
+    keymap = check({"undo": "b", "rollback": "u"}, KEYS)
     assert keymap.faults == ()
     assert (keymap.shown("undo"), keymap.shown("rollback")) == ("b", "u")
 
@@ -72,39 +74,23 @@ def test_keys_can_change_places() -> None:
 @pytest.mark.parametrize(
     ("values", "fault"),
     [
-        ({"keys": {"rolback": "R"}}, "keys.rolback: not known; did you mean rollback?"),
-        ({"keys": {"rollback": "banana"}}, "keys.rollback: 'banana' is not a key"),
-        ({"keys": {"rollback": 5}}, 'keys.rollback: must be a key such as "D" or a list of keys'),
-        ({"keys": {"rollback": []}}, 'keys.rollback: must be a key such as "D" or a list of keys'),
-        ({"keys": "D"}, "keys: must be a table, [keys]"),
-        ({"colours": {}}, "colours: not known; put keys in [keys]"),
+        ({"rolback": "R"}, "keys.rolback: not known; did you mean rollback?"),
+        ({"rollback": "banana"}, "keys.rollback: 'banana' is not a key"),
+        ({"rollback": 5}, 'keys.rollback: must be a key such as "D" or a list of keys'),
+        ({"rollback": []}, 'keys.rollback: must be a key such as "D" or a list of keys'),
     ],
 )
 def test_each_fault_is_named_and_changes_nothing(values: dict[str, object], fault: str) -> None:
     keymap = check(values, KEYS)
-    assert keymap.faults == (f"keys.toml: {fault}",)
+    assert keymap.faults == (f"settings.toml: {fault}",)
     assert keymap.changed == {}
 
 
 def test_one_fault_does_not_cost_the_rest() -> None:
-    keymap = check({"keys": {"nothing": "x", "deploy": "ctrl+y"}}, KEYS)
+    keymap = check({"nothing": "x", "deploy": "ctrl+y"}, KEYS)
     assert keymap.shown("deploy") == "^y" and len(keymap.faults) == 1
 
 
-def test_a_file_that_is_not_toml_is_reported_and_no_file_is_fine(tmp_path: Path) -> None:
-    path = tmp_path / "keys.toml"
-    assert load(path, KEYS) == Keymap(KEYS)
-    path.write_text("[keys\n")
-    assert len(load(path, KEYS).faults) == 1 and load(path, KEYS).changed == {}
-    path.write_bytes(b"\xff")
-    assert len(load(path, KEYS).faults) == 1
-
-
-def test_the_place_of_the_file_can_be_named(tmp_path: Path) -> None:
-    assert keys_file({"TURNOUT_KEYS": str(tmp_path / "mine.toml")}) == tmp_path / "mine.toml"
-    assert keys_file({}).name == "keys.toml" and "turnout" in str(keys_file({}))
-
-
 def test_a_key_of_a_dialog_may_be_that_of_a_command_that_no_dialog_knows() -> None:
-    assert check({"keys": {"yes": "v"}}, KEYS).faults == ()
-    assert check({"keys": {"yes": "j"}}, KEYS).faults == ("keys.toml: keys.yes: j is already the key of down",)
+    assert check({"yes": "v"}, KEYS).faults == ()
+    assert check({"yes": "j"}, KEYS).faults == ("settings.toml: keys.yes: j is already the key of down",)

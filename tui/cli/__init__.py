@@ -117,6 +117,10 @@ def _command(options: Options) -> int:
         from tui.cli import offline
 
         return offline.run(options)
+    if options.command == "settings":
+        from tui.cli import settings_command
+
+        return settings_command.run(options)
     if options.command == "":
         return _dashboard(options)
     from tui.cli.run import run
@@ -140,9 +144,14 @@ def _dashboard(options: Options) -> int:
     except TurnoutError as error:
         stderr().write([str(error)])
         return error.exit_code
+    from tui import settings
     from tui.app import run_dashboard
 
-    ended: int | str = run_dashboard(project, environment)
+    memory = None
+    if project is not None and len(project.environments) > 1:
+        memory = settings.memory_of(project.path)
+        environment = environment or settings.remembered(memory, project.environments) or None
+    ended: int | str = run_dashboard(project, environment, lambda name: settings.remember(memory, name))
     if ended == "demo":
         from tui import demo
 

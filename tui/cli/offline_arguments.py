@@ -1,4 +1,4 @@
-"""The words of commands that ask no server: schema, config, completion, help."""
+"""The words of commands that ask no server: schema, config, completion, settings, help."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ def add_offline_commands(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     completion.add_argument("shell", metavar="SHELL", type=_shell, help="bash, zsh or fish")
+    settings = commands.add_parser(
+        "settings",
+        help="show your own settings of the dashboard, and where they are",
+        description="Show your own settings of the dashboard: theme, mouse, notifications, keys, and where each comes "
+        "from. They are in settings.toml, which belongs to you and this machine, not to a project. Exits with 2 if "
+        "something in it is not taken.",
+    )
+    settings.add_argument("--write", action="store_true", help="write a commented settings.toml, if there is none")
     topic = commands.add_parser(
         "help",
         help="print a section of the runbook, docs/operations.md, or the help of a command",

@@ -124,7 +124,7 @@ def everywhere(workspace: Workspace, focus: Focus) -> bool:
 class Command:
     """One key of the dashboard and all that is to be said of it.
 
-    id        its name in keys.toml     keys   by default, in Textual's names, separated by commas
+    id        its name in settings.toml     keys   by default, in Textual's names, separated by commas
     help      in the help and docs/keys.md, under `group`      title   in the palette; "" keeps it out
     label     in the bar at the bottom   rank   the highest leaves the bar first when it is narrow
     in_bar    whether it is in the bar now    place   the lower, the further to the left there
