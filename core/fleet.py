@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from core.remote.connection import Connection
     from core.remote.link import Routes
     from core.remote.session import Session
+    from core.remote.sockets import Dialler
 
 T = TypeVar("T")
 
@@ -170,11 +172,11 @@ class Fleet:
                 )
             return self._sessions[name]
 
-    def _routes_to_all(self) -> Routes:
+    def _routes_to_all(self, dialler: Dialler | None = None) -> Routes:
         if self._routes is None:
             from core.remote.link import Routes
 
-            self._routes = Routes(self._book)
+            self._routes = Routes(self._book, dialler)
         return self._routes
 
     def open(self, name: str) -> Session:
@@ -190,17 +192,27 @@ class Fleet:
 
     def connect_ahead(self) -> None:
         """Begin to connect to every server; the next `open` of each waits for that, and raises what it raised."""
-        # ssh is asked for its configuration while the SSH library is loaded.
-        self._book.ahead(target(server) for server in self.servers)
+        # ssh is asked for its configuration, and TCP connections are made, while the SSH library is loaded.
+        targets = [target(server) for server in self.servers]
+        self._book.ahead(targets)
+        from core.remote.sockets import Dialler
+
+        dialler = Dialler(self._book)
+        dialler.begin(targets)
         from core.remote.connection import Connection
 
+        self._routes_to_all(dialler)
         for server in self.servers:
             with self._lock:
                 connection = Connection(server, self._routes_to_all())
                 self._connections[server.name] = connection
-                self._ahead[server.name] = Ahead(connection.open)
+                self._ahead[server.name] = Ahead(partial(self._log_in, connection))
         # What else sessions need is loaded while the servers answer.
         import core.remote.session  # noqa: F401
+
+    def _log_in(self, connection: Connection) -> None:
+        with self.project.settings.measured("login", connection.server.name):
+            connection.open()
 
     def at_once(self, names: Iterable[str], step: Callable[[str], T]) -> Outcome[T]:
         """`at_once` on servers of the fleet, with what a step raises `masked`."""
@@ -232,7 +244,9 @@ class Fleet:
     def inspect_one(self, name: str) -> ServerState:
         """The state of one server; connects where that is needed. Raises TurnoutError."""
         with self.masked():
-            state = self._with_commits(self.open(name).state())
+            session = self.open(name)
+            with self.project.settings.measured("inspect", name):
+                state = self._with_commits(session.state())
         self._remember(name, state)
         return state
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 
 from core.errors import CannotRun
+from core.profile import Profile
 from core.text import clean
 
 USER, CACHE, SSH_CONFIG = "TURNOUT_USER", "TURNOUT_CACHE_DIR", "TURNOUT_SSH_CONFIG"
+PROFILE = "TURNOUT_PROFILE"
 
 
 class Settings:
@@ -23,6 +26,7 @@ class Settings:
                 TURNOUT_SSH_CONFIG; "" for none
     environ     the values of `${NAME}` in turnout.toml, and the variables that ssh, git, builds and the operator's
                 hooks see
+    profile     where the time goes, with TURNOUT_PROFILE; else None
     """
 
     def __init__(
@@ -35,8 +39,13 @@ class Settings:
     ) -> None:
         self.environ: Mapping[str, str] = dict(os.environ if environ is None else environ)
         self.ssh_config = str(ssh_config or self.environ.get(SSH_CONFIG, ""))
+        self.profile = Profile() if self.environ.get(PROFILE) else None
         self._who = who
         self._cache = cache
+
+    def measured(self, name: str, server: str = "") -> AbstractContextManager[None]:
+        """A block whose time the profile has, where there is one."""
+        return self.profile.span(name, server) if self.profile else nullcontext()
 
     @cached_property
     def who(self) -> str:

@@ -210,8 +210,9 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
         states = begin(run, controls.cancel, uploads=operation.needs_tree, may_lack=operation.may_lack, wait=wait)
         operation.unreached = {name: error for name, error in run.failed.items() if name in run.left_out}
         with run.or_give_back("refused"):
-            states = _named(operation, states)
-            prepared = operation.prepare(states, tree)
+            with run.fleet.project.settings.measured("plan"):
+                states = _named(operation, states)
+                prepared = operation.prepare(states, tree)
             if planned:
                 _still_holds(planned, states)
             prepared = _with_known_changes(operation, prepared, states)

@@ -168,7 +168,8 @@ class Run:
             self._phases.setdefault(name, (began, began))
         outcome = "failed"
         try:
-            yield
+            with self.fleet.project.settings.measured(name, server):
+                yield
             outcome = "ok"
         except Cancelled as error:
             outcome = "cancelled"

@@ -19,7 +19,8 @@ from core.jobs import Ahead
 from core.remote import admission, forwarding, login
 from core.remote.hostkeys import Judge, NotTrusted, refusal
 from core.remote.knownhosts import KnownHosts
-from core.remote.transport import BROKEN, Address, Transport, Wire, addresses, connect, through_command
+from core.remote.sockets import Address, Dialled, Dialler, addresses, connect
+from core.remote.transport import BROKEN, Transport, Wire, through_command
 from core.sshconfig import Book, Options, Target
 
 BANNER_TIMEOUT = 15.0
@@ -49,12 +50,21 @@ class Link(fabric.Connection):  # type: ignore[misc]
 
     options   what ssh_config says of the destination
     where     for people: `user@host:port`, of a gateway with that word before it
+    dialler   has a connection to it already, perhaps
     """
 
     inline_ssh_env: bool | None = None
     """Declared here, or Fabric's assignment would rewrite the configuration while other servers' threads read it."""
 
-    def __init__(self, options: Options, config: fabric.Config, gateway: Link | None, *, is_gateway: bool) -> None:
+    def __init__(
+        self,
+        options: Options,
+        config: fabric.Config,
+        gateway: Link | None,
+        *,
+        is_gateway: bool,
+        dialler: Dialler | None = None,
+    ) -> None:
         super().__init__(
             options.host,
             user=options.user,
@@ -72,6 +82,8 @@ class Link(fabric.Connection):  # type: ignore[misc]
             users=set(),
             _sharing=threading.Lock(),
             _flight=None,
+            _dialler=dialler,
+            _dialled=None,
         )
 
     def derive_shorthand(self, host_string: str) -> dict[str, Any]:
@@ -140,8 +152,14 @@ class Link(fabric.Connection):  # type: ignore[misc]
     def _places(self) -> list[Address]:
         if self.gateway is not None or self.options.proxy_command:
             return []
+        dialled: Dialled | None = self._dialler.take(self.options.target) if self._dialler is not None else None
+        self._set(_dialler=None, _dialled=dialled)
         try:
-            return addresses(self.options)
+            if dialled is None:
+                return addresses(self.options)
+            if dialled.unresolved is not None:
+                raise dialled.unresolved
+            return list(dialled.places)
         except OSError as error:
             raise unreachable(error, self.where) from None
 
@@ -185,7 +203,9 @@ class Link(fabric.Connection):  # type: ignore[misc]
             return Wire(self._channel())
         if self.options.proxy_command:
             return through_command(self.options.proxy_command, self.options.environ)
-        return connect(self.options, places)
+        dialled: Dialled | None = self._dialled
+        self._set(_dialled=None)
+        return Wire(dialled.take() if dialled is not None else connect(self.options, places))
 
     def _channel(self) -> paramiko.Channel:
         """A TCP connection from the gateway to the destination."""
@@ -268,8 +288,9 @@ class _Silent(paramiko.SSHConfig):  # type: ignore[misc]
 class Routes:
     """The ways to a fleet's servers: address book, Fabric's configuration, and gateways, which connections share."""
 
-    def __init__(self, book: Book) -> None:
+    def __init__(self, book: Book, dialler: Dialler | None = None) -> None:
         self.book = book
+        self._dialler = dialler
         # Fabric's own files (~/.fabric.yaml, ~/.fabric.py, /etc/fabric.*) and variables are not read: they would change
         # users and keys behind ssh_config's back, and one of them is a program. It reads no ssh_config either.
         self._config = fabric.Config(lazy=True, ssh_config=_Silent())
@@ -288,7 +309,7 @@ class Routes:
         hop = self.book.hops(options)
         gateway = self._link(hop, (*behind, target)) if hop else None
         if not behind:
-            return Link(options, self._config, gateway, is_gateway=False)
+            return Link(options, self._config, gateway, is_gateway=False, dialler=self._dialler)
         with self._lock:
             if target not in self._gateways:
                 self._gateways[target] = Link(options, self._config, gateway, is_gateway=True)
@@ -305,7 +326,9 @@ class Routes:
             self.book.forget(one)
 
     def close(self) -> None:
-        """Close the gateways."""
+        """Close the gateways, and connections that nobody wanted."""
+        if self._dialler is not None:
+            self._dialler.close()
         with self._lock:
             gateways = list(self._gateways.values())
         for gateway in gateways:

@@ -25,8 +25,6 @@ from core.remote.ending import hear_request
 from core.sshconfig import Options
 from core.sshconfig.options import pick
 
-CONNECT_TIMEOUT = 10.0
-"""Seconds for the TCP connection, where ConnectTimeout says nothing else."""
 BANNER = 400
 """Bytes of a server's first words that are kept, to tell what answers there."""
 
@@ -193,47 +191,6 @@ class Wire:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
-
-
-Address = tuple[int, Any]
-"""A family and the address that connect(2) needs for it."""
-
-
-def addresses(options: Options) -> list[Address]:
-    """Where a host is, as AddressFamily lets it be. OSError where its name cannot be resolved."""
-    family = {"inet": socket.AF_INET, "inet6": socket.AF_INET6}.get(options.get("addressfamily"), socket.AF_UNSPEC)
-    found = socket.getaddrinfo(options.host, options.port, family, socket.SOCK_STREAM)
-    return [(entry[0], entry[4]) for entry in found]
-
-
-def connect(options: Options, places: Sequence[Address]) -> Wire:
-    """A TCP connection to the first of the addresses that takes one, without Nagle's algorithm. OSError for none."""
-    seconds = float(options.number("connecttimeout", int(CONNECT_TIMEOUT)) or CONNECT_TIMEOUT)
-    trouble: OSError = OSError("no address")
-    for _ in range(max(1, options.number("connectionattempts", 1))):
-        for family, address in places:
-            sock = socket.socket(family, socket.SOCK_STREAM)
-            try:
-                sock.settimeout(seconds)
-                _bind(sock, family, options)
-                sock.connect(address)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                return Wire(sock)
-            except OSError as error:
-                trouble = error
-                sock.close()
-    raise trouble
-
-
-def _bind(sock: socket.socket, family: int, options: Options) -> None:
-    """BindAddress and BindInterface."""
-    interface, address = options.get("bindinterface"), options.get("bindaddress")
-    if interface:
-        if not hasattr(socket, "SO_BINDTODEVICE"):
-            raise OSError(f"BindInterface {interface}: this system has no such option")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode() + b"\0")
-    if address:
-        sock.bind(socket.getaddrinfo(address, 0, family, socket.SOCK_STREAM)[0][4])
 
 
 def through_command(command: str, environ: Mapping[str, str]) -> Wire:

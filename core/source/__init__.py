@@ -42,7 +42,7 @@ def make_tree(
     UsageError for a revision that does not exist, SourceError where the tree cannot be made. No server is touched.
     """
     cancel.check()
-    with _on_this_machine():
+    with _on_this_machine(), project.settings.measured("tree"):
         tree = source_of(project).tree(ref, target, emit, cancel, rebuild=rebuild)
         remember(project.settings.cache, tree.manifest)
         return tree
@@ -59,7 +59,7 @@ def tree_of_record(project: Project, record: Record, emit: Emit, cancel: Cancel,
             hint="its files cannot be made again; deploy another release",
         )
     cancel.check()
-    with _on_this_machine():
+    with _on_this_machine(), project.settings.measured("tree"):
         tree = source_of(project).same(record, record.built_for or target, emit, cancel)
         remember(project.settings.cache, tree.manifest)
         return tree

@@ -59,7 +59,12 @@ class Command:
         if self.options.request is not None and not self.options.dry_run:
             self.fleet.allow_changes()
         self._opened = True
-        with quick_imports():
+        settings = self.project.settings
+        if settings.profile:
+            from tui.cli.profiling import process_began
+
+            settings.profile.add("start", process_began())
+        with quick_imports(), settings.measured("load"):
             self.fleet.connect_ahead()
 
     def read(self) -> Project:
@@ -84,6 +89,11 @@ class Command:
 
     def close(self) -> None:
         """Close the connections; what was to be done has been done and said."""
+        profile = self.project.settings.profile if self._opened else None
+        if profile:
+            from tui.cli.profiling import tell
+
+            tell(profile, self.fleet.names)
         if self._opened:
             self.fleet.close()
 
