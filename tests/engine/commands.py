@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
+from tests.forked import forker
 from tests.projects import SampleProject
 from tests.servers import Destination
 from tests.shapes import keeps_its_shape
-from tests.waiting import PATIENCE, until
+from tests.waiting import until
 
 COMMAND = [sys.executable, "-m", "tui.cli"]
 
@@ -29,9 +31,10 @@ def start(project: SampleProject, *words: str, **options: Any) -> subprocess.Pop
 
 
 def turnout(project: SampleProject, *words: str) -> subprocess.CompletedProcess[str]:
-    process = start(project, *words)
-    out, err = process.communicate(timeout=PATIENCE)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+    with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+        status = forker().start(words, project.folder, out, err).wait()
+        said = [file.read() for file in (out, err) if file.seek(0) == 0]
+    return subprocess.CompletedProcess(["turnout", *words], status, *said)
 
 
 def turnout_json(project: SampleProject, *words: str) -> tuple[int, list[dict[str, Any]]]:

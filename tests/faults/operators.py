@@ -1,49 +1,20 @@
-"""Operators by the hundred: the `turnout` command in processes to kill, forked from one that has loaded everything."""
+"""Operators by the hundred: the `turnout` command, to be stopped and killed."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from tests.forked import Forked, forker
 from tests.processes import state_of
-from tests.waiting import PATIENCE, until
+from tests.waiting import until
 
-PROGRAM = """
-import functools, json, os, sys, time
-import core.checks.command, core.checks.http, core.hooks.command, core.hooks.webhook
-import core, core.config, core.operations.verify, core.remote.held, core.source
-import tui.cli.arguments, tui.cli.output, tui.cli.following, tui.cli.run
-from tui.cli import main
-
-[getattr(core, name) for name in core.__all__]  # loaded before the fork
-
-Held, now = core.remote.held.Held, time.time
-for line in sys.stdin:
-    words, said, complaints, clock, patience = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 1)
-        os.dup2(os.open(complaints, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 2)
-        status = 70
-        time.time = lambda: now() + clock
-        if patience:
-            Held.take = functools.partial(Held.take, patience=patience)
-        try:
-            status = main(words)
-            sys.stdout.flush()
-        finally:
-            os._exit(status)
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
+WRONG_CLOCK = "now = time.time; time.time = lambda: now() + {}"
+IMPATIENT = "Held = core.remote.held.Held; Held.take = functools.partial(Held.take, patience={})"
 
 
 CLOCKS = (0.0, 0.0, -3600.0, 3600.0, -40 * 86400.0, 400 * 86400.0)
@@ -73,19 +44,17 @@ class Operators:
         self.patience = 0
         self.said = folder / f"{name}.jsonl"
         self.complaints = folder / f"{name}.err"
-        self.child = 0
-        self._mother = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self._running: Forked | None = None
 
     def start(self, project, *words: str) -> None:
         """Start `turnout WORDS --json` for a project."""
+        first = [WRONG_CLOCK.format(self.clock)] if self.clock else []
+        if self.patience:
+            first.append(IMPATIENT.format(self.patience))
         command = [*words, "--config", str(project.config), "--json"]
         self.said.unlink(missing_ok=True)
-        order = [command, str(self.said), str(self.complaints), self.clock, self.patience]
-        self._mother.stdin.write(json.dumps(order) + "\n")
-        self._mother.stdin.flush()
-        self.child = int(self._mother.stdout.readline())
+        with self.said.open("w") as out, self.complaints.open("w") as err:
+            self._running = forker().start(command, Path.cwd(), out, err, "\n".join(first))
 
     def events(self) -> list[dict]:
         """What it has said so far; a line that is not whole yet is left out."""
@@ -105,13 +74,14 @@ class Operators:
 
     def signal(self, number: int = signal.SIGKILL) -> None:
         """Send a signal; one that has ended meanwhile is not there to hear it."""
-        with suppress(ProcessLookupError):
-            os.kill(self.child, number)
+        assert self._running
+        self._running.signal(number)
 
     def stop(self) -> None:
         """SIGSTOP: it does nothing any more, and its connections stay. One that has ended meanwhile is not there."""
         self.signal(signal.SIGSTOP)
-        until(lambda: state_of(self.child) in "TZX", "the operator to stand still")
+        running = self._running
+        until(lambda: state_of(running.pid) in "TZX", "the operator to stand still")
 
     def go_on(self) -> None:
         self.signal(signal.SIGCONT)
@@ -123,12 +93,11 @@ class Operators:
 
     def end(self) -> int:
         """Wait for its end; its exit status, negative for a signal."""
-        self.child, status = 0, int(self._mother.stdout.readline())
-        return status
+        assert self._running
+        running, self._running = self._running, None
+        return running.wait()
 
     def close(self) -> None:
-        if self.child:
+        if self._running:
             self.signal()  # also one that stands still ends by this one
-        self._mother.stdin.close()
-        self._mother.wait(PATIENCE)
-        self._mother.stdout.close()
+            self.end()
