@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 QUIET = 1.5
 """Seconds without a line after which, with --no-follow, a command has printed what it has."""
 
+STOPPED: Answer = {"exit_code": EXIT_DONE, "outcome": "stopped", "summary": ""}
+
 LEVEL_COLOURS = {"error": "31", "warning": "33", "debug": "2"}
 
 
@@ -48,11 +50,12 @@ def carry_out(command: Command) -> Answer:
 
     try:
         command.follower.run("logs", work, patient=False)
+        standings = following.standings  # before the stop, which ends what still connects
     except Cancelled:
-        return {"exit_code": EXIT_DONE, "outcome": "stopped", "summary": ""}
+        return STOPPED
     finally:
         following.stop()
-    return _answer(following.standings, printed.lines)
+    return STOPPED if command.output.reader_left else _answer(standings, printed.lines)
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
