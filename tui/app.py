@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -114,9 +115,15 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         self._theme_fault = themes.fault(chosen, self.available_themes)
         self.theme = themes.DARK.name if self._theme_fault else chosen
         if self.glyphs is signs.ASCII:
+            self.instead = signs.INSTEAD
             self.add_class("-ascii")
         if self.native_ansi_color:
             self.add_class("-ansi")
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The variables, with what the person's settings say where no variable says it."""
+        return self._environ
 
     @property
     def workspace(self) -> Workspace | None:
@@ -127,7 +134,10 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         """Textual's variables, and ours for quiet text, which follow from the theme."""
         variables = super().get_css_variables()
         theme = self.current_theme
-        return {**variables, **themes.quiet(theme, variables), **themes.environment_colours(theme, variables)}
+        readable = themes.readable(theme, variables)
+        variables |= readable
+        ours = themes.quiet(theme, variables) | themes.environment_colours(theme, variables)
+        return {**variables, **ours, **readable}
 
     def get_driver_class(self) -> type[Driver]:
         return lasting(super().get_driver_class())
@@ -241,9 +251,20 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         if self.is_headless or self.is_web or self._driver is None:
             return
         from tui.model.announcer import Announcer
+        from tui.view.announcements import terminal
 
-        announcer = self.announcer = self.announcer or Announcer(self._driver.write, self._environ)
-        workspaces.on_end.append(announcer.ended)
+        if self.announcer is None:
+            self.announcer = Announcer(self._driver.write, terminal(self._environ, self.settings.notify))
+            self.app_suspend_signal.subscribe(self, lambda _: self.stop_announcing())
+        announcer = self.announcer
+
+        def ended(operation: Followed) -> None:
+            finished = operation.progress.finished
+            announcer.ended(
+                operation.title, operation.outcome, operation.summary, finished.seconds if finished is not None else 0.0
+            )
+
+        workspaces.on_end.append(ended)
 
         def look() -> None:
             announcer.running([place.operation.progress for place in workspaces.running if place.operation])
@@ -413,21 +434,31 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         """End the program: nothing runs any more."""
         if self.workspaces is not None:
             self.workspaces.close()
-        if self.announcer is not None:
-            self.announcer.leave()
         self.exit(return_code=self._code)
+
+    def stop_announcing(self, write: Callable[[str], object] | None = None) -> None:
+        """Give the terminal back the title that it had, and take its progress away."""
+        if self.announcer is not None:
+            self.announcer.leave(write)
 
 
 def run_dashboard(
-    project: Project | None, environment: str | None = None, remember: Callable[[str], object] = lambda name: None
+    project: Project | None,
+    environment: str | None = None,
+    remember: Callable[[str], object] = lambda name: None,
+    environ: Mapping[str, str] | None = None,
 ) -> int | str:
     """Open the dashboard until a person leaves it: an exit code, or "demo" where the demo was asked for.
 
     remember   called at the end with the environment that was shown last
+    environ    variables; None: those of the process
     After a fault, whose lines Textual prints: 5 where an operation of ours was running and was not put back, else 2.
     """
-    app = TurnoutApp(project, environment)
-    ended = app.run(mouse=app.settings.mouse)
+    app = TurnoutApp(project, environment, environ=environ)
+    try:
+        ended = app.run(mouse=own.has_mouse(app.environ))
+    finally:  # also after a fault, when Textual has left the terminal already
+        app.stop_announcing(_write_last)
     if app.dashboard is not None and app.workspaces is not None:
         remember(app.workspaces.shown.name)
     if ended == DEMO:
@@ -436,3 +467,12 @@ def run_dashboard(
     if code != EXIT_FAILED:  # Textual's own code for a fault; no way of leaving has it
         return code
     return EXIT_USAGE if not app.our_operations else EXIT_PERSON
+
+
+def _write_last(text: str) -> None:
+    """Write to the terminal, if it is there, as Textual's driver does."""
+    file = sys.__stderr__
+    with suppress(OSError, ValueError):
+        if file is not None and file.isatty():
+            file.write(text)
+            file.flush()

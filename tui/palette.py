@@ -14,7 +14,7 @@ from tui.commands.registry import COMMANDS
 from tui.keymap import Keymap
 from tui.widgets.bars import press
 
-THEMES = ("turnout-dark", "turnout-light", "turnout-ansi", "nord", "gruvbox", "tokyo-night")
+THEMES = ("turnout-dark", "turnout-light", "turnout-contrast", "turnout-ansi", "nord", "gruvbox", "tokyo-night")
 
 
 class Host(Protocol):

@@ -15,6 +15,9 @@ from typing import Any
 
 from core.errors import UsageError
 
+MOUSE = "TURNOUT_MOUSE"
+"""The variable that is 0 where the terminal keeps the mouse."""
+
 SETTINGS, OLD_KEYS = "TURNOUT_SETTINGS", "TURNOUT_KEYS"
 FILE, OLD_FILE = "settings.toml", "keys.toml"
 NOTIFY = ("bell", "title", "progress", "desktop")
@@ -24,9 +27,9 @@ NO_HOME = f"no home folder is known; {SETTINGS} can name a file"
 
 SAMPLE = """\
 # How Turnout looks and what it tells you, on this machine. docs/keys.md has every key.
-# A variable (NO_COLOR, TURNOUT_THEME, TURNOUT_ASCII, TURNOUT_NOTIFY) wins over this file.
+# A variable (NO_COLOR, TURNOUT_THEME, TURNOUT_ASCII, TURNOUT_MOUSE, TURNOUT_NOTIFY) wins over this file.
 
-# theme = "dark"         # dark, light, ansi, or one of Textual's: nord, gruvbox, tokyo-night ...
+# theme = "dark"         # dark, light, contrast, ansi, or one of Textual's: nord, gruvbox, tokyo-night ...
 # mouse = true           # false: the terminal selects text, and clicks do nothing
 # ascii = false          # true: plain ASCII signs
 
@@ -65,8 +68,14 @@ class UserSettings:
 
     def beside(self, environ: Mapping[str, str]) -> Mapping[str, str]:
         """The variables, with what this file says where no variable says it."""
-        ours = {"TURNOUT_THEME": self.theme, "TURNOUT_ASCII": "1" if self.ascii else ""}
+        ascii, mouse = "1" if self.ascii else "", "" if self.mouse else "0"
+        ours = {"TURNOUT_THEME": self.theme, "TURNOUT_ASCII": ascii, MOUSE: mouse}
         return {**{name: value for name, value in ours.items() if value}, **environ}
+
+
+def has_mouse(environ: Mapping[str, str]) -> bool:
+    """Whether clicks are ours; else the terminal's own selecting works as everywhere."""
+    return environ.get(MOUSE, "").strip().lower() not in ("0", "no", "off", "false")
 
 
 def place_of(environ: Mapping[str, str]) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from textual.color import Color
 from textual.theme import Theme
@@ -67,6 +67,37 @@ LIGHT = Theme(
     },
 )
 
+CONTRAST = Theme(
+    name="turnout-contrast",
+    primary="#8fd3ff",
+    secondary="#ffffff",
+    accent="#ffe27a",
+    success="#7dffa0",
+    warning="#ffe27a",
+    error="#ffaea6",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#1c1c1c",
+    dark=True,
+    variables={
+        "border": "#8fd3ff",
+        "border-blurred": "#b8b8b8",
+        "block-cursor-background": "#002b4d",
+        "block-cursor-foreground": "#ffffff",
+        "block-cursor-text-style": "bold",
+        "block-cursor-blurred-background": "#2b2b2b",
+        "input-selection-background": "#8fd3ff 40%",
+        "scrollbar": "#b8b8b8",
+        "scrollbar-hover": "#d8d8d8",
+        "scrollbar-active": "#8fd3ff",
+        "scrollbar-background": "#000000",
+        "scrollbar-background-hover": "#000000",
+        "scrollbar-background-active": "#000000",
+    },
+)
+"""For eyes and screens that need more: every text has at least 7:1 (WCAG 2.2, 1.4.6)."""
+
 ANSI = Theme(
     name="turnout-ansi",
     ansi=True,
@@ -105,8 +136,11 @@ ANSI = Theme(
 """The terminal's own colours, for terminals of 8 or 16. Its background may be black, white or any grey: none of them is
 named here, and no bright colour, for some palettes have their greys there."""
 
-THEMES = (DARK, LIGHT, ANSI)
+THEMES = (DARK, LIGHT, CONTRAST, ANSI)
 
+
+READABLE = 4.5
+"""The least contrast of text with what it is drawn on (WCAG 2.2, 1.4.3)."""
 
 QUIET, OFF = 0.78, 0.73
 """How much of the text's colour less important text has, and what is off. Both can be read on every ground."""
@@ -117,7 +151,8 @@ def quiet(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
     if theme.ansi:
         return {"quiet": "ansi_default", "off": "ansi_default"}
     ground, text = Color.parse(variables["background"]), Color.parse(variables["foreground"])
-    return {"quiet": ground.blend(text, QUIET).hex, "off": ground.blend(text, OFF).hex}
+    shares = (0.92, 0.88) if theme is CONTRAST else (QUIET, OFF)
+    return {name: ground.blend(text, share).hex for name, share in zip(("quiet", "off"), shares, strict=True)}
 
 
 ENVIRONMENTS: Mapping[bool, Mapping[str, str]] = {
@@ -143,20 +178,78 @@ def environment_colours(theme: Theme, variables: Mapping[str, str]) -> dict[str,
     return {f"env-{name}": colour for name, colour in colours.items()} | tints
 
 
+def readable(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
+    """Colours in place of a theme's own that cannot be read on every ground of ours; none of a theme of ours.
+
+    Textual's themes are made for its own widgets: the colour of a key may be that of the row under the cursor. Grounds
+    become shades of the background, and each text goes on towards white or black until it can be read on all of them.
+    """
+    if theme.ansi or theme in THEMES:
+        return {}
+    end = Color.parse("#ffffff" if theme.dark else "#000000")
+    ground = Color.parse(variables["background"]).blend(end.inverse, 0.4)
+    primary, plain = Color.parse(variables["primary"]), Color.parse(variables["foreground"])
+    grounds = {
+        "background": ground,
+        "surface": ground.blend(plain, 0.03),
+        "panel": ground.blend(plain, 0.06),
+        "block-cursor-background": ground.blend(primary, 0.2),
+        "block-cursor-blurred-background": ground.blend(plain, 0.1),
+    }
+    hues = environment_colours(theme, {name: colour.hex for name, colour in grounds.items()})
+    under = [*grounds.values(), *(Color.parse(hue) for name, hue in hues.items() if name.startswith("tint"))]
+    text = _until_readable(plain, end, under)
+    quieter = {name: ground.blend(text, share) for name, share in (("quiet", QUIET), ("off", OFF))}
+    names = ("foreground", "primary", "secondary", "accent", "success", "warning", "error", "border", "border-blurred")
+    texts = {name: _until_readable(Color.parse(variables[name]), end, under).hex for name in names}
+    of_environments = {name: Color.parse(hue) for name, hue in hues.items() if name.startswith("env")}
+    return {
+        **{name: colour.hex for name, colour in grounds.items()},
+        **texts,
+        **{name: _until_readable(colour, text, under).hex for name, colour in quieter.items()},
+        **{name: _until_readable(colour, end, under).hex for name, colour in of_environments.items()},
+        "block-cursor-foreground": texts["foreground"],
+        "block-cursor-text-style": "none",
+    }
+
+
+def _until_readable(colour: Color, end: Color, grounds: Sequence[Color]) -> Color:
+    """The colour, or the first on the way to `end` that can be read on all grounds."""
+    for step in range(20):
+        shade = colour.blend(end, step / 20).rgb
+        found = Color(*shade)
+        if all(contrast(found, ground) >= READABLE for ground in grounds):
+            return found
+    return end
+
+
+def contrast(one: Color, other: Color) -> float:
+    """The ratio of two colours' luminances, from 1 to 21 (WCAG 2.2)."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: Color) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 def is_ansi(name: str) -> bool:
     """Whether a theme of this name has the terminal's own colours."""
     return name == ANSI.name or name.startswith("ansi")
 
 
-SHORT = {"dark": DARK.name, "light": LIGHT.name, "ansi": ANSI.name}
+SHORT = {theme.name.removeprefix("turnout-"): theme.name for theme in THEMES}
 """Our themes by their short names."""
 
 
 def choose(environ: Mapping[str, str]) -> str:
     """The name of the theme to start with.
 
-    TURNOUT_THEME names one of Textual's or ours, `dark`, `light` and `ansi` for short. NO_COLOR, and terminals of
-    8 and 16 colours, get the terminal's own colours: in those, green and quiet text may be the same grey.
+    TURNOUT_THEME names one of Textual's or ours, `dark`, `light`, `contrast` and `ansi` for short. NO_COLOR, and
+    terminals of 8 and 16 colours, get the terminal's own colours: in those, green and quiet text may be the same grey.
     """
     if "NO_COLOR" in environ:
         return ANSI.name

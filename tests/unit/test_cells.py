@@ -15,6 +15,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
+from tui.view.glyphs import INSTEAD
 from tui.widgets.cells import TerminalCells
 
 WIDTH, HEIGHT = 12, 4
@@ -119,3 +120,11 @@ def test_one_sign_costs_a_few_bytes():
         strip = Strip([Segment(text.ljust(WIDTH), style)])
         sent = cells.difference(LayoutUpdate([[strip]], Region(0, 0, WIDTH, 1)), console, Size(WIDTH, 1))
     assert sent == "\x1b[1;2H\x1b[38;2;0;255;16;48;2;16;16;16m3\x1b[m"
+
+
+def test_in_ascii_nothing_else_is_sent_and_every_cell_keeps_its_place() -> None:
+    drawn = "│ Undo … 🔎 ▔▁█"
+    assert {sign: cell_len(other) for sign, other in INSTEAD.items()} == {sign: cell_len(chr(sign)) for sign in INSTEAD}
+    update = LayoutUpdate([[Strip([Segment(drawn, Style())])]], Region(0, 0, 20, 1))
+    sent = TerminalCells(INSTEAD).difference(update, Console(color_system="truecolor"), Size(20, 1))
+    assert CODE.sub("", sent).rstrip() == "| Undo ~ >  - #"

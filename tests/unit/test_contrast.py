@@ -9,20 +9,21 @@ from functools import cache
 import pytest
 from textual.color import Color
 from textual.css.styles import Styles
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from tests.tui.running import STYLE, XTERM
 from tui.app import TurnoutApp
-from tui.theme import ANSI, DARK, ENVIRONMENTS, LIGHT, choose
+from tui.theme import ANSI, CONTRAST, DARK, ENVIRONMENTS, LIGHT, choose, contrast
 from tui.view.lines import ROLES
 
-TEXT, MARK = 4.5, 3.0
-"""WCAG 2.2, 1.4.3 and 1.4.11: the least contrast of text, and of what is not text but means something."""
+TEXT, ENHANCED, MARK = 4.5, 7.0, 3.0
+"""WCAG 2.2, 1.4.3, 1.4.6 and 1.4.11: the least contrast of text, and of what is not text but means something."""
 
-MARKS = ("rail",)
-"""Roles that only bars and lines have."""
+OURS = (DARK, LIGHT, CONTRAST)
+TEXTUALS = tuple(theme for theme in BUILTIN_THEMES.values() if not theme.ansi)
 
-THEMES = pytest.mark.parametrize("theme", (DARK, LIGHT), ids=lambda theme: theme.name)
+THEMES = pytest.mark.parametrize("theme", OURS, ids=lambda theme: theme.name)
+ALL_THEMES = pytest.mark.parametrize("theme", (*OURS, *TEXTUALS), ids=lambda theme: theme.name)
 
 
 @cache
@@ -37,19 +38,6 @@ def rules(theme: str) -> Mapping[str, Styles]:
         for selector in rule.selectors.split(","):
             found.setdefault(selector.strip(), Styles()).merge(rule.styles)
     return found
-
-
-def luminance(colour: Color) -> float:
-    """The relative luminance of WCAG 2.2."""
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: Color, other: Color) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
 
 
 def to_deuteranope(colour: Color) -> Color:
@@ -78,18 +66,25 @@ def colour_of_role(theme: str, role: str) -> Color:
     return styles.color if styles is not None and styles.has_rule("color") else rules(theme)["Screen"].color
 
 
-@THEMES
+@ALL_THEMES
 def test_every_role_can_be_read_on_every_ground(theme: Theme) -> None:
+    least = ENHANCED if theme is CONTRAST else TEXT
     low = [
         f"{role} on {selector}: {contrast(colour_of_role(theme.name, role), ground):.2f}"
         for selector, ground in grounds(theme.name)
         for role in ("", *ROLES)
-        if contrast(colour_of_role(theme.name, role), ground) < (MARK if role in MARKS else TEXT)
+        if contrast(colour_of_role(theme.name, role), ground) < least
     ]
     assert not low
 
 
-@THEMES
+def test_the_measure_of_contrast_is_that_of_wcag() -> None:
+    black, white, grey = Color(0, 0, 0), Color(255, 255, 255), Color(0x77, 0x77, 0x77)
+    assert contrast(black, white) == contrast(white, black) == pytest.approx(21)
+    assert contrast(grey, white) == pytest.approx(4.48, abs=0.01), "the best known grey that just fails"
+
+
+@ALL_THEMES
 def test_what_has_a_ground_of_its_own_can_be_read_on_it(theme: Theme) -> None:
     own = {
         selector: contrast(styles.color, styles.background)
@@ -103,7 +98,7 @@ def test_what_has_a_ground_of_its_own_can_be_read_on_it(theme: Theme) -> None:
     assert {selector: ratio for selector, ratio in own.items() if ratio < TEXT} == {}
 
 
-@THEMES
+@ALL_THEMES
 def test_environments_can_be_read_on_their_header(theme: Theme) -> None:
     found = rules(theme.name)
     for name in ENVIRONMENTS[theme.dark]:
@@ -188,6 +183,7 @@ def test_environments_keep_apart_in_16() -> None:
         ({"TERM": "xterm-256color", "NO_COLOR": ""}, ANSI),
         ({"TERM": "xterm-256color", "NO_COLOR": "1", "TURNOUT_THEME": "light"}, ANSI),
         ({"TERM": "screen", "TURNOUT_THEME": "light"}, LIGHT),
+        ({"TERM": "xterm-256color", "TURNOUT_THEME": "contrast"}, CONTRAST),
         ({"TERM": "xterm-256color", "TURNOUT_THEME": "ansi"}, ANSI),
     ],
 )

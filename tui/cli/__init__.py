@@ -110,7 +110,7 @@ def _command(options: Options) -> int:
     if options.command == "demo":
         from tui import demo
 
-        return demo.run()
+        return demo.run(options.environ, read_only=options.read_only)
     if options.command in ("schema", "help", "completion") or (
         options.command == "config" and options.words.action == "docs"
     ):
@@ -151,11 +151,13 @@ def _dashboard(options: Options) -> int:
     if project is not None and len(project.environments) > 1:
         memory = settings.memory_of(project.path)
         environment = environment or settings.remembered(memory, project.environments) or None
-    ended: int | str = run_dashboard(project, environment, lambda name: settings.remember(memory, name))
+    ended: int | str = run_dashboard(
+        project, environment, lambda name: settings.remember(memory, name), options.environ
+    )
     if ended == "demo":
         from tui import demo
 
-        return demo.run()
+        return demo.run(options.environ, read_only=options.read_only)
     return int(ended)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ class Options:
     environment: str | None = None
     read_only: bool = False
     """Nothing may be changed, whatever turnout.toml says."""
+    ascii: bool = False
+    mouse: bool = True
     servers: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     dry_run: bool = False
@@ -46,6 +49,12 @@ class Options:
     reason: str = ""
     """Why, in the words of who asks for it."""
     words: argparse.Namespace = field(default_factory=argparse.Namespace)
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The variables of the process, with those that options of the looks stand for."""
+        looks = ({"TURNOUT_ASCII": "1"} if self.ascii else {}) | ({} if self.mouse else {"TURNOUT_MOUSE": "0"})
+        return {**os.environ, **looks}
 
 
 def _request(values: argparse.Namespace) -> Request:
@@ -85,6 +94,8 @@ def parse(words: Sequence[str]) -> Options:
         config=known.get("config"),
         environment=known.get("environment"),
         read_only=known.get("read_only", False),
+        ascii=known.get("ascii", False),
+        mouse=known.get("mouse", True),
         servers=tuple(known.get("servers") or ()),
         roles=tuple(known.get("roles") or ()),
         dry_run=known.get("dry_run", False),
@@ -128,6 +139,10 @@ def _parser(*, with_init: bool) -> Parser:
     )
     parser.add_argument("--environment", metavar="ENV", help="the environment that the dashboard shows first")
     parser.add_argument("--read-only", action="store_true", help="look only: refuse everything that changes servers")
+    parser.add_argument("--ascii", action="store_true", help="draw with plain ASCII only")
+    parser.add_argument(
+        "--no-mouse", dest="mouse", action="store_false", help="leave the mouse to the terminal, to select text with"
+    )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
     add_change_commands(commands)
 

@@ -12,9 +12,11 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from core.events import Answered, Asked, Event
+from core.events import Answered, Asked, Event, OperationFinished
+from tui.model.announcer import Announcer
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
+from tui.view.operation_lines import heading
 from tui.view.progress import Progress
 from tui.view.progress_lines import fleet_line, server_progress_line
 
@@ -37,10 +39,12 @@ STYLES = {
 class Bars:
     """The rows of one operation, on stderr; gone again when it has ended.
 
-    attach  is handed this object at the start and None at the end, so that narration goes above the rows meanwhile
+    attach     is handed this object at the start and None at the end, so that narration goes above the rows meanwhile
+    announcer  tells the terminal of the operation beside the rows; what it has changed is put back at the end
     """
 
-    def __init__(self, attach: Callable[[Bars | None], None], glyphs: Glyphs) -> None:
+    def __init__(self, attach: Callable[[Bars | None], None], glyphs: Glyphs, announcer: Announcer) -> None:
+        self._announcer = announcer
         self._attach = attach
         self._glyphs = glyphs
         self._progress = Progress("", "", (), started=time.time())
@@ -63,6 +67,7 @@ class Bars:
         self._attach(None)
         with suppress(OSError, ValueError):  # the terminal may be gone
             self._live.stop()
+        self._announcer.leave()
 
     def say(self, lines: Iterable[str]) -> None:
         """Narration above the rows."""
@@ -73,8 +78,13 @@ class Bars:
 
     def event(self, event: Event) -> None:
         """Bring the rows up to date."""
+        progress = self._progress
         with self._lock:
-            self._progress.apply(event)
+            progress.apply(event)
+        if progress.finished is None:
+            self._announcer.running([progress])
+        elif isinstance(event, OperationFinished):
+            self._announcer.ended(heading(progress), event.outcome, event.summary, event.seconds)
         # While a person types, nothing is drawn again below.
         with suppress(OSError, ValueError):
             if isinstance(event, Asked):

@@ -72,7 +72,8 @@ class Output(Protocol):
 class TextOutput:
     """Text for people and logs."""
 
-    def __init__(self) -> None:
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
         self.mask = Masking()
         self.narrator = Narrator()
         self.printed: Callable[[HookOutput], str] | None = None
@@ -81,7 +82,7 @@ class TextOutput:
         self._bars: Bars | None = None
         self._titles: set[str] = set()
         self.cells = self._data.columns or ENDLESS
-        self.glyphs = choose(os.environ) if self._data.can_show(UNICODE.live + UNICODE.failed) else ASCII
+        self.glyphs = choose(self._environ) if self._data.can_show(UNICODE.live + UNICODE.failed) else ASCII
 
     @property
     def can_ask(self) -> bool:
@@ -162,9 +163,14 @@ class TextOutput:
     def progress(self) -> AbstractContextManager[None]:
         if not self._said.is_terminal or self.printed is not None:
             return nullcontext()
+        from tui import settings
         from tui.cli.bars import Bars
+        from tui.model.announcer import Announcer
+        from tui.view.announcements import terminal
 
-        return Bars(self._use_bars, self.glyphs)
+        taken = terminal(self._environ, settings.load(self._environ).notify)
+        announcer = Announcer(lambda text: self._said.write([text], end=""), taken)
+        return Bars(self._use_bars, self.glyphs, announcer)
 
     def _use_bars(self, bars: Bars | None) -> None:
         self._bars = bars

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def run(options: Options) -> int:
     """Carry out the command; its exit code. Errors are said, never raised, whatever they are."""
-    output = _json_output() if options.json else TextOutput()
+    output = _json_output() if options.json else TextOutput(options.environ)
     started = time.monotonic()
     with Follower(output) as follower:
         command = Command(options, output, follower)

@@ -54,11 +54,12 @@ def settings_lines(environ: Mapping[str, str]) -> tuple[list[str], list[str]]:
     together = own.beside(environ)
     theme = themes.choose(together)
     fault = themes.fault(theme, [*BUILTIN_THEMES, *(known.name for known in themes.THEMES)])
+    own_mouse = "" if own.mouse else settings.FILE
     plain = choose(together) is ASCII
     there = "" if own.found else "   (not there; `turnout settings --write` writes a commented one)"
     rows = [
         ("theme", themes.DARK.name if fault else theme, _theme_from(own, environ)),
-        ("mouse", _word(own.mouse), "" if own.mouse else settings.FILE),
+        ("mouse", _word(settings.has_mouse(together)), settings.MOUSE if environ.get(settings.MOUSE) else own_mouse),
         ("ascii", _word(plain), settings.FILE if own.ascii else "" if not plain else "the terminal or a variable"),
         *((f"notify.{name}", _word(on), settings.FILE) for name, on in own.notify.items()),
         *((f"key {name}", keys.shown_all(name), settings.FILE) for name in keys.changed),

@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from types import FrameType
 
 from core import DeployRequest, execute
 from core.config import Environment, Project, load
+from core.config import read_only as looking_only
 from core.errors import EXIT_DONE, TurnoutError, UsageError
 from core.events import Event
 from core.fleet import Fleet
@@ -106,8 +107,12 @@ def _deploy_releases(demo: DemoProject, releases: list[tuple[str, str, str]], sa
         say(f"release {number} of {len(releases)} on {where}: {subject} ({time.monotonic() - began:.1f} s)")
 
 
-def run() -> int:
-    """`turnout demo`: prepare, open the dashboard, clean up however it ends. The exit code."""
+def run(environ: Mapping[str, str] | None = None, *, read_only: bool = False) -> int:
+    """`turnout demo`: prepare, open the dashboard, clean up however it ends. The exit code.
+
+    environ    variables that say how the dashboard looks; None: those of the process
+    read_only  the dashboard looks only
+    """
     try:
         require_asyncssh()
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -123,7 +128,8 @@ def run() -> int:
             _say("opening the dashboard; q ends the demo and removes everything")
             from tui.app import run_dashboard
 
-            ended = run_dashboard(demo.project, "production")
+            project = looking_only(demo.project) if read_only else demo.project
+            ended = run_dashboard(project, "production", environ=environ)
             code = ended if isinstance(ended, int) else EXIT_DONE
         except TurnoutError as error:
             print(error, file=sys.stderr)

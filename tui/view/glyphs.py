@@ -146,6 +146,20 @@ ASCII = Glyphs(
 )
 
 
+INSTEAD = str.maketrans(
+    {
+        "…": "~",
+        "🔎": "> ",
+        **dict.fromkeys("▁▂▃▅▆▇", " "),
+        **dict.fromkeys("─━═▔▀▄", "-"),
+        **dict.fromkeys("│┃║▌▐▏▎▍▋▊▉▕", "|"),
+        **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝", "+"),
+        "█": "#",
+    }
+)
+"""In ASCII, signs of Textual's own widgets and of texts that are written for every terminal; each as wide as before."""
+
+
 def choose(environ: Mapping[str, str]) -> Glyphs:
     """The set for a terminal: ASCII on the Linux console, a dumb terminal, or where TURNOUT_ASCII is set."""
     if environ.get("TURNOUT_ASCII") or environ.get("TERM", "") in ("linux", "dumb", "vt100", "vt220"):

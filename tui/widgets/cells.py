@@ -6,7 +6,7 @@ a person waits for. So what the terminal shows is remembered here, and the diffe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
@@ -34,6 +34,9 @@ else:
 class SentCells(Base):
     """A base of the app, before Textual's App."""
 
+    instead: Mapping[int, str] = {}
+    """What is sent in place of some signs, as for `str.translate`; it takes as many cells."""
+
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         if isinstance(renderable, LayoutUpdate | ChopsUpdate) and self._sends:
             sent = self.sent_cells.difference(renderable, self.console, self.size)
@@ -59,7 +62,7 @@ class SentCells(Base):
     def sent_cells(self) -> TerminalCells:
         """What the terminal shows."""
         if not hasattr(self, "_sent_cells"):
-            self._sent_cells = TerminalCells()
+            self._sent_cells = TerminalCells(self.instead)
         return self._sent_cells
 
     def draw_all_again(self) -> None:
@@ -81,7 +84,8 @@ class Prepared(CompositorUpdate):
 class TerminalCells:
     """The cells of a terminal, as far as they were sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, instead: Mapping[int, str] | None = None) -> None:
+        self._instead = instead or {}
         self._size = Size(0, 0)
         self._lines: list[list[Cell | None]] = []
 
@@ -100,7 +104,7 @@ class TerminalCells:
         for y, x, strip in _pieces(update):
             if y >= size.height or x >= size.width:
                 continue
-            new = _cells(strip, colours)[: size.width - x]
+            new = _cells(strip, colours, self._instead)[: size.width - x]
             line = self._lines[y]
             old = line[x : x + len(new)]
             if old == new:
@@ -133,12 +137,14 @@ def _pieces(update: LayoutUpdate | ChopsUpdate) -> Iterator[tuple[int, int, Stri
                 yield y, x, chop
 
 
-def _cells(strip: Strip, colours: ColorSystem) -> list[Cell]:
+def _cells(strip: Strip, colours: ColorSystem, instead: Mapping[int, str]) -> list[Cell]:
     out: list[Cell] = []
     for text, style, _ in strip:
         codes = ""
         if style is not None:
             codes = style._ansi if style._ansi is not None else Strip.render_ansi(style, colours)
+        if instead and not text.isascii():
+            text = text.translate(instead)
         if _is_simple(text):
             out += [(sign, codes) for sign in text]
         else:
