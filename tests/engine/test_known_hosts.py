@@ -134,6 +134,27 @@ def test_a_revoked_key_is_reported_with_its_line_and_never_recorded(sshd, home, 
     assert not (sshd.files / "current").is_symlink()
 
 
+def test_trust_records_only_keys_with_the_fingerprints_that_are_named(sshd, home, project_factory):
+    known_hosts = forget(home, sshd)
+    project = project_factory([sshd])
+    ours = fingerprint(paramiko.Ed25519Key(data=b64(sshd.server.host_key)))
+    other = f"SHA256:{'A' * 43}"
+    ended = turnout(project, "trust", "production", "--fingerprint", other)
+    assert ended.returncode == 3 and "1 key not accepted; no --fingerprint is theirs" in ended.stderr
+    assert not known_hosts.exists() or not known_hosts.read_text()
+    ended = turnout(project, "trust", "production", "--fingerprint", other, f"--fingerprint={ours}=")
+    assert ended.returncode == 0 and "1 key recorded" in ended.stdout, ended.stderr
+    assert openssh_trusts(home, sshd)
+    ended = turnout(project, "trust", "production", "--fingerprint", other)
+    assert ended.returncode == 0 and "1 key known already" in ended.stdout, "what known_hosts has was accepted before"
+
+
+@pytest.mark.parametrize("words", [["--yes", "--fingerprint", f"SHA256:{'A' * 43}"], ["--fingerprint", "MD5:aa:bb"]])
+def test_what_is_not_a_fingerprint_or_needs_none_is_bad_usage(sshd, home, project_factory, words):
+    ended = turnout(project_factory([sshd]), "trust", "production", *words)
+    assert ended.returncode == 2 and "--fingerprint" in ended.stderr
+
+
 def test_trust_lists_a_changed_key_with_what_is_shown(sshd, home, project_factory, lines):
     known_hosts = forget(home, sshd)
     known_hosts.write_text(lines("NAME OTHER"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -253,6 +254,16 @@ def _past(commands: Any) -> None:
     add_reading(log)
 
 
+def _fingerprint(text: str) -> str:
+    """`SHA256:` and 43 signs of base64, as `ssh-keygen -lf` prints it."""
+    found = re.fullmatch(r"SHA256:([A-Za-z0-9+/]{43})=?", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a fingerprint such as SHA256:… of `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`"
+        )
+    return f"SHA256:{found[1]}"
+
+
 def _limit(text: str) -> int:
     number = int(text) if text.isdecimal() and len(text) < 6 else 0
     if not 1 <= number <= 2000:
@@ -346,7 +357,16 @@ def _after_a_failure(commands: Any) -> None:
         "a key has changed, was not accepted or could not be read.",
     )
     add_environment(trust)
-    trust.add_argument(
+    chosen = trust.add_mutually_exclusive_group()
+    chosen.add_argument(
         "--yes", action="store_true", help="record unknown keys without asking: this trusts whichever machine answers"
+    )
+    chosen.add_argument(
+        "--fingerprint",
+        dest="fingerprints",
+        metavar="SHA256:…",
+        type=_fingerprint,
+        action="append",
+        help="record unknown keys with this fingerprint without asking, and no others (may be repeated): for CI",
     )
     add_reading(trust)

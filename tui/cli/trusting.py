@@ -25,9 +25,10 @@ def carry_out(command: Command) -> Answer:
         unknown = [error for error in inspection.errors.values() if isinstance(error, HostKeyUnknown)]
         if not unknown or any((key.host, key.fingerprint) in recorded for key in unknown):
             break
-        if not _accepted(command, unknown):
+        accepted = _accepted(command, unknown)
+        if not accepted:
             break
-        for key, _ in by_key(unknown):
+        for key, _ in by_key(accepted):
             command.fleet.accept_host_key(key)
             recorded.add((key.host, key.fingerprint))
     keys = _keys(command, inspection, recorded)
@@ -39,12 +40,15 @@ def carry_out(command: Command) -> Answer:
     return _answer(command, keys)
 
 
-def _accepted(command: Command, unknown: list[HostKeyUnknown]) -> bool:
-    """Whether these keys are to be recorded: with --yes, or because a person says so."""
+def _accepted(command: Command, unknown: list[HostKeyUnknown]) -> list[HostKeyUnknown]:
+    """Those of these keys that are to be recorded: with --yes or --fingerprint, or because a person says so."""
+    fingerprints = command.options.words.fingerprints
+    if fingerprints:
+        return [key for key in unknown if key.fingerprint in fingerprints]
     if command.options.yes:
-        return True
+        return unknown
     if not command.can_ask:
-        return False
+        return []
     shown = [HostKey(servers=tuple(names), standing=UNKNOWN_KEY, **_facts(key)) for key, names in by_key(unknown)]
     command.output.say(
         [
@@ -52,7 +56,8 @@ def _accepted(command: Command, unknown: list[HostKeyUnknown]) -> bool:
             "compare with the output of this command on each server: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
         ]
     )
-    return command.ask(f"Record {'this key' if len(shown) == 1 else 'these keys'} permanently? [yes/N]") == "yes"
+    yes = command.ask(f"Record {'this key' if len(shown) == 1 else 'these keys'} permanently? [yes/N]") == "yes"
+    return unknown if yes else []
 
 
 def _facts(key: HostKeyUnknown | HostKeyRefused) -> dict[str, str]:
@@ -97,7 +102,9 @@ def _answer(command: Command, keys: list[HostKey]) -> Answer:
         )
         if standing in standings
     ]
-    if UNKNOWN_KEY in standings and not command.can_ask:
+    if UNKNOWN_KEY in standings and command.options.words.fingerprints:
+        parts.append("no --fingerprint is theirs")
+    elif UNKNOWN_KEY in standings and not command.can_ask:
         parts.append(f"turnout trust {command.environment_name} on a terminal, or with --yes, records them")
     good = set(standings) <= {KNOWN, RECORDED}
     return {
