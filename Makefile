@@ -4,12 +4,12 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
-SHELL_FILES := .ci/run $(shell find core tui tests -name '*.sh')
+SHELL_FILES := .ci/run $(shell find core tui tests packages -name '*.sh')
 # Many tests wait for servers: more workers than cores. Each starts its own servers; more than four wait for one another.
 WORKERS ?= --numprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bare bounds lint bench bench-dashboard screenshots soak clean
+.PHONY: help demo test test-bare bounds lint bench bench-dashboard screenshots soak clean dist words test-install
 
 # A .venv whose Python is gone (the system upgraded it) is installed again.
 STALE := $(shell test ! -d $(VENV) || $(RUN) -c 'import pip' 2>/dev/null || rm -f $(VENV)/.installed-*)
@@ -24,6 +24,9 @@ help:
 	@echo 'make bench-dashboard  measure what the dashboard sends, costs and lets a person wait for'
 	@echo 'make screenshots  draw screenshots/ again (the tests compare them)'
 	@echo 'make soak         break deploys for a long time'
+	@echo 'make words        write again what is made from the words of the command and from the models'
+	@echo 'make dist         make the packages from the last commit'
+	@echo 'make test-install install the packages from the package index, with pip, pipx and uv'
 	@echo 'make clean        remove .venv and files that tools left'
 
 $(VENV)/.installed-%: pyproject.toml
@@ -70,3 +73,15 @@ soak: $(VENV)/.installed-dev
 clean:
 	rm -rf $(VENV) .venv-oldest .venv-newest build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache snapshot_report.html
 	find core tui tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+words: $(VENV)/.installed-dev
+	$(RUN) -m tui.cli.completion_words > tui/cli/words.json.new && mv tui/cli/words.json.new tui/cli/words.json
+	$(RUN) -m tui.cli.man_page > docs/turnout.1.new && mv docs/turnout.1.new docs/turnout.1
+	$(VENV)/bin/turnout schema > docs/turnout.schema.json.new && mv docs/turnout.schema.json.new docs/turnout.schema.json
+
+# ARGS="--url https://..." says where the sdist will be published.
+dist: $(VENV)/.installed-dev
+	$(RUN) -m packages $(ARGS)
+
+test-install: $(VENV)/.installed-dev
+	$(RUN) -m pytest -m soak --timeout=0 tests/engine/test_packages.py $(ARGS)

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/architecture.md").read_text("utf-8")
-NAMED = sorted(set(re.findall(r"`([\w/.-]+\.(?:py|sh)|(?:core|tui|tests|docs)/[\w/.]+)`", TEXT)))
+NAMED = sorted(set(re.findall(r"`([\w/.-]+\.(?:py|sh)|(?:core|tui|tests|docs|packages|templates)/[\w/.]+)`", TEXT)))
 LINKED = sorted(set(re.findall(r"\]\(([\w./-]+\.md)\)", TEXT)))
 
 
@@ -17,7 +17,7 @@ def test_the_page_names_enough_to_be_worth_checking():
 
 @pytest.mark.parametrize("name", NAMED)
 def test_each_file_that_the_page_names_exists(name):
-    if name.startswith(("core/", "tui/", "tests/", "docs/")):
+    if name.startswith(("core/", "tui/", "tests/", "docs/", "packages/", "templates/")):
         assert (ROOT / name).exists()
     else:
         found = [path for top in ("core", "tui") for path in (ROOT / top).rglob(Path(name).name)]

@@ -54,7 +54,7 @@ def offered(folder: Path, *words: str) -> list[str]:
 
 
 def test_the_words_are_those_of_the_parser() -> None:
-    assert words_of_the_parser() == KNOWN, "python -m tui.cli.completion_words > tui/cli/words.json"
+    assert words_of_the_parser() == KNOWN, "make words"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,23 @@
+#!/bin/sh
+# What the GitHub Action and the GitLab component run. A test holds action.yml and templates/deploy.yml to these lines.
+set -eu
+fail() {
+    echo "turnout: $1" >&2
+    exit 2
+}
+[ -n "$DEPLOY_ENVIRONMENT" ] || fail 'no environment is named'
+[ -n "$DEPLOY_FINGERPRINTS" ] || fail 'fingerprints is empty: a server proves who it is by its host key. On each server: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub'
+[ -n "$DEPLOY_KEY" ] || fail 'ssh-key is empty: is the secret there, and may this branch use it?'
+eval "$(ssh-agent -s)" >/dev/null
+trap 'ssh-agent -k >/dev/null' EXIT
+# The key is in the agent only: not on the disk, and not in a variable that hooks could print.
+if [ -f "$DEPLOY_KEY" ]; then cat "$DEPLOY_KEY"; else printf '%s\n' "$DEPLOY_KEY"; fi | tr -d '\r' | ssh-add -q -
+unset DEPLOY_KEY
+set -f
+set --
+for fingerprint in $DEPLOY_FINGERPRINTS; do set -- "$@" --fingerprint "$fingerprint"; done
+turnout trust "$DEPLOY_ENVIRONMENT" "$@"
+# shellcheck disable=SC2086 # several words
+set -- $DEPLOY_ARGUMENTS
+[ -z "$DEPLOY_REF" ] || set -- --ref "$DEPLOY_REF" "$@"
+turnout deploy "$DEPLOY_ENVIRONMENT" --yes "$@"
