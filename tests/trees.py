@@ -6,6 +6,7 @@ from core.events import Event, Note
 from core.jobs import Cancel
 from core.records import Record
 from core.source import Tree, make_tree
+from core.source.git.contents import GitContents
 from tests.projects import SampleProject
 
 
@@ -27,6 +28,12 @@ def contents(tree: Tree) -> dict[bytes, bytes]:
         path: entry.size for path, entry in tree.manifest.entries.items() if entry.is_file
     }
     return by_path
+
+
+def at_hand(tree: Tree) -> frozenset[bytes]:
+    """The files of a plain export that were exported already."""
+    assert isinstance(tree.contents, GitContents)
+    return tree.contents.at_hand
 
 
 def record_of(tree: Tree, tag: str = "first") -> Record:

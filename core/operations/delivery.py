@@ -78,11 +78,12 @@ class Delivery:
             run.emit(Note(server=name, text=f"deploy-cache compared; already there: {count(kept, 'file')}"))
             self._refuse_what_does_not_fit(state, self._differences[name], wipe=wipe)
         change = self._differences[name]
-        upload = held.upload()
         fan_out = self._fan_outs[name]
         try:
+            unpack = fan_out.unpack(cancel)
+            upload = held.upload()
             with upload.watch(cancel):
-                upload.begin(held.root, held.token, fan_out.unpack, change.remove, wipe)
+                upload.begin(held.root, held.token, unpack, change.remove, wipe)
                 self._pump(name, change, upload.send, fan_out)
                 upload.finish()
         except TurnoutError:
@@ -144,9 +145,13 @@ class Delivery:
 
         rtt = max(session.rtt for session in sessions)
         gzip = all("gzip" in self._states[name].features for name in names)
-        if gzip and pays_to_compress(change.bytes, rtt, self._sample(tree.manifest, change)):
-            return Packed(lambda: packed(make()), names, "gzip", ahead=True)
-        return Packed(make, names, "none")
+
+        def unpack(cancel: Cancel) -> str:
+            tree.fetch(change.send, cancel)
+            pays = gzip and pays_to_compress(change.bytes, rtt, self._sample(tree.manifest, change))
+            return GZIP if pays else PLAIN
+
+        return Packed(make, names, unpack)
 
     def _sample(self, manifest: Manifest, change: Difference) -> Iterator[bytes]:
         assert self._tree is not None
@@ -156,14 +161,34 @@ class Delivery:
                 yield file.read(PIECE)
 
 
+PLAIN, GZIP = "none", "gzip"
+"""How a stream is packed, as upload.sh calls it."""
+
+
 class Packed(FanOut):
-    """A fan-out with the program that unpacks it on the server: `none` or `gzip`."""
+    """A fan-out that is packed as its first taker finds best.
+
+    prefers   says how: `none` or `gzip`; it may take its time, and raise SourceError
+    """
 
     def __init__(
-        self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], unpack: str, *, ahead: bool = False
+        self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], prefers: Callable[[Cancel], str]
     ) -> None:
-        super().__init__(make, takers, ahead=ahead)
-        self.unpack = unpack
+        super().__init__(self._chunks, takers)
+        self._plain = make
+        self._prefers = prefers
+        self._unpack = ""
+        self._deciding = threading.Lock()
+
+    def unpack(self, cancel: Cancel) -> str:
+        """The program that unpacks it on the server; to be asked before `chunks`. Raises what `prefers` raises."""
+        with self._deciding:
+            self._unpack = self._unpack or self._prefers(cancel)
+            self.ahead = self._unpack != PLAIN
+            return self._unpack
+
+    def _chunks(self) -> Iterable[Chunk]:
+        return packed(self._plain()) if self._unpack == GZIP else self._plain()
 
 
 def _text(lines: Iterable[str]) -> bytes:

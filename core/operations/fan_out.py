@@ -36,7 +36,7 @@ class FanOut:
 
     def __init__(self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], *, ahead: bool = False) -> None:
         self._make = make
-        self._ahead = ahead
+        self.ahead = ahead
         self._queues: dict[str, queue.Queue[Chunk | None]] = {name: queue.Queue(DEPTH) for name in takers}
         self._gone: set[str] = set()
         self._error: TurnoutError | None = None
@@ -45,7 +45,7 @@ class FanOut:
 
     def chunks(self, taker: str) -> Iterator[Chunk]:
         """The stream for one taker. Raises what reading the files raised."""
-        if len(self._queues) == 1 and not self._ahead:
+        if len(self._queues) == 1 and not self.ahead:
             yield from self._make()
             return
         with self._lock:

@@ -138,7 +138,7 @@ def _parent(cache: Path) -> Path:
 def _tree(export: Export, record: Record) -> Tree:
     when = int(export.about.committed)
     return Tree(
-        folder=export.files[0],
+        folder=export.files,
         manifest=export.manifest,
         revision=record.revision,
         source=record.source,

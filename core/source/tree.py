@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from core.errors import SourceError
+from core.jobs import Cancel
 from core.manifest import Manifest
 from core.text import show_path
 
@@ -22,14 +23,24 @@ def stamp_of(facts: os.stat_result) -> Stamp:
     return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev
 
 
+class Contents(Protocol):
+    """Gives the files of a tree that do not lie in a folder. Safe on many threads."""
+
+    def fetch(self, paths: Collection[bytes], cancel: Cancel) -> None:
+        """Have these files at hand, so that `open` need not look for them. Raises SourceError."""
+
+    def open(self, path: bytes) -> BinaryIO:
+        """The content of a file. Raises SourceError."""
+
+
 @dataclass(frozen=True)
 class Tree:
-    """A manifest and where its files lie.
+    """A manifest, and where its files are.
 
-    The folders may hold more than the manifest names (what `exclude` left out); only the manifest counts.
+    The folder may hold more than the manifest names (what `exclude` left out); only the manifest counts.
 
     folder     where the files lie
-    older      folders with the files that `folder` does not have: earlier exports, the newest first
+    contents   gives the files, where they lie in no folder
     revision   the commit, or "content:" and the start of the manifest's digest
     source     the kind of source, by its key in turnout.toml
     subject    the commit's first line; "" where there are no commits, as below
@@ -53,33 +64,34 @@ class Tree:
     committed: float = 0.0
     mtime: int | None = None
     stable: bool = False
-    older: tuple[Path, ...] = ()
+    contents: Contents | None = None
     reused: float = 0.0
     stamps: Mapping[bytes, Stamp] = field(default_factory=dict)
 
+    def fetch(self, paths: Collection[bytes], cancel: Cancel) -> None:
+        """Have the files of these paths at hand, before they are opened. SourceError where they cannot be had."""
+        if self.contents is not None:
+            self.contents.fetch(paths, cancel)
+
     def open(self, path: bytes) -> BinaryIO:
         """A file's content. SourceError where it cannot be read any more; a symbolic link is never followed."""
-        problem: OSError | None = None
-        for top in self._tops:
-            try:
-                handle = os.open(top + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-                return os.fdopen(handle, "rb", buffering=0)
-            except (FileNotFoundError, NotADirectoryError) as error:
-                problem = error
-            except OSError as error:
-                problem = error
-                break
-        again = f"remove {self.folder.parent} and try again" if self.stable else "run the command again"
-        raise SourceError(
-            f"{show_path(path)} cannot be read any more: {problem and problem.strerror}",
-            detail=f"in {self.folder}",
-            hint=f"something changed the tree after it was read; {again}",
-        ) from problem
+        if self.contents is not None:
+            return self.contents.open(path)
+        try:
+            handle = os.open(self._top + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            return os.fdopen(handle, "rb", buffering=0)
+        except OSError as problem:
+            again = f"remove {self.folder.parent} and try again" if self.stable else "run the command again"
+            raise SourceError(
+                f"{show_path(path)} cannot be read any more: {problem.strerror}",
+                detail=f"in {self.folder}",
+                hint=f"something changed the tree after it was read; {again}",
+            ) from problem
 
     def is_hashed(self, path: bytes, facts: os.stat_result) -> bool:
         """Whether an open file's facts say that its content is what the manifest says, so that it need not be read."""
         return self.stable or self.stamps.get(path) == stamp_of(facts)
 
     @cached_property
-    def _tops(self) -> tuple[bytes, ...]:
-        return tuple(os.path.join(os.fsencode(folder), b"") for folder in (self.folder, *self.older))
+    def _top(self) -> bytes:
+        return os.path.join(os.fsencode(self.folder), b"")

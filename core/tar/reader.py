@@ -1,4 +1,4 @@
-"""Unpack the tar stream of `git archive` into a folder, and hash the files on the way: one pass over the bytes.
+"""Take the tar stream of `git archive` apart, and hash the files on the way: one pass over the bytes.
 
 Python's tarfile takes several times as long for thousands of small files, and the system's tar would leave the hashing
 for a second pass. Only what git writes is understood: ustar headers and pax records for long names and sizes.
@@ -7,10 +7,9 @@ for a second pass. Only what git writes is understood: ustar headers and pax rec
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO, NamedTuple, Protocol
 
 from core.errors import SourceError
 from core.jobs import Cancel
@@ -33,6 +32,25 @@ class Member(NamedTuple):
     size: int
     time: int
     target: bytes
+
+
+class Sink(Protocol):
+    """Takes what a stream holds; nothing else writes there. FileExistsError for a path that it has already."""
+
+    place: str
+    """What it is, for errors."""
+
+    def folder(self, path: bytes) -> None:
+        """A folder; those above it came before."""
+
+    def link(self, path: bytes, target: bytes) -> None:
+        """A symbolic link."""
+
+    def file(self, path: bytes, *, executable: bool, when: int) -> AbstractContextManager[Callable[[Buffer], None]]:
+        """A file: what takes its content piece by piece. when: seconds since the epoch."""
+
+
+Buffer = bytes | memoryview
 
 
 class Unpacked(NamedTuple):
@@ -71,49 +89,45 @@ def members(stream: BinaryIO) -> Iterator[Member]:
         extended = {}
 
 
-def unpack(stream: BinaryIO, folder: Path, cancel: Cancel, below: bytes = b"") -> Unpacked:
-    """Write the stream's files below `folder`, which is empty and which nothing else writes to.
+def unpack(stream: BinaryIO, sink: Sink, cancel: Cancel, below: bytes = b"") -> Unpacked:
+    """Hand what the stream holds to a sink.
 
     below   only what lies below this folder of the stream, with paths relative to it
-    SourceError for a path that would leave the folder, EOFError where the stream ends too soon. Files are only created,
-    and only in folders that this call has created: so no link in the stream can redirect a file.
+    SourceError for a path that would leave the sink, EOFError where the stream ends too soon. A sink gets files only in
+    folders that it got before: so no link in the stream can redirect a file.
     """
     entries: dict[bytes, Entry] = {}
     pointers: list[bytes] = []
     start = below + b"/" if below else b""
-    base = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for number, member in enumerate(members(stream)):
-            if number % _CHECK_EVERY == 0:
-                cancel.check()
-            path = member.path.removeprefix(start)
-            if not path or (start and path == member.path):
-                stream.read(rounded(member.size))
-                continue  # the folder itself, or one above it
-            if not is_inside(path):
-                raise SourceError(f"the revision contains a path that leaves its folder: {show_path(path)}")
-            _make_parents(path, entries, base)
-            try:
-                if member.flag == b"5":
-                    if path not in entries:
-                        os.mkdir(path, dir_fd=base)
-                        entries[path] = FOLDER_ENTRY
-                elif member.flag == b"2":
-                    os.symlink(member.target, path, dir_fd=base)
-                    entries[path] = link(member.target)
-                else:
-                    entries[path], pointer = _file(stream, member._replace(path=path), base, cancel)
-                    if pointer:
-                        pointers.append(path)
-            except FileExistsError as error:
-                raise SourceError(
-                    f"{show_path(path)}: the file system of {folder} cannot distinguish it from another name",
-                    hint="set TURNOUT_CACHE_DIR to a folder on a file system that distinguishes upper from lower case",
-                ) from error
-            except OSError as error:
-                raise SourceError(f"{show_path(path)} cannot be written to {folder}: {error.strerror}") from error
-    finally:
-        os.close(base)
+    for number, member in enumerate(members(stream)):
+        if number % _CHECK_EVERY == 0:
+            cancel.check()
+        path = member.path.removeprefix(start)
+        if not path or (start and path == member.path):
+            stream.read(rounded(member.size))
+            continue  # the folder itself, or one above it
+        if not is_inside(path):
+            raise SourceError(f"the revision contains a path that leaves its folder: {show_path(path)}")
+        try:
+            _make_parents(path, entries, sink)
+            if member.flag == b"5":
+                if path not in entries:
+                    sink.folder(path)
+                    entries[path] = FOLDER_ENTRY
+            elif member.flag == b"2":
+                sink.link(path, member.target)
+                entries[path] = link(member.target)
+            else:
+                entries[path], pointer = _file(stream, member._replace(path=path), sink, cancel)
+                if pointer:
+                    pointers.append(path)
+        except FileExistsError as error:
+            raise SourceError(
+                f"{show_path(path)}: the file system of {sink.place} cannot distinguish it from another name",
+                hint="set TURNOUT_CACHE_DIR to a folder on a file system that distinguishes upper from lower case",
+            ) from error
+        except OSError as error:
+            raise SourceError(f"{show_path(path)} cannot be written to {sink.place}: {error.strerror}") from error
     return Unpacked(entries, pointers)
 
 
@@ -122,21 +136,15 @@ def rounded(size: int) -> int:
     return (size + _BLOCK - 1) // _BLOCK * _BLOCK
 
 
-def _file(stream: BinaryIO, member: Member, base: int, cancel: Cancel) -> tuple[Entry, bool]:
-    """Write one file; its entry, and whether it begins like a Git LFS pointer."""
+def _file(stream: BinaryIO, member: Member, sink: Sink, cancel: Cancel) -> tuple[Entry, bool]:
+    """Hand on one file; its entry, and whether it begins like a Git LFS pointer."""
     executable = bool(member.mode & 0o100)
-    handle = os.open(
-        member.path,
-        os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
-        0o777 if executable else 0o666,
-        dir_fd=base,
-    )
     pointer = False
-    try:
+    with sink.file(member.path, executable=executable, when=member.time) as write:
         if member.size <= _WHOLE:
             content = memoryview(_read(stream, rounded(member.size)))[: member.size]
             digest = hashlib.sha256(content)
-            _write(handle, content)
+            write(content)
             pointer = member.size < 1024 and bytes(content[: len(_POINTER)]) == _POINTER
         else:
             digest = hashlib.sha256()
@@ -145,32 +153,24 @@ def _file(stream: BinaryIO, member: Member, base: int, cancel: Cancel) -> tuple[
                 cancel.check()
                 piece = _read(stream, min(left, _WHOLE))
                 digest.update(piece)
-                _write(handle, memoryview(piece))
+                write(piece)
                 left -= len(piece)
             _read(stream, rounded(member.size) - member.size)
-        os.utime(handle, (member.time, member.time))
-    finally:
-        os.close(handle)
     return Entry(EXECUTABLE if executable else FILE, member.size, digest.hexdigest()), pointer
 
 
-def _make_parents(path: bytes, entries: dict[bytes, Entry], base: int) -> None:
+def _make_parents(path: bytes, entries: dict[bytes, Entry], sink: Sink) -> None:
     """The folders above `path`, as far as the stream has not named them; never through something else of that name."""
     parent = path.rpartition(b"/")[0]
     if not parent:
         return
     entry = entries.get(parent)
     if entry is None:
-        _make_parents(parent, entries, base)
-        os.mkdir(parent, dir_fd=base)
+        _make_parents(parent, entries, sink)
+        sink.folder(parent)
         entries[parent] = FOLDER_ENTRY
     elif entry is not FOLDER_ENTRY:
         raise SourceError(f"the revision contains {show_path(parent)} both as a folder and as something else")
-
-
-def _write(handle: int, content: memoryview) -> None:
-    while content:
-        content = content[os.write(handle, content) :]
 
 
 def _read(stream: BinaryIO, size: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Exports in the cache: a layer gives the same tree as a whole export, nothing half-made is trusted, old ones go."""
+"""Exports in the cache: a part gives the same tree as a whole export, nothing half-made is trusted, old ones go."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,10 @@ from core.errors import Cancelled, SourceError
 from core.jobs import Cancel
 from core.settings import Settings
 from core.source import Tree, make_tree
-from core.source.git.checkout import MOST_LAYERS
 from core.source.git.export_cache import KEPT
 from tests.projects import Files, Link, Nowhere, SampleProject, Script, make_project
 from tests.strategies import AWKWARD_NAMES
-from tests.trees import contents, tree_of
+from tests.trees import at_hand, contents, tree_of
 from tests.unit.conftest import GitProject
 from tests.waiting import until
 
@@ -38,8 +38,9 @@ def exports() -> list[Path]:
     return sorted(folders, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
-def layers(tree: Tree) -> list[str]:
-    return json.loads((tree.folder.parent / "about.json").read_text())["layers"]  # type: ignore[no-any-return]
+def kept_of(tree: Tree) -> set[str]:
+    """The names of what the cache keeps of an export."""
+    return {path.name for path in tree.folder.rglob("*")}
 
 
 def exported_whole(project: SampleProject, ref: str) -> Tree:
@@ -93,7 +94,7 @@ revisions = st.tuples(st.dictionaries(paths, file_contents, max_size=6), attribu
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=st.lists(revisions, min_size=2, max_size=4))
-def test_a_layer_on_an_earlier_export_gives_the_same_tree_as_a_whole_one(tmp_path: Path, history: list[Files]) -> None:
+def test_a_part_upon_an_earlier_export_gives_the_same_tree_as_a_whole_one(tmp_path: Path, history: list[Files]) -> None:
     folder = Path(tempfile.mkdtemp(dir=tmp_path))
     os.environ["TURNOUT_CACHE_DIR"] = str(folder / "cache")
     project = make_project(folder / "project", [Nowhere()], {"first": "x"})
@@ -106,19 +107,76 @@ def test_a_layer_on_an_earlier_export_gives_the_same_tree_as_a_whole_one(tmp_pat
         tree, plain = tree_of(project), exported_whole(project, "HEAD")
         assert tree.manifest.entries == plain.manifest.entries
         assert contents(tree) == contents(plain)
-        assert not layers(plain)
 
 
-def test_a_small_change_is_a_layer_that_holds_only_the_change(git_project: GitProject) -> None:
+def test_of_a_small_change_only_that_is_exported(git_project: GitProject) -> None:
     project = git_project({"a": "1", "b/c": "1", "b/d": "1"})
     first = tree_of(project)
+    assert at_hand(first) == {b"a", b"b/c", b"b/d"}
     project.commit({"b/c": "2", "a": None, "e/f": "new"})
     tree = tree_of(project)
-    assert layers(tree) == [first.folder.parent.name]
-    held = {path.relative_to(tree.folder).as_posix() for path in tree.folder.rglob("*") if path.is_file()}
-    assert held == {"b/c", "e/f"}
+    assert at_hand(tree) == {b"b/c", b"e/f"}
     assert contents(tree) == {b"b/c": b"2", b"b/d": b"1", b"e/f": b"new"}
     assert contents(first) == {b"a": b"1", b"b/c": b"1", b"b/d": b"1"}
+
+
+def test_files_that_git_has_are_not_kept_on_disk(git_project: GitProject) -> None:
+    project = git_project({"a": "1", "d/b": "x" * 10_000})
+    tree = tree_of(project)
+    assert contents(tree)[b"d/b"] == b"x" * 10_000
+    assert kept_of(tree) == {"manifest", "about.json"}
+    assert not leftovers()
+
+
+def test_only_the_files_that_are_needed_are_fetched_again(git_project: GitProject) -> None:
+    project = git_project({"a": "1", "b": "2", "c/d": "3"})
+    tree_of(project)
+    again = tree_of(project)
+    assert at_hand(again) == frozenset()
+    again.fetch([b"b", b"c"], Cancel())
+    assert at_hand(again) == {b"b"}, "folders need not be fetched"
+    assert contents(again) == {b"a": b"1", b"b": b"2", b"c/d": b"3"}
+
+
+def test_a_fetch_is_cancelled(git_project: GitProject) -> None:
+    project = git_project({f"d{number}/f": "x" for number in range(200)})
+    tree_of(project)
+    tree, cancel = tree_of(project), Cancel()
+    cancel.request()
+    with pytest.raises(Cancelled):
+        tree.fetch(list(tree.manifest.entries), cancel)
+    assert at_hand(tree) == frozenset()
+
+
+def test_git_that_gives_another_content_than_before_is_refused(git_project: GitProject) -> None:
+    project = git_project({"a": "one\n", "b": "two\n"})
+    tree_of(project)
+    tree = tree_of(project)
+    (project.tree / ".git/info").mkdir(exist_ok=True)
+    (project.tree / ".git/info/attributes").write_text("b text eol=crlf\n")
+    with pytest.raises(SourceError, match="another content of b in") as caught:
+        tree.fetch([b"a", b"b"], Cancel())
+    assert "deploy again" in caught.value.hint
+    assert contents(tree_of(project)) == {b"a": b"one\n", b"b": b"two\r\n"}
+
+
+def test_a_repository_that_is_gone_when_files_are_needed_is_an_error_of_the_source(git_project: GitProject) -> None:
+    project = git_project({"a": "1"})
+    tree_of(project)
+    tree = tree_of(project)
+    shutil.rmtree(project.tree)
+    with pytest.raises(SourceError):
+        tree.open(b"a")
+
+
+def test_many_threads_read_one_tree(git_project: GitProject) -> None:
+    files = {f"d{number % 5}/f{number}": str(number) * 100 for number in range(100)}
+    project = git_project(files)
+    tree_of(project)
+    tree = tree_of(project)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: contents(tree), range(16)))
+    assert found == [{path.encode(): text.encode() for path, text in files.items()}] * 16
 
 
 def test_content_that_names_its_commit_is_never_taken_from_another(git_project: GitProject) -> None:
@@ -128,27 +186,16 @@ def test_content_that_names_its_commit_is_never_taken_from_another(git_project: 
     second = tree_of(project)
     assert contents(first)[b"version"].decode().strip() == first.revision
     assert contents(second)[b"version"].decode().strip() == second.revision
-    assert layers(second) == []
-
-
-def test_layers_do_not_pile_up_for_ever(git_project: GitProject) -> None:
-    project = git_project({"a": "0", "b": "x"})
-    depths = []
-    for number in range(MOST_LAYERS + 2):
-        tree = tree_of(project)
-        depths.append(len(layers(tree)))
-        assert contents(tree) == {b"a": str(number).encode(), b"b": b"x"}
-        project.commit({"a": str(number + 1)})
-    assert max(depths) == MOST_LAYERS and depths[-1] == 0
+    assert at_hand(second) == set(contents(second)), "all of it was exported"
 
 
 def test_a_revision_is_exported_once(git_project: GitProject) -> None:
     project = git_project({"a": "1"})
     first = tree_of(project)
-    marked = first.folder / "a"
-    inode = marked.stat().st_ino
-    assert tree_of(project).folder == first.folder
-    assert marked.stat().st_ino == inode
+    inode = (first.folder / "manifest").stat().st_ino
+    again = tree_of(project)
+    assert again.folder == first.folder and at_hand(again) == frozenset()
+    assert (first.folder / "manifest").stat().st_ino == inode
 
 
 def test_settings_share_one_export(git_project: GitProject) -> None:
@@ -161,17 +208,9 @@ def test_settings_share_one_export(git_project: GitProject) -> None:
         part = tree_of(project)
         assert set(part.manifest.entries) == {b"a"}
         assert contents(part) == {b"a": b"1"}
-        assert part.folder == whole.folder / "site"
+        assert part.folder == whole.folder
     project.commit({"site/c": "2"})
     assert contents(tree_of(project)) == {b"a": b"1", b"c": b"2"}
-
-
-def spoil_content(export: Path) -> None:
-    (export / "files/a").write_text("")
-
-
-def spoil_files(export: Path) -> None:
-    shutil.rmtree(export / "files")
 
 
 def spoil_manifest(export: Path) -> None:
@@ -187,48 +226,44 @@ def forget_boot(export: Path) -> None:
     (export / "about.json").write_text(json.dumps({**about, "boot": "another"}))
 
 
-@pytest.mark.parametrize("spoil", [spoil_files, spoil_manifest, spoil_about])
+@pytest.mark.parametrize("spoil", [spoil_manifest, spoil_about])
 def test_an_export_that_is_not_whole_is_made_again(git_project: GitProject, spoil: Callable[[Path], None]) -> None:
     project = git_project({"a": "1"})
     tree = tree_of(project)
-    spoil(tree.folder.parent)
+    spoil(tree.folder)
     again = tree_of(project)
     assert contents(again) == {b"a": b"1"}
     assert again.folder == tree.folder
 
 
-def test_after_a_restart_of_the_machine_sizes_are_compared(git_project: GitProject) -> None:
+def test_after_a_restart_of_the_machine_an_export_that_git_has_is_used_on(git_project: GitProject) -> None:
     project = git_project({"a": "1", "d/b": "22", "l": Link("a")})
     tree = tree_of(project)
-    export = tree.folder.parent
-    forget_boot(export)
-    inode = (tree.folder / "a").stat().st_ino
-    assert contents(tree_of(project)) == contents(tree)
-    assert (tree.folder / "a").stat().st_ino == inode, "a whole export is used on"
-    assert json.loads((export / "about.json").read_text())["boot"] != "another"
-    forget_boot(export)
-    spoil_content(export)
-    assert contents(tree_of(project)) == {b"a": b"1", b"d/b": b"22"}
+    forget_boot(tree.folder)
+    again = tree_of(project)
+    assert at_hand(again) == frozenset() and contents(again) == contents(tree)
+    assert json.loads((tree.folder / "about.json").read_text())["boot"] != "another"
 
 
-def test_a_lost_layer_is_noticed(git_project: GitProject) -> None:
+def test_an_export_of_an_earlier_version_is_made_again(git_project: GitProject) -> None:
+    project = git_project({"a": "1"})
+    tree = tree_of(project)
+    about = json.loads((tree.folder / "about.json").read_text())
+    del about["in_git"]
+    (tree.folder / "about.json").write_text(json.dumps({**about, "layers": ["another"], "format": 3}))
+    again = tree_of(project)
+    assert at_hand(again) == {b"a"} and again.folder == tree.folder
+
+
+def test_a_small_change_upon_an_export_that_is_gone(git_project: GitProject) -> None:
     project = git_project({"a": "1", "b": "1"})
     first = tree_of(project)
     project.commit({"b": "2"})
-    assert layers(tree_of(project))
-    shutil.rmtree(first.folder.parent)
+    shutil.rmtree(first.folder)
     assert contents(tree_of(project)) == {b"a": b"1", b"b": b"2"}
 
 
-def test_a_file_that_vanished_from_the_cache_is_named_with_a_way_out(git_project: GitProject) -> None:
-    tree = tree_of(git_project({"a": "1"}))
-    (tree.folder / "a").unlink()
-    with pytest.raises(SourceError, match="a cannot be read any more") as caught:
-        tree.open(b"a")
-    assert str(tree.folder.parent) in caught.value.hint
-
-
-def test_the_exports_used_longest_ago_go_and_layers_in_use_stay(git_project: GitProject) -> None:
+def test_the_exports_used_longest_ago_go(git_project: GitProject) -> None:
     project = git_project({"a": "0", "b": "x"})
     trees = []
     for number in range(KEPT + 3):
@@ -236,20 +271,9 @@ def test_the_exports_used_longest_ago_go_and_layers_in_use_stay(git_project: Git
         for age, export in enumerate(exports()):
             os.utime(export, (LONG_AGO - age, LONG_AGO - age))
         project.commit({"a": str(number + 1)})
-    # Every export rests on all before it: none may go.
-    assert len(exports()) == KEPT + 3
-    assert contents(tree_of(project))[b"b"] == b"x"
-    project.commit({".gitattributes": "a export-subst\n"})
-    for number in range(KEPT + 1):
-        project.commit({"a": f"again {number}"})
-        for age, export in enumerate(exports()):
-            os.utime(export, (LONG_AGO - age, LONG_AGO - age))
-        newest = tree_of(project)
-        assert layers(newest) == []
     kept = [export.name for export in exports()]
-    assert len(kept) == KEPT
-    revisions_kept = {name.partition("-")[0] for name in kept}
-    assert newest.revision in revisions_kept and trees[0].revision not in revisions_kept
+    assert kept == [tree.revision for tree in reversed(trees[-KEPT:])]
+    assert contents(trees[0]) == {b"a": b"0", b"b": b"x"}, "a tree that is in use needs no export"
 
 
 def test_exports_used_lately_are_kept_whatever_their_number(git_project: GitProject) -> None:
@@ -330,7 +354,7 @@ def test_an_export_is_cancelled_in_the_middle(git_project: GitProject) -> None:
     parent = Settings().cache / "exports"
 
     def when_it_has_begun() -> None:
-        until(lambda: list(parent.glob("*/.making-*/files/d*")), "the export has begun")
+        until(lambda: list(parent.glob("*/.making-*")), "the export has begun")
         cancel.request()
 
     watcher = threading.Thread(target=when_it_has_begun)
@@ -356,4 +380,4 @@ def test_a_cache_that_cannot_be_written_is_explained(git_project: GitProject, tm
 def test_files_carry_the_time_of_their_commit(git_project: GitProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_COMMITTER_DATE", "1700000000 +0000")
     tree = tree_of(git_project({"a": "1"}))
-    assert (tree.folder / "a").stat().st_mtime == 1_700_000_000 == tree.committed < time.time()
+    assert tree.mtime == 1_700_000_000 == tree.committed < time.time()

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import FOLDER_ENTRY, LINK, Manifest
+from core.tar.folder import Folder
 from core.tar.reader import Unpacked, unpack
 from tests.strategies import file_entry, manifests
 
@@ -37,7 +38,7 @@ def stream_of(items: Sequence[tuple[bytes, str, bytes]], form: int = tarfile.PAX
 
 def unpacked(stream: bytes, folder: Path) -> Unpacked:
     folder.mkdir(exist_ok=True)
-    return unpack(io.BytesIO(stream), folder, Cancel())
+    return unpack(io.BytesIO(stream), Folder(folder), Cancel())
 
 
 @pytest.mark.parametrize(

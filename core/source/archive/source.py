@@ -67,11 +67,11 @@ class ArchiveSource(Unversioned):
         make_folder(parent)
         if commands(self.project):
             export = self._built(file, parent, target, emit, cancel)
-            manifest, folder = export.manifest, export.files[0]
+            manifest, folder = export.manifest, export.files
         else:
             export = self._plain(file, parent, cancel)
             manifest = selected(export.manifest, publish, self.project.source.exclude)
-            folder = export.files[0] / publish
+            folder = export.files / publish
             refuse(file.name, links_out(manifest.entries))
         return Tree(
             folder=folder,

@@ -1,7 +1,7 @@
-"""The files of a commit in a fresh folder, by `git archive`: all of them, or those that an earlier export has not.
+"""The files of a commit, by `git archive`: all of them, or those that differ from an earlier export.
 
-The second way takes a tenth of the time where little has changed, and little space. It is only used where the content
-of a file depends on its path, its blob and the attributes alone, and no attribute has changed: so the tree is the same.
+The second way takes a tenth of the time where little has changed. It is only used where the content of a file depends
+on its path, its blob and the attributes alone, and no attribute has changed: so the tree is the same.
 """
 
 from __future__ import annotations
@@ -10,24 +10,20 @@ import fcntl
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import EMPTY, FOLDER, FOLDER_ENTRY, Entry, Manifest, derived
-from core.source.git.export_cache import About, Export, still_there
-from core.source.git.lfs import fill
+from core.source.git.export_cache import About, Export
+from core.source.git.lfs import Store, fill
 from core.source.git.repository import Resolved
 from core.source.git.submodules import Submodules
-from core.tar.reader import unpack
-from core.text import clean, decode_path, encode_path
-
-MOST_LAYERS = 16
-"""Earlier exports that one may need; beyond that everything is exported again."""
+from core.tar.reader import Sink, unpack
+from core.text import clean, decode_path, encode_path, show_path
 
 MOST_CHANGED = 1000
 """Paths. For more than this, a whole archive is just as fast."""
@@ -39,10 +35,17 @@ _ABSENT, _SUBMODULE = b"000000", b"160000"
 _PIPE = 1 << 20
 
 
-def whole(resolved: Resolved, folder: Path, cancel: Cancel) -> tuple[Manifest, About]:
-    """Unpack all of a commit into an empty folder, with its submodules and the content of its Git LFS files."""
+class Place(Sink, Store, Protocol):
+    """Takes the files of a commit: core.tar.folder, core.source.spool."""
+
+    def below(self, path: bytes) -> Place:
+        """A folder in it, which a submodule fills."""
+
+
+def whole(resolved: Resolved, place: Place, cancel: Cancel) -> tuple[Manifest, About]:
+    """Bring all of a commit to an empty place, with its submodules and the content of its Git LFS files."""
     commit = resolved.repository.commit(resolved.commit)
-    content = _content(resolved, folder, cancel)
+    content = _content(resolved, place, cancel)
     about = About(
         resolved.commit,
         commit.subject,
@@ -70,10 +73,31 @@ class _Content:
     conditional: bool = False
 
 
-def _content(resolved: Resolved, folder: Path, cancel: Cancel) -> _Content:
+def again(resolved: Resolved, export: Export, place: Place, paths: Collection[bytes], cancel: Cancel) -> None:
+    """Bring these files of an export to an empty place once more. SourceError where git gives another content now."""
+    about = export.about
+    if about.uniform and not about.submodules and len(paths) <= MOST_CHANGED and _fits(paths):
+        entries: dict[bytes, Entry] = {}
+        _archive(resolved, place, entries, cancel, paths)
+    else:
+        entries = _content(resolved, place, cancel).entries
+    for path in paths:
+        if entries.get(path) != export.manifest.entries[path]:
+            raise SourceError(
+                f"git gives another content of {show_path(path)} in {resolved.commit[:12]} than before",
+                hint="its attributes or filters have changed: deploy again; no release was made of it",
+            )
+
+
+def _fits(paths: Iterable[bytes]) -> bool:
+    """Whether a command line can name them."""
+    return sum(len(path) + 3 for path in paths) <= _LONGEST_COMMAND
+
+
+def _content(resolved: Resolved, place: Place, cancel: Cancel) -> _Content:
     """Unpack a commit and, in their folders, its submodules, and theirs."""
     entries: dict[bytes, Entry] = {}
-    content = _Content(entries, _archive(resolved, folder, entries, cancel))
+    content = _Content(entries, _archive(resolved, place, entries, cancel))
     submodules = Submodules(resolved)
     content.conditional = any(submodule.path in entries for submodule in submodules.all) and bool(submodules.conditions)
     for submodule in submodules.all:
@@ -84,7 +108,7 @@ def _content(resolved: Resolved, folder: Path, cancel: Cancel) -> _Content:
         if clone is None:
             content.absent.append(submodule.path)
             continue
-        inner = _content(clone, folder / os.fsdecode(submodule.path), cancel)
+        inner = _content(clone, place.below(submodule.path), cancel)
         start = submodule.path + b"/"
         entries.update({start + path: entry for path, entry in inner.entries.items()})
         content.pointers += [start + path for path in inner.pointers]
@@ -94,27 +118,25 @@ def _content(resolved: Resolved, folder: Path, cancel: Cancel) -> _Content:
     return content
 
 
-def upon(base: Export, resolved: Resolved, folder: Path, cancel: Cancel) -> tuple[Manifest, About] | None:
-    """Unpack only what differs from another export, which becomes a layer of this one; None where it cannot be one."""
-    if not base.about.uniform or not base.about.whole or len(base.about.layers) >= MOST_LAYERS:
+def upon(base: Export, resolved: Resolved, place: Place, cancel: Cancel) -> tuple[Manifest, About] | None:
+    """Bring only what differs from another export to an empty place; None where that does not say enough."""
+    if not base.about.uniform or not base.about.whole:
         return None
     changes = resolved.changes(base.about.commit)
     if changes is None or len(changes) > MOST_CHANGED:
         return None
     touched = {change.path for change in changes}
     send = [change.path for change in changes if change.after != _ABSENT]
-    if sum(len(path) + 3 for path in send) > _LONGEST_COMMAND or any(
+    if not _fits(send) or any(
         _SUBMODULE in (change.before, change.after) or change.path.rpartition(b"/")[2] == b".gitattributes"
         for change in changes
     ):
-        return None
-    if not still_there(base):
         return None
     submodules = {decode_path(path) for path in base.about.submodules}
     entries = {path: entry for path, entry in base.manifest.entries.items() if path not in touched}
     pointers = [path for path in base.about.pointers if decode_path(path) not in touched]
     if send:
-        pointers += map(encode_path, _archive(resolved, folder, entries, cancel, send))
+        pointers += map(encode_path, _archive(resolved, place, entries, cancel, send))
     commit = resolved.repository.commit(resolved.commit)
     about = About(resolved.commit, commit.subject, commit.author, commit.committed)
     return _manifest(entries, submodules, base.manifest), replace(
@@ -123,7 +145,6 @@ def upon(base: Export, resolved: Resolved, folder: Path, cancel: Cancel) -> tupl
         submodules=base.about.submodules,
         absent=base.about.absent,
         pointers=tuple(sorted(pointers)),
-        layers=(base.folder.name, *base.about.layers),
     )
 
 
@@ -149,7 +170,7 @@ def _parents(paths: Iterable[bytes]) -> Set[bytes]:
 
 
 def _archive(
-    resolved: Resolved, folder: Path, entries: dict[bytes, Entry], cancel: Cancel, paths: Iterable[bytes] = ()
+    resolved: Resolved, place: Place, entries: dict[bytes, Entry], cancel: Cancel, paths: Iterable[bytes] = ()
 ) -> list[bytes]:
     """Unpack `git archive` of a commit or some paths of it into `entries`, with the content of Git LFS files; the paths
     of those whose content this clone does not have."""
@@ -160,7 +181,7 @@ def _archive(
         unpacked: dict[bytes, Entry] = {}
         pointers: list[bytes] = []
         try:
-            unpacked, pointers = unpack(stream, folder, cancel, os.fsencode(resolved.repository.path))
+            unpacked, pointers = unpack(stream, place, cancel, os.fsencode(resolved.repository.path))
             while stream.read(_PIPE):
                 pass  # the padding behind the end, which git would fail to write otherwise
         except EOFError:
@@ -169,7 +190,7 @@ def _archive(
             said.seek(0)
             words = clean(said.read(4000).decode("utf-8", "replace")).strip()
             raise SourceError(f"git archive of {resolved.commit[:12]} failed", detail=words)
-        filled, missing = fill(resolved, folder, pointers, unpacked, cancel) if pointers else ({}, [])
+        filled, missing = fill(resolved, place, pointers, unpacked, cancel) if pointers else ({}, [])
         entries.update(unpacked | filled)
         return missing
 

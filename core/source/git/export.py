@@ -1,9 +1,10 @@
-"""A git revision as a finished folder in the cache: found there, exported, or exported and built."""
+"""What is deployed of a git revision: found in the cache, exported, or exported and built into a folder there."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,26 +17,32 @@ from core.manifest import Manifest
 from core.source.build import build, commands, completed, turnout_variables
 from core.source.folder import part_of, scan
 from core.source.git.checkout import upon, whole
+from core.source.git.contents import GitContents
 from core.source.git.export_cache import FILES, About, Export, finish, last_made, load, newest, stamped
 from core.source.git.lacking import lacking, refuse_lacking
 from core.source.git.repository import Resolved
 from core.source.git.submodules import Submodules
 from core.source.inputs import build_key
 from core.source.selection import selected
+from core.source.spool import Spool
 from core.source.store import discard, make_folder, making, read_manifest, write_whole
+from core.tar.folder import Folder
 from core.version import VERSION
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What is deployed of a commit, and the folders where its files lie, those of the newest export first.
+    """What is deployed of a commit.
 
-    reused   when the reused build was made, in seconds since the epoch, UTC; 0.0 for a new build
+    folder    where the files of a build lie; of a plain export, its folder in the cache
+    contents  gives the files of a plain export
+    reused    when the reused build was made, in seconds since the epoch, UTC; 0.0 for a new build
     """
 
-    folders: tuple[Path, ...]
+    folder: Path
     manifest: Manifest
     about: About
+    contents: GitContents | None = None
     reused: float = 0.0
 
 
@@ -56,12 +63,12 @@ def exported(
         if reused and not reused.about.whole:
             reused = None  # what was missing may be there now
         export = reused or _built(project, resolved, variables, parent / name, emit, cancel)
-        out = Exported(export.files, export.manifest, export.about, reused.about.made if reused else 0.0)
-    else:
-        export = _plain(project, resolved, parent, cancel)
-        manifest = _selection_of(export, source.publish, source.exclude)
-        out = Exported(tuple(files / source.publish for files in export.files), manifest, export.about)
-    return out
+        made = reused.about.made if reused else 0.0
+        return Exported(export.files, export.manifest, export.about, reused=made)
+    export, spool = _plain(project, resolved, parent, cancel)
+    manifest = _selection_of(export, source.publish, source.exclude)
+    contents = GitContents(resolved, export, os.fsencode(source.publish), spool)
+    return Exported(export.folder, manifest, export.about, contents)
 
 
 def _around(resolved: Resolved) -> str:
@@ -70,31 +77,31 @@ def _around(resolved: Resolved) -> str:
     return hashlib.sha256(f"{own}\n{theirs}".encode()).hexdigest()[:16] if theirs else own
 
 
-def _plain(project: Project, resolved: Resolved, parent: Path, cancel: Cancel) -> Export:
-    """The commit as `git archive` gives it."""
+def _plain(project: Project, resolved: Resolved, parent: Path, cancel: Cancel) -> tuple[Export, Spool | None]:
+    """The commit as `git archive` gives it, and the files that were exported just now."""
     final = parent / resolved.name
     existing = load(final)
     if existing:
         if existing.about.whole or not lacking(project, existing.about):
-            return existing
+            return existing, None
         final = stamped(final)  # what was missing may be there now
     make_folder(parent)
     with making(parent) as work:
-        files = work / FILES
-        files.mkdir()
+        spool = Spool(parent)
         base = newest(parent, resolved.commit, resolved.name)
-        made = upon(base, resolved, files, cancel) if base else None
+        made = upon(base, resolved, spool, cancel) if base else None
         around = "" if made else _around(resolved)
         if around:
             final = parent / f"{resolved.name}-{around}"
             existing = load(final)
             if existing and existing.about.whole:
-                return existing
+                return existing, None
             if existing:  # what was missing may be there now
                 final = stamped(final)
-        manifest, about = made or whole(resolved, files, cancel)
+        manifest, about = made or whole(resolved, spool, cancel)
         refuse_lacking(project, resolved, about)
-        return finish(work, final, manifest, about)
+        export = finish(work, final, manifest, replace(about, in_git=True))
+        return export, spool if export.manifest.digest == manifest.digest else None
 
 
 def _built(
@@ -108,7 +115,7 @@ def _built(
     with making(parent) as work:
         tree = work / "build"
         tree.mkdir()
-        _, about = whole(resolved, tree, cancel)
+        _, about = whole(resolved, Folder(tree), cancel)
         refuse_lacking(project, resolved, about)
         build(project, tree, variables, emit, cancel)
         part = part_of(tree, source.publish)

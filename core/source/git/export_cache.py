@@ -2,9 +2,9 @@
 
     exports/<repository>/<commit>/   a plain export; the name goes on with what else it depends on: the repository's
                                      own attributes, what surrounds it, the inputs and time of a build
-        files/        the exported files; unchanged ones may be in other exports, its layers
-        manifest      all of them
+        manifest      all files and folders
         about.json    the commit's facts, and what a later export may use of it
+        files/        the files, where git cannot give them again: of a build, an archive, a server
         selected-<digest>   the manifest of what is deployed under some `publish` and `exclude`, behind its digest
 
 A process that dies leaves only half-made folders, which have other names and are swept. After a restart of the machine
@@ -30,7 +30,7 @@ KEPT = 5
 _IN_USE = 3600
 """Seconds after its last use in which an export is never removed: another process may be sending it."""
 FILES, _MANIFEST, _ABOUT = "files", "manifest", "about.json"
-_FORMAT = 3
+_FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class About:
     submodules  folders of submodules
     absent      those of them that are empty, because this clone does not have the submodule at its commit
     pointers    files that hold a Git LFS pointer, because this clone does not have the content
-    layers      names of the exports that have its other files, the newest first
+    in_git      git has the files, so they are not kept
     boot        the run of the machine in which the files were last known to be whole
     digest      of the manifest: a crash may leave the file empty, which would be a manifest too
     made        seconds since the epoch, UTC
@@ -55,7 +55,7 @@ class About:
     submodules: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     pointers: tuple[str, ...] = ()
-    layers: tuple[str, ...] = ()
+    in_git: bool = False
     boot: str = ""
     digest: str = ""
     made: float = 0.0
@@ -76,9 +76,9 @@ class Export:
     manifest: Manifest
 
     @property
-    def files(self) -> tuple[Path, ...]:
-        """The folders of the files: its own, then those of its layers."""
-        return tuple(self.folder.with_name(name) / FILES for name in (self.folder.name, *self.about.layers))
+    def files(self) -> Path:
+        """The folder of the files, where they are kept."""
+        return self.folder / FILES
 
 
 def finish(work: Path, final: Path, manifest: Manifest, about: About) -> Export:
@@ -107,11 +107,11 @@ def load(folder: Path, *, used: bool = True) -> Export | None:
         export = Export(folder, About(**values), read_manifest((folder / _MANIFEST).read_bytes()))
         if export.manifest.digest != export.about.digest:
             return None
-        if not all(folder.is_dir() for folder in export.files):
+        if not (export.about.in_git or export.files.is_dir()):
             return None
         boot = _boot()
         if not boot or export.about.boot != boot:
-            if not _whole(export):
+            if not (export.about.in_git or _whole(export)):
                 return None
             about = replace(export.about, boot=boot)
             write_whole(folder / _ABOUT, json.dumps(asdict(about)).encode())
@@ -124,14 +124,15 @@ def load(folder: Path, *, used: bool = True) -> Export | None:
 
 def _whole(export: Export) -> bool:
     """Whether every file and link is there with its kind and size."""
-    tops = [os.path.join(os.fsencode(folder), b"") for folder in export.files]
+    top = os.path.join(os.fsencode(export.files), b"")
     for path, entry in export.manifest.entries.items():
         if entry.kind == FOLDER:
             continue
-        place = next((top + path for top in tops if os.path.lexists(top + path)), None)
-        if place is None:
+        place = top + path
+        try:
+            facts = os.lstat(place)
+        except FileNotFoundError:
             return False
-        facts = os.lstat(place)
         if entry.kind == LINK:
             same = stat.S_ISLNK(facts.st_mode) and os.readlink(place) == entry.target
         else:
@@ -150,7 +151,7 @@ def _boot() -> str:
 
 
 def holding(cache: Path, revision: str, digest: str) -> Export | None:
-    """A finished export or build of a commit that has exactly this manifest, of whatever repository; None for none.
+    """A finished build of a commit that has exactly this manifest, of whatever repository; None for none.
 
     revision   of a record, which holds nothing but hexadecimal digits
     """
@@ -160,7 +161,8 @@ def holding(cache: Path, revision: str, digest: str) -> Export | None:
 
 def _exactly(folder: Path, digest: str) -> Export | None:
     try:
-        if json.loads((folder / _ABOUT).read_bytes()).get("digest") != digest:
+        facts = json.loads((folder / _ABOUT).read_bytes())
+        if facts.get("digest") != digest or facts.get("in_git"):
             return None
     except (OSError, ValueError, AttributeError):
         return None
@@ -170,7 +172,7 @@ def _exactly(folder: Path, digest: str) -> Export | None:
 def newest(parent: Path, commit: str, name: str) -> Export | None:
     """The plain export of another commit that was used last, under the same attributes of the repository.
 
-    It counts as used only when it becomes a layer (`still_there`).
+    It does not count as used by that.
     """
     ending = name[len(commit) :]
     by_use = []
@@ -178,15 +180,6 @@ def newest(parent: Path, commit: str, name: str) -> Export | None:
         if not entry.name.startswith(".") and entry.name[len(commit) :] == ending:
             by_use.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.path))
     return load(Path(max(by_use)[1]), used=False) if by_use else None
-
-
-def still_there(export: Export) -> bool:
-    """Count an export as used just now, so that it is not removed; False where it is gone."""
-    try:
-        os.utime(export.folder)
-    except OSError:
-        return False
-    return True
 
 
 def stamped(place: Path) -> Path:
@@ -203,7 +196,7 @@ def last_made(parent: Path, name: str) -> Export | None:
 def evict(parent: Path) -> None:
     """Remove the exports of a repository that were used longest ago, and what dead processes left.
 
-    Kept are the newest, all that were used lately, and the layers of those.
+    Kept are the newest, and all that were used lately.
     """
     with suppress(OSError):
         sweep(parent)
@@ -212,15 +205,6 @@ def evict(parent: Path) -> None:
             return
         used = sorted(((entry.stat(follow_symlinks=False).st_mtime, entry.name) for entry in exports), reverse=True)
         kept = [name for place, (when, name) in enumerate(used) if place < KEPT or time.time() - when < _IN_USE]
-        needed = {layer for name in kept for layer in _layers(parent / name)}
         for _, name in used:
-            if name not in kept and name not in needed:
+            if name not in kept:
                 discard(parent / name)
-
-
-def _layers(folder: Path) -> list[str]:
-    """The names of the exports that one needs."""
-    try:
-        return list(json.loads((folder / _ABOUT).read_bytes())["layers"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return []

@@ -11,9 +11,9 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence, Set
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
 
 from core.errors import SourceError
 from core.jobs import Cancel
@@ -35,12 +35,19 @@ class Pointer(NamedTuple):
     size: int
 
 
+class Store(Protocol):
+    """Where the exported files are: core.tar.folder, core.source.spool."""
+
+    def read(self, path: bytes, most: int) -> bytes: ...
+    def replace(self, path: bytes) -> AbstractContextManager[Callable[[bytes | memoryview], None]]: ...
+
+
 def fill(
-    resolved: Resolved, folder: Path, pointers: Sequence[bytes], entries: Mapping[bytes, Entry], cancel: Cancel
+    resolved: Resolved, files: Store, pointers: Sequence[bytes], entries: Mapping[bytes, Entry], cancel: Cancel
 ) -> tuple[dict[bytes, Entry], list[bytes]]:
     """Put the content in place of pointers.
 
-    folder    holds the exported files, with nothing else writing to it
+    files     the exported files, with nothing else writing to them
     pointers  paths of files that begin like a pointer
     The entries of the files that have their content now, and the paths whose content the clone has not.
     """
@@ -48,19 +55,15 @@ def fill(
     filled: dict[bytes, Entry] = {}
     missing: list[bytes] = []
     stores = list(_stores(resolved)) if tracked else []
-    top = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for path in pointers:
-            pointer = _read(top, path) if path in tracked else None
-            if pointer is None:
-                continue
-            cancel.check()
-            if _put(top, path, pointer, stores, cancel):
-                filled[path] = Entry(entries[path].kind, pointer.size, pointer.digest)
-            else:
-                missing.append(path)
-    finally:
-        os.close(top)
+    for path in pointers:
+        pointer = _read(files, path) if path in tracked else None
+        if pointer is None:
+            continue
+        cancel.check()
+        if _put(files, path, pointer, stores, cancel):
+            filled[path] = Entry(entries[path].kind, pointer.size, pointer.digest)
+        else:
+            missing.append(path)
     return filled, missing
 
 
@@ -104,14 +107,12 @@ def _stores(resolved: Resolved) -> Iterator[bytes]:
             yield os.path.join(resolved.common, b"objects", line, b"../lfs/objects")
 
 
-def _read(top: int, path: bytes) -> Pointer | None:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
-    with os.fdopen(handle, "rb") as file:
-        match = _POINTER.fullmatch(file.read(_LONGEST))
+def _read(files: Store, path: bytes) -> Pointer | None:
+    match = _POINTER.fullmatch(files.read(path, _LONGEST))
     return Pointer(match[1].decode(), int(match[2])) if match else None
 
 
-def _put(top: int, path: bytes, pointer: Pointer, stores: Sequence[bytes], cancel: Cancel) -> bool:
+def _put(files: Store, path: bytes, pointer: Pointer, stores: Sequence[bytes], cancel: Cancel) -> bool:
     """Write the content over the pointer; False where no store has it whole."""
     digits = pointer.digest.encode()
     for store in stores:
@@ -122,7 +123,10 @@ def _put(top: int, path: bytes, pointer: Pointer, stores: Sequence[bytes], cance
         with source:
             if os.fstat(source.fileno()).st_size == pointer.size and _digest(source.fileno(), cancel) == pointer.digest:
                 source.seek(0)
-                _copy(top, path, source.fileno(), cancel)
+                with files.replace(path) as write:
+                    while piece := source.read(_PIECE):
+                        cancel.check()
+                        write(piece)
                 return True
     return False
 
@@ -133,18 +137,3 @@ def _digest(handle: int, cancel: Cancel) -> str:
         cancel.check()
         digest.update(piece)
     return digest.hexdigest()
-
-
-def _copy(top: int, path: bytes, source: int, cancel: Cancel) -> None:
-    """Give a file another content; its time stays."""
-    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
-    try:
-        facts = os.fstat(handle)
-        os.ftruncate(handle, 0)
-        while piece := memoryview(os.read(source, _PIECE)):
-            cancel.check()
-            while piece:
-                piece = piece[os.write(handle, piece) :]
-        os.utime(handle, ns=(facts.st_mtime_ns, facts.st_mtime_ns))
-    finally:
-        os.close(handle)

@@ -61,16 +61,20 @@ class Repository:
 
     environ   for git
     path      the folder below it that is deployed, as each revision has it; "" for all of it
+    is_git_folder  the folder is a `.git`, whose work tree may be gone
     """
 
     folder: Path
     environ: Mapping[str, str] = field(repr=False)
     path: str = ""
+    is_git_folder: bool = False
 
     @cached_property
     def variables(self) -> dict[str, str]:
         """What git and the filters that it starts see."""
-        return without_repository(self.environ) | _QUIET
+        own = os.path.abspath(self.folder)
+        alone = {"GIT_DIR": own, "GIT_WORK_TREE": own} if self.is_git_folder else {}
+        return without_repository(self.environ) | _QUIET | alone
 
     @property
     def settings(self) -> list[str]:

@@ -96,8 +96,8 @@ class GitSource(Source):
         called = asked or resolved.tag or ref
         export = exported(self.project, resolved, called, target, emit, cancel, rebuild=rebuild)
         return Tree(
-            folder=export.folders[0],
-            older=export.folders[1:],
+            folder=export.folder,
+            contents=export.contents,
             manifest=export.manifest,
             revision=resolved.commit,
             subject=export.about.subject,
@@ -114,8 +114,7 @@ class GitSource(Source):
         export = holding(self.project.settings.cache, record.revision, record.digest)
         if export is not None:
             return Tree(
-                folder=export.files[0],
-                older=export.files[1:],
+                folder=export.files,
                 manifest=export.manifest,
                 revision=record.revision,
                 subject=record.subject,

@@ -38,10 +38,11 @@ class Submodules:
 
     def resolved(self, submodule: Submodule) -> Resolved | None:
         """The submodule's commit in its own clone; None where this machine has no clone of it, or not that commit."""
-        for place in self._places(submodule):
+        for place, is_git_folder in self._places(submodule):
             if not os.path.isdir(place):
                 continue
-            clone = Repository(Path(os.fsdecode(place)), self._resolved.repository.environ)
+            environ = self._resolved.repository.environ
+            clone = Repository(Path(os.fsdecode(place)), environ, is_git_folder=is_git_folder)
             common = clone.ask("rev-parse", "--git-common-dir").stdout.removesuffix(b"\n")
             if not common or clone.ask("cat-file", "-e", submodule.commit + "^{commit}").returncode:
                 continue
@@ -59,14 +60,15 @@ class Submodules:
                 found += [f"{submodule.path!r} {inner} {own!r}"] if inner or own else []
         return "\n".join(found)
 
-    def _places(self, submodule: Submodule) -> Iterator[bytes]:
+    def _places(self, submodule: Submodule) -> Iterator[tuple[bytes, bool]]:
+        """Where its clone may be, and whether that is a git folder, which stays when the work tree is removed."""
         resolved = self._resolved
         name = self._names.get(resolved.prefix + submodule.path)
         if name:
-            yield os.path.join(resolved.common, b"modules", name)
+            yield os.path.join(resolved.common, b"modules", name), True
         place = os.path.join(self._top, resolved.prefix + submodule.path)
         if self._top and os.path.lexists(os.path.join(place, b".git")):
-            yield place
+            yield place, False
 
     @cached_property
     def _top(self) -> bytes:

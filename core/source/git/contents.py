@@ -1,0 +1,65 @@
+"""The files of a plain export: those that were exported just now, and any other as soon as it is needed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Collection
+from typing import BinaryIO
+
+from core.errors import SourceError
+from core.jobs import Cancel
+from core.source.git.checkout import again
+from core.source.git.export_cache import Export
+from core.source.git.repository import Resolved
+from core.source.spool import Spool
+from core.text import show_path
+
+
+class GitContents:
+    """Gives the files of an export, which git has; safe on many threads.
+
+    part    only what lies below this folder, with paths relative to it
+    spool   files that are at hand
+    """
+
+    def __init__(self, resolved: Resolved, export: Export, part: bytes, spool: Spool | None) -> None:
+        self._resolved = resolved
+        self._export = export
+        self._start = os.path.join(part, b"") if part else b""
+        self._spools = [spool] if spool is not None else []
+        self._lock = threading.Lock()
+
+    @property
+    def at_hand(self) -> frozenset[bytes]:
+        """The files that need not be fetched, of the whole export."""
+        return frozenset(
+            path for path, entry in self._export.manifest.entries.items() if entry.is_file and self._holding(path)
+        )
+
+    def fetch(self, paths: Collection[bytes], cancel: Cancel) -> None:
+        """Have these files at hand. SourceError where git does not give them as the export had them."""
+        entries = self._export.manifest.entries
+        with self._lock:
+            wanted = [self._start + path for path in paths]
+            missing = [path for path in wanted if entries[path].is_file and self._holding(path) is None]
+            if not missing:
+                return
+            spool = Spool(self._export.folder.parent)
+            again(self._resolved, self._export, spool, missing, cancel)
+            self._spools.append(spool)
+
+    def open(self, path: bytes) -> BinaryIO:
+        """The content of a file; where it is not at hand, all files are fetched first. Raises as `fetch`."""
+        found = self._holding(self._start + path)
+        if found is None:
+            entries = self._export.manifest.entries
+            below = [name[len(self._start) :] for name in entries if name.startswith(self._start)]
+            self.fetch(below, Cancel())
+            found = self._holding(self._start + path)
+        if found is None:
+            raise SourceError(f"{show_path(path)} is not a file of the tree")
+        return found.open(self._start + path)
+
+    def _holding(self, path: bytes) -> Spool | None:
+        return next((spool for spool in self._spools if path in spool), None)
