@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -34,7 +33,6 @@ class Spool:
         self._length = 0
         self._places: dict[bytes, tuple[int, int]] = {}
         self._others: set[bytes] = set()
-        self._lock = threading.Lock()
 
     def __contains__(self, path: bytes) -> bool:
         return path in self._places
@@ -69,16 +67,19 @@ class Spool:
         yield write
         self._places[path] = begin, self._length - begin
 
+    def settle(self) -> None:
+        """It is filled: from now on it can be read. OSError where not all of it could be written."""
+        self._file.flush()
+
     def read(self, path: bytes, most: int) -> bytes:
-        """The beginning of a file."""
+        """The beginning of a file, also before all are there."""
+        self.settle()
         with self.open(path) as file:
             return file.read(most)
 
     def open(self, path: bytes) -> BinaryIO:
-        """The content of a file. KeyError where it has none of that name."""
+        """The content of a file, once it is settled. KeyError where it has none of that name."""
         place, size = self._places[path]
-        with self._lock:
-            self._file.flush()
         return cast(BinaryIO, Content(self, place, size))
 
     def fileno(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -167,6 +168,22 @@ def test_a_repository_that_is_gone_when_files_are_needed_is_an_error_of_the_sour
     shutil.rmtree(project.tree)
     with pytest.raises(SourceError):
         tree.open(b"a")
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["first", "again"])
+def test_a_disk_that_is_full_is_an_error_of_the_source(git_project: GitProject, kept: bool) -> None:
+    project = git_project({"a": "x" * 3_000_000, "b": "1"})
+    tree = (tree_of(project), tree_of(project))[1] if kept else None
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+    try:
+        with pytest.raises(SourceError, match=r"written to|cannot be made") as caught:
+            tree.fetch([b"a"], Cancel()) if tree else tree_of(project)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "TURNOUT_CACHE_DIR" in caught.value.hint or "written to" in caught.value.title
+    assert len(contents(tree_of(project))[b"a"]) == 3_000_000
+    assert not leftovers()
 
 
 def test_many_threads_read_one_tree(git_project: GitProject) -> None:

@@ -45,8 +45,16 @@ class GitContents:
             missing = [path for path in wanted if entries[path].is_file and self._holding(path) is None]
             if not missing:
                 return
-            spool = Spool(self._export.folder.parent)
-            again(self._resolved, self._export, spool, missing, cancel)
+            folder = self._export.folder.parent
+            try:
+                spool = Spool(folder)
+                again(self._resolved, self._export, spool, missing, cancel)
+                spool.settle()
+            except OSError as error:
+                raise SourceError(
+                    f"files of the revision cannot be written to {folder}: {error.strerror}",
+                    hint="TURNOUT_CACHE_DIR names another folder",
+                ) from error
             self._spools.append(spool)
 
     def open(self, path: bytes) -> BinaryIO:

@@ -100,6 +100,7 @@ def _plain(project: Project, resolved: Resolved, parent: Path, cancel: Cancel) -
                 final = stamped(final)
         manifest, about = made or whole(resolved, spool, cancel)
         refuse_lacking(project, resolved, about)
+        spool.settle()
         export = finish(work, final, manifest, replace(about, in_git=True))
         return export, spool if export.manifest.digest == manifest.digest else None
 
