@@ -18,6 +18,7 @@ VARIABLES = {
     "TURNOUT_THEME": "the colours of the dashboard: dark, light, ansi, or one of Textual's themes",
     "TURNOUT_NOTIFY": "what the terminal is told of operations: 0, 1, or some of bell,title,progress,desktop",
     "TURNOUT_ASCII": "draw with plain ASCII",
+    "TURNOUT_MOUSE": "0 leaves the mouse to the terminal",
     "TURNOUT_PROFILE": "print at the end where the time of the command went",
     "NO_COLOR": "no colours at all",
 }
