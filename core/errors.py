@@ -6,6 +6,7 @@ TurnoutError                 1  failed, and everything was put back
 │   └── CannotRun            2  this machine lacks what Turnout needs to begin
 ├── InternalError            1  a bug in Turnout; 2 where nothing had begun
 ├── SourceError              1  the tree could not be made: revision, export, build, refused files
+├── StoreError               1  the store of trees cannot be used, or does not have what is wanted
 ├── ConnectError             3  no connection
 │   ├── HostKeyUnknown       3  this key was not accepted yet
 │   ├── HostKeyRefused       3  never accepted by Turnout
@@ -144,6 +145,10 @@ class InternalError(TurnoutError):
 
 class SourceError(TurnoutError):
     """The tree could not be made; no server was touched."""
+
+
+class StoreError(TurnoutError):
+    """The store cannot be used, or does not have what is wanted."""
 
 
 class ConnectError(TurnoutError):

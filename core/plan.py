@@ -18,6 +18,9 @@ NONE, SWITCH, STAGE, UPLOAD, REMOVE = "none", "switch", "stage", "upload", "remo
 Any other action is the word that is shown for it."""
 
 
+WHOLE, CHANGES = "whole", "changes"
+"""What of a tree a server fetches from the store: all of it; what differs from its deploy-cache."""
+
 NOT_A_LINK, NO_SPACE, NOT_POSSIBLE, FROZEN = "not-a-link", "no-space", "not-possible", "frozen"
 """Kinds of refusals: a person has to replace `current` by a link; the disk is too full; it cannot be done as asked."""
 
@@ -58,6 +61,7 @@ class Step:
     prune        tags whose files are removed after the switch, or in a prune
     frees        bytes that a prune frees, with those of the deploy-cache; None where unknown
     sizes        of a prune: what each tag frees, the deploy-cache under ""; what is not known is left out
+    stored       it fetches what travels from the store: WHOLE, CHANGES; "" where it is sent from here
     clear_cache  the deploy-cache is emptied
     refusal      why this server cannot do it; None where it can
     """
@@ -75,6 +79,7 @@ class Step:
     frees: int | None = 0
     sizes: Mapping[str, int] = field(default_factory=dict)
     clear_cache: bool = False
+    stored: str = ""
     refusal: Refusal | None = None
 
     def price(self) -> str:
@@ -84,7 +89,8 @@ class Step:
         parts = []
         if self.action == UPLOAD and self.send_files:
             least = "" if self.exact else "at most "
-            parts.append(f"send {least}{size(self.send_bytes)} in {count(self.send_files, 'file')}")
+            verb, whence = ("fetch", " from the store") if self.stored else ("send", "")
+            parts.append(f"{verb} {least}{size(self.send_bytes)} in {count(self.send_files, 'file')}{whence}")
         elif self.action == UPLOAD and self.remove_entries:
             parts.append(f"remove {count(self.remove_entries, 'entry')} from the deploy-cache")
         if self.action in (UPLOAD, STAGE):
@@ -117,6 +123,7 @@ class Plan:
     build        which finished build is used again; "" where none is
     reason       why, in the words of who asked for it
     origin       of a promotion: where the release comes from, in words; else ""
+    store        what is put into the store first, and who fetches from it, in words; "" where nobody does
     hooks, checks   what will run, one line each, for people
     runs_here    a command runs on the operator's machine, not on servers
     fingerprints    by server: the state that the plan rests on
@@ -145,6 +152,7 @@ class Plan:
     build: str = ""
     reason: str = ""
     origin: str = ""
+    store: str = ""
     hooks: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     runs_here: bool = False

@@ -64,6 +64,10 @@ def _settings(project: Project, environment: Environment, written: Mapping[str, 
             source = (own, place) if field.key in over else (_at(written, (key,)), (key,))
             if found := _one(f"[{key}]", 0, field, part, *source):
                 yield found._replace(source="environment") if field.key in over else found
+    if here.store:
+        for field in here.store.fields():
+            if found := _one("[store]", 0, field, here.store, _at(written, ("store",)), ("store",)):
+                yield found
     yield from _variables("[variables]", 0, [((), written), (place, own)])
     header = f"[{key_text(place)}]"
     for field in environment.fields():

@@ -20,6 +20,7 @@ from core.config.readers import Check as Checked
 from core.config.readers import Reads
 from core.config.slots import Ports, port_without_slots
 from core.config.source import Source
+from core.config.store import Store
 from core.config.table import Broken, Table, exactly_one
 from core.config.tasks import Task
 from core.config.types import Command, Count, Duration, Hold, Name, Port, Text
@@ -324,6 +325,8 @@ class Project(Table):
     """Commands with a name that people run, in the order in which they are shown."""
     notify: tuple[Notify, ...] = ()
     """Who is told how operations end."""
+    store: Store | None = None
+    """Where trees are kept, so that servers fetch them themselves."""
     secrets: dict[str, Secret] = {}
     """Commands that print the values of names, by name."""
     path: Path = Path("turnout.toml")

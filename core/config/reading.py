@@ -99,6 +99,8 @@ def _is_late(place: Place) -> bool:
     match place:
         case (str(table), int(), str(key)):
             return key in _LATE.get(table, ())
+        case ("store", ("key-id" | "key")):
+            return True
         case ("source", "build", int()):
             return True
     return False
@@ -148,7 +150,10 @@ class _Filling:
 
     def _missing(self, name: str) -> tuple[str, str]:
         if name in self.secrets:
-            keys = "source.build, and the commands and addresses of hooks, checks, logs, notify and tasks"
+            keys = (
+                "source.build, the access key of [store], and the commands and addresses of hooks, checks, logs, "
+                "notify and tasks"
+            )
             return (
                 f"{name} comes from a command in [secrets], which is not asked for this key",
                 f"it can be used in {keys}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import layout
 from core.disk_space import emptied, lacking, of_release, of_upload
@@ -21,6 +21,9 @@ from core.protocol.listing import with_sizes
 from core.records import ServerState
 from core.tar.writer import Chunk, stream
 from core.text import count
+
+if TYPE_CHECKING:
+    from core.operations.stored import Fetching
 
 REPORT_EVERY = 0.1
 """Seconds between progress events of one server."""
@@ -40,6 +43,7 @@ class Delivery:
         self._lock = threading.Lock()
         self._fan_outs: dict[str, Packed] = {}
         self._differences: dict[str, Difference] = {}
+        self.fetching = _fetching(run, prepared, states)
         self._group_known()
 
     def _group_known(self) -> None:
@@ -49,7 +53,7 @@ class Delivery:
         groups: dict[str, list[str]] = {}
         for step in self._plan.steps:
             cache = self._caches.get(step.server)
-            if step.action == UPLOAD and step.exact:
+            if step.action == UPLOAD and step.exact and not step.stored:
                 groups.setdefault(cache.digest if cache else "", []).append(step.server)
         for names in groups.values():
             cache = self._caches.get(names[0])
@@ -65,6 +69,8 @@ class Delivery:
         If it ends early, the cache is without a manifest: next time it is compared by checksum, and what arrived is
         not sent again.
         """
+        if self.fetching and self._plan.step(name).stored and self.fetching.fetch(name, cancel):
+            return
         run, held, state = self._run, self._run.held(name), self._states[name]
         assert self._tree is not None
         wipe = False
@@ -163,6 +169,15 @@ class Delivery:
 
 PLAIN, GZIP = "none", "gzip"
 """How a stream is packed, as upload.sh calls it."""
+
+
+def _fetching(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> Fetching | None:
+    """What the servers of the plan fetch from the store; None where none does."""
+    if not any(step.stored for step in prepared.plan.steps):
+        return None
+    from core.operations.stored import Fetching  # few projects have a store
+
+    return Fetching(run, prepared, states)
 
 
 class Packed(FanOut):

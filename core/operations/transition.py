@@ -368,6 +368,8 @@ class Transition:
         parts = []
         if self._delivery.bytes or self._delivery.files:
             parts.append(f"sent {size(self._delivery.bytes)} in {count(self._delivery.files, 'file')}")
+        if self._delivery.fetching and (fetched := self._delivery.fetching.summary):
+            parts.append(fetched)
         if live > moved:
             parts.append(f"{count(live - moved, 'server')} had it already")
         text = f"{self._plan.tag} is live on {count(live, 'server')}"

@@ -10,7 +10,7 @@ from core.protocol.values import amount, digest
 from core.records import Disk, ServerState
 from core.text import clean
 
-FEATURES = frozenset({"zstd", "gzip", "sha256sum", "shasum", "comm", "tar"})
+FEATURES = frozenset({"zstd", "gzip", "sha256sum", "shasum", "comm", "tar", "curl", "wget"})
 """What a server may say that it has."""
 BLOCKS = range(512, (64 << 10) + 1)
 """Bytes of a block that are what the smallest file occupies."""

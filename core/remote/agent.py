@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import paramiko
 
@@ -20,6 +20,9 @@ from core.remote import launch
 from core.remote.connection import Connection, start
 from core.remote.transport import BROKEN
 from core.text import clean_lines, shell_word
+
+OnLine = Callable[[str], None]
+"""Gets a line of an answer when it comes."""
 
 BEAT = 5.0
 """Seconds between beats while an answer is awaited."""
@@ -67,13 +70,22 @@ class Agent:
     def alive(self) -> bool:
         return self._channel is not None and not self._channel.closed and self._connection.is_open
 
-    def request(self, verb: str, *words: str | bytes, cancel: Cancel | None = None, within: float = math.inf) -> Answer:
+    def request(
+        self,
+        verb: str,
+        *words: str | bytes,
+        cancel: Cancel | None = None,
+        within: float = math.inf,
+        on_line: OnLine | None = None,
+    ) -> Answer:
         """Send a request and wait for its answer, at most `within` seconds; the first one travels with the agent.
+
+        on_line   gets each line of the answer when it comes
 
         Raises ConnectError where no answer came in that time, and where the connection or the agent is gone or silent
         for SILENT_AFTER seconds; Cancelled where `cancel` was asked for and the agent ended the request for it.
         """
-        return self.requests([(verb, words)], cancel=cancel, within=within)[-1]
+        return self.requests([(verb, words)], cancel=cancel, within=within, on_line=on_line)[-1]
 
     def requests(
         self,
@@ -81,6 +93,7 @@ class Agent:
         *,
         cancel: Cancel | None = None,
         within: float = math.inf,
+        on_line: OnLine | None = None,
     ) -> list[Answer]:
         """Several requests that the agent carries out one after the other, sent together: one round trip."""
         with self._one_at_a_time:
@@ -105,9 +118,9 @@ class Agent:
             try:
                 if first:
                     self._await_ready()
-                answers = [self._await(numbers[0])]
+                answers = [self._await(numbers[0], on_line)]
                 self._first_answer = time.monotonic()
-                answers += [self._await(number) for number in numbers[1:]]
+                answers += [self._await(number, on_line) for number in numbers[1:]]
             finally:
                 if stop:
                     stop()
@@ -212,7 +225,7 @@ class Agent:
                     f"the login shell printed more than {GREETING_LIMIT >> 20} MB without starting the agent"
                 )
 
-    def _await(self, number: int) -> Answer:
+    def _await(self, number: int, on_line: OnLine | None = None) -> Answer:
         end = re.compile(rf"{self._mark} ([0-9]{{1,9}}) ([0-9]{{1,3}})")
         lines: list[str] = []
         total = 0
@@ -224,6 +237,8 @@ class Agent:
             # The agent answers for a request that was killed, which may have answered itself.
             if line and not match:
                 lines.append(line)
+                if on_line:
+                    on_line(line)
             total += len(line) + LINE
             if total > ANSWER_LIMIT:
                 raise self._gone(f"an answer of more than {ANSWER_LIMIT >> 20} MB")

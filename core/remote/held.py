@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from core.errors import ServerError
@@ -15,11 +15,35 @@ from core.protocol.asked import to_lock
 from core.protocol.requests import ANYWHERE, Settles
 from core.questions import Question
 from core.records import SILENT_AFTER, Block, Freeze, Lock, Pin, Record, ServerState
+from core.remote.launch import store_program
+from core.remote.rehearsal import travelling
 from core.shape import differences
 
 if TYPE_CHECKING:
     from core.remote.session import Session
     from core.remote.upload import Upload
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """What a server fetches, and how it proves to be right; see store.sh.
+
+    size      of the pack in bytes
+    address   where the pack is, with what lets anybody fetch it: a secret
+    listing   what core.store.proof.listing_digest gives for its files; digest: of the tree's manifest
+    changes   it changes what deploy-cache holds, after the paths of `remove` are gone; else it has all of the tree
+    """
+
+    address: str
+    sha256: str
+    size: int
+    listing: str
+    digest: str
+    changes: bool
+    remove: Sequence[bytes]
+
+    def __repr__(self) -> str:
+        return f"Fetch({self.sha256})"
 
 
 class Held:
@@ -79,6 +103,24 @@ class Held:
     def upload(self) -> Upload:
         """A channel for an upload into deploy-cache, ready to begin. It can be used once."""
         return self.session.upload()
+
+    def fetch(self, pack: Fetch, cancel: Cancel, on_bytes: Callable[[int], None]) -> None:
+        """Have the server bring its deploy-cache to a tree's content from the store.
+
+        on_bytes   gets how many bytes of the pack are there, about once a second
+        Raises ServerError where it could not: deploy-cache is as it was, or unknown and compared by checksum next time.
+        """
+        words = [pack.sha256, str(pack.size), pack.listing, pack.digest, "changes" if pack.changes else "whole"]
+        verb, travels = travelling("fetch", (self.token, *words, pack.address, *pack.remove), store_program())
+
+        def heard(line: str) -> None:
+            word, _, number = line.partition(" ")
+            if word == "at" and number.isdigit():
+                on_bytes(min(int(number), pack.size))
+
+        answer = self.session.answer(verb, *travels, cancel=cancel, on_line=heard)
+        said = [line for line in answer.lines if not line.startswith("at ")]
+        self.session.done(replace(answer, lines=tuple(said)), "the server cannot fetch the files from the store")
 
     def stage(
         self,

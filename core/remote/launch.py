@@ -206,6 +206,12 @@ def content_program() -> str:
 
 
 @cache
+def store_program() -> str:
+    """What a request to fetch from a store brings along, likewise."""
+    return strip(script("store.sh"))
+
+
+@cache
 def answer_program() -> str:
     """What an answer to somebody else's question brings along, likewise."""
     return strip(script("answer.sh"))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from core.jobs import Cancel
 from core.protocol.answers import Answer
-from core.remote.agent import Agent
+from core.remote.agent import Agent, OnLine
 from core.remote.launch import doctor_program
 
 WITHIN = 60.0
@@ -46,6 +46,7 @@ class Understudy(Agent):
         *,
         cancel: Cancel | None = None,
         within: float = math.inf,
+        on_line: OnLine | None = None,
     ) -> list[Answer]:
         inside = [travelling("in", (self._folder, verb, *words)) for verb, words in batch]
-        return self._agent.requests(inside, cancel=cancel, within=min(within, WITHIN))
+        return self._agent.requests(inside, cancel=cancel, within=min(within, WITHIN), on_line=on_line)

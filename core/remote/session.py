@@ -34,7 +34,7 @@ from core.protocol.facts import Facts
 from core.protocol.listing import parse_scan, parse_tree
 from core.protocol.state import parse_state, with_records
 from core.records import SILENT_AFTER, JournalLine, Lock, ServerState
-from core.remote.agent import Agent
+from core.remote.agent import Agent, OnLine
 from core.remote.connection import Connection
 from core.remote.launch import answer_program, content_program
 from core.remote.link import Routes
@@ -304,10 +304,17 @@ class Session:
         agent = self.agent
         return self.placed(lambda: agent.requests(batch, within=within))
 
-    def answer(self, verb: str, *words: str | bytes, cancel: Cancel | None = None, within: float = math.inf) -> Answer:
+    def answer(
+        self,
+        verb: str,
+        *words: str | bytes,
+        cancel: Cancel | None = None,
+        within: float = math.inf,
+        on_line: OnLine | None = None,
+    ) -> Answer:
         """The answer to a request, whatever its status."""
         agent = self.agent
-        return self.placed(lambda: agent.request(verb, *words, cancel=cancel, within=within))
+        return self.placed(lambda: agent.request(verb, *words, cancel=cancel, within=within, on_line=on_line))
 
     def ask(
         self, verb: str, *words: str | bytes, cancel: Cancel | None = None, within: float = math.inf, title: str

@@ -58,6 +58,7 @@ class StepRow(TypedDict):
     frees: int | None
     sizes: dict[str, int]
     clear_cache: bool
+    stored: str
     refusal: str
     price: str
 
@@ -124,6 +125,7 @@ class PlanRow(TypedDict):
     build: str
     reason: str
     origin: str
+    store: str
     hooks: list[str]
     checks: list[str]
     warnings: list[str]
@@ -152,6 +154,7 @@ def plan_row(plan: Plan) -> PlanRow:
         hold=plan.hold,
         approve=plan.approve,
         origin=plan.origin,
+        store=plan.store,
         hooks=list(plan.hooks),
         checks=list(plan.checks),
         warnings=list(plan.warnings),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.driving import snapshot
-from tests.shell.agents import verbs
+from tests.shell.agents import text_of, verbs
 from tests.waiting import until
 
 TOKEN = "a" * 32
@@ -43,6 +43,7 @@ def test_the_lock_of_another_operation_refuses_and_says_whose_it_is(start, root)
 
 WITH_TOKEN = (
     ("stage", "r1", "auto", "0" * 64, "0" * 64, "yes", "record"),
+    ("fetch", "0" * 64, "1", "0" * 64, "0" * 64, "whole", "http://127.0.0.1:1/"),
     ("writable", "storage/"),
     ("complete", "r1"),
     ("finalized", "r1"),
@@ -73,7 +74,8 @@ def test_no_changing_verb_takes_another_token(agent, root):
     asked = {verb for verb, text in verbs().items() if "holds " in text and verb != "break"}
     assert asked == {verb for verb, *_ in WITH_TOKEN}
     for verb, *words in WITH_TOKEN:
-        reply = agent.ask(verb, "b" * 32, *words)
+        travels = ("with", text_of("store.sh")) if verb == "fetch" else ()
+        reply = agent.ask(*travels, verb, "b" * 32, *words)
         assert (reply.status, reply.lines) == (3, ["this operation no longer holds the lock"]), verb
     assert snapshot(root) == before
 

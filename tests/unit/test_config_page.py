@@ -27,6 +27,7 @@ from core.config import (
 )
 from core.config.keeper import Secret
 from core.config.notify import Notify
+from core.config.store import Store
 from core.config.table import Field, Table
 from core.moments import FIRST_SERVER, MOMENTS, OPERATOR, SERVER
 from core.settings import Settings
@@ -45,6 +46,7 @@ SECTIONS: dict[str, type[Table]] = {
     "[[logs]]": LogSource,
     "[[tasks]]": Task,
     "[[notify]]": Notify,
+    "[store]": Store,
     "[secrets.NAME]": Secret,
 }
 WRITTEN = {

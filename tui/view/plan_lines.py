@@ -98,12 +98,14 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs, at: float | None, terminal: 
         out += _field("Build", f"{one_line(plan.build)}{again}", cells)
     if plan.origin:
         out += _field("From", one_line(plan.origin) if terminal else short_tags(one_line(plan.origin)), cells)
-    receivers = [step for step in plan.steps if step.send_files]
+    if plan.store:
+        out += _field("Store", plan.store, cells)
+    receivers = [step for step in plan.steps if step.send_files and not step.stored]
     if receivers:
         least = "" if plan.exact else "at most "
         files = f" in {count(receivers[0].send_files, 'file')}" if len(receivers) == 1 else ""
         whom = one_line(receivers[0].server) if len(receivers) == 1 else count(len(receivers), "server")
-        out += _field("Sends", f"{least}{size(plan.send_bytes)}{files} to {whom}", cells)
+        out += _field("Sends", f"{least}{size(sum(step.send_bytes for step in receivers))}{files} to {whom}", cells)
     return out
 
 

@@ -25,7 +25,7 @@ from core.operations.planning import (
 from core.operations.run import Run
 from core.plan import ROLLBACK, Plan
 from core.planner.rollback import plan_rollback, rollback_target
-from core.records import ServerState, fleet_releases
+from core.records import Record, ServerState, fleet_releases
 from core.source import source_of, tree_of_record
 from core.source.tree import Tree
 
@@ -164,6 +164,9 @@ def plan_return(
                 break
             except (SourceError, UsageError) as error:
                 problem = problem or "; ".join(part for part in (error.title, error.hint) if part)
+        if tree is None and fleet.project.store:
+            tree, problem = _from_store(operation, list(records.values()), problem)
+            caches = cache_contents(fleet, states) if tree else caches
     moments = moments_of(kind, makes_release=tree is not None)
     moments = tuple(moment for moment in moments if moment.makes or not no_hooks)
     settings = plan_settings(fleet, moments, carries, operation.strategy)
@@ -177,3 +180,15 @@ def plan_return(
         settings,
     )
     return Prepared(replace(plan, build=reuse(tree)), tree, caches)
+
+
+def _from_store(operation: Operation[Any], records: Sequence[Record], problem: str) -> tuple[Tree | None, str]:
+    """The tree of a release whose source is gone, from the store; else why it cannot be had."""
+    from core.operations.stored import tree_in_store  # few projects have a store
+
+    record = records[0]
+    try:
+        tree = tree_in_store(operation.fleet.project, record, operation.emit, operation.cancel)
+    except SourceError as error:
+        return None, f"{problem}; {'; '.join(part for part in (error.title, error.detail) if part)}"
+    return tree, problem if tree else f"{problem}; the store does not have it"

@@ -299,7 +299,7 @@ leftovers() {
 
 # sets: tool
 features() {
-  for tool in zstd gzip sha256sum shasum comm tar; do
+  for tool in zstd gzip sha256sum shasum comm tar curl wget; do
     ! command -v "$tool" > /dev/null 2>&1 || say "feature $tool"
   done
 }

@@ -1,0 +1,214 @@
+"""The store in an operation: which servers fetch from it is planned, its packs are put there once, servers fetch."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from core.config import Project
+from core.errors import Cancelled, ConfigError, LockLost, ServerError, SourceError, StoreError, TurnoutError
+from core.events import Emit, Note, UploadProgress
+from core.jobs import Cancel
+from core.manifest import Difference, difference
+from core.operations.planning import Prepared
+from core.plan import CHANGES
+from core.planner.stored import There, bases, through_store, worth_asking
+from core.records import Record, ServerState
+from core.remote.held import Fetch
+from core.source.tree import Tree
+from core.store import catalog, trees
+from core.store.catalog import Pack
+from core.store.objects import Objects
+from core.store.packs import packed_paths
+from core.store.proof import listing_digest
+from core.text import count, size
+
+if TYPE_CHECKING:
+    from core.operations.run import Run
+
+TRIES = 3
+"""How often a server tries to fetch a pack: the address may have run out, or the connection broken off."""
+_REFUSED = re.compile(r"\b40[013]\b")
+_BROKEN = re.compile(r"curl: \((18|28|52|55|56|92)\)|wget ended with status 4|nothing came from the store")
+
+
+def objects_of(project: Project) -> Objects:
+    """The project's store, opened once for a project. StoreError, ConfigError where it cannot be."""
+    return _opened(project)
+
+
+_lock = threading.Lock()
+_open: list[tuple[object, Objects]] = []
+
+
+def _opened(project: Project) -> Objects:
+    with _lock:
+        for keeper, objects in _open:
+            if keeper is project.keeper and objects.config == project.store:
+                return objects
+        _open[:] = [(project.keeper, Objects(project))]
+        return _open[0][1]
+
+
+def with_store(project: Project, prepared: Prepared, states: Mapping[str, ServerState], cancel: Cancel) -> Prepared:
+    """The same with the servers that fetch from the store; a warning where it cannot be used: all is sent from here."""
+    plan, tree, store = prepared.plan, prepared.tree, project.store
+    if store is None or tree is None or not store.can_be_fetched or not worth_asking(plan, store.saves):
+        return prepared
+    groups = bases(plan, states)
+    digest = tree.manifest.digest
+    try:
+        objects = objects_of(project) if groups else None
+        found = {base: trees.find_pack(objects, digest, base, cancel) is not None for base in {"", *groups} if objects}
+    except (StoreError, ConfigError) as error:
+        why = f"{error.title}: {error.detail}" if error.detail else error.title
+        warning = f"{project.mask(why)}; the files are sent from here"
+        return replace(prepared, plan=replace(plan, warnings=(*plan.warnings, warning)))
+    there = There(found.pop("", False), frozenset(base for base, is_there in found.items() if is_there))
+    plan = through_store(plan, states, tree.manifest.bytes, there, store.saves, store.url)
+    return replace(prepared, plan=plan)
+
+
+def tree_in_store(project: Project, record: Record, emit: Emit, cancel: Cancel) -> Tree | None:
+    """The tree of a release from the store; None where there is no store, or where it does not have it.
+
+    SourceError where it cannot be used.
+    """
+    if project.store is None:
+        return None
+    try:
+        return trees.stored_tree(objects_of(project), project, record, emit, cancel)
+    except (StoreError, ConfigError) as error:
+        raise SourceError(error.title, detail=error.detail, hint=error.hint) from error
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A pack that is in the store, and what a server removes before it comes in."""
+
+    key: str
+    pack: Pack
+    change: Difference | None
+
+
+class Fetching:
+    """The servers of one operation that fetch from the store.
+
+    bytes, files   what they have fetched, all together: of file content
+    """
+
+    def __init__(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> None:
+        self.bytes = self.files = 0
+        self._run = run
+        self._prepared = prepared
+        self._states = states
+        self._lock = threading.Lock()
+        self._packing: dict[str, threading.Lock] = {}
+        self._ready: dict[str, _Ready | StoreError] = {}
+
+    def fetch(self, name: str, cancel: Cancel) -> bool:
+        """Have a server fetch its files. False, after a warning that says why, where they have to be sent from here:
+        its deploy-cache is to be compared first.
+
+        Raises what ends an operation: Cancelled, ConnectError, LockLost, SourceError.
+        """
+        step = self._prepared.plan.step(name)
+        try:
+            ready = self._pack(self._states[name].cache if step.stored == CHANGES else "", cancel)
+        except StoreError as error:
+            self._run.warn(f"{_said(error)}; its files are sent from here", name)
+            return False
+        for number in range(TRIES):
+            try:
+                self._ask(name, ready, cancel, fresh=number > 0)
+                break
+            except (Cancelled, LockLost):
+                raise
+            except (StoreError, ServerError) as error:
+                cancel.check()
+                again = _REFUSED.search(error.detail) or _BROKEN.search(error.detail)
+                if number + 1 < TRIES and again:
+                    self._run.emit(Note(server=name, text=f"{_said(error)}; trying again"))
+                    continue
+                self._run.warn(f"{_said(error)}; its files are sent from here", name)
+                return False
+        with self._lock:
+            self.bytes += step.send_bytes
+            self.files += step.send_files
+        return True
+
+    def _ask(self, name: str, ready: _Ready, cancel: Cancel, *, fresh: bool) -> None:
+        """One request to a server; its progress as events."""
+        run, step, tree = self._run, self._prepared.plan.step(name), self._prepared.tree
+        assert tree is not None
+        pack = ready.pack
+        total: dict[str, Any] = {"total": step.send_bytes, "files_total": step.send_files}
+        run.emit(UploadProgress(server=name, sent=0, files=0, **total))
+
+        def on_bytes(came: int) -> None:
+            part = came / pack.bytes if pack.bytes else 1.0
+            sent, files = int(step.send_bytes * part), int(step.send_files * part)
+            run.emit(UploadProgress(server=name, sent=sent, files=files, **total))
+
+        request = Fetch(
+            address=objects_of(run.fleet.project).address(ready.key, fresh=fresh),
+            sha256=pack.sha256,
+            size=pack.bytes,
+            listing=listing_digest(tree.manifest, packed_paths(tree.manifest, ready.change)),
+            digest=tree.manifest.digest,
+            changes=ready.change is not None,
+            remove=ready.change.remove if ready.change else (),
+        )
+        began = time.monotonic()
+        run.held(name).fetch(request, cancel, on_bytes)
+        run.emit(UploadProgress(server=name, sent=step.send_bytes, files=step.send_files, **total))
+        took = time.monotonic() - began
+        run.emit(Note(server=name, text=f"fetched {size(pack.bytes)} from the store in {took:.1f} s"))
+
+    def _pack(self, old: str, cancel: Cancel) -> _Ready:
+        """The pack for servers whose deploy-cache holds the tree `old`; who asks first puts it into the store."""
+        with self._lock:
+            turn = self._packing.setdefault(old, threading.Lock())
+        while not turn.acquire(timeout=0.1):
+            cancel.check()
+        try:
+            if old not in self._ready:
+                try:
+                    self._ready[old] = self._put(old, cancel)
+                except StoreError as error:
+                    self._ready[old] = error
+            found = self._ready[old]
+        finally:
+            turn.release()
+        if isinstance(found, StoreError):
+            raise found
+        return found
+
+    def _put(self, old: str, cancel: Cancel) -> _Ready:
+        run, tree = self._run, self._prepared.tree
+        assert tree is not None
+        objects, digest = objects_of(run.fleet.project), tree.manifest.digest
+        change: Difference | None = None
+        if old:
+            cache = next(cache for cache in self._prepared.caches.values() if cache is not None and cache.digest == old)
+            change = difference(cache, tree.manifest)
+        pack = trees.find_pack(objects, digest, old, cancel)
+        if pack is None and not old:
+            pack, _ = trees.push(objects, tree, run.fleet.environment.name, run.who, run.emit, cancel)
+        elif pack is None:
+            pack = trees.push_pack(objects, tree, run.emit, cancel, change, old)
+        return _Ready(catalog.pack_key(digest, pack, old), pack, change)
+
+    @property
+    def summary(self) -> str:
+        """What the operation's summary says of it; "" where nothing was fetched."""
+        return f"fetched {size(self.bytes)} in {count(self.files, 'file')} from the store" if self.bytes else ""
+
+
+def _said(error: TurnoutError) -> str:
+    first = error.detail.strip().partition("\n")[0]
+    return f"{error.title}: {first}" if first else error.title

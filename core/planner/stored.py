@@ -1,0 +1,103 @@
+"""Which servers of a plan fetch from the store, and what (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from core.plan import CHANGES, UPLOAD, WHOLE, Plan, Step
+from core.records import ServerState
+from core.text import count, size, some
+
+NEEDED = ("tar", "gzip", "sha256sum")
+"""What a server needs to take a pack, beside curl or wget."""
+WORTH = 4
+"""A server fetches a whole tree only where that is at most so many times what it lacks of it."""
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class There:
+    """What the store has of a tree: all of it, and what changes it from the trees with these digests."""
+
+    whole: bool = False
+    changes: frozenset[str] = frozenset()
+
+
+def incapable(state: ServerState) -> str:
+    """Why a server cannot fetch from a store, in words; "" where it can."""
+    lacking = [program for program in NEEDED if program not in state.features]
+    if lacking:
+        return f"has no {', '.join(lacking)}"
+    return "" if {"curl", "wget"} & state.features else "has neither curl nor wget"
+
+
+def worth_asking(plan: Plan, saves: int) -> bool:
+    """Whether so much travels that the store may be worth a question: else it is not asked at all."""
+    uploads = _uploads(plan)
+    return bool(uploads) and _sum(uploads) >= saves
+
+
+def bases(plan: Plan, states: Mapping[str, ServerState]) -> dict[str, list[Step]]:
+    """The steps that send something, by the digest of what the deploy-cache holds; "" where that is unknown or empty,
+    or the server cannot change it with a pack."""
+    found: dict[str, list[Step]] = {}
+    for step in _uploads(plan):
+        state = states[step.server]
+        if not incapable(state):
+            known = step.exact and state.cache and "comm" in state.features and not state.cache_empty
+            found.setdefault(state.cache if known else "", []).append(step)
+    return found
+
+
+def through_store(
+    plan: Plan, states: Mapping[str, ServerState], whole_bytes: int, there: There, saves: int, where: str
+) -> Plan:
+    """The plan with the servers that fetch from the store: those for which that saves so many bytes on the uplink.
+
+    whole_bytes   of the tree's content
+    where         the store, for people
+    """
+    groups = bases(plan, states)
+    chosen: dict[str, str] = {}
+    pushed = 0
+    whole = there.whole
+    fresh = groups.pop("", [])
+    if fresh and _sum(fresh) - (0 if whole else whole_bytes) >= saves:
+        pushed += 0 if whole else whole_bytes
+        whole = True
+        chosen |= dict.fromkeys((step.server for step in fresh), WHOLE)
+    for base, steps in groups.items():
+        each = steps[0].send_bytes
+        cost = 0 if base in there.changes else each
+        if _sum(steps) - cost >= saves:
+            pushed += cost
+            chosen |= dict.fromkeys((step.server for step in steps), CHANGES)
+        elif whole and _sum(steps) >= saves and each * WORTH >= whole_bytes:
+            chosen |= dict.fromkeys((step.server for step in steps), WHOLE)
+    unable = {step.server: why for step in _uploads(plan) if (why := incapable(states[step.server]))}
+    plan = replace(plan, warnings=(*plan.warnings, *_cannot(unable)))
+    if not chosen:
+        return plan
+    first = f"{size(pushed)} put there first" if pushed else "nothing has to be put there"
+    return replace(
+        plan,
+        steps=tuple(replace(step, stored=chosen.get(step.server, "")) for step in plan.steps),
+        store=f"{where}: {count(len(chosen), 'server')} {'fetches' if len(chosen) == 1 else 'fetch'} from it, {first}",
+    )
+
+
+def _cannot(unable: Mapping[str, str]) -> list[str]:
+    """Which servers get their files from here all the same, by what they lack."""
+    by_reason: dict[str, list[str]] = {}
+    for server, why in unable.items():
+        by_reason.setdefault(why, []).append(server)
+    return [f"{some(names, NAMED)} {why}, so the files are sent from here" for why, names in sorted(by_reason.items())]
+
+
+def _uploads(plan: Plan) -> list[Step]:
+    return [step for step in plan.steps if step.action == UPLOAD and step.send_files and not step.refusal]
+
+
+def _sum(steps: Sequence[Step]) -> int:
+    return sum(step.send_bytes for step in steps)

@@ -1,0 +1,172 @@
+# shellcheck shell=sh disable=SC2154,SC2317  # set and called elsewhere: see agent.sh
+# What fetches a pack of the store into deploy-cache; it travels with the request.
+
+# fetch TOKEN SUM BYTES LISTING DIGEST KIND ADDRESS REMOVE...: bring deploy-cache to a tree's content with a pack, which is
+# the stream of an upload, gzipped, links last. SUM and BYTES are the pack's, LISTING is the digest of what `listing` has
+# to say of the pack's files, DIGEST that of the tree's manifest. KIND `whole`: the pack has all of the tree; `changes`: it
+# has what differs from what deploy-cache holds now, of which the REMOVE paths go first.
+#
+# `at BYTES` is said each second while the pack comes. deploy-cache is as it was until the pack has proved to be right; if
+# this dies later, the cache is unknown, and is compared by checksum next time.
+# ADDRESS is a secret: it is given to a program on its standard input only.
+# sets: fetched pack word
+verb_fetch() {
+  holds "$1"
+  phase upload
+  fetched=$own/incoming/fetched pack=$own/incoming/pack
+  command -v sha256sum > /dev/null 2>&1 || { say "there is no sha256sum"; exit 6; }
+  rm -rf "$fetched"
+  # An address that has run out is followed by a fresh one: what has come by then stays.
+  download "$7" "$3" || exit 1
+  digest "$pack"
+  [ "$sum" = "$2" ] || { say "the pack in the store is not what was pushed: its SHA-256 is $sum"; rm -f "$pack"; exit 1; }
+  unpack || { rm -rf "$fetched" "$pack"; exit 1; }
+  long said_of "$fetched/deploy-cache" > "$own/incoming/listing" || { room; exit 1; }
+  digest "$own/incoming/listing"
+  [ "$sum" = "$4" ] || fail "the files of the pack are not those of the release"
+  if [ "$6" = whole ]; then mv "$fetched/$own/incoming/manifest" "$fetched/manifest" || exit 1
+  else
+    { comm -23 "$own/cache.manifest" "$fetched/$own/incoming/gone" | sort -m - "$fetched/$own/incoming/added"; } > "$fetched/manifest" ||
+      { room; exit 1; }
+  fi
+  digest "$fetched/manifest"
+  [ "$sum" = "$5" ] || fail "the manifest in the pack is not that of the release"
+  clear_cache_of_mounts
+  # From here on what lies in deploy-cache was put there by us, also where this dies.
+  [ -L "$own/cache.ours" ] || : >> "$own/cache.ours" || exit 1
+  [ ! -f "$own/cache.manifest" ] || mv -f "$own/cache.manifest" "$own/incoming/manifest.old" || exit 1
+  if [ "$6" = whole ]; then
+    { empty deploy-cache && move_all "$fetched/deploy-cache"; } || { room; exit 1; }
+  else
+    shift 7
+    for word; do
+      decode "$word"
+      case /$decoded/ in */../* | */./* | *//*) fail "not a path in a tree: $decoded" ;; esac
+      erase "deploy-cache/$decoded" || exit 1
+    done
+    untar . deploy-cache || { room; exit 1; }
+  fi
+  place "$fetched/manifest" "$own/incoming/manifest" || exit 1
+  rm -rf "$fetched" "$pack"
+}
+
+# download ADDRESS BYTES: fetch the pack, or the rest of it. No more than BYTES: what comes from elsewhere may never end.
+# sets: had child fetcher status
+download() {
+  had=0
+  [ ! -f "$pack" ] || had=$(wc -c < "$pack")
+  # shellcheck disable=SC2086  # a number, with blanks around it where wc writes them
+  had=$((had + 0))
+  [ "$had" -lt "$2" ] || { rm -f "$pack"; had=0; }
+  # `$!` is the last process of a pipeline. printf is a part of the shell, so no process has the address as a word.
+  if command -v curl > /dev/null 2>&1; then
+    fetcher=curl
+    printf 'url = "%s"\n' "$1" | curl -q -K - -sS -f -C "$had" --proto =http,https --connect-timeout 10 -o "$pack" 2> "$own/incoming/said" &
+  elif command -v wget > /dev/null 2>&1; then
+    fetcher=wget
+    [ "$had" -gt 0 ] || : > "$pack"
+    printf '%s\n' "$1" | wget --no-config -nv -t 1 -T 20 --max-redirect=0 --start-pos="$had" -O - -i - 2> "$own/incoming/said" >> "$pack" &
+  else
+    say "there is neither curl nor wget"
+    exit 6
+  fi
+  child=$!
+  birth "$child"
+  [ -z "$born" ] || say "$child $born" >> "$own/lock/upload"
+  set -- "$child" "$2"
+  look_after "$@" > "$own/incoming/watched" &
+  child="$1 $!"
+  wait "$1"
+  status=$?
+  kill "${child#* }" 2> /dev/null
+  wait "${child#* }" 2> /dev/null
+  child=
+  [ "$status" -ne 0 ] || return 0
+  if [ -s "$own/incoming/watched" ]; then cat "$own/incoming/watched"
+  else
+    # wget writes the address before what went wrong.
+    sed -n 's/.*\(curl: ([0-9]*) .*\)/\1/p; s/.*\(ERROR [0-9]*: .*\)/wget: \1/p; s/.*\(failed: .*\)/wget: \1/p; s/.*\(unable to .*\)/wget: \1/p; s/.*\(unrecognized option.*\)/wget: \1/p' "$own/incoming/said" | head -n 3
+    say "$fetcher ended with status $status"
+  fi
+  room
+  return 1
+}
+
+# look_after PID BYTES: end a fetch that brings nothing for 30 s or more than it should, and say so; say on the agent's
+# output how far it is.
+# sets: now last idle
+look_after() {
+  last=0 idle=0
+  while sleep 1 > /dev/null; do
+    now=$(wc -c < "$pack" 2> /dev/null)
+    now=$((now + 0))
+    printf 'at %s\n' "$now" >&2
+    if [ "$now" -gt "$last" ]; then last=$now idle=0; else idle=$((idle + 1)); fi
+    if [ "$now" -gt "$2" ]; then say "the store sends more than the pack has"
+    elif [ "$idle" -ge 30 ]; then say "nothing came from the store for 30 s"
+    else continue
+    fi
+    kill "$1" 2> /dev/null
+    return
+  done
+}
+
+# unpack: the pack into a folder that nothing else uses, after a look at what it holds: links come last, so that no file
+# is written through one, and nothing has a name outside.
+# sets: kinds
+unpack() {
+  mkdir "$fetched" || { room; return 1; }
+  kinds=$(gzip -dc "$pack" 2> /dev/null | tar -tvf - 2> /dev/null | cut -c1 | uniq | tr -d '\n')
+  case $kinds in
+    '' | *[!dl-]* | *l*[!l]*) say "the pack in the store holds what no pack holds"; return 1 ;;
+  esac
+  if gzip -dc "$pack" | tar -tf - 2> /dev/null | astray > /dev/null; then
+    say "the pack in the store has a name outside of its tree"
+    return 1
+  fi
+  mkdir -p "$fetched/deploy-cache"
+  untar "$fetched" || { room; return 1; }
+}
+
+# astray: of the names on standard input, those that no pack has; fails where there are none.
+astray() {
+  sed -e '/\/\.\.\//b' -e '/\/\.\.$/b' -e '/^deploy-cache\//d' -e '/^\.turnout\/incoming\/manifest$/d' -e '/^\.turnout\/incoming\/added$/d' -e '/^\.turnout\/incoming\/gone$/d' | grep .
+}
+
+# untar FOLDER [MEMBER]: the pack, or a part of it, into a folder. An operation that takes the lock over ends it first.
+# sets: child
+untar() {
+  {
+    # shellcheck disable=SC2086  # one word or none
+    gzip -dc "$pack" | ( cd "$1" && exec tar -xpof - ${2-} ) &
+  } 3> /dev/null
+  child=$!
+  birth "$child"
+  [ -z "$born" ] || say "$child $born" >> "$own/lock/upload"
+  wait "$child"
+}
+
+# said_of FOLDER: what `listing` says of it, sorted, but for the folder itself.
+said_of() { ( cd "$1" && listing ) | grep -v -e '^d \.$' -e '^m [0-7]* \.$' | sort; }
+
+# clear_cache_of_mounts: end this request where deploy-cache may not be emptied.
+clear_cache_of_mounts() {
+  { [ -d deploy-cache ] && [ ! -L deploy-cache ]; } || fail "$root/deploy-cache is not a folder any more: Turnout would write outside the deploy root"
+  mounts
+  mount_in deploy-cache
+  case $point in
+    '' | deploy-cache) ;;
+    *) fail "$point is a mount point: what is mounted there would be changed; unmount it" ;;
+  esac
+}
+
+# move_all FOLDER: what is in it becomes what is in deploy-cache.
+move_all() {
+  ( cd "$1" || exit 1
+    set --
+    for entry in ./* ./.[!.]* ./..?*; do
+      if [ -e "$entry" ] || [ -L "$entry" ]; then set -- "$@" "$entry"; else continue; fi
+      [ $# -lt 200 ] || { mv "$@" "$root/deploy-cache/" || exit 1; set --; }
+    done
+    [ $# -eq 0 ] || mv "$@" "$root/deploy-cache/" )
+}

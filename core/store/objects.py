@@ -1,0 +1,266 @@
+"""The objects of a project's store, through obstore: S3, Google, Azure, or a folder of this machine."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from core.config import Project
+from core.config.store import Store
+from core.errors import StoreError
+from core.jobs import Ahead, Cancel
+from core.pending import whole
+from core.text import clean
+
+T = TypeVar("T")
+
+PIECE = 8 << 20
+"""Bytes that are read or sent at a time."""
+_LOOK = 0.05
+"""Seconds between two looks at a cancel request while the store is waited for."""
+_CLIENT: dict[str, Any] = {"connect_timeout": "5s", "timeout": "120s"}
+_RETRY: dict[str, Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
+_SAFE_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+")
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object: its key below the project's folder, its bytes, and when it was written (seconds since the epoch)."""
+
+    key: str
+    bytes: int
+    written: float
+
+
+class Objects:
+    """One project's objects. Methods raise StoreError, which says what the store said; Cancelled where it is asked for.
+
+    place   the store's URL, for people
+    """
+
+    def __init__(self, project: Project) -> None:
+        assert project.store is not None
+        self.config: Store = project.store
+        self.place = project.store.url
+        self._folder = project.project
+        self._mask = project.mask
+        self._store: Any = _open(project, project.store)
+        self._addresses: dict[str, tuple[str, float]] = {}
+        self._signing = threading.Lock()
+
+    def read(self, key: str, most: int, cancel: Cancel | None = None) -> bytes | None:
+        """An object's bytes; None where there is none, or where it has more than `most`."""
+        import obstore
+
+        def get() -> bytes | None:
+            found = obstore.get(self._store, self._path(key))
+            return None if found.meta["size"] > most else bytes(found.bytes())
+
+        try:
+            return self._within(get, cancel)
+        except FileNotFoundError:
+            return None
+
+    def pieces(self, key: str, size: int, cancel: Cancel) -> Iterator[bytes]:
+        """An object of `size` bytes, a piece after the other."""
+        import obstore
+
+        for start in range(0, size, PIECE):
+            end = min(start + PIECE, size)
+            get = partial(obstore.get_range, self._store, self._path(key), start=start, end=end)
+            try:
+                yield bytes(self._within(get, cancel))
+            except FileNotFoundError:
+                raise StoreError("a pack is missing in the store", detail=f"{self.place}: {key}") from None
+
+    def size(self, key: str, cancel: Cancel | None = None) -> int | None:
+        """An object's bytes; None where there is none."""
+        import obstore
+
+        try:
+            return int(self._within(lambda: obstore.head(self._store, self._path(key))["size"], cancel))
+        except FileNotFoundError:
+            return None
+
+    def write(self, key: str, content: bytes | Iterable[bytes], cancel: Cancel | None = None) -> None:
+        """Write an object; its bytes, or pieces of it. What `content` raises comes out, and nothing is written then."""
+        import obstore
+
+        raised: list[BaseException] = []
+
+        def pieces() -> Iterator[bytes]:
+            try:
+                for piece in content if not isinstance(content, bytes) else (content,):
+                    if cancel:
+                        cancel.check()
+                    yield piece
+            except BaseException as error:
+                raised.append(error)
+                raise
+
+        def put() -> None:
+            if isinstance(content, bytes):
+                obstore.put(self._store, self._path(key), content)
+            else:
+                obstore.put(self._store, self._path(key), pieces(), use_multipart=True, chunk_size=PIECE)
+
+        try:
+            self._within(put, cancel)
+        except StoreError:
+            if raised:
+                raise raised[0] from None
+            raise
+        except FileNotFoundError as error:
+            raise self._failed(error) from None
+
+    def list(self, prefix: str = "", cancel: Cancel | None = None) -> list[Object]:
+        """All objects whose keys are below a folder, in their order."""
+        import obstore
+
+        start = f"{self._folder}/"
+
+        def listed() -> list[Object]:
+            found = []
+            for batch in obstore.list(self._store, prefix=self._path(prefix) if prefix else self._folder):
+                for each in batch:
+                    written = each["last_modified"].timestamp()
+                    found.append(Object(each["path"].removeprefix(start), int(each["size"]), written))
+            return sorted(found, key=lambda item: item.key)
+
+        try:
+            return self._within(listed, cancel)
+        except FileNotFoundError:
+            return []
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove objects; one that is gone already is no fault."""
+        import obstore
+
+        for key in keys:
+            try:
+                self._within(partial(obstore.delete, self._store, self._path(key)), None)
+            except FileNotFoundError:
+                continue
+
+    def address(self, key: str, *, fresh: bool = False) -> str:
+        """An address from which anybody who has it can fetch an object for a while: a secret, which is masked from now
+        on. The same one for all who ask in the first half of its life; `fresh`: it was refused.
+        """
+        import obstore
+
+        with self._signing:
+            known, until = self._addresses.get(key, ("", 0.0))
+            if known and not fresh and time.monotonic() < until:
+                return known
+            lasts = self.config.expires
+            made = self._within(
+                lambda: str(obstore.sign(self._store, "GET", self._path(key), timedelta(seconds=lasts))), None
+            )
+            if not _SAFE_ADDRESS.fullmatch(made):
+                raise StoreError("the store gives addresses that cannot be handed on", detail=f"of {self.place}")
+            query = made.partition("?")[2]
+            self._mask.learn([made, query, *(part.partition("=")[2] for part in query.split("&") if _secret(part))])
+            self._addresses[key] = made, time.monotonic() + lasts / 2
+            return made
+
+    def _path(self, key: str) -> str:
+        return f"{self._folder}/{key}"
+
+    def _within(self, work: Callable[[], T], cancel: Cancel | None) -> T:
+        """What `work` gives, on a thread of its own where a cancel may come meanwhile: nothing waits for a store that
+        does not answer. FileNotFoundError comes out as it is."""
+
+        def safe() -> tuple[T | None, Exception | None]:
+            try:
+                return work(), None
+            except Exception as error:
+                return None, error
+
+        if cancel is None:
+            result, problem = safe()
+        else:
+            cancel.check()
+            ahead = Ahead(safe)
+            while not ahead.finished:
+                if cancel.wait(_LOOK):
+                    cancel.check()
+            result, problem = ahead.get()
+        if problem is None:
+            return result  # type: ignore[return-value]  # None is what work gave
+        if isinstance(problem, FileNotFoundError) and "NoSuchBucket" not in str(problem):
+            raise problem
+        raise self._failed(problem)
+
+    def _failed(self, error: BaseException) -> StoreError:
+        return failed(self.place, self._mask(str(error)), type(error).__name__)
+
+
+def failed(place: str, said: str, kind: str) -> StoreError:
+    """The error of what obstore raised: the first line of what it says; the rest is its own inside."""
+    line = clean(said.strip().partition("\n")[0], 400)
+    line = re.sub(r"^Generic [A-Za-z0-9]+ error: ", "", line)
+    if kind in ("UnauthenticatedError", "PermissionDeniedError") or re.search(r"\b40[13]\b", line):
+        hint = "check key-id and key of [store], or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and what they may do"
+        return StoreError("the store refuses access", detail=f"{place}: {line}", hint=hint)
+    hint = "check url, endpoint and region of [store], and that this machine can reach it"
+    return StoreError("the store cannot be used", detail=f"{place}: {line}", hint=hint)
+
+
+def _secret(part: str) -> bool:
+    """Whether a part of an address's query is a secret by itself."""
+    return part.partition("=")[0].lower() in (
+        "x-amz-signature",
+        "x-amz-security-token",
+        "x-goog-signature",
+        "sig",
+    )
+
+
+def _open(project: Project, config: Store) -> Any:
+    try:
+        from obstore.store import LocalStore, S3Store, from_url
+    except ImportError:
+        raise StoreError(
+            "[store] of turnout.toml needs obstore, which is not installed", hint="pip install 'turnout[store]'"
+        ) from None
+    # Both are completed here only: ConfigError says which name has no value.
+    key_id, key = (whole(text) if text else "" for text in (config.key_id, config.key))
+    known = project.keeper.known
+    try:
+        if config.scheme == "file":
+            return LocalStore(config.url.removeprefix("file://"), mkdir=True)
+        if config.scheme != "s3":
+            opened: Any = from_url
+            return opened(config.url, client_options=_CLIENT, retry_config=_RETRY)
+        bucket, _, folder = config.url.removeprefix("s3://").partition("/")
+        options: dict[str, Any] = {}
+        if region := config.region or ("us-east-1" if config.endpoint else ""):
+            options["region"] = region
+        if config.endpoint:
+            options["endpoint"] = config.endpoint.rstrip("/")
+        if key_id and key:
+            options |= {"access_key_id": key_id, "secret_access_key": key}
+        elif (known_id := known("AWS_ACCESS_KEY_ID")) and (known_key := known("AWS_SECRET_ACCESS_KEY")):
+            options |= {"access_key_id": known_id, "secret_access_key": known_key}
+            if session := known("AWS_SESSION_TOKEN"):
+                options["session_token"] = session
+        project.mask.learn([key] if key else [])
+        http = bool(config.endpoint and config.endpoint.startswith("http://"))
+        s3: Any = S3Store
+        return s3(
+            bucket,
+            prefix=folder or None,
+            **options,
+            client_options={**_CLIENT, "allow_http": http},
+            retry_config=_RETRY,
+        )
+    except StoreError:
+        raise
+    except Exception as error:
+        raise failed(config.url, project.mask(str(error)), type(error).__name__) from None

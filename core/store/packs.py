@@ -1,0 +1,164 @@
+"""Packs: the stream of an upload as one object, made once for all servers; and read again on the operator's machine."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from core import layout
+from core.errors import StoreError
+from core.manifest import LINK, Difference, Manifest
+from core.source.tree import Tree
+from core.store.catalog import Pack
+from core.tar.writer import END, stream
+
+LEVEL = 4
+"""Of gzip: beyond it the processor costs more than an uplink of 100 Mbit/s saves."""
+_BLOCK = 512
+
+
+class Packing:
+    """A pack on its way into the store: `pieces` gives its bytes once, then `pack` has its facts."""
+
+    def __init__(self, tree: Tree, change: Difference | None = None) -> None:
+        self._tree = tree
+        self._change = change
+        self._sum = hashlib.sha256()
+        self._bytes = self.content = self.files = 0
+        self.id = secrets.token_hex(8)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The pack's bytes. SourceError where a file is not as the manifest says any more."""
+        squeeze = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)
+        for raw in self._stream():
+            if packed := squeeze.compress(raw):
+                yield self._counted(packed)
+        yield self._counted(squeeze.flush())
+
+    def _counted(self, piece: bytes) -> bytes:
+        self._sum.update(piece)
+        self._bytes += len(piece)
+        return piece
+
+    def _stream(self) -> Iterator[bytes]:
+        """Folders and files, then what makes the manifest, then links: nothing is ever written through one."""
+        tree, manifest = self._tree, self._tree.manifest
+        paths = packed_paths(manifest, self._change)
+        links = [path for path in paths if manifest.entries[path].kind == LINK]
+        others = [path for path in paths if manifest.entries[path].kind != LINK]
+        prefix = f"{layout.CACHE}/".encode()
+        last = b""
+        for chunk in stream(manifest, others, prefix, tree.open, tree.mtime, self._tail(), tree.is_hashed):
+            self.content += chunk.content
+            self.files += chunk.files
+            if last:
+                yield last
+            last = chunk.raw
+        yield last[: -len(END)]
+        for chunk in stream(manifest, links, prefix, tree.open, tree.mtime):
+            yield chunk.raw
+
+    def _tail(self) -> list[tuple[bytes, bytes]]:
+        incoming = layout.INCOMING.encode()
+        if self._change is None:
+            return [(incoming + b"/manifest", self._tree.manifest.text.encode("ascii"))]
+        return [(incoming + b"/added", _text(self._change.added)), (incoming + b"/gone", _text(self._change.gone))]
+
+    @property
+    def pack(self) -> Pack:
+        """Its facts, after `pieces`."""
+        return Pack(self.id, self._sum.hexdigest(), self._bytes, self.content, self.files)
+
+
+def packed_paths(manifest: Manifest, change: Difference | None) -> list[bytes]:
+    """The paths of a pack, sorted: all of a tree, or what changes with the folders above it."""
+    if change is None:
+        return sorted(manifest.entries)
+    paths = set(change.send)
+    for path in change.send:
+        while b"/" in path:
+            path = path.rpartition(b"/")[0]
+            paths.add(path)
+    return sorted(paths)
+
+
+def _text(lines: Iterable[str]) -> bytes:
+    return "".join([f"{line}\n" for line in lines]).encode("ascii")
+
+
+class PackFiles:
+    """The files of a pack with a whole tree, in the order of their paths, as core.source.received takes them.
+
+    Nothing in it is believed but its order: names and sizes are the manifest's, each file counts only with its SHA-256.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], manifest: Manifest) -> None:
+        self._pieces = iter(pieces)
+        self._inflate = zlib.decompressobj(31)
+        self._buffer = b""
+        self._sizes = iter([entry.size for _, entry in sorted(manifest.entries.items()) if entry.is_file])
+        self._left = self._padding = 0
+
+    def mtime(self) -> int:
+        """Of the next file, in seconds since the epoch."""
+        self._exactly(self._padding)
+        while True:
+            head = self._exactly(_BLOCK)
+            kind, size = head[156:157], _octal(head[124:136])
+            if kind == b"0":
+                break
+            if kind not in (b"5", b"L"):
+                raise _not_a_pack()
+            self._exactly(size + -size % _BLOCK)  # a folder, or a long name, which the manifest has as well
+        if size != next(self._sizes, -1):
+            raise _not_a_pack()
+        self._left, self._padding = size, -size % _BLOCK
+        return _octal(head[136:148])
+
+    def read(self, size: int) -> bytes:
+        """The next bytes of it, at least one."""
+        piece = self._some(min(size, self._left))
+        self._left -= len(piece)
+        return piece
+
+    def _some(self, size: int) -> bytes:
+        while not self._buffer:
+            try:
+                tail = self._inflate.unconsumed_tail
+                raw = tail or next(self._pieces, b"")
+                if not raw:
+                    raise _not_a_pack()
+                self._buffer = self._inflate.decompress(raw, 1 << 20)
+            except zlib.error:
+                raise _not_a_pack() from None
+        piece, self._buffer = self._buffer[:size], self._buffer[size:]
+        return piece
+
+    def _exactly(self, size: int) -> bytes:
+        parts = []
+        while size:
+            parts.append(self._some(size))
+            size -= len(parts[-1])
+        return b"".join(parts)
+
+
+def _octal(field: bytes) -> int:
+    if field[:1] == b"\x80":
+        return int.from_bytes(field[1:], "big")
+    try:
+        return int(field.rstrip(b" \0") or b"0", 8)
+    except ValueError:
+        raise _not_a_pack() from None
+
+
+def _not_a_pack() -> StoreError:
+    return StoreError(
+        "the pack in the store is not whole, or is none", hint="`turnout store verify` checks all of them"
+    )
+
+
+def removals(change: Difference | None) -> Sequence[bytes]:
+    """What a server removes from its deploy-cache before the pack of a change comes in."""
+    return change.remove if change else ()

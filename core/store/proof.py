@@ -1,0 +1,58 @@
+"""What a server's `listing` says of a pack's files, if they are those of the release (pure).
+
+core/remote/shell/listing.sh says how each line is made, and store.sh which lines count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from core.manifest import EXECUTABLE, FOLDER, LINK, Entry, Manifest
+from core.protocol.listing import EMPTY_SHA256
+from core.text import decode_path
+
+_PLAIN = re.compile(rb"[A-Za-z0-9._/+=:,@~-]+")
+_ODD = re.compile(rb"[\n\r\\]")
+
+
+def listing_digest(manifest: Manifest, paths: Iterable[bytes]) -> str:
+    """SHA-256 in hex of the sorted lines of a folder that holds just these entries of a tree."""
+    lines = sorted(line for path in paths for line in _lines(b"./" + path, manifest.entries[path]))
+    return hashlib.sha256(b"".join([item + b"\n" for item in lines])).hexdigest()
+
+
+def _lines(name: bytes, entry: Entry) -> list[bytes]:
+    if _ODD.search(name):
+        return _encoded(name, entry)
+    if entry.kind == LINK:
+        return [b"l %b %b" % (_code(decode_path(entry.content)), name)]
+    lines = [b"m %o %b" % (entry.mode, name)] if entry.closed else []
+    if entry.kind == FOLDER:
+        return [*lines, b"d " + name]
+    if entry.kind == EXECUTABLE:
+        lines.append(b"x " + name)
+    content = entry.content.encode("ascii")
+    return [*lines, b"e " + name if entry.content == EMPTY_SHA256 else b"f %b  %b" % (content, name)]
+
+
+def _encoded(name: bytes, entry: Entry) -> list[bytes]:
+    """The lines of a name that no line can hold."""
+    code = _hex(name)
+    if entry.kind == LINK:
+        return [b"L %b %b" % (_hex(decode_path(entry.content)), code)]
+    mode = b"M %o %b" % (entry.mode, code)
+    if entry.kind == FOLDER:
+        return [mode, b"D - " + code]
+    kind = b"X" if entry.kind == EXECUTABLE else b"F"
+    return [mode, b"%b %b %b" % (kind, entry.content.encode("ascii"), code)]
+
+
+def _code(text: bytes) -> bytes:
+    """What agent.sh's `encode` makes of a text."""
+    return text if _PLAIN.fullmatch(text) else _hex(text)
+
+
+def _hex(text: bytes) -> bytes:
+    return b"".join([b"%%%02X" % byte for byte in text])

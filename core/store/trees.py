@@ -1,0 +1,180 @@
+"""Trees in a store: pushed once, found again by their digest or revision, and brought to this machine when needed."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import BinaryIO
+
+from core.config import Project
+from core.errors import SourceError, StoreError
+from core.events import Emit, Note
+from core.jobs import Cancel
+from core.manifest import Difference, Manifest
+from core.records import Record
+from core.source.received import kept, receive
+from core.source.store import known, read_manifest, remember
+from core.source.tree import Tree
+from core.store import catalog
+from core.store.catalog import Pack, Pushed
+from core.store.objects import Objects
+from core.store.packs import PackFiles, Packing
+from core.text import count, size
+
+_TELL_EVERY = 1.0
+"""Seconds between two notes on how much has been pushed."""
+
+
+@dataclass(frozen=True)
+class StoredTree(Tree):
+    """A tree whose files are in the store: they come to this machine when the first of them is opened."""
+
+    bring: Callable[[], Tree] = field(kw_only=True, repr=False, compare=False)
+
+    def open(self, path: bytes) -> BinaryIO:
+        return self.bring().open(path)
+
+
+def find_pack(objects: Objects, digest: str, old: str = "", cancel: Cancel | None = None) -> Pack | None:
+    """The facts of a tree's pack that is in the store; None where there is none."""
+    raw = objects.read(catalog.facts_key(digest, old), catalog.LONGEST_FACTS, cancel)
+    return catalog.parse_pack(raw) if raw else None
+
+
+def push_pack(objects: Objects, tree: Tree, emit: Emit, cancel: Cancel, change: Difference | None, old: str) -> Pack:
+    """Pack a tree, or what turns the tree `old` into it, and put it into the store.
+
+    If this dies, the store has a part of it that nothing names, and the next push begins again.
+    """
+    packing = Packing(tree, change)
+    told = time.monotonic()
+    total = change.bytes if change else tree.manifest.bytes
+
+    def pieces() -> object:
+        nonlocal told
+        for piece in packing.pieces():
+            if time.monotonic() - told >= _TELL_EVERY:
+                told = time.monotonic()
+                emit(Note(text=f"{size(packing.content)} of {size(total)} packed into the store"))
+            yield piece
+
+    files = change.files if change else tree.manifest.files
+    emit(Note(text=f"putting {size(total)} in {count(files, 'file')} into the store"))
+    key = f"{catalog.pack_folder(tree.manifest.digest, old)}/{packing.id}.tar.gz"
+    objects.write(key, pieces(), cancel)  # type: ignore[arg-type]  # a generator of bytes
+    pack = packing.pack
+    if objects.size(key, cancel) != pack.bytes:
+        raise StoreError("the store has not kept all of a pack", detail=f"{objects.place}: {key}")
+    objects.write(catalog.facts_key(tree.manifest.digest, old), catalog.to_json(pack), cancel)
+    return pack
+
+
+def push(objects: Objects, tree: Tree, environment: str, who: str, emit: Emit, cancel: Cancel) -> tuple[Pack, bool]:
+    """Put a tree into the store, and say for which environment; its pack, and whether that was there already."""
+    manifest = tree.manifest
+    pack = find_pack(objects, manifest.digest, cancel=cancel)
+    there = pack is not None and objects.size(catalog.pack_key(manifest.digest, pack), cancel) == pack.bytes
+    if pack is None or not there:
+        objects.write(catalog.manifest_key(manifest.digest), manifest.text.encode("ascii"), cancel)
+        pack = push_pack(objects, tree, emit, cancel, None, "")
+    name(objects, tree, environment, who, cancel)
+    return pack, there
+
+
+def name(objects: Objects, tree: Tree, environment: str, who: str, cancel: Cancel) -> None:
+    """Say of a tree in the store for which environment it was made, and from which revision."""
+    pushed = Pushed(
+        environment=environment,
+        revision=tree.revision,
+        source=tree.source,
+        pushed=time.time(),
+        subject=tree.subject,
+        author=tree.author,
+        ref=tree.ref,
+        committed=tree.committed,
+        by=who,
+        bytes=tree.manifest.bytes,
+        files=tree.manifest.files,
+    )
+    objects.write(catalog.pushed_key(tree.manifest.digest, pushed), catalog.to_json(pushed), cancel)
+
+
+def stored_tree(objects: Objects, project: Project, record: Record, emit: Emit, cancel: Cancel) -> Tree | None:
+    """The tree that a release was made from, as far as the store has it whole; None where it has not.
+
+    Its manifest comes at once, its files when the first of them is opened.
+    """
+    digest, cache = record.digest, project.settings.cache
+    pack = find_pack(objects, digest, cancel=cancel) if digest else None
+    if pack is None:
+        return None
+    if tree := kept(cache, record):
+        return tree
+    manifest = known(cache, digest) or _manifest(objects, digest, cancel)
+    if manifest is None:
+        return None
+    remember(cache, manifest)
+    bring = _Bring(objects, project, record, manifest, pack, emit, cancel)
+    return StoredTree(
+        folder=cache / "exports" / "received" / digest,
+        manifest=manifest,
+        revision=record.revision,
+        source=record.source,
+        subject=record.subject,
+        author=record.author,
+        ref=record.ref,
+        stable=True,
+        bring=bring,
+    )
+
+
+def _manifest(objects: Objects, digest: str, cancel: Cancel) -> Manifest | None:
+    """A tree's manifest, if it is the one with that digest."""
+    raw = objects.read(catalog.manifest_key(digest), catalog.LONGEST_MANIFEST, cancel)
+    if raw is None or hashlib.sha256(raw).hexdigest() != digest:
+        return None
+    try:
+        return read_manifest(raw)
+    except ValueError:
+        return None
+
+
+class _Bring:
+    """Brings the files of a tree to this machine, once for all threads that open one."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        project: Project,
+        record: Record,
+        manifest: Manifest,
+        pack: Pack,
+        emit: Emit,
+        cancel: Cancel,
+    ) -> None:
+        self._lock = threading.Lock()
+        self._tree: Tree | None = None
+        self._work = partial(bring, objects, project, record, manifest, pack, emit, cancel)
+
+    def __call__(self) -> Tree:
+        with self._lock:
+            if self._tree is None:
+                self._tree = self._work()
+            return self._tree
+
+
+def bring(
+    objects: Objects, project: Project, record: Record, manifest: Manifest, pack: Pack, emit: Emit, cancel: Cancel
+) -> Tree:
+    """Take a tree's files from the store into this cache. SourceError where they are not those of the release."""
+    emit(Note(text=f"reading {size(pack.bytes)} from the store: {count(manifest.files, 'file')}"))
+    pieces = objects.pieces(catalog.pack_key(record.digest, pack), pack.bytes, cancel)
+    try:
+        return receive(project.settings.cache, manifest, record, PackFiles(pieces, manifest), cancel)
+    except StoreError as error:
+        detail = f"{error.title}: {error.detail}" if error.detail else error.title
+        raise SourceError(f"{record.tag} cannot be read from the store", detail=detail, hint=error.hint) from error
