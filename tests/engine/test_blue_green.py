@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import socket
 import sys
-import threading
-import time
-from collections import Counter
 
 import pytest
 
 from core.errors import CheckFailed
 from core.events import CheckAttempted
 from core.operations.check import check
-from tests.crowd import Crowd
 from tests.engine.driving import at_rest, live, record
+from tests.load import Load
 from tests.projects import hook
 from tests.servers import free_port, need
 from tests.waiting import until
@@ -55,46 +51,6 @@ http {{
   server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://shop; proxy_next_upstream off; }} }}
 }}
 """
-RATE = 200
-"""Requests a second."""
-CALLERS = 10
-
-
-class Load(Crowd):
-    """Asks the proxy so many times a second, and counts what it says."""
-
-    def __init__(self, port):
-        super().__init__(*[self.call] * CALLERS)
-        self.port = port
-        self.said: Counter[str] = Counter()
-        self.sequence: list[str] = []
-        self._lock = threading.Lock()
-
-    def call(self):
-        due = time.monotonic()
-        while not self.stop.is_set():
-            answer = self.ask()
-            with self._lock:
-                self.said[answer] += 1
-                self.sequence.append(answer)
-            due += CALLERS / RATE
-            self.stop.wait(max(due - time.monotonic(), 0))
-
-    def ask(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            connection.request("GET", "/")
-            answer = connection.getresponse()
-            return f"{answer.status} {answer.read().decode()}"
-        except (OSError, http.client.HTTPException) as error:
-            return f"failed: {type(error).__name__}: {error}"
-        finally:
-            connection.close()
-
-    def more(self, number=100):
-        """Wait for so many more answers."""
-        wanted = self.said.total() + number
-        until(lambda: self.said.total() >= wanted, "the proxy answers")
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import pytest
 from core import DeployRequest
 from core.errors import FleetError
 from tests.engine.driving import at_rest, live
-from tests.engine.test_blue_green import APPLICATION, NGINX, Load
+from tests.engine.test_blue_green import APPLICATION, NGINX
+from tests.load import Load
 from tests.projects import hook
 from tests.servers import free_port, need
 
