@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,18 +17,18 @@ from tests.engine.driving import at_rest, live, record
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs/library.md").read_text("utf-8")
-SCRIPT, WITH_A_CANCEL = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+SCRIPT, WITH_A_CANCEL, WITH_A_WATCH = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
 def run_script(tmp_path):
     """Run the script of the page in a project's folder."""
     script = tmp_path / "deploy.py"
-    script.write_text(SCRIPT)
 
-    def run(project):
+    def run(project, text=SCRIPT, *words):
+        script.write_text(text)
         return subprocess.run(
-            [sys.executable, "-W", "error", str(script)],
+            [sys.executable, "-W", "error", str(script), *words],
             cwd=project.folder,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
             stdin=subprocess.DEVNULL,
@@ -72,3 +74,35 @@ def test_the_job_of_the_page_is_stopped_by_its_cancel(sshd, project_factory, eng
     assert isinstance(raised.value, errors.Cancelled) or raised.value.cancelled
     assert live(sshd) == ""
     at_rest([sshd])
+
+
+def test_the_longer_script_deploys_watches_and_goes_back_if_the_site_is_not_well(servers, project_factory, run_script):
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(500)
+            self.end_headers()
+
+        def log_message(self, *words):
+            pass
+
+    places = servers(2)
+    # Long enough for somebody else to see the operation.
+    project = project_factory(places, extra='[[hooks]]\non = "before-switch"\nrun = "sleep 1"\n')
+    assert run_script(project).returncode == 0
+    first = live(places[0])
+    project.commit({"index.html": "two\n"})
+    site = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    try:
+        done = run_script(project, WITH_A_WATCH, f"http://127.0.0.1:{site.server_port}/", "0.2")
+    finally:
+        site.shutdown()
+        site.server_close()
+    assert done.stderr == "" and done.returncode == 1, done.stdout
+    lines = done.stdout.splitlines()
+    second = next(line.split()[-1] for line in lines if line.startswith("deploy: "))
+    assert second != first
+    assert [f"{who}: web{n} has {second}" in lines for who in ("deploy", "watch") for n in (1, 2)] == [True] * 4
+    assert [f"rollback: web{n} has {first}" in lines for n in (1, 2)] == [True] * 2
+    assert {live(place) for place in places} == {first}
+    at_rest(places)
