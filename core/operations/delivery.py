@@ -13,7 +13,7 @@ from core.errors import DiskFull, TurnoutError
 from core.events import Note, UploadProgress
 from core.jobs import Cancel
 from core.manifest import EMPTY, Difference, Manifest, difference
-from core.operations.fan_out import PIECE, FanOut, packed, pays_to_compress, probes
+from core.operations.fan_out import PIECE, PLAIN, ZSTD, FanOut, best_packing, gzip, packed, probes, zstd
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.plan import UPLOAD
@@ -150,14 +150,13 @@ class Delivery:
             )
 
         rtt = max(session.rtt for session in sessions)
-        gzip = all("gzip" in self._states[name].features for name in names)
+        has = frozenset[str].intersection(*(self._states[name].features for name in names))
 
         def unpack(cancel: Cancel) -> str:
             tree.fetch(change.send, cancel)
-            pays = gzip and pays_to_compress(change.bytes, rtt, self._sample(tree.manifest, change))
-            return GZIP if pays else PLAIN
+            return best_packing(has, change.bytes, rtt, lambda: self._sample(tree.manifest, change))
 
-        return Packed(make, names, unpack)
+        return Packed(make, names, unpack, rtt)
 
     def _sample(self, manifest: Manifest, change: Difference) -> Iterator[bytes]:
         assert self._tree is not None
@@ -165,10 +164,6 @@ class Delivery:
             with self._tree.open(path) as file:
                 file.seek(place)
                 yield file.read(PIECE)
-
-
-PLAIN, GZIP = "none", "gzip"
-"""How a stream is packed, as upload.sh calls it."""
 
 
 def _fetching(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> Fetching | None:
@@ -183,15 +178,17 @@ def _fetching(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -
 class Packed(FanOut):
     """A fan-out that is packed as its first taker finds best.
 
-    prefers   says how: `none` or `gzip`; it may take its time, and raise SourceError
+    prefers   says how: PLAIN, GZIP or ZSTD; it may take its time, and raise SourceError
+    rtt       seconds of the longest way
     """
 
     def __init__(
-        self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], prefers: Callable[[Cancel], str]
+        self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], prefers: Callable[[Cancel], str], rtt: float
     ) -> None:
         super().__init__(self._chunks, takers)
         self._plain = make
         self._prefers = prefers
+        self._rtt = rtt
         self._unpack = ""
         self._deciding = threading.Lock()
 
@@ -203,7 +200,9 @@ class Packed(FanOut):
             return self._unpack
 
     def _chunks(self) -> Iterable[Chunk]:
-        return packed(self._plain()) if self._unpack == GZIP else self._plain()
+        if self._unpack == PLAIN:
+            return self._plain()
+        return packed(self._plain(), zstd(self._rtt) if self._unpack == ZSTD else gzip())
 
 
 def _text(lines: Iterable[str]) -> bytes:

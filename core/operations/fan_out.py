@@ -7,7 +7,9 @@ import itertools
 import queue
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from importlib import import_module
+from typing import Any, Protocol
 
 from core.errors import TurnoutError
 from core.jobs import fault
@@ -17,11 +19,16 @@ from core.tar.writer import Chunk
 DEPTH = 16
 """Chunks that wait for a slow server at most: fast ones get ahead of it by 2 MB, and memory does not grow."""
 
+PLAIN, GZIP, ZSTD = "none", "gzip", "zstd"
+"""How a stream is packed, as upload.sh calls it."""
+
 COMPRESS_FROM = 256 << 10
 """Bytes of content from which compression may pay."""
 COMPRESS_RTT = 0.02
-"""Seconds of round trip from which it pays: one channel carries about 2 MB a round trip,
-gzip at level 1 about 80 MB/s."""
+"""Seconds of round trip from which gzip pays: one channel carries about 2 MB a round trip, gzip at level 1 about
+80 MB/s. zstd at level 1 is faster than a channel over any way."""
+FAR_RTT = 0.05
+"""Seconds of round trip from which a channel is slow enough for zstd at its own default level, 3."""
 PIECES, PIECE = 24, 8 << 10
 """Samples of content that tell whether compression pays, and the bytes of each."""
 SHRINKS = 0.85
@@ -88,9 +95,43 @@ class FanOut:
         return len(self._gone) < len(self._queues)
 
 
-def packed(chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-    """The stream through gzip at its fastest; the counts stay those of the content."""
-    squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
+class Squeeze(Protocol):
+    """A compressor: zlib's, or zstd's."""
+
+    def compress(self, data: bytes, /) -> bytes: ...
+    def flush(self) -> bytes: ...
+
+
+def gzip() -> Squeeze:
+    """gzip at its fastest."""
+    return zlib.compressobj(1, zlib.DEFLATED, 31)
+
+
+def zstd(rtt: float) -> Squeeze:
+    """zstd for a way of so many seconds. ImportError where this Python has none."""
+    squeeze: Squeeze = zstd_library().ZstdCompressor(level=3 if rtt >= FAR_RTT else 1)
+    return squeeze
+
+
+def zstd_library() -> Any:
+    """The module that Python has from 3.14 on, or the same for earlier ones. ImportError where there is neither."""
+    try:
+        return import_module("compression.zstd")
+    except ImportError:
+        return import_module("backports.zstd")
+
+
+def has_zstd() -> bool:
+    """Whether this Python can compress with zstd."""
+    try:
+        zstd_library()
+    except ImportError:
+        return False
+    return True
+
+
+def packed(chunks: Iterable[Chunk], squeeze: Squeeze) -> Iterator[Chunk]:
+    """The stream through a compressor; the counts stay those of the content."""
     content = files = 0
     for chunk in chunks:
         raw = squeeze.compress(chunk.raw)
@@ -116,12 +157,29 @@ def probes(manifest: Manifest, paths: Sequence[bytes]) -> list[tuple[bytes, int]
     return found
 
 
-def pays_to_compress(size: int, rtt: float, pieces: Iterable[bytes]) -> bool:
-    """Whether gzip makes an upload faster: a long enough way, enough bytes, and content that shrinks."""
-    if size < COMPRESS_FROM or rtt < COMPRESS_RTT:
+def pays_to_compress(size: int, rtt: float, pieces: Iterable[bytes], *, fast: bool = False) -> bool:
+    """Whether compression makes an upload faster: enough bytes, content that shrinks, and a way that is long enough.
+
+    fast   with zstd, which is faster than any way
+    """
+    if size < COMPRESS_FROM or (rtt < COMPRESS_RTT and not fast):
         return False
     before = after = 0
     for piece in pieces:
         before += len(piece)
         after += len(zlib.compress(piece, 1))
     return after < before * SHRINKS
+
+
+def best_packing(has: Set[str], size: int, rtt: float, pieces: Callable[[], Iterable[bytes]]) -> str:
+    """PLAIN, GZIP or ZSTD for an upload of so many bytes over such a way.
+
+    has      what all servers that take it can do (ServerState.features)
+    pieces   gives samples of the content
+    """
+    if size < COMPRESS_FROM:
+        return PLAIN
+    best = ZSTD if ZSTD in has and has_zstd() else GZIP if GZIP in has else PLAIN
+    if best != PLAIN and pays_to_compress(size, rtt, pieces(), fast=best == ZSTD):
+        return best
+    return PLAIN

@@ -8,7 +8,20 @@ import zlib
 import pytest
 
 from core.manifest import FILE, FOLDER_ENTRY, Entry, Manifest
-from core.operations.fan_out import COMPRESS_FROM, COMPRESS_RTT, PIECE, PIECES, packed, pays_to_compress, probes
+from core.operations import fan_out
+from core.operations.fan_out import (
+    COMPRESS_FROM,
+    COMPRESS_RTT,
+    FAR_RTT,
+    PIECE,
+    PIECES,
+    gzip,
+    packed,
+    pays_to_compress,
+    probes,
+    zstd,
+    zstd_library,
+)
 from core.tar.writer import Chunk
 
 TEXT = b"the same words again and again; " * (PIECE // 32)
@@ -46,9 +59,42 @@ def test_text_is_compressed_over_a_long_way_and_noise_never() -> None:
     assert not pays_to_compress(much, far, [])
 
 
-def test_a_packed_stream_holds_what_went_in_and_counts_it() -> None:
+def test_zstd_pays_over_any_way_and_never_for_noise() -> None:
+    assert pays_to_compress(COMPRESS_FROM, 0.0, [TEXT], fast=True)
+    assert not pays_to_compress(COMPRESS_FROM, 0.0, [NOISE], fast=True)
+    assert not pays_to_compress(COMPRESS_FROM - 1, 0.0, [TEXT], fast=True)
+
+
+@pytest.mark.parametrize("way", ["gzip", "near", "far"])
+def test_a_packed_stream_holds_what_went_in_and_counts_it(way: str) -> None:
     chunks = [Chunk(TEXT, len(TEXT), 2), Chunk(NOISE, 10, 0), Chunk(b"", 0, 1)]
-    out = list(packed(chunks))
-    assert zlib.decompress(b"".join(chunk.raw for chunk in out), 31) == TEXT + NOISE
+    squeeze = gzip() if way == "gzip" else zstd(FAR_RTT if way == "far" else 0.0)
+    out = list(packed(chunks, squeeze))
+    raw = b"".join(chunk.raw for chunk in out)
+    assert (zlib.decompress(raw, 31) if way == "gzip" else zstd_library().decompress(raw)) == TEXT + NOISE
+    assert len(raw) < len(TEXT) + len(NOISE)
     assert sum(chunk.content for chunk in out) == len(TEXT) + 10
     assert sum(chunk.files for chunk in out) == 3
+
+
+@pytest.mark.parametrize(
+    ("features", "library", "rtt", "content", "how"),
+    [
+        ("zstd gzip", True, 0.0, "text", "zstd"),
+        ("zstd gzip", True, 0.0, "noise", "none"),
+        ("zstd gzip", False, COMPRESS_RTT, "text", "gzip"),
+        ("gzip", True, COMPRESS_RTT, "text", "gzip"),
+        ("gzip", True, 0.0, "text", "none"),
+        ("", True, COMPRESS_RTT, "text", "none"),
+    ],
+)
+def test_both_ends_decide_how_an_upload_is_packed(
+    monkeypatch: pytest.MonkeyPatch, features: str, library: bool, rtt: float, content: str, how: str
+) -> None:
+    monkeypatch.setattr(fan_out, "has_zstd", lambda: library)
+    assert (
+        fan_out.best_packing(
+            frozenset(features.split()), COMPRESS_FROM, rtt, lambda: [NOISE if content == "noise" else TEXT]
+        )
+        == how
+    )

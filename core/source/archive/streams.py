@@ -47,14 +47,14 @@ class _Deflated:
 
 
 def _zstd() -> Any:
-    """A decompressor for zstd: of Python 3.14, or of the extra `zstd`. Its window is bounded by the library."""
+    """A decompressor for zstd: of Python 3.14, or of backports.zstd. Its window is bounded by the library."""
     for name in ("compression.zstd", "backports.zstd"):
         try:
             return import_module(name).ZstdDecompressor()
         except ImportError:
             continue
     raise SourceError(
-        "this Python cannot read zstd", hint="pip install 'turnout[zstd]', or make the archive with another compression"
+        "this Python cannot read zstd", hint="pip install backports.zstd, or make the archive with another compression"
     )
 
 
