@@ -1,4 +1,5 @@
-"""Mina: `releases/12`, a clone in `scm/`, an absolute link, no log, and `deploy.lock` while it works.
+"""Mina: `releases/12` with the commit in `.mina_git_revision`, a clone in `scm/`, an absolute link, no log, and
+`deploy.lock` while it works.
 
 A release whose deploy failed is removed. Source: data/deploy.sh.erb, tasks/mina/git.rb.
 """

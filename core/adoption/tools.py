@@ -24,9 +24,10 @@ TOOLS: tuple[Tool, ...] = (
 )
 """In the order in which they are tried: the surest signs first."""
 
+PUSHED_INTO = "DIRTY_RELEASE"
+"""Deployer's mark of a release into which somebody pushed changes (recipe/deploy/push.php); it may well be live."""
 _UNFINISHED = {
     "BAD_RELEASE": "is marked bad",
-    "DIRTY_RELEASE": "is marked dirty: its deploy did not finish",
     "DEPLOY_UNFINISHED": "was never finished",
 }
 
@@ -50,9 +51,10 @@ def history_of(traces: Traces) -> History:
         told = known.get(tag, Told())
         marks = [f"{_UNFINISHED[mark]}{_by(mark, told)}" for mark in traces.marks.get(tag, ()) if mark in _UNFINISHED]
         fate = marks[0] if marks else told.fate
-        # A log may have only the beginning of the commit.
+        # A log may have only the beginning of the commit. What `dep push` has changed in place is no commit any more.
         revision = traces.revisions.get(tag, "")
         revision = revision if revision.startswith(told.revision) else told.revision
+        revision = "" if PUSHED_INTO in traces.marks.get(tag, ()) else revision
         known[tag] = replace(told, revision=revision, fate=fate)
     return History(known, lived)
 

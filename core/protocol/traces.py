@@ -73,9 +73,9 @@ class TraceReader:
             self._marks.setdefault(tag, []).append(mark)
 
     def _revision(self, rest: str) -> None:
-        """`releases/TAG/REVISION:TEXT`: only what can be a commit is one."""
+        """`releases/TAG/FILE:TEXT`: only what can be a commit is one."""
         path, _, text = rest.partition(":")
-        tag = path.removeprefix(layout.release("")).removesuffix("/REVISION")
+        tag = path.removeprefix(layout.release("")).rpartition("/")[0]
         text = text.strip()
         if tag_or_none(tag) and REVISION.fullmatch(text) and len(self._revisions) < MOST_RELEASES:
             self._revisions[tag] = text

@@ -81,7 +81,8 @@ def deployer(root: Path) -> str:
     said = {"created_at": "2099-12-01T12:00:00+0000", "release_name": tag, "user": "ana", "target": "HEAD"}
     with (root / ".dep/releases_log").open("a") as log:
         log.write(json.dumps(said) + "\n")
-    (folder / ".env").symlink_to("../../shared/.env")
+    for name in (".env", "log"):
+        (folder / name).symlink_to(f"../../shared/{name}")
     (folder / "REVISION").write_text(f"{COMMIT}\n")
     os.replace(root / "release", root / "current")
     return tag
@@ -108,7 +109,8 @@ def mina(root: Path) -> str:
     done = subprocess.run(["sh", "-c", command], cwd=root, check=True, capture_output=True, text=True)
     tag = done.stdout.strip()
     (root / "deploy.lock").touch()
-    (release(root, tag) / "log").symlink_to(root / "shared/log")
+    files = {".mina_git_revision": f"{COMMIT}\n"}
+    (release(root, tag, **files) / "log").symlink_to(root / "shared/log")
     point(root, f"{root}/releases/{tag}")
     (root / "deploy.lock").unlink()
     return tag
@@ -145,11 +147,11 @@ def deployhq(root: Path) -> str:
 
 MOVES = {
     "capistrano": Move("Capistrano", "20261126052516", capistrano, (".env", "log/"), kept=("shared", "repo")),
-    "deployer": Move("Deployer", "2", deployer, (".env",), kept=("shared", ".dep")),
+    "deployer": Move("Deployer", "2", deployer, (".env", "log/"), kept=("shared", ".dep")),
     "ansistrano": Move("Ansistrano", "20261126052643Z", ansistrano, ("upload/",), kept=("shared", "repo")),
     "ansistrano-rsync": Move("Ansistrano", "20261125114640Z", ansistrano_rsync, ("upload/",)),
     "mina": Move("Mina", "9", mina, ("log/",), "", ("shared", "scm", "tmp"), "mina", ("11", "13")),
-    "shipit": Move("shipit", "20261125114640", shipit, kept=()),
+    "shipit": Move("shipit", "20261126090822", shipit, kept=()),
     "buddy": Move("Buddy", f"abc0002{'5' * 33}", buddy, refused="that Turnout did not put there", kept=()),
     "envoyer": Move("Envoyer", "20261125114640", envoyer, (".env", "storage/"), "outside of shared/", ("storage",)),
     "deployhq": Move("DeployHQ", "20261125114640", deployhq, ("config/",), kept=("shared", "cache")),

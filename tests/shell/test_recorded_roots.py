@@ -21,7 +21,7 @@ ROOTS = {
     "capistrano": ("Capistrano", "20261126052519", "20261126052516", {"20261126052517"}),
     "deployer": ("Deployer", "3", "2", {"4"}),
     "mina": ("Mina", "10", "9", set()),
-    "shipit": ("shipit", "20261125124640", "20261125114640", set()),
+    "shipit": ("shipit", "20261126090826", "20261126090822", set()),
     "ansistrano": ("Ansistrano", "20261126052658Z", "20261126052643Z", set()),
     "ansistrano-rsync": ("Ansistrano", "20261125124640Z", "20261125114640Z", set()),
     "envoyer": ("Envoyer", "20261125124640", "20261125114640", set()),
@@ -57,14 +57,14 @@ def test_a_recorded_root_is_understood_and_nothing_in_it_is_touched(start, root,
     assert not {live, found.tag} & set(agreed.steps[0].prune)
 
 
-@pytest.mark.parametrize("name", ["capistrano", "deployer", "shipit", "ansistrano", "buddy"])
+@pytest.mark.parametrize("name", ["capistrano", "deployer", "mina", "shipit", "ansistrano", "buddy"])
 def test_its_commits_are_known(start, root, name):
     lay(name, root)
     state = parse_state(start(root).done("state").lines, "web1", str(root), now=0.0)
     assert all(len(release.revision) == 40 for release in state.releases.values())
 
 
-@pytest.mark.parametrize("name", ["mina", "ansistrano-rsync", "envoyer", "deployhq"])
+@pytest.mark.parametrize("name", ["ansistrano-rsync", "envoyer", "deployhq"])
 def test_its_commits_are_not_invented(start, root, name):
     lay(name, root)
     state = parse_state(start(root).done("state").lines, "web1", str(root), now=0.0)

@@ -82,6 +82,15 @@ def test_deployers_log_tells_when_and_who_but_not_whether_it_was_live() -> None:
     assert history.releases["11"].fate == "is marked bad by Deployer"
 
 
+def test_a_release_that_was_pushed_into_has_no_commit_and_may_be_gone_back_to() -> None:
+    """`dep push` writes DIRTY_RELEASE into what is live; `dep rollback` skips only what is bad."""
+    marks = {"12": ["DIRTY_RELEASE"]}
+    traces = Traces(tags={"11", "12"}, signs={".dep"}, marks=marks, revisions={"11": "75b69fc", "12": "9ab01cd"})
+    told = history_of(traces).releases
+    assert (told["12"].revision, told["12"].fate) == ("", "")
+    assert told["11"].revision == "75b69fc"
+
+
 def test_a_name_in_revision_is_no_commit() -> None:
     lines = ["root present", "current absent", f"place 1 5 releases/{A}Z", f"revision releases/{A}Z/REVISION:{A}Z"]
     release = parse_state(lines, "web1", "/srv", now=0.0).releases[f"{A}Z"]

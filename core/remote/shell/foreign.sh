@@ -29,8 +29,12 @@ say_marks() {
     for mark_file in BAD_RELEASE DIRTY_RELEASE DEPLOY_UNFINISHED; do
       [ ! -e "$release/$mark_file" ] || { encode "${release#releases/}"; say "marked $mark_file $encoded"; }
     done
-    { [ -f "$release/REVISION" ] && [ ! -L "$release/REVISION" ]; } || continue
-    set -- "$@" "$release/REVISION"
+    for mark_file in REVISION .mina_git_revision; do
+      { [ -f "$release/$mark_file" ] && [ ! -L "$release/$mark_file" ]; } && break
+      mark_file=
+    done
+    [ -n "$mark_file" ] || continue
+    set -- "$@" "$release/$mark_file"
     [ $# -lt 200 ] || { say_revisions "$@"; set --; }
   done
   [ $# -eq 0 ] || say_revisions "$@"
