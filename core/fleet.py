@@ -169,6 +169,7 @@ class Fleet:
                     connection,
                     link=server.current or self.environment.current,
                     links=self.environment.links + server.links,
+                    ownership=self.environment.ownership_of(server),
                 )
             return self._sessions[name]
 

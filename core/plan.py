@@ -129,6 +129,7 @@ class Plan:
     fingerprints    by server: the state that the plan rests on
     hold         seconds that it waits at the barrier for somebody to say go; 0.0: it does not wait
     approve      OTHER: that has to be somebody else than who starts it; "" for anybody
+    account      whom Turnout works as on the servers, through sudo; "" where that is everywhere the login user
     strategy     how the servers are switched
     left_out     by server that takes no part: why. It has no step
     changes      commits, files and migrations beside the live release; None where none was live, where it does not
@@ -161,6 +162,7 @@ class Plan:
     fingerprints: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     hold: float = 0.0
     approve: str = ""
+    account: str = ""
     strategy: Strategy = field(default_factory=Strategy)
     left_out: Mapping[str, str] = field(default_factory=dict)
     changes: PlanChanges | None = None

@@ -41,10 +41,12 @@ class Site(ABC):
         variables: Mapping[str, str],
         seconds: float,
         on_line: Callable[[str], None],
+        user: str = "",
     ) -> Ended:
         """Run a command to its end, in a folder, for so many seconds at most; its output line by line.
 
         `variables` come on top of the environment that commands have there.
+        user   of a server, whom it runs as; "" for the one that Turnout works as there
         """
 
 
@@ -62,10 +64,20 @@ class ServerSite(Site):
         variables: Mapping[str, str],
         seconds: float,
         on_line: Callable[[str], None],
+        user: str = "",
     ) -> Ended:
         """See Site.run. Raises Cancelled, ConnectError, ServerError."""
         return run_on_server(
-            self.session, command, folder, variables, seconds, on_line, self.cancel, self.mask, token=self.token
+            self.session,
+            command,
+            folder,
+            variables,
+            seconds,
+            on_line,
+            self.cancel,
+            self.mask,
+            token=self.token,
+            user=user,
         )
 
     def tunnel(self, host: str, port: int, seconds: float) -> paramiko.Channel:
@@ -91,6 +103,7 @@ class OperatorSite(Site):
         variables: Mapping[str, str],
         seconds: float,
         on_line: Callable[[str], None],
+        user: str = "",
     ) -> Ended:
         """See Site.run. It ends with no status where a signal or a cancel ended it."""
         environment = {**self.environ, **variables}

@@ -43,6 +43,8 @@ def describe(check: Check, mask: Masking) -> str:
 def describe_whole(check: Check, mask: Masking, bake: float) -> str:
     """A check in one line for a plan: also when it is tried, and for how long it bakes."""
     parts = [describe(check, mask)]
+    if check.account:
+        parts.append(f"as {check.account}")
     if check.staged:
         parts.append("before the switch")
     if check.successes > 1:

@@ -23,7 +23,7 @@ def attempt(site: ServerSite, check: Check, subject: Subject) -> str:
     """Why the command does not pass, or ""."""
     assert check.run is not None
     last: deque[str] = deque(maxlen=_LAST_LINES)
-    ended = site.run(check.run, subject.folder, subject.variables, check.timeout, last.append)
+    ended = site.run(check.run, subject.folder, subject.variables, check.timeout, last.append, check.account)
     if ended.status == 0:
         return ""
     printed = site.mask.line("\n".join(last), 500)

@@ -115,7 +115,7 @@ def count(site: ServerSite, check: Check, subject: Subject) -> Counted | str:
     assert check.log is not None
     window = MOST_SECONDS if subject.live is None else min(max(int(subject.live), 1), MOST_SECONDS)
     printed: list[str] = []
-    ended = site.run(_command(check, window), subject.folder, {}, check.timeout, printed.append)
+    ended = site.run(_command(check, window), subject.folder, {}, check.timeout, printed.append, check.account)
     counted = next((found for line in reversed(printed) if (found := _counted(line))), None)
     if ended.late:
         return f"{check.log} could not be counted within {check.timeout:g} s"
@@ -147,7 +147,7 @@ def _command(check: Check, window: int) -> str:
     return f"""export LC_ALL=C
 f={quote(check.log or "")}
 [ -f "$f" ] || {{ echo "there is no such file"; exit 1; }}
-[ -r "$f" ] || {{ echo "the login user may not read it"; exit 1; }}
+[ -r "$f" ] || {{ echo "$(id -un) may not read it"; exit 1; }}
 {{ [ -z "$(find "$f.1" -prune -mmin -{minutes} 2> /dev/null)" ] || tail -c {READ} "$f.1"; tail -c {READ} "$f"; }} |
 awk -v mark={_MARK} -v wanted={quote(wanted)} -v window={window} -v now="$(date +%s)" -v zone="$(date +%z)" '{_COUNT}'
 """

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from core.config import check_values, values
+from core.config.accounts import Account
 from core.config.check_values import Value
 from core.config.placing import Placed, listed, texts
 from core.config.readers import Check as Checked
@@ -77,6 +78,8 @@ class Check(Placed):
     """The Host header; "" for the URL's own."""
     verify_tls: bool = msgspec.field(default=False, name="verify-tls")
     """Whether the certificate has to be valid for the name of the site."""
+    account: Account = msgspec.field(default="", name="as")
+    """The user of the server that `run` runs as, or that reads the log, through sudo."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
@@ -137,6 +140,8 @@ def _not_for(kind: str, table: Mapping[str, Any]) -> Iterator[Broken]:
 
 
 def _of_http(table: Mapping[str, Any]) -> Iterator[Broken]:
+    if "as" in table:
+        yield ("as",), "is not for http checks: they run no program on the server", "leave it out"
     if "equals" in table and "json" not in table:
         yield ("equals",), "needs `json`, which says what value of the answer it is about", 'json = "status"'
     if table.get("method") == "HEAD":

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
+import msgspec
+
 from core.config import body
+from core.config.accounts import Account, only_on_servers
 from core.config.placing import Placed
 from core.config.readers import Check
 from core.config.table import Broken, exactly_one, kind_of
@@ -46,6 +49,8 @@ class Hook(Placed):
     """What the webhook sends in place of Turnout's own JSON: JSON with {tag} and the like in its texts."""
     timeout: Timeout = 300.0
     """Seconds."""
+    account: Account = msgspec.field(default="", name="as")
+    """The user of the server that `run` runs as, through sudo; by default the one that Turnout works as."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
@@ -54,6 +59,7 @@ class Hook(Placed):
         if "body" in table and "webhook" not in table:
             yield ("body",), "is only for a webhook", ""
         only_operator = _only_operator(table)
+        yield from only_on_servers(table, elsewhere=only_operator or "webhook" in table)
         if only_operator and "webhook" in table:
             message = f"a {table['on']} hook must run a command: nothing has happened yet for a webhook to report"
             yield ("webhook",), message, ""

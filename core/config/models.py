@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from core.config import needed_version, values
 from core.config import strategy as strategy_keys
+from core.config.accounts import Account
 from core.config.checks import Check, nothing_to_bake
 from core.config.hooks import Hook
 from core.config.keeper import Keeper, Secret, known_secrets
@@ -31,6 +32,7 @@ from core.freezes import parse as parse_window
 from core.masking import Masking
 from core.moments import OPERATOR
 from core.names import resolve
+from core.ownership import Ownership
 from core.questions import OTHER
 from core.settings import Settings
 from core.shared import SharedPath
@@ -167,6 +169,8 @@ class Server(Table):
     """What the server is for, such as "web": `roles` elsewhere and `--role` choose servers by it."""
     variables: Variables = {}
     """Variables of hooks and checks on this server, over the environment's."""
+    become: Account = ""
+    """The user that Turnout works as there, through sudo; over the environment's."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
@@ -224,6 +228,8 @@ class Environment(Table):
     """gitignore patterns of what is not deployed, in place of the source's."""
     variables: Variables = {}
     """Variables of builds, hooks and checks, over the project's."""
+    become: Account = ""
+    """The user that Turnout works as on its servers, through sudo; by default the login user."""
     servers: tuple[Server, ...]
     """Its servers, in the order in which they are shown."""
 
@@ -232,6 +238,12 @@ class Environment(Table):
         if check.staged:
             return 0.0
         return self.bake if check.bake is None else check.bake
+
+    def ownership_of(self, server: Server) -> Ownership:
+        """Whose what is made on a server is. Who logs in as the user to become needs no sudo."""
+        become = server.become or self.become
+        login = server.user or server.host.rpartition("@")[0]
+        return Ownership("" if become == login else become)
 
     @property
     def freezes(self) -> tuple[Window, ...]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
+import msgspec
+
+from core.config.accounts import Account, only_on_servers
 from core.config.placing import HasRoles, Placed
 from core.config.table import Broken
 from core.config.types import Command, Name, Timeout
@@ -31,11 +34,14 @@ class Task(Placed):
     """Seconds for each server."""
     confirm: bool = False
     """Whether a person is asked before it runs, even if the environment is not protected."""
+    account: Account = msgspec.field(default="", name="as")
+    """The user of the servers that it runs as, through sudo; by default the one that Turnout works as."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         if table.get("where") == OPERATOR and "roles" in table:
             yield ("roles",), "cannot choose servers: the task runs on the operator's machine", "leave it out"
+        yield from only_on_servers(table, elsewhere=False)
         yield from super().rules(table)
 
     def servers_of(self, servers: Sequence[NamedServer]) -> tuple[str, ...]:

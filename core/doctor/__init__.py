@@ -56,6 +56,7 @@ def examine_server(
     Raises TurnoutError where the server cannot be asked at all.
     """
     from core.doctor.rehearsal import logs, rehearse, runs_commands, tunnels
+    from core.doctor.users import prove
 
     project = fleet.project
     with fleet.masked():
@@ -64,8 +65,12 @@ def examine_server(
         if set(checks) - {"checks"}:
             state, facts = session.examine()
             commands = runs_commands(project, first=name == fleet.names[0])
-            found = findings(state, facts, project.deploy.copy_mode, session.rtt, commands=commands)
+            login = session.connection.login if session.account else ""
+            found = findings(state, facts, project.deploy.copy_mode, session.rtt, commands=commands, login=login)
             for finding in [*found, *shared(state, project.deploy.shared_paths)]:
+                tell(finding)
+        if "connect" in checks:
+            for finding in prove(session, project, fleet.environment.name, fleet.server(name)):
                 tell(finding)
         if "checks" in checks:
             mine = [check for check in project.checks if check.concerns(fleet.server(name))]

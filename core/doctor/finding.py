@@ -19,7 +19,7 @@ class Finding:
 
 
 CHECKS: Mapping[str, frozenset[str]] = {
-    "connect": frozenset({"host key", "login", "connection", "inspection"}),
+    "connect": frozenset({"host key", "login", "sudo", "connection", "inspection"}),
     "root": frozenset({"deploy root", "layout", "way in", "file systems", "shared"}),
     "current": frozenset({"current", "switch"}),
     "programs": frozenset({"programs", "tar", "checksums", "copy"}),

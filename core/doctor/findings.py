@@ -36,15 +36,19 @@ FOLLOWS = (
 """What follows where one of the others is not there."""
 
 
-def findings(state: ServerState, facts: Facts, copy_mode: str, rtt: float, *, commands: bool = False) -> list[Finding]:
+def findings(
+    state: ServerState, facts: Facts, copy_mode: str, rtt: float, *, commands: bool = False, login: str = ""
+) -> list[Finding]:
     """What a state and what was tried beyond it mean.
 
     commands   hooks or checks run commands on this server
+    login      the user who logs in, where Turnout works as another one
     """
     user = facts.user or "the user who logs in"
     found = [
         Finding("host key", OK, "known"),
-        Finding("login", OK, f"as {user}, a round trip takes {rtt * 1000:.0f} ms"),
+        Finding("login", OK, f"as {login or user}, a round trip takes {rtt * 1000:.0f} ms"),
+        *([Finding("sudo", OK, f"{login} works as {user}")] if login else []),
         *_root(state, facts, user),
         _current(state),
         *_links(state),

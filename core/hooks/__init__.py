@@ -35,7 +35,8 @@ def _kind(hook: Hook) -> Kind:
 def describe(hook: Hook, mask: Masking) -> str:
     """A hook in one line for a plan. Loads what running it takes, so that nothing has to be loaded later."""
     where = "" if hook.where == SERVER or not hook.run else f" ({hook.where})"
-    return mask.line(f"{hook.on}: {_kind(hook).describe(hook)}{where}", 200)
+    user = f", as {hook.account}" if hook.account else ""
+    return mask.line(f"{hook.on}: {_kind(hook).describe(hook)}{where}{user}", 200)
 
 
 def run(site: Site, hook: Hook, folder: str, variables: Mapping[str, str]) -> None:

@@ -28,17 +28,19 @@ def describe(hook: Hook) -> str:
 def run(site: Site, hook: Hook, folder: str, variables: Mapping[str, str]) -> None:
     """Run the command in a folder. HookFailed where it fails or takes too long; Cancelled, ConnectError."""
     assert hook.run is not None
-    run_command(site, hook.on, hook.run, folder, variables, hook.timeout)
+    run_command(site, hook.on, hook.run, folder, variables, hook.timeout, hook.account)
 
 
-def run_command(site: Site, on: str, command: str, folder: str, variables: Mapping[str, str], seconds: float) -> None:
+def run_command(
+    site: Site, on: str, command: str, folder: str, variables: Mapping[str, str], seconds: float, user: str = ""
+) -> None:
     """Run a command that events call `on`: a moment of hooks, or a name of its own.
 
-    seconds  for which it may run
+    seconds  for which it may run; user: of a server, whom it runs as
     HookFailed with its exit status where it fails or takes too long; Cancelled, ConnectError.
     """
     output = _Output(site, on, command)
-    ended = site.run(command, folder, variables, seconds, output.add)
+    ended = site.run(command, folder, variables, seconds, output.add, user)
     if ended.left:
         text = f"a process that {output.name} left running keeps its output open; it is not shown from here on"
         site.emit(Note(server=site.name, text=text))

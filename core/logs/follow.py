@@ -232,10 +232,10 @@ class _Stream:
         command = next(iter(self._watched.values())).run
         if command is None:
             patterns = [(index, path) for index, source in self._watched.items() for path in source.file or ()]
-            begun = launch.follow(self._mark, session.current_path, self._lines, self._share, patterns)
+            begun = launch.follow(self._mark, session.current_path, self._lines, self._share, patterns, session.account)
             hear: Callable[[bytes], bool] = _FileEar(self, self._mark).hear
         else:
-            begun = launch.guarded(self._mark, session.root, session.current_path, whole(command))
+            begun = launch.guarded(self._mark, session.root, session.current_path, whole(command), session.account)
             hear = _CommandEar(self, self._mark).hear
         try:
             channel.settimeout(BEAT)

@@ -50,6 +50,10 @@ class CheckRuns:
         """A server has switched: from now on its answers are the new release's."""
         self._live.setdefault(name, clock())
 
+    def users(self, name: str) -> set[str]:
+        """Those that checks name as whom they run on a server."""
+        return {check.account for check in self._of((*self._staged, *self._switched), name) if check.account}
+
     @property
     def any_staged(self) -> bool:
         """Whether there are checks before the switch."""

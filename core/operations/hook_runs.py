@@ -119,6 +119,10 @@ class HookRuns:
             if left:
                 self._all(RETIRE, _Way(RETIRE.folder, list(left), cancel, left))
 
+    def users(self, name: str) -> set[str]:
+        """Those that hooks name as whom they run on a server."""
+        return {hook.account for hook in self._hooks if hook.account and self._runs_on(hook, name)}
+
     def variables(self, server: str = "", back: str | None = None) -> dict[str, str]:
         """The variables that hooks and checks get; with a server, its own too.
 

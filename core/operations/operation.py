@@ -21,6 +21,7 @@ from core.masking import Masking
 from core.moments import MOMENTS
 from core.operations.planning import Prepared
 from core.operations.run import Run
+from core.ownership import accounts
 from core.plan import FROZEN, Plan, Refusal
 from core.planner.freeze import frozen
 from core.planner.naming import is_word_for_release, release_named
@@ -262,6 +263,7 @@ class Operation(ABC, Generic[R]):
 
     def worded(self, plan: Plan) -> Plan:
         """A plan of this operation with what screens call it, and what its kind says of every plan."""
+        environment = self.fleet.environment
         return replace(
             plan,
             kind=self.kind(self.request),
@@ -274,7 +276,8 @@ class Operation(ABC, Generic[R]):
             ends_interrupted=self.ends_interrupted,
             goes_back=self.goes_back,
             hold=self.hold,
-            approve=OTHER if self.hold and self.fleet.environment.approve == OTHER else "",
+            account=accounts({server.name: environment.ownership_of(server) for server in self.fleet.servers}),
+            approve=OTHER if self.hold and environment.approve == OTHER else "",
         )
 
 

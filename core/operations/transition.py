@@ -106,6 +106,8 @@ class Transition:
     def _bring(self, name: str, controls: Controls) -> None:
         """One server, from whatever its deploy-cache holds to a complete release."""
         step = self._plan.step(name)
+        # Nothing is changed there before it is certain that all hooks and checks can run.
+        self._run.session(name).prove(sorted(self._hooks.users(name) | self._checks.users(name)))
         # Where it is tried again: what was sent stays, what was made of it is made once more.
         withdraw(self._run, self._standing, name)
         if step.action == UPLOAD and name not in self._sent:

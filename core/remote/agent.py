@@ -14,6 +14,7 @@ import paramiko
 
 from core.errors import Cancelled, ConnectError
 from core.jobs import Cancel
+from core.ownership import Ownership
 from core.protocol.answers import Answer, Status
 from core.records import SILENT_AFTER
 from core.remote import launch
@@ -44,9 +45,18 @@ class Agent:
     round_trips   those that were waited for since the start: opening the channel is one, each request is one
     rtt           seconds of the last `ping`, the shortest request there is; 0.0 before the first"""
 
-    def __init__(self, connection: Connection, root: str, link: str = "", links: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        root: str,
+        link: str = "",
+        links: Sequence[str] = (),
+        account: str = "",
+        ownership: Ownership = launch.NOBODYS,
+    ) -> None:
         self._connection = connection
         self._root = root
+        self._account, self._ownership = account, ownership
         self._link, self._links = link, tuple(links)
         self._mark = secrets.token_hex(8)
         self._buffer = b""
@@ -185,6 +195,8 @@ class Agent:
             waits=channel.out_window_size == 0,
             link=self._link,
             links=self._links,
+            account=self._account,
+            ownership=self._ownership,
         )
         start(channel, begun.command)
         if begun.text:
@@ -339,7 +351,13 @@ class Agent:
         status = channel.exit_status if channel.exit_status_ready() else -1
         channel.close()
         ended = f"it ended with status {status}" if status >= 0 else "its exit status is unknown"
-        user = self._connection.link.options.user
+        user = self._connection.login
+        if self._account:
+            from core.remote.sudo import refused  # few projects need it
+
+            if why := refused(said, user, self._account):
+                name = self._connection.server.name
+                return ConnectError(why.title, detail=why.detail, hint=why.hint, server=name)
         return ConnectError(
             "the login shell ended before the agent could start",
             detail=f"{said}\n{ended}" if said else f"it printed nothing; {ended}",

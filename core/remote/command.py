@@ -73,6 +73,11 @@ class _Heard:
         """What came on standard error: the command's own goes to its standard output."""
         self._aside = (self._aside + piece)[-_NOISE:]
 
+    @property
+    def said(self) -> str:
+        """Where the command never began: what was printed instead, which may say why."""
+        return b"\n".join([self._before, self._aside]).strip().decode("utf-8", "backslashreplace")
+
     def finish(self) -> None:
         """The end. Where the command never began, what was printed before it says why."""
         if not self.process:
@@ -91,9 +96,11 @@ def run(
     mask: Masking,
     *,
     token: str = "",
+    user: str = "",
 ) -> Ended:
     """Run a command for `sh` in a folder on the server, with `variables` in its environment and no input.
 
+    user    whom it runs as; "" for the agent's own user
     token   of the lock that it runs under; "" for none. With it the command ends with the lock, also where the
             operator is gone; without it, one that was running when the connection died may run on
 
@@ -101,7 +108,7 @@ def run(
     (QUIET, GRACE). When the time is up or a cancel is asked for before that, its whole process group is ended.
     The command and its variables travel on standard input, so that `ps` on the server shows nothing of them.
     Lines come as they were printed, bounded as core.output says. Raises Cancelled, ConnectError, and
-    ServerError where the login shell ended with status 0 and the command never ran.
+    ServerError where the login shell ended with status 0 and the command never ran, and where sudo did not run it.
     """
     command = whole(command)
     mark = secrets.token_hex(8)
@@ -120,7 +127,7 @@ def run(
     unwatch = cancel.on_request(stop)
     try:
         began = time.monotonic()
-        _send(channel, launch.command(mark, session.root, command, folder, variables, token), seconds)
+        _send(channel, _begun(session, mark, command, folder, variables, token, user), seconds)
         sent.set()
         status, late, left = _follow(channel, heard, began + seconds, cancel, ended)
     except TimeoutError:
@@ -139,6 +146,8 @@ def run(
         raise Cancelled("cancelled by the operator")
     if late:
         return Ended(None, late=True)
+    if not heard.process and (refused := _not_allowed(session, heard.said, user)):
+        raise refused
     if status < 0 and not session.connection.is_open:
         raise _lost(session, command, token)
     if status < 0 and not heard.process:
@@ -156,6 +165,34 @@ def run(
             server=session.name,
         )
     return Ended(status if status >= 0 else None, left=left)
+
+
+def _begun(
+    session: Session, mark: str, command: str, folder: str, variables: Mapping[str, str], token: str, user: str
+) -> Start:
+    """How it is started, by the user that it runs as."""
+    account, mask = session.account, session.ownership.mask
+    other = session.sudo_to(user) if user else account
+    if other == account:
+        return launch.command(mark, session.root, command, folder, variables, token, account=account, mask=mask)
+    from core.remote import other_user  # few projects need it
+
+    return other_user.command(
+        mark, session.root, command, folder, variables, token, account=account, user=other, mask=mask
+    )
+
+
+def _not_allowed(session: Session, said: str, user: str) -> ServerError | None:
+    """The error where sudo did not run it."""
+    account = user or session.account
+    if not account:
+        return None
+    from core.remote.sudo import refused as refused_by_sudo  # few projects need it
+
+    refused = refused_by_sudo(said, session.connection.login, account, "as" if user else "become")
+    if refused is None:
+        return None
+    return ServerError(refused.title, detail=refused.detail, hint=refused.hint, server=session.name)
 
 
 def _send(channel: paramiko.Channel, begun: Start, seconds: float) -> None:

@@ -48,6 +48,12 @@ class Connection:
         return self._link
 
     @property
+    def login(self) -> str:
+        """The user who logs in, as ssh_config has it. Raises ConnectError where that cannot be used."""
+        user: str = self.link.options.user
+        return user
+
+    @property
     def is_open(self) -> bool:
         return self._link is not None and bool(self._link.is_connected)
 

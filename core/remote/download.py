@@ -31,7 +31,15 @@ class Download:
     how many these are, or what the file is called.
     """
 
-    def __init__(self, connection: Connection, root: str, folder: str, paths: Sequence[bytes], cancel: Cancel) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        root: str,
+        folder: str,
+        paths: Sequence[bytes],
+        cancel: Cancel,
+        account: str = "",
+    ) -> None:
         self._server = connection.server.name
         self._cancel = cancel
         self._channel = connection.session()
@@ -39,10 +47,11 @@ class Download:
         self._buffer = b""
         self._times: deque[int] = deque()
         self._unwatch = cancel.on_request(self._channel.close)
-        start(self._channel, launch.download().command)
+        begun = launch.download(account)
+        start(self._channel, begun.command)
         names = b"".join(b"./%b\0" % path for path in paths)
         self._mark = secrets.token_hex(8).encode()
-        head = f"{shell_word(root).strip(chr(39))}\n{folder}\n".encode("ascii") + self._mark + b"\n"
+        head = f"{begun.text}{shell_word(root).strip(chr(39))}\n{folder}\n".encode("ascii") + self._mark + b"\n"
         # Beside reading: the server may fill its window before it has taken all names.
         threading.Thread(target=self._ask, args=(head + names,), name="ask for files", daemon=True).start()
 

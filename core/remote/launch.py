@@ -8,7 +8,9 @@ are quoted, so that no alias applies to them. Out of reach: an alias or function
 file, and signals that one ignores, because no shell may heed them again. People's own commands keep the login's
 environment; only what comes before them is guarded.
 
-`_OURS` and `_THEIRS` are the two beginnings of a command line: a user other than the login is put there.
+`_ours` and `theirs` give the two beginnings of a command line. For another user than the login, sudo stands there. It
+runs /bin/sh and nothing else, so one line of sudoers is enough; what it leaves of the environment (pam_env, env_keep)
+is cleared once more for programs of ours. Their text never is a word of the command line then: sudo logs that.
 """
 
 from __future__ import annotations
@@ -19,18 +21,35 @@ from functools import cache
 from importlib.resources import files
 
 from core import layout
+from core.ownership import Ownership
 from core.program import ITSELF, SWALLOWED, framed, reader, without_input
 from core.text import quote
 
 SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 """Where programs are looked for first; the folders of the login's own PATH follow, those with a relative name not."""
 
-_OURS = f"""exec '/usr/bin/env' '-i' "HOME=$HOME" "PATH={SYSTEM_PATH}:$PATH" '/bin/sh' '-c' """
-_THEIRS = "exec '/bin/sh' '-c' "
+PATH = f'/usr/bin/env "PATH={SYSTEM_PATH}:$PATH"'
+SHELL = "/bin/sh"
+"""Words of a command line for sh: sudo is looked for by this PATH, and runs nothing but this."""
 
-_LINE_BY_LINE = f"""'IFS= read -r l; [ "$l" = "#begin" ] || {{ echo {SWALLOWED} >&2; exit 3; }}
-p=; while IFS= read -r l && [ "$l" != "#end" ]; do p="$p$l
-"; done; [ "$l" = "#end" ] && eval "$p"' """
+_CLEAN = f"""exec '/usr/bin/env' '-i' "HOME=$HOME" "PATH={SYSTEM_PATH}:$PATH" """
+_OURS = f"{_CLEAN}'/bin/sh' '-c' "
+_THEIRS = "exec '/bin/sh' '-c' "
+_SUDO = "'sudo' '-n' '-u' '{user}' '--' '/bin/sh' '-c' "
+_OURS_AS = (
+    _CLEAN + _SUDO + f"""'HOME=~{{user}}; exec /usr/bin/env -i "HOME=$HOME" "PATH={SYSTEM_PATH}:$PATH" """
+    """/bin/sh -c "$@"' 'sh' """
+)
+_THEIRS_AS = (
+    f"""exec '/usr/bin/env' "PATH={SYSTEM_PATH}:$PATH" """
+    + _SUDO
+    + """'HOME=~{user}; export HOME; exec /bin/sh -c "$@"' 'sh' """
+)
+
+_LINE_BY_LINE = (
+    f"""'IFS= read -r l; [ "$l" = "#begin" ] || {{ echo {SWALLOWED} >&2; exit 3; }}; p=; n=${{IFS#??}}; """
+    """while IFS= read -r l && [ "$l" != "#end" ]; do p="$p$l$n"; done; [ "$l" = "#end" ] && eval "$p"' """
+)
 
 _WHOLE = """'eval "$(printf %%s "$1" | tr "\\2\\5\\6\\7" "\\134\\47\\12\\41")"' '%s' '%s'"""
 _STAND_INS = "\2\5\6\7"
@@ -48,7 +67,7 @@ unset IFS path entry
 """
 """Shell, first in every program of ours: programs are not searched in the current folder or relative to it."""
 
-_LEAD = (
+LEAD = (
     ITSELF + "turnout_lead= turnout_fields=; { read -r turnout_fields < /proc/$$/stat || :; } 2> /dev/null; "
     'set -- ${turnout_fields##*) }; [ "${3:-$$}" = $$ ] || '
     'for turnout_lead in /usr/bin/setsid /bin/setsid ""; do if [ -x "$turnout_lead" ]; then break; fi; done; '
@@ -83,6 +102,10 @@ GUARD_PARTS = ("watch.sh", "guard.sh")
 """The files of a program, in the order in which a shell reads them; the last one starts to work."""
 
 
+NOBODYS = Ownership()
+"""Nothing is said of whose it is: the login's, with the modes that Turnout gives."""
+
+
 @dataclass(frozen=True)
 class Start:
     """How a shell is started: the command line, and what is sent on its standard input at once."""
@@ -91,47 +114,87 @@ class Start:
     text: str = ""
 
 
-def agent(root: str, mark: str, requests: str, *, waits: bool, link: str = "", links: Sequence[str] = ()) -> Start:
+def _ours(account: str) -> str:
+    """The beginning of a command line for a program of ours; `account` "": of the login itself."""
+    return _OURS_AS.format(user=account) if account else _OURS
+
+
+def theirs(account: str) -> str:
+    """The same for a person's own command, which keeps the login's environment, or what sudo leaves of it."""
+    return _THEIRS_AS.format(user=account) if account else _THEIRS
+
+
+def sudo_words(account: str) -> str:
+    """What comes before SHELL where another user shall run it."""
+    return f"sudo -n -u {account} --"
+
+
+def agent(
+    root: str,
+    mark: str,
+    requests: str,
+    *,
+    waits: bool,
+    link: str = "",
+    links: Sequence[str] = (),
+    account: str = "",
+    ownership: Ownership = NOBODYS,
+) -> Start:
     """The agent for a deploy root, with its first requests.
 
+    account  whom it runs as, through sudo; "" for the login itself. ownership: what it is to make
     link   what a switch replaces, where that is not `current`; links: others to look at (links.sh)
     mark   a random word that begins each of its own lines
     waits  the server takes input only once a command runs (OpenSSH): what is sent then costs one more round trip, so
            all travels in the command line where it can
     """
     named = quote(" ".join(quote(path) for path in links))
-    head = f"{PREPARATION}root={quote(root)}\nmark={mark}\nlink={quote(link)}\nlinks={named}\n"
-    command = whole(AGENT, f"{head}first={quote(requests)}\n{agent_program()}") if waits else None
+    head = f"{PREPARATION}root={quote(root)}\nmark={mark}\nlink={quote(link)}\nlinks={named}\n{_made(ownership)}"
+    command = whole(AGENT, f"{head}first={quote(requests)}\n{agent_program()}") if waits and not account else None
     if command is not None:
         return Start(command)
-    return Start(line_by_line(AGENT), f"#begin\n{head}first=\n{agent_program()}#end\n{requests}")
+    return Start(line_by_line(AGENT, account), f"#begin\n{head}first=\n{agent_program()}#end\n{requests}")
 
 
-def upload() -> Start:
+def _made(ownership: Ownership) -> str:
+    """Shell: what a program of ours has to know of what it makes; nothing in the usual case."""
+    group = f"group={quote(ownership.group)}\n" if ownership.group else ""
+    return f"mask={ownership.mask}\n{group}" if ownership.mask else ""
+
+
+def probe(mark: str, account: str) -> Start:
+    """Prints the mark as another user, if sudo lets it."""
+    return Start(f"{_ours(account)}'echo {mark}'")
+
+
+def upload(account: str = "", ownership: Ownership = NOBODYS) -> Start:
     """The program that takes an upload; upload.sh says what it reads."""
-    return Start(_in_one_word(UPLOAD, UPLOAD_PARTS))
+    return _beside(UPLOAD, UPLOAD_PARTS, account, _made(ownership))
 
 
-def download() -> Start:
+def download(account: str = "") -> Start:
     """The program that gives files; download.sh says what it reads and writes."""
-    return Start(_in_one_word(DOWNLOAD, DOWNLOAD_PARTS))
+    return _beside(DOWNLOAD, DOWNLOAD_PARTS, account)
 
 
-def follow(mark: str, current: str, lines: int, most: int, patterns: Sequence[tuple[int, str]]) -> Start:
+def follow(
+    mark: str, current: str, lines: int, most: int, patterns: Sequence[tuple[int, str]], account: str = ""
+) -> Start:
     """The program that follows files (follow.sh says how), relative to the link `current`, with the last `lines` of
     each and at most `most` bytes a second. It goes on while lines come on its input, which BEAT sends."""
     text = "".join(f"{line}\n" for line in (f"begin {mark}", current, lines, most))
     text += "".join(f"{index} {pattern}\n" for index, pattern in patterns)
-    return Start(_in_one_word(FOLLOW, FOLLOW_PARTS), f"{text}.\n")
+    begun = _beside(FOLLOW, FOLLOW_PARTS, account)
+    return Start(begun.command, f"{begun.text}{text}.\n")
 
 
-def guarded(mark: str, root: str, current: str, line: str) -> Start:
+def guarded(mark: str, root: str, current: str, line: str, account: str = "") -> Start:
     """A person's command that prints as long as somebody listens: lines on its input keep it alive, as with `follow`.
 
     It runs in `current`, or in the deploy root before there is one. A process beside it hears those lines; the command
     itself gets no input.
     """
-    start = f"{_THEIRS}{quote(_LEAD)} {quote(reader(mark))}"
+    start = f"{theirs(account)}{quote(LEAD)} {quote(reader(mark))}"
     program = quote(prepared_program(GUARD_PARTS))
     guard = f"'/usr/bin/env' '-i' \"PATH={SYSTEM_PATH}:$PATH\" '/bin/sh' '-c' {program} {GUARD} $$"
     text = (
@@ -141,19 +204,36 @@ def guarded(mark: str, root: str, current: str, line: str) -> Start:
     return Start(start, framed(mark, text + without_input(line)))
 
 
-def command(mark: str, root: str, line: str, folder: str, variables: Mapping[str, str], token: str = "") -> Start:
+def command(
+    mark: str,
+    root: str,
+    line: str,
+    folder: str,
+    variables: Mapping[str, str],
+    token: str = "",
+    *,
+    account: str = "",
+    mask: str = "",
+) -> Start:
     """A person's command, run in a folder with `variables` in its environment and no input.
 
+    account  whom it runs as, like the agent; "" for the login itself. mask: its umask, "" for the login's
     mark   a random word: it begins the line `MARK PID`, after which the command's own output comes
     token  of the lock that it runs under; "" for none
     The command and its variables are the text, so that `ps` on the server shows nothing of them.
     """
-    start = f"{_THEIRS}{quote(_LEAD)} {quote(reader(mark))}"
+    start = f"{theirs(account)}{quote(LEAD)} {quote(reader(mark))}"
     # What a start-up file printed may end in the middle of a line.
     hello = f'echo\necho "{mark} $$"\nexec 2>&1\n'
     under = _under_lock(root, token) if token else ""
+    return Start(start, framed(mark, f"{hello}{under}{setting(folder, variables, mask)}{without_input(line)}"))
+
+
+def setting(folder: str, variables: Mapping[str, str], mask: str) -> str:
+    """Shell: where a person's command runs, and with what."""
     exports = "".join(f"export {name}={quote(value)}\n" for name, value in variables.items())
-    return Start(start, framed(mark, f"{hello}{under}{exports}cd {quote(folder)} || exit 1\n{without_input(line)}"))
+    umask = f"command umask {mask}\n" if mask else ""
+    return f"{umask}{exports}cd {quote(folder)} || exit 1\n"
 
 
 def _under_lock(root: str, token: str) -> str:
@@ -163,14 +243,14 @@ def _under_lock(root: str, token: str) -> str:
     It is done in a subshell: functions and variables of the login that have the same names stay as they are.
     """
     return (
-        f"turnout_said=$(\n{_process()}own={quote(root)}/{layout.OWN}\nbirth $$\n"
+        f"turnout_said=$(\n{process()}own={quote(root)}/{layout.OWN}\nbirth $$\n"
         '[ ! -d "$own/lock" ] || [ -z "$born" ] || say "$$ $born" >> "$own/lock/commands"\n'
         f'held_by {token}\n) || {{ echo "not run: $turnout_said"; exit 3; }}\nunset turnout_said\n'
     )
 
 
 @cache
-def _process() -> str:
+def process() -> str:
     return strip(script(PROCESS))
 
 
@@ -186,11 +266,14 @@ def prepared_program(parts: tuple[str, ...]) -> str:
     return PREPARATION + strip("".join(script(name) for name in parts))
 
 
-def _in_one_word(name: str, parts: tuple[str, ...]) -> str:
-    """The command that runs such a program."""
-    command = whole(name, prepared_program(parts))
+def _beside(name: str, parts: tuple[str, ...], account: str, head: str = "") -> Start:
+    """How such a program is started, with a few lines of its own before it."""
+    program = f"{head}{prepared_program(parts)}"
+    if account:
+        return Start(line_by_line(name, account), f"#begin\n{program}#end\n")
+    command = whole(name, program)
     assert command is not None, "it holds no control characters, and is short"
-    return command
+    return Start(command)
 
 
 @cache
@@ -229,12 +312,12 @@ def strip(text: str) -> str:
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))
 
 
-def line_by_line(name: str) -> str:
+def line_by_line(name: str, account: str = "") -> str:
     """The command that reads a program from its input, from a line `#begin` to a line `#end`, and runs it as `name`.
 
     Of half a program nothing is run: a start-up file may have read the beginning, which says where to work.
     """
-    return f"{_OURS}{_LINE_BY_LINE}'{name}'"
+    return f"{_ours(account)}{_LINE_BY_LINE}'{name}'"
 
 
 def whole(name: str, text: str) -> str | None:

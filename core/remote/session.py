@@ -6,9 +6,10 @@ import math
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from core import layout, questions
@@ -16,6 +17,7 @@ from core.drift import Contents
 from core.errors import ConnectError, HostKeyUnknown, ServerError, TurnoutError
 from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
+from core.ownership import Ownership
 from core.plan import Sizes
 from core.protocol.answers import (
     Answer,
@@ -36,7 +38,7 @@ from core.protocol.state import parse_state, with_records
 from core.records import SILENT_AFTER, JournalLine, Lock, ServerState
 from core.remote.agent import Agent, OnLine
 from core.remote.connection import Connection
-from core.remote.launch import answer_program, content_program
+from core.remote.launch import NOBODYS, answer_program, content_program
 from core.remote.link import Routes
 from core.remote.rehearsal import Understudy, travelling
 from core.remote.upload import Upload
@@ -61,6 +63,7 @@ class Session:
 
     connection   one that is open or being opened, to begin with
     link         what turnout.toml names in place of `current`; links: other links that may lead into releases/
+    ownership    whose what is made there is
     """
 
     def __init__(
@@ -73,15 +76,18 @@ class Session:
         *,
         link: str = "",
         links: Sequence[str] = (),
+        ownership: Ownership = NOBODYS,
     ) -> None:
         self.server = server
         self.root = root
         self._routes = routes
         self._shared = tuple(shared)
         self._link, self._links = link, tuple(links)
+        self.ownership = ownership
         self._connection = connection or Connection(server, routes)
         self._agent: Agent | None = None
         self._upload: Ahead[Upload] | None = None
+        self._proved: set[str] = set()
         self._opening = threading.Lock()
         self._extra_round_trips = 0
 
@@ -97,6 +103,15 @@ class Session:
     @property
     def connection(self) -> Connection:
         return self._connection
+
+    @property
+    def account(self) -> str:
+        """Whom Turnout works as there, through sudo; "" for the user who logs in."""
+        return self.sudo_to(self.ownership.become)
+
+    def sudo_to(self, user: str) -> str:
+        """The user, where sudo is needed to run something as that one; "" for the user who logs in."""
+        return "" if user == self.connection.login else user
 
     @property
     def round_trips(self) -> int:
@@ -121,8 +136,9 @@ class Session:
                 self._connection.close()
                 self._connection = Connection(self.server, self._routes)
                 self._connection.open()
-            self._agent = Agent(self._connection, self.root, self._link, self._links)
+            self._agent = Agent(self._connection, self.root, self._link, self._links, self.account, self.ownership)
             self._upload = None
+            self._proved = set()
             self._extra_round_trips = 0
 
     def accept(self, error: HostKeyUnknown) -> None:
@@ -238,23 +254,26 @@ class Session:
     def expect_upload(self) -> None:
         """Open a channel for an upload ahead, on a thread of its own while other requests run."""
         if self._upload is None:
-            self._upload = Ahead(lambda: Upload(self._connection))
+            self._upload = Ahead(self._new_upload)
 
     def upload(self) -> Upload:
         """A channel for an upload, ready to begin. It can be used once."""
         ahead, self._upload = self._upload, None
         upload = self.placed(ahead.get) if ahead else None
         if upload is None or not upload.usable:
-            upload = self.placed(lambda: Upload(self._connection))
+            upload = self.placed(self._new_upload)
             self._extra_round_trips += 1
         self._extra_round_trips += 1
         return upload
+
+    def _new_upload(self) -> Upload:
+        return Upload(self._connection, self.account, self.ownership)
 
     def download(self, folder: str, paths: Sequence[bytes], cancel: Cancel) -> Download:
         """The content of files in a folder of the root, `deploy-cache` or a release's."""
         from core.remote.download import Download  # only promotions want it
 
-        return self.placed(lambda: Download(self._connection, self.root, folder, paths, cancel))
+        return self.placed(lambda: Download(self._connection, self.root, folder, paths, cancel, self.account))
 
     def break_lock(self, operation: str) -> None:
         """Remove the lock of an operation that will not end by itself, and end the process that holds it."""
@@ -266,6 +285,19 @@ class Session:
         verb, travels = travelling("answer", words, answer_program())
         title = "the answer could not be left there"
         return parse_left(self.ask(verb, *travels, title=title, within=ANSWER_WITHIN), answer.question)
+
+    def prove(self, users: Iterable[str]) -> None:
+        """That commands can run as these users there. ServerError with what sudo says, and what would be right.
+
+        One channel for each that was not proved since the connection was opened.
+        """
+        for user in users:
+            from core.remote.proving import prove  # few projects need it
+
+            if self.sudo_to(user) in (self.account, *self._proved):
+                continue
+            self.placed(partial(prove, self._connection, self.sudo_to(user)))
+            self._proved.add(self.sudo_to(user))
 
     def stop(self, process: int) -> None:
         """End the processes of a hook."""

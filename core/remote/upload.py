@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from core.errors import Cancelled, ConnectError, TurnoutError
 from core.jobs import Cancel
 from core.output import QUIET
+from core.ownership import Ownership
 from core.protocol.complaints import LONGEST_SAID, Complaints
 from core.remote import launch
 from core.remote.connection import Connection, start
@@ -31,12 +32,14 @@ class Upload:
     after that.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, account: str = "", ownership: Ownership = launch.NOBODYS) -> None:
         self._connection = connection
         self._channel = connection.session()
         self._channel.settimeout(STALL)
         self._cancelled = False
-        start(self._channel, launch.upload().command)
+        begun = launch.upload(account, ownership)
+        self._program = begun.text
+        start(self._channel, begun.command)
 
     @property
     def usable(self) -> bool:
@@ -46,7 +49,8 @@ class Upload:
         """Tell the program there what to do; first, what to remove from the cache (`wipe`: all of it)."""
         lines = ["!"] if wipe else [shell_word(path).strip("'") for path in remove]
         head = [shell_word(root).strip("'"), token, unpack]
-        self.send("".join(f"{line}\n" for line in [*head, *lines, ""]).encode("ascii"))
+        text = "".join(f"{line}\n" for line in [*head, *lines, ""])
+        self.send(f"{self._program}{text}".encode("ascii"))
 
     def send(self, raw: bytes) -> None:
         """Hand on a piece of the stream; blocks while the server's window is full."""

@@ -132,6 +132,7 @@ class PlanRow(TypedDict):
     refusals: list[str]
     hold: float
     approve: str
+    account: str
     changes: ChangesRow | None
 
 
@@ -153,6 +154,7 @@ def plan_row(plan: Plan) -> PlanRow:
         reason=plan.reason,
         hold=plan.hold,
         approve=plan.approve,
+        account=plan.account,
         origin=plan.origin,
         store=plan.store,
         hooks=list(plan.hooks),

@@ -201,7 +201,7 @@ def test_a_command_has_the_options_that_the_login_exports(tmp_path, leads):
     """Where sh is bash, as on many systems, SHELLOPTS sets them for every shell."""
     sh = tmp_path / "sh"
     sh.symlink_to(need("bash"))
-    words = [sh, "-c", launch._LEAD.replace("/bin/sh", str(sh)), reader("MARK")]
+    words = [sh, "-c", launch.LEAD.replace("/bin/sh", str(sh)), reader("MARK")]
     program = launch.command("MARK", "/root", "echo $-; false; echo on", "/", {}).text
     environment = {"PATH": SYSTEM_PATH, "SHELLOPTS": "errexit:nounset:noclobber:noglob"}
     ran = subprocess.run(

@@ -36,6 +36,8 @@ def plan_lines(
     out = _change(plan, cells, glyphs, now, terminal)
     if plan.reason:
         out += _field("Why", one_line(plan.reason), cells)
+    if plan.account:
+        out += _field("As", f"{one_line(plan.account)}, through sudo", cells)
     if plan.hold:
         out += _field("Hold", hold_words(plan.hold, plan.approve), cells)
     if plan.changes is not None:

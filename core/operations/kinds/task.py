@@ -107,6 +107,7 @@ class _Running(Operation[R]):
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
         mask = self.fleet.project.mask
         here = self.task.where == OPERATOR
+        where = " (on this machine)" if here else f", as {self.task.account}" if self.task.account else ""
         return Prepared(
             Plan(
                 environment=self.fleet.environment.name,
@@ -117,7 +118,7 @@ class _Running(Operation[R]):
                     )
                     for state in states
                 ),
-                hooks=(f"{self.on}: {mask.line(self.task.run, 200)}{' (on this machine)' if here else ''}",),
+                hooks=(f"{self.on}: {mask.line(self.task.run, 200)}{where}",),
                 fingerprints={state.server: state.fingerprint for state in states},
                 runs_here=here,
             )
@@ -129,9 +130,12 @@ class _Running(Operation[R]):
 
         def on_server(name: str) -> None:
             with run.phase(RUN, name):
+                run.session(name).prove([task.account] if task.account else [])
                 folder = states[name].current_path if states[name].current else states[name].root
                 values = variables(name, states[name].current)
-                run_command(run.site(name, controls.cancel), self.on, task.run, folder, values, task.timeout)
+                run_command(
+                    run.site(name, controls.cancel), self.on, task.run, folder, values, task.timeout, task.account
+                )
 
         def here() -> None:
             with run.phase(RUN):

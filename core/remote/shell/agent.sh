@@ -4,7 +4,7 @@
 # The other files of this folder but upload.sh, download.sh, doctor.sh, content.sh, answer.sh and store.sh come before this file and
 # are parts of it: verbs and what they share.
 # It is sent line by line, without its comments, and evaluated with `root` (the deploy root) and `mark` (a random
-# word) already set. It then reads requests from standard input, one a line:
+# word) already set, and where turnout.toml says so `mask` (the umask) and `group` (who shares the root). It then reads requests from standard input, one a line:
 #
 #     ID VERB WORD...         the words are quoted for the shell; \0ooo in them is a byte (printf %b)
 #
@@ -22,8 +22,8 @@
 
 LC_ALL=C
 export LC_ALL
-umask 022
-own=.turnout link=${link:-current} job='' child='' now='' ended='' asked=''
+umask "${mask:-022}"
+own=.turnout link=${link:-current} group=${group-} job='' child='' now='' ended='' asked=''
 
 # decode WORD: the bytes that a word encodes, in `decoded`. A command substitution strips newlines at the end,
 # so one more character keeps them.

@@ -10,7 +10,7 @@
 # The cache's manifest is moved away first: if this dies, the cache is unknown, and is compared by checksum next time.
 LC_ALL=C
 export LC_ALL
-umask 022
+umask "${mask:-022}"
 own=.turnout
 # What is said here, the operator's side reads from standard error.
 exec >&2

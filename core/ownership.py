@@ -1,0 +1,39 @@
+"""Whose what Turnout makes on a server is: the account it works as, the group, and who may read and write it (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.text import some
+
+SHARED_MASK = "0002"
+"""The umask where a group shares the deploy root and none is set: what is made can be replaced by all of the group."""
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """
+    become   the account that Turnout works as on the server, through sudo; "" for the login user
+    group    the group that may write to the deploy root; "" where only the account may
+    umask    octal, four digits; "" where none is set
+    """
+
+    become: str = ""
+    group: str = ""
+    umask: str = ""
+
+    @property
+    def mask(self) -> str:
+        """The umask of what is made, also by hooks; "" where it is left to Turnout and to the login."""
+        return self.umask or (SHARED_MASK if self.group else "")
+
+
+def accounts(by_server: Mapping[str, Ownership]) -> str:
+    """Whom Turnout works as on these servers: `www-data`, or `www-data on web1; shop on web2`; "" for the login."""
+    names: dict[str, list[str]] = {}
+    for server, ownership in by_server.items():
+        names.setdefault(ownership.become, []).append(server)
+    if len(names) == 1:
+        return next(iter(names))
+    return "; ".join(f"{account} on {some(servers, 6)}" for account, servers in names.items() if account)

@@ -1,0 +1,99 @@
+"""What sudo says in its several versions, and what would be right; `become` and `as` in turnout.toml."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.config import Check, Environment, Hook, Server, Task
+from core.config.table import Wrong
+from core.ownership import Ownership, accounts
+from core.remote.sudo import refused
+
+RULE = "deploy ALL=(www-data) NOPASSWD: /bin/sh"
+ASKS = "sudo asks deploy for a password to run commands as www-data"
+FORBIDS = "sudo does not let deploy run commands as www-data"
+SAYINGS = {
+    "sudo: a password is required": (ASKS, RULE),
+    "Welcome!\nsudo: unable to resolve host web1: Name or service not known\nsudo: a password is required": (
+        ASKS,
+        RULE,
+    ),
+    "sudo: no tty present and no askpass program specified": (ASKS, RULE),
+    "sudo: interactive authentication is required": (ASKS, RULE),
+    "Sorry, user deploy is not allowed to execute '/bin/sh -c IFS=' as www-data on web1.": (FORBIDS, RULE),
+    "deploy is not in the sudoers file.\nsudo: deploy is not in the sudoers file": (FORBIDS, RULE),
+    "sudo-rs: I'm sorry deploy. I'm afraid I can't do that": (FORBIDS, RULE),
+    "sudo: sorry, you must have a tty to run sudo": (
+        "sudo runs nothing as www-data without a terminal (requiretty)",
+        "Defaults:deploy !requiretty",
+    ),
+    "sudo: unknown user www-data\nsudo: error initializing audit plugin sudoers_audit": (
+        "there is no user www-data on the server",
+        "correct `become`",
+    ),
+    "sudo-rs: user 'www-data' not found": ("there is no user www-data on the server", "correct `become`"),
+    "/usr/bin/env: 'sudo': No such file or directory": ("there is no sudo on the server", "leave `become` out"),
+    "env: can't execute 'sudo': No such file or directory": ("there is no sudo on the server", "leave `become` out"),
+    "sudo: /etc/sudo.conf is owned by uid 1000, should be 0": ("sudo ran nothing as www-data", "/bin/sh -c id"),
+}
+
+
+@pytest.mark.parametrize("said", SAYINGS)
+def test_what_sudo_says_has_its_remedy(said: str) -> None:
+    found = refused(said, "deploy", "www-data")
+    assert found is not None
+    assert found.title == SAYINGS[said][0]
+    assert SAYINGS[said][1] in found.hint
+    assert said.splitlines()[-1] in found.detail
+
+
+@pytest.mark.parametrize(
+    "said", ["", "This account is currently not available.", "Use sudo: it is fun", "bash: env: x"]
+)
+def test_other_words_are_not_taken_for_those_of_sudo(said: str) -> None:
+    assert refused(said, "deploy", "www-data") is None
+
+
+def test_a_name_that_sudoers_would_read_otherwise_is_escaped() -> None:
+    found = refused("sudo: a password is required", r"CORP\ana b", "root")
+    assert found is not None
+    assert found.hint.endswith(r"CORP\\ana\ b ALL=(root) NOPASSWD: /bin/sh")
+
+
+def server(**options: str) -> Server:
+    return Server(name="web1", host="deploy@web1", root="/srv/shop", **options)
+
+
+def test_a_server_has_its_own_user_over_the_environments() -> None:
+    environment = Environment(become="www-data", servers=(server(),))
+    assert environment.ownership_of(server()) == Ownership("www-data")
+    assert environment.ownership_of(server(become="shop")) == Ownership("shop")
+    assert environment.ownership_of(server(become="deploy")) == Ownership("")
+
+
+def test_a_plan_says_who_works_on_the_servers() -> None:
+    assert accounts({"web1": Ownership("www-data"), "web2": Ownership("www-data")}) == "www-data"
+    assert accounts({"web1": Ownership("www-data"), "web2": Ownership()}) == "www-data on web1"
+    assert accounts({"web1": Ownership()}) == ""
+
+
+@pytest.mark.parametrize("name", ["", "#33", "www data", "-u", "a" * 33, "$(id)", "ana;id", "'", "~"])
+def test_a_name_that_no_user_has_is_refused(name: str) -> None:
+    with pytest.raises(Wrong) as raised:
+        Environment(become=name, servers=(server(),))
+    ((place, message, _),) = raised.value.broken
+    assert place == ("become",) and 'such as "www-data"' in message
+
+
+def test_as_is_refused_where_no_command_runs_on_a_server() -> None:
+    for make in (
+        lambda: Hook(on="success", webhook="https://chat.example.com/", **{"as": "root"}),
+        lambda: Hook(on="build", run="make", **{"as": "root"}),
+        lambda: Hook(on="success", run="make", where="operator", **{"as": "root"}),
+        lambda: Task(name="x", run="make", where="operator", **{"as": "root"}),
+        lambda: Check(http="http://127.0.0.1/", **{"as": "root"}),
+    ):
+        with pytest.raises(Wrong) as raised:
+            make()
+        assert [place for place, _, _ in raised.value.broken] == [("as",)]
+    assert Task(name="x", run="make", account="root").account == "root"
