@@ -117,6 +117,10 @@ def _command(options: Options) -> int:
         from tui.cli import offline
 
         return offline.run(options)
+    if options.command == "web":
+        from tui.cli import web_command
+
+        return web_command.run(options)
     if options.command == "settings":
         from tui.cli import settings_command
 

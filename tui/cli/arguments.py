@@ -184,6 +184,7 @@ def _parser(*, with_init: bool) -> Parser:
     _logs(commands)
     add_task_commands(commands)
 
+    _web(commands)
     init = commands.add_parser(
         "init", help="write a commented turnout.toml", description="Write a commented turnout.toml."
     )
@@ -199,6 +200,27 @@ def _parser(*, with_init: bool) -> Parser:
         "Everything is removed at the end.",
     )
     return parser
+
+
+def _web(commands: Any) -> None:
+    web = commands.add_parser(
+        "web",
+        help="show the dashboard in a browser on this machine",
+        description="Show the dashboard in a browser on this machine, at 127.0.0.1. Prints a link that works once:\n"
+        "only the browser that opens it gets in. It only looks, unless --write is given. To end: close the window, or\n"
+        "press Ctrl-C, which ends all windows; what one of them runs is cancelled and put back first.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_environment(web)
+    web.add_argument("--port", metavar="N", type=_port, default=0, help="the port (default: any that is free)")
+    web.add_argument("--write", action="store_true", help="let the browser deploy and change servers")
+
+
+def _port(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else -1
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+    return number
 
 
 def _answer(commands: Any) -> None:

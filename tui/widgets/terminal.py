@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import IO, Any, cast
 
 from textual.driver import Driver
@@ -42,7 +44,9 @@ def lasting(kind: type[Driver]) -> type[Driver]:
     Textual's own thread that writes ends with the terminal, and then every write waits for it forever: an operation
     that is being put back would never end.
     """
-    if kind.__name__ != "LinuxDriver":  # that of a browser, of Windows, or of a test
+    if kind.__name__ == "WebDriver":
+        return _lasting_in_browser(kind)
+    if kind.__name__ != "LinuxDriver":  # that of Windows, or of a test
         return kind
 
     def begin(driver: Any, app: Any, **options: Any) -> None:
@@ -60,3 +64,40 @@ def lasting(kind: type[Driver]) -> type[Driver]:
             gone(driver)
 
     return cast(type[Driver], type(kind.__name__, (kind,), {"__init__": begin, "_run_input_thread": read}))
+
+
+def _lasting_in_browser(kind: type[Driver]) -> type[Driver]:
+    """Textual's driver for a browser: a window that is closed is a terminal that has gone.
+
+    Textual's own exits at once then, in the middle of an operation, and never if the server of the page was killed.
+    """
+
+    def begin(driver: Any, app: Any, **options: Any) -> None:
+        kind.__init__(driver, app, **options)
+        driver._write = partial(send, driver, driver.fileno)
+
+    def send(driver: Any, descriptor: int, packet: bytes) -> None:
+        try:
+            while packet:
+                packet = packet[os.write(descriptor, packet) :]
+        except OSError:
+            gone(driver)
+
+    def gone(driver: Any) -> None:
+        if not driver.exit_event.is_set():
+            driver.exit_event.set()
+            driver._app.call_later(driver._app.terminal_gone)
+
+    def read(driver: Any) -> None:
+        cast(Any, kind).run_input_thread(driver)
+        gone(driver)
+
+    def hear(driver: Any, name: str, content: Any) -> None:
+        if name == "quit":
+            gone(driver)
+        else:
+            cast(Any, kind).on_meta(driver, name, content)
+
+    return cast(
+        type[Driver], type(kind.__name__, (kind,), {"__init__": begin, "run_input_thread": read, "on_meta": hear})
+    )

@@ -1,0 +1,37 @@
+"""`turnout web`: the dashboard of a project, to a browser of this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from core import config
+from core.errors import TurnoutError, UsageError
+from tui import web
+from tui.cli.arguments import Options
+from tui.cli.streams import stderr, stdout
+
+
+def run(options: Options) -> int:
+    """Serve it until a signal comes; the exit code."""
+    try:
+        path = Path(options.config).absolute() if options.config else config.find(Path.cwd())
+        if path is None:
+            raise UsageError(
+                f"there is no turnout.toml in {Path.cwd()} or a folder above",
+                hint="`turnout init` writes one; --config FILE names one elsewhere",
+            )
+        web.require_textual_serve()
+        project = config.load(path)
+        environment = project.environment(options.environment).name if options.environment else ""
+        read_only = options.read_only or not options.words.write
+        command = [sys.executable, "-m", "tui.web.dashboard", str(path), "--environment", environment]
+        return web.run(
+            [*command, *(["--read-only"] if read_only else [])],
+            options.words.port,
+            show=lambda text: stdout().write([text]),
+            say=lambda text: stderr().write([text]),
+        )
+    except TurnoutError as error:
+        stderr().write([f"error: {error}"])
+        return error.exit_code
