@@ -113,6 +113,12 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun[:-1]}ies" if noun.endswith("y") else f"{number:,} {noun}s"
 
 
+def first_line(command: str) -> str:
+    """A command in one line of a screen: of several lines the first one, and how many follow."""
+    first, *rest = command.strip().splitlines() or [""]
+    return f"{first} (and {count(len(rest), 'more line')})" if rest else first
+
+
 def some(things: Sequence[T], most: int, said: Callable[[T], str] = str) -> str:
     """The first `most` of them in one line, and how many more there are: `web1, web2, web3 and 97 more`.
 

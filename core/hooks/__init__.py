@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
 from core.moments import SERVER
+from core.text import first_line
 
 if TYPE_CHECKING:
     from core.config import Hook
@@ -36,7 +37,7 @@ def describe(hook: Hook, mask: Masking) -> str:
     """A hook in one line for a plan. Loads what running it takes, so that nothing has to be loaded later."""
     where = "" if hook.where == SERVER or not hook.run else f" ({hook.where})"
     user = f", as {hook.account}" if hook.account else ""
-    return mask.line(f"{hook.on}: {_kind(hook).describe(hook)}{where}{user}", 200)
+    return mask.line(f"{hook.on}: {first_line(_kind(hook).describe(hook))}{where}{user}", 200)
 
 
 def run(site: Site, hook: Hook, folder: str, variables: Mapping[str, str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.errors import HookFailed
 from core.events import HookFinished, HookOutput, HookStarted, Note
 from core.moments import called
-from core.text import duration
+from core.text import duration, first_line
 
 if TYPE_CHECKING:
     from core.config import Hook
@@ -76,9 +76,10 @@ class _Output:
     def failure(self, ended: Ended, seconds: float) -> HookFailed:
         """`the prepare hook took longer than 5 min: make`, with the last lines that it printed."""
         if ended.late:
-            title = f"{self.name} took longer than {duration(seconds)}: {self._shown}"
+            how = f"took longer than {duration(seconds)}"
         elif ended.status is None:
-            title = f"{self.name} was ended by a signal: {self._shown}"
+            how = "was ended by a signal"
         else:
-            title = f"{self.name} failed with status {ended.status}: {self._shown}"
+            how = f"failed with status {ended.status}"
+        title = f"{self.name} {how}: {first_line(self._shown)}"
         return HookFailed(title, detail="\n".join(self._last) or "it printed nothing", status=ended.status)

@@ -16,7 +16,7 @@ from core.jobs import Cancel
 from core.moments import BUILD
 from core.pending import Pending, whole
 from core.source.inputs import environment
-from core.text import duration
+from core.text import duration, first_line
 
 _LAST_LINES = 20
 
@@ -85,11 +85,11 @@ def run(
     emit(HookFinished(on="build", run=shown, status=None if killed else ended.status, seconds=seconds))
     cancel.check()
     if ended.late:
-        title = f"the build command took longer than {duration(command.timeout)}: {shown}"
+        title = f"the build command took longer than {duration(command.timeout)}: {first_line(shown)}"
     elif ended.status < 0:
-        title = f"the build command was ended by signal {-ended.status}: {shown}"
+        title = f"the build command was ended by signal {-ended.status}: {first_line(shown)}"
     elif ended.status:
-        title = f"the build command failed with status {ended.status}: {shown}"
+        title = f"the build command failed with status {ended.status}: {first_line(shown)}"
     else:
         return
     raise SourceError(

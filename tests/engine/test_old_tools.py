@@ -168,7 +168,7 @@ class Watched:
     def __init__(self, root: Path, move: Move) -> None:
         self.root = root
         self.names = move.kept
-        self.ours = move.ours
+        self.ours: tuple[str, ...] = move.ours
         self.known = self.facts()
 
     def facts(self) -> dict[str, tuple[object, ...]]:

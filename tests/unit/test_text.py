@@ -15,6 +15,7 @@ from core.text import (
     decode_path,
     duration,
     encode_path,
+    first_line,
     quote,
     same_path,
     shell_word,
@@ -219,3 +220,8 @@ def test_a_list_names_the_first_and_says_how_many_more_there_are(names: list[str
     assert some(names, 3) == line
     assert some_lines(names, 3) == lines
     assert some([name.encode() for name in names], 3, bytes.decode) == line
+
+
+def test_a_command_of_several_lines_is_shown_by_its_first() -> None:
+    assert first_line("\nmake all\nmake install\nmake clean\n") == "make all (and 2 more lines)"
+    assert [first_line(text) for text in ("make\n", "", "\n", "a\nb")] == ["make", "", "", "a (and 1 more line)"]

@@ -25,7 +25,7 @@ from core.events import (
 )
 from core.moments import called
 from core.protocol.asked import question_of
-from core.text import clean, duration, size
+from core.text import clean, duration, first_line, size
 
 
 def texts(event: Event) -> list[str]:
@@ -45,7 +45,7 @@ def texts(event: Event) -> list[str]:
         case PhaseFinished():
             return [f"{event.phase} {event.outcome.upper()} after {duration(event.seconds)}"]
         case HookStarted():
-            return [f"{called(event.on)}: {event.run}"]
+            return [f"{called(event.on)}: {first_line(event.run)}"]
         case HookOutput():
             return [f"| {event.line}"]
         case HookFinished():

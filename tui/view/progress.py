@@ -35,6 +35,7 @@ from core.plan import NONE, ROLLBACK, STAGE, SWITCH, UPLOAD
 from core.protocol.asked import question_of
 from core.questions import Question
 from core.strategy import Batch
+from core.text import first_line
 from tui.view.lines import one_line
 
 STALLED_AFTER = 3.0
@@ -230,7 +231,7 @@ class Progress:
             case UploadProgress():
                 self._upload(server, event)
             case HookStarted():
-                server.hook, server.hook_since, server.said = one_line(event.run), event.time, ""
+                server.hook, server.hook_since, server.said = one_line(first_line(event.run)), event.time, ""
                 server.hook_on = one_line(event.on)
             case HookOutput():
                 server.said = one_line(event.line) or server.said
