@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -47,6 +47,7 @@ from core.manifest import Manifest
 from core.plan import Plan
 from core.records import Record, Release, ServerState, make_tag
 from core.source import make_tree
+from tests.moving_picture import Frame, moving
 from tests.tui.recorded import NOW, RecordedFleet
 from tests.tui.running import XTERM, plan_made, settled, until
 from tui.app import TurnoutApp
@@ -55,6 +56,15 @@ from tui.dialogs.pick import DeployDialog
 from tui.model.operation import Operation
 
 FOLDER = Path(__file__).parents[1] / "screenshots"
+MOVIE = "tour"
+"""The picture that moves: a deploy and a rollback."""
+STILL = 5
+"""The frame of it that is seen where nothing moves: the deploy under way."""
+SWITCH = "all switch, each by one rename"
+UNDONE = 20.0
+"""Seconds from the deploy to the rollback."""
+LARGEST = 1_000_000
+"""Bytes of it at most."""
 NAMES = ("dashboard", "rollback", "revisions", "plan", "deploy", "done", "help")
 SIZE = (124, 34)
 SERVERS = ("web1", "web2", "web3")
@@ -83,6 +93,7 @@ def fixed(folder: Path) -> Iterator[None]:
         mock.patch.dict(os.environ, ours),
         mock.patch.object(time, "time", lambda: NOW),
         mock.patch.object(socket, "gethostname", lambda: "desk"),
+        mock.patch("tui.widgets.progress.DRAWN_EVERY", 0.0),
     ):
         time.tzset()
         try:
@@ -171,6 +182,36 @@ class _Fleet(RecordedFleet):
         return SimpleNamespace(manifest=lambda tag: self.manifests[tag])
 
 
+class Camera:
+    """Takes the pictures of a running app, whose clock is `now`."""
+
+    def __init__(self) -> None:
+        self.now = NOW + 3
+        self.pictures: dict[str, str] = {}
+        self.frames: list[Frame] = []
+        self.pilot: Pilot[Any]
+
+    async def picture(self, name: str, seconds: float = 0, caption: str = "") -> None:
+        """A picture of this name, and a frame of the moving one, if it is shown there for some seconds."""
+        self.pictures[name] = svg = await self._taken()
+        if seconds:
+            self.frames.append(Frame(seconds, caption, svg))
+
+    async def frame(self, seconds: float, caption: str) -> None:
+        """A frame of the moving picture."""
+        self.frames.append(Frame(seconds, caption, await self._taken()))
+
+    async def _taken(self) -> str:
+        app: Any = self.pilot.app
+        for screen in app.screen_stack:
+            for field in screen.query(Input):
+                field.cursor_blink = False
+        app.dashboard.show_fleet()  # its times are drawn by a clock that nobody holds
+        app.dashboard.every_second()
+        await settled(self.pilot)
+        return _plain_starts(app.export_screenshot(title="turnout"))
+
+
 async def tour(folder: Path) -> dict[str, str]:
     """Go through the screens that the README shows; an SVG of each by its name."""
     shop = Shop(folder)
@@ -183,70 +224,135 @@ async def tour(folder: Path) -> dict[str, str]:
         fleets[-1].manifests = shop.manifests
         return fleets[-1]
 
-    pictures: dict[str, str] = {}
-    app = TurnoutApp(shop.project, environ=XTERM, now=lambda: NOW + 3, opener=opener)
+    camera = Camera()
+    app = TurnoutApp(shop.project, environ=XTERM, now=lambda: camera.now, opener=opener)
     async with app.run_test(size=SIZE) as pilot:
-
-        async def picture(name: str) -> None:
-            for screen in app.screen_stack:
-                for field in screen.query(Input):
-                    field.cursor_blink = False
-            await settled(pilot)
-            pictures[name] = _plain_starts(app.export_screenshot(title="turnout"))
-
+        camera.pilot = pilot
         await settled(pilot)
         await pilot.press("down", "enter", "2")
-        await picture("dashboard")
+        await camera.picture("dashboard", 2.5, "what is live, and every release on every server")
         await pilot.press("down", "b")
         await plan_made(pilot)
-        await picture("rollback")
+        await camera.picture("rollback")
         await pilot.press("escape", "D")
         await until(
             pilot, lambda: isinstance(app.screen, DeployDialog) and app.screen.choices.keys, "the repository's commits"
         )
-        await picture("revisions")
+        await camera.picture("revisions", 2, "D: deploy a branch, a tag or a commit")
         await pilot.press("enter")
         dialog = await plan_made(pilot)
-        await picture("plan")
+        await camera.picture("plan", 3, "the plan, before anything changes")
         plan = dialog.plan
         assert plan is not None and plan.record is not None, dialog.error
         await pilot.press("escape")
-        await _deploy(pilot, plan, picture, fleets[0], shop)
+        await _deploy(camera, plan, fleets[0], shop)
         await pilot.press("question_mark")
-        await picture("help")
-    return pictures
+        await camera.picture("help")
+        await pilot.press("escape", "u")
+        dialog = await plan_made(pilot)
+        await camera.frame(3, "u: undo, with its plan")
+        undo = dialog.plan
+        assert undo is not None and not dialog.error, dialog.error
+        await pilot.press("escape")
+        await _roll_back(camera, undo, fleets[0], shop)
+    return {**camera.pictures, MOVIE: moving(camera.frames, STILL)}
 
 
-async def _deploy(pilot: Pilot[Any], plan: Plan, picture: Callable[[str], Any], fleet: _Fleet, shop: Shop) -> None:
-    """Show a deploy half-way, and after its end."""
-    app: Any = pilot.app
-    workspace = app.workspace
-    request: Any = None
-    operation = Operation(fleet, request, plan, NOW - 4)  # type: ignore[arg-type]
-    workspace.shown.operation = operation
-    app.dashboard.operation_started()
+async def _deploy(camera: Camera, plan: Plan, fleet: _Fleet, shop: Shop) -> None:
+    """Show a deploy on its way, and after its end."""
+    app: Any = camera.pilot.app
     half, rest = _events(plan)
-    for events, name in ((half, "deploy"), (rest, "done")):
-        for event in events:
-            operation.progress.apply(event)
-        workspace.shown.said(events)
-        if name == "done":
-            record = plan.record
-            assert record is not None
-            live = dict.fromkeys(SERVERS, record)
-            fleet.states = shop.states({server: replace(record, created=NOW) for server in live}, record)
-            fleet.states = {
-                server: replace(
-                    state,
-                    releases={tag: replace(release, live=tag == record.tag) for tag, release in state.releases.items()},
-                )
-                for server, state in fleet.states.items()
-            }
-            await pilot.press("r")
-            await settled(pilot)
-            app.dashboard.releases.go_to(app.dashboard.releases.keys[0])
+    operation = _begun(app, fleet, plan, NOW - 4)
+    parts = [event for event in half if isinstance(event, UploadProgress)]
+    _happens(app, operation, half[: -len(parts)])
+    for number in range(0, len(parts), len(SERVERS)):
+        camera.now = parts[number].time
+        _happens(app, operation, parts[number : number + len(SERVERS)])
+        if number + len(SERVERS) < len(parts):
+            await camera.frame(0.7, "only what changed is sent")
+    await camera.picture("deploy", 0.7, "only what changed is sent")
+    for until_then, seconds, caption in (
+        (5.45, 0.7, "complete on every server"),
+        (5.65, 0.2, SWITCH),
+    ):
+        camera.now = NOW + until_then
+        now = [event for event in rest if event.time <= camera.now]
+        _happens(app, operation, now)
+        rest = [event for event in rest if event not in now]
+        await camera.frame(seconds, caption)
+    await _motion(camera)
+    camera.now = NOW + 8
+    _happens(app, operation, rest)
+    record = plan.record
+    assert record is not None
+    live = dict.fromkeys(SERVERS, record)
+    fleet.states = shop.states({server: replace(record, created=NOW) for server in live}, record)
+    await _looked_again(camera, fleet, record.tag)
+    await camera.picture("done", 3, "live on every server, and the checks passed")
+
+
+async def _roll_back(camera: Camera, plan: Plan, fleet: _Fleet, shop: Shop) -> None:
+    """Show the way back to the release before, and after its end."""
+    app: Any = camera.pilot.app
+    operation = _begun(app, fleet, plan, NOW + UNDONE)
+    events = _events_of_undo(plan)
+    for until_then, seconds, caption in (
+        (0.4, 0.7, "nothing is sent: the release is still there"),
+        (0.6, 0.2, SWITCH),
+    ):
+        camera.now = NOW + UNDONE + until_then
+        now = [event for event in events if event.time <= camera.now]
+        _happens(app, operation, now)
+        events = [event for event in events if event not in now]
+        await camera.frame(seconds, caption)
+    await _motion(camera)
+    camera.now = NOW + UNDONE + 2
+    _happens(app, operation, events)
+    await _looked_again(camera, fleet, plan.tag)
+    await camera.frame(3.5, "back, in less than a second")
+
+
+async def _motion(camera: Camera) -> None:
+    """The switch, as it is drawn until it has come to rest."""
+    app: Any = camera.pilot.app
+    for seconds in (0.2, 0.2, 0.8):
+        camera.now += 0.3
         app.dashboard.operation_changed()
-        await picture(name)
+        await camera.frame(seconds, SWITCH)
+
+
+def _begun(app: Any, fleet: _Fleet, plan: Plan, when: float) -> Operation:
+    """An operation of this plan, shown by the dashboard."""
+    request: Any = None
+    operation = Operation(fleet, request, plan, when)  # type: ignore[arg-type]
+    app.workspace.shown.operation = operation
+    app.dashboard.operation_started()
+    return operation
+
+
+def _happens(app: Any, operation: Operation, events: Sequence[Event]) -> None:
+    for event in events:
+        operation.progress.apply(event)
+    app.workspace.shown.said(list(events))
+    app.dashboard.operation_changed()
+
+
+async def _looked_again(camera: Camera, fleet: _Fleet, tag: str) -> None:
+    """The servers as they are after a switch to this release."""
+    app: Any = camera.pilot.app
+    fleet.states = {
+        server: replace(
+            state,
+            current=tag,
+            current_target=f"releases/{tag}",
+            releases={name: replace(release, live=name == tag) for name, release in state.releases.items()},
+        )
+        for server, state in fleet.states.items()
+    }
+    await camera.pilot.press("r")
+    await settled(camera.pilot)
+    app.dashboard.releases.go_to(app.dashboard.releases.keys[0])
+    app.dashboard.operation_changed()
 
 
 def _events(plan: Plan) -> tuple[list[Event], list[Event]]:
@@ -256,19 +362,13 @@ def _events(plan: Plan) -> tuple[list[Event], list[Event]]:
     step = plan.steps[0]
     sent = {"web1": 0.61, "web2": 0.58, "web3": 0.44}
 
-    def phase(name: str, server: str, began: float, seconds: float) -> list[Event]:
-        return [
-            PhaseStarted(server=server, phase=name, time=NOW + began),
-            PhaseFinished(server=server, phase=name, seconds=seconds, outcome="ok", time=NOW + began + seconds),
-        ]
-
     half: list[Event] = [
         OperationStarted(
             kind="deploy", environment=plan.environment, servers=SERVERS, tag=plan.tag, subject=record.subject,
             title=plan.title, phases=plan.phases, time=NOW - 1,
         ),
-        *phase("build", "", -0.9, 0.3),
-        *(event for name in SERVERS for event in phase("connect", name, -0.8, 0.1) + phase("begin", name, -0.5, 0.1)),
+        *_phase("build", "", -0.9, 0.3),
+        *(event for name in SERVERS for event in _phase("connect", name, -0.8, 0.1) + _phase("begin", name, -0.5, 0.1)),
         *(PhaseStarted(server=name, phase="upload", time=NOW) for name in SERVERS),
         *(
             UploadProgress(
@@ -287,12 +387,12 @@ def _events(plan: Plan) -> tuple[list[Event], list[Event]]:
                 files_total=step.send_files, time=NOW + 5,
             ),
             PhaseFinished(server=name, phase="upload", seconds=5.0, outcome="ok", time=NOW + 5),
-            *phase("stage", name, 5.0, 0.4),
-            *phase("switch", name, 5.5, 0.1),
+            *_phase("stage", name, 5.0, 0.4),
+            *_phase("switch", name, 5.5, 0.1),
             Switched(server=name, tag=plan.tag, previous=plan.step(name).current, time=NOW + 5.6),
-            *phase("check", name, 5.6, 0.1),
+            *_phase("check", name, 5.6, 0.1),
             CheckAttempted(server=name, check=plan.checks[0], attempt=1, attempts=5, passed=True, time=NOW + 5.7),
-            *phase("finish", name, 5.8, 0.1),
+            *_phase("finish", name, 5.8, 0.1),
         ]  # fmt: skip
     summary = f"{plan.tag} is live on 3 servers"
     rest.append(
@@ -301,8 +401,45 @@ def _events(plan: Plan) -> tuple[list[Event], list[Event]]:
     return half, rest
 
 
+def _events_of_undo(plan: Plan) -> list[Event]:
+    """What the engine says of a rollback, in the order of time."""
+    events: list[Event] = [
+        OperationStarted(
+            kind="rollback", environment=plan.environment, servers=SERVERS, tag=plan.tag, title=plan.title,
+            phases=plan.phases, time=NOW + UNDONE,
+        ),
+        *(
+            event
+            for name in SERVERS
+            for event in _phase("connect", name, UNDONE + 0.1, 0.1) + _phase("begin", name, UNDONE + 0.2, 0.1)
+        ),
+    ]  # fmt: skip
+    for name in SERVERS:
+        events += [
+            *_phase("switch", name, UNDONE + 0.5, 0.1),
+            Switched(server=name, tag=plan.tag, previous=plan.step(name).current, time=NOW + UNDONE + 0.6),
+            *_phase("check", name, UNDONE + 0.7, 0.1),
+            CheckAttempted(
+                server=name, check=plan.checks[0], attempt=1, attempts=5, passed=True, time=NOW + UNDONE + 0.8
+            ),
+            *_phase("finish", name, UNDONE + 0.8, 0.1),
+        ]
+    summary = f"{plan.tag} is live on 3 servers"
+    end = OperationFinished(
+        kind="rollback", outcome="done", exit_code=0, seconds=0.9, summary=summary, time=NOW + UNDONE + 0.9
+    )
+    return [*sorted(events, key=lambda event: event.time), end]
+
+
+def _phase(name: str, server: str, began: float, seconds: float) -> list[Event]:
+    return [
+        PhaseStarted(server=server, phase=name, time=NOW + began),
+        PhaseFinished(server=server, phase=name, seconds=seconds, outcome="ok", time=NOW + began + seconds),
+    ]
+
+
 def draw() -> dict[str, str]:
-    """All pictures by name, as the code draws them now; about two seconds."""
+    """All pictures by name, as the code draws them now; about three seconds."""
     with tempfile.TemporaryDirectory(prefix="turnout-screenshots-") as name, fixed(Path(name)):
         return asyncio.run(tour(Path(name)))
 
@@ -340,9 +477,12 @@ def stale(drawn: Mapping[str, str]) -> list[str]:
             )
         if not png_is_of(png.read_bytes(), text):
             out.append(f"{name}.png is not of {name}.svg")
-    drawn = {f"{name}.{kind}" for name in NAMES for kind in ("svg", "png")}
+    movie = FOLDER / f"{MOVIE}.svg"
+    if not movie.exists() or movie.read_text("utf-8") != drawn[MOVIE]:
+        out.append(f"{movie.name} is old, or not there")
+    files = {f"{name}.{kind}" for name in NAMES for kind in ("svg", "png")} | {movie.name}
     return out + [
-        f"{path.name}: no picture of that name is drawn" for path in FOLDER.iterdir() if path.name not in drawn
+        f"{path.name}: no picture of that name is drawn" for path in FOLDER.iterdir() if path.name not in files
     ]
 
 
@@ -353,6 +493,8 @@ def write(drawn: Mapping[str, str]) -> None:
     FOLDER.mkdir(exist_ok=True)
     for name, svg in drawn.items():
         (FOLDER / f"{name}.svg").write_text(svg, "utf-8")
+        if name == MOVIE:
+            continue
         # resvg has no other font for a family that is not installed.
         drawing = svg.replace("font-family: arial", "font-family: monospace")
         png = bytes(resvg_py.svg_to_bytes(svg_string=drawing, monospace_family="DejaVu Sans Mono"))

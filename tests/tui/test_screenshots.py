@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from xml.etree import ElementTree
+
 import pytest
 
-from tests.screenshots import AGAIN, FOLDER, NAMES, draw, png_is_of, shown, stale
+from tests.screenshots import AGAIN, FOLDER, LARGEST, MOVIE, NAMES, draw, png_is_of, shown, stale
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +16,7 @@ def drawn() -> dict[str, str]:
 
 
 def test_the_committed_pictures_show_what_the_code_draws(drawn: dict[str, str]) -> None:
-    assert set(drawn) == set(NAMES)
+    assert set(drawn) == {*NAMES, MOVIE}
     problems = stale(drawn)
     assert not problems, "\n".join([*problems, AGAIN])
 
@@ -34,3 +37,16 @@ def test_what_is_compared_is_all_that_stands_on_the_screen(drawn: dict[str, str]
     text = "\n".join(shown(drawn["plan"]))
     for words in ("Deploy 8205645 to production", "prepare: sh tools/compress", "Cancel"):
         assert words in text
+
+
+def test_the_moving_picture_is_small_well_formed_and_needs_nothing_else(drawn: dict[str, str]) -> None:
+    movie = drawn[MOVIE]
+    assert len(movie.encode()) < LARGEST
+    root = ElementTree.fromstring(movie)
+    assert {element.tag.partition("}")[2] for element in root.iter()} == {"svg", "style", "rect", "g", "circle", "text"}
+    assert not re.search(r"url\(|href|@import|src", movie), "nothing is loaded"
+    seen = " ".join("".join(root.itertext()).replace("\xa0", " ").split())
+    for words in ("D: deploy a branch", "ALL 3 SWITCHED", "LIVE on 3", "u: undo", "back, in less than a second"):
+        assert words in seen, words
+    changed = {**drawn, MOVIE: movie.replace("ALL 3 SWITCHED", "ALL 3 SWAPPED")}
+    assert any(f"{MOVIE}.svg is old" in problem for problem in stale(changed))
