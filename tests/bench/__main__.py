@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.bench.bed import Bed, Broken, Measured
-from tests.bench.cells import CELLS, Cell, Course
+from tests.bench.cells import CELLS, QUICK, Cell, Course
 from tests.servers import program
 
 NEEDED = ("sshd", "ssh", "ssh-keygen", "ssh-keyscan", "rsync", "scp", "git", "bash", "diff", "cmp")
@@ -87,6 +87,9 @@ def _row(cell: Cell, pairs: Sequence[tuple[Measured, Measured]], beside: bool) -
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "quick", nargs="?", choices=["quick"], help="some cells, a smaller application: under two minutes"
+    )
     parser.add_argument("--only", nargs="+", choices=[cell.name for cell in CELLS], help="some of the cells")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--files", type=int, default=5000)
@@ -97,7 +100,10 @@ def _arguments() -> argparse.Namespace:
         "--beside", type=Path, help="another checkout of Turnout, measured in place of the script and scp"
     )
     parser.add_argument("--json", type=Path, help="write the times to a file too")
-    return parser.parse_args()
+    words = parser.parse_args()
+    if words.quick:
+        words.only, words.rounds, words.files, words.megabytes = words.only or list(QUICK), 2, 1000, 12
+    return words
 
 
 if __name__ == "__main__":

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -80,15 +82,28 @@ class Bed:
         subprocess.run(command, check=True, env=self.environ, cwd=REPOSITORY)
         return folder
 
-    def project(self, name: str, host: str, tree: Path, source: str = "git", code: Path = REPOSITORY) -> Ours:
-        """Turnout's way to deploy a tree, with a root, a turnout.toml and a cache of its own; `code`: its checkout."""
+    def project(
+        self, name: str, host: str, tree: Path, source: str = "git", code: Path = REPOSITORY, *, servers: int = 1
+    ) -> Ours:
+        """Turnout's way to deploy a tree, with a root, a turnout.toml and a cache of its own.
+
+        code     its checkout
+        servers  how many; of several each has a root of its own below `root`
+        """
         folder = self.folder / ("ours" if code == REPOSITORY else "beside") / name
         (folder / "root").mkdir(parents=True)
-        server = {"name": "web1", "host": host, "root": str(folder / "root")}
+        roots = [folder / "root" / str(number) for number in range(servers)] if servers > 1 else [folder / "root"]
         config = {
             "project": "bench",
             "source": {source: str(tree)},
-            "environments": {"production": {"servers": [server]}},
+            "environments": {
+                "production": {
+                    "servers": [
+                        {"name": f"web{number}", "host": host, "root": str(root)}
+                        for number, root in enumerate(roots, 1)
+                    ]
+                }
+            },
         }
         (folder / "turnout.toml").write_text(tomli_w.dumps(config))
         ours = Ours(self, folder, code)
@@ -109,18 +124,18 @@ class Bed:
             return Beside(self, name, host, "directory", self.beside)
         return Copy(self, host)
 
-    def timed(self, command: list[str], folder: Path, environ: dict[str, str]) -> Measured:
-        """A command from its start to its end."""
+    def timed(self, command: list[str], folder: Path, environ: dict[str, str], *, status: int = 0) -> Measured:
+        """A command from its start to its end. Broken where it does not end with this status."""
         log = self.folder / "output"
         with log.open("wb") as output:
             began = time.perf_counter()
             process = subprocess.Popen(
                 command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
-            _, status, usage = os.wait4(process.pid, 0)
+            _, ended, usage = os.wait4(process.pid, 0)
             seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
+        process.returncode = os.waitstatus_to_exitcode(ended)
+        if process.returncode != status:
             raise Broken(f"{' '.join(command)}\n{log.read_text(errors='replace')[-3000:]}")
         return Measured(seconds, memory=usage.ru_maxrss / 1024)
 
@@ -149,6 +164,18 @@ class Ours:
     def cold(self, *words: str) -> Measured:
         command, *rest = words
         return self.bed.timed([*self.bed.turnout, command, "production", *rest, "--yes"], self.folder, self.environ)
+
+    def refused(self) -> Measured:
+        """A rollback up to the moment at which the server refuses the connection."""
+        return self.bed.timed(
+            [*self.bed.turnout, "rollback", "production", "--yes"], self.folder, self.environ, status=3
+        )
+
+    def move(self, port: int) -> None:
+        """Let its server be at another port of this machine."""
+        config = self.folder / "turnout.toml"
+        text = config.read_text().replace('host = "near"', f'host = "127.0.0.1", port = {port}')
+        config.write_text(text)
 
     def forget(self) -> None:
         """As on the first day: nothing on the server, nothing in the cache of this machine."""
@@ -298,6 +325,15 @@ class Expert(Other):
 
     def deploy(self, tree: Path) -> Measured:
         return self._run("deploy", str(tree), self.host, str(self.root))
+
+    @staticmethod
+    def deploy_all(experts: Sequence[Expert], tree: Path) -> Measured:
+        """The script for all of them, eight at a time: sshd drops logins where there are more than ten."""
+        bed, host = experts[0].bed, experts[0].host
+        roots = shlex.join(str(expert.root) for expert in experts)
+        script = shlex.join([str(EXPERT), "deploy", str(tree), host])
+        command = ["bash", "-c", f"printf '%s\\n' {roots} | xargs -P 8 -n 1 {script}"]
+        return bed.timed(command, bed.folder, {**bed.environ, "CONTROL": ""})
 
     def rollback(self) -> Measured:
         return self._run("rollback", self.host, str(self.root))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from random import Random
 
-from tests.bench.bed import Bed, Measured, check_out, same
+from tests.bench.bed import Bed, Expert, Measured, check_out, same
+from tests.servers import free_port
 
 Pair = tuple[Measured, Measured]
+SERVERS = 20
 ROUND_TRIP = 0.1
 """Seconds that the proxy adds to a round trip where a cell is far away, half of them each way."""
 
@@ -46,6 +50,11 @@ class Course:
         )
 
     @cached_property
+    def small(self) -> Path:
+        """A smaller one, for many servers."""
+        return self.bed.application("small", files=500, megabytes=6, versions=self.rounds + 2)
+
+    @cached_property
     def large(self) -> Path:
         """A folder with one file that does not compress."""
         folder = self.bed.folder / "large"
@@ -56,11 +65,11 @@ class Course:
                 file.write(random.randbytes(1_000_000))
         return folder
 
-    def versions(self) -> Iterator[str]:
+    def versions(self, tree: Path | None = None) -> Iterator[str]:
         """One new version a round, checked out."""
         for number in range(self.rounds):
             version = f"v{number + 3}"
-            check_out(self.tree, version)
+            check_out(tree or self.tree, version)
             yield version
 
     @contextmanager
@@ -70,6 +79,41 @@ class Course:
             yield
         finally:
             self.bed.proxy.delay = 0.0
+
+
+def start(course: Course) -> Iterator[Pair]:
+    """A rollback until its server refuses the connection, beside the library that it needs for that."""
+    bed = course.bed
+    ours = bed.project("start", "near", course.tree)
+    beside = bed.project("start", "near", course.tree, code=bed.beside) if bed.beside else None
+    port = free_port()
+    for one in (ours, beside):
+        if one:
+            one.move(port)
+    for _ in range(course.rounds * 3):
+        library = (
+            beside.refused()
+            if beside
+            else bed.timed([sys.executable, "-c", "import paramiko"], bed.folder, ours.environ)
+        )
+        yield ours.refused(), library
+
+
+def fleet(course: Course) -> Iterator[Pair]:
+    """1 % changed on many servers; both have the version before, and `--beside` is not measured."""
+    ours = course.bed.project("fleet", "near", course.small, servers=SERVERS)
+    roots = [course.bed.folder / "expert" / f"fleet-{number}" for number in range(SERVERS)]
+    for root in roots:
+        root.mkdir(parents=True)
+    experts = [Expert(course.bed, "near", root) for root in roots]
+    check_out(course.small, "v1")
+    for version in itertools.chain(("v1",), course.versions(course.small)):
+        pair = ours.cold("deploy", "--ref", version), Expert.deploy_all(experts, course.small)
+        if version != "v1":
+            yield pair
+    for number, expert in enumerate(experts):
+        same(ours.root / str(number) / "current", course.small)
+        same(expert.live, course.small)
 
 
 def first(course: Course, host: str = "near") -> Iterator[Pair]:
@@ -185,19 +229,26 @@ def changed_cold_far(course: Course) -> Iterator[Pair]:
 
 
 def rollback_cold(course: Course, host: str = "near") -> Iterator[Pair]:
-    """Back by one release a round, each a command that has to start and connect."""
+    """Back a release a round, each a command that has to start and connect.
+
+    The script goes to older and older ones, Turnout to what was live before, which is there and back again.
+    """
     ours = course.bed.project(f"back-{host}", host, course.tree)
     expert = course.bed.script(f"back-{host}", host)
     delay, course.bed.proxy.delay = course.bed.proxy.delay, 0.0
-    for version in ("v1", *course.versions()):
-        check_out(course.tree, version)
+    versions = []
+    check_out(course.tree, "v1")
+    for version in itertools.chain(["v1"], course.versions()):
         ours.cold("deploy", "--ref", version)
         expert.deploy(course.tree)
+        versions.append(version)
     course.bed.proxy.delay = delay
     for _ in range(course.rounds):
         yield ours.cold("rollback"), expert.rollback()
-    check_out(course.tree, "v1")
+    check_out(course.tree, versions[-2] if course.rounds % 2 else versions[-1])
     same(ours.root / "current", course.tree)
+    if course.bed.beside is None:
+        check_out(course.tree, "v1")
     same(expert.live, course.tree)
 
 
@@ -206,8 +257,9 @@ def rollback_cold_far(course: Course) -> Iterator[Pair]:
         yield from rollback_cold(course, "far")
 
 
-SCRIPT, COPY = "script", "scp"
+SCRIPT, COPY, LIBRARY = "script", "scp", "library"
 CELLS = (
+    Cell("start", "start until the server refuses", LIBRARY, 0.0, start),
     Cell("first", "first upload, cold command", SCRIPT, 1.0, first),
     Cell("first-folder", "first upload of a directory, cold command", SCRIPT, 0.0, first_folder),
     Cell("changed", "1 % changed, connection open", SCRIPT, 0.8, changed_open),
@@ -220,4 +272,7 @@ CELLS = (
     Cell("far-changed", "100 ms: 1 % changed, connection open", SCRIPT, 0.0, changed_open_far),
     Cell("far-first", "100 ms: first upload, cold command", SCRIPT, 0.0, first_far),
     Cell("far-large", "100 ms: one large file, cold command", COPY, 0.0, large_far),
+    Cell("fleet", f"1 % changed, {SERVERS} servers, cold command", SCRIPT, 0.0, fleet),
 )
+QUICK = ("start", "first", "changed-cold", "rollback-cold", "far-first", "far-rollback-cold", "fleet")
+"""Cells that together take less than two minutes with a smaller application."""
