@@ -16,6 +16,8 @@ from core.records import TheirLock, Told, one_line
 LOG, LOCK = ".dep/releases_log", ".dep/deploy.lock"
 _NAME = re.compile(r"[0-9]{1,14}")
 LONGEST = 100
+NO_BRANCH = "HEAD"
+"""What its log has as target where nobody named a branch."""
 
 
 def recognise(traces: Traces) -> bool:
@@ -34,7 +36,9 @@ def history(traces: Traces) -> History:
             tag = str(tag)
         if isinstance(tag, str) and tag in traces.tags:
             told[tag] = Told(
-                when=_when(values.get("created_at")), who=_text(values, "user"), ref=_text(values, "target")
+                when=_when(values.get("created_at")),
+                who=_text(values, "user"),
+                ref=_text(values, "target").removeprefix(NO_BRANCH),
             )
     return History(told)
 

@@ -74,11 +74,15 @@ def test_a_log_that_begins_later_or_a_release_after_it_says_nothing() -> None:
 
 def test_deployers_log_tells_when_and_who_but_not_whether_it_was_live() -> None:
     line = '{"created_at":"2026-11-21T19:30:00+0100","release_name":"12","user":"ana","target":"main"}'
-    log = (line, "{", "[]", '{"release_name": ["12"]}', "[" * 5000, '{"release_name":"99","created_at":5}')
-    traces = Traces(tags={"11", "12"}, signs={".dep"}, logs={".dep/releases_log": log}, marks={"11": ["BAD_RELEASE"]})
+    unnamed = line.replace('"12"', '"10"').replace("main", "HEAD")
+    log = (line, unnamed, "{", "[]", '{"release_name": ["12"]}', "[" * 5000, '{"release_name":"99","created_at":5}')
+    traces = Traces(
+        tags={"10", "11", "12"}, signs={".dep"}, logs={".dep/releases_log": log}, marks={"11": ["BAD_RELEASE"]}
+    )
     history = history_of(traces)
     assert history.lived == ()
     assert history.releases["12"] == Told(tool="Deployer", when=1795285800.0, who="ana", ref="main")
+    assert (history.releases["10"].who, history.releases["10"].ref) == ("ana", "")
     assert history.releases["11"].fate == "is marked bad by Deployer"
 
 

@@ -88,13 +88,17 @@ def subject_of(row: FleetRelease) -> str:
 
 
 def without_record(row: FleetRelease) -> str:
-    """What is said of a release in place of a record's subject: all that another tool's files tell."""
+    """What is said of a release in place of a record's subject: all that another tool's files tell.
+
+    What tells releases apart comes first: a narrow column has only that. The tool is the same in most rows.
+    """
     if row.unread:
         return "its record cannot be read"
     told = row.told or Told()
     made = f"made by {one_line(told.tool)}" if told.tool else "made by another tool"
-    parts = [made, " ".join(part for part in (one_line(told.revision)[:7], one_line(told.subject)) if part)]
+    parts = [" ".join(part for part in (one_line(told.revision)[:7], one_line(told.subject)) if part)]
     parts += [f"of {one_line(told.ref)}" if told.ref else "", row.bad]
+    parts += [] if told.tool and row.bad.endswith(told.tool) else [made]
     return ", ".join(part for part in parts if part)
 
 
