@@ -9,7 +9,7 @@ SHELL_FILES := .ci/run $(shell find core tui tests packages -name '*.sh')
 WORKERS ?= --numprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-bare bounds lint bench bench-dashboard screenshots soak clean dist words test-install
+.PHONY: help demo test test-bare bounds lint bench bench-dashboard screenshots soak clean dist words test-install docs
 
 # A .venv whose Python is gone (the system upgraded it) is installed again.
 STALE := $(shell test ! -d $(VENV) || $(RUN) -c 'import pip' 2>/dev/null || rm -f $(VENV)/.installed-*)
@@ -22,6 +22,7 @@ help:
 	@echo 'make lint         check style, types, imports and shell programs'
 	@echo 'make bench        measure against other ways to deploy'
 	@echo 'make bench-dashboard  measure what the dashboard sends, costs and lets a person wait for'
+	@echo 'make docs         write the documentation as a site to build/site; a broken link is an error'
 	@echo 'make screenshots  draw screenshots/ again (the tests compare them)'
 	@echo 'make soak         break deploys for a long time'
 	@echo 'make words        write again what is made from the words of the command and from the models'
@@ -85,3 +86,8 @@ dist: $(VENV)/.installed-dev
 
 test-install: $(VENV)/.installed-dev
 	$(RUN) -m pytest -m soak --timeout=0 tests/engine/test_packages.py $(ARGS)
+
+# Neither fonts nor scripts come from elsewhere: the site is read without a network, and nobody is counted.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict
+	@! grep -rnoE '<(script|link|img)[^>]*(src|href)="?https?:[^ >]*' build/site --include='*.html'

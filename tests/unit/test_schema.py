@@ -40,8 +40,17 @@ def test_every_toml_block_of_the_documentation_is_right(block: str) -> None:
         assert (*settings.faults, *check_keys(settings.keys, KEYS).faults) == ()
         return
     head = "" if "project" in written else 'project = "shop"\nsource.git = "."\n'
-    environ = {"SLACK_WEBHOOK_URL": "https://chat.example.com/x"}
-    assert parse(head + BLOCKS[block], Path("turnout.toml"), Settings(environ=environ)).environments
+    servers = (
+        ""
+        if "environments" in written
+        else '\n[environments.production]\nservers = [{ name = "web1", host = "web1", root = "/srv/x" }]\n'
+    )
+    environ = {
+        "SLACK_WEBHOOK_URL": "https://chat.example.com/x",
+        "STORE_KEY_ID": "AKIA000000",
+        "STORE_KEY": "not a real key",
+    }
+    assert parse(head + BLOCKS[block] + servers, Path("turnout.toml"), Settings(environ=environ)).environments
 
 
 def objects(part: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

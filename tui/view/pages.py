@@ -48,7 +48,7 @@ def sections(page: str) -> tuple[Section, ...]:
         if heading:
             found.append(Section(title, level, tuple(lines)))
             title, level, lines = heading[2], len(heading[1]), []
-        else:
+        elif not (line.startswith("<!--") and line.endswith("-->")):
             lines.append(line)
     found.append(Section(title, level, tuple(lines)))
     return tuple(section for section in found if section.title)
