@@ -102,7 +102,7 @@ def _shared(state: ServerState, each: SharedPath) -> Finding:
     if each.required:
         hint = "put it there: without it a deploy is refused, unless the release contains it"
         return Finding("shared", level, f"{place} does not exist, and is required", hint)
-    hint = "the first deploy makes a folder; put a file there yourself unless the first release contains it"
+    hint = "the first deploy makes it" if each.folder else "put it there yourself, unless the first release contains it"
     return Finding("shared", level, f"{place} does not exist yet", hint)
 
 

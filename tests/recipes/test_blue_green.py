@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.load import Load
 from tests.recipes.conftest import page
 from tests.servers import free_port
 
 
+@pytest.mark.slow
 @page("blue-green")
 def test_no_request_is_lost(recipe):
     blue, green = free_port(), free_port()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.load import Load
 from tests.recipes.conftest import page
 from tests.servers import free_port
 
 
+@pytest.mark.slow
 @page("load-balancer")
 def test_servers_are_drained_before_they_switch(recipe):
     recipe.names["/usr/bin/gunicorn"] = str(Path(sys.executable).with_name("gunicorn"))
