@@ -108,7 +108,7 @@ def _indexes() -> list[str]:
 
 def _from_templates(source: Path, sdist: Path, out: Path, url: str) -> Iterator[Path]:
     project: dict[str, Any] = tomllib.loads((source / "pyproject.toml").read_text("utf-8"))["project"]
-    names = [re.split(r"[<>=!~;\[ ]", wanted)[0] for wanted in project["dependencies"]]
+    names = [re.split(r"[<>=!~;\[ ]", wanted)[0] for wanted in project["dependencies"] if ";" not in wanted]
     values = {
         "version": project["version"],
         "description": project["description"],

@@ -1,0 +1,93 @@
+"""README.md is true: its first deploy works as written, its tests and pictures exist, its links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import REPOSITORY
+from tests.projects import write_files
+from tests.servers import Destination
+from tests.terminal import Terminal
+from tests.tui.test_terminal import Tmux
+
+PAGE = (REPOSITORY / "README.md").read_text("utf-8")
+
+
+def steps(heading: str) -> list[str]:
+    """The commands of a section, without what is said of them."""
+    section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return [line.partition("#")[0].strip() for line in section.splitlines() if line.startswith("    ")]
+
+
+def test_every_test_and_picture_and_page_that_is_named_exists() -> None:
+    named = re.findall(r"(tests/[\w/]+\.py)::(\w+)", PAGE)
+    assert len(named) > 10
+    for path, name in named:
+        assert f"def {name}(" in (REPOSITORY / path).read_text("utf-8"), name
+    rows = [
+        line for line in PAGE.partition("## Beside other tools")[2].partition("## Where")[0].splitlines() if "|" in line
+    ]
+    told = [row for row in rows if not row.startswith(("|---", "| on the servers of", "| what |"))]
+    assert all("::test_" in row for row in told), "what no test shows is not said"
+    links = re.findall(r"\]\(([^)#]+)\)", PAGE)
+    assert len(links) > 15 and "screenshots/tour.svg" in links
+    for link in links:
+        assert (REPOSITORY / link).exists(), link
+
+
+def test_from_the_readme_to_a_first_deploy_to_ones_own_server(
+    sshd: Destination, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a home with a key and nothing else. `pipx install .` is what tests/engine/test_packages.py does."""
+    for file in (home / ".ssh").iterdir():
+        file.unlink()
+    shutil.copy(sshd.key, home / ".ssh/id_ed25519")
+    application = tmp_path / "your-application"
+    write_files(application, {"index.html": "hello\n"})
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "turnout").write_text(f"#!/bin/sh\nexec '{sys.executable}' -m tui.cli \"$@\"\n")
+    (programs / "turnout").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    server = f"{sshd.user}@127.0.0.1:{sshd.port}"
+    asked = {
+        "turnout init": [
+            ("Name of the project", ""),
+            ("Deploy from", ""),
+            ("Directory to deploy", ""),
+            ("Name of the environment", ""),
+            ("SSH destination of the first server", server),
+            ("Its folder", sshd.root),
+            ("Its name", "web1"),
+            ("SSH destination of one more server", ""),
+            ("Releases to keep", ""),
+        ],
+        "turnout trust production": [("Record this key permanently?", "yes")],
+        "turnout doctor production": [],
+        "turnout deploy production": [("[y/N]", "y")],
+    }
+    written = steps("Your first deploy")
+    assert written == ["cd your-application", *asked, "turnout"], "a step was added or changed: script it here"
+    for step, answers in asked.items():
+        with Terminal(shlex.split(step), application) as terminal:
+            for question, answer in answers:
+                terminal.expect(question)
+                terminal.type(answer)
+            assert terminal.end() == 0, f"{step}\n{terminal.text}"
+    assert (sshd.files / "current/index.html").read_text() == "hello\n"
+    environ = {name: os.environ[name] for name in ("HOME", "PATH", "TURNOUT_CACHE_DIR")}
+    dashboard = Tmux(tmp_path, application, "turnout", **environ)
+    try:
+        dashboard.shows("LIVE")
+        dashboard.press("q")
+        assert dashboard.ended() == 0
+    finally:
+        dashboard.close()
