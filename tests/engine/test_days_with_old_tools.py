@@ -69,8 +69,9 @@ class Day:
         self.watched.again()
 
     def tool_goes_back(self) -> None:
-        tags = [tag for tag in releases(self.place) if tag not in self.ours]
-        point(self.root, f"{self.form}{self.chance.choice(tags)}")
+        """A person may have pruned all of its releases: then there is nothing to go back to."""
+        if tags := [tag for tag in releases(self.place) if tag not in self.ours]:
+            point(self.root, f"{self.form}{self.chance.choice(tags)}")
 
     def deploy(self) -> None:
         self.operator.deploy(tag=None if self.move.tool == "Mina" else f"t{len(self.steps)}", ref="HEAD")
