@@ -35,10 +35,10 @@ from core.protocol.asked import to_line
 from core.protocol.facts import Facts
 from core.protocol.listing import parse_scan, parse_tree
 from core.protocol.state import parse_state, with_records
-from core.records import SILENT_AFTER, JournalLine, Lock, ServerState
+from core.records import SILENT_AFTER, JournalLine, Lock, ServerState, is_digest
 from core.remote.agent import Agent, OnLine
 from core.remote.connection import Connection
-from core.remote.launch import NOBODYS, answer_program, content_program
+from core.remote.launch import NOBODYS, answer_program, content_program, store_program
 from core.remote.link import Routes
 from core.remote.rehearsal import Understudy, travelling
 from core.remote.upload import Upload
@@ -199,6 +199,12 @@ class Session:
             return parse_tree(answer.lines)
         except ValueError as error:
             raise ServerError(f"{tag} cannot be read", detail=clean(str(error), 300), server=self.name) from None
+
+    def recorded(self) -> frozenset[str]:
+        """The digests of trees that the records there name, and the journal of what is open."""
+        verb, words = travelling("recorded", (), store_program())
+        answer = self.ask(verb, *words, title="the records cannot be read", within=ANSWER_WITHIN)
+        return frozenset(line for line in answer.lines if is_digest(line))
 
     def content(self, tag: str, path: bytes, most: int) -> bytes:
         """The first `most` bytes of a release's file. ServerError where it is none, or leads through a link."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from core.rows.base import Row
 from core.version import FORMAT
@@ -43,6 +43,26 @@ class TaskRow(Row):
     run: str
     where: str
     servers: list[str]
+
+
+class StoredRow(Row):
+    """A tree in the store.
+
+    tree           its manifest's SHA-256
+    environments   for which it was pushed, with commas between   revision, subject, by   of the last push
+    bytes          of all its objects in the store                 written   when the last of them was written
+    fault          what `verify` found wrong                       removed   `prune` removes it
+    """
+
+    tree: str
+    environments: str
+    revision: str
+    subject: str
+    by: str
+    bytes: int
+    written: float
+    fault: str
+    removed: bool
 
 
 class SettingRow(Row):
@@ -93,3 +113,29 @@ def log_gap_rows(gaps: Iterable[tuple[str, str]]) -> list[LogGapRow]:
 def task_row(name: str, run: str, where: str, servers: Sequence[str]) -> TaskRow:
     """A task and the chosen servers that it runs on."""
     return TaskRow(event="task", format=FORMAT, task=name, run=run, where=where, servers=list(servers))
+
+
+def stored_row(
+    tree: str,
+    there: int = 0,
+    written: float = 0.0,
+    *,
+    said: Mapping[str, str] | None = None,
+    fault: str = "",
+    removed: bool = False,
+) -> StoredRow:
+    """A tree in the store, for `store list`, `verify` and `prune`. said: what is known of the last push."""
+    known = said or {}
+    return StoredRow(
+        event="stored",
+        format=FORMAT,
+        tree=tree,
+        environments=known.get("environments", ""),
+        revision=known.get("revision", ""),
+        subject=known.get("subject", ""),
+        by=known.get("by", ""),
+        bytes=there,
+        written=written,
+        fault=fault,
+        removed=removed,
+    )

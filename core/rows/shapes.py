@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from core.rows.answers import ErrorRow, ResultRow, WarningRow
 from core.rows.base import Row
-from core.rows.commands import LogGapRow, LogRow, LogStateRow, SettingRow, TaskRow
+from core.rows.commands import LogGapRow, LogRow, LogStateRow, SettingRow, StoredRow, TaskRow
 from core.rows.differences import CommitRow, DifferenceRow, FileRow, LineRow
 from core.rows.past import HistoryRow
 from core.rows.servers import (
@@ -40,6 +40,7 @@ ROWS: Mapping[str, type[Row]] = {
     "log-gap": LogGapRow,
     "task": TaskRow,
     "setting": SettingRow,
+    "stored": StoredRow,
     "error": ErrorRow,
     "result": ResultRow,
 }

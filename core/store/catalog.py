@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.text import clean
@@ -65,6 +65,46 @@ class Pushed:
     bytes: int = 0
     files: int = 0
     format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object: its key below the project's folder, its bytes, and when it was written (seconds since the epoch)."""
+
+    key: str
+    bytes: int
+    written: float
+
+
+@dataclass(frozen=True)
+class StoredTree:
+    """A tree in the store. `pushed` says for which environments it was made; `bytes` of all its objects together."""
+
+    digest: str
+    pushed: tuple[Pushed, ...]
+    bytes: int
+    newest: float
+    keys: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """What a prune of the store removes: trees that no record names, packs of changes, and what nothing names.
+
+    kept   how many trees stay
+    """
+
+    trees: tuple[StoredTree, ...]
+    others: tuple[Object, ...]
+    kept: int
+
+    @property
+    def bytes(self) -> int:
+        return sum(tree.bytes for tree in self.trees) + sum(item.bytes for item in self.others)
+
+    @property
+    def empty(self) -> bool:
+        return not self.trees and not self.others
 
 
 def tree_folder(digest: str) -> str:

@@ -6,7 +6,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from core.config.store import Store
 from core.errors import StoreError
 from core.jobs import Ahead, Cancel
 from core.pending import whole
+from core.store.catalog import Object
 from core.text import clean
 
 T = TypeVar("T")
@@ -27,15 +27,6 @@ _LOOK = 0.05
 _CLIENT: dict[str, Any] = {"connect_timeout": "5s", "timeout": "120s"}
 _RETRY: dict[str, Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
 _SAFE_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+")
-
-
-@dataclass(frozen=True)
-class Object:
-    """An object: its key below the project's folder, its bytes, and when it was written (seconds since the epoch)."""
-
-    key: str
-    bytes: int
-    written: float
 
 
 class Objects:

@@ -73,10 +73,12 @@ def push_pack(objects: Objects, tree: Tree, emit: Emit, cancel: Cancel, change: 
     return pack
 
 
-def push(objects: Objects, tree: Tree, environment: str, who: str, emit: Emit, cancel: Cancel) -> tuple[Pack, bool]:
+def push(
+    objects: Objects, tree: Tree, environment: str, who: str, emit: Emit, cancel: Cancel, *, again: bool = False
+) -> tuple[Pack, bool]:
     """Put a tree into the store, and say for which environment; its pack, and whether that was there already."""
     manifest = tree.manifest
-    pack = find_pack(objects, manifest.digest, cancel=cancel)
+    pack = None if again else find_pack(objects, manifest.digest, cancel=cancel)
     there = pack is not None and objects.size(catalog.pack_key(manifest.digest, pack), cancel) == pack.bytes
     if pack is None or not there:
         objects.write(catalog.manifest_key(manifest.digest), manifest.text.encode("ascii"), cancel)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import http.client
+import http.server
+import json
 import os
 import shutil
+import threading
+from contextlib import closing, suppress
 
 import pytest
 
 from core import DeployRequest
+from core.errors import Cancelled
 from core.events import Note
+from core.remote import launch
 from core.settings import Settings
-from tests.engine.driving import at_rest, live, snapshot
+from core.store import catalog, objects
+from tests.engine.commands import turnout, turnout_json
+from tests.engine.driving import at_rest, live, record, snapshot
 from tests.projects import Link, Script
 from tests.seaweed import shared_seaweed
 from tests.strategies import AWKWARD_NAMES
@@ -58,6 +67,10 @@ class Bucket:
     @property
     def keys(self):
         return sorted(each["path"] for batch in self.client.list(self.store) for each in batch)
+
+    @property
+    def keys_of_project(self):
+        return [key.removeprefix("shop/") for key in self.keys]
 
     def pack(self, number=0):
         """The key of a pack, and its bytes."""
@@ -120,7 +133,8 @@ def cut(key, raw, bucket):
 
 
 def one_byte(key, raw, bucket):
-    bucket.put(key, raw[:2000] + bytes([raw[2000] ^ 1]) + raw[2001:])
+    at = len(raw) // 2
+    bucket.put(key, raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :])
 
 
 def missing(key, raw, bucket):
@@ -167,3 +181,213 @@ def test_a_store_that_cannot_be_used_is_told_in_the_plan_and_all_is_sent(
     assert "wrong-secret-key" not in warning and not plan.store
     operator.deploy(tag="r1")
     assert live(sshd) == "r1"
+
+
+def test_a_release_whose_source_is_gone_comes_from_the_store_also_to_a_new_server(
+    seaweed, folder, servers, project_factory, engine
+):
+    first, second = servers(2)
+    project = project_factory([first], FILES, extra=seaweed.table(folder))
+    operator = engine(project)
+    operator.deploy(tag="r1")
+    tree = snapshot(first.files / "releases/r1")
+    project.commit({b"index.html": "two\n"})
+    operator.deploy(tag="r2")
+    shutil.rmtree(first.files / "releases/r1")
+    shutil.rmtree(first.files / "deploy-cache")
+    (first.files / "deploy-cache").mkdir()
+    forget_everything_here(project)
+    elsewhere = project_factory([first, second], {"other.txt": "x"}, extra=seaweed.table(folder))
+    operator = engine(elsewhere)
+    operator.rollback("r1")
+    assert not warnings(operator), warnings(operator)
+    for place in (first, second):
+        assert live(place) == "r1" and snapshot(place.files / "releases/r1") == tree
+    assert not (Settings().cache / "exports/received").exists(), "no file came to this machine"
+    assert record(second, "r1").digest == record(first, "r1").digest
+    at_rest([first, second])
+
+
+class Between(http.server.BaseHTTPRequestHandler):
+    """Between servers and the store: requests of curl and wget are counted, and fail as the test says."""
+
+    store = ""
+    fate = staticmethod(lambda number: "")
+    """What becomes of the request of this number, from 1: "" for nothing, half, 403."""
+    asked: list[str] = []
+
+    def do_GET(self):
+        agent = self.headers["User-Agent"] or ""
+        fate = ""
+        if agent.lower().startswith(("curl", "wget")):
+            self.asked.append(f"{agent.partition('/')[0]} {self.headers['Range'] or ''}".strip())
+            fate = type(self).fate(len(self.asked))
+        self.pass_on(fate)
+
+    do_PUT = do_HEAD = do_POST = do_DELETE = lambda self: self.pass_on("")
+
+    def pass_on(self, fate):
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        with closing(http.client.HTTPConnection(self.store)) as link:
+            link.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers.items():
+                link.putheader(name, value)
+            link.endheaders(body)
+            answer = link.getresponse()
+            raw = answer.read()
+        self.send_response(403 if fate == "403" else answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "connection", "content-length"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", answer.headers["Content-Length"] or str(len(raw)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        with suppress(OSError):  # a fetch that was cancelled
+            self.wfile.write(raw[: len(raw) // 2] if fate == "half" else b"" if fate == "403" else raw)
+
+    def log_message(self, *_):
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def between(seaweed):
+    """A way to the store that a test may disturb."""
+
+    class Way(Between):
+        store = seaweed.endpoint.removeprefix("http://")
+        asked = []
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Way)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    Way.endpoint = f"http://127.0.0.1:{server.server_port}"
+    yield Way
+    server.shutdown()
+    server.server_close()
+
+
+def test_what_broke_off_in_the_middle_goes_on_from_there_with_a_fresh_address(
+    between, seaweed, folder, sshd, project_factory, engine
+):
+    between.fate = staticmethod(lambda number: ("half", "403", "")[number - 1])
+    operator = engine(project_factory([sshd], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
+    operator.deploy(tag="r1")
+    assert live(sshd) == "r1" and not warnings(operator)
+    first, second, third = between.asked
+    assert first == "curl" and second == third and "bytes=" in third, between.asked
+    assert sum("trying again" in text for text in notes(operator)) == 2
+    at_rest([sshd])
+
+
+def test_a_server_that_cannot_reach_the_store_is_sent_its_files(
+    between, seaweed, folder, fleet, project_factory, engine
+):
+    """Some fetch, one is refused as often as it asks: all or none, and the address is in no word of anybody."""
+    between.fate = staticmethod(lambda number: "403" if number in (1, 4, 5, 6, 7) else "")
+    project = project_factory(fleet, FILES, extra=seaweed.table(folder, endpoint=between.endpoint))
+    operator = engine(project)
+    seen = []
+    real = objects.Objects.address
+    operator.on_event = lambda event: seen.append(json.dumps(event.to_json()))
+
+    def address(self, key, *, fresh=False):
+        made = real(self, key, fresh=fresh)
+        addresses.append(made)
+        return made
+
+    addresses = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objects.Objects, "address", address)
+        operator.deploy(tag="r1")
+    assert [live(place) for place in fleet] == ["r1"] * 3
+    at_rest(fleet)
+    secrets = {part for made in addresses for part in (made, made.partition("X-Amz-Signature=")[2])}
+    texts = [*seen]
+    for place in fleet:
+        texts += [
+            path.read_text("utf-8", "replace") for path in (place.files / ".turnout").rglob("*") if path.is_file()
+        ]
+    assert len(secrets) >= 2 and not [secret for secret in secrets for text in texts if secret in text]
+
+
+@pytest.mark.parametrize("lacking", [("curl",), ("curl", "wget")], ids=["wget-only", "neither"])
+def test_a_server_without_curl_takes_wget_and_without_both_is_named_in_the_plan(
+    lacking, between, seaweed, folder, running, tmp_path, announce, project_factory, engine, monkeypatch
+):
+    place = announce(running.get().place(tmp_path / "servers", "web"))
+    monkeypatch.setattr(launch, "SYSTEM_PATH", str(_programs_without(tmp_path, *lacking)))
+    monkeypatch.setattr(
+        launch, "_OURS", launch._OURS.replace("/usr/bin:/bin:/usr/sbin:/sbin:$PATH", launch.SYSTEM_PATH)
+    )
+    operator = engine(project_factory([place], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
+    plan = operator.plan(DeployRequest(tag="r1"))
+    operator.deploy(tag="r1")
+    assert live(place) == "r1"
+    if "wget" in lacking:
+        assert "web has neither curl nor wget, so the files are sent from here" in plan.warnings
+        assert between.asked == []
+    else:
+        assert not warnings(operator), warnings(operator)
+        assert between.asked == ["Wget"]
+
+
+def _programs_without(folder, *names):
+    """A folder with links to all programs but these."""
+    programs = folder / "programs"
+    programs.mkdir()
+    for top in ("/usr/bin", "/bin", "/usr/sbin", "/sbin"):
+        for entry in os.scandir(top):
+            if entry.name not in names and not os.path.lexists(programs / entry.name):
+                os.symlink(entry.path, programs / entry.name)
+    return programs
+
+
+def test_a_cancel_while_servers_fetch_leaves_all_as_it_was(between, seaweed, folder, sshd, project_factory, engine):
+    project = project_factory([sshd], FILES, extra=seaweed.table(folder, endpoint=between.endpoint))
+    operator = engine(project)
+
+    def fate(number):
+        operator.controls.cancel.request()
+        return ""
+
+    between.fate = staticmethod(fate)
+    operator.fails(lambda: operator.deploy(tag="r1"), Cancelled)
+    assert live(sshd) == ""
+    at_rest([sshd])
+
+
+def test_ci_pushes_and_a_laptop_deploys_and_prune_keeps_what_a_record_names(
+    seaweed, folder, bucket, sshd, project_factory, importable
+):
+    table = seaweed.table(folder)
+    ci = project_factory([sshd], SMALL, extra=table, source_options={"build": ["date +%N > built"]})
+    pushed = ci.git("rev-parse", "HEAD")
+    ended = turnout(ci, "store", "push", "production")
+    assert ended.returncode == 0 and f"in the store: {pushed[:12]} for production" in ended.stdout, ended
+    laptop = project_factory([sshd], {"nothing.txt": ""}, extra=table)
+    shutil.rmtree(laptop.tree / ".git")
+    shutil.rmtree(Settings().cache)
+    ended = turnout(laptop, "deploy", "production", "--from-store", "--ref", "0" * 40, "--yes")
+    assert ended.returncode == 2 and "the store has no tree of 000000000000 for production" in ended.stderr
+    words = ("deploy", "production", "--from-store", "--ref", pushed, "--tag", "r1", "--yes")
+    ended = turnout(laptop, *words)
+    assert ended.returncode == 0, ended
+    assert live(sshd) == "r1" and (sshd.files / "current/built").read_text().strip()
+    assert record(sshd, "r1").revision == pushed
+    ci.commit({"index.html": "never deployed\n"})
+    assert turnout(ci, "store", "push", "production").returncode == 0
+    _, rows = turnout_json(ci, "store", "list")
+    assert [row["environments"] for row in rows[:-1]] == ["production"] * 2
+    ended = turnout(ci, "store", "prune", "--yes")
+    assert "nothing to remove" in ended.stdout + ended.stderr, "both are new"
+    status, rows = turnout_json(ci, "store", "prune", "--unused-for", "0s", "--yes")
+    gone = [row["tree"] for row in rows if row["event"] == "stored"]
+    assert status == 0 and len(gone) == 1 and gone[0] != record(sshd, "r1").digest
+    assert {catalog.digest_in(key) for key in bucket.keys_of_project} == {record(sshd, "r1").digest}
+    assert turnout(ci, "store", "verify").returncode == 0
+    one_byte(*bucket.pack(), bucket)
+    ended = turnout(ci, "store", "verify")
+    assert ended.returncode == 1 and "is not what was pushed" in ended.stdout
+    ci.config.write_text(ci.config.read_text().replace('host = "web"', 'host = "127.0.0.1"\nport = 1'))
+    ended = turnout(ci, "store", "prune", "--unused-for", "0s", "--yes")
+    assert ended.returncode == 3 and "unknown what the records of a server need" in ended.stderr, ended

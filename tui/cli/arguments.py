@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tui.cli.change_arguments import add_change_commands
 from tui.cli.offline_arguments import add_offline_commands
 from tui.cli.parsing import EPILOG, BadUsage, Parser, add_command, add_environment, add_reading, number
+from tui.cli.store_arguments import add_store_command
 from tui.cli.task_arguments import add_task_commands, split
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ def _parser(*, with_init: bool) -> Parser:
     _diff(commands)
     _logs(commands)
     add_task_commands(commands)
+    add_store_command(commands)
 
     _web(commands)
     init = commands.add_parser(

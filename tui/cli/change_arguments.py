@@ -36,6 +36,9 @@ def _deploy(commands: Any) -> None:
     deploy.add_argument(
         "--revision", metavar="NAME", help="what a directory or archive was built from: a commit, or a version"
     )
+    deploy.add_argument(
+        "--from-store", action="store_true", help="deploy what `turnout store push` put there, build nothing here"
+    )
     deploy.add_argument("--rebuild", action="store_true", help="run the build commands even if there is a saved build")
     add_hold(deploy)
     add_at_once(deploy)
@@ -45,7 +48,9 @@ def _deploy(commands: Any) -> None:
     def request(words: argparse.Namespace) -> Request:
         from core import DeployRequest
 
-        return DeployRequest(words.ref, words.tag, words.rebuild, words.revision, at_once=words.at_once)
+        return DeployRequest(
+            words.ref, words.tag, words.rebuild, words.revision, words.from_store, at_once=words.at_once
+        )
 
     deploy.set_defaults(request=request)
 

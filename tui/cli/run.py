@@ -92,6 +92,10 @@ def _carry_out(command: Command) -> Answer:
             from tui.cli import trusting
 
             return trusting.carry_out(command)
+        case "store":
+            from tui.cli import store_commands
+
+            return store_commands.carry_out(command)
         case "unlock":
             from tui.cli import unlocking
 

@@ -37,12 +37,14 @@ class DeployRequest(SwitchRequest):
 
     rebuild    a finished build is not used again
     revision   what a directory or an archive was built from: a commit, or another name; None: the digest says it
+    from_store   the tree is the one that was put into the store for this environment: nothing is built here
     """
 
     ref: str | None = None
     tag: str | None = None
     rebuild: bool = False
     revision: str | None = None
+    from_store: bool = False
 
 
 class Deploy(Operation[DeployRequest], request=DeployRequest):
@@ -77,12 +79,16 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
     def start_tree(self, cancel: Cancel) -> Ahead[Tree]:
         """Begin to make the tree. What the earlier plan built is not built again."""
         project, ref, target = self.fleet.project, self.request.ref, self.fleet.environment.name
+        if self.request.from_store:
+            from core.operations.storing import pushed_tree  # few projects have a store
+
+            return Ahead(lambda: pushed_tree(project, target, ref, self.emit, cancel))
         source_of(project).check(ref)
         rebuild = self.request.rebuild and self.planned is None
         return Ahead(lambda: make_tree(project, ref, self.emit, cancel, target=target, rebuild=rebuild))
 
     def not_deployed(self) -> Sequence[str]:
-        return source_of(self.fleet.project).not_deployed(self.request.ref)
+        return () if self.request.from_store else source_of(self.fleet.project).not_deployed(self.request.ref)
 
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
         assert tree is not None

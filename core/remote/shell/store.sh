@@ -17,20 +17,21 @@ verb_fetch() {
   command -v sha256sum > /dev/null 2>&1 || { say "there is no sha256sum"; exit 6; }
   rm -rf "$fetched"
   # An address that has run out is followed by a fresh one: what has come by then stays.
-  download "$7" "$3" || exit 1
+  decode "$7"
+  download "$decoded" "$3" || exit 1
   digest "$pack"
   [ "$sum" = "$2" ] || { say "the pack in the store is not what was pushed: its SHA-256 is $sum"; rm -f "$pack"; exit 1; }
   unpack || { rm -rf "$fetched" "$pack"; exit 1; }
   long said_of "$fetched/deploy-cache" > "$own/incoming/listing" || { room; exit 1; }
   digest "$own/incoming/listing"
-  [ "$sum" = "$4" ] || fail "the files of the pack are not those of the release"
+  [ "$sum" = "$4" ] || { rm -rf "$fetched" "$pack"; fail "the pack in the store has other files than the release"; }
   if [ "$6" = whole ]; then mv "$fetched/$own/incoming/manifest" "$fetched/manifest" || exit 1
   else
     { comm -23 "$own/cache.manifest" "$fetched/$own/incoming/gone" | sort -m - "$fetched/$own/incoming/added"; } > "$fetched/manifest" ||
       { room; exit 1; }
   fi
   digest "$fetched/manifest"
-  [ "$sum" = "$5" ] || fail "the manifest in the pack is not that of the release"
+  [ "$sum" = "$5" ] || { rm -rf "$fetched" "$pack"; fail "the pack in the store has another manifest than the release"; }
   clear_cache_of_mounts
   # From here on what lies in deploy-cache was put there by us, also where this dies.
   [ -L "$own/cache.ours" ] || : >> "$own/cache.ours" || exit 1
@@ -50,6 +51,19 @@ verb_fetch() {
   rm -rf "$fetched" "$pack"
 }
 
+# recorded: the digests that records and the journal of what is open name, a line each: the trees that may be needed again.
+# sets: kept
+verb_recorded() {
+  cd -P "$root" 2> /dev/null || exit 0
+  [ -d "$own" ] || exit 0
+  kept=$( {
+    [ ! -d "$own/records" ] || find "$own/records" -type f -name '*.toml' -exec cat {} + || say unread
+    [ ! -f "$own/transitions.jsonl" ] || cat "$own/transitions.jsonl" || say unread
+  } | tr -c '0-9a-z\n' '\n' | sed -n '/^[0-9a-f]\{64\}$/p; /^unread$/p' | sort -u )
+  case $newline$kept$newline in *"${newline}unread$newline"*) fail "the records in $root/$own cannot be read" ;; esac
+  [ -z "$kept" ] || say "$kept"
+}
+
 # download ADDRESS BYTES: fetch the pack, or the rest of it. No more than BYTES: what comes from elsewhere may never end.
 # sets: had child fetcher status
 download() {
@@ -57,6 +71,7 @@ download() {
   [ ! -f "$pack" ] || had=$(wc -c < "$pack")
   # shellcheck disable=SC2086  # a number, with blanks around it where wc writes them
   had=$((had + 0))
+  [ "$had" -ne "$2" ] || return 0
   [ "$had" -lt "$2" ] || { rm -f "$pack"; had=0; }
   # `$!` is the last process of a pipeline. printf is a part of the shell, so no process has the address as a word.
   if command -v curl > /dev/null 2>&1; then

@@ -1,0 +1,288 @@
+"""What people do with the store itself: put a tree there, list what is there, compare it, remove what nothing needs."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from core.config import Project
+from core.errors import ConnectError, FleetError, StoreError, UsageError
+from core.events import Emit, Note
+from core.fleet import Fleet
+from core.jobs import Cancel
+from core.operations.stored import objects_of
+from core.records import Record
+from core.source import make_tree, source_of
+from core.source.tree import Tree
+from core.store import catalog, trees
+from core.store.catalog import Object, Pack, Pruning, Pushed, StoredTree
+from core.store.objects import Objects
+from core.text import size
+
+UNUSED_FOR = 7 * 86400.0
+"""Seconds for which a tree that no record names is kept: CI may have pushed it for a deploy that is still to come."""
+
+
+@dataclass(frozen=True)
+class Pushing:
+    """What a push did. there: the store had the tree already."""
+
+    tree: Tree
+    pack: Pack
+    there: bool
+
+
+def store_of(project: Project) -> Objects:
+    """The project's store. UsageError where turnout.toml has none."""
+    if project.store is None:
+        raise UsageError("turnout.toml has no [store]", hint="docs/store.md shows how to set one up")
+    return objects_of(project)
+
+
+def push(
+    project: Project,
+    environment: str,
+    ref: str | None,
+    emit: Emit,
+    cancel: Cancel,
+    *,
+    rebuild: bool = False,
+    again: bool = False,
+) -> Pushing:
+    """Make the tree of a revision for an environment, and put it into the store. No server is asked.
+
+    project   as it is in that environment
+    again     also where the store has it already: what is there may be not right
+    Raises StoreError, SourceError, UsageError.
+    """
+    objects = store_of(project)
+    source_of(project).check(ref)
+    tree = make_tree(project, ref, emit, cancel, target=environment, rebuild=rebuild)
+    pack, there = trees.push(objects, tree, environment, project.mask(project.settings.who), emit, cancel, again=again)
+    return Pushing(tree, pack, there)
+
+
+def stored(project: Project, cancel: Cancel, environment: str = "") -> list[StoredTree]:
+    """The trees in the store, the newest first; of an environment only where it is named."""
+    objects = store_of(project)
+    found = [_tree(objects, digest, items, cancel) for digest, items in _by_tree(objects.list(cancel=cancel)).items()]
+    named = [tree for tree in found if not environment or any(each.environment == environment for each in tree.pushed)]
+    return sorted(named, key=lambda tree: tree.newest, reverse=True)
+
+
+def _by_tree(items: Iterable[Object]) -> dict[str, list[Object]]:
+    found: dict[str, list[Object]] = {}
+    for item in items:
+        if digest := catalog.digest_in(item.key):
+            found.setdefault(digest, []).append(item)
+    return found
+
+
+def _tree(objects: Objects, digest: str, items: Sequence[Object], cancel: Cancel) -> StoredTree:
+    pushed = []
+    for item in items:
+        if catalog.pushed_in(item.key):
+            raw = objects.read(item.key, catalog.LONGEST_FACTS, cancel)
+            if raw and (facts := catalog.parse_pushed(raw)):
+                pushed.append(facts)
+    return StoredTree(
+        digest,
+        tuple(sorted(pushed, key=lambda facts: facts.pushed, reverse=True)),
+        sum(item.bytes for item in items),
+        max(item.written for item in items),
+        tuple(item.key for item in items),
+    )
+
+
+def verify(project: Project, emit: Emit, cancel: Cancel) -> dict[str, str]:
+    """By digest of each tree in the store: what is wrong with it, "" where nothing is. Every object is read."""
+    objects = store_of(project)
+    found: dict[str, str] = {}
+    for digest, items in _by_tree(objects.list(cancel=cancel)).items():
+        cancel.check()
+        emit(Note(text=f"reading {size(sum(item.bytes for item in items))} of {digest[:12]}"))
+        found[digest] = "; ".join(_faults(objects, digest, items, cancel))
+    return found
+
+
+def _faults(objects: Objects, digest: str, items: Sequence[Object], cancel: Cancel) -> list[str]:
+    faults = []
+    keys = {item.key for item in items}
+    whole = any(key.startswith(f"{catalog.pack_folder(digest)}/") for key in keys)
+    if whole or catalog.manifest_key(digest) in keys:
+        raw = objects.read(catalog.manifest_key(digest), catalog.LONGEST_MANIFEST, cancel)
+        if raw is None:
+            faults.append("its manifest is missing")
+        elif hashlib.sha256(raw).hexdigest() != digest:
+            faults.append("its manifest is not the one that was pushed")
+        if catalog.facts_key(digest) not in keys:
+            faults.append("a push was not finished")
+    for old in ("", *sorted({base for key in keys if (base := catalog.base_in(key))})):
+        if catalog.facts_key(digest, old) in keys and (fault := _pack_fault(objects, digest, old, cancel)):
+            faults.append(fault)
+    return faults
+
+
+def _pack_fault(objects: Objects, digest: str, old: str, cancel: Cancel) -> str:
+    name = f"the pack of its changes from {old[:12]}" if old else "its pack"
+    pack = trees.find_pack(objects, digest, old, cancel)
+    if pack is None:
+        return f"{name}: its facts cannot be read"
+    key = catalog.pack_key(digest, pack, old)
+    there = objects.size(key, cancel)
+    if there is None:
+        return f"{name} is missing"
+    if there != pack.bytes:
+        return f"{name} has {size(there)}, and {size(pack.bytes)} were pushed"
+    digested = hashlib.sha256()
+    try:
+        for piece in objects.pieces(key, pack.bytes, cancel):
+            digested.update(piece)
+    except StoreError as error:
+        return f"{name}: {error.title}"
+    return "" if digested.hexdigest() == pack.sha256 else f"{name} is not what was pushed: its SHA-256 differs"
+
+
+def plan_prune(project: Project, cancel: Cancel, unused_for: float = UNUSED_FOR) -> Pruning:
+    """What nothing needs: trees that no record of any environment names, and that were written so long ago; older packs
+    of changes, which only make a deploy faster; what no facts name. Nothing is removed yet.
+
+    Raises FleetError where a server of any environment cannot be asked: what its records need is unknown then.
+    """
+    objects = store_of(project)
+    items = objects.list(cancel=cancel)
+    needed = recorded(project, cancel)
+    before = time.time() - unused_for
+    gone: list[StoredTree] = []
+    others: list[Object] = []
+    by_tree = _by_tree(items)
+    for digest, own in by_tree.items():
+        cancel.check()
+        if digest not in needed and max(item.written for item in own) < before:
+            gone.append(_tree(objects, digest, own, cancel))
+        else:
+            others += _needless(objects, digest, own, before, cancel)
+    return Pruning(tuple(gone), tuple(others), len(by_tree) - len(gone))
+
+
+def _needless(objects: Objects, digest: str, items: Sequence[Object], before: float, cancel: Cancel) -> list[Object]:
+    """Of a tree that stays: old packs of changes, and old packs that its facts do not name."""
+    pack = trees.find_pack(objects, digest, cancel=cancel)
+    named = {catalog.pack_key(digest, pack)} if pack else set()
+    found = []
+    for item in items:
+        orphan = item.key.startswith(f"{catalog.pack_folder(digest)}/") and item.key.endswith(".tar.gz")
+        if item.written < before and (catalog.base_in(item.key) or (orphan and item.key not in named)):
+            found.append(item)
+    return found
+
+
+def prune(project: Project, planned: Pruning, cancel: Cancel, unused_for: float = UNUSED_FOR) -> Pruning:
+    """Remove what was planned, as far as nothing has come to need it since; what was removed."""
+    now = plan_prune(project, cancel, unused_for)
+    trees_now = {tree.digest for tree in now.trees}
+    others_now = {item.key for item in now.others}
+    done = Pruning(
+        tuple(tree for tree in planned.trees if tree.digest in trees_now),
+        tuple(item for item in planned.others if item.key in others_now),
+        now.kept,
+    )
+    objects = store_of(project)
+    for tree in done.trees:
+        cancel.check()
+        # The facts first: nobody is told of a pack that is being removed.
+        objects.remove(sorted(tree.keys, key=lambda key: not key.endswith("/pack.json")))
+    objects.remove(sorted((item.key for item in done.others), key=lambda key: not key.endswith("/pack.json")))
+    return done
+
+
+def recorded(project: Project, cancel: Cancel) -> frozenset[str]:
+    """The digests that a record, or the journal of an open operation, names on any server of any environment.
+
+    Raises FleetError where one cannot be asked.
+    """
+    found: set[str] = set()
+    for environment in project.environments.values():
+        with Fleet(project, environment) as fleet, fleet.masked():
+            inspection = fleet.inspect(cancel)
+            if inspection.errors:
+                raise FleetError({name: _unasked(error) for name, error in inspection.errors.items()}, phase="connect")
+            outcome = fleet.at_once(fleet.names, lambda name: fleet.session(name).recorded())
+            for digests in outcome.unwrap("connect").values():
+                found |= digests
+    return frozenset(found)
+
+
+def _unasked(error: Exception) -> ConnectError:
+    title = getattr(error, "title", str(error))
+    hint = "the store is not pruned while it is unknown what the records of a server need"
+    return ConnectError(title, detail=getattr(error, "detail", ""), hint=hint)
+
+
+def pushed_tree(project: Project, environment: str, ref: str | None, emit: Emit, cancel: Cancel) -> Tree:
+    """The tree that was pushed last for an environment, of a revision (None: the project's own). UsageError where
+    there is none; StoreError.
+
+    A word that git knows stands for its commit, also where this machine has no other use for the repository.
+    """
+    objects = store_of(project)
+    wanted = _revision(project, ref)
+    found = [
+        (item.written, item.key, named)
+        for item in objects.list(catalog.TREES, cancel)
+        if (named := catalog.pushed_in(item.key)) and named[1] == environment and named[2].startswith(wanted)
+    ]
+    for _, key, (digest, _, _) in sorted(found, reverse=True):
+        raw = objects.read(key, catalog.LONGEST_FACTS, cancel)
+        facts = catalog.parse_pushed(raw) if raw else None
+        if facts is None:
+            continue
+        record = _record(digest, facts)
+        tree = trees.stored_tree(objects, project, record, emit, cancel)
+        if tree is not None:
+            return tree
+    what = f"of {wanted[:12]} " if wanted else ""
+    raise UsageError(
+        f"the store has no tree {what}for {environment}",
+        hint=f"`turnout store push {environment}` puts one there; `turnout store list` shows what is there",
+    )
+
+
+def _revision(project: Project, ref: str | None) -> str:
+    """How the keys of the trees of a revision begin; "" for any."""
+    word = ref or (project.source.ref if project.source.has_revisions else "")
+    if not word:
+        return ""
+    commit = source_of(project).meaning(word)[1]
+    if commit or ref is not None:
+        return catalog.token(commit or word)
+    raise UsageError(
+        f"this machine does not know which commit {word} is", hint="name the revision that was pushed: --ref REV"
+    )
+
+
+def _record(digest: str, facts: Pushed) -> Record:
+    return Record(
+        tag=facts.revision[:40],
+        seq=0,
+        created=facts.pushed,
+        source=facts.source,
+        revision=facts.revision,
+        digest=digest,
+        subject=facts.subject,
+        author=facts.author,
+        ref=facts.ref,
+    )
+
+
+def describe(tree: StoredTree) -> Mapping[str, str]:
+    """Where a tree was pushed for, and as what, for people: environments, revision, subject, by whom."""
+    newest = tree.pushed[0] if tree.pushed else None
+    return {
+        "environments": ", ".join(dict.fromkeys(each.environment for each in tree.pushed)),
+        "revision": newest.revision if newest else "",
+        "subject": newest.subject if newest else "",
+        "by": newest.by if newest else "",
+    }

@@ -1,0 +1,72 @@
+"""What is in the store, in lines (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from core.text import count, size
+from tui.view.formats import age
+from tui.view.glyphs import Glyphs
+from tui.view.lines import Line, line, one_line
+
+if TYPE_CHECKING:
+    from core.store.catalog import Pruning, StoredTree
+
+SHORT = 12
+"""Characters of a digest or commit that are shown."""
+
+
+def stored_lines(trees: Sequence[tuple[StoredTree, Mapping[str, str]]], now: float) -> list[Line]:
+    """A tree a line: digest, revision, environments, size, when, by whom, subject."""
+    if not trees:
+        return [line("the store has no trees of this project")]
+    rows = [
+        (
+            tree.digest[:SHORT],
+            _short(said["revision"]) or "–",
+            one_line(said["environments"]) or "–",
+            size(tree.bytes),
+            f"{age(max(now - tree.newest, 0))} ago",
+            one_line(said["by"]),
+        )
+        for tree, said in trees
+    ]
+    head = ("TREE", "REVISION", "FOR", "SIZE", "WRITTEN", "BY")
+    cells = [max(len(row[place]) for row in (head, *rows)) for place in range(len(head))]
+    lines = [line((_in_cells(head, cells), "head"))]
+    for row, (_, said) in zip(rows, trees, strict=True):
+        lines.append(line(_in_cells(row, cells), (f"  {one_line(said['subject'])}", "dim")))
+    return lines
+
+
+def verified_lines(found: Mapping[str, str], glyphs: Glyphs) -> list[Line]:
+    """A tree a line, with what is wrong with it."""
+    return [
+        line((f"{glyphs.cross} ", "bad"), digest[:SHORT], f"  {one_line(fault)}")
+        if fault
+        else line((f"{glyphs.done} ", "ok"), digest[:SHORT], ("  as it was pushed", "dim"))
+        for digest, fault in found.items()
+    ]
+
+
+def prune_lines(plan: Pruning, said: Sequence[Mapping[str, str]], now: float) -> list[Line]:
+    """What a prune of the store removes; [] for nothing."""
+    if plan.empty:
+        return []
+    lines = [line(("Removes from the store", "strong"), f", {size(plan.bytes)}:")]
+    if plan.trees:
+        lines += stored_lines(list(zip(plan.trees, said, strict=True)), now)
+    if plan.others:
+        freed = size(sum(item.bytes for item in plan.others))
+        lines.append(line(f"and {count(len(plan.others), 'pack')} that only make a deploy faster, {freed}"))
+    return lines
+
+
+def _short(revision: str) -> str:
+    text = one_line(revision)
+    return text[: SHORT + len("content:")] if text.startswith("content:") else text[:SHORT]
+
+
+def _in_cells(row: Sequence[str], cells: Sequence[int]) -> str:
+    return "  ".join(f"{text:<{width}}" for text, width in zip(row, cells, strict=True)).rstrip()
