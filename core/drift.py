@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from core.errors import NoRecord, TurnoutError
-from core.manifest import FOLDER, Entry, Manifest
+from core.manifest import FOLDER, Entry, Manifest, masked
 from core.text import count
 
 KEPT = "k"
@@ -85,10 +85,13 @@ Passed = Callable[[bytes, bool], bool]
 """Whether a path is passed over; True as the second argument for a folder. It is not asked about what is below one."""
 
 
-def compare(manifest: Manifest, contents: Contents, shared: Iterable[str], passed: Passed | None = None) -> Drift:
+def compare(
+    manifest: Manifest, contents: Contents, shared: Iterable[str], passed: Passed | None = None, umask: int = 0
+) -> Drift:
     """What tells a release from its manifest, modes as well; a file's size is not looked at: its checksum says more.
 
     passed   what the application writes there
+    umask    of what is made on that server: rights that it takes do not count
     """
     wanted, any_content = contents.expected(manifest)
     found = contents.found
@@ -120,7 +123,9 @@ def compare(manifest: Manifest, contents: Contents, shared: Iterable[str], passe
         other = found.entries.get(path)
         if other is None:
             removed.append(path)
-        elif (other.kind, other.content, other.closed) != (entry.kind, entry.content, entry.closed):
+        elif (other.kind, other.content) != (entry.kind, entry.content) or (
+            (other.closed ^ entry.closed) & ~masked(entry.kind, umask)
+        ):
             changed.append(path)
     added = [
         path

@@ -82,6 +82,11 @@ def closed(kind: str, mode: int) -> int:
     return bits & _OPEN[kind]
 
 
+def masked(kind: str, umask: int) -> int:
+    """What `Entry.closed` is for a file or folder that all may read but for a umask."""
+    return closed(kind, _OPEN[kind] & ~umask) if umask and kind != LINK else 0
+
+
 @dataclass(frozen=True)
 class Manifest:
     """The entries of a tree by path (bytes, relative, `/` between parts, never "." or "..")."""

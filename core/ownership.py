@@ -28,6 +28,11 @@ class Ownership:
         """The umask of what is made, also by hooks; "" where it is left to Turnout and to the login."""
         return self.umask or (SHARED_MASK if self.group else "")
 
+    @property
+    def taken(self) -> int:
+        """The rights that the umask takes from what is made; 0 where none is set."""
+        return int(self.mask or "0", 8)
+
 
 def accounts(by_server: Mapping[str, Ownership]) -> str:
     """Whom Turnout works as on these servers: `www-data`, or `www-data on web1; shop on web2`; "" for the login."""

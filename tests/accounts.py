@@ -34,6 +34,7 @@ class Accounts(OpenSSHServer):
         if os.getuid() != 0:
             unavailable("only root makes users")
         need("useradd")
+        need("bash")
         # Everybody has to reach their key: pytest's own folders are closed.
         self.place_of_all = Path(tempfile.mkdtemp(prefix="turnout-accounts-", dir="/var/tmp"))
         self.place_of_all.chmod(0o755)
@@ -45,7 +46,7 @@ class Accounts(OpenSSHServer):
             run("groupadd", self.group)
             for name in self.names.values():
                 home = self.place_of_all / name
-                run("useradd", "-m", "-d", home, "-s", "/bin/sh", "-p", "*", "-G", self.group, name)
+                run("useradd", "-m", "-d", home, "-s", "/bin/bash", "-p", "*", "-G", self.group, name)
             super().__init__(self.place_of_all / "sshd")
             self.folder.chmod(0o755)
         except BaseException:

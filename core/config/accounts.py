@@ -1,4 +1,4 @@
-"""`become` and `as` of turnout.toml: whose files a deploy makes, and as whom commands run."""
+"""`become`, `as`, `umask` and `group` of turnout.toml: whose files a deploy makes, and as whom commands run."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 
+from core.config.placing import listed
 from core.config.readers import Check
-from core.config.table import Broken
+from core.config.table import Broken, Place
 from core.config.values import shown
 from core.moments import OPERATOR
 
 _ACCOUNT = r"[A-Za-z_][A-Za-z0-9_.-]{0,31}"
+_UMASK = r"0?0[0-7]{2}"
 
 
 def account(value: str) -> str:
@@ -21,13 +24,62 @@ def account(value: str) -> str:
     return _named(value, "user", "www-data")
 
 
+def group(value: str) -> str:
+    """The name of a group of a server."""
+    return _named(value, "group", "web")
+
+
+def umask(value: str) -> str:
+    """A umask in octal, of four digits. It may take nothing from the owner: Turnout itself is that."""
+    if not re.fullmatch(r"0?[0-7]{3}", value):
+        raise ValueError(f'{shown(value)} is not a umask of three or four octal digits, such as "0022" or "0027"')
+    if not re.fullmatch(_UMASK, value):
+        raise ValueError(f'{shown(value)} takes rights from the owner, whom Turnout works as: begin with "00"')
+    return value.zfill(4)
+
+
 Account = Annotated[str, Check(account), Meta(pattern=f"^{_ACCOUNT}$")]
+Group = Annotated[str, Check(group), Meta(pattern=f"^{_ACCOUNT}$")]
+Umask = Annotated[str, Check(umask), Meta(pattern=f"^{_UMASK}$")]
 
 
 def _named(value: str, noun: str, example: str) -> str:
     if not re.fullmatch(_ACCOUNT, value):
         raise ValueError(f'{shown(value)} is not the name of a {noun} on the server, such as "{example}"')
     return value
+
+
+def shared_umask(environment: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rule that a umask takes no right from a group that shares the deploy root. Of an environment's table."""
+    tables: list[tuple[Place, Any]] = [((), environment)]
+    tables += [(("servers", index), server) for index, server in enumerate(listed(environment, "servers"))]
+    for place, entry in tables:
+        made = isinstance(entry, msgspec.Struct)  # in code
+        table = {key: value for key, value in msgspec.structs.asdict(entry).items() if value} if made else entry
+        if not isinstance(table, Mapping) or not {"umask", "group"} & set(table):
+            continue
+        mask, shares = (table.get(key, environment.get(key)) for key in ("umask", "group"))
+        if shares and isinstance(mask, str) and re.fullmatch(_UMASK, mask) and mask.zfill(4)[2] != "0":
+            key = "umask" if "umask" in table else "group"
+            message = f'the umask "{mask}" takes rights from the group, which shares the deploy root'
+            yield (*place, key), message, 'umask = "0002", or "0007" to keep all others out'
+
+
+def linked_umask(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rule that no umask is set where releases share their files with the deploy-cache. Of the whole file."""
+    deploy, environments = table.get("deploy"), table.get("environments")
+    if not isinstance(deploy, dict) or deploy.get("copy") != "hardlink" or not isinstance(environments, dict):
+        return
+    for name, environment in environments.items():
+        servers = enumerate(listed(environment, "servers"))
+        tables: list[tuple[Place, Any]] = [
+            ((), environment),
+            *((("servers", index), server) for index, server in servers),
+        ]
+        for place, entry in tables:
+            if isinstance(entry, dict) and "umask" in entry:
+                message = 'is not possible with copy = "hardlink": the files of releases are those of the deploy-cache'
+                yield ("environments", name, *place, "umask"), message, 'copy = "auto"'
 
 
 def only_on_servers(table: Mapping[str, Any], *, elsewhere: bool) -> Iterator[Broken]:

@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from core.config import needed_version, values
 from core.config import strategy as strategy_keys
-from core.config.accounts import Account
+from core.config.accounts import Account, Group, Umask, linked_umask, shared_umask
 from core.config.checks import Check, nothing_to_bake
 from core.config.hooks import Hook
 from core.config.keeper import Keeper, Secret, known_secrets
@@ -171,6 +171,10 @@ class Server(Table):
     """Variables of hooks and checks on this server, over the environment's."""
     become: Account = ""
     """The user that Turnout works as there, through sudo; over the environment's."""
+    group: Group = ""
+    """The group that shares the deploy root; over the environment's."""
+    umask: Umask = ""
+    """The umask of what is made there; over the environment's."""
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
@@ -230,6 +234,10 @@ class Environment(Table):
     """Variables of builds, hooks and checks, over the project's."""
     become: Account = ""
     """The user that Turnout works as on its servers, through sudo; by default the login user."""
+    group: Group = ""
+    """The group that shares the deploy roots: each of its members can deploy, and change what others have made."""
+    umask: Umask = ""
+    """The umask of what is made on its servers, also by hooks: three or four octal digits."""
     servers: tuple[Server, ...]
     """Its servers, in the order in which they are shown."""
 
@@ -243,7 +251,7 @@ class Environment(Table):
         """Whose what is made on a server is. Who logs in as the user to become needs no sudo."""
         become = server.become or self.become
         login = server.user or server.host.rpartition("@")[0]
-        return Ownership("" if become == login else become)
+        return Ownership("" if become == login else become, server.group or self.group, server.umask or self.umask)
 
     @property
     def freezes(self) -> tuple[Window, ...]:
@@ -266,6 +274,7 @@ class Environment(Table):
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         yield from _shared_once(table)
         yield from strategy_keys.rules(table)
+        yield from shared_umask(table)
         if table.get("approve") == OTHER and not table.get("hold"):
             yield ("approve",), "needs hold: without it nobody is asked", 'add hold = true, or hold = "2h"'
         servers = table.get("servers")
@@ -365,6 +374,7 @@ class Project(Table):
         yield from nothing_to_bake(table)
         yield from _no_revisions(table)
         yield from port_without_slots(table)
+        yield from linked_umask(table)
         yield from strategy_keys.hooks_of_batches(table)
 
     @property

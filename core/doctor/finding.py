@@ -20,7 +20,7 @@ class Finding:
 
 CHECKS: Mapping[str, frozenset[str]] = {
     "connect": frozenset({"host key", "login", "sudo", "connection", "inspection"}),
-    "root": frozenset({"deploy root", "layout", "way in", "file systems", "shared"}),
+    "root": frozenset({"deploy root", "layout", "way in", "file systems", "shared", "group"}),
     "current": frozenset({"current", "switch"}),
     "programs": frozenset({"programs", "tar", "checksums", "copy"}),
     "space": frozenset({"space", "inodes", "clock"}),

@@ -50,6 +50,7 @@ def findings(
         Finding("login", OK, f"as {login or user}, a round trip takes {rtt * 1000:.0f} ms"),
         *([Finding("sudo", OK, f"{login} works as {user}")] if login else []),
         *_root(state, facts, user),
+        *_group(facts),
         _current(state),
         *_links(state),
         *_theirs(state),
@@ -145,6 +146,16 @@ def _root(state: ServerState, facts: Facts, user: str) -> Iterator[Finding]:
     if facts.closed:
         text = f"other users cannot enter {facts.closed}: a web server that runs as another user cannot reach a release"
         yield Finding("way in", WARNING, text, f"if yours does: chmod o+x {shlex.quote(facts.closed)}")
+
+
+def _group(facts: Facts) -> Iterator[Finding]:
+    """Whether the group that shares the root can, and can replace all that is there; nothing without a group."""
+    for problem in facts.problems("group"):
+        what, _, command = problem.partition("as an administrator there: ")
+        hint = f"as an administrator there: {command}" if command else ""
+        yield Finding("group", ERROR, what.rstrip(":; "), hint)
+    if facts.worked("group"):
+        yield Finding("group", OK, "shares the deploy root")
 
 
 def _is_permission(why: str) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import layout
 from core.disk_space import emptied, lacking, of_release, of_upload
-from core.errors import DiskFull, TurnoutError
+from core.errors import DiskFull, SourceError, TurnoutError
 from core.events import Note, UploadProgress
 from core.jobs import Cancel
 from core.manifest import EMPTY, Difference, Manifest, difference
@@ -20,7 +20,7 @@ from core.plan import UPLOAD
 from core.protocol.listing import with_sizes
 from core.records import ServerState
 from core.tar.writer import Chunk, stream
-from core.text import count
+from core.text import count, show_path, some_lines
 
 if TYPE_CHECKING:
     from core.operations.stored import Fetching
@@ -207,3 +207,14 @@ class Packed(FanOut):
 
 def _text(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("ascii")
+
+
+def readable_for(group: str, manifest: Manifest) -> None:
+    """SourceError where a group shares the deploy root and may not read everything: its others could not deploy."""
+    closed = [path for path, entry in manifest.entries.items() if entry.closed & 0o050] if group else []
+    if closed:
+        raise SourceError(
+            f"private in the source, so not readable for the group {group}, which shares the deploy root",
+            detail=some_lines(sorted(closed), 5, show_path),
+            hint="chmod g+rX them in the source, or leave `group` out; nothing was sent",
+        )

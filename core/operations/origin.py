@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core import layout
 from core.config import Project
-from core.drift import compare
+from core.drift import Drift, compare
 from core.errors import ConnectError, FleetError, HostKeyUnknown, SourceError, TurnoutError, UsageError
 from core.events import Emit, Note
 from core.fleet import Fleet
@@ -143,9 +143,12 @@ def _refuse_drift(
 ) -> None:
     """SourceError with the files that are not as they were deployed, on any server: what is live is not the release."""
     shared, passed = fleet.project.deploy.shared, generated(fleet.project)
-    outcome = fleet.at_once(
-        states, lambda name: compare(manifest, fleet.session(name).tree(record.tag, cancel), shared, passed)
-    )
+
+    def compared(name: str) -> Drift:
+        session = fleet.session(name)
+        return compare(manifest, session.tree(record.tag, cancel), shared, passed, session.ownership.taken)
+
+    outcome = fleet.at_once(states, compared)
     cancel.check()
     if outcome.errors:
         raise FleetError(

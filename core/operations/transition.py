@@ -22,7 +22,7 @@ from core.moments import (
     SWITCHED,
 )
 from core.operations.check_runs import CheckRuns
-from core.operations.delivery import Delivery
+from core.operations.delivery import Delivery, readable_for
 from core.operations.ending import clock, end, unclaimed
 from core.operations.holding import hold
 from core.operations.hook_runs import HookRuns
@@ -110,6 +110,8 @@ class Transition:
         self._run.session(name).prove(sorted(self._hooks.users(name) | self._checks.users(name)))
         # Where it is tried again: what was sent stays, what was made of it is made once more.
         withdraw(self._run, self._standing, name)
+        if step.action in (UPLOAD, STAGE) and self._tree:
+            readable_for(self._run.session(name).ownership.group, self._tree.manifest)
         if step.action == UPLOAD and name not in self._sent:
             with self._run.phase("upload", name):
                 self._delivery.send(name, controls.cancel)

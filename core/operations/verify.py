@@ -68,7 +68,8 @@ def _verify(fleet: Fleet, tag: str | None, cancel: Cancel) -> Verification:
             if manifest.digest != record.digest:
                 raise ServerError(f"the manifest of {chosen} there does not match its record", server=name)
             remember(cache, manifest)
-        return compare(manifest, session.tree(chosen, cancel), fleet.project.deploy.shared, generated(fleet.project))
+        contents, umask = session.tree(chosen, cancel), session.ownership.taken
+        return compare(manifest, contents, fleet.project.deploy.shared, generated(fleet.project), umask)
 
     outcome = fleet.at_once(having, look)
     cancel.check()

@@ -13,7 +13,7 @@ WORDS = ("user", "tar", "switch")
 PATHS = ("in-the-way", "closed-to-us", "closed", "rehearsal")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._@-]*\$?")
 _REHEARSAL = re.compile(re.escape(layout.PROBE) + r"\.[0-9]{1,12}")
-LONGEST = 300
+LONGEST = 1000
 """Characters of what a program there said."""
 
 

@@ -89,6 +89,7 @@ AGENT_PARTS = (
     "links.sh",
     "foreign.sh",
     "claim.sh",
+    "group.sh",
     "lock.sh",
     "seed.sh",
     "stage.sh",
@@ -226,14 +227,18 @@ def command(
     # What a start-up file printed may end in the middle of a line.
     hello = f'echo\necho "{mark} $$"\nexec 2>&1\n'
     under = _under_lock(root, token) if token else ""
-    return Start(start, framed(mark, f"{hello}{under}{setting(folder, variables, mask)}{without_input(line)}"))
+    return Start(start, framed(mark, f"{hello}{umask(mask)}{under}{setting(folder, variables)}{without_input(line)}"))
 
 
-def setting(folder: str, variables: Mapping[str, str], mask: str) -> str:
+def umask(mask: str) -> str:
+    """Shell: the umask of all that follows; the login's is left for ""."""
+    return f"command umask {mask}\n" if mask else ""
+
+
+def setting(folder: str, variables: Mapping[str, str]) -> str:
     """Shell: where a person's command runs, and with what."""
     exports = "".join(f"export {name}={quote(value)}\n" for name, value in variables.items())
-    umask = f"command umask {mask}\n" if mask else ""
-    return f"{umask}{exports}cd {quote(folder)} || exit 1\n"
+    return f"{exports}cd {quote(folder)} || exit 1\n"
 
 
 def _under_lock(root: str, token: str) -> str:

@@ -92,15 +92,16 @@ def command(
     start = f"{launch.theirs('')}{quote(reader(mark))}"
     return Start(
         start,
-        framed(mark, _outer(root, token, inner, account, user))
+        framed(mark, _outer(root, token, inner, account, user, mask))
         + framed(inner, _inner(mark, line, folder, variables, mask)),
     )
 
 
-def _outer(root: str, token: str, inner: str, account: str, user: str) -> str:
+def _outer(root: str, token: str, inner: str, account: str, user: str, mask: str) -> str:
     """Shell of the login: starts the keeper, and becomes the command's shell."""
     lock = f"own={quote(root)}/{layout.OWN}\ntoken={token}\n" if token else ""
-    keeper = f'{launch.process()}{lock}{_KEEPER}{_UNDER_LOCK if token else ""}printf "%s %s\\n" "$keeper" "$kept"\n'
+    before = f"{launch.umask(mask)}{launch.process()}{lock}"
+    keeper = f'{before}{_KEEPER}{_UNDER_LOCK if token else ""}printf "%s %s\\n" "$keeper" "$kept"\n'
     shell = f"{launch.PATH} {launch.sudo_words(account)} {launch.SHELL} -s" if account else f"{launch.SHELL} -s"
     first = f"turnout_keeper=$(printf %s {quote(keeper)} | {shell} $$)"
     refused = '{ echo; echo "not run: $turnout_keeper"; exit 3; }'
@@ -115,5 +116,5 @@ def _inner(mark: str, line: str, folder: str, variables: Mapping[str, str], mask
     """Shell of the other user: the guard, then the command."""
     hello = f'echo\necho "{mark} ${{turnout_keeper%% *}}"\nexec 2>&1\n'
     guard = _GUARD.replace("PROCESS\n", launch.process())
-    setting = launch.setting(folder, variables, mask)
+    setting = f"{launch.umask(mask)}{launch.setting(folder, variables)}"
     return f"{hello}{guard}unset turnout_keeper\n{setting}{without_input(line)}"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import grp
 import pwd
+import subprocess
 import tomllib
+from pathlib import Path
 
 import pytest
 import tomli_w
 
-from core import DeployRequest, doctor
+from core import DeployRequest, PinRequest, doctor, verify
 from core.errors import Cancelled, ConnectError, HookFailed, ServerError
-from core.events import HookOutput
-from tests.accounts import Accounts
+from core.events import HookOutput, PlanMade
+from tests.accounts import Accounts, run
 from tests.engine.driving import current, releases
+from tests.processes import children
 from tests.projects import hook
 from tests.waiting import until
 
@@ -164,3 +168,121 @@ def test_a_status_and_variables_come_from_a_command_of_another_user(accounts, op
     assert error.status == 7
     assert ana.said(HookOutput)[0].line == f"r1 {accounts.name('web')} {root}/releases/r1"
     until(lambda: not keepers(accounts, "ana"), "nothing is left of the command")
+
+
+def shared_root(accounts, root):
+    """Whether everything of ours in a root is the group's, and can be replaced by it."""
+    bad = []
+    for path in [root, *root.rglob("*")]:
+        if "/trash" in str(path):
+            continue  # it is being removed
+        facts = path.lstat()
+        wanted = 0o2070 if path.is_dir() and not path.is_symlink() else 0o060
+        if not path.is_symlink() and (
+            grp.getgrgid(facts.st_gid).gr_name != accounts.group or facts.st_mode & wanted != wanted
+        ):
+            bad.append(f"{path} {oct(facts.st_mode)}")
+    return bad
+
+
+@pytest.mark.parametrize("first", ["ana", "ben"])
+def test_two_people_of_a_group_deploy_in_turns(accounts, operator, first):
+    root = operator.folder(first)
+    (accounts.home_of(first) / ".bashrc").write_text("umask 077\necho Welcome\n")
+    second = "ben" if first == "ana" else "ana"
+    files = {"index.html": "one\n", "deep/er/file": "x", "storage/kept": "y"}
+    extra = hook("prepare", "mkdir -p made/by; echo hook > made/by/hook")
+    options = {"files": files, "extra": extra, "deploy": {"shared": ["storage/"], "keep": 2}, "group": accounts.group}
+    one, two = operator(first, root, **options), operator(second, root, **options)
+    one.deploy(tag="r1")
+    assert shared_root(accounts, root) == []
+    two.project.commit({"deep/er/file": None, "deep/er/other": "z", "deep/new": "n"})
+    two.deploy(tag="r2")
+    one.rollback("r1")
+    two.run(PinRequest("r1"))
+    one.run(PinRequest("r1", pinned=False))
+    one.project.commit({"deep/er/file": "changed"})
+    one.deploy(tag="r3")
+    two.deploy(tag="r4")
+    two.prune("r1", cache=True)
+    assert shared_root(accounts, root) == []
+    assert current(one.place) == "releases/r4" and "r1" not in releases(one.place)
+    assert {owner(path) for path in (root / "releases").iterdir()} <= {accounts.name("ana"), accounts.name("ben")}
+    assert verify(two.fleet).drifts["web"].none
+    found = doctor.examine(two.fleet)["web"]
+    assert [finding.text for finding in found if finding.topic == "group"] == ["shares the deploy root"]
+    assert not [finding for finding in found if finding.level == "error"], found
+    (accounts.home_of(first) / ".bashrc").unlink()
+
+
+def test_what_a_dead_operation_of_another_left_is_taken_over_or_named(accounts, operator):
+    root = operator.folder("ana")
+    ana, ben = (operator(user, root, files={"a/b": "1"}, group=accounts.group) for user in ("ana", "ben"))
+    ana.deploy(tag="r1")
+    # As a killed agent leaves it: its lock, an upload that broke off, and a command that is still running.
+    half = "rm .turnout/cache.manifest && mkdir -p deploy-cache/half/way"
+    accounts.as_user("ana", f"umask 022; cd {root} && {half} && chmod 0755 deploy-cache/half deploy-cache/half/way")
+    (root / "deploy-cache/half").chmod(0o755)
+    lock = "mkdir lock && cd lock && echo t > token && echo 99999999 1-ab > process"
+    lock += " && printf 'operation o\\nkind deploy\\nwho ana\\n' > owner"
+    accounts.as_user("ana", f"umask 002; cd {root}/.turnout && {lock}")
+    sleeper = subprocess.Popen(["runuser", "-u", accounts.name("ana"), "--", "sleep", "300"])
+    try:
+        pid = until(lambda: next((pid for pid in children(sleeper.pid)), 0), "sleep has started")
+        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        accounts.as_user("ana", f"echo {pid} {stat[19]}-{boot} > {root}/.turnout/lock/commands")
+        error = ben.fails(lambda: ben.deploy(tag="r2"))
+        assert f"kill {pid}" in str(error) and accounts.name("ana") in str(error)
+        assert "still running" in str(ben.fails(lambda: ben.fleet.open("web").break_lock("o")))
+    finally:
+        sleeper.terminate()
+        sleeper.wait()
+    until(lambda: not Path(f"/proc/{pid}").exists(), "the command has ended")
+    ben.deploy(tag="r2")
+    assert current(ben.place) == "releases/r2"
+    ana.deploy(tag="r3")
+    assert current(ben.place) == "releases/r3"
+
+
+def test_a_root_that_is_not_shared_is_refused_with_the_commands_that_share_it(accounts, operator):
+    root = operator.folder("ana")
+    operator("ana", root, deploy={"shared": ["data/"]}).deploy(tag="r1")
+    stranger = operator("other", root)
+    assert f"belongs to {accounts.name('ana')}" in str(stranger.fails(stranger.deploy))
+    ana, ben = (operator(user, root, group=accounts.group) for user in ("ana", "ben"))
+    error = ana.fails(lambda: ana.deploy(tag="r2"))
+    assert f"is not shared with the group {accounts.group}" in str(error)
+    assert releases(ana.place) == ["r1"]
+    (finding,) = [each for each in doctor.examine(ana.fleet)["web"] if each.topic == "group"]
+    command = finding.hint.removeprefix("as an administrator there: ")
+    assert command in str(error)
+    run("sh", "-c", command)
+    ana.deploy(tag="r2")
+    ben.deploy(tag="r3")
+    assert current(ana.place) == "releases/r3"
+
+
+def test_a_user_who_is_not_in_the_group_is_told_so(accounts, operator):
+    root = operator.folder("ana")
+    ana = operator("ana", root, group="nogroup")
+    error = ana.fails(ana.deploy)
+    assert f"{accounts.name('ana')} is not in the group nogroup" in str(error) and "usermod -aG nogroup" in str(error)
+    assert list(root.iterdir()) == []
+
+
+def test_a_umask_holds_for_releases_and_hooks(accounts, operator):
+    root = operator.folder("ana")
+    (accounts.home_of("ana") / ".bashrc").write_text("umask 000\n")
+    ana = operator("ana", root, files={"a/b": "1"}, umask="027", extra=hook("prepare", "echo x > made; mkdir new"))
+    ana.deploy(tag="r1")
+    modes = {
+        str(path.relative_to(root / "releases/r1")): oct(path.stat().st_mode & 0o7777)
+        for path in (root / "releases/r1").rglob("*")
+    }
+    assert modes == {"a": "0o750", "a/b": "0o640", "made": "0o640", "new": "0o750"}
+    assert verify(ana.fleet).drifts["web"].none
+    (accounts.home_of("ana") / ".bashrc").unlink()
+    ana.project.commit({"a/c": "2"})
+    ana.deploy(tag="r2")
+    assert [step["send_files"] for step in ana.said(PlanMade)[-1].plan["steps"]] == [1]

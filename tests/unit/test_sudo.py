@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from core.config import Check, Environment, Hook, Server, Task
+from core.config import Check, Environment, Hook, Server, Task, parse
 from core.config.table import Wrong
+from core.errors import ConfigError
+from core.manifest import masked
 from core.ownership import Ownership, accounts
 from core.remote.sudo import refused
 
@@ -97,3 +101,53 @@ def test_as_is_refused_where_no_command_runs_on_a_server() -> None:
             make()
         assert [place for place, _, _ in raised.value.broken] == [("as",)]
     assert Task(name="x", run="make", account="root").account == "root"
+
+
+@pytest.mark.parametrize("umask", ["22", "0800", "0722", "u=rwx", "00022", "", "0o22"])
+def test_a_umask_that_is_none_or_takes_from_the_owner_is_refused(umask: str) -> None:
+    with pytest.raises(Wrong) as raised:
+        Environment(umask=umask, servers=(server(),))
+    ((place, message, _),) = raised.value.broken
+    assert place == ("umask",) and ("octal digits" in message or "owner" in message)
+
+
+def test_a_umask_may_not_keep_out_the_group_that_shares_the_root() -> None:
+    for place, make in (
+        (("umask",), lambda: Environment(group="web", umask="0027", servers=(server(),))),
+        (("servers", 0, "umask"), lambda: Environment(group="web", servers=(server(umask="077"),))),
+        (("servers", 0, "group"), lambda: Environment(umask="0022", servers=(server(group="web"),))),
+    ):
+        with pytest.raises(Wrong) as raised:
+            make()
+        ((found, _, hint),) = raised.value.broken
+        assert found == place and "0002" in hint
+    environment = Environment(group="web", umask="007", servers=(server(),))
+    assert environment.ownership_of(server()) == Ownership("", "web", "0007")
+
+
+def test_the_umask_of_a_shared_root_leaves_everything_to_the_group() -> None:
+    assert (Ownership().mask, Ownership(group="web").mask, Ownership(umask="0027").mask) == ("", "0002", "0027")
+    assert Ownership(umask="0027").taken == 0o027
+
+
+def test_a_umask_needs_files_of_its_own() -> None:
+    text = """
+project = "shop"
+[source]
+directory = "."
+[deploy]
+copy = "hardlink"
+[environments.production]
+umask = "0027"
+servers = [{ name = "web1", host = "web1", root = "/srv/shop", umask = "0022" }]
+"""
+    with pytest.raises(ConfigError) as raised:
+        parse(text, Path("turnout.toml"))
+    assert str(raised.value).count('is not possible with copy = "hardlink"') == 2
+
+
+@pytest.mark.parametrize(
+    ("umask", "kind", "bits"), [(0o027, "f", 0o004), (0o027, "x", 0o005), (0o002, "d", 0), (0o023, "d", 5)]
+)
+def test_rights_that_a_umask_takes_are_no_drift(umask: int, kind: str, bits: int) -> None:
+    assert masked(kind, umask) == bits

@@ -41,6 +41,7 @@ verb_examine() {
   }
   tried root
   abilities
+  [ -z "$group" ] || grouped
   [ "$base" != "$root" ] || folders "$@"
   rm -rf "$rehearsal" && mkdir "$rehearsal" && ln -s releases/none "$rehearsal/current" || return
   encode "${base%/}/$rehearsal"
@@ -51,6 +52,23 @@ verb_examine() {
 tried() {
   [ -z "${2-}" ] || encode "${2##*"$newline"}"
   say "tried $1${2:+ $encoded}"
+}
+
+# grouped: whether the group can share the root, and everything of ours in it is shared.
+# sets: place odd
+grouped() {
+  if odd=$(member); then
+    [ "$base" = "$root" ] || { tried group; return; }
+    # Only its owner may leave this to the first operation.
+    [ -e "$own" ] || [ -e releases ] || [ ! -O . ] || { tried group; return; }
+    for place in . releases deploy-cache "$own"; do
+      [ -d "$place" ] || continue
+      odd=$(find "$place" -type d \( ! -perm -2070 -o ! -group "$group" \) ! -path './shared*' ! -path "./$own/*" ! -path './.turnout-*' ! -path './releases*' ! -path './deploy-cache*' 2> /dev/null | head -n 1)
+      [ -z "$odd" ] || { tried group "$root/${odd#./} is not shared with the group $group: $(to_share)"; return; }
+    done
+    tried group
+  else tried group "$odd"
+  fi
 }
 
 # closed: the first folder on the way to the deploy root that other users cannot enter: their web server cannot.

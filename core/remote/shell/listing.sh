@@ -94,7 +94,7 @@ shape() {
     find "$@" ! -type d ! -type l ! -type f -exec stat -c '? %n' {} +
   }
   [ "$modes" != yes ] || find "$@" ! -type l ! -path . \( -type d ! -perm -055 -o ! -perm -044 \) -exec stat -c 'm %a %n' {} + |
-    sed 's/^m [0-7]*\([0-7][0-7][0-7]\) /m \1 /'
+    sed -e 's/^m [0-7]*\([0-7][0-7][0-7]\) /m \1 /' -e 's/^\(m [0-7]\)6/\14/' -e 's/^\(m [0-7]\)7/\15/'
 }
 
 # marks: a line for each file and link below this folder that is another one once it was touched or replaced: its kind,

@@ -4,10 +4,11 @@
 # begin TOKEN OWNER PATIENCE ID PROJECT ENVIRONMENT SHARED... (OWNER: lines `word text`, the first `operation ID`; ID "":
 # nothing is claimed): make the root's folders, take the lock, claim the root, sweep what an earlier operation left, read
 # the state. The journal hears of it by `open`, once there is a plan.
-# sets: point status place
+# sets: point status place closed
 verb_begin() {
+  [ -z "$group" ] || member
   apart
-  cd -P "$root" 2> /dev/null || { mkdir -p "$root" && cd -P "$root"; } || fail "cannot make $root"
+  cd -P "$root" 2> /dev/null || { make_root && cd -P "$root"; } || fail "cannot make $root"
   # Before anything is created there.
   misplaced
   [ -z "$odd" ] || { say "$odd"; exit 5; }
@@ -20,7 +21,10 @@ verb_begin() {
     exit 5
     ;;
   esac
-  [ -d "$own" ] || { mkdir -p "$own" && chmod 0750 "$own"; } || fail "cannot make $root/$own"
+  barred
+  closed=0750
+  [ -z "$group" ] || closed=2770
+  [ -d "$own" ] || { mkdir -p "$own" && chmod "$closed" "$own"; } || fail "cannot make $root/$own"
   [ -d releases ] && [ -d shared ] && [ -d deploy-cache ] && [ -d "$own/records" ] && [ -d "$own/manifests" ] && [ -d "$own/logs" ] ||
     mkdir -p releases shared deploy-cache "$own/records" "$own/manifests" "$own/logs" || fail "cannot write in $root"
   lock "$1" "$2"
@@ -34,7 +38,7 @@ verb_begin() {
   # Again, now that no other operation works here: what is used from here on was not planted in between.
   misplaced
   [ -z "$odd" ] || { unlock; say "$odd"; exit 5; }
-  sweep || { unlock; fail "cannot clean up $root/$own"; }
+  { sweep && free_cache; } || { unlock; fail "cannot clean up $root/$own"; }
   for place in "$own/journal.jsonl" "$own/transitions.jsonl"; do
     # Recovery needs a journal line of each operation: without one it does not begin. A line that a crash cut is ended.
     # shellcheck disable=SC2094
@@ -146,6 +150,11 @@ lock() {
   [ -e "$fresh" ] || return 0
   [ -n "$holder" ] || { mv -T "$fresh" "$own/lock" && return; rm -rf "$fresh"; fail "cannot make the lock $root/$own/lock"; }
   rm -rf "$fresh"
+  ! dead_owner > /dev/null || ! beyond "$own/lock/job" "$own/lock/upload" "$own/lock/commands" || {
+    say "the operation that held the lock has died, but"
+    not_ours
+    exit 5
+  }
   say "$holder"
   say "time $(date +%s)"
   say "tick $tick"
@@ -177,6 +186,7 @@ gone() {
 # sets: who ours turn taker dead
 take_dead() {
   who=$(dead_owner) && itself || return 1
+  ! beyond "$own/lock/job" "$own/lock/upload" "$own/lock/commands" || return 1
   ours="$me-$born" turn=1
   while ! ln -s "$ours" "$own/lock/taking.$turn" 2> /dev/null; do
     taker=$(readlink "$own/lock/taking.$turn") && gone "${taker%%-*}" "${taker#*-}" || return 1
@@ -251,6 +261,7 @@ verb_break() {
   held=
   [ ! -f "$own/lock/owner" ] || held=$(head -c 4000 "$own/lock/owner" | sed -n 's/^operation //p' | head -n 1)
   { [ -d "$own/lock" ] && [ "$held" = "$1" ]; } || fail "this operation no longer holds the lock"
+  ! beyond "$own/lock/process" "$own/lock/job" "$own/lock/upload" "$own/lock/commands" || fail "$(not_ours)"
   dead=$own/lock.dead.$$
   end_owner
   mv -T "$own/lock" "$dead" || exit 1
@@ -371,6 +382,7 @@ unlock() {
   how=${1-}
   trap '' HUP INT TERM PIPE
   end_left "$own/lock/upload" "$own/lock/commands"
+  [ -z "$group" ] || [ -f "$own/cache.manifest" ] || share_cache
   [ -d "$own/trash" ] || mkdir -p "$own/trash"
   ! unfinished || ( drop_unfinished ) > /dev/null 2>&1
   # A new one for each request: an older one may still hold what could not be removed.

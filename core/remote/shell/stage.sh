@@ -22,6 +22,7 @@ verb_stage() {
     digest "$own/incoming/manifest"
     # A manifest that was sent whole needs no digest; one that was merged here counts only with its digest.
     [ "$sum" = "$4" ] || [ -z "$sum$merged" ] || fail "what arrived in deploy-cache is not what was sent"
+    share_cache || fail "cannot share the deploy-cache with the group $group"
     # What the manifest vouches for has to outlive the power as well.
     long sync -f deploy-cache 2> /dev/null || long sync
     place "$own/incoming/manifest" "$own/cache.manifest" || fail "cannot write the manifest of deploy-cache"
@@ -48,7 +49,9 @@ verb_stage() {
   [ "$copied" -eq 0 ] || { room; exit 1; }
   # The cache may be closed to other users; a release may not, since a web server may run as another user.
   chmod 755 "$own/incoming/$tag" 2> /dev/null
+  [ -z "$group" ] || chmod 2775 "$own/incoming/$tag" || exit 1
   prove "$tag" "$5"
+  apply_mask "$own/incoming/$tag" || { room; fail "cannot apply the umask to the release"; }
   ln "$own/cache.manifest" "$own/incoming/$tag.manifest" 2> /dev/null ||
     cp "$own/cache.manifest" "$own/incoming/$tag.manifest" || { room; exit 1; }
   decode "$record"
