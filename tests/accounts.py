@@ -113,7 +113,8 @@ class Accounts(OpenSSHServer):
                 uids.add(int(run("id", "-u", name)))
         kill([pid for pid in process_ids() if _owner(pid) in uids])
         for name in self.names.values():
-            subprocess.run(["userdel", name], capture_output=True, check=False)
+            # -f: what was killed a moment ago may not be gone yet.
+            subprocess.run(["userdel", "-f", name], capture_output=True, check=False)
         subprocess.run(["groupdel", self.group], capture_output=True, check=False)
         shutil.rmtree(self.place_of_all, ignore_errors=True)
 
