@@ -167,8 +167,8 @@ async def anything(watch: Watch, servers: Any, project_factory: Any, truth: Any,
             await to_the_dashboard(pilot)
             await pilot.resize_terminal(120, 34)
             assert app.dashboard is not None
-            for text in app.dashboard.filters:
-                app.dashboard.filters[text] = ""
+            for text in app.dashboard.filter.texts:
+                app.dashboard.filter.texts[text] = ""
             app.dashboard.show_fleet()
             assert app.workspace is not None and not app.workspace.operation_runs
             await pilot.press("1")

@@ -126,7 +126,7 @@ async def test_letters_typed_into_the_filter_are_no_commands() -> None:
     async with shown(app) as pilot:
         await pilot.press("slash", "D", "b", "q", "X", "colon")
         await pilot.pause()
-        assert board(app).filters["releases"] == "DbqX:"
+        assert board(app).filter.texts["releases"] == "DbqX:"
         assert len(app.screen_stack) == 2
 
 

@@ -47,7 +47,7 @@ async def test_what_is_typed_behind_a_slash_goes_into_the_filter() -> None:
     async with shown(app) as pilot:
         burst(app, "slash", "P", "D", "b")
         await until(pilot, lambda: app.dashboard.query_one("#filter", Input).value == "PDb", "the text in the filter")
-        assert app.screen is app.dashboard and app.dashboard.filtering == "releases"
+        assert app.screen is app.dashboard and app.dashboard.filter.typing == "releases"
 
 
 async def test_what_is_typed_behind_deploy_goes_into_its_field() -> None:

@@ -8,8 +8,8 @@ import pytest
 from textual._compositor import ChopsUpdate, LayoutUpdate
 
 from tests.bench.dashboard_app import begin, state_of
-from tests.tui.recorded import NOW, RecordedFleet, project
-from tests.tui.running import STYLE, XTERM, shown, until
+from tests.tui.recorded import NOW, WEB, RecordedFleet, project, state
+from tests.tui.running import STYLE, XTERM, screen_text, shown, until
 from tui.app import PAINTS, TurnoutApp
 
 MOST = 3000
@@ -40,6 +40,10 @@ def app_of(servers: int, releases: int) -> Any:
     return Counting(project(names), environ=XTERM, opener=opener, now=lambda: NOW + next(seconds) / 100)
 
 
+def recorded(project: Any, environment: Any) -> Any:
+    return RecordedFleet(project, environment, {name: state(name) for name in WEB}, {})
+
+
 @pytest.mark.parametrize(("pane", "moves"), [("1", "kkjkjj"), ("2", "jjkjkk")], ids=["servers", "releases"])
 async def test_a_cursor_move_sends_little_with_a_hundred_servers(pane, moves) -> None:
     app = app_of(100, 200)
@@ -55,6 +59,30 @@ async def test_a_cursor_move_sends_little_with_a_hundred_servers(pane, moves) ->
         assert max(sizes) <= MOST, sizes
         assert min(sizes) > 0, "the cursor is seen to move"
         assert app.screen._update_timer._interval == pytest.approx(1 / PAINTS), "Textual reads the limit as it did"
+
+
+async def test_ages_go_on_without_a_look_and_cost_only_the_rows_whose_text_has_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [NOW]
+    app: Any = Counting(project(), environ=XTERM, opener=recorded, now=lambda: clock[0])
+    async with shown(app, (120, 34)) as pilot:
+        assert "2 h ago" in screen_text(app) and "3 h ago" not in screen_text(app)
+        clock[0] += 3600
+        panes = (app.dashboard.releases, app.dashboard.servers_pane)
+        for pane in panes:
+            pane.redraw_seen()
+        await pilot.pause()
+        assert "3 h ago" in screen_text(app), "nobody was asked, and the age has gone on"
+        drawn: list[Any] = []
+        for pane in panes:
+            monkeypatch.setattr(pane, "refresh", lambda *regions, **_: drawn.append(regions))
+            clock[0] += 1
+            pane.redraw_seen()
+        assert drawn == [], "nothing in them has changed"
+        clock[0] += 3600
+        app.dashboard.releases.redraw_seen()
+        assert 0 < len(drawn) < len(app.dashboard.releases.keys), "the rows that have changed, one by one"
 
 
 async def test_uploads_send_what_changed_of_them() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from core.changes import Commit, PlanChanges
 from core.errors import CheckFailed, FleetError
 from core.events import (
     CheckAttempted,
@@ -30,6 +31,7 @@ from tui.view.glyphs import ASCII, UNICODE
 from tui.view.lines import plain, width
 from tui.view.operation_lines import heading, state_words
 from tui.view.progress import MOST_NOTES, Progress
+from tui.view.progress_rest import MOST_SAID, rest_lines
 
 T = 1000.0
 SERVERS = ("web1", "web2", "web3")
@@ -251,3 +253,38 @@ def test_only_servers_that_may_have_switched_have_an_unknown_outcome() -> None:
     )
     assert "not switched" in begun and "unknown" not in begun
     assert "outcome unknown: check which release is live there" in switching
+
+
+def roomy(*events: Event) -> Progress:
+    progress = follow(*events)
+    named = (Commit("3f2c1ab" + "0" * 33, "Fix cart totals", "Ana Gomez", 0.0),)
+    progress.changes = PlanChanges(old=tag(1), new=tag(0), added=1, added_named=named, files_added=2)
+    return progress
+
+
+def test_where_there_is_room_the_changes_and_the_last_lines_are_below_the_servers() -> None:
+    said = [HookOutput(server="web1", line=f"step {number}", time=T) for number in range(60)]
+    wide = [plain(spans) for spans in rest_lines(roomy(*said), 200, 20, UNICODE)]
+    assert wide[0] == "" and len(wide) <= 20
+    assert wide[1].startswith("━━ changes 9ab01cd..3f2c1ab ") and "━━ last lines ━" in wide[1]
+    assert any("Fix cart totals" in text for text in wide)
+    assert wide[-1].endswith("web1  | step 59") and f"web1  | step {60 - MOST_SAID}" in wide[2]
+    narrow = [plain(spans) for spans in rest_lines(roomy(*said[:3]), 76, 20, UNICODE)]
+    assert narrow[1].startswith("━━ last lines ") and narrow[6].startswith("━━ changes ")
+    assert rest_lines(roomy(*said), 200, 4, UNICODE) == [], "too few rows"
+    assert rest_lines(follow(), 200, 40, UNICODE) == [], "nothing to tell"
+
+
+def test_the_rest_of_a_page_never_overflows() -> None:
+    said = [HookOutput(server=name, line="x" * 300, time=T) for name in SERVERS for _ in range(9)]
+    for cells in (40, 58, 80, 119, 120, 200):
+        for rows in range(40):
+            out = rest_lines(roomy(*said), cells, rows, UNICODE)
+            assert len(out) <= rows and all(width(spans) <= cells for spans in out)
+
+
+def test_a_wide_row_ends_with_the_phases_that_are_over() -> None:
+    progress = follow(*phase("web1", "connect", "begin"), PhaseStarted(server="web1", phase="stage", time=T + 1))
+    row = plain(draw.server_progress_line(progress, "web1", 120, T + 5, UNICODE, 4))
+    assert row.endswith("connect 0.5 s · begin 0.5 s") and width(draw.line(row)) == 120
+    assert "connect" not in plain(draw.server_progress_line(progress, "web1", 58, T + 5, UNICODE, 4))

@@ -8,7 +8,7 @@ from tui.keymap import LEAVE, LOOK
 COMMANDS = (
     Command(
         id="help", keys="question_mark,f1", help="this help", group=LOOK, action="help",
-        title="Help: all keys", label="Help", rank=2, place=70, in_bar=everywhere,
+        title="Help: all keys", label="Help", rank=0, place=70, in_bar=everywhere,
     ),
     Command(
         id="palette", keys="colon,ctrl+p", help="every command by name", group=LOOK, action="command_palette",
@@ -16,7 +16,7 @@ COMMANDS = (
     ),
     Command(
         id="quit", keys="q", help="quit; asks while an operation runs", group=LEAVE, action="quit",
-        title="Quit", label="Quit", rank=2, place=72, in_bar=everywhere,
+        title="Quit", label="Quit", rank=0, place=72, in_bar=everywhere,
     ),
     Command(
         id="quit-anywhere", keys="ctrl+q", help="the same, even from a dialog", group=LEAVE, action="quit",

@@ -17,19 +17,20 @@ from textual.widgets import Button
 from tui.keymap import bindings
 from tui.model.keystrokes import ALONE, READ, Keystrokes, why_no_yes
 from tui.view.lines import Line, line, wrap_line
+from tui.view.placement import SHORT
 from tui.widgets.guard import Guarded
 from tui.widgets.paint import Lines
 
 T = TypeVar("T")
 
-FRAME = 5
-"""Rows that a dialog's border and padding take at least, with one row free above and below."""
+FREE = 2
+"""Rows that stay free above and below a dialog; none where the terminal is short."""
 
 TALLEST = 94
 """How much of the screen's height a dialog may take, in percent: the max-height of #box in style.tcss."""
 
-BUTTONS = 3
-"""Rows of the buttons, with the space around them."""
+BUTTONS = 2
+"""Rows of the buttons at least, with the space around them."""
 
 
 SOON = 0.05
@@ -182,8 +183,9 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
         box = self.query_one("#box")
         others = [other for other in box.children if other is not part and other.display]
         taken = sum(other.outer_size.height + other.styles.margin.height for other in others)
-        around = max(box.gutter.height + self.size.height - self.size.height * TALLEST // 100, FRAME)
-        return max(self.size.height - around - max(taken, BUTTONS), 2)
+        high = self.size.height
+        free = 0 if high < SHORT else max(high - high * TALLEST // 100, FREE)
+        return max(high - free - box.gutter.height - max(taken, BUTTONS), 2)
 
     @property
     def cells(self) -> int:

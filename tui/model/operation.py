@@ -120,6 +120,7 @@ class Operation(Followed):
         servers = [*(step.server for step in plan.steps), *plan.left_out]
         progress = Progress(plan.kind, plan.environment, servers, started=started, title=plan.title, phases=plan.phases)
         progress.take_plan(plan_row(plan))
+        progress.changes = plan.changes
         job: Job[Result] = Job(plan.kind, self._work)
         super().__init__(fleet, job, progress)
 

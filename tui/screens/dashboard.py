@@ -11,7 +11,6 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Input
 
 from core.events import Answered, Asked, Event
 from tui import keymap as keys
@@ -28,21 +27,18 @@ from tui.model.operation import Followed, Operation, OthersOperation
 from tui.model.shown import end_notice
 from tui.model.workspace import Workspace
 from tui.model.workspaces import Workspaces
-from tui.view.environment_colour import colour_of
-from tui.view.environments import elsewhere_line
 from tui.view.fleet import Activity
-from tui.view.fleet_map import LEAST
 from tui.view.glyphs import Glyphs
-from tui.view.header import header_line
 from tui.view.health import is_trouble
-from tui.view.history_lines import freeze_banner
-from tui.view.question_lines import banner_line as question_banner
-from tui.view.recovery_lines import banner_line
+from tui.view.placement import SHORT, Wanted, place, size_classes
 from tui.view.server_list import FEW, FOLD
 from tui.view.server_row import servers_title
-from tui.widgets.bars import KeyBar, OneLine, press
+from tui.view.titles import list_title
+from tui.widgets.around import BannerLine, ElsewhereLine, HeaderLine, StatusLine
+from tui.widgets.bars import KeyBar, press
 from tui.widgets.border import set_border_title
 from tui.widgets.bottom import BottomPane
+from tui.widgets.filter_field import FilterField
 from tui.widgets.fleet_map import FleetMap
 from tui.widgets.guard import Guarded
 from tui.widgets.markable import MarkableRows
@@ -54,28 +50,6 @@ if TYPE_CHECKING:
     from core.config import Project
 
 T = TypeVar("T")
-
-SECONDS_SHOWN = 90.0
-"""Seconds after a switch in which ages are drawn every second: they count seconds then. Later a look at the servers
-comes often enough."""
-
-SHORT = 20
-"""Rows of the terminal below which only one pane of a column is open at a time."""
-
-TALL = 30
-"""Rows of the terminal from which what is live has a frame."""
-
-NARROW = 72
-"""Cells of the terminal below which there is no map of the fleet."""
-
-LINES_AROUND = 2
-"""Lines of the header and of the bar of keys."""
-
-LEAST_RELEASES = 9
-"""Lines that the releases have in any case; with few of them the rest is the tabs'."""
-
-MAP_LINES = 7
-"""Lines that a map wants at least, with its title."""
 
 
 class Dashboard(Guarded, Screen[None]):
@@ -98,8 +72,7 @@ class Dashboard(Guarded, Screen[None]):
         self.now = now
         self.workspaces = workspaces
         self.asked_keys: set[str] = set()
-        self.filters = {"servers": "", "releases": ""}
-        self.filtering = ""
+        self.filter = FilterField(self.show_fleet, self._leave_filter, id="filter")
         self.details_of = "releases"
         self._changed = False
         self._resumed = False
@@ -110,18 +83,20 @@ class Dashboard(Guarded, Screen[None]):
         self._heights: dict[Widget, int | str] = {}
 
     def compose(self) -> ComposeResult:
-        self.set_class(self.app.size.height >= TALL, "-tall")  # later it would be a second look at every rule of style
-        yield OneLine(id="header")
-        yield OneLine(id="banner")
-        yield OneLine(id="elsewhere")
+        # Later it would be a second look at every rule of style.
+        self.add_class(*size_classes(*self.app.size))
+        around = (self.glyphs, self.now, self.keymap)
+        yield HeaderLine(*around, id="header")
+        yield BannerLine(*around, id="banner")
+        yield ElsewhereLine(*around, id="elsewhere")
         with Vertical(id="body"):
             with Horizontal(id="top"):
                 yield ServersPane(self.glyphs, self.now, self._activity, id="servers")
                 yield FleetMap(self.glyphs, self._activity, id="map")
             yield ReleasesPane(self.glyphs, self.now, self.keymap, id="releases")
             yield BottomPane(self.glyphs, self.now, self.keymap, id="bottom")
-        yield Input(id="filter", compact=True)
-        yield OneLine(id="status")
+        yield self.filter
+        yield StatusLine(*around, id="status")
         yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
@@ -129,10 +104,8 @@ class Dashboard(Guarded, Screen[None]):
         self.map = self.query_one("#map", FleetMap)
         self.releases = self.query_one("#releases", ReleasesPane)
         self.bottom = self.query_one("#bottom", BottomPane)
-        self.query_one("#filter").display = False
-        self.query_one("#status").display = False
-        self.query_one("#banner").display = False
-        self.query_one("#elsewhere").display = False
+        for line in ("#status", "#banner", "#elsewhere"):
+            self.query_one(line).display = False
         self.set_interval(1.0, self.every_second)
         self.workspaces.bridge.on_tick(self.while_here(self.ticked))
         self.workspaces.front = self
@@ -142,6 +115,8 @@ class Dashboard(Guarded, Screen[None]):
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         event.refresh_styles = event.refresh_styles and self._resumed  # what was just mounted has its styles
         self._resumed = True
+        if self.size != self.app.size:  # of the terminal, while a screen lay over this one
+            self.post_message(events.Resize.from_dimensions(self.app.size, None))
         self.show_keys()
 
     # As the workspace's Listener.
@@ -241,7 +216,7 @@ class Dashboard(Guarded, Screen[None]):
             release=self.releases.row,
             marked=frozenset(self.releases.marked),
             marked_servers=frozenset(self.servers_pane.marked),
-            filtering=self.filtering,
+            filtering=self.filter.typing,
             pair=self._pair(),
         )
 
@@ -309,16 +284,7 @@ class Dashboard(Guarded, Screen[None]):
         self.fold()
 
     def open_filter(self, pane: str) -> None:
-        self.filtering = pane
-        field = self.query_one("#filter", Input)
-        field.border_title = None
-        example = {"servers": "web state:behind", "releases": "cart state:failed"}.get(pane, "")
-        field.placeholder = (
-            f"filter {pane}{f', such as {example}' if example else ''}: Enter keeps it, Escape clears it"
-        )
-        field.value = self.filters[pane]
-        field.display = True
-        field.focus()
+        self.filter.open(pane)
 
     def use_project(self, project: Project) -> None:
         self.post_message(self.ProjectSaved(project))
@@ -335,7 +301,7 @@ class Dashboard(Guarded, Screen[None]):
         if name == self.workspace.name:
             return
         self.workspaces.show(name)
-        self.filters.update(servers="", releases="")
+        self.filter.start_over()
         self.releases.start_over()
         self.servers_pane.start_over()
         operation = self.workspace.operation
@@ -376,13 +342,9 @@ class Dashboard(Guarded, Screen[None]):
     def action_close(self) -> None:
         """Leave the innermost thing: the filter being typed, a filter, marks, the status line, the tabs."""
         operation = self.workspace.operation
-        pane = self.filtering or self.pane
-        if self.filtering:
-            self._narrow(pane, "")
-            self._leave_filter()
-        elif self.filters.get(pane):
-            self._narrow(pane, "")
-        elif self.zoomed:
+        if self.filter.clear_of(self.filter.typing or self.pane):
+            return
+        if self.zoomed:
             self.zoom()
         elif self.list_pane.marked or self.releases.marked or self.servers_pane.marked:
             (self.list_pane if self.list_pane.marked else self.servers_pane).unmark()
@@ -396,22 +358,7 @@ class Dashboard(Guarded, Screen[None]):
         elif self.pane == "bottom":
             self.go_to_pane(self.details_of)
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        if self.filtering:
-            self._narrow(self.filtering, event.value.strip())
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        self._leave_filter()
-
-    def _narrow(self, pane: str, text: str) -> None:
-        if self.filters[pane] == text:
-            return
-        self.filters[pane] = text
-        self.show_fleet()
-
-    def _leave_filter(self) -> None:
-        pane, self.filtering = self.filtering, ""
-        self.query_one("#filter").display = False
+    def _leave_filter(self, pane: str) -> None:
         self.go_to_pane(pane or "releases")
 
     def pane_of(self, widget: Widget | None) -> str:
@@ -434,9 +381,9 @@ class Dashboard(Guarded, Screen[None]):
         self._changed = False
         fleet = self.workspace.fleet_view
         self.workspace.others.look()
-        self.servers_pane.show(fleet, self.filters["servers"])
+        self.servers_pane.show(fleet, self.filter.texts["servers"])
         self.map.show(fleet, self.servers_pane.key)
-        self.releases.show(fleet, self.filters["releases"])
+        self.releases.show(fleet, self.filter.texts["releases"])
         self.place_panes()
         self.show_titles()
         self.show_header()
@@ -445,56 +392,34 @@ class Dashboard(Guarded, Screen[None]):
         offer_host_keys(self)
 
     def show_header(self) -> None:
-        """Draw the first line."""
-        header = header_line(self.workspace.fleet_view, self.size.width, self.glyphs, self.now())
-        line_of = self.query_one("#header", OneLine)
-        line_of.show(header)
-        colour = colour_of(self.workspace.environment.name, self.workspace.project.environments)
-        line_of.set_classes(f"-env-{colour}" + (" -protected" if self.workspace.environment.protected else ""))
-        self.show_banner()
+        """Draw the first line, and the one that tells of an interrupted operation or of a freeze."""
+        self.query_one(HeaderLine).look(self.workspace)
+        self.query_one(BannerLine).look(self.workspace)
 
     def show_banner(self) -> None:
         """Draw the line that tells what an operation asks, that one was interrupted after it had switched something, or
         that changes are frozen."""
-        banner = self.query_one("#banner", OneLine)
-        if question := self.workspace.question:
-            banner.display = True
-            key = self.keymap.shown("answer")
-            banner.show(question_banner(question, self.size.width, self.now(), self.glyphs, key))
-            return
-        interrupted = self.workspace.others.interruption
-        banner.display = interrupted is not None and bool(interrupted.switched)
-        if interrupted is not None and banner.display:
-            key = self.keymap.shown("recover")
-            banner.show(banner_line(interrupted, self.size.width, self.now(), self.glyphs, key))
-        elif why := self.workspace.frozen:
-            by_hand = any(state.freeze for state in self.workspace.fleet_view.known)
-            key, name = self.keymap.shown("freeze") if by_hand else "", self.workspace.environment.name
-            banner.display = True
-            banner.show(freeze_banner(name, why, self.size.width, self.glyphs, key))
+        self.query_one(BannerLine).look(self.workspace)
 
     def show_titles(self) -> None:
         """Name the panes in their borders, with the filter and the number of rows."""
-        fleet, glyphs = self.workspace.fleet_view, self.glyphs
-        collapsed = self.servers_pane.has_class("-collapsed")
-        summary = servers_title(fleet, glyphs, max(self.size.width - 16, 8)) if collapsed else ""
-        marked = {"servers": len(self.servers_pane.marked), "releases": len(self.releases.marked)}
+        fleet = self.workspace.fleet_view
+        folded = self.servers_pane.has_class("-collapsed")
         trouble = sum(is_trouble(server, fleet) for server in fleet.servers) if len(fleet.servers) > FEW else 0
+        summary = servers_title(fleet, self.glyphs, max(self.size.width - 16, 8)) if folded else ""
         titles = {"servers": f"1 Servers {summary}".rstrip(), "releases": "2 Releases"}
-        if trouble and not collapsed:
-            titles["servers"] += f" {glyphs.dot} TROUBLE {trouble}"
-        for name, title in titles.items():
-            pane = self.query_one(f"#{name}", Rows)
-            text = self.filters[name]
-            said = [f"/ {text}"] if text else []
-            said += [f"{pane.cursor + 1} of {len(pane.keys)}"] if pane.overflows else []
-            said += [f"{marked[name]} marked"] if marked[name] else []
-            said += [f"{self.keymap.shown('zoom')} shows all panes"] if self.zoomed else []
-            set_border_title(pane, f" {glyphs.dot} ".join([title, *said]))
+        if trouble and not folded:
+            titles["servers"] += f" {self.glyphs.dot} TROUBLE {trouble}"
+        key = self.keymap.shown("zoom") if self.zoomed else ""
+        for pane in (self.servers_pane, self.releases):
+            name = pane.id or ""
+            place = (pane.cursor + 1, len(pane.keys)) if pane.overflows else None
+            said = list_title(titles[name], self.filter.texts[name], place, len(pane.marked), key, self.glyphs)
+            set_border_title(pane, said)
 
     def show_details(self) -> None:
-        """Draw all about the row under the cursor, or what was done, where that is shown."""
-        if self.bottom.shown.follows_cursor or self.bottom.tab == "history":
+        """Draw all about the row under the cursor, or of the fleet, where that is shown."""
+        if self.bottom.shown.follows_cursor or self.bottom.shown.follows_fleet:
             self.show_tab_content()
 
     def show_tab_content(self) -> None:
@@ -516,25 +441,13 @@ class Dashboard(Guarded, Screen[None]):
 
     def show_status(self) -> None:
         """Draw the line above the keys: the running operation, or how the last one ended."""
-        status, shown = self.query_one("#status", OneLine), self.keymap.shown
         seen = self.bottom.display and self.bottom.tab == "progress" and not self.bottom.has_class("-collapsed")
-        spans = self.workspace.status_line(
-            self.size.width, self.glyphs, stop=shown("cancel"), close=shown("close"), seen=seen
-        )
-        status.display = bool(spans)
-        if spans:
-            status.show(spans)
+        self.query_one(StatusLine).look(self.workspace, seen=seen)
 
     def show_elsewhere(self) -> None:
         """Draw the line that tells what runs in environments that are not shown; none where nothing does."""
-        if not self.is_here:
-            return
-        bar = self.query_one("#elsewhere", OneLine)
-        running = self.workspaces.elsewhere
-        bar.display = bool(running)
-        if running:
-            told = [(workspace.name, workspace.operation.progress) for workspace in running if workspace.operation]
-            bar.show(elsewhere_line(told, self.size.width, self.now(), self.glyphs, self.keymap.shown("environment")))
+        if self.is_here:
+            self.query_one(ElsewhereLine).look(self.workspaces.elsewhere)
 
     def _activity(self, name: str) -> Activity | None:
         return self.workspace.activity(name, self.glyphs)
@@ -550,8 +463,9 @@ class Dashboard(Guarded, Screen[None]):
         young = fleet.live_for(self.workspace.now()) < SECONDS_SHOWN
         if young or any(server.checking or not server.answers for server in fleet.servers):
             self.servers_pane.redraw()
-        if young:
-            self.releases.redraw()
+        else:
+            self.servers_pane.redraw_seen()
+        self.releases.redraw_seen()
 
     def _show_lock_ages(self) -> None:
         server = self.workspace.fleet_view.server(self.servers_pane.key) if self.details_of == "servers" else None
@@ -620,7 +534,6 @@ class Dashboard(Guarded, Screen[None]):
     def fold(self) -> None:
         """Collapse panes where the terminal is too small for all of them: the one with the focus stays open."""
         short = self.size.height < SHORT
-        self.set_class(self.size.height >= TALL, "-tall")
         if self.zoomed and self.pane:
             self.zoomed = self.pane
         for name in PANES:
@@ -632,25 +545,19 @@ class Dashboard(Guarded, Screen[None]):
         self.show_status()
 
     def place_panes(self) -> None:
-        """Give the servers and few releases the lines that they want, as far as the tabs keep theirs."""
-        pane, top = self.servers_pane, self.query_one("#top")
-        framed = 2 if self.size.height >= TALL else 1
-        most = self.size.height // (2 if self.pane == "servers" else 3) + 1
-        collapsed = pane.has_class("-collapsed")
-        self.map.display = (
-            len(self.workspace.fleet_view.servers) >= LEAST and self.size.width >= NARROW and not collapsed
+        """Give each pane its lines."""
+        wanted = Wanted(
+            self.servers_pane.lines_high,
+            self.releases.lines_high,
+            len(self.workspace.fleet_view.servers),
+            bool(self.zoomed),
+            self.pane,
+            frozenset(name for name in PANES if self.query_one(f"#{name}").has_class("-collapsed")),
         )
-        lines: int | str = 1
-        if not collapsed and (self.size.height < SHORT or self.zoomed):
-            lines = "1fr"
-        elif not collapsed:
-            wanted = max(pane.lines_high, MAP_LINES if self.map.display else 3)
-            lines = max(min(wanted + framed, most), 5)
-        self._set_height(top, lines)
-        rest = self.size.height - (lines if isinstance(lines, int) else 0) - LINES_AROUND
-        wanted = max(self.releases.lines_high + 1, LEAST_RELEASES)
-        few = not self.zoomed and self.size.height >= SHORT and wanted < rest // 2
-        self._set_height(self.releases, 1 if self.releases.has_class("-collapsed") else wanted if few else "1fr")
+        placed = place(self.size.width, self.size.height, wanted)
+        self.map.display = placed.map
+        self._set_height(self.query_one("#top"), placed.servers)
+        self._set_height(self.releases, placed.releases)
 
     def _set_height(self, widget: Widget, lines: int | str) -> None:
         if self._heights.get(widget) != lines:

@@ -71,9 +71,9 @@ class Welcome(Guarded, Screen[None]):
             line("  press ", (self._keymap.shown("demo"), "key"), "   four servers here, and a sample project"),
             (),
             line(("To deploy your own project:", "head")),
-            line(("  turnout init          ", "accent"), "asks a few questions, writes turnout.toml"),
-            line(("  turnout doctor ENV    ", "accent"), "checks the servers, changes nothing"),
-            line(("  turnout               ", "accent"), "opens the dashboard"),
+            line(("  turnout init        ", "accent"), "asks, then writes turnout.toml"),
+            line(("  turnout doctor ENV  ", "accent"), "checks, changes nothing"),
+            line(("  turnout             ", "accent"), "opens the dashboard"),
         ]
 
     def action_demo(self) -> None:

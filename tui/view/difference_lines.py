@@ -11,7 +11,7 @@ from core.text import count, show_path, size
 from tui.view.change_lines import commit_line, lines_words
 from tui.view.formats import short_tag, short_tags
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, cell_len, crop, fit, line, one_line, right, short, width, wrap
+from tui.view.lines import Line, cell_len, crop, fit, line, one_line, right, short, wrap
 
 LETTERS = {ADDED: ("A", "ok"), CHANGED: ("M", "accent"), REMOVED: ("D", "bad"), RENAMED: ("R", "accent")}
 """By change: its letter, as git has it, and the letter's role."""
@@ -157,13 +157,6 @@ def text_rows(lines: Sequence[DiffLine], cells: int, glyphs: Glyphs) -> list[Lin
         out.append(line((gutter, "dim"), (item.kind + pieces[0], role)))
         out += [line(" " * (len(gutter) + 1), (piece, role)) for piece in pieces[1:]]
     return out
-
-
-def ruled(name: Line, cells: int, glyphs: Glyphs) -> Line:
-    """`━━ src/cart.php  from git ━━━━━`: a name in a rule over the whole width."""
-    name = crop(name, max(cells - 6, 4), glyphs.more)
-    rest = max(cells - 4 - width(name), 0)
-    return line((glyphs.rail * 2 + " ", "rail"), *name, (" " + glyphs.rail * rest, "rail"))
 
 
 def _pieces(text: str, cells: int) -> list[str]:

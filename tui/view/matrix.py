@@ -177,6 +177,12 @@ def row_line(
     return tuple(spans)
 
 
+def times_of(row: FleetRelease, fleet: FleetView, now: float) -> str:
+    """What of a row changes as time goes on: how long ago it was deployed, and how long it was live."""
+    life = fleet.lives.get(row.tag)
+    return f"{ago(max(now - row.created, 0))} {span(life.seconds(now)) if life else ''}"
+
+
 def table_lines(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
     """The matrix for a terminal's scrollback: its head and all its rows, each beginning with the release's tag."""
     if not fleet.rows:

@@ -15,6 +15,7 @@ COLUMNS = tuple(CHECKS)
 
 _WIDE = max(len(name) for name in COLUMNS) + 1
 _NARROW = 5
+_SHORTER = {"connect": "conn", "current": "curr", "programs": "progs", "rehearsal": "rehearse"}
 _LEVELS = (OK, WARNING, ERROR)
 
 
@@ -40,9 +41,26 @@ class Examined:
         return max(levels, key=_LEVELS.index, default="")
 
 
-def cell_width(names: int, cells: int) -> int:
-    """Cells of a column, beside names of so many cells."""
-    return _WIDE if cells - names >= _WIDE * len(COLUMNS) else _NARROW
+def columns(names: int, cells: int) -> list[tuple[str, int]]:
+    """The title and the width of each check's column, beside names of so many cells: as much as there is room for."""
+    if cells - names >= _WIDE * len(COLUMNS):
+        return [(name, _WIDE) for name in COLUMNS]
+    for titles in (COLUMNS, [_SHORTER.get(name, name) for name in COLUMNS]):
+        widths = [max(len(title) + 1, _NARROW) for title in titles]
+        if names + sum(widths) <= cells:
+            return list(zip(titles, widths, strict=True))
+    return [(name[: _NARROW - 1], _NARROW) for name in COLUMNS]
+
+
+def column_at(x: int, names: int, cells: int) -> int:
+    """The place of the check in whose column a cell is; -1 for the names."""
+    if x < names:
+        return -1
+    for index, (_, wide) in enumerate(columns(names, cells)):
+        names += wide
+        if x < names:
+            return index
+    return len(COLUMNS) - 1
 
 
 def name_width(servers: Sequence[Examined], cells: int) -> int:
@@ -54,18 +72,16 @@ def name_width(servers: Sequence[Examined], cells: int) -> int:
 
 def head_line(names: int, cells: int) -> Line:
     """The names of the checks, shortened where there is no room."""
-    width = cell_width(names, cells)
-    return line((fit("", names) + "".join(fit(name[: width - 1], width) for name in COLUMNS), "dim"))
+    return line((fit("", names) + "".join(fit(title, wide) for title, wide in columns(names, cells)), "dim"))
 
 
 def server_line(server: Examined, names: int, cells: int, column: int, glyphs: Glyphs) -> Line:
     """`web1    ✓     ✓     !`; the check in `column` (-1: none) is in brackets."""
-    width = cell_width(names, cells)
     spans = [Span(fit(server.server, names - 1, glyphs.more) + " ", "strong")]
-    for index, check in enumerate(COLUMNS):
+    for index, (check, (_, wide)) in enumerate(zip(COLUMNS, columns(names, cells), strict=True)):
         sign, role = _sign(server, check, glyphs)
         text = f"[{sign}]" if index == column else f" {sign} "
-        spans.append(Span(fit(text, width), "accent" if index == column and role == "dim" else role))
+        spans.append(Span(fit(text, wide), "accent" if index == column and role == "dim" else role))
     return crop(tuple(spans), cells, glyphs.more)
 
 

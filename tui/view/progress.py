@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.changes import PlanChanges
 from core.events import (
     PHASES,
     Answered,
@@ -51,6 +52,12 @@ MEASURED_AFTER = 1.0
 
 SPARKS = 12
 """Seconds of the upload's rate, and outcomes of checks, that are kept to be drawn."""
+
+LAST_SAID = 40
+"""Events whose words may stand below the servers; the Log tab has all."""
+
+TOLD = (HookStarted, HookOutput, HookFinished, CheckAttempted, Switched, ServerFailed, Note, GoingBack)
+"""Events that say more than the rows of the servers do."""
 
 BACK = "back"
 """What a switch on the way back is called here, among the phases of a server."""
@@ -196,6 +203,10 @@ class Progress:
         """The pause after it, until the next one begins."""
         self.question: Question | None = None
         """What it asks now."""
+        self.changes: PlanChanges | None = None
+        """Commits and files beside what was live, where the plan is ours."""
+        self.said: deque[Event] = deque(maxlen=LAST_SAID)
+        """The last events that hooks, checks and troubles gave."""
         self.finished: OperationFinished | None = None
         self.cancelling = False
 
@@ -210,6 +221,8 @@ class Progress:
     def apply(self, event: Event) -> None:
         """Take one event in."""
         server = self.of(event.server)
+        if isinstance(event, TOLD):
+            self.said.append(event)
         match event:
             case OperationStarted():
                 self.kind, self.environment = event.kind, event.environment

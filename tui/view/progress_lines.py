@@ -22,6 +22,9 @@ QUIET = (7.0, 0.0)
 LONG = 0.1
 """Seconds from which a phase that has ended is worth its place in a line."""
 
+PHASES_APART = 8
+"""Cells at least between what a server does and the phases that it is through."""
+
 ROOMY = 36
 """Cells from which a row of an upload has room for its time left, too."""
 
@@ -60,7 +63,21 @@ def server_progress_line(
         spans += [Span(_glyph(mark, glyphs), _role(mark)) for mark in marks]
         spans.append(Span("  "))
     room = cells - width(spans)
-    return crop((*spans, *now_spans(progress, server, room, now, glyphs)), cells, glyphs.more)
+    spans += now_spans(progress, server, room, now, glyphs)
+    if signs:
+        return crop(tuple(spans), cells, glyphs.more)
+    return with_phases(tuple(spans), progress, server, cells, glyphs)
+
+
+def with_phases(spans: Line, progress: Progress, server: ServerProgress, cells: int, glyphs: Glyphs) -> Line:
+    """A server's row with the phases that it is through at its end, and their seconds, where there is room."""
+    marks = [(phase, progress.mark(server.name, phase)) for phase in progress.phases if phase != "build"]
+    told = [f"{phase} {clock(mark.seconds)}" for phase, mark in marks if mark and mark.outcome and mark.seconds >= LONG]
+    text = f" {glyphs.dot} ".join(told)
+    gap = cells - width(spans) - cell_len(text)
+    if progress.finished or not told or gap < PHASES_APART:
+        return crop(spans, cells, glyphs.more)
+    return (*spans, *line(" " * gap, (text, "dim")))
 
 
 def by_urgency(progress: Progress, now: float) -> tuple[list[str], list[str]]:

@@ -13,6 +13,7 @@ from tui.view.lines import Line
 from tui.view.operation_lines import bytes_line, folded, phase_line, title_line
 from tui.view.progress import Progress
 from tui.view.progress_lines import by_urgency, fleet_line, notes_lines, server_progress_line
+from tui.view.progress_rest import rest_lines
 from tui.view.question_lines import question_lines
 from tui.view.receipt_lines import receipt_lines
 
@@ -74,7 +75,10 @@ def _ended(progress: Progress, error: TurnoutError | None, now: float, frame: Fr
     head = receipt_lines(progress, error, cells, glyphs, frame.keys)
     head += notes_lines(progress, cells, glyphs, NOTES)
     names = sorted(progress.servers, key=lambda name: progress.servers[name].failed is None)
-    return Page([*head, ()], names)
+    room = frame.rows - len(head) - 1 - len(names)
+    if room < 0:
+        return Page([*head, ()], names)
+    return Page([*head, (), *_rows(progress, names, now, frame), *rest_lines(progress, cells, room, glyphs)])
 
 
 def _with_servers(progress: Progress, head: list[Line], now: float, frame: Frame) -> Page:
@@ -83,7 +87,8 @@ def _with_servers(progress: Progress, head: list[Line], now: float, frame: Frame
     names = list(progress.servers)
     if len(names) <= room:
         names.sort(key=lambda name: progress.servers[name].failed is None and not progress.servers[name].stalled(now))
-        return Page([*head, *_rows(progress, names, now, frame)])
+        rest = rest_lines(progress, frame.cells, room - len(names), frame.glyphs)
+        return Page([*head, *_rows(progress, names, now, frame), *rest])
     busy, quiet = by_urgency(progress, now)
     kept = min(max(room - 1, 0), len(busy))
     while True:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
 from textual.widget import Widget
 
 from tui.keymap import Keymap
 from tui.view.glyphs import Glyphs
+from tui.view.titles import tab_names
+from tui.widgets.border import set_border_title
 from tui.widgets.changes import ChangesTab
 from tui.widgets.details import DetailsTab
 from tui.widgets.history import HistoryTab
@@ -18,6 +21,12 @@ from tui.widgets.logs import LogsTab
 from tui.widgets.preflight import PreflightTab
 from tui.widgets.progress import ProgressView
 from tui.widgets.tab import Tab
+
+NUMBER = "3 "
+"""Before the names of the tabs: the key of the pane."""
+
+EDGES = 2
+"""Cells of a border beside its title."""
 
 
 class BottomPane(Vertical):
@@ -58,13 +67,23 @@ class BottomPane(Vertical):
         self.tab = tab
         for name, widget in self.tabs.items():
             widget.display = name == tab
-        names = [
-            f"[@click=screen.tab('{name}')]{'[b u]' if name == tab else '[not b]'}{name.capitalize()}[/][/]"
-            for name in self.tabs
-        ]
-        self.border_title = f"3 {f' {self._glyphs.rule} '.join(names)}"
+        self._name_tabs()
         if focused:
             self.focus_target.focus()
+
+    def _name_tabs(self) -> None:
+        """Write the names of the tabs into the border; a click on one shows it."""
+        written = []
+        for text, name in tab_names(
+            list(self.tabs), self.tab, self.outer_size.width - EDGES - len(NUMBER), self._glyphs
+        ):
+            style = "b u" if name == self.tab else "not b"
+            said = text.capitalize() if text == name else text
+            written.append(f"[@click=screen.tab('{name}')][{style}]{said}[/][/]" if name else said)
+        set_border_title(self, Content.from_markup(NUMBER + "".join(written)))
+
+    def on_resize(self) -> None:
+        self._name_tabs()
 
     @property
     def focus_target(self) -> Widget:

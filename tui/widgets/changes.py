@@ -20,12 +20,12 @@ from tui.view.difference_lines import (
     commits_said,
     file_row,
     files_said,
-    ruled,
     text_rows,
     title_line,
 )
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, cell_len, line, one_line
+from tui.view.rules import ruled
 from tui.widgets.paint import Lines
 from tui.widgets.rows import Rows
 from tui.widgets.tab import Tab

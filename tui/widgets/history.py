@@ -98,6 +98,7 @@ class HistoryTab(Vertical, Tab):
     """The list, or the log of one operation."""
 
     tab_name = "history"
+    follows_fleet = True
     keys: tuple[Key, ...] = LIST_KEYS
     BINDINGS = bindings("close")
 

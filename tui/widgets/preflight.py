@@ -17,7 +17,7 @@ from tui.view.lines import Line
 from tui.view.preflight import (
     COLUMNS,
     Examined,
-    cell_width,
+    column_at,
     detail_lines,
     head_line,
     name_width,
@@ -62,9 +62,9 @@ class PreflightRows(Rows):
 
     def on_click(self, event: events.Click) -> None:
         cells = self.scrollable_content_region.width
-        names = name_width(self._servers, cells)
-        if event.x >= names:
-            self.column = min((event.x - names) // cell_width(names, cells), len(COLUMNS) - 1)
+        column = column_at(event.x, name_width(self._servers, cells), cells)
+        if column >= 0:
+            self.column = column
         super().on_click(event)
         self.move(0)
 

@@ -12,14 +12,17 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.errors import TurnoutError
+from core.history import Entry
 from tui.keymap import Keymap
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
+from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop
 from tui.view.progress import Progress
 from tui.view.progress_lines import idle_lines
 from tui.view.progress_page import Frame, Page, page, row
+from tui.view.recent import recent_entries, recent_lines
 from tui.view.switch_lines import moving
 from tui.widgets.paint import ROLE_CLASSES, Drawn, strip
 from tui.widgets.tab import Tab
@@ -40,6 +43,7 @@ class ProgressView(Drawn, ScrollView, Tab, can_focus=True):
     ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     tab_name = "progress"
+    follows_fleet = True
 
     def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap) -> None:
         super().__init__(id=self.tab_name)
@@ -48,6 +52,8 @@ class ProgressView(Drawn, ScrollView, Tab, can_focus=True):
         self._keymap = keymap
         self._progress: Progress | None = None
         self._error: TurnoutError | None = None
+        self._fleet = FleetView("", "")
+        self._recent: tuple[Entry, ...] = ()
         self._page = Page(())
         self._drawn_at = 0.0
 
@@ -57,6 +63,9 @@ class ProgressView(Drawn, ScrollView, Tab, can_focus=True):
         same = progress is self._progress and progress is not None and progress.finished is None
         self._progress = progress
         self._error = operation.error if operation else None
+        if operation is None and workspace.fleet_view is not self._fleet:
+            self._fleet = workspace.fleet_view
+            self._recent = recent_entries(self._fleet)
         if same and not self._moves and time.monotonic() - self._drawn_at < DRAWN_EVERY:
             return
         self._draw()
@@ -80,8 +89,7 @@ class ProgressView(Drawn, ScrollView, Tab, can_focus=True):
         self._drawn_at = time.monotonic()
         frame, before = self._frame, self._page
         if self._progress is None:
-            idle = idle_lines({name: self._keymap.shown(name) for name in ("deploy", "rollback", "undo")})
-            self._page = Page([crop(spans, frame.cells, self._glyphs.more) for spans in idle])
+            self._page = Page(self._idle(frame))
         else:
             self._page = page(self._progress, self._error, self._now(), frame)
             if self._progress.finished and self._moves:
@@ -90,6 +98,14 @@ class ProgressView(Drawn, ScrollView, Tab, can_focus=True):
         if size != self.virtual_size:
             self.virtual_size = size
         self._refresh_changed(before)
+
+    def _idle(self, frame: Frame) -> list[Line]:
+        """What to press, and what was done last."""
+        idle = idle_lines({name: self._keymap.shown(name) for name in ("deploy", "rollback", "undo")})
+        out = [crop(spans, frame.cells, self._glyphs.more) for spans in idle]
+        rows, key = frame.rows - len(out) - 1, self._keymap.shown("history")
+        recent = recent_lines(self._recent, self._fleet, frame.cells, rows, self._glyphs, self._now(), key)
+        return [*out, (), *recent] if recent else out
 
     def _refresh_changed(self, before: Page) -> None:
         """Draw again what differs from the page before; all of it where it is scrolled."""

@@ -85,6 +85,9 @@ class ReleasesPane(MarkableRows):
             row, self._fleet, self._laid_out(cells), self._glyphs, self._now(), row.tag in self.marked
         )
 
+    def time_text(self, index: int) -> str:
+        return matrix.times_of(self._rows[index], self._fleet, self._now())
+
     def draw_placeholder(self, cells: int) -> Sequence[Line]:
         names = ("deploy", "refresh-all", "filter")
         return matrix.placeholder(

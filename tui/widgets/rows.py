@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.keymap import bindings
-from tui.view.lines import Line, line
+from tui.view.lines import Line, line, wrap_line
 from tui.widgets.paint import ROLE_CLASSES, strip
 
 
@@ -58,12 +58,15 @@ class Rows(ScrollView, can_focus=True):
         self._keys: tuple[str, ...] = ()
         self._strips: dict[tuple[int, int, str], Strip] = {}
         self._head: tuple[int, Sequence[Line]] = (-1, ())
+        self._times: dict[int, str] = {}
+        """By place: what `time_text` said when the row was drawn."""
         self._seen: list[Strip] = []
         """The lines that were seen when the rows were drawn again last."""
 
     def redraw(self) -> None:
         """Draw the rows again of which the content has changed. (Until then a drawn row is kept.)"""
         self._strips.clear()
+        self._times.clear()
         self._head = (-1, ())
         before, height = self._seen, self.scrollable_content_region.height
         self._seen = [self.render_line(y) for y in range(height)]
@@ -74,6 +77,37 @@ class Rows(ScrollView, can_focus=True):
         if changed:
             self.refresh(*(Region(0, y, self.size.width, 1) for y in changed))
 
+    def redraw_seen(self) -> None:
+        """Draw again the rows that are seen and whose text has changed by time alone (`time_text`), and the head."""
+        cells = self.scrollable_content_region.width or self.size.width
+        head = self.draw_head(cells)
+        if head != self._head_lines(cells):
+            self.redraw()
+            return
+        for index in self._seen_rows:
+            if self._times.get(index, "") != self.time_text(index):
+                self._draw_anew(index)
+
+    @property
+    def _seen_rows(self) -> range:
+        """The places of the rows that are seen; where rows are side by side, of all."""
+        if self._columns > 1:
+            return range(len(self._keys))
+        first = self.scroll_offset.y
+        return range(first, min(first + self.scrollable_content_region.height, len(self._keys)))
+
+    def _draw_anew(self, index: int) -> None:
+        for key in [key for key in self._strips if key[0] == index]:
+            del self._strips[key]
+        y = self.head_height + index % self._lines_of_rows - self.scroll_offset.y
+        if 0 <= y < len(self._seen):
+            self._seen[y] = self.render_line(y)
+        self.refresh(Region(0, y, self.size.width, 1))
+
+    def time_text(self, index: int) -> str:
+        """What of a row changes by itself as time goes on; "" for nothing."""
+        return ""
+
     def draw_head(self, cells: int) -> Sequence[Line]:
         """The lines above the rows."""
         return ()
@@ -83,7 +117,7 @@ class Rows(ScrollView, can_focus=True):
         raise NotImplementedError
 
     def draw_placeholder(self, cells: int) -> Sequence[Line]:
-        """The lines shown in place of rows."""
+        """The lines shown in place of rows; what is too long for a line goes on in the next."""
         return ()
 
     @property
@@ -217,12 +251,13 @@ class Rows(ScrollView, can_focus=True):
         if index < 0:
             return strip(self, head[index], cells, ground)
         if not self._keys:
-            placeholder = self.draw_placeholder(cells)
+            placeholder = [part for spans in self.draw_placeholder(cells) for part in wrap_line(spans, cells - 2)]
             return strip(
                 self, line(" ", *placeholder[index - 1]) if 0 < index <= len(placeholder) else (), cells, ground
             )
         if index >= len(self._keys):
             return strip(self, (), cells, ground)
+        self._times[index] = self.time_text(index)
         ground = self.get_component_rich_style(state) if state else ground
         return strip(self, self.draw(index, cells), cells, ground)
 

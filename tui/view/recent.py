@@ -1,0 +1,42 @@
+"""What was done last in an environment, from what its servers have said already: nobody is asked for it (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from core.history import Entry, merged
+from tui.view.fleet import FleetView
+from tui.view.glyphs import Glyphs
+from tui.view.history_lines import entry_line
+from tui.view.lines import Line, line
+from tui.view.rules import ruled
+
+SERVERS = 8
+"""Servers whose journals are read here: each has the end of its own, and most say the same."""
+
+LEAST = 3
+"""Operations, with the title, for which there must be room."""
+
+
+def recent_entries(fleet: FleetView) -> tuple[Entry, ...]:
+    """The operations that the ends of some journals tell of, newest first."""
+    states = fleet.known[:SERVERS]
+    running = {state.lock.operation for state in states if state.lock and state.lock.alive}
+    found = merged({state.server: state.journal for state in states}, running=running)
+    # Of a part of the servers only, which says nothing of the others.
+    return tuple(replace(entry, gone=()) for entry in found.entries)
+
+
+def recent_lines(
+    entries: Sequence[Entry], fleet: FleetView, cells: int, rows: int, glyphs: Glyphs, now: float, key: str
+) -> list[Line]:
+    """The newest operations under a title, in at most so many rows; `key` shows all of them."""
+    if rows < LEAST or not entries:
+        return []
+    out = [ruled(line(("last operations", "strong"), "  ", (key, "key"), (" shows all", "dim")), cells, glyphs)]
+    for entry in entries[: rows - 1]:
+        row = fleet.row(entry.tag)
+        subject = row.record.subject if row and row.record else ""
+        out.append(entry_line(entry, cells, glyphs, now, subject))
+    return out
