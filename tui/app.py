@@ -390,7 +390,9 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(self.keymap, self.glyphs, self.why_not, place=str(self.settings.place or own.FILE)))
+        here: Sequence[str] = getattr(self.screen, "keys_here", ())
+        place = str(self.settings.place or own.FILE)
+        self.push_screen(HelpScreen(self.keymap, self.glyphs, self.why_not, place=place, here=here))
 
     def action_help_quit(self) -> None:
         """ctrl+c where nothing is selected: says how to leave, and never does."""

@@ -254,14 +254,6 @@ def test_looks(picture: Any, look: dict[str, str]) -> None:
     assert picture(recorded_app(environ=look, of=project(protected=True)), [(60, 16), (80, 24)])
 
 
-def test_looks_of_a_plan(picture: Any, look: dict[str, str]) -> None:
-    assert picture(recorded_app(BEHIND, environ=look), [(80, 24)], with_plan(deploy_plan()))
-
-
-def test_looks_of_an_upload(picture: Any, look: dict[str, str]) -> None:
-    assert picture(recorded_app(BEHIND, environ=look), [(80, 24)], operating(UPLOADING))
-
-
 def test_empty(picture: Any) -> None:
     assert picture(recorded_app({name: state(name, count=0) for name in WEB}))
 
@@ -337,7 +329,7 @@ def test_a_failed_deploy(picture: Any) -> None:
 
 
 def test_log(picture: Any) -> None:
-    assert picture(recorded_app(BEHIND), before=operating(FAILED, None, "3", "right_square_bracket"))
+    assert picture(recorded_app(BEHIND), before=operating(FAILED, None, "right_square_bracket"))
 
 
 def test_details_of_a_release(picture: Any) -> None:

@@ -25,3 +25,10 @@ def test_nothing_in_the_help_is_cut(cells: int) -> None:
             assert key.help in words, key.id
         assert f"({REASON})" in words
         assert "".join(words.split()).count("a" * 90) == 1
+
+
+def test_what_does_something_where_the_help_was_opened_comes_first() -> None:
+    screen = HelpScreen(Keymap(KEYS), UNICODE, lambda name: "", place="keys.toml", here=["log-follow", "log-search"])
+    lines = [plain(spans).split() for spans in screen.lines(90)]
+    assert lines[0] == ["Here"] and [words[:2] for words in lines[1:3]] == [["f", "follow"], ["/", "search:"]]
+    assert lines[3:5] == [[], ["Change", "servers"]]

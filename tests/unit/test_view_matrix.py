@@ -13,7 +13,7 @@ from core.errors import ConnectError
 from core.records import Release, ServerState
 from core.rows.servers import release_rows
 from tests.tui.recorded import NOW, SUBJECTS, fleet_of, record, state, tag
-from tui.view import matrix
+from tui.view import matrix, matrix_layout, release_list, release_state
 from tui.view.details import release_lines
 from tui.view.fleet import FleetView, ServerView
 from tui.view.glyphs import ASCII, UNICODE
@@ -27,7 +27,7 @@ def shop() -> FleetView:
 
 
 def rows(fleet: FleetView, cells: int) -> list[str]:
-    layout = matrix.plan_layout(fleet, cells)
+    layout = matrix_layout.plan_layout(fleet, cells)
     return [plain(matrix.row_line(row, fleet, layout, UNICODE, NOW)) for row in fleet.rows]
 
 
@@ -39,7 +39,7 @@ def rows(fleet: FleetView, cells: int) -> list[str]:
 )
 def test_every_row_and_the_head_are_as_wide_as_the_pane_at_most(cells: int, count: int, pattern: str) -> None:
     fleet = fleet_of(*[state(pattern.format(number)) for number in range(1, count + 1)])
-    layout = matrix.plan_layout(fleet, cells)
+    layout = matrix_layout.plan_layout(fleet, cells)
     head = plain(matrix.head_line(layout, UNICODE))
     assert cell_len(head) <= cells
     for text in rows(fleet, cells):
@@ -48,8 +48,8 @@ def test_every_row_and_the_head_are_as_wide_as_the_pane_at_most(cells: int, coun
 
 def test_with_room_every_server_has_a_column_with_its_name() -> None:
     fleet = shop()
-    layout = matrix.plan_layout(fleet, 120)
-    assert layout.mode == matrix.NAMED
+    layout = matrix_layout.plan_layout(fleet, 120)
+    assert layout.mode == matrix_layout.NAMED
     assert plain(matrix.head_line(layout, UNICODE)).rstrip().endswith("web1 web2 web3")
 
 
@@ -61,15 +61,15 @@ def test_drift_is_seen_at_a_glance() -> None:
 
 def test_twenty_servers_get_one_cell_each() -> None:
     fleet = fleet_of(*[state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 21)])
-    assert matrix.plan_layout(fleet, 120).mode == matrix.DENSE
+    assert matrix_layout.plan_layout(fleet, 120).mode == matrix_layout.DENSE
     assert rows(fleet, 120)[0].rstrip().endswith("●●○" + "●" * 17)
 
 
 def test_a_hundred_servers_are_counted_where_their_cells_do_not_fit() -> None:
     fleet = fleet_of(*[state(f"web{n}", 1 if n == 3 else 0) for n in range(1, 101)])
-    assert matrix.plan_layout(fleet, 100).mode == matrix.COUNTED
+    assert matrix_layout.plan_layout(fleet, 100).mode == matrix_layout.COUNTED
     assert rows(fleet, 80)[0].rstrip().endswith("●99 ○1")
-    head = plain(matrix.head_line(matrix.plan_layout(fleet, 100), UNICODE))
+    head = plain(matrix.head_line(matrix_layout.plan_layout(fleet, 100), UNICODE))
     assert head.rstrip().endswith("●live ○kept ✗bad ·none ?dark")
     assert rows(fleet, 100)[0].split()[-5:] == ["99", "1", "·", "·", "·"]
 
@@ -81,7 +81,7 @@ def test_counts_never_leave_out_the_live_ones() -> None:
     fleet = FleetView.of("shop", "production", servers)
     newest = rows(fleet, 80)[0]
     assert newest.rstrip().endswith("●4 ?30 ○66")
-    assert matrix.row_state(fleet.rows[0], fleet, UNICODE)[2] == "live 4/100"
+    assert release_state.row_state(fleet.rows[0], fleet, UNICODE)[2] == "live 4/100"
 
 
 def test_what_a_server_was_before_it_fell_silent_is_unknown_in_its_cells() -> None:
@@ -89,14 +89,14 @@ def test_what_a_server_was_before_it_fell_silent_is_unknown_in_its_cells() -> No
     fleet = FleetView.of("shop", "production", servers)
     assert rows(fleet, 120)[0].split()[-2:] == ["●", "?"]
     silent = FleetView.of("shop", "production", [replace(one, error=ConnectError("down")) for one in servers])
-    assert matrix.row_state(silent.rows[0], silent, UNICODE)[2] == "was live"
+    assert release_state.row_state(silent.rows[0], silent, UNICODE)[2] == "was live"
 
 
 def test_a_release_that_failed_on_one_server_is_failed_there_and_kept_elsewhere() -> None:
     fleet = fleet_of(state("web1", 1, failed=(0,)), state("web2", 1, failed=()))
     row = fleet.rows[0]
-    assert [matrix.cell_state(row, server, UNICODE)[2] for server in fleet.servers] == ["failed", "kept"]
-    assert matrix.row_state(row, fleet, UNICODE)[2] == "failed 1/2"
+    assert [release_state.cell_state(row, server, UNICODE)[2] for server in fleet.servers] == ["failed", "kept"]
+    assert release_state.row_state(row, fleet, UNICODE)[2] == "failed 1/2"
     assert release_rows({view.name: view.state for view in fleet.servers if view.state}, fleet.names)[0]["servers"] == {
         "web1": "failed",
         "web2": "kept",
@@ -114,8 +114,8 @@ def test_how_long_a_release_lived_is_told_beside_a_bar() -> None:
 def test_long_names_of_servers_are_told_apart_in_the_head() -> None:
     names = [f"shop-frontend-eu-central-1-{number}" for number in (1, 2, 3)]
     fleet = fleet_of(*[state(name) for name in names])
-    layout = matrix.plan_layout(fleet, 80)
-    assert layout.mode == matrix.NAMED
+    layout = matrix_layout.plan_layout(fleet, 80)
+    assert layout.mode == matrix_layout.NAMED
     assert len(set(plain(matrix.head_line(layout, UNICODE)).split()[-3:])) == 3
 
 
@@ -139,7 +139,7 @@ def test_a_release_that_a_rollback_left_is_called_so() -> None:
     before = state("web1", 1)
     releases = {**before.releases, tag(0): Release(tag=tag(0), record=record(0, left=True), present=True)}
     fleet = fleet_of(*[ServerState(server="web1", root="/srv", current=tag(1), releases=releases)])
-    assert matrix.row_state(fleet.rows[0], fleet, UNICODE)[2] == "left"
+    assert release_state.row_state(fleet.rows[0], fleet, UNICODE)[2] == "left"
 
 
 def test_a_release_that_was_never_live_is_not_called_left() -> None:
@@ -190,7 +190,7 @@ def test_markup_and_escapes_in_a_subject_are_shown_as_they_are_or_not_at_all() -
     ],
 )
 def test_the_filter_looks_at_tag_subject_people_and_state(words: str, count: int) -> None:
-    assert len(matrix.matching(shop().rows, words)) == count
+    assert len(release_list.matching(shop().rows, words)) == count
 
 
 def test_the_four_placeholders_differ_and_each_names_the_next_step() -> None:
@@ -203,25 +203,25 @@ def test_the_four_placeholders_differ_and_each_names_the_next_step() -> None:
     }
     texts = {}
     for name, (fleet, filter_text, next_step) in placeholders.items():
-        texts[name] = "\n".join(plain(spans) for spans in matrix.placeholder(fleet, filter_text, UNICODE, KEYS))
+        texts[name] = "\n".join(plain(spans) for spans in release_list.placeholder(fleet, filter_text, UNICODE, KEYS))
         assert next_step in texts[name]
     assert len(set(texts.values())) == 4
 
 
 def test_there_is_no_placeholder_where_there_are_rows() -> None:
-    assert matrix.placeholder(shop(), "", UNICODE, KEYS) == []
+    assert release_list.placeholder(shop(), "", UNICODE, KEYS) == []
 
 
 def test_a_marked_row_shows_its_mark_in_ascii_too() -> None:
     fleet = shop()
-    layout = matrix.plan_layout(fleet, 100)
+    layout = matrix_layout.plan_layout(fleet, 100)
     for glyphs in (UNICODE, ASCII):
         assert plain(matrix.row_line(fleet.rows[0], fleet, layout, glyphs, NOW, True)).startswith(glyphs.marked)
 
 
 def test_the_ascii_set_draws_ascii_only() -> None:
     fleet = shop()
-    layout = matrix.plan_layout(fleet, 60)
+    layout = matrix_layout.plan_layout(fleet, 60)
     assert all(plain(matrix.row_line(row, fleet, layout, ASCII, NOW)).isascii() for row in fleet.rows)
 
 

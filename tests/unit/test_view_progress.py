@@ -263,7 +263,7 @@ def roomy(*events: Event) -> Progress:
 
 
 def test_where_there_is_room_the_changes_and_the_last_lines_are_below_the_servers() -> None:
-    said = [HookOutput(server="web1", line=f"step {number}", time=T) for number in range(60)]
+    said = [HookOutput(server="web1", on="prepare", line=f"step {number}", time=T) for number in range(60)]
     wide = [plain(spans) for spans in rest_lines(roomy(*said), 200, 20, UNICODE)]
     assert wide[0] == "" and len(wide) <= 20
     assert wide[1].startswith("━━ changes 9ab01cd..3f2c1ab ") and "━━ last lines ━" in wide[1]
@@ -276,7 +276,7 @@ def test_where_there_is_room_the_changes_and_the_last_lines_are_below_the_server
 
 
 def test_the_rest_of_a_page_never_overflows() -> None:
-    said = [HookOutput(server=name, line="x" * 300, time=T) for name in SERVERS for _ in range(9)]
+    said = [HookOutput(server=name, on="prepare", line="x" * 300, time=T) for name in SERVERS for _ in range(9)]
     for cells in (40, 58, 80, 119, 120, 200):
         for rows in range(40):
             out = rest_lines(roomy(*said), cells, rows, UNICODE)
@@ -287,4 +287,4 @@ def test_a_wide_row_ends_with_the_phases_that_are_over() -> None:
     progress = follow(*phase("web1", "connect", "begin"), PhaseStarted(server="web1", phase="stage", time=T + 1))
     row = plain(draw.server_progress_line(progress, "web1", 120, T + 5, UNICODE, 4))
     assert row.endswith("connect 0.5 s · begin 0.5 s") and width(draw.line(row)) == 120
-    assert "connect" not in plain(draw.server_progress_line(progress, "web1", 58, T + 5, UNICODE, 4))
+    assert "connect" not in plain(draw.server_progress_line(progress, "web1", 40, T + 5, UNICODE, 4))

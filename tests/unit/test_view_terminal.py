@@ -17,8 +17,9 @@ from tui.view.glyphs import ASCII, UNICODE
 from tui.view.hostkeys import CHANGED, KNOWN, HostKey, key_lines
 from tui.view.lines import ENDLESS, Line, plain
 from tui.view.locks import lock_lines, running_line
-from tui.view.matrix import legend, table_lines
+from tui.view.matrix import table_lines
 from tui.view.recovery_lines import interruption_lines
+from tui.view.release_state import legend
 
 
 def printed(lines: Iterable[Line]) -> list[str]:

@@ -46,7 +46,8 @@ def _releases(command: Command) -> Answer:
     from core.planner.freeze import frozen
     from core.planner.oddities import oddities
     from tui.view.fleet import FleetView, ServerView
-    from tui.view.matrix import legend, table_lines
+    from tui.view.matrix import table_lines
+    from tui.view.release_state import legend
 
     output = command.output
     inspection = command.inspect()

@@ -97,6 +97,15 @@ def hints(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:
     return [_hint(key, workspace, focus, keymap) for _, key in sorted(keys, key=lambda placed: placed[0])]
 
 
+def keys_here(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[str]:
+    """The ids of the keys that do something where the person is: those of the tab, or else those of the bar."""
+    if focus.pane == "bottom" and focus.tab_keys:
+        return [key.id for key in focus.tab_keys]
+    in_bar = [command for command in COMMANDS.values() if command.label and command.in_bar(workspace, focus)]
+    in_bar.sort(key=lambda command: command.place)
+    return [command.id for command in in_bar if not why_not(command.id, workspace, focus, keymap)]
+
+
 def hints_of(commands: Sequence[Command], workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:
     """The keys of these commands for the bar of another screen, in this order."""
     return [_hint(command.key, workspace, focus, keymap) for command in commands]

@@ -16,7 +16,7 @@ from core.events import Answered, Asked, Event
 from tui import keymap as keys
 from tui.commands.base import PANES
 from tui.commands.operating import offer_force
-from tui.commands.registry import COMMANDS, ON_DASHBOARD, bindings, hints, why_not
+from tui.commands.registry import COMMANDS, ON_DASHBOARD, bindings, hints, keys_here, why_not
 from tui.commands.servers import offer_host_keys
 from tui.commands.troubles import recover
 from tui.dialogs.base import Dialog, Host
@@ -335,6 +335,11 @@ class Dashboard(Guarded, Screen[None]):
         """Why the key of this id does nothing now; "" where it does something."""
         return why_not(name, self.workspace, self.here, self.keymap)
 
+    @property
+    def keys_here(self) -> list[str]:
+        """The ids of the keys that do something now, for the help."""
+        return keys_here(self.workspace, self.here, self.keymap)
+
     def action_tab(self, name: str) -> None:
         """A click on a tab's name."""
         self.show_tab(name)
@@ -459,9 +464,7 @@ class Dashboard(Guarded, Screen[None]):
         self.show_header()
         self.show_banner()
         self._show_lock_ages()
-        fleet = self.workspace.fleet_view
-        young = fleet.live_for(self.workspace.now()) < SECONDS_SHOWN
-        if young or any(server.checking or not server.answers for server in fleet.servers):
+        if any(server.checking or not server.answers for server in self.workspace.fleet_view.servers):
             self.servers_pane.redraw()
         else:
             self.servers_pane.redraw_seen()

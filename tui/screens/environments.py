@@ -205,6 +205,11 @@ class Environments(Guarded, Screen[None]):
         """Why the key of this id does nothing now; "" where it does something."""
         return why_not(name, self.workspace, HERE, self.keymap)
 
+    @property
+    def keys_here(self) -> list[str]:
+        """The ids of the keys that do something now, for the help."""
+        return ["details", *(command.id for command in IN_BAR if not self.why_not(command.id))]
+
     def action_close(self) -> None:
         """Back to the environment that was shown."""
         if self._back:

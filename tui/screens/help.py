@@ -4,33 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from textual.binding import Binding
+
+from tui.commands import app_wide
 from tui.commands.registry import grouped
 from tui.dialogs.base import Dialog
 from tui.keymap import Keymap
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, width, wrap
-from tui.view.matrix import WORDS, legend
+from tui.view.release_state import WORDS, legend
+
+HERE = "Here"
+"""The group of the keys that do something where the help was opened."""
 
 KEY_CELLS = 14
 """The width of the column of keys."""
 
 
 class HelpScreen(Dialog[None]):
-    """All keys by group. `why_not` gives the reason why an action does nothing now, or ""."""
+    """All keys by group, those that do something where it was opened (`here`, their ids) before all.
+
+    why_not   gives the reason why an action does nothing now, or ""
+    """
 
     title_text = "Keys"
+    BINDINGS = [
+        Binding(command.keys, "close", show=False, id=command.id)
+        for command in app_wide.COMMANDS
+        if command.id in ("help", "quit")
+    ]
+    """The key that opened it closes it, and what leaves a page elsewhere leaves this one."""
 
-    def __init__(self, keymap: Keymap, glyphs: Glyphs, why_not: Callable[[str], str], *, place: str) -> None:
+    def __init__(
+        self,
+        keymap: Keymap,
+        glyphs: Glyphs,
+        why_not: Callable[[str], str],
+        *,
+        place: str,
+        here: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         self._keymap = keymap
         self._glyphs = glyphs
         self._why_not = why_not
         self._place = place
+        self._here = here
 
     def lines(self, cells: int) -> Sequence[Line]:
         cells -= 1  # the scroll bar's
         out: list[Line] = []
-        for group, keys in grouped():
+        here = [(HERE, [self._keymap.by_id[name] for name in self._here])] if self._here else []
+        for group, keys in [*here, *grouped()]:
             out += [(), line((group, "head"))] if out else [line((group, "head"))]
             for key in keys:
                 out += self._key_lines(self._keymap.shown_all(key.id), key.help, self._why_not(key.id), cells)

@@ -14,7 +14,7 @@ from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.locks import fields as lock_fields
 from tui.view.locks import looked_ago
-from tui.view.matrix import WORDS, cell_state, row_state
+from tui.view.release_state import WORDS, cell_state, row_state
 
 LABEL = 11
 

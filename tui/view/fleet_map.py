@@ -12,9 +12,6 @@ from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, fit
 from tui.view.server_row import server_sign
 
-LEAST = 17
-"""Servers from which a map is worth its room."""
-
 LEAST_ACROSS = 20
 """Cells of a map's line, where there is room."""
 

@@ -19,6 +19,7 @@ from core.events import (
 from core.logs.levels import judge
 from core.text import clean
 from tui.view.line_store import LogLine
+from tui.view.lines import Line, line
 from tui.view.log import texts
 
 OUTCOMES = {"done": "ok", "cancelled": "warn", "nothing-to-do": ""}
@@ -33,6 +34,14 @@ def log_lines(event: Event) -> list[LogLine]:
     lines = [text for part in texts(event) for text in (clean(part).splitlines() or [""])]
     role = _role(event) if lines else ""
     return [LogLine(event.time, event.server, text, role) for text in lines]
+
+
+def idle_log_lines(history_key: str) -> list[Line]:
+    """What the Log tab says before anything has run; `history_key` opens the History tab."""
+    return [
+        line(("Nothing has run since the dashboard was opened.", "dim")),
+        line((history_key, "key"), " shows what was done before, and the log of each operation"),
+    ]
 
 
 def _role(event: Event) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.view.fleet_map import LEAST
-
 SHORT = 20
 """Rows of the terminal below which only one pane of a column is open at a time."""
 
@@ -24,6 +22,9 @@ LINES_AROUND = 2
 
 LEAST_RELEASES = 9
 """Lines that the releases have in any case; with few of them the rest is the tabs'."""
+
+MAP_SERVERS = 17
+"""Servers from which a map is worth its room."""
 
 MAP_LINES = 7
 """Lines that a map wants at least, with its title."""
@@ -68,7 +69,7 @@ def size_classes(wide: int, high: int) -> list[str]:
 def place(wide: int, high: int, wanted: Wanted) -> Placement:
     """The servers and few releases get the lines that they want, as far as the tabs keep theirs."""
     folded = "servers" in wanted.folded
-    with_map = wanted.count >= LEAST and wide >= NARROW and not folded
+    with_map = wanted.count >= MAP_SERVERS and wide >= NARROW and not folded
     servers: Height = 1
     if not folded and (high < SHORT or wanted.zoomed):
         servers = REST

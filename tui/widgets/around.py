@@ -14,11 +14,16 @@ from tui.view.history_lines import freeze_banner
 from tui.view.lines import Line
 from tui.view.question_lines import banner_line as question_banner
 from tui.view.recovery_lines import banner_line
-from tui.widgets.bars import OneLine
+from tui.widgets.bars import KeyBar, OneLine
 
 
 class AroundLine(OneLine):
-    """A line above or below the panes, as wide as the screen."""
+    """A line above or below the panes, as wide as the screen. A click on it does what its key does.
+
+    action   of the screen that a click runs; "" for none
+    """
+
+    action = ""
 
     def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap, id: str) -> None:
         super().__init__(id=id)
@@ -29,6 +34,10 @@ class AroundLine(OneLine):
     @property
     def cells(self) -> int:
         return self.app.size.width
+
+    def on_click(self) -> None:
+        if self.action:
+            self.post_message(KeyBar.Pressed(self.action))
 
     def show_if_any(self, spans: Line) -> None:
         """Draw these spans; where there are none the line is not there."""
@@ -57,11 +66,11 @@ class BannerLine(AroundLine):
             key, self.action = self.keymap.shown("answer"), "command('answer')"
             self.show_if_any(question_banner(question, self.cells, self.now(), self.glyphs, key))
         elif interrupted is not None and interrupted.switched:
-            key = self.keymap.shown("recover")
+            key, self.action = self.keymap.shown("recover"), "command('recover')"
             self.show_if_any(banner_line(interrupted, self.cells, self.now(), self.glyphs, key))
         elif why := workspace.frozen:
             by_hand = any(state.freeze for state in workspace.fleet_view.known)
-            key = self.keymap.shown("freeze") if by_hand else ""
+            key, self.action = (self.keymap.shown("freeze"), "command('freeze')") if by_hand else ("", "")
             self.show_if_any(freeze_banner(workspace.environment.name, why, self.cells, self.glyphs, key))
         else:
             self.show_if_any(())
@@ -69,6 +78,8 @@ class BannerLine(AroundLine):
 
 class ElsewhereLine(AroundLine):
     """What runs in environments that are not shown."""
+
+    action = "command('environment')"
 
     def look(self, running: Sequence[Workspace]) -> None:
         """Draw the operations of these environments."""
@@ -78,9 +89,10 @@ class ElsewhereLine(AroundLine):
 
 
 class StatusLine(AroundLine):
-    """The running operation, or how the last one ended."""
+    """The running operation, which a click shows; or how the last one ended, which a click hides."""
 
     def look(self, workspace: Workspace, *, seen: bool) -> None:
         """Draw it; `seen`: the operation is seen elsewhere on the screen."""
+        self.action = "tab('progress')" if workspace.operation_runs or workspace.watches else "close"
         stop, close = self.keymap.shown("cancel"), self.keymap.shown("close")
         self.show_if_any(workspace.status_line(self.cells, self.glyphs, stop=stop, close=close, seen=seen))

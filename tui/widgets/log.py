@@ -10,7 +10,7 @@ from tui.model.focus import Focus
 from tui.model.operation import Followed
 from tui.model.workspace import Workspace
 from tui.view.glyphs import Glyphs
-from tui.view.log_lines import log_lines
+from tui.view.log_lines import idle_log_lines, log_lines
 from tui.widgets.tab import Tab
 from tui.widgets.viewer import Viewer
 
@@ -25,6 +25,7 @@ class LogTab(Viewer, Tab):
         super().__init__(glyphs, keymap, id=self.tab_name)
 
     def show(self, workspace: Workspace, here: Focus) -> None:
+        self.show_above([] if workspace.operation else idle_log_lines(self._keymap.shown("history")))
         self.draw_soon()
 
     def begin(self, operation: Followed) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from core.records import FleetRelease
 from tui.keymap import Keymap
-from tui.view import matrix
+from tui.view import matrix, matrix_layout, release_list
 from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
@@ -23,19 +23,19 @@ class ReleasesPane(MarkableRows):
         self._keymap = keymap
         self._fleet = FleetView("", "")
         self._rows: tuple[FleetRelease, ...] = ()
-        self._layout: matrix.Layout | None = None
+        self._layout: matrix_layout.Layout | None = None
         self._filter = ""
         self.selected_server = ""
-        self.order = matrix.NEWEST
-        self._first = matrix.ALL
+        self.order = release_list.NEWEST
+        self._first = matrix_layout.ALL
 
     def show(self, fleet: FleetView, filter_text: str = "") -> None:
         """Draw these releases, narrowed by the filter; marks of releases that are gone go too."""
         self._fleet = fleet
         self._filter = filter_text
         self._layout = None
-        chosen = matrix.matching(fleet.rows, filter_text)
-        self._rows = matrix.in_order(chosen, fleet, self.order, self._now())
+        chosen = release_list.matching(fleet.rows, filter_text)
+        self._rows = release_list.in_order(chosen, fleet, self.order, self._now())
         self.marked &= set(fleet.places)
         self.set_keys([row.key for row in self._rows])
 
@@ -52,7 +52,7 @@ class ReleasesPane(MarkableRows):
         """Show the columns of the next or previous servers, each with its name; whether there are any."""
         cells = self.scrollable_content_region.width or self.size.width
         layout = self._laid_out(cells)
-        first = matrix.next_window(layout, self._fleet, cells, self._first, step)
+        first = matrix_layout.next_window(layout, self._fleet, cells, self._first, step)
         if first == self._first:
             return False
         self._first, self._layout = first, None
@@ -62,16 +62,16 @@ class ReleasesPane(MarkableRows):
     def start_over(self) -> None:
         """The releases of another environment come: none of these is marked, sorted or scrolled there."""
         self.unmark()
-        self.order, self._first = matrix.NEWEST, matrix.ALL
+        self.order, self._first = release_list.NEWEST, matrix_layout.ALL
 
     def sort(self) -> str:
         """Sort in the next way; its name."""
-        self.order = matrix.ORDERS[(matrix.ORDERS.index(self.order) + 1) % len(matrix.ORDERS)]
+        self.order = release_list.ORDERS[(release_list.ORDERS.index(self.order) + 1) % len(release_list.ORDERS)]
         return self.order
 
-    def _laid_out(self, cells: int) -> matrix.Layout:
+    def _laid_out(self, cells: int) -> matrix_layout.Layout:
         if self._layout is None or self._layout.cells != cells:
-            self._layout = matrix.plan_layout(self._fleet, cells, self._now(), first=self._first)
+            self._layout = matrix_layout.plan_layout(self._fleet, cells, self._now(), first=self._first)
         return self._layout
 
     def draw_head(self, cells: int) -> Sequence[Line]:
@@ -90,6 +90,6 @@ class ReleasesPane(MarkableRows):
 
     def draw_placeholder(self, cells: int) -> Sequence[Line]:
         names = ("deploy", "refresh-all", "filter")
-        return matrix.placeholder(
+        return release_list.placeholder(
             self._fleet, self._filter, self._glyphs, {name: self._keymap.shown(name) for name in names}
         )
