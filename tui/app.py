@@ -28,7 +28,7 @@ from tui import settings as own
 from tui import theme as themes
 from tui.commands import app_wide
 from tui.view import glyphs as signs
-from tui.view.placement import NARROW, SHORT, TALL
+from tui.view.placement import HEIGHTS, WIDTHS
 from tui.widgets.cells import SentCells
 from tui.widgets.guard import Telling
 from tui.widgets.key_order import KeysInOrder
@@ -76,8 +76,8 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
     COMMANDS: ClassVar = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [keys.binding(command.key) for command in app_wide.COMMANDS]
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (NARROW, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (SHORT, "-high"), (TALL, "-tall")]
+    HORIZONTAL_BREAKPOINTS = WIDTHS
+    VERTICAL_BREAKPOINTS = HEIGHTS
 
     keymap: Keymap
     bridge: Bridge

@@ -10,10 +10,12 @@ from core.config import Task
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown
 from tests.tui.recorded import NOW, project, state, tag
 from tests.tui.running import board, recorded_app, screen_text, settled, shown, toasts, until
+from tests.tui.test_pictures import HALF, UPLOADING, operating
 from tui.app import DEMO, TurnoutApp
 from tui.dialogs.base import Ask, Dialog, Message
 from tui.dialogs.pick import DeployDialog, PruneDialog
 from tui.dialogs.plan import PlanDialog
+from tui.dialogs.recover import RecoverDialog
 from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
 from tui.view.server_list import FOLD
@@ -280,8 +282,56 @@ async def test_help_lists_every_key_with_the_reason_of_those_that_are_off() -> N
         assert isinstance(app.screen, HelpScreen)
         text = screen_text(app)
         assert "roll back to the release under the cursor" in text and "(nothing is running)" in text
+        await pilot.press("question_mark")
+        assert len(app.screen_stack) == 2, "the key that opened it closes it"
+
+
+async def test_the_banner_of_an_interrupted_deploy_can_be_clicked() -> None:
+    app = recorded_app(HALF)
+    async with shown(app) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, RecoverDialog), "the dialog, by itself")
         await pilot.press("escape")
-        assert len(app.screen_stack) == 2
+        await pilot.click("#banner")
+        await until(pilot, lambda: isinstance(app.screen, RecoverDialog), "the dialog again")
+
+
+async def test_the_name_under_the_cursor_is_copied() -> None:
+    app = recorded_app()
+    async with shown(app) as pilot:
+        await pilot.press("down", "ctrl+y")
+        assert app.clipboard == tag(1)
+        await pilot.press("1", "end", "ctrl+y")
+        assert app.clipboard == "web3"
+
+
+async def test_a_click_into_the_border_of_the_tabs_opens_them_in_a_small_terminal() -> None:
+    app = recorded_app()
+    async with shown(app, (60, 16)) as pilot:
+        assert board(app).bottom.has_class("-collapsed")
+        await pilot.click("#bottom", offset=(58, 0))
+        await until(pilot, lambda: not board(app).bottom.has_class("-collapsed"), "the tabs")
+        assert board(app).pane == "bottom"
+
+
+async def test_a_deploy_that_begins_is_seen_whatever_was_zoomed() -> None:
+    app = recorded_app()
+    async with shown(app) as pilot:
+        await pilot.press("2", "z")
+        assert board(app).zoomed == "releases"
+        await operating(UPLOADING)(pilot)
+        await pilot.pause()
+        assert not board(app).zoomed and "DEPLOY 3f2c1ab" in screen_text(app)
+
+
+async def test_a_terminal_that_becomes_small_below_another_screen_is_small_when_that_goes() -> None:
+    app = recorded_app(of=project(more=STAGING))
+    async with shown(app) as pilot:
+        await pilot.press("e")
+        await pilot.resize_terminal(60, 16)
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is app.dashboard, "the dashboard")
+        await until(pilot, lambda: board(app).has_class("-short"), "its small layout")
+        assert board(app).servers_pane.has_class("-collapsed")
 
 
 async def test_the_palette_runs_commands_by_name() -> None:

@@ -100,7 +100,8 @@ class Tour:
     async def escape(self) -> None:
         """Back to the dashboard, where nothing is open, chosen or said."""
         for _ in range(9):
-            if isinstance(self.app.screen, Dashboard) and self.app.dashboard.pane == "releases":
+            board = self.app.dashboard
+            if self.app.screen is board and board.pane == "releases" and not board.zoomed and not board.releases.marked:
                 break
             await self.press("escape")
             await self.pilot.pause()
@@ -156,7 +157,8 @@ class Tour:
 
     async def message(self) -> None:
         await self.escape()
-        self.app.tell("nothing has run since then, and [/x] is not markup", "A title", "warning", 600.0)
+        text = "nothing has run since then, and [/x] is not markup"
+        self.app.notify(text, title="A title", severity="warning", timeout=600.0, markup=False)
 
     async def revisions(self) -> None:
         await self.escape()
@@ -203,6 +205,7 @@ class Tour:
         await self.escape()
         await self.operation(IN_A_HOOK)
         self.app.workspace.operation.progress.changes = self.plan_changes
+        self.app.dashboard.show_operation()
 
     async def cancel(self) -> None:
         await self.dialog("X", StopQuestion)
@@ -234,7 +237,8 @@ class Tour:
         fleet.states["web2"] = replace(state, current="", current_kind="dangling", freeze=frozen)
         fleet.errors["web3"] = ConnectError("web3 does not answer", detail="port 22: timed out")
         await self.escape()
-        await self.press("1", "ctrl+r")
+        await self.press("1")
+        self.app.workspace.fleet_watch.check()
         await settled(self.pilot)
 
 

@@ -171,6 +171,11 @@ class Day:
         rows = [line.split() for line in screen.splitlines() if line.strip()[:2] in ("✓ ", "○ ")]
         told = [words[1] for words in rows if words[1] in KINDS]
         assert told == ["prune", "rollback", "rollback", "deploy", "deploy", "deploy"], screen
+        self.terminal.press("Enter")
+        self.terminal.shows("Esc back to the list")
+        self.terminal.shows("pruned 20")  # the stored events of the prune
+        self.terminal.press("Escape")
+        self.terminal.shows("nothing → ")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -96,5 +97,18 @@ async def drawn(pilot: Pilot[Any], sizes: Sequence[tuple[int, int]], styled: tup
     for size in sizes:
         await pilot.resize_terminal(*size)
         await settled(pilot)
-        out += [f"=== {size[0]}x{size[1]}", *lines_of(pilot.app, size == styled)]
+        out += [f"=== {size[0]}x{size[1]}", *await _at_rest(pilot, size == styled)]
     return "\n".join(out) + "\n"
+
+
+async def _at_rest(pilot: Pilot[Any], styles: bool) -> list[str]:
+    """The lines of the screen once they stay: on a machine under load, a part is laid out a moment after the others."""
+    before: list[str] = []
+    for _ in range(50):
+        lines = list(lines_of(pilot.app, styles))
+        if lines == before:
+            break
+        before = lines
+        await asyncio.sleep(0.03)
+        await pilot.pause()
+    return before

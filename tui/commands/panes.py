@@ -58,6 +58,18 @@ def _beside(step: int, desk: Desk) -> None:
     desk.go_to_pane(PANES[(place + step) % len(PANES)])
 
 
+def _name(focus: Focus) -> str:
+    """The server or the tag under the cursor of the list that has the focus, or had it last."""
+    if (focus.pane if focus.pane != "bottom" else focus.list) == "servers":
+        return focus.server
+    return focus.release.tag if focus.release else ""
+
+
+def _copy_name(desk: Desk) -> None:
+    name = _name(desk.here)
+    desk.copy(name, name)
+
+
 COMMANDS = (
     Command(
         id="mark", keys="space", help="mark a release, to prune it, or a server: operations use marked ones only",
@@ -94,6 +106,11 @@ COMMANDS = (
         title="Show details of the row", label=DETAILS.label, rank=DETAILS.rank, place=50,
         in_bar=lambda workspace, focus: focus.pane != "bottom",
         run=lambda desk: desk.open_row(),
+    ),
+    Command(
+        id="copy-name", keys="ctrl+y", help="copy the name of the release or the server under the cursor", group=LOOK,
+        title="Copy the name under the cursor",
+        why_not=lambda workspace, focus: "" if _name(focus) else "nothing is under the cursor", run=_copy_name,
     ),
     Command(
         id="filter", keys="slash", help="filter the pane that has the focus; in the tabs, search the log", group=LOOK,

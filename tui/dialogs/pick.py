@@ -17,7 +17,7 @@ from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
 from tui.view.choices import Choice, choice_line, name_width, narrowed
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, fit, line, one_line
+from tui.view.lines import Line, fit, line, one_line, width
 from tui.widgets.rows import Rows
 
 if TYPE_CHECKING:
@@ -211,7 +211,8 @@ class PruneDialog(Pick[PruneChoice]):
         option = self._options[index]
         if option == "keep":
             left = line("all but the newest ", (f" {self.keep} ", "accent"), " on each server")
-            return (*left, *line((f"   {less} {more}", "key"), (" change it", "dim")))
+            keys = line((f"   {less} {more}", "key"), (" change it", "dim"))
+            return (*left, *(keys if width(left) + width(keys) <= cells else keys[:1]))
         if option == "cache":
             return line("the deploy-caches", ("   the next deploy sends everything again", "dim"))
         if self._why_not:

@@ -10,7 +10,7 @@ from tui.dialogs.pick import Choices, Pick
 from tui.model.workspaces import Workspaces
 from tui.view.formats import short_tag
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, fit, line, one_line
+from tui.view.lines import Line, fit, line, one_line, short, width
 
 
 class PromoteDialog(Pick[str]):
@@ -51,12 +51,11 @@ class PromoteDialog(Pick[str]):
             said = "nothing is live" if fleet.known else "not looked at yet"
             return line((fit(name, names), "strong"), (said, "dim"))
         off = sum(state.current != fleet.live for state in fleet.known)
-        return line(
-            (fit(name, names), "strong"),
-            (fit(short_tag(row.tag), 10), "accent"),
-            one_line(row.record.subject) if row.record else "",
-            (f"  {self._glyphs.alert} its servers differ" if off else "", "warn"),
-        )
+        end = line((f"  {self._glyphs.alert} its servers differ" if off else "", "warn"))
+        start = line((fit(name, names), "strong"), (fit(short_tag(row.tag), 10), "accent"))
+        subject = one_line(row.record.subject) if row.record else ""
+        room = max(cells - width(start) - width(end), 0)
+        return line(*start, short(subject, room, self._glyphs.more), *end)
 
     def choose(self) -> None:
         self.dismiss(self.choices.key or None)

@@ -153,6 +153,8 @@ class Dashboard(Guarded, Screen[None]):
         if operation.ours:
             self.releases.unmark()
             self.servers_pane.unmark()
+            if self.zoomed:  # on whatever was read before; now this is to be seen
+                self.zoom()
         for tab in self.bottom.tabs.values():
             tab.begin(operation)
         if operation.ours or self.pane != "bottom" or not self.bottom.shown.follows_cursor:

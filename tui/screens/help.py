@@ -52,7 +52,6 @@ class HelpScreen(Dialog[None]):
         self._here = here
 
     def lines(self, cells: int) -> Sequence[Line]:
-        cells -= 1  # the scroll bar's
         out: list[Line] = []
         here = [(HERE, [self._keymap.by_id[name] for name in self._here])] if self._here else []
         for group, keys in [*here, *grouped()]:

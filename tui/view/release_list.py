@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from core.records import FleetRelease
+from core.text import count
 from tui.view.fleet import FleetView
 from tui.view.formats import range_name
 from tui.view.glyphs import Glyphs
@@ -61,7 +62,7 @@ def placeholder(fleet: FleetView, filter_text: str, glyphs: Glyphs, keys: Mappin
     """
     if filter_text and fleet.rows:
         return [
-            line((f"{len(fleet.rows)} releases, none matches ", ""), (f"“{one_line(filter_text)}”", "accent")),
+            line((f"{count(len(fleet.rows), 'release')}, none matches ", ""), (f"“{one_line(filter_text)}”", "accent")),
             line(("Escape", "key"), " shows them all again"),
         ]
     failed = [server for server in fleet.servers if server.error is not None]

@@ -44,6 +44,8 @@ def row_state(row: FleetRelease, fleet: FleetView, glyphs: Glyphs) -> tuple[str,
         return glyphs.pruned, "dim", "pruned"
     if row.bad:
         return glyphs.kept, "warn", "bad"
+    if row.never_live:
+        return glyphs.kept, "", "staged"
     if any(release.record and release.record.left for release in row.on.values()):
         return glyphs.kept, "", "left"
     return glyphs.kept, "", "kept" if present == len(fleet.answering) else f"on {present}/{total}"

@@ -14,7 +14,7 @@ from tui.view.history_lines import freeze_banner
 from tui.view.lines import Line
 from tui.view.question_lines import banner_line as question_banner
 from tui.view.recovery_lines import banner_line
-from tui.widgets.bars import KeyBar, OneLine
+from tui.widgets.bars import OneLine, press
 
 
 class AroundLine(OneLine):
@@ -37,7 +37,7 @@ class AroundLine(OneLine):
 
     def on_click(self) -> None:
         if self.action:
-            self.post_message(KeyBar.Pressed(self.action))
+            press(self.app, self.action)
 
     def show_if_any(self, spans: Line) -> None:
         """Draw these spans; where there are none the line is not there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -84,6 +85,11 @@ class BottomPane(Vertical):
 
     def on_resize(self) -> None:
         self._name_tabs()
+
+    def on_click(self, event: events.Click) -> None:
+        """A click into the border, beside the names, is one into the pane."""
+        if event.y == 0 and event.widget is self:
+            self.focus_target.focus()
 
     @property
     def focus_target(self) -> Widget:

@@ -24,7 +24,7 @@ from tui.widgets.rows import Rows
 from tui.widgets.tab import Tab
 from tui.widgets.viewer import Viewer
 
-LIST_KEYS = (replace(DETAILS, action="focused.details", label="Open its log"),)
+LIST_KEYS = (replace(DETAILS, action="focused.details", label="Open its log", rank=1),)
 """Keys of the list. While a log is shown, the tab has those of a log."""
 
 TALL = 12
