@@ -14,6 +14,7 @@ from core.fleet import Fleet
 from core.jobs import Cancel
 from core.records import Record, Release, ServerState
 from core.settings import Settings
+from tests.tui.rest import unanswered
 from tui.view.fleet import FleetView, ServerView
 
 NOW = 1_795_000_000.0
@@ -165,7 +166,8 @@ class RecordedFleet:
         if name in self.errors:
             raise self.errors[name]
         if name not in self.states:
-            self.closed.wait()
+            with unanswered():
+                self.closed.wait()
         return self.states[name]
 
     def glance(self, name: str) -> str:
@@ -174,7 +176,8 @@ class RecordedFleet:
     def inspect(self, cancel: Cancel) -> Any:
         """For whoever watches: nothing is heard until the watching ends."""
         cancel.on_request(self.closed.set)
-        self.closed.wait()
+        with unanswered():
+            self.closed.wait()
         cancel.check()
         raise TurnoutError("the recorded fleet was closed")
 

@@ -17,6 +17,7 @@ from core.errors import TurnoutError
 from core.records import ServerState
 from tests.projects import SampleProject
 from tests.tui.recorded import NOW, RecordedFleet, project, state
+from tests.tui.rest import at_rest
 from tests.waiting import PATIENCE
 from tui.app import TurnoutApp
 from tui.dialogs.plan import PlanDialog
@@ -97,8 +98,7 @@ async def settled(pilot: Pilot[Any]) -> None:
             return all(server.asked and (not server.checking or server.name in silent) for server in servers)
 
         await until(pilot, all_looked_at, "every server was looked at")
-    await pilot.pause()
-    await pilot.pause()
+    await at_rest(pilot)
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:

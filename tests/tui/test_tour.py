@@ -36,6 +36,11 @@ from tui.screens.environments import Environments
 
 STYLED = (80, 24)
 
+BEGUN = (120, 34)
+"""The size that each state begins in."""
+
+EVERY_SIZE = (*(size for size in SIZES if size != BEGUN), BEGUN)
+
 IN_A_HOOK: list[Event] = [
     *UPLOADING,
     *(event for name in ("web1", "web2") for event in phases(name, "upload")),
@@ -128,10 +133,6 @@ class Tour:
         await self.escape()
         await self.press("t")
         await self.until(lambda: self.app.workspace.past.history, "the history")
-
-    async def log_of_an_operation(self) -> None:
-        await self.press("enter")
-        await self.until(lambda: self.app.workspace.past.events, "its events")
 
     async def preflight(self) -> None:
         await self.escape()
@@ -243,33 +244,49 @@ class Tour:
 
 
 STATES = (
-    "main", "changes", "file", "history", "log_of_an_operation", "preflight", "logs", "search", "marked", "zoomed",
+    "main", "changes", "file", "history", "preflight", "logs", "search", "marked", "zoomed",
     "message", "revisions", "plan_with_changes", "reason", "promote", "form", "form_of_a_server", "palette",
     "environments", "in_a_hook", "cancel", "on_the_way_back", "failed", "log", "cancelled", "undecided", "trouble",
 )  # fmt: skip
 """Methods of Tour, in their order."""
 
+ALIKE = {"search", "marked", "message", "reason", "cancel", "log", "cancelled", "undecided"}
+"""States that look in a large terminal as others do there."""
 
-async def seen(shop: RecordedShop, environ: Mapping[str, str], sizes: Sequence[tuple[int, int]]) -> str:
-    """All states in these sizes, as one text."""
+TELLING = ("changes", "plan_with_changes", "in_a_hook", "failed", "trouble")
+"""States that have all signs and colours among them."""
+
+
+async def seen(
+    shop: RecordedShop,
+    environ: Mapping[str, str],
+    states: Sequence[str],
+    sizes: Sequence[tuple[int, int]],
+    styled: tuple[int, int] | None = STYLED,
+) -> dict[str, str]:
+    """These states in these sizes, as text; each begins in the last size."""
     app = TurnoutApp(
         shop.project, "production", environ={**XTERM, **environ}, now=lambda: NOW + 3, opener=shop.opener, clock=hurried
     )
-    out: list[str] = []
-    async with app.run_test(size=(120, 34), notifications=True) as pilot:
+    out: dict[str, str] = {}
+    async with app.run_test(size=sizes[-1], notifications=True) as pilot:
         app.animation_level = "none"
         await settled(pilot)
         tour = Tour(pilot, shop)
-        for name in STATES:
-            await pilot.resize_terminal(120, 34)
+        for name in states:
             act: Callable[[], Awaitable[None]] = getattr(tour, name)
             await act()
             await settled(pilot)
             for screen in app.screen_stack:
                 for field in screen.query(Input):
                     field.cursor_blink = False
-            out.append(f"####### {name}\n{await drawn(pilot, sizes, STYLED)}")
-    return "\n".join(out)
+            shown = [size for size in sizes if size[0] <= BEGUN[0] or name not in ALIKE]
+            out[name] = await drawn(pilot, shown, styled)
+    return out
+
+
+def written(pictures: Mapping[str, str]) -> str:
+    return "\n".join(f"####### {name}\n{text}" for name, text in pictures.items())
 
 
 @pytest.fixture(scope="module")
@@ -287,11 +304,30 @@ def recorded(shop: RecordedShop, monkeypatch: pytest.MonkeyPatch) -> RecordedSho
     return shop
 
 
-@pytest.mark.parametrize("look", ["dark", *LOOKS])
-def test_every_state_in_every_look(
-    look: str, recorded: RecordedShop, monkeypatch: pytest.MonkeyPatch, snapshot: SnapshotAssertion
-) -> None:
-    environ = LOOKS.get(look, {})
+@pytest.fixture(params=LOOKS)
+def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    """The variables of a terminal that has this look."""
+    environ: Mapping[str, str] = LOOKS[request.param]
     if "NO_COLOR" in environ:
         monkeypatch.setenv("NO_COLOR", environ["NO_COLOR"])
-    assert asyncio.run(seen(recorded, environ, SIZES if look == "dark" else [STYLED])) == snapshot(extension_class=Text)
+    return environ
+
+
+def test_every_state_in_every_size(recorded: RecordedShop, snapshot: SnapshotAssertion) -> None:
+    assert written(asyncio.run(seen(recorded, {}, STATES, EVERY_SIZE))) == snapshot(extension_class=Text)
+
+
+def test_telling_states_in_every_look(
+    look: Mapping[str, str], recorded: RecordedShop, snapshot: SnapshotAssertion
+) -> None:
+    assert written(asyncio.run(seen(recorded, look, TELLING, [STYLED]))) == snapshot(extension_class=Text)
+
+
+@pytest.mark.soak
+def test_a_look_changes_no_place_in_any_state_and_size(look: Mapping[str, str], recorded: RecordedShop) -> None:
+    """Colours change no character, and other signs change no place."""
+    plain = asyncio.run(seen(recorded, {}, STATES, EVERY_SIZE, None))
+    other = asyncio.run(seen(recorded, look, STATES, EVERY_SIZE, None))
+    for name, picture in plain.items():
+        here, there = ([len(line) for line in text.splitlines()] for text in (picture, other[name]))
+        assert here == there, f"{name}\n{other[name]}"

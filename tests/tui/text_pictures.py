@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.color import Color
 from textual.pilot import Pilot
 
+from tests.tui.rest import resized
 from tests.tui.running import settled
 
 SIZES = ((60, 16), (80, 24), (120, 34), (160, 45), (200, 60))
@@ -95,20 +95,7 @@ async def drawn(pilot: Pilot[Any], sizes: Sequence[tuple[int, int]], styled: tup
     """The screen in each size, one below the other; with letters in the size `styled`."""
     out: list[str] = []
     for size in sizes:
-        await pilot.resize_terminal(*size)
+        await resized(pilot, *size)
         await settled(pilot)
-        out += [f"=== {size[0]}x{size[1]}", *await _at_rest(pilot, size == styled)]
+        out += [f"=== {size[0]}x{size[1]}", *lines_of(pilot.app, size == styled)]
     return "\n".join(out) + "\n"
-
-
-async def _at_rest(pilot: Pilot[Any], styles: bool) -> list[str]:
-    """The lines of the screen once they stay: on a machine under load, a part is laid out a moment after the others."""
-    before: list[str] = []
-    for _ in range(50):
-        lines = list(lines_of(pilot.app, styles))
-        if lines == before:
-            break
-        before = lines
-        await asyncio.sleep(0.03)
-        await pilot.pause()
-    return before

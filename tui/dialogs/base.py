@@ -166,17 +166,10 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
         box.set_class(bad, "-bad")
 
     def draw(self) -> None:
-        """Draw the lines for the width that there is, and let them scroll where the height does not do.
-
-        Whether there is a scroll bar follows from the lines, not from what was drawn last.
-        """
+        """Draw the lines for the width that there is, and let them scroll where the height does not do."""
         body = self.query_one("#body")
-        room = self.room_for(body)
-        body.styles.max_height = room
-        lines = self.lines(self.cells)
-        if len(lines) > room:
-            lines = self.lines(self.cells - body.scrollbar_size_vertical)
-        self.query_one("#text", Lines).show(lines)
+        body.styles.max_height = self.room_for(body)
+        self.query_one("#text", Lines).show(self.lines(self.cells))
 
     def room_for(self, part: Widget) -> int:
         """The rows of the screen that are left for a part that scrolls."""
@@ -189,10 +182,9 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
 
     @property
     def cells(self) -> int:
-        """The width for lines that need no scroll bar."""
-        body = self.query_one("#body")
-        bar = body.scrollbar_size_vertical if body.show_vertical_scrollbar else 0
-        return max(body.scrollable_content_region.width + bar, 20)
+        """The width for lines. A scroll bar has its place in any case (`scrollbar-gutter`): else what was drawn before
+        would decide whether there is one."""
+        return max(self.query_one("#body").scrollable_content_region.width, 20)
 
     def lines(self, cells: int) -> Sequence[Line]:
         """What the dialog says."""

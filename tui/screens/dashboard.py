@@ -503,6 +503,9 @@ class Dashboard(Guarded, Screen[None]):
         self.show_details()
         self.show_keys()
 
+    def on_rows_fitted(self, event: Rows.Fitted) -> None:
+        self.show_titles()
+
     def on_rows_chosen(self, event: Rows.Chosen) -> None:
         self.open_row()
 
@@ -568,4 +571,3 @@ class Dashboard(Guarded, Screen[None]):
         if self._heights.get(widget) != lines:
             self._heights[widget] = lines
             widget.styles.height = lines
-            self.call_after_refresh(self.show_titles)  # which say whether all rows are seen

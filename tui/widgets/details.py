@@ -40,7 +40,7 @@ class DetailsTab(VerticalScroll, Tab, can_focus=True):
         self._redraw()
 
     def _redraw(self) -> None:
-        self.query_one(Lines).show(self._draw(max(self.scrollable_content_region.width - 2, 20)))
+        self.query_one(Lines).show(self._draw(max(self.scrollable_content_region.width - 1, 20)))
 
     def on_resize(self) -> None:
         self._redraw()

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual import events
 from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
@@ -16,12 +15,13 @@ from tui.view.glyphs import Glyphs
 from tui.view.line_store import LineStore
 from tui.view.lines import line, plain, width
 from tui.widgets.paint import ROLE_CLASSES, Drawn, strip
+from tui.widgets.scrolling import Scrolling
 
 SIDEWAYS = 20
 """Cells that a key moves long lines."""
 
 
-class LineArea(Drawn, ScrollView, can_focus=True):
+class LineArea(Drawn, Scrolling, can_focus=True):
     """Draws the rows of a LineStore.
 
     follow     whether it goes along with new lines

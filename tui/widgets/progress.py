@@ -8,7 +8,6 @@ from itertools import zip_longest
 from typing import ClassVar
 
 from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from core.errors import TurnoutError
@@ -25,6 +24,7 @@ from tui.view.progress_page import Frame, Page, page, row
 from tui.view.recent import recent_entries, recent_lines
 from tui.view.switch_lines import moving
 from tui.widgets.paint import ROLE_CLASSES, Drawn, strip
+from tui.widgets.scrolling import Scrolling
 from tui.widgets.tab import Tab
 
 DRAWN_EVERY = 0.2
@@ -37,7 +37,7 @@ NEXT_KEYS = ("undo", "changes", "copy-receipt")
 """Ids of what a receipt offers, as far as there are such keys."""
 
 
-class ProgressView(Drawn, ScrollView, Tab, can_focus=True):
+class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
     """The last operation, running or ended: as a page of the view, then the servers that it has no room for."""
 
     ALLOW_SELECT = False
@@ -83,7 +83,7 @@ class ProgressView(Drawn, ScrollView, Tab, can_focus=True):
     def _frame(self) -> Frame:
         keys = {name: self._keymap.shown(name) for name in NEXT_KEYS if name in self._keymap.by_id}
         region = self.scrollable_content_region
-        return Frame(max(region.width - 1, 20), max(region.height, 1), self._glyphs, keys, self._motion)
+        return Frame(max(region.width, 20), max(region.height, 1), self._glyphs, keys, self._motion)
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()

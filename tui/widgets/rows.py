@@ -10,15 +10,15 @@ from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.keymap import bindings
 from tui.view.lines import Line, line, wrap_line
 from tui.widgets.paint import ROLE_CLASSES, strip
+from tui.widgets.scrolling import Scrolling
 
 
-class Rows(ScrollView, can_focus=True):
+class Rows(Scrolling, can_focus=True):
     """Rows by key; the cursor stays on its key when rows come and go. Sub-classes draw.
 
     head    lines above the rows that do not scroll
@@ -53,6 +53,17 @@ class Rows(ScrollView, can_focus=True):
         def control(self) -> Rows:
             return self.rows
 
+    class Fitted(Message):
+        """All rows are seen from now on, or no longer."""
+
+        def __init__(self, rows: Rows) -> None:
+            super().__init__()
+            self.rows = rows
+
+        @property
+        def control(self) -> Rows:
+            return self.rows
+
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._keys: tuple[str, ...] = ()
@@ -62,6 +73,7 @@ class Rows(ScrollView, can_focus=True):
         """By place: what `time_text` said when the row was drawn."""
         self._seen: list[Strip] = []
         """The lines that were seen when the rows were drawn again last."""
+        self._overflowed = False
 
     def redraw(self) -> None:
         """Draw the rows again of which the content has changed. (Until then a drawn row is kept.)"""
@@ -184,6 +196,9 @@ class Rows(ScrollView, can_focus=True):
 
     def _place_virtual_size(self) -> None:
         self.virtual_size = Size(self.size.width, self.lines_high)
+        if self.overflows != self._overflowed:
+            self._overflowed = self.overflows
+            self.post_message(self.Fitted(self))
 
     def on_resize(self) -> None:
         self._place_virtual_size()
