@@ -68,6 +68,19 @@ async def test_several_environments_are_the_first_screen_and_one_of_them_is_open
         await pilot.press("q")
 
 
+async def test_keys_in_one_burst_leave_the_list_once() -> None:
+    app = two_environments(None)
+    async with shown(app) as pilot:
+        for _ in range(2):  # first without a dashboard below the list, then over one
+            board: Any = app.screen
+            assert isinstance(board, Environments)
+            for leave in (board.action_details, board.action_details, board.action_close):
+                leave()
+            await until(pilot, lambda: app.dashboard and app.screen is app.dashboard, "the dashboard")
+            await pilot.press("e")
+            await until(pilot, lambda: isinstance(app.screen, Environments), "the list")
+
+
 async def test_a_command_on_the_list_opens_the_environment_and_runs_there() -> None:
     app = two_environments(None)
     async with shown(app) as pilot:

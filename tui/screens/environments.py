@@ -190,7 +190,7 @@ class Environments(Guarded, Screen[None]):
 
     def action_details(self) -> None:
         """Open the environment under the cursor."""
-        self._on_choice(self.rows.key, "")
+        self._choose(self.rows.key)
 
     def action_command(self, name: str) -> None:
         """Run a command on the environment under the cursor, or say why it does nothing now."""
@@ -199,7 +199,12 @@ class Environments(Guarded, Screen[None]):
         elif reason := self.why_not(name):
             self.notice(f"{self.keymap.shown(name)}: {reason}", severity="warning", seconds=3.0)
         else:
-            self._on_choice(self.rows.key, name)
+            self._choose(self.rows.key, name)
+
+    def _choose(self, name: str, command: str = "") -> None:
+        """Leave for an environment; once, whatever was typed before the screen was gone."""
+        if self.is_current:
+            self._on_choice(name, command)
 
     def why_not(self, name: str) -> str:
         """Why the key of this id does nothing now; "" where it does something."""
@@ -213,4 +218,4 @@ class Environments(Guarded, Screen[None]):
     def action_close(self) -> None:
         """Back to the environment that was shown."""
         if self._back:
-            self._on_choice(self.workspaces.shown.name, "")
+            self._choose(self.workspaces.shown.name)
