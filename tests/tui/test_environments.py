@@ -12,6 +12,7 @@ from core.events import Note, OperationFinished
 from core.jobs import Job
 from core.records import ServerState
 from tests.tui.recorded import NOW, project, state
+from tests.tui.rest import unanswered
 from tests.tui.running import recorded_app, screen_text, settled, shown, toasts, until
 from tui.app import TurnoutApp
 from tui.dialogs.plan import PlanDialog
@@ -135,7 +136,8 @@ class Running:
 
         def work(emit: Any, controls: Any) -> None:
             emit(Note(text=f"hello from {environment}"))
-            self.let_end.wait(30)
+            with unanswered():
+                self.let_end.wait(30)
             outcome = "cancelled" if controls.cancel.requested else "done"
             emit(
                 OperationFinished(kind="deploy", outcome=outcome, exit_code=0, seconds=1.0, summary=f"it is {outcome}")
