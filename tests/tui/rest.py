@@ -66,7 +66,9 @@ def _on_the_way(app: Any) -> Iterator[str]:
     bridge = getattr(app, "bridge", None)
     if bridge is not None:
         waiting = {thread.name for thread in _unanswered}
-        yield from (f"job {name}" for f in bridge._followed if f"job {(name := f.job.name)}" not in waiting)
+        # An operation that runs is a state, and no picture waits for its end.
+        looks = [followed.job.name for followed in bridge._followed if followed.on_events is None]
+        yield from (f"job {name}" for name in looks if f"job {name}" not in waiting)
     if app._waiting or app._passing is not None:
         yield "a key"
     yield from (f"a worker of {worker.node}" for worker in app.workers if worker.is_running)
