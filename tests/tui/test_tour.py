@@ -313,6 +313,11 @@ def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Map
     return environ
 
 
+def test_every_state(recorded: RecordedShop, snapshot: SnapshotAssertion) -> None:
+    assert written(asyncio.run(seen(recorded, {}, STATES, [STYLED]))) == snapshot(extension_class=Text)
+
+
+@pytest.mark.soak
 def test_every_state_in_every_size(recorded: RecordedShop, snapshot: SnapshotAssertion) -> None:
     assert written(asyncio.run(seen(recorded, {}, STATES, EVERY_SIZE))) == snapshot(extension_class=Text)
 
