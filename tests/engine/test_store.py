@@ -22,6 +22,7 @@ from tests.engine.commands import turnout, turnout_json
 from tests.engine.driving import at_rest, live, record, snapshot
 from tests.projects import Link, Script
 from tests.seaweed import shared_seaweed
+from tests.servers import need
 from tests.strategies import AWKWARD_NAMES
 
 FILES = {
@@ -40,7 +41,9 @@ SMALL = {"index.html": "one\n", "app.js": "x" * 5000}
 
 @pytest.fixture(scope="session")
 def seaweed(tmp_path_factory):
-    """The SeaweedFS of this run."""
+    """The SeaweedFS of this run; servers fetch from it with curl or wget."""
+    need("curl")
+    need("wget")
     base = tmp_path_factory.getbasetemp()
     with shared_seaweed(base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) as running:
         yield running

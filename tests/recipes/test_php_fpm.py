@@ -46,7 +46,7 @@ COMPOSER = """#!/bin/sh
 
 def php_fpm() -> str:
     """The program, which has its version in its name."""
-    found = sorted(Path("/usr/sbin").glob("php-fpm*"))
+    found = sorted(path for path in Path("/usr/sbin").glob("php-fpm*") if path.stat().st_size)
     if not found:
         unavailable("php-fpm is not installed")
     return str(found[-1])
