@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
+from core.errors import EXIT_PERSON
 from core.names import resolve
 from core.plan import DEPLOY, PROMOTE, RECOVER, ROLLBACK
 from core.records import LEFT_OUT, JournalLine, Said
@@ -47,6 +48,7 @@ class Entry:
     undone_by       the id of the operation that took it back, "" for none
     despite_freeze  it was carried out although changes were frozen
     answers         how its questions were answered, in their order
+    cancelled       it did not fail by itself: a person cancelled it
     """
 
     operation: str
@@ -72,6 +74,7 @@ class Entry:
     undone_by: str = ""
     despite_freeze: bool = False
     answers: tuple[Said, ...] = ()
+    cancelled: bool = False
 
     @property
     def ended(self) -> float:
@@ -194,7 +197,28 @@ def _entry(operation: str, by_server: Mapping[str, Sequence[JournalLine]], heard
         left_out=tuple(dict.fromkeys(name for end in ends.values() if end.outcome == DONE for name in end.left_out)),
         despite_freeze=any(line.despite_freeze for line in said),
         answers=max((end.answers for end in ends.values()), key=len, default=()),
+        cancelled=all_cancelled(counted),
     )
+
+
+def all_cancelled(ends: Iterable[JournalLine]) -> bool:
+    """Whether an operation was cancelled that ended so: none of its servers failed by itself."""
+    bad = [end for end in ends if end.exit_code]
+    return bool(bad) and all(end.cancelled for end in bad)
+
+
+def outcome_told(kind: str, outcome: str, exit_code: int, *, cancelled: bool) -> str:
+    """How an operation ended as it says so itself, from what the journals say of that: `done`, `nothing-to-do`,
+    `failed`, `cancelled` or `needs-person`.
+    """
+    if cancelled:
+        return "cancelled"
+    if outcome == PUT_BACK and kind == RECOVER and not exit_code:
+        return DONE
+    if outcome in (DONE, "nothing-to-do") and not exit_code:
+        return outcome
+    # The exit code of a task is that of its command.
+    return "needs-person" if exit_code == EXIT_PERSON and kind in CHANGES_LIVE else "failed"
 
 
 def _end(lines: Sequence[JournalLine]) -> JournalLine | None:

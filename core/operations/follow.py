@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,10 +24,11 @@ from core.events import (
     kept,
 )
 from core.fleet import Fleet, Inspection
+from core.history import all_cancelled, outcome_told
 from core.jobs import Cancel
 from core.plan import RECOVER
 from core.questions import Question, question_row
-from core.records import JournalLine, Lock, ServerState, is_tag
+from core.records import LEFT_OUT, JournalLine, Lock, ServerState, is_tag
 from core.recovery import interruption
 
 LOOK_EVERY = 1.0
@@ -78,7 +79,7 @@ def _watch(fleet: Fleet, emit: Emit, cancel: Cancel) -> Watched:
             cancel.wait(LOOK_EVERY)
     if not any(name in inspection.states for name in part):
         raise TurnoutError("contact with the operation was lost", hint="check what is live", detail=first.describe())
-    finished = _finished(fleet, first, list(part), inspection.states)
+    finished = ended_by_journals(fleet.environment.name, first, list(part), inspection.states)
     if finished.outcome == "done":
         seen.take_switches(inspection.states)
         seen.take_prunes(inspection.states, finished.time)
@@ -95,11 +96,14 @@ def _held(inspection: Inspection, operation: str) -> list[str]:
     ]
 
 
-def _finished(fleet: Fleet, lock: Lock, part: list[str], states: Mapping[str, ServerState]) -> OperationFinished:
+def ended_by_journals(
+    environment: str, lock: Lock, part: Sequence[str], states: Mapping[str, ServerState]
+) -> OperationFinished:
     """How an operation ended that has let go of all servers that took part, as their journals tell."""
     ends = [end for name in part if name in states and (end := _end_of(states[name], lock.operation))]
     # If they disagree, the failure counts: a server that reports success says nothing about the others.
-    end = min(ends, key=_went_well, default=None)
+    counted = [end for end in ends if end.outcome != LEFT_OUT] or ends
+    end = min(counted, key=_went_well, default=None)
     known = all(name in states for name in part)
     found = interruption(states.values()) if known else None
     if end is not None and (_went_well(end) or found is None or found.operation != lock.operation):
@@ -107,7 +111,7 @@ def _finished(fleet: Fleet, lock: Lock, part: list[str], states: Mapping[str, Se
             time=end.time,
             operation=lock.operation,
             kind=lock.kind,
-            outcome=end.outcome,
+            outcome=outcome_told(end.kind, end.outcome, end.exit_code, cancelled=all_cancelled(counted)),
             exit_code=end.exit_code or (EXIT_DONE if _went_well(end) else EXIT_FAILED),
             seconds=max(end.time - lock.since, 0.0),
             summary=_sentence(end),
@@ -115,7 +119,7 @@ def _finished(fleet: Fleet, lock: Lock, part: list[str], states: Mapping[str, Se
         )
     summary = "how it ended is unknown: check what is live"
     if found is not None:
-        described = f"{found.describe(time.time())}: turnout recover {fleet.environment.name}"
+        described = f"{found.describe(time.time())}: turnout recover {environment}"
         summary = described if found.operation == lock.operation else f"{summary}; {described}"
     elif not known:
         summary = f"{summary}; no answer from {', '.join(name for name in part if name not in states)}"
@@ -249,4 +253,5 @@ def _last_end(states: Iterable[ServerState]) -> str:
 def _sentence(end: JournalLine) -> str:
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(end.time))
     tag = f" of {end.tag}" if end.tag else ""
-    return f"{end.kind}{tag} by {end.who}: {end.outcome} at {when} UTC"
+    outcome = f"cancelled, {end.outcome}" if end.cancelled else end.outcome
+    return f"{end.kind}{tag} by {end.who}: {outcome} at {when} UTC"

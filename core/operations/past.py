@@ -9,7 +9,7 @@ from typing import Any
 from core.errors import FleetError, TurnoutError, UsageError
 from core.events import Event, OperationFinished, Switched, from_json
 from core.fleet import Fleet
-from core.history import DONE, NO_END, Entry, History, merged
+from core.history import DONE, NO_END, Entry, History, merged, outcome_told
 from core.records import JournalLine
 from core.text import count
 
@@ -77,7 +77,7 @@ def _untold(entry: Entry, told: Sequence[Event]) -> Iterator[Event]:
     if entry.outcome not in NO_END and not any(isinstance(e, OperationFinished) for e in told):
         yield OperationFinished(
             kind=entry.kind,
-            outcome=entry.outcome,
+            outcome=outcome_told(entry.kind, entry.outcome, entry.exit_code, cancelled=entry.cancelled),
             exit_code=entry.exit_code,
             seconds=entry.seconds,
             summary=f"according to the journals of {count(len(entry.by_server), 'server')}",

@@ -13,7 +13,7 @@ from core.operations.ending import end, look_again, revive, unclaimed
 from core.operations.going_back import going_back
 from core.operations.hook_runs import HookRuns
 from core.operations.leaving_out import withdraw
-from core.operations.run import Run
+from core.operations.run import Run, cancelled_by
 from core.operations.standing import Standing
 from core.protocol.requests import Settles, points_to
 from core.records import mark
@@ -32,7 +32,7 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
     def conclude(name: str, again: bool) -> None:
         if not run.session(name).usable:
             revive(run, name, cancel)
-        _conclude(run, standing, name, why if went else "", cause.exit_code)
+        _conclude(run, standing, name, why if went else "", cause)
 
     with run.phase("finish"):
         run.emit(GoingBack(text=f"putting back: {why}", level="warning", why=why))
@@ -135,7 +135,7 @@ def _restore(run: Run, standing: Standing, name: str) -> bool:
     return False
 
 
-def _conclude(run: Run, standing: Standing, name: str, failed: str, exit_code: int) -> None:
+def _conclude(run: Run, standing: Standing, name: str, failed: str, cause: TurnoutError) -> None:
     """Mark the release as failed where it had been live, write the journal, unlock.
 
     failed   the reason for the mark; "" for none
@@ -145,7 +145,8 @@ def _conclude(run: Run, standing: Standing, name: str, failed: str, exit_code: i
     if failed and name in standing.made and record:
         records.append(mark(record, failed=failed))
     state = standing.states[name]
-    journal = run.journal("end", outcome="put-back", exit_code=exit_code, tag=standing.tag, back_on=state.current)
+    ended = {"outcome": "put-back", "exit_code": cause.exit_code, **cancelled_by(cause)}
+    journal = run.journal("end", **ended, tag=standing.tag, back_on=state.current)
     run.conclude(name, Settles.OWN, journal, (), records, points_to(state.current_target))
 
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
-from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockLost, TurnoutError
+from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockLost, TurnoutError, outcome_of
 from core.events import (
     IN_USE,
     Answered,
@@ -50,6 +50,12 @@ def masked(event: Event, mask: Masking, **changes: Any) -> Event:
         texts = {item.name: getattr(event, item.name) for item in dataclasses.fields(event) if item.name != "operation"}
         changes = {name: mask.all(value) for name, value in texts.items()} | changes
     return dataclasses.replace(event, **changes)
+
+
+def cancelled_by(error: BaseException | None) -> dict[str, bool]:
+    """What the journals' end tells of an operation beyond its outcome: that a person cancelled it, if so."""
+    cancelled = isinstance(error, TurnoutError) and outcome_of(error) == "cancelled"
+    return {"cancelled": True} if cancelled else {}
 
 
 class Run:
@@ -253,7 +259,7 @@ class Run:
         code = getattr(error, "exit_code", EXIT_FAILED) if error else EXIT_DONE
 
         def unlock(name: str) -> None:
-            line = self.journal("end", outcome=outcome, exit_code=code) if outcome else ""
+            line = self.journal("end", outcome=outcome, exit_code=code, **cancelled_by(error)) if outcome else ""
             self.conclude(name, Settles.OWN, line)
 
         return dict(self.on_all(unlock, sorted(self._held)).errors)

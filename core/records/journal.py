@@ -53,6 +53,7 @@ class JournalLine:
               seconds by phase; and what it pruned here
     answers   in `end`: how its questions were answered, in their order
     ran       in `end`: the command that ran, of a task its name
+    cancelled in `end`: it did not fail by itself, a person cancelled it
     record    in `begin`: of that release, from which it can be made also where no server has it yet
     """
 
@@ -72,6 +73,7 @@ class JournalLine:
     pruned: tuple[str, ...] = ()
     answers: tuple[Said, ...] = ()
     despite_freeze: bool = False
+    cancelled: bool = False
     phase: str = ""
     tag: str = ""
     previous: str = ""
@@ -110,8 +112,8 @@ def parse_journal_line(text: str) -> JournalLine:
             known["phases"] = _phases(value)
         elif item.name == "answers":
             known["answers"] = _answers(value)
-        elif item.name == "despite_freeze":
-            known["despite_freeze"] = value is True
+        elif item.name in ("despite_freeze", "cancelled"):
+            known[item.name] = value is True
         elif item.name == "record":
             known["record"] = record_of(value) if isinstance(value, dict) else None
         elif item.name in ("time", "until", "began"):

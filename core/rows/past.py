@@ -25,7 +25,8 @@ class AnswerRow(TypedDict):
 class HistoryRow(Row):
     """One operation of the history. began: seconds since the epoch; by_server: by server, the outcome there.
 
-    gone: servers that took part and were not heard. undone_by: the operation that took it back.
+    gone: servers that took part and were not heard. undone_by: the operation that took it back. cancelled: a person
+    cancelled it, it did not fail by itself.
     """
 
     operation: str
@@ -51,6 +52,7 @@ class HistoryRow(Row):
     undone_by: str
     despite_freeze: bool
     answers: list[AnswerRow]
+    cancelled: bool
 
 
 def history_row(entry: Entry) -> HistoryRow:

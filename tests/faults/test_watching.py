@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 
 import pytest
@@ -86,6 +87,19 @@ def test_an_operation_that_was_killed_is_called_interrupted(work):
     finished = watcher.events[-1]
     assert isinstance(finished, OperationFinished)
     assert (finished.outcome, finished.exit_code, finished.summary) == ("needs-person", 5, ended.summary)
+
+
+def test_an_operation_that_was_cancelled_did_not_fail_for_those_who_follow_it(work):
+    fleet, deploy, watcher = work
+    watcher.heard("hook-output", LINES)
+    deploy.process.send_signal(signal.SIGINT)
+    assert deploy.end() == 1
+    ended = watcher.job.result()
+    (finished,) = watcher.said("operation-finished")
+    assert (finished.outcome, finished.exit_code, ended.exit_code) == ("cancelled", 1, 1)
+    assert "cancelled, put-back" in ended.summary
+    journal = (fleet[0].files / ".turnout/journal.jsonl").read_text().splitlines()
+    assert json.loads(journal[-1])["cancelled"] is True
 
 
 def test_an_end_that_is_not_well_is_not_a_success_whatever_its_code(work):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import UsageError
-from core.history import INTERRUPTED, RUNNING, UNFINISHED, lives, merged
+from core.history import INTERRUPTED, RUNNING, UNFINISHED, lives, merged, outcome_told
 from core.protocol.answers import Answer, parse_history
 from core.records import JournalLine
 
@@ -54,6 +54,37 @@ def test_where_servers_do_not_agree_the_one_that_went_wrong_counts():
     (entry,) = merged(journals).entries
     assert (entry.outcome, entry.exit_code) == ("put-back", 1)
     assert entry.by_server == {"web1": "done", "web2": "put-back"}
+
+
+def test_what_a_person_cancelled_did_not_fail():
+    ended = {"outcome": "put-back", "exit_code": 1}
+    cancelled = lines("aa", 100, cancelled=True, **ended)
+    assert merged({"web1": cancelled, "web2": cancelled}).entries[0].cancelled
+    assert not merged({"web1": cancelled, "web2": lines("aa", 100, **ended)}).entries[0].cancelled, "one failed"
+    left_out = lines("aa", 100, outcome="left-out")
+    assert merged({"web1": cancelled, "web2": left_out}).entries[0].cancelled
+    assert not merged({"web1": lines("aa", 100)}).entries[0].cancelled
+
+
+@pytest.mark.parametrize(
+    ("kind", "outcome", "exit_code", "cancelled", "told"),
+    [
+        ("deploy", "done", 0, False, "done"),
+        ("deploy", "nothing-to-do", 0, False, "nothing-to-do"),
+        ("deploy", "put-back", 1, False, "failed"),
+        ("deploy", "put-back", 1, True, "cancelled"),
+        ("deploy", "put-back", 0, False, "failed"),
+        ("deploy", "done", 1, False, "failed"),
+        ("deploy", "refused", 5, False, "needs-person"),
+        ("recover", "put-back", 0, False, "done"),
+        ("run", "failed", 5, False, "failed"),
+        ("run", "failed", 1, True, "cancelled"),
+    ],
+)
+def test_who_follows_an_operation_is_told_the_end_in_the_same_word_as_who_runs_it(
+    kind, outcome, exit_code, cancelled, told
+):
+    assert outcome_told(kind, outcome, exit_code, cancelled=cancelled) == told
 
 
 def test_an_operation_without_an_end_is_not_called_done():

@@ -45,6 +45,8 @@ def test_a_row_says_what_when_who_and_why() -> None:
         assert said in row
     assert plain(entry_line(UNDONE, 120, UNICODE, NOW, "Faster search")).endswith("Faster search")
     assert "failed, put back" in plain(entry_line(FAILED, 120, UNICODE, NOW))
+    cancelled = entry("dd44", 5, 3, 1, outcome="put-back", exit_code=1, cancelled=True)
+    assert "cancelled, put back" in plain(entry_line(cancelled, 120, UNICODE, NOW))
     assert "undone" in plain(entry_line(UNDONE, 120, UNICODE, NOW))
 
 

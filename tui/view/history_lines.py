@@ -33,6 +33,8 @@ def outcome_words(entry: Entry, glyphs: Glyphs) -> tuple[str, str, str]:
         return glyphs.done, "ok", "put back"
     if entry.outcome == RUNNING:
         return glyphs.busy, "busy", "running"
+    if entry.cancelled:
+        return glyphs.alert, "warn", "cancelled, put back" if entry.outcome == PUT_BACK else "cancelled"
     words = {PUT_BACK: "failed, put back", INTERRUPTED: "interrupted", UNFINISHED: "no end known"}
     return glyphs.failed, "bad", words.get(entry.outcome, one_line(entry.outcome))
 

@@ -16,7 +16,7 @@ from core.moments import OPERATOR
 from core.operations.hook_runs import HookRuns
 from core.operations.operation import Operation, Request
 from core.operations.planning import Prepared
-from core.operations.run import Run
+from core.operations.run import Run, cancelled_by
 from core.operations.standing import Standing
 from core.pending import whole
 from core.plan import NONE, Plan, Step
@@ -166,7 +166,8 @@ class _Running(Operation[R]):
         def end(name: str) -> None:
             error = errors.get(name)
             outcome, code = ("done", EXIT_DONE) if error is None else ("failed", worst(error))
-            run.conclude(name, Settles.NONE, run.journal("end", outcome=outcome, exit_code=code, ran=self.ran))
+            line = run.journal("end", outcome=outcome, exit_code=code, ran=self.ran, **cancelled_by(error))
+            run.conclude(name, Settles.NONE, line)
 
         for name, error in run.on_all(end).errors.items():
             run.warn(f"not finished: {error.title}: {error.detail}", name)
