@@ -7,7 +7,7 @@ from dataclasses import replace
 from core.errors import ConnectError
 from core.records import JournalLine
 from tests.tui.recorded import NOW, fleet_of, record, state, tag
-from tui.view.environments import EnvironmentView, environment_line, head_line, live_since, names_width, trouble_lines
+from tui.view.environments import EnvironmentView, environment_line, head_line, names_width, trouble_lines
 from tui.view.fleet import FleetView, ServerView
 from tui.view.glyphs import UNICODE
 from tui.view.lines import plain, width
@@ -55,25 +55,36 @@ def test_many_servers_are_counted_by_state() -> None:
 
 def test_the_release_is_live_since_the_last_switch_to_it() -> None:
     switches = (
-        JournalLine(what="switch", tag=tag(0), time=NOW - 9000),
-        JournalLine(what="switch", tag=tag(1), time=NOW - 600),
-        JournalLine(what="switch", tag=tag(0), time=NOW - 300),
+        JournalLine(what="switch", operation="a", tag=tag(0), time=NOW - 9000),
+        JournalLine(what="switch", operation="b", tag=tag(1), time=NOW - 600),
+        JournalLine(what="switch", operation="c", tag=tag(0), time=NOW - 300),
     )
-    assert live_since(fleet_of(state("web1", journal=switches))) == NOW - 300
-    assert live_since(fleet_of(state("web1"))) == record(0).created
+    assert " 5 min  ci " in shown(EnvironmentView(fleet_of(state("web1", journal=switches))), 120)
+    assert NOW - record(0).created == 7200
+    assert " 2 h  ci " in shown(EnvironmentView(fleet_of(state("web1"))), 120)
+
+
+def test_what_is_live_is_not_known_while_nobody_answers() -> None:
+    error, seen = ConnectError("no answer"), state("web1", read_at=NOW - 300)
+    for dark in (ServerView("web1", seen, error, at=NOW), ServerView("web1", seen, checking=True, late=True, at=NOW)):
+        found = EnvironmentView(FleetView.of("shop", "production", [dark]))
+        text = shown(found, 120)
+        assert "?3f2c1ab no answer, last seen 5 min ago" in text and " 2 h " not in text and "●" not in text
+        told = "\n".join(plain(line) for line in trouble_lines(found, 100, NOW, UNICODE))
+        assert "web1  no answer, last seen 5 min ago, was 3f2c1ab" in told and "as it should be" not in told
 
 
 def test_what_is_wrong_in_an_environment_is_named() -> None:
     error = ConnectError("web2 does not answer")
     servers = (
         ServerView("web1", state("web1"), at=NOW),
-        ServerView("web2", state("web2"), error=error, at=NOW - 240),
+        ServerView("web2", state("web2", read_at=NOW - 240), error=error, at=NOW),
         ServerView("web3", state("web3", 1), at=NOW),
         ServerView("web4", state("web4", current_kind="dangling"), at=NOW),
     )
     found = EnvironmentView(FleetView.of("shop", "production", servers))
     text = "\n".join(plain(line) for line in trouble_lines(found, 100, NOW, UNICODE))
-    assert "web2  does not answer, 4 min ago, was 3f2c1ab" in text.replace("web2 does", "does")
+    assert "web2  does not answer, last seen 4 min ago, was 3f2c1ab" in text.replace("web2 does", "does")
     assert "web3  9ab01cd behind" in text and "web4  current dangles: SITE DOWN" in text
     assert "as they should be" not in text
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import core
 from core.records import JournalLine
 from tests.tui.recorded import AGES, NOW, fleet_of, state, tag
+from tui.view.lived import LINES_READ, LivedFor
 
 
-def switch(operation: str, index: int, ago: float, what: str = "switch", who: str = "ana@laptop") -> JournalLine:
-    return JournalLine(what=what, operation=operation, kind="rollback", who=who, time=NOW - ago, tag=tag(index))
+def switch(
+    operation: str, index: int, ago: float, what: str = "switch", who: str = "ana@laptop", **more: str
+) -> JournalLine:
+    facts = {"operation": operation, "kind": "rollback", "who": who, **more}
+    return JournalLine(what=what, time=NOW - ago, tag=tag(index), **facts)  # type: ignore[arg-type]  # its fields
 
 
 def test_without_a_journal_a_release_lived_until_the_next_one_that_did_not_fail() -> None:
@@ -33,6 +40,49 @@ def test_a_rollback_in_the_journals_counts_for_both_releases_and_only_once() -> 
     assert lives[tag(1)].since == NOW - 3600
     assert lives[tag(1)].before == AGES[1] - AGES[0]
     assert lives[tag(1)].by == "ana@laptop"
+
+
+def filled(*lines: JournalLine, begin: float) -> tuple[JournalLine, ...]:
+    """These lines after so many of a task that began so many seconds ago that no older one was read."""
+    task = JournalLine(what="end", operation="f", kind="run", who="bo@desk", time=NOW - begin)
+    return (*[task] * (LINES_READ - len(lines)), *lines)
+
+
+def test_what_was_live_before_the_lines_that_were_read_is_not_told() -> None:
+    lines = filled(switch("a1", 1, 3600.0, previous=tag(0)), switch("a2", 0, 600.0, previous=tag(1)), begin=5000.0)
+    fleet = fleet_of(state("web1", journal=lines))
+    live, other, old = (fleet.lived(tag(index), NOW) for index in (0, 1, 2))
+    assert live == LivedFor(5000 - 3600 + 600, at_least=True) and live.words == "33 min+"
+    assert other == LivedFor(3000, at_least=True) and other.sentence == "at least 50 min"
+    assert old is not None and old.words == "", "who knows how often it was rolled back to"
+    assert tag(3) not in fleet.lives, "it failed its check"
+    assert fleet.live_for(NOW) == LivedFor(600), "its last switch was read"
+
+
+def test_the_last_switch_is_known_however_long_ago_it_was() -> None:
+    fleet = fleet_of(state("web1", 1, journal=filled(begin=5000.0)))
+    assert fleet.live_for(NOW) is None, "no line tells of a switch"
+    last = (switch("a1", 1, 90_000.0, previous=tag(2)),)
+    fleet = fleet_of(state("web1", 1, journal=filled(begin=5000.0), transitions=last))
+    assert fleet.live_for(NOW) == LivedFor(90_000), "the lines of the last switch are kept"
+    lived = fleet.lived(tag(2), NOW)
+    assert lived is not None and lived.at_least
+
+
+def test_a_switch_back_to_what_was_live_before_all_that_was_read_begins_at_the_switch() -> None:
+    lines = filled(switch("a1", 1, 3600.0, previous=tag(0)), begin=3600.0)
+    assert fleet_of(state("web1", 0, journal=lines)).live_for(NOW) is None, "somebody switched by hand since"
+    assert fleet_of(state("web1", 1, journal=lines)).live_for(NOW) == LivedFor(3600)
+
+
+def test_of_a_release_that_neither_journal_nor_records_lead_to_nothing_is_told() -> None:
+    fleet = fleet_of(state("web1", 2, journal=(switch("a1", 1, 3600.0),)))
+    assert fleet.live_for(NOW) is None
+
+
+def test_so_many_lines_are_read() -> None:
+    program = (Path(core.__file__).parent / "remote/shell/inspect.sh").read_text()
+    assert f"told journal {LINES_READ}\n" in program
 
 
 def test_a_deploy_that_was_put_back_lived_from_its_switch_to_the_way_back() -> None:

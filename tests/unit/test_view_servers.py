@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.errors import ConnectError
 from core.records import Lock
-from tests.tui.recorded import NOW, fleet_of, state, tag
+from tests.tui.recorded import AGES, NOW, fleet_of, state, tag
 from tui.view.environment_colour import COLOURS, colour_of
 from tui.view.fleet import FleetView, ServerView
 from tui.view.fleet_map import map_line, map_title, plan_map
@@ -135,6 +135,12 @@ def test_the_card_of_a_fleet_that_does_not_answer_says_that_it_is_not_known() ->
     view = ServerView("web1", state("web1"), ConnectError("no answer"), at=NOW)
     text = card(FleetView.of("shop", "production", [view]))[0]
     assert "NOT KNOWN" in text and "was live on 1 of 1" in text and "●" not in text
+    view = ServerView("web1", state("web1", read_at=NOW - 300), checking=True, late=True, at=NOW - 300)
+    fleet = FleetView.of("shop", "production", [view])
+    assert card(fleet)[0].endswith("was live on 1 of 1 · last seen 5 min ago")
+    lived = fleet.lived(tag(0), NOW)
+    assert lived is not None and lived.seconds == AGES[0] - 300 and lived.at_least, "its time stands still"
+    assert fleet.lived(tag(0), NOW + 3600) == lived and fleet.live_for(NOW) is None
 
 
 def test_the_card_says_when_the_only_site_is_down() -> None:

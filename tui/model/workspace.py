@@ -154,7 +154,7 @@ class Workspace:
         self.others.forget()
         operation = Operation(fleet or self.fleet, request, plan, self.now())
         life = self.fleet_view.lives.get(plan.live)
-        if life is not None and life.since:
+        if life is not None and life.since and not life.open:
             operation.progress.lived = max(self.now() - life.since, 0.0)
         operation.start(self.bridge, self.shown.said, lambda: self._ended(operation))
         self.shown.begin(operation)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from core.records import FleetRelease, Lock
 from core.text import count
 from tui.view.fleet import FleetView, ServerView
-from tui.view.formats import age, ago, clock, listing, short_tag
+from tui.view.formats import ago, clock, listing, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, right, wrap
 from tui.view.locks import doing, owner
@@ -57,20 +57,10 @@ class EnvironmentView:
     def live(self) -> FleetRelease | None:
         return self.fleet.row(self.fleet.live) if self.fleet.live else None
 
-
-def live_since(fleet: FleetView) -> float:
-    """When the live release was switched to, in seconds since the epoch; 0.0 where that is not known.
-
-    The last switch that a journal tells of; without one, when the release was made.
-    """
-    switches = [
-        entry.time
-        for state in fleet.known
-        for entry in state.journal
-        if entry.what == "switch" and entry.tag == fleet.live and state.current == fleet.live
-    ]
-    row = fleet.row(fleet.live)
-    return max(switches, default=row.created if row else 0.0)
+    @property
+    def dark(self) -> bool:
+        """Whether it is not known what is live: no server answers that was seen with the live release."""
+        return self.live is not None and not self.fleet.live_on(self.live)
 
 
 def switched_by(fleet: FleetView) -> str:
@@ -107,15 +97,17 @@ def environment_line(view: EnvironmentView, names: int, cells: int, now: float, 
     what, role = _what(view, now, glyphs)
     mark = "P" if view.fleet.protected else ""
     live = short_tag(view.fleet.live) if row else _nothing_live(view.fleet)
-    since = live_since(view.fleet) if row else 0.0
+    live = glyphs.unknown + live if view.dark else live
+    lived = view.fleet.live_for(now)
+    since = lived.short if lived and len(lived.short) < SINCE_CELLS else ""
     spans = [
         Span(" " + fit(view.name, names, glyphs.more), "strong"),
         Span(fit(mark, 3), "accent"),
-        Span(fit(live, LIVE_CELLS - 1, glyphs.more) + " ", "" if row else "dim"),
+        Span(fit(live, LIVE_CELLS - 1, glyphs.more) + " ", "dim" if row is None or view.dark else ""),
         Span(fit(what, _what_cells(names, cells) - 1, glyphs.more) + " ", role),
     ]
     if "since" in shown:
-        spans.append(Span(right(age(now - since) if since else "", SINCE_CELLS - 1) + " ", "dim"))
+        spans.append(Span(right(since, SINCE_CELLS - 1) + " ", "dim"))
     if "by" in shown:
         who = switched_by(view.fleet).partition("@")[0]
         spans.append(Span(fit(f" {who}", BY_CELLS - 1, glyphs.more) + " ", "dim"))
@@ -158,6 +150,9 @@ def _what(view: EnvironmentView, now: float, glyphs: Glyphs) -> tuple[str, str]:
     row = view.live
     if row is None:
         return "", "dim"
+    if view.dark:
+        seen = view.fleet.seen_live_at(row.tag)
+        return f"no answer{f', last seen {ago(now - seen)}' if seen else ''}", "bad"
     return one_line(row.record.subject) if row.record and row.record.subject else short_tag(row.tag), ""
 
 
@@ -180,7 +175,7 @@ def _signs(fleet: FleetView, glyphs: Glyphs) -> list[Span]:
 
 
 def _sign(server: ServerView, fleet: FleetView, glyphs: Glyphs) -> tuple[str, str]:
-    if server.error is not None:
+    if server.error is not None or server.late:
         return glyphs.alert, "bad"
     if server.state is None:
         return glyphs.wait, "dim"
@@ -205,21 +200,21 @@ def trouble_lines(view: EnvironmentView, cells: int, now: float, glyphs: Glyphs)
     if view.frozen:
         out += [line((text, "warn")) for text in wrap(f"frozen: {one_line(view.frozen)}", cells)]
     for server in fleet.servers:
-        if server.error is not None:
+        if server.error is not None or server.late:
             was = f", was {short_tag(server.state.current)}" if server.state and server.state.current else ""
-            since = f", {ago(now - server.at)}" if server.at else ""
-            text = f"{server.name}  {error_words(server.error)}{since}{was}"
+            since = f", last seen {ago(now - server.seen_at)}" if server.seen_at else ""
+            said = error_words(server.error) if server.error is not None else "no answer"
+            text = f"{server.name}  {said}{since}{was}"
             out.append(crop(line((f"{glyphs.alert} {text}", "bad")), cells, glyphs.more))
         elif server.state is not None and server.state.current_kind == "dangling":
             out.append(line((f"{glyphs.alert} {server.name}  current dangles: SITE DOWN", "bad")))
     off: dict[tuple[str, str], list[str]] = {}
-    for state in fleet.known:
+    for state in fleet.answering.values():
         if state.current and (word := fleet.drift(state.current)):
             off.setdefault((short_tag(state.current), word), []).append(state.server)
     for (tag, word), names in off.items():
         out.append(line((f"{glyphs.kept} ", "warn"), f"{listing(names)}  {tag} ", (word, "warn")))
-    fine = all(state.current == fleet.live for state in fleet.known) and not any(s.error for s in fleet.servers)
-    if fine and len(fleet.known) == len(fleet.servers):
+    if len(fleet.answering) == len(fleet.servers) and all(s.current == fleet.live for s in fleet.answering.values()):
         they = "it" if len(fleet.servers) == 1 else "they"
         word = f"{count(len(fleet.servers), 'server')} as {they} should be" if fleet.live else "nothing is live yet"
         out.append(line((f"{glyphs.done} {word}", "ok" if fleet.live else "dim")))

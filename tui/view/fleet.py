@@ -10,7 +10,7 @@ from core.errors import TurnoutError
 from core.records import FleetRelease, Record, Release, ServerState, fleet_releases, left_behind, live_of, previous_of
 from tui.view.conditions import LIVE, condition
 from tui.view.formats import short_tag
-from tui.view.lived import Lived, lives
+from tui.view.lived import Lived, LivedFor, lives
 from tui.view.names import short_tags_of
 
 
@@ -137,10 +137,45 @@ class FleetView:
         """By tag: when it was live, as far as that is known."""
         return lives(self.rows, self.known, self.live)
 
-    def live_for(self, now: float) -> float:
-        """Seconds since the live release became live the last time; infinite where that is not known."""
+    def lived(self, tag: str, now: float) -> LivedFor | None:
+        """How long a release was live in all; None where nothing says that it was. Of one that no server shows now the
+        time stands still at the last look: what happened since is not known.
+        """
+        life, seen = self.lives.get(tag), self._seen_live(tag, now)
+        if life is None:
+            return None
+        return LivedFor(life.seconds(seen), life.at_least or (seen < now and life.since > 0))
+
+    def live_for(self, now: float) -> LivedFor | None:
+        """For how long the live release has been live since the last switch to it; None where that is not known, as
+        where no server that has it answers.
+        """
         life = self.lives.get(self.live)
-        return now - life.since if life and life.since else float("inf")
+        known = life is not None and life.since > 0 and self._seen_live(self.live, now) == now
+        return LivedFor(max(now - life.since, 0.0), life.open) if life is not None and known else None
+
+    def _seen_live(self, tag: str, now: float) -> float:
+        """Until when a release is known to be live: now, or the last look at a server that had it; 0.0 for never."""
+        return now if tag in self._live_now else self.seen_live_at(tag)
+
+    @cached_property
+    def _live_now(self) -> frozenset[str]:
+        """What is live on servers that answer."""
+        return frozenset(state.current for state in self.answering.values())
+
+    @cached_property
+    def _last_seen(self) -> Mapping[str, float]:
+        """By tag: the last look at a server on which it was live."""
+        out: dict[str, float] = {}
+        for server in self.servers:
+            if server.state is not None:
+                tag = server.state.current
+                out[tag] = max(server.seen_at, out.get(tag, 0.0))
+        return out
+
+    def seen_live_at(self, tag: str) -> float:
+        """When a server was last seen on which a release was live (seconds since the epoch); 0.0 for never."""
+        return self._last_seen.get(tag, 0.0)
 
     @cached_property
     def _short_tags(self) -> Mapping[str, str]:

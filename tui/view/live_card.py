@@ -6,7 +6,7 @@ from core.records import FleetRelease, Record
 from core.text import count, size
 from tui.view import conditions
 from tui.view.fleet import FleetView
-from tui.view.formats import age, listing, span, subject_of
+from tui.view.formats import age, listing, subject_of
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, fit, line, one_line, short, width
 
@@ -61,9 +61,12 @@ def _where(row: FleetRelease, fleet: FleetView) -> str:
 
 
 def _since(row: FleetRelease, fleet: FleetView, now: float) -> str:
-    life = fleet.lives.get(row.tag)
-    since = life.since if life and life.since else row.created
-    return age(max(now - since, 0)) if since else ""
+    """For how long it has been live; of one of which that is not known now, when it was last seen so."""
+    if not fleet.live_on(row):
+        seen = fleet.seen_live_at(row.tag)
+        return f"last seen {age(max(now - seen, 2))} ago" if seen else ""
+    lived = fleet.live_for(now)
+    return lived.now if lived else ""
 
 
 def _origin(row: FleetRelease, record: Record | None, fleet: FleetView, glyphs: Glyphs, now: float) -> Line:
@@ -74,8 +77,8 @@ def _origin(row: FleetRelease, record: Record | None, fleet: FleetView, glyphs: 
     if record is not None:
         parts.append(one_line(record.ref) if record.ref != record.revision else "")
     if life is not None and life.after and life.after in fleet.places:
-        before = fleet.lives.get(life.after)
-        lived = f", which lived {span(before.seconds(now))}" if before else ""
+        before = fleet.lived(life.after, now)
+        lived = f", which lived {before.sentence}" if before and before.sentence else ""
         parts.append(f"after {fleet.short(life.after)}{lived}")
     if record is not None and record.bytes:
         parts.append(f"{size(record.bytes)} in {count(record.files, 'file')}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from core.records import ABSENT, FAILED, KEPT, LIVE, PRUNED, UNKNOWN, FleetRelease
 from core.text import size
 from tui.view.fleet import FleetView
-from tui.view.formats import ago, range_name, span
+from tui.view.formats import ago, range_name
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, fit, one_line, right
 from tui.view.matrix_layout import (
@@ -64,8 +64,8 @@ def row_line(
 
 def times_of(row: FleetRelease, fleet: FleetView, now: float) -> str:
     """What of a row changes as time goes on: how long ago it was deployed, and how long it was live."""
-    life = fleet.lives.get(row.tag)
-    return f"{ago(max(now - row.created, 0))} {span(life.seconds(now)) if life else ''}"
+    lived = fleet.lived(row.tag, now)
+    return f"{ago(max(now - row.created, 0))} {lived.words if lived else ''}"
 
 
 def table_lines(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
@@ -103,13 +103,14 @@ def _cell(
 
 def _lived(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs, now: float) -> str:
     """How long a release was live, with a bar beside the one that was live longest: `22 h   ━━`."""
-    life = fleet.lives.get(row.tag)
-    if life is None:
+    lived = fleet.lived(row.tag, now)
+    if lived is None:
         return f"{glyphs.never} failed" if row.failed else glyphs.never
-    seconds = life.seconds(now)
-    part = round(LIVED_BAR * seconds / layout.longest) if layout.longest else 0
+    if not lived.words:
+        return ""
+    part = round(LIVED_BAR * lived.seconds / layout.longest) if layout.longest else 0
     bar = glyphs.rail * part or glyphs.least
-    return f"{span(seconds):<{LIVED_CELLS - LIVED_BAR - 1}} {bar}"
+    return f"{lived.words:<{LIVED_CELLS - LIVED_BAR - 1}} {bar}"
 
 
 def server_cells(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs) -> list[Span]:

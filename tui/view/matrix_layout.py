@@ -97,7 +97,7 @@ def plan_layout(fleet: FleetView, cells: int, now: float = 0.0, *, table: bool =
         for name in ("state", WHAT, "deployed", "lived", "by", "size")
         if name == WHAT or name in taken
     ]
-    longest = max((life.seconds(now) for life in fleet.lives.values()), default=0.0)
+    longest = max((lived.seconds for tag in fleet.lives if (lived := fleet.lived(tag, now))), default=0.0)
     return Layout(cells, tuple(columns), mode, names, server_cells, full_tags, longest)
 
 

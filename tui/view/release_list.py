@@ -45,9 +45,8 @@ ORDERS = (NEWEST, BY_LIFE, BY_SIZE, BY_PERSON)
 def in_order(rows: Sequence[FleetRelease], fleet: FleetView, order: str, now: float) -> tuple[FleetRelease, ...]:
     """The rows, which are newest first, in another order; what is alike stays newest first."""
     if order == BY_LIFE:
-        return tuple(
-            sorted(rows, key=lambda row: -(fleet.lives[row.tag].seconds(now) if row.tag in fleet.lives else -1))
-        )
+        lived = {row.tag: fleet.lived(row.tag, now) for row in rows}
+        return tuple(sorted(rows, key=lambda row: -(found.seconds if (found := lived[row.tag]) else -1)))
     if order == BY_SIZE:
         return tuple(sorted(rows, key=lambda row: -(row.record.bytes if row.record else -1)))
     if order == BY_PERSON:
