@@ -94,8 +94,11 @@ def lives(rows: Sequence[FleetRelease], states: Iterable[ServerState], live: str
 
 def _by_records(rows: Sequence[FleetRelease], begun: float) -> list[tuple[float, str, str]]:
     """The switches before the first one that a journal tells of, as the records let expect them."""
-    records = [row.record for row in rows if row.record is not None and not row.failed and not row.never_live]
-    return [(record.created, record.tag, record.by) for record in records if record.created < begun]
+    return [
+        (row.record.created, row.tag, row.record.by)
+        for row in rows
+        if row.record is not None and row.record.created < begun and not row.failed and not row.never_live
+    ]
 
 
 def _known_from(states: Iterable[ServerState]) -> float:
