@@ -30,6 +30,20 @@ def test_the_digests_of_all_records_are_said(agent, root):
     assert (reply.status, reply.lines) == (0, [letter * 64 for letter in "acd"])
 
 
+def test_words_of_a_record_stand_for_nothing_and_what_cannot_be_read_is_told(agent, root):
+    own = root / ".turnout/records"
+    own.mkdir(parents=True, exist_ok=True)
+    (own / "r1.toml").write_text(f'digest = "{"a" * 64}"\nsubject = "Count unread mails; not all is read all"\n')
+    reply = recorded(agent)
+    assert (reply.status, reply.lines) == (0, ["a" * 64])
+    (own / "r2.toml").mkdir()
+    assert recorded(agent).status == 0, "a folder is no record"
+    journal = root / ".turnout/transitions.jsonl"
+    journal.symlink_to("/proc/self/mem")  # a file that nobody can read from its beginning
+    reply = recorded(agent)
+    assert reply.status != 0 and "cannot be read" in reply.lines[-1], reply.lines
+
+
 def pack_of(members):
     """A pack with these members."""
     raw = io.BytesIO()
@@ -52,7 +66,7 @@ FILE, LINK, HARD, PIPE = tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarf
         [("deploy-cache/out", LINK, "../../../.."), ("deploy-cache/out/outside", FILE, "")],
         [(".turnout/lock/token", FILE, "")],
         [("current", LINK, "/etc")],
-        [("deploy-cache/hard", HARD, "/etc/passwd")],
+        [("deploy-cache/hard", HARD, "../../../deploy-cache/old")],
         [("deploy-cache/pipe", PIPE, "")],
         [],
     ],
@@ -65,6 +79,7 @@ def test_a_pack_with_anything_else_than_a_tree_is_not_unpacked(agent, root, memb
     (root / ".turnout/incoming/pack").write_bytes(pack)
     digest, nowhere = hashlib.sha256(pack).hexdigest(), "http://127.0.0.1:1/"
     reply = agent.ask("with", PROGRAM, "fetch", TOKEN, digest, str(len(pack)), "0" * 64, "0" * 64, "whole", nowhere)
-    assert reply.status == 1 and "the pack in the store" in reply.lines[-1], reply.lines
+    assert reply.status == 1 and "the pack in the store h" in reply.lines[-1], reply.lines
+    assert "other files" not in reply.lines[-1], "it is refused for what it holds"
     assert (root / "deploy-cache/old").read_text() == "old"
     assert not list(root.parent.rglob("outside")) and not (root / ".turnout/incoming/fetched").exists()

@@ -54,14 +54,20 @@ verb_fetch() {
 # recorded: the digests that records and the journal of what is open name, a line each: the trees that may be needed again.
 # sets: kept
 verb_recorded() {
-  cd -P "$root" 2> /dev/null || exit 0
+  [ -e "$root" ] || exit 0
+  cd -P "$root" 2> /dev/null || fail "the records in $root cannot be read"
   [ -d "$own" ] || exit 0
-  kept=$( {
-    [ ! -d "$own/records" ] || find "$own/records" -type f -name '*.toml' -exec cat {} + || say unread
-    [ ! -f "$own/transitions.jsonl" ] || cat "$own/transitions.jsonl" || say unread
-  } | tr -c '0-9a-z\n' '\n' | sed -n '/^[0-9a-f]\{64\}$/p; /^unread$/p' | sort -u )
-  case $newline$kept$newline in *"${newline}unread$newline"*) fail "the records in $root/$own cannot be read" ;; esac
-  [ -z "$kept" ] || say "$kept"
+  # Whether all was read goes past what looks for digests: no word of a record can say it.
+  kept=$( { { records && say "read all" >&4; } | tr -c '0-9a-z\n' '\n' | sed -n '/^[0-9a-f]\{64\}$/p' | sort -u; } 4>&1 )
+  case $kept in *"read all"*) ;; *) fail "the records in $root/$own cannot be read" ;; esac
+  say "$kept" | sed '/^read all$/d'
+}
+
+# records: what is in all of them, and in the journal; fails where not all can be read.
+records() {
+  [ -x "$own" ] || return 1
+  [ ! -d "$own/records" ] || find "$own/records" -type f -name '*.toml' -exec cat {} + || return 1
+  [ ! -f "$own/transitions.jsonl" ] || cat "$own/transitions.jsonl"
 }
 
 # download ADDRESS BYTES: fetch the pack, or the rest of it. No more than BYTES: what comes from elsewhere may never end.
@@ -96,13 +102,14 @@ download() {
   kill "${child#* }" 2> /dev/null
   wait "${child#* }" 2> /dev/null
   child=
-  [ "$status" -ne 0 ] || return 0
+  [ "$status" -ne 0 ] || { rm -f "$own/incoming/said"; return 0; }
   if [ -s "$own/incoming/watched" ]; then cat "$own/incoming/watched"
   else
     # wget writes the address before what went wrong.
     sed -n 's/.*\(curl: ([0-9]*) .*\)/\1/p; s/.*\(ERROR [0-9]*: .*\)/wget: \1/p; s/.*\(failed: .*\)/wget: \1/p; s/.*\(unable to .*\)/wget: \1/p; s/.*\(unrecognized option.*\)/wget: \1/p' "$own/incoming/said" | head -n 3
     say "$fetcher ended with status $status"
   fi
+  rm -f "$own/incoming/said"
   room
   return 1
 }
@@ -141,6 +148,10 @@ unpack() {
   fi
   mkdir -p "$fetched/deploy-cache"
   untar "$fetched" || { room; return 1; }
+  # BusyBox lists a hard link as a file: one would be another name for a file outside.
+  case $(find "$fetched" -type f -links +1 | head -n 1) in
+    ?*) say "the pack in the store holds what no pack holds"; return 1 ;;
+  esac
 }
 
 # astray: of the names on standard input, those that no pack has; fails where there are none.

@@ -33,6 +33,8 @@ held_by "$token"
 say upload > "$own/lock/phase"
 # From here on what lies in deploy-cache was put there by us, also where this dies.
 [ -L "$own/cache.ours" ] || : >> "$own/cache.ours" || exit 1
+# What a fetch from the store left takes the room that these files need.
+[ ! -e "$own/incoming/pack" ] || rm -rf "$own/incoming/pack" "$own/incoming/fetched" || exit 1
 if [ -f "$own/cache.manifest" ]; then
   mv -f "$own/cache.manifest" "$own/incoming/manifest.old" || exit 1
 fi
