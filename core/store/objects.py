@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from core.config import Project
 from core.config.store import Store
@@ -24,7 +25,9 @@ PIECE = 8 << 20
 """Bytes that are read or sent at a time."""
 _LOOK = 0.05
 """Seconds between two looks at a cancel request while the store is waited for."""
-_CLIENT: dict[str, Any] = {"connect_timeout": "5s", "timeout": "120s"}
+_AT_ONCE = 3
+"""Pieces that are sent at the same time: all of them share the uplink, and each has to arrive within the timeout."""
+_CLIENT: dict[str, Any] = {"connect_timeout": "5s", "timeout": "300s"}
 _RETRY: dict[str, Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
 _SAFE_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+")
 
@@ -99,7 +102,8 @@ class Objects:
             if isinstance(content, bytes):
                 obstore.put(self._store, self._path(key), content)
             else:
-                obstore.put(self._store, self._path(key), pieces(), use_multipart=True, chunk_size=PIECE)
+                options: dict[str, Any] = {"use_multipart": True, "chunk_size": PIECE, "max_concurrency": _AT_ONCE}
+                obstore.put(self._store, self._path(key), pieces(), **options)
 
         try:
             self._within(put, cancel)
@@ -156,7 +160,8 @@ class Objects:
             if not _SAFE_ADDRESS.fullmatch(made):
                 raise StoreError("the store gives addresses that cannot be handed on", detail=f"of {self.place}")
             query = made.partition("?")[2]
-            self._mask.learn([made, query, *(part.partition("=")[2] for part in query.split("&") if _secret(part))])
+            secrets = [part.partition("=")[2] for part in query.split("&") if _secret(part)]
+            self._mask.learn([made, query, *secrets, *map(unquote, [made, query, *secrets])])
             self._addresses[key] = made, time.monotonic() + lasts / 2
             return made
 

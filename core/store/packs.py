@@ -17,6 +17,9 @@ from core.tar.writer import END, stream
 LEVEL = 4
 """Of gzip: beyond it the processor costs more than an uplink of 100 Mbit/s saves."""
 _BLOCK = 512
+_LONGEST_NAME = 1 << 20
+_LARGEST = 1 << 50
+"""Bytes of a file, and seconds of its time: more is in no pack."""
 
 
 class Packing:
@@ -109,7 +112,7 @@ class PackFiles:
             kind, size = head[156:157], _octal(head[124:136])
             if kind == b"0":
                 break
-            if kind not in (b"5", b"L"):
+            if kind not in (b"5", b"L") or not 0 <= size <= _LONGEST_NAME:
                 raise _not_a_pack()
             self._exactly(size + -size % _BLOCK)  # a folder, or a long name, which the manifest has as well
         if size != next(self._sizes, -1):
@@ -145,12 +148,13 @@ class PackFiles:
 
 
 def _octal(field: bytes) -> int:
-    if field[:1] == b"\x80":
-        return int.from_bytes(field[1:], "big")
     try:
-        return int(field.rstrip(b" \0") or b"0", 8)
+        number = int.from_bytes(field[1:], "big") if field[:1] == b"\x80" else int(field.rstrip(b" \0") or b"0", 8)
     except ValueError:
         raise _not_a_pack() from None
+    if not 0 <= number < _LARGEST:
+        raise _not_a_pack()
+    return number
 
 
 def _not_a_pack() -> StoreError:
