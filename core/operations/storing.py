@@ -19,10 +19,12 @@ from core.source.tree import Tree
 from core.store import catalog, trees
 from core.store.catalog import Object, Pack, Pruning, Pushed, StoredTree
 from core.store.objects import Objects
-from core.text import size
+from core.text import size, some
 
 UNUSED_FOR = 7 * 86400.0
 """Seconds for which a tree that no record names is kept: CI may have pushed it for a deploy that is still to come."""
+SHORTEST_REVISION = 4
+"""Characters of a revision that are taken for all of it, as git has it."""
 
 
 @dataclass(frozen=True)
@@ -171,9 +173,11 @@ def _needless(objects: Objects, digest: str, items: Sequence[Object], before: fl
     """Of a tree that stays: old packs of changes, and old packs that its facts do not name."""
     pack = trees.find_pack(objects, digest, cancel=cancel)
     named = {catalog.pack_key(digest, pack)} if pack else set()
+    # Facts that this version cannot read may be of a newer one: which pack they name is unknown.
+    known = pack is not None or all(item.key != catalog.facts_key(digest) for item in items)
     found = []
     for item in items:
-        orphan = item.key.startswith(f"{catalog.pack_folder(digest)}/") and item.key.endswith(".tar.gz")
+        orphan = known and item.key.startswith(f"{catalog.pack_folder(digest)}/") and item.key.endswith(".tar.gz")
         if item.written < before and (catalog.base_in(item.key) or (orphan and item.key not in named)):
             found.append(item)
     return found
@@ -182,20 +186,30 @@ def _needless(objects: Objects, digest: str, items: Sequence[Object], before: fl
 def prune(project: Project, planned: Pruning, cancel: Cancel, unused_for: float = UNUSED_FOR) -> Pruning:
     """Remove what was planned, as far as nothing has come to need it since; what was removed."""
     now = plan_prune(project, cancel, unused_for)
-    trees_now = {tree.digest for tree in now.trees}
-    others_now = {item.key for item in now.others}
-    done = Pruning(
-        tuple(tree for tree in planned.trees if tree.digest in trees_now),
-        tuple(item for item in planned.others if item.key in others_now),
-        now.kept,
-    )
+    planned_trees = {tree.digest for tree in planned.trees}
+    planned_others = {item.key for item in planned.others}
+    others = tuple(item for item in now.others if item.key in planned_others)
     objects = store_of(project)
-    for tree in done.trees:
+    gone: list[StoredTree] = []
+    for tree in now.trees:
         cancel.check()
+        if tree.digest not in planned_trees or _written_since(objects, tree, cancel):
+            continue
         # The facts first: nobody is told of a pack that is being removed.
-        objects.remove(sorted(tree.keys, key=lambda key: not key.endswith("/pack.json")))
-    objects.remove(sorted((item.key for item in done.others), key=lambda key: not key.endswith("/pack.json")))
-    return done
+        objects.remove(sorted(tree.keys, key=_facts_first))
+        gone.append(tree)
+    objects.remove(sorted((item.key for item in others), key=_facts_first))
+    return Pruning(tuple(gone), others, now.kept + len(now.trees) - len(gone))
+
+
+def _facts_first(key: str) -> bool:
+    return not key.endswith("/pack.json")
+
+
+def _written_since(objects: Objects, tree: StoredTree, cancel: Cancel) -> bool:
+    """Whether somebody pushed a tree again since it was listed: asking all servers takes a while."""
+    items = objects.list(catalog.tree_folder(tree.digest), cancel)
+    return {item.key for item in items} != {*tree.keys} or any(item.written > tree.newest for item in items)
 
 
 def recorded(project: Project, cancel: Cancel) -> frozenset[str]:
@@ -234,10 +248,11 @@ def pushed_tree(project: Project, environment: str, ref: str | None, emit: Emit,
         for item in objects.list(catalog.TREES, cancel)
         if (named := catalog.pushed_in(item.key)) and named[1] == environment and named[2].startswith(wanted)
     ]
+    found = _meant(found, wanted, named=ref is not None)
     for _, key, (digest, _, _) in sorted(found, reverse=True):
         raw = objects.read(key, catalog.LONGEST_FACTS, cancel)
         facts = catalog.parse_pushed(raw) if raw else None
-        if facts is None:
+        if facts is None or catalog.pushed_key(digest, facts) != key:
             continue
         record = _record(digest, facts)
         tree = trees.stored_tree(objects, project, record, emit, cancel)
@@ -248,6 +263,28 @@ def pushed_tree(project: Project, environment: str, ref: str | None, emit: Emit,
         f"the store has no tree {what}for {environment}",
         hint=f"`turnout store push {environment}` puts one there; `turnout store list` shows what is there",
     )
+
+
+_Found = tuple[float, str, tuple[str, str, str]]
+"""When something was pushed, its key, and what `catalog.pushed_in` says of that."""
+
+
+def _meant(found: list[_Found], wanted: str, *, named: bool) -> list[_Found]:
+    """Of the pushes whose revision begins so, those of the one that is meant. UsageError where it may be several.
+
+    named   a person wrote it
+    """
+    exact = [item for item in found if item[2][2] == wanted]
+    if exact or not wanted:
+        return exact or found
+    revisions = sorted({item[2][2] for item in found})
+    if len(revisions) > 1 or (named and revisions and len(wanted) < SHORTEST_REVISION):
+        raise UsageError(
+            f"{wanted} does not say which revision",
+            detail=f"the store has {some([revision[:12] for revision in revisions], 5)}",
+            hint="write more of it",
+        )
+    return found
 
 
 def _revision(project: Project, ref: str | None) -> str:

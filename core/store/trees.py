@@ -79,12 +79,17 @@ def push(
     """Put a tree into the store, and say for which environment; its pack, and whether that was there already."""
     manifest = tree.manifest
     pack = None if again else find_pack(objects, manifest.digest, cancel=cancel)
+    if pack is not None:
+        # A prune that runs now keeps it from here on; what it took before that is put there again.
+        name(objects, tree, environment, who, cancel)
+        pack = find_pack(objects, manifest.digest, cancel=cancel)
     there = pack is not None and objects.size(catalog.pack_key(manifest.digest, pack), cancel) == pack.bytes
-    if pack is None or not there:
-        objects.write(catalog.manifest_key(manifest.digest), manifest.text.encode("ascii"), cancel)
-        pack = push_pack(objects, tree, emit, cancel, None, "")
+    if pack is not None and there:
+        return pack, True
+    objects.write(catalog.manifest_key(manifest.digest), manifest.text.encode("ascii"), cancel)
+    pack = push_pack(objects, tree, emit, cancel, None, "")
     name(objects, tree, environment, who, cancel)
-    return pack, there
+    return pack, False
 
 
 def name(objects: Objects, tree: Tree, environment: str, who: str, cancel: Cancel) -> None:

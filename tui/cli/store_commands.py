@@ -93,11 +93,9 @@ def _prune(command: Command) -> Answer:
     project, unused_for = command.read(), words.unused_for
     run = command.follower.run
     plan = run("plan", lambda emit, controls: plan_prune(project, controls.cancel, unused_for))
-    rows = [
-        stored_row(tree.digest, tree.bytes, tree.newest, removed=not options.dry_run, said=describe(tree))
-        for tree in plan.trees
-    ]
-    command.output.table(prune_lines(plan, [describe(tree) for tree in plan.trees], time.time()), rows)
+    rows = [stored_row(tree.digest, tree.bytes, tree.newest, said=describe(tree)) for tree in plan.trees]
+    lines = prune_lines(plan, [describe(tree) for tree in plan.trees], time.time())
+    command.output.table(lines, rows if options.dry_run else ())
     if plan.empty or options.dry_run:
         outcome = "nothing-to-do" if plan.empty else "planned"
         summary = "nothing to remove" if plan.empty else "dry run: nothing was changed"
@@ -105,6 +103,8 @@ def _prune(command: Command) -> Answer:
     if not options.yes and command.ask("Remove this from the store? [y/N]").lower() not in ("y", "yes"):
         raise Cancelled("not confirmed", hint="nothing was changed")
     done = run("prune", lambda emit, controls: prune(project, plan, controls.cancel, unused_for))
+    rows = [stored_row(tree.digest, tree.bytes, tree.newest, removed=True, said=describe(tree)) for tree in done.trees]
+    command.output.table((), rows)
     summary = f"removed {count(len(done.trees), 'tree')}, freed {size(done.bytes)}; {_kept(done)}"
     return {"exit_code": EXIT_DONE, "outcome": "done", "summary": summary}
 
