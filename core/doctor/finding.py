@@ -26,7 +26,7 @@ CHECKS: Mapping[str, frozenset[str]] = {
     "space": frozenset({"space", "inodes", "clock"}),
     "state": frozenset({"lock", "records"}),
     "checks": frozenset({"checks"}),
-    "rehearsal": frozenset({"sessions", "hooks", "begin", "upload", "release", "finish", "rehearsal"}),
+    "rehearsal": frozenset({"sessions", "hooks", "begin", "upload", "release", "finish", "store", "rehearsal"}),
 }
 """What is examined, by a name that stays: the topics of its findings. They come in about this order."""
 

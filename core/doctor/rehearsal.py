@@ -145,6 +145,10 @@ def _release(held: Held, project: Project, state: ServerState, upload: Upload, *
     """Send, make, switch to, and finish a tiny release; errors have as their phase what did not work."""
     manifest = _tree()
     raw = _stream(manifest)
+    if project.store:
+        from core.doctor.store import store  # few projects have a store
+
+        yield from store(held, project, state, manifest, raw)
     unpack = "gzip" if "gzip" in state.features else "none"
     if unpack == "gzip":
         squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)

@@ -6,6 +6,7 @@ PROJECT/trees/DIGEST/whole/ID.tar.gz             that pack; each has an id of it
                                                  speak of another one, whoever pushes at the same time
 PROJECT/trees/DIGEST/from/OLD/…                  likewise what turns the tree OLD into this one
 PROJECT/trees/DIGEST/pushed/ENVIRONMENT/REVISION.json   for which environment it was pushed, as which revision
+PROJECT/trials/ID.tar.gz                         what doctor tries the store with, and removes
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ LONGEST_FACTS = 64 << 10
 LONGEST_MANIFEST = 512 << 20
 """Bytes of a manifest: that of four million files."""
 TREES = "trees"
+TRIALS = "trials"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[0-9a-f]{16}")
 _MOST = 1 << 50
@@ -135,6 +137,10 @@ def pushed_key(digest: str, pushed: Pushed) -> str:
 def token(revision: str) -> str:
     """A revision as a part of a key: a commit as it is."""
     return _TOKEN.sub("_", revision)[:100] or "_"
+
+
+def trial_key(id_: str) -> str:
+    return f"{TRIALS}/{id_}.tar.gz"
 
 
 def digest_in(key: str) -> str:

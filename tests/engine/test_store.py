@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 import pytest
 
 from core import DeployRequest
+from core.doctor import OK, WARNING, examine
 from core.errors import Cancelled
 from core.events import Note
 from core.remote import launch
@@ -332,6 +333,8 @@ def test_a_server_without_curl_takes_wget_and_without_both_is_named_in_the_plan(
     else:
         assert not warnings(operator), warnings(operator)
         assert between.asked == ["Wget"]
+    ((said,),) = ([each for each in found if each.topic == "store"] for found in examine(operator.fleet).values())
+    assert ("the server fetches with wget" if "wget" not in lacking else "has neither curl nor wget") in said.text, said
 
 
 def _programs_without(folder, *names):
@@ -394,3 +397,28 @@ def test_ci_pushes_and_a_laptop_deploys_and_prune_keeps_what_a_record_names(
     ci.config.write_text(ci.config.read_text().replace('host = "web"', 'host = "127.0.0.1"\nport = 1'))
     ended = turnout(ci, "store", "prune", "--unused-for", "0s", "--yes")
     assert ended.returncode == 3 and "unknown what the records of a server need" in ended.stderr, ended
+
+
+def test_doctor_has_each_server_fetch_and_leaves_nothing(
+    between, seaweed, folder, bucket, sshd, project_factory, engine
+):
+    def found(**options):
+        operator = engine(project_factory([sshd], SMALL, extra=seaweed.table(folder, **options)))
+        (findings,) = examine(operator.fleet).values()
+        assert [finding.text for finding in findings if finding.topic == "rehearsal"], findings
+        (finding,) = [finding for finding in findings if finding.topic == "store"]
+        return finding
+
+    good = found(endpoint=between.endpoint)
+    assert good.level == OK and "the server fetches with curl" in good.text and between.asked == ["curl"]
+    between.fate = staticmethod(lambda number: "403")
+    refused = found(endpoint=between.endpoint)
+    assert refused.level == WARNING and f"cannot fetch from {between.endpoint}, so its files are sent" in refused.text
+    assert "403" in refused.text and "X-Amz" not in refused.text and refused.hint
+    assert bucket.keys == [], "what was tried is gone"
+    wrong = found(key="wrong-secret-key")
+    assert wrong.level == WARNING and "the store refuses access" in wrong.text and "key-id" in wrong.hint
+    assert "wrong-secret-key" not in wrong.text + wrong.hint
+    away = found(endpoint="http://127.0.0.1:1")
+    assert away.level == WARNING and "the store cannot be used" in away.text and away.hint
+    at_rest([sshd])
