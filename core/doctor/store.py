@@ -25,7 +25,6 @@ from core.store.packs import packed_paths
 from core.store.proof import listing_digest
 from core.text import clean
 
-SENT = "its files are sent from here"
 _REMEDIES = (
     (r"curl: \((5|6)\)|unable to resolve", "the server's DNS has to know that name"),
     (r"curl: \((7|28|52|56)\)|failed: |status 4|nothing came", "let the server reach it: firewall, routes, a proxy"),
@@ -77,7 +76,7 @@ def _there(held: Held, state: ServerState, objects: Objects, key: str, pack: byt
     """What comes of it when the server fetches."""
     if why := incapable(state):
         hint = "install curl, or GNU wget" if "curl" in why else "install tar, gzip and coreutils"
-        return Finding("store", WARNING, f"the server {why}, so {SENT}", hint)
+        return Finding("store", WARNING, f"the server {why}, so its files are sent from here", hint)
     address = objects.address(key)
     request = Fetch(
         address=address,
@@ -93,7 +92,8 @@ def _there(held: Held, state: ServerState, objects: Objects, key: str, pack: byt
         held.fetch(request, Cancel(), lambda came: None)
     except ServerError as error:
         place = urlsplit(address)
-        text = f"the server cannot fetch from {place.scheme}://{place.netloc}, so {SENT}: {_line(error)}"
+        origin = f"{place.scheme}://{place.netloc}"
+        text = f"the server cannot fetch from {origin}, so its files are sent from here: {_line(error)}"
         return Finding("store", WARNING, text, remedy(error.detail, place.hostname or ""))
     with_ = "curl" if "curl" in state.features else "wget"
     took = time.monotonic() - began
