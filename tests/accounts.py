@@ -29,8 +29,12 @@ class Accounts(OpenSSHServer):
     A context manager that removes them again, with what runs as them and what sudo was told of them.
     """
 
-    def __init__(self, users: Sequence[str]) -> None:
-        """`users`: what a test calls them; `name` has the name that each has on this machine."""
+    def __init__(self, users: Sequence[str], *, own_programs: bool = False) -> None:
+        """
+        users          what a test calls them; `name` has the name that each has on this machine
+        own_programs   logins see a /usr/bin of their own, which `change_programs` can change
+        """
+        self._own_programs = own_programs
         if os.getuid() != 0:
             unavailable("only root makes users")
         need("useradd")
@@ -47,6 +51,7 @@ class Accounts(OpenSSHServer):
             for name in self.names.values():
                 home = self.place_of_all / name
                 run("useradd", "-m", "-d", home, "-s", "/bin/bash", "-p", "*", "-G", self.group, name)
+            (self.place_of_all / "sshd/programs").mkdir(parents=True)
             super().__init__(self.place_of_all / "sshd")
             self.folder.chmod(0o755)
         except BaseException:
@@ -56,6 +61,19 @@ class Accounts(OpenSSHServer):
     def _config(self, port: int, log_level: str, stand_in: Path | None) -> str:
         lines = super()._config(port, log_level, stand_in).splitlines(keepends=True)
         return "".join(line for line in lines if not line.startswith(("SetEnv", "UsePAM"))) + "UsePAM no\n"
+
+    def _start(self, words: list[str]) -> bool:
+        if not self._own_programs:
+            return super()._start(words)
+        over = "mount -t overlay over -o lowerdir=/usr/bin,upperdir=$0/up,workdir=$0/work /usr/bin"
+        made = f'mount -t tmpfs own "$0" && mkdir "$0/up" "$0/work" && {over} && exec "$@"'
+        return super()._start(["unshare", "-m", "sh", "-c", made, str(self.folder / "programs"), *words])
+
+    def change_programs(self, command: str) -> None:
+        """Run a shell command in /usr/bin as logins see it."""
+        assert self._own_programs and self._process
+        # setpriv and unshare become what they start.
+        run("nsenter", "-t", str(self._process.pid), "-m", "sh", "-c", f"cd /usr/bin && {command}")
 
     def name(self, user: str) -> str:
         """The name that a user has on this machine."""

@@ -200,7 +200,12 @@ class Agent:
         )
         start(channel, begun.command)
         if begun.text:
-            self._put(channel, begun.text.encode("utf-8", "surrogateescape"))
+            try:
+                channel.sendall(begun.text.encode("utf-8", "surrogateescape"))
+            except BROKEN as error:
+                # Where it has ended already, what it printed says why: that is read next.
+                if not self._connection.is_open or not (channel.closed or channel.exit_status_ready()):
+                    raise self._gone(str(error)) from None
 
     def _ask_to_stop(self) -> None:
         try:

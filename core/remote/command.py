@@ -146,7 +146,7 @@ def run(
         raise Cancelled("cancelled by the operator")
     if late:
         return Ended(None, late=True)
-    if not heard.process and (refused := _not_allowed(session, heard.said, user)):
+    if status and not heard.process and (refused := _not_allowed(session, heard.said, user)):
         raise refused
     if status < 0 and not session.connection.is_open:
         raise _lost(session, command, token)

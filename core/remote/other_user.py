@@ -101,15 +101,17 @@ def _outer(root: str, token: str, inner: str, account: str, user: str, mask: str
     """Shell of the login: starts the keeper, and becomes the command's shell."""
     lock = f"own={quote(root)}/{layout.OWN}\ntoken={token}\n" if token else ""
     before = f"{launch.umask(mask)}{launch.process()}{lock}"
-    keeper = f'{before}{_KEEPER}{_UNDER_LOCK if token else ""}printf "%s %s\\n" "$keeper" "$kept"\n'
+    keeper = f'{before}{_KEEPER}{_UNDER_LOCK if token else ""}printf "\\n%s %s\\n" "$keeper" "$kept"\n'
     shell = f"{launch.PATH} {launch.sudo_words(account)} {launch.SHELL} -s" if account else f"{launch.SHELL} -s"
     first = f"turnout_keeper=$(printf %s {quote(keeper)} | {shell} $$)"
     refused = '{ echo; echo "not run: $turnout_keeper"; exit 3; }'
+    # sudo, or what PAM runs for it, may print before that.
+    last = 'turnout_keeper=${turnout_keeper##*"$turnout_newline"}'
     home = f'HOME=~{user}; turnout_keeper=$1; shift; export HOME turnout_keeper; exec {launch.SHELL} -c "$@"'
     kept = f'turnout_keeper=$1; shift; export turnout_keeper; exec {launch.SHELL} -c "$@"'
     begin = f"{launch.PATH} {launch.sudo_words(user)} " if user else ""
     words = f'{launch.SHELL} -c {quote(home if user else kept)} sh "$turnout_keeper"'
-    return f"{first} || {refused}\nexec {begin}{words} {quote(launch.LEAD)} {quote(reader(inner))}\n"
+    return f"{first} || {refused}\n{last}\nexec {begin}{words} {quote(launch.LEAD)} {quote(reader(inner))}\n"
 
 
 def _inner(mark: str, line: str, folder: str, variables: Mapping[str, str], mask: str) -> str:

@@ -14,6 +14,7 @@ import tomli_w
 from core import DeployRequest, PinRequest, doctor, verify
 from core.errors import Cancelled, ConnectError, HookFailed, ServerError
 from core.events import HookOutput, PlanMade
+from core.remote.connection import start
 from tests.accounts import Accounts, run
 from tests.engine.driving import current, releases
 from tests.processes import children
@@ -31,8 +32,18 @@ def accounts():
 
 
 @pytest.fixture
-def operator(accounts, project_factory, engine, home, ssh_config_add):
+def operator(accounts, operators):
     """Make an Engine for one of the users who log in, whose deploy root is a folder of the test's own."""
+    return operators(accounts)
+
+
+@pytest.fixture
+def operators(project_factory, engine, home, ssh_config_add):
+    """The same for any server with accounts."""
+    return lambda accounts: _operator(accounts, project_factory, engine, home, ssh_config_add)
+
+
+def _operator(accounts, project_factory, engine, home, ssh_config_add):
     (home / ".ssh/known_hosts").write_text(accounts.known_hosts_line())
     ssh_config_add(accounts.ssh_config("web", known_hosts=home / ".ssh/known_hosts"))
 
@@ -117,6 +128,53 @@ def test_a_sudo_that_runs_nothing_is_named_with_the_line_that_is_missing(account
     with accounts.sudo(*rules.replace("PASSWD: ALL", "SETENV: ALL").splitlines(), line):
         ana.deploy(tag="r1")
     assert current(ana.place) == "releases/r1"
+
+
+def test_a_refusal_is_told_that_comes_before_the_program_is_sent(accounts, operator, monkeypatch):
+    root = operator.folder("web")
+    ana = operator("ana", root, become="{web}")
+
+    def slowly(channel, command):
+        start(channel, command)
+        until(lambda: channel.closed, "sudo has ended")
+
+    monkeypatch.setattr("core.remote.agent.start", slowly)
+    error = ana.fails(ana.deploy, ConnectError)
+    assert error.title == "sudo asks {ana} for a password to run commands as {web}".format(**accounts.names)
+
+
+TALKS = """\
+mv sudo real-sudo && printf '%s\\n' '#!/bin/sh' "printf 'Lecture\\nhalf a line'" \\
+  'echo "sudo: unable to resolve host web1: Name or service not known" >&2' 'exec real-sudo "$@"' > sudo &&
+  chmod 755 sudo"""
+
+
+def test_a_server_without_a_sudo_that_works_is_named(operators):
+    with Accounts(["ana", "web", "other"], own_programs=True) as server:
+        operator = operators(server)
+        as_other = hook("after-switch", "id -un; echo $TURNOUT_TAG", **{"as": server.name("other")})
+        roots = {"become": operator.folder("web"), "as": operator.folder("ana")}
+
+        def fresh(key):
+            return operator("ana", roots[key], extra=as_other, **({"become": "{web}"} if key == "become" else {}))
+
+        with server.sudo("{ana} ALL=({web}, {other}) NOPASSWD: /bin/sh"):
+            server.change_programs(TALKS)
+            for ana in map(fresh, roots):
+                ana.deploy(tag="r1")
+                assert [event.line for event in ana.said(HookOutput)] == [server.name("other"), "r1"]
+            for change, said in {
+                "chmod 750 sudo": "may not start sudo",
+                "rm sudo": "there is no sudo on the server",
+            }.items():
+                server.change_programs(change)
+                for key in roots:
+                    ana = fresh(key)
+                    (wrong,) = [found for found in doctor.examine(ana.fleet)["web"] if found.level == "error"]
+                    error = ana.fails(lambda ana=ana: ana.deploy(tag="r2"))
+                    assert said in error.title and f"leave `{key}` out" in error.hint
+                    assert said in wrong.text and wrong.hint == error.hint
+        assert releases(ana.place) == ["r1"]
 
 
 def test_a_user_that_does_not_exist_is_named(accounts, operator):
@@ -246,7 +304,8 @@ def test_what_a_dead_operation_of_another_left_is_taken_over_or_named(accounts, 
 
 
 def test_a_root_that_is_not_shared_is_refused_with_the_commands_that_share_it(accounts, operator):
-    root = operator.folder("ana")
+    root = operator.folder("ana") / "$(false) ana's"
+    run("runuser", "-u", accounts.name("ana"), "--", "mkdir", root)
     operator("ana", root, deploy={"shared": ["data/"]}).deploy(tag="r1")
     stranger = operator("other", root)
     assert f"belongs to {accounts.name('ana')}" in str(stranger.fails(stranger.deploy))

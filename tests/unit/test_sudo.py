@@ -38,6 +38,28 @@ SAYINGS = {
     "sudo-rs: user 'www-data' not found": ("there is no user www-data on the server", "correct `become`"),
     "/usr/bin/env: 'sudo': No such file or directory": ("there is no sudo on the server", "leave `become` out"),
     "env: can't execute 'sudo': No such file or directory": ("there is no sudo on the server", "leave `become` out"),
+    "/usr/bin/env: 'sudo': Permission denied": ("deploy may not start sudo on the server", "the group that may"),
+    "env: can't execute 'sudo': Permission denied": ("deploy may not start sudo on the server", "the group that may"),
+    "deploy is not in the sudoers file.": (
+        "sudo does not let deploy run commands as www-data",
+        "deploy ALL=(www-data) NOPASSWD: /bin/sh",
+    ),
+    "sudo: unable to resolve host web1: Name or service not known\nsh: 1: exec: /usr/bin/env: Permission denied": (
+        "what sudo starts as www-data may start nothing itself (NOEXEC)",
+        "deploy ALL=(www-data) NOPASSWD:EXEC: /bin/sh",
+    ),
+    "sudo: invalid shell for user www-data: /usr/sbin/nologin": (
+        "sudo refuses www-data for the login shell of that user (runas_check_shell)",
+        "Defaults:deploy !runas_check_shell",
+    ),
+    "sudo: /usr/bin/sudo must be owned by uid 0 and have the setuid bit set": (
+        "sudo has no rights of root on the server",
+        "leave `become` out",
+    ),
+    'sudo: The "no new privileges" flag is set, which prevents sudo from running as root.': (
+        "sudo has no rights of root on the server",
+        "NoNewPrivileges",
+    ),
     "sudo: /etc/sudo.conf is owned by uid 1000, should be 0": ("sudo ran nothing as www-data", "/bin/sh -c id"),
 }
 

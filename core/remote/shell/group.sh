@@ -41,8 +41,16 @@ shared_by_group() { [ -g "$1" ] && [ -w "$1" ]; }
 
 # to_share: the commands that share a root which was made without the group; nothing of shared/ is touched but itself.
 to_share() {
-  say "as an administrator there: cd $root && chgrp $group . shared && chmod g+rwxs . shared;" \
+  say "as an administrator there: cd $(quoted "$root") && chgrp $group . shared && chmod g+rwxs . shared;" \
     "for d in releases deploy-cache $own; do [ ! -d \$d ] || { chgrp -R $group \$d && chmod -R g+rwX \$d && find \$d -type d -exec chmod g+s {} +; }; done"
+}
+
+# quoted PATH: as one word for a shell.
+quoted() {
+  case $1 in
+    *[!A-Za-z0-9/._+-]*) printf '%s\n' "$1" | sed "s/'/'\\\\''/g; s/^/'/; s/\$/'/" ;;
+    *) say "$1" ;;
+  esac
 }
 
 # belongs PATH: whose it is, for an error.
