@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from core import Controls, DeployRequest
+from core import Controls, DeployRequest, RollbackRequest
 from core.errors import Cancelled, QuestionClosed, Unanswered, UsageError
 from core.events import Answered, Asked, HookStarted, Switched
 from core.operations.answering import answer, open_questions
@@ -236,6 +236,36 @@ def test_what_cannot_be_held_is_refused(team):
     ana.fails(lambda: ana.deploy(tag="one"), UsageError, "say why")
     ana.fails(lambda: ana.rollback(), UsageError, "say why")
     assert ana.deploy(tag="one", reason="it is time").tag == "one"
+
+
+def test_every_operation_wants_the_reason_that_is_required(team):
+    import core
+
+    _, operator = team
+    ana = operator("ana@ci")
+    ana.fleet.environment = ana.fleet.environment.replace(reason="required")
+    requests = [
+        *(core.PruneRequest(("one",)), core.PinRequest("one"), core.PinRequest("one", pinned=False)),
+        *(core.BlockRequest("one", blocked=False), core.FreezeRequest(frozen=False), core.TaskRequest("t")),
+        *(core.RunRequest("true"), core.RecoverRequest("undo"), core.AdoptRequest(), core.PromoteRequest("staging")),
+    ]
+    for request in requests:
+        ana.fails(lambda request=request: ana.run(request), UsageError)
+        if not isinstance(request, core.TaskRequest):  # there is no such task
+            ana.fails(lambda request=request: ana.run(request), UsageError, "say why")
+
+
+def test_a_rollback_waits_for_nobody_unless_its_request_says_so(team):
+    """It goes back to what was approved; where it waits all the same, somebody else has to say go."""
+    _, operator = team
+    ana = operator("ana@ci")
+    for tag in ("one", "two"):
+        ana.deploy(tag=tag)
+    ana.fleet.environment = ana.fleet.environment.replace(approve="other", hold=600.0)
+    back, held = ana.plan(RollbackRequest()), ana.plan(RollbackRequest(hold=60.0))
+    assert (back.tag, back.hold, back.approve) == ("one", 0.0, "")
+    assert (held.hold, held.approve) == (60.0, "other")
+    assert ana.plan(DeployRequest(tag="three", hold=1.0)).approve == "other"
 
 
 def test_a_question_is_answered_at_the_terminal_that_runs_it_and_at_one_that_watches(
