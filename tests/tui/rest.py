@@ -45,6 +45,9 @@ async def at_rest(pilot: Pilot[Any]) -> None:
         await pilot._wait_for_screen()
         what = next(_on_the_way(pilot.app), "")
         clear = 0 if what else clear + 1
+        if what.startswith("a paint"):  # what was marked from a thread is painted at the next message, which may be far
+            for shown in pilot.app.screen_stack:
+                shown.check_idle()
         assert time.monotonic() < deadline, f"not at rest after {PATIENCE:g} s: {what}"
         await asyncio.sleep(0.004 if what else 0)
 
