@@ -25,7 +25,8 @@ def run(options: Options) -> int:
         project = config.load(path)
         environment = project.environment(options.environment).name if options.environment else ""
         read_only = options.read_only or not options.words.write
-        command = [sys.executable, "-m", "tui.web.dashboard", str(path), "--environment", environment]
+        # -P: what an application has in its folder, such as a package `core`, is not taken for ours.
+        command = [sys.executable, "-P", "-m", "tui.web.dashboard", str(path), "--environment", environment]
         return web.run(
             [*command, *(["--read-only"] if read_only else [])],
             options.words.port,

@@ -71,7 +71,8 @@ class EmbeddedServers:
         self.known_hosts = self.folder / "known_hosts"
         self.ssh_config = self.folder / "ssh_config"
         self._log = self.folder / "servers.log"
-        words = [sys.executable, "-m", "tui.demo.sshd", str(self.folder)]
+        # -P: what an application has in this folder, such as a package `core`, is not taken for ours.
+        words = [sys.executable, "-P", "-m", "tui.demo.sshd", str(self.folder)]
         words += names or [f"web{number}" for number in range(1, count + 1)]
         words += [f"--bandwidth={bandwidth}"] if bandwidth is not None else []
         words += [f"--latency={latency}", f"--grace={grace}", *(["--remove"] if remove else [])]
