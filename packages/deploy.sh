@@ -5,8 +5,14 @@ fail() {
     echo "turnout: $1" >&2
     exit 2
 }
-[ -n "$DEPLOY_ENVIRONMENT" ] || fail 'no environment is named'
-[ -n "$DEPLOY_FINGERPRINTS" ] || fail 'fingerprints is empty: a server proves who it is by its host key. On each server: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub'
+case $DEPLOY_ENVIRONMENT in
+    '') fail 'no environment is named' ;;
+    -*) fail 'the environment begins with a dash, as an option does' ;;
+esac
+case $DEPLOY_FINGERPRINTS in
+    *[![:space:]]*) ;;
+    *) fail 'fingerprints is empty: a server proves who it is by its host key. On each server: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub' ;;
+esac
 [ -n "$DEPLOY_KEY" ] || fail 'ssh-key is empty: is the secret there, and may this branch use it?'
 eval "$(ssh-agent -s)" >/dev/null
 trap 'ssh-agent -k >/dev/null' EXIT

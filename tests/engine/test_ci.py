@@ -126,6 +126,8 @@ def test_the_step_deploys_to_a_server_that_has_the_fingerprint_and_to_no_other(
     for changes, code, said in (
         ({}, 3, "no --fingerprint is theirs"),
         ({"DEPLOY_FINGERPRINTS": ""}, 2, "fingerprints is empty"),
+        ({"DEPLOY_FINGERPRINTS": " \n "}, 2, "fingerprints is empty"),
+        ({"DEPLOY_ENVIRONMENT": "--help"}, 2, "begins with a dash"),
         ({"DEPLOY_FINGERPRINTS": "* --yes"}, 2, "is not a fingerprint"),
         ({"DEPLOY_KEY": ""}, 2, "ssh-key is empty"),
         ({"DEPLOY_KEY": "no key"}, 1, "Error loading key"),
