@@ -203,8 +203,12 @@ class WebDashboard:
         return web.Response(text=self._script, content_type="text/javascript", headers=HEADERS)
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
-        file = (STATIC / request.match_info["path"]).resolve()
-        if not file.is_relative_to(STATIC.resolve()) or not file.is_file():
+        try:
+            file = (STATIC / request.match_info["path"]).resolve()
+            there = file.is_relative_to(STATIC.resolve()) and file.is_file()
+        except (OSError, ValueError):  # a name that no file can have
+            there = False
+        if not there:
             raise web.HTTPNotFound(headers=HEADERS)
         return web.FileResponse(file, headers=HEADERS)
 
