@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.servers import Destination, OpenSSHServer, kill, need, process_ids, unavailable
+from tests.processes import command_of, kill, process_ids
+from tests.servers import Destination, OpenSSHServer, need, unavailable
 
 SUDOERS = Path("/etc/sudoers.d")
 
@@ -135,12 +136,6 @@ class Accounts(OpenSSHServer):
             subprocess.run(["userdel", "-f", name], capture_output=True, check=False)
         subprocess.run(["groupdel", self.group], capture_output=True, check=False)
         shutil.rmtree(self.place_of_all, ignore_errors=True)
-
-
-def command_of(pid: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    return ""
 
 
 def _owner(pid: int) -> int:

@@ -21,6 +21,19 @@ def name_of(pid: int) -> str:
         return ""
 
 
+def command_line_of(pid: int) -> bytes:
+    """The words that a process was started with, a NUL after each; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def command_of(pid: int) -> str:
+    """These words with spaces between them, to be read."""
+    return command_line_of(pid).replace(b"\0", b" ").decode(errors="replace")
+
+
 def state_of(pid: int) -> str:
     """The letter of a process's state: S sleeps, T was stopped, Z has ended and waits for its parent; X has gone."""
     try:

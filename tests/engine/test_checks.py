@@ -16,6 +16,7 @@ import pytest
 from core.errors import Cancelled, CheckFailed
 from core.events import CheckAttempted, PhaseStarted, Switched
 from tests.engine.driving import at_rest, live, record
+from tests.processes import command_line_of
 from tests.servers import OpenSSHServer, need
 from tests.waiting import until
 
@@ -335,14 +336,7 @@ def test_a_command_that_hangs_is_ended_and_its_last_words_are_said(sshd, project
 
 def commands(place):
     """The command lines of all that was started through a server."""
-    programs = b""
-    for pid in place.server.session_processes():
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                programs += file.read() + b"\n"
-        except OSError:
-            continue
-    return programs
+    return b"\n".join(command_line_of(pid) for pid in place.server.session_processes())
 
 
 def test_a_check_of_a_rollback_that_fails_switches_back_to_the_newer_release(servers, project_factory, engine):

@@ -15,7 +15,7 @@ from core.logs import follow
 from core.logs.follow import Following
 from tests.engine.test_cli import start, turnout, turnout_json
 from tests.engine.test_logins import OtherServer
-from tests.processes import process_ids
+from tests.processes import command_line_of, process_ids
 from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("importable")
@@ -30,11 +30,10 @@ def commands_with(text: str, folder: Path = Path("/")) -> list[int]:
     found = []
     for pid in process_ids():
         try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes()
             place = Path(f"/proc/{pid}/cwd").readlink()
         except OSError:
             continue
-        if text.encode() in words and place.is_relative_to(folder) and pid != os.getpid():
+        if text.encode() in command_line_of(pid) and place.is_relative_to(folder) and pid != os.getpid():
             found.append(pid)
     return found
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.engine.commands import start, turnout, turnout_json
 from tests.engine.driving import at_rest, deploy_each
+from tests.processes import command_line_of, process_ids
 from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.usefixtures("importable")
@@ -113,17 +114,5 @@ def test_a_cancel_ends_the_command_on_every_server(pair, project_factory):
     at_rest(pair)
 
 
-def _running(text: str) -> list[str]:
-    from pathlib import Path
-
-    from tests.processes import process_ids
-
-    found = []
-    for pid in process_ids():
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if words[:2] == [b"sleep", text.encode()]:
-            found.append(str(pid))
-    return found
+def _running(text: str) -> list[int]:
+    return [pid for pid in process_ids() if command_line_of(pid).startswith(f"sleep\0{text}\0".encode())]

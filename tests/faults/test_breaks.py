@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -13,7 +12,7 @@ from core.errors import EXIT_CONNECT, EXIT_PERSON
 from core.manifest import parse
 from tests.faults.breaking import Breaking, seeded, stopped
 from tests.faults.conftest import entries_of
-from tests.processes import kill
+from tests.processes import command_line_of, kill
 from tests.projects import holding_hook
 from tests.waiting import until
 
@@ -28,14 +27,7 @@ def session_killed(broken: Breaking) -> str:
 
 def agents_of(place) -> list[int]:
     """The agents on a server, each before its children."""
-    pids = []
-    for pid in place.server.session_processes():
-        try:
-            if b"\0turnout-agent\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                pids.append(pid)
-        except OSError:
-            continue
-    return pids
+    return [pid for pid in place.server.session_processes() if b"\0turnout-agent\0" in command_line_of(pid)]
 
 
 def agent_killed(broken: Breaking) -> str:

@@ -23,7 +23,7 @@ from core.remote.held import Held
 from core.remote.upload import Upload
 from core.source import source_of
 from tests.faults.test_hooks_end_with_their_lock import lives
-from tests.processes import descendants, name_of, process_ids
+from tests.processes import command_line_of, descendants, name_of, process_ids
 from tests.servers import need, program
 from tests.waiting import until
 
@@ -249,11 +249,7 @@ SECRET = "s3cr3t-value-4711"
 
 
 def command_lines() -> str:
-    commands = []
-    for pid in process_ids():
-        with suppress(OSError):
-            commands.append(Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace"))
-    return "\n".join(commands)
+    return "\n".join(command_line_of(pid).decode("utf-8", "replace") for pid in process_ids())
 
 
 def test_a_secret_in_a_command_is_on_no_command_line(sshd, session_of, tmp_path):

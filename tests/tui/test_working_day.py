@@ -12,7 +12,7 @@ from core import layout
 from core.records.journal import JournalLine, parse_journal_line
 from tests.conftest import ProjectFactory, Servers
 from tests.engine.commands import start
-from tests.processes import environ_of, process_ids
+from tests.processes import command_of, environ_of, process_ids
 from tests.projects import SampleProject, hook
 from tests.servers import Destination, need
 from tests.tui.test_terminal import TURNOUT, Tmux
@@ -214,6 +214,9 @@ def test_a_whole_working_day(tmp_path: Path, servers: Servers, project_factory: 
         assert not (place.files / layout.LOCK).exists()
         last = (place.files / layout.TRANSITIONS).read_text().splitlines()[-1]
         assert parse_journal_line(last).what == "end", last
-        until(lambda server=place.server: not server.session_processes(), "nothing to run on the server")
+        until(
+            lambda server=place.server: not server.session_processes(),
+            lambda server=place.server: f"still running: {[command_of(pid) for pid in server.session_processes()]}",
+        )
     mark = f"TURNOUT_TEST_DAY={tmp_path}".encode()
     until(lambda: not [pid for pid in process_ids() if mark in environ_of(pid)], "nothing to run here")
