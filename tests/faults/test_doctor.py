@@ -197,9 +197,11 @@ def test_too_few_sessions_are_named(started, place_for_others, announce, project
     # The same root through another sshd. Where nothing differs from the cache, the upload's channel stays open unused.
     few = started(f"sessions-{most}", lines=f"MaxSessions {most}")
     through_few = announce(replace(place, server=few, alias="few", port=few.port))
-    operator = engine(project_factory([through_few], {"index.html": "one\n" if extra else "two\n"}, extra=extra))
-    finding = the_error(operator, "sessions", f"{most} of the {most + 1} sessions")
+    project = project_factory([through_few], {"index.html": "one\n" if extra else "two\n"}, extra=extra)
+    finding = the_error(engine(project), "sessions", f"{most} of the {most + 1} sessions")
     assert f"MaxSessions {most + 1}" in finding.hint
+    # Over a connection of its own: there the server may still count the channels that doctor has closed.
+    operator = engine(project)
     error = operator.fails(lambda: operator.deploy(tag="r2"), NoChannel)
     assert "opened no channel" in error.title
     assert os.readlink(place.files / "current") == "releases/r1"
