@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+
+from core.files import write_whole
 
 FOLDER = "names"
 """In the cache: `names/FILE/ENVIRONMENT/SERVER`, where FILE is made of the path of turnout.toml."""
@@ -21,10 +22,7 @@ def remember(cache: Path, file: Path, environment: str, server: str, tags: Itera
         if path.is_file() and path.read_text("utf-8") == text:
             return
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, made = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-        with open(handle, "w", encoding="utf-8") as new:
-            new.write(text)
-        os.replace(made, path)
+        write_whole(path, text.encode())
 
 
 def tags(cache: Path, file: Path, environment: str) -> list[str]:

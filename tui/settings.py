@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
+from core.files import write_whole
 
 MOUSE = "TURNOUT_MOUSE"
 """The variable that is 0 where the terminal keeps the mouse."""
@@ -222,21 +223,6 @@ def remember(memory: Path | None, environment: str) -> None:
 
 
 def _write(file: Path, text: str) -> None:
-    """Replace a file: a reader finds the old text or the new. Its mode stays."""
-    import stat
-    import tempfile
-
+    """Replace a file (core.files), with its folder where that is new."""
     file.parent.mkdir(mode=ONLY_OURS, parents=True, exist_ok=True)
-    mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o600
-    handle, made = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-    try:
-        with open(handle, "w", encoding="utf-8", newline="") as new:
-            os.fchmod(new.fileno(), mode)
-            new.write(text)
-            new.flush()
-            os.fsync(new.fileno())
-        os.replace(made, file)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(made)
-        raise
+    write_whole(file, text.encode(), lasting=True)

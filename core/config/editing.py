@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
-import stat
-import tempfile
 from collections.abc import Mapping, MutableMapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +17,7 @@ from core.config.models import Project
 from core.config.reading import parse
 from core.config.table import Place
 from core.errors import ConfigError, Fault, UsageError
+from core.files import write_whole
 from core.settings import Settings
 
 
@@ -171,19 +168,7 @@ def save(draft: Draft) -> None:
                 f"{draft.path.name} was changed by somebody else meanwhile",
                 hint="nothing was saved; open the form again to edit the new file",
             )
-        mode = stat.S_IMODE(place.stat().st_mode)
-        handle, name = tempfile.mkstemp(prefix=f".{place.name}-", dir=place.parent)
-        try:
-            with open(handle, "wb") as file:
-                os.fchmod(file.fileno(), mode)
-                file.write(draft.text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, place)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
+        write_whole(place, draft.text.encode(), lasting=True)
     except OSError as error:
         raise UsageError(f"{draft.path} cannot be written: {error.strerror}", hint="nothing was saved") from None
 

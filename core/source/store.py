@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from core import files
 from core.errors import SourceError
 from core.manifest import Manifest, parse
 
@@ -44,17 +45,9 @@ def make_folder(folder: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that any reader, also after a crash, finds the old content or the new, never a part."""
+    """Write a file (core.files), with its folder where that is new. SourceError where the folder cannot be made."""
     make_folder(path.parent)
-    handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    try:
-        with open(handle, "wb") as file:
-            file.write(content)
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
+    files.write_whole(path, content)
 
 
 _recent: dict[str, Manifest] = {}

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import ConnectError
+from core.files import write_whole
 from core.process import collect
 from core.sshconfig.keywords import KEPT, SEVERAL
 from core.sshconfig.options import Target
@@ -122,11 +123,6 @@ class Kept:
     def put(self, name: str, values: Values) -> None:
         if not self._digest:
             return
-        path = self._folder / f".{name}-{os.getpid()}"
-        try:
+        with suppress(OSError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.write_text(json.dumps({"digest": self._digest, "values": values}))
-            os.replace(path, self._folder / name)
-        except OSError:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+            write_whole(self._folder / name, json.dumps({"digest": self._digest, "values": values}).encode())
