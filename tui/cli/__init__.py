@@ -167,14 +167,13 @@ def _dashboard(options: Options) -> int:
 
 def _dashboard_project(options: Options) -> tuple[Project | None, str | None]:
     """The project, or None where there is no turnout.toml and none was named, and the environment to show first."""
-    from pathlib import Path
-
+    from tui.cli.config_file import config_file
     from tui.cli.quick_imports import quick_imports
 
     with quick_imports():
         from core import config
 
-    path = Path(options.config).absolute() if options.config else config.find(Path.cwd())
+    path = config_file(options)
     if path is None:
         return None, None
     project = config.load(path)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from core.errors import Cancelled, FleetError, HostKeyUnknown, NeedsPerson, TurnoutError, UsageError
 from core.text import clean
 from tui.cli.arguments import Options
+from tui.cli.config_file import config_file, needed
 from tui.cli.following import Follower
 from tui.cli.output import TextOutput
 from tui.cli.quick_imports import quick_imports
@@ -167,23 +168,14 @@ class Command:
         return name
 
     def _config_file(self) -> Path:
-        from core import config
-
         try:
-            if self.options.config:
-                return Path(self.options.config).absolute()
-            path = config.find(Path.cwd())
+            path = config_file(self.options)
         except OSError as error:
             raise UsageError(
                 f"the current folder cannot be read: {error.strerror}",
                 hint="it may have been removed; change to another folder, or pass --config /FOLDER/turnout.toml",
             ) from None
-        if path is None:
-            raise UsageError(
-                f"there is no turnout.toml in {Path.cwd()} or a folder above",
-                hint="`turnout init` writes one; --config FILE names one elsewhere",
-            )
-        return path
+        return needed(path)
 
     def _release_first(self, error: UsageError) -> UsageError:
         """The error for an unknown environment, where the word may be meant for a release: what it is, what to type."""

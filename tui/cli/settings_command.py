@@ -10,6 +10,7 @@ from core.errors import EXIT_DONE, EXIT_USAGE, TurnoutError, UsageError
 from tui import keymap, settings
 from tui import theme as themes
 from tui.cli.arguments import Options
+from tui.cli.config_file import config_file
 from tui.cli.streams import stderr, stdout
 from tui.commands.registry import KEYS
 from tui.view.glyphs import ASCII, choose
@@ -86,7 +87,7 @@ def _memory_lines(options: Options) -> list[str]:
     """Which environment of the project the dashboard opens with, where there is one with several."""
     from core import config
 
-    path = Path(options.config).absolute() if options.config else config.find(Path.cwd())
+    path = config_file(options)
     if path is None:
         return []
     project = config.load(path)

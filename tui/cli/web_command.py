@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from core import config
-from core.errors import TurnoutError, UsageError
+from core.errors import TurnoutError
 from tui import web
 from tui.cli.arguments import Options
+from tui.cli.config_file import config_file, needed
 from tui.cli.streams import stderr, stdout
 
 
 def run(options: Options) -> int:
     """Serve it until a signal comes; the exit code."""
     try:
-        path = Path(options.config).absolute() if options.config else config.find(Path.cwd())
-        if path is None:
-            raise UsageError(
-                f"there is no turnout.toml in {Path.cwd()} or a folder above",
-                hint="`turnout init` writes one; --config FILE names one elsewhere",
-            )
+        path = needed(config_file(options))
         web.require_textual_serve()
         project = config.load(path)
         environment = project.environment(options.environment).name if options.environment else ""
