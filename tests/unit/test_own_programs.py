@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.projects import Nowhere, make_project
-from tui import web
 from tui.cli import main
 from tui.demo import servers
+from tui.web import serving
 
 TRAP = "raise SystemExit('the package of the application was loaded')\n"
 
@@ -57,7 +57,7 @@ def test_the_dashboard_of_a_browser_loads_nothing_of_the_application(
 ) -> None:
     project = make_project(tmp_path / "shop", [Nowhere()], {"index.html": "one\n"})
     started: list[Sequence[str]] = []
-    monkeypatch.setattr(web, "run", lambda command, *rest, **more: started.append(command) or 0)
+    monkeypatch.setattr(serving, "serve", lambda command, *rest, **more: started.append(command) or 0)
     monkeypatch.chdir(application(project.folder))
     assert main(["web"]) == 0
     ended = start(started[0], project.folder)

@@ -6,23 +6,25 @@ import sys
 
 from core import config
 from core.errors import TurnoutError
-from tui import web
 from tui.cli.arguments import Options
 from tui.cli.config_file import config_file, needed
 from tui.cli.streams import stderr, stdout
+from tui.web import require_textual_serve
 
 
 def run(options: Options) -> int:
     """Serve it until a signal comes; the exit code."""
     try:
         path = needed(config_file(options))
-        web.require_textual_serve()
+        require_textual_serve()
         project = config.load(path)
         environment = project.environment(options.environment).name if options.environment else ""
         read_only = options.read_only or not options.words.write
         # -P: what an application has in its folder, such as a package `core`, is not taken for ours.
         command = [sys.executable, "-P", "-m", "tui.web.dashboard", str(path), "--environment", environment]
-        return web.run(
+        from tui.web.serving import serve
+
+        return serve(
             [*command, *(["--read-only"] if read_only else [])],
             options.words.port,
             show=lambda text: stdout().write([text]),

@@ -3,23 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
 
 from core.errors import UsageError
-
-
-def run(command: Sequence[str], port: int, show: Callable[[str], object], say: Callable[[str], object]) -> int:
-    """Serve until a signal comes; the exit code. UsageError where the extra is missing or the port is taken.
-
-    command  starts the dashboard of one browser window
-    port     of 127.0.0.1; 0 for any that is free
-    show     is handed the link that a person opens
-    say      is handed what else there is to say
-    """
-    require_textual_serve()
-    from tui.web.serving import serve
-
-    return serve(command, port, show, say)
 
 
 def require_textual_serve() -> None:

@@ -48,7 +48,13 @@ HEADERS = {
 
 
 def serve(command: Sequence[str], port: int, show: Callable[[str], object], say: Callable[[str], object]) -> int:
-    """Serve until a signal comes: 0 for SIGINT, else as a shell says. UsageError for a port that is taken."""
+    """Serve until a signal comes; the exit code: 0 for SIGINT, else as a shell says. UsageError for a taken port.
+
+    command  starts the dashboard of one browser window
+    port     of 127.0.0.1; 0 for any that is free
+    show     is handed the link that a person opens
+    say      is handed what else there is to say
+    """
     return asyncio.run(_serve(command, port, show, say))
 
 
