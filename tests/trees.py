@@ -32,8 +32,10 @@ def contents(tree: Tree) -> dict[bytes, bytes]:
 
 def at_hand(tree: Tree) -> frozenset[bytes]:
     """The files of a plain export that were exported already."""
-    assert isinstance(tree.contents, GitContents)
-    return tree.contents.at_hand
+    contents = tree.contents
+    assert isinstance(contents, GitContents)
+    entries = contents._export.manifest.entries
+    return frozenset(path for path, entry in entries.items() if entry.is_file and contents._holding(path))
 
 
 def record_of(tree: Tree, tag: str = "first") -> Record:

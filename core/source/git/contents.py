@@ -26,23 +26,30 @@ class GitContents:
     def __init__(self, resolved: Resolved, export: Export, part: bytes, spool: Spool | None) -> None:
         self._resolved = resolved
         self._export = export
-        self._start = os.path.join(part, b"") if part else b""
+        self._start = os.path.join(part, b"")
         self._spools = [spool] if spool is not None else []
         self._lock = threading.Lock()
 
-    @property
-    def at_hand(self) -> frozenset[bytes]:
-        """The files that need not be fetched, of the whole export."""
-        return frozenset(
-            path for path, entry in self._export.manifest.entries.items() if entry.is_file and self._holding(path)
-        )
-
     def fetch(self, paths: Collection[bytes], cancel: Cancel) -> None:
         """Have these files at hand. SourceError where git does not give them as the export had them."""
+        self._fetch([self._start + path for path in paths], cancel)
+
+    def open(self, path: bytes) -> BinaryIO:
+        """The content of a file; where it is not at hand, all files are fetched first. Raises as `fetch`."""
+        path = self._start + path
+        found = self._holding(path)
+        if found is None:
+            self._fetch([name for name in self._export.manifest.entries if name.startswith(self._start)], Cancel())
+            found = self._holding(path)
+        if found is None:
+            raise SourceError(f"{show_path(path[len(self._start) :])} is not a file of the tree")
+        return found.open(path)
+
+    def _fetch(self, paths: Collection[bytes], cancel: Cancel) -> None:
+        """As `fetch`, with paths of the whole export."""
         entries = self._export.manifest.entries
         with self._lock:
-            wanted = [self._start + path for path in paths]
-            missing = [path for path in wanted if entries[path].is_file and self._holding(path) is None]
+            missing = [path for path in paths if entries[path].is_file and self._holding(path) is None]
             if not missing:
                 return
             folder = self._export.folder.parent
@@ -56,18 +63,6 @@ class GitContents:
                     hint="TURNOUT_CACHE_DIR names another folder",
                 ) from error
             self._spools.append(spool)
-
-    def open(self, path: bytes) -> BinaryIO:
-        """The content of a file; where it is not at hand, all files are fetched first. Raises as `fetch`."""
-        found = self._holding(self._start + path)
-        if found is None:
-            entries = self._export.manifest.entries
-            below = [name[len(self._start) :] for name in entries if name.startswith(self._start)]
-            self.fetch(below, Cancel())
-            found = self._holding(self._start + path)
-        if found is None:
-            raise SourceError(f"{show_path(path)} is not a file of the tree")
-        return found.open(self._start + path)
 
     def _holding(self, path: bytes) -> Spool | None:
         return next((spool for spool in self._spools if path in spool), None)
