@@ -19,7 +19,7 @@ from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import EMPTY, FOLDER, FOLDER_ENTRY, Entry, Manifest, derived
 from core.source.git.export_cache import About, Export
-from core.source.git.lfs import Store, fill
+from core.source.git.lfs import Files, fill
 from core.source.git.repository import Resolved
 from core.source.git.submodules import Submodules
 from core.tar.reader import Sink, unpack
@@ -35,7 +35,7 @@ _ABSENT, _SUBMODULE = b"000000", b"160000"
 _PIPE = 1 << 20
 
 
-class Place(Sink, Store, Protocol):
+class Place(Sink, Files, Protocol):
     """Takes the files of a commit: core.tar.folder, core.source.spool."""
 
     def below(self, path: bytes) -> Place:

@@ -35,7 +35,7 @@ class Pointer(NamedTuple):
     size: int
 
 
-class Store(Protocol):
+class Files(Protocol):
     """Where the exported files are: core.tar.folder, core.source.spool."""
 
     def read(self, path: bytes, most: int) -> bytes: ...
@@ -43,7 +43,7 @@ class Store(Protocol):
 
 
 def fill(
-    resolved: Resolved, files: Store, pointers: Sequence[bytes], entries: Mapping[bytes, Entry], cancel: Cancel
+    resolved: Resolved, files: Files, pointers: Sequence[bytes], entries: Mapping[bytes, Entry], cancel: Cancel
 ) -> tuple[dict[bytes, Entry], list[bytes]]:
     """Put the content in place of pointers.
 
@@ -107,12 +107,12 @@ def _stores(resolved: Resolved) -> Iterator[bytes]:
             yield os.path.join(resolved.common, b"objects", line, b"../lfs/objects")
 
 
-def _read(files: Store, path: bytes) -> Pointer | None:
+def _read(files: Files, path: bytes) -> Pointer | None:
     match = _POINTER.fullmatch(files.read(path, _LONGEST))
     return Pointer(match[1].decode(), int(match[2])) if match else None
 
 
-def _put(files: Store, path: bytes, pointer: Pointer, stores: Sequence[bytes], cancel: Cancel) -> bool:
+def _put(files: Files, path: bytes, pointer: Pointer, stores: Sequence[bytes], cancel: Cancel) -> bool:
     """Write the content over the pointer; False where no store has it whole."""
     digits = pointer.digest.encode()
     for store in stores:
