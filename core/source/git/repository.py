@@ -24,7 +24,7 @@ from core.source.git.tags import TAG, newest
 from core.source.inputs import without_repository
 from core.source.kinds import Branch
 from core.source.programs import programs
-from core.text import clean, count
+from core.text import clean
 
 _SAME_FOR_ALL = ("core.attributesFile=/dev/null", "core.autocrlf=false", "core.eol=lf", "tar.umask=0022")
 _HASH = re.compile(rb"(?:[0-9a-f]{40}|[0-9a-f]{64})")
@@ -33,7 +33,6 @@ _FAITHFUL = re.compile(r'"?(?:/[\w./-]*/)?git-crypt"?(?: [\w%=-]+)*|cat|')
 _UNKNOWN = b"?"
 _LFS = re.compile(rb"(?<!\S)filter=lfs(?!\S)")
 _NO_LFS = [word for key in ("smudge=", "process=", "required=false") for word in ("-c", f"filter.lfs.{key}")]
-_APART = re.compile(r"(ahead|behind) ([0-9]+)")
 _LOG = "--format=tformat:%H%x00%s%x00%an%x00%ct%x00%D"
 
 
@@ -108,7 +107,7 @@ class Repository:
         """What git answers. SourceError with its own words where it fails."""
         done = self.ask(*words)
         if done.returncode:
-            raise SourceError(f"git {_text(words[0])} failed in {self.folder}", detail=words_of(done.stderr))
+            raise SourceError(f"git {text_of(words[0])} failed in {self.folder}", detail=words_of(done.stderr))
         return done.stdout
 
     def resolve(self, ref: str) -> Resolved:
@@ -167,7 +166,8 @@ class Repository:
         if kind == b"commit":
             hint = f"set `git` to {self.folder / self.path}, which is a clone of its own"
             raise UsageError(f"source.path: {what} is a submodule", hint=hint)
-        folders = [_text(name) for name in self.answer("ls-tree", "-d", "-r", "-z", "--name-only", commit).split(b"\0")]
+        names = self.answer("ls-tree", "-d", "-r", "-z", "--name-only", commit).split(b"\0")
+        folders = [text_of(name) for name in names]
         near = difflib.get_close_matches(self.path, folders, n=1)
         raise UsageError(
             f"source.path: {what} is not a folder" if kind else f"source.path: there is no folder {what}",
@@ -185,36 +185,6 @@ class Repository:
             hint=("did you mean " if len(near) == 1 else "nearest: ") + ", ".join(near) + "; or run `git fetch` first"
             if near
             else "run `git fetch` first, or commit something",
-        )
-
-    def uncommitted(self, commit: str) -> list[bytes]:
-        """Tracked paths that the work tree has otherwise than a commit, where that commit is checked out."""
-        done = self.ask(
-            "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=no", "--no-renames", "--", self.deployed
-        )
-        rows = done.stdout.split(b"\0")[:-1]
-        if b"# branch.oid " + commit.encode() not in rows:
-            return []
-        # `1 XY sub mH mI mW hH hI path`; an unmerged one has three hashes (`git status`, porcelain format 2).
-        return [row.split(b" ", 10 if row.startswith(b"u") else 8)[-1] for row in rows if not row.startswith(b"#")]
-
-    def behind(self, ref: str) -> str:
-        """A warning where a local branch lacks commits of its upstream, as far as this clone knows; "" where not."""
-        full = self.ask("rev-parse", "--symbolic-full-name", "--verify", "--end-of-options", ref).stdout.removesuffix(
-            b"\n"
-        )
-        if not full.startswith(b"refs/heads/"):
-            return ""
-        shape = "--format=%(upstream:short)%00%(upstream:track,nobracket)"
-        upstream, _, track = self.ask("for-each-ref", shape, full).stdout.removesuffix(b"\n").partition(b"\0")
-        apart = {word: int(number) for word, number in _APART.findall(_text(track))}
-        if "behind" not in apart:
-            return ""
-        ahead = f", and {apart['ahead']} ahead" if "ahead" in apart else ""
-        branch = _text(full).removeprefix("refs/heads/")
-        return (
-            f"{branch} is {count(apart['behind'], 'commit')} behind {_text(upstream)}{ahead}, "
-            "as far as this clone knows: what is only there is not deployed"
         )
 
     def holds(self) -> bool:
@@ -243,7 +213,7 @@ class Repository:
         )
         fields = out.split(b"\0")
         return [
-            Commit(_text(revision), one_line(subject), one_line(author), number(time), _refs(refs))
+            Commit(text_of(revision), one_line(subject), one_line(author), number(time), _refs(refs))
             for revision, subject, author, time, refs in zip(*[iter(fields[:-1])] * 5, strict=True)
         ]
 
@@ -265,9 +235,9 @@ class Repository:
             name, symref = fields[0].lstrip(b"\n"), fields[1]
             kind, revision, subject, author, time = fields[7:] if fields[7] else fields[2:7]
             if kind == b"commit" and not symref:
-                short = _text(name).split("/", 2)[2]
-                facts = (_text(revision), one_line(subject), one_line(author), number(time))
-                branches.append(Branch(short, *facts, _text(name)))
+                short = text_of(name).split("/", 2)[2]
+                facts = (text_of(revision), one_line(subject), one_line(author), number(time))
+                branches.append(Branch(short, *facts, text_of(name)))
         return sorted(branches, key=lambda branch: branch.committed, reverse=True)
 
 
@@ -350,7 +320,7 @@ class Resolved:
             name, _, kind = key.removeprefix(b"filter.").rpartition(b".")
             used = b"filter=" + name in self._conditional or self._conditional == _UNKNOWN
             if key.startswith(b"filter.") and kind in (b"smudge", b"process") and used:
-                found.append(_text(command))
+                found.append(text_of(command))
         return found
 
     def _mailmap(self) -> bytes:
@@ -392,18 +362,19 @@ class Resolved:
         return [Change(path, facts[1:7], facts[8:14]) for facts, path in pairs]
 
 
-def _text(raw: str | bytes) -> str:
+def text_of(raw: str | bytes) -> str:
+    """What git says, as a text to show."""
     return raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
 
 
 def one_line(raw: bytes) -> str:
     """One harmless line of what a person wrote in a commit. Records have less of it, cut after secrets are masked."""
-    return " ".join(clean(_text(raw), 10_000).split())
+    return " ".join(clean(text_of(raw), 10_000).split())
 
 
 def words_of(said: bytes) -> str:
     """What git said on standard error, for an error's detail."""
-    return clean(_text(said)).strip()
+    return clean(text_of(said)).strip()
 
 
 def number(raw: bytes) -> float:
@@ -411,4 +382,4 @@ def number(raw: bytes) -> float:
 
 
 def _refs(raw: bytes) -> tuple[str, ...]:
-    return tuple(part.removeprefix("HEAD -> ") for part in _text(raw).split(", ") if part and part != "HEAD")
+    return tuple(part.removeprefix("HEAD -> ") for part in text_of(raw).split(", ") if part and part != "HEAD")

@@ -14,11 +14,11 @@ from core.settings import Settings
 from core.source.build import commands
 from core.source.git.export import exported
 from core.source.git.export_cache import holding
+from core.source.git.left_behind import left_behind
 from core.source.git.naming import ambiguity, described
 from core.source.git.repository import Repository
 from core.source.kinds import Choices, History, Introduction, Source, place, same_or_none
 from core.source.tree import Tree
-from core.text import count, show_path, some
 
 RECENT = 50
 """Newest commits that a person is offered."""
@@ -137,14 +137,7 @@ class GitSource(Source):
 
     def not_deployed(self, ref: str | None) -> Sequence[str]:
         """Changes that are not committed, and commits that the branch's upstream has and the branch has not."""
-        repository, ref = self.repository, ref or self.project.source.ref
-        warnings = []
-        if paths := repository.uncommitted(repository.resolve(ref).commit):
-            names = some(paths, 3, show_path)
-            warnings.append(f"not committed, so not deployed: changes in {count(len(paths), 'file')} ({names})")
-        if behind := repository.behind(ref):
-            warnings.append(behind)
-        return warnings
+        return list(left_behind(self.repository, ref or self.project.source.ref))
 
     def meaning(self, word: str) -> tuple[str, str]:
         return described(self.repository, word)
