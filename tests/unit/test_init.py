@@ -16,7 +16,8 @@ from core.errors import UsageError
 from core.jobs import Cancel
 from core.settings import Settings
 from core.source import make_tree
-from tui.cli.init import Answers, add_arguments, parse_server, render, run, write
+from tui.cli.init import add_arguments, parse_server, run, write
+from tui.cli.init_text import Answers, render
 
 SERVER = Server(name="web1", host="deploy@web1.example.com", root="/srv/shop")
 

@@ -6,43 +6,28 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from core.text import either
-from tui.cli.proposals import Proposal, lines_of, proposal, subfolder_of
+from tui.cli.init_text import Answers, render, source_kinds
 
 if TYPE_CHECKING:
     from core.config import Server
-    from core.source import Source
 
 T = TypeVar("T")
 
-SCHEMA = "turnout.schema.json"
-"""The file with the JSON Schema that the first line of a new turnout.toml names."""
 SERVER_FORM = "NAME=USER@HOST:PORT/ROOT"
 _EXAMPLE = "web1=deploy@web1.example.com/srv/shop"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What a first turnout.toml is made from: `source` is a key of [source], `place` its value; one server or more."""
-
-    project: str
-    source: str
-    place: str
-    environment: str = "production"
-    servers: tuple[Server, ...]
-    keep: int = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of `turnout init`."""
     parser.add_argument("--project", metavar="NAME", help="the application's name (default: the folder's name)")
     sources = parser.add_mutually_exclusive_group()
-    for key, source in _sources().items():
+    for key, source in source_kinds().items():
         sources.add_argument(f"--{key}", metavar=source.introduction.takes, help=source.introduction.flag)
     parser.add_argument("--environment", metavar="NAME", help="the environment's name (default: production)")
     parser.add_argument(
@@ -124,87 +109,6 @@ def write(path: Path, args: argparse.Namespace, stdin: TextIO, stdout: TextIO) -
     return answers
 
 
-def render(answers: Answers, folder: Path | None = None) -> str:
-    """The text of a turnout.toml; every value is quoted by tomli-w. It reads back as the answers.
-
-    folder   holds the project: what is proposed for the files in it is part of the text
-    """
-    source = _sources()[answers.source]
-    proposed = proposal(folder) if folder else Proposal()
-    subfolder = subfolder_of(folder) if folder and answers.source == "git" else ""
-    header = _line(**{answers.environment: 0}).removesuffix(" = 0")
-    servers = [
-        f"  {{ {', '.join(_line(**{key: value}) for key, value in _given(server))} }}," for server in answers.servers
-    ]
-    return "\n".join(
-        [
-            f"#:schema ./{SCHEMA}",
-            f"# Editors check and complete this file after `turnout schema > {SCHEMA}` in its folder.",
-            "# What Turnout deploys, and where to. docs/configuration.md explains every key.",
-            "",
-            _line(project=answers.project),
-            "",
-            "[source]",
-            *_part(subfolder),
-            _line(**{answers.source: answers.place}),
-            *source.lines(answers.place),
-            *_built(proposed, source.introduction.built_in, exclude=answers.source == "git"),
-            "",
-            "[deploy]",
-            f"{_line(keep=answers.keep)}   # releases to keep on each server",
-            "# Files and folders that all releases share; a trailing slash means a folder:",
-            _list("shared", proposed.shared) if proposed.shared else '# shared = ["storage/", ".env"]',
-            "",
-            f"[environments.{header}]",
-            "# Changes to a protected environment require typing its name:",
-            "# protected = true",
-            "servers = [",
-            *servers,
-            "]",
-            "",
-            "# A command in the new release's folder before it goes live:",
-            *(lines_of(proposed.hooks, _line) if proposed.hooks else _EXAMPLE_HOOK),
-            "# Checked after the switch; if a check fails, every server is switched back:",
-            "# [[checks]]",
-            '# http = "http://127.0.0.1:8080/healthz"   # asked from the server itself',
-            '# contains = "{revision}"',
-            "",
-        ]
-    )
-
-
-_EXAMPLE_HOOK = (
-    "# [[hooks]]",
-    '# on = "prepare"',
-    '# run = "composer install --no-dev"',
-    '# timeout = "5m"',
-    "",
-)
-
-
-def _part(subfolder: str) -> Iterator[str]:
-    """What is said of a project that is a part of its repository."""
-    if subfolder:
-        yield f"# Only {ascii(subfolder)[1:-1]} of the repository is deployed, and builds see nothing else:"
-
-
-def _built(proposed: Proposal, built_in: str, *, exclude: bool) -> Iterator[str]:
-    """The lines of `build`, `publish` and `exclude`, as they are proposed, else as comments."""
-    if proposed.build:
-        yield f"# {' and '.join(proposed.found)}: run here, in {built_in}"
-        yield _list("build", proposed.build)
-    else:
-        yield f'# build = ["npm ci", "npm run build"]   # run here, in {built_in}'
-    if proposed.publish:
-        yield "# The part of the built tree that is deployed; check that the build puts it there:"
-        yield _line(publish=proposed.publish)
-    else:
-        yield '# publish = "dist"            # the part of the built tree that is deployed'
-    if proposed.exclude and exclude:
-        yield "# Only the build needs it:"
-        yield _list("exclude", proposed.exclude)
-
-
 def parse_server(text: str) -> Server:
     """A server written as NAME=USER@HOST:PORT/ROOT. ValueError says what is wrong."""
     from core.config import Server, values
@@ -227,23 +131,6 @@ def _destination(text: str) -> tuple[str, int | None]:
     if port and not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
         raise ValueError(f"{values.shown(port)} is not a port: a number from 1 to 65535")
     return values.host(login + at + host), int(port) if port else None
-
-
-def _given(server: Server) -> list[tuple[str, str | int]]:
-    return [(field.key, value) for field in server.fields() if (value := getattr(server, field.name))]
-
-
-def _line(**entry: str | int) -> str:
-    """`key = value`, with `${` kept from being taken for a variable."""
-    import tomli_w
-
-    plain = {key: value.replace("${", "$${") if isinstance(value, str) else value for key, value in entry.items()}
-    return tomli_w.dumps(plain).removesuffix("\n")
-
-
-def _list(key: str, values: Sequence[str]) -> str:
-    """`key = ["one", "two"]` on one line."""
-    return f"{key} = [{', '.join(_line(x=value).removeprefix('x = ') for value in values)}]"
 
 
 def _from_flags(args: argparse.Namespace, folder: Path) -> Answers:
@@ -282,9 +169,9 @@ def _from_person(args: argparse.Namespace, default: Answers, folder: Path, perso
     project = default.project if args.project else person.ask("Name of the project", values.name, default.project)
     source, place = default.source, default.place
     if not _source_of_flags(args):
-        *most, last = (offered.introduction.answer for offered in _sources().values())
+        *most, last = (offered.introduction.answer for offered in source_kinds().values())
         source = person.ask(f"Deploy from {', '.join(most)}, or {last}", _source_kind, default.source)
-        chosen = _sources()[source]
+        chosen = source_kinds()[source]
         proposed = chosen.proposed(folder) or "."
         place = person.ask(chosen.introduction.question, KINDS[source].check, proposed)
     environment = args.environment or person.ask("Name of the environment", values.name, default.environment)
@@ -358,23 +245,15 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _sources() -> dict[str, type[Source]]:
-    """The kinds of source by their keys."""
-    from core.config import KINDS
-    from core.source.kinds import kind_named
-
-    return {key: kind_named(key) for key in KINDS}
-
-
 def _source_of_flags(args: argparse.Namespace) -> tuple[str, str] | None:
     """The source that a flag gives, by key and place; None where none does."""
-    given = ((key, getattr(args, key)) for key in _sources())
+    given = ((key, getattr(args, key)) for key in source_kinds())
     # argparse makes an empty list of `--directory=--` (Python issue 59317).
     return next(((key, "--" if place == [] else place) for key, place in given if place is not None), None)
 
 
 def _source_kind(text: str) -> str:
-    kinds = tuple(_sources())
+    kinds = tuple(source_kinds())
     kind = next((kind for kind in kinds if text and kind.startswith(text.lower())), "")
     if not kind:
         raise ValueError(f"answer {either(kinds)}")
@@ -387,7 +266,7 @@ def _destination_or_none(text: str) -> tuple[str, int | None] | None:
 
 def _default_source(folder: Path) -> tuple[str, str]:
     """The first kind that fits the folder, and the place that it proposes."""
-    proposals = ((key, source.proposed(folder)) for key, source in _sources().items())
+    proposals = ((key, source.proposed(folder)) for key, source in source_kinds().items())
     return next((key, place) for key, place in proposals if place)
 
 
