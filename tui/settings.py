@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +83,18 @@ def place_of(environ: Mapping[str, str]) -> Path | None:
     """Where settings.toml is: TURNOUT_SETTINGS, else the user's configuration folder; None where there is no home."""
     if environ.get(SETTINGS):
         return Path(environ[SETTINGS]).absolute()
+    folder = _own_folder("config")
+    return folder / FILE if folder else None
+
+
+def _own_folder(kind: str) -> Path | None:
+    """The user's folder of a kind of platformdirs; None where there is no home."""
     import platformdirs
 
     with suppress(RuntimeError):
-        folder = Path(platformdirs.user_config_dir("turnout", appauthor=False))
+        folder = Path(getattr(platformdirs, f"user_{kind}_dir")("turnout", appauthor=False))
         if folder.is_absolute():  # "~" stays where no home is known
-            return folder / FILE
+            return folder
     return None
 
 
@@ -107,7 +113,7 @@ def load(environ: Mapping[str, str]) -> UserSettings:
         why = error.strerror if isinstance(error, OSError) else error
         return UserSettings(place, True, faults=(f"{place}: {why}; nothing in it is used", *old))
     read = read_values(values, place)
-    return UserSettings(**{**vars(read), "faults": (*read.faults, *old)})
+    return replace(read, faults=(*read.faults, *old))
 
 
 def read_values(values: Mapping[str, Any], place: Path) -> UserSettings:
@@ -118,24 +124,24 @@ def read_values(values: Mapping[str, Any], place: Path) -> UserSettings:
     expected = {str: 'a text in quotes, such as "light"', bool: "true or false", dict: "a table, [{name}]"}
     for name, value in values.items():
         if name not in kinds:
-            faults.append(f"{place}: {name}: not known{_near(name, [*kinds])}")
+            faults.append(f"{place}: {name}: not known{_near(name, tuple(kinds))}")
         elif not isinstance(value, kinds[name]):
             faults.append(f"{place}: {name}: must be {expected[kinds[name]].format(name=name)}")
         else:
             taken[name] = value
-    notify = taken.get("notify", {})
-    for name, value in list(notify.items()):
+    notify = dict(taken.get("notify", {}))
+    for name, value in taken.get("notify", {}).items():
         if name not in NOTIFY:
             faults.append(f"{place}: notify.{name}: not known{_near(name, NOTIFY)}")
         elif not isinstance(value, bool):
             faults.append(f"{place}: notify.{name}: must be true or false")
         else:
             continue
-        notify = {other: chosen for other, chosen in notify.items() if other != name}
+        del notify[name]
     return UserSettings(place, True, **{**taken, "notify": notify}, faults=tuple(faults))
 
 
-def _near(name: str, known: Any) -> str:
+def _near(name: str, known: Sequence[str]) -> str:
     from core.names import nearest
 
     near = nearest(name, list(known))
@@ -198,13 +204,8 @@ def memory_of(project: Path) -> Path | None:
     """The file that remembers which environment of a project was shown last; None where no home folder is known."""
     import hashlib
 
-    import platformdirs
-
-    with suppress(RuntimeError):
-        folder = Path(platformdirs.user_state_dir("turnout", appauthor=False))
-        if folder.is_absolute():
-            return folder / "shown" / hashlib.sha256(os.fsencode(project)).hexdigest()[:16]
-    return None
+    folder = _own_folder("state")
+    return folder / "shown" / hashlib.sha256(os.fsencode(project)).hexdigest()[:16] if folder else None
 
 
 def remembered(memory: Path | None, environments: Mapping[str, object]) -> str:
