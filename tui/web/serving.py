@@ -169,6 +169,7 @@ class WebDashboard:
         application.router.add_get("/{room}/page.js", self._own_script)
         application.router.add_get("/{room}/ws", self._socket)
         application.router.add_get("/{room}/static/{path:.+}", self._static)
+        application.on_response_prepare.append(_with_headers)
         application.on_shutdown.append(self._close)
         return application
 
@@ -184,29 +185,25 @@ class WebDashboard:
             if not (inside and self.access.knows(request.cookies.get(COOKIE, ""))):
                 why = "it does not come from the browser that opened the link"
         if why:
-            return web.Response(status=403, text=f"Refused: {why}.\n", headers=HEADERS)
-        try:
-            return await handler(request)
-        except web.HTTPException as answer:
-            answer.headers.update(HEADERS)
-            raise
+            return web.Response(status=403, text=f"Refused: {why}.\n")
+        return await handler(request)
 
     async def _enter(self, request: web.Request) -> web.StreamResponse:
         session = self.access.enter(request.query.get("token", "")) if request.method == "GET" else ""
         if not session:
             text = "Refused: this link was used before, or is wrong. Start `turnout web` again for another one.\n"
-            return web.Response(status=403, text=text, headers=HEADERS)
-        answer = web.Response(status=303, headers={**HEADERS, "Location": f"{self.access.room}/"})
+            return web.Response(status=403, text=text)
+        answer = web.Response(status=303, headers={"Location": f"{self.access.room}/"})
         answer.set_cookie(COOKIE, session, path=f"{self.access.room}/", httponly=True, samesite="Strict")
         return answer
 
     async def _index(self, request: web.Request) -> web.StreamResponse:
         socket = f"ws://{request.host}{self.access.room}/ws"
         text = self._page.substitute(static=f"{self.access.room}/static", socket=socket)
-        return web.Response(text=text, content_type="text/html", headers=HEADERS)
+        return web.Response(text=text, content_type="text/html")
 
     async def _own_script(self, request: web.Request) -> web.StreamResponse:
-        return web.Response(text=self._script, content_type="text/javascript", headers=HEADERS)
+        return web.Response(text=self._script, content_type="text/javascript")
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -215,12 +212,12 @@ class WebDashboard:
         except (OSError, ValueError):  # a name that no file can have
             there = False
         if not there:
-            raise web.HTTPNotFound(headers=HEADERS)
-        return web.FileResponse(file, headers=HEADERS)
+            raise web.HTTPNotFound
+        return web.FileResponse(file)
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         if len(self._sockets) >= MOST_WINDOWS:
-            return web.Response(status=503, text=f"Refused: {MOST_WINDOWS} windows are open.\n", headers=HEADERS)
+            return web.Response(status=503, text=f"Refused: {MOST_WINDOWS} windows are open.\n")
         socket = web.WebSocketResponse(heartbeat=15)
         self._sockets.add(socket)
         try:
@@ -249,6 +246,10 @@ class WebDashboard:
 
     async def _close(self, application: web.Application) -> None:
         await asyncio.gather(*(socket.close(code=WSCloseCode.GOING_AWAY) for socket in list(self._sockets)))
+
+
+async def _with_headers(request: web.Request, answer: web.StreamResponse) -> None:
+    answer.headers.update(HEADERS)
 
 
 def _cells(number: int | str, usual: int = 80) -> int:
