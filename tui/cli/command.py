@@ -90,13 +90,13 @@ class Command:
 
     def close(self) -> None:
         """Close the connections; what was to be done has been done and said."""
-        profile = self.project.settings.profile if self._opened else None
-        if profile:
+        if not self._opened:
+            return
+        if profile := self.project.settings.profile:
             from tui.cli.profiling import tell
 
             tell(profile, self.fleet.names)
-        if self._opened:
-            self.fleet.close()
+        self.fleet.close()
 
     def failed(self, error: TurnoutError) -> Answer:
         """The answer after an error: how the engine ended, where it had begun."""
