@@ -116,8 +116,9 @@ def _put(files: Files, path: bytes, pointer: Pointer, stores: Sequence[bytes], c
     """Write the content over the pointer; False where no store has it whole."""
     digits = pointer.digest.encode()
     for store in stores:
+        place = os.path.join(store, digits[:2], digits[2:4], digits)
         try:
-            source = open(os.path.join(store, digits[:2], digits[2:4], digits), "rb", buffering=0)  # noqa: SIM115
+            source = open(place, "rb", buffering=0)  # noqa: SIM115  # closed below, apart from what opening it may raise
         except OSError:
             continue
         with source:
