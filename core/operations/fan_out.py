@@ -8,13 +8,13 @@ import queue
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from importlib import import_module
-from typing import Any, Protocol
+from typing import Protocol
 
 from core.errors import TurnoutError
 from core.jobs import fault
 from core.manifest import Manifest
 from core.tar.writer import Chunk
+from core.tar.zstd import zstd_library
 
 DEPTH = 16
 """Chunks that wait for a slow server at most: fast ones get ahead of it by 2 MB, and memory does not grow."""
@@ -111,14 +111,6 @@ def zstd(rtt: float) -> Squeeze:
     """zstd for a way of so many seconds. ImportError where this Python has none."""
     squeeze: Squeeze = zstd_library().ZstdCompressor(level=3 if rtt >= FAR_RTT else 1)
     return squeeze
-
-
-def zstd_library() -> Any:
-    """The module that Python has from 3.14 on, or the same for earlier ones. ImportError where there is neither."""
-    try:
-        return import_module("compression.zstd")
-    except ImportError:
-        return import_module("backports.zstd")
 
 
 def has_zstd() -> bool:

@@ -20,9 +20,9 @@ from core.operations.fan_out import (
     pays_to_compress,
     probes,
     zstd,
-    zstd_library,
 )
 from core.tar.writer import Chunk
+from core.tar.zstd import zstd_library
 
 TEXT = b"the same words again and again; " * (PIECE // 32)
 NOISE = os.urandom(PIECE)

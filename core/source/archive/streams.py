@@ -6,11 +6,11 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from typing import Any, BinaryIO
 
 from core.errors import SourceError
 from core.source.archive.member import PIECE, Budget, Damaged
+from core.tar.zstd import zstd_library
 
 _READ = 1 << 16
 _XZ_MEMORY = 256 << 20
@@ -48,14 +48,13 @@ class _Deflated:
 
 def _zstd() -> Any:
     """A decompressor for zstd: of Python 3.14, or of backports.zstd. Its window is bounded by the library."""
-    for name in ("compression.zstd", "backports.zstd"):
-        try:
-            return import_module(name).ZstdDecompressor()
-        except ImportError:
-            continue
-    raise SourceError(
-        "this Python cannot read zstd", hint="pip install backports.zstd, or make the archive with another compression"
-    )
+    try:
+        return zstd_library().ZstdDecompressor()
+    except ImportError:
+        raise SourceError(
+            "this Python cannot read zstd",
+            hint="pip install backports.zstd, or make the archive with another compression",
+        ) from None
 
 
 _BY_MAGIC: tuple[tuple[bytes, _Decompress], ...] = (
