@@ -121,9 +121,8 @@ def parser_of_all() -> Parser:
 
 def help_of(command: str) -> str:
     """What `turnout COMMAND --help` prints; "" where there is no such command."""
-    parser = _parser(with_init=command == "init")
-    (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
-    return commands.choices[command].format_help() if command in commands.choices else ""
+    commands = _parser(with_init=command == "init").commands
+    return commands[command].format_help() if command in commands else ""
 
 
 def _parser(*, with_init: bool) -> Parser:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from tui.cli.arguments import parser_of_all
-from tui.cli.parsing import EPILOG
+from tui.cli.parsing import EPILOG, Parser
 from tui.cli.streams import stdout
 
 VARIABLES = {
@@ -33,7 +33,6 @@ FILES = {
 def man_page(version: str) -> str:
     """The page in the language of man(7)."""
     parser = parser_of_all()
-    commands = next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     about, *more = (parser.description or "").splitlines()
     lines = [
         f'.TH TURNOUT 1 "" "turnout {version}" "User Commands"',
@@ -46,7 +45,7 @@ def man_page(version: str) -> str:
         ".SH OPTIONS",
         *_options(parser),
         ".SH COMMANDS",
-        *_commands(parser.prog, commands),
+        *_commands(parser),
         *_epilog(),
         ".SH ENVIRONMENT",
         *_entries(VARIABLES.items()),
@@ -60,16 +59,15 @@ def man_page(version: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commands(prog: str, commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Iterator[str]:
-    for name, parser in commands.choices.items():
-        yield f".SS {_text(f'{prog} {name}')}"
-        below = next((action for action in parser._actions if isinstance(action, argparse._SubParsersAction)), None)
-        yield from _paragraphs((parser.description or "").splitlines())
-        if below is not None:
-            yield from _commands(f"{prog} {name}", below)
+def _commands(parser: Parser) -> Iterator[str]:
+    for name, command in parser.commands.items():
+        yield f".SS {_text(f'{parser.prog} {name}')}"
+        yield from _paragraphs((command.description or "").splitlines())
+        if command.commands:
+            yield from _commands(command)
             continue
-        yield from _synopsis(parser)
-        yield from _options(parser)
+        yield from _synopsis(command)
+        yield from _options(command)
 
 
 def _synopsis(parser: argparse.ArgumentParser, last: str = "") -> list[str]:

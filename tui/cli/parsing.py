@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from core.names import nearest
@@ -59,13 +60,14 @@ class Parser(argparse.ArgumentParser):
 
     def known_options(self) -> set[str]:
         """The long options of this parser and of its subcommands."""
-        options: set[str] = set()
-        for action in self._actions:
-            options.update(option for option in action.option_strings if option.startswith("--"))
-            if isinstance(action, argparse._SubParsersAction):
-                for parser in action.choices.values():
-                    options |= parser.known_options()
-        return options
+        own = (option for action in self._actions for option in action.option_strings if option.startswith("--"))
+        return set(own).union(*(parser.known_options() for parser in self.commands.values()))
+
+    @property
+    def commands(self) -> Mapping[str, Parser]:
+        """The parsers of the commands below it, by name; empty where there are none."""
+        below = (action for action in self._actions if isinstance(action, argparse._SubParsersAction))
+        return next((action.choices for action in below), {})
 
 
 def add_command(commands: Any, name: str, text: str, more: str = "") -> Parser:
