@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from functools import partial
+from pathlib import Path
 from typing import BinaryIO
 
 from core.config import Project
@@ -29,14 +29,49 @@ _TELL_EVERY = 1.0
 """Seconds between two notes on how much has been pushed."""
 
 
-@dataclass(frozen=True)
-class StoredTree(Tree):
-    """A tree whose files are in the store: they come to this machine when the first of them is opened."""
+@dataclass(eq=False, repr=False)
+class StoredContents:
+    """Gives the files of a tree that is in the store: all of them come here when one is needed. Safe on many threads.
 
-    bring: Callable[[], Tree] = field(kw_only=True, repr=False, compare=False)
+    cancel   of files that are opened without a `fetch` before
+    """
+
+    objects: Objects
+    cache: Path
+    record: Record
+    manifest: Manifest
+    pack: Pack
+    emit: Emit
+    cancel: Cancel
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _tree: Tree | None = field(default=None, init=False)
+
+    def fetch(self, paths: Collection[bytes], cancel: Cancel) -> None:
+        """Have these files at hand. SourceError where they are not those of the release."""
+        if any(self.manifest.entries[path].is_file for path in paths):
+            self._here(cancel)
 
     def open(self, path: bytes) -> BinaryIO:
-        return self.bring().open(path)
+        """The content of a file. Raises as `fetch`."""
+        return self._here(self.cancel).open(path)
+
+    def _here(self, cancel: Cancel) -> Tree:
+        with self._lock:
+            if self._tree is None:
+                self._tree = self._bring(cancel)
+            return self._tree
+
+    def _bring(self, cancel: Cancel) -> Tree:
+        """The tree, whose files this takes from the store into the cache."""
+        pack, record = self.pack, self.record
+        files = count(self.manifest.files, "file")
+        self.emit(Note(text=f"reading {size(pack.bytes)} from the store: {files}"))
+        pieces = self.objects.pieces(catalog.pack_key(record.digest, pack), pack.bytes, cancel)
+        try:
+            return receive(self.cache, self.manifest, record, PackFiles(pieces, self.manifest), cancel)
+        except StoreError as error:
+            detail = f"{error.title}: {error.detail}" if error.detail else error.title
+            raise SourceError(f"{record.tag} cannot be read from the store", detail=detail, hint=error.hint) from error
 
 
 def find_pack(objects: Objects, digest: str, old: str = "", cancel: Cancel | None = None) -> Pack | None:
@@ -125,8 +160,7 @@ def stored_tree(objects: Objects, project: Project, record: Record, emit: Emit, 
     if manifest is None:
         return None
     remember(cache, manifest)
-    bring = _Bring(objects, project, record, manifest, pack, emit, cancel)
-    return StoredTree(
+    return Tree(
         folder=cache / "exports" / "received" / digest,
         manifest=manifest,
         revision=record.revision,
@@ -135,7 +169,7 @@ def stored_tree(objects: Objects, project: Project, record: Record, emit: Emit, 
         author=record.author,
         ref=record.ref,
         stable=True,
-        bring=bring,
+        contents=StoredContents(objects, cache, record, manifest, pack, emit, cancel),
     )
 
 
@@ -148,40 +182,3 @@ def _manifest(objects: Objects, digest: str, cancel: Cancel) -> Manifest | None:
         return read_manifest(raw)
     except ValueError:
         return None
-
-
-class _Bring:
-    """Brings the files of a tree to this machine, once for all threads that open one."""
-
-    def __init__(
-        self,
-        objects: Objects,
-        project: Project,
-        record: Record,
-        manifest: Manifest,
-        pack: Pack,
-        emit: Emit,
-        cancel: Cancel,
-    ) -> None:
-        self._lock = threading.Lock()
-        self._tree: Tree | None = None
-        self._work = partial(bring, objects, project, record, manifest, pack, emit, cancel)
-
-    def __call__(self) -> Tree:
-        with self._lock:
-            if self._tree is None:
-                self._tree = self._work()
-            return self._tree
-
-
-def bring(
-    objects: Objects, project: Project, record: Record, manifest: Manifest, pack: Pack, emit: Emit, cancel: Cancel
-) -> Tree:
-    """Take a tree's files from the store into this cache. SourceError where they are not those of the release."""
-    emit(Note(text=f"reading {size(pack.bytes)} from the store: {count(manifest.files, 'file')}"))
-    pieces = objects.pieces(catalog.pack_key(record.digest, pack), pack.bytes, cancel)
-    try:
-        return receive(project.settings.cache, manifest, record, PackFiles(pieces, manifest), cancel)
-    except StoreError as error:
-        detail = f"{error.title}: {error.detail}" if error.detail else error.title
-        raise SourceError(f"{record.tag} cannot be read from the store", detail=detail, hint=error.hint) from error
