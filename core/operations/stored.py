@@ -201,7 +201,7 @@ class Fetching:
             pack, _ = trees.push(objects, tree, run.fleet.environment.name, run.who, run.emit, cancel)
         elif pack is None:
             pack = trees.push_pack(objects, tree, run.emit, cancel, change, old)
-        return _Ready(catalog.pack_key(digest, pack, old), pack, change)
+        return _Ready(catalog.pack_key(digest, pack.id, old), pack, change)
 
     @property
     def summary(self) -> str:

@@ -132,7 +132,7 @@ def _pack_fault(objects: Objects, digest: str, old: str, cancel: Cancel) -> str:
     pack = trees.find_pack(objects, digest, old, cancel)
     if pack is None:
         return f"{name}: its facts cannot be read"
-    key = catalog.pack_key(digest, pack, old)
+    key = catalog.pack_key(digest, pack.id, old)
     there = objects.size(key, cancel)
     if there is None:
         return f"{name} is missing"
@@ -173,7 +173,7 @@ def plan_prune(project: Project, cancel: Cancel, unused_for: float = UNUSED_FOR)
 def _needless(objects: Objects, digest: str, items: Sequence[Object], before: float, cancel: Cancel) -> list[Object]:
     """Of a tree that stays: old packs of changes, and old packs that its facts do not name."""
     pack = trees.find_pack(objects, digest, cancel=cancel)
-    named = {catalog.pack_key(digest, pack)} if pack else set()
+    named = {catalog.pack_key(digest, pack.id)} if pack else set()
     # Facts that this version cannot read may be of a newer one: which pack they name is unknown.
     known = pack is not None or all(item.key != catalog.facts_key(digest) for item in items)
     found = []

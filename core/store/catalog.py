@@ -126,8 +126,8 @@ def facts_key(digest: str, old: str = "") -> str:
     return f"{pack_folder(digest, old)}/pack.json"
 
 
-def pack_key(digest: str, pack: Pack, old: str = "") -> str:
-    return f"{pack_folder(digest, old)}/{pack.id}.tar.gz"
+def pack_key(digest: str, id_: str, old: str = "") -> str:
+    return f"{pack_folder(digest, old)}/{id_}.tar.gz"
 
 
 def pushed_key(digest: str, pushed: Pushed) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -66,7 +66,7 @@ class StoredContents:
         pack, record = self.pack, self.record
         files = count(self.manifest.files, "file")
         self.emit(Note(text=f"reading {size(pack.bytes)} from the store: {files}"))
-        pieces = self.objects.pieces(catalog.pack_key(record.digest, pack), pack.bytes, cancel)
+        pieces = self.objects.pieces(catalog.pack_key(record.digest, pack.id), pack.bytes, cancel)
         try:
             return receive(self.cache, self.manifest, record, PackFiles(pieces, self.manifest), cancel)
         except StoreError as error:
@@ -89,7 +89,7 @@ def push_pack(objects: Objects, tree: Tree, emit: Emit, cancel: Cancel, change: 
     told = time.monotonic()
     total = change.bytes if change else tree.manifest.bytes
 
-    def pieces() -> object:
+    def pieces() -> Iterator[bytes]:
         nonlocal told
         for piece in packing.pieces():
             if time.monotonic() - told >= _TELL_EVERY:
@@ -99,8 +99,8 @@ def push_pack(objects: Objects, tree: Tree, emit: Emit, cancel: Cancel, change: 
 
     files = change.files if change else tree.manifest.files
     emit(Note(text=f"putting {size(total)} in {count(files, 'file')} into the store"))
-    key = f"{catalog.pack_folder(tree.manifest.digest, old)}/{packing.id}.tar.gz"
-    objects.write(key, pieces(), cancel)  # type: ignore[arg-type]  # a generator of bytes
+    key = catalog.pack_key(tree.manifest.digest, packing.id, old)
+    objects.write(key, pieces(), cancel)
     pack = packing.pack
     if objects.size(key, cancel) != pack.bytes:
         raise StoreError("the store has not kept all of a pack", detail=f"{objects.place}: {key}")
@@ -118,7 +118,7 @@ def push(
         # A prune that runs now keeps it from here on; what it took before that is put there again.
         name(objects, tree, environment, who, cancel)
         pack = find_pack(objects, manifest.digest, cancel=cancel)
-    there = pack is not None and objects.size(catalog.pack_key(manifest.digest, pack), cancel) == pack.bytes
+    there = pack is not None and objects.size(catalog.pack_key(manifest.digest, pack.id), cancel) == pack.bytes
     if pack is not None and there:
         return pack, True
     objects.write(catalog.manifest_key(manifest.digest), manifest.text.encode("ascii"), cancel)

@@ -109,7 +109,7 @@ def test_a_push_puts_there_again_what_a_prune_takes_at_that_moment(project, obje
     def taken(*words: object, **options: object) -> object:
         found = real(*words, **options)  # type: ignore[arg-type]
         if found is not None:
-            objects.remove([catalog.facts_key(tree.manifest.digest), catalog.pack_key(tree.manifest.digest, found)])
+            objects.remove([catalog.facts_key(tree.manifest.digest), catalog.pack_key(tree.manifest.digest, found.id)])
         return found
 
     monkeypatch.setattr(trees, "find_pack", taken)
