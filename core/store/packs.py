@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from core import layout
 from core.errors import StoreError
@@ -161,8 +161,3 @@ def _not_a_pack() -> StoreError:
     return StoreError(
         "the pack in the store is not whole, or is none", hint="`turnout store verify` checks all of them"
     )
-
-
-def removals(change: Difference | None) -> Sequence[bytes]:
-    """What a server removes from its deploy-cache before the pack of a change comes in."""
-    return change.remove if change else ()
