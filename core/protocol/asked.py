@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from core.protocol.values import seconds
 from core.questions import Answer, Choice, Question, question_row
 from core.text import clean
 
@@ -44,7 +45,7 @@ def question_of(row: object) -> Question | None:
         text=_line(row.get("text"), 500),
         choices=choices,
         default=str(default),
-        deadline=_seconds(row.get("deadline")),
+        deadline=seconds(row.get("deadline")),
         servers=tuple(_line(each, 100) for each in servers) if isinstance(servers, list) else (),
         asker=_line(row.get("asker"), 100),
         other_only=row.get("other_only") is True,
@@ -70,7 +71,7 @@ def from_lock(text: str, age: float, now: float) -> Question | None:
     question = question_of(row)
     if row is None or question is None or not question.deadline:
         return question
-    return replace(question, deadline=now + max(_seconds(row.get("left")) - age, 0.0))
+    return replace(question, deadline=now + max(seconds(row.get("left")) - age, 0.0))
 
 
 def to_line(answer: Answer) -> str:
@@ -96,12 +97,6 @@ def _object(text: str) -> Mapping[str, Any] | None:
 
 def _line(value: object, longest: int) -> str:
     return clean(value, longest).replace("\n", " ").strip() if isinstance(value, str) else ""
-
-
-def _seconds(value: object) -> float:
-    """Seconds since the epoch, or of a span; 0.0 for what is not a number of them."""
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e11
-    return float(value) if usable else 0.0  # type: ignore[arg-type]  # a number, as `usable` says
 
 
 def _is_word(value: object) -> bool:

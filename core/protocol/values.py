@@ -23,6 +23,13 @@ def number(text: str) -> float:
     return value if 0 <= value < 1e11 else 0.0
 
 
+def seconds(value: object) -> float:
+    """A parsed number of seconds since the epoch, or of a span; 0.0 for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return float(value) if 0 <= value < 1e11 else 0.0
+
+
 def digest(text: str) -> str:
     """A SHA-256 in hex. ValueError for anything else."""
     if not is_digest(text):

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from core.protocol.values import seconds
+from core.records import is_digest
 from core.text import clean
 
 FORMAT = 1
@@ -26,7 +28,6 @@ LONGEST_MANIFEST = 512 << 20
 """Bytes of a manifest: that of four million files."""
 TREES = "trees"
 TRIALS = "trials"
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[0-9a-f]{16}")
 _MOST = 1 << 50
 _TOKEN = re.compile(r"[^A-Za-z0-9._-]")
@@ -146,7 +147,7 @@ def trial_key(id_: str) -> str:
 def digest_in(key: str) -> str:
     """The digest of the tree that an object belongs to; "" for one that Turnout did not write."""
     parts = key.split("/")
-    return parts[1] if len(parts) > 2 and parts[0] == TREES and _DIGEST.fullmatch(parts[1]) else ""
+    return parts[1] if len(parts) > 2 and parts[0] == TREES and is_digest(parts[1]) else ""
 
 
 def pushed_in(key: str) -> tuple[str, str, str] | None:
@@ -160,7 +161,7 @@ def pushed_in(key: str) -> tuple[str, str, str] | None:
 def base_in(key: str) -> str:
     """The digest of the tree that a pack of changes is for; "" for what is none."""
     parts = key.split("/")
-    return parts[3] if len(parts) == 5 and digest_in(key) and parts[2] == "from" and _DIGEST.fullmatch(parts[3]) else ""
+    return parts[3] if len(parts) == 5 and digest_in(key) and parts[2] == "from" and is_digest(parts[3]) else ""
 
 
 def to_json(facts: Pack | Pushed) -> bytes:
@@ -171,7 +172,7 @@ def parse_pack(raw: bytes) -> Pack | None:
     """The facts of a pack; None where they are none, or of a format that this version does not know."""
     table = _table(raw)
     ok = (
-        _DIGEST.fullmatch(_text(table, "sha256"))
+        is_digest(_text(table, "sha256"))
         and _ID.fullmatch(_text(table, "id"))
         and all(_whole(table, key) is not None for key in ("bytes", "content", "files"))
     )
@@ -190,11 +191,11 @@ def parse_pushed(raw: bytes) -> Pushed | None:
         environment=environment,
         revision=revision,
         source=_line(table, "source"),
-        pushed=_number(table, "pushed"),
+        pushed=seconds(table.get("pushed")),
         subject=_line(table, "subject"),
         author=_line(table, "author"),
         ref=_line(table, "ref"),
-        committed=_number(table, "committed"),
+        committed=seconds(table.get("committed")),
         by=_line(table, "by"),
         bytes=_whole(table, "bytes") or 0,
         files=_whole(table, "files") or 0,
@@ -220,11 +221,4 @@ def _text(table: Mapping[str, Any], key: str) -> str:
 
 def _whole(table: Mapping[str, Any], key: str) -> int | None:
     value = table.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST else None
-
-
-def _number(table: Mapping[str, Any], key: str) -> float:
-    value = table.get(key)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return 0.0
-    return float(value) if 0 <= value < 1e11 else 0.0
+    return value if type(value) is int and 0 <= value < _MOST else None
