@@ -56,10 +56,7 @@ class Objects:
             found = obstore.get(self._store, self._path(key))
             return None if found.meta["size"] > most else bytes(found.bytes())
 
-        try:
-            return self._within(get, cancel)
-        except FileNotFoundError:
-            return None
+        return self._within(get, cancel)
 
     def pieces(self, key: str, size: int, cancel: Cancel) -> Iterator[bytes]:
         """An object of `size` bytes, a piece after the other."""
@@ -68,19 +65,16 @@ class Objects:
         for start in range(0, size, PIECE):
             end = min(start + PIECE, size)
             get = partial(obstore.get_range, self._store, self._path(key), start=start, end=end)
-            try:
-                yield bytes(self._within(get, cancel))
-            except FileNotFoundError:
-                raise StoreError("a pack is missing in the store", detail=f"{self.place}: {key}") from None
+            piece = self._within(get, cancel)
+            if piece is None:
+                raise StoreError("a pack is missing in the store", detail=f"{self.place}: {key}")
+            yield bytes(piece)
 
     def size(self, key: str, cancel: Cancel | None = None) -> int | None:
         """An object's bytes; None where there is none."""
         import obstore
 
-        try:
-            return int(self._within(lambda: obstore.head(self._store, self._path(key))["size"], cancel))
-        except FileNotFoundError:
-            return None
+        return self._within(lambda: int(obstore.head(self._store, self._path(key))["size"]), cancel)
 
     def write(self, key: str, content: bytes | Iterable[bytes], cancel: Cancel | None = None) -> None:
         """Write an object; its bytes, or pieces of it. What `content` raises comes out, and nothing is written then."""
@@ -88,9 +82,9 @@ class Objects:
 
         raised: list[BaseException] = []
 
-        def pieces() -> Iterator[bytes]:
+        def pieces(given: Iterable[bytes]) -> Iterator[bytes]:
             try:
-                for piece in content if not isinstance(content, bytes) else (content,):
+                for piece in given:
                     if cancel:
                         cancel.check()
                     yield piece
@@ -99,11 +93,14 @@ class Objects:
                 raise
 
         def put() -> None:
-            if isinstance(content, bytes):
-                obstore.put(self._store, self._path(key), content)
-            else:
-                options: dict[str, Any] = {"use_multipart": True, "chunk_size": PIECE, "max_concurrency": _AT_ONCE}
-                obstore.put(self._store, self._path(key), pieces(), **options)
+            try:
+                if isinstance(content, bytes):
+                    obstore.put(self._store, self._path(key), content)
+                else:
+                    options: dict[str, Any] = {"use_multipart": True, "chunk_size": PIECE, "max_concurrency": _AT_ONCE}
+                    obstore.put(self._store, self._path(key), pieces(content), **options)
+            except FileNotFoundError as error:
+                raise self._failed(error) from None
 
         try:
             self._within(put, cancel)
@@ -111,8 +108,6 @@ class Objects:
             if raised:
                 raise raised[0] from None
             raise
-        except FileNotFoundError as error:
-            raise self._failed(error) from None
 
     def list(self, prefix: str = "", cancel: Cancel | None = None) -> list[Object]:
         """All objects whose keys are below a folder, in their order."""
@@ -128,20 +123,14 @@ class Objects:
                     found.append(Object(each["path"].removeprefix(start), int(each["size"]), written))
             return sorted(found, key=lambda item: item.key)
 
-        try:
-            return self._within(listed, cancel)
-        except FileNotFoundError:
-            return []
+        return self._within(listed, cancel) or []
 
     def remove(self, keys: Iterable[str]) -> None:
         """Remove objects; one that is gone already is no fault."""
         import obstore
 
         for key in keys:
-            try:
-                self._within(partial(obstore.delete, self._store, self._path(key)), None)
-            except FileNotFoundError:
-                continue
+            self._within(partial(obstore.delete, self._store, self._path(key)), None)
 
     def address(self, key: str, *, fresh: bool = False) -> str:
         """An address from which anybody who has it can fetch an object for a while: a secret, which is masked from now
@@ -157,7 +146,7 @@ class Objects:
             made = self._within(
                 lambda: str(obstore.sign(self._store, "GET", self._path(key), timedelta(seconds=lasts))), None
             )
-            if not _SAFE_ADDRESS.fullmatch(made):
+            if made is None or not _SAFE_ADDRESS.fullmatch(made):
                 raise StoreError("the store gives addresses that cannot be handed on", detail=f"of {self.place}")
             query = made.partition("?")[2]
             secrets = [part.partition("=")[2] for part in query.split("&") if _secret(part)]
@@ -168,30 +157,28 @@ class Objects:
     def _path(self, key: str) -> str:
         return f"{self._folder}/{key}"
 
-    def _within(self, work: Callable[[], T], cancel: Cancel | None) -> T:
-        """What `work` gives, on a thread of its own where a cancel may come meanwhile: nothing waits for a store that
-        does not answer. FileNotFoundError comes out as it is."""
+    def _within(self, work: Callable[[], T], cancel: Cancel | None) -> T | None:
+        """What `work` gives; None where there is no such object. On a thread of its own where a cancel may come
+        meanwhile: nothing waits for a store that does not answer."""
 
-        def safe() -> tuple[T | None, Exception | None]:
+        def safe() -> T | None:
             try:
-                return work(), None
-            except Exception as error:
-                return None, error
+                return work()
+            except StoreError:
+                raise
+            except Exception as error:  # obstore raises its own, and Python's in place of some
+                if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error):
+                    return None
+                raise self._failed(error) from None
 
         if cancel is None:
-            result, problem = safe()
-        else:
-            cancel.check()
-            ahead = Ahead(safe)
-            while not ahead.finished:
-                if cancel.wait(_LOOK):
-                    cancel.check()
-            result, problem = ahead.get()
-        if problem is None:
-            return result  # type: ignore[return-value]  # None is what work gave
-        if isinstance(problem, FileNotFoundError) and "NoSuchBucket" not in str(problem):
-            raise problem
-        raise self._failed(problem)
+            return safe()
+        cancel.check()
+        ahead = Ahead(safe)
+        while not ahead.finished:
+            if cancel.wait(_LOOK):
+                cancel.check()
+        return ahead.get()
 
     def _failed(self, error: BaseException) -> StoreError:
         return failed(self.place, self._mask(str(error)), type(error).__name__)
