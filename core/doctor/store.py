@@ -20,7 +20,7 @@ from core.planner.stored import incapable
 from core.records import ServerState
 from core.remote.held import Fetch, Held
 from core.store import catalog
-from core.store.objects import Objects
+from core.store.objects import Objects, objects_of
 from core.store.packs import packed_paths
 from core.store.proof import listing_digest
 from core.text import clean
@@ -43,11 +43,10 @@ def store(held: Held, project: Project, state: ServerState, manifest: Manifest, 
     """
     if project.store is None:
         return
-    squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
-    pack = squeeze.compress(stream) + squeeze.flush()
+    pack = zlib.compress(stream, 1, 31)
     key = catalog.trial_key(secrets.token_hex(8))
     try:
-        objects = Objects(project)
+        objects = objects_of(project)
         objects.write(key, pack)
     except (StoreError, ConfigError) as error:
         yield _here(error)

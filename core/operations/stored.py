@@ -22,7 +22,7 @@ from core.remote.held import Fetch
 from core.source.tree import Tree
 from core.store import catalog, trees
 from core.store.catalog import Pack
-from core.store.objects import Objects
+from core.store.objects import objects_of
 from core.store.packs import packed_paths
 from core.store.proof import listing_digest
 from core.text import count, size
@@ -34,24 +34,6 @@ TRIES = 3
 """How often a server tries to fetch a pack: the address may have run out, or the connection broken off."""
 _REFUSED = re.compile(r"\b40[013]\b")
 _BROKEN = re.compile(r"curl: \((18|28|52|55|56|92)\)|wget ended with status 4|nothing came from the store")
-
-
-def objects_of(project: Project) -> Objects:
-    """The project's store, opened once for a project. StoreError, ConfigError where it cannot be."""
-    return _opened(project)
-
-
-_lock = threading.Lock()
-_open: list[tuple[object, Objects]] = []
-
-
-def _opened(project: Project) -> Objects:
-    with _lock:
-        for keeper, objects in _open:
-            if keeper is project.keeper and objects.config == project.store:
-                return objects
-        _open[:] = [(project.keeper, Objects(project))]
-        return _open[0][1]
 
 
 def with_store(project: Project, prepared: Prepared, states: Mapping[str, ServerState], cancel: Cancel) -> Prepared:

@@ -12,13 +12,12 @@ from core.errors import ConnectError, FleetError, StoreError, UsageError
 from core.events import Emit, Note
 from core.fleet import Fleet
 from core.jobs import Cancel
-from core.operations.stored import objects_of
 from core.records import Record
 from core.source import make_tree, source_of
 from core.source.tree import Tree
 from core.store import catalog, trees
 from core.store.catalog import Object, Pack, Pruning, Pushed, StoredTree
-from core.store.objects import Objects
+from core.store.objects import Objects, objects_of
 from core.text import size, some
 
 UNUSED_FOR = 7 * 86400.0

@@ -184,6 +184,21 @@ class Objects:
         return failed(self.place, self._mask(str(error)), type(error).__name__)
 
 
+_opened: list[tuple[object, Objects]] = []
+"""The store that was opened last, after its project's keeper."""
+_opening = threading.Lock()
+
+
+def objects_of(project: Project) -> Objects:
+    """The project's store, opened once for a project. StoreError, ConfigError where it cannot be."""
+    with _opening:
+        for keeper, objects in _opened:
+            if keeper is project.keeper and objects.config == project.store:
+                return objects
+        _opened[:] = [(project.keeper, Objects(project))]
+        return _opened[0][1]
+
+
 def failed(place: str, said: str, kind: str) -> StoreError:
     """The error of what obstore raised: the first line of what it says; the rest is its own inside."""
     line = clean(said.strip().partition("\n")[0], 400)
@@ -243,7 +258,5 @@ def _open(project: Project, config: Store) -> Any:
             client_options={**_CLIENT, "allow_http": http},
             retry_config=_RETRY,
         )
-    except StoreError:
-        raise
-    except Exception as error:
+    except Exception as error:  # obstore raises its own, and Python's in place of some
         raise failed(config.url, project.mask(str(error)), type(error).__name__) from None
