@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -41,18 +41,23 @@ def with_store(project: Project, prepared: Prepared, states: Mapping[str, Server
     plan, tree, store = prepared.plan, prepared.tree, project.store
     if store is None or tree is None or not store.can_be_fetched or not worth_asking(plan, store.saves):
         return prepared
-    groups = bases(plan, states)
-    digest = tree.manifest.digest
     try:
-        objects = objects_of(project) if groups else None
-        found = {base: trees.find_pack(objects, digest, base, cancel) is not None for base in {"", *groups} if objects}
+        there = _there(project, tree.manifest.digest, bases(plan, states), cancel)
     except (StoreError, ConfigError) as error:
         why = f"{error.title}: {error.detail}" if error.detail else error.title
         warning = f"{project.mask(why)}; the files are sent from here"
         return replace(prepared, plan=replace(plan, warnings=(*plan.warnings, warning)))
-    there = There(found.pop("", False), frozenset(base for base, is_there in found.items() if is_there))
     plan = through_store(plan, states, tree.manifest.bytes, there, store.saves, store.url)
     return replace(prepared, plan=plan)
+
+
+def _there(project: Project, digest: str, wanted: Collection[str], cancel: Cancel) -> There:
+    """What the store has of a tree, as far as servers can use it; wanted: the digests of what they have."""
+    if not wanted:
+        return There()
+    objects = objects_of(project)
+    has = {base for base in {"", *wanted} if trees.find_pack(objects, digest, base, cancel)}
+    return There("" in has, frozenset(has - {""}))
 
 
 def tree_in_store(project: Project, record: Record, emit: Emit, cancel: Cancel) -> Tree | None:
