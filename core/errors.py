@@ -74,6 +74,11 @@ class TurnoutError(Exception):
         return self
 
     @property
+    def said(self) -> str:
+        """What happened and the facts, as one text."""
+        return f"{self.title}: {self.detail}" if self.detail else self.title
+
+    @property
     def needs_person(self) -> bool:
         """Whether a person has to decide, somewhere."""
         return isinstance(self, NeedsPerson)
@@ -298,6 +303,11 @@ class FleetError(TurnoutError):
             phase=phase or first.phase,
         )
         self.exit_code = max(error.exit_code for error in self.errors.values())
+
+    @property
+    def said(self) -> str:
+        """What happened and the facts, as one text."""
+        return f"{self.title}: {self.detail}" if self.detail else self.title
 
     @property
     def needs_person(self) -> bool:

@@ -94,4 +94,4 @@ def overlap_findings(fleet: Fleet, states: Iterable[ServerState]) -> dict[str, F
 def failure(error: TurnoutError) -> Finding:
     """A server that could not even be asked."""
     topic = "connection" if isinstance(error, ConnectError) else "inspection"
-    return Finding(topic, ERROR, f"{error.title}: {error.detail}" if error.detail else error.title, error.hint)
+    return Finding(topic, ERROR, error.said, error.hint)

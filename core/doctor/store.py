@@ -108,8 +108,7 @@ def remedy(said: str, host: str) -> str:
 
 def _here(error: TurnoutError) -> Finding:
     """The store does not do what this machine asks."""
-    text = f"{error.title}: {error.detail}" if error.detail else error.title
-    return Finding("store", WARNING, f"{clean(text, 500)}; a deploy sends all files from here", error.hint)
+    return Finding("store", WARNING, f"{clean(error.said, 500)}; a deploy sends all files from here", error.hint)
 
 
 def _line(error: TurnoutError) -> str:

@@ -44,8 +44,7 @@ def with_store(project: Project, prepared: Prepared, states: Mapping[str, Server
     try:
         there = _there(project, tree.manifest.digest, bases(plan, states), cancel)
     except (StoreError, ConfigError) as error:
-        why = f"{error.title}: {error.detail}" if error.detail else error.title
-        warning = f"{project.mask(why)}; the files are sent from here"
+        warning = f"{project.mask(error.said)}; the files are sent from here"
         return replace(prepared, plan=replace(plan, warnings=(*plan.warnings, warning)))
     plan = through_store(plan, states, tree.manifest.bytes, there, store.saves, store.url)
     return replace(prepared, plan=plan)

@@ -70,8 +70,8 @@ class StoredContents:
         try:
             return receive(self.cache, self.manifest, record, PackFiles(pieces, self.manifest), cancel)
         except StoreError as error:
-            detail = f"{error.title}: {error.detail}" if error.detail else error.title
-            raise SourceError(f"{record.tag} cannot be read from the store", detail=detail, hint=error.hint) from error
+            title = f"{record.tag} cannot be read from the store"
+            raise SourceError(title, detail=error.said, hint=error.hint) from error
 
 
 def find_pack(objects: Objects, digest: str, old: str = "", cancel: Cancel | None = None) -> Pack | None:
