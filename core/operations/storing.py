@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.config import Project
@@ -312,14 +312,3 @@ def _record(digest: str, facts: Pushed) -> Record:
         author=facts.author,
         ref=facts.ref,
     )
-
-
-def describe(tree: StoredTree) -> Mapping[str, str]:
-    """Where a tree was pushed for, and as what, for people: environments, revision, subject, by whom."""
-    newest = tree.pushed[0] if tree.pushed else None
-    return {
-        "environments": ", ".join(dict.fromkeys(each.environment for each in tree.pushed)),
-        "revision": newest.revision if newest else "",
-        "subject": newest.subject if newest else "",
-        "by": newest.by if newest else "",
-    }

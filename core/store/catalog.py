@@ -81,13 +81,27 @@ class Object:
 
 @dataclass(frozen=True)
 class StoredTree:
-    """A tree in the store. `pushed` says for which environments it was made; `bytes` of all its objects together."""
+    """A tree in the store.
+
+    pushed   for which environments it was made, the last one first     bytes   of all its objects together
+    """
 
     digest: str
     pushed: tuple[Pushed, ...]
     bytes: int
     newest: float
     keys: tuple[str, ...] = field(repr=False)
+
+    @property
+    def said(self) -> Mapping[str, str]:
+        """For people: the environments it was pushed for; revision, subject, and by whom, of the last push."""
+        newest = self.pushed[0] if self.pushed else None
+        return {
+            "environments": ", ".join(dict.fromkeys(each.environment for each in self.pushed)),
+            "revision": newest.revision if newest else "",
+            "subject": newest.subject if newest else "",
+            "by": newest.by if newest else "",
+        }
 
 
 @dataclass(frozen=True)

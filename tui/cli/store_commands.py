@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, UsageError
@@ -14,7 +15,8 @@ from tui.view.store_lines import prune_lines, stored_lines, verified_lines
 if TYPE_CHECKING:
     from core.events import Emit
     from core.jobs import Controls
-    from core.store.catalog import Pruning
+    from core.rows.commands import StoredRow
+    from core.store.catalog import Pruning, StoredTree
 
 
 def carry_out(command: Command) -> Answer:
@@ -51,14 +53,13 @@ def _push(command: Command) -> Answer:
 
 
 def _list(command: Command) -> Answer:
-    from core.operations.storing import describe, stored
+    from core.operations.storing import stored
 
     project = command.read()
     named = command.options.environment
     environment = command.choose_environment().name if named else ""
     found = command.follower.run("list", lambda emit, controls: stored(project, controls.cancel, environment))
-    rows = [stored_row(tree.digest, tree.bytes, tree.newest, said=describe(tree)) for tree in found]
-    command.output.table(stored_lines([(tree, describe(tree)) for tree in found], time.time()), rows)
+    command.output.table(stored_lines(found, time.time()), _rows(found))
     total = size(sum(tree.bytes for tree in found))
     return {"exit_code": EXIT_DONE, "outcome": "done", "summary": f"{count(len(found), 'tree')}, {total}"}
 
@@ -81,7 +82,7 @@ def _verify(command: Command) -> Answer:
 
 
 def _prune(command: Command) -> Answer:
-    from core.operations.storing import describe, plan_prune, prune
+    from core.operations.storing import plan_prune, prune
 
     options, words = command.options, command.options.words
     if not (options.yes or options.dry_run or command.can_ask):
@@ -93,9 +94,7 @@ def _prune(command: Command) -> Answer:
     project, unused_for = command.read(), words.unused_for
     run = command.follower.run
     plan = run("plan", lambda emit, controls: plan_prune(project, controls.cancel, unused_for))
-    rows = [stored_row(tree.digest, tree.bytes, tree.newest, said=describe(tree)) for tree in plan.trees]
-    lines = prune_lines(plan, [describe(tree) for tree in plan.trees], time.time())
-    command.output.table(lines, rows if options.dry_run else ())
+    command.output.table(prune_lines(plan, time.time()), _rows(plan.trees) if options.dry_run else ())
     if plan.empty or options.dry_run:
         outcome = "nothing-to-do" if plan.empty else "planned"
         summary = "nothing to remove" if plan.empty else "dry run: nothing was changed"
@@ -103,10 +102,13 @@ def _prune(command: Command) -> Answer:
     if not options.yes and command.ask("Remove this from the store? [y/N]").lower() not in ("y", "yes"):
         raise Cancelled("not confirmed", hint="nothing was changed")
     done = run("prune", lambda emit, controls: prune(project, plan, controls.cancel, unused_for))
-    rows = [stored_row(tree.digest, tree.bytes, tree.newest, removed=True, said=describe(tree)) for tree in done.trees]
-    command.output.table((), rows)
+    command.output.table((), _rows(done.trees, removed=True))
     summary = f"removed {count(len(done.trees), 'tree')}, freed {size(done.bytes)}; {_kept(done)}"
     return {"exit_code": EXIT_DONE, "outcome": "done", "summary": summary}
+
+
+def _rows(trees: Iterable[StoredTree], *, removed: bool = False) -> list[StoredRow]:
+    return [stored_row(tree.digest, tree.bytes, tree.newest, said=tree.said, removed=removed) for tree in trees]
 
 
 def _kept(plan: Pruning) -> str:

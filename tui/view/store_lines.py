@@ -17,26 +17,27 @@ SHORT = 12
 """Characters of a digest or commit that are shown."""
 
 
-def stored_lines(trees: Sequence[tuple[StoredTree, Mapping[str, str]]], now: float) -> list[Line]:
+def stored_lines(trees: Sequence[StoredTree], now: float) -> list[Line]:
     """A tree a line: digest, revision, environments, size, when, by whom, subject."""
     if not trees:
         return [line("the store has no trees of this project")]
+    said = [tree.said for tree in trees]
     rows = [
         (
             tree.digest[:SHORT],
-            _short(said["revision"]) or "–",
-            one_line(said["environments"]) or "–",
+            _short(known["revision"]) or "–",
+            one_line(known["environments"]) or "–",
             size(tree.bytes),
             f"{age(max(now - tree.newest, 0))} ago",
-            one_line(said["by"]),
+            one_line(known["by"]),
         )
-        for tree, said in trees
+        for tree, known in zip(trees, said, strict=True)
     ]
     head = ("TREE", "REVISION", "FOR", "SIZE", "WRITTEN", "BY")
     cells = [max(len(row[place]) for row in (head, *rows)) for place in range(len(head))]
     lines = [line((_in_cells(head, cells), "head"))]
-    for row, (_, said) in zip(rows, trees, strict=True):
-        lines.append(line(_in_cells(row, cells), (f"  {one_line(said['subject'])}", "dim")))
+    for row, known in zip(rows, said, strict=True):
+        lines.append(line(_in_cells(row, cells), (f"  {one_line(known['subject'])}", "dim")))
     return lines
 
 
@@ -50,13 +51,13 @@ def verified_lines(found: Mapping[str, str], glyphs: Glyphs) -> list[Line]:
     ]
 
 
-def prune_lines(plan: Pruning, said: Sequence[Mapping[str, str]], now: float) -> list[Line]:
+def prune_lines(plan: Pruning, now: float) -> list[Line]:
     """What a prune of the store removes; [] for nothing."""
     if plan.empty:
         return []
     lines = [line(("Removes from the store", "strong"), f", {size(plan.bytes)}:")]
     if plan.trees:
-        lines += stored_lines(list(zip(plan.trees, said, strict=True)), now)
+        lines += stored_lines(plan.trees, now)
     if plan.others:
         freed = size(sum(item.bytes for item in plan.others))
         lines.append(line(f"and {count(len(plan.others), 'pack')} that only make a deploy faster, {freed}"))
