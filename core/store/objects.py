@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from core.config import Project
 from core.config.store import Store
-from core.errors import StoreError
+from core.errors import StoreError, UsageError
 from core.jobs import Ahead, Cancel
 from core.pending import whole
 from core.store.catalog import Object
@@ -197,6 +197,13 @@ def objects_of(project: Project) -> Objects:
                 return objects
         _opened[:] = [(project.keeper, Objects(project))]
         return _opened[0][1]
+
+
+def store_of(project: Project) -> Objects:
+    """The project's store. UsageError where turnout.toml has none."""
+    if project.store is None:
+        raise UsageError("turnout.toml has no [store]", hint="docs/store.md shows how to set one up")
+    return objects_of(project)
 
 
 def failed(place: str, said: str, kind: str) -> StoreError:

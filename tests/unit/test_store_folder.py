@@ -15,10 +15,11 @@ from core.errors import SourceError, StoreError, UsageError
 from core.events import unheard
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, Manifest, link
+from core.operations.pushed import pushed_tree
 from core.settings import Settings
 from core.source.tree import Tree
 from core.store import catalog, trees
-from core.store.objects import Objects
+from core.store.objects import Objects, store_of
 from core.store.packs import PackFiles, Packing
 
 pytest.importorskip("obstore")
@@ -35,7 +36,7 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def objects(project: Project) -> Objects:
-    return storing.store_of(project)
+    return store_of(project)
 
 
 def tree_of(top: Path, files: dict[str, bytes], revision: str = "a" * 40) -> Tree:
@@ -61,7 +62,7 @@ def grow_old(top: Path) -> None:
 
 def fetched(project: Project, tree: Tree) -> Tree:
     """The tree as a machine has it that has only the store."""
-    found = storing.pushed_tree(project, "production", tree.revision, unheard, Cancel())
+    found = pushed_tree(project, "production", tree.revision, unheard, Cancel())
     assert found.manifest == tree.manifest
     return found
 
@@ -130,13 +131,13 @@ def test_a_pack_whose_facts_a_newer_version_wrote_stays(project, objects, tmp_pa
 def test_a_revision_is_named_so_that_it_can_be_only_one(project, objects, tmp_path) -> None:
     for revision in ("ab12" + "0" * 36, "ab12" + "1" * 36, "cd34" + "0" * 36):
         pushed(objects, tree_of(tmp_path / revision, {"a": revision.encode()}, revision))
-    found = storing.pushed_tree(project, "production", "cd34", unheard, Cancel())
+    found = pushed_tree(project, "production", "cd34", unheard, Cancel())
     assert found.revision == "cd34" + "0" * 36
     for word in ("ab12", "c"):
         with pytest.raises(UsageError, match="does not say which revision"):
-            storing.pushed_tree(project, "production", word, unheard, Cancel())
+            pushed_tree(project, "production", word, unheard, Cancel())
     with pytest.raises(UsageError, match="has no tree of ee"):
-        storing.pushed_tree(project, "production", "ee", unheard, Cancel())
+        pushed_tree(project, "production", "ee", unheard, Cancel())
 
 
 def test_what_is_said_of_a_push_counts_only_at_its_own_place(project, objects, tmp_path) -> None:
@@ -146,7 +147,7 @@ def test_what_is_said_of_a_push_counts_only_at_its_own_place(project, objects, t
     other = replace(facts, revision="f" * 40)
     objects.write(catalog.pushed_key(tree.manifest.digest, other), catalog.to_json(facts))
     with pytest.raises(UsageError, match="has no tree of ffff"):
-        storing.pushed_tree(project, "production", "f" * 40, unheard, Cancel())
+        pushed_tree(project, "production", "f" * 40, unheard, Cancel())
 
 
 @pytest.mark.parametrize("at", [124, 136], ids=["size", "time"])
@@ -184,5 +185,5 @@ def test_a_link_in_a_tree_is_never_written_through(project, objects, tmp_path) -
     (tmp_path / "tree/out/evil").write_bytes(b"1")
     pushed(objects, replace(tree, manifest=Manifest(entries)))
     with pytest.raises(SourceError, match="not a folder"):
-        storing.pushed_tree(project, "production", tree.revision, unheard, Cancel()).open(b"a")
+        pushed_tree(project, "production", tree.revision, unheard, Cancel()).open(b"a")
     assert not (tmp_path / "evil").exists()

@@ -31,7 +31,8 @@ def carry_out(command: Command) -> Answer:
 
 
 def _push(command: Command) -> Answer:
-    from core.operations.storing import Pushing, push, store_of
+    from core.operations.storing import Pushing, push
+    from core.store.objects import store_of
 
     project, words = command.read(), command.options.words
     environment = command.choose_environment()

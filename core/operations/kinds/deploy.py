@@ -80,7 +80,7 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         """Begin to make the tree. What the earlier plan built is not built again."""
         project, ref, target = self.fleet.project, self.request.ref, self.fleet.environment.name
         if self.request.from_store:
-            from core.operations.storing import pushed_tree  # few projects have a store
+            from core.operations.pushed import pushed_tree  # few projects have a store
 
             return Ahead(lambda: pushed_tree(project, target, ref, self.emit, cancel))
         source_of(project).check(ref)
