@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from core.config import Project
-from core.errors import ConnectError, FleetError, StoreError
+from core.errors import ConnectError, FleetError, StoreError, TurnoutError
 from core.events import Emit, Note
 from core.fleet import Fleet
 from core.jobs import Cancel
@@ -219,7 +219,6 @@ def recorded(project: Project, cancel: Cancel) -> frozenset[str]:
     return frozenset(found)
 
 
-def _unasked(error: Exception) -> ConnectError:
-    title = getattr(error, "title", str(error))
+def _unasked(error: TurnoutError) -> ConnectError:
     hint = "the store is not pruned while it is unknown what the records of a server need"
-    return ConnectError(title, detail=getattr(error, "detail", ""), hint=hint)
+    return ConnectError(error.title, detail=error.detail, hint=hint)
