@@ -19,7 +19,7 @@ from core.operations.run import Run
 from core.plan import UPLOAD
 from core.protocol.listing import with_sizes
 from core.records import ServerState
-from core.tar.writer import Chunk, stream
+from core.tar.writer import Chunk, manifest_files, stream
 from core.text import count, show_path, some_lines
 
 if TYPE_CHECKING:
@@ -136,13 +136,7 @@ class Delivery:
         sessions = [self._run.session(name) for name in names]
         merging = all({"comm", "sha256sum"} <= self._states[name].features for name in names)
         small = len(change.gone) + len(change.added) < len(tree.manifest.entries)
-        if not whole and merging and small:
-            tail = [
-                (f"{layout.INCOMING}/added".encode(), _text(change.added)),
-                (f"{layout.INCOMING}/gone".encode(), _text(change.gone)),
-            ]
-        else:
-            tail = [(f"{layout.INCOMING}/manifest".encode(), tree.manifest.text.encode("ascii"))]
+        tail = manifest_files(tree.manifest, change if not whole and merging and small else None)
 
         def make() -> Iterator[Chunk]:
             return stream(
@@ -203,10 +197,6 @@ class Packed(FanOut):
         if self._unpack == PLAIN:
             return self._plain()
         return packed(self._plain(), zstd(self._rtt) if self._unpack == ZSTD else gzip())
-
-
-def _text(lines: Iterable[str]) -> bytes:
-    return "".join(f"{line}\n" for line in lines).encode("ascii")
 
 
 def readable_for(group: str, manifest: Manifest) -> None:

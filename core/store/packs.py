@@ -12,7 +12,7 @@ from core.errors import StoreError
 from core.manifest import LINK, Difference, Manifest
 from core.source.tree import Tree
 from core.store.catalog import Pack
-from core.tar.writer import END, stream
+from core.tar.writer import END, manifest_files, stream
 
 LEVEL = 4
 """Of gzip: beyond it the processor costs more than an uplink of 100 Mbit/s saves."""
@@ -53,7 +53,8 @@ class Packing:
         others = [path for path in paths if manifest.entries[path].kind != LINK]
         prefix = f"{layout.CACHE}/".encode()
         last = b""
-        for chunk in stream(manifest, others, prefix, tree.open, tree.mtime, self._tail(), tree.is_hashed):
+        tail = manifest_files(manifest, self._change)
+        for chunk in stream(manifest, others, prefix, tree.open, tree.mtime, tail, tree.is_hashed):
             self.content += chunk.content
             self.files += chunk.files
             if last:
@@ -62,12 +63,6 @@ class Packing:
         yield last[: -len(END)]
         for chunk in stream(manifest, links, prefix, tree.open, tree.mtime):
             yield chunk.raw
-
-    def _tail(self) -> list[tuple[bytes, bytes]]:
-        incoming = layout.INCOMING.encode()
-        if self._change is None:
-            return [(incoming + b"/manifest", self._tree.manifest.text.encode("ascii"))]
-        return [(incoming + b"/added", _text(self._change.added)), (incoming + b"/gone", _text(self._change.gone))]
 
     @property
     def pack(self) -> Pack:
@@ -85,10 +80,6 @@ def packed_paths(manifest: Manifest, change: Difference | None) -> list[bytes]:
             path = path.rpartition(b"/")[0]
             paths.add(path)
     return sorted(paths)
-
-
-def _text(lines: Iterable[str]) -> bytes:
-    return "".join([f"{line}\n" for line in lines]).encode("ascii")
 
 
 class PackFiles:

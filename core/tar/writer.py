@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
+from core import layout
 from core.errors import SourceError
-from core.manifest import FOLDER, LINK, Manifest
+from core.manifest import FOLDER, LINK, Difference, Manifest
 from core.text import show_path
 
 BLOCK = 512
@@ -70,6 +71,22 @@ def padding(size: int) -> bytes:
 def blob(name: bytes, content: bytes) -> bytes:
     """One small file whose content is at hand."""
     return header(name, b"0", 0o644, len(content), 0) + content + padding(len(content))
+
+
+def manifest_files(manifest: Manifest, change: Difference | None) -> list[tuple[bytes, bytes]]:
+    """The small files from which a server makes a tree's manifest: the lines that a change adds and takes away from the
+    one it has, or all of it.
+    """
+    if change is None:
+        return [(f"{layout.INCOMING}/manifest".encode(), manifest.text.encode("ascii"))]
+    return [
+        (f"{layout.INCOMING}/added".encode(), _text(change.added)),
+        (f"{layout.INCOMING}/gone".encode(), _text(change.gone)),
+    ]
+
+
+def _text(lines: Iterable[str]) -> bytes:
+    return "".join([f"{line}\n" for line in lines]).encode("ascii")
 
 
 def stream(
