@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from core import layout
@@ -13,7 +13,7 @@ from core.errors import DiskFull, SourceError, TurnoutError
 from core.events import Note, UploadProgress
 from core.jobs import Cancel
 from core.manifest import EMPTY, Difference, Manifest, difference
-from core.operations.fan_out import PIECE, PLAIN, ZSTD, FanOut, best_packing, gzip, packed, probes, zstd
+from core.operations.fan_out import PIECE, FanOut, best_packing, probes
 from core.operations.planning import Prepared
 from core.operations.run import Run
 from core.plan import UPLOAD
@@ -41,7 +41,7 @@ class Delivery:
         self._states = states
         self._caches = prepared.caches
         self._lock = threading.Lock()
-        self._fan_outs: dict[str, Packed] = {}
+        self._fan_outs: dict[str, FanOut] = {}
         self._differences: dict[str, Difference] = {}
         self.fetching = _fetching(run, prepared, states)
         self._group_known()
@@ -110,7 +110,7 @@ class Delivery:
             hint = "free space there or prune releases, then deploy again: what arrived is not sent again"
             raise DiskFull("not enough space on a server", detail=reason, hint=hint, server=state.server)
 
-    def _pump(self, name: str, change: Difference, send: Callable[[bytes], None], fan_out: Packed) -> None:
+    def _pump(self, name: str, change: Difference, send: Callable[[bytes], None], fan_out: FanOut) -> None:
         """Hand all chunks to one server; the progress as events, at most every REPORT_EVERY seconds."""
         sent = files = 0
         reported = 0.0
@@ -129,7 +129,7 @@ class Delivery:
             self.bytes += sent
             self.files += files
 
-    def _fan_out(self, change: Difference, names: list[str], *, whole: bool) -> Packed:
+    def _fan_out(self, change: Difference, names: list[str], *, whole: bool) -> FanOut:
         """The stream for servers that need the same change; `whole`: with the whole manifest instead of its changes."""
         tree = self._tree
         assert tree is not None
@@ -150,7 +150,7 @@ class Delivery:
             tree.fetch(change.send, cancel)
             return best_packing(has, change.bytes, rtt, lambda: self._sample(tree.manifest, change))
 
-        return Packed(make, names, unpack, rtt)
+        return FanOut(make, names, unpack, rtt)
 
     def _sample(self, manifest: Manifest, change: Difference) -> Iterator[bytes]:
         assert self._tree is not None
@@ -167,36 +167,6 @@ def _fetching(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -
     from core.operations.stored import Fetching  # few projects have a store
 
     return Fetching(run, prepared, states)
-
-
-class Packed(FanOut):
-    """A fan-out that is packed as its first taker finds best.
-
-    prefers   says how: PLAIN, GZIP or ZSTD; it may take its time, and raise SourceError
-    rtt       seconds of the longest way
-    """
-
-    def __init__(
-        self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], prefers: Callable[[Cancel], str], rtt: float
-    ) -> None:
-        super().__init__(self._chunks, takers)
-        self._plain = make
-        self._prefers = prefers
-        self._rtt = rtt
-        self._unpack = ""
-        self._deciding = threading.Lock()
-
-    def unpack(self, cancel: Cancel) -> str:
-        """The program that unpacks it on the server; to be asked before `chunks`. Raises what `prefers` raises."""
-        with self._deciding:
-            self._unpack = self._unpack or self._prefers(cancel)
-            self.ahead = self._unpack != PLAIN
-            return self._unpack
-
-    def _chunks(self) -> Iterable[Chunk]:
-        if self._unpack == PLAIN:
-            return self._plain()
-        return packed(self._plain(), zstd(self._rtt) if self._unpack == ZSTD else gzip())
 
 
 def readable_for(group: str, manifest: Manifest) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from typing import Protocol
 
 from core.errors import TurnoutError
-from core.jobs import fault
+from core.jobs import Cancel, fault
 from core.manifest import Manifest
 from core.tar.writer import Chunk
 from core.tar.zstd import zstd_library
@@ -38,21 +38,36 @@ SHRINKS = 0.85
 class FanOut:
     """Hands the same chunks to several takers, each on its own thread. A taker that leaves does not delay the others.
 
-    ahead   also for a single taker chunks are made on their own thread, so that it need not wait while they are packed
+    prefers   says how they are packed: PLAIN, GZIP or ZSTD; it may take its time, and raise SourceError
+    rtt       seconds of the longest way
     """
 
-    def __init__(self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], *, ahead: bool = False) -> None:
+    def __init__(
+        self, make: Callable[[], Iterable[Chunk]], takers: Iterable[str], prefers: Callable[[Cancel], str], rtt: float
+    ) -> None:
         self._make = make
-        self.ahead = ahead
+        self._prefers = prefers
+        self._rtt = rtt
+        self._unpack = ""
+        self._deciding = threading.Lock()
         self._queues: dict[str, queue.Queue[Chunk | None]] = {name: queue.Queue(DEPTH) for name in takers}
         self._gone: set[str] = set()
         self._error: TurnoutError | None = None
         self._started = False
         self._lock = threading.Lock()
 
+    def unpack(self, cancel: Cancel) -> str:
+        """The program that unpacks it on the server; to be asked before `chunks`. Raises what `prefers` raises."""
+        with self._deciding:
+            self._unpack = self._unpack or self._prefers(cancel)
+            return self._unpack
+
     def chunks(self, taker: str) -> Iterator[Chunk]:
-        """The stream for one taker. Raises what reading the files raised."""
-        if len(self._queues) == 1 and not self.ahead:
+        """The stream for one taker. Raises what reading the files raised.
+
+        A single taker makes them itself, unless it would have to wait while they are packed.
+        """
+        if len(self._queues) == 1 and self._unpack == PLAIN:
             yield from self._make()
             return
         with self._lock:
@@ -74,7 +89,7 @@ class FanOut:
 
     def _produce(self) -> None:
         try:
-            for chunk in self._make():
+            for chunk in self._packed():
                 if not self._hand_out(chunk):
                     return
         except TurnoutError as error:
@@ -82,6 +97,11 @@ class FanOut:
         except Exception as error:  # a fault of ours must reach the operator, not die on a thread
             self._error = fault(error)
         self._hand_out(None)
+
+    def _packed(self) -> Iterable[Chunk]:
+        if self._unpack == PLAIN:
+            return self._make()
+        return packed(self._make(), zstd(self._rtt) if self._unpack == ZSTD else gzip())
 
     def _hand_out(self, chunk: Chunk | None) -> bool:
         """Put a chunk into every queue; False where no taker is left."""
