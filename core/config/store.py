@@ -17,11 +17,11 @@ from core.config.types import Text
 KINDS = {"s3": "S3", "gs": "Google", "az": "Azure", "file": "a folder"}
 """What a store is, by the scheme of its URL."""
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 SHORTEST, LONGEST = 60.0, 7 * 86400.0
 """Seconds for which an address may be valid: S3 signs none for longer than a week."""
 
 _NUMBER_OR_TEXT = msgspec.Meta(extra_json_schema={"type": ["number", "string"]})
+_LOOPBACK = re.compile(r"localhost|::1|127(\.[0-9]{1,3}){3}")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
 _PART = re.compile(r"[A-Za-z0-9._=+@-]+")
 
@@ -114,10 +114,6 @@ def _bare(endpoint: str) -> bool:
     """Whether an address is http, and not of this machine."""
     try:
         parts = urlsplit(endpoint)
-        return parts.scheme == "http" and (parts.hostname or "") not in LOOPBACK and not _own(parts.hostname or "")
+        return parts.scheme == "http" and not _LOOPBACK.fullmatch(parts.hostname or "")
     except ValueError:
         return False  # it is not a URL, which is said already
-
-
-def _own(host: str) -> bool:
-    return re.fullmatch(r"127(\.[0-9]{1,3}){3}", host) is not None
