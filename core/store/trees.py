@@ -80,7 +80,9 @@ def find_pack(objects: Objects, digest: str, old: str = "", cancel: Cancel | Non
     return catalog.parse_pack(raw) if raw else None
 
 
-def push_pack(objects: Objects, tree: Tree, emit: Emit, cancel: Cancel, change: Difference | None, old: str) -> Pack:
+def push_pack(
+    objects: Objects, tree: Tree, emit: Emit, cancel: Cancel, change: Difference | None = None, old: str = ""
+) -> Pack:
     """Pack a tree, or what turns the tree `old` into it, and put it into the store.
 
     If this dies, the store has a part of it that nothing names, and the next push begins again.
@@ -118,11 +120,10 @@ def push(
         # A prune that runs now keeps it from here on; what it took before that is put there again.
         name(objects, tree, environment, who, cancel)
         pack = find_pack(objects, manifest.digest, cancel=cancel)
-    there = pack is not None and objects.size(catalog.pack_key(manifest.digest, pack.id), cancel) == pack.bytes
-    if pack is not None and there:
+    if pack is not None and objects.size(catalog.pack_key(manifest.digest, pack.id), cancel) == pack.bytes:
         return pack, True
     objects.write(catalog.manifest_key(manifest.digest), manifest.text.encode("ascii"), cancel)
-    pack = push_pack(objects, tree, emit, cancel, None, "")
+    pack = push_pack(objects, tree, emit, cancel)
     name(objects, tree, environment, who, cancel)
     return pack, False
 
