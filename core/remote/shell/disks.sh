@@ -33,6 +33,15 @@ mount_in() {
   esac
 }
 
+# no_mount_in FOLDER: whether nothing is mounted in a folder, which may be a mount point itself; else says what is.
+no_mount_in() {
+  mounts
+  mount_in "$1"
+  case $point in '' | "$1") return 0 ;; esac
+  say "$point is a mount point: what is mounted there would be changed; unmount it"
+  return 1
+}
+
 # erase PATH...: remove these paths of the root with all that is in them. What is a mount point or holds one stays as it
 # is, and is reported: `rm` would empty what is mounted there.
 # sets: erased doomed

@@ -178,12 +178,7 @@ said_of() { ( cd "$1" && listing ) | grep -v -e '^d \.$' -e '^m [0-7]* \.$' | so
 # clear_cache_of_mounts: end this request where deploy-cache may not be emptied.
 clear_cache_of_mounts() {
   { [ -d deploy-cache ] && [ ! -L deploy-cache ]; } || fail "$root/deploy-cache is not a folder any more: Turnout would write outside the deploy root"
-  mounts
-  mount_in deploy-cache
-  case $point in
-    '' | deploy-cache) ;;
-    *) fail "$point is a mount point: what is mounted there would be changed; unmount it" ;;
-  esac
+  no_mount_in deploy-cache || exit 1
 }
 
 # move_all FOLDER: what is in it becomes what is in deploy-cache.

@@ -48,13 +48,7 @@ within() {
 # clear_of_mounts: once, before anything in the cache is removed.
 clear_of_mounts() {
   within
-  [ -z "${mounted+known}" ] || return 0
-  mounts
-  mount_in deploy-cache
-  case $point in
-    '' | deploy-cache) ;;
-    *) say "$point is a mount point: what is mounted there would be changed; unmount it"; exit 1 ;;
-  esac
+  [ -n "${mounted+known}" ] || no_mount_in deploy-cache || exit 1
 }
 
 set --
