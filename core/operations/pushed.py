@@ -33,8 +33,7 @@ def pushed_tree(project: Project, environment: str, ref: str | None, emit: Emit,
     ]
     found = _meant(found, wanted, named=ref is not None)
     for _, key, (digest, _, _) in sorted(found, reverse=True):
-        raw = objects.read(key, catalog.LONGEST_FACTS, cancel)
-        facts = catalog.parse_pushed(raw) if raw else None
+        facts = trees.find_pushed(objects, key, cancel)
         if facts is None or catalog.pushed_key(digest, facts) != key:
             continue
         record = _record(digest, facts)

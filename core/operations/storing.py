@@ -74,10 +74,8 @@ def _by_tree(items: Iterable[Object]) -> dict[str, list[Object]]:
 def _tree(objects: Objects, digest: str, items: Sequence[Object], cancel: Cancel) -> StoredTree:
     pushed = []
     for item in items:
-        if catalog.pushed_in(item.key):
-            raw = objects.read(item.key, catalog.LONGEST_FACTS, cancel)
-            if raw and (facts := catalog.parse_pushed(raw)):
-                pushed.append(facts)
+        if catalog.pushed_in(item.key) and (facts := trees.find_pushed(objects, item.key, cancel)):
+            pushed.append(facts)
     return StoredTree(
         digest,
         tuple(sorted(pushed, key=lambda facts: facts.pushed, reverse=True)),

@@ -80,6 +80,12 @@ def find_pack(objects: Objects, digest: str, old: str = "", cancel: Cancel | Non
     return catalog.parse_pack(raw) if raw else None
 
 
+def find_pushed(objects: Objects, key: str, cancel: Cancel) -> Pushed | None:
+    """What is said of a push at a key; None where it cannot be read."""
+    raw = objects.read(key, catalog.LONGEST_FACTS, cancel)
+    return catalog.parse_pushed(raw) if raw else None
+
+
 def push_pack(
     objects: Objects, tree: Tree, emit: Emit, cancel: Cancel, change: Difference | None = None, old: str = ""
 ) -> Pack:
