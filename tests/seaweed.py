@@ -18,10 +18,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tests.processes import state_of
 from tests.servers import free_port, unavailable
 from tests.waiting import until
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
 
 
 @dataclass(frozen=True)
@@ -139,23 +143,28 @@ def _takes_writes(endpoint: str, key_id: str, key: str, process: subprocess.Pope
         return False
     import obstore
     from obstore.exceptions import BaseError
+
+    try:
+        obstore.put(client(endpoint, key_id, key, retry_config={"max_retries": 0}), "started", b"yes")
+    except BaseError:
+        time.sleep(0.1)
+        return False
+    return True
+
+
+def client(endpoint: str, key_id: str, key: str, **options: Any) -> S3Store:
+    """What reads and writes the bucket `releases`, past Turnout."""
     from obstore.store import S3Store
 
-    store = S3Store(
+    return S3Store(
         "releases",
         endpoint=endpoint,
         access_key_id=key_id,
         secret_access_key=key,
         region="us-east-1",
         client_options={"allow_http": True},
-        retry_config={"max_retries": 0},
+        **options,
     )
-    try:
-        obstore.put(store, "started", b"yes")
-    except BaseError:
-        time.sleep(0.1)
-        return False
-    return True
 
 
 _started: list[subprocess.Popen[bytes]] = []

@@ -22,7 +22,7 @@ from core.store import catalog, objects
 from tests.engine.commands import turnout, turnout_json
 from tests.engine.driving import at_rest, live, record, snapshot
 from tests.projects import Link, Script
-from tests.seaweed import shared_seaweed
+from tests.seaweed import client, shared_seaweed
 from tests.servers import need
 from tests.strategies import AWKWARD_NAMES
 
@@ -55,18 +55,9 @@ class Bucket:
 
     def __init__(self, seaweed, folder):
         import obstore
-        from obstore.store import S3Store
 
         self.client = obstore
-        self.store = S3Store(
-            "releases",
-            prefix=folder,
-            endpoint=seaweed.endpoint,
-            access_key_id=seaweed.key_id,
-            secret_access_key=seaweed.key,
-            region="us-east-1",
-            client_options={"allow_http": True},
-        )
+        self.store = client(seaweed.endpoint, seaweed.key_id, seaweed.key, prefix=folder)
 
     @property
     def keys(self):
