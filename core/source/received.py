@@ -7,7 +7,6 @@ content is compared with its SHA-256 before it counts. The manifest has the dige
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from core.records import Record
 from core.source.git.export_cache import FILES, About, Export, finish, load
 from core.source.store import make_folder, making, remember
 from core.source.tree import Tree
+from core.tar.folder import Folder
 from core.text import show_path, size
 
 _PIECE = 1 << 20
@@ -80,41 +80,31 @@ def _write(top: Path, manifest: Manifest, files: Files, cancel: Cancel, on_bytes
     """Write folders, links and files below an empty folder; the modification times of the files."""
     times: set[int] = set()
     total = 0
-    base = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for path, entry in sorted(manifest.entries.items()):
-            try:
-                if entry.kind == FOLDER:
-                    os.mkdir(path, 0o755, dir_fd=base)
-                elif entry.kind == LINK:
-                    os.symlink(entry.target, path, dir_fd=base)
-                else:
-                    cancel.check()
-                    times.add(when := files.mtime())
-                    _file(base, path, entry, files, when)
-                    on_bytes(total := total + entry.size)
-            except OSError as error:
-                raise SourceError(f"{show_path(path)} cannot be written to {top}: {error.strerror}") from error
-    finally:
-        os.close(base)
+    folder = Folder(top)
+    for path, entry in sorted(manifest.entries.items()):
+        try:
+            if entry.kind == FOLDER:
+                folder.folder(path)
+            elif entry.kind == LINK:
+                folder.link(path, entry.target)
+            else:
+                cancel.check()
+                times.add(when := files.mtime())
+                _file(folder, path, entry, files, when)
+                on_bytes(total := total + entry.size)
+        except OSError as error:
+            raise SourceError(f"{show_path(path)} cannot be written to {top}: {error.strerror}") from error
     return times
 
 
-def _file(base: int, path: bytes, entry: Entry, files: Files, when: int) -> None:
-    mode = 0o777 if entry.kind == EXECUTABLE else 0o666
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=base)
+def _file(folder: Folder, path: bytes, entry: Entry, files: Files, when: int) -> None:
     digest, left = hashlib.sha256(), entry.size
-    try:
+    with folder.file(path, executable=entry.kind == EXECUTABLE, when=when) as write:
         while left:
             piece = files.read(min(left, _PIECE))
             digest.update(piece)
             left -= len(piece)
-            view = memoryview(piece)
-            while view:
-                view = view[os.write(handle, view) :]
-        os.utime(handle, (when, when))
-    finally:
-        os.close(handle)
+            write(piece)
     if digest.hexdigest() != entry.content:
         raise SourceError(
             f"{show_path(path)} is not what the release's manifest says",
