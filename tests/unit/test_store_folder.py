@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,8 +108,8 @@ def test_a_push_puts_there_again_what_a_prune_takes_at_that_moment(project, obje
     assert not pushed(objects, tree)
     real = trees.find_pack
 
-    def taken(*words: object, **options: object) -> object:
-        found = real(*words, **options)  # type: ignore[arg-type]
+    def taken(*words: Any, **options: Any) -> object:
+        found = real(*words, **options)
         if found is not None:
             objects.remove([catalog.facts_key(tree.manifest.digest), catalog.pack_key(tree.manifest.digest, found.id)])
         return found
