@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import Project
-from core.errors import Cancelled, ConfigError, LockLost, ServerError, SourceError, StoreError, TurnoutError
+from core.errors import ConfigError, LockLost, ServerError, SourceError, StoreError, TurnoutError
 from core.events import Emit, Note, UploadProgress
 from core.jobs import Cancel
 from core.manifest import Difference, difference
@@ -105,27 +105,31 @@ class Fetching:
         step = self._prepared.plan.step(name)
         try:
             ready = self._pack(self._states[name].cache if step.stored == CHANGES else "", cancel)
-        except StoreError as error:
+            self._ask_until_it_works(name, ready, cancel)
+        except LockLost:
+            raise
+        except (StoreError, ServerError) as error:
             self._run.warn(f"{_said(error)}; its files are sent from here", name)
             return False
-        for number in range(TRIES):
-            try:
-                self._ask(name, ready, cancel, fresh=number > 0)
-                break
-            except (Cancelled, LockLost):
-                raise
-            except (StoreError, ServerError) as error:
-                cancel.check()
-                again = _REFUSED.search(error.detail) or _BROKEN.search(error.detail)
-                if number + 1 < TRIES and again:
-                    self._run.emit(Note(server=name, text=f"{_said(error)}; trying again"))
-                    continue
-                self._run.warn(f"{_said(error)}; its files are sent from here", name)
-                return False
         with self._lock:
             self.bytes += step.send_bytes
             self.files += step.send_files
         return True
+
+    def _ask_until_it_works(self, name: str, ready: _Ready, cancel: Cancel) -> None:
+        """Up to TRIES requests to a server. Raises StoreError, ServerError where none of them worked."""
+        for number in range(1, TRIES + 1):
+            try:
+                self._ask(name, ready, cancel, fresh=number > 1)
+                return
+            except LockLost:
+                raise
+            except (StoreError, ServerError) as error:
+                cancel.check()
+                again = _REFUSED.search(error.detail) or _BROKEN.search(error.detail)
+                if number == TRIES or not again:
+                    raise
+                self._run.emit(Note(server=name, text=f"{_said(error)}; trying again"))
 
     def _ask(self, name: str, ready: _Ready, cancel: Cancel, *, fresh: bool) -> None:
         """One request to a server; its progress as events."""
