@@ -12,11 +12,10 @@ from core.errors import StoreError
 from core.manifest import LINK, Difference, Manifest
 from core.source.tree import Tree
 from core.store.catalog import Pack
-from core.tar.writer import END, manifest_files, stream
+from core.tar.writer import BLOCK, END, manifest_files, stream
 
 LEVEL = 4
 """Of gzip: beyond it the processor costs more than an uplink of 100 Mbit/s saves."""
-_BLOCK = 512
 _LONGEST_NAME = 1 << 20
 _LARGEST = 1 << 50
 """Bytes of a file, and seconds of its time: more is in no pack."""
@@ -99,16 +98,16 @@ class PackFiles:
         """Of the next file, in seconds since the epoch."""
         self._exactly(self._padding)
         while True:
-            head = self._exactly(_BLOCK)
+            head = self._exactly(BLOCK)
             kind, size = head[156:157], _octal(head[124:136])
             if kind == b"0":
                 break
             if kind not in (b"5", b"L") or not 0 <= size <= _LONGEST_NAME:
                 raise _not_a_pack()
-            self._exactly(size + -size % _BLOCK)  # a folder, or a long name, which the manifest has as well
+            self._exactly(size + -size % BLOCK)  # a folder, or a long name, which the manifest has as well
         if size != next(self._sizes, -1):
             raise _not_a_pack()
-        self._left, self._padding = size, -size % _BLOCK
+        self._left, self._padding = size, -size % BLOCK
         return _octal(head[136:148])
 
     def read(self, size: int) -> bytes:
