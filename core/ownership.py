@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.text import some
 
@@ -22,6 +22,10 @@ class Ownership:
     become: str = ""
     group: str = ""
     umask: str = ""
+
+    def for_login(self, login: str) -> Ownership:
+        """The same where this user logs in: who is the account already needs no sudo."""
+        return replace(self, become="") if self.become == login else self
 
     @property
     def mask(self) -> str:

@@ -248,10 +248,9 @@ class Environment(Table):
         return self.bake if check.bake is None else check.bake
 
     def ownership_of(self, server: Server) -> Ownership:
-        """Whose what is made on a server is. Who logs in as the user to become needs no sudo."""
-        become = server.become or self.become
-        login = server.user or server.host.rpartition("@")[0]
-        return Ownership("" if become == login else become, server.group or self.group, server.umask or self.umask)
+        """Whose what is made on a server is, as far as the file tells who logs in."""
+        ownership = Ownership(server.become or self.become, server.group or self.group, server.umask or self.umask)
+        return ownership.for_login(server.user or server.host.rpartition("@")[0])
 
     @property
     def freezes(self) -> tuple[Window, ...]:

@@ -51,12 +51,11 @@ class Agent:
         root: str,
         link: str = "",
         links: Sequence[str] = (),
-        account: str = "",
         ownership: Ownership = launch.NOBODYS,
     ) -> None:
         self._connection = connection
         self._root = root
-        self._account, self._ownership = account, ownership
+        self._ownership = ownership
         self._link, self._links = link, tuple(links)
         self._mark = secrets.token_hex(8)
         self._buffer = b""
@@ -195,7 +194,6 @@ class Agent:
             waits=channel.out_window_size == 0,
             link=self._link,
             links=self._links,
-            account=self._account,
             ownership=self._ownership,
         )
         start(channel, begun.command)
@@ -357,10 +355,10 @@ class Agent:
         channel.close()
         ended = f"it ended with status {status}" if status >= 0 else "its exit status is unknown"
         user = self._connection.login
-        if self._account:
+        if account := self._ownership.become:
             from core.remote.sudo import refused  # few projects need it
 
-            if why := refused(said, user, self._account):
+            if why := refused(said, user, account):
                 name = self._connection.server.name
                 return ConnectError(why.title, detail=why.detail, hint=why.hint, server=name)
         return ConnectError(

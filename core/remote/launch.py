@@ -138,12 +138,11 @@ def agent(
     waits: bool,
     link: str = "",
     links: Sequence[str] = (),
-    account: str = "",
     ownership: Ownership = NOBODYS,
 ) -> Start:
     """The agent for a deploy root, with its first requests.
 
-    account  whom it runs as, through sudo; "" for the login itself. ownership: what it is to make
+    ownership   whom it runs as, through sudo, and whose what it makes is
     link   what a switch replaces, where that is not `current`; links: others to look at (links.sh)
     mark   a random word that begins each of its own lines
     waits  the server takes input only once a command runs (OpenSSH): what is sent then costs one more round trip, so
@@ -151,10 +150,11 @@ def agent(
     """
     named = quote(" ".join(quote(path) for path in links))
     head = f"{PREPARATION}root={quote(root)}\nmark={mark}\nlink={quote(link)}\nlinks={named}\n{_made(ownership)}"
-    command = whole(AGENT, f"{head}first={quote(requests)}\n{agent_program()}") if waits and not account else None
+    in_one_word = waits and not ownership.become
+    command = whole(AGENT, f"{head}first={quote(requests)}\n{agent_program()}") if in_one_word else None
     if command is not None:
         return Start(command)
-    return Start(line_by_line(AGENT, account), f"#begin\n{head}first=\n{agent_program()}#end\n{requests}")
+    return Start(line_by_line(AGENT, ownership.become), f"#begin\n{head}first=\n{agent_program()}#end\n{requests}")
 
 
 def _made(ownership: Ownership) -> str:
@@ -168,9 +168,9 @@ def probe(mark: str, account: str) -> Start:
     return Start(f"{_ours(account)}'echo {mark}'")
 
 
-def upload(account: str = "", ownership: Ownership = NOBODYS) -> Start:
+def upload(ownership: Ownership = NOBODYS) -> Start:
     """The program that takes an upload; upload.sh says what it reads."""
-    return _beside(UPLOAD, UPLOAD_PARTS, account, _made(ownership))
+    return _beside(UPLOAD, UPLOAD_PARTS, ownership.become, _made(ownership))
 
 
 def download(account: str = "") -> Start:

@@ -63,7 +63,7 @@ class Session:
 
     connection   one that is open or being opened, to begin with
     link         what turnout.toml names in place of `current`; links: other links that may lead into releases/
-    ownership    whose what is made there is
+    ownership    whose what is made there is, whoever logs in
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Session:
         self._routes = routes
         self._shared = tuple(shared)
         self._link, self._links = link, tuple(links)
-        self.ownership = ownership
+        self._ownership = ownership
         self._connection = connection or Connection(server, routes)
         self._agent: Agent | None = None
         self._upload: Ahead[Upload] | None = None
@@ -105,9 +105,14 @@ class Session:
         return self._connection
 
     @property
+    def ownership(self) -> Ownership:
+        """Whose what is made there is."""
+        return self._ownership.for_login(self.connection.login)
+
+    @property
     def account(self) -> str:
         """Whom Turnout works as there, through sudo; "" for the user who logs in."""
-        return self.sudo_to(self.ownership.become)
+        return self.ownership.become
 
     def sudo_to(self, user: str) -> str:
         """The user, where sudo is needed to run something as that one; "" for the user who logs in."""
@@ -136,7 +141,7 @@ class Session:
                 self._connection.close()
                 self._connection = Connection(self.server, self._routes)
                 self._connection.open()
-            self._agent = Agent(self._connection, self.root, self._link, self._links, self.account, self.ownership)
+            self._agent = Agent(self._connection, self.root, self._link, self._links, self.ownership)
             self._upload = None
             self._proved = set()
             self._extra_round_trips = 0
@@ -273,7 +278,7 @@ class Session:
         return upload
 
     def _new_upload(self) -> Upload:
-        return Upload(self._connection, self.account, self.ownership)
+        return Upload(self._connection, self.ownership)
 
     def download(self, folder: str, paths: Sequence[bytes], cancel: Cancel) -> Download:
         """The content of files in a folder of the root, `deploy-cache` or a release's."""

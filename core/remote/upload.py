@@ -32,12 +32,12 @@ class Upload:
     after that.
     """
 
-    def __init__(self, connection: Connection, account: str = "", ownership: Ownership = launch.NOBODYS) -> None:
+    def __init__(self, connection: Connection, ownership: Ownership = launch.NOBODYS) -> None:
         self._connection = connection
         self._channel = connection.session()
         self._channel.settimeout(STALL)
         self._cancelled = False
-        begun = launch.upload(account, ownership)
+        begun = launch.upload(ownership)
         self._program = begun.text
         start(self._channel, begun.command)
 
