@@ -302,13 +302,13 @@ class Session:
 
         One channel for each that was not proved since the connection was opened.
         """
-        for user in users:
+        for account in map(self.sudo_to, users):
+            if account in (self.account, *self._proved):
+                continue
             from core.remote.proving import prove  # few projects need it
 
-            if self.sudo_to(user) in (self.account, *self._proved):
-                continue
-            self.placed(partial(prove, self._connection, self.sudo_to(user)))
-            self._proved.add(self.sudo_to(user))
+            self.placed(partial(prove, self._connection, account))
+            self._proved.add(account)
 
     def stop(self, process: int) -> None:
         """End the processes of a hook."""
