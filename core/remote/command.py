@@ -18,7 +18,7 @@ from core.output import GRACE, QUIET, Output
 from core.pending import whole
 from core.remote import launch
 from core.remote.connection import start
-from core.remote.launch import Start
+from core.remote.launch import Command, Start
 from core.remote.session import Session
 from core.remote.transport import BROKEN
 
@@ -127,7 +127,8 @@ def run(
     unwatch = cancel.on_request(stop)
     try:
         began = time.monotonic()
-        _send(channel, _begun(session, mark, command, folder, variables, token, user), seconds)
+        wanted = Command(command, session.root, folder, variables, token, session.ownership.mask)
+        _send(channel, _begun(session, mark, wanted, user), seconds)
         sent.set()
         status, late, left = _follow(channel, heard, began + seconds, cancel, ended)
     except TimeoutError:
@@ -167,19 +168,15 @@ def run(
     return Ended(status if status >= 0 else None, left=left)
 
 
-def _begun(
-    session: Session, mark: str, command: str, folder: str, variables: Mapping[str, str], token: str, user: str
-) -> Start:
+def _begun(session: Session, mark: str, wanted: Command, user: str) -> Start:
     """How it is started, by the user that it runs as."""
-    account, mask = session.account, session.ownership.mask
+    account = session.account
     other = session.sudo_to(user) if user else account
     if other == account:
-        return launch.command(mark, session.root, command, folder, variables, token, account=account, mask=mask)
+        return launch.command(mark, wanted, account)
     from core.remote import other_user  # few projects need it
 
-    return other_user.command(
-        mark, session.root, command, folder, variables, token, account=account, user=other, mask=mask
-    )
+    return other_user.command(mark, wanted, account=account, user=other)
 
 
 def _not_allowed(session: Session, said: str, user: str) -> ServerError | None:

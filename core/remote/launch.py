@@ -28,9 +28,8 @@ from core.text import quote
 SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 """Where programs are looked for first; the folders of the login's own PATH follow, those with a relative name not."""
 
-PATH = f'/usr/bin/env "PATH={SYSTEM_PATH}:$PATH"'
 SHELL = "/bin/sh"
-"""Words of a command line for sh: sudo is looked for by this PATH, and runs nothing but this."""
+"""What sudo is asked to run, whatever it is for: a rule for it is enough."""
 
 _CLEAN = f"""exec '/usr/bin/env' '-i' "HOME=$HOME" "PATH={SYSTEM_PATH}:$PATH" """
 _OURS = f"{_CLEAN}'/bin/sh' '-c' "
@@ -115,6 +114,24 @@ class Start:
     text: str = ""
 
 
+@dataclass(frozen=True, repr=False)
+class Command:
+    """A person's command, run in a folder with `variables` in its environment and no input. Its repr hides secrets.
+
+    line    for sh
+    root    the deploy root, whose lock it may run under
+    token   of that lock; "" for none
+    mask    its umask; "" for the login's
+    """
+
+    line: str
+    root: str
+    folder: str
+    variables: Mapping[str, str]
+    token: str = ""
+    mask: str = ""
+
+
 def _ours(account: str) -> str:
     """The beginning of a command line for a program of ours; `account` "": of the login itself."""
     return _OURS_AS.format(user=account) if account else _OURS
@@ -125,9 +142,9 @@ def theirs(account: str) -> str:
     return _THEIRS_AS.format(user=account) if account else _THEIRS
 
 
-def sudo_words(account: str) -> str:
-    """What comes before SHELL where another user shall run it."""
-    return f"sudo -n -u {account} --"
+def shell_of(account: str) -> str:
+    """Words for sh: SHELL, run by another user; `account` "": by the same."""
+    return f'/usr/bin/env "PATH={SYSTEM_PATH}:$PATH" sudo -n -u {account} -- {SHELL}' if account else SHELL
 
 
 def agent(
@@ -205,29 +222,18 @@ def guarded(mark: str, root: str, current: str, line: str, account: str = "") ->
     return Start(start, framed(mark, text + without_input(line)))
 
 
-def command(
-    mark: str,
-    root: str,
-    line: str,
-    folder: str,
-    variables: Mapping[str, str],
-    token: str = "",
-    *,
-    account: str = "",
-    mask: str = "",
-) -> Start:
-    """A person's command, run in a folder with `variables` in its environment and no input.
+def command(mark: str, wanted: Command, account: str = "") -> Start:
+    """A person's command.
 
-    account  whom it runs as, like the agent; "" for the login itself. mask: its umask, "" for the login's
+    account  whom it runs as, like the agent; "" for the login itself
     mark   a random word: it begins the line `MARK PID`, after which the command's own output comes
-    token  of the lock that it runs under; "" for none
     The command and its variables are the text, so that `ps` on the server shows nothing of them.
     """
     start = f"{theirs(account)}{quote(LEAD)} {quote(reader(mark))}"
     # What a start-up file printed may end in the middle of a line.
     hello = f'echo\necho "{mark} $$"\nexec 2>&1\n'
-    under = _under_lock(root, token) if token else ""
-    return Start(start, framed(mark, f"{hello}{umask(mask)}{under}{setting(folder, variables)}{without_input(line)}"))
+    under = _under_lock(wanted.root, wanted.token) if wanted.token else ""
+    return Start(start, framed(mark, f"{hello}{umask(wanted.mask)}{under}{work(wanted)}"))
 
 
 def umask(mask: str) -> str:
@@ -235,10 +241,10 @@ def umask(mask: str) -> str:
     return f"command umask {mask}\n" if mask else ""
 
 
-def setting(folder: str, variables: Mapping[str, str]) -> str:
-    """Shell: where a person's command runs, and with what."""
-    exports = "".join(f"export {name}={quote(value)}\n" for name, value in variables.items())
-    return f"{exports}cd {quote(folder)} || exit 1\n"
+def work(wanted: Command) -> str:
+    """Shell: a person's command in its folder, with its variables."""
+    exports = "".join(f"export {name}={quote(value)}\n" for name, value in wanted.variables.items())
+    return f"{exports}cd {quote(wanted.folder)} || exit 1\n{without_input(wanted.line)}"
 
 
 def _under_lock(root: str, token: str) -> str:

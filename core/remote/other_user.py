@@ -15,12 +15,11 @@ guard: the command is then ended only by its own end.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 
 from core import layout
-from core.program import framed, reader, without_input
+from core.program import framed, reader
 from core.remote import launch
-from core.remote.launch import Start
+from core.remote.launch import Command, Start
 from core.text import quote
 
 _KEEPER = """\
@@ -72,18 +71,7 @@ done
 it."""
 
 
-def command(
-    mark: str,
-    root: str,
-    line: str,
-    folder: str,
-    variables: Mapping[str, str],
-    token: str = "",
-    *,
-    account: str,
-    user: str,
-    mask: str = "",
-) -> Start:
+def command(mark: str, wanted: Command, *, account: str, user: str) -> Start:
     """See launch.command, whose `MARK PID` names the keeper here.
 
     account  whom the agent runs as; user: whom the command runs as, another one. "" for the login itself
@@ -92,31 +80,27 @@ def command(
     start = f"{launch.theirs('')}{quote(reader(mark))}"
     return Start(
         start,
-        framed(mark, _outer(root, token, inner, account, user, mask))
-        + framed(inner, _inner(mark, line, folder, variables, mask)),
+        framed(mark, _outer(wanted, inner, account, user)) + framed(inner, _inner(mark, wanted)),
     )
 
 
-def _outer(root: str, token: str, inner: str, account: str, user: str, mask: str) -> str:
+def _outer(wanted: Command, inner: str, account: str, user: str) -> str:
     """Shell of the login: starts the keeper, and becomes the command's shell."""
-    lock = f"own={quote(root)}/{layout.OWN}\ntoken={token}\n" if token else ""
-    before = f"{launch.umask(mask)}{launch.process()}{lock}"
-    keeper = f'{before}{_KEEPER}{_UNDER_LOCK if token else ""}printf "\\n%s %s\\n" "$keeper" "$kept"\n'
-    shell = f"{launch.PATH} {launch.sudo_words(account)} {launch.SHELL} -s" if account else f"{launch.SHELL} -s"
-    first = f"turnout_keeper=$(printf %s {quote(keeper)} | {shell} $$)"
+    lock = f"own={quote(wanted.root)}/{layout.OWN}\ntoken={wanted.token}\n" if wanted.token else ""
+    before = f"{launch.umask(wanted.mask)}{launch.process()}{lock}"
+    keeper = f'{before}{_KEEPER}{_UNDER_LOCK if wanted.token else ""}printf "\\n%s %s\\n" "$keeper" "$kept"\n'
+    first = f"turnout_keeper=$(printf %s {quote(keeper)} | {launch.shell_of(account)} -s $$)"
     refused = '{ echo; echo "not run: $turnout_keeper"; exit 3; }'
     # sudo, or what PAM runs for it, may print before that.
     last = 'turnout_keeper=${turnout_keeper##*"$turnout_newline"}'
     home = f'HOME=~{user}; turnout_keeper=$1; shift; export HOME turnout_keeper; exec {launch.SHELL} -c "$@"'
     kept = f'turnout_keeper=$1; shift; export turnout_keeper; exec {launch.SHELL} -c "$@"'
-    begin = f"{launch.PATH} {launch.sudo_words(user)} " if user else ""
-    words = f'{launch.SHELL} -c {quote(home if user else kept)} sh "$turnout_keeper"'
-    return f"{first} || {refused}\n{last}\nexec {begin}{words} {quote(launch.LEAD)} {quote(reader(inner))}\n"
+    words = f'{launch.shell_of(user)} -c {quote(home if user else kept)} sh "$turnout_keeper"'
+    return f"{first} || {refused}\n{last}\nexec {words} {quote(launch.LEAD)} {quote(reader(inner))}\n"
 
 
-def _inner(mark: str, line: str, folder: str, variables: Mapping[str, str], mask: str) -> str:
+def _inner(mark: str, wanted: Command) -> str:
     """Shell of the other user: the guard, then the command."""
     hello = f'echo\necho "{mark} ${{turnout_keeper%% *}}"\nexec 2>&1\n'
     guard = _GUARD.replace("PROCESS\n", launch.process())
-    setting = f"{launch.umask(mask)}{launch.setting(folder, variables)}"
-    return f"{hello}{guard}unset turnout_keeper\n{setting}{without_input(line)}"
+    return f"{hello}{guard}unset turnout_keeper\n{launch.umask(wanted.mask)}{launch.work(wanted)}"

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from core.remote.launch import SHELL
 from core.text import clean_lines
-
-PROGRAM = "/bin/sh"
-"""What sudo is asked to run, whatever it is for: a rule for it is enough."""
 
 _FILE = "visudo -f /etc/sudoers.d/turnout"
 _UNSTARTED = re.compile(r"\benv: .*\bsudo\b.*(no such file|not found|can't execute|permission denied)", re.I)
@@ -28,7 +26,7 @@ class Refused(NamedTuple):
 
 def rule(login: str, account: str) -> str:
     """The line for sudoers with which a login may work as another user."""
-    return f"{_escaped(login)} ALL=({_escaped(account)}) NOPASSWD: {PROGRAM}"
+    return f"{_escaped(login)} ALL=({_escaped(account)}) NOPASSWD: {SHELL}"
 
 
 def refused(said: str, login: str, account: str, key: str = "become") -> Refused | None:
@@ -81,7 +79,7 @@ def _meaning(said: str, login: str, account: str, key: str) -> tuple[str, str]:
         return f"sudo asks {login} for a password to run commands as {account}", add
     if "not allowed" in said or "may not run" in said or "not in the sudoers" in said or "can't do that" in said:
         return f"sudo does not let {login} run commands as {account}", add
-    return f"sudo ran nothing as {account}", f"try it there as {login}: sudo -n -u {account} {PROGRAM} -c id"
+    return f"sudo ran nothing as {account}", f"try it there as {login}: sudo -n -u {account} {SHELL} -c id"
 
 
 def _may_start(login: str, account: str) -> str:

@@ -14,7 +14,7 @@ from core.errors import ServerError
 from core.events import HookOutput
 from core.program import reader
 from core.remote import launch
-from core.remote.launch import PREPARATION, SYSTEM_PATH, line_by_line, whole
+from core.remote.launch import PREPARATION, SYSTEM_PATH, Command, line_by_line, whole
 from tests.engine.driving import at_rest, current, releases, snapshot, tree_of
 from tests.projects import hook
 from tests.servers import Destination, OpenSSHServer, need
@@ -174,7 +174,7 @@ def test_a_program_whose_beginning_a_start_up_file_has_read_is_not_run(tmp_path,
     eats = f"dd bs=1 count={taken} > /dev/null 2>&1; "
     ran, more = tmp_path / "ran", ":\n" * 200
     ways = {
-        reader("MARK"): launch.command("MARK", "/root", f"echo >> {ran}", "/", {}, "token").text,
+        reader("MARK"): launch.command("MARK", Command(f"echo >> {ran}", "/root", "/", {}, "token")).text,
         line_by_line("trial"): f"#begin\n{PREPARATION}root=/\necho >> {ran}\n{more}#end\n",
     }
     for program, text in ways.items():
@@ -202,7 +202,7 @@ def test_a_command_has_the_options_that_the_login_exports(tmp_path, leads):
     sh = tmp_path / "sh"
     sh.symlink_to(need("bash"))
     words = [sh, "-c", launch.LEAD.replace("/bin/sh", str(sh)), reader("MARK")]
-    program = launch.command("MARK", "/root", "echo $-; false; echo on", "/", {}).text
+    program = launch.command("MARK", Command("echo $-; false; echo on", "/root", "/", {})).text
     environment = {"PATH": SYSTEM_PATH, "SHELLOPTS": "errexit:nounset:noclobber:noglob"}
     ran = subprocess.run(
         words, input=program, env=environment, start_new_session=leads, capture_output=True, text=True, check=False
