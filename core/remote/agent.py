@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from typing import TypedDict, Unpack
 
 import paramiko
 
@@ -22,9 +23,6 @@ from core.remote.connection import Connection, start
 from core.remote.transport import BROKEN
 from core.text import clean_lines, shell_word
 
-OnLine = Callable[[str], None]
-"""Gets a line of an answer when it comes."""
-
 BEAT = 5.0
 """Seconds between beats while an answer is awaited."""
 ANSWER_LIMIT = 64 << 20
@@ -37,6 +35,19 @@ _HEARD_AT_ONCE = 65536
 """Bytes of standard error that are taken in at a time."""
 GREETING_LIMIT = 4 << 20
 """Characters that start-up files may print before the agent is ready."""
+
+
+class Waiting(TypedDict, total=False):
+    """How an answer is awaited.
+
+    cancel    ends the running request there when it is asked for
+    within    seconds for all answers at most
+    on_line   gets each line of the answer when it comes
+    """
+
+    cancel: Cancel | None
+    within: float
+    on_line: Callable[[str], None]
 
 
 class Agent:
@@ -79,32 +90,15 @@ class Agent:
     def alive(self) -> bool:
         return self._channel is not None and not self._channel.closed and self._connection.is_open
 
-    def request(
-        self,
-        verb: str,
-        *words: str | bytes,
-        cancel: Cancel | None = None,
-        within: float = math.inf,
-        on_line: OnLine | None = None,
-    ) -> Answer:
-        """Send a request and wait for its answer, at most `within` seconds; the first one travels with the agent.
+    def requests(self, batch: Sequence[tuple[str, Sequence[str | bytes]]], **how: Unpack[Waiting]) -> list[Answer]:
+        """Send requests, which the agent carries out one after the other, and wait for their answers: one round trip.
+        The first ones travel with the agent.
 
-        on_line   gets each line of the answer when it comes
-
-        Raises ConnectError where no answer came in that time, and where the connection or the agent is gone or silent
-        for SILENT_AFTER seconds; Cancelled where `cancel` was asked for and the agent ended the request for it.
+        Raises ConnectError where they did not come in that time, and where the connection or the agent is gone or
+        silent for SILENT_AFTER seconds; Cancelled where `cancel` was asked for and the agent ended the last request for
+        it.
         """
-        return self.requests([(verb, words)], cancel=cancel, within=within, on_line=on_line)[-1]
-
-    def requests(
-        self,
-        batch: Sequence[tuple[str, Sequence[str | bytes]]],
-        *,
-        cancel: Cancel | None = None,
-        within: float = math.inf,
-        on_line: OnLine | None = None,
-    ) -> list[Answer]:
-        """Several requests that the agent carries out one after the other, sent together: one round trip."""
+        cancel, on_line = how.get("cancel"), how.get("on_line")
         with self._one_at_a_time:
             first = self._channel is None
             self._begun = self._begun or any(verb == "begin" for verb, _ in batch)
@@ -117,7 +111,7 @@ class Agent:
             text = "".join(f"{line}\n" for line in lines)
             began = time.monotonic()
             self._heard = began
-            self._until = began + within
+            self._until = began + how.get("within", math.inf)
             if first:
                 self._start(text)
             else:
@@ -240,7 +234,7 @@ class Agent:
                     f"the login shell printed more than {GREETING_LIMIT >> 20} MB without starting the agent"
                 )
 
-    def _await(self, number: int, on_line: OnLine | None = None) -> Answer:
+    def _await(self, number: int, on_line: Callable[[str], None] | None) -> Answer:
         end = re.compile(rf"{self._mark} ([0-9]{{1,9}}) ([0-9]{{1,3}})")
         lines: list[str] = []
         total = 0

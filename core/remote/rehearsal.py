@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from typing import Unpack
 
-from core.jobs import Cancel
 from core.protocol.answers import Answer
-from core.remote.agent import Agent, OnLine
+from core.remote.agent import Agent, Waiting
 from core.remote.launch import doctor_program
 
 WITHIN = 60.0
@@ -40,13 +39,7 @@ class Understudy(Agent):
     def round_trips(self) -> int:  # type: ignore[override]
         return self._agent.round_trips
 
-    def requests(
-        self,
-        batch: Sequence[tuple[str, Sequence[str | bytes]]],
-        *,
-        cancel: Cancel | None = None,
-        within: float = math.inf,
-        on_line: OnLine | None = None,
-    ) -> list[Answer]:
+    def requests(self, batch: Sequence[tuple[str, Sequence[str | bytes]]], **how: Unpack[Waiting]) -> list[Answer]:
         inside = [travelling("in", (self._folder, verb, *words)) for verb, words in batch]
-        return self._agent.requests(inside, cancel=cancel, within=min(within, WITHIN), on_line=on_line)
+        how["within"] = min(how.get("within", WITHIN), WITHIN)
+        return self._agent.requests(inside, **how)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 import threading
 import time
@@ -10,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, Unpack
 
 from core import layout, questions
 from core.drift import Contents
@@ -36,7 +35,7 @@ from core.protocol.facts import Facts
 from core.protocol.listing import parse_scan, parse_tree
 from core.protocol.state import parse_state, with_records
 from core.records import SILENT_AFTER, JournalLine, Lock, ServerState, is_digest
-from core.remote.agent import Agent, OnLine
+from core.remote.agent import Agent, Waiting
 from core.remote.connection import Connection
 from core.remote.launch import NOBODYS, answer_program, content_program, store_program
 from core.remote.link import Routes
@@ -342,28 +341,18 @@ class Session:
             raise ConnectError("not connected", server=self.name)
         return self._agent
 
-    def answers(self, batch: Sequence[tuple[str, Sequence[str | bytes]]], *, within: float = math.inf) -> list[Answer]:
+    def answers(self, batch: Sequence[tuple[str, Sequence[str | bytes]]], **how: Unpack[Waiting]) -> list[Answer]:
         """The answers to several requests that are sent together, whatever their status: one round trip."""
         agent = self.agent
-        return self.placed(lambda: agent.requests(batch, within=within))
+        return self.placed(lambda: agent.requests(batch, **how))
 
-    def answer(
-        self,
-        verb: str,
-        *words: str | bytes,
-        cancel: Cancel | None = None,
-        within: float = math.inf,
-        on_line: OnLine | None = None,
-    ) -> Answer:
+    def answer(self, verb: str, *words: str | bytes, **how: Unpack[Waiting]) -> Answer:
         """The answer to a request, whatever its status."""
-        agent = self.agent
-        return self.placed(lambda: agent.request(verb, *words, cancel=cancel, within=within, on_line=on_line))
+        return self.answers([(verb, words)], **how)[-1]
 
-    def ask(
-        self, verb: str, *words: str | bytes, cancel: Cancel | None = None, within: float = math.inf, title: str
-    ) -> Answer:
+    def ask(self, verb: str, *words: str | bytes, title: str, **how: Unpack[Waiting]) -> Answer:
         """The answer to a request whose status must be 0; any other becomes the error that it means."""
-        return self.done(self.answer(verb, *words, cancel=cancel, within=within), title)
+        return self.done(self.answer(verb, *words, **how), title)
 
     def done(self, answer: Answer, title: str) -> Answer:
         """The answer, if what was asked for was done; else the error that it means. `title`: what was not done."""

@@ -192,7 +192,8 @@ def test_an_answer_ends_with_its_agent_though_what_it_started_lives_on(sshd, ses
     pid = int(until(lambda: named(sshd.files / ".turnout/lock/process"), "the lock").split()[0])
     with ThreadPoolExecutor() as pool:
         endless = "verb_endless() { mkfifo .turnout/pipe && cat .turnout/pipe; }"
-        asked = pool.submit(session.agent.request, "with", f"cd '{sshd.root}'; {endless}", "endless")
+        request = ("with", (f"cd '{sshd.root}'; {endless}", "endless"))
+        asked = pool.submit(session.agent.requests, [request])
         below = until(lambda: [child for child in descendants(pid) if name_of(child) == "cat"], "the request to begin")
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(ConnectError, match="the connection to the server was lost"):

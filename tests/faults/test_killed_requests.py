@@ -24,21 +24,25 @@ def often(monkeypatch):
     monkeypatch.setattr(agent, "BEAT", 0.05)
 
 
+def ask(agent, verb, *words):
+    return agent.requests([(verb, words)])[-1]
+
+
 @pytest.fixture
 def running(sshd, project_factory):
     """An agent that listens already."""
     with closing(Fleets()) as fleets:
         session = fleets.session(project_factory([sshd]), sshd)
         own = Agent(session.connection, session.root)
-        assert own.request("ping").status == 0
+        assert ask(own, "ping").status == 0
         yield own
         own.leave()
 
 
 def test_a_killed_request_is_answered_with_the_signal(often, running):
-    answer = running.request("with", DIE, "die")
+    answer = ask(running, "with", DIE, "die")
     assert (answer.lines, answer.status) == (("half",), 137)
-    assert running.request("ping").status == 0
+    assert ask(running, "ping").status == 0
 
 
 def test_the_next_request_of_a_batch_finds_it_too(often, running):
@@ -47,7 +51,7 @@ def test_the_next_request_of_a_batch_finds_it_too(often, running):
 
 
 def test_an_answer_that_comes_twice_is_passed_over(often, running):
-    assert running.request("with", LATE, "late").status == 0
+    assert ask(running, "with", LATE, "late").status == 0
     answers = running.requests([("ping", ()), ("with", (LATE, "late")), ("ping", ())])
     assert [(answer.lines, answer.status) for answer in answers] == [((), 0)] * 3
 
