@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta
 
-from core.config.placing import listed
+from core.config.placing import servers_of
 from core.config.readers import Check
 from core.config.table import Broken, Place
 from core.config.values import shown
@@ -51,12 +50,8 @@ def _named(value: str, noun: str, example: str) -> str:
 
 def shared_umask(environment: Mapping[str, Any]) -> Iterator[Broken]:
     """The rule that a umask takes no right from a group that shares the deploy root. Of an environment's table."""
-    tables: list[tuple[Place, Any]] = [((), environment)]
-    tables += [(("servers", index), server) for index, server in enumerate(listed(environment, "servers"))]
-    for place, entry in tables:
-        made = isinstance(entry, msgspec.Struct)  # in code
-        table = {key: value for key, value in msgspec.structs.asdict(entry).items() if value} if made else entry
-        if not isinstance(table, Mapping) or not {"umask", "group"} & set(table):
+    for place, table in _tables(environment):
+        if not {"umask", "group"} & set(table):
             continue
         mask, shares = (table.get(key, environment.get(key)) for key in ("umask", "group"))
         if shares and isinstance(mask, str) and re.fullmatch(_UMASK, mask) and mask.zfill(4)[2] != "0":
@@ -71,15 +66,18 @@ def linked_umask(table: Mapping[str, Any]) -> Iterator[Broken]:
     if not isinstance(deploy, dict) or deploy.get("copy") != "hardlink" or not isinstance(environments, dict):
         return
     for name, environment in environments.items():
-        servers = enumerate(listed(environment, "servers"))
-        tables: list[tuple[Place, Any]] = [
-            ((), environment),
-            *((("servers", index), server) for index, server in servers),
-        ]
-        for place, entry in tables:
-            if isinstance(entry, dict) and "umask" in entry:
+        for place, entry in _tables(environment) if isinstance(environment, dict) else ():
+            if "umask" in entry:
                 message = 'is not possible with copy = "hardlink": the files of releases are those of the deploy-cache'
                 yield ("environments", name, *place, "umask"), message, 'copy = "auto"'
+
+
+def _tables(environment: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
+    """The tables of an environment that may say whose files are: its own, and those of its servers."""
+    yield (), environment
+    for index, server in enumerate(servers_of(environment)):
+        if isinstance(server, dict):
+            yield ("servers", index), server
 
 
 def only_on_servers(table: Mapping[str, Any], *, elsewhere: bool) -> Iterator[Broken]:

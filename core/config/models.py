@@ -16,7 +16,7 @@ from core.config.checks import Check, nothing_to_bake
 from core.config.hooks import Hook
 from core.config.keeper import Keeper, Secret, known_secrets
 from core.config.notify import Notify
-from core.config.placing import Placed, known_places, listed, listed_once, named_once, texts
+from core.config.placing import Placed, known_places, listed, listed_once, named_once, servers_of, texts
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
 from core.config.slots import Ports, port_without_slots
@@ -279,10 +279,7 @@ class Environment(Table):
         servers = table.get("servers")
         if isinstance(servers, list | tuple) and not servers:
             yield ("servers",), "needs at least one server", ""
-        entries = [
-            msgspec.structs.asdict(server) if isinstance(server, Server) else server
-            for server in listed(table, "servers")
-        ]
+        entries = servers_of(table)
         yield from named_once({"servers": entries}, "servers")
         places: dict[object, int] = {}
         for index, entry in enumerate(entries):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from core.config import values
 from core.config.fault_text import meant
 from core.config.table import Broken, Table
@@ -54,6 +56,16 @@ def listed(table: Any, key: str) -> Sequence[Any]:
     """The list that a table of the file has under a key; nothing where it is none."""
     value = table.get(key) if isinstance(table, dict) else None
     return value if isinstance(value, list | tuple) else ()
+
+
+def servers_of(environment: Mapping[str, Any]) -> list[Any]:
+    """The servers of an environment as in the file; those that were made in code become tables of what they set."""
+    return [
+        {key: value for key, value in msgspec.structs.asdict(server).items() if value}
+        if isinstance(server, Table)
+        else server
+        for server in listed(environment, "servers")
+    ]
 
 
 def listed_once(table: Mapping[str, Any], key: str) -> Iterator[Broken]:
