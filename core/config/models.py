@@ -13,18 +13,20 @@ from core.config import needed_version, values
 from core.config import strategy as strategy_keys
 from core.config.accounts import Account, Group, Umask, linked_umask, shared_umask
 from core.config.checks import Check, nothing_to_bake
+from core.config.deploy import Deploy, SharedEntries, shared_once
 from core.config.hooks import Hook
 from core.config.keeper import Keeper, Secret, known_secrets
+from core.config.logs import LogSource
 from core.config.notify import Notify
-from core.config.placing import Placed, known_places, listed, listed_once, named_once, servers_of, texts
+from core.config.placing import known_places, listed_once, named_once, servers_of
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
 from core.config.slots import Ports, port_without_slots
 from core.config.source import Source
 from core.config.store import Store
-from core.config.table import Broken, Table, exactly_one
+from core.config.table import Broken, Table
 from core.config.tasks import Task
-from core.config.types import Command, Count, Duration, Hold, Name, Port, Text
+from core.config.types import Count, Duration, Hold, Name, Port, Text
 from core.config.variables import Variables
 from core.errors import UsageError
 from core.freezes import Window
@@ -35,7 +37,6 @@ from core.names import resolve
 from core.ownership import Ownership
 from core.questions import OTHER
 from core.settings import Settings
-from core.shared import SharedPath
 from core.strategy import Strategy
 
 
@@ -49,99 +50,6 @@ def _destination(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
     except ValueError:
         return None
     return (host.rpartition("@")[2].lower(), str(entry.get("port") or 22), str(entry.get("gateway") or ""), folder)
-
-
-class Shared(Table):
-    """A shared path with what is said of it; alone, its text is enough."""
-
-    path: Annotated[str, Checked(values.shared)]
-    """A file or, with a slash at the end, a folder, relative to the release."""
-    required: bool = False
-    """Whether a deploy is refused where it is neither in shared/ nor in the release."""
-
-
-def _shared(value: Any) -> Any:
-    """A shared path that is written as a text, as its table."""
-    if isinstance(value, str):
-        return Shared.unchecked(path=values.shared(value))
-    if isinstance(value, (dict, Shared)):
-        return Shared.read(value)
-    raise ValueError(f"must be text in quotes or a table with a path, not {values.kind(value)}")
-
-
-SharedEntries = tuple[Annotated[Shared, Reads(_shared)], ...]
-
-
-def _shared_once(table: Mapping[str, Any]) -> Iterator[Broken]:
-    """The rule that no shared path is listed twice, or lies inside another one."""
-    seen: dict[str, int] = {}
-    entries = table.get("shared")
-    listed = entries if isinstance(entries, list | tuple) else ()
-    for index, written in texts([entry.get("path") if isinstance(entry, dict) else entry for entry in listed]):
-        try:
-            path = values.shared(written).rstrip("/")
-        except ValueError:
-            continue
-        for other in seen:
-            if path == other:
-                yield ("shared", index), f"{values.shown(written)} is listed twice", ""
-            elif path.startswith(other + "/") or other.startswith(path + "/"):
-                inner, outer = (path, other) if len(path) > len(other) else (other, path)
-                yield ("shared", index), f'"{inner}" lies inside "{outer}", which is shared as a whole', ""
-        seen.setdefault(path, index)
-
-
-def _writable(table: Mapping[str, Any]) -> Iterator[Broken]:
-    """The rule that what is hard-linked to the deploy-cache does not become writable there."""
-    if table.get("copy") != "hardlink":
-        return
-    shared = [text.rstrip("/") for _, text in texts([_path_of(entry) for entry in listed(table, "shared")])]
-    for index, path in texts(table.get("writable")):
-        bare = path.rstrip("/")
-        if not any(bare == each or bare.startswith(each + "/") for each in shared):
-            message = 'is not possible with copy = "hardlink": its files are those of the deploy-cache'
-            yield ("writable", index), message, 'copy = "auto", or make it a shared path'
-
-
-def _path_of(entry: Any) -> Any:
-    return entry.get("path") if isinstance(entry, dict) else entry
-
-
-class Deploy(Table):
-    """How releases are made and kept on every server."""
-
-    keep: Count = 10
-    """Releases whose files stay on a server."""
-    shared_entries: SharedEntries = msgspec.field(default=(), name="shared")
-    """Files and folders (a slash at the end) that all releases link to."""
-    copy_mode: Literal["auto", "hardlink"] = msgspec.field(default="auto", name="copy")
-    """auto: reflink or copy; hardlink: faster, for trees that the application never writes."""
-    compatible: Literal["", "capistrano", "deployer", "ansistrano", "mina", "shipit"] = ""
-    """The tool whose files are kept true: REVISION in each release, and its log; for Mina, names that are numbers."""
-    migrations: tuple[Text, ...] = ()
-    """gitignore patterns of the release's files that change a database: a rollback does not take them back."""
-    generated: tuple[Text, ...] = ()
-    """gitignore patterns of what the application writes in a release: `turnout verify` passes over it."""
-    writable: tuple[Annotated[str, Checked(values.shared)], ...] = ()
-    """Files and folders of the release that the group may write, too: the web server's user is in it."""
-
-    @classmethod
-    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        yield from _shared_once(table)
-        yield from _writable(table)
-
-    @property
-    def shared(self) -> tuple[str, ...]:
-        """The shared paths as they are written, in the order of the file."""
-        return tuple(entry.path for entry in self.shared_entries)
-
-    @property
-    def shared_paths(self) -> tuple[SharedPath, ...]:
-        """The same for a plan."""
-        return tuple(
-            SharedPath(entry.path.rstrip("/"), entry.path.endswith("/"), entry.required)
-            for entry in self.shared_entries
-        )
 
 
 class Server(Table):
@@ -271,7 +179,7 @@ class Environment(Table):
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        yield from _shared_once(table)
+        yield from shared_once(table)
         yield from strategy_keys.rules(table)
         yield from shared_umask(table)
         if table.get("approve") == OTHER and not table.get("hold"):
@@ -287,25 +195,6 @@ class Environment(Table):
             if place and places.setdefault(place, index) != index:
                 message = f"has the same host, port and root as servers[{places[place]}]"
                 yield ("servers", index, "root"), message, ""
-
-
-class LogSource(Placed):
-    """A log of the application: files that are followed by their names, or a command that goes on printing."""
-
-    kinds: ClassVar[Mapping[str, str]] = {"file": "file", "run": "command"}
-    """The keys of which it has exactly one."""
-
-    name: Name
-    """Its name on screens and for `turnout logs`."""
-    file: Annotated[str | tuple[str, ...], Reads(values.log_files)] | None = None
-    """Paths or patterns of the shell; without a slash at the front they are relative to `current`."""
-    run: Command | None = None
-    """A command for a shell, in `current`."""
-
-    @classmethod
-    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        yield from exactly_one(table, *cls.kinds)
-        yield from super().rules(table)
 
 
 def _named(environments: dict[str, Environment]) -> dict[str, Environment]:
