@@ -63,7 +63,7 @@ grouped() {
     [ -e "$own" ] || [ -e releases ] || [ ! -O . ] || { tried group; return; }
     for place in . releases deploy-cache "$own"; do
       [ -d "$place" ] || continue
-      odd=$(find "$place" -type d \( ! -perm -2070 -o ! -group "$group" \) ! -path './shared*' ! -path "./$own/*" ! -path './.turnout-*' ! -path './releases*' ! -path './deploy-cache*' 2> /dev/null | head -n 1)
+      odd=$(find "$place" \( -path './shared*' -o -path "./$own/*" -o -path './.turnout-*' -o -path './releases*' -o -path './deploy-cache*' \) -prune -o -type d \( ! -perm -2070 -o ! -group "$group" \) -print 2> /dev/null | head -n 1)
       [ -z "$odd" ] || { tried group "$root/${odd#./} is not shared with the group $group: $(to_share)"; return; }
     done
     tried group
