@@ -7,10 +7,10 @@ no lock and disturbs no operation. The folder is removed however it ends.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import secrets
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
@@ -151,8 +151,7 @@ def _release(held: Held, project: Project, state: ServerState, upload: Upload, *
         yield from store(held, project, state, manifest, raw)
     unpack = "gzip" if "gzip" in state.features else "none"
     if unpack == "gzip":
-        squeeze = zlib.compressobj(1, zlib.DEFLATED, 31)
-        raw = squeeze.compress(raw) + squeeze.flush()
+        raw = gzip.compress(raw, 1, mtime=0)
     cancel = Cancel()
     record = Record(
         tag=TAG, seq=1, created=time.time(), digest=manifest.digest, bytes=manifest.bytes, files=manifest.files

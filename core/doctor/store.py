@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 import secrets
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
@@ -43,7 +43,7 @@ def store(held: Held, project: Project, state: ServerState, manifest: Manifest, 
     """
     if project.store is None:
         return
-    pack = zlib.compress(stream, 1, 31)
+    pack = gzip.compress(stream, 1, mtime=0)
     key = catalog.trial_key(secrets.token_hex(8))
     try:
         objects = objects_of(project)
