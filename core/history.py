@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from core.errors import EXIT_PERSON
@@ -161,9 +161,8 @@ def _entry(operation: str, by_server: Mapping[str, Sequence[JournalLine]], heard
     ends = {name: end for name, of_server in by_server.items() if (end := _end(of_server))}
     begins = [line for line in lines if line.what == "begin"]
     first = next(iter(begins), None) or next(iter(ends.values()), lines[0])
-    # How it ended where a server was left out is not how it ended.
-    counted = [end for end in ends.values() if end.outcome != LEFT_OUT] or list(ends.values())
-    worst = max(counted, key=_badness, default=None)
+    telling = telling_ends(ends.values())
+    worst = max(telling, key=_badness, default=None)
     last = max((end.time for end in ends.values()), default=0.0)
     told = [line.began for line in ends.values() if line.began] + [line.time for line in begins]
     began = min(told, default=last or first.time)
@@ -197,8 +196,13 @@ def _entry(operation: str, by_server: Mapping[str, Sequence[JournalLine]], heard
         left_out=tuple(dict.fromkeys(name for end in ends.values() if end.outcome == DONE for name in end.left_out)),
         despite_freeze=any(line.despite_freeze for line in said),
         answers=max((end.answers for end in ends.values()), key=len, default=()),
-        cancelled=all_cancelled(counted),
+        cancelled=all_cancelled(telling),
     )
+
+
+def telling_ends(ends: Collection[JournalLine]) -> Collection[JournalLine]:
+    """Those that tell how an operation ended: where a server was left out, it did not end so."""
+    return [end for end in ends if end.outcome != LEFT_OUT] or ends
 
 
 def all_cancelled(ends: Iterable[JournalLine]) -> bool:

@@ -24,11 +24,11 @@ from core.events import (
     kept,
 )
 from core.fleet import Fleet, Inspection
-from core.history import all_cancelled, outcome_told
+from core.history import all_cancelled, outcome_told, telling_ends
 from core.jobs import Cancel
 from core.plan import RECOVER
 from core.questions import Question, question_row
-from core.records import LEFT_OUT, JournalLine, Lock, ServerState, is_tag
+from core.records import JournalLine, Lock, ServerState, is_tag
 from core.recovery import interruption
 
 LOOK_EVERY = 1.0
@@ -102,8 +102,8 @@ def ended_by_journals(
     """How an operation ended that has let go of all servers that took part, as their journals tell."""
     ends = [end for name in part if name in states and (end := _end_of(states[name], lock.operation))]
     # If they disagree, the failure counts: a server that reports success says nothing about the others.
-    counted = [end for end in ends if end.outcome != LEFT_OUT] or ends
-    end = min(counted, key=_went_well, default=None)
+    telling = telling_ends(ends)
+    end = min(telling, key=_went_well, default=None)
     known = all(name in states for name in part)
     found = interruption(states.values()) if known else None
     if end is not None and (_went_well(end) or found is None or found.operation != lock.operation):
@@ -111,7 +111,7 @@ def ended_by_journals(
             time=end.time,
             operation=lock.operation,
             kind=lock.kind,
-            outcome=outcome_told(end.kind, end.outcome, end.exit_code, cancelled=all_cancelled(counted)),
+            outcome=outcome_told(end.kind, end.outcome, end.exit_code, cancelled=all_cancelled(telling)),
             exit_code=end.exit_code or (EXIT_DONE if _went_well(end) else EXIT_FAILED),
             seconds=max(end.time - lock.since, 0.0),
             summary=_sentence(end),
