@@ -12,9 +12,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_LEFT = 60
-"""Settings that are listed as not carried over; there are always more, and none is hidden: the number is said."""
-
 
 @dataclass(frozen=True)
 class Place:
