@@ -52,7 +52,7 @@ def log_line(tool: str, record: Record, who: str, now: float, *, back: bool) -> 
             "created_at": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%S}+0000",
             "release_name": record.tag,
             "user": who,
-            "target": record.ref or "HEAD",
+            "target": record.ref or deployer.NO_BRANCH,
         }
         return deployer.LOG, json.dumps(facts, separators=(",", ":"))
     return None
