@@ -15,8 +15,7 @@ from core.protocol.asked import to_lock
 from core.protocol.requests import ANYWHERE, Settles
 from core.questions import Question
 from core.records import SILENT_AFTER, Block, Freeze, Lock, Pin, Record, ServerState
-from core.remote.launch import store_program
-from core.remote.rehearsal import travelling
+from core.remote.launch import STORE, travelling
 from core.shape import differences
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ class Held:
         Raises ServerError where it could not: deploy-cache is as it was, or unknown and compared by checksum next time.
         """
         words = [pack.sha256, str(pack.size), pack.listing, pack.digest, "changes" if pack.changes else "whole"]
-        verb, travels = travelling("fetch", (self.token, *words, pack.address, *pack.remove), store_program())
+        verb, travels = travelling("fetch", (self.token, *words, pack.address, *pack.remove), STORE)
 
         def heard(line: str) -> None:
             word, _, number = line.partition(" ")

@@ -100,6 +100,8 @@ DOWNLOAD_PARTS = ("download.sh",)
 FOLLOW_PARTS = ("watch.sh", "follow.sh")
 GUARD_PARTS = ("watch.sh", "guard.sh")
 """The files of a program, in the order in which a shell reads them; the last one starts to work."""
+DOCTOR, CONTENT, STORE, ANSWER = "doctor.sh", "content.sh", "store.sh", "answer.sh"
+"""Programs that only some requests bring along, for the agent that runs already."""
 
 
 NOBODYS = Ownership()
@@ -254,15 +256,10 @@ def _under_lock(root: str, token: str) -> str:
     It is done in a subshell: functions and variables of the login that have the same names stay as they are.
     """
     return (
-        f"turnout_said=$(\n{process()}own={quote(root)}/{layout.OWN}\nbirth $$\n"
+        f"turnout_said=$(\n{stripped(PROCESS)}own={quote(root)}/{layout.OWN}\nbirth $$\n"
         '[ ! -d "$own/lock" ] || [ -z "$born" ] || say "$$ $born" >> "$own/lock/commands"\n'
         f'held_by {token}\n) || {{ echo "not run: $turnout_said"; exit 3; }}\nunset turnout_said\n'
     )
-
-
-@cache
-def process() -> str:
-    return strip(script(PROCESS))
 
 
 @cache
@@ -287,28 +284,15 @@ def _beside(name: str, parts: tuple[str, ...], account: str, head: str = "") -> 
     return Start(command)
 
 
-@cache
-def doctor_program() -> str:
-    """What doctor's requests bring along, for the agent that runs already."""
-    return strip(script("doctor.sh"))
+def travelling(verb: str, words: Sequence[str | bytes], name: str) -> tuple[str, tuple[str | bytes, ...]]:
+    """A request for a verb of a program that travels with it."""
+    return "with", (stripped(name), verb, *words)
 
 
 @cache
-def content_program() -> str:
-    """What a request for a file's content brings along, likewise."""
-    return strip(script("content.sh"))
-
-
-@cache
-def store_program() -> str:
-    """What a request to fetch from a store brings along, likewise."""
-    return strip(script("store.sh"))
-
-
-@cache
-def answer_program() -> str:
-    """What an answer to somebody else's question brings along, likewise."""
-    return strip(script("answer.sh"))
+def stripped(name: str) -> str:
+    """A shell program of this package as it travels."""
+    return strip(script(name))
 
 
 def script(name: str) -> str:

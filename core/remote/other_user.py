@@ -87,7 +87,7 @@ def command(mark: str, wanted: Command, *, account: str, user: str) -> Start:
 def _outer(wanted: Command, inner: str, account: str, user: str) -> str:
     """Shell of the login: starts the keeper, and becomes the command's shell."""
     lock = f"own={quote(wanted.root)}/{layout.OWN}\ntoken={wanted.token}\n" if wanted.token else ""
-    before = f"{launch.umask(wanted.mask)}{launch.process()}{lock}"
+    before = f"{launch.umask(wanted.mask)}{launch.stripped(launch.PROCESS)}{lock}"
     keeper = f'{before}{_KEEPER}{_UNDER_LOCK if wanted.token else ""}printf "\\n%s %s\\n" "$keeper" "$kept"\n'
     first = f"turnout_keeper=$(printf %s {quote(keeper)} | {launch.shell_of(account)} -s $$)"
     refused = '{ echo; echo "not run: $turnout_keeper"; exit 3; }'
@@ -102,5 +102,5 @@ def _outer(wanted: Command, inner: str, account: str, user: str) -> str:
 def _inner(mark: str, wanted: Command) -> str:
     """Shell of the other user: the guard, then the command."""
     hello = f'echo\necho "{mark} ${{turnout_keeper%% *}}"\nexec 2>&1\n'
-    guard = _GUARD.replace("PROCESS\n", launch.process())
+    guard = _GUARD.replace("PROCESS\n", launch.stripped(launch.PROCESS))
     return f"{hello}{guard}unset turnout_keeper\n{launch.umask(wanted.mask)}{launch.work(wanted)}"

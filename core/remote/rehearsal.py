@@ -7,17 +7,10 @@ from typing import Unpack
 
 from core.protocol.answers import Answer
 from core.remote.agent import Agent, Waiting
-from core.remote.launch import doctor_program
+from core.remote.launch import DOCTOR, travelling
 
 WITHIN = 60.0
 """Seconds for each answer: what is rehearsed is tiny, so a server that takes longer is not waited for."""
-
-
-def travelling(
-    verb: str, words: Sequence[str | bytes], program: str | None = None
-) -> tuple[str, tuple[str | bytes, ...]]:
-    """A request for a verb of a program that travels with it: of doctor.sh, where no other is given."""
-    return "with", (doctor_program() if program is None else program, verb, *words)
 
 
 class Understudy(Agent):
@@ -40,6 +33,6 @@ class Understudy(Agent):
         return self._agent.round_trips
 
     def requests(self, batch: Sequence[tuple[str, Sequence[str | bytes]]], **how: Unpack[Waiting]) -> list[Answer]:
-        inside = [travelling("in", (self._folder, verb, *words)) for verb, words in batch]
+        inside = [travelling("in", (self._folder, verb, *words), DOCTOR) for verb, words in batch]
         how["within"] = min(how.get("within", WITHIN), WITHIN)
         return self._agent.requests(inside, **how)

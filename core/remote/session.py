@@ -37,9 +37,9 @@ from core.protocol.state import parse_state, with_records
 from core.records import SILENT_AFTER, JournalLine, Lock, ServerState, is_digest
 from core.remote.agent import Agent, Waiting
 from core.remote.connection import Connection
-from core.remote.launch import NOBODYS, answer_program, content_program, store_program
+from core.remote.launch import ANSWER, CONTENT, DOCTOR, NOBODYS, STORE, travelling
 from core.remote.link import Routes
-from core.remote.rehearsal import Understudy, travelling
+from core.remote.rehearsal import Understudy
 from core.remote.upload import Upload
 from core.sshconfig import Destination
 from core.text import clean, show_path
@@ -206,13 +206,13 @@ class Session:
 
     def recorded(self) -> frozenset[str]:
         """The digests of trees that the records there name, and the journal of what is open."""
-        verb, words = travelling("recorded", (), store_program())
+        verb, words = travelling("recorded", (), STORE)
         answer = self.ask(verb, *words, title="the records cannot be read", within=ANSWER_WITHIN)
         return frozenset(line for line in answer.lines if is_digest(line))
 
     def content(self, tag: str, path: bytes, most: int) -> bytes:
         """The first `most` bytes of a release's file. ServerError where it is none, or leads through a link."""
-        verb, words = travelling("content", (tag, path, str(most)), content_program())
+        verb, words = travelling("content", (tag, path, str(most)), CONTENT)
         title = f"{show_path(path)} cannot be read"
         answer = self.ask(verb, *words, title=title, within=ANSWER_WITHIN)
         try:
@@ -292,7 +292,7 @@ class Session:
     def leave_answer(self, answer: questions.Answer) -> Left:
         """Leave an answer in the lock of the operation that asks; its operator's side takes it within a second."""
         words = (answer.question, answer.choice, to_line(answer))
-        verb, travels = travelling("answer", words, answer_program())
+        verb, travels = travelling("answer", words, ANSWER)
         title = "the answer could not be left there"
         return parse_left(self.ask(verb, *travels, title=title, within=ANSWER_WITHIN), answer.question)
 
@@ -317,7 +317,7 @@ class Session:
 
     def examine(self) -> tuple[ServerState, Facts]:
         """The state, and the facts that only `turnout doctor` needs."""
-        verb, words = travelling("examine", self._shared)
+        verb, words = travelling("examine", self._shared, DOCTOR)
         answer = self.ask(verb, *words, title="the server cannot be examined", within=ANSWER_WITHIN)
         return self._state(answer), Facts(answer.lines)
 
@@ -329,7 +329,7 @@ class Session:
 
     def forget(self, folder: str) -> None:
         """Remove the rehearsal's folder. Where the connection is gone the agent has done so, or will."""
-        verb, words = travelling("forget", [folder])
+        verb, words = travelling("forget", [folder], DOCTOR)
         self.ask(verb, *words, title=f"{folder} was not removed", within=ANSWER_WITHIN)
 
     # How requests are made.

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from core.remote.launch import doctor_program
+from core.remote.launch import DOCTOR, stripped
 from tests.engine.driving import snapshot
 from tests.faults.test_refused_tags_and_paths import SHELLS, ask
 
@@ -88,7 +88,7 @@ def test_doctor_tries_a_folder_and_not_what_takes_its_place(root, shell):
     before = snapshot(outside)
     swap = f"date() {{ mv shared/conf shared/old; ln -s '{outside}' shared/conf; echo now; }}"
     race = "verb_race() { cd -P $root; rehearsal=.turnout-probe.1; mkdir $rehearsal; shared conf/x.ini; }"
-    ((said, _),) = ask(root, SHELLS[shell], ("with", f"{doctor_program()}\n{swap}\n{race}", "race"))
+    ((said, _),) = ask(root, SHELLS[shell], ("with", f"{stripped(DOCTOR)}\n{swap}\n{race}", "race"))
     assert snapshot(outside) == before
     assert (root / "shared/conf").is_symlink()
     assert [line.split()[:2] for line in said] == [["tried", "folder"]]
