@@ -160,13 +160,13 @@ def plan_return(
                 tree = tree_of_record(
                     fleet.project, record, operation.emit, operation.cancel, target=fleet.environment.name
                 )
-                caches = cache_contents(fleet, states)
                 break
             except (SourceError, UsageError) as error:
                 problem = problem or "; ".join(part for part in (error.title, error.hint) if part)
         if tree is None and fleet.project.store:
-            tree, problem = _from_store(operation, list(records.values()), problem)
-            caches = cache_contents(fleet, states) if tree else caches
+            tree, problem = _from_store(operation, row.record, problem)
+        if tree:
+            caches = cache_contents(fleet, states)
     moments = moments_of(kind, makes_release=tree is not None)
     moments = tuple(moment for moment in moments if moment.makes or not no_hooks)
     settings = plan_settings(fleet, moments, carries, operation.strategy)
@@ -182,11 +182,10 @@ def plan_return(
     return Prepared(replace(plan, build=reuse(tree)), tree, caches)
 
 
-def _from_store(operation: Operation[Any], records: Sequence[Record], problem: str) -> tuple[Tree | None, str]:
+def _from_store(operation: Operation[Any], record: Record, problem: str) -> tuple[Tree | None, str]:
     """The tree of a release whose source is gone, from the store; else why it cannot be had."""
     from core.operations.stored import tree_in_store  # few projects have a store
 
-    record = records[0]
     try:
         tree = tree_in_store(operation.fleet.project, record, operation.emit, operation.cancel)
     except SourceError as error:
