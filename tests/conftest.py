@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import hypothesis
 import pytest
 
+from tests import REPOSITORY
 from tests.busybox import DropbearServer
 from tests.projects import Files, SampleProject, make_project
 from tests.proxy import Proxy
@@ -80,7 +81,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home folder of the test's own, in force; nothing of the user's, and no SSH agent, is seen."""
+    """A home folder of the test's own, in force; nothing of the user's, and no SSH agent, is seen.
+
+    Programs that the test starts find `core` and `tui` of this checkout from any folder.
+    """
     folder = tmp_path_factory.mktemp("home")
     (folder / ".ssh").mkdir(mode=0o700)
     (folder / ".gitconfig").write_text(GIT_CONFIG)
@@ -88,6 +92,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
         if name in FOREIGN or (name.startswith("TURNOUT_") and name != "TURNOUT_TEST_STRICT"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     monkeypatch.setenv("TURNOUT_CACHE_DIR", str(folder / "cache"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     for who in ("AUTHOR", "COMMITTER"):

@@ -9,14 +9,7 @@ from functools import partial
 import pytest
 
 from core.fleet import Fleet
-from tests import REPOSITORY
 from tests.engine.driving import Engine
-
-
-@pytest.fixture
-def importable(monkeypatch):
-    """Commands that the test starts find `core` and `tui` from any folder."""
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
 
 
 @pytest.fixture

@@ -252,7 +252,6 @@ def test_a_log_that_cannot_be_counted_fails_the_check(sshd, project_factory, eng
     assert "log/access.log cannot be counted: there is no such file" in error.detail
 
 
-@pytest.mark.usefixtures("importable")
 def test_the_checks_are_tried_without_a_deploy(pair, project_factory):
     tried = "echo tried >> ../../tries; test $TURNOUT_TAG = r1 && ! test -e broken"
     run = f"test $TURNOUT_OPERATION = deploy || {{ {tried}; }}"

@@ -101,7 +101,6 @@ def runner(
     return sample, {
         **environ,
         "PATH": f"{programs}:{os.environ['PATH']}",
-        "PYTHONPATH": str(REPOSITORY),
         "DEPLOY_ENVIRONMENT": "production",
         "DEPLOY_KEY": sshd.key.read_text().replace("\n", "\r\n"),
         "DEPLOY_REF": sample.git("rev-parse", "HEAD"),

@@ -14,8 +14,6 @@ from tests.engine.driving import live, releases
 from tests.projects import SampleProject
 from tests.waiting import PATIENCE, until
 
-pytestmark = pytest.mark.usefixtures("importable")
-
 
 @pytest.fixture
 def project(pair, project_factory) -> SampleProject:

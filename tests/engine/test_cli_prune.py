@@ -4,15 +4,13 @@ import subprocess
 
 import pytest
 
-from tests import REPOSITORY
 from tests.engine.commands import turnout
 from tests.engine.driving import releases
 
 
 @pytest.fixture
-def in_use(sshd, project_factory, monkeypatch):
+def in_use(sshd, project_factory):
     """Releases one, two and three, of which three is live; a process has its working directory in one."""
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     project = project_factory([sshd])
     for tag in ("one", "two", "three"):
         project.commit({"index.html": f"{tag}\n"})

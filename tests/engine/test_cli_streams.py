@@ -9,8 +9,6 @@ import pytest
 from tests.engine.driving import live
 from tests.waiting import until
 
-pytestmark = pytest.mark.usefixtures("importable")
-
 
 def shell(folder: Path, words: str, streams: str) -> tuple[int, str]:
     """The exit code of the command, with streams led elsewhere by a shell, and what it still says on stderr."""

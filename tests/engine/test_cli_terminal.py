@@ -6,8 +6,6 @@ from tests.engine.commands import COMMAND, everything, held, turnout, until_held
 from tests.engine.driving import live
 from tests.terminal import Terminal
 
-pytestmark = pytest.mark.usefixtures("importable")
-
 
 def on_terminal(project, *words: str, **options) -> Terminal:
     return Terminal([*COMMAND, *words], project.folder, **options)

@@ -5,8 +5,6 @@ import pytest
 from tests.engine.commands import COMMAND, turnout, turnout_json
 from tests.terminal import Terminal
 
-pytestmark = pytest.mark.usefixtures("importable")
-
 
 @pytest.fixture
 def deployed(pair, project_factory):

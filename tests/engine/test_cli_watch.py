@@ -11,8 +11,6 @@ from tests.engine.driving import live
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE, until
 
-pytestmark = pytest.mark.usefixtures("importable")
-
 
 class Held:
     """A deploy of `one` that waits in its prepare hook until it is let go."""

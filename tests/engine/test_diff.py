@@ -15,8 +15,6 @@ from core.operations.differences import differences
 from tests.engine.driving import live
 from tests.engine.test_cli import turnout, turnout_json
 
-pytestmark = pytest.mark.usefixtures("importable")
-
 ODD = "odd \x1b[2J\nname"
 
 

@@ -38,9 +38,6 @@ touch -d 2001-01-01 conf made/one
 """
 
 
-pytestmark = pytest.mark.usefixtures("importable")
-
-
 def drift(operator, tag=None) -> Drift:
     verification = verify(operator.fleet, tag, Cancel())
     assert not verification.errors and not verification.astray

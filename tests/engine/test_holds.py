@@ -83,7 +83,7 @@ def test_another_operator_releases_it_and_everything_says_who(team):
     assert [live(place) for place in places] == ["one", "one"]
 
 
-def test_ci_without_a_terminal_waits_for_somebody_else(servers, project_factory, importable, monkeypatch):
+def test_ci_without_a_terminal_waits_for_somebody_else(servers, project_factory, monkeypatch):
     (place,) = servers(1)
     project = project_factory([place], environment_options={"hold": "10m", "approve": "other"})
     project.commit({"index.html": "1\n"})
@@ -269,7 +269,7 @@ def test_a_rollback_waits_for_nobody_unless_its_request_says_so(team):
 
 
 def test_a_question_is_answered_at_the_terminal_that_runs_it_and_at_one_that_watches(
-    servers, project_factory, importable, monkeypatch
+    servers, project_factory, monkeypatch
 ):
     (place,) = servers(1)
     project = project_factory([place])
@@ -291,7 +291,7 @@ def test_a_question_is_answered_at_the_terminal_that_runs_it_and_at_one_that_wat
     assert live(place) == "one"
 
 
-def test_a_crash_while_it_is_held_switches_nothing_and_the_next_deploy_works(servers, project_factory, importable):
+def test_a_crash_while_it_is_held_switches_nothing_and_the_next_deploy_works(servers, project_factory):
     places = servers(2)
     project = project_factory(places)
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.engine.commands import turnout_json
-
-pytestmark = pytest.mark.usefixtures("importable")
 
 
 def events(lines: list[dict[str, object]]) -> set[object]:

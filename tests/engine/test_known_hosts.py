@@ -14,8 +14,6 @@ from tests.engine.commands import turnout, turnout_json
 from tests.engine.test_connecting import b64, error_of, forget
 from tests.servers import need, new_key, public_key
 
-pytestmark = pytest.mark.usefixtures("importable")
-
 
 @pytest.fixture
 def lines(sshd, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -30,7 +29,6 @@ def run_script(tmp_path):
         return subprocess.run(
             [sys.executable, "-W", "error", str(script), *words],
             cwd=project.folder,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

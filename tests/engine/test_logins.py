@@ -20,7 +20,7 @@ from tests.waiting import until
 
 
 @pytest.fixture(autouse=True)
-def with_sshd(importable):
+def with_sshd():
     need("sshd")
 
 

@@ -18,9 +18,6 @@ from tests.engine.test_logins import OtherServer
 from tests.processes import command_line_of, process_ids
 from tests.waiting import PATIENCE, until
 
-pytestmark = pytest.mark.usefixtures("importable")
-
-
 NUMBER = str(10_000_000 + os.getpid())
 """Seconds that commands of these tests sleep, by which they are found."""
 

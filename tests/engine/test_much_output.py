@@ -9,7 +9,6 @@ import sys
 
 import pytest
 
-from tests import REPOSITORY
 from tests.engine.driving import live
 from tests.projects import hook
 from tests.waiting import until
@@ -35,7 +34,7 @@ def deployed(project, before_reading=lambda: None):
     process = subprocess.Popen(
         [sys.executable, "-c", MEASURED, "deploy", "--yes", "--json"],
         cwd=project.folder,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "PEAK": str(peak)},
+        env={**os.environ, "PEAK": str(peak)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )

@@ -13,8 +13,6 @@ from core.operations.past import read_history, read_log
 from tests.engine.commands import turnout, turnout_json
 from tests.engine.driving import at_rest, deploy_each, live, record
 
-pytestmark = pytest.mark.usefixtures("importable")
-
 
 def test_each_operation_is_told_once_with_why_and_its_events_are_kept(servers, project_factory, engine):
     fleet = servers(2)

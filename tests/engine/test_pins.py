@@ -11,7 +11,6 @@ from core.errors import ServerError, UsageError
 from core.protocol.requests import Settles
 from core.records import Lock, Pin
 from core.remote.held import Held
-from tests import REPOSITORY
 from tests.engine.commands import turnout
 from tests.engine.driving import at_rest, deploy_each, live, record, releases
 
@@ -124,8 +123,7 @@ def test_an_unknown_release_cannot_be_pinned(sshd, project_factory, engine):
     operator.fails(lambda: operator.run(PinRequest("../r1")), UsageError)
 
 
-def test_the_commands_pin_and_unpin(sshd, project_factory, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+def test_the_commands_pin_and_unpin(sshd, project_factory):
     project = project_factory([sshd])
     assert turnout(project, "deploy", "production", "--tag", "r1", "--yes").returncode == 0
     planned = turnout(project, "pin", "production", "r1", "--dry-run")

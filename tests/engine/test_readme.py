@@ -56,7 +56,6 @@ def test_from_the_readme_to_a_first_deploy_to_ones_own_server(
     (programs / "turnout").write_text(f"#!/bin/sh\nexec '{sys.executable}' -m tui.cli \"$@\"\n")
     (programs / "turnout").chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     server = f"{sshd.user}@127.0.0.1:{sshd.port}"
     asked = {
         "turnout init": [

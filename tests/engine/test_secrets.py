@@ -8,7 +8,6 @@ from core import DeployRequest, Fleet, RollbackRequest, execute, load_project, m
 from core.doctor import examine
 from core.errors import TurnoutError
 from core.operations.verify import verify
-from tests import REPOSITORY
 from tests.engine.commands import turnout
 from tests.engine.driving import at_rest, record
 from tests.projects import hook
@@ -20,7 +19,6 @@ PART = 8
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     monkeypatch.setenv("API_TOKEN", SECRET)
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.engine.commands import turnout, turnout_json
 from tests.engine.driving import live
-
-pytestmark = pytest.mark.usefixtures("importable")
 
 
 def test_each_command_takes_short_names_and_refuses_the_same_way(sshd, project_factory, engine):

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[2]
 MOST = 600
 """Modules of a rollback with everything that it does; 560 with Python 3.11."""
 NEVER = {"textual", "rich", "asyncio", "asyncssh", "unittest", "ssl", "http", "logging.config", "platformdirs"}
@@ -29,7 +26,6 @@ def test_a_rollback_loads_few_modules(sshd, project_factory, engine):
     done = subprocess.run(
         [sys.executable, "-c", REPORT, "rollback", "production", "--yes", "--json"],
         cwd=project.folder,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -354,7 +354,7 @@ def test_a_cancel_while_servers_fetch_leaves_all_as_it_was(between, seaweed, fol
 
 
 def test_ci_pushes_and_a_laptop_deploys_and_prune_keeps_what_a_record_names(
-    seaweed, folder, bucket, sshd, project_factory, importable
+    seaweed, folder, bucket, sshd, project_factory
 ):
     table = seaweed.table(folder)
     ci = project_factory([sshd], SMALL, extra=table, source_options={"build": ["date +%N > built"]})

@@ -5,14 +5,10 @@ from __future__ import annotations
 import os
 import signal
 
-import pytest
-
 from tests.engine.commands import start, turnout, turnout_json
 from tests.engine.driving import at_rest, deploy_each
 from tests.processes import command_line_of, process_ids
 from tests.waiting import PATIENCE, until
-
-pytestmark = pytest.mark.usefixtures("importable")
 
 TASKS = """
 [[tasks]]

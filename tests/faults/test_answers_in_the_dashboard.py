@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests import REPOSITORY
 from tests.engine.commands import start
 from tests.engine.driving import live
 from tests.tui.running import agree, ended, open_app, plan_made, screen_text, shown, toasts, until
@@ -33,7 +32,6 @@ async def test_another_dashboards_key_releases_what_ci_holds(
     places = servers(2)
     project = project_factory(places, environment_options={"approve": "other", "hold": True})
     monkeypatch.setenv("TURNOUT_USER", "ci")
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     deploy = start(project, "deploy", "production", "--tag", "one", "--yes", "--json", "--hold", "10m")
     assert deploy.stdout is not None
     heard = iter(deploy.stdout.readline, "")

@@ -3,16 +3,14 @@
 import pytest
 
 from core import DeployRequest
-from tests import REPOSITORY
 from tests.engine.commands import COMMAND, everything, turnout, turnout_json
 from tests.terminal import Terminal
 from tests.waiting import until
 
 
 @pytest.fixture
-def half(half_switched, monkeypatch):
+def half(half_switched):
     """A deploy of `two` that switched web1 and web2 and not web3, where `one` is live."""
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     return half_switched
 
 
@@ -112,10 +110,7 @@ def test_a_server_that_is_silent_is_not_guessed_about(half, home):
     assert half.live() == ["two", "two", "one"]
 
 
-def test_a_server_that_was_left_behind_is_led_back_by_recover(
-    servers, proxy, project_factory, operator, truth, home, monkeypatch
-):
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+def test_a_server_that_was_left_behind_is_led_back_by_recover(servers, proxy, project_factory, operator, truth, home):
     fleet = servers(3, separate=True)
     network, cut_off = proxy(fleet[2])
     project = project_factory([fleet[0], fleet[1], cut_off])

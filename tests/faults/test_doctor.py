@@ -19,7 +19,6 @@ from core.operations.verify import verify
 from core.protocol.requests import Settles
 from core.records import Lock
 from core.remote.held import Held
-from tests import REPOSITORY
 from tests.engine.commands import turnout
 from tests.engine.driving import Engine, at_rest, snapshot
 from tests.obstacles import ORDINARY, ObstacleServer
@@ -332,9 +331,8 @@ def test_a_way_that_is_closed_to_others_is_a_warning(ordinary, project_factory, 
 
 
 def test_the_command_ends_with_1_and_names_the_remedy_and_with_0_where_all_is_well(
-    started, place_for_others, announce, project_factory, monkeypatch
+    started, place_for_others, announce, project_factory
 ):
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     folder = Path(tempfile.mkdtemp(dir=place_for_others))
     folder.chmod(0o755)
     for most, code, words in ((1, 1, "MaxSessions 2 or more"), (2, 0, "no problems found")):

@@ -17,7 +17,6 @@ def turnout(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tui.cli", *words],
         cwd=options.get("cwd", REPOSITORY),
-        env={**__import__("os").environ, "PYTHONPATH": str(REPOSITORY)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -142,7 +142,7 @@ def test_the_helper_loads_almost_nothing(project: Path) -> None:
         "import sys; from tui.cli import main; main(['__complete', 'rollback', 'production', '']); "
         "print(*sys.modules, file=sys.stderr)"
     )
-    environ = {**os.environ, "TURNOUT_CACHE_DIR": str(project / "cache"), "PYTHONPATH": str(REPOSITORY)}
+    environ = {**os.environ, "TURNOUT_CACHE_DIR": str(project / "cache")}
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=project, env=environ, capture_output=True, text=True, check=True
     )
@@ -173,7 +173,7 @@ def test_a_shell_offers_what_the_helper_says(project: Path, shell: str) -> None:
     if not _has(shell):
         pytest.skip(f"{shell} is not installed")
     program = project / "turnout"
-    program.write_text(f"#!/bin/sh\nPYTHONPATH='{REPOSITORY}' exec '{sys.executable}' -m tui.cli \"$@\"\n")
+    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' -m tui.cli \"$@\"\n")
     program.chmod(0o755)
     script = REPOSITORY / f"tui/completion/turnout.{shell}"
     asks = {

@@ -11,7 +11,6 @@ import pytest
 
 from core.profile import Profile, Span
 from core.settings import Settings
-from tests import REPOSITORY
 from tests.servers import free_port
 from tui.view.profile_lines import Usage, profile_lines
 
@@ -74,7 +73,7 @@ def test_a_command_prints_it_on_standard_error_when_it_has_ended(tmp_path: Path,
     done = subprocess.run(
         [sys.executable, "-m", "tui.cli", "rollback", *words],
         cwd=tmp_path,
-        env={**os.environ, "TURNOUT_PROFILE": "1", "PYTHONPATH": str(REPOSITORY)},
+        env={**os.environ, "TURNOUT_PROFILE": "1"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
