@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.driving import at_rest, live
+from tests.load import Load
 from tests.projects import Files, SampleProject
 from tests.recipes import pages
 from tests.recipes.systemd import Systemd
@@ -134,6 +135,21 @@ class Recipe:
     def all_live(self) -> list[str]:
         """The tag that is live on each server."""
         return [live(place) for place in self.places]
+
+    def there_and_back(self, load: Load, deploy: str = "turnout deploy production") -> None:
+        """Deploy a change by this line, and roll back, while `load` asks: each answer is of a release that was live."""
+        first = self.live()
+        self.project.commit({"news": "2\n"})
+        with load:
+            load.more()
+            self.run(deploy)
+            second = self.live()
+            load.more()
+            self.turnout("rollback", "production")
+            load.more()
+        assert set(load.said) == {f"200 {first}", f"200 {second}"}, load.said
+        assert load.sequence[-50:] == [f"200 {first}"] * 50
+        assert set(self.all_live()) == {first}
 
     def unit(self, file: str, place: Destination | None = None) -> None:
         """Give a unit of the page to systemd, of one server if it is named."""

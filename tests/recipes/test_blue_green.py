@@ -29,16 +29,6 @@ def test_no_request_is_lost(recipe):
     recipe.write("/etc/nginx/conf.d/shop.conf", recipe.nginx.sites / "shop.conf")
     recipe.nginx.start()
     recipe.commands("The steps")
-    first = recipe.live()
     assert recipe.systemd.enabled == {"shop@blue"}
-    recipe.project.commit({"news": "2\n"})
-    with Load(recipe.port, site="shop.example.com") as load:
-        load.more()
-        recipe.turnout("deploy", "production")
-        second = recipe.live()
-        load.more()
-        recipe.turnout("rollback", "production")
-        load.more()
-    assert set(load.said) == {f"200 {first}", f"200 {second}"}, load.said
-    assert load.sequence[-50:] == [f"200 {first}"] * 50
+    recipe.there_and_back(Load(recipe.port, site="shop.example.com"))
     assert set(recipe.systemd.running) == {"nginx", "shop@blue"} and recipe.systemd.enabled == {"shop@blue"}

@@ -31,19 +31,9 @@ def wheel(name: str, folder: Path) -> None:
 
 
 def there_and_back(recipe: Recipe, port: int) -> None:
-    """Deploy, deploy, and roll back, while the service is asked all the time."""
+    """The steps of the page, then a change and the way back under load; the release is as it was made."""
     recipe.commands("The steps")
-    first = recipe.live()
-    recipe.project.commit({"news": "2\n"})
-    with Load(port) as load:
-        load.more()
-        recipe.turnout("deploy", "production")
-        second = recipe.live()
-        load.more()
-        recipe.turnout("rollback", "production")
-        load.more()
-    assert set(load.said) == {f"200 {first}", f"200 {second}"}, load.said
-    assert load.sequence[-50:] == [f"200 {first}"] * 50
+    recipe.there_and_back(Load(port))
     recipe.turnout("verify", "production")
 
 
@@ -62,8 +52,8 @@ def test_a_venv_of_its_own_for_each_release(recipe, tmp_path):
     recipe.begin({name: recipe.page[name] for name in ("requirements.txt", "shop.py")})
     recipe.commands("On the server, once")
     there_and_back(recipe, port)
-    venvs = [(recipe.place.files / "releases").glob("*/.venv/bin/gunicorn")]
-    assert all(f"{path.parent}/python" in path.read_text() for path in venvs[0])
+    programs = list((recipe.place.files / "releases").glob("*/.venv/bin/gunicorn"))
+    assert len(programs) == 2 and all(f"{path.parent}/python" in path.read_text() for path in programs)
 
 
 @page("node")
