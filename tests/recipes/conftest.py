@@ -15,7 +15,7 @@ import pytest
 
 from tests.engine.driving import at_rest, live
 from tests.load import Load
-from tests.projects import Files, SampleProject
+from tests.projects import Files, SampleProject, Script, write_files
 from tests.recipes import pages
 from tests.recipes.systemd import Systemd
 from tests.servers import Destination, free_port, need
@@ -32,6 +32,15 @@ http {{
 }}
 """
 """What a distribution's nginx.conf is around the site's own file."""
+NPM = """#!/bin/sh
+case $1 in
+    ci) test -e package-lock.json && mkdir -p node_modules ;;
+    run) sh -ec "$({python} -c "import json; print(json.load(open('package.json'))['scripts']['$2'])")" ;;
+    prune) test -d node_modules ;;
+    *) exit 1 ;;
+esac
+"""
+"""What npm does here: it runs the scripts of package.json. There is nothing to install."""
 SERVER = re.compile(r'host = "([^"]+)", root = "([^"]+)"')
 
 
@@ -128,6 +137,11 @@ class Recipe:
             os.chdir(before)
         assert ended == code, f"turnout {' '.join(words)}: exit code {ended}"
 
+    def replace_npm(self) -> None:
+        """Put a program in place of npm, which is not everywhere."""
+        write_files(self.systemd.folder, {"npm": Script(NPM.format(python=sys.executable))})
+        self.names["npm "] = f"{self.systemd.folder}/npm "
+
     def live(self) -> str:
         """The tag that is live on the first server."""
         return live(self.place)
@@ -173,25 +187,6 @@ def recipe(request, servers, tmp_path) -> Iterator[Recipe]:
         yield made
         systemd.close()
     at_rest(places)
-
-
-NPM = """#!/bin/sh
-case $1 in
-    ci) test -e package-lock.json && mkdir -p node_modules ;;
-    run) sh -ec "$({python} -c "import json; print(json.load(open('package.json'))['scripts']['$2'])")" ;;
-    prune) test -d node_modules ;;
-    *) exit 1 ;;
-esac
-"""
-"""What npm does here: it runs the scripts of package.json. There is nothing to install."""
-
-
-def stand_in(name: str, folder: Path) -> Path:
-    """A program in place of npm, which is not everywhere."""
-    path = folder / name
-    path.write_text(NPM.format(python=sys.executable))
-    path.chmod(0o755)
-    return path
 
 
 def page(name: str):

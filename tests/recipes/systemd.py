@@ -134,28 +134,29 @@ class Systemd:
     def do(self, words: list[str], server: str = "") -> None:
         """What systemctl does with these words on a server, which may have units of its own."""
         verb, *names = [word for word in words if word != "--now"]
-        for name in (re.sub(r"\.service$", "", name) for name in names):
+        now = "--now" in words
+        for name in (name.removesuffix(".service") for name in names):
             if (self.folder / server / f"{name}.service").exists():
                 name = os.path.join(server, name)
-            match verb, "--now" in words:
-                case "enable", now:
+            match verb:
+                case "enable":
                     self.enabled.add(name)
-                    if now and name not in self.running:
+                    if now:
                         self._start(name)
-                case "disable", now:
+                case "disable":
                     self.enabled.discard(name)
                     if now:
                         self._stop(name)
-                case "stop", _:
+                case "start":
+                    self._start(name)
+                case "stop":
                     self._stop(name)
-                case (("start" | "restart"), _):
-                    if verb == "restart":
-                        self._stop(name)
-                    if name not in self.running:
-                        self._start(name)
-                case "reload", _:
+                case "restart":
+                    self._stop(name)
+                    self._start(name)
+                case "reload":
                     self._reload(name)
-                case "is-active", _:
+                case "is-active":
                     if name not in self.running or self.running[name].poll() is not None:
                         raise ValueError(f"{name} is not active")
                 case _:
@@ -166,6 +167,8 @@ class Systemd:
         return Unit((self.folder / f"{template}{at}.service").read_text(), instance)
 
     def _start(self, name: str) -> None:
+        if name in self.running:
+            return
         if name.endswith(".socket"):
             host, _, port = Unit((self.folder / name).read_text(), "").get("ListenStream").rpartition(":")
             self._sockets[name] = socket.create_server((host, int(port)), backlog=BACKLOG)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.load import Load
+from tests.projects import Script, write_files
 from tests.recipes.conftest import page
 from tests.servers import free_port, need, unavailable
 
@@ -56,11 +57,9 @@ def php_fpm() -> str:
 def test_php_with_opcache(recipe):
     server, folder = php_fpm(), recipe.systemd.folder
     need("php")
-    composer = folder / "composer"
-    composer.write_text(COMPOSER)
-    composer.chmod(0o755)
+    write_files(folder, {"composer": Script(COMPOSER)})
     recipe.names |= {
-        "composer install": f"{composer} install",
+        "composer install": f"{folder}/composer install",
         "/run/php/": f"{folder}/",
         "user = www-data": "user = root",
         "group = www-data": "group = root",

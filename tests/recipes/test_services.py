@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from tests.load import Load
-from tests.recipes.conftest import Recipe, page, stand_in
+from tests.recipes.conftest import Recipe, page
 from tests.servers import free_port, need
 
 
@@ -63,8 +63,8 @@ def test_a_node_service(recipe):
         "127.0.0.1:3000": f"127.0.0.1:{port}",
         "loginctl": ": loginctl",
         "/usr/bin/node": need("node"),
-        "npm ": f"{stand_in('npm', recipe.systemd.folder)} ",
     }
+    recipe.replace_npm()
     for unit in ("shop.socket", "shop.service"):
         recipe.unit(f"~/.config/systemd/user/{unit}")
     files = {name: recipe.page[name] for name in ("package.json", "src/server.js")}

@@ -6,7 +6,7 @@ import http.client
 from pathlib import Path
 
 from tests.load import Load
-from tests.recipes.conftest import page, stand_in
+from tests.recipes.conftest import page
 from tests.servers import need
 
 
@@ -22,7 +22,7 @@ def ask(port: int, path: str, site: str) -> tuple[int, str]:
 @page("static-site")
 def test_a_static_site(recipe):
     need("rsync")
-    recipe.names["npm "] = f"{stand_in('npm', recipe.systemd.folder)} "
+    recipe.replace_npm()
     files = {"package.json": recipe.page["package.json"], "package-lock.json": "{}\n"}
     recipe.begin({**files, "pages/index.html": "1\n", "pages/assets/site-1.css": "1\n", "pages/site.map": "{}"})
     recipe.write("/etc/nginx/conf.d/site.conf", recipe.nginx.sites / "site.conf")
