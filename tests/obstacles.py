@@ -55,5 +55,5 @@ class ObstacleServer(OpenSSHServer):
             words = ["unshare", "--mount", "sh", "-c", _HIDE, "sh", str(empty), *self._hidden, "--", *words]
         return super()._start(words)
 
-    def _config(self, *facts: object) -> str:
-        return f"{self._lines}\n{super()._config(*facts)}"  # type: ignore[arg-type]
+    def _config(self, port: int, log_level: str, stand_in: Path | None) -> str:
+        return f"{self._lines}\n{super()._config(port, log_level, stand_in)}"

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import paramiko
 import pytest
@@ -43,12 +44,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer
         yield servers
 
 
-def logged_in(servers: EmbeddedServers, server: EmbeddedServer, **other: object) -> paramiko.SSHClient:
+def logged_in(servers: EmbeddedServers, server: EmbeddedServer, **other: Any) -> paramiko.SSHClient:
     """A login with the servers' key, or with what `other` says; the host key is checked."""
     client = paramiko.SSHClient()
     client.load_host_keys(str(servers.known_hosts))
-    options: dict[str, object] = {"username": server.user, "key_filename": str(servers.key), **other}
-    client.connect(server.host, server.port, look_for_keys=False, allow_agent=False, **options)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"username": server.user, "key_filename": str(servers.key), **other}
+    client.connect(server.host, server.port, look_for_keys=False, allow_agent=False, **options)
     return client
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ GitProject = Callable[..., SampleProject]
 def git_project(tmp_path: Path) -> GitProject:
     """Makes a project with a git source of the given files; options are those of `tests.projects.make_project`."""
 
-    def make(files: Files | None = None, **options: object) -> SampleProject:
-        return make_project(tmp_path / "project", [Nowhere()], files or {"index.html": "one\n"}, **options)  # type: ignore[arg-type]
+    def make(files: Files | None = None, **options: Any) -> SampleProject:
+        return make_project(tmp_path / "project", [Nowhere()], files or {"index.html": "one\n"}, **options)
 
     return make

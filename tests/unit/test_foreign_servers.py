@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from core.manifest import FOLDER_ENTRY, Manifest
@@ -25,9 +27,9 @@ NEW = Record(tag="new", seq=9, created=9e9, source="git", digest=TREE.digest)
 SETTINGS = PlanSettings(keep=1, shared=(SharedPath(".env"), SharedPath("storage", folder=True)))
 
 
-def ours(tag: str, seq: int, **more: object) -> Release:
+def ours(tag: str, seq: int, **more: Any) -> Release:
     record = Record(tag=tag, seq=seq, created=1e9 + seq, digest=TREE.digest)
-    return Release(tag=tag, record=record, present=True, **more)  # type: ignore[arg-type]
+    return Release(tag=tag, record=record, present=True, **more)
 
 
 def deploy(server: ServerState, settings: PlanSettings = SETTINGS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,9 @@ from core.recovery import Before, interruption
 SERVERS = ("web1", "web2")
 
 
-def line(what: str, **facts: object) -> JournalLine:
-    values = {"operation": "0a1b", "kind": "deploy", "who": "ana@ci", "time": 1000.0, "servers": SERVERS}
-    return JournalLine(what=what, **{**values, **facts})  # type: ignore[arg-type]
+def line(what: str, **facts: Any) -> JournalLine:
+    values: Any = {"operation": "0a1b", "kind": "deploy", "who": "ana@ci", "time": 1000.0, "servers": SERVERS}
+    return JournalLine(what=what, **{**values, **facts})
 
 
 BEGIN = line("begin")

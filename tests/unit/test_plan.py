@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,26 +32,18 @@ NEW = Manifest({b"d": FOLDER_ENTRY, b"d/a": file_entry(b"one\n"), b"new": file_e
 SETTINGS = PlanSettings(keep=2)
 
 
-def record(tag: str, seq: int, tree: Manifest = NEW, **more: object) -> Record:
-    return Record(
-        tag=tag,
-        seq=seq,
-        created=float(seq),
-        source="git",
-        digest=tree.digest,
-        bytes=tree.bytes,
-        **more,  # type: ignore[arg-type]
-    )
+def record(tag: str, seq: int, tree: Manifest = NEW, **more: Any) -> Record:
+    return Record(tag=tag, seq=seq, created=float(seq), source="git", digest=tree.digest, bytes=tree.bytes, **more)
 
 
 def release(
-    tag: str, seq: int = 0, *, live: bool = False, present: bool = True, tree: Manifest = NEW, **more: object
+    tag: str, seq: int = 0, *, live: bool = False, present: bool = True, tree: Manifest = NEW, **more: Any
 ) -> Release:
     of = record(tag, seq, tree, **more) if seq else None
     return Release(tag=tag, record=of, present=present, live=live, mtime=float(len(tag)))
 
 
-def state(server: str, *releases: Release, **more: object) -> ServerState:
+def state(server: str, *releases: Release, **more: Any) -> ServerState:
     return states.state(server, *releases, **{"cache_empty": True, **more})
 
 

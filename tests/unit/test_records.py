@@ -55,10 +55,10 @@ records = st.builds(
 
 
 def release(
-    tag: str, seq: int = 0, *, live: bool = False, present: bool = True, mtime: float = 0, **more: object
+    tag: str, seq: int = 0, *, live: bool = False, present: bool = True, mtime: float = 0, **more: Any
 ) -> Release:
     """A release with a record, or without one for seq 0."""
-    record = Record(tag=tag, seq=seq, created=float(seq), **more) if seq else None  # type: ignore[arg-type]
+    record = Record(tag=tag, seq=seq, created=float(seq), **more) if seq else None
     return Release(tag=tag, record=record, present=present, live=live, mtime=mtime)
 
 

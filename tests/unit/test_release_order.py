@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import datetime
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +14,9 @@ from core.records.order import in_order, natural, time_in
 from tests.states import state, theirs
 
 
-def of_ours(tag: str, seq: int, created: float, **more: object) -> Release:
+def of_ours(tag: str, seq: int, created: float, **more: Any) -> Release:
     made = Record(tag=tag, seq=seq, created=created, digest="0" * 64)
-    return Release(tag=tag, record=made, present=True, **more)  # type: ignore[arg-type]
+    return Release(tag=tag, record=made, present=True, **more)
 
 
 def at(text: str) -> float:

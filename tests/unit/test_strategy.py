@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,8 +23,8 @@ FLEET = st.integers(0, 40).map(lambda number: tuple(f"web{n}" for n in range(1, 
 SIX = ("web1", "web2", "web3", "web4", "web5", "web6")
 
 
-def rolling(**keys: object) -> Strategy:
-    return Strategy(name=ROLLING, **keys)  # type: ignore[arg-type]
+def rolling(**keys: Any) -> Strategy:
+    return Strategy(name=ROLLING, **keys)
 
 
 def test_all_at_once_is_one_batch_in_the_order_of_the_servers() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from core.planner.release import PlanSettings
 from core.planner.rollback import plan_rollback
 from core.records import Record, Release, Told, fleet_releases
@@ -9,7 +11,7 @@ from core.rows.servers import release_rows
 from tests.states import state, theirs
 
 
-def of_deployer(tag: str, revision: str = "", **more: object) -> Release:
+def of_deployer(tag: str, revision: str = "", **more: Any) -> Release:
     return theirs(tag, told=Told(tool="Deployer", revision=revision), **more)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from core.errors import ConnectError
 from core.records import JournalLine
@@ -14,9 +15,9 @@ from tui.view.lines import plain, width
 from tui.view.progress import Progress
 
 
-def view(**more: object) -> EnvironmentView:
+def view(**more: Any) -> EnvironmentView:
     fleet = fleet_of(state("web1"), state("web2"), state("web3", 1))
-    return EnvironmentView(replace(fleet, protected=True), **more)  # type: ignore[arg-type]
+    return EnvironmentView(replace(fleet, protected=True), **more)
 
 
 def shown(found: EnvironmentView, cells: int) -> str:

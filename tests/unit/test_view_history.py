@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,12 +27,12 @@ from tui.view.lines import plain, width
 HOUR = 3600.0
 
 
-def entry(operation: str, hours: float, new: int, old: int, **more: object) -> Entry:
+def entry(operation: str, hours: float, new: int, old: int, **more: Any) -> Entry:
     """A deploy so many hours ago."""
-    facts = {"kind": "deploy", "who": "ana@laptop", "outcome": "done", "servers": ("web1", "web2"), **more}
+    facts: Any = {"kind": "deploy", "who": "ana@laptop", "outcome": "done", "servers": ("web1", "web2"), **more}
     return Entry(
         operation=operation, began=NOW - hours * HOUR - 12, seconds=12, tag=tag(new), previous=tag(old), **facts
-    )  # type: ignore[arg-type]  # fields of Entry
+    )
 
 
 DEPLOY = entry("aa11", 2, 0, 1, reason="cart empty", phases={"upload": 3.0}, sent_bytes=1000, sent_files=2)

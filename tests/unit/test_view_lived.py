@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import core
 from core.records import JournalLine
@@ -11,10 +12,10 @@ from tui.view.lived import LINES_READ, LivedFor
 
 
 def switch(
-    operation: str, index: int, ago: float, what: str = "switch", who: str = "ana@laptop", **more: str
+    operation: str, index: int, ago: float, what: str = "switch", who: str = "ana@laptop", **more: Any
 ) -> JournalLine:
-    facts = {"operation": operation, "kind": "rollback", "who": who, **more}
-    return JournalLine(what=what, time=NOW - ago, tag=tag(index), **facts)  # type: ignore[arg-type]  # its fields
+    facts: dict[str, Any] = {"operation": operation, "kind": "rollback", "who": who, **more}
+    return JournalLine(what=what, time=NOW - ago, tag=tag(index), **facts)
 
 
 def test_without_a_journal_a_release_lived_until_the_next_one_that_did_not_fail() -> None:

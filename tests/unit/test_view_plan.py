@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tui.view.lines import plain, width
 from tui.view.plan_lines import plan_lines
 
 
-def deploy(*steps: Step, **changes: object) -> Plan:
+def deploy(*steps: Step, **changes: Any) -> Plan:
     base = Plan(
         kind="deploy",
         environment="production",
@@ -27,12 +28,12 @@ def deploy(*steps: Step, **changes: object) -> Plan:
         hooks=("prepare: composer install",),
         checks=("http://127.0.0.1:8080/healthz answers 200",),
     )
-    return worded(replace(base, **changes), DeployRequest())  # type: ignore[arg-type]  # the caller names fields of Plan
+    return worded(replace(base, **changes), DeployRequest())
 
 
-def upload(name: str, **changes: object) -> Step:
+def upload(name: str, **changes: Any) -> Step:
     step = Step(server=name, action=UPLOAD, current=tag(1), send_bytes=41_000_000, send_files=50, copy_bytes=58_000_000)
-    return replace(step, **changes)  # type: ignore[arg-type]  # the caller names fields of Step
+    return replace(step, **changes)
 
 
 def text(plan: Plan, cells: int = 76) -> str:

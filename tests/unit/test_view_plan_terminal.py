@@ -1,6 +1,7 @@
 """A plan on a terminal says what, where, for how much, and everything that is against it."""
 
 from dataclasses import replace
+from typing import Any
 
 from core import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
 from core.plan import NONE, REMOVE, SWITCH, UPLOAD, Plan, Refusal, Step
@@ -27,14 +28,14 @@ def printed(plan: Plan) -> list[str]:
     return [plain(spans) for spans in plan_lines(plan, ENDLESS, UNICODE, terminal=True)]
 
 
-def deploy(*steps: Step, **more: object) -> Plan:
-    values = {"environment": "production", "tag": RECORD.tag, "live": "old", "record": RECORD}
-    return worded(Plan(**{**values, "steps": steps, **more}), DeployRequest())  # type: ignore[arg-type]
+def deploy(*steps: Step, **more: Any) -> Plan:
+    values: dict[str, Any] = {"environment": "production", "tag": RECORD.tag, "live": "old", "record": RECORD}
+    return worded(Plan(**{**values, "steps": steps, **more}), DeployRequest())
 
 
-def upload(server: str, current: str = "old", **more: object) -> Step:
-    values = {"action": UPLOAD, "send_bytes": 1_200_000, "send_files": 50, "copy_bytes": 58_000_000}
-    return Step(server=server, current=current, **{**values, **more})  # type: ignore[arg-type]
+def upload(server: str, current: str = "old", **more: Any) -> Step:
+    values: dict[str, Any] = {"action": UPLOAD, "send_bytes": 1_200_000, "send_files": 50, "copy_bytes": 58_000_000}
+    return Step(server=server, current=current, **{**values, **more})
 
 
 def test_a_deploy_plan_reads_from_what_to_where_to_how_much():

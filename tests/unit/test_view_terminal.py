@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from core.doctor import Finding
 from core.drift import Drift, Verification
@@ -44,8 +45,8 @@ def test_findings_read_server_by_server_with_what_to_do():
     assert finding_summary({"web1": findings["web1"][:1]}) == "1 server checked: no problems found"
 
 
-def release(tag: str, seq: int, *, present: bool = True, live: bool = False, **more: object) -> Release:
-    record = Record(tag=tag, seq=seq, created=1000.0 * seq, by="ana@laptop", bytes=58_000_000, **more)  # type: ignore[arg-type]
+def release(tag: str, seq: int, *, present: bool = True, live: bool = False, **more: Any) -> Release:
+    record = Record(tag=tag, seq=seq, created=1000.0 * seq, by="ana@laptop", bytes=58_000_000, **more)
     return Release(tag=tag, record=record, present=present, live=live)
 
 
