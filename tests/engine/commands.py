@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,12 +11,18 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from tests.forked import forker
-from tests.projects import SampleProject
+from tests.projects import SampleProject, Script, write_files
 from tests.servers import Destination
 from tests.shapes import keeps_its_shape
 from tests.waiting import until
 
 COMMAND = [sys.executable, "-m", "tui.cli"]
+
+
+def installed_in(folder: Path) -> str:
+    """Put a program `turnout` into a folder; PATH with this folder first."""
+    write_files(folder, {"turnout": Script(f'#!/bin/sh\nexec {shlex.join(COMMAND)} "$@"\n')})
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
 def start(project: SampleProject, *words: str, **options: Any) -> subprocess.Popen[str]:

@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 from core.remote.knownhosts import fingerprint
 from tests import REPOSITORY
 from tests.conftest import ProjectFactory
+from tests.engine.commands import installed_in
 from tests.engine.test_connecting import b64, forget
 from tests.projects import SampleProject
 from tests.servers import Destination, need
@@ -93,14 +94,10 @@ def runner(
     config = home / ".ssh/config"
     lines = config.read_text().splitlines()
     config.write_text("\n".join(line for line in lines if "Identit" not in line) + "\n")
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    (programs / "turnout").write_text(f"#!/bin/sh\nexec '{sys.executable}' -m tui.cli \"$@\"\n")
-    (programs / "turnout").chmod(0o755)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SSH_")}
     return sample, {
         **environ,
-        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PATH": installed_in(tmp_path / "programs"),
         "DEPLOY_ENVIRONMENT": "production",
         "DEPLOY_KEY": sshd.key.read_text().replace("\n", "\r\n"),
         "DEPLOY_REF": sample.git("rev-parse", "HEAD"),

@@ -6,12 +6,12 @@ import os
 import re
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests import REPOSITORY
+from tests.engine.commands import installed_in
 from tests.projects import write_files
 from tests.servers import Destination
 from tests.terminal import Terminal
@@ -51,11 +51,7 @@ def test_from_the_readme_to_a_first_deploy_to_ones_own_server(
     shutil.copy(sshd.key, home / ".ssh/id_ed25519")
     application = tmp_path / "your-application"
     write_files(application, {"index.html": "hello\n"})
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    (programs / "turnout").write_text(f"#!/bin/sh\nexec '{sys.executable}' -m tui.cli \"$@\"\n")
-    (programs / "turnout").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("PATH", installed_in(tmp_path / "programs"))
     server = f"{sshd.user}@127.0.0.1:{sshd.port}"
     asked = {
         "turnout init": [

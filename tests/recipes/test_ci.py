@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
-import os
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 import yaml
 
 from tests import REPOSITORY
+from tests.engine.commands import installed_in
 from tests.recipes.conftest import page
 from tests.servers import need
 from tests.waiting import PATIENCE, until
@@ -45,11 +44,7 @@ class Jobs:
 
     def __init__(self, recipe, tmp_path: Path) -> None:
         self.recipe, self.folder = recipe, tmp_path
-        programs = tmp_path / "programs"
-        programs.mkdir()
-        (programs / "turnout").write_text(f'#!/bin/sh\nexec {sys.executable} -m tui.cli "$@"\n')
-        (programs / "turnout").chmod(0o755)
-        self.path = f"{programs}:{os.environ['PATH']}"
+        self.path = installed_in(tmp_path / "programs")
 
     def start(self, name: str, lines: list[str], variables: dict[str, str]) -> subprocess.Popen[str]:
         home = self.folder / f"home-{name}"

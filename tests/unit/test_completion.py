@@ -10,6 +10,7 @@ import pytest
 
 from core.last_known import remember, tags
 from tests import REPOSITORY
+from tests.engine.commands import installed_in
 from tui.cli import main
 from tui.cli.completing import WORDS, Names, complete, run
 from tui.cli.completion_words import words as words_of_the_parser
@@ -169,17 +170,15 @@ def _has(shell: str) -> bool:
 
 
 @pytest.mark.parametrize("shell", ["bash", "fish"])
-def test_a_shell_offers_what_the_helper_says(project: Path, shell: str) -> None:
+def test_a_shell_offers_what_the_helper_says(project: Path, shell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if not _has(shell):
         pytest.skip(f"{shell} is not installed")
-    program = project / "turnout"
-    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' -m tui.cli \"$@\"\n")
-    program.chmod(0o755)
+    monkeypatch.setenv("PATH", installed_in(project))
     script = REPOSITORY / f"tui/completion/turnout.{shell}"
     asks = {
-        "bash": f"source '{script}'; COMP_WORDS=('{program}' deploy production --server ''); COMP_CWORD=4; _turnout; "
+        "bash": f"source '{script}'; COMP_WORDS=(turnout deploy production --server ''); COMP_CWORD=4; _turnout; "
         'printf "%s\\n" "${COMPREPLY[@]}"',
-        "fish": f"set -x PATH '{project}' $PATH; source '{script}'; complete -C 'turnout deploy production --server '",
+        "fish": f"source '{script}'; complete -C 'turnout deploy production --server '",
     }
     quiet = [shell, "--no-config"] if shell == "fish" else [shell, "--norc"]
     done = subprocess.run([*quiet, "-c", asks[shell]], cwd=project, capture_output=True, text=True, check=False)
