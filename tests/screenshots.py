@@ -2,26 +2,21 @@
 
 The app, the demo's repository with its history, the trees and the plans are real; the clock, the user's name and what
 servers answer are fixed here, as are the events of the deploy. `python -m tests.screenshots --check` compares what the
-code draws with what is committed (tests/tui/test_screenshots.py does so, too). A PNG says of which SVG it is.
+code draws with what is committed (tests/tui/test_screenshots.py does so, too).
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
-import re
 import socket
-import struct
 import sys
 import tempfile
 import time
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +43,7 @@ from core.plan import Plan
 from core.records import Record, Release, ServerState, make_tag
 from core.source import make_tree
 from tests.moving_picture import Frame, moving
+from tests.pictures import AGAIN, MOVIE, plain_starts, stale, write
 from tests.tui.recorded import NOW, RecordedFleet
 from tests.tui.running import XTERM, plan_made, settled, until
 from tui.app import TurnoutApp
@@ -55,34 +51,16 @@ from tui.demo.sample import RELEASED, history, make_repository, write_config
 from tui.dialogs.pick import DeployDialog
 from tui.model.operation import Operation
 
-FOLDER = Path(__file__).parents[1] / "screenshots"
-MOVIE = "tour"
-"""The picture that moves: a deploy and a rollback."""
 STILL = 5
 """The frame of it that is seen where nothing moves: the deploy under way."""
 SWITCH = "all switch, each by one rename"
 UNDONE = 20.0
 """Seconds from the deploy to the rollback."""
-LARGEST = 1_000_000
-"""Bytes of it at most."""
-NAMES = ("dashboard", "rollback", "revisions", "plan", "deploy", "done", "help")
 SIZE = (124, 34)
 SERVERS = ("web1", "web2", "web3")
 PHOTO_BYTES, WINTER_PHOTO_BYTES = 60_000, 290_000
 """Smaller than the demo's: the whole history is made and exported each time."""
 HOUR, DAY = 3600.0, 86_400.0
-LEADING = re.compile(
-    r'<text ([^>]*?)x="([\d.]+)" y="([\d.]+)" textLength="([\d.]+)"([^>]*)>((?:&#160;)+)([^<]+)</text>'
-)
-CELL = 12.2
-"""The width of a cell in Rich's pictures."""
-MADE_FROM = b"SVG SHA-256"
-"""The keyword of the PNG's text that names its SVG."""
-
-AGAIN = "run `make screenshots`, and look at the pictures"
-
-_TEXT = re.compile(r'<text class="[\w-]+-(r\d+)" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>')
-_STYLE = re.compile(r"\.[\w-]+-(r\d+) \{ ([^}]*)\}")
 
 
 @contextmanager
@@ -123,7 +101,7 @@ class Shop:
         ]
 
     def _record(self, seq: int, commit: str, author: str, when: float) -> Record:
-        tree = make_tree(self.project, commit, _ignore, Cancel())
+        tree = make_tree(self.project, commit, lambda event: None, Cancel())
         tag = make_tag(datetime.fromtimestamp(when, UTC), commit)
         self.manifests[tag] = tree.manifest
         return Record(
@@ -209,7 +187,7 @@ class Camera:
         app.dashboard.show_fleet()  # its times are drawn by a clock that nobody holds
         app.dashboard.every_second()
         await settled(self.pilot)
-        return _plain_starts(app.export_screenshot(title="turnout"))
+        return plain_starts(app.export_screenshot(title="turnout"))
 
 
 async def tour(folder: Path) -> dict[str, str]:
@@ -254,7 +232,7 @@ async def tour(folder: Path) -> dict[str, str]:
         undo = dialog.plan
         assert undo is not None and not dialog.error, dialog.error
         await pilot.press("escape")
-        await _roll_back(camera, undo, fleets[0], shop)
+        await _roll_back(camera, undo, fleets[0])
     return {**camera.pictures, MOVIE: moving(camera.frames, STILL)}
 
 
@@ -271,15 +249,8 @@ async def _deploy(camera: Camera, plan: Plan, fleet: _Fleet, shop: Shop) -> None
         if number + len(SERVERS) < len(parts):
             await camera.frame(0.7, "only what changed is sent")
     await camera.picture("deploy", 0.7, "only what changed is sent")
-    for until_then, seconds, caption in (
-        (5.45, 0.7, "complete on every server"),
-        (5.65, 0.2, SWITCH),
-    ):
-        camera.now = NOW + until_then
-        now = [event for event in rest if event.time <= camera.now]
-        _happens(app, operation, now)
-        rest = [event for event in rest if event not in now]
-        await camera.frame(seconds, caption)
+    frames = (NOW + 5.45, 0.7, "complete on every server"), (NOW + 5.65, 0.2, SWITCH)
+    rest = await _played(camera, operation, rest, *frames)
     await _motion(camera)
     camera.now = NOW + 8
     _happens(app, operation, rest)
@@ -291,25 +262,31 @@ async def _deploy(camera: Camera, plan: Plan, fleet: _Fleet, shop: Shop) -> None
     await camera.picture("done", 3, "live on every server, and the checks passed")
 
 
-async def _roll_back(camera: Camera, plan: Plan, fleet: _Fleet, shop: Shop) -> None:
+async def _roll_back(camera: Camera, plan: Plan, fleet: _Fleet) -> None:
     """Show the way back to the release before, and after its end."""
     app: Any = camera.pilot.app
-    operation = _begun(app, fleet, plan, NOW + UNDONE)
-    events = _events_of_undo(plan)
-    for until_then, seconds, caption in (
-        (0.4, 0.7, "nothing is sent: the release is still there"),
-        (0.6, 0.2, SWITCH),
-    ):
-        camera.now = NOW + UNDONE + until_then
-        now = [event for event in events if event.time <= camera.now]
-        _happens(app, operation, now)
-        events = [event for event in events if event not in now]
-        await camera.frame(seconds, caption)
+    began = NOW + UNDONE
+    operation = _begun(app, fleet, plan, began)
+    frames = (began + 0.4, 0.7, "nothing is sent: the release is still there"), (began + 0.6, 0.2, SWITCH)
+    rest = await _played(camera, operation, _events_of_undo(plan), *frames)
     await _motion(camera)
-    camera.now = NOW + UNDONE + 2
-    _happens(app, operation, events)
+    camera.now = began + 2
+    _happens(app, operation, rest)
     await _looked_again(camera, fleet, plan.tag)
     await camera.frame(3.5, "back, in less than a second")
+
+
+async def _played(
+    camera: Camera, operation: Operation, events: Sequence[Event], *frames: tuple[float, float, str]
+) -> list[Event]:
+    """Frames, each at a time, for so many seconds and with its caption; the events that come after them."""
+    for at, seconds, caption in frames:
+        camera.now = at
+        now = [event for event in events if event.time <= at]
+        _happens(camera.pilot.app, operation, now)
+        events = [event for event in events if event not in now]
+        await camera.frame(seconds, caption)
+    return list(events)
 
 
 async def _motion(camera: Camera) -> None:
@@ -321,10 +298,10 @@ async def _motion(camera: Camera) -> None:
         await camera.frame(seconds, SWITCH)
 
 
-def _begun(app: Any, fleet: _Fleet, plan: Plan, when: float) -> Operation:
+def _begun(app: Any, fleet: Any, plan: Plan, when: float) -> Operation:
     """An operation of this plan, shown by the dashboard."""
     request: Any = None
-    operation = Operation(fleet, request, plan, when)  # type: ignore[arg-type]
+    operation = Operation(fleet, request, plan, when)
     app.workspace.shown.operation = operation
     app.dashboard.operation_started()
     return operation
@@ -442,86 +419,6 @@ def draw() -> dict[str, str]:
     """All pictures by name, as the code draws them now; about three seconds."""
     with tempfile.TemporaryDirectory(prefix="turnout-screenshots-") as name, fixed(Path(name)):
         return asyncio.run(tour(Path(name)))
-
-
-def shown(svg: str) -> list[str]:
-    """What a picture shows: each piece of text with its place and style, from the top; the same for every drawing."""
-    styles = dict(_STYLE.findall(svg))
-    pieces = [
-        (float(y), float(x), unescape(text).replace("\xa0", " "), styles.get(style, ""))
-        for style, x, y, text in _TEXT.findall(svg)
-    ]
-    return [f"{y:.0f},{x:.0f} {text}  ({style})" for y, x, text, style in sorted(pieces) if text.strip()]
-
-
-def png_is_of(png: bytes, svg: str) -> bool:
-    """Whether a PNG was made from this SVG, by what it says of itself."""
-    return MADE_FROM + b"\0" + hashlib.sha256(svg.encode()).hexdigest().encode() in png
-
-
-def stale(drawn: Mapping[str, str]) -> list[str]:
-    """Every committed picture that does not show what was drawn, and why."""
-    out = []
-    for name in NAMES:
-        svg, png = FOLDER / f"{name}.svg", FOLDER / f"{name}.png"
-        if not svg.exists() or not png.exists():
-            out.append(f"{name}: not there")
-            continue
-        text = svg.read_text("utf-8")
-        is_now, was = shown(drawn[name]), shown(text)
-        if is_now != was:
-            gone = [line for line in was if line not in is_now][:3]
-            new = [line for line in is_now if line not in was][:3]
-            out.append(
-                "\n".join([f"{name}.svg is old:", *(f"  - {text}" for text in gone), *(f"  + {text}" for text in new)])
-            )
-        if not png_is_of(png.read_bytes(), text):
-            out.append(f"{name}.png is not of {name}.svg")
-    movie = FOLDER / f"{MOVIE}.svg"
-    if not movie.exists() or movie.read_text("utf-8") != drawn[MOVIE]:
-        out.append(f"{movie.name} is old, or not there")
-    files = {f"{name}.{kind}" for name in NAMES for kind in ("svg", "png")} | {movie.name}
-    return out + [
-        f"{path.name}: no picture of that name is drawn" for path in FOLDER.iterdir() if path.name not in files
-    ]
-
-
-def write(drawn: Mapping[str, str]) -> None:
-    """Put the pictures into screenshots/, as SVG and as PNG."""
-    import resvg_py
-
-    FOLDER.mkdir(exist_ok=True)
-    for name, svg in drawn.items():
-        (FOLDER / f"{name}.svg").write_text(svg, "utf-8")
-        if name == MOVIE:
-            continue
-        # resvg has no other font for a family that is not installed.
-        drawing = svg.replace("font-family: arial", "font-family: monospace")
-        png = bytes(resvg_py.svg_to_bytes(svg_string=drawing, monospace_family="DejaVu Sans Mono"))
-        # Right after the header, which is 8 + 25 bytes.
-        (FOLDER / f"{name}.png").write_bytes(png[:33] + _said(svg) + png[33:])
-
-
-def _said(svg: str) -> bytes:
-    """The chunk of a PNG that names the SVG it was made from."""
-    body = b"tEXt" + MADE_FROM + b"\0" + hashlib.sha256(svg.encode()).hexdigest().encode()
-    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-
-
-def _plain_starts(svg: str) -> str:
-    """The picture with texts that begin where their first letter is: some viewers drop leading no-break spaces."""
-
-    def move(match: re.Match[str]) -> str:
-        before, x, y, length, after, spaces, text = match.groups()
-        shift = CELL * spaces.count("&#160;")
-        x, length = f"{float(x) + shift:.1f}", f"{float(length) - shift:.1f}"
-        return f'<text {before}x="{x}" y="{y}" textLength="{length}"{after}>{text}</text>'
-
-    return LEADING.sub(move, svg)
-
-
-def _ignore(event: Event) -> None:
-    """Nobody watches."""
 
 
 if __name__ == "__main__":

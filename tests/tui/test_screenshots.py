@@ -7,7 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.screenshots import AGAIN, FOLDER, LARGEST, MOVIE, NAMES, draw, png_is_of, shown, stale
+from tests.pictures import AGAIN, FOLDER, LARGEST, MOVIE, NAMES, png_is_of, shown, stale
+from tests.screenshots import draw
 
 
 @pytest.fixture(scope="module")
