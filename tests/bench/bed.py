@@ -114,6 +114,10 @@ class Bed:
         """The expert's way, with a root of its own."""
         if self.beside is not None:
             return Beside(self, name, host, source, self.beside)
+        return self.expert(name, host)
+
+    def expert(self, name: str, host: str) -> Expert:
+        """The script, with a root of its own."""
         root = self.folder / "expert" / name
         root.mkdir(parents=True)
         return Expert(self, host, root)
@@ -161,15 +165,14 @@ class Ours:
         for _ in range(2):
             self.bed.timed([*self.bed.turnout, "deploy", "production", "--dry-run"], self.folder, self.environ)
 
-    def cold(self, *words: str) -> Measured:
+    def cold(self, *words: str, status: int = 0) -> Measured:
         command, *rest = words
-        return self.bed.timed([*self.bed.turnout, command, "production", *rest, "--yes"], self.folder, self.environ)
+        turnout = [*self.bed.turnout, command, "production", *rest, "--yes"]
+        return self.bed.timed(turnout, self.folder, self.environ, status=status)
 
     def refused(self) -> Measured:
         """A rollback up to the moment at which the server refuses the connection."""
-        return self.bed.timed(
-            [*self.bed.turnout, "rollback", "production", "--yes"], self.folder, self.environ, status=3
-        )
+        return self.cold("rollback", status=3)
 
     def move(self, port: int) -> None:
         """Let its server be at another port of this machine."""

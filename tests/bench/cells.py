@@ -104,10 +104,7 @@ def fleet(course: Course) -> Iterator[Pair]:
     if course.bed.beside is not None:
         raise Broken("another checkout is not measured here: leave out --beside")
     ours = course.bed.project("fleet", "near", course.small, servers=SERVERS)
-    roots = [course.bed.folder / "expert" / f"fleet-{number}" for number in range(SERVERS)]
-    for root in roots:
-        root.mkdir(parents=True)
-    experts = [Expert(course.bed, "near", root) for root in roots]
+    experts = [course.bed.expert(f"fleet-{number}", "near") for number in range(SERVERS)]
     check_out(course.small, "v1")
     for version in itertools.chain(("v1",), course.versions(course.small)):
         pair = ours.cold("deploy", "--ref", version), Expert.deploy_all(experts, course.small)
