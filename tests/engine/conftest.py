@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import http.server
-import threading
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
 
 from core.fleet import Fleet
 from tests.engine.driving import Engine
+from tests.web_servers import Handler, serving
 
 
 @pytest.fixture
@@ -42,23 +43,17 @@ def fleet_of(project_factory):
         fleet.close()
 
 
-class _Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        """Nobody reads it."""
+class _Files(Handler, http.server.SimpleHTTPRequestHandler):
+    """Gives the files of a folder."""
 
 
 @pytest.fixture
 def web_server():
     """Serve a folder over HTTP on loopback; gives the port. What `current` leads to is looked up for each request."""
-    running = []
+    with ExitStack() as stack:
 
-    def serve(folder):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder)))
-        running.append(server)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        return server.server_address[1]
+        def serve(folder):
+            server = stack.enter_context(serving(partial(_Files, directory=str(folder))))
+            return server.server_address[1]
 
-    yield serve
-    for server in running:
-        server.shutdown()
-        server.server_close()
+        yield serve

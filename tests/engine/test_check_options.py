@@ -17,6 +17,7 @@ from core.events import Answered, Asked, CheckAttempted, Switched
 from tests.engine.commands import turnout, turnout_json
 from tests.engine.driving import at_rest, live, record
 from tests.servers import need
+from tests.web_servers import Handler, serving
 
 
 def checks(*tables):
@@ -34,7 +35,7 @@ def checks(*tables):
 def application():
     """An HTTP server on loopback: `answers` by path, `asked` what was asked."""
 
-    class Application(http.server.BaseHTTPRequestHandler):
+    class Application(Handler):
         def answer(self):
             application.asked.append((self.command, self.path, dict(self.headers)))
             status, body = application.answers.get(self.path, (404, b""))
@@ -46,15 +47,9 @@ def application():
 
         do_GET = do_POST = do_HEAD = answer
 
-        def log_message(self, *_):
-            """Nobody reads it."""
-
-    application = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Application)
-    application.asked, application.answers = [], {}
-    threading.Thread(target=application.serve_forever, args=(0.01,), daemon=True).start()
-    yield application
-    application.shutdown()
-    application.server_close()
+    with serving(Application) as application:
+        application.asked, application.answers = [], {}
+        yield application
 
 
 def test_method_headers_statuses_and_values_of_json(sshd, project_factory, engine, application, monkeypatch):

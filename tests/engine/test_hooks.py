@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import socket
-import threading
 
 import pytest
 
@@ -17,6 +15,7 @@ from tests.engine.test_checks import OPEN, answering
 from tests.processes import environ_of, process_ids
 from tests.projects import hook
 from tests.waiting import until
+from tests.web_servers import Handler, serving
 
 MOMENTS = ("prepare", "before-switch", "after-switch", "after-rollback", "success", "failure")
 
@@ -212,23 +211,17 @@ def test_hooks_of_one_moment_run_one_after_the_other_and_stop_at_the_first_failu
 def receiver():
     """A local web server that keeps what is posted to it; `answer` is what it says."""
 
-    class Receiver(http.server.BaseHTTPRequestHandler):
+    class Receiver(Handler):
         def do_POST(self):
             length = int(self.headers["Content-Length"])
             server.got.append((self.path, self.headers["Content-Type"], json.loads(self.rfile.read(length))))
             self.wfile.write(server.answer)
             self.close_connection = True
 
-        def log_message(self, *_):
-            """Nobody reads it."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    server.got = []
-    server.answer = b"HTTP/1.0 204 No Content\r\n\r\n"
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(Receiver) as server:
+        server.got = []
+        server.answer = b"HTTP/1.0 204 No Content\r\n\r\n"
+        yield server
 
 
 def webhook(on):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from core import errors
 from tests.engine.driving import at_rest, live, record
+from tests.web_servers import Handler, serving
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = (REPOSITORY / "docs/library.md").read_text("utf-8")
@@ -75,13 +74,10 @@ def test_the_job_of_the_page_is_stopped_by_its_cancel(sshd, project_factory, eng
 
 
 def test_the_longer_script_deploys_watches_and_goes_back_if_the_site_is_not_well(servers, project_factory, run_script):
-    class Answer(BaseHTTPRequestHandler):
+    class Answer(Handler):
         def do_GET(self):
             self.send_response(500)
             self.end_headers()
-
-        def log_message(self, *words):
-            pass
 
     places = servers(2)
     # Long enough for somebody else to see the operation.
@@ -89,13 +85,8 @@ def test_the_longer_script_deploys_watches_and_goes_back_if_the_site_is_not_well
     assert run_script(project).returncode == 0
     first = live(places[0])
     project.commit({"index.html": "two\n"})
-    site = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=site.serve_forever, daemon=True).start()
-    try:
+    with serving(Answer) as site:
         done = run_script(project, WITH_A_WATCH, f"http://127.0.0.1:{site.server_port}/", "0.2")
-    finally:
-        site.shutdown()
-        site.server_close()
     assert done.stderr == "" and done.returncode == 1, done.stdout
     lines = done.stdout.splitlines()
     second = next(line.split()[-1] for line in lines if line.startswith("deploy: "))

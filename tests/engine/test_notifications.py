@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import threading
 import time
@@ -20,11 +19,12 @@ from core.questions import Choice, Question
 from core.settings import Settings
 from tests.projects import hook
 from tests.waiting import until
+from tests.web_servers import Handler, serving
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Apprise asks for modules that go
 
 
-class _Receiver(http.server.BaseHTTPRequestHandler):
+class _Receiver(Handler):
     def do_POST(self):
         server = self.server
         heard = self.rfile.read(int(self.headers["Content-Length"]))
@@ -34,20 +34,14 @@ class _Receiver(http.server.BaseHTTPRequestHandler):
         self.send_response(500 if self.path.endswith("/broken") else 200)
         self.end_headers()
 
-    def log_message(self, *_):
-        """Nobody reads it."""
-
 
 @pytest.fixture
 def receiver():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)
-    server.heard, server.release = [], threading.Event()
-    server.address = f"127.0.0.1:{server.server_address[1]}"
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield server
-    server.release.set()
-    server.shutdown()
-    server.server_close()
+    with serving(_Receiver) as server:
+        server.heard, server.release = [], threading.Event()
+        server.address = f"127.0.0.1:{server.server_address[1]}"
+        yield server
+        server.release.set()
 
 
 def test_people_are_told_how_an_operation_ended(sshd, project_factory, engine, receiver, monkeypatch):

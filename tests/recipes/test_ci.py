@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from tests.engine.commands import installed_in
 from tests.recipes.conftest import page
 from tests.servers import need
 from tests.waiting import PATIENCE, until
+from tests.web_servers import Handler, serving
 
 
 @pytest.fixture
@@ -23,20 +22,14 @@ def notified():
     """Texts that arrive at an address; gives it, and the list that they come to."""
     texts: list[str] = []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Receiver(Handler):
         def do_POST(self):
             texts.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["message"])
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *_):
-            """Nobody reads it."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    yield f"json://127.0.0.1:{server.server_address[1]}/", texts
-    server.shutdown()
-    server.server_close()
+    with serving(Receiver) as server:
+        yield f"json://127.0.0.1:{server.server_address[1]}/", texts
 
 
 class Jobs:
