@@ -42,6 +42,11 @@ def state_of(pid: int) -> str:
         return "X"
 
 
+def runs(pid: int) -> bool:
+    """Whether a process runs; one that has ended and waits for its parent does not."""
+    return state_of(pid) not in "ZX"
+
+
 def stopped(pid: int) -> bool:
     """Whether a process is stopped (SIGSTOP)."""
     return state_of(pid) in "Tt"
@@ -94,7 +99,8 @@ def kill(pids: list[int]) -> list[int]:
     return killed
 
 
-def identity() -> str:
-    """This process as a lock on this machine names its owner: `PID START-BOOT`."""
-    words = Path("/proc/self/stat").read_text().rpartition(") ")[2].split()
-    return f"{os.getpid()} {words[19]}-{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"
+def identity(pid: int | None = None) -> str:
+    """A process, or this one, as a lock on this machine names its owner: `PID START-BOOT`."""
+    pid = pid or os.getpid()
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return f"{pid} {words[19]}-{Path('/proc/sys/kernel/random/boot_id').read_text().strip()}"

@@ -17,7 +17,7 @@ from core.events import HookOutput, PlanMade
 from core.remote.connection import start
 from tests.accounts import Accounts, run
 from tests.engine.driving import current, releases
-from tests.processes import children
+from tests.processes import children, identity
 from tests.projects import hook
 from tests.waiting import until
 
@@ -287,9 +287,7 @@ def test_what_a_dead_operation_of_another_left_is_taken_over_or_named(accounts, 
     sleeper = subprocess.Popen(["runuser", "-u", accounts.name("ana"), "--", "sleep", "300"])
     try:
         pid = until(lambda: next((pid for pid in children(sleeper.pid)), 0), "sleep has started")
-        stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        accounts.as_user("ana", f"echo {pid} {stat[19]}-{boot} > {root}/.turnout/lock/commands")
+        accounts.as_user("ana", f"echo {identity(pid)} > {root}/.turnout/lock/commands")
         error = ben.fails(lambda: ben.deploy(tag="r2"))
         assert f"kill {pid}" in str(error) and accounts.name("ana") in str(error)
         assert "still running" in str(ben.fails(lambda: ben.fleet.open("web").break_lock("o")))

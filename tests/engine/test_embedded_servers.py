@@ -20,7 +20,7 @@ import paramiko
 import pytest
 
 from tests import REPOSITORY
-from tests.processes import descendants
+from tests.processes import descendants, runs
 from tests.servers import need
 from tests.waiting import until
 from tui.demo.servers import SITE_PORT, EmbeddedServer, EmbeddedServers, embedded
@@ -66,14 +66,6 @@ def opened(client: paramiko.SSHClient, command: str) -> paramiko.Channel:
     channel.settimeout(30)
     channel.exec_command(command)
     return channel
-
-
-def runs(pid: int) -> bool:
-    """Whether a process runs; one that has ended and waits for its parent does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    except OSError:
-        return False
 
 
 def test_the_key_logs_in_and_commands_run_in_the_servers_own_home(

@@ -24,6 +24,7 @@ from core.text import encode_path
 from tests.engine.conftest import engine  # noqa: F401  # a fixture here too
 from tests.engine.driving import snapshot
 from tests.faults.operators import Operators
+from tests.processes import runs
 from tests.projects import holding_hook
 from tests.servers import unavailable
 from tests.waiting import PATIENCE, until
@@ -127,10 +128,9 @@ class Truth:
         for server in self.destinations:
             try:
                 pid = int((server.files / ".turnout/lock/process").read_text().split()[0])
-                state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
             except OSError:
                 continue
-            pids += [pid] if state not in "ZX" else []
+            pids += [pid] if runs(pid) else []
         return pids
 
     def rubbish(self) -> list[Path]:

@@ -22,8 +22,7 @@ from core.remote.command import run
 from core.remote.held import Held
 from core.remote.upload import Upload
 from core.source import source_of
-from tests.faults.test_hooks_end_with_their_lock import lives
-from tests.processes import command_line_of, descendants, name_of, process_ids
+from tests.processes import command_line_of, descendants, name_of, process_ids, runs
 from tests.servers import need, program
 from tests.waiting import until
 
@@ -97,7 +96,7 @@ def test_a_command_on_a_server_ends_with_its_status(sshd, session_of, end_left, 
     ended, said = on_server(session, sshd, text)
     assert (ended.status, ended.late, said) == (status, False, lines)
     if program("sshd"):  # the embedded server ends what is left
-        assert all(map(lives, end_left())), "what it started stays"
+        assert all(map(runs, end_left())), "what it started stays"
 
 
 @by_case
@@ -105,7 +104,7 @@ def test_a_command_on_this_machine_ends_with_its_status(tmp_path, end_left, text
     said: list[str] = []
     ended = process.run(text, tmp_path, dict(os.environ), 20.0, said.append, Cancel(), Masking())
     assert (ended.status, ended.late, said) == (-9 if status is None else status, False, lines)
-    assert all(map(lives, end_left())), "what it started stays"
+    assert all(map(runs, end_left())), "what it started stays"
 
 
 def test_a_command_on_dropbear_ends_with_its_status(shell_server, session_of):
@@ -135,7 +134,7 @@ def test_what_a_command_left_running_is_not_listened_to_for_ever(sshd, session_o
 def test_a_command_that_takes_too_long_ends_with_all_that_it_started(sshd, session_of, end_left):
     ended, _ = on_server(session_of(sshd), sshd, LEFT + "sleep 1000", seconds=0.5)
     assert (ended.status, ended.late) == (None, True)
-    until(lambda: not any(map(lives, end_left())), "the process in the background to end")
+    until(lambda: not any(map(runs, end_left())), "the process in the background to end")
 
 
 def test_a_connection_that_is_cut_ends_the_wait(sshd, session_of, tmp_path, end_left):
@@ -174,7 +173,7 @@ def test_an_upload_ends_with_its_program_though_a_tar_of_it_lives_on(sshd, sessi
     try:
         with pytest.raises(ConnectError, match="the upload broke off"):
             upload.finish()
-        assert all(map(lives, below)), "it was not the end of its output that ended the wait"
+        assert all(map(runs, below)), "it was not the end of its output that ended the wait"
     finally:
         for pid in below:
             os.kill(pid, signal.SIGKILL)
@@ -198,7 +197,7 @@ def test_an_answer_ends_with_its_agent_though_what_it_started_lives_on(sshd, ses
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(ConnectError, match="the connection to the server was lost"):
             asked.result(25)
-    assert all(map(lives, below))
+    assert all(map(runs, below))
     for child in below:
         os.kill(child, signal.SIGKILL)
 
@@ -210,7 +209,7 @@ def test_git_ends_with_its_status_though_something_holds_its_output(sshd, projec
     monitor.chmod(0o755)
     subprocess.run(["git", "-C", str(project.tree), "config", "core.fsmonitor", str(monitor)], check=True)
     assert source_of(project.load()).not_deployed(None) == []
-    assert end_left() and all(map(lives, end_left()))
+    assert end_left() and all(map(runs, end_left()))
 
 
 def test_ssh_ends_with_its_status_though_a_match_left_something_running(sshd, session_of, home, tmp_path, end_left):
@@ -223,7 +222,7 @@ def test_ssh_ends_with_its_status_though_a_match_left_something_running(sshd, se
     config.write_text(match + config.read_text())
     ended, said = on_server(session_of(sshd), sshd, "echo reached")
     assert (ended.status, said) == (0, ["reached"])
-    assert end_left() and all(map(lives, end_left()))
+    assert end_left() and all(map(runs, end_left()))
 
 
 HOOK = """
@@ -241,7 +240,7 @@ def test_a_daemon_that_a_hook_started_outlives_the_operation_and_the_next_ones(s
     project.commit({"index.html": "two\n"})
     facts.do(DeployRequest(tag="two"))
     facts.do(RollbackRequest("one"))
-    assert len(end_left()) == 3 and all(map(lives, end_left()))
+    assert len(end_left()) == 3 and all(map(runs, end_left()))
     stored = "".join(log.read_text() for log in (sshd.files / ".turnout/logs").iterdir())
     assert "a process that the after-switch hook left running" in stored
 

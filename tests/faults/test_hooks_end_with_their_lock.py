@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -15,18 +14,11 @@ from core.protocol.requests import Settles
 from core.records import Lock
 from core.remote.command import run
 from core.remote.held import Held
-from tests.processes import kill
+from tests.processes import kill, runs
 from tests.waiting import until
 
 LONG = "echo $$ > hook.pid.$TURNOUT_SERVER; mv hook.pid.$TURNOUT_SERVER {place}; sleep 1000"
 HOOK = '[[hooks]]\non = "{on}"\nrun = "test $TURNOUT_TAG = one || {{ {run}; }}"\n'
-
-
-def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize("on", ["prepare", "before-switch", "after-switch"])
@@ -43,7 +35,7 @@ def test_a_hook_ends_with_its_operator(sshd, project_factory, operators, truth, 
     pid = int(until(lambda: place.exists() and place.read_text(), "the hook"))
     operator.signal()
     operator.end()
-    until(lambda: not lives(pid), "the hook to end")
+    until(lambda: not runs(pid), "the hook to end")
     facts.at_rest()
     assert facts.unlocked()
     assert facts.live() == ["two" if on == "after-switch" else "one"]
@@ -69,7 +61,7 @@ def test_whoever_takes_over_from_an_agent_that_was_killed_ends_its_hook(
     project.config.write_text(config)
     facts.project = project.load()
     facts.do(DeployRequest(tag="three"))
-    until(lambda: not lives(pid), "the hook to end")
+    until(lambda: not runs(pid), "the hook to end")
     assert facts.live() == ["three"]
 
 
