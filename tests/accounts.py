@@ -83,13 +83,13 @@ class Accounts(OpenSSHServer):
     def home_of(self, user: str) -> Path:
         return self.place_of_all / self.name(user)
 
-    def root(self, owner: str = "", mode: int = 0o755) -> Path:
+    def root(self, owner: str = "") -> Path:
         """A fresh folder for a deploy root, which `owner` may write to."""
         folder = self.place_of_all / f"root-{secrets.token_hex(4)}"
         folder.mkdir()
         if owner:
             shutil.chown(folder, self.name(owner))
-        folder.chmod(mode)
+        folder.chmod(0o755)
         return folder
 
     def login(self, folder: Path, alias: str) -> Destination:

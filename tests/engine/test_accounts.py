@@ -33,7 +33,7 @@ def accounts():
 
 @pytest.fixture
 def operator(accounts, operators):
-    """Make an Engine for one of the users who log in, whose deploy root is a folder of the test's own."""
+    """Make an Engine for one of the users who log in, with a deploy root (`accounts.root`)."""
     return operators(accounts)
 
 
@@ -62,7 +62,6 @@ def _operator(accounts, project_factory, engine, home, ssh_config_add):
         made.place = place
         return made
 
-    make.folder = lambda owner="", mode=0o755: accounts.root(owner, mode)
     return make
 
 
@@ -76,7 +75,7 @@ def owner(path):
 
 
 def test_everything_is_made_by_the_user_to_become(accounts, operator):
-    root = operator.folder("web")
+    root = accounts.root("web")
     said = hook("prepare", "id -un; echo $HOME; echo made > made") + hook(
         "after-switch", "id -un", **{"as": accounts.name("other")}
     )
@@ -117,7 +116,7 @@ REFUSALS = {
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_a_sudo_that_runs_nothing_is_named_with_the_line_that_is_missing(accounts, operator, kind):
     rules, said, line = (text.format(**accounts.names) for text in REFUSALS[kind])
-    root = operator.folder("web")
+    root = accounts.root("web")
     ana = operator("ana", root, become="{web}")
     with accounts.sudo(rules):
         ((finding,),) = doctor.examine(ana.fleet).values()
@@ -131,7 +130,7 @@ def test_a_sudo_that_runs_nothing_is_named_with_the_line_that_is_missing(account
 
 
 def test_a_refusal_is_told_that_comes_before_the_program_is_sent(accounts, operator, monkeypatch):
-    root = operator.folder("web")
+    root = accounts.root("web")
     ana = operator("ana", root, become="{web}")
 
     def slowly(channel, command):
@@ -153,7 +152,7 @@ def test_a_server_without_a_sudo_that_works_is_named(operators):
     with Accounts(["ana", "web", "other"], own_programs=True) as server:
         operator = operators(server)
         as_other = hook("after-switch", "id -un; echo $TURNOUT_TAG", **{"as": server.name("other")})
-        roots = {"become": operator.folder("web"), "as": operator.folder("ana")}
+        roots = {"become": server.root("web"), "as": server.root("ana")}
 
         def fresh(key):
             return operator("ana", roots[key], extra=as_other, **({"become": "{web}"} if key == "become" else {}))
@@ -178,7 +177,7 @@ def test_a_server_without_a_sudo_that_works_is_named(operators):
 
 
 def test_a_user_that_does_not_exist_is_named(accounts, operator):
-    ana = operator("ana", operator.folder(), become="nobody-of-this-name")
+    ana = operator("ana", accounts.root(), become="nobody-of-this-name")
     with accounts.sudo("{ana} ALL=(ALL) NOPASSWD: ALL"):
         error = ana.fails(ana.deploy, ConnectError)
     assert error.title == "there is no user nobody-of-this-name on the server"
@@ -186,7 +185,7 @@ def test_a_user_that_does_not_exist_is_named(accounts, operator):
 
 
 def test_a_hook_that_cannot_run_as_its_user_is_found_before_anything_is_sent(accounts, operator):
-    root = operator.folder("ana")
+    root = accounts.root("ana")
     as_web = hook("after-switch", "touch ran", **{"as": accounts.name("web")})
     ana = operator("ana", root, extra=as_web + f'\n[[checks]]\nrun = "true"\nas = "{accounts.name("other")}"\n')
     with accounts.sudo("{ana} ALL=({other}) NOPASSWD: /bin/sh"):
@@ -202,7 +201,7 @@ def test_a_hook_that_cannot_run_as_its_user_is_found_before_anything_is_sent(acc
 @pytest.mark.parametrize("become", ["", "{web}"])
 def test_a_command_of_another_user_ends_with_its_operation(accounts, operator, become):
     """The agent may not end it, so it ends itself: here a cancel asks for it."""
-    root = operator.folder("web" if become else "ana")
+    root = accounts.root("web" if become else "ana")
     as_other = hook("before-switch", "sleep 300 & echo up; wait", **{"as": accounts.name("other")})
     ana = operator("ana", root, extra=as_other, **({"become": become} if become else {}))
 
@@ -218,7 +217,7 @@ def test_a_command_of_another_user_ends_with_its_operation(accounts, operator, b
 
 
 def test_a_status_and_variables_come_from_a_command_of_another_user(accounts, operator):
-    root = operator.folder("ana")
+    root = accounts.root("ana")
     command = 'echo "$TURNOUT_TAG $(id -un) $PWD"; (sleep 0.1; true) & wait; exit 7'
     ana = operator("ana", root, extra=hook("after-switch", command, **{"as": accounts.name("web")}))
     with accounts.sudo(WEB):
@@ -245,7 +244,7 @@ def shared_root(accounts, root):
 
 @pytest.mark.parametrize("first", ["ana", "ben"])
 def test_two_people_of_a_group_deploy_in_turns(accounts, operator, first):
-    root = operator.folder(first)
+    root = accounts.root(first)
     (accounts.home_of(first) / ".bashrc").write_text("umask 077\necho Welcome\n")
     second = "ben" if first == "ana" else "ana"
     files = {"index.html": "one\n", "deep/er/file": "x", "storage/kept": "y"}
@@ -274,7 +273,7 @@ def test_two_people_of_a_group_deploy_in_turns(accounts, operator, first):
 
 
 def test_what_a_dead_operation_of_another_left_is_taken_over_or_named(accounts, operator):
-    root = operator.folder("ana")
+    root = accounts.root("ana")
     ana, ben = (operator(user, root, files={"a/b": "1"}, group=accounts.group) for user in ("ana", "ben"))
     ana.deploy(tag="r1")
     # As a killed agent leaves it: its lock, an upload that broke off, and a command that is still running.
@@ -302,7 +301,7 @@ def test_what_a_dead_operation_of_another_left_is_taken_over_or_named(accounts, 
 
 
 def test_a_root_that_is_not_shared_is_refused_with_the_commands_that_share_it(accounts, operator):
-    root = operator.folder("ana") / "$(false) ana's"
+    root = accounts.root("ana") / "$(false) ana's"
     run("runuser", "-u", accounts.name("ana"), "--", "mkdir", root)
     operator("ana", root, deploy={"shared": ["data/"]}).deploy(tag="r1")
     stranger = operator("other", root)
@@ -321,7 +320,7 @@ def test_a_root_that_is_not_shared_is_refused_with_the_commands_that_share_it(ac
 
 
 def test_a_user_who_is_not_in_the_group_is_told_so(accounts, operator):
-    root = operator.folder("ana")
+    root = accounts.root("ana")
     ana = operator("ana", root, group="nogroup")
     error = ana.fails(ana.deploy)
     assert f"{accounts.name('ana')} is not in the group nogroup" in str(error) and "usermod -aG nogroup" in str(error)
@@ -329,7 +328,7 @@ def test_a_user_who_is_not_in_the_group_is_told_so(accounts, operator):
 
 
 def test_a_umask_holds_for_releases_and_hooks(accounts, operator):
-    root = operator.folder("ana")
+    root = accounts.root("ana")
     (accounts.home_of("ana") / ".bashrc").write_text("umask 000\n")
     ana = operator("ana", root, files={"a/b": "1"}, umask="027", extra=hook("prepare", "echo x > made; mkdir new"))
     ana.deploy(tag="r1")
