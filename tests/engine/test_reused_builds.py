@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 from core import DeployRequest
 from core.events import Note, PlanMade
+from tests.engine.commands import turnout_json
 from tests.engine.driving import live
 
 
@@ -34,11 +31,11 @@ def test_a_build_that_is_used_again_is_said(sshd, project_factory, engine, tmp_p
 def test_the_command_takes_rebuild(sshd, project_factory, tmp_path):
     count = tmp_path / "count"
     project = project_factory([sshd], source_options={"build": [f"echo x >> {count}; cp {count} out"]})
-    words = [sys.executable, "-m", "tui.cli", "--config", str(project.config), "deploy", "--json"]
 
     def run(*more: str):
-        done = subprocess.run([*words, *more], stdout=subprocess.PIPE, text=True, check=True)
-        return [json.loads(line) for line in done.stdout.splitlines()]
+        code, events = turnout_json(project, "deploy", *more)
+        assert code == 0
+        return events
 
     run("--yes", "--tag", "r1")
     (plan,) = [event["plan"] for event in run("--dry-run", "--tag", "r2") if event["event"] == "plan-made"]

@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -21,6 +20,7 @@ from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, LINK, Entry, parse
 from core.records import parse_record
 from core.recovery import interruption
 from core.text import encode_path
+from tests.engine.commands import COMMAND
 from tests.engine.conftest import engine  # noqa: F401  # a fixture here too
 from tests.engine.driving import snapshot
 from tests.faults.operators import Operators
@@ -34,7 +34,7 @@ class Operator:
     """`turnout ... --yes --json` as a process; its events as they come."""
 
     def __init__(self, project, *words: str) -> None:
-        command = [sys.executable, "-m", "tui.cli", *words, "--config", str(project.config), "--json"]
+        command = [*COMMAND, *words, "--config", str(project.config), "--json"]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
         )
