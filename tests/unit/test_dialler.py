@@ -14,6 +14,7 @@ from core.remote.link import Routes
 from core.remote.sockets import Dialler
 from core.sshconfig import Book, Target
 from tests.servers import free_port
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -23,9 +24,9 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
-def book(folder: Path, port: int, extra: str = "") -> Book:
+def book(folder: Path, port: int, extra: str = "", host: str = "127.0.0.1") -> Book:
     file = folder / "ssh_config"
-    file.write_text(f"Host web\n    HostName 127.0.0.1\n    Port {port}\n    User ana\n{extra}")
+    file.write_text(f"Host web\n    HostName {host}\n    Port {port}\n    User ana\n{extra}")
     return Book(os.environ, None, str(file))
 
 
@@ -56,8 +57,7 @@ def test_what_nobody_takes_is_closed(tmp_path: Path, listener: socket.socket) ->
     dialler = Dialler(book(tmp_path, listener.getsockname()[1]))
     dialler.begin([Target("web")])
     ours, _ = listener.accept()
-    while not all(call.finished for call in dialler._calls.values()):
-        pass
+    until(lambda: all(call.finished for call in dialler._calls.values()), "the connection is made")
     dialler.close()
     with ours:
         ours.settimeout(10)
@@ -79,11 +79,9 @@ def test_nothing_is_dialled_where_the_way_is_another_or_none(
     ("host", "title"), [("127.0.0.1", "refused the connection"), ("no-such-host.invalid", "cannot be resolved")]
 )
 def test_a_login_says_the_same_with_and_without_a_connection_ahead(tmp_path: Path, host: str, title: str) -> None:
-    file = tmp_path / "ssh_config"
-    file.write_text(f"Host web\n    HostName {host}\n    Port {free_port()}\n    User ana\n")
-    said = []
+    port, said = free_port(), []
     for ahead in (False, True):
-        addresses = Book(os.environ, None, str(file))
+        addresses = book(tmp_path, port, host=host)
         dialler = Dialler(addresses)
         dialler.begin([Target("web")] if ahead else [])
         with pytest.raises(ConnectError) as caught:
