@@ -15,6 +15,17 @@ RATE = 200
 CALLERS = 10
 
 
+def ask(port: int, path: str = "/", site: str = "127.0.0.1") -> tuple[int, str]:
+    """The status and the text that a port of this machine answers with; `site` is the name of the site there."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("GET", path, headers={"Host": site})
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
 class Load(Crowd):
     """Asks a port of this machine so many times a second, and counts what it says.
 
@@ -41,15 +52,11 @@ class Load(Crowd):
 
     def ask(self) -> str:
         """The status and the text of one answer, or how it failed."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            connection.request("GET", self.path, headers={"Host": self.site})
-            answer = connection.getresponse()
-            return f"{answer.status} {answer.read().decode()}".strip()
+            status, text = ask(self.port, self.path, self.site)
         except (OSError, http.client.HTTPException) as error:
             return f"failed: {type(error).__name__}: {error}"
-        finally:
-            connection.close()
+        return f"{status} {text}".strip()
 
     def more(self, number: int = 100) -> None:
         """Wait for so many more answers."""

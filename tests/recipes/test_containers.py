@@ -7,8 +7,8 @@ import subprocess
 import pytest
 import yaml
 
+from tests.load import ask
 from tests.recipes.conftest import NGINX, page
-from tests.recipes.test_sites import ask
 from tests.servers import need, unavailable
 from tests.waiting import until
 

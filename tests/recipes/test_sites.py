@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 from pathlib import Path
 
-from tests.load import Load
+from tests.load import Load, ask
 from tests.recipes.conftest import page
 from tests.servers import need
-
-
-def ask(port: int, path: str, site: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("GET", path, headers={"Host": site})
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    connection.close()
-    return answer.status, text
 
 
 @page("static-site")
