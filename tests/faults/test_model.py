@@ -300,7 +300,10 @@ class Walk:
             content = self.model.content[target]
             operator.start(self.project, "rollback", "production", target, "--yes")
         holding = self.project.folder / "holding"
-        begun = lambda: operator.said_phase(phase) or operator.said_phase("finish") or holding.exists()  # noqa: E731
+
+        def begun() -> bool:
+            return operator.said_phase(phase) or operator.said_phase("finish") or holding.exists()
+
         until(begun, f"the phase {phase}")
         return phase, target, content
 
