@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from tests import REPOSITORY
 from tests.engine.commands import installed_in
@@ -57,7 +57,7 @@ class Jobs:
 def github(text: str, values: dict[str, str]) -> tuple[list[str], dict[str, str]]:
     """The shell lines of the job, but for the one that installs Turnout, and the variables of its steps."""
     lines, variables = [], {}
-    for step in yaml.safe_load(text)["jobs"]["deploy"]["steps"]:
+    for step in YAML(typ="safe").load(text)["jobs"]["deploy"]["steps"]:
         variables |= step.get("env", {})
         if "run" in step and step["name"] != "Install Turnout":
             lines.append(step["run"])
@@ -71,7 +71,7 @@ def github(text: str, values: dict[str, str]) -> tuple[list[str], dict[str, str]
 
 def gitlab(text: str) -> tuple[list[str], dict[str, str]]:
     """The same of GitLab's job."""
-    job = yaml.safe_load(text)["deploy"]
+    job = YAML(typ="safe").load(text)["deploy"]
     lines = [line for line in (*job["before_script"], *job["script"]) if not line.startswith("pip install")]
     return lines, job["variables"]
 

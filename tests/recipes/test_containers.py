@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from tests.load import ask
 from tests.recipes.conftest import NGINX, page
@@ -48,7 +48,7 @@ def test_a_container_sees_each_switch(recipe, container):
     checked, unchecked = recipe.project.config.read_text(), text.partition("[[later]]")[0]
     recipe.project.config.write_text(unchecked)
     recipe.commands("The steps")
-    volume, _ = yaml.safe_load(recipe.fill(recipe.page["compose.yaml"]))["services"]["web"]["volumes"]
+    volume, _ = YAML(typ="safe").load(recipe.fill(recipe.page["compose.yaml"]))["services"]["web"]["volumes"]
     outside, inside, _ = volume.split(":")
     mistake = (f"{outside}/current", "/mnt/mistake")
     site = recipe.fill(recipe.page["nginx.conf"])
