@@ -46,7 +46,7 @@ class Screen:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         environ = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
-        environ |= {"PYTHONPATH": str(REPOSITORY), "TURNOUT_KEYS": "/nonexistent"}
+        environ |= {"PYTHONPATH": str(REPOSITORY), "TURNOUT_SETTINGS": os.devnull}
         environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled once, not at every start
         self.process = subprocess.Popen(
             [*program, *words], cwd=folder, env=environ, stdin=theirs, stdout=theirs, stderr=theirs,
