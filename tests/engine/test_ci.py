@@ -12,16 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import paramiko
 import pytest
 from dockerfile_parse import DockerfileParser
 from ruamel.yaml import YAML
 
-from core.remote.knownhosts import fingerprint
 from tests import REPOSITORY
 from tests.conftest import ProjectFactory
 from tests.engine.commands import installed_in
-from tests.engine.test_connecting import b64, forget
+from tests.engine.test_connecting import fingerprint, forget
 from tests.projects import SampleProject
 from tests.servers import Destination, need
 
@@ -131,7 +129,7 @@ def test_the_step_deploys_to_a_server_that_has_the_fingerprint_and_to_no_other(
         ended = step(**changes)
         assert ended.returncode == code and said in ended.stdout + ended.stderr, ended
         assert not (sshd.files / "releases").exists()
-    ours = fingerprint_of(sshd)
+    ours = fingerprint(sshd.server.host_key)
     ended = step(DEPLOY_FINGERPRINTS=f"{environ['DEPLOY_FINGERPRINTS']}\n{ours}")
     assert ended.returncode == 0, ended
     assert os.readlink(sshd.files / "current") == "releases/of-ci"
@@ -139,10 +137,6 @@ def test_the_step_deploys_to_a_server_that_has_the_fingerprint_and_to_no_other(
     # A key as a file, as GitLab hands out variables of that kind; nothing else is said.
     again = step(DEPLOY_KEY=str(sshd.key), DEPLOY_ARGUMENTS="--dry-run", DEPLOY_REF="")
     assert again.returncode == 0, again
-
-
-def fingerprint_of(place: Destination) -> str:
-    return fingerprint(paramiko.Ed25519Key(data=b64(place.server.host_key)))
 
 
 def test_the_script_is_right_for_any_shell() -> None:

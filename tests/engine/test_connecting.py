@@ -52,11 +52,8 @@ def test_an_unknown_host_key_is_reported_with_its_fingerprint_and_works_once_acc
 
 
 def fingerprint(public):
-    return connection.fingerprint(paramiko.Ed25519Key(data=paramiko.util.b(b64(public))))
-
-
-def b64(public):
-    return base64.b64decode(public.split()[1])
+    """That of a public key as OpenSSH writes it: `TYPE BASE64`."""
+    return connection.fingerprint(paramiko.Ed25519Key(data=base64.b64decode(public.split()[1])))
 
 
 def test_accepting_a_key_keeps_the_lines_that_are_there(sshd, home, fleet_of):

@@ -3,15 +3,13 @@
 import os
 import subprocess
 
-import paramiko
 import pytest
 
 from core.errors import ConnectError, HostKeyChanged, HostKeyRevoked, HostKeyUnknown
-from core.remote.connection import fingerprint
 from core.remote.knownhosts import KnownHosts
 from core.sshconfig import Book, Target
 from tests.engine.commands import turnout, turnout_json
-from tests.engine.test_connecting import b64, error_of, forget
+from tests.engine.test_connecting import error_of, fingerprint, forget
 from tests.servers import need, new_key, public_key
 
 
@@ -109,7 +107,7 @@ def test_a_revoked_key_is_reported_with_its_line_and_never_recorded(sshd, home, 
     known_hosts = forget(home, sshd)
     known_hosts.write_text(lines("# mine", "@revoked * OURS"))
     project = project_factory([sshd])
-    shown = fingerprint(paramiko.Ed25519Key(data=b64(sshd.server.host_key)))
+    shown = fingerprint(sshd.server.host_key)
     ended = turnout(project, "trust", "production", "--yes")
     assert ended.returncode == 3, ended.stderr
     assert "REFUSED: it is revoked" in ended.stdout and "1 key refused: revoked" in ended.stderr
@@ -135,7 +133,7 @@ def test_a_revoked_key_is_reported_with_its_line_and_never_recorded(sshd, home, 
 def test_trust_records_only_keys_with_the_fingerprints_that_are_named(sshd, home, project_factory):
     known_hosts = forget(home, sshd)
     project = project_factory([sshd])
-    ours = fingerprint(paramiko.Ed25519Key(data=b64(sshd.server.host_key)))
+    ours = fingerprint(sshd.server.host_key)
     other = f"SHA256:{'A' * 43}"
     ended = turnout(project, "trust", "production", "--fingerprint", other)
     assert ended.returncode == 3 and "1 key not accepted; no --fingerprint is theirs" in ended.stderr
@@ -158,7 +156,7 @@ def test_trust_lists_a_changed_key_with_what_is_shown(sshd, home, project_factor
     known_hosts.write_text(lines("NAME OTHER"))
     code, rows = turnout_json(project_factory([sshd]), "trust", "production", "--yes")
     assert code == 3
-    shown = fingerprint(paramiko.Ed25519Key(data=b64(sshd.server.host_key)))
+    shown = fingerprint(sshd.server.host_key)
     assert (rows[0]["host"], rows[0]["type"]) == (f"[127.0.0.1]:{sshd.port}", "ssh-ed25519")
     assert (rows[0]["fingerprint"], rows[0]["standing"]) == (shown, "changed")
     assert known_hosts.read_text() == lines("NAME OTHER")

@@ -15,7 +15,7 @@ import pytest
 
 from tests.crowd import Crowd
 from tests.engine.driving import at_rest, live
-from tests.servers import free_ports, need
+from tests.servers import free_port, need
 from tests.waiting import PATIENCE, until
 
 SWITCHES = 100
@@ -30,7 +30,7 @@ def nginx(tmp_path):
     def serve(root):
         program = need("nginx")
         os.chmod(tmp_path, 0o755)
-        port = free_ports()[0]
+        port = free_port()
         config = tmp_path / "nginx.conf"
         config.write_text(f"""
             daemon off;

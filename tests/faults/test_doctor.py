@@ -22,7 +22,7 @@ from core.remote.held import Held
 from tests.engine.commands import turnout
 from tests.engine.driving import Engine, at_rest, snapshot
 from tests.obstacles import ORDINARY, ObstacleServer
-from tests.servers import free_ports, need, unavailable
+from tests.servers import free_port, need, unavailable
 from tests.waiting import until
 
 HOOK = '[[hooks]]\non = "after-switch"\nrun = "true"\n'
@@ -220,7 +220,7 @@ def test_forbidden_forwarding_is_named_where_http_checks_need_it(
 ):
     server = started(line.replace(" ", "-").replace(":", "-"), lines=line)
     place = announce(server.place(Path(tempfile.mkdtemp(dir=place_for_others)), "web"))
-    port = free_ports()[0]
+    port = free_port()
     check = f'[[checks]]\nhttp = "http://127.0.0.1:{port}/"\nattempts = 1\n'
     operator = engine(project_factory([place], extra=check))
     finding = the_error(operator, "checks", f"forbids forwarding to 127.0.0.1:{port}")
@@ -230,7 +230,7 @@ def test_forbidden_forwarding_is_named_where_http_checks_need_it(
 
 
 def test_a_check_that_nothing_answers_yet_is_a_warning(sshd, project_factory, engine):
-    port = free_ports()[0]
+    port = free_port()
     check = f'[[checks]]\nhttp = "http://127.0.0.1:{port}/health"\n'
     on_server = findings(engine(project_factory([sshd], extra=check)))
     (finding,) = [finding for finding in on_server if finding.topic == "checks"]
