@@ -50,8 +50,8 @@ _GUARD = """\
 ( (
 PROCESS
 trap '' HUP INT TERM
-birth "${turnout_keeper%% *}"
-[ -n "$born" ] && [ "$born" = "${turnout_keeper#* }" ] || exit
+birth 1
+[ -n "$born" ] && [ -n "${turnout_keeper#* }" ] || exit
 birth $$
 lead=$born
 until birth "${turnout_keeper%% *}"; [ "$born" != "${turnout_keeper#* }" ]; do
@@ -68,7 +68,7 @@ done
 ) < /dev/null > /dev/null 2>&1 & )
 """
 """Shell, for the command's own shell, which leads its group. It is no child of that shell, whose `wait` would wait for
-it."""
+it. Whether /proc shows other users is asked of the first process: the keeper may be gone before the first look."""
 
 
 def command(mark: str, wanted: Command, *, account: str, user: str) -> Start:
@@ -102,5 +102,9 @@ def _outer(wanted: Command, inner: str, account: str, user: str) -> str:
 def _inner(mark: str, wanted: Command) -> str:
     """Shell of the other user: the guard, then the command."""
     hello = f'echo\necho "{mark} ${{turnout_keeper%% *}}"\nexec 2>&1\n'
-    guard = _GUARD.replace("PROCESS\n", launch.stripped(launch.PROCESS))
-    return f"{hello}{guard}unset turnout_keeper\n{launch.umask(wanted.mask)}{launch.work(wanted)}"
+    return f"{hello}{guard()}unset turnout_keeper\n{launch.umask(wanted.mask)}{launch.work(wanted)}"
+
+
+def guard() -> str:
+    """Shell, where `turnout_keeper` is the keeper's id and birth: starts the guard of the process that runs it."""
+    return _GUARD.replace("PROCESS\n", launch.stripped(launch.PROCESS))
