@@ -7,6 +7,7 @@ from core.errors import UsageError
 from core.events import Emit
 from core.jobs import Cancel
 from core.records import Record
+from core.records.record import record_of
 from core.source import source_of
 from core.source.tree import Tree
 from core.store import catalog, trees
@@ -37,7 +38,7 @@ def pushed_tree(project: Project, environment: str, ref: str | None, emit: Emit,
         if facts is None or catalog.pushed_key(digest, facts) != key:
             continue
         record = _record(digest, facts)
-        tree = trees.stored_tree(objects, project, record, emit, cancel)
+        tree = trees.stored_tree(objects, project, record, emit, cancel) if record else None
         if tree is not None:
             return tree
     what = f"of {wanted[:12]} " if wanted else ""
@@ -82,15 +83,12 @@ def _revision(project: Project, ref: str | None) -> str:
     )
 
 
-def _record(digest: str, facts: Pushed) -> Record:
-    return Record(
-        tag=facts.revision[:40],
-        seq=0,
-        created=facts.pushed,
-        source=facts.source,
-        revision=facts.revision,
-        digest=digest,
-        subject=facts.subject,
-        author=facts.author,
-        ref=facts.ref,
-    )
+def _record(digest: str, facts: Pushed) -> Record | None:
+    """What a push says, held to the rules of a server's record; None where it breaks them: anybody may write there."""
+    values = {"tag": facts.revision[:40], "seq": 0, "created": facts.pushed, "digest": digest}
+    for name in ("source", "revision", "subject", "author", "ref"):
+        values[name] = getattr(facts, name)
+    try:
+        return record_of(values)
+    except ValueError:
+        return None

@@ -151,6 +151,22 @@ def test_what_is_said_of_a_push_counts_only_at_its_own_place(project, objects, t
         pushed_tree(project, "production", "f" * 40, unheard, Cancel())
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"revision": "../../x y"}, {"revision": "a\nb"}, {"ref": "-o"}, {"source": "No Source"}],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_what_is_said_of_a_push_keeps_the_rules_of_a_record(project, objects, tmp_path, wrong) -> None:
+    tree = tree_of(tmp_path / "tree", {"a": b"1"})
+    pushed(objects, tree)
+    (theirs,) = [item.key for item in objects.list(catalog.TREES) if catalog.pushed_in(item.key)]
+    objects.remove([theirs])
+    facts = replace(catalog.Pushed("production", tree.revision, "directory", 1.0), **wrong)
+    objects.write(catalog.pushed_key(tree.manifest.digest, facts), catalog.to_json(facts))
+    with pytest.raises(UsageError, match="has no tree"):
+        pushed_tree(project, "production", None, unheard, Cancel())
+
+
 @pytest.mark.parametrize("at", [124, 136], ids=["size", "time"])
 @pytest.mark.parametrize("number", [b"\x80" + b"\xff" * 11, b"-0000000001\0", b"7777777777 \0"])
 def test_numbers_that_no_pack_has_are_refused_before_anything_is_taken(at, number, tmp_path) -> None:
