@@ -35,10 +35,11 @@ def history(traces: Traces) -> History:
         if isinstance(tag, int) and not isinstance(tag, bool):
             tag = str(tag)
         if isinstance(tag, str) and tag in traces.tags:
+            target = _text(values, "target")
             told[tag] = Told(
                 when=_when(values.get("created_at")),
                 who=_text(values, "user"),
-                ref=_text(values, "target").removeprefix(NO_BRANCH),
+                ref="" if target == NO_BRANCH else target,
             )
     return History(told)
 

@@ -86,6 +86,12 @@ def test_deployers_log_tells_when_and_who_but_not_whether_it_was_live() -> None:
     assert history.releases["11"].fate == "is marked bad by Deployer"
 
 
+def test_a_branch_whose_name_begins_as_no_branch_is_one() -> None:
+    line = '{"created_at":"2026-11-21T19:30:00+0100","release_name":"12","user":"ana","target":"HEAD-fix"}'
+    traces = Traces(tags={"12"}, signs={".dep"}, logs={".dep/releases_log": (line,)})
+    assert history_of(traces).releases["12"].ref == "HEAD-fix"
+
+
 def test_a_release_that_was_pushed_into_has_no_commit_and_may_be_gone_back_to() -> None:
     """`dep push` writes DIRTY_RELEASE into what is live; `dep rollback` skips only what is bad."""
     marks = {"12": ["DIRTY_RELEASE"]}
