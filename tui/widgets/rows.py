@@ -31,38 +31,25 @@ class Rows(Scrolling, can_focus=True):
 
     cursor: reactive[int] = reactive(0, repaint=False)
 
-    class Moved(Message):
+    class OfRows(Message):
+        """Something has happened to these rows."""
+
+        def __init__(self, rows: Rows) -> None:
+            super().__init__()
+            self.rows = rows
+
+        @property
+        def control(self) -> Rows:
+            return self.rows
+
+    class Moved(OfRows):
         """The cursor has moved to another row."""
 
-        def __init__(self, rows: Rows) -> None:
-            super().__init__()
-            self.rows = rows
-
-        @property
-        def control(self) -> Rows:
-            return self.rows
-
-    class Chosen(Message):
+    class Chosen(OfRows):
         """A row was chosen with Enter or a double click."""
 
-        def __init__(self, rows: Rows) -> None:
-            super().__init__()
-            self.rows = rows
-
-        @property
-        def control(self) -> Rows:
-            return self.rows
-
-    class Fitted(Message):
+    class Fitted(OfRows):
         """All rows are seen from now on, or no longer."""
-
-        def __init__(self, rows: Rows) -> None:
-            super().__init__()
-            self.rows = rows
-
-        @property
-        def control(self) -> Rows:
-            return self.rows
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
