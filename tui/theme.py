@@ -7,6 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from textual.color import Color
 from textual.theme import Theme
 
+
+def _edges(primary: str, surface: str, blurred: str) -> dict[str, str]:
+    """Variables of borders and scroll bars that are other colours of a theme; `blurred` is theirs without the focus."""
+    return {
+        "border": primary,
+        "border-blurred": blurred,
+        "scrollbar": blurred,
+        "scrollbar-active": primary,
+        "scrollbar-background": surface,
+        "scrollbar-background-hover": surface,
+        "scrollbar-background-active": surface,
+    }
+
+
 DARK = Theme(
     name="turnout-dark",
     primary="#7cb7ff",
@@ -21,19 +35,13 @@ DARK = Theme(
     panel="#1c2330",
     dark=True,
     variables={
-        "border": "#7cb7ff",
-        "border-blurred": "#6f7e9a",
+        **_edges("#7cb7ff", "#151a23", "#6f7e9a"),
         "block-cursor-background": "#1d3452",
         "block-cursor-foreground": "#ffffff",
         "block-cursor-text-style": "none",
         "block-cursor-blurred-background": "#1f2836",
         "input-selection-background": "#7cb7ff 35%",
-        "scrollbar": "#6f7e9a",
         "scrollbar-hover": "#8390a8",
-        "scrollbar-active": "#7cb7ff",
-        "scrollbar-background": "#151a23",
-        "scrollbar-background-hover": "#151a23",
-        "scrollbar-background-active": "#151a23",
     },
 )
 
@@ -51,19 +59,13 @@ LIGHT = Theme(
     panel="#e9edf2",
     dark=False,
     variables={
-        "border": "#0b5cad",
-        "border-blurred": "#6d7889",
+        **_edges("#0b5cad", "#ffffff", "#6d7889"),
         "block-cursor-background": "#c4dcf7",
         "block-cursor-foreground": "#0d1117",
         "block-cursor-text-style": "none",
         "block-cursor-blurred-background": "#e0e7ef",
         "input-selection-background": "#0b5cad 25%",
-        "scrollbar": "#6d7889",
         "scrollbar-hover": "#576274",
-        "scrollbar-active": "#0b5cad",
-        "scrollbar-background": "#ffffff",
-        "scrollbar-background-hover": "#ffffff",
-        "scrollbar-background-active": "#ffffff",
     },
 )
 
@@ -81,19 +83,13 @@ CONTRAST = Theme(
     panel="#1c1c1c",
     dark=True,
     variables={
-        "border": "#8fd3ff",
-        "border-blurred": "#b8b8b8",
+        **_edges("#8fd3ff", "#000000", "#b8b8b8"),
         "block-cursor-background": "#002b4d",
         "block-cursor-foreground": "#ffffff",
         "block-cursor-text-style": "bold",
         "block-cursor-blurred-background": "#2b2b2b",
         "input-selection-background": "#8fd3ff 40%",
-        "scrollbar": "#b8b8b8",
         "scrollbar-hover": "#d8d8d8",
-        "scrollbar-active": "#8fd3ff",
-        "scrollbar-background": "#000000",
-        "scrollbar-background-hover": "#000000",
-        "scrollbar-background-active": "#000000",
     },
 )
 """For eyes and screens that need more: every text has at least 7:1 (WCAG 2.2, 1.4.6)."""
