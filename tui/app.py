@@ -96,11 +96,13 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
     ) -> None:
         environ = os.environ if environ is None else environ
         self.settings = own.load(environ)
+        self._settings_place = str(self.settings.place or own.FILE)
         self._theme_is_fixed = "NO_COLOR" in environ or bool(environ.get("TURNOUT_THEME"))
         environ = self.settings.beside(environ)
         chosen = themes.choose(environ)
         super().__init__(ansi_color=True if themes.is_ansi(chosen) else None)
-        self._environ = environ
+        self.environ = environ
+        """The variables, with what the person's settings say where no variable says it."""
         self.project = project
         self.now = now
         self.clock = clock
@@ -111,7 +113,6 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         """Everything of every environment; None without a project."""
         self.announcer: Announcer | None = None
         self._opener = opener
-        self._environ = environ
         self._first = environment
         for theme in themes.THEMES:
             self.register_theme(theme)
@@ -122,11 +123,6 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
             self.add_class("-ascii")
         if self.native_ansi_color:
             self.add_class("-ansi")
-
-    @property
-    def environ(self) -> Mapping[str, str]:
-        """The variables, with what the person's settings say where no variable says it."""
-        return self._environ
 
     @property
     def workspace(self) -> Workspace | None:
@@ -160,8 +156,7 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         from tui.commands import registry
         from tui.model.bridge import TICK, Bridge
 
-        place = str(self.settings.place or own.FILE)
-        self.keymap = keys.check(self.settings.keys, registry.KEYS, place)
+        self.keymap = keys.check(self.settings.keys, registry.KEYS, self._settings_place)
         self.bridge = Bridge()
         self.set_keymap(self.keymap.changed)
         self._hear_signals()
@@ -257,7 +252,7 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         from tui.view.announcements import terminal
 
         if self.announcer is None:
-            self.announcer = Announcer(self._driver.write, terminal(self._environ, self.settings.notify))
+            self.announcer = Announcer(self._driver.write, terminal(self.environ, self.settings.notify))
             self.app_suspend_signal.subscribe(self, lambda _: self.stop_announcing())
         announcer = self.announcer
 
@@ -352,10 +347,10 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         """Hand a copied text to the terminal, or to a file where the terminal would not take it, and say so."""
         from tui.view import copies
 
-        why = copies.why_to_file(text, self._environ)
+        why = copies.why_to_file(text, self.environ)
         if not why:
             super().copy_to_clipboard(text)
-            self.notice(copies.said_when_sent(text, self._environ))
+            self.notice(copies.said_when_sent(text, self.environ))
             return
         import tempfile
 
@@ -391,8 +386,7 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         from tui.screens.help import HelpScreen
 
         here: Sequence[str] = getattr(self.screen, "keys_here", ())
-        place = str(self.settings.place or own.FILE)
-        self.push_screen(HelpScreen(self.keymap, self.glyphs, self.why_not, place=place, here=here))
+        self.push_screen(HelpScreen(self.keymap, self.glyphs, self.why_not, place=self._settings_place, here=here))
 
     def action_help_quit(self) -> None:
         """ctrl+c where nothing is selected: says how to leave, and never does."""
