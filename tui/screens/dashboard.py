@@ -401,7 +401,7 @@ class Dashboard(Guarded, Screen[None]):
     def show_header(self) -> None:
         """Draw the first line, and the one that tells of an interrupted operation or of a freeze."""
         self.query_one(HeaderLine).look(self.workspace)
-        self.query_one(BannerLine).look(self.workspace)
+        self.show_banner()
 
     def show_banner(self) -> None:
         """Draw the line that tells what an operation asks, that one was interrupted after it had switched something, or
@@ -464,7 +464,6 @@ class Dashboard(Guarded, Screen[None]):
         self.workspaces.look_at_others()
         self.workspace.look_again()
         self.show_header()
-        self.show_banner()
         self._show_lock_ages()
         if any(server.checking or not server.answers for server in self.workspace.fleet_view.servers):
             self.servers_pane.redraw()
