@@ -23,7 +23,6 @@ from typing import Any
 from unittest import mock
 
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from core.config import Project, load
 from core.events import (
@@ -45,6 +44,7 @@ from core.source import make_tree
 from tests.moving_picture import Frame, moving
 from tests.pictures import AGAIN, MOVIE, plain_starts, stale, write
 from tests.tui.recorded import NOW, RecordedFleet
+from tests.tui.rest import hold_cursors
 from tests.tui.running import XTERM, plan_made, settled, until
 from tui.app import TurnoutApp
 from tui.demo.sample import RELEASED, history, make_repository, write_config
@@ -181,9 +181,7 @@ class Camera:
 
     async def _taken(self) -> str:
         app: Any = self.pilot.app
-        for screen in app.screen_stack:
-            for field in screen.query(Input):
-                field.cursor_blink = False
+        hold_cursors(app)
         app.dashboard.show_fleet()  # its times are drawn by a clock that nobody holds
         app.dashboard.every_second()
         await settled(self.pilot)

@@ -17,6 +17,7 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.waiting import PATIENCE
 
@@ -62,6 +63,13 @@ async def resized(pilot: Pilot[Any], width: int, height: int) -> None:
     app.post_message(Resize(size, size))
     await at_rest(pilot)
     assert tuple(app.screen.size) == (width, height), f"laid out for {app.screen.size}"
+
+
+def hold_cursors(app: Any) -> None:
+    """Let no cursor blink in a field: a picture would depend on when it is taken."""
+    for screen in app.screen_stack:
+        for field in screen.query(Input):
+            field.cursor_blink = False
 
 
 def _on_the_way(app: Any) -> Iterator[str]:

@@ -19,8 +19,8 @@ from tests.plans import worded
 from tests.projects import Nowhere, SampleProject, make_project
 from tests.trees import tree_of
 from tests.tui.recorded import NOW, WEB, project, record, state, tag
+from tests.tui.recorded_operations import rollback_plan, with_plan
 from tests.tui.running import recorded_app, screen_text, shown, until
-from tests.tui.test_pictures import rollback_plan, with_plan
 
 SUBJECTS = ("First", "Add search", "Fix cart [/x] totals")
 

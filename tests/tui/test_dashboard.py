@@ -9,8 +9,8 @@ import pytest
 from core.config import Task
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown
 from tests.tui.recorded import NOW, project, state, tag
+from tests.tui.recorded_operations import HALF, UPLOADING, operating
 from tests.tui.running import board, recorded_app, screen_text, settled, shown, toasts, until
-from tests.tui.test_pictures import HALF, UPLOADING, operating
 from tui.app import DEMO, TurnoutApp
 from tui.dialogs.base import Ask, Dialog, Message
 from tui.dialogs.pick import DeployDialog, PruneDialog

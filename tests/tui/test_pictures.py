@@ -4,43 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
-from textual.widgets import Input
 
-from core import DeployRequest, RollbackRequest, config
+from core import config
 from core.errors import CheckFailed, ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
-from core.events import (
-    CheckAttempted,
-    Event,
-    GoingBack,
-    OperationFinished,
-    OperationStarted,
-    PhaseFinished,
-    PhaseStarted,
-    ServerFailed,
-    Switched,
-    UploadProgress,
+from core.jobs import Job
+from core.plan import NO_SPACE, Refusal, Step
+from core.records import Lock
+from tests.tui.recorded import NOW, WEB, project, state
+from tests.tui.recorded_operations import (
+    BEFORE_THE_SWITCH,
+    BEHIND,
+    DONE,
+    FAILED,
+    HALF,
+    SWITCHING,
+    UPLOADING,
+    Before,
+    deploy_plan,
+    operating,
+    rollback_plan,
+    with_plan,
 )
-from core.jobs import Controls, Job
-from core.plan import NO_SPACE, SWITCH, UPLOAD, Plan, Refusal, Step
-from core.records import JournalLine, Lock
-from tests.operations import AT_ONCE
-from tests.plans import worded
-from tests.tui.recorded import NOW, WEB, project, record, state, tag
 from tests.tui.running import XTERM, recorded_app, settled, until
 from tests.tui.text_pictures import SIZES, Text, drawn
 from tui.app import TurnoutApp
-from tui.dialogs.plan import PlanDialog
 from tui.dialogs.recover import RecoverDialog
-from tui.model.operation import Operation, OthersOperation
+from tui.model.operation import OthersOperation
 
-Before = Callable[[Pilot[Any]], Awaitable[None]]
 ERROR = ConnectError("web3 does not answer", detail="port 22: connection refused", hint="is the server up?")
 
 
@@ -71,9 +68,6 @@ def picture(snapshot: SnapshotAssertion, utc: None) -> Callable[..., bool]:
                 if before is not None:
                     await before(pilot)
                 await settled(pilot)
-                for screen in app.screen_stack:
-                    for field in screen.query(Input):
-                        field.cursor_blink = False
                 return await drawn(pilot, sizes, styled)
 
         return bool(asyncio.run(run()) == snapshot(extension_class=Text))
@@ -88,140 +82,6 @@ def pressing(*keys: str) -> Before:
     return press
 
 
-def deploy_plan(**changes: Any) -> Plan:
-    step = Step(server="", action=UPLOAD, current=tag(1), send_bytes=41_000_000, send_files=50, copy_bytes=58_000_000)
-    steps = tuple(Step(**{**vars(step), "server": name}) for name in WEB)
-    values: dict[str, Any] = {
-        "kind": "deploy",
-        "environment": "production",
-        "tag": tag(0),
-        "live": tag(1),
-        "record": record(0),
-        "steps": steps,
-        "hooks": ("prepare: composer install --no-dev",),
-        "checks": ("http://127.0.0.1:8080/healthz answers 200 within 10 attempts",),
-    }
-    return worded(Plan(**{**values, **changes}), DeployRequest())
-
-
-def rollback_plan() -> Plan:
-    steps = tuple(Step(server=name, action=SWITCH, current=tag(0)) for name in WEB)
-    return worded(deploy_plan(tag=tag(1), live=tag(0), record=record(1), steps=steps), RollbackRequest())
-
-
-class RecordedPlan(PlanDialog):
-    """A plan dialog whose plan was made before."""
-
-    made: Plan
-
-    def _work(self, emit: Any, controls: Controls) -> Plan:
-        return self.made
-
-
-def with_plan(plan: Plan) -> Before:
-    async def push(pilot: Pilot[Any]) -> None:
-        app: Any = pilot.app
-        request: Any = None
-        dialog = RecordedPlan(
-            app.workspace.fleet_watch.fleet,
-            request,
-            "Plan",
-            bridge=app.bridge,
-            keymap=app.keymap,
-            glyphs=app.glyphs,
-            now=app.now,
-        )
-        dialog.made = plan
-        await app.push_screen(dialog)
-        while dialog.plan is None:
-            await pilot.pause(0.05)
-        await pilot.pause()
-
-    return push
-
-
-def phases(server: str, *names: str) -> list[Event]:
-    out: list[Event] = []
-    for name in names:
-        out.append(PhaseStarted(server=server, phase=name, time=NOW - 10))
-        out.append(PhaseFinished(server=server, phase=name, seconds=0.4, time=NOW - 9))
-    return out
-
-
-STARTED = OperationStarted(
-    kind="deploy", environment="production", servers=WEB, tag=tag(0), subject="Fix cart [/x]", time=NOW,
-    title=f"Deploy {tag(0)} to production", phases=AT_ONCE,
-)  # fmt: skip
-UPLOADING: list[Event] = [
-    STARTED,
-    *phases("", "build"),
-    *(event for name in WEB for event in phases(name, "connect", "begin")),
-    *(PhaseStarted(server=name, phase="upload", time=NOW - 5) for name in WEB),
-    *(UploadProgress(server=name, sent=0, total=41_000_000, files_total=50, time=NOW - 1) for name in WEB),
-    UploadProgress(server="web1", sent=26_000_000, total=41_000_000, files=31, files_total=50, time=NOW + 2.9),
-    UploadProgress(server="web2", sent=30_500_000, total=41_000_000, files=36, files_total=50, time=NOW + 2.9),
-    UploadProgress(server="web3", sent=4_000_000, total=41_000_000, files=4, files_total=50, time=NOW - 9),
-]
-BEFORE_THE_SWITCH: list[Event] = [
-    STARTED,
-    *(event for name in WEB for event in phases(name, "connect", "begin", "upload")),
-    *(UploadProgress(server=name, sent=41_000_000, total=41_000_000, time=NOW - 9) for name in WEB),
-    *(event for name in WEB for event in phases(name, "stage")),
-    PhaseStarted(phase="barrier", time=NOW - 1),
-]
-SWITCHING: list[Event] = [
-    *BEFORE_THE_SWITCH,
-    PhaseFinished(phase="barrier", seconds=0.4, time=NOW - 1),
-    *(event for name in WEB for event in phases(name, "switch")),
-    Switched(server="web1", tag=tag(0), previous=tag(1), time=NOW),
-    Switched(server="web2", tag=tag(0), previous=tag(1), time=NOW),
-    *(PhaseStarted(server=name, phase="check", time=NOW) for name in WEB[:2]),
-    CheckAttempted(server="web1", check="/healthz", attempt=1, attempts=10, passed=True, time=NOW),
-    CheckAttempted(
-        server="web2", check="/healthz", attempt=3, attempts=10, passed=False, detail="answered 503", time=NOW
-    ),
-]
-DONE: list[Event] = [
-    *SWITCHING,
-    *(Switched(server=name, tag=tag(0), previous=tag(1), time=NOW) for name in WEB),
-    *(PhaseFinished(server=name, phase="check", seconds=1.2, time=NOW) for name in WEB),
-    OperationFinished(
-        kind="deploy", outcome="done", exit_code=0, seconds=12.4, time=NOW, summary="it is live", tag=tag(0)
-    ),
-]
-FAILED: list[Event] = [
-    *SWITCHING,
-    ServerFailed(server="web2", phase="check", title="/healthz answered 503", time=NOW),
-    GoingBack(text="putting back: /healthz answered 503", level="warning", why="/healthz answered 503", time=NOW),
-    Switched(server="web1", tag=tag(1), previous=tag(0), back=True, time=NOW),
-    Switched(server="web2", tag=tag(1), previous=tag(0), back=True, time=NOW),
-    OperationFinished(
-        kind="deploy", outcome="failed", exit_code=1, seconds=12.4, time=NOW,
-        summary="nothing is live of it: every server is back on 20261127T193000Z-9ab01cd",
-    ),
-]  # fmt: skip
-
-
-def operating(events: list[Event], error: FleetError | None = None, *keys: str) -> Before:
-    async def feed(pilot: Pilot[Any]) -> None:
-        app: Any = pilot.app
-        request: Any = None
-        operation = Operation(app.workspace.fleet_watch.fleet, request, deploy_plan(), NOW - 9)
-        for event in events:
-            operation.progress.apply(event)
-        operation.error = error
-        app.workspace.shown.operation = operation
-        app.dashboard.operation_started()
-        app.workspace.shown.said(events)
-        app.dashboard.operation_changed()
-        await pilot.press(*keys)
-
-    return feed
-
-
-BEHIND = {name: state(name, 1) for name in WEB}
-
-
 def test_main_screen(picture: Any) -> None:
     assert picture(recorded_app())
 
@@ -230,24 +90,6 @@ def test_main_screen_with_24_servers(picture: Any) -> None:
     names = [f"web{number}" for number in range(1, 25)]
     states = {name: state(name, 1 if name in ("web3", "web17") else 0) for name in names}
     assert picture(recorded_app(states, of=project(names)))
-
-
-LOOKS: dict[str, dict[str, str]] = {
-    "light": {"TURNOUT_THEME": "light"},
-    "no colour": {"NO_COLOR": "1"},
-    "16 colours": {"TERM": "screen"},
-    "console": {"TERM": "linux"},
-    "ascii": {"TURNOUT_ASCII": "1"},
-}
-
-
-@pytest.fixture(params=LOOKS)
-def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What the app, and Textual by itself, find in the environment."""
-    found: dict[str, str] = LOOKS[request.param]
-    if "NO_COLOR" in found:
-        monkeypatch.setenv("NO_COLOR", found["NO_COLOR"])
-    return found
 
 
 def test_looks(picture: Any, look: dict[str, str]) -> None:
@@ -365,16 +207,6 @@ def test_welcome(picture: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert picture(TurnoutApp(None, environ=XTERM))
 
 
-JOURNAL = (
-    JournalLine(what="begin", operation="0a", kind="deploy", who="ana@ci", time=NOW - 240, servers=WEB, tag=tag(0)),
-    JournalLine(what="switch", operation="0a", tag=tag(0), previous=tag(1), target=f"releases/{tag(1)}"),
-    JournalLine(what="interrupted", operation="0a", phase="switch"),
-)
-HALF = {
-    "web1": state("web1", transitions=JOURNAL),
-    "web2": state("web2", transitions=JOURNAL),
-    "web3": state("web3", 1, transitions=JOURNAL[:1]),
-}
 LOCK = Lock(operation="0b", kind="deploy", who="bo@ci", since=NOW - 12, age=12, silence=1, phase="upload")
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from core.changes import Commit, PlanChanges
 from core.errors import CheckFailed, ConnectError, FleetError
@@ -21,9 +20,9 @@ from core.events import Event, GoingBack, HookOutput, HookStarted, OperationFini
 from core.records import Freeze
 from tests.screenshots import fixed
 from tests.tui.recorded import NOW, tag
+from tests.tui.recorded_operations import FAILED, SWITCHING, UPLOADING, operating, phases
 from tests.tui.recorded_shop import HeardLogs, RecordedShop, examined
 from tests.tui.running import XTERM, hurried, plan_made, settled, until
-from tests.tui.test_pictures import FAILED, LOOKS, SWITCHING, UPLOADING, operating, phases
 from tests.tui.text_pictures import SIZES, Text, drawn
 from tui.app import TurnoutApp
 from tui.dialogs.edit import EditDialog, FormDialog
@@ -277,9 +276,6 @@ async def seen(
             act: Callable[[], Awaitable[None]] = getattr(tour, name)
             await act()
             await settled(pilot)
-            for screen in app.screen_stack:
-                for field in screen.query(Input):
-                    field.cursor_blink = False
             shown = [size for size in sizes if size[0] <= BEGUN[0] or name not in ALIKE]
             out[name] = await drawn(pilot, shown, styled)
     return out
@@ -302,15 +298,6 @@ def recorded(shop: RecordedShop, monkeypatch: pytest.MonkeyPatch) -> RecordedSho
     monkeypatch.setattr("core.doctor.examine_server", examined)
     monkeypatch.setattr("core.logs.follow.Following", HeardLogs)
     return shop
-
-
-@pytest.fixture(params=LOOKS)
-def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
-    """The variables of a terminal that has this look."""
-    environ: Mapping[str, str] = LOOKS[request.param]
-    if "NO_COLOR" in environ:
-        monkeypatch.setenv("NO_COLOR", environ["NO_COLOR"])
-    return environ
 
 
 def test_every_state(recorded: RecordedShop, snapshot: SnapshotAssertion) -> None:

@@ -10,7 +10,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from textual.color import Color
 from textual.pilot import Pilot
 
-from tests.tui.rest import resized
+from tests.tui.rest import hold_cursors, resized
 from tests.tui.running import settled
 
 SIZES = ((60, 16), (80, 24), (120, 34), (160, 45), (200, 60))
@@ -93,6 +93,7 @@ def _shaped(style: Style | None) -> bool:
 
 async def drawn(pilot: Pilot[Any], sizes: Sequence[tuple[int, int]], styled: tuple[int, int] | None) -> str:
     """The screen in each size, one below the other; with letters in the size `styled`."""
+    hold_cursors(pilot.app)
     out: list[str] = []
     for size in sizes:
         await resized(pilot, *size)
