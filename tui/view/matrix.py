@@ -12,6 +12,7 @@ from tui.view.formats import ago, range_name
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, fit, one_line, right
 from tui.view.matrix_layout import (
+    COUNT_WORDS,
     COUNTED_CELLS,
     DENSE,
     LEAD,
@@ -130,21 +131,11 @@ def server_cells(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Gl
     return _counts_together(found, glyphs)
 
 
-_COUNTED_AS: Mapping[str, tuple[str, ...]] = {
-    LIVE: (LIVE,),
-    KEPT: (KEPT,),
-    FAILED: (FAILED,),
-    ABSENT: (ABSENT, PRUNED),
-    UNKNOWN: (UNKNOWN,),
-}
-"""By column of counts: what is counted in it."""
-
-
 def _counts_apart(found: Mapping[str, int], layout: Layout, glyphs: Glyphs) -> list[Span]:
-    """How many there are of each kind, in columns."""
+    """How many there are of each kind, in columns; what was pruned is absent, too."""
     out = []
-    for column, cells in zip(_COUNTED_AS, layout.server_cells, strict=True):
-        number = sum(found.get(kind, 0) for kind in _COUNTED_AS[column])
+    for column, cells in zip(COUNT_WORDS, layout.server_cells, strict=True):
+        number = found.get(column, 0) + (found.get(PRUNED, 0) if column == ABSENT else 0)
         text = right(str(number) if number else glyphs.dot, cells - 1)
         out.append(Span(text + " ", ROLES[column] if number else "dim"))
     return out

@@ -135,6 +135,7 @@ def _server_block(names: Sequence[str], cells: int) -> tuple[str, tuple[int, ...
 
 
 COUNT_WORDS = {LIVE: "live", KEPT: "kept", FAILED: "bad", ABSENT: "none", UNKNOWN: "dark"}
+"""The columns of counts: what a release is on the servers that are counted, and the word for it."""
 
 
 def count_titles(glyphs: Glyphs) -> list[str]:
