@@ -175,7 +175,7 @@ def _signs(fleet: FleetView, glyphs: Glyphs) -> list[Span]:
 
 
 def _sign(server: ServerView, fleet: FleetView, glyphs: Glyphs) -> tuple[str, str]:
-    if server.error is not None or server.late:
+    if server.silent:
         return glyphs.alert, "bad"
     if server.state is None:
         return glyphs.wait, "dim"
@@ -200,7 +200,7 @@ def trouble_lines(view: EnvironmentView, cells: int, now: float, glyphs: Glyphs)
     if view.frozen:
         out += [line((text, "warn")) for text in wrap(f"frozen: {one_line(view.frozen)}", cells)]
     for server in fleet.servers:
-        if server.error is not None or server.late:
+        if server.silent:
             was = f", was {short_tag(server.state.current)}" if server.state and server.state.current else ""
             since = f", last seen {ago(now - server.seen_at)}" if server.seen_at else ""
             said = error_words(server.error) if server.error is not None else "no answer"

@@ -34,9 +34,14 @@ class ServerView:
     roles: tuple[str, ...] = ()
 
     @property
+    def silent(self) -> bool:
+        """Whether the last look at it failed, or has taken so long that its state is unknown."""
+        return self.error is not None or self.late
+
+    @property
     def answers(self) -> bool:
         """Whether its last state still counts as its present one."""
-        return self.state is not None and self.error is None and not self.late
+        return self.state is not None and not self.silent
 
     @property
     def seen_at(self) -> float:
