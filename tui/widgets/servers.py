@@ -35,7 +35,6 @@ class ServersPane(MarkableRows):
         self._fleet = FleetView("", "")
         self._by_name: dict[str, ServerView] = {}
         self._filter = ""
-        self._shown_order = ""
         self.unfolded = False
         self.order = ""
         self._wide = 0
