@@ -50,7 +50,7 @@ class ReleasesPane(MarkableRows):
 
     def scroll_servers(self, step: int) -> bool:
         """Show the columns of the next or previous servers, each with its name; whether there are any."""
-        cells = self.scrollable_content_region.width or self.size.width
+        cells = self._cells
         layout = self._laid_out(cells)
         first = matrix_layout.next_window(layout, self._fleet, cells, self._first, step)
         if first == self._first:

@@ -78,7 +78,7 @@ class Rows(Scrolling, can_focus=True):
 
     def redraw_seen(self) -> None:
         """Draw again the rows that are seen and whose text has changed by time alone (`time_text`), and the head."""
-        cells = self.scrollable_content_region.width or self.size.width
+        cells = self._cells
         head = self.draw_head(cells)
         if head != self._head_lines(cells):
             self.redraw()
@@ -98,10 +98,15 @@ class Rows(Scrolling, can_focus=True):
     def _draw_anew(self, index: int) -> None:
         for key in [key for key in self._strips if key[0] == index]:
             del self._strips[key]
+        line_of = self._line_of(index)
+        if 0 <= line_of.y < len(self._seen):
+            self._seen[line_of.y] = self.render_line(line_of.y)
+        self.refresh(line_of)
+
+    def _line_of(self, index: int) -> Region:
+        """Where the line of a row is now."""
         y = self.head_height + index % self._lines_of_rows - self.scroll_offset.y
-        if 0 <= y < len(self._seen):
-            self._seen[y] = self.render_line(y)
-        self.refresh(Region(0, y, self.size.width, 1))
+        return Region(0, y, self.size.width, 1)
 
     def time_text(self, index: int) -> str:
         """What of a row changes by itself as time goes on; "" for nothing."""
@@ -121,12 +126,17 @@ class Rows(Scrolling, can_focus=True):
 
     @property
     def head_height(self) -> int:
-        return len(self._head_lines(self.scrollable_content_region.width or self.size.width))
+        return len(self._head_lines(self._cells))
 
     def _head_lines(self, cells: int) -> Sequence[Line]:
         if self._head[0] != cells:
             self._head = (cells, self.draw_head(cells))
         return self._head[1]
+
+    @property
+    def _cells(self) -> int:
+        """The width of a line."""
+        return self.scrollable_content_region.width or self.size.width
 
     def columns(self, cells: int) -> int:
         """How many rows are side by side in a line of so many cells; they are read column by column."""
@@ -134,7 +144,7 @@ class Rows(Scrolling, can_focus=True):
 
     @property
     def _columns(self) -> int:
-        return max(self.columns(self.scrollable_content_region.width or self.size.width), 1)
+        return max(self.columns(self._cells), 1)
 
     @property
     def _lines_of_rows(self) -> int:
@@ -198,9 +208,7 @@ class Rows(Scrolling, can_focus=True):
     def watch_cursor(self, old: int, new: int) -> None:
         if old == new:
             return
-        head = self.head_height
-        for index in (old, new):
-            self.refresh(Region(0, head + index % self._lines_of_rows - self.scroll_offset.y, self.size.width, 1))
+        self.refresh(self._line_of(old), self._line_of(new))
         self._scroll_to_cursor()
         self.post_message(self.Moved(self))
 
@@ -224,7 +232,7 @@ class Rows(Scrolling, can_focus=True):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        cells = self.scrollable_content_region.width or self.size.width
+        cells = self._cells
         head = self._head_lines(cells)
         columns = max(self.columns(cells), 1)
         place = y - len(head) + (self.scroll_offset.y if y >= len(head) else 0)
