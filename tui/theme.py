@@ -195,14 +195,14 @@ def readable(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
     hues = environment_colours(theme, {name: colour.hex for name, colour in grounds.items()})
     under = [*grounds.values(), *(Color.parse(hue) for name, hue in hues.items() if name.startswith("tint"))]
     text = _until_readable(plain, end, under)
-    quieter = {name: ground.blend(text, share) for name, share in (("quiet", QUIET), ("off", OFF))}
+    quieter = quiet(theme, {"background": ground.hex, "foreground": text.hex})
     names = ("foreground", "primary", "secondary", "accent", "success", "warning", "error", "border", "border-blurred")
     texts = {name: _until_readable(Color.parse(variables[name]), end, under).hex for name in names}
     of_environments = {name: Color.parse(hue) for name, hue in hues.items() if name.startswith("env")}
     return {
         **{name: colour.hex for name, colour in grounds.items()},
         **texts,
-        **{name: _until_readable(colour, text, under).hex for name, colour in quieter.items()},
+        **{name: _until_readable(Color.parse(hue), text, under).hex for name, hue in quieter.items()},
         **{name: _until_readable(colour, end, under).hex for name, colour in of_environments.items()},
         "block-cursor-foreground": texts["foreground"],
         "block-cursor-text-style": "none",
