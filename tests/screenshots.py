@@ -147,7 +147,7 @@ class Shop:
         return out
 
 
-class _Fleet(RecordedFleet):
+class ShopFleet(RecordedFleet):
     """Plans of the real engine on recorded states."""
 
     manifests: Mapping[str, Manifest]
@@ -193,10 +193,10 @@ async def tour(folder: Path) -> dict[str, str]:
     shop = Shop(folder)
     newest = shop.records[-1]
     behind = dict(zip(SERVERS, (newest, newest, shop.records[-2]), strict=True))
-    fleets: list[_Fleet] = []
+    fleets: list[ShopFleet] = []
 
     def opener(project: Project, environment: Any) -> Any:
-        fleets.append(_Fleet(project, environment, shop.states(behind), {}))
+        fleets.append(ShopFleet(project, environment, shop.states(behind), {}))
         fleets[-1].manifests = shop.manifests
         return fleets[-1]
 
@@ -234,7 +234,7 @@ async def tour(folder: Path) -> dict[str, str]:
     return {**camera.pictures, MOVIE: moving(camera.frames, STILL)}
 
 
-async def _deploy(camera: Camera, plan: Plan, fleet: _Fleet, shop: Shop) -> None:
+async def _deploy(camera: Camera, plan: Plan, fleet: ShopFleet, shop: Shop) -> None:
     """Show a deploy on its way, and after its end."""
     app: Any = camera.pilot.app
     half, rest = _events(plan)
@@ -260,7 +260,7 @@ async def _deploy(camera: Camera, plan: Plan, fleet: _Fleet, shop: Shop) -> None
     await camera.picture("done", 3, "live on every server, and the checks passed")
 
 
-async def _roll_back(camera: Camera, plan: Plan, fleet: _Fleet) -> None:
+async def _roll_back(camera: Camera, plan: Plan, fleet: ShopFleet) -> None:
     """Show the way back to the release before, and after its end."""
     app: Any = camera.pilot.app
     began = NOW + UNDONE
@@ -312,7 +312,7 @@ def _happens(app: Any, operation: Operation, events: Sequence[Event]) -> None:
     app.dashboard.operation_changed()
 
 
-async def _looked_again(camera: Camera, fleet: _Fleet, tag: str) -> None:
+async def _looked_again(camera: Camera, fleet: ShopFleet, tag: str) -> None:
     """The servers as they are after a switch to this release."""
     app: Any = camera.pilot.app
     fleet.states = {

@@ -12,14 +12,12 @@ from core.config import Project, load
 from core.doctor import OK, WARNING, Finding
 from core.errors import TurnoutError
 from core.events import Event, HookOutput, OperationFinished, OperationStarted, PhaseFinished, PhaseStarted, Switched
-from core.fleet import Inspection
-from core.jobs import Cancel
 from core.logs.heard import Heard, Standing, Taken
 from core.manifest import Manifest
 from core.protocol.answers import Events
 from core.records import JournalLine, Record, ServerState
-from tests.screenshots import HOUR, SERVERS, Shop
-from tests.tui.recorded import NOW, RecordedFleet
+from tests.screenshots import HOUR, SERVERS, Shop, ShopFleet
+from tests.tui.recorded import NOW
 
 MORE = """
 [environments.staging]
@@ -51,14 +49,10 @@ class RecordedServer:
         return Events("", None, tuple(told), sum(map(len, told)))
 
 
-class ShopFleet(RecordedFleet):
-    """The recorded servers of one environment of the shop."""
+class AskedFleet(ShopFleet):
+    """The recorded servers of one environment of the shop, which answer."""
 
-    manifests: Mapping[str, Manifest]
     log: Sequence[Event] = ()
-
-    def inspect(self, cancel: Cancel) -> Inspection:
-        return Inspection(self.states, {})
 
     def open(self, name: str) -> Any:
         return RecordedServer(self.inspect_one(name), self.manifests, self.log)
@@ -134,7 +128,7 @@ class RecordedShop:
             (name,) = (server.name for server in environment.servers)
             record = self.records[-1 if environment.name == "staging" else -2]
             states = {name: replace(self._shop.states({name: record})[name], server=name)}
-        fleet = ShopFleet(project, environment, states, self.errors if environment.name == "production" else {})
+        fleet = AskedFleet(project, environment, states, self.errors if environment.name == "production" else {})
         fleet.manifests, fleet.log = self._shop.manifests, self.log
         return fleet
 
