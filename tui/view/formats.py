@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from core.names import short_tag as short_tag
 from core.records import FleetRelease, Told, one_line
-from core.text import size
+from core.text import size, some
 
 
 def age(seconds: float) -> str:
@@ -103,7 +103,5 @@ def without_record(row: FleetRelease) -> str:
 
 
 def listing(names: Sequence[str], limit: int = 4) -> str:
-    """`web1, web2, web3 and 97 more`."""
-    if len(names) <= limit:
-        return ", ".join(names)
-    return f"{', '.join(names[: limit - 1])} and {len(names) - limit + 1} more"
+    """`web1, web2, web3 and 97 more`, in the place of `limit` names: so there is never one more only."""
+    return some(names, limit if len(names) <= limit else limit - 1)
