@@ -87,11 +87,7 @@ def hints(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:
     if focus.filtering:
         close = KeyHint("close", keymap.shown("close"), "Show all")
         return [KeyHint("enter", "Enter", f"Filter {focus.filtering}"), close]
-    keys = [
-        (command.place, command.key)
-        for command in COMMANDS.values()
-        if command.label and command.in_bar(workspace, focus)
-    ]
+    keys = [(command.place, command.key) for command in _in_bar(workspace, focus)]
     if focus.pane == "bottom":
         keys += [(TAB_PLACE, key) for key in focus.tab_keys if key.label]
     return [_hint(key, workspace, focus, keymap) for _, key in sorted(keys, key=lambda placed: placed[0])]
@@ -101,9 +97,13 @@ def keys_here(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[str]:
     """The ids of the keys that do something where the person is: those of the tab, or else those of the bar."""
     if focus.pane == "bottom" and focus.tab_keys:
         return [key.id for key in focus.tab_keys]
-    in_bar = [command for command in COMMANDS.values() if command.label and command.in_bar(workspace, focus)]
-    in_bar.sort(key=lambda command: command.place)
+    in_bar = sorted(_in_bar(workspace, focus), key=lambda command: command.place)
     return [command.id for command in in_bar if not why_not(command.id, workspace, focus, keymap)]
+
+
+def _in_bar(workspace: Workspace, focus: Focus) -> list[Command]:
+    """The commands that are in the bar now."""
+    return [command for command in COMMANDS.values() if command.label and command.in_bar(workspace, focus)]
 
 
 def hints_of(commands: Sequence[Command], workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:
