@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from core.errors import EXIT_PERSON
 from core.names import resolve
 from core.plan import DEPLOY, PROMOTE, RECOVER, ROLLBACK
-from core.records import LEFT_OUT, JournalLine, Said
+from core.records import LEFT_OUT, JournalLine, Said, ServerState
 from core.text import most
 
 CHANGES_LIVE = frozenset({DEPLOY, PROMOTE, ROLLBACK, RECOVER})
@@ -120,6 +120,11 @@ def operation_named(word: str, ids: Sequence[str], environment: str) -> str:
         place=f"in {environment}" if environment else "",
         command=f"turnout history {environment}".rstrip(),
     )
+
+
+def running_on(states: Iterable[ServerState]) -> frozenset[str]:
+    """The ids of the operations that hold a lock of these servers, as an inspection saw it."""
+    return frozenset(state.lock.operation for state in states if state.lock and state.lock.alive)
 
 
 def merged(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from core.errors import EXIT_CONNECT, EXIT_DONE
-from core.history import LAST
+from core.history import LAST, running_on
 from core.rows.past import history_row
 from core.text import count
 from tui.cli.command import Answer, Command
@@ -30,7 +30,7 @@ def _history(command: Command) -> Answer:
 
     output, limit = command.output, command.options.words.limit
     inspection = command.inspect()
-    running = {state.lock.operation for state in inspection.states.values() if state.lock and state.lock.alive}
+    running = running_on(inspection.states.values())
     found = command.follower.run(
         "history", lambda emit, controls: read_history(command.fleet, limit, running), patient=False
     )

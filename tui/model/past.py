@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import TurnoutError
 from core.events import Event
-from core.history import Entry, History
+from core.history import Entry, History, running_on
 from core.jobs import Job
 from tui.model.bridge import Bridge
 from tui.model.fleet_watch import MANY, FleetWatch
@@ -57,8 +57,7 @@ class Past:
             return
         fleet = self._fleet_watch.fleet
         self._reading, self._read_at = True, news
-        known = self._fleet_watch.fleet_view.known
-        running = {state.lock.operation for state in known if state.lock and state.lock.alive}
+        running = running_on(self._fleet_watch.fleet_view.known)
         self._follow(Job("history", lambda emit, controls: _read(fleet, running)), self._read)
 
     def open(self, entry: Entry) -> None:

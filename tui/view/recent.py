@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.history import Entry, merged
+from core.history import Entry, merged, running_on
 from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
 from tui.view.history_lines import entry_line
@@ -22,8 +22,7 @@ LEAST = 3
 def recent_entries(fleet: FleetView) -> tuple[Entry, ...]:
     """The operations that the ends of some journals tell of, newest first."""
     states = fleet.known[:SERVERS]
-    running = {state.lock.operation for state in states if state.lock and state.lock.alive}
-    found = merged({state.server: state.journal for state in states}, running=running)
+    found = merged({state.server: state.journal for state in states}, running=running_on(states))
     # Of a part of the servers only, which says nothing of the others.
     return tuple(replace(entry, gone=()) for entry in found.entries)
 
