@@ -82,6 +82,7 @@ def test_a_package_that_lacks_something_is_not_handed_out(tmp_path: Path) -> Non
     assert re.search(rf"whl: core/here.py has {source}\n.*tar.gz: .*core/here.py has {source}", str(raised.value), re.S)
 
 
+@pytest.mark.slow
 def test_the_wheel_works_in_an_environment_of_its_own(products: dict[str, Path], tmp_path: Path, home: Path) -> None:
     python = installed(products, tmp_path / "env")
     # Its dependencies are those of this Python. A folder that a .pth names comes after the environment's own packages.

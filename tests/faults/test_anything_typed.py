@@ -178,6 +178,7 @@ async def anything(watch: Watch, servers: Any, project_factory: Any, truth: Any,
     assert disk(web) == before, "what nobody confirmed was done"
 
 
+@pytest.mark.slow
 async def test_whatever_is_typed_the_dashboard_goes_on_and_nothing_changes(
     servers, project_factory, truth, tmp_path, monkeypatch, watch
 ) -> None:
@@ -193,6 +194,7 @@ async def test_soak_thousands_of_keys(servers, project_factory, truth, tmp_path,
     await anything(watch, servers, project_factory, truth, seed, int(os.environ.get("TYPED", "5000")))
 
 
+@pytest.mark.slow
 async def test_no_server_is_asked_on_the_thread_of_the_interface(servers, project_factory, truth, watch) -> None:
     web = servers(2)
     project = project_factory(web)

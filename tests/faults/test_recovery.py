@@ -91,6 +91,7 @@ def test_a_cache_that_was_tampered_with_is_noticed_and_rebuilt(sshd, project_fac
     assert (sshd.files / "current/a").read_text() == "a\n"
 
 
+@pytest.mark.slow
 def test_a_silent_network_does_not_keep_the_lock(sshd, proxy, project_factory, operator, truth, monkeypatch):
     network, slow = proxy(sshd)
     hook = '[[hooks]]\non = "before-switch"\nrun = "sleep 1000"\n'
