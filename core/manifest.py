@@ -237,9 +237,11 @@ class Difference:
         return not self.gone and not self.added
 
 
-def difference(old: Manifest, new: Manifest) -> Difference:
+def difference(old: Manifest, new: Manifest, *, of_group: bool = False) -> Difference:
     """What has to be removed and sent to turn `old` into `new`.
 
+    of_group   a group shares the folder: only who made a folder can change its mode, so one of another mode is made
+               anew, with all that is in it
     A path whose kind changed (but for file and executable) is removed before it is sent, so that nothing
     is ever written through an old symbolic link or over a folder.
     """
@@ -247,6 +249,7 @@ def difference(old: Manifest, new: Manifest) -> Difference:
     send: list[bytes] = []
     gone: list[str] = []
     added: list[str] = []
+    anew: set[bytes] = set()
     for path, entry in old.entries.items():
         successor = new.entries.get(path)
         if successor == entry:
@@ -254,10 +257,15 @@ def difference(old: Manifest, new: Manifest) -> Difference:
         gone.append(line(path, entry))
         if successor is None or (successor.kind != entry.kind and not (successor.is_file and entry.is_file)):
             remove.add(path)
+        elif of_group and entry.kind == FOLDER:
+            remove.add(path)
+            anew.add(path)
     for path, entry in new.entries.items():
         if old.entries.get(path) != entry:
             send.append(path)
             added.append(line(path, entry))
+        elif anew and _below(path, anew):
+            send.append(path)
     changed = [new.entries[path] for path in send]
     return Difference(
         remove=tuple(sorted(path for path in remove if not _below(path, remove))),

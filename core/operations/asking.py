@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from core.errors import Cancelled, TurnoutError, Unanswered
@@ -16,6 +16,8 @@ from core.text import duration
 
 LOOK_EVERY = 1.0
 """Seconds between looks at what else may end the wait."""
+SHOWN_WITHIN = 10.0
+"""Seconds in which the servers show a question; people are told of it then, wherever it is shown by that time."""
 
 
 class Waiting:
@@ -91,12 +93,19 @@ class Waiting:
 
 @contextmanager
 def ask(
-    question: Question, controls: Controls, emit: Emit, heartbeat: Heartbeat, held: Collection[str]
+    question: Question,
+    controls: Controls,
+    emit: Emit,
+    heartbeat: Heartbeat,
+    held: Collection[str],
+    tell: Callable[[Question, Callable[[], bool]], None],
 ) -> Iterator[Waiting]:
     """Ask a question for as long as the block runs; one that is open at its end is closed with the default, where the
     block fails without a choice.
 
     held   the names of the servers whose locks show it, while they are held
+    tell   tells people of it, without waiting. It gets what waits until the servers show it: anybody can answer then;
+           False where it is closed by that time
     Waits for another question of this operation to be closed first. If this process dies here, it dies in the phase in
     which it asked.
     """
@@ -108,6 +117,13 @@ def ask(
         began = time.monotonic()
         heartbeat.ask(question, waiting.hear)
         emit(Asked(question=dict(question_row(question))))
+        servers = list(held)
+
+        def is_open() -> bool:
+            heartbeat.wait_shown(servers, SHOWN_WITHIN)
+            return asked.answer is None
+
+        tell(question, is_open)
         default = ""
         try:
             yield waiting

@@ -50,18 +50,23 @@ class Delivery:
         """Servers with the same cache get the same stream; a server whose cache is compared first has its own."""
         if self._tree is None:
             return
-        groups: dict[str, list[str]] = {}
+        groups: dict[tuple[str, bool], list[str]] = {}
         for step in self._plan.steps:
             cache = self._caches.get(step.server)
             if step.action == UPLOAD and step.exact and not step.stored:
-                groups.setdefault(cache.digest if cache else "", []).append(step.server)
-        for names in groups.values():
+                key = cache.digest if cache else "", self._is_of_group(step.server)
+                groups.setdefault(key, []).append(step.server)
+        for (_, of_group), names in groups.items():
             cache = self._caches.get(names[0])
-            change = difference(cache or EMPTY, self._tree.manifest)
+            change = difference(cache or EMPTY, self._tree.manifest, of_group=of_group)
             fan_out = self._fan_out(change, names, whole=cache is None)
             for name in names:
                 self._differences[name] = change
                 self._fan_outs[name] = fan_out
+
+    def _is_of_group(self, name: str) -> bool:
+        """Whether a group shares the deploy root of a server."""
+        return bool(self._run.session(name).ownership.group)
 
     def send(self, name: str, cancel: Cancel) -> None:
         """Bring a server's deploy-cache to the tree's content. Raises DiskFull, ServerError, ConnectError, Cancelled.
@@ -78,7 +83,8 @@ class Delivery:
             scanned = held.session.scan(cancel)
             wipe = scanned is None
             present = with_sizes(scanned, self._tree.manifest) if scanned else EMPTY
-            self._differences[name] = difference(present, self._tree.manifest)
+            of_group = self._is_of_group(name)
+            self._differences[name] = difference(present, self._tree.manifest, of_group=of_group)
             self._fan_outs[name] = self._fan_out(self._differences[name], [name], whole=True)
             kept = self._tree.manifest.files - self._differences[name].files
             run.emit(Note(server=name, text=f"deploy-cache compared; already there: {count(kept, 'file')}"))

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from core.backlog import left_out
@@ -55,11 +55,14 @@ class Heartbeat:
         self._beating: dict[str, int] = {}
         """By server: the number of the thread that beats for it."""
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._stopped = threading.Event()
         self._question: Question | None = None
         self._heard: Heard = lambda *_: True
         self._asked = 0
         """Counts up when there is another question, or none any more: each server is shown what it has not been."""
+        self._shown: dict[str, int] = {}
+        """By server: the last of those that it is certain to show."""
         self.lost: dict[str, TurnoutError] = {}
         """By server: why it is not beaten for any more."""
 
@@ -99,6 +102,13 @@ class Heartbeat:
         with self._lock:
             self._question, self._heard = question, heard or self._heard
             self._asked += 1
+
+    def wait_shown(self, servers: Collection[str], seconds: float) -> None:
+        """Wait until these servers show what is asked, at most so long; one that is lost shows nothing any more."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: all(name in self.lost or self._shown.get(name) == self._asked for name in servers), seconds
+            )
 
     def stop(self) -> None:
         self._stopped.set()
@@ -159,17 +169,19 @@ class Heartbeat:
             self._append(progress)
 
     def _beat(self, held: Held, number: int) -> None:
-        last = time.monotonic()
+        last = asked = time.monotonic()
         shown, deaf = 0, False
         while not self._stopped.wait(ANSWERS_EVERY if self._question else EVENTS_EVERY):
             if self._beating[held.name] != number:
                 return
             try:
-                shown = self._show(held, shown)
+                before, shown = shown, self._show(held, shown)
+                asked = time.monotonic() if shown != before else asked
                 if self._question:
                     # Replies to beats bring answers, so each of these looks is one.
                     held.sign_of_life()
                     deaf = self._listen(held, deaf=deaf)
+                    self._is_shown(held, shown, asked)
                 if self.deliver(held):
                     last = time.monotonic()
                 elif time.monotonic() - last >= BEAT_EVERY:
@@ -177,8 +189,17 @@ class Heartbeat:
                     last = time.monotonic()
             except TurnoutError as error:
                 # The thread that works with the server, or waits for an answer, finds out and reports it.
-                self.lost[held.name] = error
+                with self._changed:
+                    self.lost[held.name] = error
+                    self._changed.notify_all()
                 return
+
+    def _is_shown(self, held: Held, number: int, asked: float) -> None:
+        """Note that a server shows a question: it has replied to a sign of life that came after it."""
+        if held.heard > asked and self._shown.get(held.name) != number:
+            with self._changed:
+                self._shown[held.name] = number
+                self._changed.notify_all()
 
     def _listen(self, held: Held, *, deaf: bool) -> bool:
         """Hand on how others answered on a server; `deaf` until it has removed what was refused. Whether it is now."""

@@ -9,7 +9,7 @@ import importlib.util
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from core.config.notify import Notify
@@ -57,14 +57,22 @@ def tell_end(run: Running, plan: Plan | None, error: TurnoutError | None) -> Non
     _send(run, addresses, "failure" if error else "success", sentence.title(story), sentence.ended(story))
 
 
-def tell_waiting(run: Running, question: Question, plan: Plan | None) -> None:
-    """Tell that the operation waits for an answer; nobody waits for that."""
+def tell_waiting(run: Running, question: Question, plan: Plan | None, is_open: Callable[[], bool]) -> None:
+    """Tell that the operation waits for an answer; nobody waits for that.
+
+    is_open   waits until everybody can answer; False where nobody can any more, and nobody has to be told
+    """
     if question.kind not in (HOLD, BATCH, SERVER) or not (addresses := chosen(run, "hold")):
         return
     story = _story(run, plan, None)
     title = f"{story.place} waits for an answer"
     text = sentence.waits(story, question)
-    threading.Thread(target=_send, args=(run, addresses, "hold", title, text), name="notify", daemon=True).start()
+
+    def send() -> None:
+        if is_open():
+            _send(run, addresses, "hold", title, text)
+
+    threading.Thread(target=send, name="notify", daemon=True).start()
 
 
 def _story(run: Running, plan: Plan | None, error: TurnoutError | None) -> sentence.Story:

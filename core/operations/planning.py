@@ -92,6 +92,7 @@ def plan_settings(fleet: Fleet, moments: Iterable[Moment], carries: str, strateg
         shared=project.deploy.shared_paths,
         hard_links=project.deploy.copy_mode == "hardlink",
         strategy=strategy,
+        of_groups=frozenset(server.name for server in fleet.servers if fleet.environment.ownership_of(server).group),
     )
 
 

@@ -230,11 +230,14 @@ class Run:
         mask = self.fleet.project.mask
         choices = tuple(Choice(choice.name, mask(choice.text)) for choice in question.choices)
         question = replace(question, text=mask(question.text), choices=choices, asker=self.who)
+        return ask(question, controls, self.emit, self.heartbeat, self._held, self._tell_waiting)
+
+    def _tell_waiting(self, question: Question, is_open: Callable[[], bool]) -> None:
+        """Tell people of a question; see notifications.tell_waiting."""
         if self.fleet.project.notify:
             from core.operations.notifications import tell_waiting  # few projects have any
 
-            tell_waiting(self, question, self.plan)
-        return ask(question, controls, self.emit, self.heartbeat, self._held)
+            tell_waiting(self, question, self.plan, is_open)
 
     def open(self, tag: str, record: Record | None, order: Sequence[Batch] = ()) -> None:
         """Write into every server's journal what is about to become live: all that is known if this process dies.

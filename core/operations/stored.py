@@ -185,7 +185,9 @@ class Fetching:
         change: Difference | None = None
         if old:
             cache = next(cache for cache in self._prepared.caches.values() if cache is not None and cache.digest == old)
-            change = difference(cache, tree.manifest)
+            # One pack for all of them: what it has too much does no harm where nobody shares the deploy root.
+            of_group = any(run.session(step.server).ownership.group for step in self._prepared.plan.steps)
+            change = difference(cache, tree.manifest, of_group=of_group)
         pack = trees.find_pack(objects, digest, old, cancel)
         if pack is None and not old:
             pack, _ = trees.push(objects, tree, run.fleet.environment.name, run.who, run.emit, cancel)

@@ -27,6 +27,8 @@ class PlanSettings:
     hard_links: bool = False
     """Whether a release is made of hard links to the deploy-cache, without copying."""
     strategy: Strategy = field(default_factory=Strategy)
+    of_groups: frozenset[str] = frozenset()
+    """Servers whose deploy root a group shares."""
 
 
 def release_step(
@@ -46,7 +48,7 @@ def release_step(
     if existing and existing.present:
         action = NONE if state.current == record.tag else SWITCH
         return Step(server=state.server, action=action, current=state.current, refusal=refusal)
-    change = difference(cache or EMPTY, manifest)
+    change = difference(cache or EMPTY, manifest, of_group=state.server in settings.of_groups)
     unknown = cache is None and not state.cache_empty
     refusal = (
         refusal

@@ -141,6 +141,11 @@ class Agent:
         line = f"event {shell_word(events)}\n" if events else "beat\n"
         self._send(line.encode("ascii"))
 
+    @property
+    def heard(self) -> float:
+        """When the last reply to a beat came in, by time.monotonic."""
+        return self._heard
+
     def tell(self, word: str, *words: str) -> None:
         """Hand the agent a line that it acts on before the next request; nothing is awaited. Raises ConnectError."""
         self._send(f"{' '.join([word, *map(shell_word, words)])}\n".encode("ascii"))

@@ -91,6 +91,11 @@ class Held:
         words = (question.id, ",".join(question.names), to_lock(question, time.time())) if question else ("", "", "")
         self.session.placed(lambda: self.session.agent.tell("question", *words))
 
+    @property
+    def heard(self) -> float:
+        """When the last reply to a sign of life came in, by time.monotonic."""
+        return self.session.agent.heard
+
     def refuse(self, question: str) -> None:
         """Remove what somebody left as an answer, so that others can answer. As sign_of_life."""
         self.session.placed(lambda: self.session.agent.tell("refuse", question))

@@ -47,13 +47,13 @@ def _operator(accounts, project_factory, engine, home, ssh_config_add):
     (home / ".ssh/known_hosts").write_text(accounts.known_hosts_line())
     ssh_config_add(accounts.ssh_config("web", known_hosts=home / ".ssh/known_hosts"))
 
-    def make(user, folder, *, files=None, extra="", deploy=None, **options):
+    def make(user, folder, *, files=None, extra="", deploy=None, source="git", **options):
         named = {
             key: value.format(**accounts.names) if isinstance(value, str) else value for key, value in options.items()
         }
         place = accounts.login(folder, "web")
         text = extra.format(**accounts.names) if "{" in extra else extra
-        project = project_factory([place], files, extra=text, deploy=deploy, environment_options=named)
+        project = project_factory([place], files, extra=text, deploy=deploy, source=source, environment_options=named)
         table = tomllib.loads(project.config.read_text())
         table["environments"]["production"]["servers"][0]["host"] = f"{accounts.name(user)}@web"
         project.config.write_text(tomli_w.dumps(table))

@@ -11,6 +11,7 @@ import pytest
 from core import DeployRequest, RollbackRequest
 from core.config import parse
 from core.errors import TurnoutError
+from core.events import Asked
 from core.fleet import Fleet
 from core.operations import sentence
 from core.operations.notifications import tell_waiting
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Apprise
 class _Receiver(Handler):
     def do_POST(self):
         server = self.server
+        server.before_it_hears()
         heard = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path.endswith("/hang"):
             server.release.wait(30)
@@ -38,7 +40,7 @@ class _Receiver(Handler):
 @pytest.fixture
 def receiver():
     with serving(_Receiver) as server:
-        server.heard, server.release = [], threading.Event()
+        server.heard, server.release, server.before_it_hears = [], threading.Event(), lambda: None
         server.address = f"127.0.0.1:{server.server_address[1]}"
         yield server
         server.release.set()
@@ -131,7 +133,7 @@ def test_people_are_told_that_an_operation_waits_for_an_answer(tmp_path, receive
     run = Run(Fleet(project, project.environment("production")), "deploy", lambda event: None, "hotfix")
     choices = (Choice("go", "2 servers switch to r2"), Choice("abort", "nothing is switched"))
     question = Question(kind="hold", text="r2 is ready on 2 servers.", choices=choices, default="abort", deadline=1.8e9)
-    tell_waiting(run, question, None)
+    tell_waiting(run, question, None, lambda: True)
     until(lambda: receiver.heard, "the message")
     ((path, told),) = receiver.heard
     assert path == "/held" and told["title"] == "shop production waits for an answer" and told["type"] == "warning"
@@ -140,3 +142,24 @@ def test_people_are_told_that_an_operation_waits_for_an_answer(tmp_path, receive
         "`turnout answer production CHOICE`. go: 2 servers switch to r2; abort: nothing is switched." in told["message"]
     )
     assert told["message"].endswith("Why: hotfix.")
+
+
+def test_people_are_told_of_a_hold_once_they_can_answer_it(servers, project_factory, engine, receiver):
+    places = servers(2)
+    held = f'[[notify]]\nurl = "json://{receiver.address}/held"\non = ["hold"]\n'
+    operator = engine(project_factory(places, extra=held))
+    shown = []
+
+    def go():
+        shown.append([(place.files / ".turnout/lock/question").exists() for place in places])
+        operator.controls.questions.answer("go", "bo@laptop")
+
+    receiver.before_it_hears = go
+    operator.run(DeployRequest(tag="r1", hold=600.0))
+    assert shown == [[True, True]] and [path for path, _ in receiver.heard] == ["/held"]
+    # One that is answered before that has nobody to tell.
+    operator.on_event = lambda event: (
+        operator.controls.questions.answer("go", "ana@laptop") if isinstance(event, Asked) else None
+    )
+    operator.run(DeployRequest(tag="r2", hold=600.0))
+    assert len(receiver.heard) == len(shown) == 1

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from core import DeployRequest, RollbackRequest
-from core.errors import Cancelled, HookFailed
+from core.errors import Cancelled, HookFailed, UsageError
 from core.events import Asked, BatchStarted, LeftOut, Paused, Switched
 from core.records import left_behind
 from tests.engine.driving import Engine, at_rest, live, record
@@ -182,6 +182,30 @@ def test_a_pause_that_holds_asks_before_each_batch_and_undoes_all_where_somebody
     asked = answering(operator, "go", "go")
     operator.run(DeployRequest(tag="r3"))
     assert len(asked) == 2 and {live(place) for place in fleet} == {"r3"}
+
+
+def test_somebody_else_says_each_go_of_a_deploy_and_who_goes_back_goes_on_alone(rolling):
+    fleet, _, operator = rolling(2, pause="hold")
+    operator.fleet.environment = operator.fleet.environment.replace(hold=600.0, approve="other")
+    who = operator.fleet.project.settings.who
+    refused = []
+
+    def hear(event):
+        if isinstance(event, Asked):
+            try:
+                operator.controls.questions.answer("go", who)
+            except UsageError as error:
+                refused.append((event.question["kind"], error.title))
+                operator.controls.questions.answer("go", "bo@laptop")
+
+    operator.on_event = hear
+    operator.run(DeployRequest(tag="r2"))
+    assert [kind for kind, _ in refused] == ["hold", "batch"] and all("somebody else" in title for _, title in refused)
+    refused.clear()
+    operator.run(RollbackRequest("r1"))
+    assert not refused and {live(place) for place in fleet} == {"r1"}
+    operator.run(RollbackRequest("r2", hold=60.0))
+    assert [kind for kind, _ in refused] == ["hold", "batch"] and {live(place) for place in fleet} == {"r2"}
 
 
 def test_a_person_has_a_server_tried_again_or_leaves_it_out(rolling, tmp_path):

@@ -20,8 +20,20 @@ from tests.waiting import PATIENCE as LONG
 from tests.waiting import until
 
 SERVERS = 6
-PHASES = ("drain", "switch", "after-switch", "check", "return", "pause", "hold", "back", "barrier")
+ASKED = {"held": "hold", "hold": "batch", "settle": "settle", "server": "server", "failed": "batch"}
+"""Where a person is asked, and the kind of the question: before all batches, before the next one, while checks bake,
+after a server failed before its switch, and after a batch failed.
+"""
+PHASES = ("drain", "switch", "after-switch", "check", "return", "pause", "back", "barrier", *ASKED)
 """Where something is broken: a phase of a batch, what lies between two, the way back, or before all of them."""
+KEYS = {
+    "pause": {"pause": "150ms"},
+    "hold": {"pause": "hold"},
+    "settle": {"bake": "60s"},
+    "server": {"on-failure": "ask"},
+    "failed": {"on-failure": "ask"},
+}
+"""What the environment needs for a phase."""
 KINDS = ("operator", "connection", "agent", "cancel")
 
 
@@ -79,7 +91,7 @@ class Rolling:
     def run(self, kills: int) -> Counter:
         """Break so many deploys, each at another moment, and end each by recover or the next deploy."""
         while self.seen["kills"] < kills:
-            phase, kind = PHASES[self.number % len(PHASES)], KINDS[self.number // len(PHASES) % len(KINDS)]
+            phase, kind = PHASES[self.number % len(PHASES)], KINDS[sum(divmod(self.number, len(PHASES))) % len(KINDS)]
             batch = self.choose.randint(1, 3)
             about = f"seed {self.seed}, number {self.number + 1}: {kind} in {phase} of batch {batch}"
             try:
@@ -91,18 +103,19 @@ class Rolling:
     def break_one(self, phase: str, kind: str, batch: int) -> None:
         """One deploy that is broken, what must hold then, and the way out."""
         facts, operator = self.facts, self.operator
-        keys = {"pause": {"hold": "hold", "pause": "150ms"}[phase]} if phase in ("hold", "pause") else {}
+        keys: dict[str, object] = dict(KEYS.get(phase, {}))
         if self.choose.random() < 0.4:
             keys["allow-failed"] = 1
         self.configure(**keys)
         tag = self.next_tag()
-        fails = self._broken_file(tag) if phase == "back" else None
-        operator.start(self.project, "deploy", "production", "--yes", "--tag", tag)
+        fails = self._broken_file(phase, batch, tag)
+        held = ["--hold"] if phase == "held" else []
+        operator.start(self.project, "deploy", "production", "--yes", "--tag", tag, *held)
         facts.close()  # only the operator's connections are there to be broken
         until(lambda: self._reached(phase, batch) or self._ended(), f"{phase} of batch {batch}")
         time.sleep(self.choose.uniform(0.0, 0.04))
         self._break(kind, batch)
-        if phase == "hold" and kind in ("connection", "agent"):
+        if phase in ASKED and kind in ("connection", "agent") and not self._ends_by_itself():
             operator.signal(signal.SIGTERM)  # nobody answers: it undoes what it did, with what is left of its servers
         status = operator.end()
         for network in self.networks:
@@ -120,11 +133,25 @@ class Rolling:
         assert not facts.interrupted()
         assert not self.drained(), "a server was not brought back"
 
-    def _broken_file(self, tag: str) -> Path:
-        """Let the last batch fail."""
-        path = self.servers[-1].files / f"fails-check-{tag}"
+    def _broken_file(self, phase: str, batch: int, tag: str) -> Path | None:
+        """Let fail what has to fail for this phase: a hook or a check of the batch, or a check of the last batch."""
+        steps = {"back": ("check", 3), "server": ("drain", batch), "failed": ("check", batch)}
+        if phase not in steps:
+            return None
+        step, number = steps[phase]
+        path = self.servers[2 * number - 1].files / f"fails-{step}-{tag}"
         path.touch()
         return path
+
+    def _ends_by_itself(self) -> bool:
+        """Whether an operation that has lost a server ends without a word of a person, given a while for that."""
+        if self.choose.random() < 0.5:
+            return False
+        until_then = time.monotonic() + 3.0
+        while time.monotonic() < until_then and not self._ended():
+            time.sleep(0.1)
+        self.seen["ended by itself"] += self._ended()
+        return self._ended()
 
     def _reached(self, phase: str, batch: int) -> bool:
         servers = self.names[2 * batch - 2 : 2 * batch]
@@ -139,8 +166,11 @@ class Rolling:
                 case "pause", "paused":
                     if event["number"] >= min(batch, 2):
                         return True
-                case "hold", "asked":
-                    return True
+                case (("held" | "hold" | "settle" | "server" | "failed"), "asked"):
+                    question = event["question"]
+                    about_it = phase != "settle" or set(question["servers"]) <= set(servers)
+                    if question["kind"] == ASKED[phase] and about_it:
+                        return True
                 case "back", "going-back":
                     return True
                 case "barrier", "phase-started":

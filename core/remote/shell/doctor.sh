@@ -54,18 +54,28 @@ tried() {
   say "tried $1${2:+ $encoded}"
 }
 
-# grouped: whether the group can share the root, and everything of ours in it is shared.
+# grouped: whether the group can share the root, and what Turnout made in it is shared. What hooks have made in a release
+# is the application's, and other folders in the root are another tool's.
 # sets: place odd
 grouped() {
   if odd=$(member); then
     [ "$base" = "$root" ] || { tried group; return; }
     # Only its owner may leave this to the first operation.
     [ -e "$own" ] || [ -e releases ] || [ ! -O . ] || { tried group; return; }
-    for place in . releases deploy-cache "$own"; do
-      [ -d "$place" ] || continue
-      odd=$(find "$place" \( -path './shared*' -o -path "./$own/*" -o -path './.turnout-*' -o -path './releases*' -o -path './deploy-cache*' \) -prune -o -type d \( ! -perm -2070 -o ! -group "$group" \) -print 2> /dev/null | head -n 1)
-      [ -z "$odd" ] || { tried group "$root/${odd#./} is not shared with the group $group: $(to_share)"; return; }
-    done
+    odd=$(
+      {
+        find . -prune -type d \( ! -perm -2070 -o ! -group "$group" \) -print
+        [ ! -d releases ] || find releases -maxdepth 1 -type d \( ! -perm -2070 -o ! -group "$group" \) -print
+        for place in deploy-cache "$own"; do
+          [ ! -d "$place" ] || find "$place" \( -path "$own/trash*/*" -o -path "$own/incoming/*" \) -prune -o -type d \( ! -perm -2070 -o ! -group "$group" \) -print
+        done
+      } 2> /dev/null | while IFS= read -r place; do
+        case $place in releases/*) [ -f "$own/manifests/${place##*/}.manifest" ] || continue ;; esac
+        say "$place"
+        break
+      done
+    )
+    [ -z "$odd" ] || { [ "$odd" != . ] || odd=; tried group "$root${odd:+/$odd} is not shared with the group $group: $(to_share)"; return; }
     tried group
   else tried group "$odd"
   fi

@@ -60,29 +60,37 @@ belongs() {
   say "belongs to $3, and $(id -un) may not change it: become = \"$3\" in turnout.toml works as that user, group shares the root"
 }
 
-# share_cache: what an upload has put into the deploy-cache is the group's, too. Only its owner can do that.
+# share_cache: what an upload has put into the deploy-cache is the group's, too. Only its owner can do that. A tar that
+# gives a folder its mode before it fills it leaves what is in it to the user's own group.
 share_cache() {
   [ -n "$group" ] || return 0
   # It came with its own mode.
   [ ! -f "$own/incoming/manifest" ] || chmod g+rw "$own/incoming/manifest" || return 1
-  long find deploy-cache -type d -user "$(id -u)" ! -perm -2070 -exec chmod g+rwxs {} + &&
-    long find deploy-cache -type f -user "$(id -u)" ! -perm -060 -exec chmod g+rw {} +
+  long find deploy-cache -type d -user "$(id -u)" \( -group "$group" -o -exec chgrp "$group" {} + \) ! -perm -2070 -exec chmod g+rwxs {} + &&
+    long find deploy-cache -type f -user "$(id -u)" \( -group "$group" -o -exec chgrp "$group" {} + \) ! -perm -060 -exec chmod g+rw {} +
 }
 
-# free_cache: put the deploy-cache aside where another user's upload broke off, and left folders that nobody else can change.
+# free_cache: put the deploy-cache aside where another user's upload broke off, and left folders that nobody else can
+# change. It gets a name that neither a release nor `clear` gives to anything in trash/.
 free_cache() {
   if [ -z "$group" ] || [ -f "$own/cache.manifest" ] || [ "$(id -u)" = 0 ]; then return 0; fi
   [ -n "$(find deploy-cache -type d ! -user "$(id -u)" ! -perm -020 2> /dev/null | head -n 1)" ] || return 0
-  mv -T deploy-cache "$own/trash/deploy-cache" && mkdir deploy-cache
+  mv -T deploy-cache "$own/trash/.deploy-cache" && mkdir deploy-cache
 }
 
-# apply_mask FOLDER: give a release the modes of the umask. What is private in it stays so: others may not read that.
-# sets: modes
+# apply_mask FOLDER: give a release the modes of the umask. What is private in it stays so: others may not read that. A
+# file that is so already may be another user's, by a hard link. BusyBox's cp does not keep that new files are the group's.
+# sets: folder modes of_group of_others
 apply_mask() {
   [ -n "${mask-}" ] || return 0
-  modes=${mask#??}
-  modes=$(mode_of g "${modes%?}"),$(mode_of o "${modes#?}")
-  long find "$1" -type d -perm -005 -exec chmod "$modes" {} + && long find "$1" -type f -perm -004 -exec chmod "$modes" {} +
+  folder=$1 modes=${mask#??}
+  of_group=${modes%?} of_others=${modes#?}
+  modes=$(mode_of g "$of_group"),$(mode_of o "$of_others")
+  set --
+  [ -z "$group" ] || { modes=$modes,g+s; set -- -o -type d ! -perm -2000 -exec chmod g+s {} +; }
+  long find "$folder" -type d -perm -005 -exec chmod "$modes" {} + "$@" &&
+    long find "$folder" -type f -perm -004 ! -perm "6$((6 & ~of_group))$((6 & ~of_others))" \
+      ! -perm "7$((7 & ~of_group))$((7 & ~of_others))" -exec chmod "${modes%,g+s}" {} +
 }
 
 # mode_of CLASS DIGIT: what chmod has to do for a digit of the umask, where files are 644 and folders 755.

@@ -159,12 +159,15 @@ astray() {
   sed -e '/\/\.\.\//b' -e '/\/\.\.$/b' -e '/^deploy-cache\//d' -e '/^\.turnout\/incoming\/manifest$/d' -e '/^\.turnout\/incoming\/added$/d' -e '/^\.turnout\/incoming\/gone$/d' | grep .
 }
 
-# untar FOLDER [MEMBER]: the pack, or a part of it, into a folder. An operation that takes the lock over ends it first.
-# sets: child
+# untar FOLDER [MEMBER]: the pack, or a part of it, into a folder. An operation that takes the lock over ends it first. The
+# folders above what changes are in the pack, too: in a shared root they may be another user's, and stay as they are.
+# sets: keep child
 untar() {
+  keep=
+  [ -z "$group" ] || case $(tar --version 2>&1) in *GNU*) keep=--no-overwrite-dir ;; esac
   {
     # shellcheck disable=SC2086  # one word or none
-    gzip -dc "$pack" | ( cd "$1" && exec tar -xpof - ${2-} ) &
+    gzip -dc "$pack" | ( cd "$1" && exec tar $keep -xpof - ${2-} ) &
   } 3> /dev/null
   child=$!
   birth "$child"
