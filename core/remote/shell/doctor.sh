@@ -56,7 +56,7 @@ tried() {
 
 # grouped: whether the group can share the root, and what Turnout made in it is shared. What hooks have made in a release
 # is the application's, and other folders in the root are another tool's.
-# sets: place odd
+# sets: odd
 grouped() {
   if odd=$(member); then
     [ "$base" = "$root" ] || { tried group; return; }
