@@ -53,6 +53,7 @@ class Waiting(TypedDict, total=False):
 class Agent:
     """One running agent.
 
+    when_started   called once its program is on its way
     round_trips   those that were waited for since the start: opening the channel is one, each request is one
     rtt           seconds of the last `ping`, the shortest request there is; 0.0 before the first"""
 
@@ -82,9 +83,14 @@ class Agent:
         self._channel: paramiko.Channel | None = None
         self._ready = False
         self._begun = False
+        self.when_started: Callable[[], None] | None = None
         self.round_trips = 0
         self._first_answer = 0.0
         self.rtt = 0.0
+
+    @property
+    def started(self) -> bool:
+        return self._channel is not None
 
     @property
     def alive(self) -> bool:
@@ -114,6 +120,8 @@ class Agent:
             self._until = began + how.get("within", math.inf)
             if first:
                 self._start(text)
+                if self.when_started:
+                    self.when_started()
             else:
                 self._send(text.encode("ascii"))
             self.round_trips += 1

@@ -205,7 +205,8 @@ class Link(fabric.Connection):  # type: ignore[misc]
             return through_command(self.options.proxy_command, self.options.environ)
         dialled: Dialled | None = self._dialled
         self._set(_dialled=None)
-        return Wire(dialled.take() if dialled is not None else connect(self.options, places))
+        sock = dialled.take() if dialled is not None else connect(self.options, places)
+        return Wire(sock, greeted=True)
 
     def _channel(self) -> paramiko.Channel:
         """A TCP connection from the gateway to the destination."""

@@ -21,6 +21,10 @@ class Understudy(Agent):
         self._folder = folder
 
     @property
+    def started(self) -> bool:
+        return self._agent.started
+
+    @property
     def alive(self) -> bool:
         return self._agent.alive
 

@@ -262,7 +262,17 @@ class Session:
         return replace(state, lock=None)
 
     def expect_upload(self) -> None:
-        """Open a channel for an upload ahead, on a thread of its own while other requests run."""
+        """Open a channel for an upload ahead, on a thread of its own while other requests run.
+
+        Never before the agent's: sshd leaves Nagle's algorithm on until a command runs, so the second of two channels
+        that are opened at once comes a round trip later; and its program would take the way from the agent's.
+        """
+        if self._agent is None or self._agent.started:
+            self._open_upload()
+        else:
+            self._agent.when_started = self._open_upload
+
+    def _open_upload(self) -> None:
         if self._upload is None:
             self._upload = Ahead(self._new_upload)
 

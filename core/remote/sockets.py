@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +13,10 @@ from typing import Any
 from core.errors import ConnectError
 from core.jobs import Ahead
 from core.sshconfig import Book, Options, Target
+from core.version import VERSION
 
+GREETING = f"SSH-2.0-Turnout_{VERSION.replace('-', '_')}"
+"""How the client names itself (RFC 4253, section 4.2)."""
 CONNECT_TIMEOUT = 10.0
 """Seconds for the TCP connection, where ConnectTimeout says nothing else."""
 MOST_EARLY = 16
@@ -30,7 +34,10 @@ def addresses(options: Options) -> list[Address]:
 
 
 def connect(options: Options, places: Sequence[Address]) -> socket.socket:
-    """A TCP connection to the first of the addresses that takes one, without Nagle's algorithm. OSError for none."""
+    """A TCP connection to the first of the addresses that takes one, without Nagle's algorithm. OSError for none.
+
+    The greeting is sent at once: the server's algorithms come a round trip after that, while the SSH library is loaded.
+    """
     seconds = float(options.number("connecttimeout", int(CONNECT_TIMEOUT)) or CONNECT_TIMEOUT)
     trouble: OSError = OSError("no address")
     for _ in range(max(1, options.number("connectionattempts", 1))):
@@ -41,6 +48,8 @@ def connect(options: Options, places: Sequence[Address]) -> socket.socket:
                 _bind(sock, family, options)
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                with suppress(OSError):  # the login hears why
+                    sock.sendall(f"{GREETING}\r\n".encode("ascii"))
                 return sock
             except OSError as error:
                 trouble = error

@@ -1,14 +1,14 @@
-"""Turnout under a rig that measures deploy tools: writes a turnout.toml from the RIG_* environment and calls `turnout`.
+"""Turnout under a rig that measures deploy tools: makes a turnout.toml and two scripts from the RIG_* environment.
 
-`rig_deploy.py deploy|rollback`, in the rig's work folder; see rig.toml. Standard library only: any Python runs it.
+Run in the rig's work folder; see rig.toml. The scripts only become `turnout`, so that nothing else is measured.
+Standard library only: any Python runs it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+import shlex
 from pathlib import Path
 
 
@@ -33,16 +33,26 @@ def configuration(environ: dict[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main() -> int:
+def script(command: str, words: str, environ: dict[str, str]) -> str:
+    """A shell script that becomes `turnout COMMAND rig`; `words` are more of its words."""
+    cache = shlex.quote(f"{environ['RIG_WORK']}/turnout-cache")
+    return (
+        f"#!/bin/sh\nTURNOUT_CACHE_DIR={cache} TURNOUT_SSH_CONFIG=$RIG_SSH_CONFIG\n"
+        "export TURNOUT_CACHE_DIR TURNOUT_SSH_CONFIG\n"
+        f'exec "${{TURNOUT:-turnout}}" {command} rig {words}--yes\n'
+    )
+
+
+def main() -> None:
     environ = dict(os.environ)
     work = Path(environ["RIG_WORK"])
     (work / "turnout.toml").write_text(configuration(environ))
-    environ["TURNOUT_SSH_CONFIG"] = environ["RIG_SSH_CONFIG"]
-    environ["TURNOUT_CACHE_DIR"] = str(work / "turnout-cache")
-    words = ["--ref", environ["RIG_TAG"]] if sys.argv[1] == "deploy" and "TURNOUT_SOURCE" not in environ else []
-    command = [environ.get("TURNOUT", "turnout"), sys.argv[1], "rig", *words, "--yes"]
-    return subprocess.run(command, cwd=work, env=environ, check=False).returncode
+    ref = "" if "TURNOUT_SOURCE" in environ else '--ref "$RIG_TAG" '
+    for command, words in (("deploy", ref), ("rollback", "")):
+        place = work / command
+        place.write_text(script(command, words, environ))
+        place.chmod(0o755)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -12,6 +12,7 @@ import paramiko
 import pytest
 
 from core.errors import AuthenticationFailed, ConnectError, HostKeyRevoked
+from core.remote import transport
 from tests.engine.commands import turnout
 from tests.engine.driving import live
 from tests.engine.test_connecting import error_of
@@ -586,3 +587,24 @@ def test_a_host_key_that_is_too_short_is_refused(tmp_path, home, fleet_of, annou
         config.write_text(config.read_text() + "    RequiredRSASize 3072\n")
         error = error_of(fleet_of(place), ConnectError)
     assert error.title == "the host key has 2048 bits: too few" and "3072" in error.detail
+
+
+@pytest.mark.parametrize("shell", ["", "busybox"])
+@pytest.mark.parametrize("yes", [False, True])
+def test_a_long_way_changes_nothing_but_the_round_trips(
+    sshd, shell_server, home, project_factory, engine, monkeypatch, shell, yes
+):
+    """The login is padded, requests are compressed and files pass; or all is compressed, as ssh_config says."""
+    place = shell_server(shell) if shell else sshd
+    monkeypatch.setattr(transport, "FAR", 0.0)
+    config = home / ".ssh/config"
+    config.write_text(f"{config.read_text()}\nHost *\n    Compression {'yes' if yes else 'no'}\n")
+    files = {f"page{number}": b"the same words, again\n" * 900 for number in range(20)}
+    files["noise"] = os.urandom(1 << 20)
+    operator = engine(project_factory([place], files=files))
+    operator.deploy(tag="r1")
+    connected = operator.fleet.session(place.alias).connection.transport
+    assert connected.local_compression in ("zlib@openssh.com", *(["none"] if shell else []))
+    assert yes or connected.remote_compression == "none"
+    for path, content in files.items():
+        assert (place.files / "current" / path).read_bytes() == content

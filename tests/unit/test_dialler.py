@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import ConnectError
 from core.remote.link import Routes
-from core.remote.sockets import Dialler
+from core.remote.sockets import GREETING, Dialler
 from core.sshconfig import Book, Target
 from tests.servers import free_port
 from tests.waiting import until
@@ -61,6 +61,8 @@ def test_what_nobody_takes_is_closed(tmp_path: Path, listener: socket.socket) ->
     dialler.close()
     with ours:
         ours.settimeout(10)
+        greeting = f"{GREETING}\r\n".encode()
+        assert ours.recv(len(greeting), socket.MSG_WAITALL) == greeting
         assert ours.recv(1) == b""
     assert dialler.take(Target("web")) is None
 
