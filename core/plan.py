@@ -56,6 +56,7 @@ class Step:
     back         where undoing the switch points `current`: a link's text, "" where there was no `current`
     send_bytes, send_files   what travels
     exact        false: the bytes to send (the cache is compared first) or those that a prune frees are upper bounds
+    patched      a changed file may travel as a patch, so that fewer bytes are sent
     remove_entries   entries that are removed from the deploy-cache
     copy_bytes   what is copied on the server from the cache into the release
     prune        tags whose files are removed after the switch, or in a prune
@@ -74,6 +75,7 @@ class Step:
     send_files: int = 0
     remove_entries: int = 0
     exact: bool = True
+    patched: bool = False
     copy_bytes: int = 0
     prune: tuple[str, ...] = ()
     frees: int | None = 0
@@ -88,7 +90,7 @@ class Step:
             return self.refusal.text
         parts = []
         if self.action == UPLOAD and self.send_files:
-            least = "" if self.exact else "at most "
+            least = "" if self.exact and not self.patched else "at most "
             verb, whence = ("fetch", " from the store") if self.stored else ("send", "")
             parts.append(f"{verb} {least}{size(self.send_bytes)} in {count(self.send_files, 'file')}{whence}")
         elif self.action == UPLOAD and self.remove_entries:
@@ -207,7 +209,7 @@ class Plan:
 
     @property
     def exact(self) -> bool:
-        return all(step.exact for step in self.steps)
+        return all(step.exact and not step.patched for step in self.steps)
 
     @property
     def moving(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core import layout
@@ -16,14 +16,17 @@ from core.manifest import EMPTY, Difference, Manifest, difference
 from core.operations.fan_out import PIECE, FanOut, best_packing, probes
 from core.operations.planning import Prepared
 from core.operations.run import Run
+from core.patchable import patchable
 from core.plan import UPLOAD
 from core.protocol.listing import with_sizes
 from core.records import ServerState
 from core.tar.writer import Chunk, manifest_files, stream
-from core.text import count, show_path, some_lines
+from core.text import count, show_path, size, some_lines
 
 if TYPE_CHECKING:
+    from core.operations.patching import Patching
     from core.operations.stored import Fetching
+    from core.tar.patches import Patches
 
 REPORT_EVERY = 0.1
 """Seconds between progress events of one server."""
@@ -43,6 +46,7 @@ class Delivery:
         self._lock = threading.Lock()
         self._fan_outs: dict[str, FanOut] = {}
         self._differences: dict[str, Difference] = {}
+        self._patching: dict[FanOut, Patching | None] = {}
         self.fetching = _fetching(run, prepared, states)
         self._group_known()
 
@@ -59,7 +63,7 @@ class Delivery:
         for (_, of_group), names in groups.items():
             cache = self._caches.get(names[0])
             change = difference(cache or EMPTY, self._tree.manifest, of_group=of_group)
-            fan_out = self._fan_out(change, names, whole=cache is None)
+            fan_out = self._fan_out(change, names, cache or EMPTY, whole=cache is None)
             for name in names:
                 self._differences[name] = change
                 self._fan_outs[name] = fan_out
@@ -85,19 +89,23 @@ class Delivery:
             present = with_sizes(scanned, self._tree.manifest) if scanned else EMPTY
             of_group = self._is_of_group(name)
             self._differences[name] = difference(present, self._tree.manifest, of_group=of_group)
-            self._fan_outs[name] = self._fan_out(self._differences[name], [name], whole=True)
+            self._fan_outs[name] = self._fan_out(self._differences[name], [name], present, whole=True)
             kept = self._tree.manifest.files - self._differences[name].files
             run.emit(Note(server=name, text=f"deploy-cache compared; already there: {count(kept, 'file')}"))
             self._refuse_what_does_not_fit(state, self._differences[name], wipe=wipe)
         change = self._differences[name]
         fan_out = self._fan_outs[name]
+        patching = self._patching[fan_out]
         try:
             unpack = fan_out.unpack(cancel)
             upload = held.upload()
             with upload.watch(cancel):
                 upload.begin(held.root, held.token, unpack, change.remove, wipe)
-                self._pump(name, change, upload.send, fan_out)
+                most = patching.bytes if patching else change.bytes
+                self._pump(name, most, change.files, upload.send, fan_out)
                 upload.finish()
+            if patching and patching.patches:
+                self._apply(name, patching.patches, cancel)
         except TurnoutError:
             del self._differences[name]  # where it is tried again, the cache is compared first
             raise
@@ -116,11 +124,36 @@ class Delivery:
             hint = "free space there or prune releases, then deploy again: what arrived is not sent again"
             raise DiskFull("not enough space on a server", detail=reason, hint=hint, server=state.server)
 
-    def _pump(self, name: str, change: Difference, send: Callable[[bytes], None], fan_out: FanOut) -> None:
+    def _apply(self, name: str, patches: Patches, cancel: Cancel) -> None:
+        """Have a server make files from the patches that it got; those that it cannot make are sent whole."""
+        run, tree, held = self._run, self._tree, self._run.held(name)
+        assert tree is not None
+        failed = set(held.patch(cancel))
+        again = []
+        for number, patch in enumerate(patches.made):
+            path = show_path(patch.path)
+            if number in failed:
+                again.append(patch.path)
+                run.warn(f"{path} could not be made from a patch: it is sent whole", name)
+            else:
+                text = f"{path}: {size(patch.entry.size)} made from {size(patch.sent)} that were sent"
+                run.emit(Note(server=name, text=text))
+        if not again:
+            return
+        sizes = sum(tree.manifest.entries[path].size for path in again)
+        fan_out = self._stream_of(again, sizes, [name])
+        unpack = fan_out.unpack(cancel)
+        upload = held.upload()
+        with upload.watch(cancel):
+            upload.begin(held.root, held.token, unpack, (), False)
+            self._pump(name, sizes, len(again), upload.send, fan_out)
+            upload.finish()
+
+    def _pump(self, name: str, most: int, most_files: int, send: Callable[[bytes], None], fan_out: FanOut) -> None:
         """Hand all chunks to one server; the progress as events, at most every REPORT_EVERY seconds."""
         sent = files = 0
         reported = 0.0
-        total: dict[str, Any] = {"total": change.bytes, "files_total": change.files}
+        total: dict[str, Any] = {"total": most, "files_total": most_files}
         self._run.emit(UploadProgress(server=name, sent=0, files=0, **total))
         for chunk in fan_out.chunks(name):
             send(chunk.raw)
@@ -135,32 +168,62 @@ class Delivery:
             self.bytes += sent
             self.files += files
 
-    def _fan_out(self, change: Difference, names: list[str], *, whole: bool) -> FanOut:
-        """The stream for servers that need the same change; `whole`: with the whole manifest instead of its changes."""
+    def _fan_out(self, change: Difference, names: list[str], old: Manifest, *, whole: bool) -> FanOut:
+        """The stream for servers that need the same change; `whole`: with the whole manifest instead of its changes.
+
+        old   what they have
+        """
         tree = self._tree
         assert tree is not None
-        sessions = [self._run.session(name) for name in names]
         merging = all({"comm", "sha256sum"} <= self._states[name].features for name in names)
         small = len(change.gone) + len(change.added) < len(tree.manifest.entries)
         tail = manifest_files(tree.manifest, change if not whole and merging and small else None)
+        states = [self._states[name] for name in names]
+        has = frozenset[str].intersection(*(state.features for state in states))
+        patching = None
+        if paths := patchable(has, old, change, tree.manifest):
+            from core.operations.patching import Patching  # few changes are in large files
 
-        def make() -> Iterator[Chunk]:
-            return stream(
-                tree.manifest, change.send, f"{layout.CACHE}/".encode(), tree.open, tree.mtime, tail, tree.is_hashed
-            )
+            target = self._run.fleet.environment.name
+            patching = Patching(self._run.fleet.project, target, tree, change, old, states, paths)
+        fan_out = self._stream_of(change.send, change.bytes, names, tail, patching)
+        self._patching[fan_out] = patching
+        return fan_out
 
-        rtt = max(session.rtt for session in sessions)
+    def _stream_of(
+        self,
+        paths: Sequence[bytes],
+        content: int,
+        names: list[str],
+        tail: Sequence[tuple[bytes, bytes]] = (),
+        patching: Patching | None = None,
+    ) -> FanOut:
+        """The stream of these paths, which have so many bytes of content; `patching` may leave some of them out."""
+        tree = self._tree
+        assert tree is not None
+        rtt = max(self._run.session(name).rtt for name in names)
         has = frozenset[str].intersection(*(self._states[name].features for name in names))
 
+        def make() -> Iterator[Chunk]:
+            sent = patching.whole if patching else paths
+            if patching and patching.patches:
+                yield from patching.patches.chunks()
+            prefix = f"{layout.CACHE}/".encode()
+            yield from stream(tree.manifest, sent, prefix, tree.open, tree.mtime, tail, tree.is_hashed)
+
         def unpack(cancel: Cancel) -> str:
-            tree.fetch(change.send, cancel)
-            return best_packing(has, change.bytes, rtt, lambda: self._sample(tree.manifest, change))
+            tree.fetch(paths, cancel)
+            if patching:
+                patching.make(cancel)
+            sent = patching.whole if patching else paths
+            size_of = content if sent is paths else sum(tree.manifest.entries[path].size for path in sent)
+            return best_packing(has, size_of, rtt, lambda: self._sample(tree.manifest, sent))
 
         return FanOut(make, names, unpack, rtt)
 
-    def _sample(self, manifest: Manifest, change: Difference) -> Iterator[bytes]:
+    def _sample(self, manifest: Manifest, paths: Sequence[bytes]) -> Iterator[bytes]:
         assert self._tree is not None
-        for path, place in probes(manifest, change.send):
+        for path, place in probes(manifest, paths):
             with self._tree.open(path) as file:
                 file.seek(place)
                 yield file.read(PIECE)

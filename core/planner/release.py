@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from core import layout, shared
 from core.disk_space import lacking, of_release, of_unknown_cache, of_upload
 from core.manifest import EMPTY, Difference, Manifest, difference
+from core.patchable import patchable
 from core.plan import NO_SPACE, NONE, STAGE, SWITCH, UPLOAD, Refusal, Step
 from core.planner.oddities import cache_refusal, current_refusal, mount_refusal
 from core.records import Record, Release, ServerState
@@ -67,6 +68,7 @@ def release_step(
         send_files=change.files,
         remove_entries=len(change.remove),
         exact=not unknown,
+        patched=bool(cache and patchable(state.features, cache, change, manifest)),
         copy_bytes=manifest.bytes,
         # After the switch the release that is live now is the one before: both are safe.
         prune=() if lives is None else tuple(beyond(state, settings.keep, lives, coming=record.tag)),

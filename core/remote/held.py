@@ -15,7 +15,7 @@ from core.protocol.asked import to_lock
 from core.protocol.requests import ANYWHERE, Settles
 from core.questions import Question
 from core.records import SILENT_AFTER, Block, Freeze, Lock, Pin, Record, ServerState
-from core.remote.launch import STORE, travelling
+from core.remote.launch import PATCH, STORE, travelling
 from core.shape import differences
 
 if TYPE_CHECKING:
@@ -125,6 +125,16 @@ class Held:
         answer = self.session.answer(verb, *travels, cancel=cancel, on_line=heard)
         said = [line for line in answer.lines if not line.startswith("at ")]
         self.session.done(replace(answer, lines=tuple(said)), "the server cannot fetch the files from the store")
+
+    def patch(self, cancel: Cancel) -> list[int]:
+        """Have files of the deploy-cache made from the patches that were uploaded; see core.tar.patches.
+
+        The numbers of those that could not be made, in the order of the list: they are as they were.
+        """
+        verb, travels = travelling("patch", (self.token,), PATCH)
+        answer = self.session.answer(verb, *travels, cancel=cancel)
+        self.session.done(answer, "changed files could not be made from patches")
+        return [int(number) for number in answer.of("whole") if number.isascii() and number.isdigit()]
 
     def stage(
         self,

@@ -205,5 +205,8 @@ def _undoes_row(undoes: Previous) -> UndoesRow:
 
 def _step_row(step: Step) -> StepRow:
     texts = {"refusal": step.refusal.text if step.refusal else "", "price": step.price()}
-    row: StepRow = {**asdict(step), "prune": list(step.prune), "sizes": dict(step.sizes), **texts}  # type: ignore[typeddict-item]  # the fields of Step
+    fields = asdict(step)
+    # For those who read it, both are upper bounds.
+    fields["exact"] = not fields.pop("patched") and step.exact
+    row: StepRow = {**fields, "prune": list(step.prune), "sizes": dict(step.sizes), **texts}  # type: ignore[typeddict-item]  # the fields of Step
     return row

@@ -13,6 +13,7 @@ from tests.engine.driving import snapshot
 from tests.shell.agents import text_of, verbs
 from tests.waiting import until
 
+TRAVELLING = {"fetch": "store.sh", "patch": "patch.sh"}
 TOKEN = "a" * 32
 OWNER = "operation 0a1b\nkind deploy\nwho ana@laptop\nsince 1000"
 BEGIN = ("begin", TOKEN, OWNER, "30", "c1a1", "shop", "production")
@@ -43,6 +44,7 @@ def test_the_lock_of_another_operation_refuses_and_says_whose_it_is(start, root)
 
 WITH_TOKEN = (
     ("stage", "r1", "auto", "0" * 64, "0" * 64, "yes", "record"),
+    ("patch",),
     ("fetch", "0" * 64, "1", "0" * 64, "0" * 64, "whole", "http://127.0.0.1:1/"),
     ("writable", "storage/"),
     ("complete", "r1"),
@@ -74,7 +76,7 @@ def test_no_changing_verb_takes_another_token(agent, root):
     asked = {verb for verb, text in verbs().items() if "holds " in text and verb != "break"}
     assert asked == {verb for verb, *_ in WITH_TOKEN}
     for verb, *words in WITH_TOKEN:
-        travels = ("with", text_of("store.sh")) if verb == "fetch" else ()
+        travels = ("with", text_of(TRAVELLING[verb])) if verb in TRAVELLING else ()
         reply = agent.ask(*travels, verb, "b" * 32, *words)
         assert (reply.status, reply.lines) == (3, ["this operation no longer holds the lock"]), verb
     assert snapshot(root) == before

@@ -25,6 +25,9 @@ NAMES = {
     "Transport._mac_info": (paramiko.Transport, dict),
     "Transport._kex_info": (paramiko.Transport, dict),
     "Transport._key_info": (paramiko.Transport, dict),
+    "Transport._preferred_compression": (paramiko.Transport, tuple),  # shrinking.py compresses what is short
+    "Transport._compression_info": (paramiko.Transport, dict),
+    "Transport._parse_kex_init": (paramiko.Transport, None),
     "Transport._channel_handler_table": (paramiko.Transport, dict),  # ending.py hears exit-signal
     "Transport._send_user_message": (paramiko.Transport, None),  # connection.py starts a command without waiting
     "Channel._handle_request": (paramiko.Channel, None),
