@@ -74,6 +74,30 @@ def holding(windows: Sequence[Window], moment: float) -> Window | None:
     return next((window for window in windows if window.holds(moment)), None)
 
 
+def always(windows: Sequence[Window]) -> bool:
+    """Whether the windows that come every week leave no minute of it free, in winter and in summer."""
+    weekly = [window for window in windows if isinstance(window.begin, int)]
+    return all(
+        _covered(weekly, moment) for moment in (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
+    )
+
+
+def _covered(windows: Sequence[Window], moment: datetime) -> bool:
+    """Whether weekly windows cover the week, where their zones differ from UTC as they do at a moment."""
+    spans = []
+    for window in windows:
+        assert isinstance(window.begin, int) and isinstance(window.end, int)
+        ahead = int((window.zone.utcoffset(moment.replace(tzinfo=None)) or timedelta()).total_seconds()) // 60
+        spans.append((window.begin - ahead, (window.end - window.begin) % WEEK))
+    at = 0
+    while at < WEEK:
+        left = max((length - (at - begin) % WEEK for begin, length in spans), default=0)
+        if left <= 0:
+            return False
+        at += left
+    return True
+
+
 def _minute(day: str, hour: str, minute: str) -> int:
     name = day[:3].title()
     if name not in DAYS or (len(day) > 3 and not _full(name).startswith(day.lower())):

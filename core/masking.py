@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from core.base64forms import Broken, Form, base64_forms
 from core.text import clean
-from core.text import quote as shell_quote
 
 SHORTEST_SECRET = 4
 """Shorter values are not masked: every `1` or `no` on the screen would become `***`, and they hide nothing."""
@@ -144,7 +141,7 @@ class Masking:
             for part in (secret, *(line.strip() for line in secret.splitlines()))
         }
         parts = {part for part in parts if is_secret(part)}
-        forms = {Form(text, re.escape(text), len(text)) for part in parts for text in _forms(part)}
+        forms = {form for part in parts for form in _forms(part)}
         forms |= {form for part in parts for form in base64_forms(part)}
         self._broken = Broken(parts)
         self._forms = sorted(forms, key=lambda form: (form.padding - form.longest, form.pattern))
@@ -210,42 +207,81 @@ class Masking:
         return at
 
 
-def _forms(part: str) -> Iterator[str]:
-    """How programs print a text: bare, cleaned, in a URL, a form, JSON, HTML, quoted for a shell, as Python's repr."""
-    yield part
+def _forms(part: str) -> Iterator[Form]:
+    """How programs print a text: bare, cleaned, in hex, and spelled by the rules of what it is in."""
     raw = part.encode("utf-8", "surrogateescape")  # a variable may hold bytes that are not UTF-8
-    for coded in (quote(raw), quote(raw, safe=""), quote_plus(raw)):
-        yield coded
-        yield re.sub("%..", lambda code: code[0].lower(), coded)
-    for text in (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]):
-        yield text
-        yield text.replace("/", "\\/")
-        yield text.translate(_JSON_IN_HTML)
-    for entities in _HTML:
-        yield part.translate(entities)
-    yield part.replace("'", "'\\''")
-    yield part.replace("'", "'\"'\"'")
-    yield shell_quote(part)[1:-1]
-    yield re.sub(r"([^A-Za-z0-9,._+:@%/-])", r"\\\1", part)
-    yield re.sub(r'([\\"$`])', r"\\\1", part)
-    yield repr(part)[1:-1]
-    yield raw.hex()
-    yield raw.hex().upper()
     cleaned = clean(part, len(part))
-    if len(cleaned) >= SHORTEST_SECRET:
-        yield cleaned
+    for text in (part, raw.hex(), raw.hex().upper(), *([cleaned] if len(cleaned) >= SHORTEST_SECRET else [])):
+        yield Form(text, re.escape(text), len(text))
+    for spell in (_in_url, _escaped, _in_xml):
+        yield _spelled(part, spell)
 
 
-_JSON_IN_HTML = {ord(char): f"\\u{ord(char):04x}" for char in "<>&"}
-_IN_HTML = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"}
-_HTML = (
-    _IN_HTML,
-    _IN_HTML | {ord('"'): "&quot;"},
-    _IN_HTML | {ord('"'): "&quot;", ord("'"): "&#x27;"},
-    _IN_HTML | {ord('"'): "&quot;", ord("'"): "&#39;"},
-    _IN_HTML | {ord('"'): "&quot;", ord("'"): "&#039;"},
-    _IN_HTML | {ord('"'): "&#34;", ord("'"): "&#39;"},
-    _IN_HTML | {ord('"'): "&quot;", ord("'"): "&apos;"},
-    _IN_HTML | {ord('"'): "&#x22;", ord("'"): "&#x27;"},
-)
-"""Escapes of Python (with and without quotes), Jinja, PHP, Go and XML."""
+def _spelled(part: str, spell: Callable[[str], tuple[str, int]]) -> Form:
+    """A text of which programs write each character that is neither a letter nor a digit as it is, or in other ways:
+    which ones differs from program to program.
+
+    spell   gives the pattern of one character, or of several backslashes, and how long what it matches can be
+    """
+    patterns: list[str] = []
+    needle = run = ""
+    longest = 0
+    for text in re.findall(r"\\+|.", part, re.DOTALL):
+        if text.isascii() and text.isalnum():
+            run += text
+            needle = max(needle, run, key=len)
+            pattern, most = text, 1
+        else:
+            run = ""
+            pattern, most = spell(text)
+        patterns.append(pattern)
+        longest += most
+    return Form(needle, "".join(patterns), longest)
+
+
+def _in_url(text: str) -> tuple[str, int]:
+    """In a URL or a form (RFC 3986, section 2)."""
+    coded = [_bytes(char) for char in text]
+    ways = [
+        f"{re.escape(char)}|{''.join(f'%(?i:{byte:02x})' for byte in raw)}" + ("|[+]" if char == " " else "")
+        for char, raw in zip(text, coded, strict=True)
+    ]
+    return "".join(f"(?:{way})" for way in ways), sum(3 * len(raw) for raw in coded)
+
+
+_LETTERS = {"\a": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v", "\x1b": "[eE]"}
+_QUOTES = {"'": """'\\\\''|'"'"'|''""", '"': '""'}
+"""In what is quoted itself: for shells, and in YAML, SQL and CSV."""
+
+
+def _escaped(text: str) -> tuple[str, int]:
+    """With backslashes: JSON (also JSON in JSON), JavaScript, shells, Python and PHP."""
+    if text[0] == "\\":
+        return rf"\\{{{len(text)},{4 * len(text)}}}", 4 * len(text)
+    raw, wide = _bytes(text), text.encode("utf-16-be", "surrogatepass")
+    units = [wide[place : place + 2].hex() for place in range(0, len(wide), 2)]
+    ways = [
+        rf"\\{{0,3}}{re.escape(text)}",
+        "".join(rf"\\{{1,3}}u(?i:{unit})" for unit in units),
+        "".join(rf"\\{{1,3}}(?:x(?i:{byte:02x})|{byte:03o})" for byte in raw),
+    ]
+    if text in _LETTERS:
+        ways.append(rf"\\{{1,3}}{_LETTERS[text]}")
+    if text in _QUOTES:
+        ways.append(_QUOTES[text])
+    return f"(?:{'|'.join(ways)})", max(8 * len(units), 6 * len(raw))
+
+
+_ENTITIES = {"&": "amp|", "<": "lt|", ">": "gt|", '"': "quot|", "'": "apos|"}
+
+
+def _in_xml(text: str) -> tuple[str, int]:
+    """In XML and HTML, also where that is in XML itself."""
+    names = [f"{_ENTITIES.get(char, '')}#0{{0,3}}{ord(char)}|#[xX]0{{0,3}}(?i:{ord(char):x})" for char in text]
+    ways = [f"(?:{re.escape(char)}|&(?:amp;)?(?:{name});)" for char, name in zip(text, names, strict=True)]
+    return "".join(ways), 18 * len(text)
+
+
+def _bytes(char: str) -> bytes:
+    """A character in UTF-8; one that stands for a byte that is not, as that byte."""
+    return char.encode("utf-8", "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass")

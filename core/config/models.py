@@ -29,7 +29,7 @@ from core.config.tasks import Task
 from core.config.types import Count, Duration, Hold, Name, Port, Text
 from core.config.variables import Variables
 from core.errors import UsageError
-from core.freezes import Window
+from core.freezes import Window, always
 from core.freezes import parse as parse_window
 from core.masking import Masking
 from core.moments import OPERATOR
@@ -184,6 +184,7 @@ class Environment(Table):
         yield from shared_umask(table)
         if table.get("approve") == OTHER and not table.get("hold"):
             yield ("approve",), "needs hold: without it nobody is asked", 'add hold = true, or hold = "2h"'
+        yield from _frozen_for_ever(table)
         servers = table.get("servers")
         if isinstance(servers, list | tuple) and not servers:
             yield ("servers",), "needs at least one server", ""
@@ -195,6 +196,19 @@ class Environment(Table):
             if place and places.setdefault(place, index) != index:
                 message = f"has the same host, port and root as servers[{places[place]}]"
                 yield ("servers", index, "root"), message, ""
+
+
+def _frozen_for_ever(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rule that what is frozen every week leaves some of it free."""
+    windows = []
+    freeze = table.get("freeze")
+    for text in freeze if isinstance(freeze, list | tuple) else ():
+        try:
+            windows.append(parse_window(text))
+        except (TypeError, ValueError):  # told of where it is read
+            continue
+    if always(windows):
+        yield ("freeze",), "covers the whole week: nothing could ever be changed", "leave some of the week out"
 
 
 def _named(environments: dict[str, Environment]) -> dict[str, Environment]:

@@ -118,7 +118,7 @@ def _word(words: tuple[str, ...]) -> Reader:
             return value
         given = values.shown(value) if isinstance(value, str) else values.kind(value)
         hint = meant(value, words) if isinstance(value, str) else ""
-        raise Wrong([((), f"must be one of {', '.join(words)}; {given} is not", hint)])
+        raise Wrong([((), f"must be one of {', '.join(filter(None, words))}; {given} is not", hint)])
 
     return read
 

@@ -21,8 +21,8 @@ class Bytes(int):
     """A number of bytes."""
 
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(B|kB|MB|GB|TB)")
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _PERCENT = re.compile(r"([1-9][0-9]{0,2})%")
@@ -230,7 +230,7 @@ def host_header(value: str) -> str:
 
 
 def duration(value: object) -> float:
-    """Seconds from a number or from text: "500ms", "90s", "5m", "1h"."""
+    """Seconds from a number or from text: "500ms", "90s", "5m", "1h", "2d"."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         seconds = float(value)
     elif isinstance(value, str) and (match := _DURATION.fullmatch(value)):

@@ -11,6 +11,7 @@ import pytest
 from core import events
 from core.errors import FleetError, LockedError, ServerError
 from core.masking import Masking
+from core.plan import Plan
 from tests import REPOSITORY
 from tui.cli.json_output import JsonOutput
 from tui.cli.output import TextOutput
@@ -186,3 +187,14 @@ def test_an_encoding_without_our_glyphs_gets_ascii():
     assert not stream.can_show(UNICODE.live)
     stream.write(["● ok"])
     assert raw.getvalue() == b"\\u25cf ok\n"
+
+
+def test_what_a_plan_warns_of_is_said_also_where_nobody_was_asked(capsys):
+    made = events.PlanMade(plan={"warnings": ["r1 is marked bad by Deployer\x1b[31m"]})
+    output = TextOutput({})
+    output.events([made])
+    assert capsys.readouterr().err == "warning: r1 is marked bad by Deployer\n"
+    output.plan(Plan(environment="production", tag="r1", live="", steps=()), asked=True)
+    capsys.readouterr()
+    output.events([made])
+    assert capsys.readouterr().err == ""

@@ -197,7 +197,7 @@ def test_the_page_says_the_units_of_durations():
     units = re.search(r"\*\*Durations\*\*.*", PAGE)
     assert units
     texts = re.findall(r'`"(.*?)"`', units[0])
-    assert [values.duration(text) for text in texts] == [0.5, 90, 300, 3600]
+    assert [values.duration(text) for text in texts] == [0.5, 90, 300, 3600, 2 * 86400]
 
 
 def test_the_page_has_the_moments_of_hooks_with_place_folder_and_what_a_failure_does():

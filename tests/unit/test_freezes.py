@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.freezes import DAYS, holding, parse
+from core.freezes import DAYS, always, holding, parse
 from core.planner.freeze import frozen
 from core.records import Freeze, ServerState
 
@@ -92,6 +92,23 @@ def test_each_minute_of_the_week_is_in_a_window_or_in_its_opposite(begin, end, w
     assert one.holds(moment) != other.holds(moment)
     next_week = (datetime.fromtimestamp(moment, BERLIN) + timedelta(days=7)).timestamp()
     assert one.holds(moment) == one.holds(next_week)
+
+
+@pytest.mark.parametrize(
+    ("texts", "covers"),
+    [
+        (["Mon 00:00 - Thu 12:00 UTC", "Wed 23:00 - Mon 00:00 UTC"], True),
+        (["Sat 00:00 - Fri 00:00 Europe/Berlin", "Thu 20:00 - Sat 03:00 UTC"], True),
+        (["Mon 00:00 - Thu 00:00 UTC", "Thu 00:00 - Sun 23:59 UTC"], False),  # a minute is free
+        (["Mon 00:00 - Thu 00:00 UTC", "Thu 00:00 - Mon 00:00 Europe/Berlin"], False),  # an hour or two
+        (["Mon 00:00 - Thu 00:00 UTC", "Thu 01:00 - Mon 01:00 Europe/Berlin"], False),  # in summer an hour
+        (["Fri 16:00 - Fri 15:59 UTC"], False),
+        (["2020-01-01 00:00 - 2099-01-01 00:00 UTC"], False),
+        ([], False),
+    ],
+)
+def test_what_covers_the_whole_week_is_known(texts, covers):
+    assert always([parse(text) for text in texts]) is covers
 
 
 def test_a_freeze_by_hand_comes_before_the_calendar():

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import shlex
+import subprocess
 from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
+from xml.etree import ElementTree
 from xml.sax import saxutils
 
 import pytest
@@ -172,6 +175,54 @@ def test_a_secret_is_found_in_xml_and_hex(secret: str) -> None:
     entities = {"'": "&apos;", '"': "&quot;"}
     forms = [saxutils.escape(secret, entities), secret.encode().hex(), secret.encode().hex().upper()]
     assert {mask(f"<{form}>") for form in forms} == {"<***>"}
+
+
+ODD = ['it\'s (a) "test" & <b>/~!*', "pässwörd=\\n 1\t2", "\\\\back\\slash$`", "💾 €&&<>", "a'b''c"]
+
+
+def forms_of(secret: str) -> dict[str, str]:
+    """How some programs write it."""
+    text, raw = json.dumps(secret)[1:-1], secret.encode()
+    quoted = subprocess.run(["bash", "-c", 'printf "%q\\n%s" "$1" "${1@Q}"', "bash", secret], capture_output=True)
+    plain, at_q = quoted.stdout.decode().split("\n", 1)
+    return {
+        "encodeURIComponent of JavaScript": quote(secret, safe="!~*'()"),
+        "a URL in lower case": re.sub("%..", lambda code: code[0].lower(), quote(secret, safe="")),
+        "json_encode of PHP, JSON_HEX_*": re.sub("[<>&']", lambda at: f"\\u{ord(at[0]):04X}", text).replace("/", "\\/"),
+        "JSON in JSON": json.dumps(text)[1:-1],
+        "ElementTree": ElementTree.tostring(ElementTree.Element("a", {"b": secret})).decode()[6:-4],
+        "XML in XML": saxutils.escape(saxutils.escape(secret)),
+        "bytes of Python": repr(raw)[2:-1],
+        "%q of bash": plain.removeprefix("$'").removesuffix("'") if plain.startswith("$'") else plain,
+        "@Q of bash": at_q[2:-1] if at_q.startswith("$'") else at_q[1:-1],
+        "YAML": secret.replace("'", "''"),
+    }
+
+
+@pytest.mark.parametrize("secret", ODD)
+def test_a_secret_is_found_however_a_program_spells_its_characters(secret: str) -> None:
+    mask = Masking([secret])
+    shown = {name: form for name, form in forms_of(secret).items() if mask(f"<{form}>") != "<***>"}
+    assert not shown
+    assert mask(secret[:-1]) == secret[:-1]
+
+
+@given(st.text(min_size=6, max_size=30), st.integers(0, 9))
+def test_no_spelling_of_any_secret_is_missed(secret: str, number: int) -> None:
+    secret = "".join(char for char in secret if char.isprintable()).strip() + "x9!yz"
+    forms = [
+        quote(secret),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        json.dumps(json.dumps(secret)[1:-1])[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        html.escape(secret),
+        secret.encode("ascii", "xmlcharrefreplace").decode(),
+        repr(secret)[1:-1],
+        repr(secret.encode())[2:-1],
+        shlex.quote(secret).removeprefix("'").removesuffix("'"),
+    ]
+    assert "***" in Masking([secret])(f"<{forms[number]}>") and "x9!yz" not in Masking([secret])(forms[number])
 
 
 @pytest.mark.parametrize("text", ["8080", "2026", "true", "production", "Main", "127.0.0.1", "dev", "www-data"])

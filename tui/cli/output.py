@@ -81,6 +81,7 @@ class TextOutput:
         self._said = stderr()
         self._bars: Bars | None = None
         self._titles: set[str] = set()
+        self._plan_seen = False
         self.cells = self._data.columns or ENDLESS
         self.glyphs = choose(self._environ) if self._data.can_show(UNICODE.live + UNICODE.failed) else ASCII
 
@@ -93,6 +94,7 @@ class TextOutput:
         lines = []
         for event in events:
             if isinstance(event, PlanMade):
+                lines += self._unseen(event)
                 continue
             if self.printed is not None:
                 self._print(event, self.printed)
@@ -101,6 +103,13 @@ class TextOutput:
             if self._bars is not None:
                 self._bars.event(event)
         self.say(lines)
+
+    def _unseen(self, event: PlanMade) -> list[str]:
+        """What a plan warns of that nobody was shown, because nobody was asked."""
+        if self._plan_seen:
+            return []
+        warnings = [Note(text=str(text), level="warning") for text in event.plan.get("warnings", ())]
+        return [line for note in warnings for line in self.narrator.lines(note)]
 
     def _print(self, event: Event, printed: Callable[[HookOutput], str]) -> None:
         """What a command printed, as data; of all else only what a person has to know."""
@@ -124,6 +133,7 @@ class TextOutput:
     def plan(self, plan: Plan, *, asked: bool) -> None:
         from tui.view.plan_lines import plan_lines
 
+        self._plan_seen = True
         stream = self._said if asked else self._data
         lines = plan_lines(plan, (stream.columns or ENDLESS) - 2, self.glyphs, now=time.time(), terminal=True)
         stream.write(self.mask(text) for text in (one_line(plan.title), *(f"  {plain(s)}".rstrip() for s in lines)))
