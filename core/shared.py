@@ -91,3 +91,18 @@ def warnings(states: Sequence[tuple[ServerState, Manifest | None]], paths: Itera
     return [
         f"{path} will be a dangling link on {some(names, SHOWN)}: {reason}" for (path, reason), names in found.items()
     ]
+
+
+def forgotten(states: Sequence[ServerState], paths: Iterable[SharedPath]) -> list[str]:
+    """One line for each path that another tool's live release shares and the new one would not: nobody names it."""
+    named = [each.path for each in paths]
+    found: dict[str, list[str]] = {}
+    for state in states:
+        for path in state.shared_linked:
+            if not any(f"{path.rstrip('/')}/".startswith(f"{name}/") for name in named):
+                found.setdefault(path, []).append(state.server)
+    return [
+        f"{path} is shared by the live release on {some(names, SHOWN)}, and the new one will be without: "
+        f'shared = ["{path}"] in [deploy] keeps it'
+        for path, names in found.items()
+    ]

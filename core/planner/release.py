@@ -119,10 +119,14 @@ def _space_refusal(
 def leading_nowhere(
     states: Sequence[ServerState], steps: Sequence[Step], manifest: Manifest | None, settings: PlanSettings
 ) -> list[str]:
-    """Shared paths whose links will dangle, on the servers that switch, apart from those that are refused for it."""
+    """Shared paths whose links will dangle, on the servers that switch, apart from those that are refused for it; and
+    those of another tool that nobody names.
+    """
     moving = [
         (state, manifest if step.action in (STAGE, UPLOAD) else None)
         for state, step in zip(states, steps, strict=True)
         if step.action != NONE and not step.refusal
     ]
-    return shared.warnings(moving, settings.shared)
+    # A release that is there already is as it was made.
+    new = [state for state, step in zip(states, steps, strict=True) if step.action in (STAGE, UPLOAD)]
+    return [*shared.warnings(moving, settings.shared), *shared.forgotten(new, settings.shared)]

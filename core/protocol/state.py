@@ -33,6 +33,7 @@ class _Seen:
         self.shared_missing: set[str] = set()
         self.shared_dangling: set[str] = set()
         self.shared_elsewhere: dict[str, str] = {}
+        self.shared_linked: list[str] = []
         self.current = Current()
         self.releases = Releases(self.faults)
         self.disks = Disks()
@@ -52,6 +53,7 @@ class _Seen:
             "shared-missing": self._shared_missing,
             "shared-dangling": self._shared_dangling,
             "shared-elsewhere": self._shared_elsewhere,
+            "shared-linked": self._shared_linked,
             "feature": self._feature,
             "frozen": self._frozen,
         }
@@ -110,6 +112,10 @@ class _Seen:
         path, _, place = rest.partition(" ")
         if len(self.shared_elsewhere) < MOST_FAULTS:
             self.shared_elsewhere[raw_path(path)] = shown_path(place, 1000)
+
+    def _shared_linked(self, rest: str) -> None:
+        if len(self.shared_linked) < MOST_FAULTS:
+            self.shared_linked.append(shown_path(rest, 1000))
 
     def _frozen(self, rest: str) -> None:
         self.freeze = parse_notice(rest, Freeze)
@@ -176,6 +182,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         shared_missing=frozenset(seen.shared_missing),
         shared_dangling=frozenset(seen.shared_dangling),
         shared_elsewhere=seen.shared_elsewhere,
+        shared_linked=tuple(seen.shared_linked),
         lived=history.lived,
         their_locks=their_locks,
         pins=seen.releases.pins,

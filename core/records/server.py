@@ -182,6 +182,7 @@ class ServerState:
     transitions   lines of the last operation that was carried out there, and of those since that have no end
     shared_missing, shared_dangling   shared paths that are not in `shared/`, and dangling links there
     shared_elsewhere   by shared path that is not in `shared/`: where what the live release has of it really lies
+    shared_linked   what another tool's live release links to in `shared/`: paths, a slash behind those of folders
     transitions_whole   all of those lines could be read: what an operation did there is known
     lived         what another tool's log says was live, one after the other, the latest last
     their_locks   locks of other tools in the same root
@@ -227,6 +228,7 @@ class ServerState:
     shared_missing: frozenset[str] = frozenset()
     shared_dangling: frozenset[str] = frozenset()
     shared_elsewhere: Mapping[str, str] = field(default_factory=dict)
+    shared_linked: tuple[str, ...] = ()
     transitions_whole: bool = True
     lived: tuple[str, ...] = ()
     their_locks: tuple[TheirLock, ...] = ()

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from core.text import decode_path
 from tests.shell.test_locking import BEGIN, TOKEN, begun
 
 
@@ -100,6 +101,33 @@ def test_what_the_live_release_has_of_a_shared_path_is_found(agent, foreign):
     (foreign / "shared").mkdir()
     (foreign / "shared/.env").write_text("A=1\n")
     assert agent.done("state", ".env").of("shared-elsewhere") == []
+
+
+def test_what_the_live_release_of_another_tool_shares_is_found(agent, foreign):
+    live = foreign / "releases/12"
+    for folder in ("storage/app", "public/up loads/a/b", "logs", "other/deep", "of shared"):
+        (foreign / "shared" / folder).mkdir(parents=True)
+    for name in (".env", "lost"):
+        (foreign / "shared" / name).write_text("")
+    (live / "public").mkdir()
+    (live / "other").mkdir()
+    for path, target in {
+        ".env": "../../shared/.env",
+        "storage": f"{foreign}/shared/storage",
+        "public/up loads": "../../../shared/public/up loads",
+        "logs": "../../shared/storage",
+        "lost": "../../shared/gone",
+        "other/deep": "/etc",
+    }.items():
+        (live / path).symlink_to(target)
+    said = agent.done("state").of("shared-linked")
+    assert sorted(map(decode_path, said)) == [b".env", b"public/up loads/", b"storage/"]
+    (foreign / ".turnout/records").mkdir(parents=True)
+    (foreign / ".turnout/records/12.toml").write_text("")
+    assert len(agent.done("state").of("shared-linked")) == 3, "one that was adopted is another tool's all the same"
+    (foreign / ".turnout/manifests").mkdir()
+    (foreign / ".turnout/manifests/12.manifest").write_text("")
+    assert agent.done("state").of("shared-linked") == []
 
 
 def test_revision_is_left_in_a_release_that_has_none(agent, root):

@@ -126,6 +126,24 @@ def test_a_command_is_never_cut_where_it_is_copied_from() -> None:
     assert all(f"mv/srv/{name}/srv/shared/{name}&&ln-s/srv/shared/{name}/srv/{name}" in shown for name in names)
 
 
+@pytest.mark.parametrize(
+    ("named", "lost"),
+    [
+        ((), ["storage/", ".env"]),
+        ((SharedPath("storage", folder=True),), [".env"]),
+        ((SharedPath("storage/app", folder=True), SharedPath(".env")), ["storage/"]),
+        ((SharedPath("stor", folder=True), SharedPath(".env")), ["storage/"]),
+        ((SharedPath("storage", folder=True), SharedPath(".env")), []),
+    ],
+)
+def test_what_another_tool_shared_is_named_before_it_is_gone(named: tuple[SharedPath, ...], lost: list[str]) -> None:
+    server = state("web1", theirs("1", live=True), shared_linked=("storage/", ".env"), cache_empty=True)
+    plan = deploy(server, PlanSettings(shared=named))
+    said = [text for text in plan.warnings if "will be without" in text]
+    assert [text.split()[0] for text in said] == lost and all("on web1" in text for text in said)
+    assert plan.executable
+
+
 def test_our_own_release_seeds_from_the_next_tree_as_before() -> None:
     settings = PlanSettings(shared=(SharedPath("config.php"),))
     for release, refused in ((ours("t1", 1, live=True), False), (theirs("1", live=True), True)):

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2034,SC2154,SC2317  # set and called elsewhere: see agent.sh
+# shellcheck shell=sh disable=SC2034,SC2154,SC2317,SC3013  # see agent.sh; every shell that runs this has `test -ef`
 # A part of the agent: what other deploy tools left beside releases that have no record of ours. Only what they wrote is
 # read, never run; each file within bounds. core/adoption says what it means.
 
@@ -11,6 +11,7 @@ say_foreign() {
     first_line "$place"
     say "their-lock $place $(stat -c %Y "$place" 2> /dev/null || echo 0) $line"
   done
+  [ -z "$live" ] || [ -e "$own/manifests/$live.manifest" ] || say_shared "releases/$live"
   [ -n "$strange" ] || return 0
   for place in .dep repo repo/HEAD repo/.git scm revisions.log cache deploy-cache .env storage shared/.shared-copy; do
     [ ! -e "$place" ] || say "sign $place"
@@ -18,6 +19,26 @@ say_foreign() {
   say_marks
   say_log revisions.log
   say_log .dep/releases_log
+}
+
+# say_shared RELEASE: the paths of another tool's live release that are links to the same paths in shared/, a slash behind
+# those of folders: the next release is without them where nobody names them. Only folders that the release has, too, are
+# gone into: what lies in shared/ is not looked through. No program is started.
+# sets: release place number
+say_shared() {
+  release=$1 number=0
+  set -- shared/* shared/.[!.]*
+  while [ $# -gt 0 ] && [ "$number" -lt 500 ]; do
+    place=${1#shared/} number=$((number + 1))
+    shift
+    if [ -L "$release/$place" ]; then
+      { [ -e "shared/$place" ] && [ "$release/$place" -ef "shared/$place" ]; } || continue
+      encode "$place"
+      if [ -d "shared/$place" ]; then say "shared-linked $encoded/"; else say "shared-linked $encoded"; fi
+    elif [ -d "$release/$place" ] && [ -d "shared/$place" ] && [ ! -L "shared/$place" ]; then
+      set -- "$@" "shared/$place"/* "shared/$place"/.[!.]*
+    fi
+  done
 }
 
 # say_marks: of each release without a record, the marks and the revision that a tool left in it.
