@@ -214,7 +214,7 @@ class Delivery:
         def unpack(cancel: Cancel) -> str:
             tree.fetch(paths, cancel)
             if patching:
-                patching.make(cancel)
+                patching.make(rtt, cancel)
             sent = patching.whole if patching else paths
             size_of = content if sent is paths else sum(tree.manifest.entries[path].size for path in sent)
             return best_packing(has, size_of, rtt, lambda: self._sample(tree.manifest, sent))

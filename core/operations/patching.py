@@ -16,6 +16,12 @@ from core.source import tree_without_build
 from core.source.tree import Tree
 from core.tar.patches import Patches
 
+NEAR = 0.005
+"""Seconds of a round trip up to which files travel fast."""
+WORTH_NEAR = 16 << 20
+"""Bytes of changed files from which patches pay over such a way: to find the old content, and to ask the server for one
+thing more, takes as long as to send this much."""
+
 
 class Patching:
     """The patches of one stream, for all servers that take it; nothing is made before `make`.
@@ -47,9 +53,14 @@ class Patching:
         self.whole: Sequence[bytes] = change.send
         self.bytes = change.bytes
 
-    def make(self, cancel: Cancel) -> None:
-        """Make the patches that pay. Where this machine cannot, files travel whole. Raises SourceError, Cancelled."""
-        if not self._paths or self.patches is not None or not has_zstd():
+    def make(self, rtt: float, cancel: Cancel) -> None:
+        """Make the patches that pay over such a way. Where this machine cannot, files travel whole.
+
+        Raises SourceError, Cancelled.
+        """
+        if self.patches is not None or not has_zstd():
+            return
+        if rtt < NEAR and sum(self._tree.manifest.entries[path].size for path in self._paths) < WORTH_NEAR:
             return
         patches = Patches(self._project.settings.cache)
         with suppress(OSError):  # no space for them here

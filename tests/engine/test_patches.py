@@ -24,8 +24,10 @@ NAME = "data/it's big.bin"
 
 
 @pytest.fixture(autouse=True)
-def zstd():
+def far(monkeypatch):
+    """Files of few megabytes are worth a patch."""
     need("zstd")
+    monkeypatch.setattr(patching, "NEAR", 0.0)
 
 
 @pytest.fixture
@@ -167,3 +169,11 @@ def test_servers_with_the_same_cache_get_the_same_patch(servers, project_factory
     for place in places:
         assert (place.files / "current" / NAME).read_bytes() == NEW
     assert sum(event.sent for event in operator.said(UploadProgress)) < 400_000
+
+
+def test_over_a_short_way_few_bytes_travel_whole(project, sshd, engine, monkeypatch):
+    monkeypatch.setattr(patching, "NEAR", 3600.0)
+    operator = engine(project)
+    operator.deploy(tag="r2")
+    assert (sshd.files / "current" / NAME).read_bytes() == NEW
+    assert sent(operator) > len(NEW)

@@ -51,9 +51,11 @@ unpack_piece() {
   units "$1" "$2" > "$near" && long zstd -dcq -D "$near" "$own/incoming/patches/$3" 2> /dev/null
 }
 
-# end_patch: give what was made its name, if it is what was wanted.
+# end_patch: give what was made its name, if it is what was wanted. openssl is three times as fast as sha256sum.
 # sets: sum
 end_patch() {
-  long checksum < "$made" > "$near" && read -r sum < "$near"
+  if command -v openssl > /dev/null; then long openssl dgst -sha256 -r < "$made" > "$near"
+  else long checksum < "$made" > "$near"
+  fi && read -r sum < "$near"
   [ "${sum%% *}" = "$wanted" ] && chmod "$mode" "$made" && TZ=UTC0 touch -t "$when" "$made" && place "$made" "$old"
 } 2> /dev/null
