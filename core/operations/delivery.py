@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core import layout
 from core.disk_space import emptied, lacking, of_release, of_upload
 from core.errors import DiskFull, SourceError, TurnoutError
-from core.events import Note, UploadProgress
+from core.events import Note
 from core.jobs import Cancel
 from core.manifest import EMPTY, Difference, Manifest, difference
 from core.operations.fan_out import PIECE, FanOut, best_packing, probes
 from core.operations.planning import Prepared
+from core.operations.progress import Progress
 from core.operations.run import Run
 from core.patchable import patchable
 from core.plan import UPLOAD
@@ -26,10 +26,12 @@ from core.text import count, show_path, size, some_lines
 if TYPE_CHECKING:
     from core.operations.patching import Patching
     from core.operations.stored import Fetching
+    from core.remote.lanes import LargeFile
+    from core.remote.upload import Upload
     from core.tar.patches import Patches
 
-REPORT_EVERY = 0.1
-"""Seconds between progress events of one server."""
+LONG_WAY, MUCH = 0.025, 32 << 20
+"""Seconds of round trip, and bytes of content, from which more connections may pay: one channel carries 2 MB in it."""
 
 
 class Delivery:
@@ -47,6 +49,8 @@ class Delivery:
         self._fan_outs: dict[str, FanOut] = {}
         self._differences: dict[str, Difference] = {}
         self._patching: dict[FanOut, Patching | None] = {}
+        self._large: dict[FanOut, list[LargeFile]] = {}
+        self._senders = sum(step.action == UPLOAD and not step.stored for step in prepared.plan.steps)
         self.fetching = _fetching(run, prepared, states)
         self._group_known()
 
@@ -98,12 +102,8 @@ class Delivery:
         patching = self._patching[fan_out]
         try:
             unpack = fan_out.unpack(cancel)
-            upload = held.upload()
-            with upload.watch(cancel):
-                upload.begin(held.root, held.token, unpack, change.remove, wipe)
-                most = patching.bytes if patching else change.bytes
-                self._pump(name, most, change.files, upload.send, fan_out)
-                upload.finish()
+            progress = Progress(run, name, patching.bytes if patching else change.bytes, change.files)
+            self._upload(name, fan_out, unpack, progress, cancel, change.remove, wipe=wipe)
             if patching and patching.patches:
                 self._apply(name, patching.patches, cancel)
         except TurnoutError:
@@ -111,6 +111,59 @@ class Delivery:
             raise
         finally:
             fan_out.leave(name)
+
+    def _upload(
+        self,
+        name: str,
+        fan_out: FanOut,
+        unpack: str,
+        progress: Progress,
+        cancel: Cancel,
+        remove: Sequence[bytes] = (),
+        *,
+        wipe: bool = False,
+    ) -> None:
+        """Send one server a stream, and beside it the large files that travel in pieces."""
+        held, large = self._run.held(name), self._large.get(fan_out, [])
+        upload = held.upload()
+        with upload.watch(cancel):
+            upload.begin(held.root, held.token, unpack, remove, wipe, [file.path for file in large])
+            if large:
+                self._send_beside(name, fan_out, upload, unpack, progress, cancel)
+            else:
+                self._pump(name, progress, upload.send, fan_out)
+                upload.finish()
+        progress.end()
+        with self._lock:
+            self.bytes += progress.sent
+            self.files += progress.files
+
+    def _send_beside(
+        self, name: str, fan_out: FanOut, upload: Upload, unpack: str, progress: Progress, cancel: Cancel
+    ) -> None:
+        """The stream over the upload's channel, and large files over several connections; if these are of no use, as
+        all others are sent.
+        """
+        from core.operations.large import Beside
+
+        run, tree, large = self._run, self._tree, self._large[fan_out]
+        assert tree is not None
+        with Beside(run.held(name), upload, unpack, tree, large, self._senders, progress.more_beside, cancel) as beside:
+            self._pump(name, progress, upload.send, fan_out)
+            upload.finish()
+            note = beside.finish()
+        run.emit(Note(server=name, text=note))
+        if beside.arrived:
+            progress.beside(beside.bytes, len(large))
+            return
+        progress.beside(0, 0)
+        alone = self._stream_of([file.path for file in large], beside.bytes, [name], beside=False)
+        unpack, held = alone.unpack(cancel), run.held(name)
+        again = held.upload()
+        with again.watch(cancel):
+            again.begin(held.root, held.token, unpack, (), wipe=False)
+            self._pump(name, progress, again.send, alone)
+            again.finish()
 
     def _refuse_what_does_not_fit(self, state: ServerState, change: Difference, *, wipe: bool) -> None:
         """DiskFull where a cache that the plan did not know needs more than there is; `wipe`: it is emptied first."""
@@ -142,31 +195,13 @@ class Delivery:
             return
         sizes = sum(tree.manifest.entries[path].size for path in again)
         fan_out = self._stream_of(again, sizes, [name])
-        unpack = fan_out.unpack(cancel)
-        upload = held.upload()
-        with upload.watch(cancel):
-            upload.begin(held.root, held.token, unpack, (), False)
-            self._pump(name, sizes, len(again), upload.send, fan_out)
-            upload.finish()
+        self._upload(name, fan_out, fan_out.unpack(cancel), Progress(run, name, sizes, len(again)), cancel)
 
-    def _pump(self, name: str, most: int, most_files: int, send: Callable[[bytes], None], fan_out: FanOut) -> None:
-        """Hand all chunks to one server; the progress as events, at most every REPORT_EVERY seconds."""
-        sent = files = 0
-        reported = 0.0
-        total: dict[str, Any] = {"total": most, "files_total": most_files}
-        self._run.emit(UploadProgress(server=name, sent=0, files=0, **total))
+    def _pump(self, name: str, progress: Progress, send: Callable[[bytes], None], fan_out: FanOut) -> None:
+        """Hand all chunks to one server."""
         for chunk in fan_out.chunks(name):
             send(chunk.raw)
-            sent += chunk.content
-            files += chunk.files
-            now = time.monotonic()
-            if now - reported >= REPORT_EVERY:
-                reported = now
-                self._run.emit(UploadProgress(server=name, sent=sent, files=files, **total))
-        self._run.emit(UploadProgress(server=name, sent=sent, files=files, **total))
-        with self._lock:
-            self.bytes += sent
-            self.files += files
+            progress.add(chunk.content, chunk.files)
 
     def _fan_out(self, change: Difference, names: list[str], old: Manifest, *, whole: bool) -> FanOut:
         """The stream for servers that need the same change; `whole`: with the whole manifest instead of its changes.
@@ -197,15 +232,24 @@ class Delivery:
         names: list[str],
         tail: Sequence[tuple[bytes, bytes]] = (),
         patching: Patching | None = None,
+        *,
+        beside: bool = True,
     ) -> FanOut:
-        """The stream of these paths, which have so many bytes of content; `patching` may leave some of them out."""
+        """The stream of these paths, which have so many bytes of content; `patching` may leave some of them out, and
+        with `beside` those are left out that travel in pieces.
+        """
         tree = self._tree
         assert tree is not None
         rtt = max(self._run.session(name).rtt for name in names)
         has = frozenset[str].intersection(*(self._states[name].features for name in names))
 
+        large: list[LargeFile] = []
+
         def make() -> Iterator[Chunk]:
             sent = patching.whole if patching else paths
+            if large:
+                apart = {file.path for file in large}
+                sent = [path for path in sent if path not in apart]
             if patching and patching.patches:
                 yield from patching.patches.chunks()
             prefix = f"{layout.CACHE}/".encode()
@@ -217,9 +261,15 @@ class Delivery:
                 patching.make(rtt, cancel)
             sent = patching.whole if patching else paths
             size_of = content if sent is paths else sum(tree.manifest.entries[path].size for path in sent)
+            if beside and rtt >= LONG_WAY and size_of >= MUCH:
+                from core.operations.large import large_files  # few uploads are like that
+
+                large[:] = large_files(tree, sent, rtt, self._senders, has)
             return best_packing(has, size_of, rtt, lambda: self._sample(tree.manifest, sent))
 
-        return FanOut(make, names, unpack, rtt)
+        fan_out = FanOut(make, names, unpack, rtt)
+        self._large[fan_out] = large
+        return fan_out
 
     def _sample(self, manifest: Manifest, paths: Sequence[bytes]) -> Iterator[bytes]:
         assert self._tree is not None

@@ -77,6 +77,7 @@ hook is ended as a whole; dropbear does not (field 3 after the name in /proc/PID
 one. It clears no option: where SHELLOPTS is exported, the shell that it becomes would start without it."""
 
 AGENT, UPLOAD, DOWNLOAD = "turnout-agent", "turnout-upload", "turnout-download"
+LANE = "turnout-lane"
 FOLLOW, GUARD = "turnout-follow", "turnout-guard"
 """What the processes are called on the server."""
 PROCESS = "process.sh"
@@ -96,6 +97,7 @@ AGENT_PARTS = (
     "agent.sh",
 )
 UPLOAD_PARTS = (PROCESS, "disks.sh", "upload.sh")
+LANE_PARTS = (PROCESS, "lane.sh")
 DOWNLOAD_PARTS = ("download.sh",)
 FOLLOW_PARTS = ("watch.sh", "follow.sh")
 GUARD_PARTS = ("watch.sh", "guard.sh")
@@ -190,6 +192,11 @@ def probe(mark: str, account: str) -> Start:
 def upload(ownership: Ownership = NOBODYS) -> Start:
     """The program that takes an upload; upload.sh says what it reads."""
     return _beside(UPLOAD, UPLOAD_PARTS, ownership.become, _made(ownership))
+
+
+def lane(ownership: Ownership = NOBODYS) -> Start:
+    """The program that takes pieces of large files beside an upload; lane.sh says what it reads and answers."""
+    return _beside(LANE, LANE_PARTS, ownership.become)
 
 
 def download(account: str = "") -> Start:

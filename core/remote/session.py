@@ -289,6 +289,10 @@ class Session:
     def _new_upload(self) -> Upload:
         return Upload(self._connection, self.ownership)
 
+    def connections(self, number: int) -> list[Connection]:
+        """So many connections for one upload: the one that is open, and others, which are to be opened and closed."""
+        return [self._connection, *(Connection(self.server, self._routes) for _ in range(number - 1))]
+
     def download(self, folder: str, paths: Sequence[bytes], cancel: Cancel) -> Download:
         """The content of files in a folder of the root, `deploy-cache` or a release's."""
         from core.remote.download import Download  # only promotions want it

@@ -21,6 +21,8 @@ _LOOK = 0.2
 """Seconds between two looks whether it has ended, while it says nothing."""
 STALL = 60.0
 """Seconds in which not one byte left before the server counts as gone."""
+READY = b"\nready\n"
+"""What a program says on its standard output, after whatever start-up files printed there."""
 MOST_SAID = 64 << 20
 """Bytes of complaints (tar names each file that fails) after which the upload is given up."""
 
@@ -37,17 +39,26 @@ class Upload:
         self._channel = connection.session()
         self._channel.settimeout(STALL)
         self._cancelled = False
-        begun = launch.upload(ownership)
+        begun = self._started(ownership)
         self._program = begun.text
         start(self._channel, begun.command)
+
+    def _started(self, ownership: Ownership) -> launch.Start:
+        return launch.upload(ownership)
 
     @property
     def usable(self) -> bool:
         return not self._channel.closed
 
-    def begin(self, root: str, token: str, unpack: str, remove: Sequence[bytes], wipe: bool) -> None:
-        """Tell the program there what to do; first, what to remove from the cache (`wipe`: all of it)."""
+    def begin(
+        self, root: str, token: str, unpack: str, remove: Sequence[bytes], wipe: bool, made: Sequence[bytes] = ()
+    ) -> None:
+        """Tell the program there what to do; first, what to remove from the cache (`wipe`: all of it).
+
+        made   files to make there, empty, whose content does not come in this stream; see `wait_made`
+        """
         lines = ["!"] if wipe else [shell_word(path).strip("'") for path in remove]
+        lines += [shell_word(b"//" + path).strip("'") for path in made]
         head = [shell_word(root).strip("'"), token, unpack]
         text = "".join(f"{line}\n" for line in [*head, *lines, ""])
         self.send(f"{self._program}{text}".encode("ascii"))
@@ -64,6 +75,22 @@ class Upload:
                 raise Cancelled("cancelled by the operator") from None
             # The program there ended early: it says why.
             raise (self._ended(str(error)) or self._lost(str(error))) from None
+
+    def wait_made(self) -> bool:
+        """Wait until the files of `made` are there, on another thread than `send`; False where the upload ended before.
+
+        Why it did, `send` or `finish` raise.
+        """
+        said = b""
+        while not said.endswith(READY):
+            try:
+                piece = self._channel.recv(1024)
+            except BROKEN:  # TimeoutError is one of them
+                return False
+            if not piece:
+                return False
+            said = (said + piece)[-LONGEST_SAID:]
+        return True
 
     def finish(self) -> None:
         """End the stream and wait until everything is in the cache. Raises DiskFull, ServerError, ConnectError."""
@@ -85,7 +112,8 @@ class Upload:
     def abort(self) -> None:
         """Give up; what has arrived stays in the cache, which is unknown from now on."""
         self._cancelled = True
-        self._channel.close()
+        with contextlib.suppress(*BROKEN):  # the connection may be gone
+            self._channel.close()
 
     def _ended(self, problem: str) -> TurnoutError | None:
         """Wait for the program's end; the error that its end means, None where all is well."""

@@ -126,7 +126,7 @@ def stream(
                 while left:
                     piece = file.read(min(left, CHUNK))
                     if not piece:
-                        raise _changed(path)
+                        raise changed(path)
                     if digest:
                         digest.update(piece)
                     held.append(piece)
@@ -138,7 +138,7 @@ def stream(
                         held, size, content, files = [], 0, 0, 0
                 same = digest.hexdigest() == entry.content if digest else is_hashed(path, os.fstat(file.fileno()))
                 if not same or file.read(1):
-                    raise _changed(path)
+                    raise changed(path)
             piece = padding(entry.size)
             files += 1
         held.append(piece)
@@ -152,7 +152,8 @@ def stream(
     yield Chunk(b"".join(held), content, files)
 
 
-def _changed(path: bytes) -> SourceError:
+def changed(path: bytes) -> SourceError:
+    """What is raised where a file is not as the manifest says."""
     return SourceError(
         f"{show_path(path)} changed while it was sent",
         hint="deploy again when nothing writes to the source; nothing was switched",

@@ -2,8 +2,10 @@
 # upload.sh: takes a tree's changes on standard input into deploy-cache; on a channel of its own, started ahead.
 #
 # First come lines: the root, the lock's token, UNPACK, then a path below deploy-cache to remove each (\0ooo is a byte;
-# `!` alone: everything), up to an empty line. Then a tar stream relative to the root, as it is or as UNPACK (gzip, zstd)
-# says. `read` takes a pipe byte by byte, so the stream that follows the lines is left whole for tar.
+# `!` alone: everything), then //PATH for each file to make there, empty, because its content comes in pieces (lane.sh), up
+# to an empty line. Where there are such files, `ready` on standard output says that they are made. Then a tar stream
+# relative to the root, as it is or as UNPACK (gzip, zstd) says. `read` takes a pipe byte by byte, so the stream that
+# follows the lines is left whole for tar.
 #
 # process.sh and disks.sh come before this file: nothing that is mounted in the cache is removed or emptied.
 #
@@ -13,7 +15,7 @@ export LC_ALL
 umask "${mask:-022}"
 own=.turnout
 # What is said here, the operator's side reads from standard error.
-exec >&2
+exec 4>&1 >&2
 # No line: it was started ahead and is not wanted.
 IFS= read -r root && IFS= read -r token && IFS= read -r unpack || exit 0
 # Must be a path: if a start-up file has read one of these lines, the others have moved up.
@@ -51,18 +53,42 @@ clear_of_mounts() {
   [ -n "${mounted+known}" ] || no_mount_in deploy-cache || exit 1
 }
 
+# made PATH: an empty file in the cache, never the one that is there: a release may share that (hard links).
+# sets: folder rest
+made() {
+  within
+  folder=deploy-cache rest=$1
+  while case $rest in */*) true ;; *) false ;; esac; do
+    folder=$folder/${rest%%/*} rest=${rest#*/}
+    [ ! -L "$folder" ] || { say "$folder is a link: what is below it would lie outside the cache"; exit 1; }
+    [ -d "$folder" ] || mkdir "$folder" || { room; exit 1; }
+  done
+  { rm -f -- "deploy-cache/$1" && ( umask 077 && : > "deploy-cache/$1" ); } || { room; exit 1; }
+}
+
 set --
+pieces=
 while IFS= read -r path && [ -n "$path" ]; do
   case $path in
     !) clear_of_mounts; empty deploy-cache || exit 1; continue ;;
     *\\*) path=$(printf '%b_' "$path") && path=${path%_} ;;
   esac
-  case /$path/ in */../* | */./* | *//*) say "not a path in a tree: $path"; exit 1 ;; esac
+  case /${path#//}/ in */../* | */./* | *//*) say "not a path in a tree: $path"; exit 1 ;; esac
+  case $path in
+    //*)
+      [ $# -eq 0 ] || { clear_of_mounts; rm -rf -- "$@" || exit 1; set --; }
+      made "${path#//}"
+      pieces=yes
+      continue
+      ;;
+  esac
   set -- "$@" "deploy-cache/$path"
   [ $# -lt 200 ] || { clear_of_mounts; rm -rf -- "$@" || exit 1; set --; }
 done
 [ $# -eq 0 ] || { clear_of_mounts; rm -rf -- "$@" || exit 1; }
 within
+[ -z "$pieces" ] || printf '\nready\n' >&4
+exec 4>&-
 # What runs beside a shell gets /dev/null as its input, hence the descriptor 3.
 {
   case $unpack in
