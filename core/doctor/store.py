@@ -21,7 +21,7 @@ from core.records import ServerState
 from core.remote.held import Fetch, Held
 from core.store import catalog
 from core.store.objects import Objects, objects_of
-from core.store.packs import packed_paths
+from core.store.packs import largest, most_unpacked, packed_paths
 from core.store.proof import listing_digest
 from core.text import clean
 
@@ -81,6 +81,8 @@ def _there(held: Held, state: ServerState, objects: Objects, key: str, pack: byt
         address=address,
         sha256=hashlib.sha256(pack).hexdigest(),
         size=len(pack),
+        most=most_unpacked(manifest, None),
+        largest=largest(manifest, None),
         listing=listing_digest(manifest, packed_paths(manifest, None)),
         digest=manifest.digest,
         changes=False,

@@ -23,7 +23,7 @@ from core.source.tree import Tree
 from core.store import catalog, trees
 from core.store.catalog import Pack
 from core.store.objects import objects_of
-from core.store.packs import packed_paths
+from core.store.packs import largest, most_unpacked, packed_paths
 from core.store.proof import listing_digest
 from core.text import count, size
 
@@ -148,6 +148,8 @@ class Fetching:
             address=objects_of(run.fleet.project).address(ready.key, fresh=fresh),
             sha256=pack.sha256,
             size=pack.bytes,
+            most=most_unpacked(tree.manifest, ready.change),
+            largest=largest(tree.manifest, ready.change),
             listing=listing_digest(tree.manifest, packed_paths(tree.manifest, ready.change)),
             digest=tree.manifest.digest,
             changes=ready.change is not None,
@@ -189,6 +191,10 @@ class Fetching:
             of_group = any(run.session(step.server).ownership.group for step in self._prepared.plan.steps)
             change = difference(cache, tree.manifest, of_group=of_group)
         pack = trees.find_pack(objects, digest, old, cancel)
+        if pack is not None:
+            # No record names it until the release is made: a prune that runs now keeps it from here on.
+            trees.in_use(objects, digest, cancel)
+            pack = trees.find_pack(objects, digest, old, cancel)
         if pack is None and not old:
             pack, _ = trees.push(objects, tree, run.fleet.environment.name, run.who, run.emit, cancel)
         elif pack is None:

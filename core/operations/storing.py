@@ -153,7 +153,8 @@ def plan_prune(project: Project, cancel: Cancel, unused_for: float = UNUSED_FOR)
             gone.append(_tree(objects, digest, own, cancel))
         else:
             others += _needless(objects, digest, own, before, cancel)
-    others += [item for item in items if item.key.startswith(f"{catalog.TRIALS}/") and item.written < before]
+    trials = [item for item in items if item.key.startswith(f"{catalog.TRIALS}/")]
+    others += [item for item in [*trials, *objects.left_behind()] if item.written < before]
     return Pruning(tuple(gone), tuple(others), len(by_tree) - len(gone))
 
 

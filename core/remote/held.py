@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Fetch:
     """What a server fetches, and how it proves to be right; see store.sh.
 
-    size      of the pack in bytes
+    size      of the pack in bytes; most: once it is unpacked, at most; largest: of its largest file
     address   where the pack is, with what lets anybody fetch it: a secret
     listing   what core.store.proof.listing_digest gives for its files; digest: of the tree's manifest
     changes   it changes what deploy-cache holds, after the paths of `remove` are gone; else it has all of the tree
@@ -36,6 +36,8 @@ class Fetch:
     address: str
     sha256: str
     size: int
+    most: int
+    largest: int
     listing: str
     digest: str
     changes: bool
@@ -114,7 +116,8 @@ class Held:
         on_bytes   gets how many bytes of the pack are there, about once a second
         Raises ServerError where it could not: deploy-cache is as it was, or unknown and compared by checksum next time.
         """
-        words = [pack.sha256, str(pack.size), pack.listing, pack.digest, "changes" if pack.changes else "whole"]
+        kind = "changes" if pack.changes else "whole"
+        words = [pack.sha256, str(pack.size), str(pack.most), str(pack.largest), pack.listing, pack.digest, kind]
         verb, travels = travelling("fetch", (self.token, *words, pack.address, *pack.remove), STORE)
 
         def heard(line: str) -> None:

@@ -6,6 +6,7 @@ PROJECT/trees/DIGEST/whole/ID.tar.gz             that pack; each has an id of it
                                                  speak of another one, whoever pushes at the same time
 PROJECT/trees/DIGEST/from/OLD/…                  likewise what turns the tree OLD into this one
 PROJECT/trees/DIGEST/pushed/ENVIRONMENT/REVISION.json   for which environment it was pushed, as which revision
+PROJECT/trees/DIGEST/used                        empty; written when a deploy takes the tree from here
 PROJECT/trials/ID.tar.gz                         what doctor tries the store with, and removes
 """
 
@@ -149,6 +150,10 @@ def pushed_key(digest: str, pushed: Pushed) -> str:
     return f"{TREES}/{digest}/pushed/{pushed.environment}/{token(pushed.revision)}.json"
 
 
+def used_key(digest: str) -> str:
+    return f"{TREES}/{digest}/used"
+
+
 def token(revision: str) -> str:
     """A revision as a part of a key: a commit as it is."""
     return _TOKEN.sub("_", revision)[:100] or "_"
@@ -217,7 +222,8 @@ def parse_pushed(raw: bytes) -> Pushed | None:
 
 
 def _line(table: Mapping[str, Any], key: str) -> str:
-    return clean(_text(table, key), 500)
+    """A text as one line, whatever breaks of lines it has."""
+    return " ".join(clean(_text(table, key), 500).splitlines())
 
 
 def _table(raw: bytes) -> Mapping[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
+import os
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -29,6 +32,8 @@ _AT_ONCE = 3
 """Pieces that are sent at the same time: all of them share the uplink, and each has to arrive within the timeout."""
 _CLIENT: dict[str, Any] = {"connect_timeout": "5s", "timeout": "300s"}
 _RETRY: dict[str, Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)}
+_LEFT = re.compile(r"#[0-9]+$")
+"""How the name of a file ends that obstore has not finished in a folder; no key of ours does."""
 _SAFE_ADDRESS = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+")
 
 
@@ -130,7 +135,31 @@ class Objects:
         import obstore
 
         for key in keys:
-            self._within(partial(obstore.delete, self._store, self._path(key)), None)
+            if self._is_left(key):
+                with suppress(OSError):
+                    os.unlink(self._file(key))
+            else:
+                self._within(partial(obstore.delete, self._store, self._path(key)), None)
+
+    def left_behind(self) -> builtins.list[Object]:
+        """What pushes that were killed left in a folder of this machine: `list` does not have it. Buckets hide it."""
+        if self.config.scheme != "file":
+            return []
+        found = []
+        top = self._file("")
+        for folder, _, names in os.walk(top):
+            for name in filter(_LEFT.search, names):
+                path = os.path.join(folder, name)
+                with suppress(OSError):
+                    facts = os.lstat(path)
+                    found.append(Object(os.path.relpath(path, top), facts.st_size, facts.st_mtime))
+        return found
+
+    def _is_left(self, key: str) -> bool:
+        return self.config.scheme == "file" and bool(_LEFT.search(key))
+
+    def _file(self, key: str) -> str:
+        return os.path.join(self.config.url.removeprefix("file://"), self._path(key))
 
     def address(self, key: str, *, fresh: bool = False) -> str:
         """An address from which anybody who has it can fetch an object for a while: a secret, which is masked from now

@@ -81,6 +81,25 @@ def packed_paths(manifest: Manifest, change: Difference | None) -> list[bytes]:
     return sorted(paths)
 
 
+def most_unpacked(manifest: Manifest, change: Difference | None) -> int:
+    """Bytes that a pack has at most once it is unpacked: who can write to the store could put there what never ends."""
+    entries = [(path, manifest.entries[path]) for path in packed_paths(manifest, change)]
+    content = sum(entry.size for _, entry in entries) + sum(map(len, _tail(manifest, change)))
+    # A header, up to two long names with a header and a NUL each, and what fills up the blocks.
+    names = sum(len(path) + len(entry.content) for path, entry in entries)
+    return content + names + 8 * BLOCK * (len(entries) + 4)
+
+
+def largest(manifest: Manifest, change: Difference | None) -> int:
+    """Bytes of the largest file of a pack: a file with holes takes no room in it."""
+    sizes = (manifest.entries[path].size for path in packed_paths(manifest, change))
+    return max([*sizes, *map(len, _tail(manifest, change))])
+
+
+def _tail(manifest: Manifest, change: Difference | None) -> list[bytes]:
+    return [content for _, content in manifest_files(manifest, change)]
+
+
 class PackFiles:
     """The files of a pack with a whole tree, in the order of their paths, as core.source.received takes them.
 
@@ -93,6 +112,8 @@ class PackFiles:
         self._buffer = b""
         self._sizes = iter([entry.size for _, entry in sorted(manifest.entries.items()) if entry.is_file])
         self._left = self._padding = 0
+        # Folders, and long names of any entry.
+        self._others = 2 * len(manifest.entries)
 
     def mtime(self) -> int:
         """Of the next file, in seconds since the epoch."""
@@ -102,7 +123,8 @@ class PackFiles:
             kind, size = head[156:157], _octal(head[124:136])
             if kind == b"0":
                 break
-            if kind not in (b"5", b"L") or not 0 <= size <= _LONGEST_NAME:
+            self._others -= 1
+            if kind not in (b"5", b"L") or not 0 <= size <= _LONGEST_NAME or self._others < 0:
                 raise _not_a_pack()
             self._exactly(size + -size % BLOCK)  # a folder, or a long name, which the manifest has as well
         if size != next(self._sizes, -1):

@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -66,6 +67,7 @@ class StoredContents:
         pack, record = self.pack, self.record
         files = count(self.manifest.files, "file")
         self.emit(Note(text=f"reading {size(pack.bytes)} from the store: {files}"))
+        in_use(self.objects, record.digest, cancel)
         pieces = self.objects.pieces(catalog.pack_key(record.digest, pack.id), pack.bytes, cancel)
         try:
             return receive(self.cache, self.manifest, record, PackFiles(pieces, self.manifest), cancel)
@@ -78,6 +80,14 @@ def find_pack(objects: Objects, digest: str, old: str = "", cancel: Cancel | Non
     """The facts of a tree's pack that is in the store; None where there is none."""
     raw = objects.read(catalog.facts_key(digest, old), catalog.LONGEST_FACTS, cancel)
     return catalog.parse_pack(raw) if raw else None
+
+
+def in_use(objects: Objects, digest: str, cancel: Cancel) -> None:
+    """Say that a tree is being deployed, so that a prune which runs at this moment keeps it. Who may only read goes on
+    without: a prune that takes it is noticed by what is missing then, and nothing is switched.
+    """
+    with suppress(StoreError):
+        objects.write(catalog.used_key(digest), b"", cancel)
 
 
 def find_pushed(objects: Objects, key: str, cancel: Cancel) -> Pushed | None:

@@ -8,7 +8,9 @@ import json
 import os
 import shutil
 import threading
+import time
 from contextlib import closing, suppress
+from datetime import timedelta
 
 import pytest
 
@@ -208,7 +210,7 @@ class Between(http.server.BaseHTTPRequestHandler):
 
     store = ""
     fate = staticmethod(lambda number: "")
-    """What becomes of the request of this number, from 1: "" for nothing, half, 403."""
+    """What becomes of the request of this number, from 1: "" for nothing, half, 403, late."""
     asked: list[str] = []
 
     def do_GET(self):
@@ -222,6 +224,8 @@ class Between(http.server.BaseHTTPRequestHandler):
     do_PUT = do_HEAD = do_POST = do_DELETE = lambda self: self.pass_on("")
 
     def pass_on(self, fate):
+        if fate == "late":
+            time.sleep(2.1)  # SeaweedFS counts whole seconds
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         with closing(http.client.HTTPConnection(self.store)) as link:
             link.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -271,6 +275,26 @@ def test_what_broke_off_in_the_middle_goes_on_from_there_with_a_fresh_address(
     first, second, third = between.asked
     assert first == "curl" and second == third and "bytes=" in third, between.asked
     assert sum("trying again" in text for text in notes(operator)) == 2
+    at_rest([sshd])
+
+
+def test_an_address_that_runs_out_in_the_middle_is_refused_by_the_store_and_replaced(
+    between, seaweed, folder, sshd, project_factory, engine, monkeypatch
+):
+    import obstore
+
+    real, lasts = obstore.sign, [900, 1, 900]
+
+    def sign(store, method, path, expires):
+        return real(store, method, path, timedelta(seconds=lasts.pop(0)))
+
+    monkeypatch.setattr(obstore, "sign", sign)
+    between.fate = staticmethod(lambda number: ("half", "late", "")[number - 1])
+    operator = engine(project_factory([sshd], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
+    operator.deploy(tag="r1")
+    assert live(sshd) == "r1" and not warnings(operator)
+    assert lasts == [] and between.asked[1] == between.asked[2] and "bytes=" in between.asked[2], between.asked
+    assert "403" in [text for text in notes(operator) if "trying again" in text][1]
     at_rest([sshd])
 
 

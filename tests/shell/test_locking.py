@@ -45,7 +45,7 @@ def test_the_lock_of_another_operation_refuses_and_says_whose_it_is(start, root)
 WITH_TOKEN = (
     ("stage", "r1", "auto", "0" * 64, "0" * 64, "yes", "record"),
     ("patch",),
-    ("fetch", "0" * 64, "1", "0" * 64, "0" * 64, "whole", "http://127.0.0.1:1/"),
+    ("fetch", "0" * 64, "1", "9", "9", "0" * 64, "0" * 64, "whole", "http://127.0.0.1:1/"),
     ("writable", "storage/"),
     ("complete", "r1"),
     ("finalized", "r1"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import subprocess
 import tarfile
 
 import pytest
@@ -44,14 +45,14 @@ def test_words_of_a_record_stand_for_nothing_and_what_cannot_be_read_is_told(age
     assert reply.status != 0 and "cannot be read" in reply.lines[-1], reply.lines
 
 
-def pack_of(members):
+def pack_of(members, content=b"bad"):
     """A pack with these members."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, kind, target in members:
             info = tarfile.TarInfo(name)
-            info.type, info.linkname, info.size = kind, target, 3 if kind == tarfile.REGTYPE else 0
-            archive.addfile(info, io.BytesIO(b"bad"))
+            info.type, info.linkname, info.size = kind, target, len(content) if kind == tarfile.REGTYPE else 0
+            archive.addfile(info, io.BytesIO(content))
     return gzip.compress(raw.getvalue())
 
 
@@ -73,13 +74,34 @@ FILE, LINK, HARD, PIPE = tarfile.REGTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarf
     ids=["above", "through", "link", "lock", "current", "hard", "pipe", "empty"],
 )
 def test_a_pack_with_anything_else_than_a_tree_is_not_unpacked(agent, root, members):
+    said = refused(agent, root, pack_of(members))
+    assert "the pack in the store h" in said and "other files" not in said, "it is refused for what it holds"
+    assert not list(root.parent.rglob("outside"))
+
+
+def refused(agent, root, pack):
+    """What is said of a pack that is not taken; a tree of one file of 3 bytes is expected."""
     agent.done("begin", TOKEN, "operation 0a1b\nwho ana@ci", "600", "", "", "")
     (root / "deploy-cache/old").write_text("old")
-    pack = pack_of(members)
     (root / ".turnout/incoming/pack").write_bytes(pack)
-    digest, nowhere = hashlib.sha256(pack).hexdigest(), "http://127.0.0.1:1/"
-    reply = agent.ask("with", PROGRAM, "fetch", TOKEN, digest, str(len(pack)), "0" * 64, "0" * 64, "whole", nowhere)
-    assert reply.status == 1 and "the pack in the store h" in reply.lines[-1], reply.lines
-    assert "other files" not in reply.lines[-1], "it is refused for what it holds"
+    facts = (hashlib.sha256(pack).hexdigest(), str(len(pack)), "20000", "3", "0" * 64, "0" * 64, "whole")
+    reply = agent.ask("with", PROGRAM, "fetch", TOKEN, *facts, "http://127.0.0.1:1/")
+    assert reply.status == 1, reply.lines
     assert (root / "deploy-cache/old").read_text() == "old"
-    assert not list(root.parent.rglob("outside")) and not (root / ".turnout/incoming/fetched").exists()
+    assert not (root / ".turnout/incoming/fetched").exists()
+    return next((line for line in reply.lines if "the pack in the store h" in line), reply.lines[0])
+
+
+def test_a_pack_that_unpacks_to_more_than_its_tree_takes_no_room(agent, root):
+    """A pack of a few kB may hold gigabytes of zeros."""
+    said = refused(agent, root, pack_of([("deploy-cache/zeros", FILE, "")], bytes(50 << 20)))
+    assert said == "the pack in the store holds more than its tree"
+
+
+def test_a_file_with_holes_may_not_be_larger_than_the_tree_has_one(agent, root, tmp_path):
+    (tmp_path / "deploy-cache").mkdir()
+    with (tmp_path / "deploy-cache/holes").open("wb") as file:
+        file.truncate(1 << 30)
+    done = subprocess.run(["tar", "-cSf", "-", "deploy-cache"], cwd=tmp_path, capture_output=True, check=True)
+    said = refused(agent, root, gzip.compress(done.stdout))
+    assert said == "the pack in the store holds what no pack holds" or "unknown typeflag" in said

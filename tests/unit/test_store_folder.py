@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import itertools
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +23,8 @@ from core.settings import Settings
 from core.source.tree import Tree
 from core.store import catalog, trees
 from core.store.objects import Objects, store_of
-from core.store.packs import PackFiles, Packing
+from core.store.packs import PackFiles, Packing, largest, most_unpacked
+from core.tar.writer import header
 
 pytest.importorskip("obstore")
 WEEK = 8 * 86400
@@ -101,6 +104,69 @@ def test_a_prune_takes_nothing_that_was_pushed_while_servers_were_asked(
     assert [tree.digest for tree in done.trees] == [old.manifest.digest] and done.kept == 1
     assert set(storing.verify(project, unheard, Cancel())) == {again.manifest.digest}
     fetched(project, again)
+
+
+def test_a_prune_keeps_the_tree_of_a_deploy_that_began_while_servers_were_asked(
+    project, objects, tmp_path, monkeypatch
+) -> None:
+    """No record names it yet."""
+    tree = tree_of(tmp_path / "tree", {"a": b"1"})
+    pushed(objects, tree)
+    grow_old(tmp_path)
+    monkeypatch.setattr(storing, "recorded", lambda *_: frozenset())
+    plan = storing.plan_prune(project, Cancel())
+    assert len(plan.trees) == 1
+    found = fetched(project, tree)
+    assert len(storing.plan_prune(project, Cancel()).trees) == 1, "a plan alone changes nothing in the store"
+
+    def meanwhile(*_: object) -> frozenset[str]:
+        found.fetch([b"a"], Cancel())
+        return frozenset()
+
+    monkeypatch.setattr(storing, "recorded", meanwhile)
+    assert not storing.prune(project, plan, Cancel()).trees
+    assert storing.verify(project, unheard, Cancel()) == {tree.manifest.digest: ""}
+    assert storing.plan_prune(project, Cancel()).empty, "for as long as one that was just pushed"
+
+
+def test_what_a_killed_push_left_in_a_folder_is_pruned_once_it_is_old(project, objects, tmp_path, monkeypatch) -> None:
+    tree = tree_of(tmp_path / "tree", {"a": b"1"})
+    pushed(objects, tree)
+    folder = tmp_path / "store/shop" / catalog.pack_folder(tree.manifest.digest)
+    half, named = folder / "0123456789abcdef.tar.gz#1", folder / "not ours#1.txt"
+    half.write_bytes(b"half")
+    named.write_bytes(b"")
+    monkeypatch.setattr(storing, "recorded", lambda *_: frozenset({tree.manifest.digest}))
+    assert storing.plan_prune(project, Cancel()).empty, "a push may be writing it"
+    os.utime(half, (1, 1))
+    plan = storing.plan_prune(project, Cancel())
+    assert [item.bytes for item in plan.others] == [4]
+    storing.prune(project, plan, Cancel())
+    assert not half.exists() and named.exists()
+    fetched(project, tree)
+
+
+def test_what_is_said_of_a_push_is_one_line_each(project, objects, tmp_path) -> None:
+    tree = tree_of(tmp_path / "tree", {"a": b"1"})
+    facts = catalog.Pushed("production", "a" * 40, "directory", 1.0, subject="Fix\nthe\r\nbasket\x1b[31m", by="ana\n")
+    objects.write(catalog.pushed_key(tree.manifest.digest, facts), catalog.to_json(facts))
+    (found,) = storing.stored(project, Cancel())
+    assert (found.pushed[0].subject, found.pushed[0].by) == ("Fix the basket", "ana")
+
+
+def test_a_pack_of_folders_without_end_is_refused(project, objects, tmp_path) -> None:
+    folder = header(b"deploy-cache/x/", b"5", 0o755, 0, 0)
+    manifest = tree_of(tmp_path / "tree", {"x/a": b"1"}).manifest
+    with pytest.raises(StoreError, match="not whole, or is none"):
+        PackFiles(itertools.repeat(gzip.compress(folder * 100)), manifest).mtime()
+
+
+@pytest.mark.parametrize("files", [{}, {"a/b": b"x" * 1500, "run.sh": b"exit\n", "long/" + "n" * 200: b""}])
+def test_a_pack_never_unpacks_to_more_than_what_a_server_takes_at_most(files, tmp_path) -> None:
+    tree = tree_of(tmp_path / "tree", files)
+    content = gzip.decompress(b"".join(Packing(tree).pieces()))
+    assert len(content) < most_unpacked(tree.manifest, None)
+    assert largest(tree.manifest, None) >= max([0, *map(len, files.values())])
 
 
 def test_a_push_puts_there_again_what_a_prune_takes_at_that_moment(project, objects, tmp_path, monkeypatch) -> None:

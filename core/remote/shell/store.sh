@@ -1,45 +1,46 @@
 # shellcheck shell=sh disable=SC2154,SC2317  # set and called elsewhere: see agent.sh
 # What fetches a pack of the store into deploy-cache; it travels with the request.
 
-# fetch TOKEN SUM BYTES LISTING DIGEST KIND ADDRESS REMOVE...: bring deploy-cache to a tree's content with a pack, which is
-# the stream of an upload, gzipped, links last. SUM and BYTES are the pack's, LISTING is the digest of what `listing` has
-# to say of the pack's files, DIGEST that of the tree's manifest. KIND `whole`: the pack has all of the tree; `changes`: it
+# fetch TOKEN SUM BYTES MOST LARGEST LISTING DIGEST KIND ADDRESS REMOVE...: bring deploy-cache to a tree's content with a
+# pack, which is the stream of an upload, gzipped, links last. SUM and BYTES are the pack's, MOST are its bytes at most once
+# it is unpacked, LARGEST those of its largest file, LISTING is the digest of what `listing` has to say of the pack's
+# files, DIGEST that of the tree's manifest. KIND `whole`: the pack has all of the tree; `changes`: it
 # has what differs from what deploy-cache holds now, of which the REMOVE paths go first.
 #
 # `at BYTES` is said each second while the pack comes. deploy-cache is as it was until the pack has proved to be right; if
 # this dies later, the cache is unknown, and is compared by checksum next time.
 # ADDRESS is a secret: it is given to a program on its standard input only.
-# sets: fetched pack word
+# sets: fetched pack most largest word
 verb_fetch() {
   holds "$1"
   phase upload
-  fetched=$own/incoming/fetched pack=$own/incoming/pack
+  fetched=$own/incoming/fetched pack=$own/incoming/pack most=$4 largest=$5
   command -v sha256sum > /dev/null 2>&1 || { say "there is no sha256sum"; exit 6; }
   rm -rf "$fetched"
   # An address that has run out is followed by a fresh one: what has come by then stays.
-  decode "$7"
+  decode "$9"
   download "$decoded" "$3" || exit 1
   digest "$pack"
   [ "$sum" = "$2" ] || { say "the pack in the store is not what was pushed: its SHA-256 is $sum"; rm -f "$pack"; exit 1; }
   unpack || { rm -rf "$fetched" "$pack"; exit 1; }
   long said_of "$fetched/deploy-cache" > "$own/incoming/listing" || { room; exit 1; }
   digest "$own/incoming/listing"
-  [ "$sum" = "$4" ] || { rm -rf "$fetched" "$pack"; fail "the pack in the store has other files than the release"; }
-  if [ "$6" = whole ]; then mv "$fetched/$own/incoming/manifest" "$fetched/manifest" || exit 1
+  [ "$sum" = "$6" ] || { rm -rf "$fetched" "$pack"; fail "the pack in the store has other files than the release"; }
+  if [ "$8" = whole ]; then mv "$fetched/$own/incoming/manifest" "$fetched/manifest" || exit 1
   else
     { comm -23 "$own/cache.manifest" "$fetched/$own/incoming/gone" | sort -m - "$fetched/$own/incoming/added"; } > "$fetched/manifest" ||
       { room; exit 1; }
   fi
   digest "$fetched/manifest"
-  [ "$sum" = "$5" ] || { rm -rf "$fetched" "$pack"; fail "the pack in the store has another manifest than the release"; }
+  [ "$sum" = "$7" ] || { rm -rf "$fetched" "$pack"; fail "the pack in the store has another manifest than the release"; }
   clear_cache_of_mounts
   # From here on what lies in deploy-cache was put there by us, also where this dies.
   [ -L "$own/cache.ours" ] || : >> "$own/cache.ours" || exit 1
   [ ! -f "$own/cache.manifest" ] || mv -f "$own/cache.manifest" "$own/incoming/manifest.old" || exit 1
-  if [ "$6" = whole ]; then
+  if [ "$8" = whole ]; then
     { empty deploy-cache && move_all "$fetched/deploy-cache"; } || { room; exit 1; }
   else
-    shift 7
+    shift 9
     for word; do
       decode "$word"
       case /$decoded/ in */../* | */./* | *//*) fail "not a path in a tree: $decoded" ;; esac
@@ -138,21 +139,28 @@ look_after() {
 # sets: kinds
 unpack() {
   mkdir "$fetched" || { room; return 1; }
-  kinds=$(gzip -dc "$pack" 2> /dev/null | tar -tvf - 2> /dev/null | cut -c1 | uniq | tr -d '\n')
+  kinds=$(unpacked 2> /dev/null | tar -tvf - 2> /dev/null | cut -c1 | uniq | tr -d '\n')
   case $kinds in
     '' | *[!dl-]* | *l*[!l]*) say "the pack in the store holds what no pack holds"; return 1 ;;
   esac
-  if gzip -dc "$pack" | tar -tf - 2> /dev/null | astray > /dev/null; then
+  if unpacked | tar -tf - 2> /dev/null | astray > /dev/null; then
     say "the pack in the store has a name outside of its tree"
     return 1
   fi
   mkdir -p "$fetched/deploy-cache"
-  untar "$fetched" || { room; return 1; }
-  # BusyBox lists a hard link as a file: one would be another name for a file outside.
-  case $(find "$fetched" -type f -links +1 | head -n 1) in
+  untar "$fetched" || {
+    [ "$(unpacked | wc -c)" -lt "$most" ] || say "the pack in the store holds more than its tree"
+    room
+    return 1
+  }
+  # BusyBox lists a hard link as a file: one would be another name for a file outside. One with holes may be of any size.
+  case $(find "$fetched" -type f \( -links +1 -o -size +"$largest"c \) | head -n 1) in
     ?*) say "the pack in the store holds what no pack holds"; return 1 ;;
   esac
 }
+
+# unpacked: the stream in the pack, which is cut where it is longer than any pack of this tree.
+unpacked() { gzip -dc "$pack" | head -c "$most"; }
 
 # astray: of the names on standard input, those that no pack has; fails where there are none.
 astray() {
@@ -167,7 +175,7 @@ untar() {
   [ -z "$group" ] || case $(tar --version 2>&1) in *GNU*) keep=--no-overwrite-dir ;; esac
   {
     # shellcheck disable=SC2086  # one word or none
-    gzip -dc "$pack" | ( cd "$1" && exec tar $keep -xpof - ${2-} ) &
+    unpacked | ( cd "$1" && exec tar $keep -xpof - ${2-} ) &
   } 3> /dev/null
   child=$!
   birth "$child"
