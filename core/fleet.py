@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from core.remote.connection import Connection
     from core.remote.link import Routes
     from core.remote.session import Session
-    from core.remote.sockets import Dialler
 
 T = TypeVar("T")
 
@@ -173,11 +172,11 @@ class Fleet:
                 )
             return self._sessions[name]
 
-    def _routes_to_all(self, dialler: Dialler | None = None) -> Routes:
+    def _routes_to_all(self) -> Routes:
         if self._routes is None:
             from core.remote.link import Routes
 
-            self._routes = Routes(self._book, dialler)
+            self._routes = Routes(self._book)
         return self._routes
 
     def open(self, name: str) -> Session:
@@ -194,7 +193,9 @@ class Fleet:
     def connect_ahead(self) -> None:
         """Begin to connect to every server; the next `open` of each waits for that, and raises what it raised."""
         # ssh is asked for its configuration, and TCP connections are made, while the SSH library is loaded.
-        targets = [target(server) for server in self.servers]
+        with self._lock:
+            servers = [server for server in self.servers if server.name not in {*self._sessions, *self._connections}]
+        targets = [target(server) for server in servers]
         self._book.ahead(targets)
         from core.remote.sockets import Dialler
 
@@ -202,8 +203,9 @@ class Fleet:
         dialler.begin(targets)
         from core.remote.connection import Connection
 
-        self._routes_to_all(dialler)
-        for server in self.servers:
+        with self._lock:
+            self._routes_to_all().dial(dialler)
+        for server in servers:
             with self._lock:
                 connection = Connection(server, self._routes_to_all())
                 self._connections[server.name] = connection

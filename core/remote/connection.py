@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import deque
 from dataclasses import dataclass
 
 import paramiko
@@ -39,6 +40,7 @@ class Connection:
         self._link: Link | None = None
         self._lent: list[paramiko.Channel] = []
         self._taken: list[paramiko.Channel] = []
+        self._opened: deque[paramiko.Channel] = deque(maxlen=16)
 
     @property
     def link(self) -> Link:
@@ -117,12 +119,16 @@ class Connection:
         """A new channel: exactly one round trip, which is measured. `with_agent`: as Link.session has it.
 
         Where the server opens no more (MaxSessions), those that were lent are taken back: a log must not stop a deploy.
+        What has just been closed may count there until its process has ended, and is waited for.
         """
         try:
             return self._session(with_agent=with_agent)
         except NoChannel:
             lent, self._lent = [channel for channel in self._lent if not channel.closed], []
-            if not lent:
+            ended = [channel for channel in self._opened if channel.closed]
+            for channel in ended:
+                self._opened.remove(channel)
+            if not lent and not ended:
                 raise
             self._taken = lent
             for channel in lent:
@@ -142,6 +148,7 @@ class Connection:
             if not self.is_open:
                 raise ConnectError("the connection is closed", server=self.server.name)
             channel = self.link.session(CHANNEL_TIMEOUT, with_agent=with_agent)
+            self._opened.append(channel)
             self.rtt = min(self.rtt or 3600.0, time.monotonic() - began)
             return channel
         except paramiko.ChannelException as error:

@@ -289,14 +289,20 @@ class _Silent(paramiko.SSHConfig):  # type: ignore[misc]
 class Routes:
     """The ways to a fleet's servers: address book, Fabric's configuration, and gateways, which connections share."""
 
-    def __init__(self, book: Book, dialler: Dialler | None = None) -> None:
+    def __init__(self, book: Book) -> None:
         self.book = book
-        self._dialler = dialler
+        self._dialler: Dialler | None = None
         # Fabric's own files (~/.fabric.yaml, ~/.fabric.py, /etc/fabric.*) and variables are not read: they would change
         # users and keys behind ssh_config's back, and one of them is a program. It reads no ssh_config either.
         self._config = fabric.Config(lazy=True, ssh_config=_Silent())
         self._gateways: dict[Target, Link] = {}
         self._lock = threading.Lock()
+
+    def dial(self, dialler: Dialler) -> None:
+        """Links made from now on use the connections that it makes; of those before, what nobody took is closed."""
+        before, self._dialler = self._dialler, dialler
+        if before is not None:
+            before.close()
 
     def link(self, target: Target) -> Link:
         """The way to a destination; not opened. Gateways that it goes through are shared. Raises ConnectError."""

@@ -87,7 +87,9 @@ def test_a_login_says_the_same_with_and_without_a_connection_ahead(tmp_path: Pat
         dialler = Dialler(addresses)
         dialler.begin([Target("web")] if ahead else [])
         with pytest.raises(ConnectError) as caught:
-            Routes(addresses, dialler).link(Target("web")).open()
+            routes = Routes(addresses)
+            routes.dial(dialler)
+            routes.link(Target("web")).open()
         said.append((caught.value.title, caught.value.detail, caught.value.hint))
     assert said[0] == said[1]
     assert title in said[0][0]
