@@ -41,8 +41,11 @@ class Proxy:
     What a delay does not model: the handshake of TCP itself is answered at once, and there is no slow start.
     """
 
-    def __init__(self, port: int, host: str = "127.0.0.1", delay: float = 0.0) -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", delay: float = 0.0, rate: float = 0.0) -> None:
+        """`rate`: bytes a second that go up to the server, of all connections together; 0.0: as many as there are."""
         self._target = (host, port)
+        self._rate = rate
+        self._free = 0.0
         self._delay = delay
         self._frozen = False
         self._freeze_at: int | None = None
@@ -226,6 +229,9 @@ class Proxy:
             if self.up + len(going) == self._freeze_at:
                 self._freeze_at = None
                 self._frozen = True
+        if pump.upward and self._rate:
+            self._free = max(self._free, self._loop.time()) + len(going) / self._rate
+            await asyncio.sleep(self._free - self._loop.time())
         pump.writer.write(going)
         if pump.upward:
             self.up += len(going)

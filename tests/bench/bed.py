@@ -22,11 +22,17 @@ from tests import REPOSITORY
 from tests.proxy import Proxy
 from tests.servers import OpenSSHServer
 
+UPLINK = 20e6 / 8
+"""Bytes a second that leave this machine to the host `narrow`: 20 Mbit/s."""
 EXPERT = Path(__file__).with_name("expert.sh")
 
 
 class Broken(Exception):
     """A command that was to be measured failed; what it said."""
+
+
+class Missing(Exception):
+    """What a cell needs is not installed here; what it is."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +55,13 @@ class Bed:
         self.beside = beside
         self.server = OpenSSHServer(folder / "sshd")
         self.proxy = Proxy(self.server.port)
+        self.uplink = Proxy(self.server.port, rate=UPLINK)
         self.ssh_config = folder / "ssh_config"
         with self.server.known_hosts.open("a") as file:
-            file.write(self.server.known_hosts_line(self.proxy.port))
-        self.ssh_config.write_text(self.server.ssh_config("near") + self.server.ssh_config("far", self.proxy.port))
+            for proxy in (self.proxy, self.uplink):
+                file.write(self.server.known_hosts_line(proxy.port))
+        hosts = {"near": self.server.port, "far": self.proxy.port, "narrow": self.uplink.port}
+        self.ssh_config.write_text("".join(self.server.ssh_config(name, port) for name, port in hosts.items()))
         self.environ = {
             **os.environ,
             "HOME": str(folder / "home"),
@@ -71,6 +80,7 @@ class Bed:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.proxy.stop()
+        self.uplink.stop()
         self.server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -83,12 +93,21 @@ class Bed:
         return folder
 
     def project(
-        self, name: str, host: str, tree: Path, source: str = "git", code: Path = REPOSITORY, *, servers: int = 1
+        self,
+        name: str,
+        host: str,
+        tree: Path,
+        source: str = "git",
+        code: Path = REPOSITORY,
+        *,
+        servers: int = 1,
+        extra: str = "",
     ) -> Ours:
         """Turnout's way to deploy a tree, with a root, a turnout.toml and a cache of its own.
 
         code     its checkout
         servers  how many; of several each has a root of its own below `root`
+        extra    more of turnout.toml
         """
         folder = self.folder / ("ours" if code == REPOSITORY else "beside") / name
         (folder / "root").mkdir(parents=True)
@@ -105,7 +124,7 @@ class Bed:
                 }
             },
         }
-        (folder / "turnout.toml").write_text(tomli_w.dumps(config))
+        (folder / "turnout.toml").write_text(tomli_w.dumps(config) + extra)
         ours = Ours(self, folder, code)
         ours.warm_up()
         return ours

