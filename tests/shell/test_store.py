@@ -10,6 +10,10 @@ import tarfile
 
 import pytest
 
+from core.manifest import FOLDER_ENTRY, Entry, Manifest, difference
+from core.source.tree import Tree
+from core.store.packs import Packing, packed_paths
+from core.store.proof import listing_digest
 from tests.shell.agents import text_of
 
 TOKEN = "a" * 32
@@ -105,3 +109,41 @@ def test_a_file_with_holes_may_not_be_larger_than_the_tree_has_one(agent, root, 
     done = subprocess.run(["tar", "-cSf", "-", "deploy-cache"], cwd=tmp_path, capture_output=True, check=True)
     said = refused(agent, root, gzip.compress(done.stdout))
     assert said == "the pack in the store holds what no pack holds" or "unknown typeflag" in said
+
+
+def test_in_a_shared_root_folders_that_are_there_stay_as_they_are(agent, root, tmp_path):
+    """They may be another user's, who alone can change their modes."""
+    agent.done("begin", TOKEN, "operation 0a1b\nwho ana@ci", "600", "", "", "")
+    if "comm" not in agent.done("state").of("feature"):
+        pytest.skip("without comm a server fetches whole trees only")
+    tree, cache = tmp_path / "tree", root / "deploy-cache"
+    texts = {"docs/a": "1", "docs/in here/b": "2", "docs/in here/.c": "3", "new/deep/d": "4", "e": "5"}
+    folders = {"docs", "docs/in here", "new", "new/deep"}
+    for path, text in texts.items():
+        (tree / path).parent.mkdir(parents=True, exist_ok=True)
+        (tree / path).write_text(text)
+    files = {path.encode(): Entry("f", 1, hashlib.sha256(text.encode()).hexdigest()) for path, text in texts.items()}
+    whole = Manifest({path.encode(): FOLDER_ENTRY for path in folders} | files)
+    old = Manifest(
+        {b"docs": FOLDER_ENTRY, b"docs/in here": FOLDER_ENTRY, b"docs/a": files[b"docs/a"], b"gone": files[b"e"]}
+    )
+    (cache / "docs/in here").mkdir(parents=True)
+    for path, text in (("docs/a", "1"), ("gone", "5")):
+        (cache / path).write_text(text)
+    for folder in (cache / "docs", cache / "docs/in here"):
+        folder.chmod(0o2775)
+    (root / ".turnout/cache.manifest").write_text(old.text)
+    change = difference(old, whole)
+    paths = packed_paths(whole, change)
+    made = Tree(folder=tree, manifest=whole, revision="x", source="directory", committed=0.0, stable=True)
+    pack = b"".join(Packing(made, change).pieces())
+    (root / ".turnout/incoming/pack").write_bytes(pack)
+    bounds = ("100000", "10000")
+    facts = [hashlib.sha256(pack).hexdigest(), str(len(pack)), *bounds, listing_digest(whole, paths), whole.digest]
+    program = f"group=root\n{PROGRAM}"
+    agent.done(
+        "with", program, "fetch", TOKEN, *facts, "changes", "http://127.0.0.1:1/", *map(bytes.decode, change.remove)
+    )
+    found = {str(path.relative_to(cache)): path.read_text() for path in cache.rglob("*") if path.is_file()}
+    assert found == texts
+    assert [(cache / name).stat().st_mode & 0o7777 for name in ("docs", "docs/in here")] == [0o2775, 0o2775]

@@ -46,7 +46,7 @@ verb_fetch() {
       case /$decoded/ in */../* | */./* | *//*) fail "not a path in a tree: $decoded" ;; esac
       erase "deploy-cache/$decoded" || exit 1
     done
-    untar . deploy-cache || { room; exit 1; }
+    if [ -n "$group" ]; then join; else untar . deploy-cache; fi || { room; exit 1; }
   fi
   place "$fetched/manifest" "$own/incoming/manifest" || exit 1
   rm -rf "$fetched" "$pack"
@@ -167,15 +167,12 @@ astray() {
   sed -e '/\/\.\.\//b' -e '/\/\.\.$/b' -e '/^deploy-cache\//d' -e '/^\.turnout\/incoming\/manifest$/d' -e '/^\.turnout\/incoming\/added$/d' -e '/^\.turnout\/incoming\/gone$/d' | grep .
 }
 
-# untar FOLDER [MEMBER]: the pack, or a part of it, into a folder. An operation that takes the lock over ends it first. The
-# folders above what changes are in the pack, too: in a shared root they may be another user's, and stay as they are.
-# sets: keep child
+# untar FOLDER [MEMBER]: the pack, or a part of it, into a folder. An operation that takes the lock over ends it first.
+# sets: child
 untar() {
-  keep=
-  [ -z "$group" ] || case $(tar --version 2>&1) in *GNU*) keep=--no-overwrite-dir ;; esac
   {
     # shellcheck disable=SC2086  # one word or none
-    unpacked | ( cd "$1" && exec tar $keep -xpof - ${2-} ) &
+    unpacked | ( cd "$1" && exec tar -xpof - ${2-} ) &
   } 3> /dev/null
   child=$!
   birth "$child"
@@ -190,6 +187,25 @@ said_of() { ( cd "$1" && listing ) | grep -v -e '^d \.$' -e '^m [0-7]* \.$' | so
 clear_cache_of_mounts() {
   { [ -d deploy-cache ] && [ ! -L deploy-cache ]; } || fail "$root/deploy-cache is not a folder any more: Turnout would write outside the deploy root"
   no_mount_in deploy-cache || exit 1
+}
+
+# join: move what the pack changes into deploy-cache. The folders above it are in the pack, too, and tar would give them
+# its modes and times: in a shared root they may be another user's.
+# sets: inside entry
+join() {
+  set -- .
+  while [ $# -gt 0 ]; do
+    inside=$1
+    shift
+    # shellcheck disable=SC2016
+    find "$fetched/deploy-cache/$inside" -mindepth 1 -maxdepth 1 ! -type d -exec sh -c 'mv -f -- "$@" "$0/"' "deploy-cache/$inside" {} + || return
+    for entry in "$fetched/deploy-cache/$inside"/* "$fetched/deploy-cache/$inside"/.[!.]* "$fetched/deploy-cache/$inside"/..?*; do
+      [ -d "$entry" ] || continue
+      if [ -d "deploy-cache/$inside/${entry##*/}" ]; then set -- "$@" "$inside/${entry##*/}"
+      else mv -T "$entry" "deploy-cache/$inside/${entry##*/}" || return
+      fi
+    done
+  done
 }
 
 # move_all FOLDER: what is in it becomes what is in deploy-cache.
