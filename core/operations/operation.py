@@ -258,7 +258,9 @@ class Operation(ABC, Generic[R]):
         said = f"{environment.name} is frozen {why}"
         if self.request.despite_freeze:
             return replace(plan, warnings=(f"{said}; going on all the same", *plan.warnings))
-        refusal = Refusal(f"{said}: `turnout thaw` lifts it, `--despite-freeze -m why` goes on all the same", FROZEN)
+        # Nobody thaws what the calendar says.
+        lifts = "`turnout thaw` lifts it, " if any(state.freeze for state in states.values()) else ""
+        refusal = Refusal(f"{said}: {lifts}`--despite-freeze -m why` goes on all the same", FROZEN)
         return replace(plan, refusals=(refusal, *plan.refusals))
 
     def worded(self, plan: Plan) -> Plan:

@@ -105,9 +105,10 @@ def test_a_freeze_stops_changes_by_everybody_until_it_is_lifted(servers, project
 
 
 def test_a_freeze_by_the_calendar_stops_changes(sshd, project_factory, engine):
-    always = {"freeze": ["Mon 00:00 - Thu 00:00 UTC", "Thu 00:00 - Mon 00:00 UTC"]}
+    always = {"freeze": ["2020-01-01 00:00 - 2099-01-01 00:00 UTC"]}
     project = project_factory([sshd], environment_options=always)
     ended = turnout(project, "deploy", "production", "--yes")
     assert ended.returncode == 5 and "by the calendar until" in ended.stderr
+    assert "--despite-freeze" in ended.stderr and "thaw" not in ended.stderr
     ended = turnout(project, "deploy", "production", "--yes", "--despite-freeze", "-m", "fix")
     assert ended.returncode == 0
