@@ -11,26 +11,26 @@ import contextlib
 import json
 import os
 import signal
-from asyncio.subprocess import Process
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from typing import Any
 
 import textual_serve
 from aiohttp import WSCloseCode, WSMsgType, web
-from textual_serve.app_service import AppService
-from textual_serve.download_manager import DownloadManager
 
 from core.errors import UsageError
 from tui.web.access import COOKIE, Access
+from tui.web.window import GOODBYE_SECONDS, Browser, Window, cells
 
 MOST_WINDOWS = 8
 """Windows at a time: each is a process with connections of its own."""
 
-MOST_CELLS = 1000
-"""Columns or lines of a window; what a page asks for beyond that is a mistake."""
+MOST_ENDING = 8
+"""Dashboards beside them that are still ending."""
+
+PLACE_SECONDS = 2.0
+"""How long a window waits for a place."""
 
 STATIC = Path(textual_serve.__file__).with_name("static")
 
@@ -64,8 +64,9 @@ async def _serve(command: Sequence[str], port: int, show: Callable[[str], object
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, came.put_nowait, number)
     server = WebDashboard(command)
-    # No time limit: an operation that a dashboard runs is put back first.
-    runner = web.AppRunner(server.application(), access_log=None, handle_signals=False, shutdown_timeout=3600)
+    runner = web.AppRunner(
+        server.application(), access_log=None, handle_signals=False, shutdown_timeout=GOODBYE_SECONDS
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", port)
@@ -91,66 +92,6 @@ async def _serve(command: Sequence[str], port: int, show: Callable[[str], object
         await runner.cleanup()
 
 
-class Window(AppService):
-    """The dashboard of one window of a browser, in a process of its own."""
-
-    def __init__(self, command: Sequence[str], socket: web.WebSocketResponse) -> None:
-        super().__init__(
-            "turnout",
-            write_bytes=_quietly(socket.send_bytes),
-            write_str=_quietly(socket.send_str),
-            close=_closing(socket),
-            download_manager=DownloadManager(),
-        )
-        self._words = command
-
-    async def _open_app_process(self, width: int = 80, height: int = 24) -> Process:
-        # In a session of its own: Ctrl-C is ours, and ends it cleanly.
-        process = self._process = await asyncio.create_subprocess_exec(
-            *self._words,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**self._build_environment(width, height), "TERM": "xterm-256color"},
-            start_new_session=True,
-        )
-        assert process.stdin is not None
-        self._stdin = process.stdin
-        return process
-
-    async def run(self) -> None:
-        """Hand on what the dashboard draws until it ends, however that is; then its window is told."""
-        try:
-            await super().run()
-        finally:
-            await self.remote_close()
-
-    async def stop(self) -> None:
-        """Tell it that its window is gone, and wait until it has put back what it runs and has ended."""
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            await super().stop()
-        if self._process is not None:
-            self.stdin.close()
-            await self._process.wait()
-
-    async def take(self, message: Any) -> Mapping[str, Any] | list[Any] | None:
-        """Hand on what the page sent; what is to be answered. ValueError for what no page of ours sends."""
-        match message:
-            case ["stdin", str(text)]:
-                await self.send_bytes(text.encode("utf-8", "replace"))
-            case ["resize", {"width": int(width), "height": int(height)}]:
-                await self.set_terminal_size(_cells(width), _cells(height))
-            case ["ping", str() | int() | float() as sent]:
-                return ["pong", sent]
-            case ["blur"] | ["blur", _]:
-                await self.blur()
-            case ["focus"] | ["focus", _]:
-                await self.focus()
-            case _:
-                raise ValueError("not a message of the page")
-        return None
-
-
 class WebDashboard:
     """What is served. Everything but the link is refused without the cookie."""
 
@@ -158,9 +99,27 @@ class WebDashboard:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._open: set[Browser] = set()
+        self._ending: set[Browser] = set()
+        self._fewer = asyncio.Event()
+        self._refused: set[Browser] = set()
+        self._leaving = False
         self._page = Template(files("tui.web").joinpath("page.html").read_text("utf-8"))
         self._script = files("tui.web").joinpath("page.js").read_text("utf-8")
+
+    @property
+    def windows(self) -> int:
+        """How many dashboards there are, also those that are ending."""
+        return len(self._open) + len(self._ending)
+
+    @property
+    def stalled(self) -> int:
+        """How many browsers have not taken all that was sent to them."""
+        return sum(browser.stalled for browser in self._open | self._ending)
+
+    @property
+    def _full(self) -> bool:
+        return self._leaving or len(self._open) >= MOST_WINDOWS or self.windows >= MOST_WINDOWS + MOST_ENDING
 
     def application(self) -> web.Application:
         application = web.Application(middlewares=[self._guard])
@@ -216,61 +175,72 @@ class WebDashboard:
         return web.FileResponse(file)
 
     async def _socket(self, request: web.Request) -> web.StreamResponse:
-        if len(self._sockets) >= MOST_WINDOWS:
-            return web.Response(status=503, text=f"Refused: {MOST_WINDOWS} windows are open.\n")
-        socket = web.WebSocketResponse(heartbeat=15)
-        self._sockets.add(socket)
+        browser = Browser()
+        if not await self._place():
+            return await self._refuse(browser, request)
+        self._open.add(browser)
         try:
-            await socket.prepare(request)
-            window = Window(self._command, socket)
-            await window.start(_cells(request.query.get("width", "")), _cells(request.query.get("height", ""), 24))
+            socket = await browser.open(request)
+            window = Window(self._command, browser)
+            await window.start(cells(request.query.get("width", "")), cells(request.query.get("height", ""), 24))
             try:
-                await self._talk(socket, window)
+                await self._talk(socket, browser, window)
             finally:
+                self._open.discard(browser)
+                self._ending.add(browser)
+                self._fewer.set()
+                browser.drop()
                 await window.stop()
         finally:
-            self._sockets.discard(socket)
+            self._open.discard(browser)
+            self._ending.discard(browser)
+            self._fewer.set()
         return socket
 
-    async def _talk(self, socket: web.WebSocketResponse, window: Window) -> None:
+    async def _place(self) -> bool:
+        """Whether there is a place for one more: a page that is loaded again comes before its old window has gone."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PLACE_SECONDS):
+                while self._full:
+                    self._fewer.clear()
+                    await self._fewer.wait()
+        return not self._full
+
+    async def _refuse(self, browser: Browser, request: web.Request) -> web.StreamResponse:
+        """Say it in the page's terminal, which the browser shows until the page is closed or loaded again."""
+        self._refused.add(browser)
+        try:
+            socket = await browser.open(request)
+            await browser.send(
+                f"{MOST_WINDOWS} windows are open. Close one of them, and load this page again.".encode()
+            )
+            async for _ in socket:
+                pass
+        finally:
+            self._refused.discard(browser)
+        return socket
+
+    async def _talk(self, socket: web.WebSocketResponse, browser: Browser, window: Window) -> None:
         async for message in socket:
             if message.type != WSMsgType.TEXT:
                 continue
             try:
                 answer = await window.take(json.loads(message.data))
             except (ValueError, RecursionError):
-                await socket.close(code=WSCloseCode.POLICY_VIOLATION)
+                await browser.close(WSCloseCode.POLICY_VIOLATION)
                 return
             if answer is not None:
-                await socket.send_json(answer)
+                await browser.send(json.dumps(answer))
 
     async def _close(self, application: web.Application) -> None:
-        await asyncio.gather(*(socket.close(code=WSCloseCode.GOING_AWAY) for socket in list(self._sockets)))
+        """End all windows. No time limit: an operation that a dashboard runs is put back first."""
+        self._leaving = True
+        browsers = self._open | self._ending | self._refused
+        await asyncio.gather(*(browser.close(WSCloseCode.GOING_AWAY) for browser in browsers))
+        while self.windows:
+            self._fewer.clear()
+            await self._fewer.wait()
 
 
 async def _with_headers(request: web.Request, answer: web.StreamResponse) -> None:
     answer.headers.update(HEADERS)
-
-
-def _cells(number: int | str, usual: int = 80) -> int:
-    """Columns or lines that can be: a page may ask for anything."""
-    if isinstance(number, str):
-        number = int(number) if number.isascii() and number.isdecimal() and len(number) < 6 else usual
-    return min(max(number, 1), MOST_CELLS)
-
-
-def _closing(socket: web.WebSocketResponse) -> Callable[[], Awaitable[None]]:
-    async def close() -> None:
-        await socket.close()
-
-    return close
-
-
-def _quietly(send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
-    """Send, unless the browser has gone: what its dashboard still says is for nobody."""
-
-    async def sent(content: Any) -> None:
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            await send(content)
-
-    return sent
