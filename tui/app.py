@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -167,7 +166,7 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         if self.project is None:
             from tui.screens.welcome import Welcome
 
-            self.push_screen(Welcome(self.keymap, self.glyphs, str(Path.cwd())))
+            self.push_screen(Welcome(self.keymap, self.glyphs, os.getcwd()))
             return
         self.workspaces = self._workspaces(self.project, self._first)
         if self._first is None and len(self.project.environments) > 1:
@@ -254,6 +253,7 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         if self.announcer is None:
             self.announcer = Announcer(self._driver.write, terminal(self.environ, self.settings.notify))
             self.app_suspend_signal.subscribe(self, lambda _: self.stop_announcing())
+            self.bridge.on_tick(self._announce_running)
         announcer = self.announcer
 
         def ended(operation: Followed) -> None:
@@ -264,10 +264,9 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
 
         workspaces.on_end.append(ended)
 
-        def look() -> None:
-            announcer.running([place.operation.progress for place in workspaces.running if place.operation])
-
-        self.bridge.on_tick(look)
+    def _announce_running(self) -> None:
+        if self.announcer is not None:
+            self.announcer.running([operation.progress for operation in self.our_operations])
 
     def _hear_signals(self) -> None:
         """A closed terminal or a plain kill is a wish to quit: what runs is cancelled and put back first.

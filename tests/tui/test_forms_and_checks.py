@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from core.doctor import CHECKS
-from tests.tui.running import board, open_app, screen_text, settled, shown, until
+from tests.tui.running import board, open_app, recorded_app, screen_text, settled, shown, until
 from tui.dialogs.edit import EditDialog, FormDialog, SaveDialog
 from tui.widgets.paint import Lines
 from tui.widgets.preflight import PreflightTab
@@ -55,6 +56,21 @@ async def test_a_server_is_added_once_it_was_tried_and_the_difference_was_seen(
         await until(pilot, lambda: app.workspace and len(app.workspace.fleet_view.servers) == 2, "it is in use")
         await settled(pilot)
         assert "web2" in screen_text(app)
+
+
+async def test_a_saved_file_leaves_nothing_of_the_dashboard_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = recorded_app()
+    monkeypatch.setattr(type(app), "is_headless", False)  # only then the terminal is told of operations
+    async with shown(app) as pilot:
+        before, announcer = len(app.bridge._listeners), app.announcer
+        for _ in range(3):
+            first = app.dashboard
+            assert first is not None and app.project is not None and announcer is not None
+            first.post_message(first.ProjectSaved(app.project))
+            await until(pilot, lambda old=first: app.screen is app.dashboard is not old, "it is in use")
+            await settled(pilot)
+        assert len(app.bridge._listeners) == before and app.announcer is announcer
+        assert app.bridge._listeners.count(app._announce_running) == 1
 
 
 async def test_a_server_that_cannot_be_reached_is_saved_only_by_saying_so(sshd: Any, project_factory: Any) -> None:

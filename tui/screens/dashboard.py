@@ -76,6 +76,7 @@ class Dashboard(Guarded, Screen[None]):
         self.details_of = "releases"
         self._changed = False
         self._resumed = False
+        self._end_ticks: Callable[[], None] = lambda: None
         self._open_pane = "releases"
         self._compared: tuple[str, str] | None = None
         self.zoomed = ""
@@ -107,10 +108,13 @@ class Dashboard(Guarded, Screen[None]):
         for line in ("#status", "#banner", "#elsewhere"):
             self.query_one(line).display = False
         self.set_interval(1.0, self.every_second)
-        self.workspaces.bridge.on_tick(self.while_here(self.ticked))
+        self._end_ticks = self.workspaces.bridge.on_tick(self.while_here(self.ticked))
         self.workspaces.front = self
         self.workspaces.on_change.append(self.while_here(self.show_elsewhere))
         self.show_fleet()
+
+    def on_unmount(self) -> None:
+        self._end_ticks()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         event.refresh_styles = event.refresh_styles and self._resumed  # what was just mounted has its styles
