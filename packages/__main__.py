@@ -26,16 +26,9 @@ HERE = Path("packages")
 URL = "https://turnout.example"
 """Where the sdist is published, as long as nobody says where: a name that belongs to nobody (RFC 2606)."""
 TEMPLATES = ("turnout.rb", "PKGBUILD")
-IN_WHEEL = (
-    "tui/style.tcss",
-    "tui/cli/words.json",
-    "tui/completion/turnout.bash",
-    "tui/completion/turnout.zsh",
-    "tui/completion/turnout.fish",
+BESIDE = (
     "tui/pages/configuration.md",
     "tui/pages/operations.md",
-    "core/py.typed",
-    "tui/py.typed",
     "data/share/man/man1/turnout.1",
     "data/share/doc/turnout/CHANGELOG.md",
     "data/share/bash-completion/completions/turnout",
@@ -43,7 +36,7 @@ IN_WHEEL = (
     "data/share/fish/vendor_completions.d/turnout.fish",
     "licenses/LICENSE",
 )
-"""What a wheel must have beside its modules; all shell programs, too."""
+"""What a wheel must have beside the files of core/ and tui/."""
 
 
 class Faulty(Exception):
@@ -58,7 +51,7 @@ def make(source: Path, out: Path, url: str, epoch: int) -> list[Path]:
     if done.returncode:
         raise Faulty(done.stdout)
     (wheel,), (sdist,) = out.glob("*.whl"), out.glob("*.tar.gz")
-    faults = [*_lacks(wheel, source), *_of_this_machine(wheel, sdist, source)]
+    faults = [*_differs(wheel, source), *_of_this_machine(wheel, sdist, source)]
     if faults:
         raise Faulty("\n".join(faults))
     made = [wheel, sdist, *_from_templates(source, sdist, out, url)]
@@ -67,16 +60,24 @@ def make(source: Path, out: Path, url: str, epoch: int) -> list[Path]:
     return [*made, out / "SHA256SUMS"]
 
 
-def _lacks(wheel: Path, source: Path) -> Iterator[str]:
-    """What the wheel should have and has not."""
-    names = {re.sub(r"^[^/]+\.(data|dist-info)/", "", name) for name in ZipFile(wheel).namelist()}
-    programs = [path.relative_to(source).as_posix() for path in sorted(source.glob("core/**/*.sh"))]
-    modules = [
-        path.relative_to(source).as_posix() for part in ("core", "tui") for path in source.glob(f"{part}/**/*.py")
-    ]
-    for wanted in (*IN_WHEEL, *programs, *modules):
-        if wanted not in names:
-            yield f"{wheel.name} lacks {wanted}"
+def _differs(wheel: Path, source: Path) -> Iterator[str]:
+    """What the wheel should have and has not, and what it has and should not."""
+    found = {re.sub(r"^[^/]+\.(data|dist-info)/", r"", name) for name in ZipFile(wheel).namelist()}
+    wanted = {*_files(source), *BESIDE}
+    for name in sorted(wanted - found):
+        yield f"{wheel.name} lacks {name}"
+    for name in sorted(found - wanted):
+        if name.startswith(("core/", "tui/", "data/")):
+            yield f"{wheel.name} has {name}, which is not a file of Turnout"
+
+
+def _files(source: Path) -> list[str]:
+    """The files of core/ and tui/: those that git has, in a tree that was taken out of git all of them."""
+    if (source / ".git").exists():
+        words = ["git", "-C", str(source), "ls-files", "-z", "core", "tui"]
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout.rstrip("\0").split("\0")
+    files = (path for part in ("core", "tui") for path in (source / part).rglob("*") if path.is_file())
+    return [path.relative_to(source).as_posix() for path in files]
 
 
 def _of_this_machine(wheel: Path, sdist: Path, source: Path) -> Iterator[str]:

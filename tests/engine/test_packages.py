@@ -75,10 +75,11 @@ def test_a_package_that_lacks_something_is_not_handed_out(tmp_path: Path) -> Non
         shutil.copy(REPOSITORY / name, source)
     (source / "core/here.py").write_text(f"HERE = {str(source)!r}\n")
     (source / "core/lost.sh").write_text("")
-    (source / ".gitignore").write_text("core/lost.sh\n")
+    (source / "tui/web/lost.css").write_text("")
+    (source / ".gitignore").write_text("lost.*\n")
     with pytest.raises(Faulty) as raised:
         make(source, tmp_path / "out", URL, EPOCH)
-    assert "lacks core/lost.sh\n" in str(raised.value)
+    assert "lacks core/lost.sh\n" in str(raised.value) and "lacks tui/web/lost.css\n" in str(raised.value)
     assert re.search(rf"whl: core/here.py has {source}\n.*tar.gz: .*core/here.py has {source}", str(raised.value), re.S)
 
 
