@@ -16,9 +16,14 @@ esac
 [ -n "$DEPLOY_KEY" ] || fail 'ssh-key is empty: is the secret there, and may this branch use it?'
 eval "$(ssh-agent -s)" >/dev/null
 trap 'ssh-agent -k >/dev/null' EXIT
-# The key is in the agent only: not on the disk, and not in a variable that hooks could print.
+# A key that is given as text is in the agent only: not on the disk, and not in a variable that hooks could print.
 if [ -f "$DEPLOY_KEY" ]; then cat "$DEPLOY_KEY"; else printf '%s\n' "$DEPLOY_KEY"; fi | tr -d '\r' | ssh-add -q -
-unset DEPLOY_KEY
+# Secrets of the project are variables of the whole job, too, under names that only the project knows.
+# shellcheck disable=SC2046 # several words
+unset DEPLOY_KEY $(awk 'BEGIN {
+    for (name in ENVIRON)
+        if (name ~ /^[A-Za-z_][A-Za-z0-9_]*$/ && ENVIRON[name] "" == ENVIRON["DEPLOY_KEY"] "") print name
+}')
 set -f
 set --
 for fingerprint in $DEPLOY_FINGERPRINTS; do set -- "$@" --fingerprint "$fingerprint"; done

@@ -134,8 +134,16 @@ def test_the_step_deploys_to_a_server_that_has_the_fingerprint_and_to_no_other(
     assert ended.returncode == 0, ended
     assert os.readlink(sshd.files / "current") == "releases/of-ci"
     assert "PRIVATE KEY" not in "".join(path.read_text() for path in (home / ".ssh").iterdir() if path.is_file())
+    # The secret may be a variable of the whole job: a hook that runs in the job sees neither that nor ours.
+    seen = home / "seen"
+    hook = f'[[hooks]]\non = "success"\nwhere = "operator"\nrun = "env > {seen}"\n'
+    sample.config.write_text(f"{sample.config.read_text()}\n{hook}")
+    known = {"DEPLOY_FINGERPRINTS": ours}
+    again = step(SSH_PRIVATE_KEY=environ["DEPLOY_KEY"], KEPT="a key", DEPLOY_ARGUMENTS="--tag seen", **known)
+    assert again.returncode == 0, again
+    assert "PRIVATE KEY" not in seen.read_text() and "KEPT=a key" in seen.read_text()
     # A key as a file, as GitLab hands out variables of that kind; nothing else is said.
-    again = step(DEPLOY_KEY=str(sshd.key), DEPLOY_ARGUMENTS="--dry-run", DEPLOY_REF="")
+    again = step(DEPLOY_KEY=str(sshd.key), DEPLOY_ARGUMENTS="--dry-run", DEPLOY_REF="", **known)
     assert again.returncode == 0, again
 
 
