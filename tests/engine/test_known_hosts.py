@@ -141,8 +141,13 @@ def test_trust_records_only_keys_with_the_fingerprints_that_are_named(sshd, home
     ended = turnout(project, "trust", "production", "--fingerprint", other, f"--fingerprint={ours}=")
     assert ended.returncode == 0 and "1 key recorded" in ended.stdout, ended.stderr
     assert openssh_trusts(home, sshd)
+    before = known_hosts.read_bytes()
     ended = turnout(project, "trust", "production", "--fingerprint", other)
-    assert ended.returncode == 0 and "1 key known already" in ended.stdout, "what known_hosts has was accepted before"
+    assert ended.returncode == 3 and "1 key known already, but no --fingerprint is theirs" in ended.stderr
+    assert "REFUSED: known, but no --fingerprint is its own" in ended.stdout
+    ended = turnout(project, "trust", "production", "--fingerprint", ours)
+    assert ended.returncode == 0 and "1 key known already" in ended.stdout
+    assert known_hosts.read_bytes() == before
 
 
 @pytest.mark.parametrize("words", [["--yes", "--fingerprint", f"SHA256:{'A' * 43}"], ["--fingerprint", "MD5:aa:bb"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from core.errors import EXIT_CONNECT, EXIT_DONE, ConnectError, HostKeyChanged, H
 from core.rows.servers import host_key_row
 from core.text import clean, count
 from tui.cli.command import Answer, Command, by_key
-from tui.view.hostkeys import CHANGED, KNOWN, RECORDED, REVOKED, UNKNOWN_KEY, UNSEEN, HostKey, key_lines
+from tui.view.hostkeys import CHANGED, KNOWN, OTHER, RECORDED, REVOKED, UNKNOWN_KEY, UNSEEN, HostKey, key_lines
 from tui.view.lines import plain
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def carry_out(command: Command) -> Answer:
         for key, _ in by_key(accepted):
             command.fleet.accept_host_key(key)
             recorded.add((key.host, key.fingerprint))
-    keys = _keys(command, inspection, recorded)
+    keys = _named(_keys(command, inspection, recorded), command.options.words.fingerprints)
     rows = [host_key_row(**asdict(key)) for key in keys]
     command.output.table(key_lines(keys), rows)
     for error in inspection.errors.values():
@@ -88,6 +89,16 @@ def _keys(command: Command, inspection: Inspection, recorded: set[tuple[str, str
     return list(merged.values())
 
 
+def _named(keys: list[HostKey], fingerprints: Sequence[str]) -> list[HostKey]:
+    """With --fingerprint a key that was known before counts only if it is named: whoever asks may not know the file."""
+    if not fingerprints:
+        return keys
+    return [
+        replace(key, standing=OTHER) if key.standing == KNOWN and key.fingerprint not in fingerprints else key
+        for key in keys
+    ]
+
+
 def _answer(command: Command, keys: list[HostKey]) -> Answer:
     standings = [key.standing for key in keys]
     parts = [
@@ -95,6 +106,7 @@ def _answer(command: Command, keys: list[HostKey]) -> Answer:
         for standing, word in (
             (RECORDED, "recorded"),
             (KNOWN, "known already"),
+            (OTHER, "known already, but no --fingerprint is theirs"),
             (UNKNOWN_KEY, "not accepted"),
             (CHANGED, "refused: changed"),
             (REVOKED, "refused: revoked"),
@@ -106,6 +118,8 @@ def _answer(command: Command, keys: list[HostKey]) -> Answer:
         parts.append("no --fingerprint is theirs")
     elif UNKNOWN_KEY in standings and not command.can_ask:
         parts.append(f"turnout trust {command.environment_name} on a terminal, or with --yes, records them")
+    if OTHER in standings:
+        parts.append("if such a key is right, name it as well, or look at other servers only with --server")
     good = set(standings) <= {KNOWN, RECORDED}
     return {
         "exit_code": EXIT_DONE if good else EXIT_CONNECT,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tui.view.lines import Line, fit, line, one_line, width
 
 KNOWN, RECORDED, UNKNOWN_KEY, UNSEEN = "known", "recorded", "unknown", "not-compared"
-CHANGED, REVOKED = "changed", "revoked"
+CHANGED, REVOKED, OTHER = "changed", "revoked", "other"
 """What became of a server's host key."""
 
 _WORDS = {
@@ -17,6 +17,7 @@ _WORDS = {
     UNKNOWN_KEY: ("UNKNOWN", "warn"),
     CHANGED: ("REFUSED: it is not the recorded key", "bad"),
     REVOKED: ("REFUSED: it is revoked", "bad"),
+    OTHER: ("REFUSED: known, but no --fingerprint is its own", "bad"),
     UNSEEN: ("NOT COMPARED: no connection", "bad"),
 }
 
