@@ -100,7 +100,7 @@ class TurnoutError(Exception):
         lines += [f"  {line}" for line in self.detail.splitlines()]
         if self.hint:
             lines.append(f"  -> {self.hint}")
-        return "\n".join(lines)
+        return clean("\n".join(lines), DETAIL)
 
 
 ALL_BACK, NONE_SWITCHED = "every server was switched back", "nothing was switched"

@@ -16,7 +16,7 @@ _OCTAL = {byte: chr(byte) if byte in _WORD else f"\\0{byte:03o}" for byte in ran
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._/+=:,@~-]")
 _PLAIN = re.compile(r"[A-Za-z0-9._/+=:,@~-]*")
 _PERCENT_CODE = re.compile(rb"%([0-9A-F]{2})")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|.)?", re.DOTALL
 )
@@ -56,20 +56,32 @@ def quote(value: str) -> str:
     return "'" + value.replace("\\", "\0").replace("'", "'\"'\"'").replace("\0", "'\"\\\\\"'") + "'"
 
 
-def clean(text: str, limit: int = 4000) -> str:
-    """Text from a server as one harmless line or more: no escape sequence, no control or bidi character.
+LONGEST_SIGN = 6
+"""Characters that `clean` makes of one: `\\udcff`."""
 
-    Tabs become spaces, newlines stay; longer than `limit` characters is cut.
+
+def clean(text: str, limit: int = 4000) -> str:
+    r"""Text from a server as one harmless line or more: no escape sequence, no control or bidi character.
+
+    Tabs become spaces, newlines stay; a byte that is not UTF-8, in Python's form for it, is written as `\udcff`. Longer
+    than `limit` characters is cut.
     """
+    if not text.isascii():
+        text = text.encode("utf-8", "backslashreplace").decode()
     if len(text) > limit:
         text = text[:limit] + "…"
     return _CONTROL.sub("", _ESCAPE.sub("", text.replace("\r\n", "\n").replace("\t", "    ")))
 
 
+def clean_whole(text: str) -> str:
+    """`clean` for a text of any length."""
+    return clean(text, len(text) * LONGEST_SIGN)
+
+
 def clean_lines(text: str, limit: int = 1 << 16) -> str:
     """`clean` for what is still to be masked: longer than `limit` characters is cut at the end of a line, so that no
     secret lies across the cut."""
-    text = clean(text, len(text))
+    text = clean_whole(text)
     return text if len(text) <= limit else text[:limit].rpartition("\n")[0] + "\n…"
 
 

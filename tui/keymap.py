@@ -199,8 +199,12 @@ def check(table: Mapping[str, Any], known: tuple[Key, ...], place: str = "settin
     changed: dict[str, str] = {}
     for name, value in table.items():
         if name not in ids:
+            from core.config.fault_text import key_text
+
             near = difflib.get_close_matches(name, ids, 1)
-            faults.append(f"{place}: keys.{name}: not known" + (f"; did you mean {near[0]}?" if near else ""))
+            faults.append(
+                f"{place}: {key_text(('keys', name))}: not known" + (f"; did you mean {near[0]}?" if near else "")
+            )
             continue
         chosen = [value] if isinstance(value, str) else value
         if not isinstance(chosen, list) or not chosen or not all(isinstance(key, str) for key in chosen):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UsageError
-from core.files import write_whole
+from core.files import read_small, write_whole
 
 MOUSE = "TURNOUT_MOUSE"
 """The variable that is 0 where the terminal keeps the mouse."""
@@ -82,7 +82,10 @@ def has_mouse(environ: Mapping[str, str]) -> bool:
 def place_of(environ: Mapping[str, str]) -> Path | None:
     """Where settings.toml is: TURNOUT_SETTINGS, else the user's configuration folder; None where there is no home."""
     if environ.get(SETTINGS):
-        return Path(environ[SETTINGS]).absolute()
+        place = Path(environ[SETTINGS])
+        with suppress(OSError):  # the current folder may have been removed
+            return place.absolute()
+        return place
     folder = _own_folder("config")
     return folder / FILE if folder else None
 
@@ -105,12 +108,13 @@ def load(environ: Mapping[str, str]) -> UserSettings:
     if place is None:
         return UserSettings(None, faults=old)
     try:
-        values = tomllib.loads(place.read_text("utf-8"))
+        values = tomllib.loads(read_small(place).decode("utf-8-sig"))
     except FileNotFoundError:
         missing = (f"{place}: there is no such file; {SETTINGS} names it",) if environ.get(SETTINGS) else ()
         return UserSettings(place, faults=(*missing, *old))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         why = error.strerror if isinstance(error, OSError) else error
+        why = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else why
         return UserSettings(place, True, faults=(f"{place}: {why}; nothing in it is used", *old))
     read = read_values(values, place)
     return replace(read, faults=(*read.faults, *old))
@@ -124,7 +128,7 @@ def read_values(values: Mapping[str, Any], place: Path) -> UserSettings:
     expected = {str: 'a text in quotes, such as "light"', bool: "true or false", dict: "a table, [{name}]"}
     for name, value in values.items():
         if name not in kinds:
-            faults.append(f"{place}: {name}: not known{_near(name, tuple(kinds))}")
+            faults.append(f"{place}: {_key(name)}: not known{_near(name, tuple(kinds))}")
         elif not isinstance(value, kinds[name]):
             faults.append(f"{place}: {name}: must be {expected[kinds[name]].format(name=name)}")
         else:
@@ -132,13 +136,19 @@ def read_values(values: Mapping[str, Any], place: Path) -> UserSettings:
     notify = dict(taken.get("notify", {}))
     for name, value in taken.get("notify", {}).items():
         if name not in NOTIFY:
-            faults.append(f"{place}: notify.{name}: not known{_near(name, NOTIFY)}")
+            faults.append(f"{place}: {_key('notify', name)}: not known{_near(name, NOTIFY)}")
         elif not isinstance(value, bool):
-            faults.append(f"{place}: notify.{name}: must be true or false")
+            faults.append(f"{place}: {_key('notify', name)}: must be true or false")
         else:
             continue
         del notify[name]
     return UserSettings(place, True, **{**taken, "notify": notify}, faults=tuple(faults))
+
+
+def _key(*place: str) -> str:
+    from core.config.fault_text import key_text  # only where something is wrong
+
+    return key_text(place)
 
 
 def _near(name: str, known: Sequence[str]) -> str:
@@ -182,10 +192,11 @@ def save_theme(place: Path | None, theme: str) -> None:
         file = place.resolve()  # a link into a folder of dotfiles stays a link
         if file.exists() and not file.is_file():
             raise ValueError("it is not an ordinary file")
-        old = file.read_bytes().decode("utf-8") if file.exists() else SAMPLE
+        old = read_small(file).decode("utf-8-sig") if file.exists() else SAMPLE
         _write(file, with_theme(old, theme))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
+        why = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else why
         raise UsageError(f"not saved in {place or FILE}: {why}", hint="it is in use until you quit") from None
 
 

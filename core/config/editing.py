@@ -17,7 +17,7 @@ from core.config.models import Project
 from core.config.reading import parse
 from core.config.table import Place
 from core.errors import ConfigError, Fault, UsageError
-from core.files import write_whole
+from core.files import read_small, write_whole
 from core.settings import Settings
 
 
@@ -47,7 +47,7 @@ class Draft:
 def begin(path: Path) -> Draft:
     """A draft of a file as it is. ConfigError where it cannot be read, or is not TOML."""
     try:
-        before = path.read_bytes()
+        before = read_small(path)
         draft = Draft(path, before, before.decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([Fault(str(path), "", f"cannot be read: {error}")]) from None
@@ -163,7 +163,7 @@ def save(draft: Draft) -> None:
     """
     place = draft.path.resolve()
     try:
-        if place.read_bytes() != draft.before:
+        if read_small(place) != draft.before:
             raise UsageError(
                 f"{draft.path.name} was changed by somebody else meanwhile",
                 hint="nothing was saved; open the form again to edit the new file",

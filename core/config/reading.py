@@ -14,6 +14,7 @@ from core.config.models import Project
 from core.config.needed_version import UPGRADE, refused
 from core.config.table import Place, Wrong
 from core.errors import ConfigError, Fault
+from core.files import read_small
 from core.pending import Pending
 from core.settings import Settings
 
@@ -36,7 +37,7 @@ def load(path: Path, settings: Settings | None = None) -> Project:
     settings   what the engine uses on this machine while it works on the project; those of the process by default
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_small(path).decode("utf-8-sig")
     except OSError as error:
         raise ConfigError([Fault(str(path), "", f"cannot be read: {error.strerror or error}")]) from None
     except UnicodeDecodeError as error:
@@ -48,7 +49,7 @@ def load(path: Path, settings: Settings | None = None) -> Project:
 def written(path: Path) -> Mapping[str, Any]:
     """The tables of a file that `load` has read, as they are written; an empty one where it is gone since."""
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        return tomllib.loads(read_small(path).decode("utf-8-sig"))
     except (OSError, ValueError):
         return {}
 

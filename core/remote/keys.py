@@ -10,7 +10,6 @@ import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import paramiko
@@ -20,6 +19,7 @@ from paramiko.agent import ALGORITHM_FLAG_MAP, SSH2_AGENT_SIGN_RESPONSE, AgentKe
 from paramiko.message import Message
 from paramiko.pkey import PublicBlob
 
+from core.files import read_small
 from core.remote.knownhosts import fingerprint
 from core.sshconfig import Options
 
@@ -162,7 +162,7 @@ def _of_certificate(
 def _public_half(path: str) -> tuple[bytes, bool]:
     """The public half of a key file, b"" where it cannot be read, and whether the private half is there."""
     try:
-        text = Path(path).read_text("ascii", "replace")
+        text = read_small(path).decode("ascii", "replace")
     except OSError:
         return _public_line(f"{path}.pub"), False
     if not text.lstrip().startswith(_BEGIN):
@@ -183,14 +183,14 @@ def _public_half(path: str) -> tuple[bytes, bool]:
 
 def _public_line(path: str) -> bytes:
     try:
-        return base64.b64decode(Path(path).read_text("ascii", "replace").split()[1], validate=True)
+        return base64.b64decode(read_small(path).decode("ascii", "replace").split()[1], validate=True)
     except (OSError, IndexError, binascii.Error):
         return b""
 
 
 def _certificate(path: str) -> PublicBlob | None:
     try:
-        found = PublicBlob.from_file(path)
+        found = PublicBlob.from_string(read_small(path).decode("ascii", "replace"))
     except (OSError, ValueError, IndexError, binascii.Error):
         return None
     return found if found.key_type.endswith(_CERTIFICATE) else None
@@ -215,7 +215,7 @@ def _plain(certificate: PublicBlob) -> bytes:
 def private_key(path: str) -> paramiko.PKey:
     """The private key of a file. Unusable where it needs a passphrase, a device, or is none."""
     try:
-        text = Path(path).read_text("ascii", "replace")
+        text = read_small(path).decode("ascii", "replace")
     except OSError as error:
         raise Unusable(error.strerror or str(error)) from None
     blob, _ = _public_half(path)

@@ -17,7 +17,11 @@ from pathlib import Path
 import paramiko
 
 from core.errors import ConnectError
+from core.files import read_small
 from core.sshconfig import Options
+
+MOST_BYTES = 256 << 20
+"""Of a file with host keys: one of a large fleet, or a list of revoked keys, has very many."""
 
 TRUSTED, UNKNOWN, CHANGED, REVOKED = "trusted", "unknown", "changed", "revoked"
 """What known_hosts says of a key."""
@@ -118,7 +122,7 @@ class KnownHosts:
         if not self._revoked:
             return ""
         try:
-            raw = Path(self._revoked).read_bytes()
+            raw = read_small(self._revoked, MOST_BYTES)
         except OSError as error:
             raise _no_list(self._revoked, error.strerror or str(error)) from None
         if not raw.startswith(b"SSHKRL\n\0"):
@@ -167,7 +171,8 @@ class KnownHosts:
             raise ConnectError(
                 f"the key cannot be recorded in {file}",
                 detail=error.strerror or str(error),
-                hint="make the file writable for yourself, or name another one: UserKnownHostsFile in ~/.ssh/config",
+                hint="make the file writable for yourself, or name another one: UserKnownHostsFile in ~/.ssh/config "
+                "or in the file of TURNOUT_SSH_CONFIG",
             ) from error
         return file
 
@@ -183,7 +188,7 @@ def _no_list(file: str, reason: str) -> ConnectError:
 def _text_lines(file: Path) -> list[str]:
     try:
         # Only these two end a line and part words, as for OpenSSH: a comment must not become a key.
-        return [line.strip(" \t\r") for line in file.read_bytes().decode("utf-8", "replace").split("\n")]
+        return [line.strip(" \t\r") for line in read_small(file, MOST_BYTES).decode("utf-8", "replace").split("\n")]
     except OSError:
         return []
 

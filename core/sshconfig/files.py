@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import ConnectError
+from core.files import open_file, read_rest
 from core.sshconfig.words import keyword, split
 
 SYSTEM = Path("/etc/ssh/ssh_config")
@@ -66,9 +67,9 @@ def lines(source: Source) -> list[Line]:
 def _read(source: Source) -> tuple[list[Line], os.stat_result | None]:
     """The lines of a file and whose it is; none where ssh takes it for empty. ConnectError where ssh ends instead."""
     try:
-        with open(source.path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        with open_file(source.path) as file:
             status = os.fstat(file.fileno())
-            texts = file.read().split("\n")
+            texts = read_rest(file, source.path).decode("utf-8", "surrogateescape").split("\n")
     except source.passed:
         return [], None
     except OSError as error:

@@ -221,6 +221,9 @@ async def test_a_file_that_cannot_be_written_says_why_and_can_be_named_anew(
         await pilot.press("ctrl+u", *"no/such.log", "enter")
         await pilot.pause()
         assert "not saved: No such file or directory" in screen_text(app)
+        await pilot.press("ctrl+u", *"~no-such/x.log", "enter")
+        await pilot.pause()
+        assert "not saved: No such file or directory" in screen_text(app), "a user who has no home here"
         await pilot.press("ctrl+u", *"new.log", "enter")
         await pilot.pause()
         assert (tmp_path / "new.log").read_text() == "web1  one\n" and (tmp_path / "old.log").read_text() == "mine"

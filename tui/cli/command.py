@@ -168,14 +168,7 @@ class Command:
         return name
 
     def _config_file(self) -> Path:
-        try:
-            path = config_file(self.options)
-        except OSError as error:
-            raise UsageError(
-                f"the current folder cannot be read: {error.strerror}",
-                hint="it may have been removed; change to another folder, or pass --config /FOLDER/turnout.toml",
-            ) from None
-        return needed(path)
+        return needed(config_file(self.options))
 
     def _release_first(self, error: UsageError) -> UsageError:
         """The error for an unknown environment, where the word may be meant for a release: what it is, what to type."""

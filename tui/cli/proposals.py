@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_LARGEST = 1 << 20
-"""Bytes of a file that are read."""
+from core.files import read_small
 
 
 @dataclass(frozen=True)
@@ -134,8 +133,7 @@ def _hugo(folder: Path) -> Proposal | None:
 
 def _json(path: Path) -> Mapping[str, Any] | None:
     try:
-        with open(path, "rb") as file:
-            found = json.loads(file.read(_LARGEST))
+        found = json.loads(read_small(path))
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -7,16 +7,19 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
+from core.text import clean_whole
+
 
 class Stream:
-    """One of the process's own streams.
+    """One of the process's own streams. What `said` is text for people: nothing in it reaches a terminal as a code.
 
     A reader that goes away (`| head`, a terminal that was closed) must not stop an operation in the middle:
     from then on lines are dropped, and `closed` is true.
     """
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, *, said: bool = False) -> None:
         self._file = file
+        self._said = said
         self.closed = False
         reconfigure = getattr(file, "reconfigure", None)
         if reconfigure is not None:
@@ -55,6 +58,13 @@ class Stream:
     def write(self, lines: Iterable[str], end: str = "\n") -> None:
         """Write lines and hand them on at once."""
         text = "".join([f"{line}{end}" for line in lines])
+        self._write(clean_whole(text) if self._said else text)
+
+    def codes(self, text: str) -> None:
+        """Write what means something to a terminal, and is not text."""
+        self._write(text)
+
+    def _write(self, text: str) -> None:
         if self.closed or not text:
             return
         try:
@@ -91,4 +101,4 @@ def stdout() -> Stream:
 
 
 def stderr() -> Stream:
-    return Stream(sys.stderr)
+    return Stream(sys.stderr, said=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,16 @@ def search_line(state: ViewerState, cells: int) -> Line:
     return (*spans, *line(("; Enter keeps it, Esc leaves", "dim")))
 
 
+def file_path(text: str) -> Path:
+    """The absolute path of a file whose name a person types; what cannot be made out stays as it is typed."""
+    path = Path(text)
+    with suppress(RuntimeError):  # ~ of a user who has no home here
+        path = path.expanduser()
+    with suppress(OSError):  # the current folder has been removed
+        path = path.absolute()
+    return path
+
+
 def save_line(value: str, lines: int, problem: str, cells: int, more: str) -> Line:
     """While the name of a file is typed: what goes where (the end of its path is seen), or why nothing was written."""
     if problem:
@@ -103,6 +114,6 @@ def save_line(value: str, lines: int, problem: str, cells: int, more: str) -> Li
     begin = line((f"save {count(lines, 'line')} ", "strong"))
     if not value.strip():
         return (*begin, *line("type a file's name ", ("Enter writes it, Esc leaves", "dim")))
-    path = str(Path(value).expanduser().absolute())
+    path = str(file_path(value))
     room = max(cells - width(begin) - 3, 10)
     return (*begin, *line(f"to {path if len(path) <= room else more + path[1 - room :]}"))

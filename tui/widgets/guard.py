@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, cast
 from textual.timer import Timer
 from textual.widget import Widget
 
+from core.text import clean
+
 P = ParamSpec("P")
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class Telling:
     def notice(self, text: str, title: str = "", severity: Severity = "information", seconds: float = 6.0) -> None:
         """Tell the person something for some seconds; nothing in it is markup."""
         told = cast(Widget, self)
-        told.notify(text, title=title, severity=severity, timeout=seconds, markup=False)
+        told.notify(clean(text), title=clean(title), severity=severity, timeout=seconds, markup=False)
 
 
 class Guarded(Telling, Base):

@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
 
 from textual.actions import SkipAction
 from textual.app import ComposeResult
@@ -18,7 +17,7 @@ from tui.view.glyphs import Glyphs
 from tui.view.line_store import LineStore, LogLine
 from tui.view.lines import Line, crop
 from tui.view.search import Search
-from tui.view.viewer_lines import ViewerState, save_line, search_line, state_line
+from tui.view.viewer_lines import ViewerState, file_path, save_line, search_line, state_line
 from tui.widgets.line_area import LineArea
 from tui.widgets.paint import Lines
 
@@ -230,10 +229,11 @@ class Viewer(Vertical):
         if not self.store.shown:
             self.notify("nothing to save yet", markup=False)
             return
-        self._ask("save", str(Path.cwd() / f"turnout-{self.subject}-{datetime.now():%Y%m%d-%H%M%S}.log"))
+        name = f"turnout-{self.subject}-{datetime.now():%Y%m%d-%H%M%S}.log"
+        self._ask("save", str(file_path(name)))
 
     def _save(self, text: str) -> None:
-        path = Path(text).expanduser().absolute()
+        path = file_path(text)
         lines = self.lines()
         try:
             with path.open("x", encoding="utf-8") as file:
