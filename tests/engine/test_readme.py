@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 from pathlib import Path
 
@@ -42,13 +41,23 @@ def test_every_test_and_picture_and_page_that_is_named_exists() -> None:
         assert (REPOSITORY / link).exists(), link
 
 
+@pytest.mark.parametrize("kind", ["clean", "hostile"])
 def test_from_the_readme_to_a_first_deploy_to_ones_own_server(
-    sshd: Destination, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, sshd: Destination, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a home with a key and nothing else. `pipx install .` is what tests/engine/test_packages.py does."""
+    """On a home with a key and nothing else. `pipx install .` is what tests/engine/test_packages.py does.
+
+    hostile   there is no home that can be written to, so the files are named; a terminal that can do nothing
+    """
     for file in (home / ".ssh").iterdir():
         file.unlink()
     shutil.copy(sshd.key, home / ".ssh/id_ed25519")
+    looks = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    if kind == "hostile":
+        (tmp_path / "ssh_config").write_text(f"IdentityFile {sshd.key}\nUserKnownHostsFile {tmp_path}/known_hosts\n")
+        monkeypatch.setenv("TURNOUT_SSH_CONFIG", str(tmp_path / "ssh_config"))
+        monkeypatch.setenv("HOME", "/proc/none")
+        looks = {"TERM": "dumb", "LANG": "C", "LC_ALL": "C"}
     application = tmp_path / "your-application"
     write_files(application, {"index.html": "hello\n"})
     monkeypatch.setenv("PATH", installed_in(tmp_path / "programs"))
@@ -71,14 +80,18 @@ def test_from_the_readme_to_a_first_deploy_to_ones_own_server(
     }
     written = steps("Your first deploy")
     assert written == ["cd your-application", *asked, "turnout"], "a step was added or changed: script it here"
+    mask = "umask 077; " if kind == "hostile" else ""
     for step, answers in asked.items():
-        with Terminal(shlex.split(step), application) as terminal:
+        with Terminal(["sh", "-c", f"{mask}exec {step}"], application, **looks) as terminal:
             for question, answer in answers:
                 terminal.expect(question)
                 terminal.type(answer)
             assert terminal.end() == 0, f"{step}\n{terminal.text}"
-    assert (sshd.files / "current/index.html").read_text() == "hello\n"
-    environ = {name: os.environ[name] for name in ("HOME", "PATH", "TURNOUT_CACHE_DIR")}
+    page = sshd.files / "current/index.html"
+    assert page.read_text() == "hello\n" and page.stat().st_mode & 0o777 == 0o644
+    named = ("HOME", "PATH", "TURNOUT_CACHE_DIR", "TURNOUT_SSH_CONFIG")
+    environ = {name: os.environ[name] for name in named if name in os.environ}
+    environ |= {name: value for name, value in looks.items() if name != "TERM"}  # tmux is one that can do something
     dashboard = Tmux(tmp_path, application, "turnout", **environ)
     try:
         dashboard.shows("LIVE")

@@ -92,12 +92,23 @@ def test_the_words_are_those_of_the_parser() -> None:
         ("--config ", [":files"]),
         ("init --archive ", [":files"]),
         ("run production -- l", [":files"]),
+        ("help canc", ["cancelling"]),
+        ("help thaw", ["thaw"]),
+        ("config docs kee", ["keep"]),
+        ("demo --r", ["--read-only"]),
         ("nothing ", []),
         ("demo ", []),
     ],
 )
 def test_what_is_offered(project: Path, typed: str, found: list[str]) -> None:
     assert offered(project, *typed.split(" ")) == found
+
+
+def test_a_task_may_stand_where_the_only_environment_is_left_out(project: Path) -> None:
+    file = project / "turnout.toml"
+    assert offered(project, "task", "") == ["staging", "production"]
+    file.write_text(file.read_text().replace("[environments.production]", "[others.production]"))
+    assert offered(project, "task", "") == ["staging", "restart"]
 
 
 def test_the_file_that_is_named_counts(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

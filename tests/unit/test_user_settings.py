@@ -191,10 +191,11 @@ def test_the_command_shows_and_writes(
     monkeypatch.setenv("TURNOUT_THEME", "light")
     assert main(["settings"]) == 2
     said = capsys.readouterr()
-    assert [line.split() for line in said.out.splitlines()[-5:]] == [
+    assert [line.split() for line in said.out.splitlines()[-6:]] == [
         ["theme", "turnout-light", "TURNOUT_THEME"],
         ["mouse", "false", FILE],
         ["ascii", "false"],
+        ["cache", os.environ["TURNOUT_CACHE_DIR"], "TURNOUT_CACHE_DIR"],
         ["notify.bell", "false", FILE],
         ["key", "undo", "Z", FILE],
     ]

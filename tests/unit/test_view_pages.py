@@ -7,9 +7,20 @@ from pathlib import Path
 import pytest
 
 from core.config import Project
+from core.errors import (
+    CheckFailed,
+    ConnectError,
+    DiskFull,
+    FleetError,
+    HostKeyRefused,
+    LockedError,
+    ServerError,
+    TurnoutError,
+    UsageError,
+)
 from tests import REPOSITORY
 from tui.cli import main
-from tui.cli.pages import CONFIGURATION, OPERATIONS, page
+from tui.cli.pages import _BY_KIND, CONFIGURATION, OPERATIONS, error_lines, page, topic
 from tui.view.lines import line
 from tui.view.lines import width as width_of
 from tui.view.pages import keys_of, matching, section_lines, sections
@@ -76,6 +87,37 @@ def test_a_command_has_its_help_and_an_unknown_word_the_nearest(capsys: pytest.C
     assert "turnout config docs keep" in capsys.readouterr().err
     assert main(["config", "chek"]) == 2
     assert "turnout config check" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (UsageError("there is no turnout.toml in /x or a folder above"), "before-any-server-is-touched"),
+        (ConnectError("root@web1:2277 ended the connection 8 times before the login"), "connecting"),
+        (ConnectError("what no row quotes"), "connecting"),
+        (HostKeyRefused("revoked", host="a", key_type="b", fingerprint="c"), "host-keys"),
+        (LockedError("locked by ana@ci"), "locked-by-another"),
+        (
+            FleetError({"web1": ServerError("boom"), "web2": DiskFull("not enough space on a server")}),
+            "until-the-barrier",
+        ),
+        (FleetError({"web1": CheckFailed("boom")}), "the-switch-and-after-it"),
+        (UsageError("what no row quotes"), ""),
+    ],
+)
+def test_an_error_names_the_section_of_the_runbook_that_has_it(error: TurnoutError, name: str) -> None:
+    found = topic(error)
+    assert found.startswith(name) and bool(found) == bool(name)
+    assert not found or matching(found, sections(page(OPERATIONS)))[0].word == found
+    named: set[str] = set()
+    said = error_lines(error, named=named)
+    assert (said[-1] == f"  more: turnout help {found}") == bool(found)
+    assert error_lines(error, named=named) == said[: len(said) - bool(found)], "once is enough"
+
+
+def test_the_sections_for_kinds_of_errors_exist() -> None:
+    known = {section.word for section in sections(page(OPERATIONS))}
+    assert {name for _, name in _BY_KIND} <= known
 
 
 def test_the_wheel_has_the_pages_that_commands_print() -> None:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 from tui.cli.streams import open_missing, stderr, stdout
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from core.config import Project
     from tui.cli.arguments import Options
     from tui.cli.parsing import BadUsage
@@ -72,14 +74,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _complete(words: Sequence[str]) -> int:
     """Tell a shell what the last word may be. Whatever is wrong, it is told nothing: a person is typing."""
     try:
-        from pathlib import Path
-
         from tui.cli.completing import run
 
-        stdout().write(run(words, os.environ, Path.cwd()))
+        stdout().write(run(words, os.environ, _current_folder()))
     except Exception:
         return EXIT_FAILED
     return 0
+
+
+def _current_folder() -> Path | None:
+    from pathlib import Path
+
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
 
 
 def _ended(title: str, as_json: bool, code: int, outcome: str, detail: str = "") -> int:
@@ -146,7 +155,9 @@ def _dashboard(options: Options) -> int:
     try:
         project, environment = _dashboard_project(options)
     except TurnoutError as error:
-        stderr().write([str(error)])
+        from tui.cli.pages import error_lines
+
+        stderr().write(error_lines(error))
         return error.exit_code
     from tui import settings
     from tui.app import run_dashboard
@@ -179,6 +190,7 @@ def _dashboard_project(options: Options) -> tuple[Project | None, str | None]:
     project = config.load(path)
     if options.read_only:
         project = config.read_only(project)
+    _ = project.settings.cache  # where no home is known, that is said before the screen is taken
     return project, project.environment(options.environment).name if options.environment else None
 
 

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from tui.cli.change_arguments import add_change_commands
 from tui.cli.offline_arguments import add_offline_commands
-from tui.cli.parsing import EPILOG, BadUsage, Parser, add_command, add_environment, add_reading, number
+from tui.cli.parsing import (
+    EPILOG,
+    BadUsage,
+    Parser,
+    add_command,
+    add_config,
+    add_environment,
+    add_looks,
+    add_reading,
+    number,
+)
 from tui.cli.store_arguments import add_store_command
 from tui.cli.task_arguments import add_task_commands, split
 
@@ -139,11 +149,7 @@ def _parser(*, with_init: bool) -> Parser:
         "--config", metavar="FILE", help="the configuration file (default: turnout.toml in this folder or one above)"
     )
     parser.add_argument("--environment", metavar="ENV", help="the environment that the dashboard shows first")
-    parser.add_argument("--read-only", action="store_true", help="look only: refuse everything that changes servers")
-    parser.add_argument("--ascii", action="store_true", help="draw with plain ASCII only")
-    parser.add_argument(
-        "--no-mouse", dest="mouse", action="store_false", help="leave the mouse to the terminal, to select text with"
-    )
+    add_looks(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
     add_change_commands(commands)
 
@@ -193,13 +199,15 @@ def _parser(*, with_init: bool) -> Parser:
         from tui.cli.init import add_arguments
 
         add_arguments(init)
+    add_config(init)
     add_offline_commands(commands)
-    commands.add_parser(
+    demo = commands.add_parser(
         "demo",
         help="try Turnout on temporary servers on this machine",
         description="Start four SSH servers on this machine, deploy a sample project to them and open the dashboard. "
         "Everything is removed at the end.",
     )
+    add_looks(demo, again=True)
     return parser
 
 
@@ -213,6 +221,7 @@ def _web(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_environment(web)
+    add_config(web)
     web.add_argument("--port", metavar="N", type=_port, default=0, help="the port (default: any that is free)")
     web.add_argument("--write", action="store_true", help="let the browser deploy and change servers")
 
@@ -390,6 +399,6 @@ def _after_a_failure(commands: Any) -> None:
         metavar="SHA256:…",
         type=_fingerprint,
         action="append",
-        help="record unknown keys with this fingerprint without asking, and no others (may be repeated): for CI",
+        help="record unknown keys with this fingerprint, refuse all others, ask nothing (may be repeated): for CI",
     )
     add_reading(trust)

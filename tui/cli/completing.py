@@ -22,8 +22,8 @@ Found = list[tuple[str, str]]
 """Words with what they mean."""
 
 
-def run(words: Sequence[str], environ: Mapping[str, str], folder: Path) -> list[str]:
-    """The lines for the shell: a word each, with its meaning after a tab."""
+def run(words: Sequence[str], environ: Mapping[str, str], folder: Path | None) -> list[str]:
+    """The lines for the shell: a word each, with its meaning after a tab. `folder` is None where it was removed."""
     known = json.loads(WORDS.read_text("utf-8"))
     *before, current = words or [""]
     return [f"{word}\t{text}".rstrip("\t") for word, text in complete(known, before, current, Names(environ, folder))]
@@ -32,7 +32,7 @@ def run(words: Sequence[str], environ: Mapping[str, str], folder: Path) -> list[
 class Names:
     """The names of the project at hand, each list found out when it is asked for."""
 
-    def __init__(self, environ: Mapping[str, str], folder: Path) -> None:
+    def __init__(self, environ: Mapping[str, str], folder: Path | None) -> None:
         self.environ = environ
         self.folder = folder
         self.config = ""
@@ -48,10 +48,12 @@ class Names:
     def _of(self, kind: str, environment: str) -> list[str]:
         import tomllib
 
+        from core.files import read_small
+
         file = self._file()
         if file is None:
             return []
-        table = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
+        table = tomllib.loads(read_small(file).decode("utf-8-sig"))
         environments = table["environments"]
         here = [environment] if environment in environments else list(environments)
         match kind:
@@ -79,7 +81,9 @@ class Names:
 
     def _file(self) -> Path | None:
         if self.config:
-            return (self.folder / os.path.expanduser(self.config)).absolute()
+            return (self.folder or Path()) / os.path.expanduser(self.config)
+        if self.folder is None:
+            return None
         above = (self.folder, *self.folder.parents)
         return next((file for place in above if (file := place / "turnout.toml").is_file()), None)
 
@@ -121,7 +125,12 @@ def complete(known: Mapping[str, Any], before: Sequence[str], current: str, name
     if not takes:
         return []
     at = len(placed) if len(placed) < len(takes) else len(takes) - 1 if node["more"] else None
-    return [] if at is None else _starting(current, _values(takes[at], placed, names))
+    if at is None:
+        return []
+    found = _values(takes[at], placed, names)
+    if at == 0 and takes[1:] == ["tasks"] and len(found) == 1:  # the only environment may be left out
+        found += _values("tasks", placed, names)
+    return _starting(current, found)
 
 
 def _values(kind: str, placed: Sequence[str], names: Names) -> Found:

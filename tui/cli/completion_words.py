@@ -8,7 +8,9 @@ from typing import Any
 
 from tui.cli.arguments import parser_of_all
 from tui.cli.offline_arguments import SHELLS
+from tui.cli.pages import CONFIGURATION, OPERATIONS, page
 from tui.cli.streams import stdout
+from tui.view.pages import sections
 
 _BY_NAME = {
     "environment": "environments",
@@ -19,9 +21,22 @@ _BY_NAME = {
     "releases": "tags",
     "config": "files",
     "words": "environments",
-    "topic": "value",
 }
 """What a word or option takes, by its name in argparse, whatever the command."""
+
+
+def _topics() -> list[str]:
+    runbook = [section.word for section in sections(page(OPERATIONS))[1:]]
+    return sorted({*runbook, *parser_of_all().commands})
+
+
+def _keys() -> list[str]:
+    known = sections(page(CONFIGURATION))
+    tables = [section for section in known if section.keys]
+    return sorted({section.word for section in tables} | {key for section in tables for key in section.keys})
+
+
+_OF_PAGES = {("help", "topic"): _topics, ("docs", "key"): _keys}
 _BY_COMMAND = {("task", "name"): "tasks", ("logs", "names"): "logs"}
 
 
@@ -48,6 +63,8 @@ def _node(parser: argparse.ArgumentParser, command: str) -> dict[str, Any]:
 
 
 def _kind(action: argparse.Action, command: str) -> str:
+    if (command, action.dest) in _OF_PAGES:
+        return f"={','.join(_OF_PAGES[command, action.dest]())}"
     if action.dest == "shell":
         return f"={','.join(SHELLS)}"
     if action.metavar in ("FILE", "FOLDER"):

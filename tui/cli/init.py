@@ -54,18 +54,29 @@ def run(
 ) -> int:
     """Write the file from the flags, and from answers where `stdin` is a terminal; the exit code."""
     from core.errors import TurnoutError
+    from tui.cli.current_folder import current_folder
+    from tui.cli.pages import error_lines
     from tui.cli.streams import Stream, stderr
 
     stdin, stdout = stdin or sys.stdin, stdout or sys.stdout
     named = getattr(args, "config", None)
-    path = Path(named).absolute() if named else (folder or Path.cwd()) / "turnout.toml"
     try:
+        if named and Path(named).is_absolute():
+            path = Path(named)
+        else:
+            path = (folder or current_folder()) / (named or "turnout.toml")
         answers = write(path, args, stdin, stdout)
     except TurnoutError as error:
-        stderr().write([str(error)])
+        stderr().write(error_lines(error))
         return error.exit_code
-    next_step = f"next: `turnout doctor {answers.environment}` checks the servers, and changes nothing"
-    Stream(stdout).write([f"wrote {path}", next_step])
+    name = answers.environment
+    steps = {
+        f"turnout trust {name}": "shows host keys that are not in known_hosts yet, and records them",
+        f"turnout doctor {name}": "checks the servers, and changes nothing",
+        f"turnout deploy {name}": "shows the plan, asks, deploys",
+    }
+    cells = max(map(len, steps)) + 2
+    Stream(stdout).write([f"wrote {path}", "next:", *(f"  {step:<{cells}}{what}" for step, what in steps.items())])
     return 0
 
 

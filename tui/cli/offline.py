@@ -8,7 +8,7 @@ from pathlib import Path
 import tui
 from core.errors import TurnoutError, UsageError
 from tui.cli.arguments import Options, help_of
-from tui.cli.pages import CONFIGURATION, OPERATIONS, page
+from tui.cli.pages import CONFIGURATION, OPERATIONS, error_lines, page
 from tui.cli.streams import stderr, stdout
 from tui.view.lines import ENDLESS
 from tui.view.pages import Section, key_lines, keys_of, matching, meant, section_lines, sections
@@ -19,7 +19,7 @@ def run(options: Options) -> int:
     try:
         stdout().write(_lines(options, stdout().columns or ENDLESS))
     except TurnoutError as error:
-        stderr().write([f"error: {error}"])
+        stderr().write(error_lines(error))
         return error.exit_code
     return 0
 

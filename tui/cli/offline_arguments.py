@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tui.cli.parsing import Parser, add_command, add_environment
+from tui.cli.parsing import Parser, add_command, add_config, add_environment
 
 SHELLS = ("bash", "zsh", "fish")
 """The shells for which there is a file in tui/completion."""
@@ -37,6 +37,7 @@ def add_offline_commands(commands: Any) -> None:
         "from. They are in settings.toml, which belongs to you and this machine, not to a project. Exits with 2 if "
         "something in it is not taken.",
     )
+    add_config(settings)
     settings.add_argument("--write", action="store_true", help="write a commented settings.toml, if there is none")
     topic = commands.add_parser(
         "help",
@@ -81,5 +82,5 @@ def _config(commands: Any) -> None:
 
 
 def _common(parser: Parser) -> None:
-    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the configuration file")
+    add_config(parser)
     parser.add_argument("--json", action="store_true", help="print JSON lines; the last one is the result")

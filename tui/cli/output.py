@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from core.errors import TurnoutError
 from core.events import Event, HookOutput, Note, PlanMade
 from core.masking import Masking
-from core.text import clean
+from core.text import clean, clean_whole
 from tui.cli.streams import stderr, stdout
 from tui.view.glyphs import ASCII, UNICODE, Glyphs, choose
 from tui.view.lines import ENDLESS, Line, one_line, plain
@@ -82,6 +82,7 @@ class TextOutput:
         self._bars: Bars | None = None
         self._titles: set[str] = set()
         self._plan_seen = False
+        self._topics: set[str] = set()
         self.cells = self._data.columns or ENDLESS
         self.glyphs = choose(self._environ) if self._data.can_show(UNICODE.live + UNICODE.failed) else ASCII
 
@@ -139,7 +140,7 @@ class TextOutput:
         stream.write(self.mask(text) for text in (one_line(plan.title), *(f"  {plain(s)}".rstrip() for s in lines)))
 
     def table(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]], legend: Line = ()) -> None:
-        self._data.write(self.mask(plain(spans).rstrip()) for spans in lines)
+        self._data.write(clean_whole(self.mask(plain(spans).rstrip())) for spans in lines)
         if legend:
             self._said.write([self.mask(plain(legend))])
 
@@ -159,7 +160,9 @@ class TextOutput:
 
     def error(self, error: TurnoutError) -> None:
         self._titles.add(error.title)
-        self.say(clean(self.mask(f"error: {error}"), limit=20_000).splitlines())
+        from tui.cli.pages import error_lines
+
+        self.say(error_lines(error, mask=self.mask, named=self._topics))
 
     def result(self, result: Mapping[str, Any]) -> None:
         for warning in result.get("warnings", []):
@@ -179,7 +182,7 @@ class TextOutput:
         from tui.view.announcements import terminal
 
         taken = terminal(self._environ, settings.load(self._environ).notify)
-        announcer = Announcer(lambda text: self._said.write([text], end=""), taken)
+        announcer = Announcer(self._said.codes, taken)
         return Bars(self._use_bars, self.glyphs, announcer)
 
     def _use_bars(self, bars: Bars | None) -> None:

@@ -54,8 +54,11 @@ class Parser(argparse.ArgumentParser):
             near = nearest(choice[1], choices)
             hint = f"did you mean `{self.prog} {near}`?" if near else f"commands: {', '.join(choices)}"
         elif unknown:
-            near = nearest(unknown[1], self.known_options() - {unknown[1]}, alike=0.7)
+            word = unknown[1].partition("=")[0]
+            near = nearest(word, self.known_options() - {word}, alike=0.7)
             hint = f"did you mean {near}?" if near else f"`{self.prog} --help` lists its options"
+            if word in self._option_string_actions:
+                hint = f"{word} comes before the command: `{self.prog} {word} … COMMAND`"
         raise BadUsage(message, hint, self.format_usage())
 
     def known_options(self) -> set[str]:
@@ -92,9 +95,24 @@ def add_environment(parser: Parser) -> None:
     )
 
 
-def add_reading(parser: Parser) -> None:
-    """The options of every command. SUPPRESS: a value given before the command must not be replaced by a default."""
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """SUPPRESS: a value given before the command must not be replaced by a default."""
     parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help="the configuration file")
+
+
+def add_looks(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+    """The options of the dashboard. `again`: of a command, which leaves what is given before it as it is."""
+    off, on = (argparse.SUPPRESS, argparse.SUPPRESS) if again else (False, True)
+    look = "look only: refuse everything that changes servers"
+    parser.add_argument("--read-only", action="store_true", default=off, help=look)
+    parser.add_argument("--ascii", action="store_true", default=off, help="draw with plain ASCII only")
+    leave = "leave the mouse to the terminal, to select text with"
+    parser.add_argument("--no-mouse", dest="mouse", action="store_false", default=on, help=leave)
+
+
+def add_reading(parser: Parser) -> None:
+    """The options of every command."""
+    add_config(parser)
     parser.add_argument(
         "--server",
         dest="servers",

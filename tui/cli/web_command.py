@@ -8,6 +8,7 @@ from core import config
 from core.errors import TurnoutError
 from tui.cli.arguments import Options
 from tui.cli.config_file import config_file, needed
+from tui.cli.pages import error_lines
 from tui.cli.streams import stderr, stdout
 from tui.web import require_textual_serve
 
@@ -18,6 +19,7 @@ def run(options: Options) -> int:
         path = needed(config_file(options))
         require_textual_serve()
         project = config.load(path)
+        _ = project.settings.cache  # each dashboard needs it
         environment = project.environment(options.environment).name if options.environment else ""
         read_only = options.read_only or not options.words.write
         # -P: what an application has in its folder, such as a package `core`, is not taken for ours.
@@ -31,5 +33,5 @@ def run(options: Options) -> int:
             say=lambda text: stderr().write([text]),
         )
     except TurnoutError as error:
-        stderr().write([f"error: {error}"])
+        stderr().write(error_lines(error))
         return error.exit_code

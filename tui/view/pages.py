@@ -13,6 +13,9 @@ WIDEST = 100
 """Cells of the longest line: longer ones are hard to read."""
 KEYS = ("key", "type", "default", "meaning", "example")
 """The columns of a table of keys in docs/configuration.md."""
+SHORTEST_QUOTATION = 12
+"""Letters that a quotation of the runbook must have beside what varies, to say what an error is."""
+_VARIES = re.compile(r"…|\d[\d,.]*|['\"]|\b(?:[A-Z]{2,}|[A-Zxy]|web\d)\b")
 _ITEM = re.compile(r"(?:-|\d+\.) ")
 
 
@@ -71,6 +74,34 @@ def keys_of(path: str, known: Sequence[Section]) -> list[tuple[Section, tuple[st
     tables = [section for section in known if section.keys]
     named = next((section for part in reversed(above) for section in tables if section.word == part), None)
     return [(section, section.keys[key]) for section in tables if key in section.keys and named in (None, section)]
+
+
+def topic_of(text: str, known: Sequence[Section]) -> str:
+    """The name of the section with the row that quotes this text in its first column; "" where there is none.
+
+    A quotation has … for what differs from case to case, numbers and names in capitals; of several that fit the longest
+    one counts.
+    """
+    best, found = SHORTEST_QUOTATION - 1, ""
+    for section in known:
+        for line in section.lines:
+            if not line.startswith("| "):
+                continue
+            for quotation in re.findall(r"`([^`]+)`", line.split(" | ")[0]):
+                parts = [part for part in map(str.strip, _VARIES.split(quotation)) if part]
+                if sum(map(len, parts)) > best and _in_order(parts, text):
+                    best, found = sum(map(len, parts)), section.word
+    return found
+
+
+def _in_order(parts: Sequence[str], text: str) -> bool:
+    place = 0
+    for part in parts:
+        place = text.find(part, place)
+        if place < 0:
+            return False
+        place += len(part)
+    return True
 
 
 def meant(word: str, known: Sequence[Section]) -> str:
