@@ -131,7 +131,8 @@ async def gone(served: Served, what: str) -> None:
 async def test_only_the_browser_that_opened_the_link_gets_in(
     project_factory: ProjectFactory, serve: Callable[..., Served]
 ) -> None:
-    served = serve(project_factory([Nowhere()]).folder)
+    folder = project_factory([Nowhere()]).folder
+    served = serve(folder)
     assert served.process.pid and served.host.startswith("127.0.0.1:")
 
     async def status(client: ClientSession, address: str, **headers: str) -> int:
@@ -184,6 +185,13 @@ async def test_only_the_browser_that_opened_the_link_gets_in(
             await drained(socket)
             assert socket.close_code == WSCloseCode.POLICY_VIOLATION, "what no page of ours sends ends it"
         await gone(served, "its dashboard, too")
+        file = folder / "turnout.toml"
+        text = file.read_text()
+        file.write_text(f"{text}\nwrong = 1\n")
+        async with client.ws_connect(f"{page}ws", headers=headers) as socket:
+            await Window(socket).shows("wrong: unknown key")
+        await gone(served, "what shows a fault of the file ends with its window")
+        file.write_text(text)
         async with client.ws_connect(f"{page}ws", headers=headers) as socket:
             await Window(socket).shows("READ ONLY")
             (dashboard,) = served.dashboards

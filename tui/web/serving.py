@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from typing import Any, cast
 
 import textual_serve
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -79,17 +80,30 @@ async def _serve(command: Sequence[str], port: int, show: Callable[[str], object
         server.access = Access(runner.addresses[0][1])
         show(server.access.link)
         say("Open this link in a browser on this machine; it works once. Ctrl-C ends all.")
-        signalled = await came.get()
-        say("ending; what a dashboard runs is put back first (Ctrl-C again leaves at once)")
-        ending = asyncio.ensure_future(runner.cleanup())
-        again = asyncio.ensure_future(came.get())
-        await asyncio.wait([ending, again], return_when=asyncio.FIRST_COMPLETED)
-        if not ending.done():  # each dashboard notices that nobody listens any more, and puts back what it runs
-            os._exit(128 + signalled)
-        again.cancel()
-        return 0 if signalled == signal.SIGINT else 128 + signalled
+        with contextlib.redirect_stdout(cast(Any, _Said(say))):
+            return await _until_told(runner, came, say)
     finally:
         await runner.cleanup()
+
+
+async def _until_told(runner: web.AppRunner, came: asyncio.Queue[int], say: Callable[[str], object]) -> int:
+    """Serve until a signal comes, and end all windows; the exit code."""
+    signalled = await came.get()
+    say("ending; what a dashboard runs is put back first (Ctrl-C again leaves at once)")
+    ending = asyncio.ensure_future(runner.cleanup())
+    again = asyncio.ensure_future(came.get())
+    await asyncio.wait([ending, again], return_when=asyncio.FIRST_COMPLETED)
+    if not ending.done():  # each dashboard notices that nobody listens any more, and puts back what it runs
+        os._exit(128 + signalled)
+    again.cancel()
+    return 0 if signalled == signal.SIGINT else 128 + signalled
+
+
+class _Said:
+    """Takes what textual-serve prints of a dashboard that failed: stdout is for the link alone."""
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self.write = say
 
 
 class WebDashboard:
