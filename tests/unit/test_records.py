@@ -158,7 +158,7 @@ def test_what_a_server_hides_behind_escapes_is_harmless() -> None:
     record = parse_record('tag = "t"\nseq = 1\ncreated = 1\nsubject = "a\\u001B[2Jb\\u202Ec"\n')
     assert record.subject == "abc"
     line = parse_journal_line('{"what": "begin", "who": "a\\u001b]0;x\\u0007b\\ud800", "servers": ["w\\u001b[1m1", 3]}')
-    assert (line.who, line.servers) == ("ab", ("w1",))
+    assert (line.who, line.servers) == ("ab\\ud800", ("w1",))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", '"text"', "[" * 100_000, "{} x"])
