@@ -203,3 +203,12 @@ def test_what_cannot_be_followed_is_said_once_with_its_servers() -> None:
     assert plain(head[0]).startswith(". all logs") and all(width(spans) <= 40 for spans in head)
     none = " ".join(plain(spans) for spans in head_lines((), "", None, {}, 60, UNICODE, "."))
     assert "[[logs]]" in none and "turnout.toml" in none
+
+
+def test_a_log_is_not_called_followed_where_its_server_is_silent() -> None:
+    standings = {(server, "app"): Standing("following", files=1) for server in ("web1", "web2", "web3")}
+    standings["web3", "app"] = Standing("failed", "no connection")
+    silent = {"web2": 47.0, "web3": 50.0}
+    head = [plain(spans) for spans in head_lines(("app",), "", None, standings, 80, UNICODE, ".", silent)]
+    assert "! web2: no answer for 47 s; what is written there is missing here" in head
+    assert not any("web1" in line for line in head) and sum("web3" in line for line in head) == 1

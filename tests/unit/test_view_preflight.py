@@ -49,8 +49,23 @@ def test_what_was_found_is_told_with_its_remedy_the_worst_first() -> None:
 
 def test_the_whole_is_summed_up_with_names() -> None:
     good = Examined("web2", (Finding("host key", OK, "known"),))
-    assert plain(summary_line([WEB1, good], 100, UNICODE)) == "1 error on web1  1 warning on web1  "
-    assert plain(summary_line([good], 100, UNICODE)) == "✓ 1 server ready for a deploy"
-    assert "checking 1 of 2 servers" in plain(
-        summary_line([good, Examined("web1", (), frozenset({"space"}))], 100, UNICODE)
-    )
+    both = plain(summary_line([WEB1, good], 100, UNICODE, 60.0))
+    assert both == "1 error on web1  1 warning on web1  · checked just now"
+    running = [good, Examined("web1", (), frozenset({"space"}))]
+    assert "checking 1 of 2 servers" in plain(summary_line(running, 100, UNICODE, 60.0))
+
+
+def test_how_old_a_check_is_stands_beside_it() -> None:
+    good = [Examined(name, (Finding("host key", OK, "known"),), at=at) for name, at in (("web1", 60.0), ("web2", 90.0))]
+    assert plain(summary_line(good, 100, UNICODE, 100.0)) == "✓ 2 servers ready for a deploy  · checked 40 s ago"
+    old = summary_line(good, 100, UNICODE, 60.0 + 5 * 3600)
+    assert plain(old) == "✓ 2 servers were ready for a deploy  · checked 5 h ago"
+    assert {span.role for span in old if span.text.strip()} == {"dim"}, "what was so is not drawn as what is"
+
+
+def test_servers_of_a_board_do_not_look_alike() -> None:
+    names = [f"shop-production-frontend-{number}" for number in (1, 2)]
+    board = [Examined(name, FOUND) for name in names]
+    wide = name_width(board, 58)
+    rows = [plain(server_line(server, wide, 58, -1, UNICODE, names)) for server in board]
+    assert rows[0].split()[0] != rows[1].split()[0] and all(len(row) <= 58 for row in rows)

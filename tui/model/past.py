@@ -39,6 +39,8 @@ class Past:
         self._bridge = bridge
         self._reading = False
         self._read_at: tuple[str, ...] | None = None
+        self._silent: set[str] = set()
+        """Servers that were silent at some time since then: when they answer, their journals can be read."""
 
     @property
     def reading(self) -> bool:
@@ -51,14 +53,22 @@ class Past:
         return tuple(state.news for state in self._fleet_watch.fleet_view.known)
 
     def look(self) -> None:
-        """Read it, unless nothing was done since it was read."""
+        """Read it, unless nothing was done since it was read, and no server that was silent then answers now."""
         news = self._news
-        if self._reading or not news or news == self._read_at:
+        self._silent |= self._unheard - self._fleet_watch.fleet_view.answering.keys()
+        answer_again = self._silent & self._unheard & self._fleet_watch.fleet_view.answering.keys()
+        if self._reading or not news or (news == self._read_at and not answer_again):
             return
+        self._silent.clear()
         fleet = self._fleet_watch.fleet
         self._reading, self._read_at = True, news
         running = running_on(self._fleet_watch.fleet_view.known)
         self._follow(Job("history", lambda emit, controls: _read(fleet, running)), self._read)
+
+    @property
+    def _unheard(self) -> Set[str]:
+        """The servers whose journals are missing in what was read."""
+        return self.history.unheard.keys() if self.history is not None else frozenset()
 
     def open(self, entry: Entry) -> None:
         """Show what is stored of an operation."""

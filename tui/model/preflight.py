@@ -21,15 +21,24 @@ class Preflight:
     fleet   gives the fleet as it is now: its connections may have been closed since the last time
     """
 
-    def __init__(self, names: Iterable[str], fleet: Callable[[], Fleet], bridge: Bridge, on_change: Callable[[], None]):
+    def __init__(
+        self,
+        names: Iterable[str],
+        fleet: Callable[[], Fleet],
+        bridge: Bridge,
+        now: Callable[[], float],
+        on_change: Callable[[], None],
+    ) -> None:
         self.names = tuple(names)
         self._fleet = fleet
         self._bridge = bridge
+        self._now = now
         self._on_change = on_change
         self._findings: dict[str, tuple[Finding, ...]] = dict.fromkeys(self.names, ())
         self._running: dict[str, frozenset[str]] = {}
         self._coming: dict[str, list[Finding]] = {}
         self._states: dict[str, ServerState] = {}
+        self._at: dict[str, float] = {}
 
     @property
     def runs(self) -> bool:
@@ -51,6 +60,7 @@ class Preflight:
                 name,
                 (*self._findings[name], *self._coming.get(name, ())),
                 self._running.get(name, frozenset()),
+                self._at.get(name, 0.0),
             )
             for name in self.names
         ]
@@ -86,9 +96,12 @@ class Preflight:
         job.start()
 
     def _ended(self, name: str, job: Job[Any]) -> None:
-        from core.doctor import failure
+        from core.doctor import CHECKS, failure
 
-        del self._running[name]
+        wanted = self._running.pop(name)
+        # The oldest of what is shown counts: a single check that was made again makes the others no younger.
+        if job.error is not None or not self._findings[name] or wanted >= CHECKS.keys():
+            self._at[name] = self._now()
         found = tuple(self._coming.pop(name))
         if job.error is not None:
             # What could not be asked is not known.

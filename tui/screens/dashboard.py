@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -19,10 +19,9 @@ from tui.commands.operating import offer_force
 from tui.commands.registry import COMMANDS, ON_DASHBOARD, bindings, hints, keys_here, why_not
 from tui.commands.servers import offer_host_keys
 from tui.commands.troubles import recover
-from tui.dialogs.base import Dialog, Host
-from tui.keymap import CHANGE, Keymap
+from tui.dialogs.base import Dialog
+from tui.keymap import Keymap
 from tui.model.focus import Focus
-from tui.model.keystrokes import PASTED
 from tui.model.operation import Followed, Operation, OthersOperation
 from tui.model.shown import end_notice
 from tui.model.workspace import Workspace
@@ -240,8 +239,7 @@ class Dashboard(Guarded, Screen[None]):
         self.app.push_screen(dialog, answered)
 
     def copy(self, text: str, what: str) -> None:
-        self.app.copy_to_clipboard(text)
-        self.notice(f"{what}: sent to the terminal's clipboard", seconds=3.0)
+        cast(Any, self.app).copy_to_clipboard(text, what)
 
     def go_to_pane(self, name: str) -> None:
         (self.bottom.focus_target if name == "bottom" else self.query_one(f"#{name}")).focus()
@@ -288,6 +286,7 @@ class Dashboard(Guarded, Screen[None]):
         """Show only the pane that has the focus, or all of them again."""
         self.zoomed = "" if self.zoomed else self.pane or "releases"
         self.fold()
+        self.call_after_refresh(self.place_panes)  # a pane that was hidden learns its width only now
 
     def open_filter(self, pane: str) -> None:
         self.filter.open(pane)
@@ -326,8 +325,6 @@ class Dashboard(Guarded, Screen[None]):
         """Run a command, or say why it does nothing now."""
         command = COMMANDS[name]
         reason = self.why_not(name)
-        if not reason and command.group == CHANGE and cast(Host, self.app).keystrokes.pasted:
-            reason = PASTED
         if not reason:
             if command.run is not None:
                 command.run(self)
@@ -468,17 +465,13 @@ class Dashboard(Guarded, Screen[None]):
         self.workspaces.look_at_others()
         self.workspace.look_again()
         self.show_header()
-        self._show_lock_ages()
+        if self.bottom.shown.has_ages and not self.workspace.operation_runs:
+            self.show_tab_content()
         if any(server.checking or not server.answers for server in self.workspace.fleet_view.servers):
             self.servers_pane.redraw()
         else:
             self.servers_pane.redraw_seen()
         self.releases.redraw_seen()
-
-    def _show_lock_ages(self) -> None:
-        server = self.workspace.fleet_view.server(self.servers_pane.key) if self.details_of == "servers" else None
-        if server is not None and server.state is not None and server.state.lock is not None:
-            self.show_details()
 
     def ticked(self) -> None:
         """Ten times a second while something runs."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.text import duration
-from tui.view.formats import listing
+from tui.view.formats import listing, span
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, width, wrap
 
@@ -22,9 +22,11 @@ NOTABLE = 0.05
 
 def head_lines(
     names: Sequence[str], chosen: str, rate: Rate | None, standings: Mapping[tuple[str, str], Standing],
-    cells: int, glyphs: Glyphs, key: str,
+    cells: int, glyphs: Glyphs, key: str, silent: Mapping[str, float] | None = None,
 ) -> list[Line]:  # fmt: skip
     """The lines above: which log is shown and its rate of errors, then what cannot be followed.
+
+    silent  by server that does not answer: for how many seconds; what it writes does not come
 
     names   of the logs     chosen   the one that is shown, "" for all     key   that chooses the next one
     """
@@ -37,7 +39,23 @@ def head_lines(
     if rate is not None:
         spans = (*spans, *rate_line(rate, cells - width(spans), glyphs))
     out = [crop(spans, cells, glyphs.more)] if spans else []
-    return out + [crop(spans, cells, glyphs.more) for spans in standing_lines(standings, chosen, glyphs)]
+    rest = [*_silent_lines(silent or {}, standings, chosen, glyphs), *standing_lines(standings, chosen, glyphs)]
+    return out + [crop(spans, cells, glyphs.more) for spans in rest]
+
+
+def _silent_lines(
+    silent: Mapping[str, float], standings: Mapping[tuple[str, str], Standing], chosen: str, glyphs: Glyphs
+) -> list[Line]:
+    """Which servers' logs count as followed although nothing comes from there."""
+    followed = {server for (server, name), standing in standings.items() if standing.state == "following"
+                and (not chosen or name == chosen)}  # fmt: skip
+    names = [name for name in silent if name in followed]
+    if not names:
+        return []
+    since = span(max(silent[name] for name in names))
+    return [
+        line((f"{glyphs.alert} {listing(names)}: no answer for {since}; what is written there is missing here", "bad"))
+    ]
 
 
 _NONE = (

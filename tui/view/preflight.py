@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from core.doctor.finding import CHECKS, ERROR, OK, WARNING, Finding, check_of
 from core.text import count, some
+from tui.view.formats import ago
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, Span, crop, fit, line, one_line, wrap
+from tui.view.lines import Line, Span, crop, fit, line, one_line, width, wrap
+from tui.view.names import shortened
 
 COLUMNS = tuple(CHECKS)
 """The checks from left to right."""
@@ -16,6 +18,9 @@ COLUMNS = tuple(CHECKS)
 _WIDE = max(len(name) for name in COLUMNS) + 1
 _NARROW = 5
 _SHORTER = {"connect": "conn", "current": "curr", "programs": "progs", "rehearsal": "rehearse"}
+OLD = 300.0
+"""Seconds after which what was found is told as what was so then."""
+
 _LEVELS = (OK, WARNING, ERROR)
 
 
@@ -25,11 +30,13 @@ class Examined:
 
     findings   of the checks that were made, in the order in which they came
     running    checks that are being made
+    at         when the oldest of these checks was made (seconds since the epoch); 0 for never
     """
 
     server: str
     findings: tuple[Finding, ...] = ()
     running: frozenset[str] = field(default_factory=frozenset)
+    at: float = 0.0
 
     def of(self, check: str) -> list[Finding]:
         """What a check found."""
@@ -75,9 +82,15 @@ def head_line(names: int, cells: int) -> Line:
     return line((fit("", names) + "".join(fit(title, wide) for title, wide in columns(names, cells)), "dim"))
 
 
-def server_line(server: Examined, names: int, cells: int, column: int, glyphs: Glyphs) -> Line:
-    """`web1    ✓     ✓     !`; the check in `column` (-1: none) is in brackets."""
-    spans = [Span(fit(server.server, names - 1, glyphs.more) + " ", "strong")]
+def server_line(
+    server: Examined, names: int, cells: int, column: int, glyphs: Glyphs, all_names: Sequence[str] = ()
+) -> Line:
+    """`web1    ✓     ✓     !`; the check in `column` (-1: none) is in brackets.
+
+    all_names   of the servers on the board, which must not look alike
+    """
+    name = shortened(all_names or [server.server], names - 2, glyphs.more)[server.server]
+    spans = [Span(fit(name, names - 1) + " ", "strong")]
     for index, (check, (_, wide)) in enumerate(zip(COLUMNS, columns(names, cells), strict=True)):
         sign, role = _sign(server, check, glyphs)
         text = f"[{sign}]" if index == column else f" {sign} "
@@ -123,8 +136,8 @@ def detail_lines(server: Examined, check: str, cells: int, glyphs: Glyphs) -> li
     return out
 
 
-def summary_line(servers: Sequence[Examined], cells: int, glyphs: Glyphs) -> Line:
-    """How it sums up, faults first, with the servers' names."""
+def summary_line(servers: Sequence[Examined], cells: int, glyphs: Glyphs, now: float) -> Line:
+    """How it sums up, faults first, with the servers' names; then how old the oldest of it is."""
     running = sum(bool(server.running) for server in servers)
     if running:
         return line((f"{glyphs.busy} checking {running} of {count(len(servers), 'server')}", "busy"))
@@ -136,5 +149,9 @@ def summary_line(servers: Sequence[Examined], cells: int, glyphs: Glyphs) -> Lin
         names = [server.server for server in servers if any(each.level == level for each in server.findings)]
         if found:
             said.append(Span(f"{count(len(found), word)} on {some(names, 3)}  ", role))
-    good = line((f"{glyphs.done} {count(len(servers), 'server')} ready for a deploy", "ok"))
-    return crop(tuple(said) or good, cells, glyphs.more)
+    old = max(now - min((server.at for server in servers if server.at), default=now), 0)
+    were = "" if old < OLD else "were "
+    good = (f"{glyphs.done} {count(len(servers), 'server')} {were}ready for a deploy", "dim" if were else "ok")
+    seen = line((f"{glyphs.dot} checked {ago(old)}", "dim"))
+    words = crop(tuple(said) or line(good, "  "), cells - width(seen), glyphs.more)
+    return (*words, *seen)

@@ -45,7 +45,7 @@ class BottomPane(Vertical):
             DetailsTab(glyphs, now, keymap),
             ChangesTab(glyphs, keymap),
             self.history,
-            PreflightTab(glyphs, keymap),
+            PreflightTab(glyphs, now, keymap),
             LogsTab(glyphs, now, keymap),
         )
         self.tabs = {tab.tab_name: tab for tab in all_tabs}

@@ -24,6 +24,7 @@ class DetailsTab(VerticalScroll, Tab, can_focus=True):
     ALLOW_SELECT: ClassVar[bool] = True
     tab_name = "details"
     follows_cursor = True
+    has_ages = True
 
     def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap) -> None:
         super().__init__(id=self.tab_name)

@@ -14,6 +14,7 @@ from tui.model.focus import Focus
 from tui.model.operation import Followed
 from tui.model.workspace import Workspace
 from tui.view.app_log_lines import head_lines
+from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
 from tui.widgets.tab import Tab
 from tui.widgets.viewer import Viewer
@@ -111,7 +112,11 @@ class LogsTab(Viewer, Tab):
         source, logs = self.store.source, self._logs
         cells = max(self.size.width - 2, 20)
         key = self._keymap.shown("logs-source")
-        self.show_above(head_lines(logs.names, source, logs.rate(source), logs.standings, cells, self._glyphs, key))
+        fleet, now = self._workspace.fleet_view if self._workspace else FleetView("", ""), self._clock()
+        silent = {server.name: now - server.seen_at for server in fleet.servers if server.silent and server.seen_at}
+        self.show_above(
+            head_lines(logs.names, source, logs.rate(source), logs.standings, cells, self._glyphs, key, silent)
+        )
 
     def action_logs_source(self) -> None:
         """Show one of several logs, the next one, or all of them."""

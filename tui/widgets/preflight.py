@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual import events
 from textual.app import ComposeResult
@@ -54,7 +54,8 @@ class PreflightRows(Rows):
 
     def draw(self, index: int, cells: int) -> Line:
         column = self.column if index == self.cursor else -1
-        return server_line(self._servers[index], name_width(self._servers, cells), cells, column, self._glyphs)
+        wide = name_width(self._servers, cells)
+        return server_line(self._servers[index], wide, cells, column, self._glyphs, self.keys)
 
     def watch_cursor(self, old: int, new: int) -> None:
         super().watch_cursor(old, new)
@@ -73,12 +74,14 @@ class PreflightTab(Vertical, Tab):
     """Which servers are ready for a deploy, and what is in the way of it. Nothing on them is changed."""
 
     tab_name = "preflight"
+    has_ages = True
     keys = PREFLIGHT_KEYS
     BINDINGS = bindings(*(key.id for key in PREFLIGHT_KEYS))
 
-    def __init__(self, glyphs: Glyphs, keymap: Keymap) -> None:
+    def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap) -> None:
         super().__init__(id=self.tab_name)
         self._glyphs = glyphs
+        self._now = now
         self._keymap = keymap
         self._preflight: Preflight | None = None
 
@@ -106,7 +109,7 @@ class PreflightTab(Vertical, Tab):
             return
         servers = self._preflight.servers
         cells = max(self.size.width - 2, 20)
-        self.query_one("#preflight-state", Lines).show([summary_line(servers, cells, self._glyphs)])
+        self.query_one("#preflight-state", Lines).show([summary_line(servers, cells, self._glyphs, self._now())])
         # What was found gets the room that the board does not need.
         self.board.styles.height = max(2, min(len(servers) + 1, (self.size.height - 1) * 6 // 10))
         self.board.show(servers)

@@ -44,6 +44,7 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
     COMPONENT_CLASSES: ClassVar[set[str]] = set(ROLE_CLASSES)
     tab_name = "progress"
     follows_fleet = True
+    has_ages = True
 
     def __init__(self, glyphs: Glyphs, now: Callable[[], float], keymap: Keymap) -> None:
         super().__init__(id=self.tab_name)

@@ -21,12 +21,14 @@ class Tab(Guarded, Widget):
     tab_name   in the border, and its id     keys   in the bar while it is shown
     follows_cursor   it is about the row under the cursor of a list, and not about the operation
     follows_fleet    there is something else to show where anything else is known of the servers
+    has_ages         it says how old something is, and is drawn again every second
     """
 
     tab_name: ClassVar[str] = ""
     keys: tuple[Key, ...] = ()
     follows_cursor: ClassVar[bool] = False
     follows_fleet: ClassVar[bool] = False
+    has_ages: ClassVar[bool] = False
 
     @property
     def focus_target(self) -> Widget:
