@@ -45,8 +45,8 @@ def _told_apart(text: str, tags: Sequence[str]) -> dict[str, str]:
     stamps = {tag: match.groups() for tag in tags if (match := _STAMPED.fullmatch(tag))}
     if len(stamps) < len(tags):
         return {tag: tag for tag in tags}
-    for way in ("{3}:{4}", "{1}-{2}", "{1}-{2}T{3}:{4}", "{1}-{2}T{3}:{4}:{5}"):
-        if way == "{3}:{4}" and len({stamp[:3] for stamp in stamps.values()}) > 1:
+    for way in ("{3}:{4}", "{3}:{4}:{5}", "{1}-{2}", "{1}-{2}T{3}:{4}", "{1}-{2}T{3}:{4}:{5}"):
+        if way.startswith("{3}") and len({stamp[:3] for stamp in stamps.values()}) > 1:
             continue  # a time alone means something only within one day
         said = {tag: f"{text}@{way.format(*stamp)}" for tag, stamp in stamps.items()}
         if len(set(said.values())) == len(tags):

@@ -59,7 +59,7 @@ def test_a_row_keeps_its_number_when_old_lines_go() -> None:
 
 def test_the_lines_of_one_server_stand_with_those_of_the_fleet() -> None:
     store = LineStore()
-    store.name_cells = 4
+    store.names = ("web1",)
     store.add([LogLine(0, name, f"of {name or 'all'}") for name in NAMES])
     assert drawn(store) == ["web1  of web1", "web2  of web2", "-     of all"]
     store.narrow(server="web2")
@@ -132,7 +132,7 @@ def test_lines_that_come_one_by_one_are_laid_out_as_if_all_had_come_at_once(
     new = [LogLine(0.0, *line) for line in came]
     early, late = LineStore(most_lines=20), LineStore(most_lines=20)
     for store in (early, late):
-        store.name_cells = 4
+        store.names = ("web1",)
         if store is late:
             store.add(new)
         store.form(wrap=wrap, cells=cells)

@@ -74,7 +74,7 @@ def test_the_title_has_the_numbers_that_decide() -> None:
 def test_a_pair_is_named_so_that_the_two_are_told_apart() -> None:
     assert pair_name(Side("r2", "web1"), Side("r2", "web2")) == "r2 on web1..web2"
     twin = Side("20261129T193000Z-3f2c1ab")
-    assert pair_name(NEW, twin) == f"{NEW.tag}..{twin.tag}"
+    assert pair_name(NEW, twin) == "3f2c1ab@11-28..3f2c1ab@11-29"
     assert pair_name(Side("a", "web1"), Side("b", "web2")) == "a on web1..b on web2"
 
 

@@ -101,3 +101,14 @@ def test_what_a_server_says_is_one_harmless_line(text, cells) -> None:
     drawn = [entry_line(odd, cells, UNICODE, NOW), *entry_lines(odd, cells, UNICODE, NOW)]
     for spans in drawn:
         assert "\n" not in plain(spans) and "\x1b" not in plain(spans) and width(spans) <= cells
+
+
+def test_releases_of_one_revision_are_told_apart() -> None:
+    again = Entry(
+        operation="ee55", began=NOW - 60, seconds=1, kind="deploy", who="ana", outcome="done", servers=("web1",),
+        tag="20261128T200000Z-3f2c1ab", previous=tag(0),
+    )  # fmt: skip
+    history = History(entries=(again, DEPLOY))
+    rows = [plain(spans) for spans in table_lines(history, 120, UNICODE, NOW)]
+    assert "→ 3f2c1ab@20:00" in rows[0] and "→ 3f2c1ab@19:30" in rows[1]
+    assert "9ab01cd → 3f2c1ab" not in rows[1], "both do not fit"

@@ -44,6 +44,8 @@ def test_releases_of_one_revision_are_told_apart_by_their_time() -> None:
     assert list(short_tags_of(days).values()) == ["3f2c1ab@11-21", "3f2c1ab@11-22", "9ab01cd"]
     hours = ["20261121T193000Z-3f2c1ab", "20261121T201500Z-3f2c1ab"]
     assert list(short_tags_of(hours).values()) == ["3f2c1ab@19:30", "3f2c1ab@20:15"]
+    seconds = ["20261121T193000Z-3f2c1ab", "20261121T193007Z-3f2c1ab"]
+    assert list(short_tags_of(seconds).values()) == ["3f2c1ab@19:30:00", "3f2c1ab@19:30:07"]
 
 
 @given(st.lists(st.from_regex(r"2026(0[1-9]|1[0-2])([01][1-9])T([01]\d)([0-5]\d)([0-5]\d)Z-(aaa|bbb)", fullmatch=True)))
@@ -64,3 +66,10 @@ def test_a_list_of_names_fits_and_counts_the_rest(names: list[str], cells: int) 
         assert text.startswith(names[0])
         shown = text.rpartition(" … and ")[0].split(", ")
         assert int(text.rpartition(" … and ")[2].removesuffix(" more")) == len(names) - len(shown)
+
+
+def test_names_in_little_room_are_the_beginnings_of_what_differs() -> None:
+    places = ("frankfurt-web-01", "frankfurt-web-02", "virginia-web-01", "frankfurt-worker-01")
+    names = [f"shop-production-{place}" for place in places]
+    assert list(shortened(names, 5).values()) == ["fwe01", "fwe02", "vwe01", "fwo01"]
+    assert list(shortened(names, 4).values()) == ["fwe1", "fwe2", "vwe1", "fwo1"]

@@ -142,7 +142,7 @@ def switching(name: str) -> Step:
 
 def test_a_release_does_not_become_itself() -> None:
     again = text(deploy(live="20261101T000000Z-3f2c1ab"))
-    assert "Live     3f2c1ab → 3f2c1ab again, as a new release" in again
+    assert "Live     3f2c1ab@11-01 → 3f2c1ab@11-28 again, as a new release" in again
     steps = (Step(server="web1", action=NONE, current=tag(0)), switching("web2"), switching("web3"))
     shown = text(deploy(*steps, live=tag(0)))
     assert "Live     3f2c1ab stays live, and becomes live on web2, web3, too" in shown and "→" not in shown
@@ -171,3 +171,24 @@ def test_exceptions_are_named_and_come_after_the_many() -> None:
 )
 def test_nothing_is_not_counted(step: Step, price: str) -> None:
     assert step.price() == price
+
+
+def test_a_way_back_to_a_release_of_the_same_revision_says_which_one() -> None:
+    older = "20261128T190000Z-3f2c1ab"
+    steps = (Step(server="web1", action=SWITCH, current=tag(0)), Step(server="web2", action=SWITCH, current=older))
+    plan = worded(
+        Plan(kind="rollback", environment="production", tag=older, live=tag(0), steps=steps), RollbackRequest()
+    )
+    shown = text(plan)
+    assert "Live     3f2c1ab@19:30 → 3f2c1ab@19:00" in shown and "new release" not in shown
+    assert "(live there: 3f2c1ab@19:00)" in shown
+    alone = replace(plan, live=tag(1), steps=())
+    assert "→ 3f2c1ab\n" in text(alone) + "\n"
+    known = [plain(spans) for spans in plan_lines(alone, 76, UNICODE, known=[tag(0)])]
+    assert "Live     9ab01cd → 3f2c1ab@19:00" in known, "another release that is there has that name, too"
+
+
+def test_servers_with_long_names_do_not_look_alike() -> None:
+    names = [f"shop-production-eu-central-1-frontend-{number:02d}" for number in range(1, 5)]
+    shown = text(deploy(*map(upload, names)), cells=60)
+    assert [line.split()[1] for line in shown.splitlines() if line.startswith("▸")] == ["…01", "…02", "…03", "…04"]

@@ -163,3 +163,11 @@ def test_of_a_refused_operation_it_does_not_say_what_is_live(error: TurnoutError
     text = receipt(failed(deploying(2)), error)
     assert not [row for row in text if row.startswith("  Live")], "the plan's word for it is old"
     assert "nothing was switched" in "\n".join(text)
+
+
+def test_the_same_revision_live_again_is_told_apart_from_what_was_live() -> None:
+    progress = good()
+    assert receipt(progress)[0].split()[1] == "3f2c1ab"
+    progress.known = ["20261101T000000Z-3f2c1ab"]
+    first = receipt(progress)[0]
+    assert "3f2c1ab@11-" in first and "3f2c1ab@11-01" not in first

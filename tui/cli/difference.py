@@ -16,7 +16,7 @@ from core.text import show_path
 from tui.cli.command import Answer, Command
 from tui.cli.unexpected import placed
 from tui.view.difference_lines import file_text, names, numbers, pair_name, stat, whole
-from tui.view.formats import short_tag
+from tui.view.names import short_tags_of
 
 if TYPE_CHECKING:
     from core.operations.content import FileDifference
@@ -77,7 +77,8 @@ def _same_in_both(command: Command, changes: Changes, path: str, states: Mapping
     """What is said of a file that does not differ. UsageError for what is not a file there: a word that is mistyped."""
     from core.operations.differences import has_file
 
-    old, new = short_tag(changes.old.tag), short_tag(changes.new.tag)
+    names = short_tags_of((changes.old.tag, changes.new.tag))
+    old, new = names[changes.old.tag], names[changes.new.tag]
     is_release_too = len(command.options.words.releases) < 3
     what = "neither a release nor a file" if is_release_too else "not a file"
     if changes.files.unknown:

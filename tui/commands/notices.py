@@ -10,7 +10,6 @@ from tui.dialogs.reason import ReasonDialog
 from tui.keymap import CHANGE, LOOK
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
-from tui.view.formats import short_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +41,7 @@ def _pin(desk: Desk) -> None:
     row = desk.here.release
     if row is None:
         return
-    name = short_tag(row.tag)
+    name = desk.workspace.fleet_view.short(row.tag)
     if row.pinned:
         plan(desk, PinRequest(row.tag, pinned=False), f"Unpin {name}")
         return
@@ -56,7 +55,7 @@ def _block(desk: Desk) -> None:
     row = desk.here.release
     if row is None:
         return
-    name = short_tag(row.tag)
+    name = desk.workspace.fleet_view.short(row.tag)
     if row.block:
         plan(desk, BlockRequest(row.tag, blocked=False), f"Unblock {name}")
         return

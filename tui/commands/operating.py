@@ -54,6 +54,7 @@ def plan(desk: Desk, request: Request, title: str, servers: Collection[str] | No
         news=lambda made, at: news_since(
             made, at, workspace.fleet_view, workspace.others.locks, _frozen(workspace, request)
         ),
+        known=workspace.fleet_view.places.keys(),
     )
 
     def decided(agreed: Plan | None) -> None:
@@ -150,7 +151,7 @@ def _deploy(desk: Desk) -> None:
 def _roll_back(desk: Desk, tag: str) -> None:
     from core import RollbackRequest
 
-    plan(desk, RollbackRequest(tag=tag), f"Roll back to {short_tag(tag)}")
+    plan(desk, RollbackRequest(tag=tag), f"Roll back to {desk.workspace.fleet_view.short(tag)}")
 
 
 def _undo(desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.operation_lines import state_words
 from tui.view.part_lines import part_lines
-from tui.view.plan_lines import news_lines, plan_lines
+from tui.view.plan_lines import news_lines, plan_lines, plan_names
 from tui.view.progress import Progress
 from tui.view.progress_lines import error_lines, fleet_line
 from tui.widgets.paint import Lines
@@ -57,12 +57,15 @@ class PlanDialog(Dialog[Plan]):
         glyphs: Glyphs,
         now: Callable[[], float],
         news: Callable[[Plan, float], News] = lambda plan, made: News(),
+        known: Collection[str] = (),
     ) -> None:
+        """known   the tags of the environment's releases: none of them is called as another one"""
         super().__init__()
         self.title_text = title
         self.plan: Plan | None = None
         self.error: TurnoutError | None = None
         self._news_of = news
+        self._known = known
         self.news = News()
         self._made = 0.0
         self._fleet = fleet
@@ -161,7 +164,9 @@ class PlanDialog(Dialog[Plan]):
         if self.plan is None:
             self.set_title("No plan could be made", bad=True)
         else:
-            self.set_title(short_tags(self.plan.title), bad=not self.plan.executable)
+            self.set_title(
+                short_tags(self.plan.title, plan_names(self.plan, self._known)), bad=not self.plan.executable
+            )
             self._offer(self.plan)
             self.show_what_to_agree_to()
         if not self._may_run:
@@ -178,7 +183,7 @@ class PlanDialog(Dialog[Plan]):
         if plan.crosses_migrations:
             field = self.query_one("#name", Input)
             field.value, field.disabled = "", False
-            self._say_what_to_type("Migrations stay", short_tag(plan.tag))
+            self._say_what_to_type("Migrations stay", self._words_to_type[-1])
             self.query_one("#typed").display = True
             self.set_focus(field)
         self._offer_yes("Enter" if self._words_to_type else self._keymap.shown("yes"), plan.verb)
@@ -202,7 +207,7 @@ class PlanDialog(Dialog[Plan]):
     def _words_to_type(self) -> tuple[str, ...]:
         """What a person may type to agree; nothing where a key is enough."""
         if self.plan is not None and self.plan.crosses_migrations:
-            return (self.plan.tag, short_tag(self.plan.tag))
+            return (self.plan.tag, short_tag(self.plan.tag), plan_names(self.plan, self._known)(self.plan.tag))
         return (self._environment.name,) if self._environment.protected else ()
 
     @property
@@ -213,7 +218,10 @@ class PlanDialog(Dialog[Plan]):
 
     def lines(self, cells: int) -> Sequence[Line]:
         if self.plan is not None:
-            lines = [*plan_lines(self.plan, cells, self._glyphs, now=self._now()), *self._hold_hint(cells)]
+            lines = [
+                *plan_lines(self.plan, cells, self._glyphs, now=self._now(), known=self._known),
+                *self._hold_hint(cells),
+            ]
             lines = [*news_lines(self.news.held, self.news.changed, cells, self._glyphs), *lines]
             return [*part_lines(self._chosen, len(self._environment.servers), cells), *lines]
         if self.error is not None:

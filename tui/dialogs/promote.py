@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 
 from tui.dialogs.pick import Choices, Pick
 from tui.model.workspaces import Workspaces
-from tui.view.formats import short_tag
+from tui.view.formats import listing
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, short, width
 
@@ -50,9 +50,10 @@ class PromoteDialog(Pick[str]):
         if row is None:
             said = "nothing is live" if fleet.known else "not looked at yet"
             return line((fit(name, names), "strong"), (said, "dim"))
-        off = sum(state.current != fleet.live for state in fleet.known)
-        end = line((f"  {self._glyphs.alert} its servers differ" if off else "", "warn"))
-        start = line((fit(name, names), "strong"), (fit(short_tag(row.tag), 10), "accent"))
+        off = [state.server for state in fleet.known if state.current != fleet.live]
+        end = line((f"  {self._glyphs.alert} not on {listing(off, 3)}" if off else "", "warn"))
+        tag = fleet.short(row.tag)
+        start = line((fit(name, names), "strong"), (fit(tag, max(len(tag) + 1, 10)), "accent"))
         subject = one_line(row.record.subject) if row.record else ""
         room = max(cells - width(start) - width(end), 0)
         return line(*start, short(subject, room, self._glyphs.more), *end)

@@ -34,6 +34,7 @@ class Shown:
     def begin(self, operation: Followed) -> None:
         """Show an operation that has just begun, or has just been noticed."""
         self.operation = operation
+        operation.progress.known = tuple(self.fleet_watch.fleet_view.places)
         self.listener.operation_started()
 
     def hide(self) -> None:

@@ -65,7 +65,7 @@ class Workspace:
         self.comparison = Comparison(self.bridge, self.now, listener.comparison_changed)
         self.past = Past(self.fleet_watch, bridge)
         names = [server.name for server in self.environment.servers]
-        self.preflight = Preflight(names, lambda: self.fleet, bridge, listener.preflight_changed)
+        self.preflight = Preflight(names, lambda: self.fleet, bridge, now, listener.preflight_changed)
         self.changes = ReleaseChanges(self.bridge, listener.later, listener.changes_changed)
 
     @property
@@ -153,9 +153,9 @@ class Workspace:
         self.comparison.hide()
         self.others.forget()
         operation = Operation(fleet or self.fleet, request, plan, self.now())
-        life = self.fleet_view.lives.get(plan.live)
-        if life is not None and life.since and not life.open:
-            operation.progress.lived = max(self.now() - life.since, 0.0)
+        lived = self.fleet_view.lived(plan.live, self.now())
+        if lived is not None and not lived.at_least:
+            operation.progress.lived = lived.seconds
         operation.start(self.bridge, self.shown.said, lambda: self._ended(operation))
         self.shown.begin(operation)
 

@@ -12,6 +12,7 @@ from tui.view.change_lines import commit_line, lines_words
 from tui.view.formats import short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, cell_len, crop, fit, line, one_line, right, short, wrap
+from tui.view.names import short_tags_of
 
 LETTERS = {ADDED: ("A", "ok"), CHANGED: ("M", "accent"), REMOVED: ("D", "bad"), RENAMED: ("R", "accent")}
 """By change: its letter, as git has it, and the letter's role."""
@@ -27,9 +28,8 @@ def pair_name(old: Side, new: Side) -> str:
     """`9ab01cd..3f2c1ab`, whole tags where the short ones are the same; `3f2c1ab on web1..web2`."""
     if old.tag == new.tag:
         return f"{short_tag(old.tag)} on {old.server}..{new.server}"
-    names = [short_tag(side.tag) for side in (old, new)]
-    if names[0] == names[1]:
-        names = [old.tag, new.tag]
+    said = short_tags_of((old.tag, new.tag))
+    names = [said[side.tag] for side in (old, new)]
     return "..".join(
         f"{name} on {side.server}" if side.server else name for name, side in zip(names, (old, new), strict=True)
     )

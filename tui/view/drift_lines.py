@@ -33,7 +33,7 @@ def summary(verification: Verification, fleet: FleetView) -> tuple[str, str]:
     absent = without(verification, fleet)
     drifted = not all(drift.none for drift in verification.drifts.values())
     bad = drifted or bool(verification.errors or verification.astray)
-    return f"{short_tag(verification.tag)}: {verdict(verification, len(absent))}", "warn" if bad else "ok"
+    return f"{fleet.short(verification.tag)}: {verdict(verification, len(absent))}", "warn" if bad else "ok"
 
 
 def drift_lines(

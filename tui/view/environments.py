@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from core.records import FleetRelease, Lock
 from core.text import count
 from tui.view.fleet import FleetView, ServerView
-from tui.view.formats import ago, clock, listing, short_tag
+from tui.view.formats import ago, clock, listing
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, right, wrap
 from tui.view.locks import doing, owner
@@ -96,7 +96,7 @@ def environment_line(view: EnvironmentView, names: int, cells: int, now: float, 
     shown, row = _columns(names, cells), view.live
     what, role = _what(view, now, glyphs)
     mark = "P" if view.fleet.protected else ""
-    live = short_tag(view.fleet.live) if row else _nothing_live(view.fleet)
+    live = view.fleet.short(view.fleet.live) if row else _nothing_live(view.fleet)
     live = glyphs.unknown + live if view.dark else live
     lived = view.fleet.live_for(now)
     since = lived.short if lived and len(lived.short) < SINCE_CELLS else ""
@@ -141,7 +141,7 @@ def _what(view: EnvironmentView, now: float, glyphs: Glyphs) -> tuple[str, str]:
     if view.progress is not None:
         word, _ = state_words(view.progress)
         by = f" by {view.progress.by}" if view.progress.by else ""
-        return f"{glyphs.busy} {word} {short_tag(view.progress.tag)}{by}".replace("  ", " "), "busy"
+        return f"{glyphs.busy} {word} {view.progress.short(view.progress.tag)}{by}".replace("  ", " "), "busy"
     if view.locks:
         lock = next(iter(view.locks.values()))
         return f"{glyphs.busy} {doing(lock)} by {owner(lock, short=True)}", "busy"
@@ -153,7 +153,7 @@ def _what(view: EnvironmentView, now: float, glyphs: Glyphs) -> tuple[str, str]:
     if view.dark:
         seen = view.fleet.seen_live_at(row.tag)
         return f"no answer{f', last seen {ago(now - seen)}' if seen else ''}", "bad"
-    return one_line(row.record.subject) if row.record and row.record.subject else short_tag(row.tag), ""
+    return one_line(row.record.subject) if row.record and row.record.subject else view.fleet.short(row.tag), ""
 
 
 def _nothing_live(fleet: FleetView) -> str:
@@ -201,7 +201,7 @@ def trouble_lines(view: EnvironmentView, cells: int, now: float, glyphs: Glyphs)
         out += [line((text, "warn")) for text in wrap(f"frozen: {one_line(view.frozen)}", cells)]
     for server in fleet.servers:
         if server.silent:
-            was = f", was {short_tag(server.state.current)}" if server.state and server.state.current else ""
+            was = f", was {fleet.short(server.state.current)}" if server.state and server.state.current else ""
             since = f", last seen {ago(now - server.seen_at)}" if server.seen_at else ""
             said = error_words(server.error) if server.error is not None else "no answer"
             text = f"{server.name}  {said}{since}{was}"
@@ -211,7 +211,7 @@ def trouble_lines(view: EnvironmentView, cells: int, now: float, glyphs: Glyphs)
     off: dict[tuple[str, str], list[str]] = {}
     for state in fleet.answering.values():
         if state.current and (word := fleet.drift(state.current)):
-            off.setdefault((short_tag(state.current), word), []).append(state.server)
+            off.setdefault((fleet.short(state.current), word), []).append(state.server)
     for (tag, word), names in off.items():
         out.append(line((f"{glyphs.kept} ", "warn"), f"{listing(names)}  {tag} ", (word, "warn")))
     if len(fleet.answering) == len(fleet.servers) and all(s.current == fleet.live for s in fleet.answering.values()):

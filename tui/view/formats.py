@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from core.names import short_tag as short_tag
+from core.names import short_tags_of
 from core.records import FleetRelease, Told, one_line
 from core.text import size, some
 
@@ -54,9 +55,13 @@ def countdown(seconds: float) -> str:
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
 
 
-def short_tags(text: str) -> str:
-    """A sentence with every tag in it as a person says it."""
-    return re.sub(r"\b\d{8}T\d{6}Z-(?=\w)", "", text)
+_TAG_IN_TEXT = re.compile(r"\b\d{8}T\d{6}Z-[\w-]+(?:\.[\w-]+)*")
+
+
+def short_tags(text: str, name: Callable[[str], str] | None = None) -> str:
+    """A sentence with every tag in it as a person says it; without `name`, different from the others in it."""
+    said = name or short_tags_of(_TAG_IN_TEXT.findall(text)).__getitem__
+    return _TAG_IN_TEXT.sub(lambda found: said(found[0]), text)
 
 
 def range_name(names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from core.errors import TurnoutError
@@ -15,6 +15,7 @@ from core.text import count, duration, size
 from tui.view.formats import age, clock, listing, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, width, wrap
+from tui.view.names import short_tags_of
 
 DAY = 86400.0
 WHO_CELLS = 12
@@ -39,11 +40,19 @@ def outcome_words(entry: Entry, glyphs: Glyphs) -> tuple[str, str, str]:
     return glyphs.failed, "bad", words.get(entry.outcome, one_line(entry.outcome))
 
 
-def what(entry: Entry, tag: str = "") -> str:
-    """What it did, in a few words: `9ab01cd → 3f2c1ab`, `3 releases`."""
-    new, old = short_tag(one_line(entry.tag)), short_tag(one_line(entry.previous))
+def names_of(history: History, known: Iterable[str] = ()) -> Callable[[str], str]:
+    """How the releases of a history are called: each different from the others, and from those that are known."""
+    tags = (tag for entry in history.entries for tag in (entry.tag, entry.previous, *entry.pruned))
+    names = short_tags_of(one_line(tag) for tag in (*tags, *known) if tag)
+    return lambda tag: names.get(one_line(tag)) or short_tag(one_line(tag))
+
+
+def what(entry: Entry, name: Callable[[str], str] = short_tag, cells: int = 1000) -> str:
+    """What it did, in a few words: `9ab01cd → 3f2c1ab`, `3 releases`; where both do not fit, only what it led to."""
+    new, old = name(one_line(entry.tag)), name(one_line(entry.previous))
     if entry.changed_live or (entry.tag and entry.previous and entry.tag != entry.previous):
-        return f"{old or 'nothing'} → {new}"
+        both = f"{old or 'nothing'} → {new}"
+        return both if len(both) <= cells else f"→ {new}"
     if entry.ran:
         return one_line(entry.ran)
     if entry.pruned:
@@ -68,25 +77,34 @@ def left_live(entry: Entry) -> str:
 
 
 def entry_line(
-    entry: Entry, cells: int, glyphs: Glyphs, now: float, subject: str = "", *, marked: bool | None = None
+    entry: Entry,
+    cells: int,
+    glyphs: Glyphs,
+    now: float,
+    subject: str = "",
+    *,
+    marked: bool | None = None,
+    name: Callable[[str], str] = short_tag,
 ) -> Line:
     """One operation: `✓ deploy   9ab01cd → 3f2c1ab  2 h ago  ana  12 s  "cart empty"`.
 
     subject   of the release that it was about, where that is known
     marked    whether it is marked; None where none can be
+    name      how a release is called
     """
     if marked is not None:
-        rest = entry_line(entry, cells - 1, glyphs, now, subject)
+        rest = entry_line(entry, cells - 1, glyphs, now, subject, name=name)
         return (Span(glyphs.marked if marked else " ", "accent"), *rest)
     glyph, role, word = outcome_words(entry, glyphs)
-    said = what(entry).replace("→", glyphs.arrow)
+    wide = 9 if cells < 50 else 18 if cells < 72 else 20
+    said = what(entry, name, wide).replace("→", glyphs.arrow)
     if cells < 50:
         said = said.rpartition(" ")[2] if entry.tag else said
     who = one_line(entry.who).partition("@")[0]
     parts: list[Span | str | tuple[str, str]] = [
         (f"{glyph} ", role),
         (fit(one_line(entry.kind) or "?", 9, glyphs.more), "strong"),
-        (fit(said, 9 if cells < 50 else 18 if cells < 72 else 20, glyphs.more), ""),
+        (fit(said, wide, glyphs.more), ""),
         (f" {fit(age(max(now - entry.ended, 0)), 7)}", "dim"),
     ]
     if cells >= 50:
@@ -118,12 +136,15 @@ def unheard_lines(history: History, cells: int, glyphs: Glyphs) -> list[Line]:
     return out
 
 
-def entry_lines(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
+def entry_lines(
+    entry: Entry, cells: int, glyphs: Glyphs, now: float, name: Callable[[str], str] = short_tag
+) -> list[Line]:
     """All that is known of one operation."""
     glyph, role, word = outcome_words(entry, glyphs)
     when = f"{datetime.fromtimestamp(entry.began):%Y-%m-%d %H:%M:%S}, {age(max(now - entry.ended, 0))} ago"
     head = line(
-        (f"{glyph} {one_line(entry.kind)} {word}", role), ("  " + what(entry).replace("→", glyphs.arrow), "strong")
+        (f"{glyph} {one_line(entry.kind)} {word}", role),
+        ("  " + what(entry, name).replace("→", glyphs.arrow), "strong"),
     )
     out = [crop(head, cells, glyphs.more)]
     fields = [
@@ -133,23 +154,26 @@ def entry_lines(entry: Entry, cells: int, glyphs: Glyphs, now: float) -> list[Li
         ("When", when if entry.began else ""),
         ("Took", duration(entry.seconds) if entry.seconds else ""),
         ("Sent", f"{size(entry.sent_bytes)} in {count(entry.sent_files, 'file')}" if entry.sent_files else ""),
-        ("Phases", ", ".join(f"{name} {clock(seconds)}" for name, seconds in entry.phases.items() if seconds >= 0.05)),
-        ("Servers", listing([one_line(name) for name in entry.servers], 8)),
+        (
+            "Phases",
+            ", ".join(f"{phase} {clock(seconds)}" for phase, seconds in entry.phases.items() if seconds >= 0.05),
+        ),
+        ("Servers", listing([one_line(server) for server in entry.servers], 8)),
         ("Batches", str(entry.batches) if entry.batches > 1 else ""),
-        ("Left out", listing([one_line(name) for name in entry.left_out], 8)),
-        ("No word", ", ".join(one_line(name) for name in entry.gone)),
-        ("Pruned", listing([short_tag(tag) for tag in entry.pruned], 6)),
+        ("Left out", listing([one_line(server) for server in entry.left_out], 8)),
+        ("No word", ", ".join(one_line(server) for server in entry.gone)),
+        ("Pruned", listing([name(tag) for tag in entry.pruned], 6)),
         ("Undone by", entry.undone_by),
         ("Freeze", "carried out although changes were frozen" if entry.despite_freeze else ""),
         *(("Answer" if not index else "", answered(said)) for index, said in enumerate(entry.answers)),
         ("Operation", entry.operation),
     ]
-    differ = {name: how for name, how in entry.by_server.items() if how != entry.outcome}
+    differ = {server: how for server, how in entry.by_server.items() if how != entry.outcome}
     if differ:
-        fields.append(("Differs", ", ".join(f"{one_line(name)}: {how}" for name, how in differ.items())))
-    for name, text in fields:
+        fields.append(("Differs", ", ".join(f"{one_line(server)}: {how}" for server, how in differ.items())))
+    for label, text in fields:
         for index, part in enumerate(wrap(text, max(cells - 12, 8)) if text else ()):
-            out.append(line((f"  {name if not index else '':<10}", "dim"), part))
+            out.append(line((f"  {label if not index else '':<10}", "dim"), part))
     return out
 
 
@@ -171,16 +195,22 @@ def table_lines(
 
     subjects   by tag: what the release is, where that is known
     """
-    out = []
+    out, name = [], names_of(history)
     for entry in history.entries:
         head = Span(f"{entry.operation[:8]:<8}  ", "dim")
         subject = (subjects or {}).get(entry.tag, "")
-        out.append((head, *entry_line(entry, max(cells - 10, 40), glyphs, now, subject)))
+        out.append((head, *entry_line(entry, max(cells - 10, 40), glyphs, now, subject, name=name)))
     return [*out, *unheard_lines(history, cells, glyphs)]
 
 
 def timeline(
-    found: Sequence[Life], entries: Sequence[Entry], cells: int, glyphs: Glyphs, now: float, rows: int = 3
+    found: Sequence[Life],
+    entries: Sequence[Entry],
+    cells: int,
+    glyphs: Glyphs,
+    now: float,
+    rows: int = 3,
+    named: Callable[[str], str] = short_tag,
 ) -> list[Line]:
     """What was live when, as bars over time; below them what failed and what was undone. Nothing without a past."""
     bars_at = 9
@@ -201,7 +231,7 @@ def timeline(
             bars[cell] = glyphs.full
         if first:
             bars[first] = glyphs.rule
-        name = short_tag(one_line(life.tag))[: max(last - first, 0)]
+        name = named(one_line(life.tag))[: max(last - first, 0)]
         if last - first >= len(name) + 1 and len(name) >= 4:
             bars[first + 1 : first + 1 + len(name)] = list(name)
     role = "ok" if found and found[-1].until is None else ""
@@ -211,16 +241,18 @@ def timeline(
         ("undone", [entry for entry in entries if entry.undone_by], glyphs.kept, "warn"),
     ):
         if chosen and len(out) < rows + 1:
-            out.append(line((f"{word:<{bars_at}}", "dim"), (_marks(chosen, place, room, mark), style)))
+            out.append(line((f"{word:<{bars_at}}", "dim"), (_marks(chosen, place, room, mark, named), style)))
     return out
 
 
-def _marks(chosen: Sequence[Entry], place: Callable[[float], int], room: int, mark: str) -> str:
+def _marks(
+    chosen: Sequence[Entry], place: Callable[[float], int], room: int, mark: str, named: Callable[[str], str]
+) -> str:
     """Marks with names where they do not touch the next."""
     cells = [" "] * room
     for entry in sorted(chosen, key=lambda entry: entry.ended):
         at = place(entry.ended)
-        name = short_tag(one_line(entry.tag))
+        name = named(one_line(entry.tag))
         text = mark + name
         if at + len(text) > room:  # no room to its right
             text = name[: max(at, 0)] + mark

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from tui.view.lines import Line, Span, cell_len, fit, line
+from tui.view.names import shortened
 from tui.view.search import Search
 
 MOST_LINES = 20_000
@@ -51,7 +52,7 @@ class LineStore:
     """Lines by the number that each got as it came, counted from 0; those that are shown are laid out in rows.
 
     Numbers and rows count on when old lines go, so that a row that somebody looks at keeps its number.
-    name_cells   of the column with servers; 0 for none     server   whose lines are shown, "" for all
+    names        of the servers, in a column; none for no column     server   whose lines are shown, "" for all
     source_cells   of the column with logs; 0 for none      source   the log that is shown, "" for all
     search       what is looked for                         only     whether only lines that have it are shown
     wrap, times  whether long lines go on in the next row, and whether the time stands in front
@@ -59,7 +60,7 @@ class LineStore:
     """
 
     def __init__(self, most_lines: int = MOST_LINES, most_characters: int = MOST_CHARACTERS) -> None:
-        self.name_cells = 0
+        self.names: tuple[str, ...] = ()
         self.server = ""
         self.source_cells = 0
         self.source = ""
@@ -193,6 +194,11 @@ class LineStore:
         return min(self.source_cells, LONGEST_NAME) + 2 if self.source_cells and not self.source else 0
 
     @property
+    def name_cells(self) -> int:
+        """Of the longest of the servers' names."""
+        return max(map(len, self.names), default=0)
+
+    @property
     def _names(self) -> int:
         return min(self.name_cells, LONGEST_NAME) + 2 if self.name_cells and not self.server else 0
 
@@ -234,7 +240,9 @@ class LineStore:
         if part:
             return line(" " * self.margin(shown))
         moment = f"{datetime.fromtimestamp(shown.time):%H:%M:%S}  " if self.times and shown.time else ""
-        name = fit(shown.server or "-", self._names - 2, more) + "  " if self._names else ""
+        cells = self._names - 2
+        name = shortened(self.names, cells, more).get(shown.server, shown.server or "-") if self._names else ""
+        name = fit(name, cells, more) + "  " if self._names else ""
         source = fit(shown.source, self._sources - 2, more) + "  " if self._sources else ""
         return line((moment, "dim"), (name, "accent" if shown.server else "dim"), (source, "dim"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -13,8 +14,8 @@ from core.names import short_tags_of as short_tags_of
 def shortened(names: Sequence[str], cells: int, more: str = "…") -> Mapping[str, str]:
     """Each name in at most so many cells; different names stay different as long as the room allows it.
 
-    A beginning that all have in common goes first, then the middle; where that makes two alike, their places in the
-    list tell them apart.
+    A beginning that all have in common goes first, then the middle; where that makes two alike, the first letters of
+    their parts tell them apart, or else their places in the list.
     """
     return _shortened(tuple(names), cells, more)
 
@@ -30,7 +31,34 @@ def _shortened(names: tuple[str, ...], cells: int, more: str) -> Mapping[str, st
     heads = sorted(range(cells - len(more)), key=lambda head: abs(head - cells // 3))
     ways = ({name: _cut(bare[name], cells, head, more) for name in names} for head in heads)
     best = max(ways, key=lambda way: len(set(way.values())))
+    if len(set(best.values())) < len(names) and (initials := _initials(names, cells)):
+        return initials
     return _numbered(best, cells, more)
+
+
+def _initials(names: Sequence[str], cells: int) -> Mapping[str, str]:
+    """The beginnings of the parts in which names differ: `fw01` of `shop-frankfurt-web-01`; empty where that does not
+    tell them apart in so many cells."""
+    parts = [re.split("[-_.]", name) for name in names]
+    if len({len(each) for each in parts}) > 1:
+        return {}
+    columns = [column for column in zip(*parts, strict=True) if len(set(column)) > 1]
+    for zeros in (True, False):
+        texts = ["".join(each) for each in zip(*(_least(column, zeros=zeros) for column in columns), strict=True)]
+        if len(set(texts)) == len(names) and max(map(len, texts)) <= cells:
+            return dict(zip(names, texts, strict=True))
+    return {}
+
+
+def _least(values: Sequence[str], *, zeros: bool) -> Sequence[str]:
+    """As few letters of each as tell them apart; numbers whole, without zeros in front if those are not wanted."""
+    if all(value.isdigit() for value in values):
+        return values if zeros else [str(int(value)) for value in values]
+    different = set(values)
+    for letters in range(1, max(map(len, values))):
+        if len({value[:letters] for value in different}) == len(different):
+            return [value[:letters] for value in values]
+    return values
 
 
 def _common_start(names: Sequence[str]) -> str:

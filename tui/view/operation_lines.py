@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from core.plan import DEPLOY, ROLLBACK
 from core.text import size
-from tui.view.formats import clock, countdown, rate, short_tag, short_tags
+from tui.view.formats import clock, countdown, rate, short_tags
 from tui.view.glyphs import Glyphs, bar, sparkline
 from tui.view.lines import Line, Span, crop, line, short, width
 from tui.view.progress import VERBS, Progress
@@ -20,12 +20,12 @@ BAR_CELLS = (16, 10, 0)
 
 def heading(progress: Progress) -> str:
     """`Deploy 3f2c1ab to production`, `Roll production back to 9ab01cd`."""
-    return short_tags(progress.title)
+    return short_tags(progress.title, progress.short)
 
 
 def name_spans(progress: Progress, glyphs: Glyphs) -> Line:
     """`DEPLOY 3f2c1ab → production`, `ROLL BACK production → 9ab01cd`; of other operations their title."""
-    tag = short_tag(progress.tag) or glyphs.more
+    tag = progress.short(progress.tag) or glyphs.more
     arrow = (f" {glyphs.arrow} ", "accent")
     if progress.kind == DEPLOY:
         return line(("DEPLOY ", "head"), (tag, "strong"), arrow, (progress.environment, "strong"))
@@ -244,7 +244,7 @@ def _sentence(progress: Progress, what: str, names: Sequence[str], more: str) ->
     if what == "check":
         passed = sum(1 for name in names if (check := progress.of(name).check) and check.passed)
         return f"{number}{more} checking" + (f", {passed} passed the last one" if passed else "")
-    tag = short_tag(progress.tag)
+    tag = progress.short(progress.tag)
     words = {
         "ready": f"{number} ready and waiting at the barrier",
         "switched": f"{number}{more} live on {tag}",

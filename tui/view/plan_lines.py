@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from core.plan import DEPLOY, Plan, Step, alike, freeing
 from core.records import Previous
@@ -12,6 +12,7 @@ from tui.view.change_lines import plan_change_lines
 from tui.view.formats import age, listing, range_name, short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, plain, width, wrap
+from tui.view.names import short_tags_of, shortened
 from tui.view.question_lines import hold_words
 
 NAMED = 12
@@ -25,15 +26,22 @@ GROUPED_FROM = 9
 
 
 def plan_lines(
-    plan: Plan, cells: int, glyphs: Glyphs, *, now: float | None = None, terminal: bool = False
+    plan: Plan,
+    cells: int,
+    glyphs: Glyphs,
+    *,
+    now: float | None = None,
+    terminal: bool = False,
+    known: Iterable[str] = (),
 ) -> list[Line]:
     """The whole plan, the most decisive first.
 
+    known      tags of other releases: none of the plan's is called as one of them
     now        seconds since the epoch, from which ages are counted; None: none are shown
     terminal   for a terminal's scrollback: tags are whole, for people copy them, and none is left out
     """
-    tag = one_line if terminal else short_tag
-    out = _change(plan, cells, glyphs, now, terminal)
+    tag = one_line if terminal else plan_names(plan, known)
+    out = _change(plan, cells, glyphs, now, tag, terminal=terminal)
     if plan.reason:
         out += _field("Why", one_line(plan.reason), cells)
     if plan.account:
@@ -47,7 +55,7 @@ def plan_lines(
         for refusal in plan.refusals:
             out += _bullet(refusal.text, cells, glyphs.cross, "bad")
     if plan.steps:
-        out += [(), *step_lines(plan, cells, glyphs, terminal=terminal)]
+        out += [(), *step_lines(plan, cells, glyphs, tag, terminal=terminal)]
     for index, text in enumerate(batch_texts(plan, every=terminal)):
         out += _field("" if index else "Batches", text, cells)
     for text in left_out_texts(plan.left_out):
@@ -58,7 +66,7 @@ def plan_lines(
     if plan.warnings:
         out.append(())
         for warning in plan.warnings:
-            out += _bullet(one_line(warning) if terminal else short_tags(warning), cells, glyphs.alert, "warn")
+            out += _bullet(one_line(warning) if terminal else short_tags(warning, tag), cells, glyphs.alert, "warn")
     around = [("Hook", text) for text in plan.hooks] + [("Check", text) for text in plan.checks]
     if around:
         out.append(())
@@ -71,14 +79,22 @@ def plan_lines(
     return out
 
 
-def _change(plan: Plan, cells: int, glyphs: Glyphs, at: float | None, terminal: bool) -> list[Line]:
+def plan_names(plan: Plan, known: Iterable[str] = ()) -> Callable[[str], str]:
+    """How the plan's releases are called: each different from the others of the plan, and from those that are known."""
+    ours = (plan.tag, plan.live, *(tag for step in plan.steps for tag in (step.current, *step.prune)))
+    names = short_tags_of(tag for tag in (*ours, *known) if tag)
+    return lambda tag: names.get(tag) or short_tag(tag)
+
+
+def _change(
+    plan: Plan, cells: int, glyphs: Glyphs, at: float | None, tag: Callable[[str], str], *, terminal: bool
+) -> list[Line]:
     """What is live now, and what will be."""
     if not plan.changes_live:
         frees = freeing("frees", plan.frees, plan.exact).removeprefix(", ") if plan.frees else ""
         total = f"{frees} on {count(len(plan.steps), 'server')}" if frees else ""
         return _field("In all", total, cells) if total else []
     record = plan.record
-    tag = one_line if terminal else short_tag
     if _undoes(plan):
         return _way_back(plan, glyphs, tag)
     live = _live(plan, glyphs, tag)
@@ -99,7 +115,7 @@ def _change(plan: Plan, cells: int, glyphs: Glyphs, at: float | None, terminal: 
         again = "; --rebuild builds it again" if terminal and plan.kind == DEPLOY else ""
         out += _field("Build", f"{one_line(plan.build)}{again}", cells)
     if plan.origin:
-        out += _field("From", one_line(plan.origin) if terminal else short_tags(one_line(plan.origin)), cells)
+        out += _field("From", one_line(plan.origin) if terminal else short_tags(one_line(plan.origin), tag), cells)
     if plan.store:
         out += _field("Store", plan.store, cells)
     receivers = [step for step in plan.steps if step.send_files and not step.stored]
@@ -121,7 +137,8 @@ def _live(plan: Plan, glyphs: Glyphs, tag: Callable[[str], str]) -> Line:
     if plan.ends_interrupted:  # some servers are on it already: the others matter
         others = dict.fromkeys(step.current for step in plan.steps if step.current != plan.tag)
         now = ", ".join(tag(one_line(other)) or "nothing" for other in others) or now
-    again = " again, as a new release" if plan.live and short_tag(plan.live) == short_tag(plan.tag) else ""
+    same = bool(plan.live) and not plan.goes_back and short_tag(plan.live) == short_tag(plan.tag)
+    again = " again, as a new release" if same else ""
     coming = (tag(plan.tag) if plan.tag else "?", "ok")
     return line((now, "strong"), (f" {glyphs.arrow} ", "accent"), coming, (again, ""))
 
@@ -156,19 +173,22 @@ def _way_back(plan: Plan, glyphs: Glyphs, tag: Callable[[str], str]) -> list[Lin
     return [line(("Live     ", "dim"), (tag(plan.tag), "strong"), (f" {glyphs.arrow} ", "accent"), (names, "ok"))]
 
 
-def step_lines(plan: Plan, cells: int, glyphs: Glyphs, *, terminal: bool = False) -> list[Line]:
+def step_lines(
+    plan: Plan, cells: int, glyphs: Glyphs, tag: Callable[[str], str] = short_tag, *, terminal: bool = False
+) -> list[Line]:
     """The price on each server. Where there are many, those with the same price share a line, the most first; the
     others are exceptions, and named."""
     groups = sorted(alike(plan.steps, GROUPED_FROM), key=len, reverse=True)
     names = [_names(group) for group in groups]
     name_cells = min(max(len(name) for name in names), max(cells // 3, 8))
-    tag, sentence = (one_line, one_line) if terminal else (short_tag, short_tags)
+    shown = shortened(names, name_cells, glyphs.more)
     names_live = plan.changes_live and not _undoes(plan)
     out: list[Line] = []
     for name, group in zip(names, groups, strict=True):
         step = group[0]
         # What a refusal asks for is copied from here: a command that is cut is worse than none.
-        price = one_line(step.price(), LONGEST_REFUSAL) if step.refusal else sentence(one_line(step.price()))
+        price = one_line(step.price(), LONGEST_REFUSAL) if step.refusal else one_line(step.price())
+        price = price if terminal or step.refusal else short_tags(price, tag)
         if step.current != plan.live and names_live and not step.refusal:
             price += f" (live there: {tag(step.current) if step.current else 'nothing'})"
         role = "bad" if step.refusal else "dim" if price == "nothing to do" else ""
@@ -177,7 +197,7 @@ def step_lines(plan: Plan, cells: int, glyphs: Glyphs, *, terminal: bool = False
             every = [one_line(step.server) for step in group]
             price = f"{listing(every, len(every) if terminal else NAMED)}: {price}"
         first, *rest = wrap(price, cells - name_cells - 4)
-        out.append(line((f"{sign[0]} ", sign[1]), (fit(name, name_cells, glyphs.more) + "  ", "strong"), (first, role)))
+        out.append(line((f"{sign[0]} ", sign[1]), (fit(shown[name], name_cells) + "  ", "strong"), (first, role)))
         out += [line(" " * (name_cells + 4), (part, role)) for part in rest]
     return out
 

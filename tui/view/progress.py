@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ from core.events import (
     Switched,
     UploadProgress,
 )
+from core.names import short_tag, short_tags_of
 from core.plan import NONE, ROLLBACK, STAGE, SWITCH, UPLOAD
 from core.protocol.asked import question_of
 from core.questions import Question
@@ -180,6 +181,8 @@ class Progress:
         """Who runs it, if somebody else does."""
         self.fleet = ServerProgress("")
         self.servers = {name: ServerProgress(name) for name in servers}
+        self.known: Collection[str] = ()
+        """The tags of the environment's releases, as far as whoever shows it knows them."""
         self.live = ""
         """The environment's live tag before, as far as the plan says."""
         self.takes_back_rollback = False
@@ -209,6 +212,13 @@ class Progress:
         """The last events that hooks, checks and troubles gave."""
         self.finished: OperationFinished | None = None
         self.cancelling = False
+
+    def short(self, tag: str) -> str:
+        """A tag as a person says it, different from that of every other release that is known here; "" for none."""
+        said = short_tag(tag)
+        befores = (server.before for server in self.servers.values())
+        alike = [other for other in (tag, self.tag, self.live, *befores, *self.known) if other.endswith(said)]
+        return short_tags_of(alike)[tag] if tag else ""
 
     def of(self, server: str) -> ServerProgress:
         """The progress of a server, or of the fleet for ""."""

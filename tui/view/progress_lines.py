@@ -9,7 +9,7 @@ from core.events import PHASES
 from core.text import count, size
 from tui.view.batch_lines import waiting_words
 from tui.view.fleet import Activity
-from tui.view.formats import clock, countdown, rate, short_tag
+from tui.view.formats import clock, countdown, rate
 from tui.view.glyphs import Glyphs, bar
 from tui.view.lines import Line, Span, cell_len, crop, fit, line, one_line, short, width, wrap
 from tui.view.names import shortened
@@ -141,17 +141,16 @@ def now_spans(progress: Progress, server: ServerProgress, cells: int, now: float
     if server.hook:
         waited = clock(max(now - server.hook_since, 0))
         said = f"  {server.said}" if server.said else ""
-        return [
-            Span(f"{server.hook} {waited}", "accent"),
-            Span(short(said, max(cells - len(server.hook) - 8, 0), glyphs.more), "dim"),
-        ]
+        hook = short(server.hook, max(cells // 3, cells - len(waited) - 1 - len(said), 8), glyphs.more)
+        room = max(cells - len(hook) - len(waited) - 1, 0)
+        return [Span(f"{hook} {waited}", "accent"), Span(short(said, room, glyphs.more), "dim")]
     if phase == "check" and server.check:
         return _check_spans(server, cells, glyphs)
     if server.pruned:
         return [Span(_pruned(server), "")]
     if server.tag and phase in ("", "check", "finish"):
         back = "switched back to" if server.switched_back else "live on"
-        return [Span(f"{back} {short_tag(server.tag)}", "warn" if server.switched_back else "ok")]
+        return [Span(f"{back} {progress.short(server.tag)}", "warn" if server.switched_back else "ok")]
     if phase in ("", "barrier") and "switch" in progress.phases and progress.is_ready(server):
         if words := waiting_words(progress, server.name):
             return [Span(words, "ok")]
@@ -176,7 +175,7 @@ def _only_begun(server: ServerProgress) -> bool:
 def _ended(progress: Progress, server: ServerProgress, cells: int, glyphs: Glyphs) -> list[Span]:
     parts = []
     if server.tag:
-        parts.append(f"{'back on' if server.switched_back else 'live on'} {short_tag(server.tag)}")
+        parts.append(f"{'back on' if server.switched_back else 'live on'} {progress.short(server.tag)}")
     elif progress.finished and progress.finished.outcome == "needs-person" and not _only_begun(server):
         parts.append("outcome unknown: check which release is live there")
     elif "switch" in progress.to_come:

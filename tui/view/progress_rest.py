@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.view.change_lines import plan_change_lines
-from tui.view.formats import short_tag, short_tags
+from tui.view.formats import short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, line
 from tui.view.log_lines import log_lines
-from tui.view.names import shortened
+from tui.view.names import short_tags_of, shortened
 from tui.view.progress import Progress
 from tui.view.rules import beside, ruled
 
@@ -49,7 +49,8 @@ def _changes(progress: Progress, cells: int, glyphs: Glyphs) -> list[Line]:
     changes = progress.changes
     if changes is None:
         return []
-    pair = f"{short_tag(changes.old)}..{short_tag(changes.new)}"
+    names = short_tags_of((changes.old, changes.new))
+    pair = f"{names[changes.old]}..{names[changes.new]}"
     return [ruled(line(("changes ", ""), (pair, "strong")), cells, glyphs), *plan_change_lines(changes, cells, glyphs)]
 
 

@@ -10,7 +10,7 @@ from statistics import median
 from core.errors import ALL_BACK, NONE_SWITCHED, FleetError, LockedError, StateChanged, TurnoutError
 from core.text import count, duration, size
 from tui.view.batch_lines import left_out_line
-from tui.view.formats import clock, countdown, listing, short_tag, short_tags
+from tui.view.formats import clock, countdown, listing, short_tags
 from tui.view.glyphs import UNICODE, Glyphs
 from tui.view.lines import Line, Span, crop, line, one_line, plain, width, wrap
 from tui.view.operation_lines import amounts
@@ -32,6 +32,9 @@ TEXT_CELLS = 100
 BETWEEN = ("connect", "begin", "barrier", "finish")
 """Phases that are worth a word only where they took their time."""
 
+EXCEPTIONS = 8
+"""Servers that are named where they are not as the others, however many there are."""
+
 GOOD = ("done", "nothing-to-do")
 
 
@@ -49,7 +52,7 @@ def receipt_lines(
     if finished is None or finished.outcome not in GOOD:
         return [*_bad_end(progress, error, cells, glyphs), *_keys(progress, cells, glyphs, keys)]
     if finished.outcome != "done" or "switch" not in progress.phases:
-        parts = wrap(short_tags(one_line(finished.summary)), cells - 2)
+        parts = wrap(short_tags(one_line(finished.summary), progress.short), cells - 2)
         took = f"  in {took_words(finished.seconds)}" if finished.outcome == "done" else ""
         first = line((f"{glyphs.done} ", "ok"), parts[0], (took if len(parts) == 1 else "", "dim"))
         return [crop(first, cells, glyphs.more), *(line("  ", part) for part in parts[1:])]
@@ -82,11 +85,11 @@ def _good_parts(progress: Progress, glyphs: Glyphs) -> list[Line]:
     assert progress.finished is not None  # receipt_lines
     live = [server for server in progress.servers.values() if _live_now(progress, server) == progress.tag]
     where = live[0].name if len(live) == 1 else str(len(live))
-    was = short_tag(progress.live)
+    was = progress.short(progress.live)
     lived = f" (lived {duration(progress.lived)})" if progress.lived else ""
     took = f" on {where} in {took_words(progress.finished.seconds)}"
-    out = [line((f"{glyphs.done} ", "ok"), (short_tag(progress.tag), "strong"), (" LIVE", "ok"), took)]
-    return [*out, line((f"  was {was}{lived}", "dim"))] if was and was != short_tag(progress.tag) else out
+    out = [line((f"{glyphs.done} ", "ok"), (progress.short(progress.tag), "strong"), (" LIVE", "ok"), took)]
+    return [*out, line((f"  was {was}{lived}", "dim"))] if was and progress.live != progress.tag else out
 
 
 def _live_now(progress: Progress, server: ServerProgress) -> str:
@@ -189,7 +192,7 @@ def _bad_end(progress: Progress, error: TurnoutError | None, cells: int, glyphs:
     sign = glyphs.back if progress.came_back and not undecided else glyphs.cross
     role = "warn" if cancelled else "bad"
     after = f" after {took_words(finished.seconds)}" if finished else ""
-    tag = short_tag(progress.tag)
+    tag = progress.short(progress.tag)
     name = f"{progress.kind.upper()} {tag}".rstrip() if progress.kind else "OPERATION"
     out = [line((f"{sign} {name} {word}", role), after)]
     if error is not None and not cancelled:
@@ -217,7 +220,7 @@ def _put_back(progress: Progress) -> str:
     if back:
         parts.append(f"{_names(back)} switched back")
     if left:
-        parts.append(f"{_names(left)} NOT switched back")
+        parts.append(f"{_exceptions(left)} NOT switched back")
     return ", ".join(parts) or "nothing was switched, so nothing had to be put back"
 
 
@@ -234,9 +237,14 @@ def _live_words(progress: Progress) -> str:
             groups.setdefault(_live_now(progress, server), []).append(server)
     largest = max(groups.values(), key=len, default=[])
     return ", ".join(
-        f"{short_tag(tag) or 'nothing'} on {count(len(group), 'server') if group is largest else _names(group)}"
+        f"{progress.short(tag) or 'nothing'} on "
+        + (count(len(group), "server") if group is largest else _exceptions(group))
         for tag, group in groups.items()
     )
+
+
+def _exceptions(servers: Sequence[ServerProgress]) -> str:
+    return listing([server.name for server in servers], EXCEPTIONS)
 
 
 def _names(servers: Sequence[ServerProgress]) -> str:

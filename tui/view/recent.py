@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core.history import Entry, merged, running_on
+from core.history import Entry, History, merged, running_on
 from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
-from tui.view.history_lines import entry_line
+from tui.view.history_lines import entry_line, names_of
 from tui.view.lines import Line, line
 from tui.view.rules import ruled
 
@@ -34,8 +34,9 @@ def recent_lines(
     if rows < LEAST or not entries:
         return []
     out = [ruled(line(("last operations", "strong"), "  ", (key, "key"), (" shows all", "dim")), cells, glyphs)]
+    name = names_of(History(entries=tuple(entries)), fleet.places)
     for entry in entries[: rows - 1]:
         row = fleet.row(entry.tag)
         subject = row.record.subject if row and row.record else ""
-        out.append(entry_line(entry, cells, glyphs, now, subject))
+        out.append(entry_line(entry, cells, glyphs, now, subject, name=name))
     return out

@@ -130,6 +130,7 @@ def servers_title(fleet: FleetView, glyphs: Glyphs, cells: int) -> str:
     label = range_name(fleet.names) if fleet.servers else ""
     row = fleet.row(fleet.live)
     live = f" {glyphs.dot} LIVE {fleet.short(fleet.live)}" if row is not None and fleet.live_on(row) else ""
-    texts = [f"{label} {text}" for text in ("".join(signs), counted)]
+    label = "" if label.endswith(" servers") else f"{label} "  # the title says so already
+    texts = [f"{label}{text}" for text in ("".join(signs), counted)]
     text = next((text for text in texts if len(text) <= cells), texts[-1])
     return short(text + live if len(text + live) <= cells else text, cells, glyphs.more)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from core.text import count
-from tui.view.formats import clock, short_tag
+from tui.view.formats import clock
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, cell_len, crop, line, one_line, short
 from tui.view.progress import Progress, ServerProgress
@@ -121,7 +121,7 @@ def _fact(progress: Progress, cells: int, now: float, glyphs: Glyphs) -> Line:
 def _before(progress: Progress) -> str:
     """`3f2c1ab on 100`; where servers differ, each release with its number."""
     tags = Counter(server.before for server in progress.servers.values())
-    return ", ".join(f"{short_tag(tag) or 'nothing'} on {number}" for tag, number in tags.most_common(3))
+    return ", ".join(f"{progress.short(tag) or 'nothing'} on {number}" for tag, number in tags.most_common(3))
 
 
 def _tracks(progress: Progress, turned: set[str], cells: int, glyphs: Glyphs) -> list[Line]:
@@ -130,8 +130,8 @@ def _tracks(progress: Progress, turned: set[str], cells: int, glyphs: Glyphs) ->
     befores = {server.before for server in servers}
     if not servers:
         return []
-    old = short_tag(befores.pop()) or "nothing" if len(befores) == 1 else f"{len(befores)} releases"
-    labels = (old, short_tag(progress.tag))
+    old = progress.short(befores.pop()) or "nothing" if len(befores) == 1 else f"{len(befores)} releases"
+    labels = (old, progress.short(progress.tag))
     rails = (f"{glyphs.rail * 2}{glyphs.branch}{glyphs.rail * 2} ", f"  {glyphs.curve}{glyphs.rail * 2} ")
     name_cells = min(max(map(cell_len, labels)), max(cells // 3, 8))
     room = cells - INDENT - name_cells - 1 - cell_len(rails[0])

@@ -14,8 +14,18 @@ from tui.keymap import DETAILS, LOG_KEYS, Key, Keymap, bindings
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
 from tui.view.fleet import FleetView
+from tui.view.formats import short_tag
 from tui.view.glyphs import Glyphs
-from tui.view.history_lines import compared, entry_line, entry_lines, log_head, placeholder, timeline, unheard_lines
+from tui.view.history_lines import (
+    compared,
+    entry_line,
+    entry_lines,
+    log_head,
+    names_of,
+    placeholder,
+    timeline,
+    unheard_lines,
+)
 from tui.view.lines import Line
 from tui.view.log_lines import log_lines
 from tui.widgets.markable import MarkableRows
@@ -45,6 +55,8 @@ class HistoryList(MarkableRows):
         self._lives: tuple[Life, ...] = ()
         self._placeholder: Sequence[Line] = ()
         self._fleet = FleetView("", "")
+        self.called: Callable[[str], str] = short_tag
+        """How a release is called here."""
 
     def show(self, history: History | None, fleet: FleetView, nothing: Sequence[Line]) -> None:
         """Draw these operations, or `nothing` where there are none."""
@@ -53,6 +65,7 @@ class HistoryList(MarkableRows):
         self.marked &= {entry.operation for entry in history.entries} if history else set()
         if history is not self._history or not history:
             self._history = history
+            self.called = names_of(history, fleet.places) if history else short_tag
             self._lives = lives(history.entries, len(fleet.servers)) if history else ()
             self.set_keys([entry.operation for entry in history.entries] if history else [])
         else:
@@ -75,7 +88,11 @@ class HistoryList(MarkableRows):
             return ()
         head = unheard_lines(self._history, cells, self._glyphs)
         if self.size.height >= TALL:
-            head = [*timeline(self._lives, self._history.entries, cells, self._glyphs, self._now()), (), *head]
+            head = [
+                *timeline(self._lives, self._history.entries, cells, self._glyphs, self._now(), named=self.called),
+                (),
+                *head,
+            ]
         return head
 
     def draw(self, index: int, cells: int) -> Line:
@@ -83,7 +100,8 @@ class HistoryList(MarkableRows):
         entry = self._history.entries[index]
         row = self._fleet.row(entry.tag)
         subject = row.record.subject if row and row.record else ""
-        return entry_line(entry, cells, self._glyphs, self._now(), subject, marked=entry.operation in self.marked)
+        marked = entry.operation in self.marked
+        return entry_line(entry, cells, self._glyphs, self._now(), subject, marked=marked, name=self.called)
 
     def draw_placeholder(self, cells: int) -> Sequence[Line]:
         return self._placeholder
@@ -99,6 +117,7 @@ class HistoryTab(Vertical, Tab):
 
     tab_name = "history"
     follows_fleet = True
+    has_ages = True
     keys: tuple[Key, ...] = LIST_KEYS
     BINDINGS = bindings("close")
 
@@ -158,7 +177,7 @@ class HistoryTab(Vertical, Tab):
             self._show_log(shown=False)
             return
         back = self._keymap.shown("close")
-        head = entry_lines(past.opened, cells, self._glyphs, self._now())
+        head = entry_lines(past.opened, cells, self._glyphs, self._now(), self.list.called)
         head = [*head[: max(self.size.height // 2 - 1, 2)], log_head(past.events, past.log_error, back, self._glyphs)]
         self.query_one("#history-head", Lines).show(head)
         if past.events is not None and self._written is not past.events:

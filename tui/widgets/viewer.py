@@ -87,7 +87,7 @@ class Viewer(Vertical):
         self.names = tuple(names)
         self.subject = subject or self.subject
         self.store.clear()
-        self.store.name_cells = max((len(name) for name in names), default=0)
+        self.store.names = self.names
         if self.store.server not in self.names:
             self.store.narrow(server="")
         self._area.marked = -1
