@@ -26,6 +26,7 @@ from tui import keymap as keys
 from tui import settings as own
 from tui import theme as themes
 from tui.commands import app_wide
+from tui.model.keystrokes import ALONE
 from tui.view import glyphs as signs
 from tui.view.placement import HEIGHTS, WIDTHS
 from tui.widgets.cells import SentCells
@@ -33,6 +34,7 @@ from tui.widgets.guard import Telling
 from tui.widgets.key_order import KeysInOrder
 from tui.widgets.opening import frame
 from tui.widgets.terminal import lasting
+from tui.widgets.toasts import FewToasts
 
 if TYPE_CHECKING:
     from core.config import Environment, Project
@@ -67,7 +69,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=False):
+class TurnoutApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_bindings=False):
     """The dashboard of a project, or a welcome without one."""
 
     CSS_PATH = "style.tcss"
@@ -135,7 +137,7 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         readable = themes.readable(theme, variables)
         variables |= readable
         ours = themes.quiet(theme, variables) | themes.environment_colours(theme, variables)
-        return {**variables, **ours, **readable}
+        return {**variables, **ours, **readable, **themes.selection(theme, {**variables, **readable})}
 
     def get_driver_class(self) -> type[Driver]:
         return lasting(super().get_driver_class())
@@ -156,6 +158,10 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         from tui.model.bridge import TICK, Bridge
 
         self.keymap = keys.check(self.settings.keys, registry.KEYS, self._settings_place)
+        self.changing, self.moving = (
+            frozenset(key for known in registry.KEYS if known.group == group for key in self.keymap.keys(known.id))
+            for group in (keys.CHANGE, keys.MOVE)
+        )
         self.bridge = Bridge()
         self.set_keymap(self.keymap.changed)
         self._hear_signals()
@@ -342,14 +348,17 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         if self.dashboard is not None and self.tasks():
             tasks.run(self.dashboard, name)
 
-    def copy_to_clipboard(self, text: str) -> None:
-        """Hand a copied text to the terminal, or to a file where the terminal would not take it, and say so."""
+    def copy_to_clipboard(self, text: str, what: str = "") -> None:
+        """Hand a copied text to the terminal, or to a file where the terminal would not take it, and say so.
+
+        what   names it for the person; "" for a part of the screen that was selected
+        """
         from tui.view import copies
 
         why = copies.why_to_file(text, self.environ)
         if not why:
             super().copy_to_clipboard(text)
-            self.notice(copies.said_when_sent(text, self.environ))
+            self.notice(copies.said_when_sent(text, self.environ, what))
             return
         import tempfile
 
@@ -361,7 +370,7 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
         except OSError as error:
             self.notice(f"not copied ({why}), and no file could be written: {error}", severity="error")
             return
-        self.notice(f"{copies.amount(text)} written to {file.name}: {why}", seconds=12)
+        self.notice(f"{what or copies.amount(text)} written to {file.name}: {why}", seconds=12)
 
     def use_theme(self, name: str) -> None:
         """Other colours, also the next time."""
@@ -400,9 +409,19 @@ class TurnoutApp(Telling, KeysInOrder, SentCells, App[str], inherit_bindings=Fal
 
         operations = self.our_operations
         if not operations:
-            self.leave()
+            self._leave_unless_pasted()
         elif not isinstance(self.screen, StopQuestion):
             self.push_screen(StopQuestion(operations, self.keymap.shown("yes"), quits=True), self._leave_if)
+
+    def _leave_unless_pasted(self) -> None:
+        """Quit, unless other keys follow at once: a text that begins with the key does not end the program."""
+        presses = self.keystrokes.presses
+
+        def leave_if_alone() -> None:
+            if presses == self.keystrokes.presses:
+                self.leave()
+
+        self.set_timer(ALONE, leave_if_alone)
 
     @property
     def our_operations(self) -> list[Followed]:

@@ -40,7 +40,6 @@ DARK = Theme(
         "block-cursor-foreground": "#ffffff",
         "block-cursor-text-style": "none",
         "block-cursor-blurred-background": "#1f2836",
-        "input-selection-background": "#7cb7ff 35%",
         "scrollbar-hover": "#8390a8",
     },
 )
@@ -64,7 +63,6 @@ LIGHT = Theme(
         "block-cursor-foreground": "#0d1117",
         "block-cursor-text-style": "none",
         "block-cursor-blurred-background": "#e0e7ef",
-        "input-selection-background": "#0b5cad 25%",
         "scrollbar-hover": "#576274",
     },
 )
@@ -88,7 +86,6 @@ CONTRAST = Theme(
         "block-cursor-foreground": "#ffffff",
         "block-cursor-text-style": "bold",
         "block-cursor-blurred-background": "#2b2b2b",
-        "input-selection-background": "#8fd3ff 40%",
         "scrollbar-hover": "#d8d8d8",
     },
 )
@@ -149,6 +146,16 @@ def quiet(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
     ground, text = Color.parse(variables["background"]), Color.parse(variables["foreground"])
     shares = (0.92, 0.88) if theme is CONTRAST else (QUIET, OFF)
     return {name: ground.blend(text, share).hex for name, share in zip(("quiet", "off"), shares, strict=True)}
+
+
+def selection(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
+    """The ground of selected text: that of the row under the cursor, on which every role can be read. Textual's own
+    lies over the text's ground half transparent, and takes the contrast from it.
+    """
+    if theme.ansi:
+        return {}
+    ground = variables["block-cursor-background"]
+    return {"screen-selection-background": ground, "input-selection-background": ground}
 
 
 ENVIRONMENTS: Mapping[bool, Mapping[str, str]] = {

@@ -392,7 +392,7 @@ async def test_the_welcome_is_left_with_q() -> None:
     app = TurnoutApp(None, environ={"TERM": "xterm", "LANG": "C.UTF-8"})
     async with app.run_test() as pilot:
         await pilot.press("q")
-        await pilot.pause()
+        await until(pilot, lambda: app._exit, "the end")
     assert app.return_value is None and app.return_code == 0
 
 

@@ -10,12 +10,17 @@ from textual import events
 from textual.widgets import Input
 
 from core.records import Release
-from tests.tui.recorded import NOW, WEB, record, state, tag
+from tests.tui.recorded import NOW, WEB, project, record, state, tag
 from tests.tui.running import recorded_app, screen_text, shown, toasts, until
 from tui.dialogs.base import Ask, Dialog
 from tui.model.keystrokes import READ, UP
 from tui.screens.dashboard import Dashboard
 from tui.view.lines import line
+
+STAGING = """
+[environments.staging]
+servers = [{ name = "stage1", host = "stage1.example.com", root = "/srv/shop" }]
+"""
 
 
 class Clock:
@@ -88,12 +93,41 @@ async def test_pasted_text_neither_agrees_nor_runs_a_command() -> None:
         burst(app, *"jjjP")
         await until(pilot, lambda: any("many keys came at once" in text for text in toasts(app)), "the reason")
         assert app.screen is app.dashboard
+        burst(app, *"qx and all else\n")  # a held key that comes all at once is no text
+        await asyncio.sleep(0.2)
+        await pilot.pause()
+        assert app.is_running and app.screen is app.dashboard and not app.dashboard.releases.marked
+        burst(app, *"kkkkkk", *"jjjj")
+        await until(pilot, lambda: app.dashboard.releases.cursor == 4, "the cursor, which a slow connection may move")
         ask, answers = await question(pilot)
         clock.seconds += READ + UP
         burst(app, *"yes please")
         await asyncio.sleep(0.2)
         await pilot.pause()
         assert app.screen is ask and answers == []
+
+
+async def test_pasted_text_does_nothing_in_the_list_of_environments() -> None:
+    app: Any = recorded_app(of=project(more=STAGING), environment=None)
+    async with shown(app) as pilot:
+        app.clock, board = Clock(), app.screen
+        burst(app, *"kkkDp to Deploy production now\ny")
+        await until(pilot, lambda: any("many keys came at once" in text for text in toasts(app)), "the reason")
+        await pilot.pause()
+        assert app.screen is board
+
+
+async def test_a_message_stands_on_the_screen_once_and_few_in_all() -> None:
+    app: Any = recorded_app()
+    async with shown(app) as pilot:
+        for _ in range(5):
+            app.notice("the receipt: sent to the terminal to be copied")
+        await pilot.pause()
+        assert toasts(app) == ["the receipt: sent to the terminal to be copied"]
+        for number in range(6):
+            app.notice(f"message {number}")
+        await pilot.pause()
+        assert toasts(app) == [f"message {number}" for number in (2, 3, 4, 5)]
 
 
 async def test_a_dialog_answers_once_and_takes_only_itself_away() -> None:

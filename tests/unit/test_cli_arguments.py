@@ -8,6 +8,7 @@ import pytest
 
 from core import DeployRequest, PinRequest, PruneRequest, RollbackRequest
 from tests import REPOSITORY
+from tests.terminal import Terminal
 from tui.cli import main
 from tui.cli.arguments import parse
 from tui.cli.parsing import BadUsage
@@ -224,6 +225,12 @@ def test_the_dashboard_without_a_terminal_is_refused_with_a_hint():
     ended = turnout()
     assert ended.returncode == 2
     assert "needs a terminal" in ended.stderr
+
+
+def test_a_terminal_that_cannot_place_its_cursor_is_refused(tmp_path):
+    with Terminal([sys.executable, "-m", "tui.cli"], tmp_path, TERM="dumb", PYTHONPATH=str(REPOSITORY)) as terminal:
+        assert terminal.end() == 2
+    assert "TERM=dumb" in terminal.text and "\x1b" not in terminal.written
 
 
 def test_the_command_itself_loads_nothing_heavy():

@@ -78,6 +78,18 @@ def test_every_role_can_be_read_on_every_ground(theme: Theme) -> None:
     assert not low
 
 
+@ALL_THEMES
+def test_selected_text_of_every_role_can_be_read(theme: Theme) -> None:
+    least = ENHANCED if theme is CONTRAST else TEXT
+    variables = TurnoutApp(None, environ={**XTERM, "TURNOUT_THEME": theme.name}).get_css_variables()
+    assert variables["screen-selection-foreground"] == "transparent", "each role keeps its colour"
+    for name in ("screen-selection-background", "input-selection-background"):
+        ground = Color.parse(variables[name])
+        assert ground.a == 1 and contrast(ground, rules(theme.name)["Screen"].background) >= 1.1, "it is seen"
+        low = [role for role in ("", *ROLES) if contrast(colour_of_role(theme.name, role), ground) < least]
+        assert not low, name
+
+
 def test_the_measure_of_contrast_is_that_of_wcag() -> None:
     black, white, grey = Color(0, 0, 0), Color(255, 255, 255), Color(0x77, 0x77, 0x77)
     assert contrast(black, white) == contrast(white, black) == pytest.approx(21)

@@ -108,3 +108,17 @@ def test_a_click_counts_once_the_plan_was_read():
     for early in (True, False):
         keystrokes.point(START + (0.1 if early else READ))
         assert bool(why_no_yes(keystrokes, START)) == early
+
+
+def test_one_key_that_comes_many_times_at_once_is_held_and_no_text():
+    keystrokes = Keystrokes()
+    for place, key in enumerate("jjjjjjjjkc"):
+        keystrokes.press(key, START + place * 0.001)
+        assert keystrokes.text == (key == "c") and keystrokes.pasted == (place >= MANY - 1)
+
+
+def test_what_a_slow_connection_delivers_at_once_is_no_text():
+    keystrokes = Keystrokes()
+    for place, key in enumerate("2Gc/a"):
+        keystrokes.press(key, START + place * 0.001)
+        assert not keystrokes.text

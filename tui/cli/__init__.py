@@ -143,13 +143,12 @@ def _command(options: Options) -> int:
 
 def _dashboard(options: Options) -> int:
     """Open the dashboard, also without a turnout.toml."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if not is_terminal or os.environ.get("TERM") == "dumb":
         from tui.cli.parsing import BadUsage
 
-        return _bad_usage(
-            BadUsage("the dashboard needs a terminal", "`turnout --help` lists the commands that work without one"),
-            False,
-        )
+        why = "TERM=dumb: this terminal cannot show the dashboard" if is_terminal else "the dashboard needs a terminal"
+        return _bad_usage(BadUsage(why, "`turnout --help` lists the commands that work without one"), False)
     from core.errors import TurnoutError
 
     try:

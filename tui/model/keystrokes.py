@@ -21,6 +21,8 @@ TOGETHER = 0.012
 MANY = 3
 """So many keys together are pasted text, not commands. Two together are not: fingers overlap."""
 
+TEXT = 6
+"""So many together are pasted text also for keys that only look."""
 
 PASTED = "many keys came at once, like pasted text: nothing was done"
 
@@ -33,6 +35,7 @@ class Keystrokes:
         """How many there were, of keys and of the mouse."""
         self._last = float("-inf")
         self._run = 0
+        self._run_keys: set[str] = set()
         self._key = ""
         self._before = float("-inf")
         self._by_key: dict[str, float] = {}
@@ -40,7 +43,9 @@ class Keystrokes:
     def press(self, key: str, at: float) -> None:
         """A key came."""
         self.presses += 1
-        self._run = self._run + 1 if at - self._last < TOGETHER else 1
+        together = at - self._last < TOGETHER
+        self._run = self._run + 1 if together else 1
+        self._run_keys = {*self._run_keys, key} if together else {key}
         self._last = at
         self._key = key
         self._before = self._by_key.get(key, float("-inf"))
@@ -49,7 +54,7 @@ class Keystrokes:
     def point(self, at: float) -> None:
         """A button of the mouse was pressed: it does not repeat, and is never pasted."""
         self.presses += 1
-        self._run, self._last, self._key, self._before = 0, at, "", float("-inf")
+        self._run, self._run_keys, self._last, self._key, self._before = 0, set(), at, "", float("-inf")
 
     @property
     def pointed(self) -> bool:
@@ -60,6 +65,12 @@ class Keystrokes:
     def pasted(self) -> bool:
         """Whether the newest key is one of many that came together."""
         return self._run >= MANY
+
+    @property
+    def text(self) -> bool:
+        """Whether it is one of so many that they are a text, for keys that change nothing: a slow connection delivers
+        what a person typed in a second at once, and one key that is held as often as you like."""
+        return self._run >= TEXT and len(self._run_keys) >= MANY
 
     @property
     def repeated(self) -> bool:

@@ -28,7 +28,7 @@ def amount(text: str) -> str:
     return count(lines, "line") if lines > 1 else count(len(text.rstrip("\n")), "character")
 
 
-def said_when_sent(text: str, environ: Mapping[str, str]) -> str:
-    """What is said when a text was sent to the terminal."""
+def said_when_sent(text: str, environ: Mapping[str, str], what: str = "") -> str:
+    """What is said when a text was sent to the terminal; `what` names it, else it says how much it is."""
     tmux = "; tmux passes it on only with `set -g set-clipboard on`" if environ.get("TMUX") else ""
-    return f"{amount(text)} sent to the terminal to be copied{tmux}"
+    return f"{what + ':' if what else amount(text)} sent to the terminal to be copied{tmux}"

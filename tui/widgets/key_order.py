@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
 from textual.app import App
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from tui.model.keystrokes import Keystrokes
+from tui.model.keystrokes import PASTED, Keystrokes
+from tui.widgets.guard import Telling
 
 SOON = 0.01
 """Seconds between two looks whether a new screen is built."""
@@ -36,7 +37,16 @@ class KeysInOrder(Base):
     A key goes from widget to widget until one acts on it, and what it does may take some more steps: the focus moves
     into a field, a dialog is built. Keys that are typed faster than that would still go where the focus was, and act
     there: `/P` would prune. So they wait.
+
+    Text that is pasted into a terminal which does not say so comes as keys: it goes into a field, or nowhere. Its first
+    keys cannot be told from fast fingers and a slow connection.
     """
+
+    changing: Collection[str] = ()
+    """Keys that change servers."""
+
+    moving: Collection[str] = ()
+    """Keys that only move the cursor: where the connection is slow, many of them come at once."""
 
     clock: Callable[[], float] = staticmethod(time.monotonic)
     """Seconds that never go back, by which keys are timed."""
@@ -75,10 +85,24 @@ class KeysInOrder(Base):
             target: MessagePump = self.focused or self.screen
             if isinstance(event, events.Key):
                 self.keystrokes.press(event.key, self._came(event))
+                if self._is_pasted(event):
+                    cast(Telling, self).notice(PASTED, severity="warning", seconds=3)
+                    continue
             await super().on_event(event)
             self._passing = Passed()
             if not target.post_message(self._passing):
                 self._passing = None
+
+    def _is_pasted(self, event: events.Key) -> bool:
+        """Whether a key is part of a text that was not meant for what has the focus."""
+        keys = self.keystrokes
+        pasted = keys.pasted if event.key in self.changing else keys.text
+        is_of_text = event.is_printable or event.key in ("enter", "tab")
+        if not (pasted and is_of_text) or event.key in self.moving:
+            return False
+        from textual.widgets import Input, TextArea  # the first paint does without
+
+        return not isinstance(self.focused, Input | TextArea)
 
     def _look_again(self, seconds: float, passing: Passed | None) -> None:
         async def look() -> None:
