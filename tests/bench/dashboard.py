@@ -195,14 +195,17 @@ def uploads(rounds: int) -> None:
 
 
 def memory(rounds: int) -> None:
-    events = 1_000_000
+    events = max(rounds, 2) * 500_000
     screen = Screen(160, 45, "--servers", "10", "--releases", "8", "--events", str(events))
     screen.first_paint()
-    at = []
-    for _ in range(8):
+    at: list[float] = []
+    used, busy = screen.cpu(), True
+    while busy or len(at) < 3:  # until the last event was taken in: after that nothing could grow
         screen.listen(10)
         at.append(screen.memory())
-    report(f"memory over {events:,} events, every 10 s", " ".join(f"{mb:.0f}" for mb in at), "flat")
+        before, used = used, screen.cpu()
+        busy = used - before > 1
+    report(f"memory over {events:,} events, every 10 s", " ".join(f"{mb:.0f}" for mb in at), "MB, flat")
     screen.close()
 
 

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -23,13 +24,45 @@ from textual.pilot import OutOfBounds
 from textual.widgets import Input
 
 from core import DeployRequest
-from tests.tui.running import STYLE, XTERM, agree, hurried, plan_made, screen_text, shown, until
+from core.errors import Cancelled
+from core.events import Answered, Asked, UploadProgress
+from core.jobs import Controls
+from core.questions import Answer, hold, question_row
+from tests.tui import recorded
+from tests.tui.recorded import WEB, state
+from tests.tui.recorded_operations import FAILED, JOURNAL, UPLOADING, deploy_plan
+from tests.tui.running import STYLE, XTERM, agree, hurried, plan_made, recorded_app, screen_text, shown, until
 from tui.app import TurnoutApp
 from tui.commands.registry import KEYS
+from tui.model.operation import Operation
 from tui.screens.dashboard import Dashboard
+from tui.screens.environments import Environments
+
+MORE_ENVIRONMENTS = """
+[environments.{0}]
+servers = [{{ name = "other", host = "{0}.example.com", root = "/srv/{0}" }}]
+"""
 
 KEYSTROKES = 250
 """In every run of the tests; the soak has TYPED, or 5,000."""
+
+SIZES = ((60, 16), (80, 24), (120, 34), (160, 45), (200, 60), (34, 9))
+
+PASTED = ("productio\ny\n", "[/x] [b]", "rm -rf / # \u202e \x1b[2J\ttab", "x" * 3000, "eine\nzweite Zeile", "")
+
+MORE = """
+[environments.staging]
+protected = true
+servers = [{{ name = "stage", host = "{0.alias}", root = "{0.root}-stage" }}]
+
+[[logs]]
+name = "app"
+file = "{1}"
+
+[[logs]]
+name = "ticks"
+run = "while echo tick; do sleep 0.3; done"
+"""
 
 ASKING = {"socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.posix_spawn", "os.fork", "os.system"}
 """What Python's audit names where a server or a program is asked."""
@@ -118,19 +151,29 @@ def typed(choose: random.Random) -> events.Key:
     return events.Key(key, key if len(key) == 1 else None)
 
 
+async def point(pilot: Any, choose: random.Random) -> None:
+    """A click, a double click, or a turn of the wheel, somewhere."""
+    app = pilot.app
+    place = (choose.randrange(app.size.width), choose.randrange(app.size.height))
+    turn = choose.choice([None, None, events.MouseScrollDown, events.MouseScrollUp])
+    if turn is not None:
+        app.post_message(turn(None, *place, 0, 0, 0, shift=False, meta=False, ctrl=False))
+        return
+    with suppress(NoWidget, OutOfBounds):  # a screen that is not laid out yet
+        await pilot.click(offset=place, times=choose.choice([1, 1, 2]))
+
+
 async def type_anything(pilot: Any, choose: random.Random, keystrokes: int) -> None:
     """Keys in bursts and with pauses, some texts that are pasted, some clicks, some other sizes of the terminal."""
     app = pilot.app
     while keystrokes > 0:
         what = choose.random()
-        if what < 0.02:
-            await pilot.resize_terminal(*choose.choice([(60, 16), (80, 24), (120, 34), (160, 45)]))
-        elif what < 0.06:
-            place = (choose.randrange(app.size.width), choose.randrange(app.size.height))
-            with suppress(NoWidget, OutOfBounds):  # a screen that is not laid out yet
-                await pilot.click(offset=place)
-        elif what < 0.08:
-            app.post_message(events.Paste("productio\ny\n"))
+        if what < 0.03:
+            await pilot.resize_terminal(*choose.choice(SIZES))
+        elif what < 0.09:
+            await point(pilot, choose)
+        elif what < 0.12:
+            app.post_message(events.Paste(choose.choice(PASTED)))
         else:
             for _ in range(choose.choice([1, 1, 1, 2, 3, 8])):
                 app.post_message(typed(choose))
@@ -144,7 +187,7 @@ async def to_the_dashboard(pilot: Any) -> None:
     for _ in range(200):
         if isinstance(app.screen, Dashboard) and not isinstance(app.focused, Input):
             return
-        await pilot.press("escape")
+        await pilot.press("enter" if isinstance(app.screen, Environments) else "escape")
         await asyncio.sleep(0.05)
     raise AssertionError(f"Escape does not lead back from {app.screen}\n{screen_text(app)}")
 
@@ -153,13 +196,16 @@ async def anything(watch: Watch, servers: Any, project_factory: Any, truth: Any,
     print(f"seed {seed}, {keystrokes} keys")
     choose = random.Random(seed)
     web = servers(2)
-    project = project_factory(web, environment_options={"protected": True})
+    log = web[0].files.parent / "app.log"
+    log.write_text("ERROR no more stock\n" * 80)
+    project = project_factory(web, environment_options={"protected": True}, extra=MORE.format(web[0], log))
     facts = truth(project, web)
     for tag in ("one", "two", "three"):
         project.commit({"index.html": f"{tag}\n"}, f"Page {tag}")
         facts.do(DeployRequest(tag=tag))
     before = disk(web)
-    app = Staying(project.load(), environ=XTERM)
+    clock = choose.choice([time.monotonic, hurried])  # with the second no burst is too fast to be meant
+    app = Staying(project.load(), choose.choice([None, "production"]), environ=XTERM, clock=clock)
     with watch.here():
         async with shown(app) as pilot:
             await type_anything(pilot, choose, keystrokes)
@@ -170,12 +216,88 @@ async def anything(watch: Watch, servers: Any, project_factory: Any, truth: Any,
             for text in app.dashboard.filter.texts:
                 app.dashboard.filter.texts[text] = ""
             app.dashboard.show_fleet()
-            assert app.workspace is not None and not app.workspace.operation_runs
-            await pilot.press("1")
-            await until(pilot, lambda: "web" in screen_text(app), "the servers")
-            await pilot.press("question_mark")
-            await until(pilot, lambda: "Change servers" in screen_text(app), "the help")
+            assert app.workspace is not None and not app.our_operations
+            await goes_on(pilot)
     assert disk(web) == before, "what nobody confirmed was done"
+
+
+async def goes_on(pilot: Any) -> None:
+    """Servers and the help are seen when their keys are pressed."""
+    app = pilot.app
+    await pilot.press("1")
+    await until(pilot, lambda: app.workspace.environment.servers[0].name in screen_text(app), "the servers")
+    await pilot.press("question_mark")
+    await until(pilot, lambda: "Change servers" in screen_text(app), "the help")
+
+
+class Endless(Operation):
+    """A deploy of ours that uploads and asks, again and again, until it is cancelled. It changes nothing anywhere."""
+
+    def _work(self, emit: Any, controls: Controls) -> Any:
+        for event in UPLOADING:
+            emit(event)
+        while not controls.cancel.requested:
+            question = hold(WEB, recorded.tag(0), time.time() + 600, 60.0)
+            asked = controls.questions.ask(question)
+            emit(Asked(question=dict(question_row(question))))
+            for sent in range(0, 41_000_000, 500_000):
+                emit(UploadProgress(server="web1", sent=sent, total=41_000_000, time=time.time()))
+                if controls.cancel.requested or asked.answer is not None:
+                    break
+                time.sleep(0.05)
+            answer = asked.close(Answer(question.id, question.default))
+            emit(Answered(question=question.id, choice=answer.choice, by=answer.by, seconds=1.0))
+        for event in FAILED[-2:]:
+            emit(event)
+        raise Cancelled("it was cancelled")
+
+
+async def anything_over_an_operation(watch: Watch, seed: int, keystrokes: int) -> None:
+    """Keys while an operation runs and asks, beside two other environments; the answers go nowhere."""
+    print(f"seed {seed}, {keystrokes} keys")
+    choose = random.Random(seed)
+    others = "".join(MORE_ENVIRONMENTS.format(name) for name in ("staging", "review"))
+    states = {name: state(name, index % 2, transitions=JOURNAL) for index, name in enumerate((*WEB, "other"))}
+    app: Any = recorded_app(states, of=recorded.project(more=others), kind=Staying)
+    with watch.here():
+        async with shown(app) as pilot:
+            production = app.workspace
+
+            def begin() -> None:
+                request: Any = DeployRequest()
+                operation = Endless(production.fleet, request, deploy_plan(), app.now())
+                operation.start(app.bridge, production.shown.said, lambda: production._ended(operation))
+                production.shown.begin(operation)
+
+            for _ in range(max(keystrokes // 80, 1)):
+                if not production.operation_runs:
+                    begin()
+                await type_anything(pilot, choose, min(keystrokes, 80))
+            await until(pilot, lambda: not app._waiting, "the last key to be looked at")
+            await to_the_dashboard(pilot)
+            for operation in app.our_operations:
+                operation.cancel()
+            await until(pilot, lambda: not app.our_operations, "the end of what ran")
+            await to_the_dashboard(pilot)
+            await pilot.resize_terminal(120, 34)
+            for text in app.dashboard.filter.texts:
+                app.dashboard.filter.texts[text] = ""
+            app.dashboard.show_fleet()
+            await goes_on(pilot)
+
+
+async def test_whatever_is_typed_over_an_operation_that_asks_the_dashboard_goes_on(
+    tmp_path, monkeypatch, watch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    await anything_over_an_operation(watch, int(os.environ.get("FAULTS_SEED") or random.randrange(1 << 30)), 160)
+
+
+@pytest.mark.soak
+async def test_soak_thousands_of_keys_over_an_operation(tmp_path, monkeypatch, watch) -> None:
+    monkeypatch.chdir(tmp_path)
+    seed = int(os.environ.get("FAULTS_SEED") or random.randrange(1 << 30))
+    await anything_over_an_operation(watch, seed, int(os.environ.get("TYPED", "5000")))
 
 
 @pytest.mark.slow

@@ -43,6 +43,7 @@ def recorded_app(
     environment: str | None = "production",
     environ: Mapping[str, str] | None = None,
     now: Callable[[], float] = lambda: NOW + 3,
+    kind: type[TurnoutApp] = TurnoutApp,
 ) -> TurnoutApp:
     """The app on a fleet that gives back what was recorded: by default three servers, web3 a release behind.
 
@@ -54,7 +55,7 @@ def recorded_app(
     def opener(project: Project, environment: Any) -> Any:
         return RecordedFleet(project, environment, states or {}, errors or {})
 
-    return TurnoutApp(
+    return kind(
         of or project(),
         environment,
         environ={**XTERM, **(environ or {})},
