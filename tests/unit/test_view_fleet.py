@@ -250,3 +250,15 @@ def test_collapsed_servers_are_one_line_of_signs() -> None:
 def test_many_collapsed_servers_are_counted() -> None:
     fleet = fleet_of(*[state(f"web{number}", 1 if number < 4 else 0) for number in range(1, 101)])
     assert servers_title(fleet, UNICODE, 40) == "web1-100 ●97 ○3 · LIVE 3f2c1ab"
+
+
+def test_where_it_is_narrow_servers_that_differ_are_named_before_the_age_of_the_picture() -> None:
+    fleet = fleet_of(*(state(f"web{number}", int(number in (17, 48, 79))) for number in range(1, 101)))
+    said = [plain(header_line(fleet, cells, UNICODE, NOW + 7)).split("  ")[-1].strip() for cells in (60, 72, 100)]
+    assert said == [
+        "97 live · behind: web17, web48, web79",
+        "97 live · behind: web17 … and 2 more · seen 7 s ago",
+        "97 live · behind: web17, web48, web79 · seen 7 s ago",
+    ]
+    long = fleet_of(state("web1"), state("shop-production-eu-central-1-frontend-02", 1))
+    assert "1 behind · seen 7 s ago" in plain(header_line(long, 60, UNICODE, NOW + 7)), "no name fits"

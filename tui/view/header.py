@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from core.text import count
 from tui.view import conditions, health
 from tui.view.fleet import FleetView
@@ -28,6 +30,15 @@ def headline(fleet: FleetView, cells: int = 1000, dot: str = "·") -> Line:
         spans += [Span(f" {dot} ", "dim")] if spans else []
         spans.append(Span(text, role))
     return tuple(spans)
+
+
+def _least_named(fleet: FleetView) -> int:
+    """Cells of the shortest headline that names one server at least of each exception."""
+    texts = []
+    for text, _, names in _parts(fleet):
+        first = names[0] if len(names) == 1 else f"{names[0]} … and {len(names) - 1} more" if names else ""
+        texts.append(f"{_word(text)}: {first}" if names else text)
+    return len(" · ".join(texts))
 
 
 def _word(text: str) -> str:
@@ -84,7 +95,8 @@ def header_line(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> Lin
     """The first line of the screen: project and environment at the left, the fleet and the picture's age at the right.
 
     The environment, and that it is read-only, are never left out. Where it is narrow, what is being checked goes
-    first, then the age of the picture, then the word for a protected environment.
+    first, then the age of the picture, then the word for a protected environment: before all of them, names of servers
+    that are not as they should be. Where even those do not fit, the servers are counted.
     """
     edge, dot = glyphs.edge, f" {glyphs.dot} "
     name = line((f" {fleet.project} ", "strong"), (f"{edge}{fleet.environment}{edge}", "env"))
@@ -92,12 +104,16 @@ def header_line(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> Lin
     lock = line((" protected", "env")) if fleet.protected else ()
     age_words, busy = seen(fleet, now), checking(fleet, now)
     best: Line = name
-    shortest = width(headline(fleet, 0, glyphs.dot))
-    for notes, marks in (([busy, age_words], lock), ([age_words], lock), ([age_words], ()), ([], ())):
+    empty: Line = ()
+    ways: tuple[tuple[list[str], Line], ...] = (
+        ([busy, age_words], lock), ([age_words], lock), ([age_words], empty), ([], empty),
+    )  # fmt: skip
+    counted = width(headline(fleet, 0, glyphs.dot))
+    for least, (notes, marks) in itertools.product((_least_named(fleet), counted), ways):
         note = "".join(dot + text for text in notes if text)
         best = (*name, *marks)
         room = cells - width(best) - len(note) - 3
-        if room >= shortest or not (notes or marks):
+        if room >= least or (least == counted and not (notes or marks)):
             sentence = crop(headline(fleet, max(room, 0), glyphs.dot), max(room, 0), glyphs.more)
             gap = max(cells - width(best) - width(sentence) - len(note) - 1, 1)
             best = (*best, Span(" " * gap), *sentence, Span(note + " "))
