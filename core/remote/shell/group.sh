@@ -66,8 +66,12 @@ share_cache() {
   [ -n "$group" ] || return 0
   # It came with its own mode.
   [ ! -f "$own/incoming/manifest" ] || chmod g+rw "$own/incoming/manifest" || return 1
-  long find deploy-cache -type d -user "$(id -u)" \( -group "$group" -o -exec chgrp "$group" {} + \) ! -perm -2070 -exec chmod g+rwxs {} + &&
-    long find deploy-cache -type f -user "$(id -u)" \( -group "$group" -o -exec chgrp "$group" {} + \) ! -perm -060 -exec chmod g+rw {} +
+  # BusyBox never runs what `-exec` collects between parentheses.
+  set -- "$(id -u)"
+  long find deploy-cache -type d -user "$1" ! -group "$group" -exec chgrp "$group" {} + -exec chmod g+rwxs {} + \
+    -o -type d -user "$1" ! -perm -2070 -exec chmod g+rwxs {} + &&
+    long find deploy-cache -type f -user "$1" ! -group "$group" -exec chgrp "$group" {} + -exec chmod g+rw {} + \
+      -o -type f -user "$1" ! -perm -060 -exec chmod g+rw {} +
 }
 
 # free_cache: put the deploy-cache aside where another user's upload broke off, and left folders that nobody else can
