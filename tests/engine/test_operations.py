@@ -8,6 +8,7 @@ import pytest
 
 from core import DeployRequest, PruneRequest, RollbackRequest
 from core.errors import TurnoutError
+from core.remote import agent, upload
 from tests.engine.driving import current
 from tests.projects import Link
 
@@ -100,6 +101,18 @@ def test_a_change_of_one_percent_takes_at_most_eight_round_trips(sshd, proxy, pr
     step = result.plan.steps[0]
     assert (step.send_files, step.remove_entries) == (3, 1)
     assert result.round_trips["web"] - before <= 8
+
+
+def test_the_agent_is_on_its_way_before_the_channel_of_an_upload(sshd, project_factory, engine, monkeypatch):
+    """Of two channels that are opened at once sshd answers the second a round trip later."""
+    started = []
+    for module in (agent, upload):
+        name, begin = module.__name__.rpartition(".")[2], module.start
+        monkeypatch.setattr(
+            module, "start", lambda *words, name=name, begin=begin: (started.append(name), begin(*words))
+        )
+    engine(project_factory([sshd])).deploy()
+    assert started == ["agent", "upload"]
 
 
 def test_a_plan_warns_of_what_is_not_committed_and_a_deploy_leaves_it_out(sshd, project_factory, engine):
