@@ -237,6 +237,10 @@ class Difference:
         return not self.gone and not self.added
 
 
+KNOWN_DIFFERENCES = 4
+"""How many differences a manifest keeps, each with what it differs from."""
+
+
 def difference(old: Manifest, new: Manifest, *, of_group: bool = False) -> Difference:
     """What has to be removed and sent to turn `old` into `new`.
 
@@ -244,7 +248,19 @@ def difference(old: Manifest, new: Manifest, *, of_group: bool = False) -> Diffe
                anew, with all that is in it
     A path whose kind changed (but for file and executable) is removed before it is sent, so that nothing
     is ever written through an old symbolic link or over a folder.
+    Found once for the same two manifests: a fleet's plan asks for each of its servers.
     """
+    known: dict[tuple[int, bool], tuple[Manifest, Difference]] = new.__dict__.setdefault("_differences", {})
+    key = id(old), of_group  # `old` is kept with it, so no other one has its id
+    found = known.get(key)
+    if found is None:
+        found = known[key] = old, _difference(old, new, of_group=of_group)
+        if len(known) > KNOWN_DIFFERENCES:
+            known.pop(list(known)[0], None)  # noqa: RUF015  # other threads may add one meanwhile
+    return found[1]
+
+
+def _difference(old: Manifest, new: Manifest, *, of_group: bool) -> Difference:
     remove: set[bytes] = set()
     send: list[bytes] = []
     gone: list[str] = []

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 from typing import TypedDict, Unpack
 
 import paramiko
@@ -35,6 +36,15 @@ _HEARD_AT_ONCE = 65536
 """Bytes of standard error that are taken in at a time."""
 GREETING_LIMIT = 4 << 20
 """Characters that start-up files may print before the agent is ready."""
+
+
+_NEWLINE = shell_word("\n").strip("'")
+
+
+@lru_cache(2048)
+def _encoded(line: str) -> str:
+    """A line in a word: an operation hands the same ones to each of its servers."""
+    return shell_word(line)[1:-1]
 
 
 class Waiting(TypedDict, total=False):
@@ -146,7 +156,7 @@ class Agent:
 
         events   lines of JSON for its stored events. Raises ConnectError where the connection is gone.
         """
-        line = f"event {shell_word(events)}\n" if events else "beat\n"
+        line = f"event '{_NEWLINE.join(map(_encoded, events.split(chr(10))))}'\n" if events else "beat\n"
         self._send(line.encode("ascii"))
 
     @property

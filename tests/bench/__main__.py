@@ -106,7 +106,7 @@ def _arguments() -> argparse.Namespace:
     words = parser.parse_args()
     if words.quick:
         words.only, words.rounds, words.files, words.megabytes = words.only or list(QUICK), 2, 1000, 12
-        words.large = min(words.large, 100)
+        words.large = min(words.large, 60)
     return words
 
 

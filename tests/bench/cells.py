@@ -266,7 +266,7 @@ def store(course: Course) -> Iterator[Pair]:
     with narrow_store(bed) as table:
         ours = bed.project("store", "narrow", course.small, servers=STORE_SERVERS, extra=table)
         direct = bed.project("direct", "narrow", course.small, servers=STORE_SERVERS)
-        for version in itertools.islice(course.versions(course.small), min(course.rounds, 2)):
+        for version in itertools.islice(course.versions(course.small), max(1, course.rounds // 2)):
             ours.forget()
             direct.forget()
             yield ours.cold("deploy", "--ref", version), direct.cold("deploy", "--ref", version)
@@ -305,7 +305,7 @@ CELLS = (
     Cell("far-changed", "100 ms: 1 % changed, connection open", SCRIPT, 0.0, changed_open_far),
     Cell("far-first", "100 ms: first upload, cold command", SCRIPT, 0.0, first_far),
     Cell("far-large", "100 ms: one large file, cold command", COPY, 0.5, large_far),
-    Cell("store", f"20 Mbit/s: first upload to {STORE_SERVERS} servers, store", DIRECT, 0.6, store),
+    Cell("store", f"20 Mbit/s: first upload to {STORE_SERVERS} servers, store", DIRECT, 0.8, store),
     Cell("fleet", f"1 % changed, {SERVERS} servers, cold command", SCRIPT, 0.0, fleet),
 )
 QUICK = (

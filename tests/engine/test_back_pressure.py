@@ -8,9 +8,10 @@ import threading
 
 import pytest
 
-from core.errors import ConnectError
+from core.errors import ConnectError, NoChannel
 from core.remote import admission
 from core.remote.admission import AT_ONCE, TRIES, Gate, pause
+from core.remote.connection import start
 from core.remote.link import Routes
 from core.sshconfig import Book, Target
 from tests.engine.test_connecting import error_of
@@ -231,3 +232,26 @@ def test_pauses_grow_and_end_within_seconds():
     assert sum(admission.FIRST_PAUSE * 2**tries for tries in range(3)) < 1
     assert all(0 < pause(tries) <= admission.LONGEST_PAUSE for tries in range(1, TRIES))
     assert sum(pause(tries) for tries in range(1, TRIES)) < 10
+
+
+def test_connecting_ahead_uses_what_it_dialled_also_once_a_session_was_made(pair, proxy, fleet_of):
+    """An sshd counts each connection that waits for a login (MaxStartups)."""
+    (first, first_far), (second, second_far) = (proxy(place) for place in pair)
+    fleet = fleet_of(first_far, second_far)
+    fleet.session(first_far.alias)
+    fleet.connect_ahead()
+    assert not fleet.inspect().errors
+    assert (first.connections, second.connections) == (1, 1)
+
+
+def test_a_channel_is_waited_for_while_another_one_ends(tmp_path, announce, fleet_of):
+    with OtherServer(tmp_path / "server", "MaxSessions 2\n") as server:
+        place = announce(server.place(tmp_path / "root", "few"))
+        connection = fleet_of(place).open(place.alias).connection
+        connection.session()  # beside no agent yet: it starts with the first request
+        last = connection.session()
+        with pytest.raises(NoChannel):
+            connection.session()
+        start(last, "exec sleep 0.5")
+        last.close()
+        assert not connection.session().closed

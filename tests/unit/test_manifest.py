@@ -14,6 +14,7 @@ from core.manifest import (
     FILE,
     FOLDER,
     FOLDER_ENTRY,
+    KNOWN_DIFFERENCES,
     LINK,
     Entry,
     Manifest,
@@ -282,3 +283,15 @@ def test_a_folders_mode_is_in_its_one_form(kind: str) -> None:
         return
     with pytest.raises(ValueError, match="line 1 "):
         parse(f"a\t{kind}\t0\t-\n")
+
+
+def test_a_difference_is_found_once_for_each_pair_and_few_are_kept() -> None:
+    new = Manifest({b"a": FOLDER_ENTRY})
+    first, second = Manifest({b"b": FOLDER_ENTRY}), Manifest({b"a": FOLDER_ENTRY})
+    assert difference(first, new) is difference(first, new)
+    assert difference(first, new) is not difference(first, new, of_group=True)
+    assert (difference(first, new).empty, difference(second, new).empty) == (False, True)
+    for number in range(100):
+        other = Manifest({b"%d" % number: FOLDER_ENTRY})
+        assert difference(other, new).remove == (b"%d" % number,)
+    assert len(new.__dict__["_differences"]) <= KNOWN_DIFFERENCES
