@@ -52,6 +52,8 @@ class Sizes:
 class Step:
     """What one server is asked to do. Bytes are bytes of file content.
 
+    tag          the release that this server goes to, where that is not the plan's; "" for the plan's
+    stays        it takes no part: `tag` is what is live there now, "" for nothing
     current      tag live there now, "" for none
     back         where undoing the switch points `current`: a link's text, "" where there was no `current`
     send_bytes, send_files   what travels
@@ -69,6 +71,8 @@ class Step:
 
     server: str
     action: str
+    tag: str = ""
+    stays: bool = False
     current: str = ""
     back: str | None = None
     send_bytes: int = 0
@@ -88,6 +92,8 @@ class Step:
         """The step in a few words: `switch only`, `send 41 MB in 50 files, copy 58 MB, switch`."""
         if self.refusal:
             return self.refusal.text
+        if self.stays:
+            return "stays as it is: it took no part in the last switch"
         parts = []
         if self.action == UPLOAD and self.send_files:
             least = "" if self.exact and not self.patched else "at most "
@@ -121,6 +127,7 @@ class Plan:
                  (core.operations.operation.Operation): `deploy`, `Deploy r2 to production`, `Deploy to production?` …
     record       of the release that becomes live (deploy, rollback); None for prune
     live         the environment's live tag before
+    records      by tag: of the other releases that servers go to (Step.tag), where they have one
     undoes       what it goes back to was chosen by the journals: when it was live, and what is taken back; else None
     build        which finished build is used again; "" where none is
     reason       why, in the words of who asked for it
@@ -150,6 +157,7 @@ class Plan:
     tag: str = ""
     live: str = ""
     record: Record | None = None
+    records: Mapping[str, Record] = field(default_factory=dict)
     undoes: Previous | None = None
     steps: tuple[Step, ...] = ()
     build: str = ""
@@ -219,7 +227,34 @@ class Plan:
     @property
     def reaching(self) -> tuple[str, ...]:
         """The servers that are on the release in the end; one that is on it already is only checked."""
-        return tuple(step.server for step in self.steps if step.action != NONE or step.current == self.tag)
+        return tuple(
+            step.server
+            for step in self.steps
+            if step.action != NONE or (not step.stays and step.current == (step.tag or self.tag))
+        )
+
+    @property
+    def staying(self) -> frozenset[str]:
+        """The servers that take no part in it."""
+        return frozenset(step.server for step in self.steps if step.stays)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """By server that goes to another release than most: that release; also one that stays as it is."""
+        return {step.server: step.tag for step in self.steps if step.stays or step.tag not in ("", self.tag)}
+
+    def tag_on(self, server: str) -> str:
+        """The release that is live on a server in the end, "" for none."""
+        return self.tags.get(server, self.tag)
+
+    @property
+    def by_tag(self) -> dict[str, list[str]]:
+        """The servers that are on a release in the end, by that release, the plan's first."""
+        found: dict[str, list[str]] = {self.tag: []}
+        tags = self.tags
+        for server in self.reaching:
+            found.setdefault(tags.get(server, self.tag), []).append(server)
+        return {tag: servers for tag, servers in found.items() if servers}
 
     @property
     def batches(self) -> tuple[Batch, ...]:
@@ -244,10 +279,12 @@ def freeing(verb: str, freed: int | None, exact: bool) -> str:
 
 
 def alike(steps: Sequence[Step], many: int) -> list[list[Step]]:
-    """Steps in groups that a screen shows as one: each alone, from `many` on those with one price and one live tag."""
+    """Steps in groups that a screen shows as one: each alone, from `many` on those with one price, one live tag
+    and one new one.
+    """
     if len(steps) < many:
         return [[step] for step in steps]
-    groups: dict[tuple[str, str], list[Step]] = {}
+    groups: dict[tuple[str, str, str], list[Step]] = {}
     for step in steps:
-        groups.setdefault((step.price(), step.current), []).append(step)
+        groups.setdefault((step.price(), step.current, step.tag), []).append(step)
     return list(groups.values())

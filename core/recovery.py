@@ -10,7 +10,7 @@ from core.plan import DEPLOY, PROMOTE
 from core.records import JournalLine, Record, ServerState
 from core.records.left_out import last_end
 from core.strategy import Batch
-from core.text import duration
+from core.text import duration, most
 
 FINISH, UNDO = "finish", "undo"
 
@@ -29,7 +29,8 @@ class Interruption:
 
     time      when it began, in seconds since the epoch by its operator's clock; no order depends on it
     phase     the last one that an agent noted, "" where it could not
-    tag       the release that was to become live; records: by server, of that release, where its own lines have it
+    tag       the release that was to become live; records: by server, of its release, where its own lines have it
+    tags      by server that was to go to another release: that one
     fresh     a deploy or promotion was to make that release live for the first time
     settled   the ids of all operations that an undo of it settles; `others`: whether any is left open after that
     switched  by server: where it was before; `current` points to `tag` there
@@ -47,6 +48,7 @@ class Interruption:
     time: float
     phase: str
     tag: str
+    tags: Mapping[str, str] = field(default_factory=dict)
     records: Mapping[str, Record] = field(default_factory=dict)
     fresh: bool = False
     settled: tuple[str, ...] = ()
@@ -58,6 +60,10 @@ class Interruption:
     left_out: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     conflict: str = ""
+
+    def tag_on(self, server: str) -> str:
+        """The release that was to become live on a server."""
+        return self.tags.get(server, self.tag)
 
     def describe(self, now: float) -> str:
         """`interrupted deploy 4 min ago by ana@ci: web1, web2 switched; web3 not`."""
@@ -88,20 +94,25 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
     newest = _newest(states, by_server)
     begin = newest[0]
     switches = [line for lines in opened for line in lines if line.what == "switch"]
-    tag = next((line.tag for line in switches if line.operation == begin.operation), begin.tag)
-    # A recovery that was interrupted itself goes on with what another operation began; and where an operation has
-    # ended on some servers only, those are as it left them all the same.
-    involved = {line.operation for line in switches if line.tag == tag} | {begin.operation}
-    switched: dict[str, Before] = {}
-    for state in states:
-        own = (line for line in reversed(state.transitions) if line.what == "switch" and line.operation in involved)
-        line = next((line for line in own if line.tag == tag), None)
-        if line and state.current == tag:
-            switched[state.server] = Before(tag=line.previous, target=line.target)
     # A server took part if any server names it, or if its own lines mention the operation.
     mine = {
         name: lines for name, groups in by_server.items() for lines in groups if lines[0].operation == begin.operation
     }
+    tags = _own_tags(mine)
+    tag = next((line.tag for line in switches if line.operation == begin.operation), begin.tag)
+    if tags:
+        tag = most(tags.values())
+    # A recovery that was interrupted itself goes on with what another operation began; and where an operation has
+    # ended on some servers only, those are as it left them all the same.
+    same = {tag, *tags.values()}
+    involved = {line.operation for line in switches if line.tag in same} | {begin.operation}
+    switched: dict[str, Before] = {}
+    for state in states:
+        here = tags.get(state.server, tag)
+        own = (line for line in reversed(state.transitions) if line.what == "switch" and line.operation in involved)
+        line = next((line for line in own if line.tag == here), None)
+        if line and state.current == here:
+            switched[state.server] = Before(tag=line.previous, target=line.target)
     named = {name for lines in mine.values() for name in lines[0].servers}
     concerned = {state.server for state in states if state.server in {*named, *mine} or not begin.servers}
     out = {name for lines in opened for line in lines if line.operation in involved for name in line.left_out}
@@ -113,7 +124,8 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
         time=begin.time,
         phase=next((line.phase for line in newest if line.what == "interrupted"), ""),
         tag=tag,
-        records=_records(by_server, tag),
+        tags={name: other for name, other in tags.items() if other != tag},
+        records=_records(by_server, tag, tags),
         fresh=any(lines[0].kind in (DEPLOY, PROMOTE) for lines in opened if lines[0].tag == tag),
         settled=tuple(sorted(involved)),
         others=any(lines[0].operation not in involved for lines in opened),
@@ -121,13 +133,16 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
         waiting=tuple(
             s.server
             for s in states
-            if s.server in concerned and s.server not in switched and s.server not in out and s.current != tag
+            if s.server in concerned
+            and s.server not in switched
+            and s.server not in out
+            and s.current != tags.get(s.server, tag)
         ),
         drained=tuple(state.server for state in states if _is_drained(state.transitions)),
         batches=_batches(opened, involved, begin.operation),
         left_out=tuple(sorted(out)),
         unknown=tuple(state.server for state in states if not state.transitions_whole),
-        conflict=_conflict(mine),
+        conflict="" if tags else _conflict(mine),
     )
 
 
@@ -204,11 +219,24 @@ def _newest(states: Sequence[ServerState], opened: Mapping[str, Sequence[Sequenc
     return sorted(lines[last], key=lambda line: line.what != "begin")
 
 
-def _records(by_server: Mapping[str, Sequence[Sequence[JournalLine]]], tag: str) -> dict[str, Record]:
-    """By server: the record of a release in its own lines, of the first operation that was to make it live."""
+def _own_tags(mine: Mapping[str, Sequence[JournalLine]]) -> dict[str, str]:
+    """By server: the release that it was to go to, or to stay on, where an operation led them to several: each line of
+    its begin says so.
+    """
+    begins = [lines[0] for lines in mine.values() if lines[0].what == "begin"]
+    if not begins or not all(begin.each for begin in begins):
+        return {}
+    return {name: lines[0].tag for name, lines in mine.items() if lines[0].tag}
+
+
+def _records(
+    by_server: Mapping[str, Sequence[Sequence[JournalLine]]], tag: str, tags: Mapping[str, str]
+) -> dict[str, Record]:
+    """By server: the record of its release in its own lines, of the first operation that was to make it live."""
     found = {}
     for name, groups in by_server.items():
-        record = next((lines[0].record for lines in groups if lines[0].tag == tag and lines[0].record), None)
+        here = tags.get(name, tag)
+        record = next((lines[0].record for lines in groups if lines[0].tag == here and lines[0].record), None)
         if record:
             found[name] = record
     return found

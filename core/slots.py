@@ -13,10 +13,18 @@ class Slots:
     A release that is to become live never has the slot of the one that is live: both run at the same time.
     """
 
-    def __init__(self, ports: Mapping[str, int], states: Mapping[str, ServerState], tag: str) -> None:
+    def __init__(
+        self,
+        ports: Mapping[str, int],
+        states: Mapping[str, ServerState],
+        tag: str,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """tags: by server where the operation is about another release than `tag`: that one."""
         self._ports = ports
         self._states = states
         self._tag = tag
+        self._tags = tags or {}
 
     def __bool__(self) -> bool:
         return bool(self._ports)
@@ -29,9 +37,10 @@ class Slots:
         if not self._ports:
             return ""
         state = self._states[server]
-        if tag not in (None, self._tag) or self._tag == state.current:
-            return self._recorded(server, tag or self._tag)
-        live, own = self._recorded(server, state.current), self._recorded(server, self._tag)
+        coming = self._tags.get(server, self._tag)
+        if tag not in (None, coming) or coming == state.current:
+            return self._recorded(server, tag or coming)
+        live, own = self._recorded(server, state.current), self._recorded(server, coming)
         if own and own != live:
             return own
         names = list(self._ports)

@@ -103,7 +103,7 @@ class CheckRuns:
         """The release on a server, as it is when a check is tried."""
         standing = self._standing
         state = standing.states[name]
-        fixed = Subject(f"{state.root}/{layout.release(standing.tag)}", self._hooks.variables(name))
+        fixed = Subject(f"{state.root}/{layout.release(standing.tag_on(name))}", self._hooks.variables(name))
 
         def now() -> Subject:
             since = self._live.get(name)

@@ -24,7 +24,8 @@ def carry_out(run: Run, prepared: Prepared, states: Mapping[str, ServerState], c
     hooks = HookRuns(run, standing)
     transition = Transition(run, prepared, standing, hooks)
     try:
-        run.open(plan.tag, plan.record, plan.batches if plan.strategy.rolling else ())
+        own = {name: (tag, plan.records.get(tag)) for name, tag in plan.tags.items() if name not in plan.staying}
+        run.open(plan.tag, plan.record, plan.batches if plan.strategy.rolling else (), own, plan.staying)
         transition.ready(controls)
         for batch in transition.batches(controls):
             transition.drain(batch, controls)

@@ -23,7 +23,7 @@ Guard = Callable[[str, Callable[[], None], bool], None]
 class _Way:
     """How the hooks of one moment run.
 
-    folder   below the deploy root, where commands on servers start
+    folder   below the deploy root, where commands on servers start; `{tag}` stands for the release
     back     by server: the tag that hooks are told of: on the way back the one that is live again, of `retire` the one
              that was left; None on the way to the release
     guard    what a server's hook runs in
@@ -74,7 +74,7 @@ class HookRuns:
         after it do not run.
         """
         chosen = self._standing.moving if servers is None else servers
-        way = _Way(moment.folder.format(tag=self._standing.tag), chosen, cancel, guard=guard)
+        way = _Way(moment.folder, chosen, cancel, guard=guard)
         if moment.fatal:
             self._all(moment, way)
         else:
@@ -97,7 +97,7 @@ class HookRuns:
 
     def while_made(self, hook: Hook, name: str, cancel: Cancel) -> None:
         """Run one of `while_staging` or `while_finalizing`. Raises HookFailed, ConnectError, Cancelled."""
-        folder = f"{self._standing.states[name].root}/{MOMENTS[hook.on].folder.format(tag=self._standing.tag)}"
+        folder = f"{self._standing.states[name].root}/{MOMENTS[hook.on].folder.format(tag=self._standing.tag_on(name))}"
         hooks.run(self._run.site(name, cancel), hook, folder, {**self.variables(name), "TURNOUT_RELEASE_PATH": folder})
 
     def going_back(self, moment: Moment, servers: Sequence[str], cancel: Cancel) -> None:
@@ -133,11 +133,12 @@ class HookRuns:
         if server:
             previous = standing.states[server].current
             record = standing.record_of(server)
+            tag = standing.tag_on(server)
         if back is not None:
             chosen = [server] if server else list(standing.states)
             releases = (standing.states[name].releases.get(back) for name in chosen)
             record = next((release.record for release in releases if release and release.record), None)
-            tag, previous = back, standing.tag
+            tag, previous = back, tag
         project, environment = run.fleet.project.project, run.fleet.environment.name
         values = variables.of_operation(project, environment, run.kind, run.who, run.reason)
         values |= variables.of_release(tag, record, previous, standing.names)
@@ -166,7 +167,7 @@ class HookRuns:
 
         def on_server(name: str) -> None:
             state = standing.states[name]
-            below = way.folder if back is None else way.folder.format(tag=back[name])
+            below = way.folder.format(tag=standing.tag_on(name) if back is None else back[name])
             folder = state.current_path if way.folder == layout.CURRENT else f"{state.root}/{below}"
             told = self.variables(name, back[name] if back is not None else None)
             with run.phase(hook.on, name) if MOMENTS[hook.on].batched else nullcontext():

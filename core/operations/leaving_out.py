@@ -107,7 +107,7 @@ class LeavingOut:
                 self._hooks.going_back(RETURN, [name], cancel)
                 standing.drained.discard(name)
             withdraw(run, standing, name)
-            end = run.journal("end", outcome=LEFT_OUT, exit_code=0, tag=standing.tag)
+            end = run.journal("end", outcome=LEFT_OUT, exit_code=0, tag=standing.tag_on(name))
             run.conclude(name, Settles.OWN, end, (), (), points_to(standing.states[name].current_target))
         except TurnoutError as error:
             run.let_go(name)
@@ -117,8 +117,9 @@ class LeavingOut:
 def withdraw(run: Run, standing: Standing, name: str) -> None:
     """Remove a release that this operation made on a server, and that never went live there."""
     if name in standing.made:
-        before = standing.states[name].releases.get(standing.tag)
-        run.held(name).withdraw(standing.tag, before.record if before else None)
+        tag = standing.tag_on(name)
+        before = standing.states[name].releases.get(tag)
+        run.held(name).withdraw(tag, before.record if before else None)
         standing.made.discard(name)
 
 

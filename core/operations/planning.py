@@ -25,12 +25,28 @@ from core.text import count
 
 @dataclass(frozen=True)
 class Prepared:
-    """A plan and what else its execution needs: the tree to send, and what each deploy-cache holds."""
+    """A plan and what else its execution needs: the trees to send, and what each deploy-cache holds.
+
+    tree     of the plan's release; trees: by tag, of others that servers go to
+    """
 
     plan: Plan
     tree: Tree | None = None
     caches: Mapping[str, Manifest | None] = field(default_factory=dict)
     interruption: Interruption | None = None
+    trees: Mapping[str, Tree] = field(default_factory=dict)
+
+    def tree_of(self, tag: str) -> Tree | None:
+        """The tree of one of the plan's releases, where any server gets it."""
+        return self.tree if tag == self.plan.tag else self.trees.get(tag)
+
+    def only(self, tag: str) -> Prepared:
+        """The part of it that concerns the servers which go to one release."""
+        plan = self.plan
+        steps = tuple(step for step in plan.steps if not step.stays and plan.tag_on(step.server) == tag)
+        record = plan.record if tag == plan.tag else plan.records.get(tag)
+        steps = tuple(replace(step, tag="") for step in steps)
+        return replace(self, plan=replace(plan, tag=tag, record=record, steps=steps), tree=self.tree_of(tag), trees={})
 
 
 def with_records_of(
@@ -67,12 +83,23 @@ def new_tag(project: Project, states: Iterable[ServerState], now: float, revisio
 
 
 def with_interruption(prepared: Prepared, states: Sequence[ServerState]) -> Prepared:
-    """The same, with a word on an interrupted operation: this one ends it, for all servers reach the same release."""
+    """The same, with a word on an interrupted operation: this one ends it on all servers.
+
+    A server that would stay as it is, and that was drained, or was to switch, is checked and brought back into
+    service, too.
+    """
     found = interruption(states)
     if found is None:
         return prepared
     plan = prepared.plan
-    return replace(prepared, plan=replace(plan, warnings=(*plan.warnings, found.describe(time.time()))))
+    concerned = {*found.switched, *found.waiting, *found.drained}
+    steps = tuple(
+        replace(step, stays=False, tag=step.tag or step.current)
+        if step.stays and step.current and step.server in concerned
+        else step
+        for step in plan.steps
+    )
+    return replace(prepared, plan=replace(plan, steps=steps, warnings=(*plan.warnings, found.describe(time.time()))))
 
 
 def plan_settings(fleet: Fleet, moments: Iterable[Moment], carries: str, strategy: Strategy) -> PlanSettings:

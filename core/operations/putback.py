@@ -39,7 +39,7 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
         outcome = _all_back(run, standing, hooks, cancel)
         if went:
             again = [name for name, restored in outcome.results.items() if restored]
-            hooks.retire(cancel, dict.fromkeys(again, standing.tag))
+            hooks.retire(cancel, {name: standing.tag_on(name) for name in again})
         before = {name: points_to(standing.states[name].current_target) for name in outcome.results}
         lost = end(run, before, conclude, cancel)
         hooks.at(FAILURE, cancel, list(outcome.results))
@@ -125,10 +125,11 @@ def _restore(run: Run, standing: Standing, name: str) -> bool:
     """
     state = standing.states[name]
     if name in standing.switched:
+        tag = standing.tag_on(name)
         with run.phase("switch", name):
             journal = run.journal("restore", tag=state.current, target=state.current_target)
-            if run.held(name).restore(state.current_target, journal, state.link_to(standing.tag)):
-                run.emit(Switched(server=name, tag=state.current, previous=standing.tag, back=True))
+            if run.held(name).restore(state.current_target, journal, state.link_to(tag)):
+                run.emit(Switched(server=name, tag=state.current, previous=tag, back=True))
                 return True
     else:
         withdraw(run, standing, name)
@@ -146,7 +147,7 @@ def _conclude(run: Run, standing: Standing, name: str, failed: str, cause: Turno
         records.append(mark(record, failed=failed))
     state = standing.states[name]
     ended = {"outcome": "put-back", "exit_code": cause.exit_code, **cancelled_by(cause)}
-    journal = run.journal("end", **ended, tag=standing.tag, back_on=state.current)
+    journal = run.journal("end", **ended, tag=standing.tag_on(name), back_on=state.current)
     run.conclude(name, Settles.OWN, journal, (), records, points_to(state.current_target))
 
 

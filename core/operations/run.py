@@ -7,7 +7,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
@@ -239,20 +239,37 @@ class Run:
 
             tell_waiting(self, question, self.plan, is_open)
 
-    def open(self, tag: str, record: Record | None, order: Sequence[Batch] = ()) -> None:
+    def open(
+        self,
+        tag: str,
+        record: Record | None,
+        order: Sequence[Batch] = (),
+        own: Mapping[str, tuple[str, Record | None]] | None = None,
+        stay: Collection[str] = (),
+    ) -> None:
         """Write into every server's journal what is about to become live: all that is known if this process dies.
 
         order   the batches in which servers switch, where that is not all at once
+        own     by server that goes to another release: that one, and its record
+        stay    servers that stay as they are: nothing is about to happen there
         """
-        facts: dict[str, Any] = {"tag": tag, "servers": self.names}
-        if order:
-            facts["order"] = order
-        if self.left_out:
-            facts["left_out"] = sorted(self.left_out)
-        if record:
-            facts["record"] = asdict(replace(record, subject=record.subject[:200], author=record.author[:100]))
-        line = self.journal("begin", **facts)
-        self.on_all(lambda name: self.held(name).note(line)).unwrap("begin")
+        own, names = own or {}, tuple(name for name in self.names if name not in stay)
+
+        def line(tag: str, record: Record | None) -> str:
+            facts: dict[str, Any] = {"tag": tag, "servers": names}
+            if order:
+                facts["order"] = order
+            if self.left_out:
+                facts["left_out"] = sorted(self.left_out)
+            if own:
+                facts["each"] = True
+            if record:
+                facts["record"] = asdict(replace(record, subject=record.subject[:200], author=record.author[:100]))
+            return self.journal("begin", **facts)
+
+        most = line(tag, record)
+        lines = {name: line(*other) for name, other in own.items()}
+        self.on_all(lambda name: self.held(name).note(lines.get(name, most)), names).unwrap("begin")
 
     def give_back(self, outcome: str, error: BaseException | None = None) -> dict[str, TurnoutError]:
         """Unlock every server that is locked, with a line in its journal; what failed there, by server.

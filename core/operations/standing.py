@@ -10,6 +10,7 @@ from core.operations.planning import Prepared
 from core.plan import DEPLOY, PROMOTE, ROLLBACK
 from core.protocol.requests import live_at
 from core.records import Record, Release, ServerState, is_tag, mark
+from core.records.stays import UNKNOWN_OPERATION
 from core.recovery import interruption
 from core.slots import Slots
 from core.strategy import Batch
@@ -18,7 +19,9 @@ from core.strategy import Batch
 def was_live_before(state: ServerState) -> dict[str, object]:
     """The facts of a journal's end about what was live before the release that is live already."""
     before = next(iter(state.stays), None)
-    return {"previous": before.tag, "until": before.until} if before and before.until else {}
+    if before is None or not before.until:
+        return {}
+    return {"previous": before.tag, "until": before.until, "by": before.operation or UNKNOWN_OPERATION}
 
 
 def _newer(state: ServerState, one: Release, other: Release) -> bool:
@@ -28,6 +31,8 @@ def _newer(state: ServerState, one: Release, other: Release) -> bool:
 
 class Standing:
     """The plan, the servers' states under their locks, and what became of each server since.
+
+    tag         the release that they go to, all or most of them: `tag_on` has each one's
 
     states      by server, as they were when the operation began
     made        servers on which this operation published the release
@@ -51,7 +56,9 @@ class Standing:
         self.left_out = {} if left_out is None else left_out
         self.states = states
         self.tag = prepared.plan.tag
-        self.slots = Slots(slots or {}, states, self.tag)
+        self._tags = prepared.plan.tags
+        self._staying = prepared.plan.staying
+        self.slots = Slots(slots or {}, states, self.tag, self._tags)
         self.made: set[str] = set()
         self.switched: set[str] = set()
         self.concluding: set[str] = set()
@@ -66,6 +73,10 @@ class Standing:
         interrupted = interruption(states.values())
         self.drained: set[str] = set(interrupted.drained) if interrupted else set()
         self._interrupted = prepared.interruption.records if prepared.interruption else {}
+
+    def tag_on(self, server: str) -> str:
+        """The release that a server goes to, or that it stays on."""
+        return self._tags.get(server, self.tag)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -105,10 +116,11 @@ class Standing:
         return replace(record, slot=self.slots.of(server)) if record and self.slots else record
 
     def _record_of(self, server: str) -> Record | None:
-        record = self.plan.record
+        tag = self.tag_on(server)
+        record = self.plan.record if tag == self.tag else self.plan.records.get(tag)
         if self.plan.kind == DEPLOY or record is None:
             return record
-        release = self.states[server].releases.get(self.tag)
+        release = self.states[server].releases.get(tag)
         for own in (release.record if release else None, self._interrupted.get(server)):
             if own and own.digest == record.digest:
                 return own
@@ -119,7 +131,7 @@ class Standing:
         takes no part where it pointed before.
         """
         state = self.states[server]
-        return live_at(state.link_to(self.tag) if server in self.moving else state.current_target)
+        return live_at(state.link_to(self.tag_on(server)) if server in self.moving else state.current_target)
 
     @property
     def retired(self) -> dict[str, str]:
@@ -136,14 +148,19 @@ class Standing:
         state = self.states[server]
         if server in self.plan.moving:
             return {"previous": state.current}
-        return was_live_before(state)
+        before = was_live_before(state)
+        if server in self._switched_before:  # by the interrupted operation that this one finishes: both are one
+            before.pop("by", None)
+        return before
 
     def fates(self, server: str) -> list[Record]:
         """The records that a finished switch changes: a release that a rollback left is marked, the live one is not."""
         state = self.states[server]
+        if server in self._staying:
+            return []
         fates = []
         left = state.releases.get(state.current)
-        target = state.releases.get(self.tag)
+        target = state.releases.get(self.tag_on(server))
         if self.plan.kind == ROLLBACK and left and left.record and target and _newer(state, left, target):
             fates.append(mark(left.record, left=True))
         own = self.record_of(server) if server in self.made else target.record if target else None

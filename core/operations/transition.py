@@ -36,6 +36,7 @@ from core.protocol.requests import ANYWHERE, Settles
 from core.questions import ANSWER_WITHIN, GO
 from core.records import Record
 from core.shape import shape_digest
+from core.source.tree import Tree
 from core.strategy import Batch
 from core.text import count, size
 
@@ -51,10 +52,11 @@ class Transition:
         self._hooks = hooks
         self._checks = CheckRuns(run, standing, hooks)
         self._plan = standing.plan
-        self._tree = tree = prepared.tree
+        self._trees = {tag: tree for tag in self._plan.by_tag if (tree := prepared.tree_of(tag))}
         # While files travel: it takes some milliseconds.
-        self._shape = Ahead(lambda: shape_digest(tree.manifest)) if tree else None
-        self._delivery = Delivery(run, prepared, standing.states)
+        self._shapes = {tag: _shape_ahead(tree) for tag, tree in self._trees.items()}
+        parts = {tag: prepared.only(tag) if self._plan.tags else prepared for tag in self._trees}
+        self._deliveries = {tag: Delivery(run, part, standing.states) for tag, part in parts.items()}
         self._leaving_out = LeavingOut(run, standing, hooks)
         self._sent: set[str] = set()
         self._concluded: dict[str, Removed] = {}
@@ -91,7 +93,10 @@ class Transition:
 
         Only that of the live release counts: if this process dies here, it is not that yet.
         """
-        release, record = self._standing.states[name].releases.get(self._plan.tag), self._standing.record_of(name)
+        release, record = (
+            self._standing.states[name].releases.get(self._standing.tag_on(name)),
+            self._standing.record_of(name),
+        )
         known = release.record if release else None
         if known and record and name not in self._standing.made and known.slot != record.slot:
             self._run.held(name).record(replace(known, slot=record.slot))
@@ -110,11 +115,12 @@ class Transition:
         self._run.session(name).prove(sorted(self._hooks.users(name) | self._checks.users(name)))
         # Where it is tried again: what was sent stays, what was made of it is made once more.
         withdraw(self._run, self._standing, name)
-        if step.action in (UPLOAD, STAGE) and self._tree:
-            readable_for(self._run.session(name).ownership.group, self._tree.manifest)
+        tag = self._standing.tag_on(name)
+        if step.action in (UPLOAD, STAGE) and tag in self._trees:
+            readable_for(self._run.session(name).ownership.group, self._trees[tag].manifest)
         if step.action == UPLOAD and name not in self._sent:
             with self._run.phase("upload", name):
-                self._delivery.send(name, controls.cancel)
+                self._deliveries[tag].send(name, controls.cancel)
             self._sent.add(name)
         if step.action in (UPLOAD, STAGE):
             with self._run.phase("stage", name):
@@ -123,36 +129,36 @@ class Transition:
     def _stage(self, name: str, controls: Controls) -> None:
         """Copy the deploy-cache into the release, run the prepare hooks there, give it its name in releases/."""
         held, deploy = self._run.held(name), self._run.fleet.project.deploy
-        record = self._standing.record_of(name)
-        assert record and self._tree and self._shape
+        record, tag = self._standing.record_of(name), self._standing.tag_on(name)
+        assert record
         controls.cancel.check()
         prepare, finalize = self._hooks.while_staging(name), self._hooks.while_finalizing(name)
         revision = _revision(deploy.compatible, record)
         if deploy.writable:
             held.writable(deploy.writable)
         held.stage(
-            self._plan.tag,
+            tag,
             deploy.copy_mode,
-            self._tree.manifest,
-            self._shape.get(),
+            self._trees[tag].manifest,
+            self._shapes[tag].get(),
             replace(record, failed="", left=False),
             deploy.shared,
             complete=not (prepare or finalize or revision),
             cancel=controls.cancel,
         )
         if revision:
-            held.revision(self._plan.tag, revision)
+            held.revision(tag, revision)
         for hook in prepare:
             self._hooks.while_made(hook, name, controls.cancel)
         if prepare or finalize or revision:
             controls.cancel.check()
-            held.complete(self._plan.tag, finalize=bool(finalize))
+            held.complete(tag, finalize=bool(finalize))
         self._standing.made.add(name)
         for hook in finalize:
             self._hooks.while_made(hook, name, controls.cancel)
         if finalize:
             controls.cancel.check()
-            held.finalized(self._plan.tag)
+            held.finalized(tag)
 
     def batches(self, controls: Controls) -> Iterator[Batch]:
         """The servers that take part in each batch, as soon as it is its turn: the one before it has ended well, and
@@ -246,7 +252,7 @@ class Transition:
             self._insist(lambda: self._hooks.at(AFTER_SWITCH, controls.cancel, moving), controls)
 
     def _switch(self, name: str) -> None:
-        run, tag, state = self._run, self._plan.tag, self._standing.states[name]
+        run, tag, state = self._run, self._standing.tag_on(name), self._standing.states[name]
         with run.phase("switch", name):
             self._standing.switched.add(name)
             batch = {"batch": self._standing.batch[0]} if self._plan.strategy.rolling else {}
@@ -273,7 +279,7 @@ class Transition:
         target = self._standing.states[name].current_target
         last, fates = self._end(name), self._standing.fates(name)
         self._ending = clock()
-        removed = held.switch_and_finish(self._plan.tag, target, journal, last, step.prune, fates)
+        removed = held.switch_and_finish(self._standing.tag_on(name), target, journal, last, step.prune, fates)
         if removed is not None:
             run.let_go(name)
             self._concluded[name] = removed
@@ -332,18 +338,23 @@ class Transition:
 
     def _tell_other_tool(self) -> None:
         """The line in another tool's log, on servers that have switched; a failure is a warning."""
-        run, tool, record = self._run, self._run.fleet.project.deploy.compatible, self._plan.record
-        if record is None and self._plan.goes_back:
-            record = Record(tag=self._plan.tag, seq=0, created=0.0)  # that tool's own release
-        if not tool or record is None:
+        run, tool, back = self._run, self._run.fleet.project.deploy.compatible, self._plan.goes_back
+        if not tool:
             return
         from core.adoption.compatible import log_line
 
-        line = log_line(tool, record, run.who, time.time(), back=self._plan.goes_back)
-        if line is None:
-            return
-        moved = [name for name in self._plan.moving if name in run.names]
-        outcome = run.on_all(lambda name: run.held(name).append(*line), moved)
+        now = time.time()
+
+        def tell(name: str) -> None:
+            tag = self._standing.tag_on(name)
+            record = self._plan.record if tag == self._plan.tag else self._plan.records.get(tag)
+            if record is None and back:
+                record = Record(tag=tag, seq=0, created=0.0)  # that tool's own release
+            line = log_line(tool, record, run.who, now, back=back) if record else None
+            if line is not None:
+                run.held(name).append(*line)
+
+        outcome = run.on_all(tell, [name for name in self._plan.moving if name in run.names])
         for name, error in outcome.errors.items():
             run.warn(error.title, name)
 
@@ -359,27 +370,40 @@ class Transition:
     def _end(self, name: str) -> str:
         """The journal's line of an operation that ended well."""
         self._run.facts |= {
-            "sent_bytes": self._delivery.bytes,
-            "sent_files": self._delivery.files,
+            "sent_bytes": sum(each.bytes for each in self._deliveries.values()),
+            "sent_files": sum(each.files for each in self._deliveries.values()),
             "batches": len(self._plan.batches),
         }
         if self._run.left_out:
             self._run.facts["left_out"] = sorted(self._run.left_out)
-        return self._run.journal("end", outcome="done", tag=self._plan.tag, **self._standing.was_live(name))
+        return self._run.journal(
+            "end", outcome="done", tag=self._standing.tag_on(name), **self._standing.was_live(name)
+        )
 
     def _summary(self) -> str:
         moved, live = len(self._standing.moving), len(self._standing.reaching)
+        sent_bytes = sum(each.bytes for each in self._deliveries.values())
+        sent_files = sum(each.files for each in self._deliveries.values())
         parts = []
-        if self._delivery.bytes or self._delivery.files:
-            parts.append(f"sent {size(self._delivery.bytes)} in {count(self._delivery.files, 'file')}")
-        if self._delivery.fetching and (fetched := self._delivery.fetching.summary):
-            parts.append(fetched)
+        if sent_bytes or sent_files:
+            parts.append(f"sent {size(sent_bytes)} in {count(sent_files, 'file')}")
+        fetching = (each.fetching for each in self._deliveries.values() if each.fetching)
+        parts += [fetched for each in fetching if (fetched := each.summary)]
         if live > moved:
             parts.append(f"{count(live - moved, 'server')} had it already")
         text = f"{self._plan.tag} is live on {count(live, 'server')}"
+        if tags := self._plan.tags:
+            where = {tag: [n for n in on if n in self._standing.reaching] for tag, on in self._plan.by_tag.items()}
+            text = "; ".join(f"{tag} is live on {', '.join(on)}" for tag, on in where.items() if on)
+            if stay := [name for name in tags if name in self._standing.names and name not in self._plan.reaching]:
+                text += f"; {', '.join(stay)} as before"
         if out := self._run.left_out:
             text += f", {', '.join(out)} left out"
         return f"{text}: {', '.join(parts)}" if parts else text
+
+
+def _shape_ahead(tree: Tree) -> Ahead[str]:
+    return Ahead(lambda: shape_digest(tree.manifest))
 
 
 def _revision(tool: str, record: Record) -> str:

@@ -57,15 +57,15 @@ def undo(run: Run, prepared: Prepared, states: Mapping[str, ServerState], contro
         return Settles.OWN.also(each for each in found.settled if each in own) if others else Settles.ALL
 
     def conclude(name: str, again: bool) -> None:
-        release = states[name].releases.get(plan.tag)
+        release = states[name].releases.get(plan.tag_on(name))
         undone = [mark(release.record, failed="interrupted and undone")] if release and release.record else []
         live = standing.targets[name].rpartition("/")[2] if name in moving else states[name].current
         before = was_live_before(replace(states[name], current=live))
-        journal = run.journal("end", outcome="put-back", exit_code=0, tag=plan.tag, **before)
+        journal = run.journal("end", outcome="put-back", exit_code=0, tag=plan.tag_on(name), **before)
         run.conclude(name, settles(name), journal, (), undone if name in moving and found.fresh else (), left[name])
 
     with run.or_give_back("failed"):
-        run.open(plan.tag, plan.record)
+        run.open(plan.tag, plan.record, own={name: (tag, None) for name, tag in plan.tags.items()})
         with run.phase("finish"):
             hooks = HookRuns(run, standing)
             going_back(run, standing, hooks, found.batches, restore, controls.cancel)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from core.names import quoted
 from core.plan import NONE, REMOVE, Plan, Refusal, Sizes, Step
 from core.planner.oddities import cache_refusal, current_refusal, mount_refusal, used_links
-from core.records import ServerState, live_tag, previous_tag
+from core.records import ServerState, live_tag, previous_of, previous_tag
 from core.recovery import interruption
 from core.retention import beyond, protection
 from core.text import some
@@ -28,14 +28,15 @@ def plan_prune(
     sizes     by server: what the removals free there
     for_ever  beyond `keep` also those that cannot be made again; without it they go only where they are named
     """
-    live, previous = live_tag(states), previous_tag(states)
+    live, previous = live_tag(states), previous_of(states)
+    ways_back = {previous.tag, *previous.tags.values()}
     found = interruption(states)
     before = {way.tag for way in found.switched.values() if way.tag} if found else set()
     tags = tuple(dict.fromkeys(tags))
     known = {release.tag for state in states for release in state.releases.values()}
     refusals = [f"there is no release {quoted(tag)}" for tag in tags if tag not in known]
     for tag in tags:
-        reason = protection(states, tag, live, "" if tag in before else previous)
+        reason = protection(states, tag, live, tag if tag in ways_back - before else "")
         if not reason and tag in before:
             reason = "is the release that an interrupted operation goes back to when undone: recover first"
         if reason:
@@ -48,7 +49,7 @@ def plan_prune(
         chosen = [tag for tag in tags if tag in state.releases and state.releases[tag].present]
         if keep is not None:
             # Also this server's own way back, whatever other servers say of that release.
-            needed = lives | {live, previous, previous_tag([state])} | before
+            needed = lives | {live, previous_tag([state])} | ways_back | before
             chosen += [tag for tag in beyond(state, keep, needed, for_ever=for_ever) if tag not in chosen]
             spared |= {tag for tag in beyond(state, keep, needed, for_ever=True) if tag not in chosen}
         lost |= {tag for tag in chosen if not state.releases[tag].lasting}

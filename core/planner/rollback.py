@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from core.manifest import Manifest
 from core.names import quoted
@@ -14,7 +14,7 @@ from core.records import FleetRelease, Previous, ServerState, fleet_releases, li
 
 
 def rollback_target(states: Sequence[ServerState], tag: str | None) -> tuple[FleetRelease | None, str]:
-    """The release that a rollback switches to, chosen once for all servers, or None and the reason.
+    """The release that a rollback switches to, of undo that of most servers (core.records.Previous), or None and why.
 
     tag   None: what was live before the last switch (`previous_of`)
     """
@@ -35,6 +35,14 @@ def rollback_target(states: Sequence[ServerState], tag: str | None) -> tuple[Fle
     return row, ""
 
 
+@dataclass(frozen=True)
+class Source:
+    """The tree of a release whose files some server needs again; None with the reason where they cannot be made."""
+
+    manifest: Manifest | None = None
+    problem: str = ""
+
+
 def plan_rollback(
     environment: str,
     states: Sequence[ServerState],
@@ -43,11 +51,15 @@ def plan_rollback(
     manifest_problem: str,
     caches: Mapping[str, Manifest | None],
     settings: PlanSettings,
+    others: Mapping[str, Source] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Plan:
     """The plan of a rollback to `tag`, or to the previous release.
 
     manifest  of the release's tree where some server needs its files again; None with the reason in
               `manifest_problem` where they cannot be made any more
+    others    the same of the other releases that servers go to, by tag
+    tags      by server that goes to another release than `tag`: that one. Of undo the journals say so
     """
     undoes = None if tag else previous_of(states)
     row, problem = rollback_target(states, tag)
@@ -69,33 +81,66 @@ def plan_rollback(
             if (refusal := current_refusal(state))
         )
         return replace(base, steps=blocked, refusals=() if blocked else (Refusal(problem),))
-    if row.conflict:
-        return replace(base, refusals=(Refusal(f"{row.conflict}. {_EACH}"),))
-    steps = []
-    for state in states:
-        release = state.releases.get(row.tag)
-        if release and release.present:
-            refusal = current_refusal(state)
-            action = NONE if state.current == row.tag and not refusal else SWITCH
-            steps.append(Step(server=state.server, action=action, current=state.current, refusal=refusal))
-        elif manifest is None or row.record is None:
-            reason = manifest_problem or "its files are gone, and no record says how to make them again"
-            steps.append(Step(server=state.server, action=UPLOAD, current=state.current, refusal=Refusal(reason)))
-        else:
-            steps.append(release_step(state, row.record, manifest, caches.get(state.server), settings, None))
-    warnings = (*state_warnings(states), *leading_nowhere(states, steps, manifest, settings))
-    strangers = [step.server for step in steps if step.action in (STAGE, UPLOAD) and step.server not in recorded(row)]
-    if strangers and not any(step.refusal for step in steps):
-        who = ", ".join(recorded(row))
-        warnings += (f"{', '.join(strangers)} never had {row.tag}: it is sent there, with the record that {who} has",)
-    if row.failed:
-        warnings += (f"{row.tag} is marked as failed: {row.failed}",)
+    tags = undoes.tags if undoes else tags or {}
+    rows = {each.tag: each for each in fleet_releases(states) if each.tag in {row.tag, *tags.values()}}
+    if gone := sorted({*tags.values()} - rows.keys()):
+        return replace(base, refusals=(Refusal(f"there is no release {', '.join(gone)}"),))
+    conflict = next((each.conflict for each in rows.values() if each.conflict), "")
+    if conflict:
+        return replace(base, refusals=(Refusal(f"{conflict}. {_EACH}"),))
+    stay = frozenset(undoes.stay if undoes else ())
+    steps, warnings = [], list(state_warnings(states))
+    for each in rows.values():
+        source = Source(manifest, manifest_problem) if each is rows[row.tag] else (others or {}).get(each.tag, Source())
+        here = [s for s in states if s.server not in stay and tags.get(s.server, row.tag) == each.tag]
+        made = [_step(state, each, source, caches, settings) for state in here]
+        warnings += leading_nowhere(here, made, source.manifest, settings)
+        warnings += _strangers(each, made)
+        if each.failed and made:
+            warnings.append(f"{each.tag} is marked as failed: {each.failed}")
+        steps += [step if each.tag == row.tag else replace(step, tag=each.tag) for step in made]
     if row.bad and undoes is None:
-        warnings += (f"{row.tag} {row.bad}",)
+        warnings.append(f"{row.tag} {row.bad}")
     if row.block and undoes is None:
-        warnings += (f"{row.tag} is blocked {row.block.describe()}",)
+        warnings.append(f"{row.tag} is blocked {row.block.describe()}")
+    steps += [
+        Step(server=s.server, action=NONE, tag=s.current, stays=True, current=s.current)
+        for s in states
+        if s.server in stay
+    ]
+    order = [state.server for state in states]
+    steps.sort(key=lambda step: order.index(step.server))
+    records = {each.tag: each.record for each in rows.values() if each.record and each.tag != row.tag}
     warnings += _passed_over(undoes)
-    return replace(base, steps=tuple(steps), warnings=warnings)
+    return replace(base, steps=tuple(steps), records=records, warnings=tuple(warnings))
+
+
+def _step(
+    state: ServerState,
+    row: FleetRelease,
+    source: Source,
+    caches: Mapping[str, Manifest | None],
+    settings: PlanSettings,
+) -> Step:
+    """What makes a release live again on one server."""
+    release = state.releases.get(row.tag)
+    if release and release.present:
+        refusal = current_refusal(state)
+        action = NONE if state.current == row.tag and not refusal else SWITCH
+        return Step(server=state.server, action=action, current=state.current, refusal=refusal)
+    if source.manifest is None or row.record is None:
+        reason = source.problem or "its files are gone, and no record says how to make them again"
+        return Step(server=state.server, action=UPLOAD, current=state.current, refusal=Refusal(reason))
+    return release_step(state, row.record, source.manifest, caches.get(state.server), settings, None)
+
+
+def _strangers(row: FleetRelease, steps: Sequence[Step]) -> list[str]:
+    """What to say of servers that get a release which they never had."""
+    names = [step.server for step in steps if step.action in (STAGE, UPLOAD) and step.server not in recorded(row)]
+    if not names or any(step.refusal for step in steps):
+        return []
+    who = ", ".join(recorded(row))
+    return [f"{', '.join(names)} never had {row.tag}: it is sent there, with the record that {who} has"]
 
 
 _EACH = "Go back on servers with the same content only: --server names them"
@@ -107,6 +152,8 @@ def _passed_over(undoes: Previous | None) -> tuple[str, ...]:
     if undoes is None:
         return ()
     said = tuple(f"{tag}, which was live before, {why}: this goes back further" for tag, why in undoes.skipped)
+    if undoes.without:
+        said += (f"{', '.join(undoes.without)} had no release before that switch: {undoes.tag} as on the others",)
     if undoes.guessed:
         text = f"no journal says what was live before: {undoes.tag} is the release before the live one by its time"
         said += (f"{text}; whether it was ever live is unknown",)

@@ -43,7 +43,9 @@ class JournalLine:
     what      begin, switch, restore, end (with its outcome), interrupted (by the agent, with the phase); drain, return
               (before this server is drained, after it has returned); without (`left_out` is left out from now on)
     tag       the release that is or was to become live; previous: the one before, target: its link's text
-    until     in `end`, where this operation did not switch the server itself: when `previous` ceased to be live there
+    until, by in `end`, where this operation did not switch the server itself: when `previous` ceased to be live there,
+              and the id of the operation that switched away from it; "" where that counts as this one
+    each      in `begin`: the servers do not all go to the same release, `tag` is this one's
     servers   in `begin`: all servers of the operation; order: in which batches they switch, where that is one by one
     batch     in `switch`, `drain` and `return`: the number of the batch, from 1; 0 where all switch at once
     left_out  in `begin`, `without` and `end`: servers that were left out, and have not caught up
@@ -79,6 +81,8 @@ class JournalLine:
     previous: str = ""
     target: str = ""
     until: float = 0.0
+    by: str = ""
+    each: bool = False
     ran: str = ""
     servers: tuple[str, ...] = ()
     order: tuple[tuple[str, ...], ...] = ()
@@ -112,7 +116,7 @@ def parse_journal_line(text: str) -> JournalLine:
             known["phases"] = _phases(value)
         elif item.name == "answers":
             known["answers"] = _answers(value)
-        elif item.name in ("despite_freeze", "cancelled"):
+        elif item.name in ("despite_freeze", "cancelled", "each"):
             known[item.name] = value is True
         elif item.name == "record":
             known["record"] = record_of(value) if isinstance(value, dict) else None
@@ -130,6 +134,7 @@ def parse_journal_line(text: str) -> JournalLine:
     known["ran"] = line.ran[:LONGEST_REASON]
     known["pruned"] = tuple(tag for tag in line.pruned if is_tag(tag))
     known |= {name: "" for name in ("tag", "previous") if not is_tag(known[name])}
+    known["by"] = line.by if _OPERATION.fullmatch(line.by) else ""
     known |= {name: "" for name in ("what", "kind", "outcome", "phase") if not WORD.fullmatch(known[name])}
     return JournalLine(**known)
 

@@ -12,7 +12,7 @@ from core.questions import Question
 from core.records.journal import JournalLine
 from core.records.order import in_order, time_in
 from core.records.record import Block, Freeze, Pin, Record
-from core.records.stays import Stay, stays_before, with_theirs
+from core.records.stays import Stay, stays_before, switches_before, with_theirs
 from core.records.told import TheirLock, Told
 
 SILENT_AFTER = 30
@@ -264,6 +264,21 @@ class ServerState:
         """What was live here before, the latest first, as far as the journals tell: Turnout's, then another tool's."""
         stays = stays_before(self.transitions, self.journal, self.current)
         return with_theirs(stays, self.transitions, self.lived, self.current)
+
+    @cached_property
+    def switches(self) -> tuple[Stay, ...]:
+        """What each of Turnout's operations that switched this server left there, the last one first."""
+        return switches_before(self.transitions, self.journal, self.current)
+
+    @property
+    def last_operation(self) -> str:
+        """The id of the operation that switched this server last; "" where a person or another tool did so since, or
+        the journals do not tell.
+        """
+        before = next(iter(self.stays), None)
+        if before is not None and not before.operation:
+            return ""
+        return self.switches[0].operation if self.switches else ""
 
     @property
     def current_path(self) -> str:

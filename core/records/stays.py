@@ -16,12 +16,18 @@ class Stay:
 
     until       seconds since the epoch, by the clock of the operator who ended it; 0.0 where that is unknown
     kind, who   of the operation that switched away from it; "" where that was no operation
+    operation   its id; "" where that was no operation, or it is unknown
     """
 
     tag: str
     until: float = 0.0
     kind: str = ""
     who: str = ""
+    operation: str = ""
+
+
+UNKNOWN_OPERATION = "0"
+"""The id that stands for an operation that is not known: none has it."""
 
 
 def stays_before(transitions: Sequence[JournalLine], journal: Sequence[JournalLine], current: str) -> tuple[Stay, ...]:
@@ -35,6 +41,20 @@ def stays_before(transitions: Sequence[JournalLine], journal: Sequence[JournalLi
         for stay in _before(lines, current):
             if stay.tag and stay.tag != current:
                 found.setdefault(stay.tag, stay)
+    return tuple(found.values())
+
+
+def switches_before(
+    transitions: Sequence[JournalLine], journal: Sequence[JournalLine], current: str
+) -> tuple[Stay, ...]:
+    """What each operation that switched this server left there, the last operation first, each operation once; the
+    tag is "" where nothing was live before.
+    """
+    found: dict[str, Stay] = {}
+    for lines in (transitions, journal):
+        for stay in _before(lines, current):
+            if stay.operation not in ("", UNKNOWN_OPERATION):
+                found.setdefault(stay.operation, stay)
     return tuple(found.values())
 
 
@@ -69,7 +89,7 @@ def _before(lines: Sequence[JournalLine], current: str) -> list[Stay]:
     switches: list[_Switch] = []
     for line in lines:
         if line.what == "switch":
-            left = Stay(tag=line.previous, until=line.time, kind=line.kind, who=line.who)
+            left = Stay(tag=line.previous, until=line.time, kind=line.kind, who=line.who, operation=line.operation)
             switches.append(_Switch(line.operation, line.tag, left))
         elif line.what == "restore" and switches and switches[-1].left.tag == line.tag:
             switches.pop()
@@ -86,9 +106,10 @@ def _before(lines: Sequence[JournalLine], current: str) -> list[Stay]:
 
 def _end(switches: list[_Switch], line: JournalLine) -> None:
     """Take in how an operation ended: one that was put back left nothing; one that found the release live already
-    carries on what was live before.
+    carries on what was live before, and which operation switched away from that.
     """
     if line.outcome == "put-back" and not line.until:
         switches[:] = [switch for switch in switches if switch.operation != line.operation]
     elif line.until and line.previous and all(switch.operation != line.operation for switch in switches):
-        switches.append(_Switch(line.operation, None, Stay(tag=line.previous, until=line.until)))
+        by = line.by or line.operation
+        switches.append(_Switch(line.operation, None, Stay(tag=line.previous, until=line.until, operation=by)))

@@ -47,6 +47,8 @@ class StepRow(TypedDict):
 
     server: str
     action: str
+    tag: str
+    stays: bool
     current: str
     back: str | None
     send_bytes: int
@@ -100,12 +102,17 @@ class UndoesRow(TypedDict):
     """What undo takes back. until: when the release that it goes back to ceased to be live; 0.0 where unknown.
 
     skipped: by tag, releases that were live since and are not gone back to, with the reason.
+    tags: by server that the last switch was on, what was live there before; {} where all go to one release.
+    without: servers that had nothing to go back to. stay: those that the last switch was not on.
     """
 
     until: float
     kind: str
     who: str
     skipped: dict[str, str]
+    tags: dict[str, str]
+    without: list[str]
+    stay: list[str]
 
 
 class PlanRow(TypedDict):
@@ -200,7 +207,15 @@ def commit_name_row(commit: Commit) -> CommitNameRow:
 
 
 def _undoes_row(undoes: Previous) -> UndoesRow:
-    return UndoesRow(until=undoes.until, kind=undoes.kind, who=undoes.who, skipped=dict(undoes.skipped))
+    return UndoesRow(
+        until=undoes.until,
+        kind=undoes.kind,
+        who=undoes.who,
+        skipped=dict(undoes.skipped),
+        tags=dict(undoes.tags),
+        without=list(undoes.without),
+        stay=list(undoes.stay),
+    )
 
 
 def _step_row(step: Step) -> StepRow:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
 
 import pytest
 
-from core import DeployRequest, RollbackRequest
+from core import DeployRequest, RecoverRequest, RollbackRequest
 from core.errors import StateChanged, UsageError
 from core.events import Note, PlanMade
+from core.recovery import Before, interruption
 from core.rows.plan import plan_row
 from tests.engine.driving import at_rest, deploy_each, live, record, records, releases, snapshot
 
@@ -58,7 +60,8 @@ def test_a_server_that_was_only_checked_does_not_forget_what_was_live_before(ser
     for _ in range(25):
         operator.prune()
     assert [state.stays[0].tag for state in operator.fleet.inspect().states.values()] == ["r2", "r1"]
-    assert operator.plan(RollbackRequest()).tag == "r2"
+    plan = operator.plan(RollbackRequest())
+    assert [(step.stays, step.tag or plan.tag) for step in plan.steps] == [(True, "r3"), (False, "r1")]
 
 
 def test_undo_stops_where_somebody_else_switched_since_the_plan(sshd, project_factory, engine):
@@ -116,24 +119,67 @@ def test_there_is_nothing_before_the_first(sshd, project_factory, engine):
     at_rest([sshd])
 
 
-def test_servers_that_differ_are_all_led_to_one_release(servers, project_factory, engine):
+def test_undo_takes_each_server_back_to_what_it_had_and_a_named_release_brings_all_to_one(
+    servers, project_factory, engine
+):
     fleet = servers(3)
+    project = project_factory(fleet, {"index.html": "0\n", "same": "x" * 1000})
+    operator = engine(project)
+    deploy_each(operator, project, "r1", "r2")
+    web3 = engine(project, servers=[operator.fleet.server("web3")])
+    web3.rollback("r1")
+    others = engine(project, servers=[operator.fleet.server("web1"), operator.fleet.server("web2")])
+    others.rollback("r1")
+    others.rollback("r2")
+    deploy_each(operator, project, "r3")
+    shutil.rmtree(fleet[2].files / "releases/r1")  # what undo goes back to there
+    plan = operator.plan(RollbackRequest())
+    assert [(step.tag or plan.tag, step.action) for step in plan.steps] == [
+        ("r2", "switch"), ("r2", "switch"), ("r1", "upload"),
+    ]  # fmt: skip
+    assert plan.steps[2].send_files == 1 and plan.title == "Roll production back to what was live before"
+    ended = operator.run(RollbackRequest(), plan)
+    assert [live(server) for server in fleet] == ["r2", "r2", "r1"]
+    assert [(server.files / "current/index.html").read_text() for server in fleet] == ["2\n", "2\n", "1\n"]
+    assert ended.summary.startswith("r2 is live on web1, web2; r1 is live on web3: sent ")
+    operator.rollback()
+    assert [live(server) for server in fleet] == ["r3"] * 3, "there and back again"
+    web3.deploy(tag="r4")
+    plan = operator.plan(RollbackRequest())
+    assert [step.stays for step in plan.steps] == [True, True, False], "web1 and web2 were not on that switch"
+    operator.rollback()
+    operator.rollback()
+    assert [live(server) for server in fleet] == ["r3", "r3", "r4"]
+    operator.rollback("r2")
+    assert [live(server) for server in fleet] == ["r2"] * 3
+    at_rest(fleet)
+
+
+def test_an_undo_that_broke_off_is_finished_or_undone_on_each_server(servers, project_factory, engine):
+    fleet = servers(2)
     project = project_factory(fleet)
     operator = engine(project)
     deploy_each(operator, project, "r1", "r2")
-    part = engine(project, servers=[operator.fleet.server("web3")])
-    project.commit({"index.html": "3\n"})
-    part.deploy(tag="r3")
-    assert [live(server) for server in fleet] == ["r2", "r2", "r3"]
-    plan = operator.plan(RollbackRequest())
-    assert plan.tag == "r1" and not plan.warnings
-    assert [step.current for step in plan.steps] == ["r2", "r2", "r3"], "the steps say that servers differ"
+    engine(project, servers=[operator.fleet.server("web2")]).rollback("r1")
+    deploy_each(operator, project, "r3")
     operator.rollback()
-    assert [live(server) for server in fleet] == ["r1"] * 3
-    part.rollback("r2")
-    operator.rollback("r3")
-    assert [live(server) for server in fleet] == ["r3"] * 3
-    assert [(server.files / "current/index.html").read_text() for server in fleet] == ["3\n"] * 3
+    assert [live(server) for server in fleet] == ["r2", "r1"]
+    for place, server in enumerate(fleet):  # as if it had died after its switch on web1 and before that on web2
+        path = server.files / ".turnout/transitions.jsonl"
+        lines = path.read_text().splitlines(keepends=True)
+        ended = next(n for n, line in enumerate(lines) if json.loads(line)["what"] == ("end", "switch")[place])
+        path.write_text("".join(lines[:ended]))
+    (fleet[1].files / "current").unlink()
+    os.symlink("releases/r3", fleet[1].files / "current")
+    found = interruption(operator.fleet.inspect().states.values())
+    assert (dict(found.switched), found.waiting, found.conflict) == (
+        {"web1": Before(tag="r3", target="releases/r3")}, ("web2",), "",
+    )  # fmt: skip
+    assert [step.tag or found.tag for step in operator.plan(RecoverRequest("undo")).steps] == ["r2", "r1"]
+    operator.run(RecoverRequest("finish"))
+    assert [live(server) for server in fleet] == ["r2", "r1"]
+    operator.rollback()
+    assert [live(server) for server in fleet] == ["r3", "r3"], "the operation and its rest count as one"
     at_rest(fleet)
 
 

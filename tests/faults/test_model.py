@@ -311,9 +311,10 @@ class Walk:
         """What was not said to be so is as it is; that it is complete and consistent is what is compared."""
         model, recorded = self.model, records(self.place)
         model.order = [tag for tag in model.order if tag in recorded]
-        if target not in model.order and target in recorded:
-            model.order.append(target)
-            model.content[target] = content
+        model.content[target] = content
+        # Also one that broke off before it was recorded, and that was finished together with a later one.
+        found = [tag for tag in recorded if tag not in model.order and tag in model.content]
+        model.order += sorted(found, key=lambda tag: int(tag[1:]))
         now = self.facts.live()[0]
         if now != model.live and model.past and now == model.past[-1] and self.done[-1] == "undo":
             model.live = model.past.pop()

@@ -173,6 +173,14 @@ class Day:
         assert told == ["prune", "rollback", "rollback", "deploy", "deploy", "deploy"], screen
         self.terminal.press("Enter")
         self.terminal.shows("Esc back to the list")
+        self.terminal.press("/")  # whatever part of the stored events of the prune is seen
+        self.terminal.shows("text or a regular expression")
+        self.terminal.press("-l", "pruned 2")
+        self.terminal.shows("in 1 line")
+        self.terminal.press("Enter")
+        self.terminal.shows("pruned 20")
+        self.terminal.press("Escape")
+        self.terminal.shows("Esc back to the list")
         self.terminal.press("Escape")
         self.terminal.shows("nothing → ")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.style import Style
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from textual._context import visible_screen_stack
 from textual.color import Color
 from textual.pilot import Pilot
 
@@ -71,6 +72,7 @@ def lines_of(app: Any, styles: bool) -> Iterator[str]:
     letters = letters_of(app)
     cursor = Color.parse(app.get_css_variables()["block-cursor-background"])
     grounds = {} if cursor.ansi is not None else {_key(cursor.rich_color)}
+    visible_screen_stack.set(app._background_screens)  # else what lies below a dialog is drawn only where it was kept
     for segments in app.screen._compositor.render_strips():
         text = "".join(segment.text for segment in segments)
         yield text.rstrip()

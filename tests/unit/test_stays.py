@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +32,7 @@ def tags(stays):
 
 def test_the_last_switch_says_what_was_live_before_and_until_when():
     (stay, *_) = stays_before((), deploy("b", "a", 100), "b")
-    assert stay == Stay(tag="a", until=101, kind="deploy", who="ana@laptop")
+    assert stay == Stay(tag="a", until=101, kind="deploy", who="ana@laptop", operation="64")
 
 
 def test_there_and_back_again():
@@ -69,7 +71,9 @@ def test_what_nothing_pushes_out_comes_before_the_end_of_the_journal():
 
 def test_an_operation_that_found_it_live_carries_on_what_was_before():
     end = JournalLine(what="end", operation="aa", outcome="done", tag="b", previous="a", until=101, time=501)
-    assert stays_before([end], (), "b") == (Stay(tag="a", until=101),)
+    assert stays_before([end], (), "b") == (Stay(tag="a", until=101, operation="aa"),)
+    by = replace(end, by="64")
+    assert stays_before([by], (), "b") == (Stay(tag="a", until=101, operation="64"),), "it did not switch"
 
 
 @given(st.lists(st.builds(
@@ -97,14 +101,57 @@ def server(name, current, *lines, failed=()):
     )
 
 
-def test_most_of_the_servers_that_are_on_the_live_release_decide():
+def goes_to(found):
+    return {"to": found.tags, "without": found.without, "stay": found.stay}
+
+
+def test_each_server_goes_back_to_what_was_live_there_before_the_last_switch():
     fleet = [
         server("web1", "c", *deploy("c", "b", 100)),
         server("web2", "c", *deploy("c", "b", 100)),
-        server("web3", "c", *deploy("c", "a", 900)),
-        server("web4", "a", *deploy("a", "d", 100)),
+        server("web3", "c", *deploy("c", "a", 100)),
+        server("web4", "c", *deploy("c", "", 100)),
+        server("web5", "a", *deploy("a", "d", 50)),
+        server("web6", "", *deploy("c", "a", 60, outcome="put-back")),
     ]
+    found = previous_of(fleet)
+    assert (found.tag, found.until, found.who) == ("b", 101, "ana@laptop")
+    to = {"web1": "b", "web2": "b", "web3": "a"}
+    assert goes_to(found) == {"to": to, "without": ("web4",), "stay": ("web5", "web6")}
+
+
+def test_undo_is_there_and_back_again_on_each_server():
+    before = {"web1": "b", "web2": "a"}
+    fleet = [
+        server(name, tag, *deploy("c", tag, 100), *deploy(tag, "c", 200, kind="rollback"))
+        for name, tag in before.items()
+    ]
+    assert goes_to(previous_of(fleet))["to"] == {"web1": "c", "web2": "c"}
+
+
+def test_the_last_switch_of_one_server_alone_is_taken_back_there_alone():
+    both = deploy("b", "a", 500, "11")
+    fleet = [server("web1", "b", *both), server("web2", "c", *both, *deploy("c", "b", 100, "22"))]
+    assert goes_to(previous_of(fleet)) == {"to": {"web2": "b"}, "without": (), "stay": ("web1",)}, "no clock decides"
+    apart = [server("web1", "b", *deploy("b", "a", 500)), server("web2", "c", *deploy("c", "a", 100))]
+    assert goes_to(previous_of(apart))["to"] == {"web1": "a"}
+
+
+def test_what_undo_does_not_go_back_to_is_passed_over_on_its_server_alone():
+    one = server("web1", "c", *deploy("b", "a", 50, "11"), *deploy("c", "b", 100, "22"), failed=("b",))
+    two = server("web2", "c", *deploy("c", "a", 100, "22"))
+    found = previous_of([one, two])
+    assert goes_to(found)["to"] == {"web1": "a", "web2": "a"}
+    assert found.skipped == (("b", "failed (its checks)"),)
+
+
+def test_where_people_switched_most_servers_these_decide_for_all():
+    lines = deploy("b", "a", 100)
+    fleet = [server("web1", "c", *lines), server("web2", "c", *lines), server("web3", "b", *lines)]
+    assert goes_to(previous_of(fleet)) == {"to": {}, "without": (), "stay": ()}
     assert previous_of(fleet).tag == "b"
+    one_by_hand = [server("web1", "c", *lines), server("web2", "b", *lines), server("web3", "b", *lines)]
+    assert goes_to(previous_of(one_by_hand))["to"] == {"web1": "a", "web2": "a", "web3": "a"}
 
 
 def test_a_failed_one_is_passed_over_and_said():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import core
 from core.records import JournalLine
 from tests.tui.recorded import AGES, NOW, fleet_of, state, tag
-from tui.view.lived import LINES_READ, LivedFor
+from tui.view.lived import LINES_READ, LivedFor, OlderLines
 
 
 def switch(
@@ -91,3 +92,17 @@ def test_a_deploy_that_was_put_back_lived_from_its_switch_to_the_way_back() -> N
     lives = fleet_of(state("web1", 1, failed=(0, 3), journal=lines)).lives
     assert lives[tag(0)].seconds(NOW) == 100
     assert lives[tag(1)].since == NOW - 7100
+
+
+def test_what_was_read_beyond_a_look_tells_of_older_releases() -> None:
+    old = [switch("a1", 2, 9000.0, previous=tag(4)), switch("a2", 1, 3600.0, previous=tag(2))]
+    lines = filled(switch("a3", 0, 600.0, previous=tag(1)), begin=5000.0)
+    fleet = fleet_of(state("web1", journal=lines))
+    more = OlderLines((*old, *lines))
+    told = replace(fleet, older={"web1": more})
+    assert told.lived(tag(2), NOW) == LivedFor(9000 - 3600, at_least=True)
+    assert fleet.lived(tag(2), NOW) == LivedFor(0, at_least=True)
+    whole = replace(fleet, older={"web1": replace(more, whole=True)})
+    assert whole.lived(tag(1), NOW) == LivedFor(AGES[1] - 9000 + 3000), "before these lines the records tell"
+    gap = replace(fleet, older={"web1": replace(more, lines=tuple(old))})
+    assert gap.lived(tag(2), NOW) == fleet.lived(tag(2), NOW), "lines between these and the look were not read"

@@ -63,6 +63,12 @@ def test_what_undo_goes_back_to_and_takes_back_is_said() -> None:
     said = " ".join(plain(spans) for spans in plan_lines(plan, 120, UNICODE, now=NOW))
     assert "to 3f2c1ab, which was live until 5 min ago; takes back the deploy by ana@laptop" in said
     assert "3f2c1ab, the newest older release that did not fail" in text(replace(plan, undoes=Previous(tag=tag(0))))
+    steps = (upload("web1"), upload("web2"), upload("web3", tag=tag(2)), Step(server="web4", action=NONE, stays=True))
+    each = replace(plan, undoes=replace(undoes, stay=("web4",)), steps=steps)
+    said = " ".join(plain(spans) for spans in plan_lines(each, 300, UNICODE, now=NOW))
+    assert "to 3f2c1ab on web1, web2; 77e0d12 on web3, which were live until 5 min ago; takes back the dep" in said
+    assert "; web4 took no part in it and stays as it is" in said
+    assert "switch, to 77e0d12" in said and "stays as it is: it took no part in the last switch" in said
 
 
 def test_an_upper_bound_is_not_shown_as_a_fact() -> None:

@@ -18,7 +18,7 @@ AGAIN = 30.0
 """Seconds after which git is asked again: somebody may have committed."""
 
 
-class Ahead:
+class Commits:
     """By ref and revision: the commits by which the ref is ahead of the revision, as far as that is known."""
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,8 @@ from core.errors import HostKeyUnknown, TurnoutError
 from core.jobs import Job
 from core.records import Record, ServerState
 from tui.model.bridge import Bridge
-from tui.view.fleet import FleetView, ServerView, after_switch
+from tui.view.fleet import Ahead, FleetView, ServerView, after_switch
+from tui.view.lived import OlderLines
 
 if TYPE_CHECKING:
     from core.config import Environment, Project
@@ -58,6 +59,8 @@ class FleetWatch:
         self.fleet = opener(project, environment)
         self._servers = {server.name: ServerView(server.name, roles=server.roles) for server in environment.servers}
         self._fleet_view: FleetView | None = None
+        self._older: Mapping[str, OlderLines] = {}
+        self._ahead: Ahead | None = None
         self._generation = 0
         self._glances = 0
         self._glancing: set[str] = set()
@@ -74,7 +77,15 @@ class FleetWatch:
                 protected=self.environment.protected,
                 read_only=self.environment.read_only,
             )
+            self._fleet_view = replace(self._fleet_view, older=self._older, ahead=self._ahead)
         return self._fleet_view
+
+    def learn(self, *, older: Mapping[str, OlderLines] | None = None, ahead: Ahead | None = None) -> None:
+        """Take in what was found out beside the looks: `FleetView.older`, `FleetView.ahead`."""
+        self._older, self._ahead = self._older if older is None else older, ahead or self._ahead
+        if self._fleet_view is not None:
+            self._fleet_view = replace(self._fleet_view, older=self._older, ahead=self._ahead)
+        self._on_change()
 
     @property
     def every(self) -> float:

@@ -15,6 +15,7 @@ from tui.model.comparison import Comparison
 from tui.model.fleet_watch import FleetWatch, open_fleet
 from tui.model.listener import Listener
 from tui.model.lock_breaking import breaking, said_of_breaking
+from tui.model.older import Older
 from tui.model.operation import Followed, Operation
 from tui.model.others import Others
 from tui.model.past import Past
@@ -38,6 +39,7 @@ class Workspace:
     fleet_watch   what is known of the servers     shown        the operation that is shown
     others        what others do on the servers    comparison   a release compared with its manifest
     past          what was done, and the log of one operation
+    older         how long releases were live that a look does not tell of
     preflight     what doctor finds on the servers
     changes       two releases beside each other
     """
@@ -64,6 +66,7 @@ class Workspace:
         self.answers = Answers(self.shown, self.others, self.bridge, listener)
         self.comparison = Comparison(self.bridge, self.now, listener.comparison_changed)
         self.past = Past(self.fleet_watch, bridge)
+        self.older = Older(self.fleet_watch, bridge)
         names = [server.name for server in self.environment.servers]
         self.preflight = Preflight(names, lambda: self.fleet, bridge, now, listener.preflight_changed)
         self.changes = ReleaseChanges(self.bridge, listener.later, listener.changes_changed)
@@ -76,6 +79,11 @@ class Workspace:
     @property
     def environment(self) -> Environment:
         return self.fleet_watch.environment
+
+    @property
+    def ref(self) -> str:
+        """What is deployed where nobody names anything else: a branch, a tag or a pattern of tags."""
+        return self.environment.ref or self.project.source.ref
 
     @property
     def fleet(self) -> Fleet:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from core.events import Event
+from tui.model.ahead import Commits
 from tui.model.bridge import Bridge
 from tui.model.fleet_watch import open_fleet
 from tui.model.listener import Listener, Severity
 from tui.model.operation import Followed, Operation, OthersOperation
 from tui.model.shown import end_notice
 from tui.model.workspace import Workspace
+from tui.view.fleet import Ahead
 
 if TYPE_CHECKING:
     from core.config import Environment, Project
@@ -52,6 +54,7 @@ class Workspaces:
         self.front: Listener | None = None
         self.on_change: list[Callable[[], None]] = []
         self.on_end: list[Callable[[Operation], None]] = []
+        self.ahead = Commits(project, bridge, now, self._counted)
         self._opener = opener
         self._made: dict[str, Workspace] = {}
         self._name = project.environment(first).name
@@ -101,9 +104,20 @@ class Workspaces:
 
     def look_at_others(self) -> None:
         """What is due once a second for those that are not shown: a look now and then."""
+        self.count_commits()
         for workspace in self:
             if workspace.name != self._name:
                 workspace.look_rarely(RARELY, CONNECTED)
+
+    def count_commits(self) -> None:
+        """Have git count the commits since what is live, where that is due."""
+        self.ahead.look((workspace.ref, workspace.fleet_view.revision) for workspace in self)
+
+    def _counted(self) -> None:
+        for workspace in self:
+            pair = workspace.ref, workspace.fleet_view.revision
+            if pair in self.ahead.counts:
+                workspace.fleet_watch.learn(ahead=Ahead(*pair, self.ahead.counts[pair]))
 
     def close(self) -> None:
         """Let go of everything: the program ends."""

@@ -14,7 +14,6 @@ from tui.commands.environments import IN_BAR, ON_ENVIRONMENTS
 from tui.commands.registry import bindings, hints_of, why_not
 from tui.keymap import Keymap
 from tui.keymap import bindings as key_bindings
-from tui.model.ahead import Ahead
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
 from tui.model.workspaces import Workspaces
@@ -79,7 +78,6 @@ class Environments(Guarded, Screen[None]):
         self._back = back
         self._changed = False
         self._end_ticks: Callable[[], None] = lambda: None
-        self._ahead = Ahead(workspaces.project, workspaces.bridge, now, self.changed)
 
     def compose(self) -> ComposeResult:
         yield OneLine(id="header")
@@ -123,21 +121,17 @@ class Environments(Guarded, Screen[None]):
         """What is known of each environment, in the order of turnout.toml."""
         project = self.workspaces.project
         spaces = [self.workspaces.of(name) for name in project.environments]
-        rows = [space.fleet_view.row(space.fleet_view.live) for space in spaces]
-        revisions = [row.record.revision if row and row.record else "" for row in rows]
-        refs = [space.environment.ref or project.source.ref for space in spaces]
-        pairs = list(zip(refs, revisions, strict=True))
-        self._ahead.look(pairs)
+        self.workspaces.count_commits()
         return [
             EnvironmentView(
                 space.fleet_view,
                 space.operation.progress if space.operation and (space.operation_runs or space.watches) else None,
                 {} if space.watches else space.others.locks,
-                self._ahead.counts.get(pair),
-                pair[0],
+                since.commits if (since := space.fleet_view.commits_since) else None,
+                space.ref,
                 space.frozen,
             )
-            for space, pair in zip(spaces, pairs, strict=True)
+            for space in spaces
         ]
 
     def show(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from core.errors import TurnoutError
 from core.records import FleetRelease, Record, Release, ServerState, fleet_releases, left_behind, live_of, previous_of
 from tui.view.conditions import LIVE, condition
 from tui.view.formats import short_tag
-from tui.view.lived import Lived, LivedFor, lives
+from tui.view.lived import Lived, LivedFor, OlderLines, lives
 from tui.view.names import short_tags_of
 
 
@@ -49,6 +50,14 @@ class ServerView:
         return (self.state.read_at or self.at) if self.state is not None else 0.0
 
 
+class Ahead(NamedTuple):
+    """`ref` is so many commits ahead of `revision`."""
+
+    ref: str
+    revision: str
+    commits: int
+
+
 @dataclass(frozen=True)
 class FleetView:
     """All servers of the environment, and what follows from their states."""
@@ -64,6 +73,10 @@ class FleetView:
     """By tag: its place among the rows; 0 is the newest."""
     read_only: bool = False
     """Whether nothing may be changed from here."""
+    older: Mapping[str, OlderLines] = field(default_factory=dict)
+    """By server of which more of the journal was read than a look reads."""
+    ahead: Ahead | None = None
+    """By how many commits what the environment deploys was ahead of what was live when git was asked; None: never."""
 
     @classmethod
     def of(
@@ -137,10 +150,21 @@ class FleetView:
         """The servers that are known to have the files of a release now."""
         return tuple(name for name in row.present_on if name in self.answering)
 
+    @property
+    def revision(self) -> str:
+        """The commit or content that the live release was made from; "" where that is not known."""
+        row = self.row(self.live)
+        return row.record.revision if row is not None and row.record is not None else ""
+
+    @property
+    def commits_since(self) -> Ahead | None:
+        """The commits since what is live; None where they are not known."""
+        return self.ahead if self.ahead and self.ahead.revision == self.revision else None
+
     @cached_property
     def lives(self) -> Mapping[str, Lived]:
         """By tag: when it was live, as far as that is known."""
-        return lives(self.rows, self.known, self.live)
+        return lives(self.rows, self.known, self.live, self.older)
 
     def lived(self, tag: str, now: float) -> LivedFor | None:
         """How long a release was live in all; None where nothing says that it was. Of one that no server shows now the

@@ -1,6 +1,7 @@
 """How long each release was live: from the switches in the servers' journals, before those from the records (pure).
 
-Only the last lines of a journal are read. What was live before these is not known where older ones were left out.
+A look reads only the last lines of a journal. What was live before these is not known where older ones were left out,
+unless more of a journal was read later (OlderLines).
 """
 
 from __future__ import annotations
@@ -16,6 +17,23 @@ LINES_READ = 20
 """Lines of the journal that an inspection reads (inspect.sh, say_records): of as many, older ones may be left out."""
 
 _SWITCHES = ("switch", "restore")
+
+
+@dataclass(frozen=True)
+class OlderLines:
+    """More of a server's journal than an inspection reads, the oldest line first. whole: there are none before it."""
+
+    lines: tuple[JournalLine, ...]
+    whole: bool = False
+
+    def meets(self, state: ServerState) -> bool:
+        """Whether no line is missing between these and those of a later look."""
+        last = self.lines[-1] if self.lines else None
+        return last is None or any(_same_line(last, line) for line in state.journal) or not state.journal
+
+
+def _same_line(one: JournalLine, other: JournalLine) -> bool:
+    return (one.what, one.operation, one.time) == (other.what, other.operation, other.time)
 
 
 @dataclass(frozen=True)
@@ -65,13 +83,23 @@ class LivedFor:
         return f"at least {span(self.seconds)}" if self.at_least and self.seconds else self.words
 
 
-def lives(rows: Sequence[FleetRelease], states: Iterable[ServerState], live: str) -> Mapping[str, Lived]:
+def lives(
+    rows: Sequence[FleetRelease],
+    states: Iterable[ServerState],
+    live: str,
+    older: Mapping[str, OlderLines] | None = None,
+) -> Mapping[str, Lived]:
     """By tag: when it was live. A release that neither a journal nor the order of records mentions is left out.
 
     rows   newest first     live   the environment's live release; "" for none
+    older  by server of which more was read
     """
     states = tuple(states)
+    longer = {s.server: more for s in states if (more := (older or {}).get(s.server)) and more.meets(s)}
+    states = tuple(replace(s, journal=_joined(longer[s.server], s)) if s.server in longer else s for s in states)
     known = _known_from([state for state in states if live and state.current == live] or states)
+    if any(more.whole for more in longer.values()):
+        known = 0.0
     told = [line for line in _switches(states) if line.time >= known]
     switches = [(line.time, line.tag, line.who) for line in told]
     # What is live at the beginning of what was read became live at a time that is not known.
@@ -90,6 +118,12 @@ def lives(rows: Sequence[FleetRelease], states: Iterable[ServerState], live: str
         if row.created < known and (row.tag in out or not (row.failed or row.never_live)):
             out[row.tag] = replace(out.get(row.tag, Lived()), at_least=True)
     return out
+
+
+def _joined(older: OlderLines, state: ServerState) -> tuple[JournalLine, ...]:
+    """A server's journal as far as it was read, each line once."""
+    seen = {(line.what, line.operation, line.time) for line in older.lines}
+    return (*older.lines, *(line for line in state.journal if (line.what, line.operation, line.time) not in seen))
 
 
 def _by_records(rows: Sequence[FleetRelease], begun: float) -> list[tuple[float, str, str]]:

@@ -9,7 +9,7 @@ from core.text import duration
 from tui.view.formats import listing
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, width
-from tui.view.progress import VERBS
+from tui.view.server_progress import VERBS
 
 FRESH = 5.0
 """Seconds after an inspection for which its findings count as current."""

@@ -10,7 +10,8 @@ from core.text import size
 from tui.view.formats import clock, countdown, rate, short_tags
 from tui.view.glyphs import Glyphs, bar, sparkline
 from tui.view.lines import Line, Span, crop, line, short, width
-from tui.view.progress import VERBS, Progress
+from tui.view.progress import Progress
+from tui.view.server_progress import VERBS
 
 BARRIER = "barrier"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from core.plan import DEPLOY, Plan, Step, alike, freeing
+from core.plan import DEPLOY, NONE, Plan, Step, alike, freeing
 from core.records import Previous
 from core.text import count, size
 from tui.view.batch_lines import batch_texts, left_out_texts
@@ -103,7 +103,7 @@ def _change(
     else:
         out = [line(("Live     ", "dim"), *live)]
     if plan.undoes is not None and plan.tag:
-        out += _field("Back", undo_words(plan.undoes, tag(plan.tag), at), cells)
+        out += _field("Back", undo_words(plan, plan.undoes, tag, at), cells)
     if record is not None:
         if record.subject:
             out += _field("What", one_line(record.subject), cells)
@@ -143,13 +143,26 @@ def _live(plan: Plan, glyphs: Glyphs, tag: Callable[[str], str]) -> Line:
     return line((now, "strong"), (f" {glyphs.arrow} ", "accent"), coming, (again, ""))
 
 
-def undo_words(undoes: Previous, tag: str, now: float | None) -> str:
-    """`to 2e90a48, which was live until 5 min ago; takes back the deploy by ana@laptop`."""
+def undo_words(plan: Plan, undoes: Previous, tag: Callable[[str], str], now: float | None) -> str:
+    """`to 2e90a48, which was live until 5 min ago; takes back the deploy by ana@laptop`; where servers go to several
+    releases, those of each.
+    """
+    groups = plan.by_tag if plan.tags else {plan.tag: []}
+    largest = max(map(len, groups.values()), default=0)
+    where = [
+        tag(other)
+        + (f" on {count(len(on), 'server') if len(on) == largest > NAMED else listing(on, NAMED)}" if on else "")
+        for other, on in groups.items()
+    ]
+    stay = [one_line(name) for name in undoes.stay]
+    as_before = "stays as it is" if len(stay) == 1 else "stay as they are"
+    rest = f"; {listing(stay, NAMED)} took no part in it and {as_before}" if stay else ""
     if not undoes.until:
-        return f"to {tag}, the newest older release that did not fail"
+        return f"to {'; '.join(where)}, the newest older release that did not fail{rest}"
     ended = f"; takes back the {undoes.kind} by {one_line(undoes.who)}" if undoes.kind and undoes.who else ""
+    were = "were" if len(groups) > 1 else "was"
     when = f"live until {age(max(now - undoes.until, 0))} ago" if now is not None else "live before"
-    return f"to {tag}, which was {when}{ended}"
+    return f"to {'; '.join(where)}, which {were} {when}{ended}{rest}"
 
 
 def _pruned(plan: Plan, tag: Callable[[str], str]) -> list[str]:
@@ -189,6 +202,8 @@ def step_lines(
         # What a refusal asks for is copied from here: a command that is cut is worse than none.
         price = one_line(step.price(), LONGEST_REFUSAL) if step.refusal else one_line(step.price())
         price = price if terminal or step.refusal else short_tags(price, tag)
+        if step.tag not in ("", plan.tag) and step.action != NONE and not step.refusal:
+            price += f", to {tag(step.tag)}"
         if step.current != plan.live and names_live and not step.refusal:
             price += f" (live there: {tag(step.current) if step.current else 'nothing'})"
         role = "bad" if step.refusal else "dim" if price == "nothing to do" else ""

@@ -14,7 +14,8 @@ from tui.view.glyphs import Glyphs, bar
 from tui.view.lines import Line, Span, cell_len, crop, fit, line, one_line, short, width, wrap
 from tui.view.names import shortened
 from tui.view.operation_lines import heading, state_words
-from tui.view.progress import VERBS, PhaseMark, Progress, ServerProgress
+from tui.view.progress import Progress
+from tui.view.server_progress import VERBS, PhaseMark, ServerProgress
 
 QUIET = (7.0, 0.0)
 """The place in the order of urgency of a server on which nothing happens."""
@@ -178,6 +179,8 @@ def _ended(progress: Progress, server: ServerProgress, cells: int, glyphs: Glyph
         parts.append(f"{'back on' if server.switched_back else 'live on'} {progress.short(server.tag)}")
     elif progress.finished and progress.finished.outcome == "needs-person" and not _only_begun(server):
         parts.append("outcome unknown: check which release is live there")
+    elif server.stays:
+        parts.append("stays as it is")
     elif "switch" in progress.to_come:
         parts.append("not switched" if progress.finished and progress.finished.outcome != "done" else "already live")
     if server.total:

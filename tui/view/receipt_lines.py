@@ -14,8 +14,9 @@ from tui.view.formats import clock, countdown, listing, short_tags
 from tui.view.glyphs import UNICODE, Glyphs
 from tui.view.lines import Line, Span, crop, line, one_line, plain, width, wrap
 from tui.view.operation_lines import amounts
-from tui.view.progress import Progress, ServerProgress
+from tui.view.progress import Progress
 from tui.view.progress_lines import LONG, error_lines, labelled
+from tui.view.server_progress import ServerProgress
 
 BAR_CELLS = 8
 """Cells of the bar of the phase that took longest."""
@@ -89,7 +90,17 @@ def _good_parts(progress: Progress, glyphs: Glyphs) -> list[Line]:
     lived = f" (lived {duration(progress.lived)})" if progress.lived else ""
     took = f" on {where} in {took_words(progress.finished.seconds)}"
     out = [line((f"{glyphs.done} ", "ok"), (progress.short(progress.tag), "strong"), (" LIVE", "ok"), took)]
+    out += [line(f"  {text}") for text in _elsewhere(progress)]
     return [*out, line((f"  was {was}{lived}", "dim"))] if was and progress.live != progress.tag else out
+
+
+def _elsewhere(progress: Progress) -> list[str]:
+    """`a111111 on web3`: servers that the plan led to other releases, or left as they were, by name."""
+    groups: dict[str, list[ServerProgress]] = {}
+    for server in progress.servers.values():
+        if server.planned and (tag := _live_now(progress, server)) != progress.tag:
+            groups.setdefault(tag, []).append(server)
+    return [f"{progress.short(tag) or 'nothing'} on {_names(group)}" for tag, group in groups.items()]
 
 
 def _live_now(progress: Progress, server: ServerProgress) -> str:

@@ -9,7 +9,8 @@ from core.text import count
 from tui.view.formats import clock
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, cell_len, crop, line, one_line, short
-from tui.view.progress import Progress, ServerProgress
+from tui.view.progress import Progress
+from tui.view.server_progress import ServerProgress
 
 MOTION = 0.8
 """Seconds over which servers are drawn as turning over one after the other, however fast they were."""

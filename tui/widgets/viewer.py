@@ -70,6 +70,10 @@ class Viewer(Vertical):
     def on_resize(self) -> None:
         self.say()
 
+    def on_show(self) -> None:
+        """What came while it was not on the screen was not drawn."""
+        self.draw_soon()
+
     @property
     def follow(self) -> bool:
         """Whether it goes along with new lines."""

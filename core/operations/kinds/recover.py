@@ -54,7 +54,7 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
 
     def records(self, states: Mapping[str, ServerState]) -> tuple[str, ...]:
         found = interruption(states.values())
-        return (found.tag,) if found else ()
+        return (found.tag, *found.tags.values()) if found else ()
 
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
         """Finish: all servers to the release that was to become live. Undo: each switched server back to its own."""
@@ -87,6 +87,7 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             Step(
                 server=state.server,
                 action=SWITCH if state.server in found.switched else NONE,
+                tag=found.tags.get(state.server, ""),
                 current=state.current,
                 back=found.switched[state.server].target if state.server in found.switched else None,
                 refusal=_way_back_gone(state, found),
@@ -120,15 +121,15 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
         known = []
         for state in states:
             own = found.records.get(state.server)
-            ahead = {found.tag: Release(tag=found.tag, record=own)} if own else {}
+            ahead = {own.tag: Release(tag=own.tag, record=own)} if own else {}
             known.append(replace(state, releases={**ahead, **state.releases}))
-        prepared = plan_return(self, found.tag, known, found.kind)
+        prepared = plan_return(self, found.tag, known, found.kind, tags=found.tags)
         part = {*found.switched, *found.waiting}
-        knowing = {state.server for state in known if found.tag in state.releases and state.releases[found.tag].record}
+        knowing = {s.server for s in known if (r := s.releases.get(found.tag_on(s.server))) and r.record}
         steps = tuple(
-            Step(server=step.server, action=NONE, current=step.current)
+            Step(server=step.server, action=NONE, tag=step.tag, current=step.current)
             if step.server not in part
-            else replace(step, refusal=_unheard_of(found.tag))
+            else replace(step, refusal=_unheard_of(found.tag_on(step.server)))
             if step.action in (STAGE, UPLOAD) and step.server not in knowing and not step.refusal
             else step
             for step in prepared.plan.steps
@@ -155,7 +156,7 @@ def _hooks_back(found: Interruption) -> tuple[Moment, ...]:
 def _way_back_gone(state: ServerState, found: Interruption) -> Refusal | None:
     """Why a server cannot go back to where it was before an interrupted operation."""
     before = found.switched.get(state.server)
-    if before is None and state.server in found.unknown and state.current == found.tag:
+    if before is None and state.server in found.unknown and state.current == found.tag_on(state.server):
         return Refusal(
             "its transitions.jsonl cannot be read, so what was live before is unknown: finish it, or roll back"
         )

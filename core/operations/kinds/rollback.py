@@ -10,7 +10,6 @@ from typing import Any
 from core.errors import SourceError, StateChanged, UsageError
 from core.events import DEPLOY_PHASES
 from core.jobs import Ahead, Controls
-from core.manifest import Manifest
 from core.moments import moments_of
 from core.operations.going_live import carry_out
 from core.operations.operation import Operation, SwitchRequest
@@ -24,8 +23,8 @@ from core.operations.planning import (
 )
 from core.operations.run import Run
 from core.plan import ROLLBACK, Plan
-from core.planner.rollback import plan_rollback, rollback_target
-from core.records import Record, ServerState, fleet_releases
+from core.planner.rollback import Source, plan_rollback, rollback_target
+from core.records import FleetRelease, Previous, Record, ServerState, fleet_releases, previous_of
 from core.source import source_of, tree_of_record
 from core.source.tree import Tree
 
@@ -36,7 +35,8 @@ LOOKED_BACK = 5
 
 @dataclass(frozen=True)
 class RollbackRequest(SwitchRequest):
-    """Switch all servers to the release `tag`; None: undo the last switch, so back to what was live before it.
+    """Switch all servers to the release `tag`; None: undo the last switch, so each server that it was on goes back to
+    what was live there before it, and the others stay as they are.
 
     What that is, is decided under the locks from the servers' journals (core.records.previous_of).
     across_migrations   a rollback whose plan no one has seen may leave migrations behind (`[deploy] migrations`)
@@ -73,10 +73,12 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
 
     def worded(self, plan: Plan) -> Plan:
         plan = super().worded(plan)
+        several = len(plan.by_tag) > 1
         if not _takes_back_a_rollback(plan):
-            return plan
+            return replace(plan, title=f"{self.title()} to what was live before") if several else plan
         question = f"Undo the rollback of {plan.environment}?"
-        return replace(plan, title=self._there_again(plan.tag), question=question, verb="Undo the rollback")
+        title = self._there_again("the releases before it" if several else plan.tag)
+        return replace(plan, title=title, question=question, verb="Undo the rollback")
 
     def renamed(self, whole: Callable[[str], str]) -> RollbackRequest:
         tag = self.request.tag
@@ -109,10 +111,10 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
             plan = prepared.plan
             prepared = replace(prepared, plan=replace(plan, warnings=(*plan.warnings, HOOKS_LEFT_OUT)))
         planned = self.planned
-        if planned and planned.tag != prepared.plan.tag:
+        if planned and (planned.tag, planned.tags) != (prepared.plan.tag, prepared.plan.tags):
             raise StateChanged(
-                f"what was live before changed since the plan was made: {prepared.plan.tag or 'nothing'}, "
-                f"not {planned.tag}",
+                f"what was live before changed since the plan was made: {_leads_to(prepared.plan)}, "
+                f"not {_leads_to(planned)}",
                 hint="look at the new plan; nothing was touched",
                 phase="begin",
             )
@@ -129,26 +131,69 @@ def _takes_back_a_rollback(plan: Plan) -> bool:
     return plan.undoes is not None and plan.undoes.kind == ROLLBACK and bool(plan.undoes.until and plan.tag)
 
 
+def _leads_to(plan: Plan) -> str:
+    """Where a plan leads: `r1`, or where servers differ `r1 on web1, web2; r2 on web3`."""
+    if not plan.tag:
+        return "nothing"
+    groups = plan.by_tag
+    if len(groups) < 2:
+        return plan.tag if not plan.tags else f"{plan.tag} on {', '.join(plan.reaching)}"
+    return "; ".join(f"{tag} on {', '.join(servers)}" for tag, servers in groups.items())
+
+
 def plan_return(
     operation: Operation[Any],
     tag: str | None,
     states: Sequence[ServerState],
     carries: str = ROLLBACK,
     *,
+    tags: Mapping[str, str] | None = None,
     no_hooks: bool = False,
 ) -> Prepared:
     """The operation's plan that makes the release `tag` live (None: what was live before it), with its tree where a
     server has to get its files again.
 
+    tags       by server that goes to another release than `tag`: that one
     carries    what it carries out: of a recovery the kind of the operation that it finishes
     no_hooks   only the hooks that make a release run
     """
     fleet, kind = operation.fleet, operation.kind(operation.request)
     row, _ = rollback_target(states, tag)
+    going = previous_of(states) if tag is None else Previous(tag=tag, tags=tags or {})
+    found: dict[str, tuple[Tree | None, str]] = {}
+    for each in fleet_releases(states):
+        if row and each.tag in {row.tag, *going.tags.values()}:
+            needing = [s for s in states if s.server not in going.stay and going.tag_on(s.server) == each.tag]
+            if any(not (s.releases.get(each.tag) and s.releases[each.tag].present) for s in needing):
+                found[each.tag] = _tree_again(operation, each)
+    trees = {name: made for name, (made, _) in found.items() if made}
+    tree, problem = found.get(row.tag, (None, "")) if row else (None, "")
+    caches = cache_contents(fleet, states) if trees else {}
+    moments = moments_of(kind, makes_release=bool(trees))
+    moments = tuple(moment for moment in moments if moment.makes or not no_hooks)
+    settings = plan_settings(fleet, moments, carries, operation.strategy)
+    plan = plan_rollback(
+        fleet.environment.name,
+        states,
+        tag,
+        tree.manifest if tree else None,
+        problem,
+        caches,
+        settings,
+        {name: Source(made.manifest if made else None, why) for name, (made, why) in found.items()},
+        tags,
+    )
+    built = tree or next(iter(trees.values()), None)
+    others = {name: made for name, made in trees.items() if made is not tree}
+    return Prepared(replace(plan, build=reuse(built)), tree, caches, trees=others)
+
+
+def _tree_again(operation: Operation[Any], row: FleetRelease) -> tuple[Tree | None, str]:
+    """The tree of a release whose files some server has to get again; None with the reason where it cannot be had."""
+    fleet = operation.fleet
     tree: Tree | None = None
     problem = ""
-    caches: dict[str, Manifest | None] = {}
-    if row and row.record and row.record.digest and not row.conflict and len(row.present_on) < len(states):
+    if row.record and row.record.digest and not row.conflict:
         # Their records have the same content. If the revision of one does not produce it, that of another may.
         records = {
             (release.record.source, release.record.revision): release.record
@@ -165,21 +210,7 @@ def plan_return(
                 problem = problem or "; ".join(part for part in (error.title, error.hint) if part)
         if tree is None and fleet.project.store:
             tree, problem = _from_store(operation, row.record, problem)
-        if tree:
-            caches = cache_contents(fleet, states)
-    moments = moments_of(kind, makes_release=tree is not None)
-    moments = tuple(moment for moment in moments if moment.makes or not no_hooks)
-    settings = plan_settings(fleet, moments, carries, operation.strategy)
-    plan = plan_rollback(
-        fleet.environment.name,
-        states,
-        tag,
-        tree.manifest if tree else None,
-        problem,
-        caches,
-        settings,
-    )
-    return Prepared(replace(plan, build=reuse(tree)), tree, caches)
+    return tree, problem
 
 
 def _from_store(operation: Operation[Any], record: Record, problem: str) -> tuple[Tree | None, str]:
