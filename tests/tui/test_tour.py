@@ -133,6 +133,10 @@ class Tour:
         await self.press("t")
         await self.until(lambda: self.app.workspace.past.history, "the history")
 
+    async def log_of_an_operation(self) -> None:
+        await self.press("enter")
+        await self.until(lambda: self.app.workspace.past.events, "its events")
+
     async def preflight(self) -> None:
         await self.escape()
         preflight = self.app.workspace.preflight
@@ -243,7 +247,7 @@ class Tour:
 
 
 STATES = (
-    "main", "changes", "file", "history", "preflight", "logs", "search", "marked", "zoomed",
+    "main", "changes", "file", "history", "log_of_an_operation", "preflight", "logs", "search", "marked", "zoomed",
     "message", "revisions", "plan_with_changes", "reason", "promote", "form", "form_of_a_server", "palette",
     "environments", "in_a_hook", "cancel", "on_the_way_back", "failed", "log", "cancelled", "undecided", "trouble",
 )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 from core.changes import Commit, PlanChanges
 from core.errors import CheckFailed, FleetError
 from core.events import (
+    BatchStarted,
     CheckAttempted,
     Event,
     HookFinished,
@@ -20,6 +21,7 @@ from core.events import (
     OperationStarted,
     PhaseFinished,
     PhaseStarted,
+    PlanMade,
     Pruned,
     Switched,
     UploadProgress,
@@ -125,6 +127,31 @@ def test_checks_count_their_attempts_and_show_what_became_of_each() -> None:
     assert activity is not None and activity.text == "check 2 of 10"
     progress.apply(replace(check, attempt=3, passed=True, seconds=0.21))
     assert row(progress) == "◐ web1  ✗✗✓ check 3 of 10: passed in 0.2 s"
+
+
+def test_between_its_phases_a_server_says_where_it_is() -> None:
+    """Else its row would show the phase of the lock as it was at some look before."""
+    batches, steps = [["web1"], ["web2"], ["web3"]], [{"server": name, "action": "switch"} for name in SERVERS]
+    progress = follow(PlanMade(plan={"tag": "new", "batches": batches, "steps": steps}, time=T))
+    progress.to_come = ("connect", "begin", "barrier", "drain", "switch", "check", "finish")
+
+    def told() -> list[str]:
+        said = [draw.activity(progress, name, T, UNICODE) for name in ("web1", "web2", "web3")]
+        return [each.text if each else "" for each in said]
+
+    assert told() == ["", "", ""]
+    for name in SERVERS:
+        progress.apply(PhaseFinished(server=name, phase="begin", seconds=1, outcome="ok", time=T))
+    assert told() == ["ready for batch 1 of 3", "ready for batch 2 of 3", "ready for batch 3 of 3"]
+    progress.apply(BatchStarted(number=1, batches=3, servers=("web1",), time=T))
+    progress.apply(PhaseFinished(server="web1", phase="drain", seconds=1, outcome="ok", time=T))
+    assert told()[:2] == ["drained", "ready for batch 2 of 3"]
+    progress.apply(Switched(server="web1", tag="new", previous="old", time=T))
+    assert told()[0] == "on new"
+    progress.apply(PhaseFinished(server="web1", phase="check", seconds=1, outcome="ok", time=T))
+    assert told()[0] == "on new, checked"
+    progress.apply(Switched(server="web1", tag="old", previous="new", back=True, time=T))
+    assert told()[0] == "back on old"
 
 
 def test_the_switch_shows_on_its_server_when_it_happens() -> None:

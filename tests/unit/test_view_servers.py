@@ -12,7 +12,7 @@ from core.errors import ConnectError
 from core.records import Lock
 from tests.tui.recorded import AGES, NOW, fleet_of, state, tag
 from tui.view.environment_colour import COLOURS, colour_of
-from tui.view.fleet import FleetView, ServerView
+from tui.view.fleet import Ahead, FleetView, ServerView
 from tui.view.fleet_map import map_line, map_title, plan_map
 from tui.view.glyphs import ASCII, UNICODE
 from tui.view.lines import plain, width
@@ -123,6 +123,18 @@ def test_the_card_says_what_is_live_since_when_by_whom_and_what_was_before() -> 
     assert first.startswith("● LIVE  3f2c1ab  Fix cart totals for mixed VAT")
     assert first.endswith("on all 2 servers · 2 h")
     assert second.strip() == "ci from runner · main · after 9ab01cd, which lived 22 h · 58 MB in 4,812 files"
+
+
+def test_the_card_says_how_many_commits_came_since_what_is_live() -> None:
+    fleet = fleet_of(state("web1"))
+
+    def origin(ref: str, commits: int, revision: str = fleet.revision) -> str:
+        return card(replace(fleet, ahead=Ahead(ref, revision, commits)))[1].strip()
+
+    assert origin("main", 4).startswith("ci from runner · main, 4 commits since · after 9ab01cd")
+    assert origin("main", 0).startswith("ci from runner · main, nothing new · ")
+    assert origin("v2", 1).startswith("ci from runner · main, 1 commit on v2 since · ")
+    assert origin("main", 4, "another").startswith("ci from runner · main · "), "it was counted from another release"
 
 
 def test_the_card_says_when_the_servers_differ() -> None:

@@ -390,6 +390,7 @@ class Dashboard(Guarded, Screen[None]):
         fleet = self.workspace.fleet_view
         self.workspace.others.look()
         self.workspace.older.look()
+        self.workspaces.count_commits()
         self.servers_pane.show(fleet, self.filter.texts["servers"])
         self.map.show(fleet, self.servers_pane.key)
         self.releases.show(fleet, self.filter.texts["releases"])

@@ -8,7 +8,7 @@ from tui.view import conditions
 from tui.view.fleet import FleetView
 from tui.view.formats import age, listing, subject_of
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, crop, fit, line, one_line, short, width
+from tui.view.lines import Line, cell_len, crop, fit, line, one_line, short, width
 
 
 def card_lines(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> list[Line]:
@@ -26,7 +26,7 @@ def card_lines(fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> list
         end = line((since, role), " ")
     room = max(cells - width(start) - width(end) - 1, 0)
     first = line(*start, (fit(short(subject, room, glyphs.more), room), "strong"), " ", *end)
-    return [crop(first, cells, glyphs.more), crop(_origin(row, record, fleet, glyphs, now), cells, glyphs.more)]
+    return [crop(first, cells, glyphs.more), crop(_origin(row, record, fleet, cells, glyphs, now), cells, glyphs.more)]
 
 
 def _nothing_live(fleet: FleetView, glyphs: Glyphs) -> Line:
@@ -69,17 +69,33 @@ def _since(row: FleetRelease, fleet: FleetView, now: float) -> str:
     return lived.now if lived else ""
 
 
-def _origin(row: FleetRelease, record: Record | None, fleet: FleetView, glyphs: Glyphs, now: float) -> Line:
-    """`ana from laptop · main · after 9ab01cd, which lived 22 h · 58 MB in 4,812 files`."""
+def _origin(row: FleetRelease, record: Record | None, fleet: FleetView, cells: int, glyphs: Glyphs, now: float) -> Line:
+    """`ana from laptop · main, 4 commits since · after 9ab01cd, which lived 22 h · 58 MB in 4,812 files`."""
     life = fleet.lives.get(row.tag)
     who, _, machine = one_line((life.by if life else "") or (record.by if record else "")).partition("@")
     parts = [f"{who} from {machine}" if machine else who]
-    if record is not None:
-        parts.append(one_line(record.ref) if record.ref != record.revision else "")
+    ref = one_line(record.ref) if record is not None and record.ref != record.revision else ""
+    parts.append(_since_then(ref, fleet))
     if life is not None and life.after and life.after in fleet.places:
         before = fleet.lived(life.after, now)
         lived = f", which lived {before.sentence}" if before and before.sentence else ""
         parts.append(f"after {fleet.short(life.after)}{lived}")
     if record is not None and record.bytes:
         parts.append(f"{size(record.bytes)} in {count(record.files, 'file')}")
-    return line("  ", (f" {glyphs.dot} ".join(part for part in parts if part), "dim"))
+    text = ""
+    for part in filter(None, parts):
+        longer = f"{text} {glyphs.dot} {part}" if text else part
+        if text and cell_len(longer) > cells - 2:
+            break  # a part is told whole or not at all
+        text = longer
+    return line("  ", (text, "dim"))
+
+
+def _since_then(ref: str, fleet: FleetView) -> str:
+    """`main, 4 commits since`; where another branch is deployed now, `v2, 4 commits on main since`."""
+    if fleet.commits_since is None:
+        return ref
+    name, _, commits = fleet.commits_since
+    which = "" if name == ref else f" on {one_line(name)}"
+    said = f"{count(commits, 'commit')}{which} since" if commits else f"nothing new{which}"
+    return f"{ref}, {said}" if ref else said

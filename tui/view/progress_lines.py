@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from core.errors import FleetError, TurnoutError
 from core.events import PHASES
+from core.plan import NONE
 from core.text import count, size
 from tui.view.batch_lines import waiting_words
 from tui.view.fleet import Activity
@@ -278,9 +279,27 @@ def activity(progress: Progress, name: str, now: float, glyphs: Glyphs) -> Activ
         return Activity(f"uploading {server.fraction * 100:.0f} %")
     if phase == "check" and server.check and not server.check.passed:
         return Activity(f"check {server.check.attempt} of {server.check.attempts}")
-    if server.tag and phase == "barrier":
-        return Activity("switched", "ok", glyphs.live)
-    return Activity("waiting" if phase == "barrier" else VERBS.get(phase, phase)) if phase else None
+    if phase not in ("", "barrier"):
+        return Activity(VERBS.get(phase, phase))
+    return _between_phases(progress, server, glyphs) or (Activity("waiting") if phase else None)
+
+
+def _between_phases(progress: Progress, server: ServerProgress, glyphs: Glyphs) -> Activity | None:
+    """What a server is while nothing is done on it and others are at work; None where that is not known."""
+    if server.tag:
+        if server.switched_back:
+            return Activity(f"back on {progress.short(server.tag)}", "warn", glyphs.back)
+        checked = progress.mark(server.name, "check")
+        done = ", checked" if checked and checked.outcome == "ok" else ""
+        return Activity(f"on {progress.short(server.tag)}{done}", "ok", glyphs.live)
+    drained = progress.mark(server.name, "drain")
+    if drained and drained.outcome == "ok":
+        return Activity("drained", "warn", glyphs.wait)
+    if server.planned and server.action == NONE:
+        return Activity("stays as it is" if server.stays else "has it already", "dim", glyphs.wait)
+    if "switch" in progress.phases and progress.is_ready(server):
+        return Activity(waiting_words(progress, server.name) or "ready", "dim", glyphs.wait)
+    return None
 
 
 def notes_lines(progress: Progress, cells: int, glyphs: Glyphs, most: int = 8) -> list[Line]:
