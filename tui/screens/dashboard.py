@@ -416,7 +416,7 @@ class Dashboard(Guarded, Screen[None]):
         fleet = self.workspace.fleet_view
         folded = self.servers_pane.has_class("-collapsed")
         trouble = sum(is_trouble(server, fleet) for server in fleet.servers) if len(fleet.servers) > FEW else 0
-        summary = servers_title(fleet, self.glyphs, max(self.size.width - 16, 8)) if folded else ""
+        summary = servers_title(fleet, self.glyphs, max(self.app.size.width - 16, 8)) if folded else ""
         titles = {"servers": f"1 Servers {summary}".rstrip(), "releases": "2 Releases"}
         if trouble and not folded:
             titles["servers"] += f" {self.glyphs.dot} TROUBLE {trouble}"
@@ -538,8 +538,11 @@ class Dashboard(Guarded, Screen[None]):
         self.call_after_refresh(self.show_status)
 
     def fold(self) -> None:
-        """Collapse panes where the terminal is too small for all of them: the one with the focus stays open."""
-        short = self.size.height < SHORT
+        """Collapse panes where the terminal is too small for all of them: the one with the focus stays open.
+
+        The terminal's size counts: this screen's own is still the one before while a resize comes.
+        """
+        short = self.app.size.height < SHORT
         if self.zoomed and self.pane:
             self.zoomed = self.pane
         for name in PANES:
@@ -560,7 +563,7 @@ class Dashboard(Guarded, Screen[None]):
             self.pane,
             frozenset(name for name in PANES if self.query_one(f"#{name}").has_class("-collapsed")),
         )
-        placed = place(self.size.width, self.size.height, wanted)
+        placed = place(*self.app.size, wanted)
         self.map.display = placed.map
         self._set_height(self.query_one("#top"), placed.servers)
         self._set_height(self.releases, placed.releases)
