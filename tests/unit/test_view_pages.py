@@ -20,10 +20,12 @@ from core.errors import (
 )
 from tests import REPOSITORY
 from tui.cli import main
-from tui.cli.pages import _BY_KIND, CONFIGURATION, OPERATIONS, error_lines, page, topic
+from tui.cli.pages import error_lines
+from tui.model.pages import CONFIGURATION, OPERATIONS, page, topic
 from tui.view.lines import line
 from tui.view.lines import width as width_of
 from tui.view.pages import keys_of, matching, section_lines, sections
+from tui.view.topics import BY_KIND
 
 CONFIG, RUNBOOK = sections(page(CONFIGURATION)), sections(page(OPERATIONS))
 
@@ -117,7 +119,7 @@ def test_an_error_names_the_section_of_the_runbook_that_has_it(error: TurnoutErr
 
 def test_the_sections_for_kinds_of_errors_exist() -> None:
     known = {section.word for section in sections(page(OPERATIONS))}
-    assert {name for _, name in _BY_KIND} <= known
+    assert {name for _, name in BY_KIND} <= known
 
 
 def test_the_wheel_has_the_pages_that_commands_print() -> None:

@@ -171,3 +171,10 @@ def test_the_same_revision_live_again_is_told_apart_from_what_was_live() -> None
     progress.known = ["20261101T000000Z-3f2c1ab"]
     first = receipt(progress)[0]
     assert "3f2c1ab@11-" in first and "3f2c1ab@11-01" not in first
+
+
+def test_a_bad_end_says_where_there_is_more() -> None:
+    progress = checking(deploying(2), 2)
+    said = [plain(spans).rstrip() for spans in receipt_lines(progress, FAULT, 100, UNICODE, KEYS, "the-switch")]
+    *before, last = receipt(progress, FAULT)
+    assert said == [*before, f"{last}   more: turnout help the-switch"]

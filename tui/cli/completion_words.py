@@ -8,8 +8,8 @@ from typing import Any
 
 from tui.cli.arguments import parser_of_all
 from tui.cli.offline_arguments import SHELLS
-from tui.cli.pages import CONFIGURATION, OPERATIONS, page
 from tui.cli.streams import stdout
+from tui.model.pages import CONFIGURATION, OPERATIONS, page
 from tui.view.pages import sections
 
 _BY_NAME = {

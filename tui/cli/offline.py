@@ -8,8 +8,9 @@ from pathlib import Path
 import tui
 from core.errors import TurnoutError, UsageError
 from tui.cli.arguments import Options, help_of
-from tui.cli.pages import CONFIGURATION, OPERATIONS, error_lines, page
+from tui.cli.pages import error_lines
 from tui.cli.streams import stderr, stdout
+from tui.model.pages import CONFIGURATION, OPERATIONS, page
 from tui.view.lines import ENDLESS
 from tui.view.pages import Section, key_lines, keys_of, matching, meant, section_lines, sections
 

@@ -19,6 +19,7 @@ from tui.dialogs.base import Dialog, button, relabel
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
 from tui.model.news import LOOK_EVERY, News
+from tui.model.pages import topic
 from tui.view.formats import clock, short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
@@ -26,7 +27,7 @@ from tui.view.operation_lines import state_words
 from tui.view.part_lines import part_lines
 from tui.view.plan_lines import news_lines, plan_lines, plan_names
 from tui.view.progress import Progress
-from tui.view.progress_lines import error_lines, fleet_line
+from tui.view.progress_lines import error_lines, fleet_line, more_lines
 from tui.widgets.paint import Lines
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ class PlanDialog(Dialog[Plan]):
             out += [line(("  State   ", "dim"), "nothing was changed")]
             for index, text in enumerate(wrap(self.error.hint, cells - 10) if self.error.hint else []):
                 out.append(line(("  Next    " if index == 0 else "          ", "dim"), text))
-            return out
+            return [*out, *more_lines(topic(self.error), cells)]
         return self._planning(cells)
 
     def _hold_hint(self, cells: int) -> Sequence[Line]:

@@ -15,6 +15,7 @@ from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.locks import fields as lock_fields
 from tui.view.locks import looked_ago
 from tui.view.release_state import WORDS, cell_state, row_state
+from tui.view.topics import more
 
 LABEL = 11
 
@@ -112,11 +113,18 @@ def server_lines(
     root: str,
     keys: Mapping[str, str],
     roles: Sequence[str] = (),
+    topic: str = "",
 ) -> list[Line]:
-    """One server: what is wrong and what to do, then what was found there. `keys` by id, as people write them."""
+    """One server: what is wrong and what to do, then what was found there.
+
+    keys    by id, as people write them
+    topic   the section of the runbook that has more about its error
+    """
     out: list[Line] = [crop(line((server.name, "strong"), ("  " + host, "dim")), cells, glyphs.more)]
     if server.error is not None:
         out += server_error_lines(server, cells, glyphs, keys["accept"])
+        if topic:
+            out.append(crop(line((f"{glyphs.arrow} ", "accent"), ("More ", "strong"), more(topic)), cells, glyphs.more))
     state = server.state
     if state is None:
         if server.error is None:

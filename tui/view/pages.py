@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.names import nearest
 from tui.view.lines import ENDLESS, wrap
@@ -82,15 +83,22 @@ def topic_of(text: str, known: Sequence[Section]) -> str:
     A quotation has … for what differs from case to case, numbers and names in capitals; of several that fit the longest
     one counts.
     """
-    best, found = SHORTEST_QUOTATION - 1, ""
+    fitting = ((letters, name) for letters, parts, name in _quotations(tuple(known)) if _in_order(parts, text))
+    return max(fitting, default=(0, ""), key=lambda found: found[0])[1]
+
+
+@lru_cache(maxsize=1)
+def _quotations(known: tuple[Section, ...]) -> list[tuple[int, list[str], str]]:
+    """What the first columns of tables quote: how many letters do not vary, the parts with them, and the section."""
+    found = []
     for section in known:
         for line in section.lines:
             if not line.startswith("| "):
                 continue
             for quotation in re.findall(r"`([^`]+)`", line.split(" | ")[0]):
                 parts = [part for part in map(str.strip, _VARIES.split(quotation)) if part]
-                if sum(map(len, parts)) > best and _in_order(parts, text):
-                    best, found = sum(map(len, parts)), section.word
+                if (letters := sum(map(len, parts))) >= SHORTEST_QUOTATION:
+                    found.append((letters, parts, section.word))
     return found
 
 

@@ -17,6 +17,7 @@ from tui.view.names import shortened
 from tui.view.operation_lines import heading, state_words
 from tui.view.progress import Progress
 from tui.view.server_progress import VERBS, PhaseMark, ServerProgress
+from tui.view.topics import more
 
 QUIET = (7.0, 0.0)
 """The place in the order of urgency of a server on which nothing happens."""
@@ -328,6 +329,11 @@ def error_lines(error: TurnoutError, cells: int, glyphs: Glyphs, limit: int = 6)
     if len(errors) > limit:
         out.append(line((f"  and {count(len(errors) - limit, 'server')} more", "dim")))
     return out
+
+
+def more_lines(topic: str, cells: int) -> list[Line]:
+    """Where there is more about an error; `topic` "" for nowhere."""
+    return labelled("More", more(topic), cells) if topic else []
 
 
 def labelled(label: str, text: str, cells: int) -> list[Line]:

@@ -31,13 +31,19 @@ class Page:
 
 @dataclass(frozen=True)
 class Frame:
-    """What there is to draw on. motion: whether things may move; keys: by id, those that a receipt offers."""
+    """What there is to draw on.
+
+    motion   whether things may move
+    keys     by id, those that a receipt offers
+    topic    the section of the runbook that has more about the operation's error
+    """
 
     cells: int
     rows: int
     glyphs: Glyphs
     keys: Mapping[str, str]
     motion: bool = True
+    topic: str = ""
 
     def name_cells(self, progress: Progress) -> int:
         """Cells of the column of names."""
@@ -72,7 +78,7 @@ def _ended(progress: Progress, error: TurnoutError | None, now: float, frame: Fr
             *switch.switch_lines(progress, cells, now, glyphs, motion=True),
         ]
         return Page(head)
-    head = receipt_lines(progress, error, cells, glyphs, frame.keys)
+    head = receipt_lines(progress, error, cells, glyphs, frame.keys, frame.topic)
     head += notes_lines(progress, cells, glyphs, NOTES)
     names = sorted(progress.servers, key=lambda name: progress.servers[name].failed is None)
     room = frame.rows - len(head) - 1 - len(names)

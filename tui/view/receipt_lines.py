@@ -17,6 +17,7 @@ from tui.view.operation_lines import amounts
 from tui.view.progress import Progress
 from tui.view.progress_lines import LONG, error_lines, labelled
 from tui.view.server_progress import ServerProgress
+from tui.view.topics import more
 
 BAR_CELLS = 8
 """Cells of the bar of the phase that took longest."""
@@ -40,18 +41,24 @@ GOOD = ("done", "nothing-to-do")
 
 
 def receipt_lines(
-    progress: Progress, error: TurnoutError | None, cells: int, glyphs: Glyphs, keys: Mapping[str, str]
+    progress: Progress,
+    error: TurnoutError | None,
+    cells: int,
+    glyphs: Glyphs,
+    keys: Mapping[str, str],
+    topic: str = "",
 ) -> list[Line]:
     """The end of an operation; nothing before it.
 
-    keys   by id: what is pressed to go on from here: `undo`, `changes`, `copy-receipt`; those that are not there are
-           not offered
+    keys    by id: what is pressed to go on from here: `undo`, `changes`, `copy-receipt`; those that are not there are
+            not offered
+    topic   the section of the runbook that has more about the error
     """
     finished = progress.finished
     if finished is None and error is None:
         return []
     if finished is None or finished.outcome not in GOOD:
-        return [*_bad_end(progress, error, cells, glyphs), *_keys(progress, cells, glyphs, keys)]
+        return [*_bad_end(progress, error, cells, glyphs), *_keys(progress, cells, glyphs, keys, topic)]
     if finished.outcome != "done" or "switch" not in progress.phases:
         parts = wrap(short_tags(one_line(finished.summary), progress.short), cells - 2)
         took = f"  in {took_words(finished.seconds)}" if finished.outcome == "done" else ""
@@ -175,14 +182,15 @@ def _pruned(progress: Progress) -> list[Line]:
     return [line(f"pruned {count(most, 'release')} on {count(len(servers), 'server')}")]
 
 
-def _keys(progress: Progress, cells: int, glyphs: Glyphs, keys: Mapping[str, str]) -> list[Line]:
-    """What a person may want to press now."""
+def _keys(progress: Progress, cells: int, glyphs: Glyphs, keys: Mapping[str, str], topic: str = "") -> list[Line]:
+    """What a person may want to press now, and where there is more about what failed."""
     says = {"undo": f"undo{_price_of_undo(progress)}", "changes": "changes", "copy-receipt": "copy for the channel"}
     if progress.finished is None or progress.finished.outcome != "done" or not progress.switched:
         del says["undo"]
     if not progress.switched:
         says.pop("changes")
-    return flow([line((keys[name], "key"), f" {text}") for name, text in says.items() if name in keys], cells, glyphs)
+    parts = [line((keys[name], "key"), f" {text}") for name, text in says.items() if name in keys]
+    return flow([*parts, line(("more: ", "dim"), more(topic))] if topic else parts, cells, glyphs)
 
 
 def _price_of_undo(progress: Progress) -> str:

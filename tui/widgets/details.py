@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 
 from tui.keymap import Keymap
 from tui.model.focus import Focus
+from tui.model.pages import topic
 from tui.model.workspace import Workspace
 from tui.view.details import release_lines, server_lines
 from tui.view.glyphs import Glyphs
@@ -55,7 +56,8 @@ class DetailsTab(VerticalScroll, Tab, can_focus=True):
             config = workspace.fleet.server(server.name)
             keys = {name: self._keymap.shown(name) for name in ("accept", "watch", "break-lock")}
             place = (config.host, config.root)
-            return server_lines(server, fleet, cells, self._glyphs, self._now(), *place, keys, config.roles)
+            about = topic(server.error) if server.error is not None else ""
+            return server_lines(server, fleet, cells, self._glyphs, self._now(), *place, keys, config.roles, about)
         if here.release is None:
             return [line(("No release under the cursor.", "dim"))]
         lines = release_lines(here.release, fleet, cells, self._glyphs, self._now())

@@ -14,6 +14,7 @@ from core.errors import TurnoutError
 from core.history import Entry
 from tui.keymap import Keymap
 from tui.model.focus import Focus
+from tui.model.pages import topic
 from tui.model.workspace import Workspace
 from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
@@ -53,6 +54,7 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
         self._keymap = keymap
         self._progress: Progress | None = None
         self._error: TurnoutError | None = None
+        self._topic = ""
         self._fleet = FleetView("", "")
         self._recent: tuple[Entry, ...] = ()
         self._page = Page(())
@@ -63,7 +65,9 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
         progress = operation.progress if operation else None
         same = progress is self._progress and progress is not None and progress.finished is None
         self._progress = progress
-        self._error = operation.error if operation else None
+        error = operation.error if operation else None
+        if error is not self._error:
+            self._error, self._topic = error, topic(error) if error else ""
         if operation is None and workspace.fleet_view is not self._fleet:
             self._fleet = workspace.fleet_view
             self._recent = recent_entries(self._fleet)
@@ -84,7 +88,7 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
     def _frame(self) -> Frame:
         keys = {name: self._keymap.shown(name) for name in NEXT_KEYS if name in self._keymap.by_id}
         region = self.scrollable_content_region
-        return Frame(max(region.width, 20), max(region.height, 1), self._glyphs, keys, self._motion)
+        return Frame(max(region.width, 20), max(region.height, 1), self._glyphs, keys, self._motion, self._topic)
 
     def _draw(self) -> None:
         self._drawn_at = time.monotonic()
