@@ -26,7 +26,7 @@ from tui import keymap as keys
 from tui import settings as own
 from tui import theme as themes
 from tui.commands import app_wide
-from tui.model.keystrokes import ALONE
+from tui.model.keystrokes import ALONE, MANY
 from tui.view import glyphs as signs
 from tui.view.placement import HEIGHTS, WIDTHS
 from tui.widgets.cells import SentCells
@@ -414,11 +414,11 @@ class TurnoutApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_b
             self.push_screen(StopQuestion(operations, self.keymap.shown("yes"), quits=True), self._leave_if)
 
     def _leave_unless_pasted(self) -> None:
-        """Quit, unless other keys follow at once: a text that begins with the key does not end the program."""
+        """Quit, unless many keys come at once: a text that begins with this one does not end the program."""
         presses = self.keystrokes.presses
 
         def leave_if_alone() -> None:
-            if presses == self.keystrokes.presses:
+            if self.keystrokes.presses - presses < MANY - 1:
                 self.leave()
 
         self.set_timer(ALONE, leave_if_alone)

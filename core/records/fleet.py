@@ -13,7 +13,7 @@ from core.records.server import Release, ServerState
 from core.records.stays import Stay
 from core.records.told import Told
 
-ROLLBACK = "rollback"
+DEPLOY, ROLLBACK = "deploy", "rollback"
 """The kind of an operation in the journals (core.plan), whose previous release was left on purpose."""
 
 LEAP = 10**6
@@ -237,6 +237,8 @@ def previous_of(states: Iterable[ServerState], rows: Sequence[FleetRelease] | No
 def _before_last_operation(states: Sequence[ServerState], rows: Sequence[FleetRelease], live: str) -> Previous | None:
     """What was live before the last operation on each server that it switched; None where no operation switched last,
     or it left nothing that undo goes back to.
+
+    A server that had the same release before a deploy gave it to others, as a canary has, goes back with them.
     """
     last = [state.last_operation for state in states if state.current == live]
     if 2 * last.count("") > len(last):
@@ -244,14 +246,14 @@ def _before_last_operation(states: Sequence[ServerState], rows: Sequence[FleetRe
     operation = last_of_all(states)
     by_tag = {row.tag: row for row in rows}
     places = {row.tag: place for place, row in enumerate(reversed(rows))}
+    deployed = {state.current for state in states if ended_by(state, operation) and state.switches[0].kind == DEPLOY}
     skipped: dict[str, str] = {}
     tags: dict[str, str] = {}
     without: list[str] = []
     for state in states:
-        place = next((n for n, stay in enumerate(state.switches) if stay.operation == operation), None)
-        if place is None or not operation or place > 0:
+        if not operation or not state.switches or not (ended_by(state, operation) or state.current in deployed):
             continue
-        left = state.switches[place].tag
+        left = state.switches[0].tag
         older = [stay.tag for stay in state.stays]
         older = older[older.index(left) :] if left in older else []
         for tag in [left, *older[1:]] if left else ():
@@ -277,6 +279,11 @@ def _before_last_operation(states: Sequence[ServerState], rows: Sequence[FleetRe
         without=tuple(without),
         stay=tuple(s.server for s in states if s.server not in tags and s.server not in without),
     )
+
+
+def ended_by(state: ServerState, operation: str) -> bool:
+    """Whether this operation was the last one that switched a server."""
+    return bool(state.switches) and state.switches[0].operation == operation
 
 
 def last_of_all(states: Iterable[ServerState]) -> str:

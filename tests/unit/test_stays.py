@@ -129,6 +129,15 @@ def test_undo_is_there_and_back_again_on_each_server():
     assert goes_to(previous_of(fleet))["to"] == {"web1": "c", "web2": "c"}
 
 
+def test_a_canary_goes_back_with_those_that_followed_it_and_only_a_deploy_counts_so():
+    canary = server("web1", "b", *deploy("b", "a", 100, "11"))
+    others = [server(name, "b", *deploy("b", "a", 200, "22")) for name in ("web2", "web3")]
+    assert goes_to(previous_of([canary, *others]))["to"] == {"web1": "a", "web2": "a", "web3": "a"}
+    left_out = server("web1", "a", *deploy("a", "d", 50, "11"))
+    undone = server("web2", "a", *deploy("c", "a", 100, "22"), *deploy("a", "c", 200, "33", kind="rollback"))
+    assert goes_to(previous_of([left_out, undone])) == {"to": {"web2": "c"}, "without": (), "stay": ("web1",)}
+
+
 def test_the_last_switch_of_one_server_alone_is_taken_back_there_alone():
     both = deploy("b", "a", 500, "11")
     fleet = [server("web1", "b", *both), server("web2", "c", *both, *deploy("c", "b", 100, "22"))]

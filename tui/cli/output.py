@@ -140,7 +140,9 @@ class TextOutput:
         stream.write(self.mask(text) for text in (one_line(plan.title), *(f"  {plain(s)}".rstrip() for s in lines)))
 
     def table(self, lines: Iterable[Line], rows: Iterable[Mapping[str, Any]], legend: Line = ()) -> None:
-        self._data.write(clean_whole(self.mask(plain(spans).rstrip())) for spans in lines)
+        texts = (self.mask(plain(spans).rstrip()) for spans in lines)
+        # Tabs are ours: what programs read has them between its fields.
+        self._data.write("\t".join(map(clean_whole, text.split("\t"))) for text in texts)
         if legend:
             self._said.write([self.mask(plain(legend))])
 
