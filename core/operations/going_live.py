@@ -46,13 +46,15 @@ def carry_out(run: Run, prepared: Prepared, states: Mapping[str, ServerState], c
 
 
 def check_and_finish(run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
-    """For an interrupted operation that had switched every server: the checks it has missed, and the end.
+    """For an interrupted operation that had switched every server: the hooks and checks it may have missed, and the
+    end.
 
     Where a check fails nothing is switched: the journals still tell of the interruption, and it can be undone.
     """
     standing = Standing(prepared, states, run.fleet.environment.slots, run.left_out)
     transition = Transition(run, prepared, standing, HookRuns(run, standing))
     with run.or_give_back("failed"):
+        transition.switch(standing.reaching, controls)
         transition.check(standing.reaching, controls)
         transition.bring_back(standing.reaching, controls)
         transition.bake(standing.reaching, controls)

@@ -141,6 +141,11 @@ class Standing:
         left = {name: self.states[name].current for name in self.moving}
         return {name: tag for name, tag in {**self._switched_before, **left}.items() if tag}
 
+    @property
+    def switched_before(self) -> frozenset[str]:
+        """The servers that the interrupted operation which this one finishes had switched."""
+        return frozenset(self._switched_before)
+
     def was_live(self, server: str) -> dict[str, object]:
         """What the journal's end says was live before, so that undo knows however long ago the last switch is: on a
         server that did not switch, what its journals told of before.

@@ -241,15 +241,24 @@ class Transition:
                     raise
 
     def switch(self, batch: Sequence[str], controls: Controls) -> None:
-        """One rename on each server of a batch that has not got the release yet, all at once; then the hooks.
+        """One rename on each server of a batch that has not got the release yet, all at once; then the hooks, also
+        where an interrupted operation had switched and may have died before they ran.
 
         If this process dies here, `current` points to a complete release on every server, the old one or the new one.
         """
         moving = [name for name in batch if name in self._standing.moving]
         self._run.on_all(self._switch, moving).unwrap()
-        if not self._concluded and moving:
+        names = [*moving, *self._behind(batch)]
+        if not self._concluded and names:
             controls.cancel.check()
-            self._insist(lambda: self._hooks.at(AFTER_SWITCH, controls.cancel, moving), controls)
+            self._insist(lambda: self._hooks.at(AFTER_SWITCH, controls.cancel, names), controls)
+
+    def _behind(self, batch: Sequence[str]) -> list[str]:
+        """The servers of a batch where the hooks after an interrupted operation's switch may not have run. One that was
+        drained and has returned is in service, and they had run there."""
+        standing, drains = self._standing, self._hooks.any_at((DRAIN,))
+        there = (name for name in batch if name in standing.switched_before and name in standing.reaching)
+        return [name for name in there if not drains or name in standing.drained]
 
     def _switch(self, name: str) -> None:
         run, tag, state = self._run, self._standing.tag_on(name), self._standing.states[name]

@@ -58,6 +58,23 @@ def test_killed_while_checks_bake(interrupted, pair, way, tag):
     assert lines(pair[0], "started")[-1] == ("r3 blue" if way == "finish" else "r3 green")
 
 
+@pytest.mark.parametrize("fleet", ["both", "one"])
+def test_what_an_operator_who_died_after_the_switch_left_undone_is_done_by_finish(interrupted, pair, fleet):
+    late = f"[ ! -e $TURNOUT_ROOT/go ] || sleep 60; {SAID.format(name='late')}"
+    known = interrupted(hook("after-switch", late) + hook("retire", SAID.format(name="retired")), "switched")
+    for server in pair:
+        (server.files / "go").unlink(missing_ok=True)
+    if fleet == "one" and known.live() == ["r2", "r2"]:
+        link = pair[1].files / "current"
+        link.unlink()
+        link.symlink_to("releases/r1")
+    known.do(RecoverRequest("finish"))
+    assert known.live() == ["r2", "r2"]
+    for server in pair:
+        assert lines(server, "turned")[-1] == "r2 green", "what serves was turned to it before the old one was retired"
+        assert lines(server, "late")[-1] == "r2 green" and lines(server, "retired")[-1:] == ["r1 blue"]
+
+
 def test_killed_in_a_finalize_hook(interrupted, pair):
     known = interrupted(hook("finalize", "[ ! -e $TURNOUT_ROOT/go ] || sleep 60"), "hook-started", on="finalize")
     assert known.live() == ["r1", "r1"]
