@@ -10,7 +10,7 @@ from core import hooks, layout, variables
 from core.config import Hook
 from core.errors import FleetError, TurnoutError
 from core.jobs import Cancel
-from core.moments import FINALIZE, FIRST_SERVER, MOMENTS, OPERATOR, PREPARE, RETIRE, RETURN, Moment
+from core.moments import AFTER_SWITCH, FINALIZE, FIRST_SERVER, MOMENTS, OPERATOR, PREPARE, RETIRE, RETURN, Moment
 from core.operations.run import Run
 from core.operations.standing import Standing
 from core.text import most
@@ -42,6 +42,8 @@ class HookRuns:
     def __init__(self, run: Run, standing: Standing) -> None:
         self._run = run
         self._standing = standing
+        self._unsure: set[str] = set()
+        """Servers that were switched back, where it is not known which release serves."""
         rolling = standing.plan.strategy.rolling
         # A server that an operation before this one left drained has to be brought back, also where all switch at once.
         also = {RETURN.name} if standing.drained else set()
@@ -106,15 +108,23 @@ class HookRuns:
         A failure is a warning.
         """
         if servers:
-            with self._as_warnings():
+            with self._as_warnings() as failed:
                 back = {name: self._standing.before(name) for name in servers}
                 self._all(moment, _Way(layout.CURRENT, servers, cancel, back))
+            if failed and moment is AFTER_SWITCH:
+                self._unsure.update(servers)
 
     def retire(self, cancel: Cancel, left: Mapping[str, str]) -> None:
-        """Run the hooks of releases that were left, by server, each in its folder and with its variables.
+        """Run the hooks of releases that were left, by server, each in its folder and with its variables; not where
+        the hooks after the switch back failed: what serves may be of the release that was left.
 
         A failure is a warning.
         """
+        if self.any_at((RETIRE,)):
+            for name in sorted(self._unsure & left.keys()):
+                text = f"no retire hook runs: those after the switch back failed, so {left[name]} may still serve"
+                self._run.warn(text, name)
+        left = {name: tag for name, tag in left.items() if name not in self._unsure}
         with self._as_warnings():
             if left:
                 self._all(RETIRE, _Way(RETIRE.folder, list(left), cancel, left))
@@ -189,12 +199,15 @@ class HookRuns:
         return name in (names[:1] if hook.where == FIRST_SERVER else names) and hook.where != OPERATOR
 
     @contextmanager
-    def _as_warnings(self) -> Iterator[None]:
-        """Turn what fails into warnings."""
+    def _as_warnings(self) -> Iterator[list[TurnoutError]]:
+        """Turn what fails into warnings; gives what has failed."""
+        errors: list[TurnoutError] = []
         try:
-            yield
+            yield errors
         except FleetError as error:
+            errors.append(error)
             for server, failed in error.errors.items():
                 self._run.warn(f"{failed.title}: {failed.detail}", server)
         except TurnoutError as error:
+            errors.append(error)
             self._run.warn(f"{error.title}: {error.detail}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core import DeployRequest, RecoverRequest
+from core.errors import FleetError
 from tests.projects import hook
 from tests.waiting import until
 
@@ -73,6 +74,22 @@ def test_what_an_operator_who_died_after_the_switch_left_undone_is_done_by_finis
     for server in pair:
         assert lines(server, "turned")[-1] == "r2 green", "what serves was turned to it before the old one was retired"
         assert lines(server, "late")[-1] == "r2 green" and lines(server, "retired")[-1:] == ["r1 blue"]
+
+
+def test_nothing_is_retired_where_the_hooks_after_the_switch_back_failed(pair, project_factory, truth):
+    turn = hook(
+        "after-switch", f'{SAID.format(name="turned")}; [ "$TURNOUT_TAG" = r2 ] || [ ! -e $TURNOUT_ROOT/stuck ]'
+    )
+    rest = hook("retire", SAID.format(name="retired")) + '\n[[checks]]\nrun = "[ ! -e ../../stuck ]"\n'
+    known = truth(project := project_factory(pair, environment_options=SLOTS, extra=turn + rest), pair)
+    known.do(DeployRequest(tag="r1"))
+    project.commit({"index.html": "two\n"})
+    (pair[0].files / "stuck").touch()
+    with pytest.raises(FleetError):
+        known.do(DeployRequest(tag="r2"))
+    assert known.live() == ["r1", "r1"]
+    assert [lines(server, "turned")[-1] for server in pair] == ["r1 blue", "r1 blue"]
+    assert [lines(server, "retired") for server in pair] == [[], []], "r2 may still serve"
 
 
 def test_killed_in_a_finalize_hook(interrupted, pair):
