@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import AnyStr, TypeVar
@@ -13,6 +14,7 @@ _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _PERCENT = {byte: chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in range(256)}
 _WORD = frozenset(range(0x20, 0x7F)) - frozenset(b"'\\!")
 _OCTAL = {byte: chr(byte) if byte in _WORD else f"\\0{byte:03o}" for byte in range(256)}
+_HARMLESS = {byte: chr(byte) if byte in _SAFE else f"\\0{byte:03o}" for byte in range(256)}
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._/+=:,@~-]")
 _PLAIN = re.compile(r"[A-Za-z0-9._/+=:,@~-]*")
 _PERCENT_CODE = re.compile(rb"%([0-9A-F]{2})")
@@ -42,10 +44,28 @@ def same_path(text: str) -> str:
     return text if "%" not in text and _PLAIN.fullmatch(text) else encode_path(decode_path(text))
 
 
+def escaped(value: bytes | str) -> str:
+    r"""A text as one line that `printf %b` reads: printable ASCII as it is, `\0ooo` for every other byte."""
+    return "".join([_OCTAL[byte] for byte in _raw(value)])
+
+
 def shell_word(value: bytes | str) -> str:
-    r"""One word of an agent request: printable ASCII as it is, `\0ooo` (for `printf %b`) for every other byte."""
-    raw = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
-    return "'" + "".join([_OCTAL[byte] for byte in raw]) + "'"
+    """One word of an agent request: `escaped`, in quotes."""
+    return f"'{escaped(value)}'"
+
+
+def read_word(value: bytes | str) -> str:
+    r"""One word of a line for the shell's `read`, as `printf %b` reads it: `\0ooo` for what is not harmless."""
+    return "".join([_HARMLESS[byte] for byte in _raw(value)])
+
+
+def _raw(value: bytes | str) -> bytes:
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
+
+
+def touch_time(seconds: float) -> str:
+    """A time as `touch -t` takes it, in UTC; what is before 1970 as that."""
+    return time.strftime("%Y%m%d%H%M.%S", time.gmtime(max(seconds, 0)))
 
 
 def quote(value: str) -> str:

@@ -22,7 +22,7 @@ from core.records import SILENT_AFTER
 from core.remote import launch
 from core.remote.connection import Connection, start
 from core.remote.transport import BROKEN
-from core.text import clean_lines, shell_word
+from core.text import clean_lines, escaped, shell_word
 
 BEAT = 5.0
 """Seconds between beats while an answer is awaited."""
@@ -38,13 +38,13 @@ GREETING_LIMIT = 4 << 20
 """Characters that start-up files may print before the agent is ready."""
 
 
-_NEWLINE = shell_word("\n").strip("'")
+_NEWLINE = escaped("\n")
 
 
 @lru_cache(2048)
 def _encoded(line: str) -> str:
     """A line in a word: an operation hands the same ones to each of its servers."""
-    return shell_word(line)[1:-1]
+    return escaped(line)
 
 
 class Waiting(TypedDict, total=False):

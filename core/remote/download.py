@@ -14,7 +14,7 @@ from core.records import LAST_SECOND
 from core.remote import launch
 from core.remote.connection import Connection, start
 from core.remote.transport import BROKEN
-from core.text import clean, shell_word
+from core.text import clean, escaped
 
 STALL = 60.0
 """Seconds in which not one byte came before the server counts as gone."""
@@ -51,7 +51,7 @@ class Download:
         start(self._channel, begun.command)
         names = b"".join(b"./%b\0" % path for path in paths)
         self._mark = secrets.token_hex(8).encode()
-        head = f"{begun.text}{shell_word(root).strip(chr(39))}\n{folder}\n".encode("ascii") + self._mark + b"\n"
+        head = f"{begun.text}{escaped(root)}\n{folder}\n".encode("ascii") + self._mark + b"\n"
         # Beside reading: the server may fill its window before it has taken all names.
         threading.Thread(target=self._ask, args=(head + names,), name="ask for files", daemon=True).start()
 

@@ -24,7 +24,7 @@ from core.remote.connection import Connection
 from core.remote.transport import BROKEN
 from core.remote.upload import STALL, Upload
 from core.tar.writer import CHUNK, changed
-from core.text import clean, shell_word
+from core.text import clean, escaped, read_word, touch_time
 
 BLOCK = 64 << 10
 """Bytes of a block of lane.sh."""
@@ -91,7 +91,7 @@ class Lane(Upload):
         self.given: deque[_Given] = deque()
         self.thread = threading.current_thread()
         self._squeeze = target.squeeze
-        head = "".join(f"{line}\n" for line in (_word(target.root.encode()), target.token, target.unpack))
+        head = "".join(f"{line}\n" for line in (escaped(target.root), target.token, target.unpack))
         self.send(f"{self._program}{head}".encode("ascii"))
 
     def _started(self, ownership: Ownership) -> launch.Start:
@@ -108,7 +108,7 @@ class Lane(Upload):
         piece = given.piece
         file.seek(piece.start)
         blocks = -(-piece.size // BLOCK)
-        head = f"piece {piece.start // BLOCK} {{}} {blocks} {_word(piece.file.path)}\n"
+        head = f"piece {piece.start // BLOCK} {{}} {blocks} {read_word(piece.file.path)}\n"
         digest = hashlib.sha256()
         if self._squeeze is not None:
             content = b"".join(_read(file, piece))
@@ -147,18 +147,13 @@ class Lane(Upload):
 
     def seal(self, file: LargeFile) -> None:
         """Give a file its mode and time, once all of it is there."""
-        when = time.strftime("%Y%m%d%H%M.%S", time.gmtime(max(file.when, 0)))
-        self.send(f"seal {file.mode:o} {when} {file.size} {_word(file.path)}\n".encode("ascii"))
+        line = f"seal {file.mode:o} {touch_time(file.when)} {file.size} {read_word(file.path)}\n"
+        self.send(line.encode("ascii"))
         until = time.monotonic() + STALL
         while time.monotonic() < until:
             if "sealed" in self.answers(_LOOK):
                 return
         raise self._lost(f"no answer for {STALL:.0f} s")
-
-
-def _word(path: bytes) -> str:
-    """A path as the last word of a line: `read` would take blanks from its end."""
-    return shell_word(path).strip("'").replace(" ", "\\0040")
 
 
 def _read(file: BinaryIO, piece: Piece) -> Iterator[bytes]:

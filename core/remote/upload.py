@@ -15,7 +15,7 @@ from core.remote import launch
 from core.remote.connection import Connection, start
 from core.remote.transport import BROKEN
 from core.tar.writer import CHUNK
-from core.text import clean, cut_lines, shell_word
+from core.text import clean, cut_lines, escaped
 
 _LOOK = 0.2
 """Seconds between two looks whether it has ended, while it says nothing."""
@@ -57,9 +57,9 @@ class Upload:
 
         made   files to make there, empty, whose content does not come in this stream; see `wait_made`
         """
-        lines = ["!"] if wipe else [shell_word(path).strip("'") for path in remove]
-        lines += [shell_word(b"//" + path).strip("'") for path in made]
-        head = [shell_word(root).strip("'"), token, unpack]
+        lines = ["!"] if wipe else [escaped(path) for path in remove]
+        lines += [escaped(b"//" + path) for path in made]
+        head = [escaped(root), token, unpack]
         text = "".join(f"{line}\n" for line in [*head, *lines, ""])
         self.send(f"{self._program}{text}".encode("ascii"))
 

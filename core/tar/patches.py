@@ -11,7 +11,6 @@ They travel in the upload's tar stream, as files of `incoming/patches`; patch.sh
 from __future__ import annotations
 
 import tempfile
-import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from core import layout
 from core.manifest import Entry
 from core.tar.writer import CHUNK, Chunk, blob, header, padding
 from core.tar.zstd import zstd_library
+from core.text import read_word, touch_time
 
 RANGE = 8 << 20
 AROUND = 4 << 20
@@ -36,7 +36,6 @@ _LEVEL, _WINDOW = 3, 24
 _LOOKS = 8
 """How often the whole old content is searched, where a range is not at its place."""
 _PROBE = 64
-_HARMLESS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._/+=:,@~-"
 
 Look = Callable[[], object]
 """Is called between two ranges; raises what ends the work."""
@@ -139,8 +138,8 @@ class Patches:
         """What patch.sh reads."""
         lines = []
         for patch in self.made:
-            when = time.strftime("%Y%m%d%H%M.%S", time.gmtime(max(patch.mtime, 0)))
-            lines.append(f"file {patch.entry.content} {patch.entry.mode:o} {when} {_word(patch.path)}")
+            when, path = touch_time(patch.mtime), read_word(patch.path)
+            lines.append(f"file {patch.entry.content} {patch.entry.mode:o} {when} {path}")
             for each in patch.ranges:
                 words = f"{each.skip} {each.count}"
                 lines.append(f"copy {words}" if each.piece < 0 else f"piece {words} {each.piece}")
@@ -243,8 +242,3 @@ def _read(file: BinaryIO, place: int, size: int) -> bytes:
         parts.append(piece)
         size -= len(piece)
     return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _word(path: bytes) -> str:
-    r"""A path without white space: `\0ooo` (for `printf %b`) for what is not harmless."""
-    return "".join([chr(byte) if byte in _HARMLESS else f"\\0{byte:03o}" for byte in path])
