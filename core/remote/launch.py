@@ -96,8 +96,8 @@ AGENT_PARTS = (
     "release.sh",
     "agent.sh",
 )
-UPLOAD_PARTS = (PROCESS, "disks.sh", "upload.sh")
-LANE_PARTS = (PROCESS, "lane.sh")
+UPLOAD_PARTS = (PROCESS, "disks.sh", "incoming.sh", "upload.sh")
+LANE_PARTS = (PROCESS, "incoming.sh", "lane.sh")
 DOWNLOAD_PARTS = ("download.sh",)
 FOLLOW_PARTS = ("watch.sh", "follow.sh")
 GUARD_PARTS = ("watch.sh", "guard.sh")

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154  # process.sh comes before this file
+# shellcheck shell=sh disable=SC2154  # process.sh and incoming.sh come before this file
 # lane.sh: takes pieces of large files into deploy-cache, over a connection of its own beside an upload. upload.sh has made
 # these files, empty, before the first piece is sent.
 #
@@ -12,20 +12,6 @@
 #                                      answer: `sealed`
 #
 # An upload has moved the cache's manifest away: if this dies, the cache is unknown, and is compared by checksum next time.
-LC_ALL=C
-export LC_ALL
-own=.turnout
-# What is said here, the operator's side reads from standard error.
-exec 4>&1 >&2
-IFS= read -r root && IFS= read -r token && IFS= read -r unpack || exit 0
-case $root in /*) ;; *) say "not begun: a start-up file there reads standard input and consumed part of what was sent"; exit 1 ;; esac
-case $root in *\\*) root=$(printf '%b_' "$root") && root=${root%_} ;; esac
-cd -P "$root" || { say "the deploy root $root is gone, or can no longer be entered"; exit 3; }
-held_by "$token"
-# An operation that takes the lock from here on ends this process first, and unlocking does.
-birth $$
-[ -z "$born" ] || say "$$ $born" >> "$own/lock/upload"
-held_by "$token"
 
 # take BYTES: exactly so many bytes of the input, and nothing of what follows.
 take() { dd bs="$1" count=1 iflag=fullblock 2> /dev/null; }
@@ -47,7 +33,7 @@ printf '\nready\n' >&4
 known=
 while read -r order first second third path; do
   case $path in *\\*) path=$(printf '%b_' "$path") && path=${path%_} ;; esac
-  case /$path/ in */../* | */./* | *//*) say "not a path in a tree: $path"; exit 1 ;; esac
+  in_tree "$path"
   file=deploy-cache/$path
   if [ "$file" != "$known" ]; then
     { [ -f "$file" ] && [ ! -L "$file" ] && [ "$(cd -P "${file%/*}" && pwd)" = "$PWD/${file%/*}" ]; } ||

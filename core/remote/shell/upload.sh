@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154  # process.sh and disks.sh come before this file
+# shellcheck shell=sh disable=SC2154  # process.sh, disks.sh and incoming.sh come before this file
 # upload.sh: takes a tree's changes on standard input into deploy-cache; on a channel of its own, started ahead.
 #
 # First come lines: the root, the lock's token, UNPACK, then a path below deploy-cache to remove each (\0ooo is a byte;
@@ -7,31 +7,10 @@
 # relative to the root, as it is or as UNPACK (gzip, zstd) says. `read` takes a pipe byte by byte, so the stream that
 # follows the lines is left whole for tar.
 #
-# process.sh and disks.sh come before this file: nothing that is mounted in the cache is removed or emptied.
+# process.sh, disks.sh and incoming.sh come before this file: nothing that is mounted in the cache is removed or emptied.
 #
 # The cache's manifest is moved away first: if this dies, the cache is unknown, and is compared by checksum next time.
-LC_ALL=C
-export LC_ALL
-umask "${mask:-022}"
-own=.turnout
-# What is said here, the operator's side reads from standard error.
-exec 4>&1 >&2
-# No line: it was started ahead and is not wanted.
-IFS= read -r root && IFS= read -r token && IFS= read -r unpack || exit 0
-# Must be a path: if a start-up file has read one of these lines, the others have moved up.
-case $root in /*) ;; *) say "not begun: a start-up file there reads standard input and consumed part of what was sent"; exit 1 ;; esac
-case $root in *\\*) root=$(printf '%b_' "$root") && root=${root%_} ;; esac
-cd -P "$root" || { say "the deploy root $root is gone, or can no longer be entered"; exit 3; }
-held_by "$token"
 
-# ends_with_lock PID: an operation that takes the lock from here on ends this process first: it must not write while
-# another operation is running.
-ends_with_lock() {
-  birth "$1"
-  [ -z "$born" ] || say "$1 $born" >> "$own/lock/upload"
-}
-ends_with_lock $$
-held_by "$token"
 say upload > "$own/lock/phase"
 # From here on what lies in deploy-cache was put there by us, also where this dies.
 [ -L "$own/cache.ours" ] || : >> "$own/cache.ours" || exit 1
@@ -73,7 +52,7 @@ while IFS= read -r path && [ -n "$path" ]; do
     !) clear_of_mounts; empty deploy-cache || exit 1; continue ;;
     *\\*) path=$(printf '%b_' "$path") && path=${path%_} ;;
   esac
-  case /${path#//}/ in */../* | */./* | *//*) say "not a path in a tree: $path"; exit 1 ;; esac
+  in_tree "${path#//}"
   case $path in
     //*)
       [ $# -eq 0 ] || { clear_of_mounts; rm -rf -- "$@" || exit 1; set --; }
