@@ -104,6 +104,7 @@ class Delivery:
             unpack = fan_out.unpack(cancel)
             progress = Progress(run, name, patching.bytes if patching else change.bytes, change.files)
             self._upload(name, fan_out, unpack, progress, cancel, change.remove, wipe=wipe)
+            self._count(progress)
             if patching and patching.patches:
                 self._apply(name, patching.patches, cancel)
         except TurnoutError:
@@ -124,7 +125,7 @@ class Delivery:
         wipe: bool = False,
     ) -> None:
         """Send one server a stream, and beside it the large files that travel in pieces."""
-        held, large = self._run.held(name), self._large.get(fan_out, [])
+        held, large = self._run.held(name), self._large[fan_out]
         upload = held.upload()
         with upload.watch(cancel):
             upload.begin(held.root, held.token, unpack, remove, wipe, [file.path for file in large])
@@ -133,6 +134,9 @@ class Delivery:
             else:
                 self._pump(name, progress, upload.send, fan_out)
                 upload.finish()
+
+    def _count(self, progress: Progress) -> None:
+        """Take in what travelled to one server."""
         progress.end()
         with self._lock:
             self.bytes += progress.sent
@@ -158,12 +162,7 @@ class Delivery:
             return
         progress.beside(0, 0)
         alone = self._stream_of([file.path for file in large], beside.bytes, [name], beside=False)
-        unpack, held = alone.unpack(cancel), run.held(name)
-        again = held.upload()
-        with again.watch(cancel):
-            again.begin(held.root, held.token, unpack, (), wipe=False)
-            self._pump(name, progress, again.send, alone)
-            again.finish()
+        self._upload(name, alone, alone.unpack(cancel), progress, cancel)
 
     def _refuse_what_does_not_fit(self, state: ServerState, change: Difference, *, wipe: bool) -> None:
         """DiskFull where a cache that the plan did not know needs more than there is; `wipe`: it is emptied first."""
@@ -195,7 +194,9 @@ class Delivery:
             return
         sizes = sum(tree.manifest.entries[path].size for path in again)
         fan_out = self._stream_of(again, sizes, [name])
-        self._upload(name, fan_out, fan_out.unpack(cancel), Progress(run, name, sizes, len(again)), cancel)
+        progress = Progress(run, name, sizes, len(again))
+        self._upload(name, fan_out, fan_out.unpack(cancel), progress, cancel)
+        self._count(progress)
 
     def _pump(self, name: str, progress: Progress, send: Callable[[bytes], None], fan_out: FanOut) -> None:
         """Hand all chunks to one server."""
