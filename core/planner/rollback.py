@@ -10,15 +10,18 @@ from core.names import quoted
 from core.plan import NONE, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.planner.oddities import current_refusal, state_warnings
 from core.planner.release import PlanSettings, leading_nowhere, release_step
-from core.records import FleetRelease, Previous, ServerState, fleet_releases, live_tag, previous_of
+from core.records import FleetRelease, Previous, ServerState, fleet_releases, live_of, previous_of
 
 
-def rollback_target(states: Sequence[ServerState], tag: str | None) -> tuple[FleetRelease | None, str]:
+def rollback_target(
+    states: Sequence[ServerState], tag: str | None, rows: Sequence[FleetRelease] | None = None
+) -> tuple[FleetRelease | None, str]:
     """The release that a rollback switches to, of undo that of most servers (core.records.Previous), or None and why.
 
-    tag   None: what was live before the last switch (`previous_of`)
+    tag    None: what was live before the last switch (`previous_of`)
+    rows   `fleet_releases` of the states, where they are there already
     """
-    rows = fleet_releases(states)
+    rows = fleet_releases(states) if rows is None else rows
     wanted = tag or previous_of(states, rows).tag
     if not wanted:
         unread = [row.tag for row in rows if row.unread and row.present_on and not row.live_on]
@@ -47,27 +50,24 @@ def plan_rollback(
     environment: str,
     states: Sequence[ServerState],
     tag: str | None,
-    manifest: Manifest | None,
-    manifest_problem: str,
+    sources: Mapping[str, Source],
     caches: Mapping[str, Manifest | None],
     settings: PlanSettings,
-    others: Mapping[str, Source] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Plan:
     """The plan of a rollback to `tag`, or to the previous release.
 
-    manifest  of the release's tree where some server needs its files again; None with the reason in
-              `manifest_problem` where they cannot be made any more
-    others    the same of the other releases that servers go to, by tag
+    sources   by tag, of releases whose files some server needs again
     tags      by server that goes to another release than `tag`: that one. Of undo the journals say so
     """
-    undoes = None if tag else previous_of(states)
-    row, problem = rollback_target(states, tag)
+    releases = fleet_releases(states)
+    undoes = None if tag else previous_of(states, releases)
+    row, problem = rollback_target(states, tag, releases)
     base = Plan(
         environment=environment,
         tag=row.tag if row else tag or "",
         undoes=undoes,
-        live=live_tag(states),
+        live=live_of(releases),
         record=row.record if row else None,
         strategy=settings.strategy,
         hooks=settings.hooks,
@@ -82,7 +82,7 @@ def plan_rollback(
         )
         return replace(base, steps=blocked, refusals=() if blocked else (Refusal(problem),))
     tags = undoes.tags if undoes else tags or {}
-    rows = {each.tag: each for each in fleet_releases(states) if each.tag in {row.tag, *tags.values()}}
+    rows = {each.tag: each for each in releases if each.tag in {row.tag, *tags.values()}}
     if gone := sorted({*tags.values()} - rows.keys()):
         return replace(base, refusals=(Refusal(f"there is no release {', '.join(gone)}"),))
     conflict = next((each.conflict for each in rows.values() if each.conflict), "")
@@ -91,7 +91,7 @@ def plan_rollback(
     stay = frozenset(undoes.stay if undoes else ())
     steps, warnings = [], list(state_warnings(states))
     for each in rows.values():
-        source = Source(manifest, manifest_problem) if each is rows[row.tag] else (others or {}).get(each.tag, Source())
+        source = sources.get(each.tag, Source())
         here = [s for s in states if s.server not in stay and tags.get(s.server, row.tag) == each.tag]
         made = [_step(state, each, source, caches, settings) for state in here]
         warnings += leading_nowhere(here, made, source.manifest, settings)

@@ -169,7 +169,7 @@ class Day:
     def our_rollback(self) -> None:
         state = self.begin()
         tag = self.choose.choice([None, None, *self.releases])
-        plan = plan_rollback("production", [state], tag, None, "", {}, SETTINGS)
+        plan = plan_rollback("production", [state], tag, {}, {}, SETTINGS)
         if tag is None and plan.tag:
             assert not state.releases[plan.tag].bad, "undo never goes to what was never published"
         if not plan.executable or plan.steps[0].action != SWITCH:

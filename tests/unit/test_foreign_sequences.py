@@ -82,7 +82,7 @@ class Root:
     def rollback(self) -> None:
         before = self.state()
         tag = self.chance.choice([None, *self.releases])
-        plan = plan_rollback("production", [before], tag, None, "", {}, PlanSettings())
+        plan = plan_rollback("production", [before], tag, {}, {}, PlanSettings())
         if not plan.executable:
             assert tag is None, plan.all_refusals
             return

@@ -44,7 +44,7 @@ def test_a_first_current_is_not_made_beside_the_link_that_serves() -> None:
     server = state("web1", theirs("1"), theirs("2"), links={"2": ("live",)})
     refusal = deploy(server).steps[0].refusal
     assert refusal and 'current = "live"' in refusal.text and "release 2" in refusal.text
-    rolled = plan_rollback("production", [server], "1", None, "", {}, SETTINGS)
+    rolled = plan_rollback("production", [server], "1", {}, {}, SETTINGS)
     assert rolled.steps[0].refusal
     assert any("there is no current; the link live leads to 2" in text for text in oddities([server]))
 
@@ -81,14 +81,12 @@ def test_a_release_that_is_marked_bad_takes_no_place_of_a_good_one() -> None:
     bad = theirs("11", told=Told(tool="Deployer", fate="is marked bad by Deployer"))
     server = state("web1", theirs("10"), bad, theirs("12", live=True))
     assert prune(server, keep=2, for_ever=True).steps[0].prune == ()
-    plan = plan_rollback("production", [server], None, None, "", {}, SETTINGS)
+    plan = plan_rollback("production", [server], None, {}, {}, SETTINGS)
     assert plan.tag == "10"
     said = " ".join(plan.warnings)
     assert "11, which was live before, is marked bad by Deployer" in said
     assert "whether it was ever live is unknown" in said
-    assert (
-        "11 is marked bad by Deployer" in plan_rollback("production", [server], "11", None, "", {}, SETTINGS).warnings
-    )
+    assert "11 is marked bad by Deployer" in plan_rollback("production", [server], "11", {}, {}, SETTINGS).warnings
 
 
 @pytest.mark.parametrize(
@@ -167,8 +165,7 @@ def test_somebody_elses_deploy_cache_is_neither_changed_nor_emptied() -> None:
         "production",
         [state("web1", theirs("1"), theirs("2", live=True), cache_foreign=True)],
         "1",
-        None,
-        "",
+        {},
         {},
         SETTINGS,
     )

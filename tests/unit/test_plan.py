@@ -20,7 +20,7 @@ from core.planner.deploy import plan_deploy
 from core.planner.oddities import adoption
 from core.planner.prune import plan_prune
 from core.planner.release import PlanSettings
-from core.planner.rollback import plan_rollback
+from core.planner.rollback import Source, plan_rollback, rollback_target
 from core.records import Pin, Record, Release, ServerState, live_tag, previous_tag
 from core.retention import FAILED_KEPT, beyond, protection
 from core.rows.plan import plan_row
@@ -56,7 +56,9 @@ def deploy(
 
 
 def rollback(*states: ServerState, tag: str | None = None, manifest: Manifest | None = None, problem: str = ""):
-    return plan_rollback("production", states, tag, manifest, problem, {}, SETTINGS)
+    row, _ = rollback_target(states, tag)
+    sources = {row.tag: Source(manifest, problem)} if row else {}
+    return plan_rollback("production", states, tag, sources, {}, SETTINGS)
 
 
 def prune(*states: ServerState, tags: tuple[str, ...] = (), keep: int | None = None, cache: bool = False):

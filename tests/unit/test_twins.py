@@ -33,10 +33,10 @@ def test_a_short_and_a_whole_commit_are_the_same() -> None:
 
 def test_a_rollback_to_such_a_name_is_refused() -> None:
     for tag in ("1", None):
-        plan = plan_rollback("production", [WEB1, WEB2], tag, None, "", {}, PlanSettings())
+        plan = plan_rollback("production", [WEB1, WEB2], tag, {}, {}, PlanSettings())
         assert not plan.executable and "different content for 1" in plan.all_refusals[0]
         assert plan.all_refusals[0].endswith("--server names them")
-    alone = plan_rollback("production", [WEB1], "1", None, "", {}, PlanSettings())
+    alone = plan_rollback("production", [WEB1], "1", {}, {}, PlanSettings())
     assert alone.executable
 
 

@@ -158,34 +158,25 @@ def plan_return(
     no_hooks   only the hooks that make a release run
     """
     fleet, kind = operation.fleet, operation.kind(operation.request)
-    row, _ = rollback_target(states, tag)
-    going = previous_of(states) if tag is None else Previous(tag=tag, tags=tags or {})
+    rows = fleet_releases(states)
+    row, _ = rollback_target(states, tag, rows)
+    going = previous_of(states, rows) if tag is None else Previous(tag=tag, tags=tags or {})
     found: dict[str, tuple[Tree | None, str]] = {}
-    for each in fleet_releases(states):
+    for each in rows:
         if row and each.tag in {row.tag, *going.tags.values()}:
             needing = [s for s in states if s.server not in going.stay and going.tag_on(s.server) == each.tag]
             if any(not (s.releases.get(each.tag) and s.releases[each.tag].present) for s in needing):
                 found[each.tag] = _tree_again(operation, each)
     trees = {name: made for name, (made, _) in found.items() if made}
-    tree, problem = found.get(row.tag, (None, "")) if row else (None, "")
-    caches = cache_contents(fleet, states) if trees else {}
-    moments = moments_of(kind, makes_release=bool(trees))
+    tree = trees.pop(row.tag, None) if row else None
+    built = tree or next(iter(trees.values()), None)
+    caches = cache_contents(fleet, states) if built else {}
+    moments = moments_of(kind, makes_release=built is not None)
     moments = tuple(moment for moment in moments if moment.makes or not no_hooks)
     settings = plan_settings(fleet, moments, carries, operation.strategy)
-    plan = plan_rollback(
-        fleet.environment.name,
-        states,
-        tag,
-        tree.manifest if tree else None,
-        problem,
-        caches,
-        settings,
-        {name: Source(made.manifest if made else None, why) for name, (made, why) in found.items()},
-        tags,
-    )
-    built = tree or next(iter(trees.values()), None)
-    others = {name: made for name, made in trees.items() if made is not tree}
-    return Prepared(replace(plan, build=reuse(built)), tree, caches, trees=others)
+    sources = {name: Source(made.manifest if made else None, why) for name, (made, why) in found.items()}
+    plan = plan_rollback(fleet.environment.name, states, tag, sources, caches, settings, tags)
+    return Prepared(replace(plan, build=reuse(built)), tree, caches, trees=trees)
 
 
 def _tree_again(operation: Operation[Any], row: FleetRelease) -> tuple[Tree | None, str]:
