@@ -21,8 +21,7 @@ from core.records import ServerState
 from core.remote.held import Fetch, Held
 from core.store import catalog
 from core.store.objects import Objects, objects_of
-from core.store.packs import largest, most_unpacked, packed_paths
-from core.store.proof import listing_digest
+from core.store.packs import contents_of
 from core.text import clean
 
 _REMEDIES = (
@@ -81,12 +80,7 @@ def _there(held: Held, state: ServerState, objects: Objects, key: str, pack: byt
         address=address,
         sha256=hashlib.sha256(pack).hexdigest(),
         size=len(pack),
-        most=most_unpacked(manifest, None),
-        largest=largest(manifest, None),
-        listing=listing_digest(manifest, packed_paths(manifest, None)),
-        digest=manifest.digest,
-        changes=False,
-        remove=(),
+        contents=contents_of(manifest, None),
     )
     began = time.monotonic()
     try:

@@ -23,8 +23,7 @@ from core.source.tree import Tree
 from core.store import catalog, trees
 from core.store.catalog import Pack
 from core.store.objects import objects_of
-from core.store.packs import largest, most_unpacked, packed_paths
-from core.store.proof import listing_digest
+from core.store.packs import Contents, contents_of
 from core.text import count, size
 
 if TYPE_CHECKING:
@@ -74,11 +73,11 @@ def tree_in_store(project: Project, record: Record, emit: Emit, cancel: Cancel) 
 
 @dataclass(frozen=True)
 class _Ready:
-    """A pack that is in the store, and what a server removes before it comes in."""
+    """A pack that is in the store, and what it holds."""
 
     key: str
     pack: Pack
-    change: Difference | None
+    contents: Contents
 
 
 class Fetching:
@@ -133,9 +132,7 @@ class Fetching:
 
     def _ask(self, name: str, ready: _Ready, cancel: Cancel, *, fresh: bool) -> None:
         """One request to a server; its progress as events."""
-        run, step, tree = self._run, self._prepared.plan.step(name), self._prepared.tree
-        assert tree is not None
-        pack = ready.pack
+        run, step, pack = self._run, self._prepared.plan.step(name), ready.pack
         total: dict[str, Any] = {"total": step.send_bytes, "files_total": step.send_files}
         run.emit(UploadProgress(server=name, sent=0, files=0, **total))
 
@@ -148,12 +145,7 @@ class Fetching:
             address=objects_of(run.fleet.project).address(ready.key, fresh=fresh),
             sha256=pack.sha256,
             size=pack.bytes,
-            most=most_unpacked(tree.manifest, ready.change),
-            largest=largest(tree.manifest, ready.change),
-            listing=listing_digest(tree.manifest, packed_paths(tree.manifest, ready.change)),
-            digest=tree.manifest.digest,
-            changes=ready.change is not None,
-            remove=ready.change.remove if ready.change else (),
+            contents=ready.contents,
         )
         began = time.monotonic()
         run.held(name).fetch(request, cancel, on_bytes)
@@ -199,7 +191,7 @@ class Fetching:
             pack, _ = trees.push(objects, tree, run.fleet.environment.name, run.who, run.emit, cancel)
         elif pack is None:
             pack = trees.push_pack(objects, tree, run.emit, cancel, change, old)
-        return _Ready(catalog.pack_key(digest, pack.id, old), pack, change)
+        return _Ready(catalog.pack_key(digest, pack.id, old), pack, contents_of(tree.manifest, change))
 
     @property
     def summary(self) -> str:

@@ -21,27 +21,21 @@ from core.shape import differences
 if TYPE_CHECKING:
     from core.remote.session import Session
     from core.remote.upload import Upload
+    from core.store.packs import Contents
 
 
 @dataclass(frozen=True)
 class Fetch:
     """What a server fetches, and how it proves to be right; see store.sh.
 
-    size      of the pack in bytes; most: once it is unpacked, at most; largest: of its largest file
+    size      of the pack in bytes
     address   where the pack is, with what lets anybody fetch it: a secret
-    listing   what core.store.proof.listing_digest gives for its files; digest: of the tree's manifest
-    changes   it changes what deploy-cache holds, after the paths of `remove` are gone; else it has all of the tree
     """
 
     address: str
     sha256: str
     size: int
-    most: int
-    largest: int
-    listing: str
-    digest: str
-    changes: bool
-    remove: Sequence[bytes]
+    contents: Contents
 
     def __repr__(self) -> str:
         return f"Fetch({self.sha256})"
@@ -116,9 +110,10 @@ class Held:
         on_bytes   gets how many bytes of the pack are there, about once a second
         Raises ServerError where it could not: deploy-cache is as it was, or unknown and compared by checksum next time.
         """
-        kind = "changes" if pack.changes else "whole"
-        words = [pack.sha256, str(pack.size), str(pack.most), str(pack.largest), pack.listing, pack.digest, kind]
-        verb, travels = travelling("fetch", (self.token, *words, pack.address, *pack.remove), STORE)
+        holds = pack.contents
+        kind = "changes" if holds.changes else "whole"
+        words = [pack.sha256, str(pack.size), str(holds.most), str(holds.largest), holds.listing, holds.digest, kind]
+        verb, travels = travelling("fetch", (self.token, *words, pack.address, *holds.remove), STORE)
 
         def heard(line: str) -> None:
             word, _, number = line.partition(" ")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import secrets
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from core import layout
 from core.errors import StoreError
 from core.manifest import LINK, Difference, Manifest
 from core.source.tree import Tree
 from core.store.catalog import Pack
+from core.store.proof import listing_digest
 from core.tar.writer import BLOCK, END, manifest_files, stream
 
 LEVEL = 4
@@ -98,6 +100,35 @@ def largest(manifest: Manifest, change: Difference | None) -> int:
 
 def _tail(manifest: Manifest, change: Difference | None) -> list[bytes]:
     return [content for _, content in manifest_files(manifest, change)]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a pack holds, for the server that proves it; see store.sh.
+
+    most      bytes at most once it is unpacked; largest: of its largest file
+    listing   what core.store.proof.listing_digest gives for its files; digest: of the tree's manifest
+    changes   it changes what deploy-cache holds, after the paths of `remove` are gone; else it has all of the tree
+    """
+
+    most: int
+    largest: int
+    listing: str
+    digest: str
+    changes: bool
+    remove: Sequence[bytes]
+
+
+def contents_of(manifest: Manifest, change: Difference | None) -> Contents:
+    """What the pack of a tree holds, or of what changes another one into it."""
+    return Contents(
+        most=most_unpacked(manifest, change),
+        largest=largest(manifest, change),
+        listing=listing_digest(manifest, packed_paths(manifest, change)),
+        digest=manifest.digest,
+        changes=change is not None,
+        remove=change.remove if change else (),
+    )
 
 
 class PackFiles:
