@@ -88,6 +88,11 @@ class Step:
     stored: str = ""
     refusal: Refusal | None = None
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether its bytes are not upper bounds, for whatever reason."""
+        return self.exact and not self.patched
+
     def price(self) -> str:
         """The step in a few words: `switch only`, `send 41 MB in 50 files, copy 58 MB, switch`."""
         if self.refusal:
@@ -96,7 +101,7 @@ class Step:
             return "stays as it is: it took no part in the last switch"
         parts = []
         if self.action == UPLOAD and self.send_files:
-            least = "" if self.exact and not self.patched else "at most "
+            least = "" if self.is_exact else "at most "
             verb, whence = ("fetch", " from the store") if self.stored else ("send", "")
             parts.append(f"{verb} {least}{size(self.send_bytes)} in {count(self.send_files, 'file')}{whence}")
         elif self.action == UPLOAD and self.remove_entries:
@@ -217,7 +222,7 @@ class Plan:
 
     @property
     def exact(self) -> bool:
-        return all(step.exact and not step.patched for step in self.steps)
+        return all(step.is_exact for step in self.steps)
 
     @property
     def moving(self) -> tuple[str, ...]:
@@ -246,6 +251,10 @@ class Plan:
     def tag_on(self, server: str) -> str:
         """The release that is live on a server in the end, "" for none."""
         return self.tags.get(server, self.tag)
+
+    def record_of(self, tag: str) -> Record | None:
+        """The record of a release that servers go to, where it has one."""
+        return self.record if tag == self.tag else self.records.get(tag)
 
     @property
     def by_tag(self) -> dict[str, list[str]]:

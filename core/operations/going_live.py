@@ -24,7 +24,7 @@ def carry_out(run: Run, prepared: Prepared, states: Mapping[str, ServerState], c
     hooks = HookRuns(run, standing)
     transition = Transition(run, prepared, standing, hooks)
     try:
-        own = {name: (tag, plan.records.get(tag)) for name, tag in plan.tags.items() if name not in plan.staying}
+        own = {name: (tag, plan.record_of(tag)) for name, tag in plan.tags.items() if name not in plan.staying}
         run.open(plan.tag, plan.record, plan.batches if plan.strategy.rolling else (), own, plan.staying)
         transition.ready(controls)
         for batch in transition.batches(controls):

@@ -43,10 +43,10 @@ class Prepared:
     def only(self, tag: str) -> Prepared:
         """The part of it that concerns the servers which go to one release."""
         plan = self.plan
-        steps = tuple(step for step in plan.steps if not step.stays and plan.tag_on(step.server) == tag)
-        record = plan.record if tag == plan.tag else plan.records.get(tag)
-        steps = tuple(replace(step, tag="") for step in steps)
-        return replace(self, plan=replace(plan, tag=tag, record=record, steps=steps), tree=self.tree_of(tag), trees={})
+        here = (step for step in plan.steps if not step.stays and (step.tag or plan.tag) == tag)
+        steps = tuple(replace(step, tag="") for step in here)
+        part = replace(plan, tag=tag, record=plan.record_of(tag), steps=steps)
+        return replace(self, plan=part, tree=self.tree_of(tag), trees={})
 
 
 def with_records_of(

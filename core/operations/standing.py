@@ -117,7 +117,7 @@ class Standing:
 
     def _record_of(self, server: str) -> Record | None:
         tag = self.tag_on(server)
-        record = self.plan.record if tag == self.tag else self.plan.records.get(tag)
+        record = self.plan.record_of(tag)
         if self.plan.kind == DEPLOY or record is None:
             return record
         release = self.states[server].releases.get(tag)

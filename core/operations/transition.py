@@ -93,10 +93,8 @@ class Transition:
 
         Only that of the live release counts: if this process dies here, it is not that yet.
         """
-        release, record = (
-            self._standing.states[name].releases.get(self._standing.tag_on(name)),
-            self._standing.record_of(name),
-        )
+        release = self._standing.states[name].releases.get(self._standing.tag_on(name))
+        record = self._standing.record_of(name)
         known = release.record if release else None
         if known and record and name not in self._standing.made and known.slot != record.slot:
             self._run.held(name).record(replace(known, slot=record.slot))
@@ -356,7 +354,7 @@ class Transition:
 
         def tell(name: str) -> None:
             tag = self._standing.tag_on(name)
-            record = self._plan.record if tag == self._plan.tag else self._plan.records.get(tag)
+            record = self._plan.record_of(tag)
             if record is None and back:
                 record = Record(tag=tag, seq=0, created=0.0)  # that tool's own release
             line = log_line(tool, record, run.who, now, back=back) if record else None
@@ -378,21 +376,23 @@ class Transition:
 
     def _end(self, name: str) -> str:
         """The journal's line of an operation that ended well."""
-        self._run.facts |= {
-            "sent_bytes": sum(each.bytes for each in self._deliveries.values()),
-            "sent_files": sum(each.files for each in self._deliveries.values()),
-            "batches": len(self._plan.batches),
-        }
+        sent_bytes, sent_files = self._travelled
+        self._run.facts |= {"sent_bytes": sent_bytes, "sent_files": sent_files, "batches": len(self._plan.batches)}
         if self._run.left_out:
             self._run.facts["left_out"] = sorted(self._run.left_out)
         return self._run.journal(
             "end", outcome="done", tag=self._standing.tag_on(name), **self._standing.was_live(name)
         )
 
+    @property
+    def _travelled(self) -> tuple[int, int]:
+        """Bytes of content, and files, that were sent to all servers together."""
+        deliveries = self._deliveries.values()
+        return sum(each.bytes for each in deliveries), sum(each.files for each in deliveries)
+
     def _summary(self) -> str:
         moved, live = len(self._standing.moving), len(self._standing.reaching)
-        sent_bytes = sum(each.bytes for each in self._deliveries.values())
-        sent_files = sum(each.files for each in self._deliveries.values())
+        sent_bytes, sent_files = self._travelled
         parts = []
         if sent_bytes or sent_files:
             parts.append(f"sent {size(sent_bytes)} in {count(sent_files, 'file')}")

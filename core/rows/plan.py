@@ -221,7 +221,7 @@ def _undoes_row(undoes: Previous) -> UndoesRow:
 def _step_row(step: Step) -> StepRow:
     texts = {"refusal": step.refusal.text if step.refusal else "", "price": step.price()}
     fields = asdict(step)
-    # For those who read it, both are upper bounds.
-    fields["exact"] = not fields.pop("patched") and step.exact
+    del fields["patched"]
+    fields["exact"] = step.is_exact
     row: StepRow = {**fields, "prune": list(step.prune), "sizes": dict(step.sizes), **texts}  # type: ignore[typeddict-item]  # the fields of Step
     return row
