@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.config import Environment, Hook, Project, Server, Source, find, load, parse, select
@@ -198,8 +198,11 @@ def test_models_made_in_code_hold_to_the_same_rules():
 
 
 @given(st.text().filter(lambda text: text.isprintable() and text.strip()))
+@example("shop")
 def test_any_value_of_a_variable_arrives_as_it_is(value: str):
     shop = project(WHOLE.replace('"make"', '"a ${V} b"'), V=value)
     assert shop.hooks[1].run == f"a {value} b"
-    if is_secret(value):
+    if value in shop.names:  # a secret that is one of them hides nothing, and screens need it
+        assert shop.mask(f"<{value}>") == f"<{value}>"
+    elif is_secret(value):
         assert shop.mask(f"<{value}>") == "<***>"
