@@ -9,7 +9,7 @@ from core.errors import ConnectError
 from core.records import JournalLine
 from tests.tui.recorded import NOW, fleet_of, record, state, tag
 from tui.view.environments import EnvironmentView, environment_line, head_line, names_width, trouble_lines
-from tui.view.fleet import FleetView, ServerView
+from tui.view.fleet import Ahead, FleetView, ServerView
 from tui.view.glyphs import UNICODE
 from tui.view.lines import plain, width
 from tui.view.progress import Progress
@@ -25,7 +25,8 @@ def shown(found: EnvironmentView, cells: int) -> str:
 
 
 def test_a_line_has_everything_where_there_is_room_and_never_more_than_that() -> None:
-    found = view(ahead=4, ref="main")
+    found = view()
+    found = replace(found, fleet=replace(found.fleet, ahead=Ahead("main", found.fleet.revision, 4)))
     text = shown(found, 120)
     assert "production P" in text and "3f2c1ab" in text and "Fix cart totals for mixed VAT" in text
     assert " 2 h  ci " in text and "●●○" in text and text.rstrip().endswith("main +4")

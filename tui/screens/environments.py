@@ -127,8 +127,6 @@ class Environments(Guarded, Screen[None]):
                 space.fleet_view,
                 space.operation.progress if space.operation and (space.operation_runs or space.watches) else None,
                 {} if space.watches else space.others.locks,
-                since.commits if (since := space.fleet_view.commits_since) else None,
-                space.ref,
                 space.frozen,
             )
             for space in spaces

@@ -37,16 +37,12 @@ class EnvironmentView:
     fleet     what is known of its servers
     progress  of the operation that runs there, ours or one that is watched; None where none does
     locks     what others hold there, by server
-    ahead     commits that the project's own revision is ahead of what is live; None where that is not known
-    ref       that revision, as turnout.toml has it
     frozen    why nothing may be changed there now, in words; "" where changes are allowed
     """
 
     fleet: FleetView
     progress: Progress | None = None
     locks: Mapping[str, Lock] = field(default_factory=dict)
-    ahead: int | None = None
-    ref: str = ""
     frozen: str = ""
 
     @property
@@ -113,8 +109,8 @@ def environment_line(view: EnvironmentView, names: int, cells: int, now: float, 
         spans.append(Span(fit(f" {who}", BY_CELLS - 1, glyphs.more) + " ", "dim"))
     signs = _signs(view.fleet, glyphs)
     spans += [Span(" "), *signs, Span(" " * max(SIGNS + 1 - sum(len(span.text) for span in signs), 1))]
-    if "ahead" in shown and view.ahead is not None:
-        spans.append(Span(f"{view.ref} +{view.ahead:,}", "dim" if not view.ahead else ""))
+    if "ahead" in shown and (ahead := view.fleet.commits_since):
+        spans.append(Span(f"{ahead.ref} +{ahead.commits:,}", "" if ahead.commits else "dim"))
     return crop(tuple(spans), cells, glyphs.more)
 
 
