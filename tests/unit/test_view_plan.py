@@ -14,7 +14,7 @@ from tests.plans import worded
 from tests.tui.recorded import NOW, record, tag
 from tui.view.glyphs import UNICODE
 from tui.view.lines import plain, width
-from tui.view.plan_lines import plan_lines
+from tui.view.plan_lines import plan_lines, plan_names
 
 
 def deploy(*steps: Step, **changes: Any) -> Plan:
@@ -190,7 +190,7 @@ def test_a_way_back_to_a_release_of_the_same_revision_says_which_one() -> None:
     assert "(live there: 3f2c1ab@19:00)" in shown
     alone = replace(plan, live=tag(1), steps=())
     assert "→ 3f2c1ab\n" in text(alone) + "\n"
-    known = [plain(spans) for spans in plan_lines(alone, 76, UNICODE, known=[tag(0)])]
+    known = [plain(spans) for spans in plan_lines(alone, 76, UNICODE, name=plan_names(alone, [tag(0)]))]
     assert "Live     9ab01cd → 3f2c1ab@19:00" in known, "another release that is there has that name, too"
 
 

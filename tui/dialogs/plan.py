@@ -67,6 +67,7 @@ class PlanDialog(Dialog[Plan]):
         self.error: TurnoutError | None = None
         self._news_of = news
         self._known = known
+        self._called: Callable[[str], str] = short_tag
         self.news = News()
         self._made = 0.0
         self._fleet = fleet
@@ -165,9 +166,8 @@ class PlanDialog(Dialog[Plan]):
         if self.plan is None:
             self.set_title("No plan could be made", bad=True)
         else:
-            self.set_title(
-                short_tags(self.plan.title, plan_names(self.plan, self._known)), bad=not self.plan.executable
-            )
+            self._called = plan_names(self.plan, self._known)
+            self.set_title(short_tags(self.plan.title, self._called), bad=not self.plan.executable)
             self._offer(self.plan)
             self.show_what_to_agree_to()
         if not self._may_run:
@@ -208,7 +208,7 @@ class PlanDialog(Dialog[Plan]):
     def _words_to_type(self) -> tuple[str, ...]:
         """What a person may type to agree; nothing where a key is enough."""
         if self.plan is not None and self.plan.crosses_migrations:
-            return (self.plan.tag, short_tag(self.plan.tag), plan_names(self.plan, self._known)(self.plan.tag))
+            return (self.plan.tag, short_tag(self.plan.tag), self._called(self.plan.tag))
         return (self._environment.name,) if self._environment.protected else ()
 
     @property
@@ -220,7 +220,7 @@ class PlanDialog(Dialog[Plan]):
     def lines(self, cells: int) -> Sequence[Line]:
         if self.plan is not None:
             lines = [
-                *plan_lines(self.plan, cells, self._glyphs, now=self._now(), known=self._known),
+                *plan_lines(self.plan, cells, self._glyphs, now=self._now(), name=self._called),
                 *self._hold_hint(cells),
             ]
             lines = [*news_lines(self.news.held, self.news.changed, cells, self._glyphs), *lines]

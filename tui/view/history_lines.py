@@ -15,7 +15,7 @@ from core.text import count, duration, size
 from tui.view.formats import age, clock, listing, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, width, wrap
-from tui.view.names import short_tags_of
+from tui.view.names import called
 
 DAY = 86400.0
 WHO_CELLS = 12
@@ -40,11 +40,11 @@ def outcome_words(entry: Entry, glyphs: Glyphs) -> tuple[str, str, str]:
     return glyphs.failed, "bad", words.get(entry.outcome, one_line(entry.outcome))
 
 
-def names_of(history: History, known: Iterable[str] = ()) -> Callable[[str], str]:
+def names_of(entries: Iterable[Entry], known: Iterable[str] = ()) -> Callable[[str], str]:
     """How the releases of a history are called: each different from the others, and from those that are known."""
-    tags = (tag for entry in history.entries for tag in (entry.tag, entry.previous, *entry.pruned))
-    names = short_tags_of(one_line(tag) for tag in (*tags, *known) if tag)
-    return lambda tag: names.get(one_line(tag)) or short_tag(one_line(tag))
+    tags = (tag for entry in entries for tag in (entry.tag, entry.previous, *entry.pruned))
+    name = called(map(one_line, (*tags, *known)))
+    return lambda tag: name(one_line(tag))
 
 
 def what(entry: Entry, name: Callable[[str], str] = short_tag, cells: int = 1000) -> str:
@@ -195,7 +195,7 @@ def table_lines(
 
     subjects   by tag: what the release is, where that is known
     """
-    out, name = [], names_of(history)
+    out, name = [], names_of(history.entries)
     for entry in history.entries:
         head = Span(f"{entry.operation[:8]:<8}  ", "dim")
         subject = (subjects or {}).get(entry.tag, "")

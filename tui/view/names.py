@@ -5,10 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from core.names import short_tag
 from core.names import short_tags_of as short_tags_of
+
+
+def called(tags: Iterable[str]) -> Callable[[str], str]:
+    """How a person says releases: each of these tags different from the others, any other tag by itself."""
+    names = short_tags_of(tag for tag in tags if tag)
+    return lambda tag: names.get(tag) or short_tag(tag)
 
 
 def shortened(names: Sequence[str], cells: int, more: str = "…") -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from tui.view.change_lines import plan_change_lines
 from tui.view.formats import age, listing, range_name, short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, plain, width, wrap
-from tui.view.names import short_tags_of, shortened
+from tui.view.names import called, shortened
 from tui.view.question_lines import hold_words
 
 NAMED = 12
@@ -32,15 +32,15 @@ def plan_lines(
     *,
     now: float | None = None,
     terminal: bool = False,
-    known: Iterable[str] = (),
+    name: Callable[[str], str] | None = None,
 ) -> list[Line]:
     """The whole plan, the most decisive first.
 
-    known      tags of other releases: none of the plan's is called as one of them
+    name       how its releases are called; None: each different from the others of the plan
     now        seconds since the epoch, from which ages are counted; None: none are shown
     terminal   for a terminal's scrollback: tags are whole, for people copy them, and none is left out
     """
-    tag = one_line if terminal else plan_names(plan, known)
+    tag = one_line if terminal else name or plan_names(plan)
     out = _change(plan, cells, glyphs, now, tag, terminal=terminal)
     if plan.reason:
         out += _field("Why", one_line(plan.reason), cells)
@@ -82,8 +82,7 @@ def plan_lines(
 def plan_names(plan: Plan, known: Iterable[str] = ()) -> Callable[[str], str]:
     """How the plan's releases are called: each different from the others of the plan, and from those that are known."""
     ours = (plan.tag, plan.live, *(tag for step in plan.steps for tag in (step.current, *step.prune)))
-    names = short_tags_of(tag for tag in (*ours, *known) if tag)
-    return lambda tag: names.get(tag) or short_tag(tag)
+    return called((*ours, *known))
 
 
 def _change(

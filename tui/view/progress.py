@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from core.changes import PlanChanges
@@ -75,8 +75,11 @@ class Progress:
         """Who runs it, if somebody else does."""
         self.fleet = ServerProgress("")
         self.servers = {name: ServerProgress(name) for name in servers}
-        self.known: Collection[str] = ()
+        self.known: tuple[str, ...] = ()
         """The tags of the environment's releases, as far as whoever shows it knows them."""
+        self._named: dict[str, str] = {}
+        """By tag: how it is called, beside those of `_named_beside` and what the plan says was live on each server."""
+        self._named_beside: tuple[str, str, tuple[str, ...]] = ("", "", ())
         self.live = ""
         """The environment's live tag before, as far as the plan says."""
         self.takes_back_rollback = False
@@ -109,10 +112,17 @@ class Progress:
 
     def short(self, tag: str) -> str:
         """A tag as a person says it, different from that of every other release that is known here; "" for none."""
-        said = short_tag(tag)
-        befores = (server.before for server in self.servers.values())
-        alike = [other for other in (tag, self.tag, self.live, *befores, *self.known) if other.endswith(said)]
-        return short_tags_of(alike)[tag] if tag else ""
+        if not tag:
+            return ""
+        others = (self.tag, self.live, self.known)
+        if others != self._named_beside:
+            self._named, self._named_beside = {}, others
+        if tag not in self._named:
+            said = short_tag(tag)
+            befores = (server.before for server in self.servers.values())
+            alike = [other for other in (tag, self.tag, self.live, *befores, *self.known) if other.endswith(said)]
+            self._named[tag] = short_tags_of(alike)[tag]
+        return self._named[tag]
 
     def of(self, server: str) -> ServerProgress:
         """The progress of a server, or of the fleet for ""."""
@@ -215,6 +225,7 @@ class Progress:
         for name, why in left_out.items() if isinstance(left_out, dict) else ():
             if name in self.servers:
                 self.servers[name].left_out = _text(why) or "failed"
+        self._named.clear()
         steps = plan.get("steps")
         for step in steps if isinstance(steps, list) else ():
             name = step.get("server") if isinstance(step, dict) else None

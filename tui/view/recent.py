@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from core.history import Entry, History, merged, running_on
+from core.history import Entry, merged, running_on
 from tui.view.fleet import FleetView
 from tui.view.glyphs import Glyphs
-from tui.view.history_lines import entry_line, names_of
+from tui.view.history_lines import entry_line
 from tui.view.lines import Line, line
 from tui.view.rules import ruled
 
@@ -28,13 +28,23 @@ def recent_entries(fleet: FleetView) -> tuple[Entry, ...]:
 
 
 def recent_lines(
-    entries: Sequence[Entry], fleet: FleetView, cells: int, rows: int, glyphs: Glyphs, now: float, key: str
+    entries: Sequence[Entry],
+    fleet: FleetView,
+    cells: int,
+    rows: int,
+    glyphs: Glyphs,
+    now: float,
+    key: str,
+    name: Callable[[str], str],
 ) -> list[Line]:
-    """The newest operations under a title, in at most so many rows; `key` shows all of them."""
+    """The newest operations under a title, in at most so many rows.
+
+    key    shows all of them
+    name   how a release is called
+    """
     if rows < LEAST or not entries:
         return []
     out = [ruled(line(("last operations", "strong"), "  ", (key, "key"), (" shows all", "dim")), cells, glyphs)]
-    name = names_of(History(entries=tuple(entries)), fleet.places)
     for entry in entries[: rows - 1]:
         row = fleet.row(entry.tag)
         subject = row.record.subject if row and row.record else ""

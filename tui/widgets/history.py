@@ -65,7 +65,7 @@ class HistoryList(MarkableRows):
         self.marked &= {entry.operation for entry in history.entries} if history else set()
         if history is not self._history or not history:
             self._history = history
-            self.called = names_of(history, fleet.places) if history else short_tag
+            self.called = names_of(history.entries, fleet.places) if history else short_tag
             self._lives = lives(history.entries, len(fleet.servers)) if history else ()
             self.set_keys([entry.operation for entry in history.entries] if history else [])
         else:

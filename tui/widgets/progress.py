@@ -17,7 +17,9 @@ from tui.model.focus import Focus
 from tui.model.pages import topic
 from tui.model.workspace import Workspace
 from tui.view.fleet import FleetView
+from tui.view.formats import short_tag
 from tui.view.glyphs import Glyphs
+from tui.view.history_lines import names_of
 from tui.view.lines import Line, crop
 from tui.view.progress import Progress
 from tui.view.progress_lines import idle_lines
@@ -57,6 +59,8 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
         self._topic = ""
         self._fleet = FleetView("", "")
         self._recent: tuple[Entry, ...] = ()
+        self._called: Callable[[str], str] = short_tag
+        """How a release of these is called."""
         self._page = Page(())
         self._drawn_at = 0.0
 
@@ -71,6 +75,7 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
         if operation is None and workspace.fleet_view is not self._fleet:
             self._fleet = workspace.fleet_view
             self._recent = recent_entries(self._fleet)
+            self._called = names_of(self._recent, self._fleet.places)
         if same and not self._moves and time.monotonic() - self._drawn_at < DRAWN_EVERY:
             return
         self._draw()
@@ -109,7 +114,8 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
         idle = idle_lines({name: self._keymap.shown(name) for name in ("deploy", "rollback", "undo")})
         out = [crop(spans, frame.cells, self._glyphs.more) for spans in idle]
         rows, key = frame.rows - len(out) - 1, self._keymap.shown("history")
-        recent = recent_lines(self._recent, self._fleet, frame.cells, rows, self._glyphs, self._now(), key)
+        drawn = (frame.cells, rows, self._glyphs, self._now(), key, self._called)
+        recent = recent_lines(self._recent, self._fleet, *drawn)
         return [*out, (), *recent] if recent else out
 
     def _refresh_changed(self, before: Page) -> None:
