@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -52,7 +52,7 @@ class LineStore:
     """Lines by the number that each got as it came, counted from 0; those that are shown are laid out in rows.
 
     Numbers and rows count on when old lines go, so that a row that somebody looks at keeps its number.
-    names        of the servers, in a column; none for no column     server   whose lines are shown, "" for all
+    name_cells   of the longest of the servers' names       server   whose lines are shown, "" for all
     source_cells   of the column with logs; 0 for none      source   the log that is shown, "" for all
     search       what is looked for                         only     whether only lines that have it are shown
     wrap, times  whether long lines go on in the next row, and whether the time stands in front
@@ -60,7 +60,7 @@ class LineStore:
     """
 
     def __init__(self, most_lines: int = MOST_LINES, most_characters: int = MOST_CHARACTERS) -> None:
-        self.names: tuple[str, ...] = ()
+        self.names = ()
         self.server = ""
         self.source_cells = 0
         self.source = ""
@@ -194,9 +194,14 @@ class LineStore:
         return min(self.source_cells, LONGEST_NAME) + 2 if self.source_cells and not self.source else 0
 
     @property
-    def name_cells(self) -> int:
-        """Of the longest of the servers' names."""
-        return max(map(len, self.names), default=0)
+    def names(self) -> tuple[str, ...]:
+        """Of the servers, in a column; none for no column."""
+        return self._server_names
+
+    @names.setter
+    def names(self, names: Sequence[str]) -> None:
+        self._server_names = tuple(names)
+        self.name_cells = max(map(len, names), default=0)
 
     @property
     def _names(self) -> int:
