@@ -5,11 +5,9 @@ from __future__ import annotations
 import grp
 import pwd
 import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
-import tomli_w
 
 from core import DeployRequest, PinRequest, doctor, verify
 from core.errors import Cancelled, ConnectError, HookFailed, ServerError
@@ -22,47 +20,6 @@ from tests.projects import hook
 from tests.waiting import until
 
 WEB = "{ana} ALL=({web}) NOPASSWD: /bin/sh"
-
-
-@pytest.fixture(scope="module")
-def accounts():
-    """Users of one group: ana and ben log in, web serves, other is a stranger."""
-    with Accounts(["ana", "ben", "web", "other"]) as server:
-        yield server
-
-
-@pytest.fixture
-def operator(accounts, operators):
-    """Make an Engine for one of the users who log in, with a deploy root (`accounts.root`)."""
-    return operators(accounts)
-
-
-@pytest.fixture
-def operators(project_factory, engine, home, ssh_config_add):
-    """The same for any server with accounts."""
-    return lambda accounts: _operator(accounts, project_factory, engine, home, ssh_config_add)
-
-
-def _operator(accounts, project_factory, engine, home, ssh_config_add):
-    (home / ".ssh/known_hosts").write_text(accounts.known_hosts_line())
-    ssh_config_add(accounts.ssh_config("web", known_hosts=home / ".ssh/known_hosts"))
-
-    def make(user, folder, *, files=None, extra="", deploy=None, source="git", **options):
-        named = {
-            key: value.format(**accounts.names) if isinstance(value, str) else value for key, value in options.items()
-        }
-        place = accounts.login(folder, "web")
-        text = extra.format(**accounts.names) if "{" in extra else extra
-        project = project_factory([place], files, extra=text, deploy=deploy, source=source, environment_options=named)
-        table = tomllib.loads(project.config.read_text())
-        table["environments"]["production"]["servers"][0]["host"] = f"{accounts.name(user)}@web"
-        project.config.write_text(tomli_w.dumps(table))
-        made = engine(project)
-        made.project = project
-        made.place = place
-        return made
-
-    return make
 
 
 def keepers(accounts, *users):

@@ -10,13 +10,13 @@ from core import DeployRequest, doctor
 from core.operations.answering import answer
 from tests.accounts import Accounts
 from tests.engine.driving import current, releases
-from tests.engine.test_accounts import accounts, operator, operators, shared_root  # noqa: F401  # fixtures here too
+from tests.engine.test_accounts import shared_root
 from tests.projects import hook
 from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
-def team(accounts, operator):  # noqa: F811
+def team(accounts, operator):
     """Two people of one group with a source of their own each, and the root that they share; ana comes first."""
 
     def make(**options):
@@ -56,7 +56,7 @@ def test_folders_get_the_modes_of_whoever_deploys(team):
     assert current(ben.place) == "releases/r4" and of_group(ben) == SHARES
 
 
-def test_a_release_has_hard_links_to_files_of_another_member(team, accounts):  # noqa: F811
+def test_a_release_has_hard_links_to_files_of_another_member(team, accounts):
     root, ana, ben = team(deploy={"copy": "hardlink"}, files={"a/b": "1", "c": "2"})
     ana.deploy(tag="r1")
     ben.project.commit({"a/new": "3"})
@@ -65,7 +65,7 @@ def test_a_release_has_hard_links_to_files_of_another_member(team, accounts):  #
     assert shared_root(accounts, root) == []
 
 
-def test_programs_that_know_less_of_groups_share_all_the_same(operators):  # noqa: F811
+def test_programs_that_know_less_of_groups_share_all_the_same(operators):
     """A tar may give a folder its mode before it fills it, and with that the own group to what is in it; BusyBox's
     cp does not keep that new files are the group's.
     """
@@ -91,7 +91,7 @@ def test_what_hooks_and_other_tools_made_is_no_fault_of_the_group(team):
     assert of_group(ana) == of_group(ben) == SHARES
 
 
-def test_a_cache_that_another_member_left_half_made_can_be_cleared(team, accounts):  # noqa: F811
+def test_a_cache_that_another_member_left_half_made_can_be_cleared(team, accounts):
     root, ana, ben = team(files={"a/b": "1"})
     ana.deploy(tag="r1")
     accounts.as_user("ana", f"cd {root} && rm .turnout/cache.manifest && mkdir -m 755 deploy-cache/half")

@@ -8,6 +8,7 @@ import pytest
 
 from tests.servers import need
 from tests.shell.agents import SHELLS, ShellAgent, applets
+from tests.shell.test_locking import begun
 
 
 @pytest.fixture(params=SHELLS)
@@ -38,3 +39,13 @@ def root(tmp_path):
 def agent(start, root):
     """An agent for a root that does not exist yet."""
     return start(root)
+
+
+@pytest.fixture
+def held(start, root):
+    """A root whose lock is held, with two files in deploy-cache."""
+    begun(start(root))
+    for name in ("old", "older"):
+        (root / "deploy-cache" / name).write_text(name)
+    (root / ".turnout/cache.manifest").write_text("the manifest\n")
+    return root

@@ -13,7 +13,7 @@ from core.remote.launch import LANE_PARTS
 from tests.servers import need
 from tests.shell.agents import SHELLS, applets, text_of
 from tests.shell.test_locking import TOKEN
-from tests.shell.test_upload import held, sent  # noqa: F401  # a fixture
+from tests.shell.test_upload import sent
 
 PROGRAM = text_of(*LANE_PARTS)
 BLOCK = 64 << 10
@@ -33,7 +33,7 @@ def piece(start: int, content: bytes, path: str) -> bytes:
     return f"piece {start} {len(content)} {blocks} {path}\n".encode() + content
 
 
-def test_pieces_in_any_order_make_the_file(held, request, tmp_path):  # noqa: F811
+def test_pieces_in_any_order_make_the_file(held, request, tmp_path):
     """Also with BusyBox's programs, whose head takes more of a pipe than it is asked for."""
     shell = request.node.callspec.params["start"]
     environ = applets(tmp_path / "programs") if shell == "busybox" else None
@@ -51,7 +51,7 @@ def test_pieces_in_any_order_make_the_file(held, request, tmp_path):  # noqa: F8
     assert (stat.S_IMODE(file.stat().st_mode), file.stat().st_mtime) == (0o755, 1577934245)
 
 
-def test_a_release_that_shares_its_files_with_the_cache_keeps_them(held):  # noqa: F811
+def test_a_release_that_shares_its_files_with_the_cache_keeps_them(held):
     os.link(held / "deploy-cache/old", held / "kept")
     assert sent(held, "//old", files={}).returncode == 0
     assert lane(held, piece(0, b"new", "old")).returncode == 0
@@ -59,7 +59,7 @@ def test_a_release_that_shares_its_files_with_the_cache_keeps_them(held):  # noq
 
 
 @pytest.mark.parametrize("path", ["../outside", "missing", "link", "linked/old"])
-def test_nothing_is_written_but_into_files_that_were_made(held, path, tmp_path):  # noqa: F811
+def test_nothing_is_written_but_into_files_that_were_made(held, path, tmp_path):
     for name in ("outside", "old"):
         (tmp_path / name).write_text("not ours")
     (held / "deploy-cache/link").symlink_to(tmp_path / "outside")
@@ -72,13 +72,13 @@ def test_nothing_is_written_but_into_files_that_were_made(held, path, tmp_path):
     assert [(tmp_path / name).read_text() for name in ("outside", "old")] == ["not ours"] * 2
 
 
-def test_without_the_lock_no_piece_is_taken(held):  # noqa: F811
+def test_without_the_lock_no_piece_is_taken(held):
     done = lane(held, piece(0, b"new", "old"), token="b" * 32)
     assert (done.returncode, done.stdout) == (3, b"")
     assert (held / "deploy-cache/old").read_text() == "old"
 
 
-def test_what_is_cut_off_is_not_said_to_be_there(held):  # noqa: F811
+def test_what_is_cut_off_is_not_said_to_be_there(held):
     whole = piece(0, CONTENT, "old")
     done = lane(held, whole[: len(whole) // 2])
     digest = hashlib.sha256(CONTENT).hexdigest()

@@ -8,24 +8,12 @@ import subprocess
 import tarfile
 from typing import NamedTuple
 
-import pytest
-
 from core.remote.launch import UPLOAD_PARTS
 from tests.servers import need
 from tests.shell.agents import SHELLS, text_of
-from tests.shell.test_locking import TOKEN, begun
+from tests.shell.test_locking import TOKEN
 
 PROGRAM = text_of(*UPLOAD_PARTS)
-
-
-@pytest.fixture
-def held(start, root):
-    """A root whose lock is held, with two files in deploy-cache."""
-    begun(start(root))
-    for name in ("old", "older"):
-        (root / "deploy-cache" / name).write_text(name)
-    (root / ".turnout/cache.manifest").write_text("the manifest\n")
-    return root
 
 
 class Sent(NamedTuple):
