@@ -65,4 +65,5 @@ def one_way(kexinit: bytes) -> bytes:
     for names in lists:
         new.add_list(names)
     new.add_bytes(old.get_remainder())
-    return new.asbytes()  # type: ignore[no-any-return]  # paramiko has no types
+    packet: bytes = new.asbytes()
+    return packet

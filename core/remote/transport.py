@@ -204,7 +204,8 @@ class Wire:
             self._greeted = False
             if raw.rstrip() == GREETING.encode("ascii"):
                 return len(raw)
-        return self._sock.send(raw)  # type: ignore[no-any-return]
+        sent: int = self._sock.send(raw)
+        return sent
 
     def recv(self, size: int) -> bytes:
         try:
