@@ -9,18 +9,16 @@ from core.records.fleet import (
     PRUNED,
     UNKNOWN,
     FleetRelease,
-    Previous,
     failed_on,
     fleet_releases,
     live_of,
     live_tag,
     next_seq,
-    previous_of,
-    previous_tag,
     standing,
 )
 from core.records.journal import LONGEST_TARGET, JournalLine, Said, parse_journal_line
 from core.records.left_out import LEFT_OUT, left_behind
+from core.records.previous import Previous, previous_of, previous_tag
 from core.records.record import (
     LARGEST_SEQ,
     LAST_SECOND,
