@@ -1,49 +1,35 @@
-"""The Textual app: it opens the first screen, hears signals, and owns what every screen shares.
+"""The Textual app: it opens the first screen, and owns what every screen shares.
 
 Only what the first paint needs is loaded with this module; the screens and all behind them come after it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import screen as textual_screen
-from textual.app import App
 from textual.binding import BindingType
 from textual.command import Provider
-from textual.driver import Driver
 
 from core.errors import EXIT_FAILED, EXIT_PERSON, EXIT_USAGE
 from tui import keymap as keys
 from tui import settings as own
 from tui import theme as themes
 from tui.commands import app_wide
-from tui.model.keystrokes import ALONE, MANY
+from tui.terminal_app import TerminalApp
 from tui.view import glyphs as signs
 from tui.view.placement import HEIGHTS, WIDTHS
-from tui.widgets.cells import SentCells
-from tui.widgets.guard import Telling
-from tui.widgets.key_order import KeysInOrder
 from tui.widgets.opening import frame
-from tui.widgets.terminal import lasting
-from tui.widgets.toasts import FewToasts
 
 if TYPE_CHECKING:
     from core.config import Environment, Project
     from core.fleet import Fleet
     from core.jobs import Job
-    from tui.keymap import Keymap
-    from tui.model.announcer import Announcer
-    from tui.model.bridge import Bridge
-    from tui.model.operation import Followed
     from tui.model.workspace import Workspace
     from tui.model.workspaces import Workspaces
     from tui.screens.dashboard import Dashboard
@@ -69,7 +55,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class TurnoutApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_bindings=False):
+class TurnoutApp(TerminalApp, inherit_bindings=False):
     """The dashboard of a project, or a welcome without one."""
 
     CSS_PATH = "style.tcss"
@@ -79,11 +65,6 @@ class TurnoutApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_b
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = WIDTHS
     VERTICAL_BREAKPOINTS = HEIGHTS
-
-    keymap: Keymap
-    bridge: Bridge
-    _code = 0
-    _stop: Any = None
 
     def __init__(
         self,
@@ -103,16 +84,12 @@ class TurnoutApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_b
         chosen = themes.choose(environ)
         super().__init__(ansi_color=True if themes.is_ansi(chosen) else None)
         self.environ = environ
-        """The variables, with what the person's settings say where no variable says it."""
         self.project = project
         self.now = now
         self.clock = clock
         self.glyphs = signs.choose(environ)
         self.dashboard: Dashboard | None = None
         """The main screen, also while a dialog lies over it; None without a project."""
-        self.workspaces: Workspaces | None = None
-        """Everything of every environment; None without a project."""
-        self.announcer: Announcer | None = None
         self._opener = opener
         self._first = environment
         for theme in themes.THEMES:
@@ -139,9 +116,6 @@ class TurnoutApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_b
         ours = themes.quiet(theme, variables) | themes.environment_colours(theme, variables)
         return {**variables, **ours, **readable, **themes.selection(theme, {**variables, **readable})}
 
-    def get_driver_class(self) -> type[Driver]:
-        return lasting(super().get_driver_class())
-
     def _draw_frame(self) -> None:
         """Show at once where we are: what comes then has to be loaded first."""
         driver, project = self._driver, self.project
@@ -164,7 +138,7 @@ class TurnoutApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_b
         )
         self.bridge = Bridge()
         self.set_keymap(self.keymap.changed)
-        self._hear_signals()
+        self.hear_signals()
         self.bridge.attach(self.set_interval(TICK, self.bridge.tick, pause=True))
         self.app_resume_signal.subscribe(self, lambda _: self.draw_all_again())
         for fault in (*self.settings.faults, *self.keymap.faults, *filter(None, [self._theme_fault])):
@@ -197,7 +171,7 @@ class TurnoutApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_b
             notice=self.notice,
             opener=self._opener or open_fleet,
         )
-        self._announce(workspaces)
+        self.announce(workspaces)
         return workspaces
 
     def on_dashboard_project_saved(self, event: Dashboard.ProjectSaved) -> None:
@@ -249,60 +223,6 @@ class TurnoutApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_b
         if command and self.dashboard is not None:
             self.dashboard.call_after_refresh(self.dashboard.action_command, command)
 
-    def _announce(self, workspaces: Workspaces) -> None:
-        """Let the terminal itself tell of their operations, where there is one."""
-        if self.is_headless or self.is_web or self._driver is None:
-            return
-        from tui.model.announcer import Announcer
-        from tui.view.announcements import terminal
-
-        if self.announcer is None:
-            self.announcer = Announcer(self._driver.write, terminal(self.environ, self.settings.notify))
-            self.app_suspend_signal.subscribe(self, lambda _: self.stop_announcing())
-            self.bridge.on_tick(self._announce_running)
-        announcer = self.announcer
-
-        def ended(operation: Followed) -> None:
-            finished = operation.progress.finished
-            announcer.ended(
-                operation.title, operation.outcome, operation.summary, finished.seconds if finished is not None else 0.0
-            )
-
-        workspaces.on_end.append(ended)
-
-    def _announce_running(self) -> None:
-        if self.announcer is not None:
-            self.announcer.running([operation.progress for operation in self.our_operations])
-
-    def _hear_signals(self) -> None:
-        """A closed terminal or a plain kill is a wish to quit: what runs is cancelled and put back first.
-
-        So is SIGINT: ctrl+c on the keyboard is a key here and sends none.
-        """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            with suppress(NotImplementedError, RuntimeError, ValueError):  # not on the main thread
-                loop.add_signal_handler(number, self._told_to_go, number)
-
-        if self._driver is not None and self._driver.can_suspend:
-            with suppress(ValueError):
-                self._stop = signal.signal(signal.SIGTSTP, self._told_to_stop)
-
-    def _told_to_stop(self, number: int, frame: FrameType | None) -> None:
-        """SIGTSTP came: stop, unless an operation of ours runs; then say why not."""
-        if self.our_operations:
-            asyncio.get_running_loop().call_soon_threadsafe(self.action_suspend_process)
-        elif callable(self._stop):
-            self._stop(number, frame)
-
-    def action_suspend_process(self) -> None:
-        """Stop as a job of the shell; not while an operation runs, whose heartbeats would stop, too."""
-        if not self.our_operations:
-            super().action_suspend_process()
-            return
-        text = "not now: a suspended Turnout sends no heartbeats, so the servers would end the operation"
-        self.notice(text, title="An operation is running", severity="warning", seconds=8)
-
     def action_command_palette(self) -> None:
         from tui.palette import Palette
 
@@ -311,18 +231,6 @@ class TurnoutApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_b
 
     def action_redraw(self) -> None:
         self.draw_all_again()
-
-    def terminal_gone(self) -> None:
-        """As the signal for it says, which does not always come."""
-        if not self._code:
-            self._told_to_go(signal.SIGHUP)
-
-    def _told_to_go(self, number: int) -> None:
-        """As a signal asks: with the exit code that a shell gives to it."""
-        self._code = 128 + number
-        if number == signal.SIGHUP and self._driver is not None and hasattr(self._driver, "exit_event"):
-            self._driver.exit_event.set()  # nothing can be read any more
-        self._leave_if(True)
 
     def why_not(self, name: str) -> str:
         """Why the key of this id does nothing now; "" where it does something."""
@@ -348,30 +256,6 @@ class TurnoutApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_b
         if self.dashboard is not None and self.tasks():
             tasks.run(self.dashboard, name)
 
-    def copy_to_clipboard(self, text: str, what: str = "") -> None:
-        """Hand a copied text to the terminal, or to a file where the terminal would not take it, and say so.
-
-        what   names it for the person; "" for a part of the screen that was selected
-        """
-        from tui.view import copies
-
-        why = copies.why_to_file(text, self.environ)
-        if not why:
-            super().copy_to_clipboard(text)
-            self.notice(copies.said_when_sent(text, self.environ, what))
-            return
-        import tempfile
-
-        try:
-            with tempfile.NamedTemporaryFile(
-                "w", prefix="turnout-copy-", suffix=".txt", delete=False, encoding="utf-8", errors="replace"
-            ) as file:
-                file.write(text)
-        except OSError as error:
-            self.notice(f"not copied ({why}), and no file could be written: {error}", severity="error")
-            return
-        self.notice(f"{what or copies.amount(text)} written to {file.name}: {why}", seconds=12)
-
     def use_theme(self, name: str) -> None:
         """Other colours, also the next time."""
         self.theme = name
@@ -395,68 +279,6 @@ class TurnoutApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_b
 
         here: Sequence[str] = getattr(self.screen, "keys_here", ())
         self.push_screen(HelpScreen(self.keymap, self.glyphs, self.why_not, place=self._settings_place, here=here))
-
-    def action_help_quit(self) -> None:
-        """ctrl+c where nothing is selected: says how to leave, and never does."""
-        text = f"{self.keymap.shown('quit')} quits; ctrl+c copies selected text"
-        if self.our_operations:
-            text = f"{self.keymap.shown('cancel')} cancels the operation; {text}"
-        self.notice(text, seconds=4)
-
-    async def action_quit(self) -> None:
-        """Quit; ask first while an operation runs, and then cancel it cleanly."""
-        from tui.dialogs.stop import StopQuestion
-
-        operations = self.our_operations
-        if not operations:
-            self._leave_unless_pasted()
-        elif not isinstance(self.screen, StopQuestion):
-            self.push_screen(StopQuestion(operations, self.keymap.shown("yes"), quits=True), self._leave_if)
-
-    def _leave_unless_pasted(self) -> None:
-        """Quit, unless many keys come at once: a text that begins with this one does not end the program."""
-        presses = self.keystrokes.presses
-
-        def leave_if_alone() -> None:
-            if self.keystrokes.presses - presses < MANY - 1:
-                self.leave()
-
-        self.set_timer(ALONE, leave_if_alone)
-
-    @property
-    def our_operations(self) -> list[Followed]:
-        """The operations of ours that run, in whatever environment."""
-        running = self.workspaces.running if self.workspaces is not None else []
-        return [workspace.operation for workspace in running if workspace.operation is not None]
-
-    def _leave_if(self, sure: bool | None) -> None:
-        if not sure:
-            return
-        operations = self.our_operations
-        if not operations or self.workspaces is None:
-            self.leave()
-            return
-        for workspace in self.workspaces.running:
-            workspace.cancel_operation()
-        self.notice("cancelling; Turnout quits when the servers are back as they were", seconds=30)
-
-        def ended(job: Job[Any]) -> None:
-            if all(operation.job.finished for operation in operations):
-                self.leave()
-
-        for operation in operations:
-            self.bridge.follow(operation.job, ended)
-
-    def leave(self) -> None:
-        """End the program: nothing runs any more."""
-        if self.workspaces is not None:
-            self.workspaces.close()
-        self.exit(return_code=self._code)
-
-    def stop_announcing(self, write: Callable[[str], object] | None = None) -> None:
-        """Give the terminal back the title that it had, and take its progress away."""
-        if self.announcer is not None:
-            self.announcer.leave(write)
 
 
 def run_dashboard(
