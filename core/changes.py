@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
+from core.dataclass import dataclass
 from core.manifest import FOLDER, Entry, Manifest
 from core.text import show_path
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core import layout
+from core.dataclass import dataclass
 from core.manifest import FOLDER, Difference, Entry, Manifest
 from core.records import Disk, ServerState
 from core.text import size

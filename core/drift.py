@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from core.dataclass import dataclass
 from core.errors import NoRecord, TurnoutError
 from core.manifest import FOLDER, Entry, Manifest, masked
 from core.text import count

@@ -32,9 +32,9 @@ TurnoutError                 1  failed, and everything was put back
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Self
 
+from core.dataclass import dataclass
 from core.text import clean
 
 DETAIL = 20_000

@@ -11,9 +11,10 @@ import dataclasses
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
+from core.dataclass import dataclass
 from core.errors import TurnoutError
 from core.text import clean
 

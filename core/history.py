@@ -7,8 +7,9 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from core.dataclass import dataclass
 from core.errors import EXIT_PERSON
 from core.names import resolve
 from core.plan import DEPLOY, PROMOTE, RECOVER, ROLLBACK

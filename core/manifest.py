@@ -18,10 +18,10 @@ import hashlib
 import operator
 import re
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from core.dataclass import dataclass
 from core.text import decode_path, encode_path, same_path
 
 FILE, EXECUTABLE, LINK, FOLDER = "f", "x", "l", "d"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from core import layout
+from core.dataclass import dataclass
 
 SERVER, FIRST_SERVER, OPERATOR = "server", "first-server", "operator"
 """Places of a hook: every server, the first one, the operator's machine."""

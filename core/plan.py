@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core.changes import PlanChanges
+from core.dataclass import dataclass
 from core.records import Previous, Record
 from core.strategy import Batch, Strategy
 from core.text import count, size

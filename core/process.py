@@ -11,9 +11,9 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from core.dataclass import dataclass
 from core.jobs import Cancel
 from core.masking import Masking
 from core.output import GRACE, QUIET, Output

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypedDict
 
+from core.dataclass import dataclass
 from core.text import count, duration, some
 
 HOLD, BATCH, SETTLE, SERVER = "hold", "batch", "settle", "server"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from core.dataclass import dataclass
 from core.errors import NeedsPerson
 from core.plan import DEPLOY, PROMOTE
 from core.records import JournalLine, Record, ServerState

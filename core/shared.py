@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
 from core import layout
+from core.dataclass import dataclass
 from core.manifest import Manifest
 from core.text import some
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from core.dataclass import dataclass
 
 Batch = tuple[str, ...]
 """Names of servers that are switched and checked together."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from core import layout
+from core.dataclass import dataclass
 from core.records import Record
 
 EVERYWHERE, ON_A_SERVER, WITH_SLOTS = "everywhere", "on a server", "on a server, with slots"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from core.config.check_values import Value
+from core.dataclass import dataclass
 
 
 def status_fits(status: int, wanted: Sequence[str]) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from core.config.check_values import PORT
+from core.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core.config.models import Project
 from core.config.reading import parse
 from core.config.table import Place
+from core.dataclass import dataclass
 from core.errors import ConfigError, Fault, UsageError
 from core.files import read_small, write_whole
 from core.settings import Settings

@@ -9,13 +9,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.config import values
 from core.config.table import Broken, Table
 from core.config.types import Command, Timeout
+from core.dataclass import dataclass
 from core.masking import Masking
 
 if TYPE_CHECKING:

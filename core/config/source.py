@@ -6,7 +6,6 @@ A new kind is an entry of KINDS and a key of `Source`, here, and the class that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -16,6 +15,7 @@ from core.config import values
 from core.config.readers import Check
 from core.config.table import Broken, Table, exactly_one
 from core.config.types import Command, Size, Text
+from core.dataclass import dataclass
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from core.dataclass import dataclass
 
 LONGEST_FRAME = 16 << 20
 """Bytes of one frame; the program sends far less, so more is nonsense."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
+from core.dataclass import dataclass
 from core.logs.levels import Judged
 
 KEPT = 1800

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from core.dataclass import dataclass
 from core.errors import ConnectError, FleetError, QuestionClosed, TurnoutError, UsageError
 from core.events import Answered, from_json
 from core.fleet import Fleet

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from core import line_diff
 from core.changes import Changes, FileChange, Side
+from core.dataclass import dataclass
 from core.errors import TurnoutError
 from core.fleet import Fleet
 from core.jobs import Cancel

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.changes import Changes, Commit, Commits, Files, Migrates, Side, file_changes, in_brief, migrations
 from core.config import KINDS
+from core.dataclass import dataclass
 from core.errors import SourceError, TurnoutError, UsageError
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel

@@ -8,9 +8,9 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 
 from core.backlog import left_out
+from core.dataclass import dataclass
 from core.errors import TurnoutError
 from core.events import Event, HookOutput, UploadProgress
 from core.protocol.asked import NONE

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 
 from core import hooks, layout, variables
 from core.config import Hook
+from core.dataclass import dataclass
 from core.errors import FleetError, TurnoutError
 from core.jobs import Cancel
 from core.moments import AFTER_SWITCH, FINALIZE, FIRST_SERVER, MOMENTS, OPERATOR, PREPARE, RETIRE, RETURN, Moment

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
+from core.dataclass import dataclass
 from core.errors import UsageError
 from core.jobs import Ahead, Controls
 from core.names import quoted

@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
+from core.dataclass import dataclass
 from core.errors import TurnoutError, UsageError, about_the_server
 from core.events import Emit
 from core.fleet import Fleet

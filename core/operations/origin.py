@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core import layout
 from core.config import Project
+from core.dataclass import dataclass
 from core.drift import Drift, compare
 from core.errors import ConnectError, FleetError, HostKeyUnknown, SourceError, TurnoutError, UsageError
 from core.events import Emit, Note

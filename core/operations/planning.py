@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 
 from core import hooks
 from core.checks import attempts
 from core.config import Project
+from core.dataclass import dataclass
 from core.fleet import Fleet, at_once
 from core.manifest import Manifest
 from core.moments import Moment

@@ -6,10 +6,11 @@ import re
 import threading
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from core.config import Project
+from core.dataclass import dataclass
 from core.errors import ConfigError, LockLost, ServerError, SourceError, StoreError, TurnoutError
 from core.events import Emit, Note, UploadProgress
 from core.jobs import Cancel

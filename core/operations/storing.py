@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from core.config import Project
+from core.dataclass import dataclass
 from core.errors import ConnectError, FleetError, StoreError, TurnoutError
 from core.events import Emit, Note
 from core.fleet import Fleet

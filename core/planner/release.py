@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core import layout, shared
+from core.dataclass import dataclass
 from core.disk_space import lacking, of_release, of_unknown_cache, of_upload
 from core.manifest import EMPTY, Difference, Manifest, difference
 from core.patchable import patchable

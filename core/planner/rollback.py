@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from core.dataclass import dataclass
 from core.manifest import Manifest
 from core.names import quoted
 from core.plan import NONE, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from core.dataclass import dataclass
 from core.plan import CHANGES, UPLOAD, WHOLE, Plan, Step
 from core.records import ServerState
 from core.text import count, size, some

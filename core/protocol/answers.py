@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import IntEnum
 
 from core import questions
+from core.dataclass import dataclass
 from core.errors import Astray, LockedError, LockLost, NeedsPerson, ServerError, TurnoutError
 from core.plan import Sizes
 from core.protocol.asked import from_line

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
+from core.dataclass import dataclass
 from core.records.order import in_order
 from core.records.record import LARGEST_SEQ, Block, Pin, Record
 from core.records.server import Release, ServerState

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
 
+from core.dataclass import dataclass
 from core.records.record import LAST_SECOND, LONGEST_REASON, WORD, Record, is_tag, one_line, record_of
 from core.text import clean
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from core.dataclass import dataclass
 from core.records.fleet import FleetRelease, fleet_releases, live_of
 from core.records.server import ServerState
 from core.records.stays import Stay

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import cached_property
 
 from core import layout
+from core.dataclass import dataclass
 from core.questions import Question
 from core.records.journal import JournalLine
 from core.records.order import in_order, time_in

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from dataclasses import dataclass
 
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
 from paramiko.message import Message
 
+from core.dataclass import dataclass
 from core.errors import ConnectError, HostKeyUnknown, NoChannel
 from core.remote.knownhosts import fingerprint
 from core.remote.link import CHANNEL_TIMEOUT, Link, Routes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from core.dataclass import dataclass
 from core.errors import ServerError
 from core.jobs import Cancel
 from core.manifest import Manifest

@@ -9,7 +9,7 @@ import io
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import paramiko
@@ -19,6 +19,7 @@ from paramiko.agent import ALGORITHM_FLAG_MAP, SSH2_AGENT_SIGN_RESPONSE, AgentKe
 from paramiko.message import Message
 from paramiko.pkey import PublicBlob
 
+from core.dataclass import dataclass
 from core.files import read_small
 from core.remote.knownhosts import fingerprint
 from core.sshconfig import Options

@@ -11,11 +11,11 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
 
+from core.dataclass import dataclass
 from core.errors import ConnectError
 from core.files import read_small
 from core.sshconfig import Options

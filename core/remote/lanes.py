@@ -13,9 +13,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO, NamedTuple
 
+from core.dataclass import dataclass
 from core.errors import Cancelled, ConnectError, DiskFull, LockLost, ServerError, SourceError, TurnoutError
 from core.jobs import fault
 from core.ownership import Ownership

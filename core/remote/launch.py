@@ -16,11 +16,11 @@ is cleared once more for programs of ours. Their text never is a word of the com
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from core import layout
+from core.dataclass import dataclass
 from core.ownership import Ownership
 from core.program import ITSELF, SWALLOWED, framed, reader, without_input
 from core.text import quote

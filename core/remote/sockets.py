@@ -6,10 +6,10 @@ import socket
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from core.dataclass import dataclass
 from core.errors import ConnectError
 from core.jobs import Ahead
 from core.sshconfig import Book, Options, Target

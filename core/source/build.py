@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from core import process
 from core.config import Project
+from core.dataclass import dataclass
 from core.errors import SourceError
 from core.events import Emit, HookFinished, HookOutput, HookStarted
 from core.jobs import Cancel

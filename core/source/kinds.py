@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from core.changes import Commit, Commits, Migrates
 from core.config import KINDS, Project
+from core.dataclass import dataclass
 from core.errors import SourceError, UsageError
 from core.events import Emit
 from core.jobs import Cancel

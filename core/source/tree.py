@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from core.dataclass import dataclass
 from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import Manifest

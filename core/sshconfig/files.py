@@ -9,9 +9,9 @@ import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from core.dataclass import dataclass
 from core.errors import ConnectError
 from core.files import open_file, read_rest
 from core.sshconfig.words import keyword, split

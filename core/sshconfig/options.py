@@ -8,9 +8,9 @@ import pwd
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from core.dataclass import dataclass
 from core.errors import ConnectError
 
 LOCALE = re.compile(r"LANG|LANGUAGE|LC_.*")

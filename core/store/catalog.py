@@ -15,9 +15,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
 
+from core.dataclass import dataclass
 from core.protocol.values import seconds
 from core.records import is_digest
 from core.text import clean

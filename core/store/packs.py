@@ -6,9 +6,9 @@ import hashlib
 import secrets
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from core import layout
+from core.dataclass import dataclass
 from core.errors import StoreError
 from core.manifest import LINK, Difference, Manifest
 from core.source.tree import Tree

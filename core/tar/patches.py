@@ -13,11 +13,12 @@ from __future__ import annotations
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from core import layout
+from core.dataclass import dataclass
 from core.manifest import Entry
 from core.tar.writer import CHUNK, Chunk, blob, header, padding
 from core.tar.zstd import zstd_library

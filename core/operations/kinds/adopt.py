@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from core.changes import Commit
+from core.dataclass import dataclass
 from core.jobs import Ahead, Controls
 from core.operations.notices import change
 from core.operations.operation import Operation, Request

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.config import KINDS
+from core.dataclass import dataclass
 from core.errors import SourceError, UsageError
 from core.events import DEPLOY_PHASES
 from core.jobs import Ahead, Cancel, Controls

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from core.dataclass import dataclass
 from core.operations.notices import NoticeRequest, Noticing
 from core.records import Freeze, ServerState
 from core.remote.held import Held

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core import layout
+from core.dataclass import dataclass
 from core.errors import UsageError
 from core.fleet import at_once
 from core.jobs import Ahead, Controls

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from core.dataclass import dataclass
 from core.errors import ConnectError, FleetError, NeedsPerson, TurnoutError, UsageError
 from core.jobs import Ahead, Controls
 from core.moments import RETURN, UNDONE, Moment

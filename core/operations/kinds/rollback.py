@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from core.dataclass import dataclass
 from core.errors import SourceError, StateChanged, UsageError
 from core.events import DEPLOY_PHASES
 from core.jobs import Ahead, Controls

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
 from core.config.tasks import Task
+from core.dataclass import dataclass
 from core.errors import EXIT_DONE, EXIT_FAILED, FleetError, HookFailed, TurnoutError, UsageError
 from core.hooks.command import run_command
 from core.jobs import Ahead, Controls

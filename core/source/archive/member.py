@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from core.dataclass import dataclass
 from core.errors import SourceError
 from core.text import size
 

@@ -7,10 +7,11 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from core.config import Project
+from core.dataclass import dataclass
 from core.events import Emit
 from core.jobs import Cancel
 from core.manifest import Manifest

@@ -18,9 +18,10 @@ import os
 import stat
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from core.dataclass import dataclass
 from core.manifest import FOLDER, LINK, Manifest
 from core.source.store import discard, put_in_place, read_manifest, sweep, write_whole
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from core.dataclass import dataclass
 from core.errors import TurnoutError
 from core.source.git.repository import Repository, Resolved
 

@@ -13,11 +13,12 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 
 from core.changes import Commit
+from core.dataclass import dataclass
 from core.errors import SourceError, UsageError
 from core.process import collect
 from core.source.git.tags import TAG, newest

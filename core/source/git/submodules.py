@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from core.dataclass import dataclass
 from core.manifest import is_inside
 from core.source.git.repository import Repository, Resolved
 
