@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from core import layout
 from core.dataclass import dataclass
@@ -27,6 +27,8 @@ from core.text import quote
 
 SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 """Where programs are looked for first; the folders of the login's own PATH follow, those with a relative name not."""
+
+_PROGRAMS = Path(__file__).with_name("shell")
 
 SHELL = "/bin/sh"
 """What sudo is asked to run, whatever it is for: a rule for it is enough."""
@@ -304,7 +306,7 @@ def stripped(name: str) -> str:
 
 def script(name: str) -> str:
     """The text of a shell program of this package."""
-    return (files("core.remote") / "shell" / name).read_text("utf-8")
+    return (_PROGRAMS / name).read_text("utf-8")
 
 
 def strip(text: str) -> str:
