@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.text import clean, quote
@@ -88,15 +89,27 @@ class Counted(NamedTuple):
     known: int
     other: int
 
+    @property
+    def by_chance(self) -> float:
+        """How many bad answers since the switch chance explains, if nothing has become worse.
+
+        As many as the share before the switch makes of them, and three standard deviations of the difference more: both
+        counts vary by chance, as drawn from one share (binomial). Where none was bad before, chance explains none.
+        """
+        if not self.before_bad:
+            return 0.0
+        share = self.before_bad / self.before
+        expected = share * self.since
+        return expected + 3 * sqrt(expected * (1 - share) * (1 + self.since / self.before))
+
     def worse(self, over: float) -> bool:
-        """Whether more than this share (0 to 1) of the answers since the switch is bad, and more than before it.
+        """Whether more than this share (0 to 1) of the answers since the switch is bad, and more than chance explains.
 
         A single bad answer is too many only where none is allowed.
         """
         if self.since_bad <= (1 if over else 0):
             return False
-        share = self.since_bad / self.since
-        return share > over and (not self.before or share > self.before_bad / self.before)
+        return self.since_bad > over * self.since and self.since_bad > self.by_chance
 
 
 def describe(check: Check) -> str:
@@ -134,9 +147,10 @@ def verdict(check: Check, counted: Counted) -> str:
     what = " or ".join(check.statuses)
     share = 100 * counted.since_bad / counted.since
     before = f"{100 * counted.before_bad / counted.before:.3g} %" if counted.before else "nothing"
+    chance = f"; up to {int(counted.by_chance):,} could be chance" if counted.before_bad else ""
     return (
         f"{counted.since_bad:,} of {counted.since:,} answers since the switch were {what}: {share:.3g} %, "
-        f"over {check.over:.4g} %; in the same time before it {before}"
+        f"over {check.over:.4g} %; in the same time before it {before}{chance}"
     )
 
 
