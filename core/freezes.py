@@ -15,6 +15,10 @@ from core.dataclass import dataclass
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WEEK = 7 * 24 * 60
 """Minutes of a week."""
+LEAST_FREE = 30
+"""Minutes of a week that must be free at least: `Sun 23:59` is meant as the end of the week."""
+LONGEST = 366
+"""Days for which a freeze from date to date lasts at most."""
 
 _CLOCK = r"([01]?[0-9]|2[0-3]):([0-5][0-9])"
 _WEEKLY = re.compile(rf"([A-Za-z]+) {_CLOCK} ?- ?([A-Za-z]+) {_CLOCK} (\S+)")
@@ -76,11 +80,25 @@ def holding(windows: Sequence[Window], moment: float) -> Window | None:
 
 
 def always(windows: Sequence[Window]) -> bool:
-    """Whether the windows that come every week leave no minute of it free, in winter and in summer."""
+    """Whether the windows that come every week leave less than LEAST_FREE minutes of it, in winter and in summer."""
     weekly = [window for window in windows if isinstance(window.begin, int)]
     return all(
         _covered(weekly, moment) for moment in (datetime(2026, 1, 15, tzinfo=UTC), datetime(2026, 7, 15, tzinfo=UTC))
     )
+
+
+def without_end(windows: Sequence[Window]) -> bool:
+    """Whether windows from date to date join to more than LONGEST days."""
+    end = begin = datetime.min
+    for first, last in sorted(
+        (window.begin, window.end)
+        for window in windows
+        if isinstance(window.begin, datetime) and isinstance(window.end, datetime)
+    ):
+        begin, end = (begin, max(end, last)) if first <= end else (first, last)
+        if end - begin > timedelta(days=LONGEST):
+            return True
+    return False
 
 
 def _covered(windows: Sequence[Window], moment: datetime) -> bool:
@@ -90,13 +108,14 @@ def _covered(windows: Sequence[Window], moment: datetime) -> bool:
         assert isinstance(window.begin, int) and isinstance(window.end, int)
         ahead = int((window.zone.utcoffset(moment.replace(tzinfo=None)) or timedelta()).total_seconds()) // 60
         spans.append((window.begin - ahead, (window.end - window.begin) % WEEK))
-    at = 0
+    at = free = 0
     while at < WEEK:
         left = max((length - (at - begin) % WEEK for begin, length in spans), default=0)
         if left <= 0:
-            return False
+            left = min([WEEK - at, *((begin - at) % WEEK or WEEK for begin, _ in spans)])
+            free += left
         at += left
-    return True
+    return free < LEAST_FREE
 
 
 def _minute(day: str, hour: str, minute: str) -> int:

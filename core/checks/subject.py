@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.config.check_values import PORT
+from core.config.check_values import FILLED
 from core.dataclass import dataclass
 
 
@@ -23,6 +23,6 @@ class Subject:
 
     def filled(self, text: str) -> str:
         """A text of the configuration, with this release's revision, tag and port in it."""
-        for word, name in (("{revision}", "TURNOUT_REVISION"), ("{tag}", "TURNOUT_TAG"), (PORT, "TURNOUT_PORT")):
+        for word, name in zip(FILLED, ("TURNOUT_REVISION", "TURNOUT_TAG", "TURNOUT_PORT"), strict=True):
             text = text.replace(word, self.variables.get(name, ""))
         return text

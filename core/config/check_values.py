@@ -11,11 +11,15 @@ from collections.abc import Mapping
 
 from core.config import values
 from core.config.values import kind, shown
+from core.text import either
 
 Value = str | int | float | bool | None
 """A single value of JSON."""
 PORT = "{port}"
 """In a URL: the port of the slot that the release has."""
+FILLED = ("{revision}", "{tag}", PORT)
+"""What a check's URL and texts may have that is replaced."""
+_IN_BRACES = re.compile(r"\{[^{}]*\}")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _STATUS = re.compile(r"[1-5](?:xx|[0-9]{2})")
@@ -26,7 +30,10 @@ OURS = {"host": "`host` is the key for it", "connection": "", "content-length": 
 
 def url(value: str) -> str:
     """A URL whose port may be `{port}`."""
-    values.url(value.replace(PORT, "8080"))
+    values.url(_IN_BRACES.sub(lambda found: "8080" if found[0] == PORT else "word", value))
+    for found in _IN_BRACES.findall(value):
+        if found not in FILLED:
+            raise ValueError(f"has {found}, which nothing replaces; {either(FILLED)} can be in it")
     return value
 
 
@@ -42,6 +49,8 @@ def method(value: str) -> str:
     """An HTTP method."""
     if not _METHOD.fullmatch(value):
         raise ValueError(f"{shown(value)} is not an HTTP method, such as GET, HEAD or POST")
+    if value == "CONNECT":
+        raise ValueError("CONNECT asks a proxy for a tunnel, and no URL: use GET, HEAD or POST")
     return value
 
 
@@ -75,16 +84,21 @@ def statuses(value: object) -> tuple[str, ...]:
         if word in found:
             raise ValueError(f"{shown(item)} is listed twice")
         found.append(word)
+    for word in found:
+        if not word.endswith("xx") and f"{word[0]}xx" in found:
+            raise ValueError(f'{word} is one of "{word[0]}xx" already')
     return tuple(found)
 
 
 def share(value: object) -> float:
-    """A share in percent, as "1%" or "0.5%"."""
+    """A share in percent, as "1%" or "0.5%", that there can be more than."""
     match = _SHARE.fullmatch(value) if isinstance(value, str) else None
-    if match and float(match[1]) <= 100:
+    if match and float(match[1]) < 100:
         return float(match[1])
+    if match and float(match[1]) == 100:
+        raise ValueError('cannot be "100%": there is never more, so the check could not fail')
     given = shown(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else kind(value)
-    raise ValueError(f'must be a share from "0%" to "100%", such as "1%", not {given}')
+    raise ValueError(f'must be a share from "0%" to below "100%", such as "1%", not {given}')
 
 
 def json_path(value: object) -> tuple[str, ...]:

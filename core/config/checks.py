@@ -10,17 +10,19 @@ from msgspec import Meta
 
 from core.config import check_values, values
 from core.config.accounts import Account
+from core.config.baking import STAGED
 from core.config.check_values import Value
-from core.config.placing import Placed, listed, texts
+from core.config.placing import Placed
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
+from core.config.slots import port_of_url
 from core.config.table import Broken, exactly_one, kind_of
 from core.config.types import Command, Count, Duration, Timeout
-
-STAGED = "staged"
-"""`when` of a check that is tried on the staged release, before anything switches."""
+from core.text import either
 
 _HTTP = ("method", "headers", "contains", "json", "equals", "host", "verify-tls")
+_EMPTY = ("204", "205", "304")
+"""Statuses whose answers have no content (RFC 9110)."""
 _TRIES = ("attempts", "successes")
 _WHY_NOT = {"run": "is only for http checks; a command passes with status 0", "log": "is only for http checks"}
 
@@ -36,6 +38,7 @@ class Check(Placed):
     kinds: ClassVar[Mapping[str, str]] = {"http": "http", "run": "command", "log": "log"}
     """The keys of which it has exactly one; for each the module of core.checks that tries it."""
 
+    repeats: ClassVar[frozenset[str]] = frozenset({"json"})
     hidden: ClassVar[frozenset[str]] = frozenset({"headers"})
 
     http: Annotated[str, Checked(check_values.url)] | None = None
@@ -107,29 +110,6 @@ class Check(Placed):
         return self.when == STAGED
 
 
-def nothing_to_bake(table: Mapping[str, Any]) -> Iterator[Broken]:
-    """The rules that an environment bakes only where it has checks after the switch, and that a log is counted while
-    something bakes: right after the switch it says nothing."""
-    environments = table.get("environments")
-    known = environments if isinstance(environments, dict) else {}
-    checks = [(index, check) for index, check in enumerate(listed(table, "checks")) if isinstance(check, dict)]
-    for name, environment in known.items():
-        if not isinstance(environment, dict):
-            continue
-        here = [
-            (index, check)
-            for index, check in checks
-            if name in (dict(texts(check.get("environments"))).values() or known)
-        ]
-        if "bake" in environment and all(check.get("when") == STAGED for _, check in here):
-            message = "has nothing to bake: no check after the switch is for this environment"
-            yield ("environments", name, "bake"), message, "[[checks]]"
-        for index, check in here:
-            if "log" in check and not (check.get("bake") or environment.get("bake")):
-                yield ("checks", index), "counts what is answered while it bakes: `bake` is missing", 'bake = "5m"'
-                checks.remove((index, check))  # said once
-
-
 def _not_for(kind: str, table: Mapping[str, Any]) -> Iterator[Broken]:
     """The rule that a check has only keys of its kind."""
     for key in (*_HTTP, "status") if kind == "run" else _HTTP if kind == "log" else ():
@@ -144,13 +124,32 @@ def _of_http(table: Mapping[str, Any]) -> Iterator[Broken]:
         yield ("as",), "is not for http checks: they run no program on the server", "leave it out"
     if "equals" in table and "json" not in table:
         yield ("equals",), "needs `json`, which says what value of the answer it is about", 'json = "status"'
-    if table.get("method") == "HEAD":
-        for key in ("contains", "json"):
-            if key in table:
-                yield (key,), "is not possible with HEAD: its answer has no content", 'method = "GET"'
+    statuses = _statuses(table)
+    if any(status.startswith("1") for status in statuses):
+        yield ("status",), "cannot be 1xx: such an answer comes before the one that counts", ""
+    empty = bool(statuses) and all(status in _EMPTY for status in statuses)
+    for key in ("contains", "json"):
+        if key not in table:
+            continue
+        if table.get("method") == "HEAD":
+            yield (key,), "is not possible with HEAD: its answer has no content", 'method = "GET"'
+        elif empty:
+            message = f"is not possible with status {either(statuses)}: such an answer has no content"
+            yield (key,), message, "status = 200"
     url = table["http"]
-    if table.get("verify-tls") is True and isinstance(url, str) and not url.lower().startswith("https:"):
+    if not isinstance(url, str):
+        return
+    yield from port_of_url(url)
+    if table.get("verify-tls") is True and not url.lower().startswith("https:"):
         yield ("verify-tls",), "is only for an https URL", ""
+
+
+def _statuses(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """The statuses that the file has, as far as they can be read."""
+    try:
+        return check_values.statuses(table["status"]) if "status" in table else ()
+    except ValueError:
+        return ()
 
 
 def _of_log(table: Mapping[str, Any]) -> Iterator[Broken]:
@@ -159,6 +158,9 @@ def _of_log(table: Mapping[str, Any]) -> Iterator[Broken]:
     for key in _TRIES:
         if key in table:
             yield (key,), "is not for log checks: they count once each `interval`", ""
+    if good := [status for status in _statuses(table) if status.startswith("2")]:
+        message = f"counts {either(good)} as failures: with a log, these are the answers of which there may be few"
+        yield ("status",), message, 'status = "5xx"'
 
 
 def _tries(table: Mapping[str, Any]) -> Iterator[Broken]:

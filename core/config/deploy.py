@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from core.config import values
+from core.config.patterns import Pattern, all_or_nothing
 from core.config.placing import listed, texts
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
 from core.config.table import Broken, Table
-from core.config.types import Count, Text
+from core.config.types import Count
 from core.shared import SharedPath
 
 
@@ -81,9 +82,9 @@ class Deploy(Table):
     """auto: reflink or copy; hardlink: faster, for trees that the application never writes."""
     compatible: Literal["", "capistrano", "deployer", "ansistrano", "mina", "shipit"] = ""
     """The tool whose files are kept true: REVISION in each release, and its log; for Mina, names that are numbers."""
-    migrations: tuple[Text, ...] = ()
+    migrations: tuple[Pattern, ...] = ()
     """gitignore patterns of the release's files that change a database: a rollback does not take them back."""
-    generated: tuple[Text, ...] = ()
+    generated: tuple[Pattern, ...] = ()
     """gitignore patterns of what the application writes in a release: `turnout verify` passes over it."""
     writable: tuple[Annotated[str, Checked(values.shared)], ...] = ()
     """Files and folders of the release that the group may write, too: the web server's user is in it."""
@@ -92,6 +93,8 @@ class Deploy(Table):
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         yield from shared_once(table)
         yield from _writable(table)
+        yield from all_or_nothing(table, "generated", "`turnout verify` would pass over every file")
+        yield from all_or_nothing(table, "migrations", "every new file would be one")
 
     @property
     def shared(self) -> tuple[str, ...]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import msgspec
+from msgspec import Meta
 
-from core.config import body
+from core.config import body, values
 from core.config.accounts import Account, only_on_servers
 from core.config.placing import Placed
 from core.config.readers import Check
 from core.config.table import Broken, exactly_one, kind_of
-from core.config.types import Command, Timeout, Url
+from core.config.types import Command, Timeout
 from core.moments import BUILD, MOMENTS, OPERATOR
 
 if TYPE_CHECKING:
@@ -27,6 +28,19 @@ def _only_operator(table: Mapping[str, Any]) -> bool:
     return isinstance(on, str) and on in MOMENTS and MOMENTS[on].places == (OPERATOR,)
 
 
+LONGEST_WEBHOOK = 10.0
+"""Seconds that an operation waits for the answer to a webhook at most."""
+
+
+def _webhook(value: str) -> str:
+    """The address of a webhook. ValueError where it has a name that is replaced only in its body."""
+    values.url(value)
+    for name in body.NAMES:
+        if f"{{{name}}}" in value:
+            raise ValueError(f"has {{{name}}}, which is replaced only in `body`")
+    return value
+
+
 class Hook(Placed):
     """A command or a message around the phases."""
 
@@ -39,7 +53,7 @@ class Hook(Placed):
     """When."""
     run: Command | None = None
     """A command for a shell."""
-    webhook: Url | None = None
+    webhook: Annotated[str, Check(_webhook), Meta(pattern="^https?://")] | None = None
     """A URL that gets JSON with a `text`, from the operator's machine."""
     where: Literal["server", "first-server", "operator"] = "server"
     """Where `run` runs; "operator" for build hooks and webhooks, whatever the file leaves out."""
@@ -58,6 +72,8 @@ class Hook(Placed):
         yield from super().rules(table)
         if "body" in table and "webhook" not in table:
             yield ("body",), "is only for a webhook", ""
+        if "webhook" in table and (values.written_seconds(table.get("timeout")) or 0) > LONGEST_WEBHOOK:
+            yield ("timeout",), f"cannot be more than {LONGEST_WEBHOOK:g} s for a webhook", ""
         only_operator = _only_operator(table)
         yield from only_on_servers(table, elsewhere=only_operator or "webhook" in table)
         if only_operator and "webhook" in table:

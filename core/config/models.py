@@ -12,44 +12,36 @@ from msgspec import Meta
 from core.config import needed_version, values
 from core.config import strategy as strategy_keys
 from core.config.accounts import Account, Group, Umask, linked_umask, shared_umask
-from core.config.checks import Check, nothing_to_bake
+from core.config.baking import baking
+from core.config.changing import changes
+from core.config.checks import Check
 from core.config.deploy import Deploy, SharedEntries, shared_once
+from core.config.destinations import destinations, same_links
 from core.config.hooks import Hook
 from core.config.keeper import Keeper, Secret, known_secrets
 from core.config.logs import LogSource
 from core.config.notify import Notify
-from core.config.placing import known_places, listed_once, named_once, servers_of
+from core.config.patterns import Pattern, all_or_nothing
+from core.config.placing import known_places, named_once, servers_of
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
 from core.config.slots import Ports, port_without_slots
-from core.config.source import Source
+from core.config.source import NOTHING_LEFT, Source
 from core.config.store import Store
 from core.config.table import Broken, Table
 from core.config.tasks import Task
-from core.config.types import Count, Duration, Hold, Name, Port, Text
+from core.config.told import told
+from core.config.types import Count, Duration, Hold, Name, Port
 from core.config.variables import Variables
 from core.errors import UsageError
-from core.freezes import Window, always
+from core.freezes import Window
 from core.freezes import parse as parse_window
 from core.masking import Masking
 from core.moments import OPERATOR
 from core.names import resolve
 from core.ownership import Ownership
-from core.questions import OTHER
 from core.settings import Settings
 from core.strategy import Strategy
-
-
-def _destination(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """What makes a server the same as another one; None where the entry does not tell."""
-    host, root = entry.get("host"), entry.get("root")
-    if not isinstance(host, str) or not isinstance(root, str):
-        return None
-    try:
-        folder = values.root(root)
-    except ValueError:
-        return None
-    return (host.rpartition("@")[2].lower(), str(entry.get("port") or 22), str(entry.get("gateway") or ""), folder)
 
 
 class Server(Table):
@@ -88,7 +80,8 @@ class Server(Table):
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         if "user" in table and isinstance(table.get("host"), str) and "@" in table["host"]:
             yield ("user",), "cannot be combined with a user in `host`; use one of them", ""
-        yield from listed_once(table, "roles")
+        if isinstance(table.get("gateway"), str) and table["gateway"] == table.get("host"):
+            yield ("gateway",), "is the server itself", "leave it out"
 
 
 class Environment(Table):
@@ -136,7 +129,7 @@ class Environment(Table):
     """Releases whose files stay on a server, in place of the project's."""
     shared_entries: SharedEntries | None = msgspec.field(default=None, name="shared")
     """Files and folders that all releases link to, in place of the project's."""
-    exclude: tuple[Text, ...] | None = None
+    exclude: tuple[Pattern, ...] | None = None
     """gitignore patterns of what is not deployed, in place of the source's."""
     variables: Variables = {}
     """Variables of builds, hooks and checks, over the project's."""
@@ -180,35 +173,16 @@ class Environment(Table):
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         yield from shared_once(table)
+        yield from all_or_nothing(table, "exclude", NOTHING_LEFT)
         yield from strategy_keys.rules(table)
         yield from shared_umask(table)
-        if table.get("approve") == OTHER and not table.get("hold"):
-            yield ("approve",), "needs hold: without it nobody is asked", 'add hold = true, or hold = "2h"'
-        yield from _frozen_for_ever(table)
+        yield from changes(table)
         servers = table.get("servers")
         if isinstance(servers, list | tuple) and not servers:
             yield ("servers",), "needs at least one server", ""
         entries = servers_of(table)
         yield from named_once({"servers": entries}, "servers")
-        places: dict[object, int] = {}
-        for index, entry in enumerate(entries):
-            place = _destination(entry) if isinstance(entry, dict) else None
-            if place and places.setdefault(place, index) != index:
-                message = f"has the same host, port and root as servers[{places[place]}]"
-                yield ("servers", index, "root"), message, ""
-
-
-def _frozen_for_ever(table: Mapping[str, Any]) -> Iterator[Broken]:
-    """The rule that what is frozen every week leaves some of it free."""
-    windows = []
-    freeze = table.get("freeze")
-    for text in freeze if isinstance(freeze, list | tuple) else ():
-        try:
-            windows.append(parse_window(text))
-        except (TypeError, ValueError):  # told of where it is read
-            continue
-    if always(windows):
-        yield ("freeze",), "covers the whole week: nothing could ever be changed", "leave some of the week out"
+        yield from destinations(entries)
 
 
 def _named(environments: dict[str, Environment]) -> dict[str, Environment]:
@@ -270,10 +244,12 @@ class Project(Table):
         yield from named_once(table, "tasks")
         yield from known_secrets(table)
         yield from known_places(table)
-        yield from nothing_to_bake(table)
+        yield from baking(table)
         yield from _no_revisions(table)
         yield from port_without_slots(table)
         yield from linked_umask(table)
+        yield from same_links(table)
+        yield from told(table)
         yield from strategy_keys.hooks_of_batches(table)
 
     @property

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from core.config import values
-from core.config.placing import listed_once
 from core.config.readers import Check as Checked
 from core.config.table import Broken, Table
 from core.config.types import Name, Timeout
@@ -30,8 +29,6 @@ class Notify(Table):
 
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        yield from listed_once(table, "on")
-        yield from listed_once(table, "environments")
         if table.get("on") == []:
             yield ("on",), "needs at least one of success, failure and hold", ""
 

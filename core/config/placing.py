@@ -31,11 +31,6 @@ class Placed(Table):
     environments: tuple[Name, ...] = ()
     """Only in these environments; empty for all."""
 
-    @classmethod
-    def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
-        yield from listed_once(table, "roles")
-        yield from listed_once(table, "environments")
-
     def concerns(self, server: HasRoles) -> bool:
         """Whether it applies to a server, by the server's roles."""
         return not self.roles or not set(self.roles).isdisjoint(server.roles)
@@ -68,15 +63,6 @@ def servers_of(environment: Mapping[str, Any]) -> list[Any]:
     ]
 
 
-def listed_once(table: Mapping[str, Any], key: str) -> Iterator[Broken]:
-    """The rule that a list of texts has none of them twice."""
-    seen: set[str] = set()
-    for index, text in texts(table.get(key)):
-        if text in seen:
-            yield (key, index), f"{values.shown(text)} is listed twice", ""
-        seen.add(text)
-
-
 def named_once(table: Mapping[str, Any], key: str) -> Iterator[Broken]:
     """The rule that each table of a list has a name of its own."""
     seen: dict[str, int] = {}
@@ -84,6 +70,24 @@ def named_once(table: Mapping[str, Any], key: str) -> Iterator[Broken]:
         name = entry.get("name") if isinstance(entry, dict) else None
         if isinstance(name, str) and seen.setdefault(name, index) != index:
             yield (key, index, "name"), f"{values.shown(name)} is already the name of {key}[{seen[name]}]", ""
+
+
+def environments_of(table: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The environments of a file by name, as far as they are tables."""
+    known = table.get("environments")
+    return {name: each for name, each in known.items() if isinstance(each, dict)} if isinstance(known, dict) else {}
+
+
+def reached(entry: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The environments in which a table applies to some server. A role or environment that does not exist, which is
+    said elsewhere, counts as all.
+    """
+    named = {name for _, name in texts(entry.get("environments"))} & environments.keys()
+    wanted = {role for _, role in texts(entry.get("roles"))}
+    roles = {name: _roles(environment) for name, environment in environments.items()}
+    if not wanted & {role for there in roles.values() for role in there}:
+        wanted = set()
+    return [name for name in environments if name in (named or environments) and (not wanted or wanted & roles[name])]
 
 
 def known_places(table: Mapping[str, Any]) -> Iterator[Broken]:

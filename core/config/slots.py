@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from core.config import values
 from core.config.check_values import PORT
-from core.config.placing import listed, texts
+from core.config.placing import environments_of, listed, reached
 from core.config.readers import Check
 from core.config.table import Broken
+
+_EXAMPLE = "slots = { blue = 8001, green = 8002 }"
+_AUTHORITY = re.compile(r"[A-Za-z]+://([^/?#]*)")
+_USED = re.compile(r"\$(?:TURNOUT_(?:PORT|SLOT)\b|\{TURNOUT_(?:PORT|SLOT)\})")
+"""A command that takes the slot from its environment, and has no default for it."""
 
 
 def ports(value: Mapping[str, int]) -> Mapping[str, int]:
@@ -30,16 +36,37 @@ def ports(value: Mapping[str, int]) -> Mapping[str, int]:
 Ports = Annotated[dict[str, int], Check(ports)]
 
 
+def port_of_url(url: str) -> Iterator[Broken]:
+    """The rule that {port} in a URL is all of its port: as a part of a name or number it makes another one."""
+    authority = _AUTHORITY.match(url)
+    if authority and PORT in authority[1].removesuffix(f":{PORT}"):
+        yield ("http",), f"must have {PORT} as its whole port", 'http = "http://127.0.0.1:{port}/"'
+
+
 def port_without_slots(table: Mapping[str, Any]) -> Iterator[Broken]:
-    """The rule that {port} in a check's URL stands for something in each environment of the check."""
-    environments = table.get("environments")
-    known = environments if isinstance(environments, dict) else {}
+    """The rules that {port} in a check stands for something wherever the check applies, that commands ask for the slot
+    where there are any, and that something is told of slots.
+    """
+    known = environments_of(table)
     for index, check in enumerate(listed(table, "checks")):
-        url = check.get("http") if isinstance(check, dict) else None
-        if not isinstance(url, str) or PORT not in url:
-            continue
-        for name in dict(texts(check.get("environments"))).values() or known:
-            environment = known.get(name)
-            if isinstance(environment, dict) and not environment.get("slots"):
-                hint = "slots = { blue = 8001, green = 8002 }"
-                yield ("checks", index, "http"), f"has {{port}}, and the environment {name} has no slots", hint
+        for key in ("http", "contains", "equals") if isinstance(check, dict) else ():
+            if not isinstance(check.get(key), str) or PORT not in check[key]:
+                continue
+            for name in reached(check, known):
+                if not known[name].get("slots"):
+                    yield ("checks", index, key), f"has {PORT}, and the environment {name} has no slots", _EXAMPLE
+    told: set[str] = set()
+    for key in ("hooks", "checks", "tasks"):
+        for index, entry in enumerate(listed(table, key)):
+            if not isinstance(entry, dict):
+                continue
+            here = reached(entry, known)
+            told.update(here if key != "tasks" else ())
+            used = _USED.search(entry["run"]) if isinstance(entry.get("run"), str) else None
+            if used and not any(known[name].get("slots") for name in here):
+                message = f"uses {used[0]}, and {' and '.join(here) or 'no environment'} has no slots"
+                yield (key, index, "run"), message, _EXAMPLE
+    for name, environment in known.items():
+        if environment.get("slots") and name not in told:
+            message = "are told to nobody: no hook and no check is for this environment"
+            yield ("environments", name, "slots"), message, 'a hook that starts the release: on = "before-switch"'

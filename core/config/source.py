@@ -12,9 +12,10 @@ import msgspec
 from msgspec import Meta
 
 from core.config import values
+from core.config.patterns import Pattern, all_or_nothing
 from core.config.readers import Check
 from core.config.table import Broken, Table, exactly_one
-from core.config.types import Command, Size, Text
+from core.config.types import Command, Size
 from core.dataclass import dataclass
 
 
@@ -42,11 +43,17 @@ KINDS = {
 """By key of [source]; `turnout init` offers them in this order."""
 
 
+NOTHING_LEFT = "nothing would be deployed"
+"""What `exclude` does that matches everything."""
+
+
 class Source(Table):
     """Where a tree comes from."""
 
     kinds: ClassVar[Mapping[str, Kind]] = KINDS
     """The keys of which it has exactly one."""
+
+    repeats: ClassVar[frozenset[str]] = frozenset({"build"})
 
     git: Annotated[str, Check(KINDS["git"].check)] | None = None
     """A git repository: its folder, relative to turnout.toml."""
@@ -62,7 +69,7 @@ class Source(Table):
     """Folders that each path of an archive loses at its front."""
     limit: Size = values.Bytes(4_000_000_000)
     """Bytes that an archive may hold, unpacked."""
-    exclude: tuple[Text, ...] = ()
+    exclude: tuple[Pattern, ...] = ()
     """gitignore patterns of what is not deployed."""
     build: tuple[Command, ...] = ()
     """Commands that make the tree, run on the operator's machine in the exported folder."""
@@ -76,6 +83,7 @@ class Source(Table):
     @classmethod
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         yield from exactly_one(table, *KINDS)
+        yield from all_or_nothing(table, "exclude", NOTHING_LEFT)
         given = [kind for key, kind in KINDS.items() if key in table]
         for key in ("path", "ref"):
             if key in table and given and not any(kind.revisions for kind in given):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.config import values
+from core.config.placing import environments_of, listed, reached, texts
 from core.moments import MOMENTS
 from core.strategy import ALL_AT_ONCE, ROLLING, Share, Strategy, part_of
 
@@ -65,6 +66,7 @@ def rules(table: Mapping[str, Any]) -> Iterator[Broken]:
     if isinstance(canary, int) and not isinstance(canary, bool) and number and canary > number:
         message = f"is larger than the fleet: there are {number} servers"
         yield ("canary",), message, f'a number up to {number}, or a share such as "10%"'
+    yield from _all_in_one(table, number)
     allowed = _share(table.get("allow-failed"))
     if number and part_of(allowed, number) >= number:
         message = "would let a deploy go on without any server"
@@ -74,33 +76,56 @@ def rules(table: Mapping[str, Any]) -> Iterator[Broken]:
         yield ("on-failure",), "asks a person, and read-only = true lets nobody answer", f'on-failure = "{UNDO}"'
 
 
+def _all_in_one(table: Mapping[str, Any], number: int) -> Iterator[Broken]:
+    """Why batches of an environment with so many servers are none: one has all of them."""
+    if table.get("strategy") != ROLLING or number < 2:
+        if table.get("strategy") == ROLLING and number and table.get("pause"):
+            yield ("pause",), "has nothing to pause between: there is one server", "leave it out"
+        return
+    try:
+        canary = None if table.get("canary") is None else values.batch(table["canary"])
+        batch = values.batch(table.get("batch", 1))
+    except ValueError:
+        return
+    if isinstance(canary, int) and canary > number:
+        return
+    if canary is not None and part_of(canary, number, 1) == number:
+        message = f"is all of the {number} servers: a canary goes first so that others can wait for it"
+        yield ("canary",), message, f'a number up to {number - 1}, or a share such as "10%"'
+    elif canary is None and part_of(batch, number, 1) == number and table.get("pause"):
+        message = f"has nothing to pause between: one batch has all of the {number} servers"
+        yield ("pause",), message, "a smaller `batch`, or a `canary`"
+
+
 def hooks_of_batches(table: Mapping[str, Any]) -> Iterator[Broken]:
     """The rule that hooks of batches are where there are batches."""
-    environments, hooks = table.get("environments"), table.get("hooks")
-    known = environments if isinstance(environments, dict) else {}
-    for index, hook in enumerate(hooks if isinstance(hooks, list | tuple) else ()):
+    known = environments_of(table)
+    for index, hook in enumerate(listed(table, "hooks")):
         if isinstance(hook, dict) and hook.get("on") in BATCHED:
             for place, message, hint in _of_batches(hook, known):
                 yield ("hooks", index, *place), message, hint
 
 
-def _of_batches(hook: Mapping[str, Any], environments: Mapping[str, Any]) -> Iterator[Broken]:
-    """Why a hook never runs: its moment belongs to batches, and no environment has any."""
+def _of_batches(hook: Mapping[str, Any], environments: Mapping[str, Mapping[str, Any]]) -> Iterator[Broken]:
+    """Why a hook never runs: its moment belongs to batches, and no environment that it applies in has any."""
     on = hook["on"]
-    named = hook.get("environments")
-    chosen = [name for name in named if name in environments] if isinstance(named, list | tuple) else []
+    chosen = [name for _, name in texts(hook.get("environments")) if name in environments]
     rolling = [name for name in chosen or environments if _strategy(environments[name]) == ROLLING]
     if not rolling:
         where = ", ".join(chosen) or "every environment"
         message = f"{on} hooks run between batches, and {where} switches all servers at once"
         yield ("on",), message, f'strategy = "{ROLLING}" in the environment'
-    elif chosen and len(rolling) < len(chosen):
+        return
+    if chosen and len(rolling) < len(chosen):
         other = ", ".join(name for name in chosen if name not in rolling)
         yield ("environments",), f"{on} hooks run between batches, and {other} has none", f"leave {other} out"
+    if not set(reached(hook, environments)) & set(rolling):
+        roles, there = (" or ".join(names) for names in ([role for _, role in texts(hook.get("roles"))], rolling))
+        yield ("roles",), f"no server of {there} has the role {roles}, and only there are batches", ""
 
 
-def _strategy(environment: object) -> object:
-    return environment.get("strategy", ALL_AT_ONCE) if isinstance(environment, Mapping) else ALL_AT_ONCE
+def _strategy(environment: Mapping[str, Any]) -> object:
+    return environment.get("strategy", ALL_AT_ONCE)
 
 
 def _share(value: object) -> int | str:

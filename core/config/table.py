@@ -60,6 +60,9 @@ class Table(msgspec.Struct, metaclass=_Checked, frozen=True):
     filled: ClassVar[frozenset[str]] = frozenset()
     """Fields that do not come from the file."""
 
+    repeats: ClassVar[frozenset[str]] = frozenset()
+    """Keys whose lists may have a text twice, or have a rule of their own for that."""
+
     hidden: ClassVar[frozenset[str]] = frozenset()
     """Fields that `repr` leaves out, because they may hold secrets."""
 
@@ -133,6 +136,8 @@ class Table(msgspec.Struct, metaclass=_Checked, frozen=True):
         for field in cls.fields():
             if field.key in table:
                 made[field.name] = collected(broken, field.key, field.read, table[field.key])
+                if field.key not in cls.repeats:
+                    broken += _twice(field.key, made[field.name])
             elif field.required:
                 broken.append(((field.key,), "is missing", ""))
         return made, broken
@@ -163,6 +168,16 @@ def _fields(table: type[Table]) -> tuple[Field, ...]:
         )
         for item in sorted(msgspec.structs.fields(table), key=lambda item: item.name not in own)
     )
+
+
+def _twice(key: str, value: Any) -> Iterator[Broken]:
+    """What a list has twice, if it is one of texts: a slip, where it does nothing, and each time one more to change."""
+    seen: set[str] = set()
+    for index, text in enumerate(value if isinstance(value, tuple) else ()):
+        if isinstance(text, str):
+            if text in seen:
+                yield (key, index), f"{values.shown(text)} is listed twice", "leave one of them out"
+            seen.add(text)
 
 
 def _as_written(fault: Broken, written: Mapping[str, str]) -> Broken:

@@ -21,4 +21,3 @@ Duration = Annotated[float, Reads(values.duration), Meta(extra_json_schema={"typ
 Timeout = Annotated[float, Reads(values.timeout), Meta(extra_json_schema={"type": ["number", "string"]})]
 Size = Annotated[values.Bytes, Reads(values.size), Meta(extra_json_schema={"type": ["integer", "string"]})]
 Hold = Annotated[bool | float, Reads(values.hold), Meta(extra_json_schema={"type": ["boolean", "number", "string"]})]
-Url = Annotated[str, Check(values.url), Meta(pattern="^https?://")]

@@ -25,8 +25,11 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(B|kB|MB|GB|TB)")
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_UNFILLED = re.compile(r"https?://[^\s'\"]*(?<![$%])\{(port|slot|tag|revision)\}")
+"""A URL in a command that is written like the URL of a check."""
 _PERCENT = re.compile(r"([1-9][0-9]{0,2})%")
 _HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
+_HOST_HEADER = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
 _PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 _USER = re.compile(r"[^\s@:/-][^\s@:/]*")
@@ -61,6 +64,9 @@ def command(value: str) -> str:
         raise ValueError("must not be empty")
     if "\0" in value:
         raise ValueError("must not contain a zero byte: no shell accepts one")
+    if unfilled := _UNFILLED.search(value):
+        word = unfilled[1]
+        raise ValueError(f"has {{{word}}} in a URL, which nothing replaces in a command: write $TURNOUT_{word.upper()}")
     return value
 
 
@@ -127,6 +133,8 @@ def shared(value: str) -> str:
     path = _relative(value)
     if not path:
         raise ValueError(f"{shown(value)} must name a file or folder inside the release")
+    if "*" in path or "?" in path:
+        raise ValueError(f"{shown(value)} must be a path, not a pattern")
     return path + "/" if value.endswith(("/", "/.")) else path
 
 
@@ -140,6 +148,8 @@ def log_files(value: object) -> tuple[str, ...]:
             raise ValueError(f"{shown(path)} must name a file")
         if path.startswith("~"):
             raise ValueError(f"{shown(path)} must be absolute or relative to current: '~' is not expanded")
+        if listed.count(path) > 1:
+            raise ValueError(f"{shown(path)} is listed twice")
     return tuple(listed)
 
 
@@ -187,6 +197,8 @@ def identity(value: str) -> str:
     """A private key's file, which does not depend on the folder Turnout is started in."""
     if not text(value).startswith(("/", "~")):
         raise ValueError(f"{shown(value)} must be an absolute path, or begin with '~/'")
+    if value.endswith(".pub"):
+        raise ValueError(f"{shown(value)} is the public key: name the private one, {shown(value.removesuffix('.pub'))}")
     return value
 
 
@@ -210,6 +222,8 @@ def url(value: str) -> str:
         raise ValueError(f"{shown(value)} is not a URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_fine:
         raise ValueError(f"{shown(value)} is not a URL: it must be http://HOST… or https://HOST…")
+    if "#" in value:
+        raise ValueError("must not contain `#`: what follows it is never sent")
     if "@" in parts.netloc:
         raise ValueError("must not contain a login: it would not be sent")
     return value
@@ -224,8 +238,9 @@ def notify_url(value: str) -> str:
 
 def host_header(value: str) -> str:
     """The value of a Host header; "" for the URL's own."""
-    if re.search(r"\s", _without_control(value)) or "/" in value or not value.isascii():
-        raise ValueError(f"{shown(value)} is not a host name")
+    if value and not _HOST_HEADER.fullmatch(value):
+        more = ": nothing is replaced in it" if "{" in value else ""
+        raise ValueError(f"{shown(value)} is not a host name, such as shop.example.com{more}")
     return value
 
 
@@ -241,6 +256,14 @@ def duration(value: object) -> float:
     if not math.isfinite(seconds) or seconds < 0:
         raise ValueError("must be a duration of 0 seconds or more")
     return seconds
+
+
+def written_seconds(value: object) -> float | None:
+    """A duration as the file has it, for a rule between keys; None for what is none, which is told where it is read."""
+    try:
+        return duration(value)
+    except ValueError:
+        return None
 
 
 def timeout(value: object) -> float:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from core.config import values
 from core.config.body import filled
+from core.config.hooks import LONGEST_WEBHOOK
 from core.errors import HookFailed
 from core.events import HookFinished, HookStarted
 from core.pending import whole
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from core.config import Hook
     from core.site import Site
 
-TIMEOUT = 10.0
-"""Seconds that a webhook may take at most."""
 _LOOK = 0.1
 """Seconds between two looks at the cancel request while a webhook is not answered."""
 
@@ -38,13 +37,13 @@ def run(site: Site, hook: Hook, folder: str, variables: Mapping[str, str]) -> No
     address; Cancelled.
 
     The status of the answer is its end: whatever else is sent, and however long the connection stays open, is not
-    waited for. All of it has TIMEOUT, however slowly the other side drips.
+    waited for. All of it has LONGEST_WEBHOOK, however slowly the other side drips.
     """
     assert isinstance(site, OperatorSite) and hook.webhook is not None
     address, body = _address(hook.webhook), _body(hook, variables, site.value)
     began = time.monotonic()
     site.emit(HookStarted(on=hook.on, run="webhook"))
-    limit = min(hook.timeout, TIMEOUT)
+    limit = min(hook.timeout, LONGEST_WEBHOOK)
     answered = queue.SimpleQueue[str]()
     threading.Thread(target=lambda: answered.put(_post(address, body, limit)), name="webhook", daemon=True).start()
     reason = None

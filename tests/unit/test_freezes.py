@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.freezes import DAYS, always, holding, parse
+from core.freezes import DAYS, always, holding, parse, without_end
 from core.planner.freeze import frozen
 from core.records import Freeze, ServerState
 
@@ -99,16 +99,34 @@ def test_each_minute_of_the_week_is_in_a_window_or_in_its_opposite(begin, end, w
     [
         (["Mon 00:00 - Thu 12:00 UTC", "Wed 23:00 - Mon 00:00 UTC"], True),
         (["Sat 00:00 - Fri 00:00 Europe/Berlin", "Thu 20:00 - Sat 03:00 UTC"], True),
-        (["Mon 00:00 - Thu 00:00 UTC", "Thu 00:00 - Sun 23:59 UTC"], False),  # a minute is free
+        (["Mon 00:00 - Thu 00:00 UTC", "Thu 00:00 - Sun 23:59 UTC"], True),  # a minute is nobody's time for a deploy
+        ([f"{day} 00:00 - {day} 23:59 UTC" for day in DAYS], True),
+        (["Mon 00:00 - Sun 23:30 UTC"], False),  # half an hour is
+        (["Mon 00:15 - Sun 23:45 UTC"], False),
         (["Mon 00:00 - Thu 00:00 UTC", "Thu 00:00 - Mon 00:00 Europe/Berlin"], False),  # an hour or two
         (["Mon 00:00 - Thu 00:00 UTC", "Thu 01:00 - Mon 01:00 Europe/Berlin"], False),  # in summer an hour
-        (["Fri 16:00 - Fri 15:59 UTC"], False),
+        (["Fri 16:00 - Fri 15:59 UTC"], True),
+        (["Fri 16:00 - Fri 15:30 UTC"], False),
         (["2020-01-01 00:00 - 2099-01-01 00:00 UTC"], False),
         ([], False),
     ],
 )
 def test_what_covers_the_whole_week_is_known(texts, covers):
     assert always([parse(text) for text in texts]) is covers
+
+
+@pytest.mark.parametrize(
+    ("texts", "long"),
+    [
+        (["2020-01-01 00:00 - 2999-12-01 00:00 UTC"], True),
+        (["2026-01-01 00:00 - 2027-01-02 00:00 UTC"], False),
+        (["2026-07-01 00:00 - 2027-02-01 00:00 UTC", "2026-01-01 00:00 - 2026-08-01 00:00 Europe/Berlin"], True),
+        (["2026-07-02 00:00 - 2027-02-01 00:00 UTC", "2026-01-01 00:00 - 2026-07-01 00:00 UTC"], False),
+        (["Mon 00:00 - Tue 00:00 UTC"], False),
+    ],
+)
+def test_dates_that_freeze_for_more_than_a_year_are_known(texts, long):
+    assert without_end([parse(text) for text in texts]) is long
 
 
 def test_a_freeze_by_hand_comes_before_the_calendar():

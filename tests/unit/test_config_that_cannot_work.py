@@ -1,0 +1,300 @@
+"""Configuration that cannot work is refused at once: the key, what is wrong with it, and what would be right."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from core.config import parse
+from core.config.variables import variables
+from core.errors import ConfigError
+from core.settings import Settings
+
+FILE = """
+project = "shop"
+{top}
+[source]
+git = "."
+{source}
+[deploy]
+{deploy}
+[environments.production]
+{production}
+servers = [
+  {{ name = "web1", host = "web1", root = "/srv/shop", roles = ["web"]{server} }},
+  {{ name = "web2", host = "web2", root = "/srv/shop" }},
+]
+[environments.staging]
+{staging}
+servers = [{{ name = "s1", host = "s1", root = "/srv/shop", roles = ["db"] }}]
+"""
+PARTS = ("top", "source", "deploy", "production", "server", "staging")
+HTTP = '[[checks]]\nhttp = "http://127.0.0.1/"\n'
+LOG = '[[checks]]\nlog = "/var/log/access.log"\n'
+RUN = '[[checks]]\nrun = "true"\n'
+HOOK = '[[hooks]]\non = "after-switch"\nrun = "true"\n'
+SLOTS = "slots = { blue = 8001, green = 8002 }"
+PORT = '[[checks]]\nhttp = "http://127.0.0.1:{port}/"\n'
+BAKE = 'bake = "5m"'
+
+
+def read(extra: str = "", **parts: str):
+    text = FILE.format(**{part: parts.get(part, "") for part in PARTS})
+    return parse(text + extra, Path("turnout.toml"), Settings(environ={}))
+
+
+def case(key: str, said: str, extra: str = "", **parts: str):
+    return pytest.param(key, said, extra, parts, id=f"{key}: {said}")
+
+
+CANNOT_WORK = [
+    # What bakes.
+    case("checks[1].bake", "must be more than 0 for a log", RUN + LOG + "bake = 0", production=BAKE, staging=BAKE),
+    case("checks[0].bake", "must be more than 0 for a log", LOG + 'bake = "0s"'),
+    case("checks[0]", "`bake` is missing", LOG, production='bake = "0s"'),
+    case("checks[0]", "`bake` is missing", LOG + 'roles = ["db"]', production=""),
+    case("environments.production.bake", "each check here has a `bake` of its own", RUN + "bake = 0", production=BAKE),
+    case("environments.production.bake", "no check after the switch", RUN + 'roles = ["db"]', production=BAKE),
+    case("checks[0].interval", "is longer than it bakes, 1.0 s", LOG + 'bake = "1s"\ninterval = "5m"'),
+    case(
+        "checks[0].interval",
+        "is longer than it bakes, 30 s",
+        LOG + 'environments = ["staging"]\ninterval = "1m"',
+        staging='bake = "30s"',
+    ),
+    # Slots and their ports.
+    case("checks[0].http", "has {port}, and the environment staging has no slots", PORT, production=SLOTS),
+    case("checks[0].contains", "has {port}, and the environment", HTTP + 'contains = "{port}"\nroles = ["db"]'),
+    case("checks[0].equals", "has {port}", HTTP + 'json = "a"\nequals = "{port}"\nroles = ["db"]'),
+    case(
+        "checks[0].http",
+        "must have {port} as its whole port",
+        '[[checks]]\nhttp = "http://x:1{port}/"',
+        production=SLOTS,
+        staging=SLOTS,
+    ),
+    case(
+        "checks[0].http",
+        "must have {port} as its whole port",
+        '[[checks]]\nhttp = "http://x{port}/"',
+        production=SLOTS,
+        staging=SLOTS,
+    ),
+    case("checks[0].http", "has {slot}, which nothing replaces", '[[checks]]\nhttp = "http://x/{slot}"'),
+    case("checks[0].host", "nothing is replaced in it", HTTP + 'host = "x:{port}"'),
+    case("checks[0].run", "write $TURNOUT_PORT", '[[checks]]\nrun = "curl -f http://127.0.0.1:{port}/"'),
+    case("hooks[0].run", "write $TURNOUT_TAG", HOOK.replace("true", "curl https://x/{tag}?a")),
+    case("tasks[0].run", "write $TURNOUT_REVISION", '[[tasks]]\nname = "t"\nrun = "curl http://x/{revision}"'),
+    case(
+        "hooks[0].run",
+        "uses $TURNOUT_PORT, and production and staging has no slots",
+        HOOK.replace("true", "start $TURNOUT_PORT"),
+    ),
+    case(
+        "hooks[0].run",
+        "uses ${TURNOUT_SLOT}, and staging has no slots",
+        HOOK.replace("true", "start $${TURNOUT_SLOT}") + 'environments = ["staging"]\n' + RUN,
+        production=SLOTS,
+    ),
+    case("environments.production.slots", "are told to nobody", HOOK + 'environments = ["staging"]', production=SLOTS),
+    # What commands are told.
+    case(
+        "hooks[0].run",
+        "there is no variable $TURNOUT_SEVER did you mean $TURNOUT_SERVER?",
+        HOOK.replace("true", "echo $TURNOUT_SEVER"),
+    ),
+    case(
+        "hooks[0].run",
+        "$TURNOUT_SERVERS has all of them",
+        HOOK.replace("true", "lb off $TURNOUT_SERVER") + 'where = "operator"',
+    ),
+    case(
+        "tasks[0].run",
+        "$TURNOUT_ROOT is known on servers only",
+        '[[tasks]]\nname = "t"\nrun = "ls $TURNOUT_ROOT"\nwhere = "operator"',
+    ),
+    case("source.build[0]", "$TURNOUT_TAG is not known to a build", source='build = ["make TAG=$TURNOUT_TAG"]'),
+    case(
+        "hooks[0].run",
+        "$TURNOUT_SERVER is not known to a build",
+        HOOK.replace("after-switch", "build").replace("true", "echo $TURNOUT_SERVER"),
+    ),
+    # Checks.
+    case("checks[0].method", "CONNECT asks a proxy", HTTP + 'method = "CONNECT"'),
+    case("checks[0].status", "cannot be 1xx", HTTP + 'status = "1xx"'),
+    case("checks[0].status", "cannot be 1xx", HTTP + "status = [100, 200]"),
+    case("checks[0].status", '200 is one of "2xx" already', HTTP + 'status = ["2xx", 200]'),
+    case("checks[0].contains", "is not possible with status 204", HTTP + 'status = 204\ncontains = "x"'),
+    case("checks[0].json", "is not possible with status 204 or 304", HTTP + 'status = [204, 304]\njson = "a"'),
+    case("checks[0].contains", "is not possible with HEAD", HTTP + 'method = "HEAD"\ncontains = "x"'),
+    case("checks[0].over", "there is never more", LOG + 'bake = "1m"\nover = "100%"'),
+    case("checks[0].status", "counts 200 as failures", LOG + 'bake = "1m"\nstatus = 200'),
+    case("checks[0].http", "what follows it is never sent", '[[checks]]\nhttp = "http://x/#/login"'),
+    # Hooks.
+    case(
+        "hooks[0].roles",
+        "no server of production has the role db, and only there are batches",
+        HOOK.replace("after-switch", "drain") + 'roles = ["db"]',
+        production='strategy = "rolling"',
+    ),
+    case("hooks[0].operations[1]", "listed twice", HOOK + 'operations = ["deploy", "deploy"]'),
+    case(
+        "hooks[0].webhook",
+        "has {tag}, which is replaced only in `body`",
+        '[[hooks]]\non = "success"\nwebhook = "https://x/{tag}"',
+    ),
+    case(
+        "hooks[0].timeout",
+        "cannot be more than 10 s for a webhook",
+        '[[hooks]]\non = "success"\nwebhook = "https://x/"\ntimeout = "1m"',
+    ),
+    # Environments and servers.
+    case(
+        "environments.production.approve",
+        "with read-only = true",
+        production='approve = "other"\nhold = true\nread-only = true',
+    ),
+    case("environments.production.canary", "is all of the 2 servers", production='strategy = "rolling"\ncanary = 2'),
+    case("environments.production.canary", "is all of the 2", production='strategy = "rolling"\ncanary = "100%"'),
+    case(
+        "environments.production.pause",
+        "one batch has all of the 2 servers",
+        production='strategy = "rolling"\nbatch = 2\npause = "2m"',
+    ),
+    case("environments.staging.pause", "there is one server", staging='strategy = "rolling"\npause = "hold"'),
+    case(
+        "environments.production.freeze",
+        "lasts for more than a year",
+        production='freeze = ["2020-01-01 00:00 - 2999-12-01 00:00 UTC"]',
+    ),
+    case(
+        "environments.production.freeze[1]",
+        "listed twice",
+        production='freeze = ["Fri 16:00 - Mon 08:00 UTC", "Fri 16:00 - Mon 08:00 UTC"]',
+    ),
+    case("environments.production.links[1]", "listed twice", production='links = ["/var/www/a", "/var/www//a"]'),
+    case("environments.production.servers[0].identity", "is the public key", server=', identity = "~/.ssh/id.pub"'),
+    case("environments.production.servers[0].gateway", "is the server itself", server=', gateway = "web1"'),
+    # What is deployed, and what verify looks at.
+    case("deploy.generated[0]", '"*" matches everything', deploy='generated = ["*"]'),
+    case("deploy.generated[1]", '"**/*" matches everything', deploy='generated = ["a/", "**/*"]'),
+    case("deploy.generated[0]", "without '..'", deploy='generated = ["../x/"]'),
+    case("deploy.generated[0]", "matches nothing", deploy='generated = ["/"]'),
+    case("deploy.generated[0]", "brings back what no pattern before it", deploy='generated = ["!x", "a/"]'),
+    case("deploy.generated[0]", "is a comment to git", deploy='generated = ["#cache/"]'),
+    case("deploy.generated[1]", "listed twice", deploy='generated = ["a/", "a/"]'),
+    case("deploy.migrations[0]", "every new file would be one", deploy='migrations = ["**"]'),
+    case("source.exclude[0]", "nothing would be deployed", source='exclude = ["/*"]'),
+    case("source.exclude[0]", "without '.'", source='exclude = ["./docs"]'),
+    case("environments.staging.exclude[0]", "nothing would be deployed", staging='exclude = ["*"]'),
+    case("source.build-env[1]", "listed twice", source='build = ["make"]\nbuild-env = ["A", "A"]'),
+    case("deploy.writable[0]", "must be a path, not a pattern", deploy='writable = ["storage/*"]'),
+    case("deploy.shared[0]", "must be a path, not a pattern", deploy='shared = ["storage/*.log"]'),
+    case("deploy.writable[1]", "listed twice", deploy='writable = ["a/", "a//"]'),
+    case("logs[0].file", "listed twice", '[[logs]]\nname = "a"\nfile = ["x", "x"]'),
+]
+
+
+@pytest.mark.parametrize(("key", "said", "extra", "parts"), CANNOT_WORK)
+def test_it_is_refused_with_its_key(key, said, extra, parts):
+    with pytest.raises(ConfigError) as raised:
+        read(extra, **parts)
+    (fault,) = raised.value.faults
+    assert fault.key == key
+    assert said in f"{fault.message} {fault.hint}".strip()
+
+
+HEADER = "[environments.production]\ncurrent = '/var/www/html'"
+OTHER = (
+    "[environments.other]\nservers = [{ name = 'x', host = 'ana@WEB1', root = '/o', current = '/var/www/html/' }]"
+)
+
+
+def test_two_roots_of_a_host_do_not_switch_the_same_link():
+    text = FILE.format(**dict.fromkeys(PARTS, "")).replace("[environments.production]", HEADER)
+    with pytest.raises(ConfigError) as raised:
+        parse(text + OTHER, Path("turnout.toml"), Settings(environ={}))
+    (fault,) = raised.value.faults
+    assert fault.key == "environments.other.servers[0].current"
+    assert "is the link of /srv/shop on ana@WEB1 already" in fault.message
+
+
+def test_all_faults_of_a_file_are_said_at_once():
+    with pytest.raises(ConfigError) as raised:
+        read(LOG + "bake = 0\n" + HTTP + 'status = 204\njson = "a"\n', deploy='generated = ["*"]')
+    assert [fault.key for fault in raised.value.faults] == ["deploy.generated[0]", "checks[0].bake", "checks[1].json"]
+
+
+CAN_WORK = [
+    (LOG, {"production": BAKE, "staging": BAKE}),
+    (LOG + 'bake = "3s"', {}),
+    (LOG + 'roles = ["db"]', {"staging": BAKE}),  # no server of production is meant
+    (RUN + "bake = 0\n" + RUN, {"production": BAKE}),
+    (PORT + 'roles = ["db"]', {"staging": SLOTS}),
+    (
+        '[[checks]]\nhttp = "https://{tag}.example.com:{port}/{port}?r={revision}"',
+        {"production": SLOTS, "staging": SLOTS},
+    ),
+    (HTTP + 'contains = \'{"slot": "{tag}"}\'\nhost = "[::1]:8080"\nstatus = [200, 204]', {}),
+    (HTTP + 'status = ["4xx", 503]\nmethod = "OPTIONS"', {}),
+    (LOG + 'bake = "1m"\nstatus = [101, "4xx"]\nover = "99.9%"', {}),
+    (HOOK.replace("true", "start $${TURNOUT_PORT:-8080}; TURNOUT_X=1; echo $TURNOUT_X"), {}),
+    (HOOK.replace("true", "curl -w '%{port}' http://x/ -d '{\\\"port\\\": 1}'; jq '{tag}'"), {}),
+    (HOOK.replace("true", "start $TURNOUT_PORT"), {"production": SLOTS}),
+    (HOOK.replace("true", "echo $TURNOUT_USER") + 'where = "operator"', {}),
+    (HOOK.replace("after-switch", "drain"), {"production": 'strategy = "rolling"\npause = "2m"'}),
+    ("", {"production": 'strategy = "rolling"\ncanary = 1\nbatch = "100%"\npause = "hold"'}),
+    ("", {"staging": 'strategy = "rolling"\ncanary = 1'}),
+    ("", {"source": 'exclude = ["/*", "!/dist"]\nbuild = ["make", "make"]'}),
+    ("", {"deploy": 'generated = ["*.pyc", "**/cache/*", "\\\\#x", "a/**"]'}),
+    ("", {"production": 'current = "/var/www/html"'}),  # one link a server
+    ("", {"production": 'freeze = ["Fri 16:00 - Mon 08:00 UTC"]\nread-only = true\nhold = true'}),
+]
+
+
+@pytest.mark.parametrize(("extra", "parts"), CAN_WORK)
+def test_what_is_unusual_and_works_is_accepted(extra, parts):
+    read(extra, **parts)
+
+
+SHELLS = {"bash": [], "dash": [], "busybox": ["sh"]}
+ASK = """
+for n in $names; do
+  ( unset a; export "$n=x7" && [ "$(command -p env | sed -n "s/^$n=//p")" = x7 ] ) || echo "$n"
+done
+"""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_a_shell_sets_itself_cannot_be_a_variable(shell):
+    """Each shell of this machine is asked: what it has from the start, and does not hand on as it is told."""
+    program = shutil.which(shell)
+    if not program:
+        pytest.skip(f"{shell} is not here")
+    clean = {"PATH": os.defpath, "HOME": "/", "LC_ALL": "C"}
+
+    def ask(text: str, **more: str) -> list[str]:
+        words = [program, *SHELLS[shell], "-c", text]
+        return subprocess.run(words, env={**clean, **more}, capture_output=True, text=True).stdout.split("\n")
+
+    names = [line.partition("=")[0] for line in ask("set") if line.partition("=")[0].isidentifier()]
+    assert len(names) > 3
+    kept = [name for name in ask(ASK, names=" ".join(names)) if name and name not in ("names", "LC_ALL")]
+    for name in kept:
+        with pytest.raises(ValueError, match=f"^{name} "):
+            variables({name: "x7"})
+
+
+@pytest.mark.parametrize("name", ["OPTIND", "BASH_VERSINFO", "UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "GROUPS"])
+def test_names_that_end_a_shell_or_never_arrive_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name} "):
+        variables({name: "1"})
+
+
+def test_names_that_programs_use_are_variables():
+    names = ("COLUMNS", "LD_PRELOAD", "TZ", "USERNAME", "PS4", "status", "version", "CDPATH")
+    assert variables(dict.fromkeys(names, "1"))
