@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 MOST_SECONDS = 3600
 """Seconds before and after the switch that are counted at most."""
+GAP = 2
+"""Seconds around the switch that count neither as before nor as since: times in a log are whole seconds, and that of
+the switch is known here a moment later."""
 READ = 32 << 20
 """Bytes at the end of the log that are read at most; of a log that was just rotated as many of the one before."""
 
@@ -63,10 +66,10 @@ function when(line,   text, rest) {
   time = answer == "" ? 0 : when($0)
   if (!time) { other++; next }
   known++
-  if (time > now || time < now - 2 * window) next
+  if (time > now || time <= now - 2 * window - gap) next
   bad = answer ~ wanted
   if (time > now - window) { since++; since_bad += bad }
-  else { before++; before_bad += bad }
+  else if (time <= now - window - gap) { before++; before_bad += bad }
 }
 END { print mark, since + 0, since_bad + 0, before + 0, before_bad + 0, known + 0, other + 0 }
 """
@@ -78,7 +81,7 @@ class Counted(NamedTuple):
     """Answers in a log.
 
     since, since_bad     since the switch: all, and those with the status that is counted
-    before, before_bad   in the same time before it
+    before, before_bad   in as much time before it
     known, other         lines of the log that could be read, and those that could not
     """
 
@@ -163,7 +166,8 @@ f={quote(check.log or "")}
 [ -f "$f" ] || {{ echo "there is no such file"; exit 1; }}
 [ -r "$f" ] || {{ echo "$(id -un) may not read it"; exit 1; }}
 {{ [ -z "$(find "$f.1" -prune -mmin -{minutes} 2> /dev/null)" ] || tail -c {READ} "$f.1"; tail -c {READ} "$f"; }} |
-awk -v mark={_MARK} -v wanted={quote(wanted)} -v window={window} -v now="$(date +%s)" -v zone="$(date +%z)" '{_COUNT}'
+awk -v mark={_MARK} -v wanted={quote(wanted)} -v window={window} -v gap={GAP} -v now="$(date +%s)" \\
+  -v zone="$(date +%z)" '{_COUNT}'
 """
 
 

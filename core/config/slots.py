@@ -67,6 +67,14 @@ def port_without_slots(table: Mapping[str, Any]) -> Iterator[Broken]:
                 message = f"uses {used[0]}, and {' and '.join(here) or 'no environment'} has no slots"
                 yield (key, index, "run"), message, _EXAMPLE
     for name, environment in known.items():
-        if environment.get("slots") and name not in told:
+        if name not in told and _right(environment.get("slots")):
             message = "are told to nobody: no hook and no check is for this environment"
             yield ("environments", name, "slots"), message, 'a hook that starts the release: on = "before-switch"'
+
+
+def _right(slots: object) -> bool:
+    """Whether there are slots that can take turns; what is wrong with others is said already."""
+    try:
+        return bool(isinstance(slots, dict) and ports(slots))
+    except (TypeError, ValueError):
+        return False

@@ -61,11 +61,12 @@ def counted(folder, check=CHECK, window=60, path=None):
 def test_answers_are_counted_before_and_since_in_every_form(tmp_path, form, busybox):
     now = time.time()
     lines = [form(now - 300, 500)]
+    lines += [form(now - 61, 500)] * 3  # when it was switched
     lines += [form(now - 100, 200)] * 4 + [form(now - 90, 502)]
     lines += [form(now - 30, 200)] * 5 + [form(now - 20, 500)] * 2 + [form(now - 10, 404)]
     lines += ["a line of something else", ""]
     (tmp_path / "access.log").write_text("\n".join(lines) + "\n")
-    assert counted(tmp_path, path=folder_of_busybox(tmp_path) if busybox else None) == Counted(8, 2, 5, 1, 14, 2)
+    assert counted(tmp_path, path=folder_of_busybox(tmp_path) if busybox else None) == Counted(8, 2, 5, 1, 17, 2)
 
 
 def test_a_log_that_was_rotated_since_the_switch_counts_as_one(tmp_path):

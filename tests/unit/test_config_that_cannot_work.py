@@ -209,9 +209,7 @@ def test_it_is_refused_with_its_key(key, said, extra, parts):
 
 
 HEADER = "[environments.production]\ncurrent = '/var/www/html'"
-OTHER = (
-    "[environments.other]\nservers = [{ name = 'x', host = 'ana@WEB1', root = '/o', current = '/var/www/html/' }]"
-)
+OTHER = "[environments.other]\nservers = [{ name = 'x', host = 'ana@WEB1', root = '/o', current = '/var/www/html/' }]"
 
 
 def test_two_roots_of_a_host_do_not_switch_the_same_link():
