@@ -156,7 +156,7 @@ def test_no_color_means_no_colour(
     assert codes <= {"", "0", "1", "2", "3", "4", "7", "22", "23", "24", "27", "39", "49"}, codes
 
 
-def test_control_c_does_not_kill(
+def test_control_c_does_not_kill_and_pasted_text_does_nothing(
     tmp_path: Path, terminals: list[Tmux], servers: Servers, project_factory: ProjectFactory
 ) -> None:
     sample = project_factory(servers(1))
@@ -165,6 +165,9 @@ def test_control_c_does_not_kill(
     terminal.shows("no release on production yet")
     terminal.press("C-c")
     terminal.shows("q quits")
+    terminal.press("-l", "e?D, then look")  # in one piece; in two, its first keys would open something
+    assert "Deploy to" not in terminal.shows("like pasted text")
+    terminal.press("C-c")
     terminal.press("q")
     assert terminal.ended() == 0
 

@@ -7,8 +7,11 @@ from itertools import accumulate
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from textual import events
+from textual._xterm_parser import XTermParser
 
 from tui.model.keystrokes import ALONE, MANY, READ, UP, Keystrokes, why_no_yes
+from tui.widgets.key_order import OF_TEXT, mark_texts
 
 START = 1000.0
 
@@ -122,3 +125,15 @@ def test_what_a_slow_connection_delivers_at_once_is_no_text():
     for place, key in enumerate("2Gc/a"):
         keystrokes.press(key, START + place * 0.001)
         assert not keystrokes.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "text"),
+    [("Deploy to production\r", True), ("/etc/nginx", True), ("jjjjjjjjjkkkk", False), ("2Gc/a", False)],
+)
+def test_a_text_that_is_read_in_one_piece_is_known_by_its_first_key(typed, text):
+    read = list(XTermParser().feed(f"{typed}\x1b[<0;3;4M"))
+    mark_texts(read)
+    keys = [event for event in read if isinstance(event, events.Key)]
+    assert len(keys) == len(typed)
+    assert [hasattr(event, OF_TEXT) for event in keys] == [text] * len(keys)

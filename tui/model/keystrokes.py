@@ -6,6 +6,8 @@ looks like very fast typing where the terminal does not bracket it. A slow conne
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 READ = 0.5
 """Seconds that a plan must have been on the screen before it can be confirmed."""
 
@@ -70,7 +72,7 @@ class Keystrokes:
     def text(self) -> bool:
         """Whether it is one of so many that they are a text, for keys that change nothing: a slow connection delivers
         what a person typed in a second at once, and one key that is held as often as you like."""
-        return self._run >= TEXT and len(self._run_keys) >= MANY
+        return is_text(self._run, len(self._run_keys))
 
     @property
     def repeated(self) -> bool:
@@ -81,6 +83,17 @@ class Keystrokes:
     def at(self) -> float:
         """When the newest press came."""
         return self._last
+
+
+def is_text(keys: int, different: int) -> bool:
+    """Whether so many keys that came together, of which so many differ, are a text and not commands."""
+    return keys >= TEXT and different >= MANY
+
+
+def are_text(keys: Sequence[str]) -> bool:
+    """Whether keys that were read from the terminal in one piece are a text; then none of them acts, also not the
+    first."""
+    return is_text(len(keys), len(set(keys)))
 
 
 def why_no_yes(keystrokes: Keystrokes, shown: float | None) -> str:

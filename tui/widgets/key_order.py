@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from textual import events
@@ -12,7 +12,7 @@ from textual.app import App
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from tui.model.keystrokes import PASTED, Keystrokes
+from tui.model.keystrokes import PASTED, Keystrokes, are_text
 from tui.widgets.guard import Telling
 
 SOON = 0.01
@@ -27,6 +27,24 @@ else:
     Base = object
 
 
+OF_TEXT = "turnout_of_text"
+"""An attribute of keys that were read together with so many others that they are a text."""
+
+
+def is_of_text(event: events.Key) -> bool:
+    """Whether a text may have such a key."""
+    return event.is_printable or event.key in ("enter", "tab")
+
+
+def mark_texts(read: Iterable[Message]) -> None:
+    """Mark the keys that came in one piece where they are a text. For the thread that reads the terminal: only there
+    is it known what comes together, before the first key acts."""
+    keys = [event for event in read if isinstance(event, events.Key) and is_of_text(event)]
+    if are_text([event.key for event in keys]):
+        for event in keys:
+            setattr(event, OF_TEXT, True)
+
+
 class Passed(Message):
     """Follows a key on its way: through the widget with the focus and up to the app."""
 
@@ -38,8 +56,9 @@ class KeysInOrder(Base):
     into a field, a dialog is built. Keys that are typed faster than that would still go where the focus was, and act
     there: `/P` would prune. So they wait.
 
-    Text that is pasted into a terminal which does not say so comes as keys: it goes into a field, or nowhere. Its first
-    keys cannot be told from fast fingers and a slow connection.
+    Text that is pasted into a terminal which does not say so comes as keys: it goes into a field, or nowhere. What is
+    read in one piece is known to be a text before its first key acts (`mark_texts`); of a text that comes in many small
+    pieces the first keys cannot be told from fast fingers and a slow connection.
     """
 
     changing: Collection[str] = ()
@@ -97,8 +116,8 @@ class KeysInOrder(Base):
         """Whether a key is part of a text that was not meant for what has the focus."""
         keys = self.keystrokes
         pasted = keys.pasted if event.key in self.changing else keys.text
-        is_of_text = event.is_printable or event.key in ("enter", "tab")
-        if not (pasted and is_of_text) or event.key in self.moving:
+        pasted = pasted or hasattr(event, OF_TEXT)
+        if not (pasted and is_of_text(event)) or event.key in self.moving:
             return False
         from textual.widgets import Input, TextArea  # the first paint does without
 

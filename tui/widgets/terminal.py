@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import IO, Any, cast
 
 from textual.driver import Driver
+from textual.message import Message
+
+from tui.widgets.key_order import mark_texts
 
 
 class Lasting:
@@ -44,6 +48,7 @@ def lasting(kind: type[Driver]) -> type[Driver]:
     Textual's own thread that writes ends with the terminal, and then every write waits for it forever: an operation
     that is being put back would never end.
     """
+    read_in_pieces(kind)
     if kind.__name__ == "WebDriver":
         return _lasting_in_browser(kind)
     if kind.__name__ != "LinuxDriver":  # that of Windows, or of a test
@@ -64,6 +69,27 @@ def lasting(kind: type[Driver]) -> type[Driver]:
             gone(driver)
 
     return cast(type[Driver], type(kind.__name__, (kind,), {"__init__": begin, "_run_input_thread": read}))
+
+
+def read_in_pieces(kind: type[Driver]) -> None:
+    """Have a driver's reading thread hand on what it reads in whole pieces: so pasted text is known by its first key.
+
+    Textual's drivers have no place for that: the parser that their module makes is replaced.
+    """
+    module = sys.modules[kind.__module__]
+    if not hasattr(module, "XTermParser"):
+        return  # a test's, which reads nothing
+    from textual._xterm_parser import XTermParser  # the driver has loaded it
+
+    class Pieces(XTermParser):
+        """Textual's parser, which looks at a piece before it hands on the first event of it."""
+
+        def feed(self, data: str) -> Iterable[Message]:
+            read = list(super().feed(data))
+            mark_texts(read)
+            return read
+
+    vars(module)["XTermParser"] = Pieces
 
 
 def _lasting_in_browser(kind: type[Driver]) -> type[Driver]:
