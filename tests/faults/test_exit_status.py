@@ -29,6 +29,11 @@ from tests.waiting import until
 LEFT = "sleep 1000 & echo $! >> left; "
 """Leaves a process that holds both outputs open."""
 
+AFTER_THE_END = """
+{ while kill -0 $$; do sleep 0.01; done 2> /dev/null; echo later; exec sleep 1000 > /dev/null 2>&1; } & echo $! >> left
+echo now"""
+"""Says its last line when the command itself is gone, and then closes the output."""
+
 COMMANDS = {
     "nothing": ("true", 0, []),
     "no newline at the end": ("printf 'no end'; exit 7", 7, ["no end"]),
@@ -36,11 +41,23 @@ COMMANDS = {
     "in the background, and a failure": (LEFT + "echo no >&2; exit 3", 3, ["no"]),
     "holds standard error alone": ("sleep 1000 > /dev/null & echo $! >> left; exit 4", 4, []),
     "in a session of its own": ("setsid sleep 1000 & echo $! >> left; echo started", 0, ["started"]),
-    "output after the end": ("{ sleep 0.3; echo later; sleep 1000; } & echo $! >> left; echo now", 0, ["now", "later"]),
+    "output after the end": (AFTER_THE_END, 0, ["now", "later"]),
     "output closed before the end": ("echo now; exec > /dev/null 2>&1; sleep 0.3; exit 5", 5, ["now"]),
     "killed": ("echo now; kill -9 $$", None, ["now"]),
     "killed, with something in the background": (LEFT + "echo now; kill -9 $$", None, ["now"]),
 }
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Makes what is said after a command's end be waited for however busy the machine is: its output then ends."""
+
+    def wait(lines: list[str]) -> None:
+        for module in (command, process) if "later" in lines else ():
+            monkeypatch.setattr(module, "QUIET", 60.0)
+            monkeypatch.setattr(module, "GRACE", 60.0)
+
+    return wait
 
 
 by_case = pytest.mark.parametrize(("text", "status", "lines"), COMMANDS.values(), ids=COMMANDS)
@@ -91,7 +108,8 @@ def on_server(session, place, text, seconds=20.0, cancel=None):
 
 
 @by_case
-def test_a_command_on_a_server_ends_with_its_status(sshd, session_of, end_left, text, status, lines):
+def test_a_command_on_a_server_ends_with_its_status(sshd, session_of, end_left, patient, text, status, lines):
+    patient(lines)
     session = session_of(sshd)
     ended, said = on_server(session, sshd, text)
     assert (ended.status, ended.late, said) == (status, False, lines)
@@ -100,7 +118,8 @@ def test_a_command_on_a_server_ends_with_its_status(sshd, session_of, end_left, 
 
 
 @by_case
-def test_a_command_on_this_machine_ends_with_its_status(tmp_path, end_left, text, status, lines):
+def test_a_command_on_this_machine_ends_with_its_status(tmp_path, end_left, patient, text, status, lines):
+    patient(lines)
     said: list[str] = []
     ended = process.run(text, tmp_path, dict(os.environ), 20.0, said.append, Cancel(), Masking())
     assert (ended.status, ended.late, said) == (-9 if status is None else status, False, lines)
