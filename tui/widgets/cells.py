@@ -145,17 +145,17 @@ def _cells(strip: Strip, colours: ColorSystem, instead: Mapping[int, str]) -> li
             codes = style._ansi if style._ansi is not None else Strip.render_ansi(style, colours)
         if instead and not text.isascii():
             text = text.translate(instead)
-        if _is_simple(text):
+        if text.isascii() or _is_narrow(text):
             out += [(sign, codes) for sign in text]
         else:
             out += _wide_cells(text, codes)
     return out
 
 
-@lru_cache(8192)
-def _is_simple(text: str) -> bool:
-    """Whether each sign takes one cell."""
-    return text.isascii() or all(cells_of(sign) == 1 for sign in set(text))
+@lru_cache(1024)
+def _is_narrow(text: str) -> bool:
+    """Whether each sign takes one cell. Texts that are ASCII, as most lines of a log, would only fill the cache."""
+    return all(cells_of(sign) == 1 for sign in set(text))
 
 
 def _wide_cells(text: str, codes: str) -> Iterable[Cell]:
