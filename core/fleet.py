@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from core.remote.connection import Connection
     from core.remote.link import Routes
     from core.remote.session import Session
+    from core.source.early import EarlyTree
 
 T = TypeVar("T")
 
@@ -109,6 +110,7 @@ class Fleet:
         """By server: the tags that completion was told last."""
         self._commits: dict[str, Commit | None] = {}
         self._asking = threading.Lock()
+        self._early: EarlyTree | None = None
 
     def __enter__(self) -> Fleet:
         return self
@@ -191,8 +193,19 @@ class Fleet:
             session.open()
             return session
 
-    def connect_ahead(self) -> None:
-        """Begin to connect to every server; the next `open` of each waits for that, and raises what it raised."""
+    def early_tree(self, ref: str | None) -> EarlyTree | None:
+        """The tree of that revision that `connect_ahead` began to make, once."""
+        early = self._early
+        if early is None or early.ref != ref:
+            return None
+        self._early = None
+        return early
+
+    def connect_ahead(self, *, deploys: bool = False, ref: str | None = None) -> None:
+        """Begin to connect to every server; the next `open` of each waits for that, and raises what it raised.
+
+        deploys   a revision is going to be deployed, `ref` (None: the project's own): its tree is begun, too
+        """
         # ssh is asked for its configuration, and TCP connections are made, while the SSH library is loaded.
         with self._lock:
             servers = [server for server in self.servers if server.name not in {*self._sessions, *self._connections}]
@@ -202,6 +215,10 @@ class Fleet:
 
         dialler = Dialler(self._book)
         dialler.begin(targets)
+        if deploys:
+            from core.source.early import EarlyTree
+
+            self._early = EarlyTree(self.project, ref, self.environment.name)
         from core.remote.connection import Connection
 
         with self._lock:
@@ -305,6 +322,9 @@ class Fleet:
             self._ahead.clear()
             routes, self._routes = self._routes, None
             self._book = self._new_book()
+        early, self._early = self._early, None
+        if early is not None:
+            early.drop()
         for connected in opened:
             connected.close()
         if routes is not None:

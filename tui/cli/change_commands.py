@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def carry_out(command: Command) -> Answer:
     """deploy, rollback, prune, pin, unpin, block, unblock, freeze and thaw."""
     ask_or_refuse(command)
-    command.open()
+    command.open(deploys=command.options.command == "deploy" and not command.options.words.from_store)
     request = command.options.request
     assert request is not None  # tui.cli.change_arguments
     return operate(command, request())

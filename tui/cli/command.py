@@ -42,10 +42,11 @@ class Command:
         """The word that stood where the environment is expected, and is something else."""
         self._opened = False
 
-    def open(self, *, spare: bool = False) -> None:
+    def open(self, *, spare: bool = False, deploys: bool = False) -> None:
         """Read the configuration, choose environment and servers, and begin to connect to them. Raises UsageError.
 
-        spare   whether a word where the environment is expected may be something else, if there is one environment only
+        spare     whether a word where the environment is expected may be something else, where there is one only
+        deploys   a revision is going to be deployed
         What is imported after that is imported while the servers answer.
         """
         self.read()
@@ -66,7 +67,7 @@ class Command:
 
             settings.profile.add("start", process_began())
         with quick_imports(), settings.measured("load"):
-            self.fleet.connect_ahead()
+            self.fleet.connect_ahead(deploys=deploys, ref=self.options.words.ref if deploys else None)
 
     def read(self) -> Project:
         """The project of the configuration. Raises UsageError."""

@@ -86,7 +86,13 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
             return Ahead(lambda: pushed_tree(project, target, ref, self.emit, cancel))
         source_of(project).check(ref)
         rebuild = self.request.rebuild and self.planned is None
-        return Ahead(lambda: make_tree(project, ref, self.emit, cancel, target=target, rebuild=rebuild))
+        early = self.fleet.early_tree(ref)
+
+        def make() -> Tree:
+            begun = early.take(self.emit, cancel) if early else None
+            return begun or make_tree(project, ref, self.emit, cancel, target=target, rebuild=rebuild)
+
+        return Ahead(make)
 
     def not_deployed(self) -> Sequence[str]:
         return () if self.request.from_store else source_of(self.fleet.project).not_deployed(self.request.ref)
