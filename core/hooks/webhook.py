@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from core.config import Hook
     from core.site import Site
 
+TIMEOUT = LONGEST_WEBHOOK
+"""Seconds that a webhook may take at most."""
 _LOOK = 0.1
 """Seconds between two looks at the cancel request while a webhook is not answered."""
 
@@ -37,13 +39,13 @@ def run(site: Site, hook: Hook, folder: str, variables: Mapping[str, str]) -> No
     address; Cancelled.
 
     The status of the answer is its end: whatever else is sent, and however long the connection stays open, is not
-    waited for. All of it has LONGEST_WEBHOOK, however slowly the other side drips.
+    waited for. All of it has TIMEOUT, however slowly the other side drips.
     """
     assert isinstance(site, OperatorSite) and hook.webhook is not None
     address, body = _address(hook.webhook), _body(hook, variables, site.value)
     began = time.monotonic()
     site.emit(HookStarted(on=hook.on, run="webhook"))
-    limit = min(hook.timeout, LONGEST_WEBHOOK)
+    limit = min(hook.timeout, TIMEOUT)
     answered = queue.SimpleQueue[str]()
     threading.Thread(target=lambda: answered.put(_post(address, body, limit)), name="webhook", daemon=True).start()
     reason = None
