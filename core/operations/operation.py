@@ -232,7 +232,7 @@ class Operation(ABC, Generic[R]):
     def prepare(self, states: Mapping[str, ServerState], tree: Ahead[Tree] | None) -> Prepared:
         """The plan for these states, with the words that screens use for it."""
         prepared = self.plan([states[name] for name in self.fleet.names if name in states], tree)
-        if prepared.tree and not prepared.trees and self.fleet.project.store:
+        if (prepared.tree or prepared.trees) and self.fleet.project.store:
             from core.operations.stored import with_store  # few projects have a store
 
             prepared = with_store(self.fleet.project, prepared, states, self.cancel)

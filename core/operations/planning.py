@@ -41,6 +41,12 @@ class Prepared:
         """The tree of one of the plan's releases, where any server gets it."""
         return self.tree if tag == self.plan.tag else self.trees.get(tag)
 
+    @property
+    def parts(self) -> dict[str, Prepared]:
+        """By tag of each release whose files any server gets: the part that concerns the servers which go there."""
+        tags = [tag for tag in self.plan.by_tag if self.tree_of(tag)]
+        return {tag: self.only(tag) if self.plan.tags else self for tag in tags}
+
     def only(self, tag: str) -> Prepared:
         """The part of it that concerns the servers which go to one release."""
         plan = self.plan

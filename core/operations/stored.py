@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from core.jobs import Cancel
 from core.manifest import Difference, difference
 from core.operations.planning import Prepared
 from core.plan import CHANGES
-from core.planner.stored import There, bases, through_store, worth_asking
+from core.planner.stored import There, bases, choice, through_store, worth_asking
 from core.records import Record, ServerState
 from core.remote.held import Fetch
 from core.source.tree import Tree
@@ -38,16 +38,19 @@ _BROKEN = re.compile(r"curl: \((18|28|52|55|56|92)\)|wget ended with status 4|no
 
 def with_store(project: Project, prepared: Prepared, states: Mapping[str, ServerState], cancel: Cancel) -> Prepared:
     """The same with the servers that fetch from the store; a warning where it cannot be used: all is sent from here."""
-    plan, tree, store = prepared.plan, prepared.tree, project.store
-    if store is None or tree is None or not store.can_be_fetched or not worth_asking(plan, store.saves):
+    plan, store = prepared.plan, project.store
+    if store is None or not store.can_be_fetched:
         return prepared
+    choices = []
     try:
-        there = _there(project, tree.manifest.digest, bases(plan, states), cancel)
+        for part in prepared.parts.values():
+            if part.tree is not None and worth_asking(part.plan, store.saves):
+                there = _there(project, part.tree.manifest.digest, bases(part.plan, states), cancel)
+                choices.append(choice(part.plan, states, part.tree.manifest.bytes, there, store.saves))
     except (StoreError, ConfigError) as error:
         warning = f"{project.mask(error.said)}; the files are sent from here"
         return replace(prepared, plan=replace(plan, warnings=(*plan.warnings, warning)))
-    plan = through_store(plan, states, tree.manifest.bytes, there, store.saves, store.url)
-    return replace(prepared, plan=plan)
+    return replace(prepared, plan=through_store(plan, choices, store.url)) if choices else prepared
 
 
 def _there(project: Project, digest: str, wanted: Collection[str], cancel: Cancel) -> There:
@@ -194,10 +197,12 @@ class Fetching:
             pack = trees.push_pack(objects, tree, run.emit, cancel, change, old)
         return _Ready(catalog.pack_key(digest, pack.id, old), pack, contents_of(tree.manifest, change))
 
-    @property
-    def summary(self) -> str:
-        """What the operation's summary says of it; "" where nothing was fetched."""
-        return f"fetched {size(self.bytes)} in {count(self.files, 'file')} from the store" if self.bytes else ""
+
+def fetched(fetchings: Iterable[Fetching]) -> list[str]:
+    """What the operation's summary says of what its servers fetched; nothing where none did."""
+    fetchings = list(fetchings)
+    content, files = sum(each.bytes for each in fetchings), sum(each.files for each in fetchings)
+    return [f"fetched {size(content)} in {count(files, 'file')} from the store"] if content else []
 
 
 def _said(error: TurnoutError) -> str:

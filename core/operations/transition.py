@@ -52,10 +52,10 @@ class Transition:
         self._hooks = hooks
         self._checks = CheckRuns(run, standing, hooks)
         self._plan = standing.plan
-        self._trees = {tag: tree for tag in self._plan.by_tag if (tree := prepared.tree_of(tag))}
+        parts = prepared.parts
+        self._trees = {tag: part.tree for tag, part in parts.items() if part.tree}
         # While files travel: it takes some milliseconds.
         self._shapes = {tag: _shape_ahead(tree) for tag, tree in self._trees.items()}
-        parts = {tag: prepared.only(tag) if self._plan.tags else prepared for tag in self._trees}
         self._deliveries = {tag: Delivery(run, part, standing.states) for tag, part in parts.items()}
         self._leaving_out = LeavingOut(run, standing, hooks)
         self._sent: set[str] = set()
@@ -396,8 +396,10 @@ class Transition:
         parts = []
         if sent_bytes or sent_files:
             parts.append(f"sent {size(sent_bytes)} in {count(sent_files, 'file')}")
-        fetching = (each.fetching for each in self._deliveries.values() if each.fetching)
-        parts += [fetched for each in fetching if (fetched := each.summary)]
+        if fetching := [each.fetching for each in self._deliveries.values() if each.fetching]:
+            from core.operations.stored import fetched  # few projects have a store
+
+            parts += fetched(fetching)
         if live > moved:
             parts.append(f"{count(live - moved, 'server')} had it already")
         text = f"{self._plan.tag} is live on {count(live, 'server')}"

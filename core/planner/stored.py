@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 
 from core.dataclass import dataclass
 from core.plan import CHANGES, UPLOAD, WHOLE, Plan, Step
@@ -51,13 +51,25 @@ def bases(plan: Plan, states: Mapping[str, ServerState]) -> dict[str, list[Step]
     return found
 
 
-def through_store(
-    plan: Plan, states: Mapping[str, ServerState], whole_bytes: int, there: There, saves: int, where: str
-) -> Plan:
-    """The plan with the servers that fetch from the store: those for which that saves so many bytes on the uplink.
+@dataclass(frozen=True)
+class Choice:
+    """Which servers fetch one release.
+
+    fetching   by server: WHOLE or CHANGES
+    pushed     bytes that are put into the store first
+    unable     by server that cannot fetch: why
+    """
+
+    fetching: Mapping[str, str] = field(default_factory=dict)
+    pushed: int = 0
+    unable: Mapping[str, str] = field(default_factory=dict)
+
+
+def choice(plan: Plan, states: Mapping[str, ServerState], whole_bytes: int, there: There, saves: int) -> Choice:
+    """The servers of a plan to one release that fetch it from the store: those for which that saves so many bytes on
+    the uplink.
 
     whole_bytes   of the tree's content
-    where         the store, for people
     """
     groups = bases(plan, states)
     chosen: dict[str, str] = {}
@@ -77,9 +89,20 @@ def through_store(
         elif whole and _sum(steps) >= saves and each * WORTH >= whole_bytes:
             chosen |= dict.fromkeys((step.server for step in steps), WHOLE)
     unable = {step.server: why for step in _uploads(plan) if (why := incapable(states[step.server]))}
+    return Choice(chosen, pushed, unable)
+
+
+def through_store(plan: Plan, choices: Sequence[Choice], where: str) -> Plan:
+    """The plan with the servers that fetch from the store, as was chosen for each of its releases.
+
+    where   the store, for people
+    """
+    unable = {server: why for each in choices for server, why in each.unable.items()}
     plan = replace(plan, warnings=(*plan.warnings, *_cannot(unable)))
+    chosen = {server: what for each in choices for server, what in each.fetching.items()}
     if not chosen:
         return plan
+    pushed = sum(each.pushed for each in choices)
     first = f"{size(pushed)} put there first" if pushed else "nothing has to be put there"
     return replace(
         plan,

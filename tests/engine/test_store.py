@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import pytest
 
-from core import DeployRequest
+from core import DeployRequest, RollbackRequest
 from core.doctor import OK, WARNING, examine
 from core.errors import Cancelled
 from core.events import Note
@@ -203,6 +203,36 @@ def test_a_release_whose_source_is_gone_comes_from_the_store_also_to_a_new_serve
     assert not (Settings().cache / "exports/received").exists(), "no file came to this machine"
     assert record(second, "r1").digest == record(first, "r1").digest
     at_rest([first, second])
+
+
+def test_undo_on_unlike_servers_fetches_what_is_gone_of_each_release(
+    seaweed, folder, bucket, fleet, project_factory, engine
+):
+    project = project_factory(fleet, {"index.html": "1"}, extra=seaweed.table(folder))
+    operator = engine(project)
+    for tag in ("r1", "r2"):
+        project.commit({"index.html": tag, "noise": os.urandom(1 << 20)})
+        operator.deploy(tag=tag)
+        for place in fleet:
+            shutil.rmtree(place.files / "deploy-cache")  # so the store gets each tree as a whole
+    engine(project, servers=[operator.fleet.server("web3")]).rollback("r1")
+    project.commit({"index.html": "r3", "noise": None})
+    operator.deploy(tag="r3")
+    gone = [place.files / "releases" / tag for place, tag in zip(fleet, ("r2", "r2", "r1"), strict=True)]
+    trees = [snapshot(path) for path in gone]
+    for path in (*gone, *(place.files / "deploy-cache" for place in fleet)):
+        shutil.rmtree(path)
+    forget_everything_here(project)
+    keys = bucket.keys
+    elsewhere = project_factory(fleet, {"other.txt": "x"}, extra=seaweed.table(folder))
+    operator = engine(elsewhere)
+    plan = operator.plan(RollbackRequest())
+    assert plan.store.endswith("3 servers fetch from it, nothing has to be put there") and not plan.warnings, plan
+    ended = operator.run(RollbackRequest(), plan)
+    assert ended.summary == "r2 is live on web1, web2; r1 is live on web3: fetched 3.1 MB in 6 files from the store"
+    assert [snapshot(path) for path in gone] == trees and not warnings(operator)
+    assert {key for key in bucket.keys if key.endswith(".tar.gz")} <= set(keys)
+    at_rest(fleet)
 
 
 class Between(http.server.BaseHTTPRequestHandler):
