@@ -22,12 +22,15 @@ MayLack = Callable[[Mapping[str, TurnoutError]], bool]
 """Whether the operation may begin without the servers that failed so."""
 
 
-def begin(run: Run, cancel: Cancel, *, uploads: bool, may_lack: MayLack, wait: float = 0.0) -> dict[str, ServerState]:
+def begin(
+    run: Run, cancel: Cancel, *, uploads: bool, may_lack: MayLack, wait: float = 0.0, cache: bool = True
+) -> dict[str, ServerState]:
     """Connect, take every lock, and inspect under it: the states by server.
 
     uploads   also open the channels for uploads, because they will probably be needed
     may_lack  says which servers may be left out: what is done then is done without them
     wait      seconds to go on trying while others hold a lock
+    cache     look at the deploy-caches, too
     Raises FleetError, Cancelled; locks that were taken are given back.
     """
 
@@ -45,7 +48,7 @@ def begin(run: Run, cancel: Cancel, *, uploads: bool, may_lack: MayLack, wait: f
         # A try that is followed by another one is not reported.
         events: list[Event] = []
         try:
-            states = _lock_all(run, cancel, events.append if wait else run.emit, may_lack)
+            states = _lock_all(run, cancel, events.append if wait else run.emit, may_lack, cache=cache)
             _emit_all(run, events)
             return states
         except FleetError as error:
@@ -88,7 +91,7 @@ def _emit_all(run: Run, events: list[Event]) -> None:
         run.emit(event)
 
 
-def _lock_all(run: Run, cancel: Cancel, emit: Emit, may_lack: MayLack) -> dict[str, ServerState]:
+def _lock_all(run: Run, cancel: Cancel, emit: Emit, may_lack: MayLack, *, cache: bool) -> dict[str, ServerState]:
     """The states of all servers under their locks, or none locked and FleetError.
 
     emit   takes the events of it
@@ -99,7 +102,7 @@ def _lock_all(run: Run, cancel: Cancel, emit: Emit, may_lack: MayLack) -> dict[s
 
     def lock(name: str) -> ServerState:
         with run.phase("begin", name, tell=emit):
-            state = run.take(name).state
+            state = run.take(name, cache=cache).state
             if state.took_over:
                 text = f"took over the lock of {state.took_over.describe()}: its process is gone"
                 run.emit(Note(server=name, text=text, level="warning"))

@@ -101,6 +101,25 @@ def _named(operation: Operation[Any], states: Mapping[str, ServerState]) -> dict
     return found
 
 
+def _with_caches(run: Run, operation: Operation[Any], states: dict[str, ServerState]) -> dict[str, ServerState]:
+    """The states with what the deploy-caches hold, where that was not looked at and matters after all."""
+    if all(state.cache_seen for state in states.values()) or not operation.sends(list(states.values())):
+        return states
+    seen = run.on_all(lambda name: run.session(name).state(), list(states)).unwrap("begin")
+    return {
+        name: replace(
+            state,
+            cache=seen[name].cache,
+            cache_empty=seen[name].cache_empty,
+            cache_foreign=seen[name].cache_foreign,
+            cache_seen=True,
+            cache_bytes=seen[name].cache_bytes,
+            cache_entries=seen[name].cache_entries,
+        )
+        for name, state in states.items()
+    }
+
+
 @contextmanager
 def _tree_ahead(operation: Operation[Any], cancel: Cancel) -> Iterator[Ahead[Tree] | None]:
     """The tree of an operation that needs one, made while the block runs; where the block fails, that is ended."""
@@ -208,11 +227,18 @@ def _execute(run: Run, operation: Operation[Any], controls: Controls, wait: floa
     ask_ahead(run.fleet.project, run.fleet.environment.name, run.kind, controls.cancel, hooks=run.hooks)
     with _tree_ahead(operation, controls.cancel) as tree:
         run.left_out.update(planned.left_out if planned else {})
-        states = begin(run, controls.cancel, uploads=operation.needs_tree, may_lack=operation.may_lack, wait=wait)
+        states = begin(
+            run,
+            controls.cancel,
+            uploads=operation.needs_tree,
+            may_lack=operation.may_lack,
+            wait=wait,
+            cache=operation.looks_at_caches,
+        )
         operation.unreached = {name: error for name, error in run.failed.items() if name in run.left_out}
         with run.or_give_back("refused"):
             with run.fleet.project.settings.measured("plan"):
-                states = _named(operation, states)
+                states = _with_caches(run, operation, _named(operation, states))
                 prepared = operation.prepare(states, tree)
             if planned:
                 _still_holds(planned, states)

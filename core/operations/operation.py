@@ -205,6 +205,15 @@ class Operation(ABC, Generic[R]):
         always = 0.0 if self.goes_back or not self.can_hold else float(self.fleet.environment.hold)
         return always if self.request.hold is None else self.request.hold
 
+    @property
+    def looks_at_caches(self) -> bool:
+        """Whether what the deploy-caches hold is looked at with the locks, or only once it is known that it matters."""
+        return True
+
+    def sends(self, states: Sequence[ServerState]) -> bool:
+        """Whether a server gets files."""
+        return True
+
     def start_tree(self, cancel: Cancel) -> Ahead[Tree] | None:
         """Begin to make the tree, where it needs one. UsageError for a revision that does not exist."""
         return None

@@ -339,10 +339,13 @@ class Run:
         with self._guard:
             return {name: round(ended - began, 1) for name, (began, ended) in self._phases.items() if ended > began}
 
-    def take(self, name: str) -> Held:
-        """Take a server's lock over an open connection, and begin to beat for it. Raises LockedError, NeedsPerson."""
+    def take(self, name: str, *, cache: bool = True) -> Held:
+        """Take a server's lock over an open connection, and begin to beat for it. Raises LockedError, NeedsPerson.
+
+        cache   look at its deploy-cache, too
+        """
         claim = (self.fleet.project.project, self.fleet.environment.name)
-        held = self._held[name] = Held.take(self.session(name), self._token, self.owner(), claim=claim)
+        held = self._held[name] = Held.take(self.session(name), self._token, self.owner(), claim=claim, cache=cache)
         self.heartbeat.start(held)
         return held
 

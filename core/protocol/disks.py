@@ -94,12 +94,14 @@ class Cache:
         self.bytes = 0
         self.entries = 0
         self.foreign = False
+        self.seen = True
         self._empty = False
         self.readers: Mapping[str, Callable[[str], None]] = {
             "cache": self._known,
             "cache-empty": self._nothing,
             "cache-foreign": self._theirs,
             "cache-unknown": self._unknown,
+            "cache-unseen": self._unseen,
         }
 
     @property
@@ -114,6 +116,9 @@ class Cache:
 
     def _theirs(self, rest: str) -> None:
         self.foreign = not self._empty and not self.digest
+
+    def _unseen(self, rest: str) -> None:
+        self.seen = False
 
     def _unknown(self, rest: str) -> None:
         """What it holds: kB on disk (`du -sk`) and entries with the folder itself; a server may say neither."""

@@ -164,6 +164,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         cache=cache.digest,
         cache_empty=cache.empty,
         cache_foreign=cache.foreign,
+        cache_seen=cache.seen,
         cache_bytes=cache.bytes,
         cache_entries=cache.entries,
         lock=seen.locks.held(tick, now),

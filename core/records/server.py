@@ -176,6 +176,7 @@ class ServerState:
     free_bytes, free_inodes   of the root's file system; -1 where the server does not tell
     block         bytes in which that file system gives room to files
     cache_foreign what is in deploy-cache was put there by something else, such as Buddy
+    cache_seen    it was looked at; else all of this says nothing
     cache_bytes, cache_entries   what a deploy-cache that no manifest tells of occupies on disk, and holds
     clock         the server's time in seconds since the epoch, and when we read it: clock_skew is the difference
     features      what the server has: reflink, zstd, gzip, sha256sum, comm, tar, curl, wget; writable (the root)
@@ -216,6 +217,7 @@ class ServerState:
     cache: str = ""
     cache_empty: bool = False
     cache_foreign: bool = False
+    cache_seen: bool = True
     lock: Lock | None = None
     free_bytes: int = -1
     free_inodes: int = -1

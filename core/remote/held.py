@@ -63,9 +63,11 @@ class Held:
         owner: Lock,
         patience: int = SILENT_AFTER,
         claim: tuple[str, str] | None = None,
+        *,
+        cache: bool = True,
     ) -> Held:
         """Take a server's lock; see Session.begin."""
-        return cls(session, token, session.begin(token, owner, patience, claim))
+        return cls(session, token, session.begin(token, owner, patience, claim, cache=cache))
 
     @property
     def name(self) -> str:

@@ -243,7 +243,13 @@ class Session:
     # The lock, and what changes things without it.
 
     def begin(
-        self, token: str, owner: Lock, patience: int = SILENT_AFTER, claim: tuple[str, str] | None = None
+        self,
+        token: str,
+        owner: Lock,
+        patience: int = SILENT_AFTER,
+        claim: tuple[str, str] | None = None,
+        *,
+        cache: bool = True,
     ) -> ServerState:
         """Take the lock, sweep what an earlier operation left half-made, and inspect: one round trip. `Held.take` gives
         what may be done then.
@@ -251,6 +257,7 @@ class Session:
         token     a secret of the operation; every request that changes something carries it
         patience  seconds without a beat after which the watchdog there ends our agent, cleans up and unlocks
         claim     project and environment, whose root this is from then on
+        cache     look at the deploy-cache, too, which takes longest
         Raises LockedError, which says who holds it, since when and in which phase; NeedsPerson where the root is
         claimed by others, overlaps with another one, or is that of another server of this operation.
         """
@@ -258,8 +265,9 @@ class Session:
         text = "\n".join(f"{key} {value}" for key, value in {**lines, "server": self.name}.items())
         whose = (secrets.token_hex(8), *claim) if claim else ("", "", "")
         words = [token, text, str(patience), *whose, *self._shared]
-        state = self._state(self.ask("begin", *words, title="no operation can begin there"))
-        return replace(state, lock=None)
+        title = "no operation can begin there"
+        answer = self.ask("begin", *words, title=title) if cache else self.ask("unseen", "begin", *words, title=title)
+        return replace(self._state(answer), lock=None)
 
     def expect_upload(self) -> None:
         """Open a channel for an upload ahead, on a thread of its own while other requests run.

@@ -199,6 +199,21 @@ def test_files_that_were_pruned_on_some_servers_are_sent_again_from_the_revision
     at_rest(fleet)
 
 
+def test_what_the_caches_hold_is_looked_at_only_where_a_rollback_sends_files(servers, project_factory, engine):
+    fleet = servers(2)
+    project = project_factory(fleet, {"index.html": "0\n", "same": "x" * 1000})
+    operator = engine(project)
+    deploy_each(operator, project, "r1", "r2", "r3")
+    engine(project, servers=[operator.fleet.server("web2")]).prune("r1")
+    (fleet[1].files / "deploy-cache/same").write_text("y" * 1000)
+    result = operator.rollback("r1")
+    assert [(step.action, step.send_files) for step in result.plan.steps] == [("switch", 0), ("upload", 2)]
+    assert snapshot(fleet[1].files / "releases/r1") == snapshot(fleet[0].files / "releases/r1")
+    (fleet[1].files / "deploy-cache/same").write_text("z" * 1000)
+    assert [step.action for step in operator.rollback("r2").plan.steps] == ["switch", "switch"]
+    at_rest(fleet)
+
+
 def test_a_revision_that_is_gone_from_the_repository_is_said_before_anything_starts(
     sshd, project_factory, engine, home
 ):

@@ -34,6 +34,15 @@ def test_begin_makes_the_root_takes_the_lock_and_inspects(agent, root):
     assert (root / ".turnout/claim").read_text().split()[2:] == ["shop", "production"]
 
 
+def test_begin_can_leave_the_deploy_cache_out(agent, root):
+    (root / "deploy-cache").mkdir(parents=True)
+    (root / "deploy-cache/file").write_text("one\n")
+    reply = agent.done("unseen", *BEGIN)
+    assert {word for word in reply.words if word.startswith("cache")} == {"cache-unseen"}
+    assert (root / ".turnout/lock/token").read_text() == f"{TOKEN}\n"
+    assert "cache-unknown" in agent.done("state").words
+
+
 def test_the_lock_of_another_operation_refuses_and_says_whose_it_is(start, root):
     begun(start(root))
     reply = start(root).ask("begin", "b" * 32, "operation 0c2d", "30", "", "", "")

@@ -105,6 +105,14 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
             return super().records(states)
         return tuple(dict.fromkeys(stay.tag for state in states.values() for stay in state.stays[:LOOKED_BACK]))
 
+    @property
+    def looks_at_caches(self) -> bool:
+        """Few rollbacks send files. A plan that was shown is compared with all that it rested on."""
+        return self.planned is not None
+
+    def sends(self, states: Sequence[ServerState]) -> bool:
+        return bool(_lacking(states, self.request.tag)[1])
+
     def plan(self, states: Sequence[ServerState], tree: Ahead[Tree] | None) -> Prepared:
         no_hooks = self.request.no_hooks
         prepared = plan_return(self, self.request.tag, states, no_hooks=no_hooks)
@@ -159,15 +167,8 @@ def plan_return(
     no_hooks   only the hooks that make a release run
     """
     fleet, kind = operation.fleet, operation.kind(operation.request)
-    rows = fleet_releases(states)
-    row, _ = rollback_target(states, tag, rows)
-    going = previous_of(states, rows) if tag is None else Previous(tag=tag, tags=tags or {})
-    found: dict[str, tuple[Tree | None, str]] = {}
-    for each in rows:
-        if row and each.tag in {row.tag, *going.tags.values()}:
-            needing = [s for s in states if s.server not in going.stay and going.tag_on(s.server) == each.tag]
-            if any(not (s.releases.get(each.tag) and s.releases[each.tag].present) for s in needing):
-                found[each.tag] = _tree_again(operation, each)
+    row, lacking = _lacking(states, tag, tags)
+    found = {each.tag: _tree_again(operation, each) for each in lacking}
     trees = {name: made for name, (made, _) in found.items() if made}
     tree = trees.pop(row.tag, None) if row else None
     built = tree or next(iter(trees.values()), None)
@@ -178,6 +179,22 @@ def plan_return(
     sources = {name: Source(made.manifest if made else None, why) for name, (made, why) in found.items()}
     plan = plan_rollback(fleet.environment.name, states, tag, sources, caches, settings, tags)
     return Prepared(replace(plan, build=reuse(built)), tree, caches, trees=trees)
+
+
+def _lacking(
+    states: Sequence[ServerState], tag: str | None, tags: Mapping[str, str] | None = None
+) -> tuple[FleetRelease | None, list[FleetRelease]]:
+    """The release that `plan_return` goes to, and those whose files a server that goes to them does not have."""
+    rows = fleet_releases(states)
+    row, _ = rollback_target(states, tag, rows)
+    going = previous_of(states, rows) if tag is None else Previous(tag=tag, tags=tags or {})
+    lacking = []
+    for each in rows:
+        if row and each.tag in {row.tag, *going.tags.values()}:
+            needing = [s for s in states if s.server not in going.stay and going.tag_on(s.server) == each.tag]
+            if any(not (s.releases.get(each.tag) and s.releases[each.tag].present) for s in needing):
+                lacking.append(each)
+    return row, lacking
 
 
 def _tree_again(operation: Operation[Any], row: FleetRelease) -> tuple[Tree | None, str]:

@@ -23,7 +23,7 @@
 LC_ALL=C
 export LC_ALL
 umask "${mask:-022}"
-own=.turnout link=${link:-current} group=${group-} job='' child='' now='' ended='' asked=''
+own=.turnout link=${link:-current} group=${group-} job='' child='' now='' ended='' asked='' unseen=''
 
 # decode WORD: the bytes that a word encodes, in `decoded`. A command substitution strips newlines at the end,
 # so one more character keeps them.
@@ -76,6 +76,14 @@ named() {
 verb_then() {
   [ "$ended" = 0 ] || fail "not done, because an earlier request failed"
   verb=$1
+  shift
+  "verb_$verb" "$@"
+}
+
+# unseen VERB WORD...: another verb, but its look at this server leaves the deploy-cache out: that takes longest.
+# sets: unseen verb
+verb_unseen() {
+  unseen=yes verb=$1
   shift
   "verb_$verb" "$@"
 }

@@ -101,6 +101,7 @@ say_places() {
 # and nothing there has been touched since. A cache that cannot be read is not called empty.
 # sets: sum noted traced
 say_cache() {
+  [ -z "$unseen" ] || { say cache-unseen; return; }
   sum='' noted='' traced=''
   {
     [ ! -f "$own/cache.manifest" ] || [ ! -f "$own/cache.digest" ] || read -r noted traced < "$own/cache.digest"
