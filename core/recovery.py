@@ -10,6 +10,7 @@ from core.errors import NeedsPerson
 from core.plan import DEPLOY, PROMOTE
 from core.records import JournalLine, Record, ServerState
 from core.records.left_out import last_end
+from core.records.open_operations import begun_to_retire, open_operations, turned_back
 from core.strategy import Batch
 from core.text import duration, most
 
@@ -36,6 +37,8 @@ class Interruption:
     settled   the ids of all operations that an undo of it settles; `others`: whether any is left open after that
     switched  by server: where it was before; `current` points to `tag` there
     waiting   servers of the operation that were not switched
+    retired   those of `switched` where it had begun to stop what was live before: that may not run any more
+    restored  servers that were switched back already, where the hooks after that may not have run
     drained   servers that may take no requests: a drain hook was begun there, and no return hook has ended since
     batches   in which they switched or were to, in order; () where all did at once
     left_out  servers of the environment that took no part (any more): they are as they were before
@@ -56,6 +59,8 @@ class Interruption:
     others: bool = False
     switched: Mapping[str, Before] = field(default_factory=dict)
     waiting: tuple[str, ...] = ()
+    retired: tuple[str, ...] = ()
+    restored: tuple[str, ...] = ()
     drained: tuple[str, ...] = ()
     batches: tuple[Batch, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -73,6 +78,8 @@ class Interruption:
             return f"{head}: {self.conflict}"
         out = f"; left out: {', '.join(self.left_out)}" if self.left_out else ""
         out += f"; drained: {', '.join(self.drained)}" if self.drained else ""
+        out += f"; switched back: {', '.join(self.restored)}" if self.restored else ""
+        out += f"; stopping what was live before on {', '.join(self.retired)}" if self.retired else ""
         lost = f"{out}; transitions.jsonl cannot be read whole on {', '.join(self.unknown)}" if self.unknown else out
         if not self.switched:
             unknown = "whether anything was switched is unknown"
@@ -139,6 +146,12 @@ def interruption(states: Iterable[ServerState]) -> Interruption | None:
             and s.server not in out
             and s.current != tags.get(s.server, tag)
         ),
+        retired=tuple(s.server for s in states if s.server in switched and begun_to_retire(s, switched[s.server].tag)),
+        restored=tuple(
+            s.server
+            for s in states
+            if s.server in concerned and s.server not in switched and turned_back(s, tags.get(s.server, tag))
+        ),
         drained=tuple(state.server for state in states if _is_drained(state.transitions)),
         batches=_batches(opened, involved, begin.operation),
         left_out=tuple(sorted(out)),
@@ -163,7 +176,7 @@ def _open_here(state: ServerState, states: Sequence[ServerState]) -> list[list[J
     """The operations that have no end on a server. If it was left out of what others have ended since, and had not
     switched, nothing is open there: it is behind them, and that is said elsewhere.
     """
-    found = _open_operations(state.transitions)
+    found = open_operations(state.transitions)
     ends = (last_end(other.transitions) for other in states)
     if any(end and state.server in end.left_out and state.current != end.tag for end in ends):
         return [lines for lines in found if any(line.what in ("switch", "drain") for line in lines)]
@@ -252,27 +265,3 @@ def _conflict(mine: Mapping[str, Sequence[JournalLine]]) -> str:
     if len(said) < 2:
         return ""
     return "; ".join(f"{', '.join(names)} says that it was to make {tag} live" for tag, names in said.items())
-
-
-def _open_operations(transitions: Sequence[JournalLine]) -> list[list[JournalLine]]:
-    """The lines of the operations that have no end, oldest first; each one's `begin` first. Only operations that change
-    what is live have lines there.
-
-    An operation that did nothing, or whose work was put back, leaves open what was open before it. One that was
-    carried out closes everything before it. Where a `begin` was lost (a full disk), a switch is enough.
-    """
-    open_ones: list[list[JournalLine]] = []
-    for line in transitions:
-        if line.what == "end":
-            if line.outcome == "done":
-                open_ones.clear()
-            else:
-                open_ones = [lines for lines in open_ones if lines[0].operation != line.operation]
-            continue
-        same = (lines for lines in reversed(open_ones) if line.operation in ("", lines[0].operation))
-        mine = next(same, None)
-        if mine is not None:
-            mine.append(line)
-        elif line.what in ("begin", "switch"):
-            open_ones.append([line])
-    return open_ones

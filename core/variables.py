@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from core import layout
 from core.dataclass import dataclass
-from core.records import Record
+from core.records import Record, SlotUse
 
 EVERYWHERE, ON_A_SERVER, WITH_SLOTS = "everywhere", "on a server", "on a server, with slots"
 IN_A_BATCH = "in a batch"
@@ -24,7 +24,7 @@ class Variable:
 VARIABLES = (
     Variable("TURNOUT_PROJECT", "the project's name"),
     Variable("TURNOUT_ENVIRONMENT", "the environment's name"),
-    Variable("TURNOUT_OPERATION", "deploy, promote, rollback, recover or check"),
+    Variable("TURNOUT_OPERATION", "deploy, promote, rollback, recover, check, task or run"),
     Variable("TURNOUT_WHO", "who started it, `ana@laptop`"),
     Variable("TURNOUT_REASON", "why, as given with `-m`"),
     Variable("TURNOUT_TAG", "the release's tag; if a switch was undone, that of the release that is live again"),
@@ -76,9 +76,9 @@ def of_server(name: str, root: str, tag: str, current: str) -> dict[str, str]:
     }
 
 
-def of_slot(slot: str, port: str) -> dict[str, str]:
-    """Which slot the release has on a server."""
-    return {"TURNOUT_SLOT": slot, "TURNOUT_PORT": port}
+def of_slot(use: SlotUse) -> dict[str, str]:
+    """Which slot the release has on a server; both are empty where it has none."""
+    return {"TURNOUT_SLOT": use.slot, "TURNOUT_PORT": str(use.port) if use.slot else ""}
 
 
 def of_batch(servers: Iterable[str], number: int, batches: int) -> dict[str, str]:

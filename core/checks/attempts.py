@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
+from core.config.check_values import PORT
 from core.errors import CheckFailed
 from core.events import CheckAttempted
 from core.text import count, duration
@@ -35,9 +36,13 @@ def _kind(check: Check) -> Kind:
     return cast(Kind, import_module(f"core.checks.{check.kind}"))
 
 
-def describe(check: Check, mask: Masking) -> str:
-    """A check in one line. Loads what trying it takes, so that nothing has to be loaded later."""
-    return mask.line(_kind(check).describe(check), 200)
+def describe(check: Check, mask: Masking, port: str = "") -> str:
+    """A check in one line. Loads what trying it takes, so that nothing has to be loaded later.
+
+    port   what {port} stands for, where that is known
+    """
+    text = _kind(check).describe(check)
+    return mask.line(text.replace(PORT, port) if port else text, 200)
 
 
 def describe_whole(check: Check, mask: Masking, bake: float) -> str:
@@ -56,7 +61,15 @@ def describe_whole(check: Check, mask: Masking, bake: float) -> str:
 
 def once(site: ServerSite, check: Check, subject: Subject) -> str:
     """Try a check once; see Kind.attempt."""
-    return _kind(check).attempt(site, check, subject)
+    return _without_port(check, subject) or _kind(check).attempt(site, check, subject)
+
+
+def _without_port(check: Check, subject: Subject) -> str:
+    """Why a check cannot be tried: its {port} stands for nothing; "" where it can."""
+    if PORT not in (check.http or "") or subject.port:
+        return ""
+    tag = subject.variables.get("TURNOUT_TAG") or "what is live"
+    return f"{tag} has no slot there, so {PORT} stands for nothing: deploy a new release, which gets a slot"
 
 
 def pass_or_fail(site: ServerSite, check: Check, subject: Callable[[], Subject], *, quiet: bool = False) -> None:
@@ -68,7 +81,10 @@ def pass_or_fail(site: ServerSite, check: Check, subject: Callable[[], Subject],
     subject  what it is tried on, now
     quiet    an attempt that passes, after another that passed, is not an event
     """
-    kind, shown = _kind(check), describe(check, site.mask)
+    first = subject()
+    kind, shown = _kind(check), describe(check, site.mask, first.port)
+    if reason := _without_port(check, first):
+        raise CheckFailed(f"the check cannot be tried: {shown}", detail=reason, server=site.name)
     reason, row = "", 0
     for attempt in range(1, check.attempts + 1):
         site.cancel.check()

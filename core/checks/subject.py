@@ -21,6 +21,11 @@ class Subject:
     variables: Mapping[str, str]
     live: float | None = None
 
+    @property
+    def port(self) -> str:
+        """The port of the slot that the release has, "" without one."""
+        return self.variables.get("TURNOUT_PORT", "")
+
     def filled(self, text: str) -> str:
         """A text of the configuration, with this release's revision, tag and port in it."""
         for word, name in zip(FILLED, ("TURNOUT_REVISION", "TURNOUT_TAG", "TURNOUT_PORT"), strict=True):

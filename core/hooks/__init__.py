@@ -40,6 +40,11 @@ def describe(hook: Hook, mask: Masking) -> str:
     return mask.line(f"{hook.on}: {first_line(_kind(hook).describe(hook))}{where}{user}", 200)
 
 
+def names_slot(hook: Hook) -> bool:
+    """Whether a command itself says that it needs the slot of its release; what a script reads is unknown."""
+    return any(name in str(hook.run or "") for name in ("TURNOUT_SLOT", "TURNOUT_PORT"))
+
+
 def run(site: Site, hook: Hook, folder: str, variables: Mapping[str, str]) -> None:
     """Run a hook at a site; see Kind.run."""
     _kind(hook).run(site, hook, folder, variables)

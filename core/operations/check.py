@@ -61,7 +61,7 @@ def _tried(site: ServerSite, check: Check, subject: Subject) -> Tried:
     site.cancel.check()
     began = time.monotonic()
     why = attempts.once(site, check, subject)
-    return Tried(attempts.describe(check, site.mask), why, time.monotonic() - began)
+    return Tried(attempts.describe(check, site.mask, subject.port), why, time.monotonic() - began)
 
 
 def _subject(fleet: Fleet, states: Mapping[str, ServerState], name: str) -> Subject:
@@ -79,6 +79,5 @@ def _subject(fleet: Fleet, states: Mapping[str, ServerState], name: str) -> Subj
     }
     slots = Slots(fleet.environment.slots, states, tag)
     if slots:
-        slot = slots.of(name, tag)
-        values |= variables.of_slot(slot, slots.port(slot))
+        values |= variables.of_slot(slots.of(name, tag))
     return Subject(f"{state.root}/{layout.release(tag)}", values, state.seconds_live(time.time()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -65,6 +65,10 @@ class CheckRuns:
         """
         self._all(self._staged, servers, controls, "barrier", guard)
 
+    def before(self, before: Mapping[str, str], controls: Controls) -> None:
+        """The same for releases that were live before, by server, where these are started again."""
+        self._all(self._staged, list(before), controls, "barrier", tags=before)
+
     def switched(self, servers: Sequence[str], controls: Controls) -> None:
         """The checks after the switch, until each has passed once. Raises FleetError, Cancelled."""
         self._all(self._switched, servers, controls, "check")
@@ -76,6 +80,7 @@ class CheckRuns:
         controls: Controls,
         phase: str,
         guard: Guard | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         chosen = [name for name in servers if self._of(checks, name)]
         if not chosen:
@@ -84,7 +89,9 @@ class CheckRuns:
         def try_all(name: str, inner: Controls) -> None:
             with self._run.phase(phase, name):
                 for check in self._of(checks, name):
-                    attempts.pass_or_fail(self._run.site(name, inner.cancel), check, self._subject(name))
+                    attempts.pass_or_fail(
+                        self._run.site(name, inner.cancel), check, self._subject(name, (tags or {}).get(name))
+                    )
 
         def guarded(name: str, inner: Controls) -> None:
             if guard is None:
@@ -99,11 +106,12 @@ class CheckRuns:
         server = self._run.fleet.server(name)
         return [check for check in checks if check.concerns(server)]
 
-    def _subject(self, name: str) -> Callable[[], Subject]:
-        """The release on a server, as it is when a check is tried."""
+    def _subject(self, name: str, before: str | None = None) -> Callable[[], Subject]:
+        """The release on a server, as it is when a check is tried. `before`: one that was live there, in its place."""
         standing = self._standing
         state = standing.states[name]
-        fixed = Subject(f"{state.root}/{layout.release(standing.tag_on(name))}", self._hooks.variables(name))
+        folder = f"{state.root}/{layout.release(before or standing.tag_on(name))}"
+        fixed = Subject(folder, self._hooks.variables(name, before))
 
         def now() -> Subject:
             since = self._live.get(name)

@@ -10,7 +10,7 @@ from core.operations.hook_runs import HookRuns
 from core.operations.planning import Prepared
 from core.operations.putback import put_back
 from core.operations.run import Run
-from core.operations.standing import Standing
+from core.operations.standing import standing_of
 from core.operations.transition import Transition
 from core.records import ServerState
 
@@ -20,7 +20,7 @@ def carry_out(run: Run, prepared: Prepared, states: Mapping[str, ServerState], c
 
     Raises what went wrong after everything was put back, NeedsPerson where a server could not be put back.
     """
-    plan, standing = prepared.plan, Standing(prepared, states, run.fleet.environment.slots, run.left_out)
+    plan, standing = prepared.plan, standing_of(run, prepared, states)
     hooks = HookRuns(run, standing)
     transition = Transition(run, prepared, standing, hooks)
     try:
@@ -51,7 +51,7 @@ def check_and_finish(run: Run, prepared: Prepared, states: Mapping[str, ServerSt
 
     Where a check fails nothing is switched: the journals still tell of the interruption, and it can be undone.
     """
-    standing = Standing(prepared, states, run.fleet.environment.slots, run.left_out)
+    standing = standing_of(run, prepared, states)
     transition = Transition(run, prepared, standing, HookRuns(run, standing))
     with run.or_give_back("failed"):
         transition.switch(standing.reaching, controls)

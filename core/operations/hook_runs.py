@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 from core import hooks, layout, variables
 from core.config import Hook
 from core.dataclass import dataclass
-from core.errors import FleetError, TurnoutError
+from core.errors import FleetError, HookFailed, TurnoutError
 from core.jobs import Cancel
-from core.moments import AFTER_SWITCH, FINALIZE, FIRST_SERVER, MOMENTS, OPERATOR, PREPARE, RETIRE, RETURN, Moment
+from core.moments import (
+    AFTER_SWITCH,
+    BEFORE_SWITCH,
+    FAILURE,
+    FINALIZE,
+    FIRST_SERVER,
+    MOMENTS,
+    OPERATOR,
+    PREPARE,
+    RETIRE,
+    RETURN,
+    SERVER,
+    Moment,
+)
 from core.operations.run import Run
 from core.operations.standing import Standing
+from core.protocol.requests import ANYWHERE
 from core.text import most
 
 Guard = Callable[[str, Callable[[], None], bool], None]
@@ -114,20 +129,83 @@ class HookRuns:
             if failed and moment is AFTER_SWITCH:
                 self._unsure.update(servers)
 
+    def turn_to_live(self, name: str, cancel: Cancel) -> bool:
+        """Run the after-switch hooks of what is live on a server once more; whether they ended well."""
+        self._unsure.discard(name)
+        self.going_back(AFTER_SWITCH, [name], cancel)
+        return name not in self._unsure
+
     def retire(self, cancel: Cancel, left: Mapping[str, str]) -> None:
         """Run the hooks of releases that were left, by server, each in its folder and with its variables; not where
         the hooks after the switch back failed: what serves may be of the release that was left.
 
-        A failure is a warning.
+        A failure is a warning. If this process dies here, each server's journal says what it had begun to retire.
         """
-        if self.any_at((RETIRE,)):
-            for name in sorted(self._unsure & left.keys()):
+        slots = self._standing.slots
+        for name in sorted(self._unsure & left.keys()):
+            slots.unsure(name, left[name])
+            if self.any_at((RETIRE,)):
                 text = f"no retire hook runs: those after the switch back failed, so {left[name]} may still serve"
                 self._run.warn(text, name)
         left = {name: tag for name, tag in left.items() if name not in self._unsure}
-        with self._as_warnings():
-            if left:
-                self._all(RETIRE, _Way(RETIRE.folder, list(left), cancel, left))
+        noted = self._note_retiring(left) if slots or self.any_at((RETIRE,)) else list(left)
+        stopped = self._each(RETIRE, self._stopping(noted, left, cancel)) if noted else set()
+        for name in stopped if not slots.keeps else ():
+            if self.any_at((RETIRE,)) or not self.stops(name):
+                slots.free(name, left[name])
+
+    def _note_retiring(self, left: Mapping[str, str]) -> list[str]:
+        """Let the journals know what is about to be stopped; the servers where that is certain."""
+        run, asked = self._run, self.any_at((RETIRE,))
+
+        def note(name: str) -> None:
+            held = run.held(name)
+            held.note(run.journal("retire", tag=left[name]))
+            if asked:
+                held.confirm(ANYWHERE)
+
+        outcome = run.on_all(note, left)
+        for name, error in outcome.errors.items():
+            run.warn(f"{left[name]} was not retired: {error.title}", name)
+        return list(outcome.results)
+
+    def _stopping(self, names: Sequence[str], left: Mapping[str, str], cancel: Cancel) -> _Way:
+        return _Way(RETIRE.folder, names, cancel, {name: left[name] for name in names})
+
+    def stop(self, name: str, tag: str, cancel: Cancel) -> None:
+        """Run the retire hooks of a release that has a slot on a server and does not serve; a failure is a warning."""
+        self._each(RETIRE, self._stopping([name], {name: tag}, cancel), only=SERVER)
+
+    def stops(self, name: str) -> bool:
+        """Whether what has a slot on a server is stopped by a hook, in whatever operation."""
+        server = self._run.fleet.server(name)
+        return any(hook.on == RETIRE.name and hook.concerns(server) for hook in self._run.fleet.project.hooks)
+
+    def start_again(self, before: Mapping[str, str], cancel: Cancel) -> None:
+        """Run the before-switch hooks of the releases that were live before, by server. Raises FleetError, HookFailed,
+        Cancelled.
+        """
+        self._all(BEFORE_SWITCH, _Way(BEFORE_SWITCH.folder, list(before), cancel, before))
+
+    def failed(self, cancel: Cancel, servers: Sequence[str], only: str = "") -> set[str]:
+        """Run the failure hooks, or `only` those of this place; the servers where there are any, and all ended well."""
+        good = self._each(FAILURE, _Way(FAILURE.folder, servers, cancel), only=only)
+        there = [hook for hook in self._hooks if hook.on == FAILURE.name and hook.where != OPERATOR]
+        return {name for name in good if any(self._runs_on(hook, name) for hook in there)}
+
+    def _each(self, moment: Moment, way: _Way, only: str = "") -> set[str]:
+        """Run a moment's hooks, where one that fails is a warning and keeps the others from that server; the servers
+        where all ended well.
+        """
+        good = set(way.servers)
+        for hook in self._hooks:
+            if not good or hook.on != moment.name or only not in ("", hook.where):
+                continue
+            with self._as_warnings() as errors:
+                self._hook(hook, replace(way, servers=[name for name in way.servers if name in good]))
+            for error in errors:
+                good -= error.errors.keys() if isinstance(error, FleetError) else good
+        return good
 
     def users(self, name: str) -> set[str]:
         """Those that hooks name as whom they run on a server."""
@@ -157,8 +235,7 @@ class HookRuns:
             state = standing.states[server]
             values |= variables.of_server(server, state.root, tag, state.current_path)
             if standing.slots:
-                slot = standing.slots.of(server, back)
-                values |= variables.of_slot(slot, standing.slots.port(slot))
+                values |= variables.of_slot(standing.slots.of(server, back))
         return {**self._run.fleet.variables(server), **values}
 
     def _all(self, moment: Moment, way: _Way) -> None:
@@ -180,6 +257,14 @@ class HookRuns:
             below = way.folder.format(tag=standing.tag_on(name) if back is None else back[name])
             folder = state.current_path if way.folder == layout.CURRENT else f"{state.root}/{below}"
             told = self.variables(name, back[name] if back is not None else None)
+            if standing.slots and not told["TURNOUT_SLOT"] and hooks.names_slot(hook):
+                self._without_slot(hook, name, told["TURNOUT_TAG"], fatal=back is None)
+                return
+            if hook.on == FAILURE.name and standing.slots and name in self._unsure:
+                self._run.warn(f"no failure hook runs: {told['TURNOUT_TAG']} may still serve", name)
+                return
+            if hook.on == RETIRE.name and not self._is_there(name, told["TURNOUT_TAG"]):
+                folder = state.root  # one that never went live was removed
             with run.phase(hook.on, name) if MOMENTS[hook.on].batched else nullcontext():
                 hooks.run(run.site(name, way.cancel), hook, folder, told)
 
@@ -190,6 +275,20 @@ class HookRuns:
         guard, needed = way.guard, hook.where == FIRST_SERVER
         step = (lambda name: guard(name, lambda: on_server(name), needed)) if guard else on_server
         run.on_all(step, names).unwrap(hook.on)
+
+    def _without_slot(self, hook: Hook, name: str, tag: str, *, fatal: bool) -> None:
+        """A hook cannot run that names a slot, because its release has none: from before there were slots."""
+        text = f"{tag} has no slot, and the {hook.on} hook needs it (TURNOUT_SLOT or TURNOUT_PORT)"
+        if fatal:
+            raise HookFailed(text, hint="deploy a new release: it gets a slot").at(server=name)
+        self._run.warn(f"{text}: it did not run; do by hand what it would have done", name)
+        if hook.on == AFTER_SWITCH.name:
+            self._unsure.add(name)
+
+    def _is_there(self, name: str, tag: str) -> bool:
+        """Whether a release's folder is on a server."""
+        release = self._standing.states[name].releases.get(tag)
+        return (release is not None and release.present) or name in self._standing.made
 
     def _runs_on(self, hook: Hook, name: str) -> bool:
         """Whether a hook runs on a server: by its place, and by the server's roles."""

@@ -10,10 +10,11 @@ from dataclasses import replace
 from core import questions
 from core.errors import FleetError, StateChanged, TurnoutError, about_the_server
 from core.jobs import Controls
-from core.moments import RETURN
+from core.moments import RETURN, SERVER
 from core.operations.ending import revive
 from core.operations.hook_runs import HookRuns
 from core.operations.run import Run
+from core.operations.slot_taking import withdraw_start
 from core.operations.standing import Standing
 from core.protocol.requests import Settles, points_to
 from core.questions import ANSWER_WITHIN, LEAVE_OUT, RETRY
@@ -107,8 +108,10 @@ class LeavingOut:
                 self._hooks.going_back(RETURN, [name], cancel)
                 standing.drained.discard(name)
             withdraw(run, standing, name)
+            withdraw_start(standing, self._hooks, [name], cancel, only=SERVER)
             end = run.journal("end", outcome=LEFT_OUT, exit_code=0, tag=standing.tag_on(name))
-            run.conclude(name, Settles.OWN, end, (), (), points_to(standing.states[name].current_target))
+            left = points_to(standing.states[name].current_target)
+            run.conclude(name, Settles.OWN, end, (), (), left, standing.slots.text(name))
         except TurnoutError as error:
             run.let_go(name)
             run.warn(f"not cleaned up: {error.title}; its agent cleans up and unlocks by itself", name)

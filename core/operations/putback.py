@@ -14,6 +14,7 @@ from core.operations.going_back import going_back
 from core.operations.hook_runs import HookRuns
 from core.operations.leaving_out import withdraw
 from core.operations.run import Run, cancelled_by
+from core.operations.slot_taking import withdraw_start
 from core.operations.standing import Standing
 from core.protocol.requests import Settles, points_to
 from core.records import mark
@@ -32,7 +33,8 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
     def conclude(name: str, again: bool) -> None:
         if not run.session(name).usable:
             revive(run, name, cancel)
-        _conclude(run, standing, name, why if went else "", cause)
+        slots = None if again else standing.slots.text(name)
+        _conclude(run, standing, name, why if went else "", cause, slots)
 
     with run.phase("finish"):
         run.emit(GoingBack(text=f"putting back: {why}", level="warning", why=why))
@@ -41,8 +43,11 @@ def put_back(run: Run, standing: Standing, hooks: HookRuns, cause: TurnoutError)
             again = [name for name, restored in outcome.results.items() if restored]
             hooks.retire(cancel, {name: standing.tag_on(name) for name in again})
         before = {name: points_to(standing.states[name].current_target) for name in outcome.results}
+        if standing.slots:  # what was started is stopped before others can get its slot
+            withdraw_start(standing, hooks, list(outcome.results), cancel)
         lost = end(run, before, conclude, cancel)
-        hooks.at(FAILURE, cancel, list(outcome.results))
+        if not standing.slots:
+            hooks.failed(cancel, list(outcome.results))
         if hooks.any_at((FAILURE,)):
             after = look_again(run, {name: text for name, text in before.items() if name not in lost})
             lost |= {n: error for n, error in after.items() if n in standing.switched or isinstance(error, Astray)}
@@ -136,10 +141,11 @@ def _restore(run: Run, standing: Standing, name: str) -> bool:
     return False
 
 
-def _conclude(run: Run, standing: Standing, name: str, failed: str, cause: TurnoutError) -> None:
+def _conclude(run: Run, standing: Standing, name: str, failed: str, cause: TurnoutError, slots: str | None) -> None:
     """Mark the release as failed where it had been live, write the journal, unlock.
 
     failed   the reason for the mark; "" for none
+    slots    see Held.finish
     """
     records = standing.fates_undone(name)
     record = standing.record_of(name)
@@ -148,7 +154,7 @@ def _conclude(run: Run, standing: Standing, name: str, failed: str, cause: Turno
     state = standing.states[name]
     ended = {"outcome": "put-back", "exit_code": cause.exit_code, **cancelled_by(cause)}
     journal = run.journal("end", **ended, tag=standing.tag_on(name), back_on=state.current)
-    run.conclude(name, Settles.OWN, journal, (), records, points_to(state.current_target))
+    run.conclude(name, Settles.OWN, journal, (), records, points_to(state.current_target), slots)
 
 
 def _reason(cause: TurnoutError) -> str:

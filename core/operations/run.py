@@ -301,14 +301,15 @@ class Run:
         prune: Sequence[str] = (),
         records: Sequence[Record] = (),
         left: str = ANYWHERE,
+        slots: str | None = None,
     ) -> Removed:
         """Send a server its last events and its last request, which gives the lock back; what was removed there.
 
-        left  see Held.finish
+        left, slots  see Held.finish
         """
         held = self.held(name)
         self.heartbeat.deliver_all(held)
-        removed = held.finish(settles, journal, prune, records, left)
+        removed = held.finish(settles, journal, prune, records, left, slots)
         self.let_go(name)
         self.report_removed(name, removed)
         return removed

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from core import variables
 from core.operations.planning import Prepared
+from core.operations.run import Run
 from core.plan import DEPLOY, PROMOTE, ROLLBACK
 from core.protocol.requests import live_at
 from core.records import Record, Release, ServerState, is_tag, mark
@@ -27,6 +28,11 @@ def was_live_before(state: ServerState) -> dict[str, object]:
 def _newer(state: ServerState, one: Release, other: Release) -> bool:
     places = [release.tag for release in state.ordered]
     return places.index(one.tag) < places.index(other.tag)
+
+
+def standing_of(run: Run, prepared: Prepared, states: Mapping[str, ServerState]) -> Standing:
+    """Where the servers of an operation are as it begins."""
+    return Standing(prepared, states, run.fleet.environment.slots, run.left_out, keeps=not run.hooks)
 
 
 class Standing:
@@ -51,14 +57,17 @@ class Standing:
         states: Mapping[str, ServerState],
         slots: Mapping[str, int] | None = None,
         left_out: Mapping[str, str] | None = None,
+        *,
+        keeps: bool = False,
     ) -> None:
+        """slots   of the environment, each with its port; keeps: no hook starts or stops anything there"""
         self.plan = prepared.plan
         self.left_out = {} if left_out is None else left_out
         self.states = states
         self.tag = prepared.plan.tag
         self._tags = prepared.plan.tags
         self._staying = prepared.plan.staying
-        self.slots = Slots(slots or {}, states, self.tag, self._tags)
+        self.slots = Slots(slots or {}, states, self.tag, self._tags, keeps=keeps)
         self.made: set[str] = set()
         self.switched: set[str] = set()
         self.concluding: set[str] = set()
@@ -113,7 +122,10 @@ class Standing:
         server's own, because no server decides what is true of another.
         """
         record = self._record_of(server)
-        return replace(record, slot=self.slots.of(server)) if record and self.slots else record
+        if record is None or not self.slots:
+            return record
+        use = self.slots.of(server)
+        return replace(record, slot=use.slot, port=use.port)
 
     def _record_of(self, server: str) -> Record | None:
         tag = self.tag_on(server)
@@ -140,6 +152,14 @@ class Standing:
         """
         left = {name: self.states[name].current for name in self.moving}
         return {name: tag for name, tag in {**self._switched_before, **left}.items() if tag}
+
+    @property
+    def stopped(self) -> dict[str, tuple[str, ...]]:
+        """By server, the releases that are stopped once all ends well: those of `retired`, and what has a slot."""
+        retired = self.retired
+        names = dict.fromkeys((*self.moving, *self._switched_before))
+        found = {name: dict.fromkeys((retired.get(name, ""), *self.slots.left(name))) for name in names}
+        return {name: tuple(tag for tag in tags if tag) for name, tags in found.items()}
 
     @property
     def switched_before(self) -> frozenset[str]:
@@ -172,8 +192,9 @@ class Standing:
         if own:
             good = mark(own, left=False, failed="")
             approved = self.approved if server in self.made else own.approved
-            slot = self.slots.of(server) if self.slots else own.slot
-            live = replace(good, left_out=" ".join(sorted(self.left_out)), approved=approved, slot=slot)
+            use = self.slots.of(server) if self.slots else own
+            out = " ".join(sorted(self.left_out))
+            live = replace(good, left_out=out, approved=approved, slot=use.slot, port=use.port)
             if live != (good if server in self.made else own):
                 fates.append(live)
         return fates

@@ -29,6 +29,7 @@ from core.operations.hook_runs import HookRuns
 from core.operations.leaving_out import LeavingOut, asks_again, withdraw
 from core.operations.planning import Prepared
 from core.operations.run import Run
+from core.operations.slot_taking import SlotTaking
 from core.operations.standing import Standing
 from core.plan import STAGE, UPLOAD
 from core.protocol.answers import Removed
@@ -58,6 +59,7 @@ class Transition:
         self._shapes = {tag: _shape_ahead(tree) for tag, tree in self._trees.items()}
         self._deliveries = {tag: Delivery(run, part, standing.states) for tag, part in parts.items()}
         self._leaving_out = LeavingOut(run, standing, hooks)
+        self._slots = SlotTaking(run, standing, hooks)
         self._sent: set[str] = set()
         self._concluded: dict[str, Removed] = {}
         self._ending = 0.0
@@ -71,14 +73,13 @@ class Transition:
         self._run.all_or_stop(self._bring_or_leave, controls).unwrap()
         with self._run.phase("barrier"):
             controls.cancel.check()
-            if self._standing.slots:
-                self._run.on_all(self._take_slot, self._standing.moving).unwrap()
             if self._standing.made:
                 for moment in (PREPARE, FINALIZE):
                     self._hooks.at_operator(moment, controls.cancel)
             # Staged checks ask what a before-switch hook has started, and have passed before a person is asked.
             if not self._checks.any_staged:
                 self._hold(controls)
+            self._slots.take(controls.cancel, self._guard(controls))
             self._hooks.at(BEFORE_SWITCH, controls.cancel, guard=self._guard(controls))
             controls.cancel.check()
             self._checks.staged(self._standing.moving, controls, self._guard(controls))
@@ -87,17 +88,6 @@ class Transition:
 
     def _hold(self, controls: Controls) -> None:
         self._standing.approved = hold(self._run, self._plan, controls)
-
-    def _take_slot(self, name: str) -> None:
-        """Write down the slot that a release gets which is there already, before anything runs in it.
-
-        Only that of the live release counts: if this process dies here, it is not that yet.
-        """
-        release = self._standing.states[name].releases.get(self._standing.tag_on(name))
-        record = self._standing.record_of(name)
-        known = release.record if release else None
-        if known and record and name not in self._standing.made and known.slot != record.slot:
-            self._run.held(name).record(replace(known, slot=record.slot))
 
     def _bring_or_leave(self, name: str, controls: Controls) -> None:
         self._leaving_out.attempt(name, lambda: self._bring(name, controls), controls)
@@ -276,7 +266,7 @@ class Transition:
         """Whether switch and end can be one request: one server, no checks, no hooks after the switch."""
         people = self._checks.any_switched or self._hooks.any_at(SWITCHED)
         told = self._run.fleet.project.deploy.compatible
-        return len(self._standing.names) == 1 and not people and not told
+        return len(self._standing.names) == 1 and not people and not told and not self._standing.slots
 
     def _switch_and_conclude(self, name: str, journal: str) -> None:
         """Both in one round trip; a cancel that comes meanwhile is too late."""
@@ -331,7 +321,7 @@ class Transition:
             for after in (AFTER_ROLLBACK, SUCCESS):
                 if self._plan.kind in after.plans:
                     self._hooks.at(after, cancel)
-            self._hooks.retire(cancel, self._standing.retired)
+            self._slots.leave(cancel)
             self._tell_other_tool()
             left = {name: self._standing.left(name) for name in run.names}
             found = end(run, left, self._conclude, cancel, self._ending)
@@ -372,7 +362,8 @@ class Transition:
         standing = self._standing
         # What was to be pruned was chosen before the lock was lost.
         prune = () if again else self._plan.step(name).prune
-        self._run.conclude(name, Settles.ALL, self._end(name), prune, standing.fates(name), standing.left(name))
+        slots = None if again else standing.slots.text(name)
+        self._run.conclude(name, Settles.ALL, self._end(name), prune, standing.fates(name), standing.left(name), slots)
 
     def _end(self, name: str) -> str:
         """The journal's line of an operation that ended well."""

@@ -13,12 +13,13 @@ from core.protocol.holding import Clock, Journals, Locks, Ownership
 from core.protocol.releases import Current, Releases
 from core.protocol.traces import TraceReader
 from core.protocol.values import raw_path, shown_path
-from core.records import CLOSED, Freeze, ServerState, TheirLock, parse_notice
+from core.records import CLOSED, Freeze, ServerState, SlotUse, TheirLock, parse_notice, parse_slot_use
 from core.text import clean, decode_path
 
 MOST_FAULTS = 20
 MOST_MOUNTS = 100
-"""How many faults and mount points of a server are kept; more would say nothing new."""
+MOST_SLOTS = 100
+"""How many faults, mount points and slots of a server are kept; more would say nothing new."""
 
 
 class _Seen:
@@ -44,6 +45,7 @@ class _Seen:
         self.ownership = Ownership()
         self.traces = TraceReader()
         self.freeze: Freeze | None = None
+        self.slots: list[SlotUse] = []
         self.readers: dict[str, Callable[[str], None]] = {
             "root": self._root,
             "writable": self._writable,
@@ -56,6 +58,7 @@ class _Seen:
             "shared-linked": self._shared_linked,
             "feature": self._feature,
             "frozen": self._frozen,
+            "slot": self._slot,
         }
         for topic in (self.current, self.releases, self.disks, self.cache, self.traces):
             self.readers |= topic.readers
@@ -119,6 +122,10 @@ class _Seen:
 
     def _frozen(self, rest: str) -> None:
         self.freeze = parse_notice(rest, Freeze)
+
+    def _slot(self, rest: str) -> None:
+        if len(self.slots) < MOST_SLOTS:
+            self.slots.append(parse_slot_use(rest))
 
     def _feature(self, rest: str) -> None:
         if rest in FEATURES:
@@ -198,6 +205,7 @@ def parse_state(lines: Iterable[str], server: str, root: str, *, now: float, rtt
         inner=ownership.inner,
         folder=ownership.folder,
         news=ownership.news,
+        slots=tuple(seen.slots),
     )
 
 

@@ -41,6 +41,7 @@ from core.records.record import (
     parse_record,
 )
 from core.records.server import CLOSED, SILENT_AFTER, Claim, Disk, Lock, Release, ServerState
+from core.records.slot_use import SlotUse, parse_slot_use
 from core.records.stays import Stay, stays_before
 from core.records.told import TheirLock, Told
 
@@ -76,6 +77,7 @@ __all__ = [
     "Release",
     "Said",
     "ServerState",
+    "SlotUse",
     "Stay",
     "TheirLock",
     "Told",
@@ -94,6 +96,7 @@ __all__ = [
     "parse_journal_line",
     "parse_notice",
     "parse_record",
+    "parse_slot_use",
     "previous_of",
     "previous_tag",
     "standing",

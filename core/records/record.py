@@ -34,6 +34,8 @@ WORD = re.compile(r"[a-z][a-z-]{0,29}")
 LARGEST_SEQ = 10**9
 """More releases than can exist: with one a second for thirty years the number is not reached."""
 
+LARGEST_PORT = 65535
+
 LAST_SECOND = 253_402_300_799
 """The end of the year 9999: the last time that can be written as a date."""
 
@@ -83,6 +85,7 @@ class Record:
               nothing tells what its files were; "" for one of Turnout's
     built_for, built, built_by    of a promoted release: the environment it was first deployed to, when, and by whom
     slot      which of the environment's slots it has on this server; "" for none
+    port      of that slot, when it got it; 0 where an older version wrote the record
     """
 
     tag: str
@@ -110,6 +113,7 @@ class Record:
     built_by: str = ""
     adopted: str = ""
     slot: str = ""
+    port: int = 0
 
     def to_toml(self) -> str:
         """The text of the record's file; times are TOML date-times in UTC."""
@@ -125,7 +129,7 @@ class Record:
 
 
 _TIMES = frozenset({"created", "built"})
-_RARE = frozenset({"adopted", "approved", "slot"})
+_RARE = frozenset({"adopted", "approved", "port", "slot"})
 """What a record has only where there is something to say."""
 _PROMOTED = frozenset({"promoted_from", "promoted_tag", "built_for", "built", "built_by"})
 """What only the record of a promoted release has."""
@@ -168,6 +172,8 @@ def record_of(values: dict[str, Any]) -> Record:
     for name in ("created", "built"):
         if not 0 <= getattr(record, name) <= LAST_SECOND:
             raise ValueError(f"{name} is not a time")
+    if record.port > LARGEST_PORT:
+        raise ValueError("port is not a port")
     if record.seq > LARGEST_SEQ:
         raise ValueError("seq is not the number of a release")
     named = record.source not in ("", "git") and is_revision(record.revision)

@@ -13,6 +13,7 @@ from core.questions import Question
 from core.records.journal import JournalLine
 from core.records.order import in_order, time_in
 from core.records.record import Block, Freeze, Pin, Record
+from core.records.slot_use import SlotUse
 from core.records.stays import Stay, stays_before, switches_before, with_theirs
 from core.records.told import TheirLock, Told
 
@@ -201,6 +202,7 @@ class ServerState:
     mounts        paths below the root, relative to it, where another file system is mounted
     apart         those of `releases`, `deploy-cache` and `shared` that are another file system than `.turnout`, or the
                   same one mounted again: across it a file is copied instead of renamed, and hard links fail
+    slots         which releases have a slot there, as far as its own file says
     news          differs from what Session.glance gives once an operation has begun or ended since
     """
 
@@ -248,6 +250,7 @@ class ServerState:
     inner: str = ""
     folder: str = ""
     news: str = ""
+    slots: tuple[SlotUse, ...] = ()
     disks: Mapping[str, Disk] = field(default_factory=dict)
     mounts: tuple[str, ...] = ()
     apart: frozenset[str] = frozenset()

@@ -16,13 +16,17 @@ from core.protocol.asked import to_lock
 from core.protocol.requests import ANYWHERE, Settles
 from core.questions import Question
 from core.records import SILENT_AFTER, Block, Freeze, Lock, Pin, Record, ServerState
-from core.remote.launch import PATCH, STORE, travelling
+from core.remote.launch import PATCH, SLOTS, STORE, travelling
 from core.shape import differences
 
 if TYPE_CHECKING:
     from core.remote.session import Session
     from core.remote.upload import Upload
     from core.store.packs import Contents
+
+
+Sent = tuple[str, Sequence[str | bytes]]
+"""A request: its verb, and its words."""
 
 
 @dataclass(frozen=True)
@@ -261,6 +265,14 @@ class Held:
         """Empty the deploy-cache."""
         return removed(self._ask("clear", title="the deploy-cache was not cleared"))
 
+    def slots(self, text: str, free: Sequence[int] = ()) -> list[int]:
+        """Write down which releases have a slot here (core.records.slot_use), unless something listens at one of the
+        ports `free`: these, where nothing was written.
+        """
+        verb, words = travelling("slots", (self.token, text, *map(str, free)), SLOTS)
+        answer = self.session.ask(verb, *words, title="the slots were not written down")
+        return [int(port) for port in answer.of("listens") if port.isascii() and port.isdigit()]
+
     def confirm(self, left: str) -> None:
         """Raises LockLost where the lock is not ours any more, Astray where `current` is not as `left` says."""
         self._ask("confirm", left, title="what was switched is no longer certain")
@@ -272,17 +284,22 @@ class Held:
         prune: Sequence[str] = (),
         records: Sequence[Record] = (),
         left: str = ANYWHERE,
+        slots: str | None = None,
     ) -> Removed:
         """Where `current` is still as `left` says: replace records, prune, write the journal ("" for none), unlock; one
         round trip. Else nothing: Astray, and the lock is kept.
 
         settles  which interrupted operations this end settles, a word of `Settles`
         left     `live_at`, `points_to` or ANYWHERE
+        slots    which releases have a slot from now on; None: as it is
         """
         words = (self.token, settles, journal, left, *prune)
-        batch: list[tuple[str, tuple[str, ...]]] = [("finish", words)]
-        if records:
+        batch: list[Sent] = [("finish", words)]
+        if records or slots is not None:
             batch = [("confirm", (self.token, left)), *self._written(records), ("then", ("finish", *words))]
+        if slots is not None:
+            verb, travels = travelling("slots", (self.token, slots), SLOTS)
+            batch.insert(-1, ("then", (verb, *travels)))
         answers = self.session.answers(batch)
         for answer in answers:
             self.session.done(answer, "the operation was not finished")
@@ -298,14 +315,14 @@ class Held:
         records: Sequence[Record] = (),
     ) -> Removed | None:
         """`switch`, and where that is done `finish`, in one round trip; None where only the switch was done."""
-        batch: list[tuple[str, tuple[str, ...]]] = [("switch", (self.token, tag, expected, journal))]
+        batch: list[Sent] = [("switch", (self.token, tag, expected, journal))]
         batch += self._written(records)
         batch.append(("then", ("finish", self.token, Settles.ALL, end, ANYWHERE, *prune)))
         answers = self.session.answers(batch)
         self.session.done(answers[0], "current was not switched")
         return removed(answers[-1]) if all(answer.status == Status.DONE for answer in answers) else None
 
-    def _written(self, records: Sequence[Record]) -> list[tuple[str, tuple[str, ...]]]:
+    def _written(self, records: Sequence[Record]) -> list[Sent]:
         """The requests that replace these records, where what comes before them was done."""
         return [("then", ("record", self.token, record.tag, record.to_toml())) for record in records]
 

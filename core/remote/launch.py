@@ -105,6 +105,7 @@ FOLLOW_PARTS = ("watch.sh", "follow.sh")
 GUARD_PARTS = ("watch.sh", "guard.sh")
 """The files of a program, in the order in which a shell reads them; the last one starts to work."""
 DOCTOR, CONTENT, STORE, ANSWER, PATCH = "doctor.sh", "content.sh", "store.sh", "answer.sh", "patch.sh"
+SLOTS = "slots.sh"
 """Programs that only some requests bring along, for the agent that runs already."""
 
 

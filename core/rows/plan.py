@@ -40,6 +40,7 @@ class RecordRow(TypedDict):
     built_by: str
     adopted: str
     slot: str
+    port: int
 
 
 class StepRow(TypedDict):

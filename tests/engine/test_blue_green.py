@@ -129,7 +129,7 @@ def test_a_release_that_does_not_answer_in_its_slot_is_never_live(proxied, engin
 
 
 def test_a_rollback_to_a_release_whose_slot_is_taken_gets_the_other_one(proxied, engine):
-    place, project, operator, _, _ = proxied
+    place, project, operator, slots, _ = proxied
     for tag in ("r1", "r2", "r3"):
         project.commit({"index.html": f"{tag}\n"})
         operator.deploy(tag=tag)
@@ -138,7 +138,7 @@ def test_a_rollback_to_a_release_whose_slot_is_taken_gets_the_other_one(proxied,
     operator.rollback("r1")
     assert (record(place, "r1").slot, running(place), live(place)) == ("green", ["green"], "r1")
     (tried,) = {event.check for event in operator.said(CheckAttempted, passed=True)}
-    assert tried == "http://127.0.0.1:{port}/"
+    assert tried == f"http://127.0.0.1:{slots['green']}/"
     text = project.config.read_text().replace('when = "staged"\n', "")
     project.config.write_text(text)
     assert check(engine(project).fleet).failed == 0

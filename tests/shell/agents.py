@@ -22,7 +22,7 @@ def text_of(*names: str) -> str:
 
 def verbs() -> dict[str, str]:
     """The agent's verbs, with the text of each."""
-    text = text_of(*AGENT_PARTS, "doctor.sh", "content.sh", "answer.sh", "patch.sh", "store.sh")
+    text = text_of(*AGENT_PARTS, "doctor.sh", "content.sh", "answer.sh", "patch.sh", "slots.sh", "store.sh")
     found = dict(re.findall(r"^verb_(\w+)\(\) (\{.*?(?: \}|^\}))$", text, re.MULTILINE | re.DOTALL))
     assert len(found) == len(re.findall(r"^verb_\w+\(\)", text, re.MULTILINE)) > 25
     return found

@@ -20,7 +20,7 @@ from tests.shell.test_looking import filled  # noqa: F401 - a fixture
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/agent.md").read_text()
-PROGRAMS = (*AGENT_PARTS, "doctor.sh", "content.sh", "answer.sh", "patch.sh", "store.sh")
+PROGRAMS = (*AGENT_PARTS, "doctor.sh", "content.sh", "answer.sh", "patch.sh", "slots.sh", "store.sh")
 CODE = "\n".join(line for line in text_of(*PROGRAMS).splitlines() if not line.lstrip().startswith("#"))
 SENDERS = {"ask", "_ask", "answer", "travelling"}
 

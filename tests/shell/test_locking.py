@@ -13,7 +13,7 @@ from tests.engine.driving import snapshot
 from tests.shell.agents import text_of, verbs
 from tests.waiting import until
 
-TRAVELLING = {"fetch": "store.sh", "patch": "patch.sh"}
+TRAVELLING = {"fetch": "store.sh", "patch": "patch.sh", "slots": "slots.sh"}
 TOKEN = "a" * 32
 OWNER = "operation 0a1b\nkind deploy\nwho ana@laptop\nsince 1000"
 BEGIN = ("begin", TOKEN, OWNER, "30", "c1a1", "shop", "production")
@@ -74,6 +74,7 @@ WITH_TOKEN = (
     ("remove", "yes", "r1"),
     ("own", "yes"),
     ("clear",),
+    ("slots", "blue 8001 r1 used"),
     ("confirm", "-"),
     ("finish", "none", "", "-"),
 )

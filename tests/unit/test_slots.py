@@ -9,21 +9,39 @@ import pytest
 
 from core.config import parse
 from core.errors import ConfigError
-from core.records import Record, Release, ServerState
+from core.records import JournalLine, Record, Release, ServerState, parse_slot_use
 from core.settings import Settings
 from core.slots import Slots
 
 PORTS = {"blue": 8001, "green": 8002}
 
 
-def state(live="", **slots):
+def state(live="", *, written=(), lines=(), ports=None, **slots):
+    """Two servers alike. written: the lines of their file of slots; lines: of transitions.jsonl; slots: of records."""
+    ports = PORTS if ports is None else ports
     releases = {
-        tag: Release(tag=tag, record=Record(tag=tag, seq=number, created=1.0, slot=slot), present=True)
+        tag: Release(
+            tag=tag,
+            record=Record(tag=tag, seq=number, created=1.0, slot=slot, port=ports.get(slot, 0)),
+            present=True,
+        )
         for number, (tag, slot) in enumerate(slots.items(), 1)
     }
-    target = f"releases/{live}" if live else ""
-    made = ServerState(server="web1", root="/srv/shop", current=live, current_target=target, releases=releases)
+    made = ServerState(
+        server="web1",
+        root="/srv/shop",
+        current=live,
+        current_target=f"releases/{live}" if live else "",
+        releases=releases,
+        slots=tuple(parse_slot_use(line) for line in written),
+        transitions=tuple(lines),
+    )
     return {"web1": made, "web2": replace(made, server="web2")}
+
+
+def given(slots, server="web1", tag=None):
+    use = slots.of(server, tag)
+    return use.slot, use.port
 
 
 @pytest.mark.parametrize(
@@ -39,26 +57,102 @@ def state(live="", **slots):
         ("r1", {"r1": "red"}, "r2", "blue"),  # a slot that is not configured any more
     ],
 )
-def test_a_release_gets_the_slot_that_the_live_one_does_not_have(live, slots, tag, slot):
-    found = Slots(PORTS, state(live, **slots), tag)
-    assert found.of("web1") == slot
-    assert found.port(slot) == str(PORTS[slot])
+@pytest.mark.parametrize("ports", [PORTS, {}], ids=["records", "records-without-ports"])
+def test_a_release_gets_the_slot_that_the_live_one_does_not_have(live, slots, tag, slot, ports):
+    found = Slots(PORTS, state(live, ports=ports, **slots), tag)
+    assert given(found) == (slot, PORTS[slot]) and not found.choice("web2").problem
 
 
 def test_of_three_slots_the_next_one_is_taken():
     ports = {"a": 1, "b": 2, "c": 3}
-    assert [Slots(ports, state("r1", r1=slot), "r2").of("web1") for slot in "abc"] == ["b", "c", "a"]
+    assert [Slots(ports, state("r1", r1=slot), "r2").of("web1").slot for slot in "abc"] == ["b", "c", "a"]
 
 
 def test_the_slot_of_another_release_is_that_of_its_record():
     slots = Slots(PORTS, state("r2", r1="blue", r2="green"), "r3")
-    assert (slots.of("web1", "r1"), slots.of("web1", "r2"), slots.of("web1", "gone")) == ("blue", "green", "")
-    assert slots.port("") == ""
+    assert [given(slots, tag=tag) for tag in ("r1", "r2", "gone")] == [("blue", 8001), ("green", 8002), ("", 0)]
 
 
 def test_without_slots_there_are_none():
     slots = Slots({}, state("r1", r1="blue"), "r2")
-    assert not slots and slots.of("web1") == "" and slots.of("web1", "r1") == ""
+    assert not slots and given(slots) == ("", 0) == given(slots, tag="r1") and slots.text("web1") is None
+
+
+def test_a_slot_that_a_release_may_still_run_in_is_not_given_out_as_if_it_were_free():
+    """Of three, the one that nobody has; of two, the one whose release does not serve, which is stopped first."""
+    written = ("blue 8001 r1 used", "green 8002 r9 used")
+    of_three = Slots({**PORTS, "red": 8003}, state("r1", written=written, r1="blue"), "r2")
+    assert given(of_three) == ("red", 8003) and not of_three.choice("web1").stale
+    of_two = Slots(PORTS, state("r1", written=written, r1="blue"), "r2")
+    assert given(of_two) == ("green", 8002) and [use.tag for use in of_two.choice("web1").stale] == ["r9"]
+
+
+def test_what_was_begun_before_is_begun_in_the_same_slot_again():
+    written = ("blue 8001 r1 used", "green 8002 r2 used")
+    slots = Slots({**PORTS, "red": 8003}, state("r1", written=written, r1="blue"), "r2")
+    assert given(slots) == ("green", 8002) and [use.tag for use in slots.choice("web1").stale] == ["r2"]
+
+
+def test_from_a_release_that_may_serve_requests_are_turned_away_first():
+    written = ("blue 8001 r1 used", "green 8002 r2 unsure")
+    slots = Slots(PORTS, state("r1", written=written, r1="blue"), "r3")
+    assert given(slots) == ("green", 8002) and slots.choice("web1").turn
+
+
+def test_after_an_interrupted_switch_both_releases_may_serve():
+    written = ("blue 8001 r1 used", "green 8002 r2 used")
+    begun = JournalLine(what="begin", operation="ab", kind="deploy", tag="r2")
+    switched = JournalLine(what="switch", operation="ab", tag="r2", previous="r1")
+    there = state("r2", written=written, lines=(begun, switched), r1="blue", r2="green")
+    assert "an operation was interrupted" in Slots(PORTS, there, "r3").choice("web1").problem
+    back = replace(there["web1"], current="r1", current_target="releases/r1")
+    assert "an operation was interrupted" in Slots(PORTS, {"web1": back}, "r3").choice("web1").problem
+    again = Slots(PORTS, {"web1": back}, "r2").choice("web1")
+    assert again.turn and again.use == replace(again.stale[0]), "the release that it was about is begun again"
+    retiring = JournalLine(what="retire", operation="ab", tag="r1")
+    there = state("r2", written=written, lines=(begun, switched, retiring), r1="blue", r2="green")
+    assert given(Slots(PORTS, there, "r3")) == ("blue", 8001), "it was about to be stopped"
+
+
+@pytest.mark.parametrize(
+    ("ports", "slot"),
+    [
+        ({"blue": 9001, "green": 9002}, ("green", 9002)),  # renumbered
+        ({"one": 8001, "two": 8002}, ("two", 8002)),  # renamed
+        ({"blue": 8002, "green": 8001}, ("", 0)),  # swapped: each has the live one's name or port
+    ],
+)
+def test_a_changed_table_of_slots_never_gives_out_the_name_or_the_port_of_what_is_live(ports, slot):
+    slots = Slots(ports, state("r1", written=("blue 8001 r1 used",), r1="blue"), "r2")
+    assert given(slots) == slot and given(slots, tag="r1") == ("blue", 8001)
+    assert bool(slots.choice("web1").problem) == (not slot[1])
+
+
+def test_what_no_hook_starts_or_stops_stays_in_its_slot():
+    slots = Slots(PORTS, state("r2", written=("green 8002 r2 used",), r1="blue", r2="green"), "r1", keeps=True)
+    assert given(slots) == ("green", 8002)
+    slots.live("web1", "r1")
+    assert slots.text("web1") == "green 8002 r1 used\n"
+
+
+def test_the_file_tells_of_a_release_from_its_start_to_its_stop():
+    slots = Slots(PORTS, state("r1", written=("blue 8001 r1 used",), r1="blue"), "r2")
+    use = slots.choice("web1").use
+    assert slots.taking("web1", use) == "blue 8001 r1 used\ngreen 8002 r2 used\n"
+    assert slots.text("web1") is None, "it is not written yet"
+    slots.taken("web1", use)
+    slots.free("web1", "r1")
+    assert slots.text("web1") == "green 8002 r2 used\n" and slots.left("web1") == ()
+    slots.unsure("web1", "r2")
+    assert slots.text("web1") == "green 8002 r2 unsure\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["", "blue", "blue 80 r1", "blue x r1 used", "blue 65536 r1 used", "../x 80 r1 used", "blue 80 ../r1 used"]
+)
+def test_a_line_that_is_not_a_slot_is_a_fault(line):
+    with pytest.raises(ValueError):
+        parse_slot_use(line)
 
 
 @pytest.mark.parametrize(

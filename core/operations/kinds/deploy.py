@@ -24,6 +24,7 @@ from core.operations.planning import (
     with_interruption,
 )
 from core.operations.run import Run
+from core.operations.slot_plan import with_slots
 from core.plan import DEPLOY, Plan
 from core.planner.deploy import plan_deploy
 from core.records import REVISION_RULE, Record, ServerState, is_revision, next_seq
@@ -104,7 +105,8 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         caches = cache_contents(self.fleet, states)
         settings = plan_settings(self.fleet, moments_of(DEPLOY), DEPLOY, self.strategy)
         plan = plan_deploy(self.fleet.environment.name, states, record, made.manifest, caches, settings)
-        return with_interruption(Prepared(replace(plan, build=reuse(made)), made, caches), states)
+        prepared = with_interruption(Prepared(replace(plan, build=reuse(made)), made, caches), states)
+        return with_slots(self.fleet, prepared, states)
 
     def _record(self, states: Sequence[ServerState], tree: Tree) -> Record:
         """The record of the release; the earlier plan's, whose tag and number a person has seen, where there is one."""

@@ -25,6 +25,7 @@ from core.operations.planning import (
     with_records_of,
 )
 from core.operations.run import Run
+from core.operations.slot_plan import with_slots
 from core.plan import PROMOTE, Plan
 from core.planner.deploy import plan_deploy
 from core.records import Record, ServerState, next_seq
@@ -86,7 +87,8 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
         settings = plan_settings(self.fleet, moments_of(PROMOTE), PROMOTE, self.strategy)
         plan = plan_deploy(self.fleet.environment.name, states, record, made.manifest, caches, settings)
         plan = replace(plan, origin=found.describe(), warnings=(*_warnings(found, record), *plan.warnings))
-        return with_interruption(Prepared(plan, made, caches), states)
+        prepared = with_interruption(Prepared(plan, made, caches), states)
+        return with_slots(self.fleet, prepared, states)
 
     def _record(self, states: Sequence[ServerState], found: Origin) -> Record:
         """The record of the release here; the earlier plan's, whose tag and number a person has seen, where there is

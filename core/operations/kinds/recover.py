@@ -9,12 +9,13 @@ from dataclasses import replace
 from core.dataclass import dataclass
 from core.errors import ConnectError, FleetError, NeedsPerson, TurnoutError, UsageError
 from core.jobs import Ahead, Controls
-from core.moments import RETURN, UNDONE, Moment
+from core.moments import BEFORE_SWITCH, RETIRE, RETURN, UNDONE, Moment
 from core.operations.going_live import carry_out, check_and_finish
 from core.operations.kinds.rollback import plan_return
 from core.operations.operation import Operation, SwitchRequest
 from core.operations.planning import Prepared, plan_settings
 from core.operations.run import Run
+from core.operations.slot_plan import with_slots
 from core.operations.undo import undo
 from core.plan import NONE, RECOVER, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
 from core.records import Release, ServerState, live_tag
@@ -91,7 +92,7 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
                 tag=found.tags.get(state.server, ""),
                 current=state.current,
                 back=found.switched[state.server].target if state.server in found.switched else None,
-                refusal=_way_back_gone(state, found),
+                refusal=_way_back_gone(state, found) or self._not_started_again(state.server, found),
             )
             for state in states
         ]
@@ -104,10 +105,22 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
             steps=tuple(undone),
             strategy=self.strategy,
             hooks=plan_settings(self.fleet, _hooks_back(found), found.kind, self.strategy).hooks,
-            warnings=(found.describe(time.time()),),
+            warnings=(found.describe(time.time()), *_started_again(found)),
             fingerprints={state.server: state.fingerprint for state in states},
         )
         return Prepared(plan, interruption=found)
+
+    def _not_started_again(self, server: str, found: Interruption) -> Refusal | None:
+        """Why what was live before on a server cannot be live again: it may be stopped, and nothing starts it."""
+        if server not in found.retired or not self.fleet.environment.slots:
+            return None
+        here = self.fleet.server(server)
+        hooks = [hook for hook in self.fleet.project.hooks if hook.on == BEFORE_SWITCH.name and hook.concerns(here)]
+        if any(hook.runs_in(found.kind) for hook in hooks):
+            return None
+        return Refusal(
+            f"{found.switched[server].tag} had begun to stop there, and no before-switch hook starts it: finish it"
+        )
 
     def _finish(self, found: Interruption, states: Sequence[ServerState]) -> Prepared:
         """The plan of a rollback to the interrupted operation's release, for the servers that took part in it.
@@ -138,7 +151,7 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
         fingerprints = {state.server: state.fingerprint for state in states}
         out = dict.fromkeys(found.left_out, "the interrupted operation had left it out")
         plan = replace(prepared.plan, steps=steps, fingerprints=fingerprints, left_out=out)
-        return replace(prepared, plan=plan, interruption=found)
+        return with_slots(self.fleet, replace(prepared, plan=plan, interruption=found), states)
 
     def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
         if self.request.way == UNDO:
@@ -149,9 +162,19 @@ class Recover(Operation[RecoverRequest], request=RecoverRequest):
 
 def _hooks_back(found: Interruption) -> tuple[Moment, ...]:
     """The moments whose hooks an undo runs."""
-    if found.switched:
-        return UNDONE
+    if found.switched or found.restored:
+        return (*([BEFORE_SWITCH] if found.retired else []), *UNDONE, RETIRE)
     return (RETURN,) if found.drained else ()
+
+
+def _started_again(found: Interruption) -> list[str]:
+    """What a person has to know of releases that had begun to stop."""
+    before: dict[str, list[str]] = {}
+    for name in found.retired:
+        before.setdefault(found.switched[name].tag, []).append(name)
+    return [
+        f"{tag} had begun to stop on {', '.join(on)}: it is started again there first" for tag, on in before.items()
+    ]
 
 
 def _way_back_gone(state: ServerState, found: Interruption) -> Refusal | None:

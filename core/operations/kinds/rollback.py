@@ -23,6 +23,7 @@ from core.operations.planning import (
     with_interruption,
 )
 from core.operations.run import Run
+from core.operations.slot_plan import with_slots
 from core.plan import ROLLBACK, Plan
 from core.planner.rollback import Source, plan_rollback, rollback_target
 from core.records import FleetRelease, Previous, Record, ServerState, fleet_releases, previous_of
@@ -127,7 +128,7 @@ class Rollback(Operation[RollbackRequest], request=RollbackRequest):
                 hint="look at the new plan; nothing was touched",
                 phase="begin",
             )
-        return with_interruption(prepared, states)
+        return with_slots(self.fleet, with_interruption(prepared, states), states, hooks=not no_hooks)
 
     def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
         return carry_out(run, prepared, states, controls)

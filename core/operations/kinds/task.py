@@ -17,7 +17,7 @@ from core.operations.hook_runs import HookRuns
 from core.operations.operation import Operation, Request
 from core.operations.planning import Prepared
 from core.operations.run import Run, cancelled_by
-from core.operations.standing import Standing
+from core.operations.standing import standing_of
 from core.pending import whole
 from core.plan import NONE, Plan, Step
 from core.protocol.requests import Settles
@@ -125,7 +125,7 @@ class _Running(Operation[R]):
         )
 
     def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
-        variables = HookRuns(run, Standing(prepared, states)).variables
+        variables = HookRuns(run, standing_of(run, prepared, states)).variables
         task, project = self.task, self.fleet.project
 
         def on_server(name: str) -> None:

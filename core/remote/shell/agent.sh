@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154,SC2317  # set by the bootstrap and used in the other parts; verbs are called by name
 # The agent: what Turnout runs on a server, one process for one connection (docs/architecture.md).
 #
-# The other files of this folder but incoming.sh, upload.sh, lane.sh, download.sh, doctor.sh, content.sh, answer.sh, patch.sh and store.sh come before this file and
+# The other files of this folder but incoming.sh, upload.sh, lane.sh, download.sh, doctor.sh, content.sh, answer.sh, patch.sh, slots.sh and store.sh come before this file and
 # are parts of it: verbs and what they share.
 # It is sent line by line, without its comments, and evaluated with `root` (the deploy root) and `mark` (a random
 # word) already set, and where turnout.toml says so `mask` (the umask) and `group` (who shares the root). It then reads requests from standard input, one a line:

@@ -154,6 +154,16 @@ say_records() {
   for file in "$own"/manifests/*.unused; do
     [ ! -f "$file" ] || { file=${file%.unused}; encode "${file##*/}"; say "unused $encoded"; }
   done
+  say_slots
+}
+
+# say_slots: which releases have a slot; see slots.sh.
+# sets: line
+say_slots() {
+  [ -f "$own/slots" ] || return 0
+  if [ -r "$own/slots" ]; then while read -r line; do say "slot $line"; done < "$own/slots"
+  else say "unreadable $own/slots"
+  fi
 }
 
 # say_space: what is free here and, in the root, where its folders lie.

@@ -80,7 +80,7 @@ misplaced() {
     fi
   done
   for place in "$own/journal.jsonl" "$own/transitions.jsonl" "$own/freeze" "$own/cache.manifest" \
-    "$own/cache.digest" "$own/cache.linked" "$own/cache.ours" "$own/claim"; do
+    "$own/cache.digest" "$own/cache.linked" "$own/cache.ours" "$own/claim" "$own/slots"; do
     if [ -L "$place" ]; then odd="$odd$root/$place is a link: Turnout would write outside the deploy root$newline"
     elif [ -e "$place" ] && [ ! -f "$place" ]; then odd="$odd$root/$place is not a regular file: move it away$newline"
     fi
