@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from core.dataclass import dataclass
-from core.errors import FleetError, HostKeyUnknown, TurnoutError, UsageError
+from core.errors import ConnectError, FleetError, HostKeyUnknown, TurnoutError, UsageError
 from core.jobs import Ahead, Cancel, fault
 from core.names import unknown
 from core.sshconfig import Book, target
@@ -149,6 +149,17 @@ class Fleet:
             if server.name == name:
                 return server
         raise unknown("server", name, self.names, place=f"in {self.environment.name}")
+
+    def machines(self, servers: Iterable[Server]) -> dict[str, tuple[str, int, str]]:
+        """By name where each server is: name or address, port, gateways. Of those that have the same, the
+        machine is the same. Also of other environments; what ssh_config cannot say is left out.
+        """
+        found = {}
+        for server in servers:
+            with suppress(ConnectError):
+                options = self._book.look_up(target(server))
+                found[server.name] = (options.host, options.port, options.jump or options.get("proxycommand"))
+        return found
 
     def variables(self, name: str = "") -> dict[str, str]:
         """The variables of the configuration that hooks and checks get; with a server's name also that server's."""

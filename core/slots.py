@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
 from core.records import ServerState, SlotUse
@@ -27,6 +27,26 @@ class Choice:
     stale: tuple[SlotUse, ...] = ()
     turn: bool = False
     problem: str = ""
+
+
+def in_the_way(servers: Mapping[str, Mapping[str, int]], machines: Mapping[str, Hashable]) -> dict[str, str]:
+    """By server: why its releases and another server's would be in each other's way, for those that are one machine and
+    have slots with the same ports.
+
+    servers    by name, the ports of its slots
+    machines   by name, where it is; a server of which that is unknown is passed over
+    """
+    found: dict[str, str] = {}
+    for name, ports in servers.items():
+        for other, theirs in servers.items():
+            both = sorted(set(ports.values()) & set(theirs.values()))
+            if other != name and both and name in machines and machines[name] == machines.get(other):
+                found.setdefault(
+                    name,
+                    f"{other} is on the same machine and uses {'the ports' if both[1:] else 'port'} "
+                    f"{', '.join(map(str, both))}, too: two releases cannot listen there",
+                )
+    return found
 
 
 class Slots:
@@ -56,6 +76,7 @@ class Slots:
         self._tags = tags or {}
         self._keeps = keeps
         self._uses = {name: self._written(state) for name, state in states.items()} if ports else {}
+        self._file = {name: state.slots for name, state in states.items()}
         self._chosen: dict[str, Choice] = {}
 
     def __bool__(self) -> bool:
@@ -97,6 +118,7 @@ class Slots:
     def taken(self, server: str, use: SlotUse) -> None:
         """That has been written down."""
         self._uses[server] = self._with(server, use)
+        self._file[server] = self.uses(server)
 
     def free(self, server: str, tag: str) -> None:
         """A release was stopped: nobody has its slot."""
@@ -123,7 +145,7 @@ class Slots:
         if not self._ports:
             return None
         now = self.uses(server)
-        return None if now == self._states[server].slots else to_text(now)
+        return None if now == self._file[server] else to_text(now)
 
     def left(self, server: str) -> tuple[str, ...]:
         """Who has a slot there and is not the release that the operation is about."""

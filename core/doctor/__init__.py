@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from core.doctor.finding import CHECKS, ERROR, OK, WARNING, Finding, check_of
 from core.doctor.findings import findings, shared
@@ -88,7 +88,33 @@ def examine_server(
 def overlap_findings(fleet: Fleet, states: Iterable[ServerState]) -> dict[str, Finding]:
     """By server: that its deploy root overlaps with another one, or belongs to another project."""
     reasons = overlaps(states, fleet.project.project, fleet.environment.name)
-    return {name: Finding("deploy root", ERROR, reason, WAY_OUT) for name, reason in reasons.items()}
+    found = {name: Finding("deploy root", ERROR, reason, WAY_OUT) for name, reason in reasons.items()}
+    return {**_slots_in_the_way(fleet), **found}
+
+
+def _slots_in_the_way(fleet: Fleet) -> dict[str, Finding]:
+    """By server: that another one, of this environment or another, starts releases at the same ports of the machine."""
+    if not fleet.environment.slots:
+        return {}
+    from core.config.slots import starts
+    from core.slots import in_the_way
+
+    ports: dict[str, Mapping[str, int]] = {}
+    machines = {}
+    for environment in fleet.project.environments.values():
+        own = environment.name == fleet.environment.name
+        servers = [
+            server for server in environment.servers if starts(fleet.project.in_environment(environment), server)
+        ]
+        for name, machine in fleet.machines(servers if environment.slots else ()).items():
+            called = name if own else f"{name} of {environment.name}"
+            ports[called], machines[called] = environment.slots, machine
+    there = in_the_way(ports, machines)
+    return {
+        server.name: Finding("slots", WARNING, there[server.name], "give one of them other ports in its environment")
+        for server in fleet.servers
+        if server.name in there
+    }
 
 
 def failure(error: TurnoutError) -> Finding:

@@ -21,7 +21,7 @@ class Finding:
 
 CHECKS: Mapping[str, frozenset[str]] = {
     "connect": frozenset({"host key", "login", "sudo", "connection", "inspection"}),
-    "root": frozenset({"deploy root", "layout", "way in", "file systems", "shared", "group"}),
+    "root": frozenset({"deploy root", "layout", "way in", "file systems", "shared", "group", "slots"}),
     "current": frozenset({"current", "switch"}),
     "programs": frozenset({"programs", "tar", "checksums", "copy"}),
     "space": frozenset({"space", "inodes", "clock"}),

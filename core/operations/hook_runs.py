@@ -135,11 +135,13 @@ class HookRuns:
         self.going_back(AFTER_SWITCH, [name], cancel)
         return name not in self._unsure
 
-    def retire(self, cancel: Cancel, left: Mapping[str, str]) -> None:
+    def retire(self, cancel: Cancel, left: Mapping[str, str], *, again: bool = False) -> None:
         """Run the hooks of releases that were left, by server, each in its folder and with its variables; not where
         the hooks after the switch back failed: what serves may be of the release that was left.
 
         A failure is a warning. If this process dies here, each server's journal says what it had begun to retire.
+
+        again   it was tried before: a release that cannot be stopped this time either counts as gone
         """
         slots = self._standing.slots
         for name in sorted(self._unsure & left.keys()):
@@ -150,7 +152,7 @@ class HookRuns:
         left = {name: tag for name, tag in left.items() if name not in self._unsure}
         noted = self._note_retiring(left) if slots or self.any_at((RETIRE,)) else list(left)
         stopped = self._each(RETIRE, self._stopping(noted, left, cancel)) if noted else set()
-        for name in stopped if not slots.keeps else ():
+        for name in noted if again else stopped:
             if self.any_at((RETIRE,)) or not self.stops(name):
                 slots.free(name, left[name])
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from core.config.check_values import PORT
+from core.config.slots import starts
 from core.fleet import Fleet
 from core.operations.planning import Prepared
 from core.plan import Plan, Refusal, Step
 from core.records import ServerState
-from core.slots import Slots
+from core.slots import Slots, in_the_way
 
 
 def with_slots(fleet: Fleet, prepared: Prepared, states: Sequence[ServerState], *, hooks: bool = True) -> Prepared:
@@ -41,9 +42,9 @@ def with_slots(fleet: Fleet, prepared: Prepared, states: Sequence[ServerState], 
         return step
 
     steps = tuple(refused(step) for step in plan.steps)
-    warnings = (*plan.warnings, *_warnings(plan, slots, known, moving, stops=hooks and _stops(fleet)))
+    said = [*_warnings(plan, slots, known, moving, stops=hooks and _stops(fleet)), *_one_machine(fleet, moving)]
     checks = tuple(_with_port(check, slots, plan.reaching) for check in plan.checks)
-    return replace(prepared, plan=replace(plan, steps=steps, warnings=warnings, checks=checks))
+    return replace(prepared, plan=replace(plan, steps=steps, warnings=(*plan.warnings, *said), checks=checks))
 
 
 def _stops(fleet: Fleet) -> bool:
@@ -79,6 +80,14 @@ def _warnings(
             )
             said.setdefault(f"{text}it by hand once {plan.tag_on(name)} is live", []).append(name)
     return [f"{', '.join(names)}: {text}" for text, names in said.items()]
+
+
+def _one_machine(fleet: Fleet, moving: Sequence[str]) -> list[str]:
+    """Servers that start a release at one port of one machine."""
+    starting = [server for server in fleet.servers if server.name in moving and starts(fleet.project, server)]
+    machines = fleet.machines(starting) if len(starting) > 1 else {}
+    found = in_the_way({server.name: fleet.environment.slots for server in starting}, machines)
+    return [f"{name}: {text}" for name, text in found.items()]
 
 
 def _with_port(check: str, slots: Slots, servers: Iterable[str]) -> str:

@@ -63,7 +63,10 @@ class SlotTaking:
             return
         stopped = standing.stopped if slots else {name: (tag,) for name, tag in standing.retired.items()}
         for place in range(max(map(len, stopped.values()), default=0)):
-            self._hooks.retire(cancel, {name: tags[place] for name, tags in stopped.items() if len(tags) > place})
+            tags = {name: tags[place] for name, tags in stopped.items() if len(tags) > place}
+            just_left = {name: tag for name, tag in tags.items() if tag == standing.retired.get(name)}
+            self._hooks.retire(cancel, just_left)
+            self._hooks.retire(cancel, {name: tag for name, tag in tags.items() if name not in just_left}, again=True)
 
     def start_again(self, before: Mapping[str, str], checks: CheckRuns, controls: Controls) -> None:
         """Start releases again that were live before, by server, and try their staged checks: an interrupted operation

@@ -11,6 +11,7 @@ from core.operations.run import Run
 from core.plan import DEPLOY, PROMOTE, ROLLBACK
 from core.protocol.requests import live_at
 from core.records import Record, Release, ServerState, is_tag, mark
+from core.records.open_operations import may_serve
 from core.records.stays import UNKNOWN_OPERATION
 from core.recovery import interruption
 from core.slots import Slots
@@ -157,7 +158,7 @@ class Standing:
     def stopped(self) -> dict[str, tuple[str, ...]]:
         """By server, the releases that are stopped once all ends well: those of `retired`, and what has a slot."""
         retired = self.retired
-        names = dict.fromkeys((*self.moving, *self._switched_before))
+        names = dict.fromkeys((*self.moving, *self._switched_before, *self.unsettled))
         found = {name: dict.fromkeys((retired.get(name, ""), *self.slots.left(name))) for name in names}
         return {name: tuple(tag for tag in tags if tag) for name, tags in found.items()}
 
@@ -165,6 +166,14 @@ class Standing:
     def switched_before(self) -> frozenset[str]:
         """The servers that the interrupted operation which this one finishes had switched."""
         return frozenset(self._switched_before)
+
+    @property
+    def unsettled(self) -> tuple[str, ...]:
+        """Those that have the release already, because an interrupted operation switched them to it or back to it: what
+        comes after a switch may not have run there.
+        """
+        there = (name for name in self.reaching if name not in self.moving and name not in self._switched_before)
+        return tuple(name for name in there if may_serve(self.states[name]))
 
     def was_live(self, server: str) -> dict[str, object]:
         """What the journal's end says was live before, so that undo knows however long ago the last switch is: on a

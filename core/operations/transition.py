@@ -245,7 +245,8 @@ class Transition:
         """The servers of a batch where the hooks after an interrupted operation's switch may not have run. One that was
         drained and has returned is in service, and they had run there."""
         standing, drains = self._standing, self._hooks.any_at((DRAIN,))
-        there = (name for name in batch if name in standing.switched_before and name in standing.reaching)
+        before = {*standing.switched_before, *standing.unsettled}
+        there = (name for name in batch if name in before and name in standing.reaching)
         return [name for name in there if not drains or name in standing.drained]
 
     def _switch(self, name: str) -> None:

@@ -104,7 +104,7 @@ def test_killed_in_a_finalize_hook(interrupted, pair):
     assert known.live() == ["r2", "r2"]
 
 
-def test_killed_in_a_retire_hook(interrupted, pair):
+def test_killed_in_a_retire_hook_and_finished(interrupted, pair):
     retire = hook("retire", f"{SAID.format(name='retired')}; [ ! -e $TURNOUT_ROOT/go ] || sleep 60")
     known = interrupted(retire, "hook-started", on="retire")
     assert known.live() == ["r2", "r2"]
@@ -114,3 +114,27 @@ def test_killed_in_a_retire_hook(interrupted, pair):
     assert known.live() == ["r2", "r2"]
     for server in pair:
         assert lines(server, "retired")[-1] == "r1 blue"
+
+
+def test_killed_in_a_retire_hook_and_undone(interrupted, pair):
+    """What had begun to stop is stopped, started again and asked before anything is switched to it."""
+    retire = hook("retire", f"{SAID.format(name='retired')}; [ ! -e $TURNOUT_ROOT/go ] || sleep 60")
+    staged = '\n[[checks]]\nwhen = "staged"\nattempts = 1\nrun = "[ $TURNOUT_TAG = r2 ] || [ ! -e ../../broken ]"\n'
+    known = interrupted(retire + staged, "hook-started", on="retire")
+    assert known.live() == ["r2", "r2"]
+    for server in pair:
+        (server.files / "go").unlink(missing_ok=True)
+    (pair[1].files / "broken").touch()
+    with pytest.raises(FleetError) as raised:
+        known.do(RecoverRequest("undo"))
+    assert "turnout recover production --finish" in str(raised.value)
+    assert (known.live(), known.interrupted()) == (["r2", "r2"], True), "it can still be finished"
+    (pair[1].files / "broken").unlink()
+    known.do(RecoverRequest("undo"))
+    assert known.live() == ["r1", "r1"]
+    for server in pair:
+        assert lines(server, "started") == ["r1 blue", "r2 green", "r1 blue", "r1 blue"]
+        assert lines(server, "retired") == ["r1 blue", "r1 blue", "r1 blue", "r2 green"]
+        assert lines(server, "turned")[-1] == "r1 blue"
+    known.do(DeployRequest(tag="r3"))
+    assert lines(pair[0], "started")[-1] == "r3 green"

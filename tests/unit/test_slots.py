@@ -11,7 +11,7 @@ from core.config import parse
 from core.errors import ConfigError
 from core.records import JournalLine, Record, Release, ServerState, parse_slot_use
 from core.settings import Settings
-from core.slots import Slots
+from core.slots import Slots, in_the_way
 
 PORTS = {"blue": 8001, "green": 8002}
 
@@ -141,10 +141,22 @@ def test_the_file_tells_of_a_release_from_its_start_to_its_stop():
     assert slots.taking("web1", use) == "blue 8001 r1 used\ngreen 8002 r2 used\n"
     assert slots.text("web1") is None, "it is not written yet"
     slots.taken("web1", use)
+    assert slots.text("web1") is None, "it is as the file says"
     slots.free("web1", "r1")
     assert slots.text("web1") == "green 8002 r2 used\n" and slots.left("web1") == ()
     slots.unsure("web1", "r2")
     assert slots.text("web1") == "green 8002 r2 unsure\n"
+
+
+def test_servers_of_one_machine_cannot_have_slots_with_the_same_ports():
+    machines = {"web1": ("10.0.0.5", 22, ""), "web2": ("10.0.0.5", 22, ""), "web3": ("10.0.0.5", 2222, "")}
+    found = in_the_way(dict.fromkeys(machines, PORTS), machines)
+    assert found.keys() == {"web1", "web2"}
+    assert found["web1"] == (
+        "web2 is on the same machine and uses the ports 8001, 8002, too: two releases cannot listen there"
+    )
+    assert not in_the_way({"web1": PORTS, "web2": {"a": 9001, "b": 9002}}, machines)
+    assert not in_the_way(dict.fromkeys(machines, PORTS), {})
 
 
 @pytest.mark.parametrize(

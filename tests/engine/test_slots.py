@@ -1,0 +1,96 @@
+"""Slots on a server: who has one is written down, and what is not known to be stopped keeps it."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from core import DeployRequest
+from core.errors import CheckFailed, ServerError, UsageError
+from core.events import CheckAttempted
+from core.operations.check import check
+from core.operations.kinds.rollback import RollbackRequest
+from core.operations.kinds.task import RunRequest, TaskRequest
+from tests.engine.driving import at_rest, live, record
+from tests.projects import hook
+from tests.servers import free_port
+
+SAID = 'echo "$TURNOUT_TAG $TURNOUT_SLOT $TURNOUT_PORT" >> "$TURNOUT_ROOT/{}"'
+HOOKS = "".join(
+    hook(on, SAID.format(name))
+    for on, name in (("before-switch", "started"), ("after-switch", "turned"), ("retire", "stopped"))
+)
+CHECK = '\n[[checks]]\nrun = "test $TURNOUT_TAG != bad"\nattempts = 1\n'
+TASK = f"\n[[tasks]]\nname = \"where\"\nrun = '''{SAID.format('asked')}'''\n"
+
+
+@pytest.fixture
+def shop(sshd, project_factory, engine):
+    """A server and a project; gives what makes an engine for the project with these slots and more TOML."""
+
+    def configured(slots, extra=HOOKS + CHECK + TASK):
+        options = {"slots": slots} if slots else {}
+        return engine(project_factory([sshd], files={"a": "1"}, environment_options=options, extra=extra))
+
+    return configured
+
+
+def lines(place, name):
+    file = place.files / name
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def slots(place):
+    return lines(place, ".turnout/slots")
+
+
+def test_a_slot_is_used_from_the_start_of_a_release_to_its_stop(sshd, shop):
+    blue, green = free_port(), free_port()
+    operator = shop({"blue": blue, "green": green})
+    operator.deploy(tag="r1")
+    operator.run(TaskRequest("where"))
+    operator.run(RunRequest(f"{SAID.format('asked')}"))
+    assert lines(sshd, "asked") == [f"r1 blue {blue}"] * 2
+    with socket.create_server(("127.0.0.1", green)):
+        error = operator.fails(lambda: operator.deploy(tag="r2"), ServerError)
+    assert f"port {green} of slot green is in use" in error.title
+    assert (lines(sshd, "started"), live(sshd)) == ([f"r1 blue {blue}"], "r1"), "nothing was started there"
+    operator.deploy(tag="r2")
+    assert (record(sshd, "r2").slot, record(sshd, "r2").port) == ("green", green)
+    operator.run(RollbackRequest("r1", no_hooks=True))
+    assert slots(sshd) == [f"green {green} r1 used"], "the process that runs is that of the slot green"
+    operator.fails(lambda: operator.deploy(tag="bad"), CheckFailed)
+    assert lines(sshd, "turned")[-1] == f"r1 green {green}" and lines(sshd, "stopped")[-1] == f"bad blue {blue}"
+    operator.deploy(tag="r3")
+    assert lines(sshd, "started")[-1] == f"r3 blue {blue}" and lines(sshd, "stopped")[-1] == f"r1 green {green}"
+    assert slots(sshd) == [f"blue {blue} r3 used"]
+    at_rest([sshd])
+
+
+def test_a_changed_table_of_slots_keeps_what_runs_apart_from_what_comes(sshd, shop):
+    one, two, three = free_port(), free_port(), free_port()
+    shop({"blue": one, "green": two}).deploy(tag="r1")
+    swapped = shop({"blue": two, "green": one})
+    swapped.fails(lambda: swapped.deploy(tag="r2"), UsageError, "no slot is free for r2")
+    renumbered = shop({"blue": three, "green": two})
+    renumbered.deploy(tag="r2")
+    assert lines(sshd, "started")[-1] == f"r2 green {two}" and lines(sshd, "stopped")[-1] == f"r1 blue {one}"
+
+
+def test_a_release_from_before_there_were_slots_gets_no_hook_or_check_that_needs_one(sshd, shop):
+    shop({}, extra="").deploy(tag="r1")
+    blue, green = free_port(), free_port()
+    url = '\n[[checks]]\nhttp = "http://127.0.0.1:{port}/"\nattempts = 1\n'
+    operator = shop({"blue": blue, "green": green}, extra=HOOKS + CHECK + url)
+    assert operator.plan(RollbackRequest("r1")).needless
+    assert "r1 is live without a slot" in " ".join(operator.plan(DeployRequest(tag="bad")).warnings)
+    (tried,) = check(operator.fleet).tried["web"][1:]
+    assert "r1 has no slot there" in tried.why
+    operator.fails(lambda: operator.deploy(tag="bad"), CheckFailed)
+    asked = {event.check for event in operator.said(CheckAttempted)}
+    assert asked <= {"test $TURNOUT_TAG != bad", f"http://127.0.0.1:{blue}/"}
+    assert lines(sshd, "turned") == [f"bad blue {blue}"] and not lines(sshd, "stopped")
+    assert slots(sshd) == [f"blue {blue} bad unsure"], "nothing has turned requests away from it"
+    shop({"blue": blue, "green": green}).deploy(tag="r2")
+    assert lines(sshd, "stopped") == [f"bad blue {blue}"] and slots(sshd) == [f"green {green} r2 used"]

@@ -1,0 +1,34 @@
+"""Blue and green: whoever dies when, what serves goes on, and what is live in the end serves alone."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.faults.rolling import seeded
+from tests.faults.slots import PHASES, BlueGreen
+
+SAMPLE = 6
+"""Kills in every run of the tests; the soak has hundreds."""
+
+
+@pytest.fixture
+def blue_green(pair, project_factory, operators, truth):
+    return lambda seed: BlueGreen(seed, pair, project_factory, operators, truth)
+
+
+@pytest.mark.slow
+def test_who_dies_in_a_blue_green_deploy_leaves_nothing_to_repair(blue_green):
+    seed = seeded()
+    print(f"seed {seed}")
+    print(dict(blue_green(seed).run(SAMPLE)))
+
+
+@pytest.mark.soak
+def test_soak_hundreds_of_kills_of_blue_green_deploys(blue_green, capsys):
+    seed = seeded()
+    seen = blue_green(seed).run(int(os.environ.get("FAULTS_KILLS") or 200))
+    with capsys.disabled():
+        print(f"\nseed {seed}: {seen['kills']} kills of blue/green deploys: {dict(seen)}")
+    assert all(seen[phase] for phase in PHASES)
