@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from core.dataclass import dataclass
 from core.errors import ConnectError, FleetError, HostKeyUnknown, TurnoutError, UsageError
 from core.jobs import Ahead, Cancel, fault
+from core.moments import BEFORE_SWITCH
 from core.names import unknown
 from core.sshconfig import Book, target
 
@@ -149,6 +150,12 @@ class Fleet:
             if server.name == name:
                 return server
         raise unknown("server", name, self.names, place=f"in {self.environment.name}")
+
+    @property
+    def starting(self) -> list[Server]:
+        """The servers on which hooks start releases before the switch."""
+        hooks = [hook for hook in self.project.hooks if hook.on == BEFORE_SWITCH.name]
+        return [server for server in self.servers if any(hook.concerns(server) for hook in hooks)]
 
     def machines(self, servers: Iterable[Server]) -> dict[str, tuple[str, int, str]]:
         """By name where each server is: name or address, port, gateways. Of those that have the same, the

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from core.config import values
 from core.config.check_values import PORT
 from core.config.placing import environments_of, listed, reached
 from core.config.readers import Check
 from core.config.table import Broken
-from core.moments import BEFORE_SWITCH
-
-if TYPE_CHECKING:
-    from core.config.models import Project, Server
 
 _EXAMPLE = "slots = { blue = 8001, green = 8002 }"
 _AUTHORITY = re.compile(r"[A-Za-z]+://([^/?#]*)")
@@ -35,11 +31,6 @@ def ports(value: Mapping[str, int]) -> Mapping[str, int]:
     if len(value) == 1:
         raise ValueError("needs at least two slots, such as { blue = 8001, green = 8002 }")
     return value
-
-
-def starts(project: Project, server: Server) -> bool:
-    """Whether a hook starts releases on a server."""
-    return any(hook.on == BEFORE_SWITCH.name and hook.concerns(server) for hook in project.hooks)
 
 
 Ports = Annotated[dict[str, int], Check(ports)]

@@ -96,17 +96,14 @@ def _slots_in_the_way(fleet: Fleet) -> dict[str, Finding]:
     """By server: that another one, of this environment or another, starts releases at the same ports of the machine."""
     if not fleet.environment.slots:
         return {}
-    from core.config.slots import starts
     from core.slots import in_the_way
 
     ports: dict[str, Mapping[str, int]] = {}
     machines = {}
     for environment in fleet.project.environments.values():
         own = environment.name == fleet.environment.name
-        servers = [
-            server for server in environment.servers if starts(fleet.project.in_environment(environment), server)
-        ]
-        for name, machine in fleet.machines(servers if environment.slots else ()).items():
+        servers = (fleet.starting if own else environment.servers) if environment.slots else ()
+        for name, machine in fleet.machines(servers).items():
             called = name if own else f"{name} of {environment.name}"
             ports[called], machines[called] = environment.slots, machine
     there = in_the_way(ports, machines)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from core.config.check_values import PORT
-from core.config.slots import starts
 from core.fleet import Fleet
 from core.operations.planning import Prepared
 from core.plan import Plan, Refusal, Step
@@ -84,7 +83,7 @@ def _warnings(
 
 def _one_machine(fleet: Fleet, moving: Sequence[str]) -> list[str]:
     """Servers that start a release at one port of one machine."""
-    starting = [server for server in fleet.servers if server.name in moving and starts(fleet.project, server)]
+    starting = [server for server in fleet.starting if server.name in moving]
     machines = fleet.machines(starting) if len(starting) > 1 else {}
     found = in_the_way({server.name: fleet.environment.slots for server in starting}, machines)
     return [f"{name}: {text}" for name, text in found.items()]
