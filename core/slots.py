@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from core.dataclass import dataclass
 from core.records import ServerState, SlotUse
 from core.records.open_operations import may_serve
 from core.records.slot_use import to_text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from core.dataclass import dataclass
 from core.records.record import LARGEST_PORT, is_tag
 
 USED, UNSURE = "used", "unsure"
