@@ -241,6 +241,14 @@ class TurnoutApp(TerminalApp, inherit_bindings=False):
         on_every_screen = ("demo", *(command.id for command in app_wide.COMMANDS))
         return "" if name in on_every_screen else "there is no project"
 
+    def says_now(self, name: str) -> str:
+        """What the key of this id would do now in the environment that is shown; "" for nothing to add."""
+        from tui.commands.registry import says_now
+
+        if self.workspace is None or self.dashboard is None or self.why_not(name):
+            return ""
+        return says_now(name, self.workspace)
+
     def tasks(self) -> Sequence[str]:
         """The tasks that can be run: those of the environment, where the dashboard is shown."""
         from tui.commands import tasks
@@ -278,7 +286,8 @@ class TurnoutApp(TerminalApp, inherit_bindings=False):
         from tui.screens.help import HelpScreen
 
         here: Sequence[str] = getattr(self.screen, "keys_here", ())
-        self.push_screen(HelpScreen(self.keymap, self.glyphs, self.why_not, place=self._settings_place, here=here))
+        told = (self.keymap, self.glyphs, self.why_not, self.says_now)
+        self.push_screen(HelpScreen(*told, place=self._settings_place, here=here))
 
 
 def run_dashboard(

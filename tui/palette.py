@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol, cast
 
-from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider, SearchIcon
 from textual.content import Content
 
 from tui.commands.registry import COMMANDS
@@ -24,6 +24,9 @@ class Host(Protocol):
 
     def why_not(self, name: str) -> str:
         """Why the key of this id does nothing now."""
+
+    def says_now(self, name: str) -> str:
+        """What the key of this id would do now, where there is more to say than its title."""
 
     def tasks(self) -> Sequence[str]:
         """The tasks that can be run from the screen that is shown."""
@@ -44,7 +47,9 @@ class Commands(Provider):
         for command in COMMANDS.values():
             if command.title:
                 reason = host.why_not(command.id)
-                said = f"not now: {reason}" if reason else f"key {host.keymap.shown(command.id)}"
+                now = host.says_now(command.id)
+                key = f"key {host.keymap.shown(command.id)}{f': {now}' if now else ''}"
+                said = f"not now: {reason}" if reason else key
                 yield command.title, said, partial(press, self.app, command.key.action)
         for name in host.tasks():
             yield f"Run task {name}", "shows its plan first", partial(host.run_task, name)
@@ -64,7 +69,10 @@ class Commands(Provider):
 
 
 class Palette(CommandPalette):
-    """Textual's palette, which a page up or down ends with a fault while its list is empty."""
+    """Textual's palette, with a sign that every terminal has; a page up in an empty list is not a fault here."""
+
+    def on_mount(self) -> None:
+        self.query_one(SearchIcon).icon = ":"
 
     def _action_command_list(self, action: str) -> None:
         with suppress(KeyError):

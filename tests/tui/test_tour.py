@@ -238,7 +238,8 @@ class Tour:
         fleet = self.app.workspace.fleet_watch.fleet
         frozen = Freeze(by="ana@desk", at=NOW - 3600, why="audit until Friday")
         state = fleet.states["web2"]
-        fleet.states["web2"] = replace(state, current="", current_kind="dangling", freeze=frozen)
+        releases = {name: replace(release, live=False) for name, release in state.releases.items()}
+        fleet.states["web2"] = replace(state, current="", current_kind="dangling", releases=releases, freeze=frozen)
         fleet.errors["web3"] = ConnectError("web3 does not answer", detail="port 22: timed out")
         await self.escape()
         await self.press("1")

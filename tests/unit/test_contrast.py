@@ -14,7 +14,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 from tests.tui.running import STYLE, XTERM
 from tui.app import TurnoutApp
 from tui.theme import ANSI, CONTRAST, DARK, ENVIRONMENTS, LIGHT, choose, contrast
-from tui.view.lines import ROLES
+from tui.view.lines import EDGES, ROLES
 
 TEXT, ENHANCED, MARK = 4.5, 7.0, 3.0
 """WCAG 2.2, 1.4.3, 1.4.6 and 1.4.11: the least contrast of text, and of what is not text but means something."""
@@ -108,6 +108,17 @@ def test_what_has_a_ground_of_its_own_can_be_read_on_it(theme: Theme) -> None:
     for selector in ("#buttons Button.-risky", "#buttons Button:disabled"):
         own[selector] = contrast(rules(theme.name)[selector].color, panel)
     assert {selector: ratio for selector, ratio in own.items() if ratio < TEXT} == {}
+
+
+@ALL_THEMES
+def test_the_mark_of_an_environment_is_seen_on_every_ground(theme: Theme) -> None:
+    low = [
+        f"{role} on {selector}"
+        for selector, ground in grounds(theme.name)
+        for role in EDGES
+        if contrast(colour_of_role(theme.name, role), ground) < MARK
+    ]
+    assert not low
 
 
 @ALL_THEMES

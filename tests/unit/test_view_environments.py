@@ -28,7 +28,7 @@ def test_a_line_has_everything_where_there_is_room_and_never_more_than_that() ->
     found = view()
     found = replace(found, fleet=replace(found.fleet, ahead=Ahead("main", found.fleet.revision, 4)))
     text = shown(found, 120)
-    assert "production P" in text and "3f2c1ab" in text and "Fix cart totals for mixed VAT" in text
+    assert "production ▎P" in text and "3f2c1ab" in text and "Fix cart totals for mixed VAT" in text
     assert " 2 h  ci " in text and "●●○" in text and text.rstrip().endswith("main +4")
     for cells in range(40, 200):
         line = environment_line(found, names_width([found]), cells, NOW, UNICODE)

@@ -65,6 +65,13 @@ def test_nothing_is_wider_than_the_screen(cells, glyphs) -> None:
         assert all(plain(spans).isascii() for spans in drawn)
 
 
+def test_a_freeze_says_its_reason_first_where_all_of_it_does_not_fit() -> None:
+    why = "by ana@laptop since 2026-11-18 10:06 UTC: the fair"
+    for cells, said in ((100, f"production is frozen {why}"), (60, "production is frozen: the fair (by ana@laptop")):
+        assert said in plain(freeze_banner("production", why, cells, UNICODE, "F"))
+    assert "frozen by the cal" in plain(freeze_banner("production", "by the calendar until Mon 08:00", 40, UNICODE, ""))
+
+
 def test_all_of_one_operation_is_told() -> None:
     said = "\n".join(plain(spans) for spans in entry_lines(DEPLOY, 100, UNICODE, NOW))
     for part in ("cart empty", "ana@laptop", "12 s", "1.0 kB in 2 files", "upload 3.0 s", "web1, web2", "aa11"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,9 +13,9 @@ from core.errors import ConnectError
 from core.records import Lock
 from tests.tui.recorded import AGES, NOW, fleet_of, state, tag
 from tui.view.environment_colour import COLOURS, colour_of
-from tui.view.fleet import Ahead, FleetView, ServerView
-from tui.view.fleet_map import map_line, map_title, plan_map
-from tui.view.glyphs import ASCII, UNICODE
+from tui.view.fleet import Activity, Ahead, FleetView, ServerView
+from tui.view.fleet_map import map_line, map_lines, plan_map
+from tui.view.glyphs import ASCII, UNICODE, Glyphs
 from tui.view.lines import plain, width
 from tui.view.live_card import card_lines
 from tui.view.part_lines import part_lines
@@ -65,6 +66,11 @@ def test_a_server_that_somebody_has_locked_is_seen_first() -> None:
         ("release:9ab01cd", 1),
         ("name:web99 state:live", 1),
         ("state:", 100),
+        ("behind", 1),
+        ("9ab01", 1),
+        ("9a", 0),
+        ("db", 1),
+        ("-behind web1", 11),
         ("nope", 0),
     ],
 )
@@ -110,8 +116,31 @@ def test_the_map_shows_trouble_and_the_server_under_the_cursor() -> None:
     assert [place + 1 for place, sign in enumerate(text) if sign == "!"] == [29, 64, 88]
     assert text[16] == "○"
     assert [span.text for spans in lines for span in spans if span.role == "here"] == ["●"]
-    assert plain(map_title(fleet, 46, ASCII)).isascii()
-    assert plain(map_title(fleet, 46, UNICODE)).rstrip() == "FLEET web1-100  ●live  ○behind  !trouble"
+    title, *rows = drawn(fleet, 46, ASCII)
+    assert title.isascii() and len(rows) == 5
+    assert drawn(fleet, 46)[0] == "FLEET web1-100  ●live  !trouble  ○behind"
+    assert [drawn(fleet, 26)[line] for line in (0, 6)] == ["FLEET web1-100", "●live  !trouble  ○behind"], "below the map"
+    assert drawn(fleet, 26, rows=6)[0] == "FLEET web1-100  ●live", "as much as there is room for"
+
+
+def test_the_map_says_what_its_signs_mean_while_an_operation_runs() -> None:
+    doing = {f"web{number}": Activity("uploading 3 %") for number in range(1, 90)} | {
+        "web90": Activity("stalled 12 s", "warn"),
+        "web91": Activity("ready", "dim", UNICODE.wait),
+    }
+    said = drawn(hundred(), 60, activity=doing.get)[0]
+    assert said == "FLEET web1-100  ◐working  ●live  ◐stalled  …waiting"
+
+
+def drawn(
+    fleet: FleetView,
+    cells: int,
+    glyphs: Glyphs = UNICODE,
+    rows: int = 7,
+    activity: Callable[[str], Activity | None] = lambda name: None,
+) -> list[str]:
+    """The lines of a map of 100 servers."""
+    return [plain(spans) for spans in map_lines(plan_map(100, 5, cells), fleet, cells, rows, glyphs, activity)]
 
 
 def card(fleet: FleetView, cells: int = 100) -> list[str]:

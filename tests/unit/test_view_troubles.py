@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,6 +143,19 @@ def test_the_dialog_says_what_happened_where_and_both_ways_out() -> None:
     assert "○ web3  not switched" in said
     assert "F Finish   switch the remaining server to 3f2c1ab, then run the checks everywhere" in said
     assert "U Undo     switch 2 servers back to the release they had" in said
+
+
+def test_the_dialog_names_the_release_of_each_server_where_they_differ() -> None:
+    half = replace(interrupted(("web1", "web2"), ("web3",)), tags={"web2": tag(2), "web3": tag(2)})
+    said = text(recovery_lines.recover_lines(half, 120, NOW, UNICODE, KEYS))
+    assert "A deploy of 3f2c1ab, 77e0d12 by ana@ci" in said
+    assert "● web1  switched: 3f2c1ab is live; before it, 9ab01cd" in said
+    assert "● web2  switched: 77e0d12 is live; before it, 9ab01cd" in said
+    assert "○ web3  not switched to 77e0d12" in said
+    assert "F Finish   switch the remaining server to 77e0d12, then run the checks everywhere" in said
+    whole = replace(half, waiting=(), tags={"web2": tag(2)})
+    said = text(recovery_lines.recover_lines(whole, 120, NOW, UNICODE, KEYS))
+    assert "run the checks everywhere: 3f2c1ab, 77e0d12 are live, each on its servers" in said
 
 
 def test_many_servers_of_the_same_fate_share_a_line() -> None:

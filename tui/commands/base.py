@@ -129,6 +129,7 @@ class Command:
     label     in the bar at the bottom   rank   the highest leaves the bar first when it is narrow
     in_bar    whether it is in the bar now    place   the lower, the further to the left there
     why_not   why it does nothing now, in a few words; "" where it does something
+    says_now  what it would do now, for the help and the palette: `back to 9ab01cd`; "" where nothing is to be added
     run       does it; None where `action`, a Textual action of the app, does
     """
 
@@ -142,6 +143,7 @@ class Command:
     place: int = 0
     in_bar: Callable[[Workspace, Focus], bool] = nowhere
     why_not: Callable[[Workspace, Focus], str] = always
+    says_now: Callable[[Workspace], str] = lambda workspace: ""
     run: Callable[[Desk], None] | None = None
     action: str = ""
     priority: bool = False

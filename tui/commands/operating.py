@@ -24,6 +24,7 @@ from tui.view.formats import short_tag, short_tags
 from tui.view.lines import line, one_line, wrap
 from tui.view.locks import reason
 from tui.view.receipt_lines import receipt_text
+from tui.view.way_back import way_back
 
 if TYPE_CHECKING:
     from core import Request
@@ -246,7 +247,7 @@ COMMANDS = (
     Command(
         id="undo", keys="u", help="undo the last switch: back to what was live before; see the plan", group=CHANGE,
         title="Undo: back to what was live before the last switch", label="Undo", rank=3, place=32, in_bar=everywhere,
-        why_not=_no_undo, run=_undo,
+        why_not=_no_undo, says_now=lambda workspace: way_back(workspace.fleet_view, workspace.now()), run=_undo,
     ),
     Command(
         id="prune", keys="P", help="remove marked or old releases, or the deploy-caches: see the plan", group=CHANGE,

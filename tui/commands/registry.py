@@ -82,6 +82,12 @@ def why_not(name: str, workspace: Workspace, focus: Focus, keymap: Keymap) -> st
     return with_keys(said, keymap)
 
 
+def says_now(name: str, workspace: Workspace) -> str:
+    """What the key of this id would do now, where that is more than its help says; "" for nothing."""
+    command = COMMANDS.get(name)
+    return command.says_now(workspace) if command else ""
+
+
 def hints(workspace: Workspace, focus: Focus, keymap: Keymap) -> list[KeyHint]:
     """The keys for the bar, chosen for the pane with the focus and the state of things."""
     if focus.filtering:

@@ -13,7 +13,6 @@ from tui.model.listener import Listener, Severity
 from tui.model.operation import Followed, Operation, OthersOperation
 from tui.model.shown import end_notice
 from tui.model.workspace import Workspace
-from tui.view.fleet import Ahead
 
 if TYPE_CHECKING:
     from core.config import Environment, Project
@@ -116,8 +115,8 @@ class Workspaces:
     def _counted(self) -> None:
         for workspace in self:
             pair = workspace.ref, workspace.fleet_view.revision
-            if pair in self.ahead.counts:
-                workspace.fleet_watch.learn(ahead=Ahead(*pair, self.ahead.counts[pair]))
+            if pair in self.ahead.found:
+                workspace.fleet_watch.learn(ahead=self.ahead.found[pair])
 
     def close(self) -> None:
         """Let go of everything: the program ends."""

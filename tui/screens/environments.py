@@ -17,6 +17,7 @@ from tui.keymap import bindings as key_bindings
 from tui.model.focus import Focus
 from tui.model.workspace import Workspace
 from tui.model.workspaces import Workspaces
+from tui.view.environment_colour import colour_of
 from tui.view.environments import EnvironmentView, environment_line, head_line, names_width, trouble_lines
 from tui.view.glyphs import Glyphs
 from tui.view.keybar import KeyHint
@@ -128,6 +129,7 @@ class Environments(Guarded, Screen[None]):
                 space.operation.progress if space.operation and (space.operation_runs or space.watches) else None,
                 {} if space.watches else space.others.locks,
                 space.frozen,
+                colour_of(space.name, project.environments),
             )
             for space in spaces
         ]
@@ -137,6 +139,8 @@ class Environments(Guarded, Screen[None]):
         self._changed = False
         views = self.views()
         self.rows.show(self.workspaces.project.project, views)
+        # The rest is for what is to be said of one of them.
+        self.rows.styles.height = min(self.rows.lines_high + 2, max(self.app.size.height * 3 // 5, 5))
         self._show_one(views)
         self._show_header(views)
         self._show_keys()

@@ -24,7 +24,8 @@ KEY_CELLS = 14
 class HelpScreen(Dialog[None]):
     """All keys by group, those that do something where it was opened (`here`, their ids) before all.
 
-    why_not   gives the reason why an action does nothing now, or ""
+    why_not    gives the reason why an action does nothing now, or ""
+    says_now   gives what it would do now, where there is more to say than its help, or ""
     """
 
     title_text = "Keys"
@@ -40,6 +41,7 @@ class HelpScreen(Dialog[None]):
         keymap: Keymap,
         glyphs: Glyphs,
         why_not: Callable[[str], str],
+        says_now: Callable[[str], str],
         *,
         place: str,
         here: Sequence[str] = (),
@@ -48,6 +50,7 @@ class HelpScreen(Dialog[None]):
         self._keymap = keymap
         self._glyphs = glyphs
         self._why_not = why_not
+        self._says_now = says_now
         self._place = place
         self._here = here
 
@@ -57,7 +60,9 @@ class HelpScreen(Dialog[None]):
         for group, keys in [*here, *grouped()]:
             out += [(), line((group, "head"))] if out else [line((group, "head"))]
             for key in keys:
-                out += self._key_lines(self._keymap.shown_all(key.id), key.help, self._why_not(key.id), cells)
+                said = self._says_now(key.id)
+                text = f"{key.help} ({said})" if said else key.help
+                out += self._key_lines(self._keymap.shown_all(key.id), text, self._why_not(key.id), cells)
         out += [(), line(("Signs", "head")), *_legend_lines(self._glyphs, cells)]
         out += [(), *(line((text, "dim")) for text in wrap(f"Every key can be changed: {self._place}", cells))]
         for fault in self._keymap.faults:

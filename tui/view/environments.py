@@ -14,13 +14,17 @@ from tui.view.lines import Line, Span, crop, fit, line, one_line, right, wrap
 from tui.view.locks import doing, owner
 from tui.view.operation_lines import heading, state_words
 from tui.view.progress import Progress
+from tui.view.recent import commits_ahead
 from tui.view.server_row import error_words
 
-NAME_CELLS, LIVE_CELLS, SINCE_CELLS, BY_CELLS, AHEAD_CELLS = 16, 9, 7, 9, 11
+NAME_CELLS, LIVE_CELLS, SINCE_CELLS, BY_CELLS, AHEAD_CELLS = 16, 9, 7, 9, 12
 """Cells of the columns, with the space behind them; a name takes no more than that."""
 
 SIGNS = 12
 """Servers up to which each has a sign of its own; more are counted."""
+
+AHEAD_ROWS = 12
+"""Commits that are not deployed yet that are listed of one environment; with more, the last line counts the rest."""
 
 WHAT_CELLS = 18
 """Cells that the subject needs; without them other columns give way."""
@@ -38,12 +42,14 @@ class EnvironmentView:
     progress  of the operation that runs there, ours or one that is watched; None where none does
     locks     what others hold there, by server
     frozen    why nothing may be changed there now, in words; "" where changes are allowed
+    colour    of the environment, one of COLOURS; "" for none
     """
 
     fleet: FleetView
     progress: Progress | None = None
     locks: Mapping[str, Lock] = field(default_factory=dict)
     frozen: str = ""
+    colour: str = ""
 
     @property
     def name(self) -> str:
@@ -88,17 +94,18 @@ def head_line(project: str, names: int, cells: int, glyphs: Glyphs) -> Line:
 
 
 def environment_line(view: EnvironmentView, names: int, cells: int, now: float, glyphs: Glyphs) -> Line:
-    """`production P  3f2c1ab  Fix cart totals …   2 h  ana   ●●○   main +4`."""
+    """`production ▎P 3f2c1ab  Fix cart totals …   2 h  ana   ●●○   main +4`."""
     shown, row = _columns(names, cells), view.live
     what, role = _what(view, now, glyphs)
-    mark = "P" if view.fleet.protected else ""
+    edge = Span(glyphs.edge, f"edge-{view.colour}" if view.colour else "dim")
     live = view.fleet.short(view.fleet.live) if row else _nothing_live(view.fleet)
     live = glyphs.unknown + live if view.dark else live
     lived = view.fleet.live_for(now)
     since = lived.short if lived and len(lived.short) < SINCE_CELLS else ""
     spans = [
         Span(" " + fit(view.name, names, glyphs.more), "strong"),
-        Span(fit(mark, 3), "accent"),
+        edge,
+        Span("P " if view.fleet.protected else "  ", "accent"),
         Span(fit(live, LIVE_CELLS - 1, glyphs.more) + " ", "dim" if row is None or view.dark else ""),
         Span(fit(what, _what_cells(names, cells) - 1, glyphs.more) + " ", role),
     ]
@@ -222,6 +229,9 @@ def trouble_lines(view: EnvironmentView, cells: int, now: float, glyphs: Glyphs)
         if row.record.promoted_from:
             facts.append(f"promoted from {row.record.promoted_from}, built for {row.record.built_for}")
         out.append(crop(line((f"{row.tag}  {', '.join(one_line(fact) for fact in facts if fact)}", "dim")), cells))
+    if ahead := fleet.commits_since:
+        said = f"{one_line(ahead.ref)} is {count(ahead.commits, 'commit')} ahead of it"
+        out += [(), line((said, "dim")), *commits_ahead(ahead, cells, AHEAD_ROWS, glyphs)] if ahead.commits else []
     return out
 
 

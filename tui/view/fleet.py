@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.errors import TurnoutError
 from core.records import FleetRelease, Record, Release, ServerState, fleet_releases, left_behind, live_of, previous_of
+from core.records.previous import Previous
 from tui.view.conditions import LIVE, condition
 from tui.view.formats import short_tag
 from tui.view.lived import Lived, LivedFor, OlderLines, lives
 from tui.view.names import short_tags_of
+
+if TYPE_CHECKING:
+    from core.changes import Commit
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,12 @@ class ServerView:
 
 
 class Ahead(NamedTuple):
-    """`ref` is so many commits ahead of `revision`."""
+    """`ref` is so many commits ahead of `revision`; `named` are the newest of them."""
 
     ref: str
     revision: str
     commits: int
+    named: tuple[Commit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ class FleetView:
     """By server of which more of the journal was read than a look reads."""
     ahead: Ahead | None = None
     """By how many commits what the environment deploys was ahead of what was live when git was asked; None: never."""
+    undoes: Previous = field(default_factory=Previous)
+    """What undo goes back to, on which server; `previous` is its tag."""
 
     @classmethod
     def of(
@@ -93,8 +100,9 @@ class FleetView:
         rows = tuple(fleet_releases(states))
         live = live_of(rows)
         places = {row.tag: index for index, row in enumerate(rows)}
-        previous = previous_of(states, rows).tag
-        return cls(project, environment, tuple(servers), protected, rows, live, previous, places, read_only)
+        undoes = previous_of(states, rows)
+        known = (protected, rows, live, undoes.tag, places, read_only)
+        return cls(project, environment, tuple(servers), *known, undoes=undoes)
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tui.view import conditions
-from tui.view.fleet import Activity, FleetView
+from tui.view.fleet import Activity, FleetView, ServerView
 from tui.view.formats import range_name
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, Span, fit
+from tui.view.lines import Line, Span, cell_len
 from tui.view.server_row import server_sign
 
 LEAST_ACROSS = 20
@@ -42,21 +43,25 @@ def plan_map(servers: int, lines: int, most: int) -> MapLayout:
     return MapLayout(servers, across, -(-servers // across))
 
 
+Activities = Callable[[str], Activity | None]
+"""By the name of a server: what is being done there."""
+
+
+def cell(server: ServerView, fleet: FleetView, glyphs: Glyphs, activity: Activities) -> tuple[str, str]:
+    """The sign of a server's cell, and its role."""
+    doing = activity(server.name)
+    if doing is not None:
+        return doing.glyph or glyphs.busy, doing.role
+    return server_sign(server, fleet, glyphs)
+
+
 def map_line(
-    layout: MapLayout,
-    y: int,
-    fleet: FleetView,
-    glyphs: Glyphs,
-    activity: Callable[[str], Activity | None],
-    selected: str = "",
+    layout: MapLayout, y: int, fleet: FleetView, glyphs: Glyphs, activity: Activities, selected: str = ""
 ) -> Line:
-    """A line of the map; the cell of the server that is selected has the role `key`."""
+    """A line of the map; the cell of the server that is selected has the role `here`."""
     spans: list[Span] = []
     for server in fleet.servers[y * layout.across : (y + 1) * layout.across]:
-        sign, role = server_sign(server, fleet, glyphs)
-        doing = activity(server.name)
-        if doing is not None:
-            sign, role = doing.glyph or glyphs.busy, doing.role
+        sign, role = cell(server, fleet, glyphs, activity)
         if server.name == selected:
             role = "here"
         if spans and spans[-1].role == role != "here":
@@ -66,19 +71,49 @@ def map_line(
     return tuple(spans)
 
 
-def map_title(fleet: FleetView, cells: int, glyphs: Glyphs) -> Line:
-    """`FLEET web1-100`, and what the signs mean, as far as they are on it."""
-    found = set(fleet.conditions.values())
-    spans = [Span(f"FLEET {range_name(fleet.names)}", "head")]
-    legend = (
-        (conditions.LIVE, f"{glyphs.live}live", "ok"),
-        (conditions.BEHIND, f"{glyphs.kept}behind", "warn"),
-        (conditions.AHEAD, f"{glyphs.kept}ahead", "warn"),
-        ("alert", f"{glyphs.alert}trouble", "bad"),
-    )
-    for condition, text, role in legend:
-        there = condition in found or (condition == "alert" and found & {"dark", "refused", "down", "odd"})
-        if there and sum(len(span.text) for span in spans) + len(text) + 2 <= cells:
-            spans += [Span("  "), Span(text, role)]
-    used = sum(len(span.text) for span in spans)
-    return (*spans, Span(fit("", max(cells - used, 0))))
+def legend(fleet: FleetView, glyphs: Glyphs, activity: Activities) -> list[Span]:
+    """What the signs mean that are on the map now, and of each what most servers have first."""
+    found = Counter(cell(server, fleet, glyphs, activity) for server in fleet.servers)
+    side = next((name for name in (conditions.BEHIND, conditions.AHEAD) if name in fleet.conditions.values()), "other")
+    works = any(activity(server.name) for server in fleet.servers)
+    words = {
+        (glyphs.live, "ok"): "live",
+        (glyphs.kept, "warn"): side,
+        (glyphs.kept, "dim"): "empty",
+        (glyphs.alert, "bad"): "trouble",
+        (glyphs.alert, "warn"): "left out",
+        (glyphs.busy, "busy"): "working" if works else "looking",
+        (glyphs.busy, "warn"): "stalled",
+        (glyphs.wait, "dim"): "waiting",
+        (glyphs.wait, "warn"): "drained",
+        (glyphs.back, "warn"): "back",
+    }
+    return [Span(sign + words[sign, role], role) for (sign, role), _ in found.most_common() if (sign, role) in words]
+
+
+def map_lines(
+    layout: MapLayout, fleet: FleetView, cells: int, rows: int, glyphs: Glyphs, activity: Activities, selected: str = ""
+) -> list[Line]:
+    """The title, the map, and what its signs mean: beside the title if there is room, else below, else in part."""
+    title = Span(f"FLEET {range_name(fleet.names)}", "head")
+    signs = legend(fleet, glyphs, activity)
+    grid = [map_line(layout, y, fleet, glyphs, activity, selected) for y in range(layout.down)]
+    beside, below = _packed([title, *signs], cells), _packed(signs, cells)
+    if len(beside) > 1 and len(below) + layout.down < rows:
+        return [(title,), *grid, *below]
+    return [beside[0], *grid]
+
+
+def _packed(spans: Sequence[Span], cells: int) -> list[Line]:
+    """Words on as few lines as hold them, two cells between any two, or one where all fit on a line then."""
+    gap = 2 if sum(cell_len(span.text) + 2 for span in spans) - 2 <= cells else 1
+    out: list[list[Span]] = [[]]
+    used = 0
+    for span in spans:
+        if used and used + gap + cell_len(span.text) > cells:
+            out.append([])
+            used = 0
+        out[-1] += [Span(" " * gap)] if used else []
+        used += (gap if used else 0) + cell_len(span.text)
+        out[-1].append(span)
+    return [tuple(spans) for spans in out]

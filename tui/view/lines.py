@@ -7,6 +7,7 @@ from itertools import groupby, zip_longest
 from typing import NamedTuple
 
 from core.text import clean
+from tui.view.environment_colour import COLOURS
 
 ENDLESS = 100_000
 """Cells of a line that may be as long as it is: of what is written to a file or a pipe."""
@@ -15,11 +16,14 @@ ROLES = (
     *("dim", "strong", "ok", "warn", "bad", "busy", "accent", "head", "key", "off", "rail", "env", "here"),
     *("match", "match-here"),
 )
-"""Every role a span may have, apart from "" for plain text."""
+"""Every role that text may have, apart from "" for plain text."""
+
+EDGES = tuple(f"edge-{colour}" for colour in COLOURS)
+"""Roles of marks, which are no text, in the colours of environments."""
 
 
 class Span(NamedTuple):
-    """A piece of a line. `role` is one of ROLES or ""."""
+    """A piece of a line. `role` is one of ROLES, of EDGES, or ""."""
 
     text: str
     role: str = ""

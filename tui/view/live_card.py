@@ -95,7 +95,7 @@ def _since_then(ref: str, fleet: FleetView) -> str:
     """`main, 4 commits since`; where another branch is deployed now, `v2, 4 commits on main since`."""
     if fleet.commits_since is None:
         return ref
-    name, _, commits = fleet.commits_since
+    name, commits = fleet.commits_since.ref, fleet.commits_since.commits
     which = "" if name == ref else f" on {one_line(name)}"
     said = f"{count(commits, 'commit')}{which} since" if commits else f"nothing new{which}"
     return f"{ref}, {said}" if ref else said

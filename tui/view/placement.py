@@ -20,8 +20,8 @@ HEIGHTS = [(0, "-short"), (SHORT, "-high"), (TALL, "-tall")]
 LINES_AROUND = 2
 """Lines of the header and of the bar of keys."""
 
-LEAST_RELEASES = 9
-"""Lines that the releases have in any case; with few of them the rest is the tabs'."""
+LEAST_RELEASES = 6
+"""Lines that the releases have in any case, with their title; with few of them the rest is the tabs'."""
 
 MAP_SERVERS = 17
 """Servers from which a map is worth its room."""

@@ -343,12 +343,12 @@ def labelled(label: str, text: str, cells: int) -> list[Line]:
     return [first, *(line("          ", part) for part in parts[1:])]
 
 
-def idle_lines(keys: Mapping[str, str]) -> list[Line]:
-    """The Progress tab before anything has run."""
+def idle_lines(keys: Mapping[str, str], way_back: str = "") -> list[Line]:
+    """The Progress tab before anything has run; `way_back`: what undo goes back to now, `back to 9ab01cd`."""
     rows = (
         ("deploy", "deploys a branch, tag or commit"),
         ("rollback", "rolls back to the release under the cursor"),
-        ("undo", "goes back to what was live before"),
+        ("undo", f"goes {way_back}" if way_back else "goes back to what was live before"),
     )
     out = [line(("Nothing has run since the dashboard was opened.", "dim")), ()]
     return out + [line((f"  {keys[name]}  ", "key"), text) for name, text in rows]

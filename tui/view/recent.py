@@ -1,4 +1,4 @@
-"""What was done last in an environment, from what its servers have said already: nobody is asked for it (pure)."""
+"""What was done last in an environment, and what is not deployed yet: nobody is asked for it (pure)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from core.history import Entry, merged, running_on
-from tui.view.fleet import FleetView
+from core.text import count
+from tui.view.change_lines import commit_line
+from tui.view.fleet import Ahead, FleetView
 from tui.view.glyphs import Glyphs
 from tui.view.history_lines import entry_line
-from tui.view.lines import Line, line
+from tui.view.lines import Line, cell_len, line, one_line
 from tui.view.rules import ruled
 
 SERVERS = 8
 """Servers whose journals are read here: each has the end of its own, and most say the same."""
 
 LEAST = 3
-"""Operations, with the title, for which there must be room."""
+"""Lines, with the title, for which there must be room."""
 
 
 def recent_entries(fleet: FleetView) -> tuple[Entry, ...]:
@@ -49,4 +51,24 @@ def recent_lines(
         row = fleet.row(entry.tag)
         subject = row.record.subject if row and row.record else ""
         out.append(entry_line(entry, cells, glyphs, now, subject, name=name))
+    return out
+
+
+def ahead_lines(fleet: FleetView, cells: int, rows: int, glyphs: Glyphs, key: str) -> list[Line]:
+    """The commits that a deploy would bring, under a title, in at most so many rows; `key` deploys them."""
+    ahead = fleet.commits_since
+    if ahead is None or not ahead.named or rows < LEAST:
+        return []
+    said = f"{one_line(ahead.ref)} is {count(ahead.commits, 'commit')} ahead"
+    title = line(("not deployed yet", "strong"), "  ", (said, "dim"), "  ", (key, "key"), (" deploys", "dim"))
+    return [ruled(title, cells, glyphs), *commits_ahead(ahead, cells, rows - 1, glyphs)]
+
+
+def commits_ahead(ahead: Ahead, cells: int, rows: int, glyphs: Glyphs) -> list[Line]:
+    """The newest commits by which it is ahead, in at most so many rows; the last says how many there are besides."""
+    shown = ahead.named if ahead.commits <= rows else ahead.named[: max(rows - 1, 0)]
+    author_cells = min(max((cell_len(one_line(commit.author)) for commit in shown), default=0), max(cells // 5, 6))
+    out = [commit_line(commit, "+", "ok", cells, author_cells, glyphs, indent="") for commit in shown]
+    if ahead.commits > len(shown) and rows > 0:
+        out.append(line((f"  {glyphs.more} {ahead.commits - len(shown):,} more", "dim")))
     return out

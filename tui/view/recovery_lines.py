@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from core.recovery import Interruption
 from core.text import count
 from tui.view.fleet import FleetView
-from tui.view.formats import ago, range_name, short_tag
+from tui.view.formats import ago, listing, range_name, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, width, wrap
 from tui.view.names import shortened
@@ -54,7 +54,7 @@ def recover_lines(
     interruption: Interruption, cells: int, now: float, glyphs: Glyphs, keys: Mapping[str, str]
 ) -> list[Line]:
     """What happened where, and the two ways out; `keys` has those of finish and take-back."""
-    what = one_line(interruption.kind) + (f" of {short_tag(interruption.tag)}" if interruption.tag else "")
+    what = one_line(interruption.kind) + (f" of {_new(interruption)}" if interruption.tag else "")
     who, begun = one_line(interruption.who), ago(now - interruption.time)
     phase = f" in {one_line(interruption.phase)}" if interruption.phase else ""
     said = f"A {what} by {who}, started {begun}, was interrupted{phase}. It was neither finished nor undone."
@@ -66,15 +66,15 @@ def recover_lines(
 
 def _places(interruption: Interruption, cells: int, glyphs: Glyphs, shown: Callable[[str], str]) -> list[Line]:
     """Server by server: switched or not; many of the same fate in one line. `shown` is how a tag is written."""
-    new = shown(interruption.tag)
     fates: dict[tuple[str, str, str], list[str]] = {}
     for name, before in interruption.switched.items():
-        was = shown(one_line(before.tag)) or "nothing"
+        new, was = shown(one_line(interruption.tag_on(name))), shown(one_line(before.tag)) or "nothing"
         more = "; drained" if name in interruption.drained else ""
         fates.setdefault((glyphs.live, "warn", f"switched: {new} is live; before it, {was}{more}"), []).append(name)
     for name in interruption.waiting:
         drained = name in interruption.drained
-        fate = (glyphs.kept, "warn", "drained, not switched") if drained else (glyphs.kept, "", "not switched")
+        to = f" to {shown(one_line(interruption.tag_on(name)))}" if interruption.tags else ""
+        fate = (glyphs.kept, "warn" if drained else "", f"{'drained, ' if drained else ''}not switched{to}")
         fates.setdefault(fate, []).append(name)
     for name in interruption.left_out:
         fates.setdefault((glyphs.kept, "dim", "left out"), []).append(name)
@@ -91,11 +91,22 @@ def _places(interruption: Interruption, cells: int, glyphs: Glyphs, shown: Calla
     return out
 
 
+def _new(interruption: Interruption) -> str:
+    """What was to become live: of several releases the one of most servers first."""
+    tags = dict.fromkeys([interruption.tag, *interruption.tags.values()])
+    return listing([short_tag(one_line(tag)) for tag in tags], 3)
+
+
 def _ways(interruption: Interruption, cells: int, keys: Mapping[str, str]) -> list[Line]:
-    new, waiting, switched = short_tag(interruption.tag), len(interruption.waiting), len(interruption.switched)
-    finish = f"run the checks of {new}, which is live everywhere"
+    waiting, switched = len(interruption.waiting), len(interruption.switched)
+    to = {interruption.tag_on(name) for name in interruption.waiting}
+    finish = f"run the checks of {_new(interruption)}, which is live everywhere"
+    if interruption.tags:
+        finish = f"run the checks everywhere: {_new(interruption)} are live, each on its servers"
     if waiting:
         remaining = "the remaining server" if waiting == 1 else f"the remaining {count(waiting, 'server')}"
+        new = "its release" if waiting == 1 else "their releases"
+        new = short_tag(one_line(to.pop())) if len(to) == 1 else new
         finish = f"switch {remaining} to {new}, then run the checks everywhere"
     undo = "mark the operation as closed"
     if switched:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from core.text import count
 from tui.view.fleet import FleetView, ServerView
+from tui.view.formats import short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.health import is_trouble, worst_first
 from tui.view.lines import Line, line
@@ -13,6 +14,9 @@ from tui.view.terms import parse_terms
 
 FEW = 16
 """Servers up to which each is listed in the order of turnout.toml; from there on trouble comes first."""
+
+LEAST_OF_REVISION = 4
+"""Characters of a filter's word from which it finds the servers whose live release has a revision that begins so."""
 
 FOLD = "▸"
 """The key of the row that stands for all servers that are as they should be; no server has that name."""
@@ -70,15 +74,26 @@ _FIELDS: Mapping[str, Callable[[ServerView, FleetView], str]] = {
 
 
 def matches(server: ServerView, fleet: FleetView, text: str) -> bool:
-    """Whether a server is what a filter asks for: each word is in its name, or in the field before its colon.
+    """Whether a server is what a filter asks for: each word is found in it, or in the field before the word's colon.
 
-    `state:` behind, ahead, live, dark, down …; `release:` the start of a tag or revision; `role:`; `-` excludes.
+    `name:`; `state:` behind, ahead, live, dark, down …; `release:` a part of its tag; `role:`; `-` excludes.
+    A word without a field is a part of its name, or the start of its state, its revision or one of its roles.
     """
     for term in parse_terms(text, _FIELDS):
-        field = _FIELDS[term.field or "name"]
-        if (term.text in field(server, fleet).casefold()) == term.without:
+        if term.field:
+            found = term.text in _FIELDS[term.field](server, fleet).casefold()
+        else:
+            found = _finds(term.text, server, fleet)
+        if found == term.without:
             return False
     return True
+
+
+def _finds(text: str, server: ServerView, fleet: FleetView) -> bool:
+    """Whether a word without a field finds a server. A digit or two would be the start of many revisions."""
+    revision = short_tag(_release(server)) if len(text) >= LEAST_OF_REVISION else ""
+    words = (*_FIELDS["state"](server, fleet).split(), *server.roles, revision)
+    return text in server.name.casefold() or any(word.casefold().startswith(text) for word in words)
 
 
 def _locked(server: ServerView) -> bool:

@@ -11,7 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.view.fleet import Activity, FleetView
-from tui.view.fleet_map import MapLayout, map_line, map_title, plan_map
+from tui.view.fleet_map import MapLayout, map_lines, plan_map
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line
 from tui.widgets.paint import ROLE_CLASSES, Drawn, strip
@@ -46,10 +46,7 @@ class FleetMap(Drawn, Widget):
     def redraw(self) -> None:
         """Draw what has changed."""
         layout = self._laid_out()
-        lines = [map_title(self._fleet, self.size.width, self._glyphs)]
-        lines += [
-            map_line(layout, y, self._fleet, self._glyphs, self._activity, self._selected) for y in range(layout.down)
-        ]
+        lines = map_lines(layout, self._fleet, *self.size, self._glyphs, self._activity, self._selected)
         if lines != self._lines:
             self._lines = lines
             self.refresh()

@@ -178,8 +178,10 @@ class HistoryTab(Vertical, Tab):
             return
         back = self._keymap.shown("close")
         head = entry_lines(past.opened, cells, self._glyphs, self._now(), self.list.called)
-        head = [*head[: max(self.size.height // 2 - 1, 2)], log_head(past.events, past.log_error, back, self._glyphs)]
-        self.query_one("#history-head", Lines).show(head)
+        head = [*head[: max(self.size.height // 3, 1)], log_head(past.events, past.log_error, back, self._glyphs)]
+        above = self.query_one("#history-head", Lines)
+        above.show(head)
+        above.styles.height = len(head)
         if past.events is not None and self._written is not past.events:
             self._written = past.events
             log = self.query_one(Viewer)

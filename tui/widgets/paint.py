@@ -12,14 +12,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from tui.view.lines import ROLES, Line, Span
+from tui.view.lines import EDGES, ROLES, Line, Span
 
 if TYPE_CHECKING:
     Base = Widget
 else:
     Base = object
 
-ROLE_CLASSES = frozenset(f"role--{role}" for role in ROLES)
+ROLE_CLASSES = frozenset(f"role--{role}" for role in (*ROLES, *EDGES))
 
 
 def role_style(widget: Widget, role: str) -> Style:

@@ -24,8 +24,9 @@ from tui.view.lines import Line, crop
 from tui.view.progress import Progress
 from tui.view.progress_lines import idle_lines
 from tui.view.progress_page import Frame, Page, page, row
-from tui.view.recent import recent_entries, recent_lines
+from tui.view.recent import ahead_lines, recent_entries, recent_lines
 from tui.view.switch_lines import moving
+from tui.view.way_back import way_back
 from tui.widgets.paint import ROLE_CLASSES, Drawn, strip
 from tui.widgets.scrolling import Scrolling
 from tui.widgets.tab import Tab
@@ -111,12 +112,17 @@ class ProgressView(Drawn, Scrolling, Tab, can_focus=True):
 
     def _idle(self, frame: Frame) -> list[Line]:
         """What to press, and what was done last."""
-        idle = idle_lines({name: self._keymap.shown(name) for name in ("deploy", "rollback", "undo")})
+        keys = {name: self._keymap.shown(name) for name in ("deploy", "rollback", "undo", "history")}
+        idle = idle_lines(keys, way_back(self._fleet, self._now()))
         out = [crop(spans, frame.cells, self._glyphs.more) for spans in idle]
-        rows, key = frame.rows - len(out) - 1, self._keymap.shown("history")
-        drawn = (frame.cells, rows, self._glyphs, self._now(), key, self._called)
-        recent = recent_lines(self._recent, self._fleet, *drawn)
-        return [*out, (), *recent] if recent else out
+        rows = frame.rows - len(out) - 1
+        recent = recent_lines(
+            self._recent, self._fleet, frame.cells, rows, self._glyphs, self._now(), keys["history"], self._called
+        )
+        out += [(), *recent] if recent else []
+        rows = frame.rows - len(out) - 1
+        ahead = ahead_lines(self._fleet, frame.cells, rows, self._glyphs, keys["deploy"])
+        return [*out, (), *ahead] if ahead else out
 
     def _refresh_changed(self, before: Page) -> None:
         """Draw again what differs from the page before; all of it where it is scrolled."""

@@ -176,7 +176,8 @@ class Rows(Scrolling, can_focus=True):
         self._head = (-1, ())
         if new != self._keys:
             self._keys = new
-            place = new.index(before) if before in new else min(self.cursor, max(len(new) - 1, 0))
+            stays = before in new and self.keeps_row
+            place = new.index(before) if stays else min(self.cursor, max(len(new) - 1, 0))
             moved = place != self.cursor
             self._place_virtual_size()
             self.cursor = place
@@ -185,6 +186,11 @@ class Rows(Scrolling, can_focus=True):
             if self.key != before:
                 self.post_message(self.Moved(self))
         self.redraw()
+
+    @property
+    def keeps_row(self) -> bool:
+        """Whether the cursor goes along with its row when others come before it; else it stays on its place."""
+        return True
 
     def go_to(self, key: str) -> None:
         """Put the cursor on a row."""

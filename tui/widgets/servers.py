@@ -38,6 +38,16 @@ class ServersPane(MarkableRows):
         self.unfolded = False
         self.order = ""
         self._wide = 0
+        self._visited = False
+        """Whether somebody has been here: until then the cursor is on the first server, which is the worst off."""
+
+    @property
+    def keeps_row(self) -> bool:
+        return self._visited
+
+    def on_focus(self) -> None:
+        self._visited = True
+        super().on_focus()
 
     def redraw(self) -> None:
         self._wide = 0
@@ -55,7 +65,8 @@ class ServersPane(MarkableRows):
     def start_over(self) -> None:
         """Other servers come: nothing of these is marked, sorted or unfolded there, whatever their names."""
         self.unmark()
-        self.unfolded, self.order = False, ""
+        self.unfolded, self.order, self._visited = False, "", False
+        self.cursor = 0
 
     def sort(self) -> str:
         """Sort in the next way; its name."""
@@ -73,6 +84,10 @@ class ServersPane(MarkableRows):
         if name not in self.keys and FOLD in self.keys:
             self.toggle_fold()
         self.go_to(name)
+
+    def go_to(self, key: str) -> None:
+        self._visited = True
+        super().go_to(key)
 
     def can_mark(self, key: str) -> bool:
         return key in self._by_name
