@@ -46,13 +46,13 @@ def recorded(project: Any, environment: Any) -> Any:
     return RecordedFleet(project, environment, {name: state(name) for name in WEB}, {})
 
 
-@pytest.mark.parametrize(("pane", "moves"), [("1", "kkjkjj"), ("2", "jjkjkk")], ids=["servers", "releases"])
-async def test_a_cursor_move_sends_little_with_a_hundred_servers(pane, moves) -> None:
+@pytest.mark.parametrize("pane", ["1", "2"], ids=["servers", "releases"])
+async def test_a_cursor_move_sends_little_with_a_hundred_servers(pane) -> None:
     app = app_of(100, 200)
     async with shown(app, (160, 45)) as pilot:
         await pilot.press(pane)
         sizes = []
-        for key in moves:
+        for key in "jjkjkk":
             await pilot.pause()
             before = app.sent
             await pilot.press(key)

@@ -119,8 +119,8 @@ def test_the_map_shows_trouble_and_the_server_under_the_cursor() -> None:
     title, *rows = drawn(fleet, 46, ASCII)
     assert title.isascii() and len(rows) == 5
     assert drawn(fleet, 46)[0] == "FLEET web1-100  ●live  !trouble  ○behind"
-    assert [drawn(fleet, 26)[line] for line in (0, 6)] == ["FLEET web1-100", "●live  !trouble  ○behind"], "below the map"
-    assert drawn(fleet, 26, rows=6)[0] == "FLEET web1-100  ●live", "as much as there is room for"
+    assert drawn(fleet, 26)[::6] == ["FLEET web1-100", "●live  !trouble  ○behind"], "below the map"
+    assert drawn(fleet, 26, rows=6)[0] == "FLEET web1-100 ●live", "as much as there is room for"
 
 
 def test_the_map_says_what_its_signs_mean_while_an_operation_runs() -> None:

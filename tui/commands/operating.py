@@ -245,7 +245,7 @@ COMMANDS = (
         why_not=_no_way_back, run=_roll_back_here,
     ),
     Command(
-        id="undo", keys="u", help="undo the last switch: back to what was live before; see the plan", group=CHANGE,
+        id="undo", keys="u", help="undo the last switch: see the plan", group=CHANGE,
         title="Undo: back to what was live before the last switch", label="Undo", rank=3, place=32, in_bar=everywhere,
         why_not=_no_undo, says_now=lambda workspace: way_back(workspace.fleet_view, workspace.now()), run=_undo,
     ),
