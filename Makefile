@@ -46,9 +46,10 @@ test: $(VENV)/.installed-dev
 bounds:
 	$(PYTHON) -m tests.bounds $(ARGS)
 
-# What a machine without an sshd and other programs decides; the rest is the same code on the same Python. Needs root.
+# What a machine without an sshd and other programs decides; the rest is the same code on the same Python, and parameters
+# decide the same there. Needs root.
 test-bare: $(VENV)/.installed-dev
-	tests/bare.sh $(RUN) -m pytest $(WORKERS) -m 'not soak and not slow' tests/engine tests/faults $(ARGS)
+	tests/bare.sh $(RUN) -m pytest $(WORKERS) -m 'not soak and not slow' --one-each tests/engine tests/faults $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .

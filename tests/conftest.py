@@ -52,6 +52,10 @@ hypothesis.settings.register_profile("turnout", deadline=None)
 hypothesis.settings.load_profile("turnout")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--one-each", action="store_true", help="of a test with parameters, run only the first set")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Signals do what they do in a terminal also where the tests run under `nohup` or in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -66,6 +70,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     xdist's `worksteal` gives each worker one part of the list, as long as the others', and later takes from the ends.
     """
+    if config.getoption("--one-each"):
+        first = {item.nodeid.partition("[")[0]: item for item in reversed(items)}
+        kept = set(first.values())
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in items if item in kept]
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     long = [item for item in items if item.get_closest_marker("slow")]
     others = [item for item in items if not item.get_closest_marker("slow")]
