@@ -190,6 +190,7 @@ class Fleet:
                     link=server.current or self.environment.current,
                     links=self.environment.links + server.links,
                     ownership=self.environment.ownership_of(server),
+                    profile=self.project.settings.profile,
                 )
             return self._sessions[name]
 

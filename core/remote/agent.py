@@ -38,6 +38,10 @@ GREETING_LIMIT = 4 << 20
 """Characters that start-up files may print before the agent is ready."""
 
 
+TICK = 0.01
+"""Seconds in which Linux counts processor time (proc(5): clock ticks)."""
+Spent = Callable[[float, float], None]
+"""Hears the processor seconds of a request on the server, and those of its sshd since the login."""
 _NEWLINE = escaped("\n")
 
 
@@ -63,6 +67,7 @@ class Waiting(TypedDict, total=False):
 class Agent:
     """One running agent.
 
+    spent          hears what each request took; None: it is not asked
     when_started   called once its program is on its way
     round_trips   those that were waited for since the start: opening the channel is one, each request is one
     rtt           seconds of the last `ping`, the shortest request there is; 0.0 before the first"""
@@ -74,8 +79,10 @@ class Agent:
         link: str = "",
         links: Sequence[str] = (),
         ownership: Ownership = launch.NOBODYS,
+        spent: Spent | None = None,
     ) -> None:
         self._connection = connection
+        self._spent = spent
         self._root = root
         self._ownership = ownership
         self._link, self._links = link, tuple(links)
@@ -212,6 +219,7 @@ class Agent:
             link=self._link,
             links=self._links,
             ownership=self._ownership,
+            profile=self._spent is not None,
         )
         start(channel, begun.command)
         if begun.text:
@@ -266,6 +274,9 @@ class Agent:
             match = end.fullmatch(line)
             if match and int(match[1]) == number:
                 return Answer(tuple(lines), int(match[2]))
+            if self._spent and (cost := re.fullmatch(rf"{self._mark} spent ([0-9]{{1,9}}) ([0-9]{{1,9}})", line)):
+                self._spent(int(cost[1]) * TICK, int(cost[2]) * TICK)
+                continue
             # The agent answers for a request that was killed, which may have answered itself.
             if line and not match:
                 lines.append(line)

@@ -163,9 +163,11 @@ def agent(
     link: str = "",
     links: Sequence[str] = (),
     ownership: Ownership = NOBODYS,
+    profile: bool = False,
 ) -> Start:
     """The agent for a deploy root, with its first requests.
 
+    profile   each answer says the processor time that it took
     ownership   whom it runs as, through sudo, and whose what it makes is
     link   what a switch replaces, where that is not `current`; links: others to look at (links.sh)
     mark   a random word that begins each of its own lines
@@ -174,6 +176,7 @@ def agent(
     """
     named = quote(" ".join(quote(path) for path in links))
     head = f"{PREPARATION}root={quote(root)}\nmark={mark}\nlink={quote(link)}\nlinks={named}\n{_made(ownership)}"
+    head += "profile=yes\n" if profile else ""
     in_one_word = waits and not ownership.become
     command = whole(AGENT, f"{head}first={quote(requests)}\n{agent_program()}") if in_one_word else None
     if command is not None:

@@ -18,6 +18,7 @@ from core.jobs import Ahead, Cancel
 from core.manifest import Manifest, parse
 from core.ownership import Ownership
 from core.plan import Sizes
+from core.profile import Profile
 from core.protocol.answers import (
     Answer,
     Events,
@@ -63,6 +64,7 @@ class Session:
     connection   one that is open or being opened, to begin with
     link         what turnout.toml names in place of `current`; links: other links that may lead into releases/
     ownership    whose what is made there is, whoever logs in
+    profile      gets the processor time of requests there
     """
 
     def __init__(
@@ -76,8 +78,11 @@ class Session:
         link: str = "",
         links: Sequence[str] = (),
         ownership: Ownership = NOBODYS,
+        profile: Profile | None = None,
     ) -> None:
         self.server = server
+        self._profile = profile
+        self._sshd = 0.0
         self.root = root
         self._routes = routes
         self._shared = tuple(shared)
@@ -140,10 +145,18 @@ class Session:
                 self._connection.close()
                 self._connection = Connection(self.server, self._routes)
                 self._connection.open()
-            self._agent = Agent(self._connection, self.root, self._link, self._links, self.ownership)
+            spent = self._spent if self._profile else None
+            self._agent = Agent(self._connection, self.root, self._link, self._links, self.ownership, spent)
+            self._sshd = 0.0
             self._upload = None
             self._proved = set()
             self._extra_round_trips = 0
+
+    def _spent(self, request: float, sshd: float) -> None:
+        """What a request took there, with what sshd and the uploads have taken since the request before."""
+        assert self._profile is not None
+        self._profile.spend(self.name, request + max(sshd - self._sshd, 0.0))
+        self._sshd = sshd
 
     def accept(self, error: HostKeyUnknown) -> None:
         """Record an unknown host key that a person accepted."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 
@@ -49,3 +51,22 @@ def test_a_rollback_loads_few_modules(sshd, project_factory, engine):
     assert {name for name in modules if name in NEVER or name.partition(".")[0] in NEVER} == set()
     assert {name for name in modules if name.startswith("core.source.git")} == set(), "nothing is sent"
     assert len(modules) <= MOST
+
+
+def test_a_profile_says_what_the_operation_cost_here_and_there(sshd, project_factory):
+    project = project_factory([sshd], {f"{number}.txt": f"{number}\n" for number in range(1500)})
+    done = subprocess.run(
+        [sys.executable, "-m", "tui.cli", "deploy", "production", "--yes"],
+        cwd=project.folder,
+        env={**os.environ, "TURNOUT_PROFILE": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, head, *rows = done.stderr[done.stderr.index("profile: ") :].splitlines()
+    assert re.search(r"; processor \d+\.\d\d s, .*, on the servers 0\.\d\d s; ", first)
+    assert head.split() == ["from", "to", "took", "here", "there", "web"]
+    cells = {row.split()[0]: row.split()[1:] for row in rows}
+    assert {"start", "load", "tree", "login", "begin", "upload", "stage", "switch"} <= set(cells)
+    assert len(cells["stage"]) == 6 and float(cells["stage"][4]) > 0, "1,500 files are copied there"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 
 import pytest
 
@@ -187,3 +188,21 @@ def test_events_of_an_operation_that_has_ended(agent, filled):
     assert (reply.of("length"), reply.of("event")) == (["18"], ['{"event": "note"}'])
     assert agent.done("events", "0", "0c2d").of("length") == []
     assert agent.done("events", "0", "../journal").of("event") == []
+
+
+@pytest.fixture
+def profiling(monkeypatch):
+    """Agents that are started after this say what each answer cost."""
+    monkeypatch.setenv("profile", "yes")
+
+
+def test_with_a_profile_each_answer_says_its_processor_time_and_only_then(profiling, start, root):
+    agent = start(root)
+    lines = agent.done("state").lines
+    assert re.fullmatch(r"MARK spent \d+ \d+", lines[-1])
+    assert int(lines[-1].split()[2]) < 1000, "ticks of this request, in all less than 10 s"
+    assert not [line for line in lines[:-1] if "spent" in line]
+
+
+def test_without_a_profile_it_does_not(agent):
+    assert not [line for line in agent.done("state").lines if "spent" in line]

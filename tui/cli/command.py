@@ -63,9 +63,10 @@ class Command:
         self._opened = True
         settings = self.project.settings
         if settings.profile:
+            from core.profile import Moment
             from tui.cli.profiling import process_began
 
-            settings.profile.add("start", process_began())
+            settings.profile.add("start", Moment(process_began(), 0.0))
         with quick_imports(), settings.measured("load"):
             self.fleet.connect_ahead(deploys=deploys, ref=self.options.words.ref if deploys else None)
 

@@ -23,7 +23,7 @@ def tell(profile: Profile, servers: Sequence[str]) -> None:
         programs=theirs.ru_utime + theirs.ru_stime,
         memory=ours.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
     )
-    stderr().write(profile_lines(profile.spans, began, usage, servers))
+    stderr().write(profile_lines(profile, began, usage, servers))
 
 
 def process_began() -> float:
