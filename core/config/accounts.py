@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from core.config.placing import servers_of
+from core.config.placing import environments_of, listed, reached, servers_of
 from core.config.readers import Check
 from core.config.table import Broken, Place
 from core.config.values import shown
-from core.moments import OPERATOR
+from core.moments import OPERATOR, PREPARE
 
 _ACCOUNT = r"[A-Za-z_][A-Za-z0-9_.-]{0,31}"
 _UMASK = r"0?0[0-7]{2}"
@@ -70,6 +70,22 @@ def linked_umask(table: Mapping[str, Any]) -> Iterator[Broken]:
             if "umask" in entry:
                 message = 'is not possible with copy = "hardlink": the files of releases are those of the deploy-cache'
                 yield ("environments", name, *place, "umask"), message, 'copy = "auto"'
+
+
+def others_prepare(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rule that only who can enter the folder of a `prepare` hook runs there: it is in .turnout, which is closed to
+    others than root, Turnout's own user and a group that shares the root. Of the whole file.
+    """
+    known = environments_of(table)
+    for index, hook in enumerate(listed(table, "hooks")):
+        if not isinstance(hook, dict) or hook.get("on") != PREPARE.name or hook.get("as") in (None, "root"):
+            continue
+        for name in reached(hook, known):
+            user = hook["as"]
+            if not any({"group", "become"} & set(entry) for _, entry in _tables(known[name])):
+                message = f"cannot be {shown(user)} for a prepare hook: its folder is closed to other users than root"
+                yield ("hooks", index, "as"), message, 'on = "finalize"'
+                break
 
 
 def _tables(environment: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:

@@ -42,6 +42,8 @@ def log_file(value: str) -> str:
     (path,) = values.log_files(value)
     if any(character in path for character in "*?["):
         raise ValueError(f"{shown(path)} must name one file, not a pattern")
+    if path.endswith((".gz", ".bz2", ".xz", ".zst")):
+        raise ValueError(f"{shown(path)} is compressed: name the log that is written, {shown(path.rpartition('.')[0])}")
     return path
 
 

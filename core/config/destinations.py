@@ -1,50 +1,98 @@
-"""Which servers, folders and links of turnout.toml are the same as another one's (pure)."""
+"""Which servers, deploy roots and links of turnout.toml are the same as another one's, or in its way (pure).
+
+Two names of one machine are not known to be one: the servers themselves find that out (core.overlap).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.config import values
 from core.config.placing import environments_of, servers_of
 from core.config.table import Broken, Place
 
 
+class _Server(NamedTuple):
+    """A server of the file: where it is written, its name as people say it, and what makes a machine the same."""
+
+    place: Place
+    entry: Mapping[str, Any]
+    called: str
+    machine: tuple[str, str, str]
+
+    def folder(self, key: str) -> str:
+        """The absolute path that it has there; "" where it has none."""
+        try:
+            return values.root(self.entry[key])
+        except (KeyError, TypeError, ValueError):
+            return ""
+
+
 def destinations(servers: Sequence[Any]) -> Iterator[Broken]:
     """The rule that no two servers of an environment are one place."""
     places: dict[object, int] = {}
-    for index, entry in enumerate(servers):
-        place = _place(entry, "root")
-        if place and places.setdefault(place, index) != index:
+    for index, server in ((index, _server((), entry)) for index, entry in enumerate(servers)):
+        if server is None or not (root := server.folder("root")):
+            continue
+        place = (server.machine, root)
+        if places.setdefault(place, index) != index:
             yield ("servers", index, "root"), f"has the same host, port and root as servers[{places[place]}]", ""
 
 
-def same_links(table: Mapping[str, Any]) -> Iterator[Broken]:
-    """The rule that no two deploy roots of a host switch the same link. Of the whole file."""
-    seen: dict[object, str] = {}
+def overlapping(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rules that deploy roots of a machine do not overlap, and that no two of them switch the same link, nor one
+    that is in the way of a root. Of the whole file.
+    """
+    roots: dict[tuple[object, str], _Server] = {}
+    links: dict[tuple[object, str], str] = {}
     for name, environment in environments_of(table).items():
+        own = ("environments", name)
         for index, entry in enumerate(servers_of(environment)):
-            if not isinstance(entry, dict):
+            server = _server((*own, "servers", index), entry)
+            root = server.folder("root") if server else ""
+            if server is None or not root:
                 continue
-            own = "current" in entry
-            link = entry.get("current") or environment.get("current")
-            if not isinstance(link, str) or not link.startswith("/"):
+            yield from _in_the_way(server, root, roots)
+            roots.setdefault((server.machine, root), server)
+            given = "current" in entry
+            linked = server if given else server._replace(entry={**entry, "current": environment.get("current")})
+            link = linked.folder("current") if str(linked.entry.get("current")).startswith("/") else ""
+            place: Place = (*server.place, "current") if given else (*own, "current")
+            if not link:
                 continue
-            place = _place({**entry, "current": link}, "current")
-            at: Place = ("environments", name, *(("servers", index) if own else ()), "current")
-            root = str(entry.get("root"))
-            other = seen.setdefault(place, root) if place else root
+            other = links.setdefault((server.machine, link), root)
             if other != root:
-                yield at, f"is the link of {other} on {entry['host']} already: one link is for one deploy root", ""
+                yield place, f"is the link of {other} on {entry['host']} already: one link is for one deploy root", ""
+            elif (
+                root == link
+                or root.startswith(f"{link}/")
+                or link.startswith(tuple(f"{root}/{part}" for part in values.OURS))
+            ):
+                yield place, f"cannot be a link there: the deploy root is {root}", 'current = "live", or a path outside'
 
 
-def _place(entry: Any, key: str) -> tuple[str, ...] | None:
-    """What makes a path on a server the same as another one; None where the entry does not tell."""
-    host, path = (entry.get("host"), entry.get(key)) if isinstance(entry, dict) else (None, None)
-    if not isinstance(host, str) or not isinstance(path, str):
+def _in_the_way(server: _Server, root: str, others: Mapping[tuple[object, str], _Server]) -> Iterator[Broken]:
+    for (machine, folder), other in others.items():
+        if machine != server.machine or (other.place[:2] == server.place[:2] and folder == root):
+            continue  # in one environment it is said there
+        if folder == root:
+            message = f"is the deploy root of {other.called} too: a root is for one environment"
+        elif root.startswith(f"{folder}/"):
+            message = f"lies inside the deploy root of {other.called}, {folder}"
+        elif folder.startswith(f"{root}/"):
+            message = f"holds the deploy root of {other.called}, {folder}"
+        else:
+            continue
+        yield (*server.place, "root"), message, "name a folder for this environment alone"
+        return
+
+
+def _server(place: Place, entry: Any) -> _Server | None:
+    """A server of the file; None where it does not say which machine it is."""
+    host = entry.get("host") if isinstance(entry, dict) else None
+    if not isinstance(host, str):
         return None
-    try:
-        folder = values.root(path)
-    except ValueError:
-        return None
-    return (host.rpartition("@")[2].lower(), str(entry.get("port") or 22), str(entry.get("gateway") or ""), folder)
+    called = f"{place[1]}, {entry.get('name')}" if place else ""
+    machine = (host.rpartition("@")[2].lower(), str(entry.get("port") or 22), str(entry.get("gateway") or ""))
+    return _Server(place, entry, called, machine)

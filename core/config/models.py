@@ -11,12 +11,12 @@ from msgspec import Meta
 
 from core.config import needed_version, values
 from core.config import strategy as strategy_keys
-from core.config.accounts import Account, Group, Umask, linked_umask, shared_umask
+from core.config.accounts import Account, Group, Umask, linked_umask, others_prepare, shared_umask
 from core.config.baking import baking
 from core.config.changing import changes
 from core.config.checks import Check
 from core.config.deploy import Deploy, SharedEntries, shared_once
-from core.config.destinations import destinations, same_links
+from core.config.destinations import destinations, overlapping
 from core.config.hooks import Hook
 from core.config.keeper import Keeper, Secret, known_secrets
 from core.config.logs import LogSource
@@ -26,7 +26,7 @@ from core.config.placing import known_places, named_once, servers_of
 from core.config.readers import Check as Checked
 from core.config.readers import Reads
 from core.config.slots import Ports, port_without_slots
-from core.config.source import NOTHING_LEFT, Source
+from core.config.source import NOTHING_LEFT, Source, only_for_builds
 from core.config.store import Store
 from core.config.table import Broken, Table
 from core.config.tasks import Task
@@ -51,7 +51,7 @@ class Server(Table):
     """Its name on screens and in `--server`."""
     host: Annotated[str, Checked(values.host)]
     """`host`, `user@host`, or a name of ssh_config."""
-    root: Annotated[str, Checked(values.root)]
+    root: Annotated[str, Checked(values.deploy_root)]
     """The absolute path of the deploy root."""
     port: Port | None = None
     """The SSH port; else ssh_config's, else 22."""
@@ -80,7 +80,8 @@ class Server(Table):
     def rules(cls, table: Mapping[str, Any]) -> Iterator[Broken]:
         if "user" in table and isinstance(table.get("host"), str) and "@" in table["host"]:
             yield ("user",), "cannot be combined with a user in `host`; use one of them", ""
-        if isinstance(table.get("gateway"), str) and table["gateway"] == table.get("host"):
+        gateway, host = table.get("gateway"), table.get("host")
+        if isinstance(gateway, str) and isinstance(host, str) and gateway.rpartition("@")[2] == host.rpartition("@")[2]:
             yield ("gateway",), "is the server itself", "leave it out"
 
 
@@ -248,8 +249,10 @@ class Project(Table):
         yield from _no_revisions(table)
         yield from port_without_slots(table)
         yield from linked_umask(table)
-        yield from same_links(table)
+        yield from overlapping(table)
         yield from told(table)
+        yield from others_prepare(table)
+        yield from only_for_builds(table)
         yield from strategy_keys.hooks_of_batches(table)
 
     @property

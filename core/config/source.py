@@ -13,10 +13,12 @@ from msgspec import Meta
 
 from core.config import values
 from core.config.patterns import Pattern, all_or_nothing
+from core.config.placing import listed
 from core.config.readers import Check
 from core.config.table import Broken, Table, exactly_one
 from core.config.types import Command, Size
 from core.dataclass import dataclass
+from core.moments import BUILD
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Kind:
 
 KINDS = {
     "git": Kind("core.source.git.source:GitSource", "a git repository", values.repository, revisions=True),
-    "directory": Kind("core.source.directory:DirectorySource", "a directory", values.text),
-    "archive": Kind("core.source.archive.source:ArchiveSource", "an archive", values.text),
+    "directory": Kind("core.source.directory:DirectorySource", "a directory", values.own_folder),
+    "archive": Kind("core.source.archive.source:ArchiveSource", "an archive", values.own_file),
 }
 """By key of [source]; `turnout init` offers them in this order."""
 
@@ -107,3 +109,14 @@ class Source(Table):
     def has_revisions(self) -> bool:
         """Whether a person chooses among branches, tags and commits."""
         return KINDS[self.kind].revisions
+
+
+def only_for_builds(table: Mapping[str, Any]) -> Iterator[Broken]:
+    """The rule that what a build sees needs a build, or a build hook. Of the whole file."""
+    source = table.get("source")
+    hooks = [hook for hook in listed(table, "hooks") if isinstance(hook, dict) and hook.get("on") == BUILD.name]
+    if not isinstance(source, dict) or source.get("build") or hooks:
+        return
+    for key in ("build-env", "build-tools"):
+        if source.get(key):
+            yield ("source", key), "is for build commands, and there are none", 'build = ["npm run build"]'

@@ -91,6 +91,12 @@ class Store(Table):
             for key in ("endpoint", "region", "key-id", "key", "allow-http"):
                 if key in table:
                     yield (key,), f"is only for S3, not for {KINDS[scheme]}", ""
+        for key in ("expires", "saves") if scheme == "file" else ():
+            if key in table:
+                yield (key,), "is for servers that fetch: from a folder of this machine they cannot", "leave it out"
+        bare = str(table.get("endpoint", "")).startswith("http:")
+        if table.get("allow-http") is True and scheme == "s3" and not bare:
+            yield ("allow-http",), "is only for an endpoint that begins with http://", "leave it out"
         for key, other in (("key-id", "key"), ("key", "key-id")):
             if key in table and other not in table:
                 yield (key,), f'needs "{other}" too', ""

@@ -72,6 +72,8 @@ def rules(table: Mapping[str, Any]) -> Iterator[Broken]:
         message = "would let a deploy go on without any server"
         right = f"a number up to {number - 1}" if number > 1 else "leave it out: there is one server"
         yield ("allow-failed",), message, right
+    if number and isinstance(allowed, str) and part_of(allowed, number) == 0:
+        yield ("allow-failed",), f"is less than one of the {number} servers: none could be left out", "allow-failed = 1"
     if table.get("on-failure") == ASK and table.get("read-only") is True:
         yield ("on-failure",), "asks a person, and read-only = true lets nobody answer", f'on-failure = "{UNDO}"'
 

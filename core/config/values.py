@@ -90,6 +90,10 @@ def ref(value: str) -> str:
         raise ValueError(f"{shown(value)} is not a revision: it begins with '-'")
     if value.startswith("tag:") and not value.removeprefix("tag:").strip():
         raise ValueError(f"{shown(value)} needs a pattern of tags, such as tag:v*")
+    if value.startswith("tag: "):
+        raise ValueError(f"{shown(value)} must have no space after 'tag:'")
+    if ".." in value and not value.startswith("tag:") and ":/" not in value:
+        raise ValueError(f"{shown(value)} is a range of commits: name one branch, tag or commit")
     return value
 
 
@@ -103,6 +107,20 @@ def root(value: str) -> str:
     if not parts:
         raise ValueError("must not be the root of the file system: name a folder for this application alone")
     return "/" + "/".join(parts)
+
+
+_SYSTEMS = frozenset(
+    ("bin", "boot", "dev", "etc", "home", "lib", "lib64", "proc", "root", "run", "sbin", "sys", "tmp", "usr", "var")
+)
+"""Folders of every system, which hold what is not an application's."""
+
+
+def deploy_root(value: str) -> str:
+    """A deploy root that is not a folder of the system itself."""
+    path = root(value)
+    if path[1:] in _SYSTEMS:
+        raise ValueError(f"{shown(value)} is the system's: name a folder for this application alone, such as /srv/shop")
+    return path
 
 
 OURS = (layout.RELEASES, layout.SHARED, layout.CACHE, layout.OWN)
@@ -206,6 +224,20 @@ def repository(value: str) -> str:
     """A git repository's folder."""
     if re.match(r"[A-Za-z+]+://|[^/\s]+@[^/\s]+:", text(value)):
         raise ValueError(f"{shown(value)} is an address: clone the repository, and give the clone's folder")
+    return own_folder(value)
+
+
+def own_folder(value: str) -> str:
+    """A folder of this machine."""
+    if not text(value).strip("/"):
+        raise ValueError("must not be the root of the file system: name the folder of the application")
+    return value
+
+
+def own_file(value: str) -> str:
+    """A file of this machine."""
+    if own_folder(value).endswith("/"):
+        raise ValueError(f"{shown(value)} must name a file, without '/' at the end")
     return value
 
 

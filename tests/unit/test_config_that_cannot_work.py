@@ -18,7 +18,7 @@ FILE = """
 project = "shop"
 {top}
 [source]
-git = "."
+git = "{git}"
 {source}
 [deploy]
 {deploy}
@@ -30,9 +30,14 @@ servers = [
 ]
 [environments.staging]
 {staging}
-servers = [{{ name = "s1", host = "s1", root = "/srv/shop", roles = ["db"] }}]
+{servers}
 """
-PARTS = ("top", "source", "deploy", "production", "server", "staging")
+USUAL = {
+    **dict.fromkeys(("top", "source", "deploy", "production", "server", "staging"), ""),
+    "git": ".",
+    "servers": 'servers = [{ name = "s1", host = "s1", root = "/srv/shop", roles = ["db"] }]',
+}
+ON = 'servers = [{{ name = "s1", host = "{host}", root = "{root}" }}]'
 HTTP = '[[checks]]\nhttp = "http://127.0.0.1/"\n'
 LOG = '[[checks]]\nlog = "/var/log/access.log"\n'
 RUN = '[[checks]]\nrun = "true"\n'
@@ -43,7 +48,8 @@ BAKE = 'bake = "5m"'
 
 
 def read(extra: str = "", **parts: str):
-    text = FILE.format(**{part: parts.get(part, "") for part in PARTS})
+    own = {"servers": ""} if "servers =" in parts.get("staging", "") else {}
+    text = FILE.format(**USUAL | own | parts)
     return parse(text + extra, Path("turnout.toml"), Settings(environ={}))
 
 
@@ -179,6 +185,42 @@ CANNOT_WORK = [
     case("environments.production.links[1]", "listed twice", production='links = ["/var/www/a", "/var/www//a"]'),
     case("environments.production.servers[0].identity", "is the public key", server=', identity = "~/.ssh/id.pub"'),
     case("environments.production.servers[0].gateway", "is the server itself", server=', gateway = "web1"'),
+    case("environments.production.allow-failed", "less than one of the 2 servers", production='allow-failed = "5%"'),
+    case("environments.staging.servers[0].root", "is the system's", staging=ON.format(host="x", root="/var")),
+    case(
+        "environments.staging.servers[0].root",
+        "is the deploy root of production, web1 too",
+        staging=ON.format(host="ana@web1", root="/srv/shop/"),
+    ),
+    case(
+        "environments.staging.servers[0].root",
+        "lies inside the deploy root of production, web1, /srv/shop",
+        staging=ON.format(host="web1", root="/srv/shop/staging"),
+    ),
+    case(
+        "environments.staging.servers[0].root",
+        "holds the deploy root of production, web1, /srv/shop",
+        staging=ON.format(host="web1", root="/srv"),
+    ),
+    case(
+        "environments.staging.current",
+        "cannot be a link there: the deploy root is /srv/x",
+        staging='current = "/srv/x/releases/a"\n' + ON.format(host="x", root="/srv/x"),
+    ),
+    case(
+        "hooks[0].as",
+        "closed to other users than root",
+        HOOK.replace("after-switch", "prepare") + 'as = "www-data"',
+    ),
+    # The source and the store.
+    case("source.build-env", "there are none", source='build-env = ["A"]'),
+    case("source.build-tools", "there are none", source='build-tools = ["node"]'),
+    case("source.ref", "is a range of commits", source='ref = "v1..v2"'),
+    case("source.ref", "no space after 'tag:'", source='ref = "tag: v*"'),
+    case("source.git", "must not be the root", git="/"),
+    case("checks[0].log", "is compressed", '[[checks]]\nlog = "/var/log/a.log.1.gz"\nbake = "1m"'),
+    case("store.expires", "from a folder of this machine", '[store]\nurl = "file:///srv/x"\nexpires = "5m"'),
+    case("store.allow-http", "is only for an endpoint", '[store]\nurl = "s3://shop"\nallow-http = true'),
     # What is deployed, and what verify looks at.
     case("deploy.generated[0]", '"*" matches everything', deploy='generated = ["*"]'),
     case("deploy.generated[1]", '"**/*" matches everything', deploy='generated = ["a/", "**/*"]'),
@@ -213,7 +255,7 @@ OTHER = "[environments.other]\nservers = [{ name = 'x', host = 'ana@WEB1', root 
 
 
 def test_two_roots_of_a_host_do_not_switch_the_same_link():
-    text = FILE.format(**dict.fromkeys(PARTS, "")).replace("[environments.production]", HEADER)
+    text = FILE.format(**USUAL).replace("[environments.production]", HEADER)
     with pytest.raises(ConfigError) as raised:
         parse(text + OTHER, Path("turnout.toml"), Settings(environ={}))
     (fault,) = raised.value.faults
@@ -228,6 +270,17 @@ def test_all_faults_of_a_file_are_said_at_once():
 
 
 CAN_WORK = [
+    ("", {"staging": ON.format(host="web1", root="/srv/shop-staging")}),
+    (
+        "",
+        {
+            "staging": ON.format(host="web1", root="/var/shop")
+            + '\ncurrent = "/var/shop/live"\nref = "HEAD@{1.day.ago}"'
+        },
+    ),
+    (HOOK.replace("after-switch", "prepare") + 'as = "root"', {}),
+    (HOOK.replace("after-switch", "prepare") + 'as = "a"', {"production": 'group = "web"', "staging": 'become = "a"'}),
+    (HOOK.replace("after-switch", "build"), {"source": 'build-env = ["A"]'}),
     (LOG, {"production": BAKE, "staging": BAKE}),
     (LOG + 'bake = "3s"', {}),
     (LOG + 'roles = ["db"]', {"staging": BAKE}),  # no server of production is meant

@@ -306,10 +306,10 @@ def test_any_value_comes_back_from_the_file(
     project: str, environment: str, place: str, folder: str, name: str, port: int | None
 ):
     root = "/srv/" + folder.replace("..", "")
-    server = Server(name=name, host="ana@web1", root=root, port=port, identity="~/" + folder)
+    server = Server(name=name, host="ana@web1", root=root, port=port, identity=f"~/{folder}/id")
     for keep, kind in enumerate(KINDS, start=3):
         answers = Answers(
-            project=project, source=kind, place=f"./{place}", environment=environment, servers=(server,), keep=keep
+            project=project, source=kind, place=f"./{place}/x", environment=environment, servers=(server,), keep=keep
         )
         made = parse(render(answers), Path("turnout.toml"), Settings(environ={}))
         assert (made.project, made.source.kind, made.source.place) == (project, kind, answers.place)
