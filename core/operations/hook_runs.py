@@ -263,14 +263,16 @@ class HookRuns:
                 self._without_slot(hook, name, told["TURNOUT_TAG"], fatal=back is None)
                 return
             if hook.on == FAILURE.name and standing.slots and name in self._unsure:
-                self._run.warn(f"no failure hook runs: {told['TURNOUT_TAG']} may still serve", name)
+                self._run.warn("no failure hook runs: which release serves is not certain", name)
                 return
             if hook.on == RETIRE.name and not self._is_there(name, told["TURNOUT_TAG"]):
                 folder = state.root  # one that never went live was removed
             with run.phase(hook.on, name) if MOMENTS[hook.on].batched else nullcontext():
                 hooks.run(run.site(name, way.cancel), hook, folder, told)
 
-        there = [name for name in way.servers if back is not None or name not in run.left_out]
+        # One that is left out may have to stop what was started there.
+        chosen = back is not None or hook.on == FAILURE.name
+        there = [name for name in way.servers if chosen or name not in run.left_out]
         names = [name for name in there if self._runs_on(hook, name)]
         if not names:
             return

@@ -138,3 +138,17 @@ def test_killed_in_a_retire_hook_and_undone(interrupted, pair):
         assert lines(server, "turned")[-1] == "r1 blue"
     known.do(DeployRequest(tag="r3"))
     assert lines(pair[0], "started")[-1] == "r3 green"
+
+
+def test_what_was_started_on_a_server_that_is_left_out_is_stopped_there(pair, project_factory, truth):
+    start = hook("before-switch", f"{SAID.format(name='started')}; [ ! -e $TURNOUT_ROOT/broken ]")
+    stop = hook("failure", SAID.format(name="failed"))
+    options = SLOTS | {"allow-failed": 1}
+    known = truth(project := project_factory(pair, environment_options=options, extra=start + stop), pair)
+    known.do(DeployRequest(tag="r1"))
+    project.commit({"index.html": "two\n"})
+    (pair[1].files / "broken").touch()
+    known.do(DeployRequest(tag="r2"))
+    assert known.live() == ["r2", "r1"]
+    assert [lines(server, "failed") for server in pair] == [[], ["r2 green"]]
+    assert [lines(server, ".turnout/slots") for server in pair] == [["green 8002 r2 used"], ["blue 8001 r1 used"]]
