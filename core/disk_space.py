@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from core import layout
@@ -36,19 +36,30 @@ def occupied(entries: Iterable[Entry], block: int) -> Space:
 
 def of_upload(state: ServerState, manifest: Manifest, change: Difference) -> Space:
     """What a change of the deploy-cache adds to it; what it removes or replaces is not counted."""
-    return occupied((manifest.entries[path] for path in change.send), state.block)
+    return _once(change, state.block, lambda: (manifest.entries[path] for path in change.send))
 
 
 def of_unknown_cache(state: ServerState, manifest: Manifest) -> Space:
     """Lower bound for an unknown deploy-cache, assuming everything already in it is reusable."""
-    whole = occupied(manifest.entries.values(), state.block)
+    whole = _once(manifest, state.block, manifest.entries.values)
     return Space(max(whole.bytes - state.cache_bytes, 0), max(whole.inodes - state.cache_entries, 0))
 
 
 def of_release(state: ServerState, manifest: Manifest, *, shared: bool) -> Space:
     """What a release takes in addition to the deploy-cache; `shared`: its files are hard links to the cache's."""
-    entries = (entry for entry in manifest.entries.values() if not shared or entry.kind == FOLDER)
-    return occupied(entries, state.block)
+    entries = manifest.entries
+    if not shared:
+        return _once(manifest, state.block, entries.values)
+    return occupied((entry for entry in entries.values() if entry.kind == FOLDER), state.block)
+
+
+def _once(tree: Manifest | Difference, block: int, entries: Callable[[], Iterable[Entry]]) -> Space:
+    """What the entries of a tree take, worked out once for all servers of a fleet."""
+    known: dict[int, Space] = tree.__dict__.setdefault("_space", {})
+    found = known.get(block)
+    if found is None:
+        found = known[block] = occupied(entries(), block)
+    return found
 
 
 def lacking(state: ServerState, upload: Space, release: Space) -> str:

@@ -17,9 +17,9 @@ from __future__ import annotations
 import hashlib
 import operator
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from core.dataclass import dataclass
 from core.text import decode_path, encode_path, same_path
@@ -27,6 +27,9 @@ from core.text import decode_path, encode_path, same_path
 FILE, EXECUTABLE, LINK, FOLDER = "f", "x", "l", "d"
 
 _OPEN = {FILE: 0o644, EXECUTABLE: 0o755, FOLDER: 0o755, LINK: 0o777}
+
+MANY = 20_000
+"""Entries from which on a tree is kept in its text form (core.packed): a dict of them takes three times as much."""
 
 LONGEST_TARGET = 4095
 """Bytes of a link's target (PATH_MAX, without the NUL)."""
@@ -87,6 +90,10 @@ def masked(kind: str, umask: int) -> int:
     return closed(kind, _OPEN[kind] & ~umask) if umask and kind != LINK else 0
 
 
+_Raw: TypeAlias = bytes
+"""For a class that has an attribute of that name."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """The entries of a tree by path (bytes, relative, `/` between parts, never "." or "..")."""
@@ -94,19 +101,34 @@ class Manifest:
     entries: Mapping[bytes, Entry]
 
     @cached_property
-    def lines(self) -> list[str]:
+    def lines(self) -> Sequence[str]:
         """The text form's lines without their newlines, sorted."""
-        return sorted(line(path, entry) for path, entry in self.entries.items())
+        lines: Sequence[str] | None = getattr(self.entries, "lines", None)  # core.packed
+        return sorted(line(path, entry) for path, entry in self.entries.items()) if lines is None else lines
+
+    @property
+    def is_large(self) -> bool:
+        """Whether its entries are kept in the text form (core.packed)."""
+        return hasattr(self.entries, "lines")
+
+    @property
+    def text(self) -> str:
+        """The text form, ASCII. Of a large tree it is made each time: `raw` is at hand."""
+        return self.raw.decode("ascii") if self.is_large else self._text
 
     @cached_property
-    def text(self) -> str:
-        """The text form, ASCII."""
+    def _text(self) -> str:
         return "".join([f"{item}\n" for item in self.lines])
+
+    @property
+    def raw(self) -> _Raw:
+        """The text form as bytes."""
+        return raw_of(self.lines) if self.is_large else self._text.encode("ascii")
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the text form in hex: what tells two trees apart."""
-        return hashlib.sha256(self.text.encode("ascii")).hexdigest()
+        return hashlib.sha256(self.raw).hexdigest()
 
     @cached_property
     def bytes(self) -> int:
@@ -118,8 +140,22 @@ class Manifest:
         """Number of regular files."""
         return sum(entry.is_file for entry in self.entries.values())
 
+    def in_order(self) -> Iterator[tuple[_Raw, Entry]]:
+        """Each path with its entry, sorted by path."""
+        if not self.is_large:
+            yield from sorted(self.entries.items())
+            return
+        for path in sorted(self.entries):
+            yield path, self.entries[path]
+
 
 EMPTY = Manifest({})
+
+
+def raw_of(lines: Sequence[str]) -> bytes:
+    """The text of some lines, which have no newlines."""
+    raw: bytes | None = getattr(lines, "raw", None)  # core.packed
+    return "".join([f"{item}\n" for item in lines]).encode("ascii") if raw is None else raw
 
 
 def derived(base: Manifest, entries: Mapping[bytes, Entry]) -> Manifest:
@@ -146,15 +182,51 @@ _LINE = re.compile(
 )
 
 
-def parse(text: str) -> Manifest:
+_PIECE = 1 << 20
+"""Bytes of a large text that are parsed at a time."""
+_TWICE = "the manifest names a path twice"
+
+
+def parse(text: str | bytes) -> Manifest:
     """The manifest of a text form. ValueError says what makes it another text than `Manifest.text`.
 
     A text that was cut, is out of order or is written in another way was not written by Turnout, and nothing in it
     counts. One expression over the whole text: a manifest of 5,000 entries is on the way of every command.
     """
+    if isinstance(text, str):
+        return parse(text.encode("ascii")) if text.count("\n") > MANY else _parse(text)
+    return _parse_large(text) if text.count(b"\n") > MANY else _parse(text.decode("ascii"))
+
+
+def _parse(text: str) -> Manifest:
+    entries, lines = _parsed(text)
+    manifest = Manifest(entries)
+    manifest.__dict__.update(_text=text, lines=lines)
+    return manifest
+
+
+def _parse_large(raw: bytes) -> Manifest:
+    """The same for very many entries, a piece at a time."""
+    from core.packed import Lines, Packed  # few trees are that large
+
+    before = ""
+    place = number = 0
+    while place < len(raw):
+        end = raw.find(b"\n", place + _PIECE) + 1 or len(raw)
+        _, lines = _parsed(raw[place:end].decode("ascii"), number)
+        if before:
+            if before.partition("\t")[0] == lines[0].partition("\t")[0]:
+                raise ValueError(_TWICE)
+            _check_order([before, lines[0]])
+        before, place, number = lines[-1], end, number + len(lines)
+    return Manifest(Packed(Lines(raw)))
+
+
+def _parsed(text: str, number: int = 0) -> tuple[dict[bytes, Entry], list[str]]:
+    """The entries and the lines of a text form; `number` lines come before it. ValueError as `parse`."""
     rows = _LINE.findall(text)
     if len(rows) != text.count("\n") + (text[-1:] not in ("\n", "")):
-        raise ValueError(_fault(text))
+        raise ValueError(_fault(text, number))
     lines = text.split("\n")
     if lines.pop():
         raise ValueError("the manifest's last line is cut off")
@@ -180,14 +252,17 @@ def parse(text: str) -> Manifest:
                 _check_target(target)
                 entries[path] = Entry(LINK, 0, target)
     except ValueError:
-        raise ValueError(_fault(text)) from None
+        raise ValueError(_fault(text, number)) from None
     if len(entries) != len(rows):
-        raise ValueError("the manifest names a path twice")
+        raise ValueError(_TWICE)
+    _check_order(lines)
+    return entries, lines
+
+
+def _check_order(lines: list[str]) -> None:
+    """ValueError where lines are not in the one order."""
     if not all(map(operator.lt, lines, lines[1:])):
         raise ValueError("the manifest's lines are out of order")
-    manifest = Manifest(entries)
-    manifest.__dict__.update(text=text, lines=lines)
-    return manifest
 
 
 def _check_target(encoded: str) -> None:
@@ -197,9 +272,9 @@ def _check_target(encoded: str) -> None:
         raise ValueError
 
 
-def _fault(text: str) -> str:
-    """Which line is not an entry, for an error."""
-    for number, item in enumerate(text.removesuffix("\n").split("\n"), 1):
+def _fault(text: str, before: int = 0) -> str:
+    """Which line is not an entry, for an error; `before`: lines that come before the text."""
+    for number, item in enumerate(text.removesuffix("\n").split("\n"), before + 1):
         match = _LINE.fullmatch(item)
         try:
             if not match or not is_inside(decode_path(match[1])) or same_path(match[1]) != match[1]:
@@ -229,8 +304,8 @@ class Difference:
     send: tuple[bytes, ...]
     bytes: int
     files: int
-    gone: tuple[str, ...]
-    added: tuple[str, ...]
+    gone: Sequence[str]
+    added: Sequence[str]
 
     @property
     def empty(self) -> bool:
@@ -261,6 +336,10 @@ def difference(old: Manifest, new: Manifest, *, of_group: bool = False) -> Diffe
 
 
 def _difference(old: Manifest, new: Manifest, *, of_group: bool) -> Difference:
+    if old.is_large or new.is_large:
+        from core.packed import difference_of_large  # few trees are that large
+
+        return difference_of_large(old, new, of_group=of_group)
     remove: set[bytes] = set()
     send: list[bytes] = []
     gone: list[str] = []
@@ -280,11 +359,11 @@ def _difference(old: Manifest, new: Manifest, *, of_group: bool) -> Difference:
         if old.entries.get(path) != entry:
             send.append(path)
             added.append(line(path, entry))
-        elif anew and _below(path, anew):
+        elif anew and below(path, anew):
             send.append(path)
     changed = [new.entries[path] for path in send]
     return Difference(
-        remove=tuple(sorted(path for path in remove if not _below(path, remove))),
+        remove=tuple(sorted(path for path in remove if not below(path, remove))),
         send=tuple(sorted(send)),
         bytes=sum(entry.size for entry in changed),
         files=sum(entry.is_file for entry in changed),
@@ -293,7 +372,7 @@ def _difference(old: Manifest, new: Manifest, *, of_group: bool) -> Difference:
     )
 
 
-def _below(path: bytes, folders: Set[bytes]) -> bool:
+def below(path: bytes, folders: Set[bytes]) -> bool:
     """Whether a parent of `path` is among `folders`."""
     while b"/" in path:
         path = path.rpartition(b"/")[0]

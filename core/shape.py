@@ -27,10 +27,13 @@ _FOUND = re.compile(rb"(?:[dl?]|[fx] [0-9]+|m [0-7]+) \./(.+)", re.DOTALL)
 def shape_digest(manifest: Manifest) -> str:
     """SHA-256 in hex of the sorted lines of a release that has just these entries; MODES before it where they count."""
     modes = _modes(manifest)
-    text = b"\n".join([*(_line(path, entry) for path, entry in manifest.entries.items()), *modes])
-    lines = sorted(text.split(b"\n")) if text else []
-    digest = hashlib.sha256(b"".join([item + b"\n" for item in lines])).hexdigest()
-    return f"{MODES}{digest}" if modes else digest
+    lines = [part for path, entry in manifest.entries.items() for part in _line(path, entry).split(b"\n")]
+    lines += [part for item in modes for part in item.split(b"\n")]
+    lines.sort()
+    digest = hashlib.sha256()
+    for item in lines:
+        digest.update(item + b"\n")
+    return f"{MODES}{digest.hexdigest()}" if modes else digest.hexdigest()
 
 
 def differences(manifest: Manifest, lines: Iterable[bytes]) -> list[str]:

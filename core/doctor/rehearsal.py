@@ -67,7 +67,7 @@ def _stream(manifest: Manifest) -> bytes:
     """The tar stream of the tree and its manifest."""
     now = int(time.time())
     parts = [header(_CACHE + b"page/", b"5", 0o755, 0, now)]
-    for path, content in {**_CONTENTS, b"": manifest.text.encode("ascii")}.items():
+    for path, content in {**_CONTENTS, b"": manifest.raw}.items():
         name = _CACHE + path if path else f"{layout.INCOMING}/manifest".encode()
         mode = 0o755 if path == b"start" else 0o644
         parts += [header(name, b"0", mode, len(content), now), content, padding(len(content))]

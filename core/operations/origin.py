@@ -233,7 +233,7 @@ def _receive(
             told = time.monotonic()
             emit(Note(text=f"{size(total)} of {size(manifest.bytes)} read from {where}"))
 
-    paths = [path for path, entry in sorted(manifest.entries.items()) if entry.is_file]
+    paths = [path for path, entry in manifest.in_order() if entry.is_file]
     files = session.download(folder, paths, cancel)
     try:
         return receive(fleet.project.settings.cache, manifest, record, files, cancel, tell)

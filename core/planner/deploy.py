@@ -52,12 +52,15 @@ def _private(
     # A shared path that is there already is not taken from the release.
     there = [each.path for each in settings.shared if all(each.path not in state.shared_missing for state in new)]
     kept = [path.encode("utf-8", "surrogateescape") for path in there]
+    if not new:
+        return []
+    private = sorted((path, entry) for path, entry in manifest.entries.items() if entry.closed)
     found = [
         show_path(path) + ("/" if entry.kind == FOLDER else "")
-        for path, entry in sorted(manifest.entries.items())
-        if entry.closed and not any(path == top or path.startswith(top + b"/") for top in kept)
+        for path, entry in private
+        if not any(path == top or path.startswith(top + b"/") for top in kept)
     ]
-    if not new or not found:
+    if not found:
         return []
     names = some(found, PRIVATE_NAMED)
     return [f"private in the source, so not readable by every user of the servers: {names}"]

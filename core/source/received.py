@@ -81,7 +81,7 @@ def _write(top: Path, manifest: Manifest, files: Files, cancel: Cancel, on_bytes
     times: set[int] = set()
     total = 0
     folder = Folder(top)
-    for path, entry in sorted(manifest.entries.items()):
+    for path, entry in manifest.in_order():
         try:
             if entry.kind == FOLDER:
                 folder.folder(path)

@@ -7,7 +7,8 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 
 from core.errors import SourceError
-from core.manifest import FOLDER, Entry, Manifest
+from core.gathering import Gathering
+from core.manifest import FOLDER, Manifest
 from core.text import show_path
 
 Excluded = Callable[[bytes, bool], bool]
@@ -50,24 +51,25 @@ def selected(tree: Manifest, publish: str, exclude: Sequence[str]) -> Manifest:
     part = os.fsencode(publish)
     if not part and not exclude:
         return tree
-    entries: Iterable[tuple[bytes, Entry]] = tree.entries.items()
+    entries = tree.entries
+    paths: Iterable[bytes] = entries
+    start = b""
     if part:
-        entry = tree.entries.get(part)
+        entry = entries.get(part)
         if entry is None or entry.kind != FOLDER:
-            raise not_a_folder(
-                publish, [path for path, e in tree.entries.items() if e.kind == FOLDER], entry is not None
-            )
+            raise not_a_folder(publish, [path for path, e in entries.items() if e.kind == FOLDER], entry is not None)
         start = part + b"/"
-        entries = [(path[len(start) :], entry) for path, entry in entries if path.startswith(start)]
+        paths = (path for path in entries if path.startswith(start))
     excluded = excluding(exclude)
     left_out: set[bytes] = set()
-    kept: dict[bytes, Entry] = {}
-    for path, entry in sorted(entries):
+    kept = Gathering()
+    for whole in sorted(paths):
+        path, entry = whole[len(start) :], entries[whole]
         if path.rpartition(b"/")[0] in left_out or excluded(path, entry.kind == FOLDER):
             left_out.add(path)
         else:
             kept[path] = entry
-    return Manifest(kept)
+    return kept.manifest()
 
 
 def not_a_folder(publish: str, folders: Iterable[bytes], exists: bool) -> SourceError:

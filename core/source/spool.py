@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
+from array import array
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -31,11 +32,13 @@ class Spool:
         self._file = tempfile.TemporaryFile(dir=folder, buffering=_BUFFER)  # noqa: SIM115  # lives as long as we do
         weakref.finalize(self, self._file.close)
         self._length = 0
-        self._places: dict[bytes, tuple[int, int]] = {}
+        self._numbers: dict[bytes, int] = {}
+        self._places = array("Q")
+        """Where the content of each file begins and ends; the first of the two is at its number."""
         self._others: set[bytes] = set()
 
     def __contains__(self, path: bytes) -> bool:
-        return path in self._places
+        return path in self._numbers
 
     def below(self, path: bytes) -> Part:
         """What lies below a folder, which is to come."""
@@ -65,7 +68,8 @@ class Spool:
             self._length += len(content)
 
         yield write
-        self._places[path] = begin, self._length - begin
+        self._numbers[path] = len(self._places)
+        self._places.extend((begin, self._length))
 
     def settle(self) -> None:
         """It is filled: from now on it can be read. OSError where not all of it could be written."""
@@ -79,14 +83,14 @@ class Spool:
 
     def open(self, path: bytes) -> BinaryIO:
         """The content of a file, once it is settled. KeyError where it has none of that name."""
-        place, size = self._places[path]
-        return cast(BinaryIO, Content(self, place, size))
+        number = self._numbers[path]
+        return cast(BinaryIO, Content(self, self._places[number], self._places[number + 1]))
 
     def fileno(self) -> int:
         return self._file.fileno()
 
     def _is_new(self, path: bytes) -> None:
-        if path in self._places or path in self._others:
+        if path in self._numbers or path in self._others:
             raise FileExistsError(path)
 
 
@@ -120,10 +124,10 @@ class Part:
 class Content:
     """A part of a spool, to read as if it were a file of its own: what core.tar.writer asks of a file."""
 
-    def __init__(self, spool: Spool, place: int, size: int) -> None:
+    def __init__(self, spool: Spool, place: int, end: int) -> None:
         self._spool = spool  # stays open as long as somebody reads
         self._place = place
-        self._end = place + size
+        self._end = end
         self._begin = place
 
     def __enter__(self) -> Content:

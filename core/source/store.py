@@ -62,7 +62,7 @@ def read_manifest(content: bytes) -> Manifest:
     digest = hashlib.sha256(content).hexdigest()
     with _recent_lock:
         manifest = _recent.get(digest)
-    return manifest or _recall(digest, parse(content.decode("ascii")))
+    return manifest or _recall(digest, parse(content))
 
 
 def _recall(digest: str, manifest: Manifest) -> Manifest:
@@ -98,7 +98,7 @@ def remember(cache: Path, manifest: Manifest) -> None:
         if path.exists():
             os.utime(path)
             return
-        write_whole(path, manifest.text.encode("ascii"))
+        write_whole(path, manifest.raw)
         _evict(folder, KEPT_MANIFESTS)
 
 

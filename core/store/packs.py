@@ -141,7 +141,7 @@ class PackFiles:
         self._pieces = iter(pieces)
         self._inflate = zlib.decompressobj(31)
         self._buffer = b""
-        self._sizes = iter([entry.size for _, entry in sorted(manifest.entries.items()) if entry.is_file])
+        self._sizes = iter([entry.size for _, entry in manifest.in_order() if entry.is_file])
         self._left = self._padding = 0
         # Folders, and long names of any entry.
         self._others = 2 * len(manifest.entries)

@@ -139,7 +139,7 @@ def push(
         pack = find_pack(objects, manifest.digest, cancel=cancel)
     if pack is not None and objects.size(catalog.pack_key(manifest.digest, pack.id), cancel) == pack.bytes:
         return pack, True
-    objects.write(catalog.manifest_key(manifest.digest), manifest.text.encode("ascii"), cancel)
+    objects.write(catalog.manifest_key(manifest.digest), manifest.raw, cancel)
     pack = push_pack(objects, tree, emit, cancel)
     name(objects, tree, environment, who, cancel)
     return pack, False

@@ -12,8 +12,9 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO, NamedTuple, Protocol
 
 from core.errors import SourceError
+from core.gathering import Gathering
 from core.jobs import Cancel
-from core.manifest import EXECUTABLE, FILE, FOLDER_ENTRY, Entry, is_inside, link
+from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, Entry, is_inside, link
 from core.text import show_path
 
 _BLOCK = 512
@@ -56,7 +57,7 @@ Buffer = bytes | memoryview
 class Unpacked(NamedTuple):
     """Entries by path, and the paths of files that begin like a Git LFS pointer."""
 
-    entries: dict[bytes, Entry]
+    entries: Gathering
     pointers: list[bytes]
 
 
@@ -96,7 +97,7 @@ def unpack(stream: BinaryIO, sink: Sink, cancel: Cancel, below: bytes = b"") -> 
     SourceError for a path that would leave the sink, EOFError where the stream ends too soon. A sink gets files only in
     folders that it got before: so no link in the stream can redirect a file.
     """
-    entries: dict[bytes, Entry] = {}
+    entries = Gathering()
     pointers: list[bytes] = []
     start = below + b"/" if below else b""
     for number, member in enumerate(members(stream)):
@@ -159,7 +160,7 @@ def _file(stream: BinaryIO, member: Member, sink: Sink, cancel: Cancel) -> tuple
     return Entry(EXECUTABLE if executable else FILE, member.size, digest.hexdigest()), pointer
 
 
-def _make_parents(path: bytes, entries: dict[bytes, Entry], sink: Sink) -> None:
+def _make_parents(path: bytes, entries: Gathering, sink: Sink) -> None:
     """The folders above `path`, as far as the stream has not named them; never through something else of that name."""
     parent = path.rpartition(b"/")[0]
     if not parent:
@@ -169,7 +170,7 @@ def _make_parents(path: bytes, entries: dict[bytes, Entry], sink: Sink) -> None:
         _make_parents(parent, entries, sink)
         sink.folder(parent)
         entries[parent] = FOLDER_ENTRY
-    elif entry is not FOLDER_ENTRY:
+    elif entry.kind != FOLDER:
         raise SourceError(f"the revision contains {show_path(parent)} both as a folder and as something else")
 
 

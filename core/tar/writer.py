@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from core import layout
 from core.errors import SourceError
-from core.manifest import FOLDER, LINK, Difference, Manifest
+from core.manifest import FOLDER, LINK, Difference, Manifest, raw_of
 from core.text import show_path
 
 BLOCK = 512
@@ -78,15 +78,11 @@ def manifest_files(manifest: Manifest, change: Difference | None) -> list[tuple[
     one it has, or all of it.
     """
     if change is None:
-        return [(f"{layout.INCOMING}/manifest".encode(), manifest.text.encode("ascii"))]
+        return [(f"{layout.INCOMING}/manifest".encode(), manifest.raw)]
     return [
-        (f"{layout.INCOMING}/added".encode(), _text(change.added)),
-        (f"{layout.INCOMING}/gone".encode(), _text(change.gone)),
+        (f"{layout.INCOMING}/added".encode(), raw_of(change.added)),
+        (f"{layout.INCOMING}/gone".encode(), raw_of(change.gone)),
     ]
-
-
-def _text(lines: Iterable[str]) -> bytes:
-    return "".join([f"{line}\n" for line in lines]).encode("ascii")
 
 
 def stream(

@@ -90,7 +90,7 @@ def test_any_tree_is_unpacked_as_it_is(tmp_path_factory: pytest.TempPathFactory,
     ]
     folder = tmp_path_factory.mktemp("in")
     out = unpacked(stream_of(items), folder)
-    assert out.entries == {path: tree.entries[path] for path, _, _ in items}
+    assert dict(out.entries.items()) == {path: tree.entries[path] for path, _, _ in items}
     assert out.pointers == []
 
 

@@ -7,23 +7,25 @@ on its path, its blob and the attributes alone, and no attribute has changed: so
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from contextlib import contextmanager, suppress
 from dataclasses import field, replace
 from typing import BinaryIO, Protocol, cast
 
 from core.dataclass import dataclass
 from core.errors import SourceError
+from core.gathering import Gathering
 from core.jobs import Cancel
-from core.manifest import EMPTY, FOLDER, FOLDER_ENTRY, Entry, Manifest, derived
+from core.manifest import EMPTY, FOLDER_ENTRY, Manifest, derived
 from core.source.git.export_cache import About, Export
 from core.source.git.lfs import Files, fill
 from core.source.git.repository import Resolved
 from core.source.git.submodules import Submodules
-from core.tar.reader import Sink, unpack
+from core.tar.reader import Sink, Unpacked, unpack
 from core.text import clean, decode_path, encode_path, show_path
 
 MOST_CHANGED = 1000
@@ -67,7 +69,7 @@ class _Content:
     conditional   a submodule's files depend on more than its commit
     """
 
-    entries: dict[bytes, Entry]
+    entries: Gathering
     pointers: list[bytes]
     submodules: list[bytes] = field(default_factory=list)
     absent: list[bytes] = field(default_factory=list)
@@ -78,8 +80,7 @@ def again(resolved: Resolved, export: Export, place: Place, paths: Collection[by
     """Bring these files of an export to an empty place once more. SourceError where git gives another content now."""
     about = export.about
     if about.uniform and not about.submodules and len(paths) <= MOST_CHANGED and _fits(paths):
-        entries: dict[bytes, Entry] = {}
-        _archive(resolved, place, entries, cancel, paths)
+        entries, _ = _archive(resolved, place, cancel, paths)
     else:
         entries = _content(resolved, place, cancel).entries
     for path in paths:
@@ -97,8 +98,8 @@ def _fits(paths: Iterable[bytes]) -> bool:
 
 def _content(resolved: Resolved, place: Place, cancel: Cancel) -> _Content:
     """Unpack a commit and, in their folders, its submodules, and theirs."""
-    entries: dict[bytes, Entry] = {}
-    content = _Content(entries, _archive(resolved, place, entries, cancel))
+    entries, pointers = _archive(resolved, place, cancel)
+    content = _Content(entries, pointers)
     submodules = Submodules(resolved)
     content.conditional = any(submodule.path in entries for submodule in submodules.all) and bool(submodules.conditions)
     for submodule in submodules.all:
@@ -111,7 +112,7 @@ def _content(resolved: Resolved, place: Place, cancel: Cancel) -> _Content:
             continue
         inner = _content(clone, place.below(submodule.path), cancel)
         start = submodule.path + b"/"
-        entries.update({start + path: entry for path, entry in inner.entries.items()})
+        entries.update((start + path, entry) for path, entry in inner.entries.items())
         content.pointers += [start + path for path in inner.pointers]
         content.submodules += [start + path for path in inner.submodules]
         content.absent += [start + path for path in inner.absent]
@@ -134,10 +135,13 @@ def upon(base: Export, resolved: Resolved, place: Place, cancel: Cancel) -> tupl
     ):
         return None
     submodules = {decode_path(path) for path in base.about.submodules}
-    entries = {path: entry for path, entry in base.manifest.entries.items() if path not in touched}
+    entries = Gathering()
+    entries.take(base.manifest, touched)
     pointers = [path for path in base.about.pointers if decode_path(path) not in touched]
     if send:
-        pointers += map(encode_path, _archive(resolved, place, entries, cancel, send))
+        sent, missing = _archive(resolved, place, cancel, send)
+        entries.update(sent.items())
+        pointers += map(encode_path, missing)
     commit = resolved.repository.commit(resolved.commit)
     about = About(resolved.commit, commit.subject, commit.author, commit.committed)
     return _manifest(entries, submodules, base.manifest), replace(
@@ -149,14 +153,18 @@ def upon(base: Export, resolved: Resolved, place: Place, cancel: Cancel) -> tupl
     )
 
 
-def _manifest(entries: Mapping[bytes, Entry], submodules: Set[bytes], base: Manifest = EMPTY) -> Manifest:
+def _manifest(entries: Gathering, submodules: Set[bytes], base: Manifest = EMPTY) -> Manifest:
     """The manifest of the entries, with the folders that something lies in, and those of submodules.
 
     git has no empty folders. For a folder in which everything is ignored, the output of `git archive` differs by
     version and by the paths asked for.
     """
-    files = {path: entry for path, entry in entries.items() if entry.kind != FOLDER}
-    return derived(base, files | dict.fromkeys(_parents([*files, *submodules]) | submodules, FOLDER_ENTRY))
+    for path in entries.folders():
+        del entries[path]
+    for path in _parents(itertools.chain(entries, submodules)) | submodules:
+        entries[path] = FOLDER_ENTRY
+    made = entries.manifest()
+    return made if made.is_large else derived(base, made.entries)
 
 
 def _parents(paths: Iterable[bytes]) -> Set[bytes]:
@@ -171,29 +179,28 @@ def _parents(paths: Iterable[bytes]) -> Set[bytes]:
 
 
 def _archive(
-    resolved: Resolved, place: Place, entries: dict[bytes, Entry], cancel: Cancel, paths: Iterable[bytes] = ()
-) -> list[bytes]:
-    """Unpack `git archive` of a commit or some paths of it into `entries`, with the content of Git LFS files; the paths
-    of those whose content this clone does not have."""
+    resolved: Resolved, place: Place, cancel: Cancel, paths: Iterable[bytes] = ()
+) -> tuple[Gathering, list[bytes]]:
+    """Unpack `git archive` of a commit or some paths of it, with the content of Git LFS files; and the paths of those
+    whose content this clone does not have."""
     with tempfile.TemporaryFile() as said, _running(resolved.archive(*paths, stderr=said.fileno())) as process:
         stream = cast(BinaryIO, process.stdout)
         _widen(stream)
-        cut = False
-        unpacked: dict[bytes, Entry] = {}
-        pointers: list[bytes] = []
-        try:
-            unpacked, pointers = unpack(stream, place, cancel, os.fsencode(resolved.repository.path))
+        unpacked: Unpacked | None = None
+        with suppress(EOFError):
+            unpacked = unpack(stream, place, cancel, os.fsencode(resolved.repository.path))
             while stream.read(_PIPE):
                 pass  # the padding behind the end, which git would fail to write otherwise
-        except EOFError:
-            cut = True
-        if process.wait() or cut:
+        if process.wait() or unpacked is None:
             said.seek(0)
             words = clean(said.read(4000).decode("utf-8", "replace")).strip()
             raise SourceError(f"git archive of {resolved.commit[:12]} failed", detail=words)
-        filled, missing = fill(resolved, place, pointers, unpacked, cancel) if pointers else ({}, [])
-        entries.update(unpacked | filled)
-        return missing
+        entries, pointers = unpacked
+        if not pointers:
+            return entries, []
+        filled, missing = fill(resolved, place, pointers, entries, cancel)
+        entries.update(filled.items())
+        return entries, missing
 
 
 @contextmanager

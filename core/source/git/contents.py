@@ -32,7 +32,7 @@ class GitContents:
 
     def fetch(self, paths: Collection[bytes], cancel: Cancel) -> None:
         """Have these files at hand. SourceError where git does not give them as the export had them."""
-        self._fetch([self._start + path for path in paths], cancel)
+        self._fetch([self._start + path for path in paths] if self._start else paths, cancel)
 
     def open(self, path: bytes) -> BinaryIO:
         """The content of a file; where it is not at hand, all files are fetched first. Raises as `fetch`."""
@@ -49,7 +49,7 @@ class GitContents:
         """As `fetch`, with paths of the whole export."""
         entries = self._export.manifest.entries
         with self._lock:
-            missing = [path for path in paths if entries[path].is_file and self._holding(path) is None]
+            missing = [path for path in paths if self._holding(path) is None and entries[path].is_file]
             if not missing:
                 return
             folder = self._export.folder.parent

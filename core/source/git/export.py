@@ -143,5 +143,5 @@ def _selection_of(export: Export, part: str, exclude: tuple[str, ...]) -> Manife
         pass
     manifest = selected(export.manifest, part, exclude)
     with suppress(OSError):
-        write_whole(file, f"{manifest.digest}\n{manifest.text}".encode("ascii"))
+        write_whole(file, b"%b\n%b" % (manifest.digest.encode("ascii"), manifest.raw))
     return manifest

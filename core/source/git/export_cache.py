@@ -84,7 +84,7 @@ class Export:
 
 def finish(work: Path, final: Path, manifest: Manifest, about: About) -> Export:
     """Put a finished export in place; if another process was first, its export is used."""
-    (work / _MANIFEST).write_bytes(manifest.text.encode("ascii"))
+    (work / _MANIFEST).write_bytes(manifest.raw)
     about = replace(about, boot=_boot(), digest=manifest.digest, made=time.time())
     (work / _ABOUT).write_text(json.dumps(asdict(about)))
     if not put_in_place(work, final):

@@ -11,11 +11,12 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from core.errors import SourceError
+from core.gathering import Gathering
 from core.jobs import Cancel
 from core.manifest import Entry
 from core.source.git.repository import Resolved, words_of
@@ -43,7 +44,7 @@ class Files(Protocol):
 
 
 def fill(
-    resolved: Resolved, files: Files, pointers: Sequence[bytes], entries: Mapping[bytes, Entry], cancel: Cancel
+    resolved: Resolved, files: Files, pointers: Sequence[bytes], entries: Gathering, cancel: Cancel
 ) -> tuple[dict[bytes, Entry], list[bytes]]:
     """Put the content in place of pointers.
 
