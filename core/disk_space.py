@@ -36,6 +36,8 @@ def occupied(entries: Iterable[Entry], block: int) -> Space:
 
 def of_upload(state: ServerState, manifest: Manifest, change: Difference) -> Space:
     """What a change of the deploy-cache adds to it; what it removes or replaces is not counted."""
+    if len(change.send) == len(manifest.entries):
+        return _once(manifest, state.block, manifest.entries.values)
     return _once(change, state.block, lambda: (manifest.entries[path] for path in change.send))
 
 

@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import overload
 
 from core.manifest import FOLDER, Difference, Entry, Manifest, below, closed
-from core.text import decode_path, encode_path
+from core.text import decode_path, encode_path, is_plain
 
 _PIECE = 1 << 16
 """Bytes of the text that are taken apart at a time."""
@@ -78,7 +78,7 @@ class Packed(Mapping[bytes, Entry]):
 
     def __init__(self, lines: Lines) -> None:
         self.lines = lines
-        self._next = 0
+        self._last = 0
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -88,15 +88,17 @@ class Packed(Mapping[bytes, Entry]):
             yield path_of(item)
 
     def __getitem__(self, path: bytes) -> Entry:
-        start = encode_path(path) + "\t"
-        lines = self.lines
-        place = self._next  # only a guess: another thread may have looked for something else
-        if place >= len(lines) or not lines[place].startswith(start):
-            place = bisect_left(lines, start)
-            if place >= len(lines) or not lines[place].startswith(start):
-                raise KeyError(path)
-        self._next = place + 1
-        return entry_of(lines[place])
+        start = path + b"\t" if is_plain(path) else encode_path(path).encode("ascii") + b"\t"
+        raw, starts = self.lines.raw, self.lines.starts
+        place = self._last  # only a guess: another thread may have looked for something else
+        if not raw.startswith(start, starts[place]):
+            place += 1
+            if place >= len(starts) or not raw.startswith(start, starts[place]):
+                place = bisect_left(self.lines, start.decode("ascii"))
+                if not raw.startswith(start, starts[place]):
+                    raise KeyError(path)
+        self._last = place
+        return entry_of(raw[starts[place] : starts[place + 1] - 1].decode("ascii"))
 
     def __contains__(self, path: object) -> bool:
         return isinstance(path, bytes) and self.get(path) is not None
@@ -182,7 +184,8 @@ def difference_of_large(old: Manifest, new: Manifest, *, of_group: bool) -> Diff
                 remove.add(path)
                 anew.add(path)
         if successor:
-            added += b"%b\n" % after.encode("ascii")
+            if old.entries:
+                added += b"%b\n" % after.encode("ascii")
             send.append(path)
             size += successor.size
             files += successor.is_file

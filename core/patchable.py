@@ -19,7 +19,7 @@ def patchable(has: Set[str], old: Manifest, change: Difference, new: Manifest) -
     has   the features of the server
     old   what its deploy-cache holds
     """
-    if not has >= NEEDED:
+    if not has >= NEEDED or not old.entries:
         return ()
     found = []
     for path in change.send:

@@ -24,6 +24,11 @@ _ESCAPE = re.compile(
 )
 
 
+def is_plain(path: bytes) -> bool:
+    """Whether encode_path leaves a path as it is."""
+    return _UNSAFE.search(path) is None
+
+
 def encode_path(path: bytes) -> str:
     """A path as printable ASCII without white space: `%XX` for every other byte. decode_path undoes it."""
     if _UNSAFE.search(path) is None:

@@ -157,7 +157,7 @@ def packed(chunks: Iterable[Chunk], squeeze: Squeeze) -> Iterator[Chunk]:
 
 def probes(manifest: Manifest, paths: Sequence[bytes]) -> list[tuple[bytes, int]]:
     """Where to read samples of PIECE bytes: files and offsets, evenly spread over the bytes that are sent."""
-    sizes = [(path, manifest.entries[path].size) for path in paths if manifest.entries[path].is_file]
+    sizes = [(path, entry.size) for path in paths if (entry := manifest.entries[path]).is_file]
     ends = list(itertools.accumulate(size for _, size in sizes))
     found = []
     for number in range(PIECES if ends else 0):

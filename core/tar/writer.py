@@ -143,7 +143,13 @@ def stream(
             yield Chunk(b"".join(held), content, files)
             held, size, content, files = [], 0, 0, 0
     for name, value in tail:
-        held.append(blob(name, value))
+        held.append(header(name, b"0", 0o644, len(value), 0))
+        for place in range(0, len(value), CHUNK):
+            held.append(value[place : place + CHUNK])
+            if place + CHUNK < len(value):
+                yield Chunk(b"".join(held), content, files)
+                held, content, files = [], 0, 0
+        held.append(padding(len(value)))
     held.append(END)
     yield Chunk(b"".join(held), content, files)
 

@@ -23,6 +23,7 @@ from core.errors import Cancelled, SourceError
 from core.jobs import Cancel
 from core.settings import Settings
 from core.source import Tree, make_tree
+from core.source.git import checkout
 from core.source.git.export_cache import KEPT
 from tests.projects import Files, Link, Nowhere, SampleProject, Script, make_project
 from tests.strategies import AWKWARD_NAMES
@@ -94,11 +95,21 @@ revisions = st.tuples(st.dictionaries(paths, file_contents, max_size=6), attribu
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(history=st.lists(revisions, min_size=2, max_size=4))
-def test_a_part_upon_an_earlier_export_gives_the_same_tree_as_a_whole_one(tmp_path: Path, history: list[Files]) -> None:
+@given(history=st.lists(revisions, min_size=2, max_size=4), named=st.sampled_from([0, checkout.MOST_NAMED]))
+def test_a_part_upon_an_earlier_export_gives_the_same_tree_as_a_whole_one(
+    tmp_path: Path, history: list[Files], named: int
+) -> None:
+    """`named`: so many changed files are named to git archive; of more a tree is made."""
     folder = Path(tempfile.mkdtemp(dir=tmp_path))
     os.environ["TURNOUT_CACHE_DIR"] = str(folder / "cache")
-    project = make_project(folder / "project", [Nowhere()], {"first": "x"})
+    project = make_project(folder / 'pro:"j\\ect', [Nowhere()], {"first": "x"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkout, "MOST_NAMED", named)
+        compare_history(project, history)
+
+
+def compare_history(project: SampleProject, history: list[Files]) -> None:
+    """Each revision gives the same upon the one before as whole."""
     tree_of(project)
     for files in history:
         for left in project.tree.iterdir():
@@ -119,6 +130,17 @@ def test_of_a_small_change_only_that_is_exported(git_project: GitProject) -> Non
     assert at_hand(tree) == {b"b/c", b"e/f"}
     assert contents(tree) == {b"b/c": b"2", b"b/d": b"1", b"e/f": b"new"}
     assert contents(first) == {b"a": b"1", b"b/c": b"1", b"b/d": b"1"}
+
+
+def test_of_many_changes_only_they_are_exported_and_nothing_is_left_in_the_repository(git_project: GitProject) -> None:
+    project = git_project({f"d/{n}": "1" for n in range(400)})
+    tree_of(project)
+    project.commit({f"d/{n}": "2" for n in range(300)})
+    objects = sorted(project.tree.joinpath(".git/objects").rglob("*"))
+    tree = tree_of(project)
+    assert at_hand(tree) == {b"d/%d" % n for n in range(300)}
+    assert contents(tree) == {b"d/%d" % n: b"2" if n < 300 else b"1" for n in range(400)}
+    assert sorted(project.tree.joinpath(".git/objects").rglob("*")) == objects
 
 
 def test_files_that_git_has_are_not_kept_on_disk(git_project: GitProject) -> None:

@@ -11,7 +11,7 @@ import itertools
 import os
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import field, replace
 from typing import BinaryIO, Protocol, cast
@@ -23,13 +23,16 @@ from core.jobs import Cancel
 from core.manifest import EMPTY, FOLDER_ENTRY, Manifest, derived
 from core.source.git.export_cache import About, Export
 from core.source.git.lfs import Files, fill
-from core.source.git.repository import Resolved
+from core.source.git.repository import Change, Resolved
 from core.source.git.submodules import Submodules
 from core.tar.reader import Sink, Unpacked, unpack
 from core.text import clean, decode_path, encode_path, show_path
 
 MOST_CHANGED = 1000
 """Paths. For more than this, a whole archive is just as fast."""
+
+MOST_NAMED = 100
+"""Paths. `git archive` takes as many as this; more become a tree of their own first."""
 
 _LONGEST_COMMAND = 96 * 1024
 """Bytes of paths on a command line; systems allow 128 KiB and more."""
@@ -125,11 +128,11 @@ def upon(base: Export, resolved: Resolved, place: Place, cancel: Cancel) -> tupl
     if not base.about.uniform or not base.about.whole:
         return None
     changes = resolved.changes(base.about.commit)
-    if changes is None or len(changes) > MOST_CHANGED:
+    if changes is None or len(changes) > max(MOST_CHANGED, len(base.manifest.entries) // 4):
         return None
     touched = {change.path for change in changes}
-    send = [change.path for change in changes if change.after != _ABSENT]
-    if not _fits(send) or any(
+    send = [change for change in changes if change.after != _ABSENT]
+    if any(
         _SUBMODULE in (change.before, change.after) or change.path.rpartition(b"/")[2] == b".gitattributes"
         for change in changes
     ):
@@ -139,7 +142,7 @@ def upon(base: Export, resolved: Resolved, place: Place, cancel: Cancel) -> tupl
     entries.take(base.manifest, touched)
     pointers = [path for path in base.about.pointers if decode_path(path) not in touched]
     if send:
-        sent, missing = _archive(resolved, place, cancel, send)
+        sent, missing = _changed(resolved, send, place, cancel)
         entries.update(sent.items())
         pointers += map(encode_path, missing)
     commit = resolved.repository.commit(resolved.commit)
@@ -151,6 +154,19 @@ def upon(base: Export, resolved: Resolved, place: Place, cancel: Cancel) -> tupl
         absent=base.about.absent,
         pointers=tuple(sorted(pointers)),
     )
+
+
+def _changed(
+    resolved: Resolved, files: Sequence[Change], place: Place, cancel: Cancel
+) -> tuple[Gathering, list[bytes]]:
+    """As `_archive`, for files that differ from another commit."""
+    paths = [file.path for file in files]
+    if len(paths) <= MOST_NAMED and _fits(paths):
+        return _archive(resolved, place, cancel, paths)
+    from core.source.git.part import part  # few deploys change that much
+
+    with part(resolved, files) as alone:
+        return _archive(alone, place, cancel)
 
 
 def _manifest(entries: Gathering, submodules: Set[bytes], base: Manifest = EMPTY) -> Manifest:

@@ -34,16 +34,24 @@ _FAITHFUL = re.compile(r'"?(?:/[\w./-]*/)?git-crypt"?(?: [\w%=-]+)*|cat|')
 _UNKNOWN = b"?"
 _LFS = re.compile(rb"(?<!\S)filter=lfs(?!\S)")
 _NO_LFS = [word for key in ("smudge=", "process=", "required=false") for word in ("-c", f"filter.lfs.{key}")]
+_DIFF = ("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-renames", "--no-ext-diff")
+_EMPTY_SHA1 = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""The tree of no files, which git knows without having it."""
+_EMPTY_SHA256 = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
 _LOG = "--format=tformat:%H%x00%s%x00%an%x00%ct%x00%D"
 
 
 @dataclass(frozen=True)
 class Change:
-    """A path that differs between two commits; modes as git writes them, "000000" where the path does not exist."""
+    """A path that differs between two commits; modes as git writes them, "000000" where the path does not exist.
+
+    blob   the id of what it holds after that
+    """
 
     path: bytes
     before: bytes
     after: bytes
+    blob: bytes
 
 
 _QUIET = {
@@ -62,19 +70,21 @@ class Repository:
     environ   for git
     path      the folder below it that is deployed, as each revision has it; "" for all of it
     is_git_folder  the folder is a `.git`, whose work tree may be gone
+    more      variables of git in addition to those
     """
 
     folder: Path
     environ: Mapping[str, str] = field(repr=False)
     path: str = ""
     is_git_folder: bool = False
+    more: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def variables(self) -> dict[str, str]:
         """What git and the filters that it starts see."""
         own = os.path.abspath(self.folder)
         alone = {"GIT_DIR": own, "GIT_WORK_TREE": own} if self.is_git_folder else {}
-        return without_repository(self.environ) | _QUIET | alone
+        return {**without_repository(self.environ), **_QUIET, **alone, **self.more}
 
     @property
     def settings(self) -> list[str]:
@@ -355,12 +365,29 @@ class Resolved:
 
     def changes(self, base: str) -> list[Change] | None:
         """The paths that differ from another commit; None where git no longer has that commit."""
-        done = self.repository.ask("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", base, self.commit)
+        done = self.repository.ask(*_DIFF, base, self.commit)
+        return None if done.returncode else _changes(done.stdout)
+
+    def attribute_files(self) -> list[Change]:
+        """All `.gitattributes` of the commit, as if it had nothing else."""
+        empty = _EMPTY_SHA1 if len(self.commit) == len(_EMPTY_SHA1) else _EMPTY_SHA256
+        command = [word for word in self.repository.command() if word != "--literal-pathspecs"]
+        done = subprocess.run(
+            [*command, *_DIFF, empty, self.commit, "--", ":(top,glob)**/.gitattributes"],
+            env=self.repository.variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
         if done.returncode:
-            return None
-        fields = done.stdout.split(b"\0")
-        pairs = zip(*[iter(fields[:-1])] * 2, strict=True)
-        return [Change(path, facts[1:7], facts[8:14]) for facts, path in pairs]
+            raise SourceError(f"git diff-tree failed in {self.repository.folder}", detail=words_of(done.stderr))
+        return _changes(done.stdout)
+
+
+def _changes(said: bytes) -> list[Change]:
+    """What `git diff-tree --raw -z` says."""
+    pairs = zip(*[iter(said.split(b"\0")[:-1])] * 2, strict=True)
+    return [Change(path, facts[1:7], facts[8:14], facts.split(b" ")[3]) for facts, path in pairs]
 
 
 def text_of(raw: str | bytes) -> str:
