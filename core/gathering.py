@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from core.manifest import FOLDER, MANY, Entry, Manifest, line
+from core.entry import FOLDER, Entry, line
+from core.manifest import MANY, Manifest
 
 
 class Gathering:

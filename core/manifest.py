@@ -17,77 +17,29 @@ from __future__ import annotations
 import hashlib
 import operator
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from core.dataclass import dataclass
+from core.entry import EXECUTABLE as EXECUTABLE
+from core.entry import FILE as FILE
+from core.entry import FOLDER as FOLDER
+from core.entry import FOLDER_ENTRY as FOLDER_ENTRY
+from core.entry import LINK as LINK
+from core.entry import Difference as Difference
+from core.entry import Entry as Entry
+from core.entry import below, line
+from core.entry import closed as closed
+from core.entry import link as link
+from core.entry import masked as masked
 from core.text import decode_path, encode_path, same_path
-
-FILE, EXECUTABLE, LINK, FOLDER = "f", "x", "l", "d"
-
-_OPEN = {FILE: 0o644, EXECUTABLE: 0o755, FOLDER: 0o755, LINK: 0o777}
 
 MANY = 20_000
 """Entries from which on a tree is kept in its text form (core.packed): a dict of them takes three times as much."""
 
 LONGEST_TARGET = 4095
 """Bytes of a link's target (PATH_MAX, without the NUL)."""
-
-
-class Entry(NamedTuple):
-    """One entry: kind, size in bytes, content (SHA-256 in hex, a link's encoded target, or "-").
-
-    closed   the permission bits that group and others do not have, of 0o055 or, for a file, 0o044
-    """
-
-    kind: str
-    size: int
-    content: str
-    closed: int = 0
-
-    @property
-    def mode(self) -> int:
-        """The permission bits of a file or folder."""
-        return _OPEN[self.kind] & ~self.closed
-
-    @property
-    def is_file(self) -> bool:
-        return self.kind in (FILE, EXECUTABLE)
-
-    @property
-    def target(self) -> bytes:
-        """Where a symbolic link leads, byte for byte."""
-        return decode_path(self.content)
-
-
-def link(target: bytes) -> Entry:
-    """The entry of a symbolic link."""
-    return Entry(LINK, 0, encode_path(target))
-
-
-FOLDER_ENTRY = Entry(FOLDER, 0, "-")
-
-
-def closed(kind: str, mode: int) -> int:
-    """What `Entry.closed` is for a file or folder with a mode: who may not read a file, may not run it either.
-
-    A folder is closed to those who may not go into it; who may go through it alone (711) may go on to do that.
-    """
-    bits = 0
-    for place in (3, 0):
-        r, x = mode >> place & 4, mode >> place & 1
-        if kind == FOLDER:
-            left = (4 if r else 0) | 1 if x else 0
-        else:
-            left = 5 if r else 0
-        bits |= (5 & ~left) << place
-    return bits & _OPEN[kind]
-
-
-def masked(kind: str, umask: int) -> int:
-    """What `Entry.closed` is for a file or folder that all may read but for a umask."""
-    return closed(kind, _OPEN[kind] & ~umask) if umask and kind != LINK else 0
 
 
 _Raw: TypeAlias = bytes
@@ -166,12 +118,6 @@ def derived(base: Manifest, entries: Mapping[bytes, Entry]) -> Manifest:
     manifest = Manifest(entries)
     manifest.__dict__["lines"] = sorted([*(item for item in base.lines if item not in gone), *added])
     return manifest
-
-
-def line(path: bytes, entry: Entry) -> str:
-    """One line of the text form."""
-    kind = f"{entry.kind}{entry.mode:o}" if entry.closed else entry.kind
-    return f"{encode_path(path)}\t{kind}\t{entry.size}\t{entry.content}"
 
 
 _PATH = "[A-Za-z0-9._/+=:,@~%-]+"
@@ -290,28 +236,6 @@ def is_inside(path: bytes) -> bool:
     return b"\0" not in path and all(part not in (b"", b".", b"..") for part in path.split(b"/"))
 
 
-@dataclass(frozen=True)
-class Difference:
-    """What turns one tree into another.
-
-    remove  paths to remove first, parents only: what lies below a removed folder is not named
-    send    paths to send then, sorted, folders before what lies in them
-    bytes   bytes of file content among `send`
-    gone, added   lines of the text forms that only the old, only the new one has (sorted)
-    """
-
-    remove: tuple[bytes, ...]
-    send: tuple[bytes, ...]
-    bytes: int
-    files: int
-    gone: Sequence[str]
-    added: Sequence[str]
-
-    @property
-    def empty(self) -> bool:
-        return not self.gone and not self.added
-
-
 KNOWN_DIFFERENCES = 4
 """How many differences a manifest keeps, each with what it differs from."""
 
@@ -337,9 +261,10 @@ def difference(old: Manifest, new: Manifest, *, of_group: bool = False) -> Diffe
 
 def _difference(old: Manifest, new: Manifest, *, of_group: bool) -> Difference:
     if old.is_large or new.is_large:
-        from core.packed import difference_of_large  # few trees are that large
+        from core.packed import Lines, difference_of_large  # few trees are that large
 
-        return difference_of_large(old, new, of_group=of_group)
+        both = [each.lines if isinstance(each.lines, Lines) else Lines(each.raw) for each in (old, new)]
+        return difference_of_large(*both, of_group=of_group)
     remove: set[bytes] = set()
     send: list[bytes] = []
     gone: list[str] = []
@@ -370,12 +295,3 @@ def _difference(old: Manifest, new: Manifest, *, of_group: bool) -> Difference:
         gone=tuple(sorted(gone)),
         added=tuple(sorted(added)),
     )
-
-
-def below(path: bytes, folders: Set[bytes]) -> bool:
-    """Whether a parent of `path` is among `folders`."""
-    while b"/" in path:
-        path = path.rpartition(b"/")[0]
-        if path in folders:
-            return True
-    return False

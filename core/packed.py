@@ -12,7 +12,7 @@ from collections.abc import ItemsView, Iterator, Mapping, Sequence, ValuesView
 from itertools import accumulate
 from typing import overload
 
-from core.manifest import FOLDER, Difference, Entry, Manifest, below, closed
+from core.entry import FOLDER, Difference, Entry, below, closed
 from core.text import decode_path, encode_path, is_plain
 
 _PIECE = 1 << 16
@@ -66,11 +66,6 @@ def _pieces(raw: bytes) -> Iterator[tuple[int, bytes]]:
         end = raw.find(b"\n", place + _PIECE) + 1 or len(raw)
         yield place, raw[place:end]
         place = end
-
-
-def lines_of(manifest: Manifest) -> Lines:
-    """The lines of any manifest in this form."""
-    return manifest.lines if isinstance(manifest.lines, Lines) else Lines(manifest.raw)
 
 
 class Packed(Mapping[bytes, Entry]):
@@ -165,14 +160,14 @@ def changes(old: Lines, new: Lines) -> Iterator[tuple[str, str]]:
         yield "", new[place]
 
 
-def difference_of_large(old: Manifest, new: Manifest, *, of_group: bool) -> Difference:
+def difference_of_large(old: Lines, new: Lines, *, of_group: bool) -> Difference:
     """`core.manifest.difference` by one pass over two sorted texts: what is the same is not taken apart."""
     remove: set[bytes] = set()
     send: list[bytes] = []
     anew: set[bytes] = set()
     size = files = 0
     gone, added = bytearray(), bytearray()
-    for before, after in changes(lines_of(old), lines_of(new)):
+    for before, after in changes(old, new):
         path = path_of(before or after)
         entry = entry_of(before) if before else None
         successor = entry_of(after) if after else None
@@ -184,14 +179,14 @@ def difference_of_large(old: Manifest, new: Manifest, *, of_group: bool) -> Diff
                 remove.add(path)
                 anew.add(path)
         if successor:
-            if old.entries:
+            if len(old):
                 added += b"%b\n" % after.encode("ascii")
             send.append(path)
             size += successor.size
             files += successor.is_file
     if anew:
         known = set(send)
-        for path, same in new.entries.items():
+        for path, same in Packed(new).items():
             if path not in known and below(path, anew):
                 send.append(path)
                 size += same.size
@@ -203,5 +198,5 @@ def difference_of_large(old: Manifest, new: Manifest, *, of_group: bool) -> Diff
         bytes=size,
         files=files,
         gone=Lines(bytes(gone)),
-        added=new.lines if not old.entries else Lines(bytes(added)),
+        added=Lines(bytes(added)) if len(old) else new,
     )

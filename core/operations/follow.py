@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from core.condensed import events_of
 from core.dataclass import dataclass
 from core.errors import EXIT_DONE, EXIT_FAILED, EXIT_PERSON, ConnectError, FleetError, TurnoutError
 from core.events import (
@@ -21,7 +21,6 @@ from core.events import (
     PlanMade,
     Pruned,
     Switched,
-    from_json,
     kept,
 )
 from core.fleet import Fleet, Inspection
@@ -150,19 +149,16 @@ class _Seen:
         """Servers that are known to have been switched."""
 
     def take(self, line: str, asks: Question | None = None) -> None:
-        """Hand on the event in a line. `asks`: what is asked now, with its deadline by this machine's clock."""
+        """Hand on the events in a line. `asks`: what is asked now, with its deadline by this machine's clock."""
         if line in self._lines:
             return
         self._lines.add(line)
-        try:
-            event = from_json(json.loads(line))
-        except (ValueError, RecursionError):
-            return
-        if event is not None and event.operation == self.operation and event.server in self._servers:
-            if isinstance(event, Asked) and asks and event.question.get("id") == asks.id:
-                event = replace(event, question=dict(question_row(asks)))
-            self._note(event)
-            self._emit(event)
+        for event in events_of(line):
+            if event.operation == self.operation and event.server in self._servers:
+                if isinstance(event, Asked) and asks and event.question.get("id") == asks.id:
+                    event = replace(event, question=dict(question_row(asks)))
+                self._note(event)
+                self._emit(event)
 
     def _note(self, event: Event) -> None:
         match event:

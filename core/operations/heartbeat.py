@@ -9,10 +9,12 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 
+from core import condensed
 from core.backlog import left_out
+from core.condensed import layers
 from core.dataclass import dataclass
 from core.errors import TurnoutError
-from core.events import Event, HookOutput, UploadProgress
+from core.events import Event, HookOutput, Kept, PhaseFinished, PhaseStarted, Pruned, UploadProgress
 from core.protocol.asked import NONE
 from core.questions import Question
 from core.remote.held import Held
@@ -26,18 +28,24 @@ ANSWERS_EVERY = 0.4
 Heard = Callable[[str, str, str], bool]
 AT_ONCE = 32768
 """Characters of one delivery at most: the agent reads its input byte by byte."""
+FLEET = 8
+"""Servers from which on events are joined to lines of several: what each is told of the others would else grow with
+the square of the fleet, and most of it is the same."""
+_PASSING = (PhaseStarted, PhaseFinished, Pruned, Kept)
+LINE = 150
+"""Characters of the line of an event that holds no text."""
 MOST_WAITING = 8 * AT_ONCE
 """Characters of output that wait to be delivered; of more the oldest lines are left out, which is said."""
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """One event as JSON. `outputs` counts the lines of output so far, this one among them."""
+    """A line of JSON with one event or several. `outputs` counts the lines of output so far, `own` those in it."""
 
     number: int
     line: str
     outputs: int
-    is_output: bool
+    own: int
 
 
 class Heartbeat:
@@ -49,6 +57,10 @@ class Heartbeat:
         self._numbers = itertools.count(1)
         self._outputs = 0
         self._weight = 0
+        self._waiting_to_join: list[Event] = []
+        self._joining = 0
+        """Characters of output among those."""
+        self._joined = 0.0
         self._progress: dict[str, UploadProgress] = {}
         self._delivered: dict[str, tuple[int, int]] = {}
         """By server: the number of the last event delivered, and how many lines of output that makes."""
@@ -76,15 +88,33 @@ class Heartbeat:
                 self._append(event)
 
     def _append(self, event: Event) -> None:
-        is_output = isinstance(event, HookOutput)
-        self._outputs += is_output
-        entry = _Entry(next(self._numbers), json.dumps(event.to_json()), self._outputs, is_output)
+        output = len(event.line) + LINE if isinstance(event, HookOutput) else 0
+        if len(self._beating) < FLEET:
+            self._enter(json.dumps(event.to_json()), bool(output))
+            return
+        self._waiting_to_join.append(event)
+        self._joining += output
+        if not event.server or self._joining > AT_ONCE:
+            self._join()
+
+    def _join(self) -> None:
+        """Make lines of what waits for it; they are the same for all servers."""
+        self._joined = time.monotonic()
+        events, self._waiting_to_join, self._joining = self._waiting_to_join, [], 0
+        for layer in layers(events):
+            for line, number in condensed.lines(layer, AT_ONCE // 2):
+                self._enter(line, number if isinstance(layer[0], HookOutput) else 0)
+
+    def _enter(self, line: str, own: int) -> None:
+        """Have a line delivered, in which so many are output."""
+        self._outputs += own
+        entry = _Entry(next(self._numbers), line, self._outputs, own)
         self._events.append(entry)
-        if is_output:
+        if own:
             self._weight += len(entry.line)
             if self._weight > MOST_WAITING:
                 self._events = _newest(self._events, MOST_WAITING // 2)
-                self._weight = sum(len(each.line) for each in self._events if each.is_output)
+                self._weight = sum(len(each.line) for each in self._events if each.own)
 
     def start(self, held: Held) -> None:
         """Begin to beat for a server whose lock was taken, or taken again after its connection broke."""
@@ -116,6 +146,8 @@ class Heartbeat:
     def deliver(self, held: Held) -> bool:
         """Send a server its next events; False where it has all of them. Raises ConnectError."""
         with self._lock:
+            if len(self._beating) < FLEET or time.monotonic() - self._joined >= EVENTS_EVERY:
+                self._settle_all()
             waiting = self._waiting(held)
             ready: list[_Entry] = []
             length = 0
@@ -133,6 +165,8 @@ class Heartbeat:
     def deliver_all(self, held: Held) -> None:
         """Send a server all events that it lacks; of the output only the newest lines. Raises ConnectError."""
         with self._lock:
+            if self._lacks():
+                self._settle_all()
             ready = [event for event in self._waiting(held) if len(event.line) <= AT_ONCE]
             lines = self._lines(held, _newest(ready, AT_ONCE))
         while lines:
@@ -142,9 +176,19 @@ class Heartbeat:
             held.sign_of_life("\n".join(lines[: place or 1]))
             lines = lines[place or 1 :]
 
-    def _waiting(self, held: Held) -> list[_Entry]:
+    def _lacks(self) -> bool:
+        """Whether something waits that a server has to know before its lock is given back. In a fleet, which phases the
+        others entered and what they pruned within the last second may be missing there."""
+        if len(self._beating) < FLEET or time.monotonic() - self._joined >= EVENTS_EVERY:
+            return True
+        return not all(isinstance(event, _PASSING) for event in self._waiting_to_join)
+
+    def _settle_all(self) -> None:
         for server in list(self._progress):
             self._settle(server)
+        self._join()
+
+    def _waiting(self, held: Held) -> list[_Entry]:
         number, _ = self._delivered.get(held.name, (0, 0))
         return self._events[bisect_right(self._events, number, key=lambda event: event.number) :]
 
@@ -153,7 +197,7 @@ class Heartbeat:
         number, outputs = self._delivered.get(held.name, (0, 0))
         lines: list[str] = []
         for event in events:
-            missing = event.outputs - event.is_output - outputs
+            missing = event.outputs - event.own - outputs
             if missing > 0:
                 lines.append(json.dumps(left_out(missing, self._operation).to_json()))
             if not leaving_out:
@@ -224,8 +268,8 @@ def _newest(events: Sequence[_Entry], most: int) -> list[_Entry]:
     """The events with only the newest output: at most so many characters of it."""
     kept: list[_Entry] = []
     for event in reversed(events):
-        if event.is_output:
+        if event.own:
             most -= len(event.line)
-        if most >= 0 or not event.is_output:
+        if most >= 0 or not event.own:
             kept.append(event)
     return kept[::-1]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
+from core.condensed import events_of
 from core.errors import FleetError, TurnoutError, UsageError
-from core.events import Event, OperationFinished, Switched, from_json
+from core.events import Event, OperationFinished, Switched
 from core.fleet import Fleet
 from core.history import DONE, NO_END, Entry, History, merged, outcome_told
 from core.records import JournalLine
@@ -92,12 +92,7 @@ def _events(fleet: Fleet, name: str, operation: str) -> Iterator[Event]:
     while offset < LARGEST_LOG:
         piece = session.events(offset, operation)
         for line in piece.lines:
-            try:
-                event = from_json(json.loads(line))
-            except (ValueError, RecursionError):
-                continue
-            if event is not None and event.operation == operation:
-                yield event
+            yield from (event for event in events_of(line) if event.operation == operation)
         if not piece.bytes:
             return
         offset += piece.bytes
