@@ -88,7 +88,7 @@ def test_what_is_said_is_read(said: list[Event], longest: int) -> None:
         '{"event": "several"}',
         '{"event": "several", "time": 1, "of": [1, {"event": "note"}, {"at": 3}]}',
         '{"event": "several", "time": "x", "of": [{"event": "phase-started", "phase": "x", "at": [0], "time": [0]}]}',
-        '{"event": "several", "time": Infinity, "of": [{"event": "phase-started", "phase": "", "at": [0], "time": [0]}]}',
+        '{"event": "several", "time": Infinity, "of": [{"event": "note", "text": "", "at": [0], "time": [0]}]}',
         '{"event": "several", "time": 1, "of": [{"event": "phase-started", "phase": 1, "at": [0], "time": [0]}]}',
         '{"event": "several", "time": 1, "of": [{"event": "phase-started", "phase": "x", "at": ["0"], "time": [0]}]}',
         '{"event": "several", "time": 1, "of": [{"event": "phase-started", "phase": "x", "at": [[]], "time": [[]]}]}',
