@@ -25,7 +25,11 @@ if TYPE_CHECKING:
     from core.fleet import Fleet
 
 BEAT = 10.0
-"""Seconds between two signs of life; without them the program on the server ends itself after 40 (watch.sh)."""
+"""Seconds between two signs of life; without them the program on the server ends itself after 40 (watch.sh). It answers
+each on standard error."""
+
+SILENT_AFTER = 30.0
+"""Seconds without an answer, and without a line, after which a server counts as silent."""
 
 AGAIN = (2.0, 5.0, 10.0, 30.0)
 """Seconds until a server that could not be followed is tried again, the last ones for ever."""
@@ -186,6 +190,9 @@ class _Stream:
         self._new = False
         self._readers: dict[tuple[int, str], LineReader] = {}
         self._files: dict[int, int] = {}
+        self._unreadable: set[int] = set()
+        self._before: dict[str, Standing] = {}
+        """How it stood with each source when the server fell silent; none while it answers."""
 
     def run(self) -> None:
         """Follow until it is stopped; on a thread of its own."""
@@ -216,6 +223,25 @@ class _Stream:
     def _stand(self, source: LogSource, standing: Standing) -> None:
         self._following.stand(self._server.name, source.name, standing)
 
+    def _silent(self, heard: float) -> None:
+        """Nothing came since then, in seconds of the epoch: the lines that are missing would look like none."""
+        if self._before:
+            return
+        standings = self._following.standings
+        for source in self._watched.values():
+            known = standings[self._server.name, source.name]
+            if known.state != "failed":
+                self._before[source.name] = known
+                since = time.strftime("%H:%M:%S", time.localtime(heard))
+                text = f"no answer since {since}; what is written there is missing here"
+                self._stand(source, Standing("silent", text, unreachable=True))
+
+    def _answers(self) -> None:
+        """It answers, or does so again: then it stands as before."""
+        for source in self._watched.values():
+            if source.name in self._before:
+                self._stand(source, self._before.pop(source.name))
+
     def _follow(self) -> bool:
         """Follow over a new channel until it ends; True where there is nothing more to come."""
         from core.remote import launch
@@ -226,6 +252,8 @@ class _Stream:
         channel = session.connection.lend()
         self._mark, self._new = secrets.token_hex(8), False
         self._readers.clear()
+        self._before.clear()
+        self._unreadable.clear()
         if not self._following.own(channel):
             channel.close()
             return True
@@ -265,7 +293,7 @@ class _Stream:
         from core.remote.transport import BROKEN
 
         ready = False
-        beat = second = time.monotonic()
+        beat = second = heard = time.monotonic()
         taken = 0
         while not self._following.stopped.is_set():
             try:
@@ -274,10 +302,15 @@ class _Stream:
                 piece = None
             if piece == b"":
                 break
+            now = time.monotonic()
+            if _answered(channel) or piece:
+                heard = now
+                self._answers()
+            elif now - heard >= SILENT_AFTER:
+                self._silent(time.time() - (now - heard))
             if piece:
                 ready = hear(piece) or ready
                 taken += len(piece)
-            now = time.monotonic()
             if now - beat >= BEAT - 0.5:
                 with suppress(*BROKEN):  # how the channel ended is read, not concluded from a beat that came too late
                     channel.sendall(b"\n")
@@ -314,26 +347,30 @@ class _Stream:
         match frame:
             case CaughtUp():
                 self._new = True
-                for index, source in self._watched.items():
-                    self._stand_files(source, self._files.get(index, 0))
+                for index in self._watched:
+                    self._stand_files(index)
             case Matching():
                 self._files[frame.index] = frame.number
+                if frame.number:
+                    self._unreadable.discard(frame.index)
                 if self._new and frame.index in self._watched:
-                    self._stand_files(self._watched[frame.index], frame.number)
+                    self._stand_files(frame.index)
             case Unreadable():
                 if frame.index in self._watched:
+                    self._unreadable.add(frame.index)
                     text = f"{clean(frame.name, 200)} cannot be read by the login user"
                     self._stand(self._watched[frame.index], Standing("failed", text))
             case Data():
                 if frame.index in self._watched:
                     self._data(frame)
 
-    def _stand_files(self, source: LogSource, number: int) -> None:
-        standing = self._following.standings.get((self._server.name, source.name))
+    def _stand_files(self, index: int) -> None:
+        """Say how many files there are; one that cannot be read has been said, and is not missing."""
+        number = self._files.get(index, 0)
         if number:
-            self._stand(source, Standing("following", files=number))
-        elif standing is None or standing.state != "failed" or "may not be read" not in standing.text:
-            self._stand(source, Standing("waiting", "there is no such file yet"))
+            self._stand(self._watched[index], Standing("following", files=number))
+        elif index not in self._unreadable:
+            self._stand(self._watched[index], Standing("waiting", "there is no such file yet"))
 
     def _data(self, data: Data) -> None:
         if data.skipped:
@@ -358,6 +395,16 @@ class _Stream:
 
     def is_new(self, new: bool) -> None:
         self._new = new
+
+
+def _answered(channel: paramiko.Channel) -> bool:
+    """Whether an answer to a sign of life has come."""
+    came = False
+    while channel.recv_stderr_ready():
+        came = bool(channel.recv_stderr(1 << 10)) or came
+        if not came:
+            break
+    return came
 
 
 class _FileEar:

@@ -24,7 +24,8 @@ class Heard(NamedTuple):
 class Standing:
     """How it stands with one source on one server.
 
-    state   connecting, following, waiting (there is no file yet), ended (the command is through) or failed
+    state   connecting, following, waiting (there is no file yet), silent (the connection is there, and nothing comes),
+            ended (the command is through) or failed
     text    what there is to say of it; files   how many match now
     unreachable   there is no connection
     """

@@ -224,14 +224,14 @@ def follow(
 def guarded(mark: str, root: str, current: str, line: str, account: str = "") -> Start:
     """A person's command that prints as long as somebody listens: lines on its input keep it alive, as with `follow`.
 
-    It runs in `current`, or in the deploy root before there is one. A process beside it hears those lines; the command
-    itself gets no input.
+    It runs in `current`, or in the deploy root before there is one. A process beside it hears those lines, and answers
+    them on standard error; the command itself gets no input.
     """
     start = f"{theirs(account)}{quote(LEAD)} {quote(reader(mark))}"
     program = quote(prepared_program(GUARD_PARTS))
     guard = f"'/usr/bin/env' '-i' \"PATH={SYSTEM_PATH}:$PATH\" '/bin/sh' '-c' {program} {GUARD} $$"
     text = (
-        f'echo\necho "{mark} $$"\nexec 2>&1\nexec 3<&0\n{guard} <&3 3<&- > /dev/null 2>&1 &\nexec 3<&-\n'
+        f'echo\necho "{mark} $$"\nexec 3<&0\n{guard} <&3 3<&- > /dev/null &\nexec 2>&1 3<&-\n'
         f"cd {quote(current)} 2> /dev/null || cd {quote(root)} || exit 1\n"
     )
     return Start(start, framed(mark, text + without_input(line)))

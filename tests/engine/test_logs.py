@@ -159,6 +159,28 @@ def test_binary_endless_and_secret_lines_are_harmless(sshd, project_factory, col
 # The command line.
 
 
+def test_a_server_that_falls_silent_is_named_and_goes_on_where_it_was(
+    sshd, project_factory, proxy, collect, engine, monkeypatch
+):
+    monkeypatch.setattr(follow, "BEAT", 0.7)
+    monkeypatch.setattr(follow, "SILENT_AFTER", 3.0)
+    between, far = proxy(sshd)
+    sshd.files.mkdir(parents=True, exist_ok=True)
+    log = sshd.files / "app.log"
+    log.write_text("first\n")
+    sources = [LogSource(name="app", file=str(log)), LogSource(name="job", run=f"exec sleep {NUMBER}")]
+    logs = collect(engine(project_factory([far])).fleet, *sources)
+    until(lambda: set(logs.states().values()) == {"following"}, "both to be followed")
+    between.freeze()
+    with log.open("a") as file:
+        file.write("second\n")
+    until(lambda: set(logs.states().values()) == {"silent"}, "the silence to be noticed")
+    assert "missing here" in logs.following.standings[far.alias, "app"].text
+    between.thaw()
+    until(lambda: set(logs.states().values()) == {"following"}, "its answers")
+    until(lambda: logs.texts(far.alias) == ["first", "second"], "the line that was missing")
+
+
 @pytest.fixture
 def logged(servers, project_factory):
     """A project with two servers, of which each has a log; their files."""

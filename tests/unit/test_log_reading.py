@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.config import LogSource
+from core.logs.follow import Following, _Stream
 from core.logs.frames import CaughtUp, Data, Frame, Frames, Matching, Ready, Unreadable
 from core.logs.heard import Standing
 from core.logs.levels import judge
 from core.logs.lines import LONGEST, Line, LineReader
 from core.logs.rates import Rate, Rates
 from core.masking import Masking
+from tests.projects import Nowhere, make_project
 from tui.view.app_log_lines import head_lines, rate_line, standing_lines
 from tui.view.glyphs import ASCII, UNICODE
 from tui.view.lines import plain, width
@@ -212,3 +218,20 @@ def test_a_log_is_not_called_followed_where_its_server_is_silent() -> None:
     head = [plain(spans) for spans in head_lines(("app",), "", None, standings, 80, UNICODE, ".", silent)]
     assert "! web2: no answer for 47 s; what is written there is missing here" in head
     assert not any("web1" in line for line in head) and sum("web3" in line for line in head) == 1
+    standings["web2", "app"] = Standing("silent", "no answer since 17:42:03", unreachable=True)
+    said = [(plain(spans), spans[-1].role) for spans in standing_lines(standings, "", UNICODE)]
+    assert ("! web2: no answer since 17:42:03", "bad") in said
+
+
+def test_a_file_that_cannot_be_read_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    project = make_project(tmp_path, [Nowhere()], {"index.html": "1"}).load()
+    fleet: Any = SimpleNamespace(servers=project.environment("production").servers, project=project)
+    source = LogSource(name="app", file="/var/log/app.log")
+    following = Following(fleet, [source])
+    stream = _Stream(following, fleet, fleet.servers[0], [(0, source)], 1 << 20, 10)
+    for frame, state in (
+        (Unreadable(0, "/var/log/app.log"), "failed"), (Matching(0, 0), "failed"), (CaughtUp(), "failed"),
+        (Matching(0, 1), "following"), (Matching(0, 0), "waiting"),
+    ):  # fmt: skip
+        stream.frame(frame)
+        assert following.standings["web", "app"].state == state, frame

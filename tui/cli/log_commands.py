@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 QUIET = 1.5
 """Seconds without a line after which, with --no-follow, a command has printed what it has."""
 
+NOT_READ = ("failed", "silent")
+"""States of a log that was not read, or not to its end."""
+
 STOPPED: Answer = {"exit_code": EXIT_DONE, "outcome": "stopped", "summary": ""}
 
 LEVEL_COLOURS = {"error": "31", "warning": "33", "debug": "2"}
@@ -69,7 +72,9 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
 
 
 def _answer(standings: Mapping[tuple[str, str], Standing], lines: int) -> Answer:
-    failed = [(server, standing) for (server, _), standing in standings.items() if standing.state == "failed"]
+    failed = [
+        (server, standing) for (server, _), standing in standings.items() if standing.state in ("failed", "silent")
+    ]
     if not failed:
         return {"exit_code": EXIT_DONE, "outcome": "done", "summary": "" if lines else "no lines"}
     away = [server for server, standing in failed if standing.unreachable]
@@ -107,9 +112,10 @@ class _Printed:
     def take(self, taken: Taken, standings: Mapping[tuple[str, str], Standing]) -> None:
         """Print these lines, and what is new about how it stands."""
         for key, standing in standings.items():
-            if self._said.get(key) != standing:
+            before = self._said.get(key)
+            if before != standing:
                 self._said[key] = standing
-                self._stand(*key, standing)
+                self._stand(*key, standing, again=before is not None and before.state == "silent")
         gaps = said_of_gaps(taken)
         if gaps:
             said = [f"{server}: {text}" for server, text in gaps]
@@ -122,9 +128,10 @@ class _Printed:
             rows = (_row(line) for line in wanted)
             self._output.print_log(map(self._shown, wanted), rows)
 
-    def _stand(self, server: str, source: str, standing: Standing) -> None:
-        shown = standing.state in ("failed", "waiting", "ended")
-        said = [f"{server} {source}: {standing.text}"] if shown else []
+    def _stand(self, server: str, source: str, standing: Standing, *, again: bool) -> None:
+        shown = standing.state in ("failed", "waiting", "silent", "ended")
+        text = standing.text if shown else "answers again" if again else ""
+        said = [f"{server} {source}: {text}"] if text else []
         self._output.print_log(said, [log_state_row(server, source, standing.state, standing.text)], aside=True)
 
     def _shown(self, line: Heard) -> str:

@@ -115,8 +115,8 @@ def standing_lines(standings: Mapping[tuple[str, str], Standing], chosen: str, g
             reasons.setdefault((standing.state, standing.text), []).append(server)
     out = []
     for (state, text), servers in reasons.items():
-        role = "bad" if state == "failed" else "dim"
-        sign = glyphs.alert if state == "failed" else glyphs.wait
+        bad = state in ("failed", "silent")
+        role, sign = ("bad", glyphs.alert) if bad else ("dim", glyphs.wait)
         out.append(line((f"{sign} {listing(list(dict.fromkeys(servers)))}: ", role), (text, role)))
     if connecting:
         out.append(line((f"{glyphs.busy} connecting to {listing(list(dict.fromkeys(connecting)))}", "busy")))

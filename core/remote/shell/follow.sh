@@ -159,6 +159,7 @@ match_all() {
 }
 
 while [ "$silent" -lt "$SILENT_AFTER" ]; do
+  answer
   silent=$((silent + 1))
   budget=$most here=
   if cd "$current" 2> /dev/null; then here=$(pwd -P); else cd /; fi

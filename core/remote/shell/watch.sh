@@ -18,3 +18,7 @@ listen() {
   listener=$!
   exec 3<&- < /dev/null
 }
+
+# answer: say on standard error that this program goes on, after a line came on standard input. What follows a log calls it
+# once a second, so a folder that hangs there is noticed, too.
+answer() { [ "$silent" -gt 0 ] || printf . >&2; }
