@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core import layout
 from core.dataclass import dataclass
-from core.manifest import Manifest
+from core.manifest import LINK, Manifest
 from core.text import some
 
 if TYPE_CHECKING:
@@ -48,6 +48,30 @@ def nowhere(state: ServerState, shared: SharedPath, manifest: Manifest | None) -
     if shared.path.encode("utf-8", "surrogateescape") in manifest.entries:
         return ""
     return f"{place} does not exist, and the release does not contain it"
+
+
+def not_there(
+    state: ServerState, writable: Iterable[str], paths: Iterable[SharedPath], manifest: Manifest
+) -> list[str]:
+    """Of the paths that get writable for the group, those that a new release will not have, as far as is known here.
+
+    writable   without a slash at the end
+    """
+    paths, entries = list(paths), manifest.entries
+    found = []
+    for path in writable:
+        raw = path.encode("utf-8", "surrogateescape")
+        above = [raw[:place] for place, character in enumerate(raw) if character == ord("/")]
+        over = next((each for each in paths if f"{path}/".startswith(f"{each.path}/")), None)
+        if over is None:
+            there = raw in entries or any(entries[each].kind == LINK for each in above if each in entries)
+        elif state.exists and over.path not in state.shared_missing:
+            there = True  # what is in it is not known here
+        else:
+            there = raw in entries or (over.path == path and over.folder)
+        if not there:
+            found.append(path)
+    return found
 
 
 def refusal(state: ServerState, paths: Iterable[SharedPath], manifest: Manifest) -> str:

@@ -13,7 +13,7 @@ from core.config import Project
 from core.dataclass import dataclass
 from core.fleet import Fleet, at_once
 from core.manifest import Manifest
-from core.moments import Moment
+from core.moments import FINALIZE, PREPARE, Moment
 from core.plan import Plan
 from core.planner.release import PlanSettings
 from core.records import ServerState, make_tag
@@ -117,6 +117,7 @@ def plan_settings(fleet: Fleet, moments: Iterable[Moment], carries: str, strateg
     project = fleet.project
     mask = project.mask
     names = {moment.name for moment in moments if strategy.rolling or not moment.batched}
+    making = {PREPARE.name, FINALIZE.name}
     return PlanSettings(
         keep=project.deploy.keep,
         hooks=tuple(hooks.describe(hook, mask) for hook in project.hooks if hook.on in names and hook.runs_in(carries)),
@@ -124,6 +125,9 @@ def plan_settings(fleet: Fleet, moments: Iterable[Moment], carries: str, strateg
             attempts.describe_whole(check, mask, fleet.environment.bake_of(check)) for check in project.checks
         ),
         shared=project.deploy.shared_paths,
+        writable=()
+        if making & {hook.on for hook in project.hooks}
+        else tuple(path.rstrip("/") for path in project.deploy.writable),
         hard_links=project.deploy.copy_mode == "hardlink",
         strategy=strategy,
         of_groups=frozenset(server.name for server in fleet.servers if fleet.environment.ownership_of(server).group),

@@ -16,6 +16,7 @@ from core.records import Record, Release, ServerState
 from core.retention import beyond
 from core.shared import SharedPath
 from core.strategy import Strategy
+from core.text import some
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,8 @@ class PlanSettings:
     hooks: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     shared: tuple[SharedPath, ...] = ()
+    writable: tuple[str, ...] = ()
+    """Paths that get writable for the group, if the release is to have them before any hook could make them."""
     hard_links: bool = False
     """Whether a release is made of hard links to the deploy-cache, without copying."""
     strategy: Strategy = field(default_factory=Strategy)
@@ -58,6 +61,7 @@ def release_step(
         or cache_refusal(state)
         or _hard_link_refusal(state, settings)
         or _shared_refusal(state, settings, manifest)
+        or _writable_refusal(state, settings, manifest)
         # An unknown cache is compared before the upload: only what cannot possibly fit is refused here.
         or _space_refusal(state, manifest, None if unknown else change, settings)
     )
@@ -106,6 +110,17 @@ def _hard_link_refusal(state: ServerState, settings: PlanSettings) -> Refusal | 
 def _shared_refusal(state: ServerState, settings: PlanSettings, manifest: Manifest) -> Refusal | None:
     reason = shared.refusal(state, settings.shared, manifest)
     return Refusal(reason) if reason else None
+
+
+def _writable_refusal(state: ServerState, settings: PlanSettings, manifest: Manifest) -> Refusal | None:
+    """Why what `writable` names cannot be made writable on a server."""
+    missing = shared.not_there(state, settings.writable, settings.shared, manifest)
+    if not missing:
+        return None
+    return Refusal(
+        f"the release will not have {some(missing, 3)}, which `writable` in turnout.toml names, and no hook could make it: "
+        "add it to the source (git keeps no empty folder: add a .gitkeep), or leave it out of `writable`"
+    )
 
 
 def _space_refusal(

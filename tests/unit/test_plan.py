@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.disk_space import HEADROOM, SPARE_INODES
-from core.manifest import EMPTY, FOLDER_ENTRY, Manifest
+from core.manifest import EMPTY, FOLDER_ENTRY, Manifest, link
 from core.operations.kinds.pin import is_pinned
 from core.operations.notices import plan_notice, unknown
 from core.plan import NO_SPACE, NONE, NOT_A_LINK, REMOVE, STAGE, SWITCH, UPLOAD, Sizes
@@ -24,6 +24,7 @@ from core.planner.rollback import Source, plan_rollback, rollback_target
 from core.records import Pin, Record, Release, ServerState, live_tag, previous_tag
 from core.retention import FAILED_KEPT, beyond, protection
 from core.rows.plan import plan_row
+from core.shared import SharedPath
 from tests import states
 from tests.strategies import file_entry
 
@@ -400,3 +401,27 @@ def test_a_plan_goes_to_json_whole() -> None:
     assert plan.step("web2").refusal
     with pytest.raises(KeyError):
         plan.step("web3")
+
+
+@pytest.mark.parametrize(
+    ("writable", "missing", "exists", "lacks"),
+    [
+        (("cache",), (), True, ["cache"]),
+        (("app", "app/index.html"), (), True, []),  # the tree has them
+        (("link/sub",), (), True, []),  # the tree alone does not say what is behind a link
+        (("storage", "storage/logs"), (), True, []),  # what is in shared/ is not known here
+        (("storage", "storage/logs", "storage/app"), ("storage",), True, ["storage/logs"]),  # app is seeded
+        (("storage/logs",), (), False, ["storage/logs"]),
+        (("db.sqlite",), ("db.sqlite",), True, ["db.sqlite"]),
+    ],
+)
+def test_what_cannot_be_made_writable_is_refused_before_anything_is_sent(writable, missing, exists, lacks) -> None:
+    paths = (SharedPath("storage", folder=True), SharedPath("db.sqlite"))
+    names = {b"app": FOLDER_ENTRY, b"app/index.html": file_entry(b"one"), b"link": link(b"../elsewhere")}
+    tree = Manifest(names | {b"storage": FOLDER_ENTRY, b"storage/app": FOLDER_ENTRY})
+    server = state("web1", shared_missing=frozenset(missing), exists=exists)
+    settings = PlanSettings(writable=writable, shared=paths)
+    plan = plan_deploy("production", [server], record("r1", 1, tree), tree, {}, settings)
+    refusal = plan.steps[0].refusal
+    assert bool(refusal) == bool(lacks)
+    assert refusal is None or f"will not have {', '.join(lacks)}, which" in refusal.text
