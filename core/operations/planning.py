@@ -117,7 +117,7 @@ def plan_settings(fleet: Fleet, moments: Iterable[Moment], carries: str, strateg
     project = fleet.project
     mask = project.mask
     names = {moment.name for moment in moments if strategy.rolling or not moment.batched}
-    making = {PREPARE.name, FINALIZE.name}
+    makes = any(hook.on in (PREPARE.name, FINALIZE.name) for hook in project.hooks)
     return PlanSettings(
         keep=project.deploy.keep,
         hooks=tuple(hooks.describe(hook, mask) for hook in project.hooks if hook.on in names and hook.runs_in(carries)),
@@ -125,9 +125,7 @@ def plan_settings(fleet: Fleet, moments: Iterable[Moment], carries: str, strateg
             attempts.describe_whole(check, mask, fleet.environment.bake_of(check)) for check in project.checks
         ),
         shared=project.deploy.shared_paths,
-        writable=()
-        if making & {hook.on for hook in project.hooks}
-        else tuple(path.rstrip("/") for path in project.deploy.writable),
+        writable=() if makes else tuple(path.rstrip("/") for path in project.deploy.writable),
         hard_links=project.deploy.copy_mode == "hardlink",
         strategy=strategy,
         of_groups=frozenset(server.name for server in fleet.servers if fleet.environment.ownership_of(server).group),

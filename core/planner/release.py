@@ -118,8 +118,8 @@ def _writable_refusal(state: ServerState, settings: PlanSettings, manifest: Mani
     if not missing:
         return None
     return Refusal(
-        f"the release will not have {some(missing, 3)}, which `writable` in turnout.toml names, and no hook could make it: "
-        "add it to the source (git keeps no empty folder: add a .gitkeep), or leave it out of `writable`"
+        f"the release will not have {some(missing, 3)}, which `writable` in turnout.toml names, and no hook could make "
+        "it: add it to the source (git keeps no empty folder: add a .gitkeep), or leave it out of `writable`"
     )
 
 

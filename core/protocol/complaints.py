@@ -81,9 +81,7 @@ def _hint(said: str) -> str:
     if "permission denied" in said or "operation not permitted" in said:
         return "the login user has no permission to change it; `turnout doctor` tries to write in every place"
     if "is to be writable, and the release does not have it" in said:
-        return (
-            "make it there (a path below a shared one: in shared/), add it to the source, or leave it out of `writable`"
-        )
+        return "make it in shared/, if it is there, or add it to the source, or leave it out of `writable`"
     if "is to be writable, and leads out" in said:
         return "`writable` in turnout.toml can name paths of the release and of shared/ only"
     return "`turnout doctor` looks for the cause"
