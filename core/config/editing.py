@@ -75,7 +75,7 @@ def with_values(draft: Draft, place: Place, values: Mapping[str, Any]) -> Draft:
     for part in place:
         table = table[part]
     _set(table, values)
-    return replace(draft, text=_text(document))
+    return replace(draft, text=_text(document, draft))
 
 
 def with_item(draft: Draft, place: Place, values: Mapping[str, Any]) -> Draft:
@@ -98,7 +98,7 @@ def with_item(draft: Draft, place: Place, values: Mapping[str, Any]) -> Draft:
             holder[place[-1]] = known = tomlkit.aot()
         assert isinstance(known, AoT)
         known.append(table)
-    return replace(draft, text=_text(document))
+    return replace(draft, text=_text(document, draft))
 
 
 def with_environment(draft: Draft, name: str, values: Mapping[str, Any], server: Mapping[str, Any]) -> Draft:
@@ -117,7 +117,7 @@ def with_environment(draft: Draft, name: str, values: Mapping[str, Any], server:
     table.trivia.indent = "" if draft.text.endswith("\n\n") else "\n"
     table.add(tomlkit.nl())
     environments[name] = table
-    return replace(draft, text=_text(document))
+    return replace(draft, text=_text(document, draft))
 
 
 def with_new_name(draft: Draft, old: str, new: str) -> Draft:
@@ -142,7 +142,7 @@ def with_new_name(draft: Draft, old: str, new: str) -> Draft:
             names = table.get("environments") if isinstance(table, Mapping) else None
             if isinstance(names, list) and old in names:
                 names[names.index(old)] = new
-    return replace(draft, text=_text(document))
+    return replace(draft, text=_text(document, renamed))
 
 
 def without(draft: Draft, place: Place) -> Draft:
@@ -154,7 +154,7 @@ def without(draft: Draft, place: Place) -> Draft:
     del holder[place[-1]]
     if place[0] == "hooks" and not len(holder):
         del document["hooks"]
-    return replace(draft, text=_text(document))
+    return replace(draft, text=_text(document, draft))
 
 
 def save(draft: Draft) -> None:
@@ -179,14 +179,59 @@ def _document(draft: Draft) -> Any:
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        return tomlkit.parse(draft.text)
+        return tomlkit.parse(_whole(draft.text))
     except TOMLKitError as error:
         raise ConfigError([Fault(str(draft.path), "", f"not TOML: {error}")]) from None
 
 
-def _text(document: Any) -> str:
+def _whole(text: str) -> str:
+    """A text that ends with the end of a line: more may follow."""
+    return text if text.endswith("\n") or not text else text + "\n"
+
+
+_HEADER = re.compile(r"(?m)^[ \t]*\[\[?[^\[\]\n]+\]\]?[ \t]*(?:#.*)?$")
+"""A line that begins a table, or looks like one: it may also be in a text of several lines."""
+
+
+def _text(document: Any, draft: Draft) -> str:
+    """A document as text, its tables in the order of the draft that it was made from.
+
+    tomlkit (0.15) puts tables of one parent together where a list of tables stood between them, already on reading.
+    """
     text: str = document.as_string()
-    return text
+    if _document(draft).as_string() == _whole(draft.text):
+        return text
+    ordered = _ordered(text, _whole(draft.text))
+    try:
+        same = _document(replace(draft, text=ordered)).unwrap() == document.unwrap()
+    except ConfigError:
+        return text
+    return ordered if same else text
+
+
+def _ordered(text: str, before: str) -> str:
+    """A text with its tables in the order that they have in another one; a new one stays behind the one before it."""
+    places = {header: place for place, (header, _) in enumerate(_tables(before))}
+    last, order = -1.0, []
+    for header, table in _tables(text):
+        last = float(places[header]) if header in places else last + 1e-6
+        order.append((last, table))
+    return "".join(table for _, table in sorted(order, key=lambda placed: placed[0]))
+
+
+def _tables(text: str) -> list[tuple[tuple[str, int], str]]:
+    """The parts of a text that begin with a header, each with that and its number among those of the same header; what
+    comes before the first has the header "".
+    """
+    starts = [0, *(found.start() for found in _HEADER.finditer(text))]
+    out: list[tuple[tuple[str, int], str]] = []
+    seen: dict[str, int] = {}
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+        header = text[start:end].partition("\n")[0].partition("#")[0].strip() if start or len(starts) == 1 else ""
+        header = header if header.startswith("[") else ""
+        number = seen[header] = seen.get(header, 0) + 1
+        out.append(((header, number), text[start:end]))
+    return out
 
 
 def _set(table: MutableMapping[str, Any], values: Mapping[str, Any]) -> None:

@@ -125,6 +125,12 @@ def test_unknown_host_key(picture: Any) -> None:
     assert picture(recorded_app({"web1": state("web1"), "web3": state("web3")}, {"web2": error}))
 
 
+def test_changed_host_key(picture: Any) -> None:
+    error = HostKeyChanged("web2 shows another key", detail="known: SHA256:old\nnow: SHA256:new")
+    states = {"web1": state("web1"), "web3": state("web3")}
+    assert picture(recorded_app(states, {"web2": error}), [(60, 16), (80, 24)], pressing("1", "down", "A"))
+
+
 def test_plan_of_a_deploy(picture: Any) -> None:
     assert picture(recorded_app(BEHIND), before=with_plan(deploy_plan()))
 

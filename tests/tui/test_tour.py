@@ -6,6 +6,8 @@ A state costs a key and a paint here, and not an app of its own; where one diffe
 from __future__ import annotations
 
 import asyncio
+import importlib
+import pkgutil
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,25 +15,43 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
+from textual.screen import Screen
 
+import tui.dialogs
+import tui.palette
+import tui.screens
 from core.changes import Commit, PlanChanges
 from core.errors import CheckFailed, ConnectError, FleetError
-from core.events import Event, GoingBack, HookOutput, HookStarted, OperationFinished, PhaseStarted, Switched
+from core.events import Asked, Event, GoingBack, HookOutput, HookStarted, OperationFinished, PhaseStarted, Switched
+from core.questions import hold, question_row
 from core.records import Freeze
 from tests.screenshots import fixed
-from tests.tui.recorded import NOW, tag
-from tests.tui.recorded_operations import FAILED, SWITCHING, UPLOADING, operating, phases
+from tests.tui import test_pictures
+from tests.tui.recorded import NOW, WEB, tag
+from tests.tui.recorded_operations import BEFORE_THE_SWITCH, FAILED, SWITCHING, UPLOADING, operating, phases
 from tests.tui.recorded_shop import HeardLogs, RecordedShop, examined
 from tests.tui.running import XTERM, hurried, plan_made, settled, until
 from tests.tui.text_pictures import SIZES, Text, drawn
 from tui.app import TurnoutApp
-from tui.dialogs.edit import EditDialog, FormDialog
-from tui.dialogs.pick import DeployDialog
+from tui.dialogs.answer import AnswerDialog
+from tui.dialogs.base import Ask, Dialog, Message
+from tui.dialogs.edit import EditDialog, FormDialog, SaveDialog
+from tui.dialogs.pick import DeployDialog, Pick, PruneDialog
+from tui.dialogs.plan import PlanDialog
 from tui.dialogs.promote import PromoteDialog
 from tui.dialogs.reason import ReasonDialog
+from tui.dialogs.recover import RecoverDialog
 from tui.dialogs.stop import StopQuestion
+from tui.dialogs.unlock import BreakLockDialog
+from tui.keymap import Keymap
+from tui.palette import Palette
 from tui.screens.dashboard import Dashboard
 from tui.screens.environments import Environments
+from tui.screens.help import HelpScreen
+from tui.screens.panes import Panes
+from tui.screens.welcome import Welcome
+from tui.view.glyphs import UNICODE
+from tui.widgets.bottom import BottomPane
 
 STYLED = (80, 24)
 
@@ -191,7 +211,35 @@ class Tour:
 
     async def form_of_a_server(self) -> None:
         await self.press("down")
-        await self.dialog("enter", FormDialog)
+        form = await self.dialog("enter", FormDialog)
+        await self.until(lambda: form._explained, "what the fields mean")
+
+    async def form_of_a_hook(self) -> None:
+        await self.press("escape")
+        await self.form_of("hook hooks/1")
+        await self.press("tab")
+
+    async def form_of(self, row: str) -> None:
+        """The form of the table in this row of the list."""
+        await self.until(lambda: isinstance(self.app.screen, EditDialog) and self.app.screen.is_here, "the list")
+        self.app.screen.choices.go_to(row)
+        form = await self.dialog("enter", FormDialog)
+        await self.until(lambda: form._explained, "what the fields mean")
+
+    async def form_with_faults(self) -> None:
+        """An environment that lacks all that it needs."""
+        await self.press("escape")
+        await self.form_of("new environment environments")
+        await self.press("enter")
+
+    async def save(self) -> None:
+        await self.press("escape")
+        await self.form_of("server environments/production/servers/1")
+        await self.press("tab", *"-new", "enter")
+        await self.until(lambda: isinstance(self.app.screen, EditDialog) and self.app.screen.is_here, "the list")
+        await self.until(lambda: self.app.screen.is_read, "it was read")
+        save = await self.dialog("y", SaveDialog)
+        await self.until(lambda: save.can_agree, "the trial")
 
     async def palette(self) -> None:
         await self.press("escape")
@@ -213,6 +261,15 @@ class Tour:
 
     async def cancel(self) -> None:
         await self.dialog("X", StopQuestion)
+
+    async def question(self) -> None:
+        """The operation is held at the barrier."""
+        await self.escape()
+        asked = replace(hold(WEB, tag(0), NOW + 600, 3600.0), id="0a0a0a0a", asker="ana@desk")
+        await self.operation([*BEFORE_THE_SWITCH, Asked(question=dict(question_row(asked)), time=NOW)])
+
+    async def answer(self) -> None:
+        await self.dialog("Y", AnswerDialog)
 
     async def on_the_way_back(self) -> None:
         await self.escape()
@@ -249,8 +306,9 @@ class Tour:
 
 STATES = (
     "main", "changes", "file", "history", "log_of_an_operation", "preflight", "logs", "search", "marked", "zoomed",
-    "message", "revisions", "plan_with_changes", "reason", "promote", "form", "form_of_a_server", "palette",
-    "environments", "in_a_hook", "cancel", "on_the_way_back", "failed", "log", "cancelled", "undecided", "trouble",
+    "message", "revisions", "plan_with_changes", "reason", "promote", "form", "form_of_a_server", "form_of_a_hook",
+    "form_with_faults", "save", "palette", "environments", "in_a_hook", "cancel", "question", "answer",
+    "on_the_way_back", "failed", "log", "cancelled", "undecided", "trouble",
 )  # fmt: skip
 """Methods of Tour, in their order."""
 
@@ -261,6 +319,43 @@ TELLING = ("changes", "plan_with_changes", "in_a_hook", "failed", "trouble")
 """States that have all signs and colours among them."""
 
 
+SHOWN_IN: Mapping[type[Screen[Any]], str] = {
+    Dashboard: "main",
+    Environments: "environments",
+    Welcome: "test_welcome",
+    HelpScreen: "test_help",
+    Palette: "palette",
+    DeployDialog: "revisions",
+    PlanDialog: "plan_with_changes",
+    PruneDialog: "test_prune_dialog",
+    PromoteDialog: "promote",
+    ReasonDialog: "reason",
+    EditDialog: "form",
+    FormDialog: "form_of_a_hook",
+    SaveDialog: "save",
+    StopQuestion: "cancel",
+    AnswerDialog: "answer",
+    RecoverDialog: "test_an_interrupted_deploy",
+    BreakLockDialog: "test_breaking_a_lock",
+    Ask: "test_unknown_host_key",
+    Message: "test_changed_host_key",
+}
+"""Every screen and dialog, and the state here, or the test of test_pictures.py, that shows it."""
+
+TABS_SHOWN_IN = {
+    "progress": "main",
+    "log": "log",
+    "details": "test_details_of_a_release",
+    "changes": "changes",
+    "history": "history",
+    "preflight": "preflight",
+    "logs": "logs",
+}
+
+BASES = {Dialog, Panes, Pick}
+"""What only others are made of."""
+
+
 async def seen(
     shop: RecordedShop,
     environ: Mapping[str, str],
@@ -268,7 +363,9 @@ async def seen(
     sizes: Sequence[tuple[int, int]],
     styled: tuple[int, int] | None = STYLED,
 ) -> dict[str, str]:
-    """These states in these sizes, as text; each begins in the last size."""
+    """These states in these sizes, as text; each begins in the last size, and shows the screen that it is said to."""
+    shows = {state: kind for kind, state in SHOWN_IN.items()}
+    tabs = {state: tab for tab, state in TABS_SHOWN_IN.items()}
     app = TurnoutApp(
         shop.project, "production", environ={**XTERM, **environ}, now=lambda: NOW + 3, opener=shop.opener, clock=hurried
     )
@@ -281,6 +378,8 @@ async def seen(
             act: Callable[[], Awaitable[None]] = getattr(tour, name)
             await act()
             await settled(pilot)
+            assert type(app.screen) is shows.get(name, type(app.screen)), name
+            assert app.dashboard and app.dashboard.bottom.tab == tabs.get(name, app.dashboard.bottom.tab), name
             shown = [size for size in sizes if size[0] <= BEGUN[0] or name not in ALIKE]
             out[name] = await drawn(pilot, shown, styled)
     return out
@@ -302,7 +401,36 @@ def recorded(shop: RecordedShop, monkeypatch: pytest.MonkeyPatch) -> RecordedSho
     """The shop, and recorded answers to what only a server can tell."""
     monkeypatch.setattr("core.doctor.examine_server", examined)
     monkeypatch.setattr("core.logs.follow.Following", HeardLogs)
+    monkeypatch.setattr("tui.dialogs.edit._trial", not_reached)
     return shop
+
+
+def not_reached(project: Any, environment: str, server: Any) -> Any:
+    """The trial of a server that does not answer, in place of a connection."""
+
+    def work(emit: Any, controls: Any) -> None:
+        raise ConnectError(f"{server.name} does not answer", hint="is the server up?", server=server.name)
+
+    return work
+
+
+def test_no_screen_dialog_or_tab_is_left_out() -> None:
+    modules = [
+        importlib.import_module(f"{package.__name__}.{found.name}")
+        for package in (tui.screens, tui.dialogs)
+        for found in pkgutil.iter_modules(package.__path__)
+    ]
+    kinds = {
+        kind
+        for module in [*modules, tui.palette]
+        for kind in vars(module).values()
+        if isinstance(kind, type) and issubclass(kind, Screen) and kind.__module__ == module.__name__
+    }
+    assert kinds == {*SHOWN_IN, *BASES}
+    pane = BottomPane(UNICODE, lambda: NOW, Keymap(()))
+    assert [*pane.tabs] == [*TABS_SHOWN_IN]
+    pictured = {name for name in vars(test_pictures) if name.startswith("test_")}
+    assert {*SHOWN_IN.values(), *TABS_SHOWN_IN.values()} <= pictured | {*STATES}
 
 
 def test_every_state(recorded: RecordedShop, snapshot: SnapshotAssertion) -> None:

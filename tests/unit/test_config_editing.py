@@ -162,3 +162,47 @@ def test_a_name_that_is_taken_or_written_in_another_way_is_refused(file: Path) -
     with pytest.raises(UsageError, match="production cannot be renamed here") as said:
         editing.with_new_name(editing.begin(file), "production", "eu")
     assert said.value.hint == "change its name in turnout.toml"
+
+
+APART = (
+    """\
+project = "shop"
+source.git = "."
+[environments.production]   # live
+servers = [
+  { name = "web1", host = "web1", root = "/srv/shop" },  # first
+]
+
+[[hooks]]  # one
+on = "prepare"
+run = "true"
+# of staging
+[environments.staging]
+servers = [{ name = "s1", host = "s1", root = "/srv/shop" }]
+[[hooks]]
+on = "after-switch"
+run = """
+    + "'''\n[[hooks]]\n'''"
+)
+"""Tables of one parent with a list of tables between them, and a text that looks like one; no end of the last line."""
+
+
+def test_the_order_of_tables_stays_where_those_of_a_parent_are_apart(tmp_path: Path) -> None:
+    path = tmp_path / "turnout.toml"
+    path.write_text(APART)
+    draft = editing.begin(path)
+    assert not draft.changed and draft.difference == []
+    row = {"name": "web2", "host": "web2", "root": "/srv"}
+    hook = {"on": "before-switch", "run": "false"}
+    for changed, added, removed in (
+        (editing.with_values(draft, (*PRODUCTION, "servers", 0), {"host": "new"}), 1, 1),
+        (editing.with_values(draft, ("environments", "staging"), {"protected": True}), 1, 0),
+        (editing.with_item(draft, (*PRODUCTION, "servers"), row), 1, 0),
+        (editing.with_item(draft, ("hooks",), hook), 4, 0),
+        (editing.with_environment(draft, "qa", {}, row), 6, 0),
+        (editing.with_new_name(draft, "staging", "stage"), 1, 1),
+        (editing.without(draft, ("environments", "staging")), 0, 2),
+        (editing.without(draft, ("hooks", 1)), 0, 5),
+    ):
+        assert (len(lines(changed, "+")), len(lines(changed, "-"))) == (added, removed), changed.difference
+        project(changed)

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import pytest
+
 from core.config.models import Environment, Hook, Server
+from core.errors import ConfigError, Fault
 from tests.tui.recorded import project
 from tui.view.edit_lines import (
     ENVIRONMENT,
     HOOK,
     NAME,
     NEW_ENVIRONMENT,
+    NEW_HOOK,
+    NEW_SERVER,
     SERVER,
     Field,
+    Row,
+    difference_lines,
+    explained,
+    explanations,
+    fault_lines,
     fields_of,
     rows_of,
     typed,
     written,
 )
+from tui.view.glyphs import ASCII
+from tui.view.lines import plain, width
 
 
 def test_every_key_of_a_table_has_a_field() -> None:
@@ -54,3 +66,28 @@ def test_rows_are_the_environments_with_their_servers_and_the_hooks() -> None:
         "add a hook",
     ]
     assert len({row.key for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("kind", [ENVIRONMENT, SERVER, HOOK, NEW_ENVIRONMENT, NEW_SERVER, NEW_HOOK])
+def test_every_field_is_explained_in_a_sentence(kind: str) -> None:
+    said = explanations(kind)
+    for field in fields_of(kind):
+        assert said[field.key].strip().endswith("."), field.key
+        for cells in (30, 54, 74):
+            rows = explained(field.key, said[field.key], cells, 2, ASCII)
+            assert len(rows) == 2 and all(width(row) <= cells for row in rows), field.key
+
+
+def test_a_fault_in_the_form_of_a_new_environment_names_its_field() -> None:
+    row = Row(NEW_ENVIRONMENT, ("environments",), "add an environment")
+    faults = [
+        Fault("turnout.toml", key, "is wrong")
+        for key in ('environments.""', "environments.qa.servers[0].host", "environments.qa.keep", "hooks[0].on")
+    ]
+    said = [plain(spans) for spans in fault_lines(ConfigError(faults), 80, row)]
+    assert said == [f"{name}: is wrong" for name in ("environment", "server host", "keep", "hooks[0].on")]
+
+
+def test_a_difference_keeps_the_indentation_and_is_harmless() -> None:
+    said = [plain(spans) for spans in difference_lines(["   a", "-\tb", "+  [/x]\x1b[2J"], 40, ASCII)]
+    assert said[:2] == ["   a", "-   b"] and "\x1b" not in said[2] and said[2].startswith("+  [/x]")

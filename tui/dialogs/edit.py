@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,6 +24,8 @@ from tui.view.edit_lines import (
     NEW_ENVIRONMENT,
     Row,
     difference_lines,
+    explained,
+    explanations,
     fault_lines,
     fields_of,
     row_line,
@@ -36,6 +38,9 @@ from tui.view.lines import Line, fit, line, one_line, wrap
 from tui.widgets.paint import Lines
 
 LABEL_CELLS = 14
+
+EXPLAINED_ROWS = 2
+"""Rows for what the field means in which a person types."""
 
 
 class EditDialog(Pick[Project]):
@@ -79,7 +84,7 @@ class EditDialog(Pick[Project]):
 
     def choose(self) -> None:
         row = self._rows[self.choices.cursor]
-        form = FormDialog(self._draft, row, self._project, glyphs=self._glyphs)
+        form = FormDialog(self._draft, row, self._project, bridge=self._bridge, glyphs=self._glyphs)
         self.app.push_screen(form, lambda draft: self._show(draft) if draft is not None else None)
 
     def action_remove(self) -> None:
@@ -112,9 +117,11 @@ class FormDialog(Dialog[Draft]):
 
     AUTO_FOCUS = "Input"
 
-    def __init__(self, draft: Draft, row: Row, project: Project, *, glyphs: Glyphs) -> None:
+    def __init__(self, draft: Draft, row: Row, project: Project, *, bridge: Bridge, glyphs: Glyphs) -> None:
         super().__init__()
         self.title_text = one_line(row.text)
+        self._bridge = bridge
+        self._explained: Mapping[str, str] = {}
         self._draft = draft
         self._row = row
         self._project = project
@@ -138,6 +145,7 @@ class FormDialog(Dialog[Draft]):
                         select_on_focus=False,
                     )
             yield Lines(id="text")
+        yield Lines(id="field-says")
 
     def compose_buttons(self) -> ComposeResult:
         yield button("Cancel", "close", "Esc")
@@ -146,6 +154,28 @@ class FormDialog(Dialog[Draft]):
     def on_mount(self) -> None:
         for label, field in zip(self.query(".field-label").results(Lines), self._fields, strict=True):
             label.show([line((fit(field.key, LABEL_CELLS), "dim"))])
+        job: Job[dict[str, str]] = Job("explain fields", lambda emit, controls: explanations(self._row.kind))
+        self._bridge.follow(job, self.while_here(self._can_explain))
+        job.start()
+
+    def _can_explain(self, job: Job[Any]) -> None:
+        self._explained = job.outcome or {}
+        self._explain()
+
+    def _explain(self) -> None:
+        """Say what the field means in which a person types."""
+        inputs = list(self.query(".field-value").results(Input))
+        if self.focused in inputs:
+            key = self._fields[inputs.index(self.focused)].key
+            said = explained(key, self._explained.get(key, ""), self.cells, EXPLAINED_ROWS, self._glyphs)
+            self.query_one("#field-says", Lines).show(said)
+
+    def on_descendant_focus(self) -> None:
+        self._explain()
+
+    def draw(self) -> None:
+        super().draw()
+        self._explain()
 
     def lines(self, cells: int) -> Sequence[Line]:
         return self._faults
@@ -161,7 +191,7 @@ class FormDialog(Dialog[Draft]):
             draft = self._with_values()
             draft.project(self._project.settings)
         except ConfigError as error:
-            self._faults = fault_lines(error, self.cells)
+            self._faults = fault_lines(error, self.cells, self._row)
             self.draw()
             self.query_one("#body").scroll_end(animate=False)
             return

@@ -32,7 +32,7 @@ def changed_key(error: HostKeyChanged) -> Message:
     lines += [line("  ", part) for text in error.detail.splitlines() for part in wrap(text, 66)]
     said: Sequence[str] = (
         "Either the server was reinstalled, or somebody is intercepting the connection.",
-        "Turnout does not accept such a key. Ask whoever runs the server; if the new key",
-        "is right, remove the old one with `ssh-keygen -R` and check the server again.",
+        "Turnout does not accept such a key. Ask whoever runs the server. If the new key is right, remove the old one "
+        "with `ssh-keygen -R`, and check the server again.",
     )
     return Message("Host key changed", [*lines, (), *(line(text) for text in said)], bad=True)

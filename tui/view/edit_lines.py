@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -9,9 +10,9 @@ from typing import Any, get_args
 from core.config import Environment, Hook, Project, Server
 from core.config.table import Place, Table
 from core.errors import ConfigError
-from core.text import count
+from core.text import clean, count
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, crop, line, one_line, wrap
+from tui.view.lines import Line, crop, line, one_line, short, wrap
 
 ENVIRONMENT, SERVER, HOOK = "environment", "server", "hook"
 NEW_ENVIRONMENT, NEW_SERVER, NEW_HOOK = "new environment", "new server", "new hook"
@@ -93,6 +94,27 @@ def fields_of(kind: str) -> tuple[Field, ...]:
     return (Field(NAME), *out) if kind == ENVIRONMENT else tuple(out)
 
 
+def explanations(kind: str) -> dict[str, str]:
+    """By field: what it means, a sentence. It is read from the models' source files: not on the interface's thread."""
+    from core.config.schema import descriptions
+
+    if kind == NEW_ENVIRONMENT:
+        first = {f"server {key}": text for key, text in explanations(SERVER).items()}
+        return {**explanations(ENVIRONMENT), **first}
+    model = _MODELS[kind.removeprefix("new ")]
+    said = descriptions(model)
+    name = {NAME: "The environment's name: on screens, and in every command."} if kind == ENVIRONMENT else {}
+    return name | {item.key: said[item.name] for item in model.fields() if item.name in said}
+
+
+def explained(key: str, text: str, cells: int, rows: int, glyphs: Glyphs) -> list[Line]:
+    """What a field means, on so many rows in any case; `text` "" where that is not known."""
+    parts = wrap(one_line(f"{key}: {text}"), cells) if text else []
+    if len(parts) > rows:
+        parts = [*parts[: rows - 1], short(" ".join(parts[rows - 1 :]), cells, glyphs.more)]
+    return [line((part, "dim")) for part in [*parts, *[""] * rows][:rows]]
+
+
 def _is_number(said: str) -> bool:
     return "int" in said or "float" in said
 
@@ -121,16 +143,27 @@ def written(field: Field, table: Mapping[str, Any]) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def fault_lines(error: ConfigError, cells: int) -> list[Line]:
-    """Every fault, as the command line says it."""
+def fault_lines(error: ConfigError, cells: int, row: Row | None = None) -> list[Line]:
+    """Every fault, as the command line says it; one of the table in this row by the name of its field."""
     out: list[Line] = []
     for fault in error.faults:
-        text = f"{fault.key}: {fault.message}" if fault.key else fault.message
+        key = _field_of(fault.key, row) if row is not None else fault.key
+        text = f"{key}: {fault.message}" if key else fault.message
         out += [line((part, "bad")) for part in wrap(one_line(f"{text}; {fault.hint}" if fault.hint else text), cells)]
     return out
+
+
+def _field_of(key: str, row: Row) -> str:
+    """`server host` for `environments.qa.servers[0].host` in the form of a new environment; else the key as it is."""
+    if row.kind != NEW_ENVIRONMENT:
+        return key
+    found = re.fullmatch(r"environments\.[^.]+(?:\.servers\[0\])?(?:\.(\w[\w-]*))?", key)
+    if found is None:
+        return key
+    return f"server {found[1]}" if ".servers[0]." in key else found[1] or NAME
 
 
 def difference_lines(difference: Sequence[str], cells: int, glyphs: Glyphs) -> list[Line]:
     """The difference between the file and the draft, one line each."""
     roles = {"+": "ok", "-": "bad", "@": "dim"}
-    return [crop(line((one_line(text), roles.get(text[:1], ""))), cells, glyphs.more) for text in difference]
+    return [crop(line((clean(text.expandtabs(4)), roles.get(text[:1], ""))), cells, glyphs.more) for text in difference]
