@@ -385,6 +385,12 @@ def _head(tree: Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def git(folder: Path, *words: str) -> None:
+    """A git command in a folder, by nobody in particular."""
+    author = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"]
+    subprocess.run(["git", "-C", str(folder), *author, *words], check=True)
+
+
 def check_out(tree: Path, version: str) -> None:
     """Bring the work tree, which the expert's script sends, to a version."""
     subprocess.run(["git", "-C", str(tree), "checkout", "--quiet", "--detach", version], check=True)

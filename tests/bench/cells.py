@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 
-from tests.bench.bed import UPLINK, Bed, Broken, Expert, Measured, Missing, check_out, same
+from tests.bench.bed import UPLINK, Bed, Broken, Expert, Measured, Missing, check_out, git, same
 from tests.proxy import Proxy
 from tests.seaweed import shared_seaweed
 from tests.servers import free_port, program
@@ -67,6 +67,22 @@ class Course:
         with (folder / "image.bin").open("wb") as file:
             for _ in range(self._large):
                 file.write(random.randbytes(1_000_000))
+        return folder
+
+    @cached_property
+    def changing(self) -> Path:
+        """A repository of such a file, of which each version changes 1 % in one place."""
+        folder = self.bed.folder / "changing"
+        git(folder.parent, "init", "--quiet", str(folder))
+        random, piece = Random(8), max(self._large * 10_000, 1)
+        content = bytearray(b"".join(random.randbytes(1_000_000) for _ in range(self._large)))
+        for number in range(self.rounds + 2):
+            place = random.randrange(len(content) - piece)
+            content[place : place + piece] = random.randbytes(piece)
+            (folder / "image.bin").write_bytes(content)
+            git(folder, "add", "-A")
+            git(folder, "commit", "--quiet", "-m", f"version {number + 1}")
+            git(folder, "tag", f"v{number + 1}")
         return folder
 
     def versions(self, tree: Path | None = None) -> Iterator[str]:
@@ -212,6 +228,25 @@ def large_far(course: Course) -> Iterator[Pair]:
         yield from large(course, "far")
 
 
+def patch(course: Course, host: str = "near") -> Iterator[Pair]:
+    """1 % changed inside one large file that git has; the script's rsync sends differences of files as well."""
+    ours = course.bed.project(f"patch-{host}", host, course.changing)
+    expert = course.bed.script(f"patch-{host}", host)
+    for version in itertools.chain(("v1", "v2"), course.versions(course.changing)):
+        check_out(course.changing, version)
+        pair = ours.cold("deploy", "--ref", version), expert.deploy(course.changing)
+        if version not in ("v1", "v2"):
+            yield pair
+    same(ours.root / "current", course.changing)
+    ours.forget()
+    expert.forget()
+
+
+def patch_far(course: Course) -> Iterator[Pair]:
+    with course.far():
+        yield from patch(course, "far")
+
+
 def changed_cold(course: Course, host: str = "near") -> Iterator[Pair]:
     """1 % changed, as a command that has to start and connect; the releases then serve `rollback_cold`."""
     ours = course.bed.project(f"cold-{host}", host, course.tree)
@@ -298,6 +333,7 @@ CELLS = (
     Cell("changed", "1 % changed, connection open", SCRIPT, 0.8, changed_open),
     Cell("unchanged", "the same version again, connection open", SCRIPT, 0.0, unchanged_open),
     Cell("large", "one large file, cold command", COPY, 1.3, large),
+    Cell("patch", "1 % changed inside it, cold command", SCRIPT, 0.0, patch),
     Cell("changed-cold", "1 % changed, cold command", SCRIPT, 0.0, changed_cold),
     Cell("rollback-cold", "rollback, cold command", SCRIPT, 0.0, rollback_cold),
     Cell("far-changed-cold", "100 ms: 1 % changed, cold command", SCRIPT, 0.7, changed_cold_far),
@@ -305,6 +341,7 @@ CELLS = (
     Cell("far-changed", "100 ms: 1 % changed, connection open", SCRIPT, 0.0, changed_open_far),
     Cell("far-first", "100 ms: first upload, cold command", SCRIPT, 0.0, first_far),
     Cell("far-large", "100 ms: one large file, cold command", COPY, 0.5, large_far),
+    Cell("far-patch", "100 ms: 1 % changed inside it, cold command", SCRIPT, 1.0, patch_far),
     Cell("store", f"20 Mbit/s: first upload to {STORE_SERVERS} servers, store", DIRECT, 0.8, store),
     Cell("fleet", f"1 % changed, {SERVERS} servers, cold command", SCRIPT, 0.0, fleet),
 )
@@ -316,6 +353,7 @@ QUICK = (
     "far-first",
     "far-rollback-cold",
     "far-large",
+    "far-patch",
     "store",
     "fleet",
 )
