@@ -266,6 +266,10 @@ class HookFailed(ServerError):
         self.status = status
 
 
+class PortInUse(ServerError):
+    """Something listens at the port of a slot (blue/green), and does not stop."""
+
+
 class CheckFailed(ServerError):
     """A check did not pass within its attempts."""
 

@@ -79,6 +79,7 @@ class Slots:
         self._uses = {name: self._written(state) for name, state in states.items()} if ports else {}
         self._file = {name: state.slots for name, state in states.items()}
         self._chosen: dict[str, Choice] = {}
+        self._foreign: dict[str, set[str]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._ports)
@@ -107,6 +108,20 @@ class Slots:
         if server not in self._chosen:
             self._chosen[server] = self._choose(server)
         return self._chosen[server]
+
+    def another(self, server: str) -> bool:
+        """Choose another slot where the port of the chosen one is in use: what is live has no slot, and may be what
+        listens there. Whether there is one.
+        """
+        use = self.choice(server).use
+        current = self._states[server].current
+        if use is None or not current or self._had(server, current).slot:
+            return False
+        self._foreign.setdefault(server, set()).add(use.slot)
+        choice = self._choose(server)
+        if choice.use is not None:
+            self._chosen[server] = choice
+        return choice.use is not None
 
     def uses(self, server: str) -> tuple[SlotUse, ...]:
         """Who has a slot there, as far as this operation has come."""
@@ -191,6 +206,8 @@ class Slots:
         blocked: list[str] = []
         found: list[Choice] = []
         for slot, port in self._in_order(server, live, coming):
+            if slot in self._foreign.get(server, ()):
+                continue
             here = [use for use in self.uses(server) if slot == use.slot or port == use.port]
             if reason := next((self._kept(server, use, coming, serving) for use in here), ""):
                 blocked.append(f"{slot} (port {port}) {reason}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from core.errors import ServerError
+from core.errors import PortInUse, ServerError
 from core.jobs import Cancel, Controls
 from core.moments import BEFORE_SWITCH
 from core.operations.check_runs import CheckRuns
@@ -48,7 +48,14 @@ class SlotTaking:
                     hint="it was not stopped, and nothing was started: see the warnings",
                     server=name,
                 )
-            self._give(name, choice.use, choice.stale, cancel)
+            try:
+                self._give(name, choice.use, choice.stale, cancel)
+            except PortInUse:
+                if not slots.another(name):
+                    raise
+                take(name)
+                self._note_in_record(name, again=True)
+                return
             self._note_in_record(name)
 
         names = self._standing.moving
@@ -98,26 +105,34 @@ class SlotTaking:
                 self._hooks.stop(name, other.tag, cancel)
         # Without a retire hook what was left goes on running until the next release is started in its place.
         free = [use.port] if self._hooks.stops(name) else []
-        for _ in range(int(STOPS_WITHIN / LOOK_EVERY)):
+        # What is live without a slot does not stop: it has that port for good.
+        current = self._standing.states[name].current
+        patient = not current or slots.of(name, current).slot or stale
+        for _ in range(int(STOPS_WITHIN / LOOK_EVERY) if patient else 1):
             if not run.held(name).slots(slots.taking(name, use), free):
                 slots.taken(name, use)
                 return
             cancel.wait(LOOK_EVERY)
             cancel.check()
         had = ", ".join(other.tag for other in stale)
-        raise ServerError(
+        raise PortInUse(
             f"port {use.port} of slot {use.slot} is in use: something listens there",
             detail=f"{had} was to be stopped there" if had else "no release that Turnout knows of has that slot",
             hint=f"it was not started: see what it is (ss -ltnp 'sport = :{use.port}'), stop it, and try again",
             server=name,
         )
 
-    def _note_in_record(self, name: str) -> None:
-        """Write down the slot that a release gets which is there already: its record may say another one."""
+    def _note_in_record(self, name: str, *, again: bool = False) -> None:
+        """Write down the slot that a release gets which is there already: its record may say another one.
+
+        again   also of one that was made by this operation: it got another slot since
+        """
         standing = self._standing
         release = standing.states[name].releases.get(standing.tag_on(name))
         record, known = standing.record_of(name), release.record if release else None
-        if known and record and name not in standing.made and (known.slot, known.port) != (record.slot, record.port):
+        if record and again and name in standing.made:
+            self._run.held(name).record(replace(record, failed="", left=False))
+        elif known and record and name not in standing.made and (known.slot, known.port) != (record.slot, record.port):
             self._run.held(name).record(replace(known, slot=record.slot, port=record.port))
 
 

@@ -94,3 +94,13 @@ def test_a_release_from_before_there_were_slots_gets_no_hook_or_check_that_needs
     assert slots(sshd) == [f"blue {blue} bad unsure"], "nothing has turned requests away from it"
     shop({"blue": blue, "green": green}).deploy(tag="r2")
     assert lines(sshd, "stopped") == [f"bad blue {blue}"] and slots(sshd) == [f"green {green} r2 used"]
+
+
+def test_what_is_live_without_a_slot_may_have_the_port_of_one(sshd, shop):
+    shop({}, extra="").deploy(tag="r1")
+    blue, green = free_port(), free_port()
+    operator = shop({"blue": blue, "green": green})
+    with socket.create_server(("127.0.0.1", blue)):
+        operator.deploy(tag="r2")
+        assert lines(sshd, "started") == [f"r2 green {green}"] and slots(sshd) == [f"green {green} r2 used"]
+        assert (record(sshd, "r2").slot, record(sshd, "r2").port) == ("green", green)
