@@ -22,6 +22,7 @@ TurnoutError                 1  failed, and everything was put back
 │   ├── LockLost             1  this operation no longer holds the server's lock
 │   ├── DiskFull             1
 │   ├── HookFailed           1
+│   ├── PortInUse            1
 │   └── CheckFailed          1
 ├── Cancelled                1  the operator cancelled, or a person answered so
 ├── Unanswered               1  nobody answered a question of the operation in time
