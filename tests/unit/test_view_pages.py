@@ -12,9 +12,11 @@ from core.errors import (
     ConnectError,
     DiskFull,
     FleetError,
+    HookFailed,
     HostKeyRefused,
     LockedError,
     ServerError,
+    SourceError,
     TurnoutError,
     UsageError,
 )
@@ -104,6 +106,9 @@ def test_a_command_has_its_help_and_an_unknown_word_the_nearest(capsys: pytest.C
             "until-the-barrier",
         ),
         (FleetError({"web1": CheckFailed("boom")}), "the-switch-and-after-it"),
+        (SourceError("the build command failed with status 2: make"), "before-any-server-is-touched"),
+        (HookFailed("the prepare hook failed with status 3: make").at(phase="stage"), "until-the-barrier"),
+        (FleetError({"web1": HookFailed("the task t failed with status 3: make").at(phase="run")}), ""),
         (UsageError("what no row quotes"), ""),
     ],
 )

@@ -39,7 +39,8 @@ def topic(error: TurnoutError, known: Sequence[Section]) -> str:
     known   the sections of the runbook
     """
     errors = [error, *(error.errors.values() if isinstance(error, FleetError) else ())]
-    of_kind = [name for each in errors for kind, name in BY_KIND if isinstance(each, kind)]
+    # What a task or a command of `turnout run` prints says itself what is wrong.
+    of_kind = [name for each in errors for kind, name in BY_KIND if isinstance(each, kind) and each.phase != "run"]
     if "host-keys" in of_kind:
         return "host-keys"
     quoted = (topic_of(title, known) for title in dict.fromkeys(each.title for each in errors))
