@@ -17,7 +17,8 @@ REASON = "somebody else's operation is running there since this morning, and its
 def test_nothing_in_the_help_is_cut(cells: int) -> None:
     keymap = Keymap(KEYS, faults=("settings.toml: keys.rolback: not known; did you mean rollback? " + "x" * 100,))
     for glyphs in (UNICODE, ASCII):
-        screen = HelpScreen(keymap, glyphs, lambda name: REASON if name == "deploy" else "", place="/home/" + "a" * 90)
+        told = (keymap, glyphs, lambda name: REASON if name == "deploy" else "", lambda name: "back to 9ab01cd" * 9)
+        screen = HelpScreen(*told, place="/home/" + "a" * 90)
         lines = screen.lines(cells)
         assert max(width(spans) for spans in lines) <= cells
         words = " ".join(" ".join(plain(spans) for spans in lines).split())
@@ -28,7 +29,8 @@ def test_nothing_in_the_help_is_cut(cells: int) -> None:
 
 
 def test_what_does_something_where_the_help_was_opened_comes_first() -> None:
-    screen = HelpScreen(Keymap(KEYS), UNICODE, lambda name: "", place="keys.toml", here=["log-follow", "log-search"])
+    told = (Keymap(KEYS), UNICODE, lambda name: "", lambda name: "")
+    screen = HelpScreen(*told, place="keys.toml", here=["log-follow", "log-search"])
     lines = [plain(spans).split() for spans in screen.lines(90)]
     assert lines[0] == ["Here"] and [words[:2] for words in lines[1:3]] == [["f", "follow"], ["/", "search:"]]
     assert lines[3:5] == [[], ["Change", "servers"]]
