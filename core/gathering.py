@@ -93,6 +93,23 @@ class Gathering:
         return Manifest(Packed(Lines(b"\n".join(lines))))
 
 
+class Differing(Gathering):
+    """Of the files that come only those that another tree has not just so; folders and links are all there."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        super().__init__()
+        self._expected = manifest.entries
+
+    def __setitem__(self, path: bytes, entry: Entry) -> None:
+        if not entry.is_file or self._expected.get(path) != entry:
+            super().__setitem__(path, entry)
+        elif path in self:
+            del self[path]
+
+    def __getitem__(self, path: bytes) -> Entry:
+        return super().__getitem__(path) if path in self else self._expected[path]
+
+
 def _entry(item: bytes) -> Entry:
     from core.packed import entry_of
 

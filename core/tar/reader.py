@@ -90,14 +90,17 @@ def members(stream: BinaryIO) -> Iterator[Member]:
         extended = {}
 
 
-def unpack(stream: BinaryIO, sink: Sink, cancel: Cancel, below: bytes = b"") -> Unpacked:
+def unpack(
+    stream: BinaryIO, sink: Sink, cancel: Cancel, below: bytes = b"", entries: Gathering | None = None
+) -> Unpacked:
     """Hand what the stream holds to a sink.
 
+    entries where its entries are gathered
     below   only what lies below this folder of the stream, with paths relative to it
     SourceError for a path that would leave the sink, EOFError where the stream ends too soon. A sink gets files only in
     folders that it got before: so no link in the stream can redirect a file.
     """
-    entries = Gathering()
+    entries = Gathering() if entries is None else entries
     pointers: list[bytes] = []
     start = below + b"/" if below else b""
     for number, member in enumerate(members(stream)):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import gathering, manifest
-from core.gathering import Gathering
+from core.gathering import Differing, Gathering
 from core.manifest import EMPTY, FOLDER, FOLDER_ENTRY, Entry, Manifest, difference, parse
 from core.packed import Lines, Packed
 from core.source.selection import selected
@@ -108,6 +108,16 @@ def test_one_begins_with_what_another_tree_has(large: bool) -> None:
     made = entries.manifest()
     assert made.is_large == large and made.entries[b"d1/f1"] == changed and made.entries[b"d1"] == FOLDER_ENTRY
     assert tuple(path for path in difference(tree, made).send) == (b"d1/f1",)
+
+
+def test_of_files_that_come_again_only_those_that_differ_are_kept() -> None:
+    entries = Differing(wide(1))
+    entries.update(wide(2).entries.items())
+    differing = {path for path, entry in wide(2).entries.items() if wide(1).entries[path] != entry}
+    assert {path for path, entry in entries.items() if entry.is_file} == differing != set()
+    assert entries.get(b"d1") == FOLDER_ENTRY and entries[b"d1/f1"] == wide(1).entries[b"d1/f1"]
+    entries.update(wide(1).entries.items())
+    assert sorted(entries) == sorted(entries.folders())
 
 
 def large_texts(patch: pytest.MonkeyPatch) -> str:

@@ -18,13 +18,14 @@ from typing import BinaryIO, Protocol, cast
 
 from core.dataclass import dataclass
 from core.errors import SourceError
-from core.gathering import Gathering
+from core.gathering import Differing, Gathering
 from core.jobs import Cancel
 from core.manifest import EMPTY, FOLDER_ENTRY, Manifest, derived
 from core.source.git.export_cache import About, Export
 from core.source.git.lfs import Files, fill
 from core.source.git.repository import Change, Resolved
 from core.source.git.submodules import Submodules
+from core.source.spool import Spool
 from core.tar.reader import Sink, Unpacked, unpack
 from core.text import clean, decode_path, encode_path, show_path
 
@@ -79,15 +80,18 @@ class _Content:
     conditional: bool = False
 
 
-def again(resolved: Resolved, export: Export, place: Place, paths: Collection[bytes], cancel: Cancel) -> None:
+def again(resolved: Resolved, export: Export, place: Spool, paths: Collection[bytes], cancel: Cancel) -> None:
     """Bring these files of an export to an empty place once more. SourceError where git gives another content now."""
     about = export.about
     if about.uniform and not about.submodules and len(paths) <= MOST_CHANGED and _fits(paths):
-        entries, _ = _archive(resolved, place, cancel, paths)
+        differing, _ = _archive(resolved, place, cancel, paths, Differing(export.manifest))
+    elif about.submodules:
+        differing = Differing(export.manifest)
+        differing.update(_content(resolved, place, cancel).entries.items())
     else:
-        entries = _content(resolved, place, cancel).entries
+        differing, _ = _archive(resolved, place, cancel, entries=Differing(export.manifest))
     for path in paths:
-        if entries.get(path) != export.manifest.entries[path]:
+        if path in differing or path not in place:
             raise SourceError(
                 f"git gives another content of {show_path(path)} in {resolved.commit[:12]} than before",
                 hint="its attributes or filters have changed: deploy again; no release was made of it",
@@ -195,7 +199,11 @@ def _parents(paths: Iterable[bytes]) -> Set[bytes]:
 
 
 def _archive(
-    resolved: Resolved, place: Place, cancel: Cancel, paths: Iterable[bytes] = ()
+    resolved: Resolved,
+    place: Place,
+    cancel: Cancel,
+    paths: Iterable[bytes] = (),
+    entries: Gathering | None = None,
 ) -> tuple[Gathering, list[bytes]]:
     """Unpack `git archive` of a commit or some paths of it, with the content of Git LFS files; and the paths of those
     whose content this clone does not have."""
@@ -204,7 +212,7 @@ def _archive(
         _widen(stream)
         unpacked: Unpacked | None = None
         with suppress(EOFError):
-            unpacked = unpack(stream, place, cancel, os.fsencode(resolved.repository.path))
+            unpacked = unpack(stream, place, cancel, os.fsencode(resolved.repository.path), entries)
             while stream.read(_PIPE):
                 pass  # the padding behind the end, which git would fail to write otherwise
         if process.wait() or unpacked is None:
