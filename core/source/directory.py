@@ -70,5 +70,5 @@ class DirectorySource(Unversioned):
             revision=f"content:{manifest.digest[:12]}",
             source="directory",
             committed=time.time(),
-            stamps={path: stamp for path, (stamp, _) in hashes.by_path.items()},
+            stamps=hashes.by_path,
         )

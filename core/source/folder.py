@@ -8,11 +8,10 @@ clock's tick would leave the same times (git calls such entries racy).
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import field
 from pathlib import Path
@@ -20,16 +19,22 @@ from typing import NamedTuple
 
 from core.dataclass import dataclass
 from core.errors import SourceError
+from core.gathering import Gathering
 from core.jobs import Cancel
 from core.manifest import EXECUTABLE, FILE, FOLDER, FOLDER_ENTRY, Entry, Manifest, closed, link
 from core.source.selection import Excluded, not_a_folder, nothing
 from core.source.store import write_whole
-from core.source.tree import Stamp, stamp_of
+from core.source.tree import STAMP_BYTES, Stamp, stamp_of, touched
 from core.text import count, show_path, some_lines
 
 SETTLED = 2_000_000_000
 """Nanoseconds. A hash is kept if its file was untouched for this long: the coarsest clock of common file systems."""
 
+_FORMAT = b"hashes-2"
+_HEAD = len(_FORMAT) + 21
+"""Bytes before the first hash: the format, and how many bytes follow."""
+_BATCH = 2048
+"""Files that are hashed at a time."""
 _WHOLE = 1 << 20
 _ATTEMPTS = 3
 _THREADS = 2
@@ -45,27 +50,41 @@ _REFUSED = {
 
 @dataclass
 class Hashes:
-    """Hashes of files that were read before, by path; kept in `file` (None: not kept)."""
+    """Hashes of files that were read before, by path: the stamp, and behind it the SHA-256. Kept in `file` (None: not
+    kept)."""
 
     file: Path | None = None
-    by_path: dict[bytes, tuple[Stamp, str]] = field(default_factory=dict)
+    by_path: dict[bytes, bytes] = field(default_factory=dict)
 
     @classmethod
     def load(cls, file: Path) -> Hashes:
         """What `save` kept; nothing where it cannot be read."""
         try:
-            rows = json.loads(file.read_bytes())
-            return cls(file, {path.encode("latin-1"): (tuple(row[:5]), row[5]) for path, row in rows.items()})
-        except (OSError, ValueError, AttributeError, TypeError, IndexError):
+            content = file.read_bytes()
+        except OSError:
             return cls(file)
+        head, _, length = content[:_HEAD].partition(b" ")
+        if head != _FORMAT or length != b"%019d\n" % (len(content) - _HEAD):
+            return cls(file)
+        by_path = {}
+        place = _HEAD
+        while place < len(content):
+            begin = place + 2
+            end = begin + int.from_bytes(content[place:begin], "little")
+            place = end + STAMP_BYTES + 32
+            by_path[content[begin:end]] = content[end:place]
+        return cls(file, by_path if place == len(content) else {})
 
     def save(self) -> None:
         """Keep the hashes. A cache that cannot be written is ignored."""
         if self.file is None:
             return
-        rows = {path.decode("latin-1"): [*stamp, digest] for path, (stamp, digest) in self.by_path.items()}
+        content = bytearray(_HEAD)
+        for path, known in self.by_path.items():
+            content += len(path).to_bytes(2, "little") + path + known
+        content[:_HEAD] = b"%b %019d\n" % (_FORMAT, len(content) - _HEAD)
         try:
-            write_whole(self.file, json.dumps(rows).encode("ascii"))
+            write_whole(self.file, bytes(content))
         except (OSError, SourceError):
             return
 
@@ -75,16 +94,30 @@ class _File(NamedTuple):
 
     path: bytes
     stamp: Stamp
+    size: int
     kind: str
     closed: int
 
 
 @dataclass
 class _Listing:
-    entries: dict[bytes, Entry] = field(default_factory=dict)
+    """What is found in a folder. known: hashes of before; settled: those that are still right, and new ones."""
+
+    known: Mapping[bytes, bytes]
+    settled: dict[bytes, bytes] = field(default_factory=dict)
+    entries: Gathering = field(default_factory=Gathering)
     files: list[_File] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
+
+    def take(self, file: _File) -> None:
+        """Take a file's hash from what is known, or note that it is to be hashed."""
+        known = self.known.get(file.path, b"")
+        if known.startswith(file.stamp):
+            self.settled[file.path] = known
+            self.entries[file.path] = Entry(file.kind, file.size, known[STAMP_BYTES:].hex(), file.closed)
+        else:
+            self.files.append(file)
 
 
 def scan(
@@ -104,30 +137,22 @@ def scan(
     """
     hashes = hashes or Hashes()
     began = time.time_ns()
-    listing = _Listing()
+    listing = _Listing(hashes.by_path)
     top = os.path.join(os.fsencode(folder), b"")
     _list(top, b"", listing, excluded, cancel, skip=b".git" if as_it_is else b"", modes=as_it_is)
-    settled: dict[bytes, tuple[Stamp, str]] = {}
-    unread = []
-    for file in listing.files:
-        before = hashes.by_path.get(file.path)
-        if before and before[0] == file.stamp:
-            settled[file.path] = before
-            listing.entries[file.path] = Entry(file.kind, file.stamp[0], before[1], file.closed)
-        else:
-            unread.append(file)
-    for path, stamp, entry, problem in _hash_all(top, unread, cancel):
+    settled = listing.settled
+    for path, stamp, entry, problem in _hash_all(top, listing.files, cancel):
         if problem:
             listing.unreadable.append(problem)
             continue
         listing.entries[path] = entry
-        if max(stamp[1], stamp[2]) < began - SETTLED:
-            settled[path] = (stamp, entry.content)
+        if touched(stamp) < began - SETTLED:
+            settled[path] = stamp + bytes.fromhex(entry.content)
     _complain(folder, listing)
     if settled != hashes.by_path:
         hashes.by_path = settled
         hashes.save()
-    return Manifest(listing.entries)
+    return listing.entries.manifest()
 
 
 def part_of(top: Path, publish: str) -> Path:
@@ -159,7 +184,7 @@ def _list(
                     if kind == stat.S_IFREG:
                         kind_of_file = EXECUTABLE if facts.st_mode & 0o100 else FILE
                         bits = closed(kind_of_file, facts.st_mode) if modes else 0
-                        listing.files.append(_File(path, stamp_of(facts), kind_of_file, bits))
+                        listing.take(_File(path, stamp_of(facts), facts.st_size, kind_of_file, bits))
                     elif kind == stat.S_IFDIR:
                         bits = closed(FOLDER, facts.st_mode) if modes else 0
                         listing.entries[path] = FOLDER_ENTRY._replace(closed=bits) if bits else FOLDER_ENTRY
@@ -179,38 +204,45 @@ def _list(
 _Hashed = tuple[bytes, Stamp, Entry, str]
 
 
-def _hash_all(top: bytes, files: list[_File], cancel: Cancel) -> Iterable[_Hashed]:
-    """Path, stamp, entry and problem ("" for none) of each file. Several threads: hashing releases the GIL."""
+def _hash_all(top: bytes, files: list[_File], cancel: Cancel) -> Iterator[_Hashed]:
+    """Path, stamp, entry and problem ("" for none) of each file; the list is empty then. Several threads: hashing
+    releases the GIL.
+    """
 
     def several(share: list[_File]) -> list[_Hashed]:
         out = []
         for number, file in enumerate(share):
-            if number % 64 == 0 or file.stamp[0] > _WHOLE:
+            if number % 64 == 0 or file.size > _WHOLE:
                 cancel.check()
             out.append(_hash(top, file))
         return out
 
-    if len(files) < 16 and sum(file.stamp[0] for file in files) < 4 * _WHOLE:
-        return several(files)
-    shares = [files[start::_THREADS] for start in range(_THREADS)]
+    if len(files) < 16 and sum(file.size for file in files) < 4 * _WHOLE:
+        yield from several(files)
+        return
     with ThreadPoolExecutor(_THREADS, "hash") as pool:
-        return [item for share in pool.map(several, shares) for item in share]
+        while files:
+            batch = files[-_BATCH:]
+            del files[-_BATCH:]
+            shares = [batch[start::_THREADS] for start in range(_THREADS)]
+            for share in pool.map(several, shares):
+                yield from share
 
 
 def _hash(top: bytes, file: _File) -> _Hashed:
     """Read and hash one file; again where it changed meanwhile. A file that keeps changing is a problem."""
-    path, stamp = file.path, file.stamp
+    path, stamp, size = file.path, file.stamp, file.size
     try:
         for _ in range(_ATTEMPTS):
             handle = os.open(top + path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
-                digest = _digest(handle, stamp[0])
-                after = stamp_of(os.fstat(handle))
+                digest = _digest(handle, size)
+                facts = os.fstat(handle)
             finally:
                 os.close(handle)
-            if after == stamp:
-                return path, stamp, Entry(file.kind, stamp[0], digest, file.closed), ""
-            stamp = after
+            if stamp_of(facts) == stamp:
+                return path, stamp, Entry(file.kind, size, digest, file.closed), ""
+            stamp, size = stamp_of(facts), facts.st_size
     except OSError as error:
         return path, stamp, FOLDER_ENTRY, f"{show_path(path)}: {error.strerror}"
     return path, stamp, FOLDER_ENTRY, f"{show_path(path)}: it changes while it is read"

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import field
 from functools import cached_property
 from pathlib import Path
+from struct import Struct
 from typing import BinaryIO, Protocol
 
 from core.dataclass import dataclass
@@ -15,13 +16,25 @@ from core.jobs import Cancel
 from core.manifest import Manifest
 from core.text import show_path
 
-Stamp = tuple[int, int, int, int, int]
+Stamp = bytes
 """Size in bytes, mtime and ctime in nanoseconds, inode, device: another disk may be mounted in the same place."""
+
+_STAMP = Struct("<QqqQQ")
+_MOST = (1 << 64) - 1
 
 
 def stamp_of(facts: os.stat_result) -> Stamp:
-    """What changes when a file's content does."""
-    return facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino, facts.st_dev
+    """What changes when a file's content does: STAMP_BYTES bytes."""
+    return _STAMP.pack(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino & _MOST, facts.st_dev & _MOST)
+
+
+def touched(stamp: Stamp) -> int:
+    """When a file was changed last, by either of its times, in nanoseconds since the epoch."""
+    times: tuple[int, ...] = _STAMP.unpack(stamp)[1:3]
+    return max(times)
+
+
+STAMP_BYTES = _STAMP.size
 
 
 class Contents(Protocol):
@@ -50,8 +63,8 @@ class Tree:
     mtime      of all entries on the servers, likewise; None: each file's own
     stable     the files are in the cache, where nothing changes them. Other files may change: their size and SHA-256
                are compared while they are sent
-    stamps     of files that may change: while its stamp is the same, a file is as it was hashed; files touched lately
-               have none
+    stamps     of files that may change, with more behind each: while its stamp is the same, a file is as it was hashed;
+               files touched lately have none
     reused     when the reused build was made, likewise; 0.0 for a new build
     """
 
@@ -67,7 +80,7 @@ class Tree:
     stable: bool = False
     contents: Contents | None = None
     reused: float = 0.0
-    stamps: Mapping[bytes, Stamp] = field(default_factory=dict)
+    stamps: Mapping[bytes, bytes] = field(default_factory=dict)
 
     def fetch(self, paths: Collection[bytes], cancel: Cancel) -> None:
         """Have the files of these paths at hand, before they are opened. SourceError where they cannot be had."""
@@ -91,7 +104,7 @@ class Tree:
 
     def is_hashed(self, path: bytes, facts: os.stat_result) -> bool:
         """Whether an open file's facts say that its content is what the manifest says, so that it need not be read."""
-        return self.stable or self.stamps.get(path) == stamp_of(facts)
+        return self.stable or self.stamps.get(path, b"").startswith(stamp_of(facts))
 
     @cached_property
     def _top(self) -> bytes:

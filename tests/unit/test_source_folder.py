@@ -124,12 +124,35 @@ def test_a_file_written_just_now_is_not_trusted_to_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "spoilt",
-    [b"", b"[1]", b'{"a": 3}', b'{"a": [1]}', b"\xff\xfe", b'{"\\u1234": [1,2,3,4,"x"]}', b'{"a": [1,2,3,4,5]}'],
+    [
+        b"",
+        b'{"a": [1,2,3,4,5,"x"]}',
+        b"\xff\xfe",
+        b"hashes-2 %019d\n" % 0,
+        b"hashes-2 %019d\n" % 5 + b"\x01\x00a--",
+        b"hashes-2 %019d\n" % 75 + b"\x01\x00a" + bytes(71),
+        b"hashes-2 %019d\n" % 74 + b"\x01\x00a" + bytes(71),
+        b"hashes-2 %019d\n" % 2 + b"\xff\xff",
+    ],
 )
 def test_spoilt_hashes_are_passed_over(tmp_path: Path, spoilt: bytes) -> None:
     folder = folder_of(tmp_path, {"a": "one"})
     (tmp_path / "hashes").write_bytes(spoilt)
     assert scan_again(folder).entries[b"a"].content == sha256(b"one")
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize("name", [b"a", b"\xff\n", b"x" * 255])
+def test_hashes_are_kept_as_they_are_and_cut_ones_are_none(tmp_path: Path, name: bytes) -> None:
+    folder = folder_of(tmp_path, {name: "one", b"d/" + name: ""})
+    scan_again(folder)
+    file = tmp_path / "hashes"
+    content = file.read_bytes()
+    assert set(Hashes.load(file).by_path) == {name, b"d/" + name}
+    for length in (0, 20, 28, 29, 30, len(content) - 1):
+        file.write_bytes(content[:length])
+        assert not Hashes.load(file).by_path
+    assert scan_again(folder).files == 2 and file.read_bytes() == content
 
 
 def test_a_cancel_stops_the_hashing(tmp_path: Path) -> None:

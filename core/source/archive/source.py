@@ -86,7 +86,7 @@ class ArchiveSource(Unversioned):
         """What the archive holds. One that was not touched lately is unpacked once."""
         source = self.project.source
         facts = os.stat(file)
-        key = json.dumps([VERSION, source.strip, source.limit, stamp_of(facts)])
+        key = json.dumps([VERSION, source.strip, source.limit, stamp_of(facts).hex()])
         final = parent / _short(key)
         settled = max(facts.st_mtime_ns, facts.st_ctime_ns) < time.time_ns() - SETTLED
         if settled and (existing := load(final)):
