@@ -67,7 +67,7 @@ bench-dashboard: $(VENV)/.installed-dev
 screenshots: $(VENV)/.installed-dev $(VENV)/.installed-screenshots
 	$(RUN) -m tests.screenshots $(ARGS)
 
-# ARGS="-k kills_in_batches" with FAULTS_KILLS=200, "-k kills" with FAULTS_KILLS=500, "-k walk" with FAULTS_MINUTES=20, "-k breaks" with FAULTS_BREAKS=200;
+# ARGS="-k kills_in_batches" or "-k kills_of_blue_green" with FAULTS_KILLS=200, "-k kills" with FAULTS_KILLS=500, "-k walk" with FAULTS_MINUTES=20, "-k breaks" with FAULTS_BREAKS=200;
 # "-k fleets" with FLEET_SERVERS=200 and FLEET_RUNS=50; "-k keys" with TYPED=5000; "-k days" with FAULTS_DAYS=1000; FAULTS_SEED=N does again what a seed did.
 soak: $(VENV)/.installed-dev
 	$(RUN) -m pytest -m soak --timeout=0 $(ARGS)

@@ -73,6 +73,10 @@ def _warnings(
             text = f"{use.tag}, which is not live, has the slot {use.slot}: its retire hooks run first"
             said.setdefault(text, []).append(name)
         live = states[name].current
+        if slots.keeps and choice.use and choice.use.slot:
+            tag, slot = plan.tag_on(name), choice.use.slot
+            text = f"no hook starts {tag}, so it gets the slot {slot}, where {live} goes on running"
+            said.setdefault(text, []).append(name)
         if live and not slots.of(name, live).slot and not slots.keeps:
             text = (
                 f"{live} is live without a slot: no hook that names TURNOUT_SLOT or TURNOUT_PORT runs for it, so stop "

@@ -9,7 +9,7 @@ import pytest
 from tests.faults.rolling import seeded
 from tests.faults.slots import PHASES, BlueGreen
 
-SAMPLE = 6
+SAMPLE = 4
 """Kills in every run of the tests; the soak has hundreds."""
 
 
