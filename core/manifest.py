@@ -121,6 +121,8 @@ def derived(base: Manifest, entries: Mapping[bytes, Entry]) -> Manifest:
 
 
 _PATH = "[A-Za-z0-9._/+=:,@~%-]+"
+_OUTSIDE = re.compile(rb"\0|(?:^|/)\.{0,2}(?:/|\Z)")
+"""What no path of a tree has: a NUL, or a part that is empty, `.` or `..`."""
 _LINE = re.compile(
     rf"^({_PATH})\t(?:(f(?:6[04]0|604)?|x(?:7[05]0|705)?)\t(0|[1-9][0-9]{{0,17}})\t([0-9a-f]{{64}})"
     rf"|(d(?:7[015][01]|7[01]5)?)\t0\t-|l\t0\t({_PATH}))$",
@@ -233,7 +235,7 @@ def _fault(text: str, before: int = 0) -> str:
 
 def is_inside(path: bytes) -> bool:
     """Whether a path stays below the folder that it is relative to: no empty, `.` or `..` part, no NUL."""
-    return b"\0" not in path and all(part not in (b"", b".", b"..") for part in path.split(b"/"))
+    return _OUTSIDE.search(path) is None
 
 
 KNOWN_DIFFERENCES = 4
