@@ -105,6 +105,15 @@ def test_a_release_that_failed_on_one_server_is_failed_there_and_kept_elsewhere(
     assert "✗ failed   web1" in details and "○ kept     web2" in details
 
 
+def test_the_bar_of_what_is_live_stays_in_its_column_as_time_goes_on() -> None:
+    fleet = fleet_of(state("web1"), state("web2"))
+    layout = matrix_layout.plan_layout(fleet, 120)
+    for days in (0, 5, 6, 7, 60):
+        text = plain(matrix.row_line(fleet.rows[0], fleet, layout, UNICODE, NOW + days * 86_400))
+        assert "━…" not in text and text.count("━") <= matrix_layout.LIVED_BAR
+    assert text.count("━") == matrix_layout.LIVED_BAR
+
+
 def test_how_long_a_release_lived_is_told_beside_a_bar() -> None:
     texts = rows(shop(), 140)
     assert "22 h" in texts[1] and "━━━" in rows(shop(), 140)[4]

@@ -109,7 +109,8 @@ def _lived(row: FleetRelease, fleet: FleetView, layout: Layout, glyphs: Glyphs, 
         return f"{glyphs.never} failed" if row.failed else glyphs.never
     if not lived.words:
         return ""
-    part = round(LIVED_BAR * lived.seconds / layout.longest) if layout.longest else 0
+    # What is live goes on living after the columns were laid out.
+    part = min(round(LIVED_BAR * lived.seconds / layout.longest), LIVED_BAR) if layout.longest else 0
     bar = glyphs.rail * part or glyphs.least
     return f"{lived.words:<{LIVED_CELLS - LIVED_BAR - 1}} {bar}"
 
