@@ -206,10 +206,9 @@ def test_the_command_says_what_is_remembered_of_the_project(
     home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    server = 'servers = [{ name = "a", host = "a", root = "/srv/a" }]'
-    (tmp_path / "turnout.toml").write_text(
-        f'project = "shop"\nsource.git = "."\n[environments.staging]\n{server}\n[environments.production]\n{server}\n'
-    )
+    server = 'servers = [{{ name = "a", host = "a", root = "/srv/{0}" }}]\n'
+    environments = "".join(f"[environments.{name}]\n{server.format(name)}" for name in ("staging", "production"))
+    (tmp_path / "turnout.toml").write_text(f'project = "shop"\nsource.git = "."\n{environments}')
     remember(memory_of(tmp_path / "turnout.toml"), "staging")
     assert main(["settings"]) == 0
     assert "opens with staging, which was shown last" in capsys.readouterr().out
@@ -223,9 +222,9 @@ def test_the_dashboard_opens_with_the_environment_that_was_shown_last_and_leaves
     home: Path, tmp_path: Path
 ) -> None:
     port = free_port()
-    servers = f'servers = [{{ name = "a", host = "127.0.0.1", port = {port}, root = "/srv/a" }}]'
+    servers = f'servers = [{{{{ name = "a", host = "127.0.0.1", port = {port}, root = "/srv/{{}}" }}}}]'
     text = 'project = "shop"\nsource.git = "."\n' + "".join(
-        f"[environments.{name}]\n{servers}\n" for name in ("production", "staging")
+        f"[environments.{name}]\n{servers.format(name)}\n" for name in ("production", "staging")
     )
     (tmp_path / "turnout.toml").write_text(text)
     place = home / ".config/turnout" / FILE
