@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
-from core.dataclass import dataclass
+from msgspec import Struct
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _OTHER = "".join(chr(code) for code in range(0x7F) if chr(code) not in f"{ALPHABET}-_")
@@ -19,8 +19,7 @@ _SHORTEST_PIECE = 6
 """Characters of a broken line's piece that is looked for: they hold 4 bytes, and shorter secrets hide nothing."""
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(Struct, frozen=True):
     """A form in which a text is found: a part of it that is always there as it is, and the whole as a pattern.
 
     longest   characters that the pattern matches at most

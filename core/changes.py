@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
-from core.dataclass import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
+
 from core.manifest import FOLDER, Entry, Manifest
 from core.text import show_path
 
@@ -28,8 +29,7 @@ Migrates = Callable[[bytes], bool]
 """Whether the path of a file, relative to the release, is that of a migration."""
 
 
-@dataclass(frozen=True)
-class Commit:
+class Commit(Struct, frozen=True):
     """A commit for people. `committed` in seconds since the epoch, UTC; refs as `main`, `tag: v1`.
 
     migrates   it adds a migration; false where that was not asked
@@ -43,8 +43,7 @@ class Commit:
     migrates: bool = False
 
 
-@dataclass(frozen=True)
-class Commits:
+class Commits(Struct, frozen=True):
     """The commits by which two revisions differ: each list newest first, and at most MOST_COMMITS long together.
 
     taken, added   what only the old revision has, so it is taken back; what only the new one has
@@ -89,8 +88,7 @@ class FileChange(NamedTuple):
         return self.old.is_file and self.new.is_file and self.old.content == self.new.content
 
 
-@dataclass(frozen=True)
-class Files:
+class Files(Struct, frozen=True):
     """The files by which two releases differ, sorted by path. `unknown`: why that is not known; "" where it is."""
 
     changes: tuple[FileChange, ...] = ()
@@ -150,16 +148,14 @@ def _pair_renamed(found: dict[bytes, FileChange]) -> None:
             found[come.path] = FileChange(come.path, RENAMED, entry, entry, was=gone.path)
 
 
-@dataclass(frozen=True)
-class Side:
+class Side(Struct, frozen=True):
     """A release that is compared: `server` names the one on which it is looked at, "" for the release as such."""
 
     tag: str
     server: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Changes:
+class Changes(Struct, frozen=True, kw_only=True):
     """How two releases, or one release on two servers, differ.
 
     old_revision, new_revision   the commits that they were made from; "" where that is not known
@@ -187,8 +183,7 @@ def migrations(files: Files, migrates: Migrates) -> tuple[tuple[bytes, ...], tup
     return new, tuple(sorted(lost))
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlanChanges:
+class PlanChanges(Struct, frozen=True, kw_only=True):
     """What a plan says of the way from the release that is live to the one that will be: `Plan.changes`.
 
     A deploy mostly has `added` (what comes), a rollback mostly `taken` (what is taken back); where history was

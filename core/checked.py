@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+
 from core.errors import TurnoutError
 
 
-@dataclass(frozen=True)
-class Tried:
+class Tried(Struct, frozen=True):
     """A check that was tried once. `why` it did not pass, "" where it did."""
 
     check: str
@@ -18,8 +17,7 @@ class Tried:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """By server: the checks in the order of the file, or why they could not be tried.
 
     idle   servers on which nothing is live

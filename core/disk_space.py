@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from core import layout
-from core.dataclass import dataclass
 from core.manifest import FOLDER, Difference, Entry, Manifest
 from core.records import Disk, ServerState
 from core.text import size
@@ -17,8 +18,7 @@ SPARE_INODES = 100
 """Inodes that have to stay free likewise."""
 
 
-@dataclass(frozen=True)
-class Space:
+class Space(Struct, frozen=True):
     """Bytes and inodes of a file system."""
 
     bytes: int

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import field
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+
 from core.errors import NoRecord, TurnoutError
 from core.manifest import FOLDER, Entry, Manifest, masked
 from core.text import count
@@ -17,8 +17,7 @@ OTHER = "?"
 """The kind of what is neither file, folder nor link."""
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """What a release on a server holds.
 
     found  what it holds now
@@ -46,8 +45,7 @@ class Contents:
         return Manifest(entries), unknown
 
 
-@dataclass(frozen=True)
-class Drift:
+class Drift(Struct, frozen=True):
     """Paths that differ, sorted. Shared paths are left out; what prepare hooks did is not a difference."""
 
     changed: tuple[bytes, ...] = ()
@@ -68,8 +66,7 @@ class Drift:
         return ", ".join(parts) or "as deployed"
 
 
-@dataclass(frozen=True)
-class Verification:
+class Verification(Struct, frozen=True):
     """What was compared, and the outcome by server: how it differs, or why it could not be compared.
 
     tag     "" where nothing could be chosen, because no `current` points to a release

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from typing import NamedTuple
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.text import decode_path, encode_path
 
 FILE, EXECUTABLE, LINK, FOLDER = "f", "x", "l", "d"
@@ -77,8 +78,7 @@ def line(path: bytes, entry: Entry) -> str:
     return f"{encode_path(path)}\t{kind}\t{entry.size}\t{entry.content}"
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(Struct, frozen=True, dict=True):
     """What turns one tree into another.
 
     remove  paths to remove first, parents only: what lies below a removed folder is not named

@@ -33,9 +33,8 @@ TurnoutError                 1  failed, and everything was put back
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import NamedTuple, Self
 
-from core.dataclass import dataclass
 from core.text import clean
 
 DETAIL = 20_000
@@ -114,8 +113,7 @@ class UsageError(TurnoutError):
     exit_code = EXIT_USAGE
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """One fault of a configuration file."""
 
     file: str

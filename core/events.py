@@ -7,14 +7,14 @@ becomes an event (core.text.clean).
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import time
 from collections.abc import Callable
-from dataclasses import field
+from functools import cache
 from typing import Any, ClassVar
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+
 from core.errors import TurnoutError
 from core.text import clean
 
@@ -38,8 +38,7 @@ PHASES = (*DEPLOY_PHASES[:-1], "run", "finish")
 """All phases in their order: also that in which tasks run."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """Base of all events."""
 
     operation: str = ""
@@ -48,16 +47,16 @@ class Event:
 
     name: ClassVar[str] = "event"
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **options: bool) -> None:
         cls.name = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
         KINDS[cls.name] = cls
 
     def to_json(self) -> dict[str, Any]:
         """A flat object with `"event": name`; tuples become lists."""
         out: dict[str, Any] = {"event": self.name}
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            out[item.name] = list(value) if isinstance(value, tuple) else value
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            out[name] = list(value) if isinstance(value, tuple) else value
         return out
 
 
@@ -76,16 +75,25 @@ def from_json(data: object) -> Event | None:
     if kind is None:
         return None
     values: dict[str, Any] = {}
-    for item in dataclasses.fields(kind):
-        if item.name in data:
+    for name, written in _written_types(kind).items():
+        if name in data:
             try:
-                values[item.name] = _SHAPES[str(item.type)](data[item.name])
+                values[name] = _SHAPES[written](data[name])
             except ValueError:
                 return None
     try:
         return kind(**values)
     except TypeError:
         return None
+
+
+@cache
+def _written_types(kind: type[Event]) -> dict[str, str]:
+    """The types of its fields, by name, as they are written."""
+    written: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        written |= vars(base).get("__annotations__", {})
+    return {name: written[name] for name in kind.__struct_fields__}
 
 
 def _text(value: object) -> str:
@@ -148,8 +156,7 @@ _SHAPES: dict[str, Callable[[object], Any]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class OperationStarted(Event):
+class OperationStarted(Event, frozen=True, kw_only=True):
     """An operation begins. `servers` are the names it works on, `phases` those that it goes through if all goes well.
 
     reason  why, in the operator's words
@@ -167,22 +174,19 @@ class OperationStarted(Event):
     reason: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlanMade(Event):
+class PlanMade(Event, frozen=True, kw_only=True):
     """The plan that is about to be executed, as core.rows.plan gives it."""
 
     plan: dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PhaseStarted(Event):
+class PhaseStarted(Event, frozen=True, kw_only=True):
     """A server (or, with server "", the operator's machine or the fleet) enters a phase of PHASES."""
 
     phase: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class PhaseFinished(Event):
+class PhaseFinished(Event, frozen=True, kw_only=True):
     """A phase ended; `seconds` it took; `outcome` is ok, skipped, failed or cancelled."""
 
     phase: str
@@ -190,8 +194,7 @@ class PhaseFinished(Event):
     outcome: str = "ok"
 
 
-@dataclass(frozen=True, kw_only=True)
-class UploadProgress(Event):
+class UploadProgress(Event, frozen=True, kw_only=True):
     """Bytes of file content that left for a server so far, of the total; files likewise."""
 
     sent: int
@@ -200,24 +203,21 @@ class UploadProgress(Event):
     files_total: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class HookStarted(Event):
+class HookStarted(Event, frozen=True, kw_only=True):
     """A hook starts. `on` is its moment (prepare, before-switch …), `run` its command as written."""
 
     on: str
     run: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class HookOutput(Event):
+class HookOutput(Event, frozen=True, kw_only=True):
     """One line that a hook or a build command printed."""
 
     on: str
     line: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class HookFinished(Event):
+class HookFinished(Event, frozen=True, kw_only=True):
     """A hook ended; `status` is its exit status, or None where it was killed or timed out."""
 
     on: str
@@ -226,8 +226,7 @@ class HookFinished(Event):
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckAttempted(Event):
+class CheckAttempted(Event, frozen=True, kw_only=True):
     """One attempt of a check; `passed` or the reason in `detail`; `seconds` it took, 0 where that is unknown."""
 
     check: str
@@ -238,8 +237,7 @@ class CheckAttempted(Event):
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class BatchStarted(Event):
+class BatchStarted(Event, frozen=True, kw_only=True):
     """A batch of servers begins to switch: `number` of `batches`, from 1. All servers at once are one batch."""
 
     number: int
@@ -247,8 +245,7 @@ class BatchStarted(Event):
     servers: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Paused(Event):
+class Paused(Event, frozen=True, kw_only=True):
     """The next batch waits; `until`: seconds since the epoch. `number` of `batches` has ended."""
 
     number: int
@@ -256,15 +253,13 @@ class Paused(Event):
     until: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked(Event):
+class Asked(Event, frozen=True, kw_only=True):
     """The operation waits for a person: its question, as core.questions.question_row gives it."""
 
     question: dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answered(Event):
+class Answered(Event, frozen=True, kw_only=True):
     """A question is closed. `question` is its id, `seconds` how long it was open.
 
     by   who answered; "" where nobody did: then `choice` is its default, or what the operation decided itself; "" where
@@ -279,8 +274,7 @@ class Answered(Event):
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Switched(Event):
+class Switched(Event, frozen=True, kw_only=True):
     """`current` points to another release now; `back` where this undid a switch."""
 
     tag: str
@@ -288,24 +282,21 @@ class Switched(Event):
     back: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pruned(Event):
+class Pruned(Event, frozen=True, kw_only=True):
     """A release's files were removed (its record is kept). `freed`: bytes at most; None where they are not known."""
 
     tag: str
     freed: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Note(Event):
+class Note(Event, frozen=True, kw_only=True):
     """Something an operator should know. `level` is info, warning or error."""
 
     text: str
     level: str = "info"
 
 
-@dataclass(frozen=True, kw_only=True)
-class GoingBack(Note):
+class GoingBack(Note, frozen=True, kw_only=True):
     """The operation failed, or was cancelled: what it has done is undone now. `why` is its `text` without a verb."""
 
     why: str
@@ -315,8 +306,7 @@ IN_USE, STILL_THERE = "in-use", "still-there"
 """Why a release was not pruned: a process has it as its working directory; its files are there, nothing said why."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Kept(Note):
+class Kept(Note, frozen=True, kw_only=True):
     """A release's files were to be removed and are still there. `reason` is IN_USE or STILL_THERE; `text` says it."""
 
     tag: str
@@ -329,8 +319,7 @@ def kept(tag: str, reason: str, **place: Any) -> Kept:
     return Kept(tag=tag, reason=reason, text=f"{tag} was not pruned: {why}", level="warning", **place)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServerFailed(Event):
+class ServerFailed(Event, frozen=True, kw_only=True):
     """A server failed in a phase; the fields are those of TurnoutError."""
 
     phase: str
@@ -344,16 +333,14 @@ def server_failed(server: str, phase: str, error: TurnoutError) -> ServerFailed:
     return ServerFailed(server=server, phase=phase, title=error.title, detail=error.detail, hint=error.hint)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LeftOut(Event):
+class LeftOut(Event, frozen=True, kw_only=True):
     """The operation goes on without a server: it failed in `phase` before its switch, and `why`."""
 
     phase: str
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class OperationFinished(Event):
+class OperationFinished(Event, frozen=True, kw_only=True):
     """The end. `outcome` is done, failed, cancelled or needs-person; `summary` says it in one sentence."""
 
     kind: str

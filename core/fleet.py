@@ -6,12 +6,13 @@ import copy
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import field, replace
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from core.errors import ConnectError, FleetError, HostKeyUnknown, TurnoutError, UsageError
 from core.jobs import Ahead, Cancel, fault
 from core.moments import BEFORE_SWITCH
@@ -32,16 +33,14 @@ T = TypeVar("T")
 READ_ONLY = "`read-only = true` in turnout.toml or the option --read-only says so; nothing was touched"
 
 
-@dataclass(frozen=True)
-class Inspection:
+class Inspection(Struct, frozen=True):
     """What is known of each server: its state, or why there is none."""
 
     states: Mapping[str, ServerState] = field(default_factory=dict)
     errors: Mapping[str, TurnoutError] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Outcome(Generic[T]):
+class Outcome(Struct, Generic[T], frozen=True):
     """What a step gave on each server, and what went wrong on the others."""
 
     results: Mapping[str, T]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from core.dataclass import dataclass
+from msgspec import Struct
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 WEEK = 7 * 24 * 60
@@ -28,8 +28,7 @@ _ONCE = re.compile(
 EXAMPLE = '"Fri 16:00 - Mon 08:00 Europe/Berlin" or "2026-12-18 16:00 - 2027-01-04 08:00 Europe/Berlin"'
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(Struct, frozen=True):
     """One such time.
 
     text         as it stands in turnout.toml

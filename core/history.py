@@ -7,9 +7,10 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from dataclasses import field, replace
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from core.errors import EXIT_PERSON
 from core.names import resolve
 from core.plan import DEPLOY, PROMOTE, RECOVER, ROLLBACK
@@ -31,8 +32,7 @@ LAST = "last"
 NO_END = frozenset({RUNNING, INTERRUPTED, UNFINISHED})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """One operation, from the journals of all servers that took part and answered.
 
     began           seconds since the epoch, by its operator's clock; seconds: how long it took, 0.0 where unknown
@@ -88,8 +88,7 @@ class Entry:
         return self.kind in CHANGES_LIVE and self.outcome == DONE and self.tag != self.previous
 
 
-@dataclass(frozen=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     """The operations of an environment, the newest first.
 
     unheard   by server that gave no journal: why. What only it knows is missing
@@ -280,8 +279,7 @@ def _undone(entries: Sequence[Entry]) -> list[Entry]:
     return out
 
 
-@dataclass(frozen=True, kw_only=True)
-class Life:
+class Life(Struct, frozen=True, kw_only=True):
     """A time for which a release was live on the environment; `until` is None while it is.
 
     by      who switched to it: `ana@laptop`; "" where that is unknown

@@ -21,7 +21,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.entry import EXECUTABLE as EXECUTABLE
 from core.entry import FILE as FILE
 from core.entry import FOLDER as FOLDER
@@ -46,8 +47,7 @@ _Raw: TypeAlias = bytes
 """For a class that has an attribute of that name."""
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(Struct, frozen=True, dict=True):
     """The entries of a tree by path (bytes, relative, `/` between parts, never "." or "..")."""
 
     entries: Mapping[bytes, Entry]

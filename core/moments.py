@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from core import layout
-from core.dataclass import dataclass
 
 SERVER, FIRST_SERVER, OPERATOR = "server", "first-server", "operator"
 """Places of a hook: every server, the first one, the operator's machine."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Moment:
+class Moment(Struct, frozen=True, kw_only=True):
     """One moment.
 
     places     where its commands may run

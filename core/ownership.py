@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from core.dataclass import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
+
 from core.text import some
 
 SHARED_MASK = "0002"
 """The umask where a group shares the deploy root and none is set: what is made can be replaced by all of the group."""
 
 
-@dataclass(frozen=True)
-class Ownership:
+class Ownership(Struct, frozen=True):
     """
     become   the account that Turnout works as on the server, through sudo; "" for the login user
     group    the group that may write to the deploy root; "" where only the account may

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from core.changes import PlanChanges
-from core.dataclass import dataclass
 from core.records import Previous, Record
 from core.strategy import Batch, Strategy
 from core.text import count, size
@@ -26,8 +26,7 @@ NOT_A_LINK, NO_SPACE, NOT_POSSIBLE, FROZEN = "not-a-link", "no-space", "not-poss
 """Kinds of refusals: a person has to replace `current` by a link; the disk is too full; it cannot be done as asked."""
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a plan cannot be executed. `kind` decides which error it becomes, `text` says what to do."""
 
     text: str
@@ -37,8 +36,7 @@ class Refusal:
         return self.text
 
 
-@dataclass(frozen=True)
-class Sizes:
+class Sizes(Struct, frozen=True):
     """What removals free on a server.
 
     by_tag   bytes by tag, the deploy-cache under ""; what is unknown is left out
@@ -49,8 +47,7 @@ class Sizes:
     exact: bool = True
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
+class Step(Struct, frozen=True, kw_only=True):
     """What one server is asked to do. Bytes are bytes of file content.
 
     tag          the release that this server goes to, where that is not the plan's; "" for the plan's
@@ -125,8 +122,7 @@ class Step:
         return ", ".join(parts) or "nothing to do"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """An operation before it happens. `refusals` (or a step's refusal) mean that it cannot be executed.
 
     kind, title, question, verb, phases, changes_live, ends_interrupted, goes_back   what its operation says of itself

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.jobs import Cancel
 from core.masking import Masking
 from core.output import GRACE, QUIET, Output
@@ -27,8 +28,7 @@ _LOOK = 0.03
 """Seconds between two looks at the clock, the command and the cancel request while nothing is printed."""
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """How a command ended: its exit status (negative: the signal that ended it), and whether it took too long."""
 
     status: int

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import field
 from typing import TypedDict
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+
 from core.text import count, duration, some
 
 HOLD, BATCH, SETTLE, SERVER = "hold", "batch", "settle", "server"
@@ -29,16 +29,14 @@ OTHER, REQUIRED = "other", "required"
 """Words of `approve`, somebody else than who started it must say go, and of `reason`, every change needs one."""
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What can be chosen. `text` says what it costs: what happens then, to which servers."""
 
     name: str
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Question:
+class Question(Struct, frozen=True, kw_only=True):
     """A question of a running operation.
 
     kind        HOLD, BATCH, SETTLE or SERVER
@@ -74,8 +72,7 @@ class Question:
         return ""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What was chosen. `question` is its id; `by` is "" where nobody answered, or the operation decided itself.
 
     choice   "" where the operation failed or was cancelled before anybody answered

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import field
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+
 from core.errors import NeedsPerson
 from core.plan import DEPLOY, PROMOTE
 from core.records import JournalLine, Record, ServerState
@@ -17,16 +17,14 @@ from core.text import duration, most
 FINISH, UNDO = "finish", "undo"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Before:
+class Before(Struct, frozen=True, kw_only=True):
     """Where `current` pointed on a server before the operation's switch: the tag, and the link's text ("" for none)."""
 
     tag: str
     target: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interruption:
+class Interruption(Struct, frozen=True, kw_only=True):
     """An operation that began to change something and has no end in any `transitions.jsonl`.
 
     time      when it began, in seconds since the epoch by its operator's clock; no order depends on it

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from core import layout
-from core.dataclass import dataclass
 from core.manifest import LINK, Manifest
 from core.text import some
 
@@ -19,8 +20,7 @@ SHOWN = 5
 """Servers that are named in a warning."""
 
 
-@dataclass(frozen=True)
-class SharedPath:
+class SharedPath(Struct, frozen=True):
     """A path that all releases link to.
 
     folder    it is a folder, which is made if neither `shared/` nor the release has it

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
 
 from core import process
-from core.dataclass import dataclass
 from core.events import Emit
 from core.jobs import Cancel
 from core.masking import Masking

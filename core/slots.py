@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import replace
 
-from core.dataclass import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
+
 from core.records import ServerState, SlotUse
 from core.records.open_operations import may_serve
 from core.records.slot_use import to_text
@@ -14,8 +15,7 @@ NONE = SlotUse("", 0, "")
 """Of a release that has no slot."""
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Which slot a release gets on a server that goes to it.
 
     use      its name and port; None where there is none that it could get

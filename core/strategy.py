@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import replace
 
-from core.dataclass import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
 
 Batch = tuple[str, ...]
 """Names of servers that are switched and checked together."""
@@ -17,8 +17,7 @@ ALL_AT_ONCE, ROLLING = "all-at-once", "rolling"
 """Names of strategies in turnout.toml."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Strategy:
+class Strategy(Struct, frozen=True, kw_only=True):
     """How an environment's servers reach a release.
 
     name           a key of STRATEGIES
@@ -88,8 +87,7 @@ STRATEGIES: Mapping[str, Callable[[Sequence[str], Strategy], tuple[Batch, ...]]]
 """By its name in turnout.toml: the batches of the servers that switch, in order."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class WayBack:
+class WayBack(Struct, frozen=True, kw_only=True):
     """One batch on the way back: its number, servers whose drain hooks run, those that are switched back, and those
     whose return hooks run then.
     """

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Struct
+
 from core import layout
-from core.dataclass import dataclass
 from core.records import Record, SlotUse
 
 EVERYWHERE, ON_A_SERVER, WITH_SLOTS = "everywhere", "on a server", "on a server, with slots"
 IN_A_BATCH = "in a batch"
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(Struct, frozen=True):
     """One variable: its name, what it says, and where it is set."""
 
     name: str

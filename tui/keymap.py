@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from msgspec import Struct, field
 from textual.binding import Binding, BindingType
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key
 
@@ -27,8 +27,7 @@ CHANGE, LOOK, MOVE, LOG, PREFLIGHT, CHANGES, ANSWER, LEAVE = (
 )
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(Struct, frozen=True):
     """One key.
 
     id      its name in settings.toml     keys   what it is by default, in Textual's names, separated by commas
@@ -148,8 +147,7 @@ def binding(key: Key) -> Binding:
     return Binding(key.keys, key.action, key.help, show=False, priority=key.priority, id=key.id)
 
 
-@dataclass(frozen=True)
-class Keymap:
+class Keymap(Struct, frozen=True, dict=True):
     """The keys as the user has them.
 
     known    all keys that there are

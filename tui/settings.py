@@ -9,9 +9,11 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from core.errors import UsageError
 from core.files import read_small, write_whole
@@ -46,8 +48,7 @@ SAMPLE = """\
 """
 
 
-@dataclass(frozen=True)
-class UserSettings:
+class UserSettings(Struct, frozen=True):
     """What settings.toml says; what it does not say is None or empty, and the terminal decides.
 
     place    the file, whether it is there or not; None where no home folder is known

@@ -7,7 +7,8 @@ it does not name, between releases that it names, was never live. Source: capist
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from core.adoption.traces import STAMP, History, Tool, Traces
 from core.records import Told

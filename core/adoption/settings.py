@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
 from typing import Any
 
-from core.dataclass import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(Struct, frozen=True):
     """A server as the tool knows it; "" and 0 for what it does not say."""
 
     host: str
@@ -25,8 +23,7 @@ class Place:
     root: str = ""
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Struct, frozen=True):
     """What can be carried over.
 
     servers    each with its own root
@@ -40,11 +37,10 @@ class Found:
     shared: tuple[str, ...] = ()
     ref: str = ""
     current: str = ""
-    left: tuple[str, ...] = field(default=())
+    left: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Asking:
+class Asking(Struct, frozen=True):
     """How a tool is asked. `command` has STAGE for the environment's name, or is one that needs none."""
 
     command: tuple[str, ...]

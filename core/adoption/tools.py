@@ -6,7 +6,7 @@ not said: the fate of a release is given only where the tool left a mark or a lo
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from core.adoption import ansistrano, buddy, capistrano, deployer, deployhq, envoyer, mina, shipit
 from core.adoption.traces import History, Tool, Traces

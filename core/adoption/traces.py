@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import field
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+
 from core.records import TheirLock, Told
 
 REVISION = re.compile(r"[0-9a-f]{7,64}")
 """What a commit looks like: other texts in a file called REVISION are something else, such as a release's name."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Traces:
+class Traces(Struct, frozen=True, kw_only=True):
     """Facts from one root. Every text was cut and cleaned where it was read.
 
     tags       releases that have files and no record of ours
@@ -39,8 +38,7 @@ class Traces:
         return [tag for tag in self.tags if pattern.fullmatch(tag)]
 
 
-@dataclass(frozen=True)
-class History:
+class History(Struct, frozen=True):
     """By tag what is told of a release; and the tags in the order in which they were live, the latest last."""
 
     releases: Mapping[str, Told] = field(default_factory=dict)
@@ -51,8 +49,7 @@ def _no_locks(traces: Traces) -> tuple[TheirLock, ...]:
     return ()
 
 
-@dataclass(frozen=True)
-class Tool:
+class Tool(Struct, frozen=True):
     """A deploy tool.
 
     recognise  whether its signs are there

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
+
 from core.config.check_values import Value
-from core.dataclass import dataclass
 
 
 def status_fits(status: int, wanted: Sequence[str]) -> bool:
@@ -14,8 +15,7 @@ def status_fits(status: int, wanted: Sequence[str]) -> bool:
     return any(word == str(status) or (word[1:] == "xx" and word[0] == str(status)[0]) for word in wanted)
 
 
-@dataclass(frozen=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """What is asked of the body of an answer.
 
     contains   a text that is in it

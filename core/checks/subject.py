@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from core.config.check_values import FILLED
-from core.dataclass import dataclass
 
 
-@dataclass(frozen=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """A release on a server.
 
     folder      the release's, on the server

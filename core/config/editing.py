@@ -9,21 +9,21 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, MutableMapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from core.config.models import Project
 from core.config.reading import parse
 from core.config.table import Place
-from core.dataclass import dataclass
 from core.errors import ConfigError, Fault, UsageError
 from core.files import read_small, write_whole
 from core.settings import Settings
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A file and the text that it is to have. `before` is what it held when the draft was begun."""
 
     path: Path

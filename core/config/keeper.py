@@ -12,10 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from core.config import values
 from core.config.table import Broken, Table
 from core.config.types import Command, Timeout
-from core.dataclass import dataclass
 from core.masking import Masking
 
 if TYPE_CHECKING:
@@ -50,8 +51,7 @@ def known_secrets(table: Mapping[str, Any]) -> Iterator[Broken]:
             )
 
 
-@dataclass(frozen=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """What a command gave: a value, or why there is none, and when by the monotonic clock."""
 
     value: str = ""

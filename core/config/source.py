@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from core.config import values
 from core.config.patterns import Pattern, all_or_nothing
@@ -17,12 +17,10 @@ from core.config.placing import listed
 from core.config.readers import Check
 from core.config.table import Broken, Table, exactly_one
 from core.config.types import Command, Size
-from core.dataclass import dataclass
 from core.moments import BUILD
 
 
-@dataclass(frozen=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """A kind of source, at its key of [source].
 
     made_by    the class that makes its trees (core.source.kinds.Source), as `module:class`: loaded when it is needed

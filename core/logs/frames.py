@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-from core.dataclass import dataclass
+from msgspec import Struct
 
 LONGEST_FRAME = 16 << 20
 """Bytes of one frame; the program sends far less, so more is nonsense."""
 
 
-@dataclass(frozen=True)
-class Ready:
+class Ready(Struct, frozen=True):
     """The program has begun."""
 
 
-@dataclass(frozen=True)
-class CaughtUp:
+class CaughtUp(Struct, frozen=True):
     """What was there at the beginning has been sent; what comes from now on is new."""
 
 
-@dataclass(frozen=True)
-class Matching:
+class Matching(Struct, frozen=True):
     """So many files match a pattern now."""
 
     index: int
     number: int
 
 
-@dataclass(frozen=True)
-class Unreadable:
+class Unreadable(Struct, frozen=True):
     """A file that the login may not read."""
 
     index: int
     name: str
 
 
-@dataclass(frozen=True)
-class Data:
+class Data(Struct, frozen=True):
     """What is new in a file. `skipped` bytes before it were left out; `cut`: its first line lacks its beginning."""
 
     index: int

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.text import size
 
 
@@ -20,8 +21,7 @@ class Heard(NamedTuple):
     new: bool = True
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """How it stands with one source on one server.
 
     state   connecting, following, waiting (there is no file yet), silent (the connection is there, and nothing comes),
@@ -41,8 +41,7 @@ class Standing:
         return self.state != "connecting"
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """What came since the last time. `dropped` lines and `skipped` bytes by server were left out before these."""
 
     lines: Sequence[Heard]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.logs.levels import Judged
 
 KEPT = 1800
@@ -14,8 +15,7 @@ BEFORE = 300
 """Seconds before a switch that are compared with those since."""
 
 
-@dataclass(frozen=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """Errors a second.
 
     what     "5xx" for a log of answers, else "errors"

@@ -6,7 +6,8 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.errors import ConnectError, FleetError, QuestionClosed, TurnoutError, UsageError
 from core.events import Answered, from_json
 from core.fleet import Fleet
@@ -24,8 +25,7 @@ LOOKED_BACK = 1_000_000
 """Bytes of an operation's last events in which the end of a question is looked for."""
 
 
-@dataclass(frozen=True)
-class Open:
+class Open(Struct, frozen=True):
     """A question that waits for an answer; `lock` of its operation, `servers` whose locks show it."""
 
     question: Question

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from core import line_diff
 from core.changes import Changes, FileChange, Side
-from core.dataclass import dataclass
 from core.errors import TurnoutError
 from core.fleet import Fleet
 from core.jobs import Cancel
@@ -26,8 +27,7 @@ _LOOKED_AT = 8000
 _SERVERS_ASKED = 3
 
 
-@dataclass(frozen=True)
-class FileDifference:
+class FileDifference(Struct, frozen=True):
     """The difference of one file, or why there is none to show.
 
     lines    DiffLines; of a file that is on one side only, all of it

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from core.changes import Changes, Commit, Commits, Files, Migrates, Side, file_changes, in_brief, migrations
 from core.config import KINDS
-from core.dataclass import dataclass
 from core.errors import SourceError, TurnoutError, UsageError
 from core.fleet import Fleet
 from core.jobs import Ahead, Cancel
@@ -24,8 +25,7 @@ SERVERS_ASKED = 3
 """How many servers are asked for a manifest before it counts as unavailable."""
 
 
-@dataclass(frozen=True)
-class _End:
+class _End(Struct, frozen=True):
     """One of the two releases. `manifest` is at hand already where it is not None; `row`: on the servers."""
 
     side: Side

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import field, replace
 from typing import Any
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from core.errors import (
     EXIT_DONE,
     DiskFull,
@@ -37,8 +38,7 @@ from core.source.tree import Tree
 from core.text import count
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """How an operation ended well. `outcome` is done or nothing-to-do; seconds of the whole operation."""
 
     kind: str

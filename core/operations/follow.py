@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from core.condensed import events_of
-from core.dataclass import dataclass
 from core.errors import EXIT_DONE, EXIT_FAILED, EXIT_PERSON, ConnectError, FleetError, TurnoutError
 from core.events import (
     STILL_THERE,
@@ -35,8 +36,7 @@ LOOK_EVERY = 1.0
 """Seconds between looks."""
 
 
-@dataclass(frozen=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """How the operation that was watched ended. `running` is false where there was none to watch."""
 
     exit_code: int

@@ -9,10 +9,11 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Sequence
 
+from msgspec import Struct
+
 from core import condensed
 from core.backlog import left_out
 from core.condensed import layers
-from core.dataclass import dataclass
 from core.errors import TurnoutError
 from core.events import Event, HookOutput, Kept, PhaseFinished, PhaseStarted, Pruned, UploadProgress
 from core.protocol.asked import NONE
@@ -38,8 +39,7 @@ MOST_WAITING = 8 * AT_ONCE
 """Characters of output that wait to be delivered; of more the oldest lines are left out, which is said."""
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """A line of JSON with one event or several. `outputs` counts the lines of output so far, `own` those in it."""
 
     number: int

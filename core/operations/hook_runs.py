@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from core import hooks, layout, variables
 from core.config import Hook
-from core.dataclass import dataclass
 from core.errors import FleetError, HookFailed, TurnoutError
 from core.jobs import Cancel
 from core.moments import (
@@ -34,8 +35,7 @@ Guard = Callable[[str, Callable[[], None], bool], None]
 """Does a server's step, and leaves the server out where it fails and may; True: the others need this step, too."""
 
 
-@dataclass(frozen=True)
-class _Way:
+class _Way(Struct, frozen=True):
     """How the hooks of one moment run.
 
     folder   below the deploy root, where commands on servers start; `{tag}` stands for the release

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from core import questions
 from core.errors import FleetError, StateChanged, TurnoutError, about_the_server

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
-from core.dataclass import dataclass
+from msgspec.structs import replace
+
 from core.errors import UsageError
 from core.jobs import Ahead, Controls
 from core.names import quoted
@@ -23,8 +23,7 @@ from core.source.tree import Tree
 from core.text import count
 
 
-@dataclass(frozen=True)
-class NoticeRequest(Request):
+class NoticeRequest(Request, frozen=True):
     """Leave a notice on every server, or take it away.
 
     kinds          what the operation is called that leaves it, and the one that takes it away
@@ -44,8 +43,7 @@ class NoticeRequest(Request):
         return self.kinds[0 if self.leaves else 1]
 
 
-@dataclass(frozen=True)
-class ReleaseNoticeRequest(NoticeRequest):
+class ReleaseNoticeRequest(NoticeRequest, frozen=True):
     """Leave a notice about the release `tag`, or take it away."""
 
     tag: str

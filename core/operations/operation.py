@@ -10,10 +10,11 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import field, replace
 from typing import Any, ClassVar, Generic, TypeVar
 
-from core.dataclass import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
+
 from core.errors import TurnoutError, UsageError, about_the_server
 from core.events import Emit
 from core.fleet import Fleet
@@ -33,8 +34,7 @@ from core.strategy import Strategy
 from core.text import clean
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """What an operator asks for. Each operation has its own.
 
     reason           why, in a person's words: records, journals and the history carry it
@@ -42,16 +42,15 @@ class Request:
     hold             seconds to wait at the barrier for somebody to say go; None: as the configuration says
     """
 
-    reason: str = field(default="", kw_only=True)
-    despite_freeze: bool = field(default=False, kw_only=True)
-    hold: float | None = field(default=None, kw_only=True)
+    reason: str = ""
+    despite_freeze: bool = False
+    hold: float | None = None
 
 
-@dataclass(frozen=True)
-class SwitchRequest(Request):
+class SwitchRequest(Request, frozen=True, kw_only=True):
     """A request that switches servers. at_once: all of them, whatever strategy their environment has."""
 
-    at_once: bool = field(default=False, kw_only=True)
+    at_once: bool = False
 
 
 R = TypeVar("R", bound=Request)

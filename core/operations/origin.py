@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from core import layout
 from core.config import Project
-from core.dataclass import dataclass
 from core.drift import Drift, compare
 from core.errors import ConnectError, FleetError, HostKeyUnknown, SourceError, TurnoutError, UsageError
 from core.events import Emit, Note
@@ -33,8 +34,7 @@ _TELL_EVERY = 1.0
 """Seconds between two notes on how much has come."""
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What is promoted.
 
     record    of the release that is live in the environment

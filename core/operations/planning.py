@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
 from datetime import UTC, datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from core import hooks
 from core.checks import attempts
 from core.config import Project
-from core.dataclass import dataclass
 from core.fleet import Fleet, at_once
 from core.manifest import Manifest
 from core.moments import FINALIZE, PREPARE, Moment
@@ -24,8 +25,7 @@ from core.strategy import Strategy
 from core.text import count
 
 
-@dataclass(frozen=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A plan and what else its execution needs: the trees to send, and what each deploy-cache holds.
 
     tree     of the plan's release; trees: by tag, of others that servers go to

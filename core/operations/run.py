@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, replace
 from typing import Any, TypeVar
+
+from msgspec.structs import asdict, replace
 
 from core.errors import EXIT_DONE, EXIT_FAILED, Cancelled, FleetError, LockLost, TurnoutError, outcome_of
 from core.events import (
@@ -47,9 +47,9 @@ T = TypeVar("T")
 def masked(event: Event, mask: Masking, **changes: Any) -> Event:
     """The event with every text masked in what it says, and with these changes."""
     if mask.longest:
-        texts = {item.name: getattr(event, item.name) for item in dataclasses.fields(event) if item.name != "operation"}
+        texts = {name: getattr(event, name) for name in event.__struct_fields__ if name != "operation"}
         changes = {name: mask.all(value) for name, value in texts.items()} | changes
-    return dataclasses.replace(event, **changes)
+    return replace(event, **changes)
 
 
 def cancelled_by(error: BaseException | None) -> dict[str, bool]:

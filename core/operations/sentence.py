@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.questions import Question
 from core.text import count, duration
 
@@ -17,8 +18,7 @@ _DID: Mapping[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Story:
+class Story(Struct, frozen=True, kw_only=True):
     """One operation, as far as it has come.
 
     kind      deploy, promote, rollback or recover

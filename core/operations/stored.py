@@ -6,11 +6,12 @@ import re
 import threading
 import time
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from core.config import Project
-from core.dataclass import dataclass
 from core.errors import ConfigError, LockLost, ServerError, SourceError, StoreError, TurnoutError
 from core.events import Emit, Note, UploadProgress
 from core.jobs import Cancel
@@ -75,8 +76,7 @@ def tree_in_store(project: Project, record: Record, emit: Emit, cancel: Cancel) 
         raise SourceError(error.title, detail=error.detail, hint=error.hint) from error
 
 
-@dataclass(frozen=True)
-class _Ready:
+class _Ready(Struct, frozen=True):
     """A pack that is in the store, and what it holds."""
 
     key: str

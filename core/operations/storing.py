@@ -6,8 +6,9 @@ import hashlib
 import time
 from collections.abc import Iterable, Sequence
 
+from msgspec import Struct
+
 from core.config import Project
-from core.dataclass import dataclass
 from core.errors import ConnectError, FleetError, StoreError, TurnoutError
 from core.events import Emit, Note
 from core.fleet import Fleet
@@ -23,8 +24,7 @@ UNUSED_FOR = 7 * 86400.0
 """Seconds for which a tree that no record names is kept: CI may have pushed it for a deploy that is still to come."""
 
 
-@dataclass(frozen=True)
-class Pushing:
+class Pushing(Struct, frozen=True):
     """What a push did. there: the store had the tree already."""
 
     tree: Tree

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from core import layout, shared
-from core.dataclass import dataclass
 from core.disk_space import lacking, of_release, of_unknown_cache, of_upload
 from core.manifest import EMPTY, Difference, Manifest, difference
 from core.patchable import patchable
@@ -19,8 +19,7 @@ from core.strategy import Strategy
 from core.text import some
 
 
-@dataclass(frozen=True, kw_only=True)
-class PlanSettings:
+class PlanSettings(Struct, frozen=True, kw_only=True):
     """What a plan takes from the configuration. `hooks` and `checks` are described for people, one line each."""
 
     keep: int = 10

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from core.dataclass import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
+
 from core.manifest import Manifest
 from core.names import quoted
 from core.plan import NONE, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step
@@ -39,8 +40,7 @@ def rollback_target(
     return row, ""
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """The tree of a release whose files some server needs again; None with the reason where they cannot be made."""
 
     manifest: Manifest | None = None

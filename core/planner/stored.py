@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from core.plan import CHANGES, UPLOAD, WHOLE, Plan, Step
 from core.records import ServerState
 from core.text import count, size, some
@@ -17,8 +18,7 @@ WORTH = 4
 NAMED = 3
 
 
-@dataclass(frozen=True)
-class There:
+class There(Struct, frozen=True):
     """What the store has of a tree: all of it, and what changes it from the trees with these digests."""
 
     whole: bool = False
@@ -51,8 +51,7 @@ def bases(plan: Plan, states: Mapping[str, ServerState]) -> dict[str, list[Step]
     return found
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Which servers fetch one release.
 
     fetching   by server: WHOLE or CHANGES

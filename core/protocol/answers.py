@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from enum import IntEnum
 
+from msgspec import Struct
+
 from core import questions
-from core.dataclass import dataclass
 from core.errors import Astray, LockedError, LockLost, NeedsPerson, ServerError, TurnoutError
 from core.plan import Sizes
 from core.protocol.asked import from_line
@@ -44,8 +45,7 @@ PIECE = 262144
 """Bytes of an operation's events that one answer to `events` brings at most."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """An agent's answer: its lines, as they came (ASCII; cleaned before they are shown), and its status."""
 
     lines: tuple[str, ...]
@@ -85,8 +85,7 @@ def error_of(answer: Answer, title: str) -> TurnoutError:
     return failure(title, answer.lines, f"status {answer.status}")
 
 
-@dataclass(frozen=True)
-class Removed:
+class Removed(Struct, frozen=True):
     """What a prune did.
 
     tags        that are no longer in releases/
@@ -126,8 +125,7 @@ def parse_sizes(lines: Iterable[str]) -> Sizes:
     return Sizes(sizes, exact)
 
 
-@dataclass(frozen=True)
-class Left:
+class Left(Struct, frozen=True):
     """What became of an answer that was left in a lock.
 
     closed    the question was not open there any more
@@ -152,8 +150,7 @@ def news(answer: Answer) -> str:
     return next(iter(answer.of("news")), "")
 
 
-@dataclass(frozen=True)
-class Events:
+class Events(Struct, frozen=True):
     """A piece of the running operation's events, from a byte of its file on.
 
     holder   the operation that holds the lock, while its process is running; "" for none

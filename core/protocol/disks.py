@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 from core import layout
 from core.protocol.values import amount, digest
-from core.records import Disk, ServerState
+from core.records import Disk
+from core.records.server import USUAL_BLOCK
 from core.text import clean
 
 FEATURES = frozenset({"zstd", "gzip", "sha256sum", "shasum", "comm", "tar", "curl", "wget"})
@@ -25,7 +26,7 @@ class Disks:
     def __init__(self) -> None:
         self.free_bytes = -1
         self.free_inodes = -1
-        self.block = ServerState.block
+        self.block = USUAL_BLOCK
         self.mounts: list[str] = []
         self._devices: dict[str, int] = {}
         self._rooms: dict[str, tuple[int, int]] = {}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
 from functools import cached_property
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from core.records.order import in_order
 from core.records.record import LARGEST_SEQ, Block, Pin, Record
 from core.records.server import Release, ServerState
@@ -16,8 +17,7 @@ LEAP = 10**6
 """How far a server's numbers may be ahead of all others' and still count: no server misses that many releases."""
 
 
-@dataclass(frozen=True)
-class FleetRelease:
+class FleetRelease(Struct, frozen=True, dict=True):
     """A release as the whole environment sees it: one row of the dashboard's matrix."""
 
     tag: str

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import field, fields
 from typing import Any
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+
 from core.records.record import LAST_SECOND, LONGEST_REASON, WORD, Record, is_tag, one_line, record_of
 from core.text import clean
 
@@ -26,8 +26,7 @@ MOST_ANSWERS = 50
 """Answers of one operation that are read; there are fewer."""
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(Struct, frozen=True):
     """How a question of an operation was closed; the fields are those of core.events.Answered."""
 
     kind: str
@@ -37,8 +36,7 @@ class Said:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class JournalLine:
+class JournalLine(Struct, frozen=True, kw_only=True):
     """One line of a server's `.turnout/journal.jsonl`.
 
     what      begin, switch, restore, end (with its outcome), interrupted (by the agent, with the phase); drain, return
@@ -105,30 +103,30 @@ def parse_journal_line(text: str) -> JournalLine:
     if not isinstance(values, dict):
         raise ValueError("not an object")
     known: dict[str, Any] = {}
-    for item in fields(JournalLine):
-        value = values.get(item.name)
-        if item.name in ("servers", "pruned", "left_out"):
-            known[item.name] = _names(value)
-        elif item.name == "order":
+    for name in JournalLine.__struct_fields__:
+        value = values.get(name)
+        if name in ("servers", "pruned", "left_out"):
+            known[name] = _names(value)
+        elif name == "order":
             known["order"] = tuple(_names(batch) for batch in value) if isinstance(value, list) else ()
-        elif item.name in ("sent_bytes", "sent_files", "batches", "batch"):
-            known[item.name] = value if type(value) is int and 0 <= value < 1 << 63 else 0
-        elif item.name == "phases":
+        elif name in ("sent_bytes", "sent_files", "batches", "batch"):
+            known[name] = value if type(value) is int and 0 <= value < 1 << 63 else 0
+        elif name == "phases":
             known["phases"] = _phases(value)
-        elif item.name == "answers":
+        elif name == "answers":
             known["answers"] = _answers(value)
-        elif item.name in ("despite_freeze", "cancelled", "each"):
-            known[item.name] = value is True
-        elif item.name == "record":
+        elif name in ("despite_freeze", "cancelled", "each"):
+            known[name] = value is True
+        elif name == "record":
             known["record"] = record_of(value) if isinstance(value, dict) else None
-        elif item.name in ("time", "until", "began"):
-            known[item.name] = _seconds(value)
-        elif item.name == "exit_code":
+        elif name in ("time", "until", "began"):
+            known[name] = _seconds(value)
+        elif name == "exit_code":
             # Anything but an exit status counts as a failure.
             known["exit_code"] = value if type(value) is int and 0 <= value <= 255 else int(value is not None)
         else:
             text = value if isinstance(value, str) else ""
-            known[item.name] = one_line(text)[:LONGEST_TARGET] if item.name != "target" else text
+            known[name] = one_line(text)[:LONGEST_TARGET] if name != "target" else text
     line = JournalLine(**known)
     _check_line(line)
     known["reason"] = line.reason[:LONGEST_REASON]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+
 from core.records.fleet import FleetRelease, fleet_releases, live_of
 from core.records.server import ServerState
 from core.records.stays import Stay
@@ -15,8 +15,7 @@ DEPLOY, ROLLBACK = "deploy", "rollback"
 """Kinds of operations in the journals (core.plan); what a rollback switched away from was left on purpose."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Previous:
+class Previous(Struct, frozen=True, kw_only=True):
     """The release that undo, and a rollback without a tag, goes back to.
 
     tag         "" where there is none

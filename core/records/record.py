@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import tomli_w
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
-from core.dataclass import dataclass
 from core.text import clean
 
 TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -61,8 +61,7 @@ def make_tag(when: datetime, revision: str) -> str:
     return f"{when.astimezone(UTC):%Y%m%dT%H%M%SZ}-{short}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Record:
+class Record(Struct, frozen=True, kw_only=True):
     """What is known of a release; `.turnout/records/<tag>.toml`. It outlives the files.
 
     seq       its place in the order of all releases of the environment, from 1; the same on every server
@@ -153,16 +152,16 @@ def record_of(values: dict[str, Any]) -> Record:
         if isinstance(when := values.get(name), datetime):
             values[name] = when.replace(tzinfo=when.tzinfo or UTC).timestamp()
     known: dict[str, object] = {}
-    for item in fields(Record):
-        if item.name not in values:
+    for name, written in Record.__annotations__.items():
+        if name not in values:
             continue
         kinds: dict[str, Any] = {"str": str, "int": int, "bool": bool, "float": (int, float)}
-        value = values[item.name]
-        if not isinstance(value, kinds[str(item.type)]) or (item.type != "bool" and isinstance(value, bool)):
-            raise ValueError(f"{item.name} is not {item.type}")
-        if item.type == "int" and not 0 <= value < 1 << 63:
-            raise ValueError(f"{item.name} is not a valid number")
-        known[item.name] = one_line(value) if isinstance(value, str) else value
+        value = values[name]
+        if not isinstance(value, kinds[written]) or (written != "bool" and isinstance(value, bool)):
+            raise ValueError(f"{name} is not {written}")
+        if written == "int" and not 0 <= value < 1 << 63:
+            raise ValueError(f"{name} is not a valid number")
+        known[name] = one_line(value) if isinstance(value, str) else value
     for name in ("tag", "seq", "created"):
         if name not in known:
             raise ValueError(f"{name} is missing")
@@ -197,8 +196,7 @@ LONGEST_REASON = 300
 """Characters of a reason that a person gave."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Notice:
+class Notice(Struct, frozen=True, kw_only=True):
     """What somebody left on a server for all others: a pin, a block, a freeze.
 
     by    `ana@laptop`; why: "" where nobody said
@@ -220,15 +218,15 @@ class Notice:
         return f"{said}: {self.why}" if self.why else said
 
 
-class Pin(Notice):
+class Pin(Notice, frozen=True, kw_only=True):
     """Why a release is never pruned: `.turnout/records/<tag>.pinned`."""
 
 
-class Block(Notice):
+class Block(Notice, frozen=True, kw_only=True):
     """Why undo never goes back to a release: `.turnout/records/<tag>.blocked`."""
 
 
-class Freeze(Notice):
+class Freeze(Notice, frozen=True, kw_only=True):
     """Why operations that change releases are refused: `.turnout/freeze`."""
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import UTC, datetime
 from functools import cached_property
 
+from msgspec import Struct, field
+
 from core import layout
-from core.dataclass import dataclass
 from core.questions import Question
 from core.records.journal import JournalLine
 from core.records.order import in_order, time_in
@@ -21,9 +21,11 @@ SILENT_AFTER = 30
 """Seconds without a heartbeat after which operator and server count each other as gone. A server's watchdog then
 ends the operation there, sweeps and unlocks."""
 
+USUAL_BLOCK = 4096
+"""Bytes in which a file system gives room to files, where nothing tells."""
 
-@dataclass(frozen=True, kw_only=True)
-class Release:
+
+class Release(Struct, frozen=True, kw_only=True):
     """A release on one server: its files, its record, or both.
 
     present  its folder exists; a release without files was pruned and can be sent again
@@ -100,8 +102,7 @@ class Release:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lock:
+class Lock(Struct, frozen=True, kw_only=True):
     """Who holds a server: `.turnout/lock/`.
 
     since     seconds since the epoch by the operator's clock
@@ -134,8 +135,7 @@ class Lock:
         return f"{text}, waiting for an answer: {' or '.join(self.question.names)}" if self.question else text
 
 
-@dataclass(frozen=True, kw_only=True)
-class Claim:
+class Claim(Struct, frozen=True, kw_only=True):
     """Whose deploy root it is: `.turnout/claim`.
 
     id      random; a copy of the root has the same
@@ -148,8 +148,7 @@ class Claim:
     copied: bool = False
 
 
-@dataclass(frozen=True)
-class Disk:
+class Disk(Struct, frozen=True):
     """A file system on a server: its device number, free bytes, and free inodes (-1: it has no fixed number)."""
 
     device: int
@@ -161,8 +160,7 @@ CLOSED = "current-closed"
 """The feature of a server whose `current` points to something that exists and cannot be entered."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ServerState:
+class ServerState(Struct, frozen=True, kw_only=True, dict=True):
     """What one inspection found on a server; everything that a plan is made from.
 
     current       tag that `current` points to; "" where there is none
@@ -223,7 +221,7 @@ class ServerState:
     lock: Lock | None = None
     free_bytes: int = -1
     free_inodes: int = -1
-    block: int = 4096
+    block: int = USUAL_BLOCK
     cache_bytes: int = 0
     cache_entries: int = 0
     clock_skew: float = 0.0

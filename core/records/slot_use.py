@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.records.record import LARGEST_PORT, is_tag
 
 USED, UNSURE = "used", "unsure"
@@ -13,8 +14,7 @@ USED, UNSURE = "used", "unsure"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
-@dataclass(frozen=True)
-class SlotUse:
+class SlotUse(Struct, frozen=True):
     """A release has a slot: its process was, or was about to be, started there, and nothing has surely stopped it.
 
     port     0 where it is unknown: older versions did not write it down

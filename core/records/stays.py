@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.records.journal import JournalLine
 from core.records.order import time_in
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stay:
+class Stay(Struct, frozen=True, kw_only=True):
     """A release that was live on a server, and what ended that.
 
     until       seconds since the epoch, by the clock of the operator who ended it; 0.0 where that is unknown
@@ -76,8 +76,7 @@ def with_theirs(
     return tuple(found.values())
 
 
-@dataclass(frozen=True)
-class _Switch:
+class _Switch(Struct, frozen=True):
     operation: str
     tag: str | None
     """None: whatever is live now."""

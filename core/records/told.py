@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from core.dataclass import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, kw_only=True)
-class Told:
+class Told(Struct, frozen=True, kw_only=True):
     """Nothing of it is proved: it is what a file says that anybody who deploys there can write.
 
     tool       what made the release: `Capistrano`; "" where that is unknown
@@ -29,8 +28,7 @@ class Told:
     published: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class TheirLock:
+class TheirLock(Struct, frozen=True, kw_only=True):
     """That another tool is deploying there, or died while it was.
 
     tool    whose lock it is; path: of its file, below the root

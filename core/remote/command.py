@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import paramiko
+from msgspec import Struct
 
-from core.dataclass import dataclass
 from core.errors import Cancelled, ConnectError, ServerError
 from core.jobs import Cancel
 from core.masking import Masking
@@ -30,8 +30,7 @@ _NOISE = 1 << 14
 """Bytes of what start-up files print before the command that are kept: they may say why it did not run."""
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """How a command ended: its exit status, or None where it was killed or took too long (`late`).
 
     left   it left something running that keeps its output open, of which no more is read

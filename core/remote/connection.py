@@ -7,10 +7,10 @@ import time
 from collections import deque
 
 import paramiko
+from msgspec import Struct
 from paramiko.common import cMSG_CHANNEL_REQUEST
 from paramiko.message import Message
 
-from core.dataclass import dataclass
 from core.errors import ConnectError, HostKeyUnknown, NoChannel
 from core.remote.knownhosts import fingerprint
 from core.remote.link import CHANNEL_TIMEOUT, Link, Routes
@@ -21,8 +21,7 @@ TAKEN_BACK_WITHIN = 5.0
 """Seconds for a server to notice that a channel is closed, and to end what ran there."""
 
 
-@dataclass(frozen=True)
-class TrustedKey:
+class TrustedKey(Struct, frozen=True):
     """A host key that was compared with known_hosts and found right; `host` is the name that known_hosts uses."""
 
     host: str

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.dataclass import dataclass
+from msgspec.structs import replace
+
 from core.errors import ServerError
 from core.jobs import Cancel
 from core.manifest import Manifest

@@ -9,17 +9,16 @@ import io
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import field
 from typing import Any
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from msgspec import Struct, field
 from paramiko.agent import ALGORITHM_FLAG_MAP, SSH2_AGENT_SIGN_RESPONSE, AgentKey, AgentSSH
 from paramiko.message import Message
 from paramiko.pkey import PublicBlob
 
-from core.dataclass import dataclass
 from core.files import read_small
 from core.remote.knownhosts import fingerprint
 from core.sshconfig import Options
@@ -38,8 +37,7 @@ class Unusable(Exception):
     """A key that cannot be offered; the text says why."""
 
 
-@dataclass
-class Candidate:
+class Candidate(Struct):
     """A key that can be offered to a server.
 
     name     for people: the file, or the comment that the agent has
@@ -62,8 +60,7 @@ class Candidate:
         return key
 
 
-@dataclass
-class Keyring:
+class Keyring(Struct):
     """All that can be offered, in OpenSSH's order. `notes`: what cannot, and why, for the case that nothing does."""
 
     candidates: list[Candidate] = field(default_factory=list)

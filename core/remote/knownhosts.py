@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import paramiko
+from msgspec import Struct
 
-from core.dataclass import dataclass
 from core.errors import ConnectError
 from core.files import read_small
 from core.sshconfig import Options
@@ -27,8 +27,7 @@ TRUSTED, UNKNOWN, CHANGED, REVOKED = "trusted", "unknown", "changed", "revoked"
 """What known_hosts says of a key."""
 
 
-@dataclass(frozen=True)
-class KnownKey:
+class KnownKey(Struct, frozen=True):
     """A key in a line of known_hosts; `marker` is "", `@revoked` or `@cert-authority`."""
 
     key: paramiko.PKey
@@ -41,16 +40,14 @@ class KnownKey:
         return f"{self.file}, line {self.number}"
 
 
-@dataclass(frozen=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """What known_hosts says of a key, and the lines that say it; of an unknown one the certificate authorities."""
 
     word: str
     lines: tuple[KnownKey, ...] = ()
 
 
-@dataclass(frozen=True)
-class HostKeys:
+class HostKeys(Struct, frozen=True):
     """All that known_hosts says of a host under its name, and of the same host without a port."""
 
     named: tuple[KnownKey, ...]

@@ -13,10 +13,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import field
 from typing import BinaryIO, NamedTuple
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+
 from core.errors import Cancelled, ConnectError, DiskFull, LockLost, ServerError, SourceError, TurnoutError
 from core.jobs import fault
 from core.ownership import Ownership
@@ -63,8 +63,7 @@ def pieces(files: Sequence[LargeFile]) -> Iterator[Piece]:
             yield Piece(file, start, min(PIECE, file.size - start))
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where the pieces go: as `Upload.begin`, and `squeeze`, which packs a piece as `unpack` unpacks it."""
 
     root: str
@@ -74,8 +73,7 @@ class Target:
     squeeze: Callable[[bytes], bytes] | None = None
 
 
-@dataclass
-class _Given:
+class _Given(Struct):
     """A piece under way on a lane: since when, in seconds of time.monotonic, and its digest once it has been sent."""
 
     piece: Piece
@@ -167,8 +165,7 @@ def _read(file: BinaryIO, piece: Piece) -> Iterator[bytes]:
         yield content
 
 
-@dataclass
-class _Course:
+class _Course(Struct):
     """How far all of it is; changed only by who holds `changed`.
 
     todo    pieces that no lane has        left   those that are not there yet, with those under way

@@ -16,11 +16,13 @@ is cleared once more for programs of ours. Their text never is a word of the com
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from msgspec import Struct
+
 from core import layout
-from core.dataclass import dataclass
 from core.ownership import Ownership
 from core.program import ITSELF, SWALLOWED, framed, reader, without_input
 from core.text import quote
@@ -113,8 +115,7 @@ NOBODYS = Ownership()
 """Nothing is said of whose it is: the login's, with the modes that Turnout gives."""
 
 
-@dataclass(frozen=True)
-class Start:
+class Start(Struct, frozen=True):
     """How a shell is started: the command line, and what is sent on its standard input at once."""
 
     command: str

@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, Unpack
+
+from msgspec.structs import replace
 
 from core import layout, questions
 from core.drift import Contents

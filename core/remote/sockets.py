@@ -9,7 +9,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.errors import ConnectError
 from core.jobs import Ahead
 from core.sshconfig import Book, Options, Target
@@ -68,8 +69,7 @@ def _bind(sock: socket.socket, family: int, options: Options) -> None:
         sock.bind(socket.getaddrinfo(address, 0, family, socket.SOCK_STREAM)[0][4])
 
 
-@dataclass
-class Dialled:
+class Dialled(Struct):
     """How a connection that was made ahead came out: its addresses and socket, or what either of them raised."""
 
     places: Sequence[Address] = ()

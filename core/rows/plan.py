@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, TypedDict
+
+from msgspec.structs import asdict
 
 from core.records import Previous
 

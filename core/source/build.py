@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from core import process
 from core.config import Project
-from core.dataclass import dataclass
 from core.errors import SourceError
 from core.events import Emit, HookFinished, HookOutput, HookStarted
 from core.jobs import Cancel
@@ -22,8 +23,7 @@ from core.text import duration, first_line
 _LAST_LINES = 20
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(Struct, frozen=True):
     """A command for `sh -c`; `timeout` in seconds, 0 for none."""
 
     run: str

@@ -13,11 +13,11 @@ import stat
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
 from pathlib import Path
 from typing import NamedTuple
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+
 from core.errors import SourceError
 from core.gathering import Gathering
 from core.jobs import Cancel
@@ -48,8 +48,7 @@ _REFUSED = {
 }
 
 
-@dataclass
-class Hashes:
+class Hashes(Struct):
     """Hashes of files that were read before, by path: the stamp, and behind it the SHA-256. Kept in `file` (None: not
     kept)."""
 
@@ -99,8 +98,7 @@ class _File(NamedTuple):
     closed: int
 
 
-@dataclass
-class _Listing:
+class _Listing(Struct):
     """What is found in a folder. known: hashes of before; settled: those that are still right, and new ones."""
 
     known: Mapping[bytes, bytes]

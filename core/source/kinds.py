@@ -7,9 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from msgspec import Struct
+
 from core.changes import Commit, Commits, Migrates
 from core.config import KINDS, Project
-from core.dataclass import dataclass
 from core.errors import SourceError, UsageError
 from core.events import Emit
 from core.jobs import Cancel
@@ -17,8 +18,7 @@ from core.records import Record
 from core.source.tree import Tree
 
 
-@dataclass(frozen=True)
-class Branch:
+class Branch(Struct, frozen=True):
     """A branch (`main`, `origin/main`) or a tag, and the commit that it points to; `full` begins with `refs/`."""
 
     name: str
@@ -29,8 +29,7 @@ class Branch:
     full: str = ""
 
 
-@dataclass(frozen=True)
-class Choices:
+class Choices(Struct, frozen=True):
     """What a person can deploy: each list has the newest commits first. `commits` are those of the project's `ref`."""
 
     commits: Sequence[Commit] = ()
@@ -58,8 +57,7 @@ class History(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Introduction:
+class Introduction(Struct, frozen=True):
     """What `turnout init` says of a kind.
 
     flag      the help of its flag

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Collection, Mapping
-from dataclasses import field
 from functools import cached_property
 from pathlib import Path
-from struct import Struct
 from typing import BinaryIO, Protocol
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+
 from core.errors import SourceError
 from core.jobs import Cancel
 from core.manifest import Manifest
@@ -19,7 +19,7 @@ from core.text import show_path
 Stamp = bytes
 """Size in bytes, mtime and ctime in nanoseconds, inode, device: another disk may be mounted in the same place."""
 
-_STAMP = Struct("<QqqQQ")
+_STAMP = struct.Struct("<QqqQQ")
 _MOST = (1 << 64) - 1
 
 
@@ -47,8 +47,7 @@ class Contents(Protocol):
         """The content of a file. Raises SourceError."""
 
 
-@dataclass(frozen=True)
-class Tree:
+class Tree(Struct, frozen=True, dict=True):
     """A manifest, and where its files are.
 
     The folder may hold more than the manifest names (what `exclude` left out); only the manifest counts.

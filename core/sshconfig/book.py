@@ -8,8 +8,9 @@ import pwd
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from core.errors import ConnectError
 from core.sshconfig import files, reader

@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.errors import ConnectError
 from core.files import open_file, read_rest
 from core.sshconfig.words import keyword, split
@@ -26,8 +27,7 @@ _DYNAMIC = re.compile(r"%[^%]|\$\{|\\")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """A file of the configuration. `own`: the person's, where `~` is known and other names start in ~/.ssh."""
 
     path: Path
@@ -38,8 +38,7 @@ class Source:
     """The errors for which it counts as empty."""
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line of a file: its keyword in lower case ("" for none), the rest, and the line as written."""
 
     number: int

@@ -10,7 +10,8 @@ import socket
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.errors import ConnectError
 
 LOCALE = re.compile(r"LANG|LANGUAGE|LC_.*")
@@ -20,8 +21,7 @@ _NAMES = {"hostkeyalias", "hostname", "user"}
 """Keywords whose value `none` is a name like any other."""
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """A destination as turnout.toml or a ProxyJump names it.
 
     jump  hops to go through, as ProxyJump has them; None leaves that to the configuration
@@ -44,8 +44,7 @@ class Target:
         return cls(found[1] or found[3] or found[5], user or None, int(port) if port else None, jump=jump)
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Struct, frozen=True, dict=True):
     """What holds for a target. `values`: by keyword in lower case, as `ssh -G` prints them."""
 
     target: Target

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+
 from core.errors import ConnectError
 from core.sshconfig.files import DEEPEST, Line, Source, included, lines
 from core.sshconfig.keywords import ALIASES, DEPRECATED, KEYWORDS, NO_MEANING, SEVERAL
@@ -56,8 +56,7 @@ def _host_name(text: str, host: str) -> str:
     return "%".join(part.replace("%h", host) for part in text.split("%%"))
 
 
-@dataclass
-class _Reading:
+class _Reading(Struct):
     """One pass over the files. `final`: the host's name after the first pass, "" in that one."""
 
     target: Target

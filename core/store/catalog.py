@@ -15,10 +15,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, field
+from dataclasses import dataclass, field
 from typing import Any
 
-from core.dataclass import dataclass
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from core.protocol.values import seconds
 from core.records import is_digest
 from core.text import clean
@@ -35,8 +37,7 @@ _MOST = 1 << 50
 _TOKEN = re.compile(r"[^A-Za-z0-9._-]")
 
 
-@dataclass(frozen=True)
-class Pack:
+class Pack(Struct, frozen=True):
     """A pack: a tar stream with the entries of a tree, compressed with gzip.
 
     id       of its object                       sha256, bytes   of the pack itself
@@ -51,8 +52,7 @@ class Pack:
     format: int = FORMAT
 
 
-@dataclass(frozen=True)
-class Pushed:
+class Pushed(Struct, frozen=True):
     """What is known of a tree that was pushed: the fields are those of core.records.Record.
 
     environment  that it was built for      pushed   when, in seconds since the epoch, UTC
@@ -72,8 +72,7 @@ class Pushed:
     format: int = FORMAT
 
 
-@dataclass(frozen=True)
-class Object:
+class Object(Struct, frozen=True):
     """An object: its key below the project's folder, its bytes, and when it was written (seconds since the epoch)."""
 
     key: str
@@ -106,8 +105,7 @@ class StoredTree:
         }
 
 
-@dataclass(frozen=True)
-class Pruning:
+class Pruning(Struct, frozen=True):
     """What a prune of the store removes: trees that no record names, packs of changes, and what nothing names.
 
     kept   how many trees stay

@@ -7,8 +7,9 @@ import secrets
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
+from msgspec import Struct
+
 from core import layout
-from core.dataclass import dataclass
 from core.errors import StoreError
 from core.manifest import LINK, Difference, Manifest
 from core.source.tree import Tree
@@ -102,8 +103,7 @@ def _tail(manifest: Manifest, change: Difference | None) -> list[bytes]:
     return [content for _, content in manifest_files(manifest, change)]
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """What a pack holds, for the server that proves it; see store.sh.
 
     most      bytes at most once it is unpacked; largest: of its largest file

@@ -7,12 +7,11 @@ import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from core.config import Project
-from core.dataclass import dataclass
 from core.errors import SourceError, StoreError
 from core.events import Emit, Note
 from core.jobs import Cancel

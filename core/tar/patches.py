@@ -13,12 +13,13 @@ from __future__ import annotations
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from msgspec import Struct
+
 from core import layout
-from core.dataclass import dataclass
 from core.manifest import Entry
 from core.tar.writer import CHUNK, Chunk, blob, header, padding
 from core.tar.zstd import zstd_library
@@ -42,8 +43,7 @@ Look = Callable[[], object]
 """Is called between two ranges; raises what ends the work."""
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(Struct, frozen=True):
     """How a part of a file is made: `count` units of the old content from `skip` on are copied, or are the dictionary
     of the piece `piece` (-1: there is none)."""
 
@@ -52,8 +52,7 @@ class Range:
     piece: int = -1
 
 
-@dataclass(frozen=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """How a file is made of its old content; `sent` bytes travel for it."""
 
     path: bytes

@@ -64,7 +64,7 @@ def dashboard(servers: int, releases: int, *, hang: bool = False) -> Any:
 
 def state_of(server: str, releases: int, live: int) -> Any:
     """A server with many releases, each a day older than the one before."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from core.records import Release
     from tests.tui.recorded import NOW, record, state

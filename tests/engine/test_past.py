@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from core import BlockRequest, DeployRequest, FreezeRequest, PruneRequest, RollbackRequest
 from core.errors import NeedsPerson, UsageError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, replace
 
 import pytest
+from msgspec.structs import asdict, replace
 
 from core import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
 from core.errors import NeedsPerson, ServerError, TurnoutError, UsageError

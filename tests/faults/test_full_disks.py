@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from core import DeployRequest, execute, make_plan
 from core.disk_space import HEADROOM

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from core import DeployRequest, RollbackRequest
@@ -36,7 +37,7 @@ Before = Callable[[Pilot[Any]], Awaitable[None]]
 
 def deploy_plan(**changes: Any) -> Plan:
     step = Step(server="", action=UPLOAD, current=tag(1), send_bytes=41_000_000, send_files=50, copy_bytes=58_000_000)
-    steps = tuple(Step(**{**vars(step), "server": name}) for name in WEB)
+    steps = tuple(replace(step, server=name) for name in WEB)
     values: dict[str, Any] = {
         "kind": "deploy",
         "environment": "production",

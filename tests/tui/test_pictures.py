@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
 from core import config
 from core.errors import CheckFailed, ConnectError, FleetError, HostKeyChanged, HostKeyUnknown
 from core.jobs import Job
-from core.plan import NO_SPACE, Refusal, Step
+from core.plan import NO_SPACE, Refusal
 from core.records import Lock
 from tests.tui.recorded import NOW, WEB, project, state
 from tests.tui.recorded_operations import (
@@ -145,9 +145,7 @@ def test_plan_for_a_protected_environment(picture: Any) -> None:
 
 def test_plan_that_is_refused(picture: Any) -> None:
     refusal = Refusal("not enough space: 99 MB needed, plus 17 MB to keep free; only 52 MB free", NO_SPACE)
-    steps = tuple(
-        Step(**{**vars(step), "refusal": refusal if step.server == "web2" else None}) for step in deploy_plan().steps
-    )
+    steps = tuple(replace(step, refusal=refusal if step.server == "web2" else None) for step in deploy_plan().steps)
     assert picture(recorded_app(BEHIND), before=with_plan(deploy_plan(steps=steps)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import pytest
@@ -31,7 +30,7 @@ def test_what_was_written_is_read_again(event: events.Event) -> None:
 
 
 def test_every_field_of_every_kind_can_be_read() -> None:
-    kinds = {str(item.type) for kind in events.KINDS.values() for item in dataclasses.fields(kind)}
+    kinds = {written for kind in events.KINDS.values() for written in events._written_types(kind).values()}
     assert kinds == set(events._SHAPES)
 
 
@@ -72,7 +71,7 @@ def test_what_is_not_of_its_kind_is_not_an_event(data: object) -> None:
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)),
        st.sampled_from(sorted(events.KINDS)))  # fmt: skip
 def test_nothing_that_a_server_says_breaks_the_reader(value: object, kind: str) -> None:
-    fields = {item.name: value for item in dataclasses.fields(events.KINDS[kind])}
+    fields = dict.fromkeys(events.KINDS[kind].__struct_fields__, value)
     for data in (value, {"event": kind, **fields}):
         event = from_json(data)
         assert event is None or json.dumps(event.to_json())

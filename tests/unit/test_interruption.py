@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from core.records import JournalLine, Lock, Record, ServerState, left_behind
 from core.recovery import Before, interruption

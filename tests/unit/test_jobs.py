@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from core.errors import Cancelled, QuestionClosed, UsageError
 from core.jobs import Cancel, Controls

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import subprocess
@@ -11,6 +10,7 @@ import types
 from typing import Any, get_args, get_type_hints
 
 import pytest
+from msgspec.structs import asdict
 
 from core import errors, events, questions
 from core.changes import Commit, PlanChanges
@@ -69,8 +69,7 @@ def shape(row: Any) -> Shape:
 
 def event_shape(kind: type[events.Event]) -> Shape:
     hints = get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]
-    return {**HEAD, **{name: OBJECTS.get((kind, name)) or type_name(hints[name]) for name in names}}
+    return {**HEAD, **{name: OBJECTS.get((kind, name)) or type_name(hints[name]) for name in kind.__struct_fields__}}
 
 
 def test_the_format_is_the_first_until_a_shape_changes() -> None:
@@ -153,7 +152,7 @@ FLEET = {"web1": state("web1", lock=LOCK), "web2": state("web2", 1)}
         *servers_rows.lock_rows(FLEET),
         servers_rows.lock_row("", LOCK),
         servers_rows.interruption_row(INTERRUPTION, NOW),
-        servers_rows.finding_row("web1", **dataclasses.asdict(Finding("tar", "ok", "GNU tar"))),
+        servers_rows.finding_row("web1", **asdict(Finding("tar", "ok", "GNU tar"))),
         *servers_rows.drift_rows({"web1": Drift(changed=(b"\xff",))}, ["web2"], tag(0)),
         *servers_rows.current_rows({"web1": "it leads nowhere"}),
         servers_rows.host_key_row(("web1",), "known", host="web1", type="ssh-ed25519", fingerprint="SHA256:x"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core.disk_space import HEADROOM, SPARE_INODES
 from core.manifest import EMPTY, FOLDER_ENTRY, Manifest, link

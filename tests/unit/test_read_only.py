@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from core import DeployRequest, RollbackRequest, config, execute
 from core.errors import EXIT_USAGE, UsageError

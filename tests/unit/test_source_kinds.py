@@ -7,12 +7,12 @@ import os
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from core.config import KINDS, Source
 from core.errors import Cancelled, SourceError, UsageError

@@ -6,11 +6,11 @@ import gzip
 import hashlib
 import itertools
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import core.operations.storing as storing
 from core.config import Project, parse

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from core.changes import Changes, Commit, Commits, FileChange, Files, Side, file_changes
 from core.line_diff import content, difference

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from core.errors import AuthenticationFailed, ConnectError, HostKeyChanged, HostKeyUnknown, TurnoutError
 from core.records import Lock, Release, ServerState, fleet_releases, live_tag, previous_tag

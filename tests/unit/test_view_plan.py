@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from core import DeployRequest, PruneRequest, RollbackRequest
 from core.plan import NO_SPACE, NONE, REMOVE, STAGE, SWITCH, UPLOAD, Plan, Refusal, Step

@@ -1,7 +1,8 @@
 """A plan on a terminal says what, where, for how much, and everything that is against it."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from core import DeployRequest, PruneRequest, RecoverRequest, RollbackRequest
 from core.plan import NONE, REMOVE, SWITCH, UPLOAD, Plan, Refusal, Step

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tui.keymap import LOG_KEYS
 from tui.view.copies import MOST_SENT, amount, said_when_sent, why_to_file

@@ -53,8 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complete(words[1:])
     try:
         open_missing()
-        from tui.cli.arguments import parse
-        from tui.cli.parsing import BadUsage
+        from tui.cli.quick_imports import quick_imports
+
+        with quick_imports():
+            from tui.cli.arguments import parse
+            from tui.cli.parsing import BadUsage
 
         try:
             options = parse(words)

@@ -7,9 +7,11 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui.cli.change_arguments import add_change_commands
 from tui.cli.offline_arguments import add_offline_commands
@@ -31,8 +33,7 @@ if TYPE_CHECKING:
     from core import Request
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """What the words of the command ask for. `command` is "" for the dashboard; `words` are argparse's own values.
 
     request   makes what the engine is asked for; None for a command that does not ask for an operation

@@ -7,9 +7,10 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
+
+from msgspec.structs import replace
 
 from core.text import either
 from tui.cli.init_text import Answers, render, source_kinds

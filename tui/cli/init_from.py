@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from core.adoption.settings import Found
@@ -18,8 +19,7 @@ LARGEST = 8 << 20
 """Bytes of its answer."""
 
 
-@dataclass(frozen=True)
-class Carried:
+class Carried(Struct, frozen=True):
     """What goes into the file: servers, and values by their keys; `left` are comments at its end."""
 
     servers: tuple[Server, ...]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tui.cli.proposals import Proposal, lines_of, proposal, subfolder_of
 
@@ -17,8 +18,7 @@ SCHEMA = "turnout.schema.json"
 """The file with the JSON Schema that the first line of a new turnout.toml names."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answers:
+class Answers(Struct, frozen=True, kw_only=True):
     """What a first turnout.toml is made from: `source` is a key of [source], `place` its value; one server or more."""
 
     project: str

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from core.files import read_small
 
 
-@dataclass(frozen=True)
-class ProposedHook:
+class ProposedHook(Struct, frozen=True):
     """A hook, and why it is proposed."""
 
     on: str
@@ -20,8 +20,7 @@ class ProposedHook:
     why: str
 
 
-@dataclass(frozen=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """What is proposed; empty where nothing was found.
 
     found    the files that say so
@@ -36,7 +35,7 @@ class Proposal:
     publish: str = ""
     shared: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    hooks: tuple[ProposedHook, ...] = field(default=())
+    hooks: tuple[ProposedHook, ...] = ()
 
 
 def proposal(folder: Path) -> Proposal:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import asdict, replace
 
 from core.errors import EXIT_CONNECT, EXIT_DONE, ConnectError, HostKeyChanged, HostKeyRefused, HostKeyUnknown
 from core.rows.servers import host_key_row

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+
+from msgspec import Struct
 
 from tui.keymap import Key
 
@@ -120,8 +121,7 @@ def everywhere(workspace: Workspace, focus: Focus) -> bool:
     return True
 
 
-@dataclass(frozen=True, kw_only=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """One key of the dashboard and all that is to be said of it.
 
     id        its name in settings.toml     keys   by default, in Textual's names, separated by commas

@@ -13,10 +13,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+
+from msgspec import Struct
 
 from core import DeployRequest, execute
 from core.config import Environment, Project, load
@@ -35,8 +36,7 @@ UNNOTICED = 1e9
 SERVERS = ("web1", "web2", "web3", "stage1")
 
 
-@dataclass(frozen=True)
-class DemoProject:
+class DemoProject(Struct, frozen=True):
     """What the demo works on: the project, its servers, and the ids of its commits, oldest first."""
 
     project: Project

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import tomli_w
+from msgspec import Struct
 
 from core.errors import SourceError
 from tui.demo import shop
@@ -26,8 +26,7 @@ BROKEN_SUBJECT = "Switch to the new cart service"
 """The subject of the commit whose release fails its check: its front page needs a script that is not there."""
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """One commit to be made: who, how long before the newest, and the files it writes (None: removes)."""
 
     subject: str

@@ -10,9 +10,10 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+
+from msgspec import Struct
 
 from core.errors import TurnoutError, UsageError
 
@@ -30,8 +31,7 @@ def require_asyncssh() -> None:
         raise UsageError("the demo's servers need asyncssh, which is not installed", hint="pip install 'turnout[demo]'")
 
 
-@dataclass(frozen=True)
-class EmbeddedServer:
+class EmbeddedServer(Struct, frozen=True):
     """One server that accepts logins."""
 
     name: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual.app import ComposeResult
 from textual.widget import Widget
 from textual.widgets import Input
@@ -173,11 +174,10 @@ def revisions(project: Project, live_revision: str) -> list[Choice]:
     out += [Choice("tag", named[t.full], t.revision, t.subject, t.author, t.committed) for t in tags]
     if not live_revision:
         return out
-    return [Choice(**{**vars(choice), "live": choice.revision == live_revision}) for choice in out]
+    return [replace(choice, live=choice.revision == live_revision) for choice in out]
 
 
-@dataclass(frozen=True)
-class PruneChoice:
+class PruneChoice(Struct, frozen=True):
     """What is to be pruned: one release, all beyond `keep`, or the caches."""
 
     tag: str = ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from core.drift import Verification
 from core.errors import Cancelled, TurnoutError
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from core.fleet import Fleet
 
 
-@dataclass(frozen=True)
-class Compared:
+class Compared(Struct, frozen=True):
     """What a comparison gave, and when it came."""
 
     verification: Verification | None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from core.records import FleetRelease
 from tui.keymap import Key
 
 
-@dataclass(frozen=True)
-class Focus:
+class Focus(Struct, frozen=True):
     """Where the person is: what a command would act on, and what Details tells of.
 
     pane      that has the focus, or ""                     tab   the tab that is shown in the bottom pane

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.plan import Plan
 from core.records import Lock
@@ -14,8 +15,7 @@ LOOK_EVERY = 1.0
 """Seconds between two looks at what is known of the servers, while a plan is shown."""
 
 
-@dataclass(frozen=True)
-class News:
+class News(Struct, frozen=True):
     """What a plan that is shown does not say.
 
     changed   the servers on which something else is live than the plan says, found after it was made

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from core.changes import Changes, FileChange, Side
 from core.errors import Cancelled, TurnoutError
@@ -31,8 +32,7 @@ MOST_FILES = 50_000
 Pair = tuple[Side, Side]
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Struct, frozen=True):
     """What came of a comparison: the changes, or the error."""
 
     changes: Changes | None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.view.lines import one_line
 
@@ -33,8 +34,7 @@ WITH_777 = ("rxvt", "foot")
 WITHOUT_TITLE = ("linux", "vt100", "vt220")
 
 
-@dataclass(frozen=True)
-class Terminal:
+class Terminal(Struct, frozen=True):
     """What a terminal takes, and how.
 
     ways     some of WAYS

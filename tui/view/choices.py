@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.view.formats import age
 from tui.view.lines import Line, Span, fit, line, one_line, right, short
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One thing that can be deployed. `ref` is what the engine is asked for; `kind` is branch, tag, commit or text."""
 
     kind: str

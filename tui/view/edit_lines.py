@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, get_args
+
+from msgspec import Struct
 
 from core.config import Environment, Hook, Project, Server
 from core.config.table import Place, Table
@@ -27,8 +28,7 @@ NAME = "environment"
 YES, NO = "yes", "no"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """A row of the form: a table of the file, or the wish for another one. `text`: what it is, in a few words."""
 
     kind: str
@@ -41,8 +41,7 @@ class Row:
         return f"{self.kind} {'/'.join(map(str, self.place))}"
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(Struct, frozen=True):
     """A key of a table. form: text, number, switch or list; choices   what it may be, where that is a few words."""
 
     key: str

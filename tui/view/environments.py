@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from core.records import FleetRelease, Lock
 from core.text import count
@@ -34,8 +35,7 @@ _OFFERED = (("since", SINCE_CELLS), ("by", BY_CELLS), ("ahead", AHEAD_CELLS))
 """The columns beside name, live, what and servers, the most wanted first."""
 
 
-@dataclass(frozen=True)
-class EnvironmentView:
+class EnvironmentView(Struct, frozen=True):
     """One environment as the list shows it.
 
     fleet     what is known of its servers

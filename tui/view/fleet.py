@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from core.errors import TurnoutError
 from core.records import FleetRelease, Record, Release, ServerState, fleet_releases, left_behind, live_of, previous_of
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
     from core.changes import Commit
 
 
-@dataclass(frozen=True)
-class ServerView:
+class ServerView(Struct, frozen=True):
     """One server as the dashboard sees it.
 
     state     of the last inspection that worked, kept when a later one fails: what was so at `state.read_at`
@@ -63,8 +64,7 @@ class Ahead(NamedTuple):
     named: tuple[Commit, ...] = ()
 
 
-@dataclass(frozen=True)
-class FleetView:
+class FleetView(Struct, frozen=True, dict=True):
     """All servers of the environment, and what follows from their states."""
 
     project: str
@@ -250,8 +250,7 @@ def after_switch(state: ServerState, tag: str, record: Record | None = None) -> 
     return replace(state, current=tag, current_kind="link", exists=True, releases=releases)
 
 
-@dataclass(frozen=True)
-class Activity:
+class Activity(Struct, frozen=True):
     """What an operation does on a server right now, in a few words."""
 
     text: str

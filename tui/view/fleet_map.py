@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.view import conditions
 from tui.view.fleet import Activity, FleetView, ServerView
@@ -17,8 +18,7 @@ LEAST_ACROSS = 20
 """Cells of a map's line, where there is room."""
 
 
-@dataclass(frozen=True)
-class MapLayout:
+class MapLayout(Struct, frozen=True):
     """A map of so many servers: its cells in each line, and its lines below the title."""
 
     servers: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.view.lines import Line, fit, line, one_line, width
 
@@ -22,8 +23,7 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class HostKey:
+class HostKey(Struct, frozen=True, kw_only=True):
     """A host key with the servers that it is for; `host` as known_hosts names it, all "" where no key was seen."""
 
     servers: tuple[str, ...]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from rich.cells import cell_len
 
 from tui.view.lines import Line, Span
 
 
-@dataclass(frozen=True)
-class KeyHint:
+class KeyHint(Struct, frozen=True):
     """One key of the bar.
 
     why_not   the reason where it does nothing now
@@ -30,8 +29,7 @@ class KeyHint:
         return cell_len(self.key) + 1 + cell_len(self.label)
 
 
-@dataclass(frozen=True)
-class PlacedKey:
+class PlacedKey(Struct, frozen=True):
     """A key of the bar and the cells it covers."""
 
     hint: KeyHint

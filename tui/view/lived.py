@@ -7,7 +7,9 @@ unless more of a journal was read later (OlderLines).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from core.history import lives_of_switches
 from core.records import FleetRelease, JournalLine, ServerState
@@ -19,8 +21,7 @@ LINES_READ = 20
 _SWITCHES = ("switch", "restore")
 
 
-@dataclass(frozen=True)
-class OlderLines:
+class OlderLines(Struct, frozen=True):
     """More of a server's journal than an inspection reads, the oldest line first. whole: there are none before it."""
 
     lines: tuple[JournalLine, ...]
@@ -36,8 +37,7 @@ def _same_line(one: JournalLine, other: JournalLine) -> bool:
     return (one.what, one.operation, one.time) == (other.what, other.operation, other.time)
 
 
-@dataclass(frozen=True)
-class Lived:
+class Lived(Struct, frozen=True):
     """When a release was live, in all. before: seconds that are over; since: when it became live (epoch), 0 where it
     is not live; by, after: who switched to it the last time, and from what; at_least: it may have been live before
     what was read; open: so may its present time have begun.
@@ -55,8 +55,7 @@ class Lived:
         return self.before + (max(now - self.since, 0.0) if self.since else 0.0)
 
 
-@dataclass(frozen=True)
-class LivedFor:
+class LivedFor(Struct, frozen=True):
     """How long a release was live: so many seconds, or at least so many."""
 
     seconds: float

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.records import ABSENT, FAILED, KEPT, LIVE, UNKNOWN
 from tui.view.fleet import FleetView
@@ -37,8 +38,7 @@ WHAT = "what"
 LEAST_WHAT = 8
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column of the matrix and its width in cells."""
 
     name: str
@@ -47,8 +47,7 @@ class Column:
     to_right: bool = False
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """How a matrix is laid out in a given width."""
 
     cells: int

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from core.names import nearest
 from tui.view.lines import ENDLESS, wrap
@@ -20,8 +21,7 @@ _VARIES = re.compile(r"…|\d[\d,.]*|['\"]|\b(?:[A-Z]{2,}|[A-Zxy]|web\d)\b")
 _ITEM = re.compile(r"(?:-|\d+\.) ")
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(Struct, frozen=True):
     """A part of a page, with its heading and its lines of Markdown; `level` 2 for `##`."""
 
     title: str

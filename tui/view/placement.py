@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 SHORT = 20
 """Rows of the terminal below which only one pane of a column is open at a time."""
@@ -35,8 +35,7 @@ REST = "1fr"
 Height = int | str
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What the panes have to show, and which of them is open.
 
     servers, releases   lines that their rows and heads take      count   of servers
@@ -52,8 +51,7 @@ class Wanted:
     folded: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class Placement:
+class Placement(Struct, frozen=True):
     """Heights of the servers (and the map beside them) and of the releases; the tabs get the rest."""
 
     servers: Height

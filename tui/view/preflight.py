@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from core.doctor.finding import CHECKS, ERROR, OK, WARNING, Finding, check_of
 from core.text import count, some
@@ -24,8 +25,7 @@ OLD = 300.0
 _LEVELS = (OK, WARNING, ERROR)
 
 
-@dataclass(frozen=True)
-class Examined:
+class Examined(Struct, frozen=True):
     """What is known of one server.
 
     findings   of the checks that were made, in the order in which they came

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.profile import Cost, Profile, Span
 from core.text import size
@@ -14,8 +15,7 @@ MOST_COLUMNS = 6
 HEAD = ("", "from", "to", "took", "here", "there")
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Of the whole command: seconds, processor seconds of its own and of programs that it ran, bytes of memory."""
 
     seconds: float

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.errors import TurnoutError
 from tui.view import switch_lines as switch
@@ -21,16 +22,14 @@ NOTES = 8
 """Warnings that are listed; in few rows fewer."""
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     """lines: for the rows that are seen. below: names of the servers whose rows come after them, for who scrolls."""
 
     lines: Sequence[Line]
     below: Sequence[str] = ()
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """What there is to draw on.
 
     motion   whether things may move

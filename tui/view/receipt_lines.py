@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from statistics import median
+
+from msgspec.structs import replace
 
 from core.errors import ALL_BACK, NONE_SWITCHED, FleetError, LockedError, StateChanged, TurnoutError
 from core.text import count, duration, size

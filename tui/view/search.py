@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 _NESTED = re.compile(r"\([^()]*(?<!\\)[*+}][^()]*\)[*+{]")
 """A repeat inside a repeat, such as `(a+)+`: on a line that does not match it can take longer than anybody waits."""
 
 
-@dataclass(frozen=True)
-class Search:
+class Search(Struct, frozen=True):
     """A text that a person typed, as it is looked for. Capital letters count only where the text has one.
 
     fault   why it is no regular expression and is searched as plain text; "" where it is one

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from core.events import CheckAttempted, ServerFailed
 
@@ -39,8 +40,7 @@ VERBS = {
 }
 
 
-@dataclass
-class PhaseMark:
+class PhaseMark(Struct):
     """One phase on one server: `outcome` is "" while it runs."""
 
     started: float
@@ -48,8 +48,7 @@ class PhaseMark:
     outcome: str = ""
 
 
-@dataclass
-class ServerProgress:
+class ServerProgress(Struct):
     """What happened on one server so far ("" for the operator's machine and the fleet as a whole)."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from core.text import count
 from tui.view.lines import Line, line
@@ -11,8 +12,7 @@ from tui.view.lines import Line, line
 NOT_RUN, PUT_BACK = "No server has switched yet, so nothing changes.", "Servers that have switched are switched back."
 
 
-@dataclass(frozen=True)
-class Stopping:
+class Stopping(Struct, frozen=True):
     """One operation now: how it ended, "" while it runs, and how many servers have switched."""
 
     title: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from core.text import count
 from tui.view.glyphs import Glyphs
@@ -15,8 +16,7 @@ from tui.view.search import Search
 NOTHING = Search()
 
 
-@dataclass(frozen=True)
-class ViewerState:
+class ViewerState(Struct, frozen=True):
     """What a viewer shows of what it has.
 
     follow   whether it goes along with new lines     below   lines that came since it does not

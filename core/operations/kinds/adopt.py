@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from core.changes import Commit
-from core.dataclass import dataclass
 from core.jobs import Ahead, Controls
 from core.operations.notices import change
 from core.operations.operation import Operation, Request
@@ -20,8 +19,7 @@ from core.source.tree import Tree
 from core.text import count
 
 
-@dataclass(frozen=True)
-class AdoptRequest(Request):
+class AdoptRequest(Request, frozen=True):
     """Write records for the releases of other tools on every server; with `undo`, remove those records."""
 
     undo: bool = False

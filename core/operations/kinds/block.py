@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.dataclass import dataclass
 from core.operations.notices import ReleaseNotice, ReleaseNoticeRequest
 from core.records import Block, ServerState
 from core.remote.held import Held
 
 
-@dataclass(frozen=True)
-class BlockRequest(ReleaseNoticeRequest):
+class BlockRequest(ReleaseNoticeRequest, frozen=True):
     """Never go back to the release `tag` without its being named; with `blocked` false end that."""
 
     kinds = ("block", "unblock")

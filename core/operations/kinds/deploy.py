@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from core.config import KINDS
-from core.dataclass import dataclass
 from core.errors import SourceError, UsageError
 from core.events import DEPLOY_PHASES
 from core.jobs import Ahead, Cancel, Controls
@@ -33,8 +33,7 @@ from core.source.tree import Tree
 from core.text import clean
 
 
-@dataclass(frozen=True)
-class DeployRequest(SwitchRequest):
+class DeployRequest(SwitchRequest, frozen=True):
     """Deploy `ref` (None: the configuration's) under `tag` (None: made from time and revision).
 
     rebuild    a finished build is not used again

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.dataclass import dataclass
 from core.operations.notices import NoticeRequest, Noticing
 from core.records import Freeze, ServerState
 from core.remote.held import Held
 
 
-@dataclass(frozen=True)
-class FreezeRequest(NoticeRequest):
+class FreezeRequest(NoticeRequest, frozen=True):
     """Refuse deploys, rollbacks and prunes until it is lifted; with `frozen` false lift it."""
 
     kinds = ("freeze", "thaw")

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.dataclass import dataclass
 from core.operations.notices import ReleaseNotice, ReleaseNoticeRequest
 from core.records import Pin, ServerState
 from core.remote.held import Held
 
 
-@dataclass(frozen=True)
-class PinRequest(ReleaseNoticeRequest):
+class PinRequest(ReleaseNoticeRequest, frozen=True):
     """Never prune the release `tag` on any server; with `pinned` false it may be pruned again."""
 
     kinds = ("pin", "unpin")

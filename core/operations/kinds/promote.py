@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from core.dataclass import dataclass
+from msgspec.structs import replace
+
 from core.errors import SourceError, UsageError
 from core.events import DEPLOY_PHASES
 from core.jobs import Ahead, Cancel, Controls
@@ -33,8 +33,7 @@ from core.source.tree import Tree
 from core.text import show_path, some
 
 
-@dataclass(frozen=True)
-class PromoteRequest(SwitchRequest):
+class PromoteRequest(SwitchRequest, frozen=True):
     """Deploy what is live in the environment `source`: the same tree, made by the same build."""
 
     source: str

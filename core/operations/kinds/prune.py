@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from core import layout
-from core.dataclass import dataclass
 from core.errors import UsageError
 from core.fleet import at_once
 from core.jobs import Ahead, Controls
@@ -22,8 +23,7 @@ from core.source.tree import Tree
 from core.text import count
 
 
-@dataclass(frozen=True)
-class PruneRequest(Request):
+class PruneRequest(Request, frozen=True):
     """Remove the files of `tags`, of all releases beyond the newest `keep`, and the deploy-cache.
 
     With nothing of the three given, `keep` is the configuration's. `force`: also releases that a process works in.
@@ -95,8 +95,7 @@ class Prune(Operation[PruneRequest], request=PruneRequest):
         return "there is nothing to prune"
 
 
-@dataclass(frozen=True)
-class PruneResult:
+class PruneResult(Struct, frozen=True):
     """What became of a server's step: tags that were removed, those that are still there, what is left in the trash.
 
     freed   bytes of what went whole; None where they are not known. exact: false where they are an upper bound

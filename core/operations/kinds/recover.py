@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from core.dataclass import dataclass
+from msgspec.structs import replace
+
 from core.errors import ConnectError, FleetError, NeedsPerson, TurnoutError, UsageError
 from core.jobs import Ahead, Controls
 from core.moments import BEFORE_SWITCH, RETIRE, RETURN, UNDONE, Moment
@@ -23,8 +23,7 @@ from core.recovery import FINISH, UNDO, Interruption, interruption, untold
 from core.source.tree import Tree
 
 
-@dataclass(frozen=True)
-class RecoverRequest(SwitchRequest):
+class RecoverRequest(SwitchRequest, frozen=True):
     """Bring an interrupted operation to an end: `finish` it on all servers, or `undo` it where it switched."""
 
     way: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from core.dataclass import dataclass
+from msgspec.structs import replace
+
 from core.errors import SourceError, StateChanged, UsageError
 from core.events import DEPLOY_PHASES
 from core.jobs import Ahead, Controls
@@ -35,8 +35,7 @@ LOOKED_BACK = 5
 """Releases that were live before whose records undo asks for: some of them may have failed."""
 
 
-@dataclass(frozen=True)
-class RollbackRequest(SwitchRequest):
+class RollbackRequest(SwitchRequest, frozen=True):
     """Switch all servers to the release `tag`; None: undo the last switch, so each server that it was on goes back to
     what was live there before it, and the others stay as they are.
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TypeVar
 
 from core.config.tasks import Task
-from core.dataclass import dataclass
 from core.errors import EXIT_DONE, EXIT_FAILED, FleetError, HookFailed, TurnoutError, UsageError
 from core.hooks.command import run_command
 from core.jobs import Ahead, Controls
@@ -31,15 +30,13 @@ RUN = "run"
 DAY = 86400.0
 
 
-@dataclass(frozen=True)
-class TaskRequest(Request):
+class TaskRequest(Request, frozen=True):
     """Run the task `name` of turnout.toml."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class RunRequest(Request):
+class RunRequest(Request, frozen=True):
     """Run a command for a shell in `current` of every chosen server, for so many seconds at most."""
 
     command: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.errors import SourceError
 from core.text import size
 
@@ -12,8 +13,7 @@ PIECE = 1 << 20
 """Bytes of content in memory at a time."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Member:
+class Member(Struct, frozen=True, kw_only=True):
     """What an archive says of one member; nothing of it is checked.
 
     kind     of core.manifest: file, folder or link; "" for what can only be refused

@@ -13,10 +13,11 @@ import subprocess
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
-from dataclasses import field, replace
 from typing import BinaryIO, Protocol, cast
 
-from core.dataclass import dataclass
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from core.errors import SourceError
 from core.gathering import Differing, Gathering
 from core.jobs import Cancel
@@ -66,8 +67,7 @@ def whole(resolved: Resolved, place: Place, cancel: Cancel) -> tuple[Manifest, A
     return _manifest(content.entries, set(content.submodules)), about
 
 
-@dataclass
-class _Content:
+class _Content(Struct):
     """What was unpacked, with the fields of `About`.
 
     conditional   a submodule's files depend on more than its commit

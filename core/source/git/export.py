@@ -7,11 +7,12 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from core.config import Project
-from core.dataclass import dataclass
 from core.events import Emit
 from core.jobs import Cancel
 from core.manifest import Manifest
@@ -31,8 +32,7 @@ from core.tar.folder import Folder
 from core.version import VERSION
 
 
-@dataclass(frozen=True)
-class Exported:
+class Exported(Struct, frozen=True):
     """What is deployed of a commit.
 
     folder    where the files of a build lie; of a plain export, its folder in the cache

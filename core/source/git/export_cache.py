@@ -18,10 +18,11 @@ import os
 import stat
 import time
 from contextlib import suppress
-from dataclasses import asdict, replace
 from pathlib import Path
 
-from core.dataclass import dataclass
+from msgspec import Struct
+from msgspec.structs import asdict, replace
+
 from core.manifest import FOLDER, LINK, Manifest
 from core.source.store import discard, put_in_place, read_manifest, sweep, write_whole
 
@@ -34,8 +35,7 @@ FILES, _MANIFEST, _ABOUT = "files", "manifest", "about.json"
 _FORMAT = 4
 
 
-@dataclass(frozen=True)
-class About:
+class About(Struct, frozen=True):
     """An export's facts. Paths are encoded by core.text.encode_path.
 
     uniform     the content of each file depends on its path, blob and attributes alone (git.Resolved.uniform)
@@ -68,8 +68,7 @@ class About:
         return not self.absent and not self.pointers
 
 
-@dataclass(frozen=True)
-class Export:
+class Export(Struct, frozen=True):
     """A finished export: its folder in the cache, and the manifest of what is deployed of it."""
 
     folder: Path

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from functools import cached_property
+
+from msgspec.structs import replace
 
 from core.changes import MOST_COMMITS, Commit, Commits, Migrates
 from core.errors import SourceError
@@ -30,7 +32,7 @@ class GitHistory(History):
     """
 
     def __init__(self, repository: Repository, publish: str, *, within: float = 10.0) -> None:
-        self._repository = replace(repository, environ={**repository.environ, "GIT_NO_LAZY_FETCH": "1"})
+        self._repository = dataclasses.replace(repository, environ={**repository.environ, "GIT_NO_LAZY_FETCH": "1"})
         self._publish = publish.encode("utf-8", "surrogateescape") + b"/" if publish else b""
         self._within = within
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.errors import TurnoutError
 from core.source.git.repository import Repository, Resolved
 
 _KINDS = (("refs/tags/", "tag"), ("refs/heads/", "branch"), ("refs/remotes/", "remote branch"), ("refs/", "ref"))
 
 
-@dataclass(frozen=True)
-class Named:
+class Named(Struct, frozen=True):
     """A name of a commit: `kind` is tag, branch, remote branch or ref; `full` begins with `refs/`."""
 
     kind: str

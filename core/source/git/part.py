@@ -4,12 +4,14 @@ thousands of paths would cost more than all files.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from core.errors import SourceError
 from core.source.git.repository import Change, Resolved, words_of
@@ -30,7 +32,7 @@ def part(resolved: Resolved, files: Iterable[Change]) -> Iterator[Resolved]:
             "GIT_OBJECT_DIRECTORY": os.path.join(place, "objects"),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(os.path.realpath(os.path.join(resolved.common, b"objects"))),
         }
-        alone = replace(resolved.repository, more=more)
+        alone = dataclasses.replace(resolved.repository, more=more)
         rows = [b"%b %b\t%b\0" % (file.after, file.blob, file.path) for file in (*resolved.attribute_files(), *files)]
 
         def ask(*words: str, given: bytes = b"") -> str:

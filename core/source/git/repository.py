@@ -13,12 +13,14 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from core.changes import Commit
-from core.dataclass import dataclass
 from core.errors import SourceError, UsageError
 from core.process import collect
 from core.source.git.tags import TAG, newest
@@ -41,8 +43,7 @@ _EMPTY_SHA256 = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc532
 _LOG = "--format=tformat:%H%x00%s%x00%an%x00%ct%x00%D"
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """A path that differs between two commits; modes as git writes them, "000000" where the path does not exist.
 
     blob   the id of what it holds after that
@@ -252,8 +253,7 @@ class Repository:
         return sorted(branches, key=lambda branch: branch.committed, reverse=True)
 
 
-@dataclass(frozen=True)
-class Resolved:
+class Resolved(Struct, frozen=True, dict=True):
     """A commit of a repository.
 
     prefix      the part of the repository that is deployed, with a slash at its end; empty for all of it

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from core.dataclass import dataclass
+from msgspec import Struct
+
 from core.manifest import is_inside
 from core.source.git.repository import Repository, Resolved
 
 
-@dataclass(frozen=True)
-class Submodule:
+class Submodule(Struct, frozen=True):
     """A submodule at a path of the tree, as bytes; `commit` is the one that the tree wants."""
 
     path: bytes
