@@ -109,8 +109,8 @@ def test_the_bar_of_what_is_live_stays_in_its_column_as_time_goes_on() -> None:
     layout = matrix_layout.plan_layout(fleet, 120)
     for days in (0, 5, 6, 7, 60):
         text = plain(matrix.row_line(fleet.rows[0], fleet, layout, UNICODE, NOW + days * 86_400))
-        assert "━…" not in text and text.count("━") <= matrix_layout.LIVED_BAR
-    assert text.count("━") == matrix_layout.LIVED_BAR
+        assert "━…" not in text and text.count("━") <= matrix.LIVED_BAR
+    assert text.count("━") == matrix.LIVED_BAR
 
 
 def test_how_long_a_release_lived_is_told_beside_a_bar() -> None:
