@@ -136,7 +136,8 @@ class RecordedFleet:
         self.closed = threading.Event()
 
     masked, at_once, break_locks = Fleet.masked, Fleet.at_once, Fleet.break_locks
-    allow_changes = Fleet.allow_changes
+    allow_changes, early_tree = Fleet.allow_changes, Fleet.early_tree
+    _early = None
 
     @property
     def names(self) -> tuple[str, ...]:
