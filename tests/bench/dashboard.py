@@ -87,6 +87,8 @@ class Screen:
 
     def press(self, key: bytes, quiet: float = 0.08) -> tuple[float, int]:
         """Seconds from a key to the end of its first paint, and the bytes until nothing more came for a while."""
+        while self.read(0):  # what was painted before the key, such as uploads
+            pass
         before, began = self.bytes, time.perf_counter()
         os.write(self._ours, key)
         self.read(2)
