@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -99,9 +99,10 @@ class _File(NamedTuple):
 
 
 class _Listing(Struct):
-    """What is found in a folder. known: hashes of before; settled: those that are still right, and new ones."""
+    """What is found in a folder. known: hashes of before; settled: those of them that are still right, which leave
+    `known`, and new ones."""
 
-    known: Mapping[bytes, bytes]
+    known: dict[bytes, bytes]
     settled: dict[bytes, bytes] = field(default_factory=dict)
     entries: Gathering = field(default_factory=Gathering)
     files: list[_File] = field(default_factory=list)
@@ -110,7 +111,7 @@ class _Listing(Struct):
 
     def take(self, file: _File) -> None:
         """Take a file's hash from what is known, or note that it is to be hashed."""
-        known = self.known.get(file.path, b"")
+        known = self.known.pop(file.path, b"")
         if known.startswith(file.stamp):
             self.settled[file.path] = known
             self.entries[file.path] = Entry(file.kind, file.size, known[STAMP_BYTES:].hex(), file.closed)
@@ -139,6 +140,7 @@ def scan(
     top = os.path.join(os.fsencode(folder), b"")
     _list(top, b"", listing, excluded, cancel, skip=b".git" if as_it_is else b"", modes=as_it_is)
     settled = listing.settled
+    kept = len(settled)
     for path, stamp, entry, problem in _hash_all(top, listing.files, cancel):
         if problem:
             listing.unreadable.append(problem)
@@ -147,8 +149,9 @@ def scan(
         if touched(stamp) < began - SETTLED:
             settled[path] = stamp + bytes.fromhex(entry.content)
     _complain(folder, listing)
-    if settled != hashes.by_path:
-        hashes.by_path = settled
+    others = bool(hashes.by_path) or len(settled) != kept
+    hashes.by_path = settled
+    if others:
         hashes.save()
     return listing.entries.manifest()
 

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import closing, suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -235,13 +236,19 @@ def test_undo_on_unlike_servers_fetches_what_is_gone_of_each_release(
     at_rest(fleet)
 
 
+SLOW_PIECE = 100_000
+"""Bytes of a slow answer in a tenth of a second."""
+
+
 class Between(http.server.BaseHTTPRequestHandler):
     """Between servers and the store: requests of curl and wget are counted, and fail as the test says."""
 
     store = ""
     fate = staticmethod(lambda number: "")
-    """What becomes of the request of this number, from 1: "" for nothing, half, 403, late."""
+    """What becomes of the request of this number, from 1: "" for nothing, half, 403, late, slow."""
     asked: list[str] = []
+    meanwhile = staticmethod(lambda: None)
+    """Called while a slow answer is under way."""
 
     def do_GET(self):
         agent = self.headers["User-Agent"] or ""
@@ -273,6 +280,11 @@ class Between(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         with suppress(OSError):  # a fetch that was cancelled
+            while fate == "slow" and len(raw) > SLOW_PIECE:
+                self.wfile.write(raw[:SLOW_PIECE])
+                raw = raw[SLOW_PIECE:]
+                time.sleep(0.1)
+                type(self).meanwhile()
             self.wfile.write(raw[: len(raw) // 2] if fate == "half" else b"" if fate == "403" else raw)
 
     def log_message(self, *_):
@@ -357,6 +369,31 @@ def test_a_server_that_cannot_reach_the_store_is_sent_its_files(
             path.read_text("utf-8", "replace") for path in (place.files / ".turnout").rglob("*") if path.is_file()
         ]
     assert len(secrets) >= 2 and not [secret for secret in secrets for text in texts if secret in text]
+
+
+@pytest.mark.parametrize("lacking", [(), ("curl",)], ids=["curl", "wget"])
+def test_a_slow_store_is_waited_for_and_no_process_has_its_address(
+    lacking, between, seaweed, folder, running, tmp_path, announce, project_factory, engine, monkeypatch
+):
+    place = announce(running.get().place(tmp_path / "servers", "web"))
+    monkeypatch.setattr(launch, "SYSTEM_PATH", str(_programs_without(tmp_path, *lacking)))
+    monkeypatch.setattr(
+        launch, "_OURS", launch._OURS.replace("/usr/bin:/bin:/usr/sbin:/sbin:$PATH", launch.SYSTEM_PATH)
+    )
+    lines = []
+
+    def look():
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                lines.append((process / "cmdline").read_bytes())
+
+    between.fate, between.meanwhile = staticmethod(lambda number: "slow"), staticmethod(look)
+    operator = engine(project_factory([place], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
+    operator.deploy(tag="r1")
+    assert live(place) == "r1" and not warnings(operator) and len(between.asked) == 1
+    assert any(b"wget" in line if lacking else b"curl" in line for line in lines)
+    assert not [line for line in lines if b"X-Amz" in line]
+    at_rest([place])
 
 
 @pytest.mark.parametrize("lacking", [("curl",), ("curl", "wget")], ids=["wget-only", "neither"])
