@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from msgspec.structs import replace
 
@@ -104,8 +106,8 @@ def test_a_freeze_stops_changes_by_everybody_until_it_is_lifted(servers, project
 
 
 def test_a_freeze_by_the_calendar_stops_changes(sshd, project_factory, engine):
-    always = {"freeze": ["2020-01-01 00:00 - 2099-01-01 00:00 UTC"]}
-    project = project_factory([sshd], environment_options=always)
+    began, ends = (f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d %H:%M}" for days in (-2, 2))
+    project = project_factory([sshd], environment_options={"freeze": [f"{began} - {ends} UTC"]})
     ended = turnout(project, "deploy", "production", "--yes")
     assert ended.returncode == 5 and "by the calendar until" in ended.stderr
     assert "--despite-freeze" in ended.stderr and "thaw" not in ended.stderr
