@@ -147,7 +147,7 @@ attempts = 2
 
 
 def test_a_deploy_root_may_have_any_name(place, project_factory, engine):
-    from msgspec.structs import replace
+    from dataclasses import replace
 
     odd = '/it\'s a "root" \\ of $HOME; é *'
     (place.files / odd[1:]).mkdir()

@@ -7,10 +7,10 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from core.doctor import ERROR, WARNING, examine
 from core.errors import NoChannel

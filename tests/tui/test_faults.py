@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from textual.app import App
 
 from core.errors import EXIT_PERSON, EXIT_USAGE
 from tests import REPOSITORY
@@ -21,7 +22,7 @@ def test_a_fault_is_no_failure_that_was_put_back(monkeypatch, running, code):
             raise KeyError("a fault")
 
     monkeypatch.setattr(dashboard, "TurnoutApp", Faulty)
-    monkeypatch.setattr(Faulty, "run", lambda self, mouse: dashboard.App.run(self, headless=True, mouse=mouse))
+    monkeypatch.setattr(Faulty, "run", lambda self, mouse: App.run(self, headless=True, mouse=mouse))
     assert dashboard.run_dashboard(None) == code
 
 
