@@ -21,6 +21,7 @@ from tui.widgets.cells import SentCells
 from tui.widgets.guard import Telling
 from tui.widgets.key_order import KeysInOrder
 from tui.widgets.terminal import lasting
+from tui.widgets.timers import SureTimers
 from tui.widgets.toasts import FewToasts
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from tui.model.workspaces import Workspaces
 
 
-class TerminalApp(Telling, KeysInOrder, FewToasts, SentCells, App[str], inherit_bindings=False):
+class TerminalApp(Telling, KeysInOrder, FewToasts, SureTimers, SentCells, App[str], inherit_bindings=False):
     """What Turnout does as a program; while an operation of ours runs it cannot be suspended, and quitting cancels."""
 
     keymap: Keymap

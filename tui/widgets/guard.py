@@ -10,6 +10,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from core.text import clean
+from tui.widgets.timers import SureTimers
 
 P = ParamSpec("P")
 
@@ -30,7 +31,7 @@ class Telling:
         told.notify(clean(text), title=clean(title), severity=severity, timeout=seconds, markup=False)
 
 
-class Guarded(Telling, Base):
+class Guarded(Telling, SureTimers, Base):
     """A base of each class that looks for its own parts in a callback; comes before Textual's class.
 
     Timers and callbacks that a widget gave out still come when it is being removed, and keys come before it is built.
