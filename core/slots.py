@@ -76,23 +76,32 @@ class Slots:
         self._tag = tag
         self._tags = tags or {}
         self._keeps = keeps
-        self._uses = {name: self._written(state) for name, state in states.items()} if ports else {}
+        self._uses = {name: self._written(state) for name, state in states.items()}
         self._file = {name: state.slots for name, state in states.items()}
+        coming = {name: self._tags.get(name, tag) for name in states}
+        self._begun = {name for name in states if any(use.tag == coming[name] for use in self.uses(name))}
         self._chosen: dict[str, Choice] = {}
         self._foreign: dict[str, set[str]] = {}
 
     def __bool__(self) -> bool:
+        """Whether releases get slots."""
         return bool(self._ports)
+
+    @property
+    def any_use(self) -> bool:
+        """Whether a release has a slot, also where turnout.toml has none any more."""
+        return any(self._uses.values())
 
     def of(self, server: str, tag: str | None = None) -> SlotUse:
         """The slot of a release on a server, NONE without one: of `tag`, or of the release that the operation is about.
 
-        A port that turnout.toml has changed since is the one that the release was started at.
+        A port that turnout.toml has changed since is the one that the release was started at; so is one that it has
+        no more.
         """
-        if not self._ports:
-            return NONE
         coming = self._tags.get(server, self._tag)
         tag = coming if tag is None else tag
+        if not self._ports:
+            return next((use for use in self.uses(server) if use.tag == tag), NONE)
         begun = any(use.tag == tag for use in self.uses(server)) and not self._keeps
         if tag == coming and tag != self._states[server].current and not begun:
             return self.choice(server).use or NONE
@@ -110,14 +119,13 @@ class Slots:
         return self._chosen[server]
 
     def another(self, server: str) -> bool:
-        """Choose another slot where the port of the chosen one is in use: what is live has no slot, and may be what
-        listens there. Whether there is one.
+        """Choose another slot where the port of the chosen one is in use by something that is not the release itself.
+        Whether there is one.
         """
-        use = self.choice(server).use
-        current = self._states[server].current
-        if use is None or not current or self._had(server, current).slot:
+        chosen, coming = self.choice(server), self._tags.get(server, self._tag)
+        if chosen.use is None or any(use.tag == coming for use in chosen.stale):
             return False
-        self._foreign.setdefault(server, set()).add(use.slot)
+        self._foreign.setdefault(server, set()).add(chosen.use.slot)
         choice = self._choose(server)
         if choice.use is not None:
             self._chosen[server] = choice
@@ -135,6 +143,11 @@ class Slots:
         """That has been written down."""
         self._uses[server] = self._with(server, use)
         self._file[server] = self.uses(server)
+        self._begun.add(server)
+
+    def begun(self, server: str) -> bool:
+        """Whether the release that the operation is about has, or had, its slot there: it may have been started."""
+        return server in self._begun
 
     def free(self, server: str, tag: str) -> None:
         """A release was stopped: nobody has its slot."""
@@ -157,9 +170,7 @@ class Slots:
         self._uses[server] = {s: replace(use, unsure=False) if use.tag == tag else use for s, use in uses.items()}
 
     def text(self, server: str) -> str | None:
-        """The text of the server's file as it should be; None where it is so, or where there are no slots."""
-        if not self._ports:
-            return None
+        """The text of the server's file as it should be; None where it is so."""
         now = self.uses(server)
         return None if now == self._file[server] else to_text(now)
 
@@ -177,7 +188,7 @@ class Slots:
         version of Turnout, which writes no lines, made it live.
         """
         uses = {use.slot: use for use in state.slots}
-        if state.current and all(use.tag != state.current for use in state.slots):
+        if self._ports and state.current and all(use.tag != state.current for use in state.slots):
             recorded = self._recorded(state, state.current)
             if recorded.slot:
                 uses[recorded.slot] = recorded

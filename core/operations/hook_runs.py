@@ -135,13 +135,12 @@ class HookRuns:
         self.going_back(AFTER_SWITCH, [name], cancel)
         return name not in self._unsure
 
-    def retire(self, cancel: Cancel, left: Mapping[str, str], *, again: bool = False) -> None:
+    def retire(self, cancel: Cancel, left: Mapping[str, str]) -> None:
         """Run the hooks of releases that were left, by server, each in its folder and with its variables; not where
         the hooks after the switch back failed: what serves may be of the release that was left.
 
-        A failure is a warning. If this process dies here, each server's journal says what it had begun to retire.
-
-        again   it was tried before: a release that cannot be stopped this time either counts as gone
+        A failure is a warning, and the release keeps its slot. If this process dies here, each server's journal says
+        what it had begun to retire.
         """
         slots = self._standing.slots
         for name in sorted(self._unsure & left.keys()):
@@ -152,7 +151,7 @@ class HookRuns:
         left = {name: tag for name, tag in left.items() if name not in self._unsure}
         noted = self._note_retiring(left) if slots or self.any_at((RETIRE,)) else list(left)
         stopped = self._each(RETIRE, self._stopping(noted, left, cancel)) if noted else set()
-        for name in noted if again else stopped:
+        for name in stopped:
             if self.any_at((RETIRE,)) or not self.stops(name):
                 slots.free(name, left[name])
 
@@ -191,7 +190,7 @@ class HookRuns:
 
     def failed(self, cancel: Cancel, servers: Sequence[str], only: str = "") -> set[str]:
         """Run the failure hooks, or `only` those of this place; the servers where there are any, and all ended well."""
-        good = self._each(FAILURE, _Way(FAILURE.folder, servers, cancel), only=only)
+        good = self._each(FAILURE, _Way(FAILURE.folder, servers, cancel), only)
         there = [hook for hook in self._hooks if hook.on == FAILURE.name and hook.where != OPERATOR]
         return {name for name in good if any(self._runs_on(hook, name) for hook in there)}
 
@@ -201,7 +200,10 @@ class HookRuns:
         """
         good = set(way.servers)
         for hook in self._hooks:
-            if not good or hook.on != moment.name or only not in ("", hook.where):
+            if hook.on != moment.name or only not in ("", hook.where):
+                continue
+            # Where nothing is to be done on any server, what tells people runs all the same.
+            if not good and (way.servers or hook.where != OPERATOR):
                 continue
             with self._as_warnings() as errors:
                 self._hook(hook, replace(way, servers=[name for name in way.servers if name in good]))
@@ -236,8 +238,9 @@ class HookRuns:
         if server:
             state = standing.states[server]
             values |= variables.of_server(server, state.root, tag, state.current_path)
-            if standing.slots:
-                values |= variables.of_slot(standing.slots.of(server, back))
+            use = standing.slots.of(server, back)
+            if standing.slots or use.slot:
+                values |= variables.of_slot(use)
         return {**self._run.fleet.variables(server), **values}
 
     def _all(self, moment: Moment, way: _Way) -> None:
@@ -292,7 +295,8 @@ class HookRuns:
     def _is_there(self, name: str, tag: str) -> bool:
         """Whether a release's folder is on a server."""
         release = self._standing.states[name].releases.get(tag)
-        return (release is not None and release.present) or name in self._standing.made
+        made = name in self._standing.made and tag == self._standing.tag_on(name)
+        return made or (release is not None and release.present)
 
     def _runs_on(self, hook: Hook, name: str) -> bool:
         """Whether a hook runs on a server: by its place, and by the server's roles."""

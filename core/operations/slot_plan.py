@@ -20,9 +20,12 @@ def with_slots(fleet: Fleet, prepared: Prepared, states: Sequence[ServerState], 
     hooks   False: none runs that starts or stops something
     """
     ports, plan = fleet.environment.slots, prepared.plan
-    if not ports or not plan.steps:
+    if not plan.steps:
         return prepared
     known = {state.server: state for state in states}
+    if not ports:
+        said = _no_slots_any_more(plan, known, stops=hooks and _stops(fleet))
+        return replace(prepared, plan=replace(plan, warnings=(*plan.warnings, *said))) if said else prepared
     slots = Slots(ports, known, plan.tag, plan.tags, keeps=not hooks)
     moving = [name for name in plan.moving if name in known]
     asked = any(check.http and PORT in check.http for check in fleet.project.checks) if moving else False
@@ -83,6 +86,19 @@ def _warnings(
                 f"{live} is live without a slot: no hook that names TURNOUT_SLOT or TURNOUT_PORT runs for it, so stop "
             )
             said.setdefault(f"{text}it by hand once {plan.tag_on(name)} is live", []).append(name)
+    return [f"{', '.join(names)}: {text}" for text, names in said.items()]
+
+
+def _no_slots_any_more(plan: Plan, states: dict[str, ServerState], *, stops: bool) -> list[str]:
+    """What has a slot that turnout.toml has no more."""
+    said: dict[str, list[str]] = {}
+    for name in plan.moving:
+        tag = plan.tag_on(name)
+        for use in states[name].slots if name in states else ():
+            if use.tag != tag:
+                end = "its retire hooks get both" if stops else "no retire hook stops it: stop it by hand"
+                text = f"{use.tag} has the slot {use.slot} (port {use.port}), and turnout.toml has no slots any more"
+                said.setdefault(f"{text}. Once {tag} is live, {end}", []).append(name)
     return [f"{', '.join(names)}: {text}" for text, names in said.items()]
 
 

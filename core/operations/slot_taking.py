@@ -69,12 +69,10 @@ class SlotTaking:
             slots.live(name, standing.tag_on(name))
         if slots.keeps:
             return
-        stopped = standing.stopped if slots else {name: (tag,) for name, tag in standing.retired.items()}
+        known = slots or slots.any_use
+        stopped = standing.stopped if known else {name: (tag,) for name, tag in standing.retired.items()}
         for place in range(max(map(len, stopped.values()), default=0)):
-            tags = {name: tags[place] for name, tags in stopped.items() if len(tags) > place}
-            just_left = {name: tag for name, tag in tags.items() if tag == standing.retired.get(name)}
-            self._hooks.retire(cancel, just_left)
-            self._hooks.retire(cancel, {name: tag for name, tag in tags.items() if name not in just_left}, again=True)
+            self._hooks.retire(cancel, {name: tags[place] for name, tags in stopped.items() if len(tags) > place})
 
     def start_again(self, before: Mapping[str, str], checks: CheckRuns, controls: Controls) -> None:
         """Start releases again that were live before, by server, and try their staged checks: an interrupted operation
@@ -115,10 +113,12 @@ class SlotTaking:
                 return
             cancel.wait(LOOK_EVERY)
             cancel.check()
-        had = ", ".join(other.tag for other in stale)
+        had = ", ".join(f"{other.tag} has the slot {other.slot} (port {other.port})" for other in stale)
         raise PortInUse(
             f"port {use.port} of slot {use.slot} is in use: something listens there",
-            detail=f"{had} was to be stopped there" if had else "no release that Turnout knows of has that slot",
+            detail=f"{had}; its retire hook ran, and did not stop it"
+            if had
+            else "no release that Turnout knows of has that slot",
             hint=f"it was not started: see what it is (ss -ltnp 'sport = :{use.port}'), stop it, and try again",
             server=name,
         )
@@ -138,13 +138,16 @@ class SlotTaking:
 
 
 def withdraw_start(standing: Standing, hooks: HookRuns, servers: Sequence[str], cancel: Cancel, only: str = "") -> None:
-    """Run the failure hooks, which stop what was started and is not live; where they did, nobody has its slot.
+    """Run the failure hooks, which stop what was started and is not live; where they did, nobody has its slot. On
+    servers where nothing was started none runs: it would get the port of what others run.
 
     only   the place of the hooks that run; "": all of them
     """
     slots = standing.slots
-    begun = {name for name in servers if any(use.tag == standing.tag_on(name) for use in slots.uses(name))}
-    for name in hooks.failed(cancel, [name for name in servers if not only or name in begun], only):
+    begun = [name for name in servers if slots.begun(name) and standing.before(name) != standing.tag_on(name)]
+    if only:  # what has stopped since needs none
+        begun = [name for name in begun if any(use.tag == standing.tag_on(name) for use in slots.uses(name))]
+    for name in hooks.failed(cancel, begun, only):
         use = next((use for use in slots.uses(name) if use.tag == standing.tag_on(name)), None)
         if use is not None and not use.unsure and standing.before(name) != use.tag:
             slots.free(name, use.tag)

@@ -267,8 +267,8 @@ class Transition:
     def _nothing_between(self) -> bool:
         """Whether switch and end can be one request: one server, no checks, no hooks after the switch."""
         people = self._checks.any_switched or self._hooks.any_at(SWITCHED)
-        told = self._run.fleet.project.deploy.compatible
-        return len(self._standing.names) == 1 and not people and not told and not self._standing.slots
+        told, slots = self._run.fleet.project.deploy.compatible, self._standing.slots
+        return len(self._standing.names) == 1 and not people and not told and not slots and not slots.any_use
 
     def _switch_and_conclude(self, name: str, journal: str) -> None:
         """Both in one round trip; a cancel that comes meanwhile is too late."""

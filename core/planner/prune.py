@@ -9,7 +9,7 @@ from core.plan import NONE, REMOVE, Plan, Refusal, Sizes, Step
 from core.planner.oddities import cache_refusal, current_refusal, mount_refusal, used_links
 from core.records import ServerState, live_tag, previous_of, previous_tag
 from core.recovery import interruption
-from core.retention import beyond, protection
+from core.retention import beyond, in_slot, protection
 from core.text import some
 
 
@@ -22,11 +22,13 @@ def plan_prune(
     sizes: Mapping[str, Sizes],
     *,
     for_ever: bool = False,
+    force: bool = False,
 ) -> Plan:
     """The plan of a prune: the named releases, all beyond the newest `keep` where it is given, and the deploy-cache.
 
     sizes     by server: what the removals free there
     for_ever  beyond `keep` also those that cannot be made again; without it they go only where they are named
+    force     also named ones that have a slot, so that they may run
     """
     live, previous = live_tag(states), previous_of(states)
     ways_back = {previous.tag, *previous.tags.values()}
@@ -36,7 +38,7 @@ def plan_prune(
     known = {release.tag for state in states for release in state.releases.values()}
     refusals = [f"there is no release {quoted(tag)}" for tag in tags if tag not in known]
     for tag in tags:
-        reason = protection(states, tag, live, tag if tag in ways_back - before else "")
+        reason = protection(states, tag, live, tag if tag in ways_back - before else "", running=force)
         if not reason and tag in before:
             reason = "is the release that an interrupted operation goes back to when undone: recover first"
         if reason:
@@ -76,9 +78,15 @@ def plan_prune(
         live=live,
         steps=tuple(steps),
         refusals=tuple(Refusal(reason) for reason in dict.fromkeys(refusals)),
-        warnings=(*_lost(lost, spared), *used_links(states)),
+        warnings=(*_lost(lost, spared), *_in_slots(states, tags), *used_links(states)),
         fingerprints={state.server: state.fingerprint for state in states},
     )
+
+
+def _in_slots(states: Sequence[ServerState], tags: Iterable[str]) -> list[str]:
+    """What is removed although it may run."""
+    found = {tag: in_slot(states, tag) for tag in tags}
+    return [f"{tag} {slot}, and may still run: its files go all the same" for tag, slot in found.items() if slot]
 
 
 SHOWN = 6

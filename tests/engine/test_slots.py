@@ -9,7 +9,9 @@ import pytest
 from core import DeployRequest
 from core.errors import CheckFailed, ServerError, UsageError
 from core.events import CheckAttempted
+from core.operations import slot_taking
 from core.operations.check import check
+from core.operations.kinds.prune import PruneRequest
 from core.operations.kinds.rollback import RollbackRequest
 from core.operations.kinds.task import RunRequest, TaskRequest
 from tests.engine.driving import at_rest, live, record
@@ -19,15 +21,17 @@ from tests.servers import free_port
 SAID = 'echo "$TURNOUT_TAG $TURNOUT_SLOT $TURNOUT_PORT" >> "$TURNOUT_ROOT/{}"'
 HOOKS = "".join(
     hook(on, SAID.format(name))
-    for on, name in (("before-switch", "started"), ("after-switch", "turned"), ("retire", "stopped"))
+    for on, name in (("before-switch", "started"), ("after-switch", "turned"), ("failure", "failed"))
 )
+HOOKS += hook("retire", f'test ! -e "$TURNOUT_ROOT/stuck.$TURNOUT_TAG" && {SAID.format("stopped")}')
 CHECK = '\n[[checks]]\nrun = "test $TURNOUT_TAG != bad"\nattempts = 1\n'
 TASK = f"\n[[tasks]]\nname = \"where\"\nrun = '''{SAID.format('asked')}'''\n"
 
 
 @pytest.fixture
-def shop(sshd, project_factory, engine):
+def shop(sshd, project_factory, engine, monkeypatch):
     """A server and a project; gives what makes an engine for the project with these slots and more TOML."""
+    monkeypatch.setattr(slot_taking, "STOPS_WITHIN", 1.0)
 
     def configured(slots, extra=HOOKS + CHECK + TASK):
         options = {"slots": slots} if slots else {}
@@ -56,6 +60,7 @@ def test_a_slot_is_used_from_the_start_of_a_release_to_its_stop(sshd, shop):
         error = operator.fails(lambda: operator.deploy(tag="r2"), ServerError)
     assert f"port {green} of slot green is in use" in error.title
     assert (lines(sshd, "started"), live(sshd)) == ([f"r1 blue {blue}"], "r1"), "nothing was started there"
+    assert not lines(sshd, "failed"), "no hook that may kill what listens at a port got the port of others"
     operator.deploy(tag="r2")
     assert (record(sshd, "r2").slot, record(sshd, "r2").port) == ("green", green)
     back = RollbackRequest("r1", no_hooks=True)
@@ -107,3 +112,30 @@ def test_what_is_live_without_a_slot_may_have_the_port_of_one(sshd, shop):
         operator.deploy(tag="r2")
         assert lines(sshd, "started") == [f"r2 green {green}"] and slots(sshd) == [f"green {green} r2 used"]
         assert (record(sshd, "r2").slot, record(sshd, "r2").port) == ("green", green)
+
+
+def test_what_its_retire_hook_did_not_stop_keeps_its_slot_and_its_files(sshd, shop):
+    ports = {"blue": free_port(), "green": free_port(), "red": free_port()}
+    operator, stuck = shop(ports), sshd.files / "stuck.r1"
+    operator.deploy(tag="r1")
+    stuck.touch()
+    operator.deploy(tag="r2")
+    operator.deploy(tag="r3")
+    kept = [f"blue {ports['blue']} r1 used", f"red {ports['red']} r3 used"]
+    assert slots(sshd) == kept, "it was tried twice, and runs"
+    with socket.create_server(("127.0.0.1", ports["green"])):
+        with socket.create_server(("127.0.0.1", ports["blue"])):
+            error = operator.fails(lambda: operator.deploy(tag="r4"), ServerError)
+        assert f"r1 has the slot blue (port {ports['blue']})" in error.detail and slots(sshd) == kept
+        operator.fails(lambda: operator.run(PruneRequest(tags=("r1",))), UsageError, "r1 has the slot blue")
+        operator.run(PruneRequest(tags=("r1",), force=True))
+        stuck.unlink()
+        operator.deploy(tag="r4")
+    assert lines(sshd, "started")[-1] == f"r4 blue {ports['blue']}", "what others use is passed over"
+    assert f"r1 blue {ports['blue']}" in lines(sshd, "stopped"), "also without its folder"
+    # A hook that runs a program of its own reads them from its environment.
+    without = shop({}, extra=hook("retire", 'printenv TURNOUT_TAG TURNOUT_PORT >> "$TURNOUT_ROOT/stopped"'))
+    assert "r4 has the slot blue" in " ".join(without.plan(DeployRequest(tag="r5")).warnings)
+    without.deploy(tag="r5")
+    assert lines(sshd, "stopped")[-2:] == ["r4", str(ports["blue"])] and not slots(sshd)
+    at_rest([sshd])

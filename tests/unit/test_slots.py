@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from core.config import parse
 from core.errors import ConfigError
+from core.planner.prune import plan_prune
 from core.records import JournalLine, Record, Release, ServerState, parse_slot_use
+from core.retention import beyond, protection
 from core.settings import Settings
 from core.slots import Slots, in_the_way
 
@@ -61,6 +63,44 @@ def given(slots, server="web1", tag=None):
 def test_a_release_gets_the_slot_that_the_live_one_does_not_have(live, slots, tag, slot, ports):
     found = Slots(PORTS, state(live, ports=ports, **slots), tag)
     assert given(found) == (slot, PORTS[slot]) and not found.choice("web2").problem
+
+
+def test_where_others_listen_at_a_port_another_slot_is_taken():
+    written = ("blue 8001 r1 used",)
+    slots = Slots({**PORTS, "red": 8003}, state("r1", written=written, r1="blue"), "r2")
+    assert given(slots) == ("green", 8002)
+    assert slots.another("web1") and given(slots) == ("red", 8003)
+    assert not slots.another("web1"), "the live release has the third one"
+    own = Slots({**PORTS, "red": 8003}, state("r1", written=(*written, "green 8002 r2 used"), r1="blue"), "r2")
+    assert not own.another("web1"), "what listens may be the release itself"
+
+
+def test_a_release_was_begun_where_its_slot_is_written_down():
+    slots = Slots(PORTS, state("r1", written=("blue 8001 r1 used",), r1="blue"), "r2")
+    assert not slots.begun("web1")
+    slots.taken("web1", slots.choice("web1").use)
+    slots.free("web1", "r2")
+    assert slots.begun("web1") and not slots.begun("web2")
+
+
+def test_without_slots_what_has_one_keeps_it_until_it_is_stopped():
+    slots = Slots({}, state("r1", written=("blue 8001 r1 used",), r1="blue"), "r2")
+    assert slots.any_use and not slots and slots.text("web1") is None
+    assert given(slots, tag="r1") == ("blue", 8001) and given(slots) == ("", 0)
+    slots.free("web1", slots.left("web1")[0])
+    assert slots.text("web1") == ""
+
+
+def test_the_files_of_what_has_a_slot_stay():
+    slots = {f"r{number}": "blue" for number in range(1, 6)}
+    there = state("r5", written=("blue 8001 r5 used", "green 8002 r1 used"), **slots)["web1"]
+    assert beyond(there, 1, set(), for_ever=True) == ["r2", "r3", "r4"]
+    why = protection([there], "r1", "r5", "r4")
+    assert why.startswith("has the slot green (port 8002) on web1: it may still run")
+    assert not protection([there], "r1", "r5", "r4", running=True)
+    assert "live" in protection([there], "r5", "r5", "r4", running=True)
+    forced = plan_prune("production", [there], ("r1",), None, False, {}, force=True)
+    assert forced.steps[0].prune == ("r1",) and "may still run" in " ".join(forced.warnings)
 
 
 def test_of_three_slots_the_next_one_is_taken():

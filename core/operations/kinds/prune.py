@@ -26,7 +26,8 @@ from core.text import count
 class PruneRequest(Request, frozen=True):
     """Remove the files of `tags`, of all releases beyond the newest `keep`, and the deploy-cache.
 
-    With nothing of the three given, `keep` is the configuration's. `force`: also releases that a process works in.
+    With nothing of the three given, `keep` is the configuration's. `force`: also releases that a process works in,
+    and of `tags` those that have a slot.
     `for_ever`: beyond `keep` also releases that nothing can make again; ask a person first. Those in `tags` go anyway.
     """
 
@@ -77,7 +78,8 @@ class Prune(Operation[PruneRequest], request=PruneRequest):
         tags, keep, cache = request.tags, request.keep, request.cache
         if keep is None and not tags and not cache:
             keep = self.fleet.project.deploy.keep
-        draft = plan_prune(environment, states, tags, keep, cache, {}, for_ever=request.for_ever)
+        also = {"for_ever": request.for_ever, "force": request.force}
+        draft = plan_prune(environment, states, tags, keep, cache, {}, **also)
         if not draft.executable:
             return Prepared(draft)
         wanted = {step.server: step for step in draft.steps if step.prune or step.clear_cache}
@@ -86,7 +88,7 @@ class Prune(Operation[PruneRequest], request=PruneRequest):
             return self.fleet.session(name).sizes(wanted[name].prune, cache=wanted[name].clear_cache)
 
         sizes = at_once(wanted, ask).unwrap("begin")
-        return Prepared(plan_prune(environment, states, tags, keep, cache, sizes, for_ever=request.for_ever))
+        return Prepared(plan_prune(environment, states, tags, keep, cache, sizes, **also))
 
     def carry_out(self, run: Run, prepared: Prepared, states: Mapping[str, ServerState], controls: Controls) -> str:
         return _remove(run, prepared.plan, force=self.request.force)
