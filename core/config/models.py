@@ -58,7 +58,7 @@ class Server(Table):
     user: Annotated[str, Checked(values.user)] | None = None
     """The login name, where it is not part of `host`."""
     gateway: Annotated[str, Checked(values.gateway)] | None = None
-    """The SSH server to go through: `user@host` or `user@host:port`."""
+    """The SSH server to go through: `user@host` or `user@host:port`; with an IPv6 address `user@[::1]:port`."""
     identity: Annotated[str, Checked(values.identity)] | None = None
     """The private key's file; absolute or below `~/`."""
     current: Annotated[str, Checked(values.current)] = ""

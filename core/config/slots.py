@@ -11,11 +11,11 @@ from core.config.check_values import PORT
 from core.config.placing import environments_of, listed, reached
 from core.config.readers import Check
 from core.config.table import Broken
+from core.config.told import asked
 
 _EXAMPLE = "slots = { blue = 8001, green = 8002 }"
 _AUTHORITY = re.compile(r"[A-Za-z]+://([^/?#]*)")
-_USED = re.compile(r"\$(?:TURNOUT_(?:PORT|SLOT)\b|\{TURNOUT_(?:PORT|SLOT)\})")
-"""A command that takes the slot from its environment, and has no default for it."""
+_OF_A_SLOT = ("TURNOUT_PORT", "TURNOUT_SLOT")
 
 
 def ports(value: Mapping[str, int]) -> Mapping[str, int]:
@@ -62,9 +62,9 @@ def port_without_slots(table: Mapping[str, Any]) -> Iterator[Broken]:
                 continue
             here = reached(entry, known)
             told.update(here if key != "tasks" else ())
-            used = _USED.search(entry["run"]) if isinstance(entry.get("run"), str) else None
+            used = [name for name in asked(entry.get("run")) if name in _OF_A_SLOT]
             if used and not any(known[name].get("slots") for name in here):
-                message = f"uses {used[0]}, and {' and '.join(here) or 'no environment'} has no slots"
+                message = f"uses ${used[0]}, and {' and '.join(here) or 'no environment'} has no slots"
                 yield (key, index, "run"), message, _EXAMPLE
     for name, environment in known.items():
         if name not in told and _right(environment.get("slots")):

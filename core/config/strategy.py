@@ -9,6 +9,7 @@ from core.config import values
 from core.config.placing import environments_of, listed, reached, texts
 from core.moments import MOMENTS
 from core.strategy import ALL_AT_ONCE, ROLLING, Share, Strategy, part_of
+from core.text import count
 
 if TYPE_CHECKING:
     from core.config.table import Broken
@@ -64,15 +65,15 @@ def rules(table: Mapping[str, Any]) -> Iterator[Broken]:
     number = len(servers) if isinstance(servers, list | tuple) else 0
     canary = table.get("canary")
     if isinstance(canary, int) and not isinstance(canary, bool) and number and canary > number:
-        message = f"is larger than the fleet: there are {number} servers"
-        yield ("canary",), message, f'a number up to {number}, or a share such as "10%"'
+        message = f"is larger than the fleet: there {'are' if number > 1 else 'is'} {count(number, 'server')}"
+        yield ("canary",), message, _fewer(number)
     yield from _all_in_one(table, number)
     allowed = _share(table.get("allow-failed"))
     if number and part_of(allowed, number) >= number:
         message = "would let a deploy go on without any server"
         right = f"a number up to {number - 1}" if number > 1 else "leave it out: there is one server"
         yield ("allow-failed",), message, right
-    if number and isinstance(allowed, str) and part_of(allowed, number) == 0:
+    if number > 1 and isinstance(allowed, str) and part_of(allowed, number) == 0:
         yield ("allow-failed",), f"is less than one of the {number} servers: none could be left out", "allow-failed = 1"
     if table.get("on-failure") == ASK and table.get("read-only") is True:
         yield ("on-failure",), "asks a person, and read-only = true lets nobody answer", f'on-failure = "{UNDO}"'
@@ -80,9 +81,7 @@ def rules(table: Mapping[str, Any]) -> Iterator[Broken]:
 
 def _all_in_one(table: Mapping[str, Any], number: int) -> Iterator[Broken]:
     """Why batches of an environment with so many servers are none: one has all of them."""
-    if table.get("strategy") != ROLLING or number < 2:
-        if table.get("strategy") == ROLLING and number and table.get("pause"):
-            yield ("pause",), "has nothing to pause between: there is one server", "leave it out"
+    if table.get("strategy") != ROLLING or number < 2:  # one server: often a copy of a larger environment's table
         return
     try:
         canary = None if table.get("canary") is None else values.batch(table["canary"])
@@ -93,10 +92,17 @@ def _all_in_one(table: Mapping[str, Any], number: int) -> Iterator[Broken]:
         return
     if canary is not None and part_of(canary, number, 1) == number:
         message = f"is all of the {number} servers: a canary goes first so that others can wait for it"
-        yield ("canary",), message, f'a number up to {number - 1}, or a share such as "10%"'
+        yield ("canary",), message, _fewer(number)
     elif canary is None and part_of(batch, number, 1) == number and table.get("pause"):
         message = f"has nothing to pause between: one batch has all of the {number} servers"
         yield ("pause",), message, "a smaller `batch`, or a `canary`"
+
+
+def _fewer(number: int) -> str:
+    """A canary that leaves others of so many servers."""
+    if number < 2:
+        return "leave it out"
+    return "canary = 1" if number == 2 else f'a number up to {number - 1}, or a share such as "10%"'
 
 
 def hooks_of_batches(table: Mapping[str, Any]) -> Iterator[Broken]:

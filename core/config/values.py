@@ -25,14 +25,14 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(B|kB|MB|GB|TB)")
 _BYTES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_UNFILLED = re.compile(r"https?://[^\s'\"]*(?<![$%])\{(port|slot|tag|revision)\}")
-"""A URL in a command that is written like the URL of a check."""
 _PERCENT = re.compile(r"([1-9][0-9]{0,2})%")
-_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
+_HOST_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?\.?")
+_BRACKETED = re.compile(r"\[([^\[\]]*)\](?::(.*))?")
 _HOST_HEADER = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\*?")
 _PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
-_USER = re.compile(r"[^\s@:/-][^\s@:/]*")
+_USER = re.compile(r"[^\s@:/-](?:[^\s:/]*[^\s@:/])?")
+"""Also `ana@corp.example`, as accounts of a directory are called: the last `@` is the one before the host."""
 
 
 def name(value: str) -> str:
@@ -64,9 +64,6 @@ def command(value: str) -> str:
         raise ValueError("must not be empty")
     if "\0" in value:
         raise ValueError("must not contain a zero byte: no shell accepts one")
-    if unfilled := _UNFILLED.search(value):
-        word = unfilled[1]
-        raise ValueError(f"has {{{word}}} in a URL, which nothing replaces in a command: write $TURNOUT_{word.upper()}")
     return value
 
 
@@ -187,6 +184,9 @@ def publish(value: str) -> str:
 def host(value: str) -> str:
     """A server's address: `host`, `user@host` or a name from ssh_config; the port has its own key."""
     address = _without_user(value)
+    if (inner := _BRACKETED.fullmatch(address)) and _is_ipv6(inner[1]):
+        port = f", and the port as `port = {inner[2]}`" if inner[2] else ""
+        raise ValueError(f"{shown(value)} has brackets: write {value.removesuffix(address)}{inner[1]}{port}")
     if address.count(":") == 1 and address.partition(":")[2].isdecimal():
         raise ValueError(f"{shown(value)} contains a port: write host and `port = {address.partition(':')[2]}`")
     _address(value, address)
@@ -194,8 +194,11 @@ def host(value: str) -> str:
 
 
 def gateway(value: str) -> str:
-    """The server to go through: `host`, `user@host` or `user@host:port`."""
+    """The server to go through: `host`, `user@host` or `user@host:port`; IPv6 with a port is `[::1]:22`."""
     address = _without_user(value)
+    inner = _BRACKETED.fullmatch(address)
+    if inner and _is_ipv6(inner[1]):
+        address = f"host:{inner[2]}" if inner[2] is not None else inner[1]
     if address.count(":") == 1:
         address, _, port = address.partition(":")
         if not port.isdecimal() or not 1 <= int(port) <= 65535:
@@ -384,9 +387,13 @@ def _without_user(value: str) -> str:
 
 
 def _address(value: str, address: str) -> None:
-    if _HOST_NAME.fullmatch(address):
-        return
+    if not _HOST_NAME.fullmatch(address) and not _is_ipv6(address):
+        raise ValueError(f"{shown(value)} is not an address: write host, user@host or a name of ssh_config")
+
+
+def _is_ipv6(address: str) -> bool:
     try:
         ipaddress.IPv6Address(address)
     except ValueError:
-        raise ValueError(f"{shown(value)} is not an address: write host, user@host or a name of ssh_config") from None
+        return False
+    return True

@@ -168,7 +168,7 @@ CASES = [
     ("deploy@web2", "deploy@web2:22", f"{SERVERS}[1].host", "contains a port: write host and `port = 22`", ""),
     ("deploy@web2", "-oProxyCommand=x", f"{SERVERS}[1].host", "is not an address", ""),
     ("deploy@web2", "@web2", f"{SERVERS}[1].host", "is not a login name", ""),
-    ("deploy@web2", "[::1]", f"{SERVERS}[1].host", "is not an address", ""),
+    ("deploy@web2", "[::1]", f"{SERVERS}[1].host", "write ::1", ""),
     ("deploy@web2", "web 2", f"{SERVERS}[1].host", "must not contain white space", ""),
     ("port = 2222", 'user = "ana"', f"{SERVERS}[1].user", "cannot be combined with a user in `host`", ""),
     ('deploy@web2", root', 'web2", user = "-ana", root', f"{SERVERS}[1].user", '"-ana" is not a login name', ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from core.config import parse
+from core.config import parse, values
+from core.config.told import asked
 from core.config.variables import variables
 from core.errors import ConfigError
 from core.settings import Settings
+from core.sshconfig.options import Target
 
 FILE = """
 project = "shop"
@@ -92,9 +95,6 @@ CANNOT_WORK = [
     ),
     case("checks[0].http", "has {slot}, which nothing replaces", '[[checks]]\nhttp = "http://x/{slot}"'),
     case("checks[0].host", "nothing is replaced in it", HTTP + 'host = "x:{port}"'),
-    case("checks[0].run", "write $TURNOUT_PORT", '[[checks]]\nrun = "curl -f http://127.0.0.1:{port}/"'),
-    case("hooks[0].run", "write $TURNOUT_TAG", HOOK.replace("true", "curl https://x/{tag}?a")),
-    case("tasks[0].run", "write $TURNOUT_REVISION", '[[tasks]]\nname = "t"\nrun = "curl http://x/{revision}"'),
     case(
         "hooks[0].run",
         "uses $TURNOUT_PORT, and production and staging has no slots",
@@ -102,7 +102,7 @@ CANNOT_WORK = [
     ),
     case(
         "hooks[0].run",
-        "uses ${TURNOUT_SLOT}, and staging has no slots",
+        "uses $TURNOUT_SLOT, and staging has no slots",
         HOOK.replace("true", "start $${TURNOUT_SLOT}") + 'environments = ["staging"]\n' + RUN,
         production=SLOTS,
     ),
@@ -123,6 +123,7 @@ CANNOT_WORK = [
         "$TURNOUT_ROOT is known on servers only",
         '[[tasks]]\nname = "t"\nrun = "ls $TURNOUT_ROOT"\nwhere = "operator"',
     ),
+    case("checks[0].run", "did you mean $TURNOUT_TAG?", RUN.replace("true", "grep $TURNOUT_TAGS")),
     case("source.build[0]", "$TURNOUT_TAG is not known to a build", source='build = ["make TAG=$TURNOUT_TAG"]'),
     case(
         "hooks[0].run",
@@ -171,7 +172,23 @@ CANNOT_WORK = [
         "one batch has all of the 2 servers",
         production='strategy = "rolling"\nbatch = 2\npause = "2m"',
     ),
-    case("environments.staging.pause", "there is one server", staging='strategy = "rolling"\npause = "hold"'),
+    case(
+        "environments.production.canary",
+        "there are 2 servers canary = 1",
+        production='strategy = "rolling"\ncanary = 4',
+    ),
+    case(
+        "environments.staging.canary",
+        "there is 1 server leave it out",
+        staging='strategy = "rolling"\ncanary = 2',
+    ),
+    case(
+        "environments.staging.servers[0].host",
+        "write ana@::1, and the port as `port = 22`",
+        staging=ON.format(host="ana@[::1]:22", root="/srv/x"),
+    ),
+    case("environments.staging.servers[0].host", "write ::1", staging=ON.format(host="[::1]", root="/srv/x")),
+    case("environments.production.servers[0].gateway", "no valid port", server=', gateway = "[::1]:x"'),
     case(
         "environments.production.freeze",
         "lasts for more than a year",
@@ -299,12 +316,97 @@ CAN_WORK = [
     (HOOK.replace("true", "echo $TURNOUT_USER") + 'where = "operator"', {}),
     (HOOK.replace("after-switch", "drain"), {"production": 'strategy = "rolling"\npause = "2m"'}),
     ("", {"production": 'strategy = "rolling"\ncanary = 1\nbatch = "100%"\npause = "hold"'}),
-    ("", {"staging": 'strategy = "rolling"\ncanary = 1'}),
+    ("", {"staging": 'strategy = "rolling"\ncanary = 1\npause = "2m"\nallow-failed = "5%"'}),  # a copy of a larger one
     ("", {"source": 'exclude = ["/*", "!/dist"]\nbuild = ["make", "make"]'}),
     ("", {"deploy": 'generated = ["*.pyc", "**/cache/*", "\\\\#x", "a/**"]'}),
     ("", {"production": 'current = "/var/www/html"'}),  # one link a server
     ("", {"production": 'freeze = ["Fri 16:00 - Mon 08:00 UTC"]\nread-only = true\nhold = true'}),
 ]
+
+
+OF_ITS_OWN = [
+    "TURNOUT_S3=x; echo $TURNOUT_S3",
+    "echo $TURNOUT_S3 $TURNOUT_PORT2 $TURNOUT_HOOK_URL",  # the server may have them
+    "TURNOUT_TAGS=a; echo $TURNOUT_TAGS",
+    "for TURNOUT_SEVER in a b; do echo $TURNOUT_SEVER; done",
+    "read TURNOUT_TAGS < x; echo $TURNOUT_TAGS",
+    ": ${TURNOUT_SLOTS:=1}; echo $TURNOUT_SLOTS",
+    ". /etc/shop.env; echo $TURNOUT_SEVER",
+    "cd /x && source ./env && echo $TURNOUT_SEVER",
+    "if . ./env; then echo $TURNOUT_SEVER; fi",
+    'eval "$(cat env)"\necho $TURNOUT_SEVER',
+    "export $(grep -v x .env | xargs); echo $TURNOUT_SEVER",
+    "echo \\$TURNOUT_PORT",
+    'ssh other "echo \\$TURNOUT_PORT"',
+    "true # not $TURNOUT_PORT",
+    "# it isn't\ntrue '$TURNOUT_PORT'",
+    "awk '{ print $TURNOUT_PORT }' x",
+    """echo "$(jq -n '$TURNOUT_PORT')" """,
+    'if [ -n "$TURNOUT_SLOT" ]; then start $TURNOUT_PORT; fi',
+    'test -z "$TURNOUT_PORT" || start "$TURNOUT_PORT"',
+    "case $TURNOUT_SLOT in blue) start;; esac",
+    "start ${TURNOUT_PORT:-80}; echo $TURNOUT_PORT",
+    "cat <<'E'\n$TURNOUT_PORT\nE",
+    """python3 -c "port = 80; f'http://127.0.0.1:{port}/'" """,
+    "sed s#https://cdn/{revision}/#https://cdn/x/# a",
+    "grep 'https://api/items/{tag}' a",
+    "echo 'redir https://cdn/{tag}/x' > Caddyfile",
+]
+
+
+@pytest.mark.parametrize("command", OF_ITS_OWN)
+def test_a_command_has_what_shells_and_programs_can_read(command):
+    filled = command.replace("${", "$${")
+    read(f"[[hooks]]\non = 'after-switch'\nrun = {json.dumps(filled)}\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "asks"),
+    [
+        ('cd x && start "$TURNOUT_PORT"', ("TURNOUT_PORT",)),
+        ('echo "it\\"s ${TURNOUT_SEVER}" # $TURNOUT_TAG', ("TURNOUT_SEVER",)),
+        ("export PORT=$TURNOUT_PORT; echo '$TURNOUT_ROOT' $TURNOUT_TAGS", ("TURNOUT_PORT", "TURNOUT_TAGS")),
+        ("docker build -t shop:$TURNOUT_TAG . && true", ("TURNOUT_TAG",)),
+        (7, ()),
+    ],
+)
+def test_what_a_command_needs_from_turnout(command, asks):
+    assert asked(command) == asks
+
+
+def test_a_build_has_the_variables_of_build_env():
+    names = '["echo $TURNOUT_BUILD $TURNOUT_TAG", "echo $TURNOUT_OTHER"]'
+    read(source=f'build = {names}\nbuild-env = ["TURNOUT_BUILD", "TURNOUT_TAG"]')
+    read(
+        HOOK.replace("after-switch", "build").replace("true", "echo $TURNOUT_ROOT"), source='build-env = ["TURNOUT_*"]'
+    )
+
+
+def test_a_server_on_the_operators_machine_can_be_one_of_a_loop():
+    loop = "for TURNOUT_SERVER in $TURNOUT_SERVERS; do lb off $TURNOUT_SERVER; done"
+    read(HOOK.replace("true", loop) + 'where = "operator"')
+
+
+def test_a_command_of_a_secret_may_have_words_in_braces():
+    read("""[secrets.A]\nrun = "curl 'https://vault/{tag}'"\n""")
+
+
+@pytest.mark.parametrize("host", ["web1.", "web1.example.com.", "ana@corp.example@web1", "::1", "ana@::1"])
+def test_an_address_is_what_ssh_takes(host):
+    assert values.host(host) == host
+
+
+@pytest.mark.parametrize("gateway", ["[::1]:22", "ana@[::1]:22", "[::1]", "::1", "ana@corp.example@b:22"])
+def test_a_gateway_is_what_ssh_takes(gateway):
+    assert values.gateway(gateway) == gateway
+    assert Target.of(gateway).host in ("::1", "b")
+
+
+@pytest.mark.parametrize("wrong", ["..", "web1..", "@web1", "ana@@web1", "[::1", "[web1]:22", "[]"])
+def test_other_addresses_are_refused(wrong):
+    for reads in (values.host, values.gateway):
+        with pytest.raises(ValueError):
+            reads(wrong)
 
 
 @pytest.mark.parametrize(("extra", "parts"), CAN_WORK)
