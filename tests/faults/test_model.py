@@ -273,7 +273,9 @@ class Walk:
         self.deploy()
         expected, had = self.model.live, set(self.model.present)
         operator.go_on()
-        holding.unlink(missing_ok=True)
+        let_go = holding.with_name("let-go")  # a link to nowhere: a hook that begins only now makes no file to wait for
+        let_go.symlink_to("nowhere/at-all")
+        let_go.replace(holding)
         status = operator.end()
         self.done.append(
             f"stopped at {moment or phase} on the way from {before} to {target}, with the lock: {held}, then {status}"
