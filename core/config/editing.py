@@ -1,6 +1,8 @@
 """Changes to a turnout.toml that keep its comments and order: made on a draft, checked as the file is, saved at once.
 
-tomlkit is loaded here and nowhere else: no command but the form of the dashboard wants it.
+Lines are put in and taken out where core/config/layout.py finds them. What is written in a way that this does not know,
+such as environments as one inline table, is left to tomlkit. That is loaded here and nowhere else: no command but the
+form of the dashboard wants it.
 """
 
 from __future__ import annotations
@@ -8,13 +10,15 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping, MutableMapping
+import tomllib
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from core.config import layout
 from core.config.models import Project
 from core.config.reading import parse
 from core.config.table import Place
@@ -70,54 +74,44 @@ def written(draft: Draft, place: Place) -> Mapping[str, Any]:
 
 def with_values(draft: Draft, place: Place, values: Mapping[str, Any]) -> Draft:
     """The draft with these keys in a table; None removes a key. Keys that are not named stay as they are."""
-    document = _document(draft)
-    table: Any = document
-    for part in place:
-        table = table[part]
-    _set(table, values)
-    return replace(draft, text=_text(document, draft))
+    text: str | None = _whole(draft.text)
+    for key, value in values.items():
+        text = text and _with_value(text, place, key, value)
+    return _made(draft, lambda document: _set(_at(document, place), values), text)
 
 
 def with_item(draft: Draft, place: Place, values: Mapping[str, Any]) -> Draft:
     """The draft with one more table at the end of a list, such as ("hooks",)."""
-    import tomlkit
-    from tomlkit.items import AoT, Array
-
-    document = _document(draft)
-    holder: Any = document
-    for part in place[:-1]:
-        holder = holder[part]
-    known = holder.get(place[-1])
-    if isinstance(known, Array):
-        _append(known, _row(values))
+    text = _whole(draft.text)
+    if span := _value(text, place):
+        changed = layout.with_item(text, span, _row(values))
     else:
-        table = tomlkit.table()
-        _set(table, values)
-        table.trivia.indent = "\n"
-        if known is None:
-            holder[place[-1]] = known = tomlkit.aot()
-        assert isinstance(known, AoT)
-        known.append(table)
-    return replace(draft, text=_text(document, draft))
+        lines = f"[[{'.'.join(_key(str(part)) for part in place)}]]\n{_pairs(values)}"
+        ends = [table.whole.end for table in layout.tables(text) if table.place[: len(place)] == place]
+        changed = layout.with_table(text, max(ends, default=_end(text)), lines)
+
+    def change(document: Any) -> None:
+        holder, row = _at(document, place[:-1]), _filled(values)
+        if place[-1] in holder:
+            holder[place[-1]].append(row)
+        else:
+            holder[place[-1]] = [row]
+
+    return _made(draft, change, changed)
 
 
 def with_environment(draft: Draft, name: str, values: Mapping[str, Any], server: Mapping[str, Any]) -> Draft:
     """The draft with one more environment, which has one server."""
-    import tomlkit
-
-    document = _document(draft)
-    environments: Any = document.setdefault("environments", tomlkit.table(is_super_table=True))
-    if name in environments:
+    text = _whole(draft.text)
+    if name in tomllib.loads(text).get("environments", {}):
         raise UsageError(f"there is an environment {name} already")
-    table, rows = tomlkit.table(), tomlkit.array()
-    _set(table, values)
-    rows.add_line(_row(server), indent="  ")
-    rows.add_line(indent="")
-    table["servers"] = rows
-    table.trivia.indent = "" if draft.text.endswith("\n\n") else "\n"
-    table.add(tomlkit.nl())
-    environments[name] = table
-    return replace(draft, text=_text(document, draft))
+    lines = f"[environments.{_key(name)}]\n{_pairs(values)}servers = [\n  {_row(server)},\n]\n"
+    ends = [table.whole.end for table in layout.tables(text) if table.place[:1] == ("environments",)]
+
+    def change(document: Any) -> None:
+        document.setdefault("environments", {})[name] = {**_filled(values), "servers": [_filled(server)]}
+
+    return _made(draft, change, layout.with_table(text, max(ends, default=_end(text)), lines))
 
 
 def with_new_name(draft: Draft, old: str, new: str) -> Draft:
@@ -125,36 +119,48 @@ def with_new_name(draft: Draft, old: str, new: str) -> Draft:
 
     UsageError where there is one of that name, or the file writes environments in a way that this does not know.
     """
-    document = _document(draft)
-    before = document.unwrap().get("environments", {})
+    begun = tomllib.loads(_whole(draft.text))
+    before = begun.get("environments", {})
     if new in before:
         raise UsageError(f"there is an environment {new} already")
-    word = new if re.fullmatch("[A-Za-z0-9_-]+", new) else json.dumps(new, ensure_ascii=False)
+    word = _key(new)
     known = re.escape(old)
     header = re.compile(rf"""(?m)^(\s*\[\[?\s*environments\s*\.\s*)(?:"{known}"|'{known}'|{known})(?=\s*[.\]])""")
-    renamed = replace(draft, text=header.sub(lambda found: found[1] + word, draft.text))
-    document = _document(renamed)
-    after = document.unwrap().get("environments", {})
-    if list(after.items()) != [(new if name == old else name, table) for name, table in before.items()]:
+    text = header.sub(lambda found: found[1] + word, _whole(draft.text))
+    document = tomllib.loads(text)
+    after = document.get("environments", {})
+    same = {**document, "environments": before} == {**begun, "environments": before}
+    if not same or list(after.items()) != [(new if name == old else name, table) for name, table in before.items()]:
         raise UsageError(f"{old} cannot be renamed here", hint=f"change its name in {draft.path.name}")
-    for tables in document.values():
-        for table in tables if isinstance(tables, list) else ():
+    for kind, tables in document.items():
+        for number, table in enumerate(tables if isinstance(tables, list) else ()):
             names = table.get("environments") if isinstance(table, Mapping) else None
-            if isinstance(names, list) and old in names:
-                names[names.index(old)] = new
-    return replace(draft, text=_text(document, renamed))
+            if isinstance(names, list) and old in names and (span := _value(text, (kind, number, "environments"))):
+                item = layout.items(text, span)[names.index(old)]
+                text = text[: item.start] + json.dumps(new, ensure_ascii=False) + text[item.end :]
+    return replace(draft, text=text)
 
 
 def without(draft: Draft, place: Place) -> Draft:
-    """The draft without the table at a place."""
-    document = _document(draft)
-    holder: Any = document
-    for part in place[:-1]:
-        holder = holder[part]
-    del holder[place[-1]]
-    if place[0] == "hooks" and not len(holder):
-        del document["hooks"]
-    return replace(draft, text=_text(document, draft))
+    """The draft without the table at a place, and without the comments directly above it."""
+    text = _whole(draft.text)
+    holder = _at(tomllib.loads(text), place[:-1])
+    last = place[0] == "hooks" and len(holder) == 1
+
+    def change(document: Any) -> None:
+        if last:
+            del document["hooks"]
+        else:
+            del _at(document, place[:-1])[place[-1]]
+
+    changed: str | None = None
+    if gone := [table for table in layout.tables(text) if table.place[: len(place)] == place]:
+        changed = text
+        for table in reversed(gone):
+            changed = layout.without_table(changed, table)
+    elif isinstance(number := place[-1], int) and (span := _value(text, place[:-1])):
+        changed = _without_key(text, place[:-1]) if last else layout.without_item(text, span, number)
+    return _made(draft, change, changed)
 
 
 def save(draft: Draft) -> None:
@@ -186,10 +192,10 @@ def _document(draft: Draft) -> Any:
 
 def _whole(text: str) -> str:
     """A text that ends with the end of a line: more may follow."""
-    return text if text.endswith("\n") or not text else text + "\n"
+    return text if text.endswith("\n") or not text else text + layout.end_of_line(text)
 
 
-_HEADER = re.compile(r"(?m)^[ \t]*\[\[?[^\[\]\n]+\]\]?[ \t]*(?:#.*)?$")
+_HEADER = re.compile(r"(?m)^[ \t]*\[\[?[^\[\]\n]+\]\]?[ \t\r]*(?:#.*)?$")
 """A line that begins a table, or looks like one: it may also be in a text of several lines."""
 
 
@@ -248,19 +254,106 @@ def _plain(value: Any) -> Any:
     return value.unwrap() if hasattr(value, "unwrap") else value
 
 
-def _row(values: Mapping[str, Any]) -> Any:
-    """A row of a list, written as a person would."""
+def _at(document: Any, place: Place) -> Any:
+    for part in place:
+        document = document[part]
+    return document
+
+
+def _made(draft: Draft, change: Callable[[Any], None], text: str | None) -> Draft:
+    """The draft with this text if it says what the change does to what the file says; else as tomlkit changes it."""
+    meant = tomllib.loads(_whole(draft.text))
+    change(meant)
+    try:
+        if text is not None and tomllib.loads(text) == meant:
+            return replace(draft, text=text)
+    except tomllib.TOMLDecodeError:
+        pass
+    document = _document(draft)
+    change(document)
+    return replace(draft, text=_text(document, draft))
+
+
+def _filled(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _end(text: str) -> int:
+    """Where the last line ends that is not blank."""
+    return len(text.rstrip()) + text[len(text.rstrip()) :].find("\n") + 1
+
+
+def _find(text: str, place: Place) -> layout.Key | None:
+    return next((key for table in layout.tables(text) for key in table.keys if key.place == place), None)
+
+
+def _value(text: str, place: Place) -> layout.Span | None:
+    """Where the value of a key is, also of one in an inline table; None for one that is written as a table."""
+    if (found := _find(text, place)) or not place:
+        return found.value if found else None
+    if not (holder := _value(text, place[:-1])):
+        return None
+    known = layout.items(text, holder)
+    if isinstance(number := place[-1], int):
+        return known[number] if number < len(known) else None
+    pairs = [layout.pair_of(text, pair) for pair in known]
+    return next((value for key, value in pairs if list(key) == [place[-1]]), None)
+
+
+def _with_value(text: str, place: Place, key: str, value: Any) -> str | None:
+    """A text with a value for the key of a table, or without the key. None where it is written in another way."""
+    old = _value(text, (*place, key))
+    if old is not None and value is not None:
+        return _changed(text, old, value)
+    if row := _value(text, place):
+        if value is not None:
+            return layout.with_item(text, row, f"{_key(key)} = {_written(value)}")
+        pairs = [list(layout.pair_of(text, pair)[0]) for pair in layout.items(text, row)]
+        return layout.without_item(text, row, pairs.index([key])) if [key] in pairs else text
+    if value is None:
+        return _without_key(text, (*place, key)) if old else text
+    at = next((table.new_key for table in layout.tables(text) if table.place == place), None)
+    return None if at is None else f"{text[:at]}{_key(key)} = {_written(value)}{layout.end_of_line(text)}{text[at:]}"
+
+
+def _changed(text: str, old: layout.Span, value: Any) -> str:
+    """A text with another value. Of a list, the items that stay keep their place and their comments."""
+    before = tomllib.loads(f"value = {text[old.start : old.end]}")["value"]
+    if before == value and type(before) is type(value):
+        return text
+    if isinstance(before, list) and isinstance(value, list) and before:
+        stay = [item for item in before if item in value]
+        if stay and stay == value[: len(stay)]:
+            end = len(text) - old.end
+            for number in reversed([number for number, item in enumerate(before) if item not in value]):
+                text = layout.without_item(text, layout.Span(old.start, len(text) - end), number)
+            for item in value[len(stay) :]:
+                text = layout.with_item(text, layout.Span(old.start, len(text) - end), _written(item))
+            return text
+    return text[: old.start] + _written(value) + text[old.end :]
+
+
+def _without_key(text: str, place: Place) -> str:
+    found = _find(text, place)
+    return text[: found.whole.start] + text[found.whole.end :] if found else text
+
+
+def _key(name: str) -> str:
+    """A key as it is written: in quotes where it has to be."""
+    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+
+
+def _written(value: Any) -> str:
     import tomlkit
 
-    pairs = [f"{key} = {tomlkit.item(value).as_string()}" for key, value in values.items() if value is not None]
-    return tomlkit.parse(f"row = {{ {', '.join(pairs)} }}")["row"]
+    return _row(value) if isinstance(value, Mapping) else tomlkit.item(value).as_string()
 
 
-def _append(rows: Any, row: Any) -> None:
-    """Put a row at the end of a list: on a line of its own, where the others are."""
-    if "\n" in rows.as_string() and len(rows):
-        lines = rows.as_string().splitlines()
-        indent = next((line[: len(line) - len(line.lstrip())] for line in lines[1:] if line.strip()), "    ")
-        rows.add_line(row, indent=indent)
-    else:
-        rows.append(row)
+def _pairs(values: Mapping[str, Any]) -> str:
+    """The keys of a table, each on its line."""
+    return "".join(f"{_key(key)} = {_written(value)}\n" for key, value in values.items() if value is not None)
+
+
+def _row(values: Mapping[str, Any]) -> str:
+    """An inline table, written as a person would."""
+    return f"{{ {', '.join(f'{_key(key)} = {_written(value)}' for key, value in _filled(values).items())} }}"
