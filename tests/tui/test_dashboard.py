@@ -18,6 +18,7 @@ from tui.dialogs.plan import PlanDialog
 from tui.dialogs.recover import RecoverDialog
 from tui.screens.help import HelpScreen
 from tui.screens.welcome import Welcome
+from tui.view.lines import line
 from tui.view.server_list import FOLD
 from tui.widgets.bars import KeyBar, OneLine
 
@@ -615,3 +616,22 @@ async def test_the_palette_has_the_tasks_and_shows_their_plans() -> None:
         await pilot.pause(0.3)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, PlanDialog), "the plan")
+
+
+@pytest.mark.parametrize("deep", [1, 3])
+async def test_the_header_goes_on_below_dialogs(deep: int) -> None:
+    now = [NOW + 3]
+    app = recorded_app(now=lambda: now[0])
+    async with shown(app) as pilot:
+        for number in range(deep):
+            app.push_screen(Message(f"Dialog {number}", [line("One above the other.")]))
+            await pilot.pause()
+
+        def top() -> str:
+            strip = app.screen._compositor.render_strips()[0]
+            return "".join(segment.text for segment in strip)
+
+        before = top()
+        assert "seen " in before
+        now[0] += 3600
+        await until(pilot, lambda: "seen 1 h ago" in top(), "the age in the header")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from tui.dialogs.pick import DeployDialog
 from tui.dialogs.plan import PlanDialog
 from tui.dialogs.stop import StopQuestion
 from tui.view.formats import short_tag
+from tui.widgets.paint import Lines
 
 CHECK = """
 [[checks]]
@@ -116,6 +118,10 @@ async def test_b_rolls_back_to_the_row_under_the_cursor_and_u_to_the_previous(
         third, second, first = (row.tag for row in app.workspace.fleet_watch.fleet_view.rows)
         await pilot.press("u")
         dialog = await plan_made(pilot)
+        text = dialog.query_one("#text", Lines)
+        until_when = re.search(r"live until \w+ \w+ ago", text.plain)
+        assert until_when, text.plain
+        await until(pilot, lambda: until_when[0] not in text.plain, "an age that goes on")
         somebody = Engine(shop)
         await asyncio.to_thread(somebody.rollback, tag=first)
         await asyncio.to_thread(somebody.rollback, tag=second)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar, cast
+from typing import ClassVar, Generic, Protocol, Self, TypeVar, cast
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Region
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button
@@ -57,6 +58,8 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
     AUTO_FOCUS = "#close"
     title_text = ""
     bad = False
+    has_ages: ClassVar[bool] = False
+    """Whether it says how old something is, and is drawn again every second."""
 
     _answer: tuple[T | None] | None = None
     _left = False
@@ -84,6 +87,16 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
         box.set_class(self.bad, "-bad")
         self.call_after_refresh(self.draw)
         self.show_what_to_agree_to()
+        if self.has_ages:
+            self.set_interval(1.0, self.draw)
+
+    def refresh(self, *regions: Region, **options: bool) -> Self:
+        """Where regions of a screen far below are drawn again, Textual (8.2) refreshes only the one on top: what lies
+        between would go on showing through itself what it has kept."""
+        if regions and self.app.screen is self:
+            for between in self.app._background_screens[1:]:
+                between._set_dirty(*regions)
+        return super().refresh(*regions, **options)
 
     def on_screen_resume(self) -> None:
         if self._answer is not None:

@@ -96,6 +96,7 @@ class DeployDialog(Pick[str]):
 
     AUTO_FOCUS = "#typed-ref"
     title_text = "Deploy: which revision?"
+    has_ages = True
 
     def __init__(
         self, project: Project, live_revision: str, *, bridge: Bridge, glyphs: Glyphs, now: Callable[[], float]

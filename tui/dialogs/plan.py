@@ -46,6 +46,7 @@ class PlanDialog(Dialog[Plan]):
 
     AUTO_FOCUS = "#name, #close"
     BINDINGS = bindings("yes", "hold")
+    has_ages = True
 
     def __init__(
         self,

@@ -24,6 +24,7 @@ class RecoverDialog(Dialog[str]):
     BINDINGS = bindings("finish", "take-back")
     title_text = "An operation was interrupted"
     bad = True
+    has_ages = True
 
     def __init__(
         self,
