@@ -62,6 +62,8 @@ def test_what_undo_goes_back_to_and_takes_back_is_said() -> None:
     plan = replace(deploy(), undoes=undoes)
     said = " ".join(plain(spans) for spans in plan_lines(plan, 120, UNICODE, now=NOW))
     assert "to 3f2c1ab, which was live until 5 min ago; takes back the deploy by ana@laptop" in said
+    said = " ".join(plain(spans) for spans in plan_lines(plan, 120, UNICODE, now=undoes.until + 1))
+    assert "which was live until just now; takes back" in said
     assert "3f2c1ab, the newest older release that did not fail" in text(replace(plan, undoes=Previous(tag=tag(0))))
     steps = (upload("web1"), upload("web2"), upload("web3", tag=tag(2)), Step(server="web4", action=NONE, stays=True))
     each = replace(plan, undoes=replace(undoes, stay=("web4",)), steps=steps)

@@ -12,7 +12,7 @@ from core.events import Event
 from core.history import DONE, INTERRUPTED, PUT_BACK, RUNNING, UNFINISHED, Entry, History, Life
 from core.records import Said
 from core.text import count, duration, size
-from tui.view.formats import age, clock, listing, short_tag
+from tui.view.formats import age, ago, clock, listing, short_tag
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, width, wrap
 from tui.view.names import called
@@ -141,7 +141,7 @@ def entry_lines(
 ) -> list[Line]:
     """All that is known of one operation."""
     glyph, role, word = outcome_words(entry, glyphs)
-    when = f"{datetime.fromtimestamp(entry.began):%Y-%m-%d %H:%M:%S}, {age(max(now - entry.ended, 0))} ago"
+    when = f"{datetime.fromtimestamp(entry.began):%Y-%m-%d %H:%M:%S}, {ago(now - entry.ended)}"
     head = line(
         (f"{glyph} {one_line(entry.kind)} {word}", role),
         ("  " + what(entry, name).replace("→", glyphs.arrow), "strong"),

@@ -9,7 +9,7 @@ from core.records import Previous
 from core.text import count, size
 from tui.view.batch_lines import batch_texts, left_out_texts
 from tui.view.change_lines import plan_change_lines
-from tui.view.formats import age, listing, range_name, short_tag, short_tags
+from tui.view.formats import ago, listing, range_name, short_tag, short_tags
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, fit, line, one_line, plain, width, wrap
 from tui.view.names import called, shortened
@@ -160,7 +160,7 @@ def undo_words(plan: Plan, undoes: Previous, tag: Callable[[str], str], now: flo
         return f"to {'; '.join(where)}, the newest older release that did not fail{rest}"
     ended = f"; takes back the {undoes.kind} by {one_line(undoes.who)}" if undoes.kind and undoes.who else ""
     were = "were" if len(groups) > 1 else "was"
-    when = f"live until {age(max(now - undoes.until, 0))} ago" if now is not None else "live before"
+    when = f"live until {ago(now - undoes.until)}" if now is not None else "live before"
     return f"to {'; '.join(where)}, which {were} {when}{ended}{rest}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from core.text import count, size
-from tui.view.formats import age
+from tui.view.formats import ago
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, line, one_line
 
@@ -28,7 +28,7 @@ def stored_lines(trees: Sequence[StoredTree], now: float) -> list[Line]:
             _short(known["revision"]) or "–",
             one_line(known["environments"]) or "–",
             size(tree.bytes),
-            f"{age(max(now - tree.newest, 0))} ago",
+            ago(now - tree.newest),
             one_line(known["by"]),
         )
         for tree, known in zip(trees, said, strict=True)
