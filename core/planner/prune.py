@@ -30,19 +30,12 @@ def plan_prune(
     for_ever  beyond `keep` also those that cannot be made again; without it they go only where they are named
     force     also named ones that have a slot, so that they may run
     """
-    live, previous = live_tag(states), previous_of(states)
-    ways_back = {previous.tag, *previous.tags.values()}
-    found = interruption(states)
-    before = {way.tag for way in found.switched.values() if way.tag} if found else set()
+    live = live_tag(states)
+    ways_back, before = _needed(states)
     tags = tuple(dict.fromkeys(tags))
     known = {release.tag for state in states for release in state.releases.values()}
     refusals = [f"there is no release {quoted(tag)}" for tag in tags if tag not in known]
-    for tag in tags:
-        reason = protection(states, tag, live, tag if tag in ways_back - before else "", running=force)
-        if not reason and tag in before:
-            reason = "is the release that an interrupted operation goes back to when undone: recover first"
-        if reason:
-            refusals.append(f"{tag} {reason}")
+    refusals += [f"{tag} {reason}" for tag, reason in kept_from_prune(states, tags, force=force).items()]
     steps = []
     lost: set[str] = set()
     spared: set[str] = set()
@@ -87,6 +80,33 @@ def _in_slots(states: Sequence[ServerState], tags: Iterable[str]) -> list[str]:
     """What is removed although it may run."""
     found = {tag: in_slot(states, tag) for tag in tags}
     return [f"{tag} {slot}, and may still run: its files go all the same" for tag, slot in found.items() if slot]
+
+
+def kept_from_prune(states: Sequence[ServerState], tags: Iterable[str], *, force: bool = False) -> dict[str, str]:
+    """Those of the releases that a prune refuses to remove, each with the reason: `is live on web1: …`.
+
+    force   not those that have a slot, so that they may run
+    """
+    tags = tuple(tags)
+    if not tags:
+        return {}
+    live = live_tag(states)
+    ways_back, before = _needed(states)
+    out = {}
+    for tag in tags:
+        reason = protection(states, tag, live, tag if tag in ways_back - before else "", running=force)
+        if not reason and tag in before:
+            reason = "is the release that an interrupted operation goes back to when undone: recover first"
+        if reason:
+            out[tag] = reason
+    return out
+
+
+def _needed(states: Sequence[ServerState]) -> tuple[set[str], set[str]]:
+    """The tags that undo goes back to, and those that undoing an interrupted operation does."""
+    previous, found = previous_of(states), interruption(states)
+    before = {way.tag for way in found.switched.values() if way.tag} if found else set()
+    return {previous.tag, *previous.tags.values()}, before
 
 
 SHOWN = 6

@@ -107,3 +107,50 @@ def test_what_was_read_beyond_a_look_tells_of_older_releases() -> None:
     assert whole.lived(tag(1), NOW) == LivedFor(AGES[1] - 9000 + 3000), "before these lines the records tell"
     gap = replace(fleet, older={"web1": replace(more, lines=tuple(old))})
     assert gap.lived(tag(2), NOW) == fleet.lived(tag(2), NOW), "lines between these and the look were not read"
+
+
+def deployed(operation: str, index: int, ago: float, previous: int | None) -> JournalLine:
+    before = "" if previous is None else tag(previous)
+    return switch(operation, index, ago, kind="deploy", previous=before)
+
+
+def test_a_switch_on_some_servers_ends_no_life_that_goes_on_elsewhere() -> None:
+    first, second = deployed("a1", 1, 3600.0, 2), deployed("a1", 1, 3598.0, 2)
+    moved = deployed("a2", 0, 600.0, 1)
+    fleet = fleet_of(state("web1", 1, journal=(first,)), state("web2", 1, journal=(second,)))
+    partly = fleet_of(
+        state("web1", 1, journal=(first,)),
+        state("web2", 1, journal=(second,)),
+        state("web3", 0, journal=(second, moved)),
+    )
+    assert partly.live == tag(1) and partly.live_for(NOW) == fleet.live_for(NOW)
+    assert partly.lives[tag(0)].since == NOW - 600 and partly.lives[tag(0)].after == tag(1)
+    assert partly.lives[tag(2)].seconds(NOW) == AGES[2] - 3598, "until the last server left it"
+    silent = fleet_of(state("web1", 1), state("web2", 1), state("web3", 0, journal=(moved,)))
+    assert silent.live_for(NOW) == LivedFor(AGES[1]), "two have no journal, and still have it live"
+
+
+def test_servers_that_follow_one_by_one_end_a_life_with_the_last() -> None:
+    a, b = deployed("a1", 1, 3600.0, 2), deployed("a2", 0, 600.0, 1)
+    late = replace(b, operation="a3", time=NOW - 2)
+    lives = fleet_of(state("web1", 0, journal=(a, b)), state("web2", 0, journal=(a, late))).lives
+    assert lives[tag(1)].seconds(NOW) == 3600 - 2 + AGES[1] - AGES[0], "by its record it was live before, too"
+    assert lives[tag(0)].since == NOW - 600
+    back = fleet_of(state("web1", 1), state("web2", 1))
+    assert back.live_for(NOW) is None, "who knows when they left the newer one"
+
+
+def test_servers_of_which_less_was_read_hold_what_they_had() -> None:
+    old, new = deployed("a1", 1, 90_000.0, 2), deployed("a2", 0, 600.0, 1)
+    kept = filled(new, begin=5000.0)
+    fleet = fleet_of(state("web1", 1, journal=filled(begin=5000.0), transitions=(old,)), state("web2", 0, journal=kept))
+    assert fleet.lives[tag(1)].since == NOW - 90_000
+
+
+def test_a_first_deploy_that_was_put_back_to_nothing_lived_until_the_way_back() -> None:
+    gone = replace(switch("a1", 1, 5978.0, "restore"), tag="")
+    again = (switch("a1", 1, 6000.0, kind="deploy"), gone, deployed("a2", 0, 600.0, None))
+    lives = fleet_of(state("web1", 0, failed=(1, 3), journal=again)).lives
+    assert lives[tag(1)].seconds(NOW) == 22
+    nothing = fleet_of(replace(state("web1", 0, failed=(1, 3), journal=again[:2]), current=""))
+    assert nothing.lives[tag(1)].seconds(NOW) == 22

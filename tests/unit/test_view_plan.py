@@ -119,6 +119,13 @@ def test_a_prune_says_what_it_frees() -> None:
     assert "frees 55 MB" in shown and "1a2b3c4" in shown and "→" not in shown
 
 
+def test_only_servers_where_something_is_freed_are_counted() -> None:
+    step = Step(server="stage1", action=REMOVE, current=tag(0), prune=(tag(4),), frees=12_000)
+    steps = (step, Step(server="stage2", action=NONE, current=tag(0)))
+    plan = Plan(kind="prune", environment="staging", live=tag(0), steps=steps)
+    assert "frees 12 kB on 1 server\n" in text(worded(plan, PruneRequest())) + "\n"
+
+
 @pytest.mark.parametrize("cells", [40, 52, 76, 120])
 def test_no_line_is_wider_than_the_dialog(cells: int) -> None:
     plan = deploy(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -136,6 +136,12 @@ class FleetView(Struct, frozen=True, dict=True):
         """The servers that were left out of what is live on the others, and have not caught up."""
         behind = left_behind(self.known)
         return tuple(name for name in self.names if name in behind)
+
+    def kept_from_prune(self, tags: Iterable[str]) -> Mapping[str, str]:
+        """Those of the releases that a prune refuses to remove, each with the reason."""
+        from core.planner.prune import kept_from_prune  # only when rows are marked
+
+        return kept_from_prune(self.known, tags)
 
     @property
     def seen_at(self) -> float:

@@ -79,6 +79,9 @@ def _origin(row: FleetRelease, record: Record | None, fleet: FleetView, cells: i
     if life is not None and life.after and life.after in fleet.places:
         before = fleet.lived(life.after, now)
         lived = f", which lived {before.sentence}" if before and before.sentence else ""
+        earlier = fleet.row(life.after)
+        if earlier is not None and (still := fleet.live_on(earlier)):
+            lived = f", still live on {count(len(still), 'server')}"
         parts.append(f"after {fleet.short(life.after)}{lived}")
     if record is not None and record.bytes:
         parts.append(f"{size(record.bytes)} in {count(record.files, 'file')}")

@@ -6,7 +6,7 @@ unless more of a journal was read later (OlderLines).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -99,24 +99,82 @@ def lives(
     known = _known_from([state for state in states if live and state.current == live] or states)
     if any(more.whole for more in longer.values()):
         known = 0.0
-    told = [line for line in _switches(states) if line.time >= known]
-    switches = [(line.time, line.tag, line.who) for line in told]
-    # What is live at the beginning of what was read became live at a time that is not known.
-    first = told[0].previous if known and told else ""
-    if first:
-        switches.insert(0, (known, first, ""))
-    elif not known:
-        switches = sorted([*_by_records(rows, min((line.time for line in told), default=float("inf"))), *switches])
-    out: dict[str, Lived] = {}
-    for place, life in enumerate(lives_of_switches(switches)):
-        before, begun = out.get(life.tag, Lived()), place > 0 or not first
-        since = life.since if life.until is None and life.tag == live else 0.0
-        whole = begun and not before.at_least
-        out[life.tag] = Lived(before.before + life.seconds, since, life.by, life.after, not whole, not begun)
+    told = {state.server: _switches(state, known) for state in states}
+    begun = min((lines[0].time for lines in told.values() if lines), default=float("inf"))
+    current = {state.current for state in states}
+    recorded = [] if known else _by_records(rows, begun, current)
+    last = recorded[-1].tag if recorded else ""
+    journaled = [each for state in states for each in _by_journal(told[state.server], state.current, last)]
+    times = [*recorded, *journaled]
+    # Who went back from a release that nobody has now did so at a time that no record tells.
+    silent = times if last in current else journaled
+    held = [_held_before(state, told[state.server], times if told[state.server] else silent, known) for state in states]
+    out = _in_all([*times, *filter(None, held)])
     for row in rows if known else ():
         if row.created < known and (row.tag in out or not (row.failed or row.never_live)):
             out[row.tag] = replace(out.get(row.tag, Lived()), at_least=True)
     return out
+
+
+class _Time(Struct, frozen=True):
+    """A time for which one server had a release live. until: None while it has; begun: whether `since` is a switch,
+    not only from when on it is known.
+    """
+
+    tag: str
+    since: float
+    until: float | None
+    by: str = ""
+    after: str = ""
+    begun: bool = True
+
+
+def _in_all(times: Iterable[_Time]) -> dict[str, Lived]:
+    """By tag: what the servers tell together. A release lives while any server has it live."""
+    by_tag: dict[str, list[_Time]] = {}
+    for each in sorted(times, key=lambda each: each.since):
+        joined = by_tag.setdefault(each.tag, [])
+        last = joined[-1] if joined else None
+        if last is None or (last.until is not None and last.until < each.since):
+            joined.append(each)
+        elif last.until is not None:
+            joined[-1] = replace(last, until=None if each.until is None else max(last.until, each.until))
+    out = {}
+    for tag, joined in by_tag.items():
+        last = joined[-1]
+        over = sum(each.until - each.since for each in joined if each.until is not None)
+        since = last.since if last.until is None else 0.0
+        at_least = not all(each.begun for each in joined)
+        out[tag] = Lived(over, since, last.by, last.after, at_least, not last.begun)
+    return out
+
+
+def _by_journal(lines: Sequence[JournalLine], current: str, before: str) -> list[_Time]:
+    """What a server had live since the first of its switches. before: what was live then, where that does not say."""
+    out = []
+    after = lines[0].previous or before if lines else ""
+    for place, line in enumerate(lines):
+        following = lines[place + 1 :][:1]
+        # Somebody switched by hand since: when is not known.
+        until = following[0].time if following else None if line.tag == current else line.time
+        if line.tag:
+            out.append(_Time(line.tag, line.time, until, line.who, after))
+        after = line.tag
+    return out
+
+
+def _held_before(
+    state: ServerState, lines: Sequence[JournalLine], times: Iterable[_Time], known: float
+) -> _Time | None:
+    """What a server had live before the first of its switches: since another server, or a record, tells of it."""
+    tag, until = (lines[0].previous, lines[0].time) if lines else (state.current, None)
+    earlier = [each for each in times if each.tag == tag and (until is None or each.since < until)]
+    if tag and earlier:
+        return replace(max(earlier, key=lambda each: each.since), until=until)
+    if tag and known and until is not None:
+        # It became live at a time that is not known.
+        return _Time(tag, min(known, until), until, begun=False)
+    return None
 
 
 def _joined(older: OlderLines, state: ServerState) -> tuple[JournalLine, ...]:
@@ -125,13 +183,19 @@ def _joined(older: OlderLines, state: ServerState) -> tuple[JournalLine, ...]:
     return (*older.lines, *(line for line in state.journal if (line.what, line.operation, line.time) not in seen))
 
 
-def _by_records(rows: Sequence[FleetRelease], begun: float) -> list[tuple[float, str, str]]:
-    """The switches before the first one that a journal tells of, as the records let expect them."""
-    return [
+def _by_records(rows: Sequence[FleetRelease], begun: float, current: Set[str]) -> list[_Time]:
+    """What was live before the first switch that a journal tells of, as the records let expect it; oldest first."""
+    switches = sorted(
         (row.record.created, row.tag, row.record.by)
         for row in rows
         if row.record is not None and row.record.created < begun and not row.failed and not row.never_live
-    ]
+    )
+    found = [_Time(life.tag, life.since, life.until, life.by, life.after) for life in lives_of_switches(switches)]
+    if found:
+        last = found[-1]
+        until = begun if begun != float("inf") else None if last.tag in current else last.since
+        found[-1] = replace(last, until=until)
+    return found
 
 
 def _known_from(states: Iterable[ServerState]) -> float:
@@ -147,12 +211,13 @@ def _known_from(states: Iterable[ServerState]) -> float:
     return min(since, default=0.0) if cut else 0.0
 
 
-def _switches(states: Iterable[ServerState]) -> list[JournalLine]:
-    """Of each operation the first switch to each release, from any server's journal; the earliest first."""
-    first: dict[tuple[str, str, str], JournalLine] = {}
-    for state in states:
-        for line in (*state.journal, *state.transitions):
-            if line.what in _SWITCHES and line.tag and line.time:
-                key = (line.operation, line.what, line.tag)
-                first[key] = min(first.get(key, line), line, key=lambda each: each.time)
-    return sorted(first.values(), key=lambda line: line.time)
+def _switches(state: ServerState, known: float) -> list[JournalLine]:
+    """The switches of a server since that time, and the one before; the earliest first. Without a tag: to nothing."""
+    lines = {
+        (line.operation, line.what, line.tag, line.time): line
+        for line in (*state.transitions, *state.journal)
+        if line.what in _SWITCHES and line.time
+    }
+    ordered = sorted(lines.values(), key=lambda line: line.time)
+    earlier = sum(line.time < known for line in ordered)
+    return ordered[max(earlier - 1, 0) :]

@@ -91,7 +91,8 @@ def _change(
     """What is live now, and what will be."""
     if not plan.changes_live:
         frees = freeing("frees", plan.frees, plan.exact).removeprefix(", ") if plan.frees else ""
-        total = f"{frees} on {count(len(plan.steps), 'server')}" if frees else ""
+        freed_on = sum(bool(step.frees) for step in plan.steps)
+        total = f"{frees} on {count(freed_on, 'server')}" if frees else ""
         return _field("In all", total, cells) if total else []
     record = plan.record
     if _undoes(plan):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tui.widgets.rows import Rows
 
 
@@ -17,6 +19,10 @@ class MarkableRows(Rows):
         """Whether a row may be marked."""
         return bool(key)
 
+    def markable(self, keys: Iterable[str]) -> set[str]:
+        """Those of the rows that are marked together: where all, or a range of them, are."""
+        return {key for key in keys if self.can_mark(key)}
+
     def toggle_mark(self) -> None:
         """Mark the row under the cursor, or take its mark away, and go to the next."""
         if self.can_mark(self.key):
@@ -27,7 +33,7 @@ class MarkableRows(Rows):
 
     def mark_all(self) -> None:
         """Mark all rows that are shown and may be marked; where they all are, take their marks away."""
-        shown = {key for key in self.keys if self.can_mark(key)}
+        shown = self.markable(self.keys)
         self.marked = self.marked - shown if shown <= self.marked else self.marked | shown
         self.redraw()
 
@@ -35,7 +41,7 @@ class MarkableRows(Rows):
         """Mark the rows from the one that was marked last to the cursor; from the cursor's own where none was."""
         start = self.keys.index(self._last) if self._last in self.keys else self.cursor
         first, last = sorted((start, self.cursor))
-        self.marked |= {key for key in self.keys[first : last + 1] if self.can_mark(key)}
+        self.marked |= self.markable(self.keys[first : last + 1])
         self._last = self.key
         self.redraw()
 

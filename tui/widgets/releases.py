@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from core.records import FleetRelease
 from tui.keymap import Keymap
@@ -47,6 +47,11 @@ class ReleasesPane(MarkableRows):
     def can_mark(self, key: str) -> bool:
         row = self._fleet.row(key)
         return row is not None and bool(row.present_on) and not row.live_on
+
+    def markable(self, keys: Iterable[str]) -> set[str]:
+        """Not what a prune refuses: with one of these it would remove none."""
+        chosen = super().markable(keys)
+        return chosen - self._fleet.kept_from_prune(chosen).keys()
 
     def scroll_servers(self, step: int) -> bool:
         """Show the columns of the next or previous servers, each with its name; whether there are any."""
