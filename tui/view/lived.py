@@ -108,7 +108,11 @@ def lives(
     times = [*recorded, *journaled]
     # Who went back from a release that nobody has now did so at a time that no record tells.
     silent = times if last in current else journaled
-    held = [_held_before(state, told[state.server], times if told[state.server] else silent, known) for state in states]
+    begins, begins_silent = _by_tag(times), _by_tag(silent)
+    held = [
+        _held_before(state, told[state.server], begins if told[state.server] else begins_silent, known)
+        for state in states
+    ]
     out = _in_all([*times, *filter(None, held)])
     for row in rows if known else ():
         if row.created < known and (row.tag in out or not (row.failed or row.never_live)):
@@ -163,12 +167,19 @@ def _by_journal(lines: Sequence[JournalLine], current: str, before: str) -> list
     return out
 
 
+def _by_tag(times: Iterable[_Time]) -> dict[str, list[_Time]]:
+    out: dict[str, list[_Time]] = {}
+    for each in times:
+        out.setdefault(each.tag, []).append(each)
+    return out
+
+
 def _held_before(
-    state: ServerState, lines: Sequence[JournalLine], times: Iterable[_Time], known: float
+    state: ServerState, lines: Sequence[JournalLine], begins: Mapping[str, Sequence[_Time]], known: float
 ) -> _Time | None:
     """What a server had live before the first of its switches: since another server, or a record, tells of it."""
     tag, until = (lines[0].previous, lines[0].time) if lines else (state.current, None)
-    earlier = [each for each in times if each.tag == tag and (until is None or each.since < until)]
+    earlier = [each for each in begins.get(tag, ()) if until is None or each.since < until]
     if tag and earlier:
         return replace(max(earlier, key=lambda each: each.since), until=until)
     if tag and known and until is not None:
