@@ -10,9 +10,11 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import screen as textual_screen
+from textual._styles_cache import StylesCache
 from textual.binding import BindingType
 from textual.command import Provider
 
@@ -47,6 +49,9 @@ DEMO = "demo"
 
 if "TEXTUAL_FPS" not in os.environ:
     vars(textual_screen)["UPDATE_PERIOD"] = 1 / PAINTS  # each screen reads it when it is made
+
+# Textual keeps the last 1,024 of these, each with the lines of a widget that may be gone: 80 MB after fifty dialogs.
+StylesCache.get_inner_outer = lru_cache(64)(StylesCache.get_inner_outer.__wrapped__)  # type: ignore[method-assign]
 
 
 def _commands() -> type[Provider]:
