@@ -71,10 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     xdist's `worksteal` gives each worker one part of the list, as long as the others', and later takes from the ends.
     """
     if config.getoption("--one-each"):
-        first = {item.nodeid.partition("[")[0]: item for item in reversed(items)}
-        kept = set(first.values())
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = [item for item in items if item in kept]
+        one_each(config, items)
     workers = int(getattr(config, "workerinput", {}).get("workercount", 1))
     long = [item for item in items if item.get_closest_marker("slow")]
     others = [item for item in items if not item.get_closest_marker("slow")]
@@ -86,6 +83,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         ordered += others[:rest]
         others = others[rest:]
     items[:] = ordered + others
+
+
+def one_each(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave each test with the first set of its parameters."""
+    first = {item.nodeid.partition("[")[0]: item for item in reversed(items)}
+    kept = set(first.values())
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = [item for item in items if item in kept]
 
 
 @pytest.fixture(autouse=True)
