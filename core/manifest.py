@@ -63,19 +63,15 @@ class Manifest(Struct, frozen=True, dict=True):
         """Whether its entries are kept in the text form (core.packed)."""
         return hasattr(self.entries, "lines")
 
-    @property
-    def text(self) -> str:
-        """The text form, ASCII. Of a large tree it is made each time: `raw` is at hand."""
-        return self.raw.decode("ascii") if self.is_large else self._text
-
     @cached_property
-    def _text(self) -> str:
-        return "".join([f"{item}\n" for item in self.lines])
-
-    @property
     def raw(self) -> _Raw:
         """The text form as bytes."""
-        return raw_of(self.lines) if self.is_large else self._text.encode("ascii")
+        return raw_of(self.lines)
+
+    @property
+    def text(self) -> str:
+        """The text form, ASCII; made each time."""
+        return self.raw.decode("ascii")
 
     @cached_property
     def digest(self) -> str:
@@ -149,7 +145,7 @@ def parse(text: str | bytes) -> Manifest:
 def _parse(text: str) -> Manifest:
     entries, lines = _parsed(text)
     manifest = Manifest(entries)
-    manifest.__dict__.update(_text=text, lines=lines)
+    manifest.__dict__.update(raw=text.encode("ascii"), lines=lines)
     return manifest
 
 
