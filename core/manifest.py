@@ -90,9 +90,6 @@ class Manifest(Struct, frozen=True, dict=True):
 
     def in_order(self) -> Iterator[tuple[_Raw, Entry]]:
         """Each path with its entry, sorted by path."""
-        if not self.is_large:
-            yield from sorted(self.entries.items())
-            return
         for path in sorted(self.entries):
             yield path, self.entries[path]
 
