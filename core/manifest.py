@@ -148,18 +148,16 @@ def _parse(text: str) -> Manifest:
 
 def _parse_large(raw: bytes) -> Manifest:
     """The same for very many entries, a piece at a time."""
-    from core.packed import Lines, Packed  # few trees are that large
+    from core.packed import Lines, Packed, pieces  # few trees are that large
 
-    before = ""
-    place = number = 0
-    while place < len(raw):
-        end = raw.find(b"\n", place + _PIECE) + 1 or len(raw)
-        _, lines = _parsed(raw[place:end].decode("ascii"), number)
+    before, number = "", 0
+    for _, piece in pieces(raw, _PIECE):
+        _, lines = _parsed(piece.decode("ascii"), number)
         if before:
             if before.partition("\t")[0] == lines[0].partition("\t")[0]:
                 raise ValueError(_TWICE)
             _check_order([before, lines[0]])
-        before, place, number = lines[-1], end, number + len(lines)
+        before, number = lines[-1], number + len(lines)
     return Manifest(Packed(Lines(raw)))
 
 

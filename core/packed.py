@@ -28,7 +28,7 @@ class Lines(Sequence[str]):
         self.raw = raw
         self.starts = array("Q", [0])
         """Where each line begins, and where the text ends."""
-        for place, piece in _pieces(raw):
+        for place, piece in pieces(raw, _PIECE):
             lengths = [len(item) + 1 for item in piece.split(b"\n")]
             lengths.pop()
             self.starts.extend(accumulate(lengths[1:], initial=place + lengths[0]))
@@ -49,7 +49,7 @@ class Lines(Sequence[str]):
         return self.raw[self.starts[place] : self.starts[place + 1] - 1].decode("ascii")
 
     def __iter__(self) -> Iterator[str]:
-        for _, piece in _pieces(self.raw):
+        for _, piece in pieces(self.raw, _PIECE):
             lines = piece.decode("ascii").split("\n")
             lines.pop()
             yield from lines
@@ -59,11 +59,11 @@ class Lines(Sequence[str]):
         return self.raw[self.starts[begin] : self.starts[min(end, len(self))]]
 
 
-def _pieces(raw: bytes) -> Iterator[tuple[int, bytes]]:
-    """The text in pieces of whole lines, and where each begins."""
+def pieces(raw: bytes, least: int) -> Iterator[tuple[int, bytes]]:
+    """The text in pieces of whole lines, each of so many bytes at least, and where each begins."""
     place = 0
     while place < len(raw):
-        end = raw.find(b"\n", place + _PIECE) + 1 or len(raw)
+        end = raw.find(b"\n", place + least) + 1 or len(raw)
         yield place, raw[place:end]
         place = end
 
