@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import subprocess
@@ -32,7 +31,7 @@ class GitHistory(History):
     """
 
     def __init__(self, repository: Repository, publish: str, *, within: float = 10.0) -> None:
-        self._repository = dataclasses.replace(repository, environ={**repository.environ, "GIT_NO_LAZY_FETCH": "1"})
+        self._repository = repository.given(GIT_NO_LAZY_FETCH="1")
         self._publish = publish.encode("utf-8", "surrogateescape") + b"/" if publish else b""
         self._within = within
 

@@ -4,7 +4,6 @@ thousands of paths would cost more than all files.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import subprocess
 import tempfile
@@ -27,12 +26,11 @@ def part(resolved: Resolved, files: Iterable[Change]) -> Iterator[Resolved]:
     """
     with tempfile.TemporaryDirectory() as place:
         os.mkdir(os.path.join(place, "objects"))
-        more = {
-            "GIT_INDEX_FILE": os.path.join(place, "index"),
-            "GIT_OBJECT_DIRECTORY": os.path.join(place, "objects"),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": _quoted(os.path.realpath(os.path.join(resolved.common, b"objects"))),
-        }
-        alone = dataclasses.replace(resolved.repository, more=more)
+        alone = resolved.repository.given(
+            GIT_INDEX_FILE=os.path.join(place, "index"),
+            GIT_OBJECT_DIRECTORY=os.path.join(place, "objects"),
+            GIT_ALTERNATE_OBJECT_DIRECTORIES=_quoted(os.path.realpath(os.path.join(resolved.common, b"objects"))),
+        )
         rows = [b"%b %b\t%b\0" % (file.after, file.blob, file.path) for file in (*resolved.attribute_files(), *files)]
 
         def ask(*words: str, given: bytes = b"") -> str:

@@ -6,6 +6,7 @@ switched off, so that a revision gives the same tree whoever deploys it.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import hashlib
 import json
@@ -86,6 +87,10 @@ class Repository:
         own = os.path.abspath(self.folder)
         alone = {"GIT_DIR": own, "GIT_WORK_TREE": own} if self.is_git_folder else {}
         return {**without_repository(self.environ), **_QUIET, **alone, **self.more}
+
+    def given(self, **more: str) -> Repository:
+        """The same repository, where git has these variables as well."""
+        return dataclasses.replace(self, more={**self.more, **more})
 
     @property
     def settings(self) -> list[str]:
@@ -351,13 +356,7 @@ class Resolved(Struct, frozen=True, dict=True):
         words = (b"export-subst", b"filter")
         own = self.attributes if any(word in self.attributes for word in words) else b""
         patterns = [item for word in words for item in (b"-e", word)]
-        repository = self.repository
-        command = [word for word in repository.command() if word != "--literal-pathspecs"]
-        search = [*command, "grep", "--no-color", "-ahF", *patterns, self.commit, "--", ":(top,glob)**/.gitattributes"]
-        quiet = subprocess.DEVNULL
-        done = subprocess.run(
-            search, env=repository.variables, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, check=False
-        )
+        done = self._ask_attributes("grep", "--no-color", "-ahF", *patterns, self.commit)
         if done.returncode not in (0, 1):
             return _UNKNOWN
         found = _LFS.sub(b"", own + done.stdout)
@@ -371,17 +370,21 @@ class Resolved(Struct, frozen=True, dict=True):
     def attribute_files(self) -> list[Change]:
         """All `.gitattributes` of the commit, as if it had nothing else."""
         empty = _EMPTY_SHA1 if len(self.commit) == len(_EMPTY_SHA1) else _EMPTY_SHA256
-        command = [word for word in self.repository.command() if word != "--literal-pathspecs"]
-        done = subprocess.run(
-            [*command, *_DIFF, empty, self.commit, "--", ":(top,glob)**/.gitattributes"],
+        done = self._ask_attributes(*_DIFF, empty, self.commit)
+        if done.returncode:
+            raise SourceError(f"git diff-tree failed in {self.repository.folder}", detail=words_of(done.stderr))
+        return _changes(done.stdout)
+
+    def _ask_attributes(self, *words: str | bytes) -> subprocess.CompletedProcess[bytes]:
+        """One call of git about all `.gitattributes` of the commit, wherever they are in it."""
+        command = [word for word in self.repository.command(*words) if word != "--literal-pathspecs"]
+        return subprocess.run(
+            [*command, "--", ":(top,glob)**/.gitattributes"],
             env=self.repository.variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
         )
-        if done.returncode:
-            raise SourceError(f"git diff-tree failed in {self.repository.folder}", detail=words_of(done.stderr))
-        return _changes(done.stdout)
 
 
 def _changes(said: bytes) -> list[Change]:
