@@ -11,9 +11,8 @@ from collections.abc import Iterable
 
 from core.manifest import EXECUTABLE, FOLDER, LINK, Entry, Manifest
 from core.protocol.listing import EMPTY_SHA256
-from core.text import decode_path
+from core.text import is_plain
 
-_PLAIN = re.compile(rb"[A-Za-z0-9._/+=:,@~-]+")
 _ODD = re.compile(rb"[\n\r\\]")
 
 
@@ -27,7 +26,7 @@ def _lines(name: bytes, entry: Entry) -> list[bytes]:
     if _ODD.search(name):
         return _encoded(name, entry)
     if entry.kind == LINK:
-        return [b"l %b %b" % (_code(decode_path(entry.content)), name)]
+        return [b"l %b %b" % (_code(entry.target), name)]
     lines = [b"m %o %b" % (entry.mode, name)] if entry.closed else []
     if entry.kind == FOLDER:
         return [*lines, b"d " + name]
@@ -41,7 +40,7 @@ def _encoded(name: bytes, entry: Entry) -> list[bytes]:
     """The lines of a name that no line can hold."""
     code = _hex(name)
     if entry.kind == LINK:
-        return [b"L %b %b" % (_hex(decode_path(entry.content)), code)]
+        return [b"L %b %b" % (_hex(entry.target), code)]
     mode = b"M %o %b" % (entry.mode, code)
     if entry.kind == FOLDER:
         return [mode, b"D - " + code]
@@ -51,7 +50,7 @@ def _encoded(name: bytes, entry: Entry) -> list[bytes]:
 
 def _code(text: bytes) -> bytes:
     """What agent.sh's `encode` makes of a text."""
-    return text if _PLAIN.fullmatch(text) else _hex(text)
+    return text if is_plain(text) else _hex(text)
 
 
 def _hex(text: bytes) -> bytes:
