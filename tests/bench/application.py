@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import random
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 WORDS = (  # noqa: SIM905  # fewer lines
@@ -106,16 +106,20 @@ def history(application: Application, versions: int) -> Iterator[bytes]:
 
 def write(folder: Path, files: int, megabytes: int, versions: int) -> None:
     """The repository in a new folder, checked out at v1."""
-    git = ["git", "-C", str(folder)]
+    write_history(folder, history(Application(files, megabytes * 1_000_000), versions))
+    subprocess.run(["git", "-C", str(folder), "checkout", "--quiet", "--detach", "v1"], check=True)
+
+
+def write_history(folder: Path, pieces: Iterable[bytes], *options: str) -> None:
+    """A repository in a new folder of what is said in the language of `git fast-import`; `options` of git."""
     subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(folder)], check=True)
-    importer = subprocess.Popen([*git, "fast-import", "--quiet"], stdin=subprocess.PIPE)
-    assert importer.stdin is not None
-    for piece in history(Application(files, megabytes * 1_000_000), versions):
-        importer.stdin.write(piece)
-    importer.stdin.close()
-    if importer.wait():
+    importing = subprocess.Popen(["git", "-C", str(folder), *options, "fast-import", "--quiet"], stdin=subprocess.PIPE)
+    assert importing.stdin is not None
+    for piece in pieces:
+        importing.stdin.write(piece)
+    importing.stdin.close()
+    if importing.wait():
         raise SystemExit("git fast-import failed")
-    subprocess.run([*git, "checkout", "--quiet", "--detach", "v1"], check=True)
 
 
 def main() -> None:

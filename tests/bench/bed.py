@@ -393,7 +393,7 @@ def git(folder: Path, *words: str) -> None:
 
 def check_out(tree: Path, version: str) -> None:
     """Bring the work tree, which the expert's script sends, to a version."""
-    subprocess.run(["git", "-C", str(tree), "checkout", "--quiet", "--detach", version], check=True)
+    git(tree, "checkout", "--quiet", "--detach", version)
 
 
 def same(live: Path, tree: Path) -> None:

@@ -63,10 +63,7 @@ class Course:
         """A folder with one file that does not compress."""
         folder = self.bed.folder / "large"
         folder.mkdir()
-        random = Random(7)
-        with (folder / "image.bin").open("wb") as file:
-            for _ in range(self._large):
-                file.write(random.randbytes(1_000_000))
+        self._write_image(folder, Random(7))
         return folder
 
     @cached_property
@@ -75,9 +72,7 @@ class Course:
         folder = self.bed.folder / "changing"
         git(folder.parent, "init", "--quiet", str(folder))
         random, piece = Random(8), self._large * 10_000
-        with (folder / "image.bin").open("wb") as file:
-            for _ in range(self._large):
-                file.write(random.randbytes(1_000_000))
+        self._write_image(folder, random)
         for number in range(self.rounds + 2):
             # Never all of it in memory: what this process has had counts as that of the commands it starts.
             with (folder / "image.bin").open("r+b") as file:
@@ -87,6 +82,11 @@ class Course:
             git(folder, "commit", "--quiet", "-m", f"version {number + 1}")
             git(folder, "tag", f"v{number + 1}")
         return folder
+
+    def _write_image(self, folder: Path, random: Random) -> None:
+        with (folder / "image.bin").open("wb") as file:
+            for _ in range(self._large):
+                file.write(random.randbytes(1_000_000))
 
     def versions(self, tree: Path | None = None) -> Iterator[str]:
         """One new version a round, checked out."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
+from tests.bench.application import write_history
 from tests.bench.bed import Bed, Broken, Ours, check_out
 from tests.servers import program
 
@@ -60,7 +61,7 @@ def trees(bed: Bed, options: argparse.Namespace) -> None:
     """Trees of few and of very many files, from git and from a folder, to one server."""
     for files in options.trees:
         repository = bed.folder / f"tree-{files}"
-        write_history(repository, files)
+        write_tree(repository, files)
         ours = bed.project(f"git-{files}", "near", repository)
         title = f"{files:,} files, git"
         measure(ours, title, "first", "deploy", "--ref", "v1")
@@ -84,7 +85,7 @@ def trees(bed: Bed, options: argparse.Namespace) -> None:
 def fleets(bed: Bed, options: argparse.Namespace) -> None:
     """A small tree to few and to many servers, and what each is told of the others."""
     tree = bed.folder / "small"
-    write_history(tree, 100)
+    write_tree(tree, 100)
     for servers in options.fleets:
         ours = bed.project(f"fleet-{servers}", "near", tree, servers=servers)
         title = f"{servers} servers"
@@ -103,7 +104,7 @@ def fleets(bed: Bed, options: argparse.Namespace) -> None:
 def releases(bed: Bed, options: argparse.Namespace) -> None:
     """A server with many releases and records."""
     tree = bed.folder / "few"
-    write_history(tree, 50)
+    write_tree(tree, 50)
     for present, records in RELEASES:
         present, records = min(present, options.releases), min(records, options.releases)
         ours = bed.project(f"releases-{present}-{records}", "near", tree)
@@ -140,17 +141,9 @@ def measure(ours: Ours, title: str, label: str, command: str, *words: str) -> No
     print(f"{title:<34}{label:<12}{wall:>7}s{processor:>10}s{programs:>12}s{memory:>6} MB  {phases}", flush=True)
 
 
-def write_history(folder: Path, files: int) -> None:
+def write_tree(folder: Path, files: int) -> None:
     """A repository with tags v1 to v3; of each, every hundredth file differs. One pack, as after a clone."""
-    subprocess.run(["git", "init", "--quiet", "--initial-branch=main", str(folder)], check=True)
-    git = ["git", "-C", str(folder), "-c", "core.compression=1"]
-    importing = subprocess.Popen([*git, "fast-import", "--quiet"], stdin=subprocess.PIPE)
-    assert importing.stdin is not None
-    for piece in _history(files):
-        importing.stdin.write(piece)
-    importing.stdin.close()
-    if importing.wait():
-        raise Broken("git fast-import failed")
+    write_history(folder, _history(files), "-c", "core.compression=1")
 
 
 def _history(files: int) -> Iterator[bytes]:
