@@ -371,16 +371,25 @@ def test_a_server_that_cannot_reach_the_store_is_sent_its_files(
     assert len(secrets) >= 2 and not [secret for secret in secrets for text in texts if secret in text]
 
 
+@pytest.fixture
+def place_lacking(running, tmp_path, announce, monkeypatch):
+    """Gives a server on which these programs are not found."""
+
+    def make(*names):
+        monkeypatch.setattr(launch, "SYSTEM_PATH", str(_programs_without(tmp_path, *names)))
+        monkeypatch.setattr(
+            launch, "_OURS", launch._OURS.replace("/usr/bin:/bin:/usr/sbin:/sbin:$PATH", launch.SYSTEM_PATH)
+        )
+        return announce(running.get().place(tmp_path / "servers", "web"))
+
+    return make
+
+
 @pytest.mark.parametrize("lacking", [(), ("curl",)], ids=["curl", "wget"])
 def test_a_slow_store_is_waited_for_and_no_process_has_its_address(
-    lacking, between, seaweed, folder, running, tmp_path, announce, project_factory, engine, monkeypatch
+    place_lacking, lacking, between, seaweed, folder, project_factory, engine
 ):
-    place = announce(running.get().place(tmp_path / "servers", "web"))
-    monkeypatch.setattr(launch, "SYSTEM_PATH", str(_programs_without(tmp_path, *lacking)))
-    monkeypatch.setattr(
-        launch, "_OURS", launch._OURS.replace("/usr/bin:/bin:/usr/sbin:/sbin:$PATH", launch.SYSTEM_PATH)
-    )
-    lines = []
+    place, lines = place_lacking(*lacking), []
 
     def look():
         for process in Path("/proc").glob("[0-9]*"):
@@ -398,13 +407,9 @@ def test_a_slow_store_is_waited_for_and_no_process_has_its_address(
 
 @pytest.mark.parametrize("lacking", [("curl",), ("curl", "wget")], ids=["wget-only", "neither"])
 def test_a_server_without_curl_takes_wget_and_without_both_is_named_in_the_plan(
-    lacking, between, seaweed, folder, running, tmp_path, announce, project_factory, engine, monkeypatch
+    place_lacking, lacking, between, seaweed, folder, project_factory, engine
 ):
-    place = announce(running.get().place(tmp_path / "servers", "web"))
-    monkeypatch.setattr(launch, "SYSTEM_PATH", str(_programs_without(tmp_path, *lacking)))
-    monkeypatch.setattr(
-        launch, "_OURS", launch._OURS.replace("/usr/bin:/bin:/usr/sbin:/sbin:$PATH", launch.SYSTEM_PATH)
-    )
+    place = place_lacking(*lacking)
     operator = engine(project_factory([place], FILES, extra=seaweed.table(folder, endpoint=between.endpoint)))
     plan = operator.plan(DeployRequest(tag="r1"))
     operator.deploy(tag="r1")

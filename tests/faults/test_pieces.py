@@ -108,7 +108,9 @@ def test_an_operator_that_is_killed_between_pieces_leaves_all_to_the_next(sshd, 
     deploys_after(engine(project), sshd)
 
 
-def test_pieces_pass_a_gateway_over_one_connection_to_it(servers, home, project_factory, engine, in_pieces) -> None:
+@pytest.fixture
+def behind(servers, home) -> tuple[Destination, Destination]:
+    """A server that is reached through another one, and that one."""
     need("sshd")  # the embedded server resets some of several connections that come through another at once
     inner, bastion = servers(2, separate=True)
     (home / ".ssh/config").write_text(
@@ -116,6 +118,11 @@ def test_pieces_pass_a_gateway_over_one_connection_to_it(servers, home, project_
         + f"    ProxyJump {bastion.alias}\n"
         + bastion.server.ssh_config(bastion.alias)
     )
+    return inner, bastion
+
+
+def test_pieces_pass_a_gateway_over_one_connection_to_it(behind, project_factory, engine, in_pieces) -> None:
+    inner, bastion = behind
     seen = []
     in_pieces(lambda: seen.append((len(bastion.server.session_processes()), len(inner.server.session_processes()))))
     operator = engine(project_factory([inner], files=FILES))
@@ -126,16 +133,8 @@ def test_pieces_pass_a_gateway_over_one_connection_to_it(servers, home, project_
     assert to_gateway < to_inner
 
 
-def test_a_gateway_that_dies_between_pieces_leaves_all_to_the_next(
-    servers, home, project_factory, engine, in_pieces
-) -> None:
-    need("sshd")  # the embedded server resets some of several connections that come through another at once
-    inner, bastion = servers(2, separate=True)
-    (home / ".ssh/config").write_text(
-        inner.server.ssh_config(inner.alias)
-        + f"    ProxyJump {bastion.alias}\n"
-        + bastion.server.ssh_config(bastion.alias)
-    )
+def test_a_gateway_that_dies_between_pieces_leaves_all_to_the_next(behind, project_factory, engine, in_pieces) -> None:
+    inner, bastion = behind
     operator = engine(project_factory([inner], files=FILES))
     in_pieces(bastion.server.kill_sessions)
     operator.fails(lambda: operator.deploy(tag="one"), ConnectError)
