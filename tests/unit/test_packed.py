@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,12 +28,12 @@ def wide(number: int) -> Manifest:
 
 
 @given(private_manifests(), st.randoms(use_true_random=False))
-def test_a_tree_that_is_kept_as_text_has_the_same_entries(tree: Manifest, random: object) -> None:
+def test_a_tree_that_is_kept_as_text_has_the_same_entries(tree: Manifest, random: Random) -> None:
     large = packed(tree)
     assert dict(large.entries.items()) == tree.entries
     assert list(large.entries.values()) == [tree.entries[path] for path in large.entries]
     paths = list(tree.entries)
-    random.shuffle(paths)  # type: ignore[attr-defined]
+    random.shuffle(paths)
     assert [large.entries[path] for path in paths] == [tree.entries[path] for path in paths]
     assert all(path in large.entries and path + b"/no" not in large.entries for path in paths)
     assert large.entries.get(b"nowhere") is None and "text" not in large.entries
