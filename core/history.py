@@ -280,10 +280,11 @@ def _undone(entries: Sequence[Entry]) -> list[Entry]:
 
 
 class Life(Struct, frozen=True, kw_only=True):
-    """A time for which a release was live on the environment; `until` is None while it is.
+    """A time for which a release was live on the environment, or on a server; `until` is None while it is.
 
     by      who switched to it: `ana@laptop`; "" where that is unknown
     after   the tag that was live before it; "" for none
+    begun   whether it became live at `since`; else it was live before that, too
     """
 
     tag: str
@@ -291,6 +292,7 @@ class Life(Struct, frozen=True, kw_only=True):
     until: float | None = None
     by: str = ""
     after: str = ""
+    begun: bool = True
 
     @property
     def seconds(self) -> float:

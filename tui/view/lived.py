@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from msgspec import Struct
 from msgspec.structs import replace
 
-from core.history import lives_of_switches
+from core.history import Life, lives_of_switches
 from core.records import FleetRelease, JournalLine, ServerState
 from tui.view.formats import age, span
 
@@ -106,9 +106,9 @@ def lives(
     last = recorded[-1].tag if recorded else ""
     journaled = [each for state in states for each in _by_journal(told[state.server], state.current, last)]
     times = [*recorded, *journaled]
+    begins = _by_tag(times)
     # Who went back from a release that nobody has now did so at a time that no record tells.
-    silent = times if last in current else journaled
-    begins, begins_silent = _by_tag(times), _by_tag(silent)
+    begins_silent = begins if last in current else _by_tag(journaled)
     held = [
         _held_before(state, told[state.server], begins if told[state.server] else begins_silent, known)
         for state in states
@@ -120,71 +120,55 @@ def lives(
     return out
 
 
-class _Time(Struct, frozen=True):
-    """A time for which one server had a release live. until: None while it has; begun: whether `since` is a switch,
-    not only from when on it is known.
-    """
-
-    tag: str
-    since: float
-    until: float | None
-    by: str = ""
-    after: str = ""
-    begun: bool = True
-
-
-def _in_all(times: Iterable[_Time]) -> dict[str, Lived]:
+def _in_all(times: Iterable[Life]) -> dict[str, Lived]:
     """By tag: what the servers tell together. A release lives while any server has it live."""
-    by_tag: dict[str, list[_Time]] = {}
-    for each in sorted(times, key=lambda each: each.since):
-        joined = by_tag.setdefault(each.tag, [])
-        last = joined[-1] if joined else None
-        if last is None or (last.until is not None and last.until < each.since):
-            joined.append(each)
-        elif last.until is not None:
-            joined[-1] = replace(last, until=None if each.until is None else max(last.until, each.until))
     out = {}
-    for tag, joined in by_tag.items():
+    for tag, ordered in _by_tag(sorted(times, key=lambda life: life.since)).items():
+        joined: list[Life] = []
+        for life in ordered:
+            last = joined[-1] if joined else None
+            if last is None or (last.until is not None and last.until < life.since):
+                joined.append(life)
+            elif last.until is not None:
+                joined[-1] = replace(last, until=None if life.until is None else max(last.until, life.until))
         last = joined[-1]
-        over = sum(each.until - each.since for each in joined if each.until is not None)
         since = last.since if last.until is None else 0.0
-        at_least = not all(each.begun for each in joined)
-        out[tag] = Lived(over, since, last.by, last.after, at_least, not last.begun)
+        at_least = not all(life.begun for life in joined)
+        out[tag] = Lived(sum(life.seconds for life in joined), since, last.by, last.after, at_least, not last.begun)
     return out
 
 
-def _by_journal(lines: Sequence[JournalLine], current: str, before: str) -> list[_Time]:
+def _by_journal(lines: Sequence[JournalLine], current: str, before: str) -> list[Life]:
     """What a server had live since the first of its switches. before: what was live then, where that does not say."""
     out = []
     after = lines[0].previous or before if lines else ""
-    for place, line in enumerate(lines):
-        following = lines[place + 1 :][:1]
+    for line, following in zip(lines, [*lines[1:], None], strict=False):
         # Somebody switched by hand since: when is not known.
-        until = following[0].time if following else None if line.tag == current else line.time
+        until = following.time if following else None if line.tag == current else line.time
         if line.tag:
-            out.append(_Time(line.tag, line.time, until, line.who, after))
+            out.append(Life(tag=line.tag, since=line.time, until=until, by=line.who, after=after))
         after = line.tag
     return out
 
 
-def _by_tag(times: Iterable[_Time]) -> dict[str, list[_Time]]:
-    out: dict[str, list[_Time]] = {}
-    for each in times:
-        out.setdefault(each.tag, []).append(each)
+def _by_tag(times: Iterable[Life]) -> dict[str, list[Life]]:
+    out: dict[str, list[Life]] = {}
+    for life in times:
+        out.setdefault(life.tag, []).append(life)
     return out
 
 
 def _held_before(
-    state: ServerState, lines: Sequence[JournalLine], begins: Mapping[str, Sequence[_Time]], known: float
-) -> _Time | None:
+    state: ServerState, lines: Sequence[JournalLine], begins: Mapping[str, Sequence[Life]], known: float
+) -> Life | None:
     """What a server had live before the first of its switches: since another server, or a record, tells of it."""
     tag, until = (lines[0].previous, lines[0].time) if lines else (state.current, None)
-    earlier = [each for each in begins.get(tag, ()) if until is None or each.since < until]
+    earlier = [life for life in begins.get(tag, ()) if until is None or life.since < until]
     if tag and earlier:
-        return replace(max(earlier, key=lambda each: each.since), until=until)
+        return replace(max(earlier, key=lambda life: life.since), until=until)
     if tag and known and until is not None:
         # It became live at a time that is not known.
-        return _Time(tag, min(known, until), until, begun=False)
+        return Life(tag=tag, since=min(known, until), until=until, begun=False)
     return None
 
 
@@ -194,14 +178,14 @@ def _joined(older: OlderLines, state: ServerState) -> tuple[JournalLine, ...]:
     return (*older.lines, *(line for line in state.journal if (line.what, line.operation, line.time) not in seen))
 
 
-def _by_records(rows: Sequence[FleetRelease], begun: float, current: Set[str]) -> list[_Time]:
+def _by_records(rows: Sequence[FleetRelease], begun: float, current: Set[str]) -> list[Life]:
     """What was live before the first switch that a journal tells of, as the records let expect it; oldest first."""
     switches = sorted(
         (row.record.created, row.tag, row.record.by)
         for row in rows
         if row.record is not None and row.record.created < begun and not row.failed and not row.never_live
     )
-    found = [_Time(life.tag, life.since, life.until, life.by, life.after) for life in lives_of_switches(switches)]
+    found = list(lives_of_switches(switches))
     if found:
         last = found[-1]
         until = begun if begun != float("inf") else None if last.tag in current else last.since
