@@ -30,7 +30,7 @@ def plan_change_lines(changes: PlanChanges, cells: int, glyphs: Glyphs, *, termi
         if number:
             who = f" by {listing([one_line(name) for name in by], 4)}" if by else ""
             out.append(crop(line((verb, "strong"), f" {count(number, 'commit')}{who}"), cells, glyphs.more))
-            out += _commits(number, named, sign, role, cells, most, glyphs)
+            out += commit_lines(named, number, sign, role, cells, most, glyphs)
     if changes.commits_unknown:
         out += _wrapped("Commits  ", f"not known: {changes.commits_unknown}", cells)
     elif not changes.taken and not changes.added:
@@ -71,14 +71,21 @@ def _plural(text: str) -> str:
     return text.replace("comes", "come").replace("stays", "stay")
 
 
-def _commits(
-    number: int, named: Sequence[Commit], sign: str, role: str, cells: int, most: int, glyphs: Glyphs
+def commit_lines(
+    named: Sequence[Commit],
+    number: int,
+    sign: str,
+    role: str,
+    cells: int,
+    most: int,
+    glyphs: Glyphs,
+    indent: str = "  ",
 ) -> list[Line]:
-    """The newest commits of one side, at most so many lines, and how many there are besides."""
+    """The newest commits, in at most so many lines; of `number` that there are, the last says how many are left out."""
     shown = named if number <= most else named[: most - 1]
     author_cells = max((width(line(one_line(commit.author))) for commit in shown), default=0)
     author_cells = min(author_cells, max(cells // 5, 6))
-    out = [commit_line(commit, sign, role, cells, author_cells, glyphs) for commit in shown]
+    out = [commit_line(commit, sign, role, cells, author_cells, glyphs, indent) for commit in shown]
     if number > len(shown):
         out.append(line((f"  {glyphs.more} {number - len(shown):,} more", "dim")))
     return out

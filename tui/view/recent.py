@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from core.history import Entry, merged, running_on
 from core.text import count
-from tui.view.change_lines import commit_line
+from tui.view.change_lines import commit_lines
 from tui.view.fleet import Ahead, FleetView
 from tui.view.glyphs import Glyphs
 from tui.view.history_lines import entry_line
-from tui.view.lines import Line, cell_len, line, one_line
+from tui.view.lines import Line, line, one_line
 from tui.view.rules import ruled
 
 SERVERS = 8
@@ -66,10 +66,5 @@ def ahead_lines(fleet: FleetView, cells: int, rows: int, glyphs: Glyphs, key: st
 
 
 def commits_ahead(ahead: Ahead, cells: int, rows: int, glyphs: Glyphs) -> list[Line]:
-    """The newest commits by which it is ahead, in at most so many rows; the last says how many there are besides."""
-    shown = ahead.named if ahead.commits <= rows else ahead.named[: max(rows - 1, 0)]
-    author_cells = min(max((cell_len(one_line(commit.author)) for commit in shown), default=0), max(cells // 5, 6))
-    out = [commit_line(commit, "+", "ok", cells, author_cells, glyphs, indent="") for commit in shown]
-    if ahead.commits > len(shown) and rows > 0:
-        out.append(line((f"  {glyphs.more} {ahead.commits - len(shown):,} more", "dim")))
-    return out
+    """The newest commits by which it is ahead, in at most so many rows."""
+    return commit_lines(ahead.named, ahead.commits, "+", "ok", cells, rows, glyphs, indent="")
