@@ -59,7 +59,7 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
     title_text = ""
     bad = False
     has_ages: ClassVar[bool] = False
-    """Whether it says how old something is, and is drawn again every second."""
+    """Whether it says how old something is, and looks every second at what has changed (`every_second`)."""
 
     _answer: tuple[T | None] | None = None
     _left = False
@@ -88,7 +88,11 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
         self.call_after_refresh(self.draw)
         self.show_what_to_agree_to()
         if self.has_ages:
-            self.set_interval(1.0, self.draw)
+            self.set_interval(1.0, self.every_second)
+
+    def every_second(self) -> None:
+        """Draw what changes with time alone, and look at what others have changed, where a dialog does that."""
+        self.draw()
 
     def refresh(self, *regions: Region, **options: bool) -> Self:
         """Where regions of a screen far below are drawn again, Textual (8.2) refreshes only the one on top: what lies

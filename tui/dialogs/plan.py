@@ -18,7 +18,7 @@ from core.questions import OTHER, USUAL_HOLD
 from tui.dialogs.base import Dialog, button, relabel
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
-from tui.model.news import LOOK_EVERY, News
+from tui.model.news import News
 from tui.model.pages import topic
 from tui.view.formats import clock, short_tag, short_tags
 from tui.view.glyphs import Glyphs
@@ -104,7 +104,6 @@ class PlanDialog(Dialog[Plan]):
 
     def on_mount(self) -> None:
         self._end_ticks = self._bridge.on_tick(self.while_here(self._ticked))
-        self.set_interval(LOOK_EVERY, self._look)
         self._start()
 
     def _start(self) -> None:
@@ -115,19 +114,21 @@ class PlanDialog(Dialog[Plan]):
         self._bridge.follow(self._job, self.while_here(self._planned), self._said)
         self._job.start()
 
+    def every_second(self) -> None:
+        self._look()
+        super().every_second()
+
     def _look(self) -> None:
         """Take in what others did on the servers since the plan was made."""
         if self.plan is None or self.news.changed:
             return
-        before, self.news = self.news, self._news_of(self.plan, self._made)
+        self.news = self._news_of(self.plan, self._made)
         if self.news.changed:
             self.query_one("#name", Input).value = ""
             self.query_one("#typed").display = False
             self.set_focus(self.query_one("#close", Button))
             self._offer_yes(self._keymap.shown("yes"), "Plan again")
             self.show_what_to_agree_to()
-        if self.news != before:
-            self.draw()
 
     def _plan_again(self) -> None:
         self.plan, self.news = None, News()

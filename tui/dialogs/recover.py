@@ -48,17 +48,13 @@ class RecoverDialog(Dialog[str]):
             yield button("Finish …", "finish", self._keymap.shown("finish"), risky=True)
         yield button("Undo …", "take-back", self._keymap.shown("take-back"), risky=True)
 
-    def on_mount(self) -> None:
-        self.set_interval(1.0, self._look)
-
-    def _look(self) -> None:
-        if self._is_so == self._still():
-            return
-        self._is_so = not self._is_so
-        for choice in self.query("#finish, #take-back"):
-            choice.display = self._is_so
-        relabel(self.query_one("#close", Button), "Not now" if self._is_so else "Close")
-        self.draw()
+    def every_second(self) -> None:
+        if self._is_so != self._still():
+            self._is_so = not self._is_so
+            for choice in self.query("#finish, #take-back"):
+                choice.display = self._is_so
+            relabel(self.query_one("#close", Button), "Not now" if self._is_so else "Close")
+        super().every_second()
 
     def lines(self, cells: int) -> Sequence[Line]:
         if not self._is_so:

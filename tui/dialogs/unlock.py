@@ -27,6 +27,7 @@ class BreakLockDialog(Dialog[bool]):
     BINDINGS = bindings("yes")
     title_text = "Break the lock?"
     bad = True
+    has_ages = True
 
     def __init__(
         self, fleet_watch: FleetWatch, locks: Mapping[str, Lock], keymap: Keymap, now: Callable[[], float]
@@ -53,13 +54,12 @@ class BreakLockDialog(Dialog[bool]):
     def on_mount(self) -> None:
         label = line(("Type ", "warn"), (self._environment, "strong"), (" to go on ", "warn"))
         self.query_one("#typed-label", Lines).show([label])
-        self.set_interval(1.0, self._every_second)
 
-    def _every_second(self) -> None:
+    def every_second(self) -> None:
         self._seconds += 1
         if self._seconds % LOOK_EVERY == 0:
             self._fleet_watch.check(*self._locks)
-        self.draw()
+        super().every_second()
         self.allow()
 
     @property

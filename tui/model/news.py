@@ -11,9 +11,6 @@ from core.records import Lock
 from tui.view.fleet import FleetView
 from tui.view.locks import reason
 
-LOOK_EVERY = 1.0
-"""Seconds between two looks at what is known of the servers, while a plan is shown."""
-
 
 class News(Struct, frozen=True):
     """What a plan that is shown does not say.
