@@ -9,6 +9,9 @@ from msgspec import Struct
 
 from core.text import size
 
+NOT_READ = ("failed", "silent")
+"""States of a log that was not read, or not to its end."""
+
 
 class Heard(NamedTuple):
     """One line. `source` is its name in turnout.toml; `file` is "" for a command; `new`: it came while we listened."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import EXIT_CONNECT, EXIT_DONE, EXIT_FAILED, Cancelled, UsageError
 from core.logs.follow import Following
-from core.logs.heard import Heard, Standing, Taken, said_of_gaps
+from core.logs.heard import NOT_READ, Heard, Standing, Taken, said_of_gaps
 from core.logs.levels import judge
 from core.rows.commands import LogRow, log_gap_rows, log_state_row
 from core.text import count
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 QUIET = 1.5
 """Seconds without a line after which, with --no-follow, a command has printed what it has."""
-
-NOT_READ = ("failed", "silent")
-"""States of a log that was not read, or not to its end."""
 
 STOPPED: Answer = {"exit_code": EXIT_DONE, "outcome": "stopped", "summary": ""}
 
@@ -72,9 +69,7 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
 
 
 def _answer(standings: Mapping[tuple[str, str], Standing], lines: int) -> Answer:
-    failed = [
-        (server, standing) for (server, _), standing in standings.items() if standing.state in ("failed", "silent")
-    ]
+    failed = [(server, standing) for (server, _), standing in standings.items() if standing.state in NOT_READ]
     if not failed:
         return {"exit_code": EXIT_DONE, "outcome": "done", "summary": "" if lines else "no lines"}
     away = [server for server, standing in failed if standing.unreachable]
@@ -129,7 +124,7 @@ class _Printed:
             self._output.print_log(map(self._shown, wanted), rows)
 
     def _stand(self, server: str, source: str, standing: Standing, *, again: bool) -> None:
-        shown = standing.state in ("failed", "waiting", "silent", "ended")
+        shown = standing.state in (*NOT_READ, "waiting", "ended")
         text = standing.text if shown else "answers again" if again else ""
         said = [f"{server} {source}: {text}"] if text else []
         self._output.print_log(said, [log_state_row(server, source, standing.state, standing.text)], aside=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from core.logs.heard import NOT_READ
 from core.text import duration
 from tui.view.formats import listing, span
 from tui.view.glyphs import Glyphs
@@ -115,8 +116,7 @@ def standing_lines(standings: Mapping[tuple[str, str], Standing], chosen: str, g
             reasons.setdefault((standing.state, standing.text), []).append(server)
     out = []
     for (state, text), servers in reasons.items():
-        bad = state in ("failed", "silent")
-        role, sign = ("bad", glyphs.alert) if bad else ("dim", glyphs.wait)
+        role, sign = ("bad", glyphs.alert) if state in NOT_READ else ("dim", glyphs.wait)
         out.append(line((f"{sign} {listing(list(dict.fromkeys(servers)))}: ", role), (text, role)))
     if connecting:
         out.append(line((f"{glyphs.busy} connecting to {listing(list(dict.fromkeys(connecting)))}", "busy")))
