@@ -60,6 +60,8 @@ class Rows(Scrolling, can_focus=True):
         """By place: what `time_text` said when the row was drawn."""
         self._seen: list[Strip] = []
         """The lines that were seen when the rows were drawn again last."""
+        self.keeps_row = True
+        """Whether the cursor goes along with its row when others come before it; else it stays on its place."""
         self._overflowed = False
 
     def redraw(self) -> None:
@@ -186,11 +188,6 @@ class Rows(Scrolling, can_focus=True):
             if self.key != before:
                 self.post_message(self.Moved(self))
         self.redraw()
-
-    @property
-    def keeps_row(self) -> bool:
-        """Whether the cursor goes along with its row when others come before it; else it stays on its place."""
-        return True
 
     def go_to(self, key: str) -> None:
         """Put the cursor on a row."""

@@ -38,15 +38,11 @@ class ServersPane(MarkableRows):
         self.unfolded = False
         self.order = ""
         self._wide = 0
-        self._visited = False
-        """Whether somebody has been here: until then the cursor is on the first server, which is the worst off."""
-
-    @property
-    def keeps_row(self) -> bool:
-        return self._visited
+        # Until somebody has been here, the cursor is on the first server, which is the worst off.
+        self.keeps_row = False
 
     def on_focus(self) -> None:
-        self._visited = True
+        self.keeps_row = True
         super().on_focus()
 
     def redraw(self) -> None:
@@ -65,7 +61,7 @@ class ServersPane(MarkableRows):
     def start_over(self) -> None:
         """Other servers come: nothing of these is marked, sorted or unfolded there, whatever their names."""
         self.unmark()
-        self.unfolded, self.order, self._visited = False, "", False
+        self.unfolded, self.order, self.keeps_row = False, "", False
         self.cursor = 0
 
     def sort(self) -> str:
@@ -86,7 +82,7 @@ class ServersPane(MarkableRows):
         self.go_to(name)
 
     def go_to(self, key: str) -> None:
-        self._visited = True
+        self.keeps_row = True
         super().go_to(key)
 
     def can_mark(self, key: str) -> bool:
