@@ -250,9 +250,8 @@ class TurnoutApp(TerminalApp, inherit_bindings=False):
         """What the key of this id would do now in the environment that is shown; "" for nothing to add."""
         from tui.commands.registry import says_now
 
-        if self.workspace is None or self.dashboard is None or self.why_not(name):
-            return ""
-        return says_now(name, self.workspace)
+        said = says_now(name, self.workspace) if self.workspace is not None else ""
+        return said if said and not self.why_not(name) else ""
 
     def tasks(self) -> Sequence[str]:
         """The tasks that can be run: those of the environment, where the dashboard is shown."""
