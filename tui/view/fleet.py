@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,9 +13,8 @@ from core.errors import TurnoutError
 from core.records import FleetRelease, Record, Release, ServerState, fleet_releases, left_behind, live_of, previous_of
 from core.records.previous import Previous
 from tui.view.conditions import LIVE, condition
-from tui.view.formats import short_tag
 from tui.view.lived import Lived, LivedFor, OlderLines, lives
-from tui.view.names import short_tags_of
+from tui.view.names import called
 
 if TYPE_CHECKING:
     from core.changes import Commit
@@ -221,12 +220,9 @@ class FleetView(Struct, frozen=True, dict=True):
         return self._last_seen.get(tag, 0.0)
 
     @cached_property
-    def _short_tags(self) -> Mapping[str, str]:
-        return short_tags_of(self.places)
-
-    def short(self, tag: str) -> str:
+    def short(self) -> Callable[[str], str]:
         """A tag as a person says it, different from that of every other release here."""
-        return self._short_tags.get(tag) or short_tag(tag)
+        return called(self.places)
 
     def row(self, tag: str) -> FleetRelease | None:
         """The release of that tag."""
