@@ -157,6 +157,15 @@ def test_the_dialog_names_the_release_of_each_server_where_they_differ() -> None
     assert "run the checks everywhere: 3f2c1ab, 77e0d12 are live, each on its servers" in said
 
 
+def test_the_dialog_tells_two_releases_of_one_revision_apart() -> None:
+    again = tag(0).replace("T1930", "T1945")
+    half = replace(interrupted(("web1",), ("web2",)), tag=again, switched={"web1": Before(tag=tag(0), target="r")})
+    said = text(recovery_lines.recover_lines(half, 120, NOW, UNICODE, KEYS))
+    assert "A deploy of 3f2c1ab@19:45 by ana@ci" in said
+    assert "● web1  switched: 3f2c1ab@19:45 is live; before it, 3f2c1ab@19:30" in said
+    assert "F Finish   switch the remaining server to 3f2c1ab@19:45, then" in said
+
+
 def test_many_servers_of_the_same_fate_share_a_line() -> None:
     names = tuple(f"web{number}" for number in range(1, 41))
     lines = recovery_lines.recover_lines(interrupted(names[:30], names[30:]), 76, NOW, UNICODE, KEYS)

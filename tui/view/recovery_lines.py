@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from core.recovery import Interruption
 from core.text import count
 from tui.view.fleet import FleetView
-from tui.view.formats import ago, listing, range_name, short_tag
+from tui.view.formats import ago, listing, range_name
 from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, Span, crop, fit, line, one_line, short, width, wrap
-from tui.view.names import shortened
+from tui.view.names import called, shortened
 
 GROUPED_FROM = 9
 """Servers from which those with the same fate share a line."""
@@ -54,13 +54,15 @@ def recover_lines(
     interruption: Interruption, cells: int, now: float, glyphs: Glyphs, keys: Mapping[str, str]
 ) -> list[Line]:
     """What happened where, and the two ways out; `keys` has those of finish and take-back."""
-    what = one_line(interruption.kind) + (f" of {_new(interruption)}" if interruption.tag else "")
+    befores = (before.tag for before in interruption.switched.values())
+    tag = called(map(one_line, (interruption.tag, *interruption.tags.values(), *befores)))
+    what = one_line(interruption.kind) + (f" of {_new(interruption, tag)}" if interruption.tag else "")
     who, begun = one_line(interruption.who), ago(now - interruption.time)
     phase = f" in {one_line(interruption.phase)}" if interruption.phase else ""
     said = f"A {what} by {who}, started {begun}, was interrupted{phase}. It was neither finished nor undone."
     out = [line(part) for part in wrap(said, cells)]
-    out += [(), *_places(interruption, cells, glyphs, short_tag), ()]
-    out += _ways(interruption, cells, keys)
+    out += [(), *_places(interruption, cells, glyphs, tag), ()]
+    out += _ways(interruption, cells, keys, tag)
     return [*out, (), line(("Each shows its plan first. Nothing changes until you confirm it.", "dim"))]
 
 
@@ -91,22 +93,22 @@ def _places(interruption: Interruption, cells: int, glyphs: Glyphs, shown: Calla
     return out
 
 
-def _new(interruption: Interruption) -> str:
+def _new(interruption: Interruption, shown: Callable[[str], str]) -> str:
     """What was to become live: of several releases the one of most servers first."""
     tags = dict.fromkeys([interruption.tag, *interruption.tags.values()])
-    return listing([short_tag(one_line(tag)) for tag in tags], 3)
+    return listing([shown(one_line(tag)) for tag in tags], 3)
 
 
-def _ways(interruption: Interruption, cells: int, keys: Mapping[str, str]) -> list[Line]:
+def _ways(interruption: Interruption, cells: int, keys: Mapping[str, str], shown: Callable[[str], str]) -> list[Line]:
     waiting, switched = len(interruption.waiting), len(interruption.switched)
     to = {interruption.tag_on(name) for name in interruption.waiting}
-    finish = f"run the checks of {_new(interruption)}, which is live everywhere"
+    finish = f"run the checks of {_new(interruption, shown)}, which is live everywhere"
     if interruption.tags:
-        finish = f"run the checks everywhere: {_new(interruption)} are live, each on its servers"
+        finish = f"run the checks everywhere: {_new(interruption, shown)} are live, each on its servers"
     if waiting:
         remaining = "the remaining server" if waiting == 1 else f"the remaining {count(waiting, 'server')}"
         new = "its release" if waiting == 1 else "their releases"
-        new = short_tag(one_line(to.pop())) if len(to) == 1 else new
+        new = shown(one_line(to.pop())) if len(to) == 1 else new
         finish = f"switch {remaining} to {new}, then run the checks everywhere"
     undo = "mark the operation as closed"
     if switched:
