@@ -14,7 +14,7 @@ from core.records import Said
 from core.text import count, duration, size
 from tui.view.formats import age, ago, clock, listing, short_tag
 from tui.view.glyphs import Glyphs
-from tui.view.lines import Line, Span, crop, fit, line, one_line, short, width, wrap
+from tui.view.lines import Line, Span, cell_len, crop, fit, line, one_line, short, width, wrap
 from tui.view.names import called
 
 DAY = 86400.0
@@ -310,7 +310,7 @@ def freeze_banner(environment: str, why: str, cells: int, glyphs: Glyphs, key: s
     room = max(cells - width(end) - 3, 8)
     said = f"{environment} is frozen {one_line(why)}"
     by, _, reason = one_line(why).partition(": ")
-    if len(said) > room and reason:
+    if cell_len(said) > room and reason:
         said = f"{environment} is frozen: {reason} ({by})"
     said = short(said, room, glyphs.more)
     start = line((f" {glyphs.alert} ", "warn"), (said, "warn"))
