@@ -51,7 +51,8 @@ if "TEXTUAL_FPS" not in os.environ:
     vars(textual_screen)["UPDATE_PERIOD"] = 1 / PAINTS  # each screen reads it when it is made
 
 # Textual keeps the last 1,024 of these, each with the lines of a widget that may be gone: 80 MB after fifty dialogs.
-StylesCache.get_inner_outer = lru_cache(64)(StylesCache.get_inner_outer.__wrapped__)  # type: ignore[method-assign]
+with suppress(AttributeError):  # a newer Textual may keep none
+    StylesCache.get_inner_outer = lru_cache(64)(StylesCache.get_inner_outer.__wrapped__)  # type: ignore[method-assign]
 
 
 def _commands() -> type[Provider]:
