@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tui.model.workspaces import Workspaces
 
 
-class TerminalApp(Telling, KeysInOrder, FewToasts, SureTimers, SentCells, App[str], inherit_bindings=False):
+class TerminalApp(Telling, KeysInOrder, FewToasts, SureTimers, SentCells, App[str]):
     """What Turnout does as a program; while an operation of ours runs it cannot be suspended, and quitting cancels."""
 
     keymap: Keymap
