@@ -52,6 +52,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
     tag          the release that this server goes to, where that is not the plan's; "" for the plan's
     stays        it takes no part: `tag` is what is live there now, "" for nothing
+    because      why it stays, where that is not for the reason that the last switch was not on it
     current      tag live there now, "" for none
     back         where undoing the switch points `current`: a link's text, "" where there was no `current`
     send_bytes, send_files   what travels
@@ -71,6 +72,7 @@ class Step(Struct, frozen=True, kw_only=True):
     action: str
     tag: str = ""
     stays: bool = False
+    because: str = ""
     current: str = ""
     back: str | None = None
     send_bytes: int = 0
@@ -96,7 +98,7 @@ class Step(Struct, frozen=True, kw_only=True):
         if self.refusal:
             return self.refusal.text
         if self.stays:
-            return "stays as it is: it took no part in the last switch"
+            return f"stays as it is: {self.because or 'it took no part in the last switch'}"
         parts = []
         if self.action == UPLOAD and self.send_files:
             least = "" if self.is_exact else "at most "
@@ -143,6 +145,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     account      whom Turnout works as on the servers, through sudo; "" where that is everywhere the login user
     strategy     how the servers are switched
     left_out     by server that takes no part: why. It has no step
+    way_out      where some servers refuse it: the command for the others alone; "" where there is none
     changes      commits, files and migrations beside the live release; None where none was live, where it does not
                  switch to another one, or where the plan is not shown (core.operations.differences)
     """
@@ -178,6 +181,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     strategy: Strategy = field(default_factory=Strategy)
     left_out: Mapping[str, str] = field(default_factory=dict)
     changes: PlanChanges | None = None
+    way_out: str = ""
 
     @property
     def crosses_migrations(self) -> bool:

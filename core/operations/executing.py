@@ -362,6 +362,8 @@ def _refuse(plan: Plan) -> None:
         raise NeedsPerson("current is not a link", detail="\n".join(reasons), hint=hint, phase="begin")
     if FROZEN in kinds:
         raise NeedsPerson("changes are frozen", detail="\n".join(reasons), hint=hint, phase="begin")
+    if plan.way_out:
+        hint = f"{hint}; for the other servers alone: {plan.way_out}"
     if NO_SPACE in kinds:
         raise DiskFull("not enough space on a server", detail="\n".join(reasons), hint=hint, phase="begin")
     raise UsageError(reasons[0], detail="\n".join(reasons) if len(reasons) > 1 else "", hint=hint)

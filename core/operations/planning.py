@@ -101,7 +101,7 @@ def with_interruption(prepared: Prepared, states: Sequence[ServerState]) -> Prep
     plan = prepared.plan
     concerned = {*found.switched, *found.waiting, *found.drained}
     steps = tuple(
-        replace(step, stays=False, tag=step.tag or step.current)
+        replace(step, stays=False, because="", tag=step.tag or step.current)
         if step.stays and step.current and step.server in concerned
         else step
         for step in plan.steps

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from shlex import quote
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -95,6 +96,8 @@ def plan_rollback(
         source = sources.get(each.tag, Source())
         here = [s for s in states if s.server not in stay and tags.get(s.server, row.tag) == each.tag]
         made = [_step(state, each, source, caches, settings) for state in here]
+        if undoes:
+            made = _with_new_ones(undoes, each, here, made)
         warnings += leading_nowhere(here, made, source.manifest, settings)
         warnings += _strangers(each, made)
         if each.failed and made:
@@ -112,8 +115,12 @@ def plan_rollback(
     order = [state.server for state in states]
     steps.sort(key=lambda step: order.index(step.server))
     records = {each.tag: each.record for each in rows.values() if each.record and each.tag != row.tag}
-    warnings += _passed_over(undoes)
-    return replace(base, steps=tuple(steps), records=records, warnings=tuple(warnings))
+    warnings += _passed_over(undoes, alone := [step.server for step in steps if step.because])
+    if alone:
+        names, (are, it) = ", ".join(alone), ("is", "it") if len(alone) == 1 else ("are", "them")
+        warnings.append(f"{names} {are} not on {row.tag} after this: take {it} out of service, or deploy there")
+    plan = replace(base, steps=tuple(steps), records=records, warnings=tuple(warnings))
+    return replace(plan, way_out=_way_out(plan, tag))
 
 
 def _step(
@@ -135,6 +142,34 @@ def _step(
     return release_step(state, row.record, source.manifest, caches.get(state.server), settings, None)
 
 
+def _with_new_ones(
+    undoes: Previous, row: FleetRelease, states: Sequence[ServerState], steps: Sequence[Step]
+) -> list[Step]:
+    """The same; a new server that cannot get the release stays as it is, if others go there: it has nothing to go back
+    to, and must not keep them from it.
+    """
+    if all(step.refusal for step in steps):
+        return list(steps)
+    out = []
+    for state, step in zip(states, steps, strict=True):
+        new = state.server in undoes.without or (not undoes.tags and row.tag not in state.releases)
+        if new and step.refusal and not current_refusal(state):
+            because = f"it had no release before that switch, and {row.tag} cannot be sent there: {step.refusal}"
+            now = state.current
+            step = Step(server=state.server, action=NONE, tag=now, stays=True, because=because, current=now)
+        out.append(step)
+    return out
+
+
+def _way_out(plan: Plan, tag: str | None) -> str:
+    """The command for the servers that do not refuse the plan, where some do; "" where there is none."""
+    able = [step.server for step in plan.steps if not step.refusal and not step.stays]
+    if plan.executable or plan.refusals or not able:
+        return ""
+    words = ["turnout", "rollback", plan.environment, *([plan.tag] if tag else [])]
+    return " ".join(map(quote, [*words, *(part for name in able for part in ("--server", name))]))
+
+
 def _strangers(row: FleetRelease, steps: Sequence[Step]) -> list[str]:
     """What to say of servers that get a release which they never had."""
     names = [step.server for step in steps if step.action in (STAGE, UPLOAD) and step.server not in recorded(row)]
@@ -148,13 +183,16 @@ _EACH = "Go back on servers with the same content only: --server names them"
 """What a person can do about a tag that has other content on some servers."""
 
 
-def _passed_over(undoes: Previous | None) -> tuple[str, ...]:
-    """What undo does not go back to, though it was live before: never two releases back without a word."""
+def _passed_over(undoes: Previous | None, alone: Collection[str]) -> tuple[str, ...]:
+    """What undo does not go back to, though it was live before: never two releases back without a word.
+
+    alone   new servers that stay as they are
+    """
     if undoes is None:
         return ()
     said = tuple(f"{tag}, which was live before, {why}: this goes back further" for tag, why in undoes.skipped)
-    if undoes.without:
-        said += (f"{', '.join(undoes.without)} had no release before that switch: {undoes.tag} as on the others",)
+    if without := [name for name in undoes.without if name not in alone]:
+        said += (f"{', '.join(without)} had no release before that switch: {undoes.tag} as on the others",)
     if undoes.guessed:
         text = f"no journal says what was live before: {undoes.tag} is the release before the live one by its time"
         said += (f"{text}; whether it was ever live is unknown",)

@@ -51,6 +51,7 @@ class StepRow(TypedDict):
     action: str
     tag: str
     stays: bool
+    because: str
     current: str
     back: str | None
     send_bytes: int
@@ -143,6 +144,7 @@ class PlanRow(TypedDict):
     approve: str
     account: str
     changes: ChangesRow | None
+    way_out: str
 
 
 def plan_row(plan: Plan) -> PlanRow:
@@ -171,6 +173,7 @@ def plan_row(plan: Plan) -> PlanRow:
         warnings=list(plan.warnings),
         refusals=list(plan.all_refusals),
         changes=_changes_row(plan.changes) if plan.changes else None,
+        way_out=plan.way_out,
     )
 
 

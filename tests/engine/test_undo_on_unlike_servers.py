@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import shutil
 
+from core import RollbackRequest
 from core.events import BatchStarted
+from core.settings import Settings
 from tests.engine.driving import at_rest, live, record, snapshot
 from tests.projects import hook
 
@@ -64,4 +66,38 @@ def test_batches_slots_and_another_tools_log_follow_each_servers_own_release(fle
     assert [live(place) for place in fleet] == ["r2", "r2", "r1"], "a canary goes back with those that followed it"
     operator.rollback()
     assert [live(place) for place in fleet] == ["r4"] * 3, "there and back again"
+    at_rest(fleet)
+
+
+def test_a_new_server_that_cannot_get_the_older_release_does_not_keep_the_others_from_it(
+    fleet, project_factory, engine
+):
+    project = project_factory(fleet)
+    operator = engine(project)
+    first = [operator.fleet.server(name) for name in ("web1", "web2")]
+    project.commit({"index.html": "1\n"})
+    engine(project, servers=first).deploy(tag="r1")
+    project.commit({"index.html": "2\n"})
+    operator.deploy(tag="r2")
+    shutil.rmtree(project.tree / ".git")
+    shutil.rmtree(Settings().cache)
+    stranger = engine(project)  # with no build or export kept, and no clone
+    plan = stranger.plan(RollbackRequest())
+    new = plan.step("web3")
+    assert plan.executable and not plan.way_out
+    assert (new.stays, new.tag) == (True, "r2") and "no release before that switch, and r1 cannot be" in new.price()
+    assert [text for text in plan.warnings if "web3" in text] == [
+        "web3 is not on r1 after this: take it out of service, or deploy there"
+    ]
+    ended = stranger.run(RollbackRequest(), plan)
+    assert [live(place) for place in fleet] == ["r1", "r1", "r2"]
+    assert ended.summary == "r1 is live on web1, web2; web3 as before"
+    stranger.rollback()
+    assert [live(place) for place in fleet] == ["r2"] * 3, "there and back again"
+    shutil.rmtree(fleet[1].files / "releases/r1")
+    plan = stranger.plan(RollbackRequest())
+    assert [bool(step.refusal) for step in plan.steps] == [False, True, False], "what it had it must have again"
+    assert plan.way_out == "turnout rollback production --server web1"
+    refused = stranger.fails(stranger.rollback)
+    assert plan.way_out in refused.hint and [live(place) for place in fleet] == ["r2"] * 3
     at_rest(fleet)

@@ -328,6 +328,23 @@ def test_a_rollback_whose_content_is_gone_says_so_before_anything_starts() -> No
     assert not other.executable and "web2: its files are gone" in other.all_refusals[0]
 
 
+def test_a_new_server_that_cannot_get_what_undo_goes_to_stays_and_keeps_no_other_from_it() -> None:
+    old = [state(name, release("a", 1), release("b", 2, live=True)) for name in ("web1", "web2")]
+    new = state("web3", release("b", 2, live=True))
+    plan = rollback(*old, new, problem="no clone here")
+    assert [(step.action, step.stays, step.tag) for step in plan.steps] == [
+        (SWITCH, False, ""), (SWITCH, False, ""), (NONE, True, "b"),
+    ]  # fmt: skip
+    assert plan.executable and plan.steps[2].price().endswith("and a cannot be sent there: no clone here")
+    assert plan.warnings[-1] == "web3 is not on a after this: take it out of service, or deploy there"
+    named = rollback(*old, new, tag="a", problem="no clone here")
+    assert named.way_out == "turnout rollback production a --server web1 --server web2", "a named one is for all"
+    folder = rollback(*old, replace(new, current="", current_kind="folder"), problem="no clone here")
+    assert not folder.executable, "a person has to look there"
+    alone = rollback(new, state("web4", release("a", 1, present=False), release("b", 2, live=True)), problem="gone")
+    assert not alone.executable and not alone.way_out, "nobody can go back"
+
+
 def test_a_rollback_to_a_failed_release_warns() -> None:
     plan = rollback(state("web1", release("a", 1, failed="checks"), release("b", 2, live=True)), tag="a")
     assert plan.executable

@@ -56,6 +56,8 @@ def plan_lines(
             out += _bullet(refusal.text, cells, glyphs.cross, "bad")
     if plan.steps:
         out += [(), *step_lines(plan, cells, glyphs, tag, terminal=terminal)]
+    if plan.way_out:
+        out += _field("Or", f"for the other servers alone: {plan.way_out}", cells, LONGEST_REFUSAL)
     for index, text in enumerate(batch_texts(plan, every=terminal)):
         out += _field("" if index else "Batches", text, cells)
     for text in left_out_texts(plan.left_out):
@@ -223,8 +225,8 @@ def _names(group: Sequence[Step]) -> str:
     return f"{label} ({len(names)})" if len(names) > 1 and not label.endswith("servers") else label
 
 
-def _field(label: str, text: str, cells: int) -> list[Line]:
-    parts = wrap(one_line(text), cells - 9)
+def _field(label: str, text: str, cells: int, longest: int = 500) -> list[Line]:
+    parts = wrap(one_line(text, longest), cells - 9)
     return [line((f"{label:<9}", "dim"), parts[0]), *(line(" " * 9, part) for part in parts[1:])]
 
 
