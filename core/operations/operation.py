@@ -256,7 +256,9 @@ class Operation(ABC, Generic[R]):
         allowed = self.strategy.may_lack(len(self.fleet.names)) if self.lets_servers_go else 0
         if refused and not plan.refusals and len({*out, *refused}) <= allowed:
             out |= refused
-        return replace(plan, left_out=out, steps=tuple(step for step in plan.steps if step.server not in out))
+        steps = tuple(step for step in plan.steps if step.server not in out)
+        way_out = plan.way_out if any(step.refusal for step in steps) else ""
+        return replace(plan, left_out=out, steps=steps, way_out=way_out)
 
     def _frozen(self, plan: Plan, states: Mapping[str, ServerState]) -> Plan:
         """The plan, refused or with a warning where changes are frozen."""

@@ -55,10 +55,14 @@ def is_revision(text: str) -> bool:
     return _REVISION.fullmatch(text) is not None and ".." not in text
 
 
+def short_revision(revision: str) -> str:
+    """A commit, or the name of a content, as a person says it: `3f2c1ab`; another name as it is."""
+    return revision.rpartition(":")[2][:7] if _COMMIT.fullmatch(revision) else revision[:30]
+
+
 def make_tag(when: datetime, revision: str) -> str:
     """A tag that sorts by time and names its revision or content: `20261121T193000Z-3f2c1ab`, `…-v2.4.1`."""
-    short = revision.rpartition(":")[2][:7] if _COMMIT.fullmatch(revision) else revision[:30]
-    return f"{when.astimezone(UTC):%Y%m%dT%H%M%SZ}-{short}"
+    return f"{when.astimezone(UTC):%Y%m%dT%H%M%SZ}-{short_revision(revision)}"
 
 
 class Record(Struct, frozen=True, kw_only=True):

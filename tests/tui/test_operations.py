@@ -135,7 +135,7 @@ async def test_b_rolls_back_to_the_row_under_the_cursor_and_u_to_the_previous(
             pilot, lambda: "y  Plan again" in screen_text(app) and dialog.is_read, "the button for another plan"
         )
         await pilot.press("y")
-        await until(pilot, lambda: dialog.plan and not dialog.news.changed, "another plan")
+        await until(pilot, lambda: dialog.plan and not dialog.news.stale, "another plan")
         assert dialog.is_active and {live(place) for place in web} == {second}, "the yes only had it made"
         assert dialog.plan is not None and dialog.plan.tag == first, "undo goes back to what was live before"
         await pilot.press("escape")

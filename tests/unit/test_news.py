@@ -9,9 +9,10 @@ from core.errors import ConnectError
 from core.plan import Plan
 from core.records import Lock
 from tests.plans import worded
-from tests.tui.recorded import NOW, state, tag
-from tui.model.news import News, news_since
+from tests.tui.recorded import NOW, record, state, tag
+from tui.model.news import News, news_since, origin_moved, ref_moved
 from tui.view.fleet import FleetView, ServerView
+from tui.view.formats import short_tag
 from tui.view.glyphs import UNICODE
 from tui.view.lines import plain
 from tui.view.plan_lines import news_lines
@@ -63,6 +64,33 @@ def test_a_dangling_current_is_news() -> None:
     broken = replace(view.servers[0], state=state("web1", current_kind="dangling", read_at=NOW + 10))
     view = FleetView.of("shop", "production", (broken, view.servers[1]))
     assert news_since(plan(), NOW, view, {}).changed == ("web1",)
+
+
+def test_a_release_that_was_pinned_is_news_but_not_one_that_a_server_does_not_list() -> None:
+    view = fleet(0, 0)
+    seen = state("web1", read_at=NOW + 10)
+    pinned = {name: replace(release, marks=frozenset({"pinned"})) for name, release in seen.releases.items()}
+    for unlisted, changed in ((0, ("web1",)), (7, ())):
+        server = replace(view.servers[0], state=replace(seen, releases=pinned, unlisted=unlisted))
+        assert news_since(plan(), NOW, FleetView.of("shop", "production", (server, view.servers[1])), {}).changed == (
+            changed
+        )
+
+
+def test_what_a_promotion_comes_from_and_the_branch_of_a_deploy() -> None:
+    base = plan()
+    copied = replace(base, record=record(1, tag="r9", promoted_from="staging", promoted_tag=tag(1)), tag="r9")
+    source = FleetView.of("shop", "staging", fleet(2, 2).servers)
+    name = short_tag
+    assert origin_moved(copied, NOW, source) == f"staging has {name(tag(2))} live now, not {name(tag(1))}"
+    assert origin_moved(copied, NOW + 20, source) == "", "seen before the plan was made"
+    assert origin_moved(copied, NOW, FleetView.of("shop", "staging", fleet(1, 1).servers)) == ""
+    assert origin_moved(replace(base, record=record(1)), NOW, FleetView.of("shop", "staging", fleet(1).servers)) == ""
+    deploy = replace(base, record=record(1, revision="a" * 40))
+    assert ref_moved(deploy, "main", "b" * 40) == "main is bbbbbbb now, not aaaaaaa"
+    assert ref_moved(deploy, "main", "a" * 40) == ref_moved(deploy, "main", "") == ref_moved(base, "main", "b") == ""
+    told = " ".join(plain(spans) for spans in news_lines("", (), 200, UNICODE, "main is bbbbbbb now, not aaaaaaa"))
+    assert told == "! main is bbbbbbb now, not aaaaaaa: this plan no longer holds "
 
 
 def test_news_are_told_before_the_plan() -> None:

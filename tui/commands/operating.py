@@ -18,7 +18,7 @@ from tui.dialogs.reason import ReasonDialog
 from tui.dialogs.stop import StopQuestion
 from tui.keymap import CHANGE, LOOK
 from tui.model.focus import Focus
-from tui.model.news import news_since
+from tui.model.newsreader import Newsreader
 from tui.model.operation import Operation
 from tui.model.workspace import Workspace
 from tui.view.formats import short_tag, short_tags
@@ -53,9 +53,7 @@ def plan(desk: Desk, request: Request, title: str, servers: Collection[str] | No
         keymap=desk.keymap,
         glyphs=desk.glyphs,
         now=desk.now,
-        news=lambda made, at: news_since(
-            made, at, workspace.fleet_view, workspace.others.locks, _frozen(workspace, request)
-        ),
+        news=Newsreader(desk.workspaces, workspace, request, lambda: _frozen(workspace, request)).since,
         known=workspace.fleet_view.places.keys(),
     )
 

@@ -41,7 +41,8 @@ class PlanDialog(Dialog[Plan]):
     In a protected environment the field for its name has the focus from the start: what is typed goes there. A plan
     that goes back across migrations asks for the release's tag there in place of the name.
 
-    Where others change its servers while it is shown, the plan no longer holds: a yes only has another one made.
+    Where others change its servers, or what is deployed moves on, while it is shown, the plan no longer holds: a yes
+    only has another one made.
     """
 
     AUTO_FOCUS = "#name, #close"
@@ -120,10 +121,10 @@ class PlanDialog(Dialog[Plan]):
 
     def _look(self) -> None:
         """Take in what others did on the servers since the plan was made."""
-        if self.plan is None or self.news.changed:
+        if self.plan is None or self.news.stale:
             return
         self.news = self._news_of(self.plan, self._made)
-        if self.news.changed:
+        if self.news.stale:
             self.query_one("#name", Input).value = ""
             self.query_one("#typed").display = False
             self.set_focus(self.query_one("#close", Button))
@@ -198,7 +199,7 @@ class PlanDialog(Dialog[Plan]):
 
     @property
     def can_agree(self) -> bool:
-        return bool(self.news.changed) or (self._may_run and self._typed)
+        return self.news.stale or (self._may_run and self._typed)
 
     @property
     def _may_run(self) -> bool:
@@ -225,7 +226,8 @@ class PlanDialog(Dialog[Plan]):
                 *plan_lines(self.plan, cells, self._glyphs, now=self._now(), name=self._called),
                 *self._hold_hint(cells),
             ]
-            lines = [*news_lines(self.news.held, self.news.changed, cells, self._glyphs), *lines]
+            news = self.news
+            lines = [*news_lines(news.held, news.changed, cells, self._glyphs, news.moved), *lines]
             return [*part_lines(self._chosen, len(self._environment.servers), cells), *lines]
         if self.error is not None:
             out = error_lines(self.error, cells, self._glyphs)
@@ -259,7 +261,7 @@ class PlanDialog(Dialog[Plan]):
         return [*out, line(("Nothing changes until you confirm.", "dim"))]
 
     def agree(self) -> None:
-        if self.news.changed:
+        if self.news.stale:
             self._plan_again()
             return
         if not self._may_run:
@@ -273,7 +275,7 @@ class PlanDialog(Dialog[Plan]):
     def action_hold(self) -> None:
         """Let it wait at the barrier for somebody to say go, or not."""
         plan = self.plan
-        if plan is None or self.news.changed or not self._may_run or "barrier" not in plan.phases:
+        if plan is None or self.news.stale or not self._may_run or "barrier" not in plan.phases:
             return
         if self._environment.hold and not plan.goes_back:
             self.notice("turnout.toml holds every deploy here", seconds=3)

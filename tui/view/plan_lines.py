@@ -230,13 +230,16 @@ def _field(label: str, text: str, cells: int, longest: int = 500) -> list[Line]:
     return [line((f"{label:<9}", "dim"), parts[0]), *(line(" " * 9, part) for part in parts[1:])]
 
 
-def news_lines(held: str, changed: Sequence[str], cells: int, glyphs: Glyphs) -> list[Line]:
-    """What others do or did on the servers while a plan is shown; [] for nothing.
+def news_lines(held: str, changed: Sequence[str], cells: int, glyphs: Glyphs, moved: str = "") -> list[Line]:
+    """What others do or did while a plan is shown; [] for nothing.
 
-    held      who works on them now: `ana@ci runs a deploy on web1`
+    held      who works on its servers now: `ana@ci runs a deploy on web1`
     changed   the servers that are no longer as the plan says
+    moved     what else it rests on that is not so any more: `main is 9ab01cd now, not 3f2c1ab`
     """
     out = []
+    if moved:
+        out += _bullet(f"{moved}: this plan no longer holds", cells, glyphs.alert, "warn")
     if changed:
         text = f"{listing(changed, 4)} changed while you looked: this plan no longer holds"
         out += _bullet(text, cells, glyphs.alert, "warn")

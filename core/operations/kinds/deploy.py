@@ -28,6 +28,7 @@ from core.operations.slot_plan import with_slots
 from core.plan import DEPLOY, Plan
 from core.planner.deploy import plan_deploy
 from core.records import REVISION_RULE, Record, ServerState, is_revision, next_seq
+from core.records.record import short_revision
 from core.source import make_tree, source_of
 from core.source.tree import Tree
 from core.text import clean
@@ -130,9 +131,11 @@ class Deploy(Operation[DeployRequest], request=DeployRequest):
         if self.planned is None or self.planned.record is None:
             return record
         if self.planned.record.digest != record.digest:
+            planned, now_is = short_revision(self.planned.record.revision), short_revision(record.revision)
+            same = f"{planned} gives other files than it did then"
             raise SourceError(
                 "the source changed since the plan was made",
-                detail=f"planned {self.planned.record.revision}, now {record.revision}",
+                detail=f"planned {planned}, now {now_is}" if planned != now_is else same,
                 hint="look at the new plan; nothing was touched",
             )
         return self.planned.record

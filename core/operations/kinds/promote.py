@@ -11,6 +11,7 @@ from core.errors import SourceError, UsageError
 from core.events import DEPLOY_PHASES
 from core.jobs import Ahead, Cancel, Controls
 from core.moments import moments_of
+from core.names import short_tags_of
 from core.operations.going_live import carry_out
 from core.operations.operation import Operation, SwitchRequest, reason_of
 from core.operations.origin import Origin, origin
@@ -97,9 +98,11 @@ class Promote(Operation[PromoteRequest], request=PromoteRequest):
         digest = found.tree.manifest.digest
         if self.planned is not None and self.planned.record is not None:
             if self.planned.record.digest != digest:
+                planned = self.planned.record.promoted_tag or self.planned.tag
+                name = short_tags_of((planned, first.tag))
                 raise SourceError(
                     f"a different release went live in {self.request.source} since the plan was made",
-                    detail=f"planned {self.planned.record.revision}, now {first.revision}",
+                    detail=f"planned {name[planned]}, now {name[first.tag]}",
                     hint="look at the new plan; nothing was touched",
                 )
             return self.planned.record
