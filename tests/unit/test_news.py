@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from core import RollbackRequest
@@ -15,7 +17,7 @@ from tui.view.fleet import FleetView, ServerView
 from tui.view.formats import short_tag
 from tui.view.glyphs import UNICODE
 from tui.view.lines import plain
-from tui.view.plan_lines import news_lines
+from tui.view.plan_news import BREAK, GIVE_REASON, WAIT, news_lines, way_on
 
 
 def plan() -> Plan:
@@ -51,12 +53,14 @@ def test_servers_of_others_and_servers_that_do_not_answer_are_none() -> None:
 
 def test_while_somebody_works_on_them_that_is_the_news() -> None:
     held = {"web1": Lock(kind="deploy", who="bo@ci")}
-    assert news_since(plan(), NOW, fleet(2, 2, 0), held) == News(held="bo@ci runs a deploy on web1")
+    assert news_since(plan(), NOW, fleet(2, 2, 0), held) == News(held="bo@ci runs a deploy on web1", frees=WAIT)
+    silent = {"web1": Lock(kind="deploy", who="bo@ci", silence=3600.0)}
+    assert news_since(plan(), NOW, fleet(2, 2, 0), silent).frees == BREAK
 
 
 def test_a_freeze_that_began_meanwhile_is_news() -> None:
     frozen = "production is frozen by ana@laptop: migration"
-    assert news_since(plan(), NOW, fleet(0, 0), {}, frozen) == News(held=frozen)
+    assert news_since(plan(), NOW, fleet(0, 0), {}, frozen) == News(held=frozen, frees=GIVE_REASON)
 
 
 def test_a_dangling_current_is_news() -> None:
@@ -89,16 +93,41 @@ def test_what_a_promotion_comes_from_and_the_branch_of_a_deploy() -> None:
     deploy = replace(base, record=record(1, revision="a" * 40))
     assert ref_moved(deploy, "main", "b" * 40) == "main is bbbbbbb now, not aaaaaaa"
     assert ref_moved(deploy, "main", "a" * 40) == ref_moved(deploy, "main", "") == ref_moved(base, "main", "b") == ""
-    told = " ".join(plain(spans) for spans in news_lines("", (), 200, UNICODE, "main is bbbbbbb now, not aaaaaaa"))
-    assert told == "! main is bbbbbbb now, not aaaaaaa: this plan no longer holds "
+    news = " ".join(told((), 3, moved="main is bbbbbbb now, not aaaaaaa"))
+    assert news == "! main is bbbbbbb now, not aaaaaaa: this plan no longer holds "
 
 
-def test_news_are_told_before_the_plan() -> None:
-    told = [plain(spans) for spans in news_lines("bo@ci runs a deploy on web1", ("web1", "web2"), 60, UNICODE)]
-    assert told == [
-        "! web1, web2 changed while you looked: this plan no longer",
-        "  holds",
-        "! bo@ci runs a deploy on web1: this must wait for its end",
+def test_servers_that_are_found_to_have_changed_later_are_news_too() -> None:
+    first = news_since(plan(), NOW, fleet(2, 0, 0), {})
+    later = news_since(plan(), NOW, fleet(2, 2, 0), {}, "", first)
+    assert (first.changed, later.changed) == (("web1",), ("web1", "web2"))
+
+
+def test_a_server_that_has_changed_stays_so_while_others_work_or_it_is_as_before() -> None:
+    held = {"web1": Lock(kind="deploy", who="bo@ci")}
+    assert news_since(plan(), NOW, fleet(2, 2, 0), held, "", News(changed=("web2",))).changed == ("web2",)
+    assert news_since(plan(), NOW, fleet(0, 0, 0), {}, "", News(changed=("web2",))).changed == ("web2",)
+
+
+def told(changed: Sequence[str], total: int, held: str = "", way: str = "", moved: str = "") -> list[str]:
+    return [plain(spans) for spans in news_lines(moved, changed, total, held, way, 70, UNICODE)]
+
+
+def test_news_name_the_servers_or_say_that_it_is_all() -> None:
+    end = "changed while you looked: this plan no longer holds"
+    assert told(("web1", "web2"), 3)[0] == f"! web1, web2 {end}"
+    assert told(("web1", "web2", "web3"), 3)[0] == f"! all 3 servers {end}"
+    assert told(("web1",), 1)[0] == f"! web1 {end}"
+    many = [f"web{number}" for number in range(1, 10)]
+    assert " ".join(told(many, 100)).startswith("! web1, web2, web3 and 6 more changed while you looked:")
+    assert told((), 3) == []
+
+
+def test_news_say_what_the_keys_do_meanwhile() -> None:
+    keys = {"close": "Esc", "break-lock": "L"}
+    assert told((), 3, "bo@ci runs a deploy on web1", way_on(WAIT, "y", keys)) == [
+        "! bo@ci runs a deploy on web1: y works when that has ended; Esc leaves",
         "",
     ]
-    assert news_lines("", (), 60, UNICODE) == []
+    assert way_on(BREAK, "y", keys) == "it gives no sign of life; leave with Esc, then L breaks its lock"
+    assert way_on(GIVE_REASON, "y", keys) == "leave with Esc and begin again, which asks for a reason"

@@ -210,6 +210,9 @@ class Dialog(Guarded, ModalScreen[T], Generic[T]):
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
 
+    def on_typed_resized(self) -> None:
+        self.draw()
+
     def on_button_pressed(self, event: Button.Pressed) -> None:
         if event.button.id == "close":
             self.action_close()

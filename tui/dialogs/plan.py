@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Button, Input
 
 from core.errors import Cancelled, TurnoutError
@@ -16,6 +16,7 @@ from core.jobs import Controls, Job
 from core.plan import Plan
 from core.questions import OTHER, USUAL_HOLD
 from tui.dialogs.base import Dialog, button, relabel
+from tui.dialogs.typed import Typed
 from tui.keymap import Keymap, bindings
 from tui.model.bridge import Bridge
 from tui.model.news import News
@@ -25,7 +26,8 @@ from tui.view.glyphs import Glyphs
 from tui.view.lines import Line, crop, line, one_line, wrap
 from tui.view.operation_lines import state_words
 from tui.view.part_lines import part_lines
-from tui.view.plan_lines import news_lines, plan_lines, plan_names
+from tui.view.plan_lines import plan_lines, plan_names
+from tui.view.plan_news import news_lines, way_on
 from tui.view.progress import Progress
 from tui.view.progress_lines import error_lines, fleet_line, more_lines
 from tui.widgets.paint import Lines
@@ -42,7 +44,7 @@ class PlanDialog(Dialog[Plan]):
     that goes back across migrations asks for the release's tag there in place of the name.
 
     Where others change its servers, or what is deployed moves on, while it is shown, the plan no longer holds: a yes
-    only has another one made.
+    only has another one made. While others work on its servers it takes none.
     """
 
     AUTO_FOCUS = "#name, #close"
@@ -59,7 +61,7 @@ class PlanDialog(Dialog[Plan]):
         keymap: Keymap,
         glyphs: Glyphs,
         now: Callable[[], float],
-        news: Callable[[Plan, float], News] = lambda plan, made: News(),
+        news: Callable[[Plan, float, News], News] = lambda plan, made, before: News(),
         known: Collection[str] = (),
     ) -> None:
         """known   the tags of the environment's releases: none of them is called as another one"""
@@ -95,9 +97,7 @@ class PlanDialog(Dialog[Plan]):
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(id="body", can_focus=False):
             yield Lines(id="text")
-        with Horizontal(id="typed"):
-            yield Lines(id="typed-label")
-            yield Input(id="name", select_on_focus=False, disabled=not self._environment.protected)
+        yield Typed(disabled=not self._environment.protected)
 
     def compose_buttons(self) -> ComposeResult:
         yield button("Cancel", "close", self._close_key)
@@ -109,7 +109,7 @@ class PlanDialog(Dialog[Plan]):
 
     def _start(self) -> None:
         """Have the plan made; until it is there, nothing can be agreed to."""
-        self.query_one("#typed").display = self._environment.protected
+        self._field.display = self._environment.protected
         self._say_what_to_type("Protected", self._environment.name)
         self.query_one("#yes").display = False
         self._bridge.follow(self._job, self.while_here(self._planned), self._said)
@@ -121,19 +121,21 @@ class PlanDialog(Dialog[Plan]):
 
     def _look(self) -> None:
         """Take in what others did on the servers since the plan was made."""
-        if self.plan is None or self.news.stale:
+        if self.plan is None:
             return
-        self.news = self._news_of(self.plan, self._made)
-        if self.news.stale:
-            self.query_one("#name", Input).value = ""
-            self.query_one("#typed").display = False
+        before, self.news = self.news, self._news_of(self.plan, self._made, self.news)
+        if self.news.held != before.held:
+            self.show_what_to_agree_to()
+        if self.news.stale and not before.stale:
+            self._field.field.value = ""
+            self._field.display = False
             self.set_focus(self.query_one("#close", Button))
             self._offer_yes(self._keymap.shown("yes"), "Plan again")
             self.show_what_to_agree_to()
 
     def _plan_again(self) -> None:
         self.plan, self.news = None, News()
-        self.query_one("#name", Input).disabled = not self._environment.protected
+        self._field.field.disabled = not self._environment.protected
         relabel(self.query_one("#close", Button), "Cancel", self._close_key)
         self.set_title(self.title_text)
         self.set_focus(self.query_one("#name" if self._environment.protected else "#close"))
@@ -147,8 +149,7 @@ class PlanDialog(Dialog[Plan]):
         return self._keymap.shown("close") if self._environment.protected else ""
 
     def _say_what_to_type(self, why: str, word: str) -> None:
-        label = line((f"{why}: type ", "warn"), (word, "strong"), (" to go on ", "warn"))
-        self.query_one("#typed-label", Lines).show([label])
+        self._field.label(line((f"{why}: type ", "warn"), (word, "strong"), (" to go on ", "warn")))
 
     def on_unmount(self) -> None:
         self._end_ticks()
@@ -177,7 +178,7 @@ class PlanDialog(Dialog[Plan]):
             close = self.query_one("#close", Button)
             relabel(close, "Close")
             self.set_focus(close)
-            self.query_one("#typed").display = False
+            self._field.display = False
         self.draw()
 
     def _offer(self, plan: Plan) -> None:
@@ -185,12 +186,21 @@ class PlanDialog(Dialog[Plan]):
         if not self._may_run:
             return
         if plan.crosses_migrations:
-            field = self.query_one("#name", Input)
+            field = self._field.field
             field.value, field.disabled = "", False
             self._say_what_to_type("Migrations stay", self._words_to_type[-1])
-            self.query_one("#typed").display = True
+            self._field.display = True
             self.set_focus(field)
-        self._offer_yes("Enter" if self._words_to_type else self._keymap.shown("yes"), plan.verb)
+        self._offer_yes(self._agree_key, plan.verb)
+
+    @property
+    def _field(self) -> Typed:
+        return self.query_one(Typed)
+
+    @property
+    def _agree_key(self) -> str:
+        """The key that agrees to the plan."""
+        return "Enter" if self._words_to_type else self._keymap.shown("yes")
 
     def _offer_yes(self, key: str, verb: str) -> None:
         yes = self.query_one("#yes", Button)
@@ -199,7 +209,13 @@ class PlanDialog(Dialog[Plan]):
 
     @property
     def can_agree(self) -> bool:
-        return self.news.stale or (self._may_run and self._typed)
+        return self.news.stale or (self._may_run and self._typed and not self.news.held)
+
+    @property
+    def _way_on(self) -> str:
+        """What a person can do while others keep the plan from running."""
+        keys = {name: self._keymap.shown(name) for name in ("close", "break-lock")}
+        return way_on(self.news.frees, self._agree_key, keys)
 
     @property
     def _may_run(self) -> bool:
@@ -218,7 +234,7 @@ class PlanDialog(Dialog[Plan]):
     def _typed(self) -> bool:
         """Whether it was typed, where something is to be typed."""
         words = self._words_to_type
-        return not words or self.query_one("#name", Input).value.strip() in words
+        return not words or self._field.value in words
 
     def lines(self, cells: int) -> Sequence[Line]:
         if self.plan is not None:
@@ -226,8 +242,9 @@ class PlanDialog(Dialog[Plan]):
                 *plan_lines(self.plan, cells, self._glyphs, now=self._now(), name=self._called),
                 *self._hold_hint(cells),
             ]
-            news = self.news
-            lines = [*news_lines(news.held, news.changed, cells, self._glyphs, news.moved), *lines]
+            news, total = self.news, len(self.plan.fingerprints)
+            way = "" if news.stale else self._way_on
+            lines = [*news_lines(news.moved, news.changed, total, news.held, way, cells, self._glyphs), *lines]
             return [*part_lines(self._chosen, len(self._environment.servers), cells), *lines]
         if self.error is not None:
             out = error_lines(self.error, cells, self._glyphs)
@@ -263,14 +280,24 @@ class PlanDialog(Dialog[Plan]):
     def agree(self) -> None:
         if self.news.stale:
             self._plan_again()
-            return
-        if not self._may_run:
-            return
-        if not self._typed:
-            self.set_focus(self.query_one("#name", Input))
-            self.notice(f"type {self._words_to_type[-1]} exactly, or press Escape", severity="warning")
-            return
-        self.dismiss(self.plan)
+        elif not self._may_run:
+            self.notice(self._why_not(), severity="warning", seconds=3)
+        elif self.news.held:
+            self.notice(f"{self.news.held}; {self._way_on}", severity="warning", seconds=4)
+        elif not self._typed:
+            leave = self._keymap.shown("close")
+            self._field.complain(f"type {self._words_to_type[-1]} exactly, or {leave} leaves")
+        else:
+            self.dismiss(self.plan)
+
+    def _why_not(self) -> str:
+        """Why there is nothing to agree to."""
+        if self.plan is None and self.error is None:
+            return "wait until you can see the plan"
+        left = f"{self._keymap.shown('close')} leaves"
+        if self.plan is None:
+            return f"there is no plan; {left}"
+        return f"there is nothing to do; {left}" if self.plan.executable else f"the plan says why not; {left}"
 
     def action_hold(self) -> None:
         """Let it wait at the barrier for somebody to say go, or not."""
@@ -291,10 +318,7 @@ class PlanDialog(Dialog[Plan]):
         self.allow()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        if self.plan is None:
-            self.notice("wait until you can see the plan", severity="warning")
-        else:
-            self.action_yes()
+        self.action_yes()
 
     def action_close(self) -> None:
         self._job.controls.cancel.request_apart()

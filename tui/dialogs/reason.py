@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Input
 
 from core.records import LONGEST_REASON
 from tui.dialogs.base import Dialog, button
+from tui.dialogs.typed import Typed
 from tui.keymap import Keymap
 from tui.view.lines import Line, line, wrap
 from tui.widgets.paint import Lines
@@ -30,16 +31,14 @@ class ReasonDialog(Dialog[str]):
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(id="body", can_focus=False):
             yield Lines(id="text")
-        with Horizontal(id="typed"):
-            yield Lines(id="typed-label")
-            yield Input(id="name", select_on_focus=False, max_length=LONGEST_REASON)
+        yield Typed(most=LONGEST_REASON)
 
     def compose_buttons(self) -> ComposeResult:
         yield button("Cancel", "close", self._keymap.shown("close"))
         yield button("Plan …", "yes", "Enter", disabled=self._needed)
 
     def on_mount(self) -> None:
-        self.query_one("#typed-label", Lines).show([line(("Why ", "warn" if self._needed else "dim"))])
+        self.query_one(Typed).label(line(("Why ", "warn" if self._needed else "dim")))
 
     def lines(self, cells: int) -> Sequence[Line]:
         needed = "A reason is needed; everybody sees it." if self._needed else "A reason helps others; it may be empty."
@@ -47,7 +46,7 @@ class ReasonDialog(Dialog[str]):
 
     @property
     def _reason(self) -> str:
-        return self.query_one("#name", Input).value.strip()
+        return self.query_one(Typed).value
 
     @property
     def can_agree(self) -> bool:
@@ -63,4 +62,4 @@ class ReasonDialog(Dialog[str]):
         if self.can_agree:
             self.dismiss(self._reason)
         else:
-            self.notice("a reason is needed", severity="warning")
+            self.query_one(Typed).complain("a reason is needed")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import Input
 
 from core.records import Lock, ServerState
 from tui.dialogs.base import Dialog, button
+from tui.dialogs.typed import Typed
 from tui.keymap import Keymap, bindings
 from tui.model.fleet_watch import FleetWatch
 from tui.view.lines import Line, line, wrap
@@ -43,17 +44,14 @@ class BreakLockDialog(Dialog[bool]):
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(id="body", can_focus=False):
             yield Lines(id="text")
-        with Horizontal(id="typed"):
-            yield Lines(id="typed-label")
-            yield Input(id="name", select_on_focus=False)
+        yield Typed()
 
     def compose_buttons(self) -> ComposeResult:
         yield button("Cancel", "close", self._keymap.shown("close"))
         yield button("Break it", "yes", "Enter", risky=True, disabled=True)
 
     def on_mount(self) -> None:
-        label = line(("Type ", "warn"), (self._environment, "strong"), (" to go on ", "warn"))
-        self.query_one("#typed-label", Lines).show([label])
+        self.query_one(Typed).label(line(("Type ", "warn"), (self._environment, "strong"), (" to go on ", "warn")))
 
     def every_second(self) -> None:
         self._seconds += 1
@@ -82,7 +80,7 @@ class BreakLockDialog(Dialog[bool]):
 
     @property
     def _typed(self) -> bool:
-        return self.query_one("#name", Input).value.strip() == self._environment
+        return self.query_one(Typed).value == self._environment
 
     @property
     def can_agree(self) -> bool:
@@ -94,8 +92,7 @@ class BreakLockDialog(Dialog[bool]):
         elif self._typed:
             self.dismiss(True)
         else:
-            self.set_focus(self.query_one("#name", Input))
-            self.notice(f"type {self._environment} exactly, or press Escape", severity="warning")
+            self.query_one(Typed).complain(f"type {self._environment} exactly, or {self._keymap.shown('close')} leaves")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self.allow()

@@ -13,6 +13,7 @@ from tui.view.fleet import FleetView
 from tui.view.formats import listing
 from tui.view.locks import reason
 from tui.view.names import called
+from tui.view.plan_news import BREAK, GIVE_REASON, WAIT
 
 
 class News(Struct, frozen=True):
@@ -21,11 +22,13 @@ class News(Struct, frozen=True):
     changed   the servers that are no longer as the plan says, found after it was made
     moved     what else it rests on that is not so any more: `staging has 9ab01cd live now, not 2e90a48`; "" for nothing
     held      who works on its servers now, or that changes are frozen: `ana@ci runs a deploy on web1`; "" for neither
+    frees     what has to come before the plan can run: WAIT, BREAK or GIVE_REASON; "" where nothing holds it
     """
 
     changed: tuple[str, ...] = ()
     moved: str = ""
     held: str = ""
+    frees: str = ""
 
     @property
     def stale(self) -> bool:
@@ -33,19 +36,30 @@ class News(Struct, frozen=True):
         return bool(self.changed or self.moved)
 
 
-def news_since(plan: Plan, made: float, fleet: FleetView, locks: Mapping[str, Lock], frozen: str = "") -> News:
-    """What is known now of a plan's servers; while others work on them, nothing counts as changed for good.
+NONE = News()
+
+
+def news_since(
+    plan: Plan, made: float, fleet: FleetView, locks: Mapping[str, Lock], frozen: str = "", before: News = NONE
+) -> News:
+    """What is known now of a plan's servers; while others work on them, no other one counts as changed for good.
 
     made    when the plan was there (seconds since the epoch): what was seen before tells nothing new
     locks   by server: those of others
     frozen  why a freeze stops it: `production is frozen …`; "" where none does
+    before  what was known last: whatever has changed or moved stays so
     """
     held = {name: lock for name, lock in locks.items() if name in plan.fingerprints}
     if held:
-        return News(held=reason(held))
+        silent = all(lock.silent for lock in held.values())
+        return News(before.changed, before.moved, reason(held), BREAK if silent else WAIT)
     seen = _seen_since(fleet, made)
-    changed = tuple(name for name, before in plan.fingerprints.items() if name in seen and _differs(before, seen[name]))
-    return News(changed=changed, held=frozen)
+    changed = tuple(
+        name
+        for name, then in plan.fingerprints.items()
+        if name in before.changed or (name in seen and _differs(then, seen[name]))
+    )
+    return News(changed, before.moved, frozen, GIVE_REASON if frozen else "")
 
 
 def _seen_since(fleet: FleetView, made: float) -> dict[str, ServerState]:

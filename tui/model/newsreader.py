@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from core.jobs import Job
 from core.plan import Plan
 from core.records import ServerState
-from tui.model.news import News, news_since, origin_moved, ref_moved, way_back_moved
+from tui.model.news import NONE, News, news_since, origin_moved, ref_moved, way_back_moved
 from tui.model.workspace import Workspace
 from tui.model.workspaces import Workspaces
 
@@ -43,12 +43,12 @@ class Newsreader:
         self._asking = 0.0
         self._way_back: tuple[tuple[ServerState, ...], float, str] = ((), 0.0, "")
 
-    def since(self, plan: Plan, made: float) -> News:
-        """What a plan that was there at that time does not say."""
+    def since(self, plan: Plan, made: float, before: News = NONE) -> News:
+        """What a plan that was there at that time does not say; `before`: what was known of that last."""
         workspace = self._workspace
         fleet = workspace.fleet_view
-        news = news_since(plan, made, fleet, workspace.others.locks, self._frozen())
-        if news.changed:
+        news = news_since(plan, made, fleet, workspace.others.locks, self._frozen(), before)
+        if news.stale:
             return news
         moved = ""
         if self._source is not None:

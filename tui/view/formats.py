@@ -110,3 +110,8 @@ def without_record(row: FleetRelease) -> str:
 def listing(names: Sequence[str], limit: int = 4) -> str:
     """`web1, web2, web3 and 97 more`, in the place of `limit` names: so there is never one more only."""
     return some(names, limit if len(names) <= limit else limit - 1)
+
+
+def servers_among(names: Sequence[str], total: int, limit: int = 4) -> str:
+    """`all 3 servers` where it is all of several; else as `listing`."""
+    return f"all {total} servers" if len(names) == total > 1 else listing(names, limit)

@@ -53,7 +53,7 @@ def plan_lines(
     if plan.refusals:
         out += [(), line(("This cannot be done:", "bad"))]
         for refusal in plan.refusals:
-            out += _bullet(refusal.text, cells, glyphs.cross, "bad")
+            out += bullet(refusal.text, cells, glyphs.cross, "bad")
     if plan.steps:
         out += [(), *step_lines(plan, cells, glyphs, tag, terminal=terminal)]
     if plan.way_out:
@@ -61,14 +61,14 @@ def plan_lines(
     for index, text in enumerate(batch_texts(plan, every=terminal)):
         out += _field("" if index else "Batches", text, cells)
     for text in left_out_texts(plan.left_out):
-        out += _bullet(text, cells, glyphs.alert, "warn")
+        out += bullet(text, cells, glyphs.alert, "warn")
     pruned = _pruned(plan, tag)
     if pruned:
         out += _field("Removes", listing(pruned, len(pruned) if terminal else 6), cells)
     if plan.warnings:
         out.append(())
         for warning in plan.warnings:
-            out += _bullet(one_line(warning) if terminal else short_tags(warning, tag), cells, glyphs.alert, "warn")
+            out += bullet(one_line(warning) if terminal else short_tags(warning, tag), cells, glyphs.alert, "warn")
     around = [("Hook", text) for text in plan.hooks] + [("Check", text) for text in plan.checks]
     if around:
         out.append(())
@@ -230,24 +230,7 @@ def _field(label: str, text: str, cells: int, longest: int = 500) -> list[Line]:
     return [line((f"{label:<9}", "dim"), parts[0]), *(line(" " * 9, part) for part in parts[1:])]
 
 
-def news_lines(held: str, changed: Sequence[str], cells: int, glyphs: Glyphs, moved: str = "") -> list[Line]:
-    """What others do or did while a plan is shown; [] for nothing.
-
-    held      who works on its servers now: `ana@ci runs a deploy on web1`
-    changed   the servers that are no longer as the plan says
-    moved     what else it rests on that is not so any more: `main is 9ab01cd now, not 3f2c1ab`
-    """
-    out = []
-    if moved:
-        out += _bullet(f"{moved}: this plan no longer holds", cells, glyphs.alert, "warn")
-    if changed:
-        text = f"{listing(changed, 4)} changed while you looked: this plan no longer holds"
-        out += _bullet(text, cells, glyphs.alert, "warn")
-    if held:
-        out += _bullet(f"{held}: this must wait for its end", cells, glyphs.alert, "warn")
-    return [*out, ()] if out else []
-
-
-def _bullet(text: str, cells: int, sign: str, role: str) -> list[Line]:
+def bullet(text: str, cells: int, sign: str, role: str) -> list[Line]:
+    """A text behind a sign, in as many lines as that takes."""
     parts = wrap(one_line(text), cells - 2)
     return [line((f"{sign} ", role), (parts[0], role)), *(line("  ", (part, role)) for part in parts[1:])]
